@@ -1,0 +1,1 @@
+"""A conformance suite for the double-texting semantics of the LangGraph Agent Server API."""

@@ -1,0 +1,74 @@
+"""The probe contract as types: what a run of the probe agent is told, and what it reports.
+
+The contract in words is `agents/CONTRACT.md`. This module needs nothing but msgspec, because the mock
+deployment's scripted agent reads it too.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+CONTRACT_VERSION = 1
+
+Label = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+"""Names one run of a scenario; unique within it."""
+
+Step = Annotated[str, msgspec.Meta(pattern=r"^(agent|tools):[1-9][0-9]*$")]
+"""`NODE:VISIT`, counted from the turn's human message: `agent:1`, `tools:1`, `agent:2`."""
+
+Point = Annotated[str, msgspec.Meta(pattern=r"^(agent|tools):[1-9][0-9]*/(enter|token|cancelled|exit)$")]
+"""`STEP/EVENT`, a place at which a run can be held: `tools:1/enter`."""
+
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=600)]
+
+OnCancel = Literal["stop", "linger", "swallow"]
+StepEvent = Literal["enter", "token", "cancelled", "exit"]
+Outcome = Literal["returned", "raised", "interrupted", "cancelled"]
+
+
+class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """What one run is told in `config.configurable.probe`."""
+
+    version: Literal[1]
+    label: Label
+    witness: str | None = None
+    hold: dict[Point, Seconds] = {}
+    fail: tuple[Step, ...] = ()
+    interrupt: tuple[Step, ...] = ()
+    on_cancel: OnCancel = "stop"
+    linger: Seconds = 0.5
+
+
+class Report(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One report of a step to the witness; unknown fields are ignored, so that agents may say more."""
+
+    version: Literal[1]
+    label: Label
+    step: Step
+    event: StepEvent
+    run_id: str | None = None
+    outcome: Outcome | None = None
+
+
+def to_config(probe: Probe) -> dict[str, Any]:
+    """The `config` of a run request that carries `probe`."""
+    # `version` has no default, so msgspec always writes it.
+    return {"configurable": {"probe": msgspec.to_builtins(probe)}}
+
+
+def read_probe(configurable: dict[str, Any]) -> Probe | None:
+    """The probe of a run, or None for a run without one.
+
+    Raises `msgspec.ValidationError`, whose text names the key that is wrong.
+    """
+    raw = configurable.get("probe")
+    return None if raw is None else msgspec.convert(raw, Probe)
+
+
+def place_asked_for(text: str) -> str | None:
+    """The PLACE of a message that asks for the weather, in lower case; None for any other message."""
+    found = re.search(r"weather in ([a-z0-9 .'-]+)", text, re.IGNORECASE)
+    return found.group(1).strip().lower() if found else None

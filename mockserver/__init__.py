@@ -1,0 +1,1 @@
+"""A mock deployment of the LangGraph Agent Server API, deterministic and in memory."""
