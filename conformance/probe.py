@@ -13,13 +13,15 @@ import msgspec
 
 CONTRACT_VERSION = 1
 
-Label = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+# msgspec searches with Python's re, whose `$` also matches before a final line break; `(?!\n)` shuts that door.
+
+Label = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$(?!\n)")]
 """Names one run of a scenario; unique within it."""
 
-Step = Annotated[str, msgspec.Meta(pattern=r"^(agent|tools):[1-9][0-9]*$")]
+Step = Annotated[str, msgspec.Meta(pattern=r"^(agent|tools):[1-9][0-9]*$(?!\n)")]
 """`NODE:VISIT`, counted from the turn's human message: `agent:1`, `tools:1`, `agent:2`."""
 
-Point = Annotated[str, msgspec.Meta(pattern=r"^(agent|tools):[1-9][0-9]*/(enter|token|cancelled|exit)$")]
+Point = Annotated[str, msgspec.Meta(pattern=r"^(agent|tools):[1-9][0-9]*/(enter|token|cancelled|exit)$(?!\n)")]
 """`STEP/EVENT`, a place at which a run can be held: `tools:1/enter`."""
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=600)]
