@@ -1,0 +1,116 @@
+"""What one run is told in `config.configurable.probe`: the contract's table as a type and a reader."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeVar
+
+OnCancel = Literal["stop", "linger", "swallow"]
+
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_STEP = re.compile(r"(agent|tools):[1-9][0-9]*")
+_POINT = re.compile(r"(agent|tools):[1-9][0-9]*/(enter|token|cancelled|exit)")
+_LONGEST_HOLD = 600
+
+T = TypeVar("T")
+
+
+class ProbeConfigError(ValueError):
+    """The probe that a run was told breaks the contract; the text names the key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """What one run is told; the keys and their meaning are the contract's, holds are in seconds."""
+
+    version: Literal[1]
+    label: str
+    witness: str | None
+    hold: dict[str, float]
+    fail: tuple[str, ...]
+    interrupt: tuple[str, ...]
+    on_cancel: OnCancel
+    linger: float
+
+
+def read_probe(configurable: dict[str, Any]) -> Probe | None:
+    """The probe of a run, or None for a run without one.
+
+    Raises `ProbeConfigError` for a missing or unknown key and for a wrong type or value.
+    """
+    raw = configurable.get("probe")
+    if raw is None:
+        return None
+    if not isinstance(raw, dict):
+        raise ProbeConfigError(f"probe: expected an object, got {raw!r}")
+    known = {field.name for field in fields(Probe)}
+    for key in raw:
+        if key not in known:
+            raise ProbeConfigError(f"probe.{key}: unknown key")
+    for key in ("version", "label"):
+        if key not in raw:
+            raise ProbeConfigError(f"probe.{key}: missing")
+
+    def read(key: str, reader: Callable[[str, object], T], default: T) -> T:
+        return reader(f"probe.{key}", raw[key]) if key in raw else default
+
+    return Probe(
+        version=_one("probe.version", raw["version"]),
+        label=_label("probe.label", raw["label"]),
+        witness=read("witness", _text_or_none, None),
+        hold=read("hold", _holds, {}),
+        fail=read("fail", _steps, ()),
+        interrupt=read("interrupt", _steps, ()),
+        on_cancel=read("on_cancel", _on_cancel, "stop"),
+        linger=read("linger", _seconds, 0.5),
+    )
+
+
+def _one(key: str, value: object) -> Literal[1]:
+    # True == 1 in Python, but `true` is no version.
+    if type(value) is int and value == 1:
+        return 1
+    raise ProbeConfigError(f"{key}: expected 1, got {value!r}")
+
+
+def _label(key: str, value: object) -> str:
+    return _matching(_LABEL, key, value)
+
+
+def _text_or_none(key: str, value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise ProbeConfigError(f"{key}: expected a string, got {value!r}")
+
+
+def _holds(key: str, value: object) -> dict[str, float]:
+    if not isinstance(value, dict):
+        raise ProbeConfigError(f"{key}: expected an object, got {value!r}")
+    return {_matching(_POINT, key, point): _seconds(f"{key}.{point}", s) for point, s in value.items()}
+
+
+def _steps(key: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise ProbeConfigError(f"{key}: expected a list of steps, got {value!r}")
+    return tuple(_matching(_STEP, key, step) for step in value)
+
+
+def _on_cancel(key: str, value: object) -> OnCancel:
+    if value not in ("stop", "linger", "swallow"):
+        raise ProbeConfigError(f"{key}: expected stop, linger or swallow, got {value!r}")
+    return value
+
+
+def _seconds(key: str, value: object) -> float:
+    # bool is an int in Python; the comparison is written so that NaN fails it.
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LONGEST_HOLD:
+        return float(value)
+    raise ProbeConfigError(f"{key}: expected 0 to {_LONGEST_HOLD} seconds, got {value!r}")
+
+
+def _matching(pattern: re.Pattern[str], key: str, value: object) -> str:
+    if isinstance(value, str) and pattern.fullmatch(value):
+        return value
+    raise ProbeConfigError(f"{key}: expected a string like {pattern.pattern}, got {value!r}")
