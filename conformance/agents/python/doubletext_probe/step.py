@@ -118,7 +118,12 @@ class Step:
             if await tell(probe.witness, report):
                 return
         stubborn = event == "cancelled" and probe.on_cancel != "stop"
-        await asyncio.sleep(probe.hold.get(f"{self.name}/{event}", probe.linger if stubborn else 0))
+        await self.nap(probe.hold.get(f"{self.name}/{event}", probe.linger if stubborn else 0))
+
+    @staticmethod
+    async def nap(seconds: float) -> None:
+        """Let so much time pass; apart, so that a test can do it in none."""
+        await asyncio.sleep(seconds)
 
 
 def _outcome(body: asyncio.Task[Any]) -> Outcome:
