@@ -1,0 +1,61 @@
+"""The two servers that the guides are played against, each started when it is first asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.reference.langgraph_dev import ServerError, langgraph_dev
+
+READY_SECONDS = 30.0
+
+# The guides are played at the same time, so a server that plays one run at a time would hold them up.
+WORKERS = 10
+
+
+class Servers:
+    """The URLs of the running servers; `folder` takes their logs."""
+
+    def __init__(self, stack: contextlib.ExitStack, folder: Path) -> None:
+        self._stack = stack
+        self._folder = folder
+        self._urls: dict[str, str] = {}
+
+    def url(self, name: str) -> str:
+        """The URL of `mock` or `langgraph-dev`; raises `ServerError` when it does not start."""
+        if name not in self._urls:
+            log = self._folder / f"{name}.log"
+            server = mock(log) if name == "mock" else langgraph_dev(workers=WORKERS, log=log)
+            self._urls[name] = self._stack.enter_context(server)
+        return self._urls[name]
+
+
+@contextlib.contextmanager
+def mock(log: Path) -> Iterator[str]:
+    """The mock deployment as a person starts it; yields its URL.
+
+    Raises `ServerError` if it does not say in time where it listens.
+    """
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mockserver", "--port", "0"],
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            encoding="utf-8",
+        )
+        try:
+            assert process.stdout is not None
+            ready, _, _ = select.select([process.stdout], [], [], READY_SECONDS)
+            line = process.stdout.readline() if ready else ""
+            announcement, _, url = line.rstrip("\n").rpartition(" ")
+            if announcement != "mockserver listening on":
+                raise ServerError(f"the mock printed {line!r}; its log:\n{log.read_text('utf-8')}")
+            yield url
+        finally:
+            process.terminate()
+            process.communicate()
