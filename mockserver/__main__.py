@@ -1,0 +1,85 @@
+"""`python -m mockserver`: a mock deployment in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from mockserver import __version__
+
+if TYPE_CHECKING:
+    pass
+
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM; the exit code is 0 then, and 2 when the address cannot be used."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(
+        stream=sys.stderr, level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    return asyncio.run(_serve(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m mockserver",
+        description="A mock deployment of the LangGraph Agent Server API, deterministic and in memory.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=2024, help="0 picks a free port (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="makes the ids (default: %(default)s)")
+    parser.add_argument(
+        "--time-scale",
+        type=_scale,
+        default=1.0,
+        help="how long scripted delays take; 0 for no time at all (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--log-level", choices=_LEVELS, default="info", help="requests are logged at info (default: %(default)s)"
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{port} is not a port")
+    return port
+
+
+def _scale(text: str) -> float:
+    scale = float(text)
+    if not 0 <= scale <= 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1000")
+    return scale
+
+
+async def _serve(options: argparse.Namespace) -> int:
+    from mockserver.app import create_app, listening
+    from mockserver.clock import InstantClock, RealClock
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    clock = RealClock(options.time_scale) if options.time_scale else InstantClock()
+    app = create_app(seed=options.seed, clock=clock)
+    try:
+        async with listening(app, options.host, options.port) as url:
+            print(f"mockserver listening on {url}", flush=True)
+            await stop.wait()
+    except OSError as error:
+        print(f"mockserver: cannot listen on {options.host}:{options.port}: {error.strerror}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

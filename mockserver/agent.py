@@ -1,0 +1,179 @@
+"""The scripted agent: the graph `agent → tools → agent`, played from a script, under the probe contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import msgspec
+
+from conformance.probe import Probe, read_probe
+from mockserver import messages
+from mockserver.checkpoints import Values
+from mockserver.clock import Clock, Timeline
+from mockserver.ids import IdSource
+from mockserver.messages import Message
+from mockserver.script import Script, tokens
+from mockserver.step import Step
+from mockserver.witnesses import Witnesses
+
+GRAPH: Final = "agent"
+Node = Literal["agent", "tools"]
+NODES: Final[tuple[Node, ...]] = ("agent", "tools")
+ENTRY: Final[Node] = "agent"
+CHANNELS: Final = ("messages", "steps")
+"""The channels of the state: the conversation, and the steps that finished."""
+
+
+class ProbeConfigError(Exception):
+    """A `probe` that is not one; the text names the key that is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A piece of what a node says: a token of `message`, which holds all so far, or a whole message."""
+
+    message: Message
+    token: str | None = None
+    last: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the engine gives a node: the state, the run it works for, and where to speak."""
+
+    node: Node
+    values: Values
+    configurable: dict[str, Any]
+    run_id: str
+    ids: IdSource
+    timeline: Timeline
+    resumed: bool
+    say: Callable[[Said], None]
+    custom: Callable[[Any], None]
+
+
+def empty_values() -> Values:
+    """The state of a thread on which nothing was written yet."""
+    return {"messages": [], "steps": []}
+
+
+def next_after(node: str, values: Values) -> tuple[str, ...]:
+    """The nodes that run after `node` left the state as `values`."""
+    if node != "agent":
+        return (ENTRY,)
+    last = values["messages"][-1] if values["messages"] else {}
+    return ("tools",) if last.get("tool_calls") else ()
+
+
+def written(values: Values, write: Values) -> Values:
+    """The state after a write to some of its channels; a channel that the graph does not have is ignored."""
+    return {
+        "messages": messages.merge(values["messages"], write.get("messages", ())),
+        "steps": [*values["steps"], *write.get("steps", ())],
+    }
+
+
+class ScriptedAgent:
+    """Plays the nodes; one serves all runs of a server."""
+
+    def __init__(self, script: Script, clock: Clock, witnesses: Witnesses) -> None:
+        self.script = script
+        self._clock = clock
+        self._witnesses = witnesses
+
+    async def run(self, task: Task) -> Values:
+        """Play one step and return what it writes.
+
+        Raises `ProbeConfigError`, what `Step.play` raises, and nothing else.
+        """
+        probe = _probe_of(task.configurable)
+        step = Step(
+            f"{task.node}:{_visit(task.node, task.values['messages'])}",
+            probe,
+            task.run_id,
+            self._witnesses,
+            resumed=task.resumed,
+        )
+        work = self._agent if task.node == "agent" else self._tools
+
+        async def play(step: Step) -> list[Message]:
+            for data in getattr(self.script.custom, task.node):
+                task.custom(data)
+            return await work(task, step, hurried=probe is not None)
+
+        return {"messages": await step.play(play), "steps": [step.entry]}
+
+    async def _agent(self, task: Task, step: Step, *, hurried: bool) -> list[Message]:
+        text, turn = _last_turn(task.values["messages"])
+        conversation = self.script.conversation(text)
+        if conversation is None:
+            answer = self.script.answer_to_unmatched(text)
+        elif any(message["type"] == "ai" for message in turn):
+            answer = conversation.answer
+        else:
+            await self._take(task, self.script.seconds.call, hurried)
+            arguments = {"query": conversation.query}
+            block = {
+                "id": conversation.call_id,
+                "input": arguments,
+                "name": self.script.tool,
+                "type": "tool_use",
+            }
+            call = {"name": self.script.tool, "args": arguments, "id": conversation.call_id}
+            message = messages.ai([block], task.ids.uuid4(), [call])
+            task.say(Said(message))
+            return [message]
+        return [await self._answer(task, step, answer, hurried=hurried)]
+
+    async def _answer(self, task: Task, step: Step, text: str, *, hurried: bool) -> Message:
+        pieces = tokens(text)
+        message_id = f"lc_run--{task.ids.uuid7(task.timeline.moment())}-0"
+        spoken = ""
+        for number, piece in enumerate(pieces, start=1):
+            await self._take(task, self.script.seconds.answer / len(pieces), hurried)
+            spoken += piece
+            task.say(Said(messages.ai(spoken, message_id), piece, last=number == len(pieces)))
+            if number == max(1, len(pieces) // 2):
+                await step.reach("token")
+        return messages.ai(text, message_id)
+
+    async def _tools(self, task: Task, step: Step, *, hurried: bool) -> list[Message]:  # noqa: ARG002 - as _agent
+        await self._take(task, self.script.seconds.tool, hurried)
+        text, _ = _last_turn(task.values["messages"])
+        conversation = self.script.conversation(text)
+        result = "" if conversation is None else conversation.result
+        said = [
+            messages.tool_result(result, task.ids.uuid4(), name=call["name"], call_id=call["id"])
+            for call in task.values["messages"][-1].get("tool_calls", ())
+        ]
+        for message in said:
+            task.say(Said(message))
+        return said
+
+    async def _take(self, task: Task, seconds: float, hurried: bool) -> None:
+        """Take so long in a run for people; nothing takes time in a run with a probe."""
+        if not hurried and seconds:
+            await self._clock.sleep(seconds)
+            task.timeline.spend(seconds)
+
+
+def _probe_of(configurable: dict[str, Any]) -> Probe | None:
+    try:
+        return read_probe(configurable)
+    except msgspec.ValidationError as error:
+        raise ProbeConfigError(f"configurable.probe: {error}") from error
+
+
+def _visit(node: str, said: Sequence[Message]) -> int:
+    kind = "ai" if node == "agent" else "tool"
+    return 1 + sum(1 for message in _last_turn(said)[1] if message["type"] == kind)
+
+
+def _last_turn(said: Sequence[Message]) -> tuple[str, Sequence[Message]]:
+    """The text of the last human message, and what was said after it."""
+    for index in range(len(said) - 1, -1, -1):
+        if said[index]["type"] == "human":
+            return messages.text_of(said[index]), said[index + 1 :]
+    return "", said

@@ -1,0 +1,83 @@
+"""The mock deployment as an aiohttp application, and as a server inside somebody else's event loop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+
+from mockserver import routes
+from mockserver.clock import Clock, RealClock
+from mockserver.engine import Engine
+from mockserver.http import ENGINE, KEEP_ALIVE, refusals
+from mockserver.rules import Rules
+from mockserver.script import Script, load
+
+MAX_BODY: Final = 8 * 1024 * 1024
+"""Bytes of a request's body; a longer one is refused with 413."""
+
+KEEP_ALIVE_SECONDS: Final = 5.0
+
+
+def create_app(
+    *,
+    seed: int = 0,
+    script: Script | None = None,
+    clock: Clock | None = None,
+    rules: Rules | None = None,
+    keep_alive: float = KEEP_ALIVE_SECONDS,
+) -> web.Application:
+    """A mock deployment.
+
+    `seed` makes its ids, `script` says what its agent says (default: the guides' conversation), delays run on
+    `clock` (default: real time), `rules` are its semantics (default: the documented ones), and `keep_alive` is
+    after how many quiet seconds an open answer shows that it is alive. Raises `ScriptError`.
+    """
+    app = web.Application(middlewares=[refusals], client_max_size=MAX_BODY)
+    engine = Engine(script or load(), clock or RealClock(), seed=seed, rules=rules)
+    app[ENGINE] = engine
+    app[KEEP_ALIVE] = keep_alive
+    routes.add_to(app)
+
+    async def close(_: web.Application) -> None:
+        await engine.close()
+
+    app.on_shutdown.append(close)
+    return app
+
+
+@asynccontextmanager
+async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[str]:
+    """Serve an application and give its base URL; port 0 picks a free one. Raises OSError.
+
+    At the end open answers are cut off, and no task is left.
+    """
+    # handler_cancellation: a client that leaves is noticed at once, as `on_disconnect` needs it.
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        bound = runner.addresses[0]
+        shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+        yield f"http://{shown}:{bound[1]}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def serving(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    seed: int = 0,
+    script: Script | None = None,
+    clock: Clock | None = None,
+    rules: Rules | None = None,
+    keep_alive: float = KEEP_ALIVE_SECONDS,
+) -> AsyncIterator[str]:
+    """A mock deployment in the running event loop; gives its base URL. Arguments are those of `create_app`."""
+    app = create_app(seed=seed, script=script, clock=clock, rules=rules, keep_alive=keep_alive)
+    async with listening(app, host, port) as url:
+        yield url

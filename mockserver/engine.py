@@ -1,0 +1,242 @@
+"""The engine: creates runs, lets one at a time execute on each thread, stops and settles them.
+
+It owns the asyncio tasks. What should happen it asks the thread's `Rules`; how a run executes is `Execution`'s
+business. Every method but `close` and those marked async returns without giving up control, so that what it
+does is one indivisible change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from msgspec import UNSET
+
+from mockserver import agent
+from mockserver.agent import ScriptedAgent
+from mockserver.checkpoints import Checkpoint
+from mockserver.clock import Clock, milliseconds
+from mockserver.execution import Execution
+from mockserver.lifecycle import after
+from mockserver.records import Run, Thread
+from mockserver.rules import Ending, Rules
+from mockserver.schemas import RunRequest
+from mockserver.script import Script
+from mockserver.store import Store
+from mockserver.strategies import Fate
+from mockserver.streams import EventLog
+from mockserver.views import stored_kwargs
+from mockserver.witnesses import Witnesses
+from mockserver.writing import SERVER_METADATA, append_checkpoint, last_node, read_write
+
+_log = logging.getLogger(__name__)
+
+
+class ThreadBusyError(Exception):
+    """A run was refused because of what is in flight on its thread."""
+
+
+class Engine:
+    """One deployment without its HTTP side."""
+
+    def __init__(self, script: Script, clock: Clock, *, seed: int = 0, rules: Rules | None = None) -> None:
+        self.store = Store(seed=seed, rules=rules or Rules())
+        self._clock = clock
+        self._witnesses = Witnesses(clock)
+        self._agent = ScriptedAgent(script, clock, self._witnesses)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def create_run(self, thread: Thread, request: RunRequest, *, temporary: bool = False) -> Run:
+        """Create a run on a thread and decide what becomes of those in flight. Raises `ThreadBusyError`."""
+        asked = request.multitask_strategy
+        strategy = thread.rules.default_strategy() if asked is UNSET else asked
+        decision = thread.rules.admit(thread, strategy)
+        if not decision.accepted:
+            raise ThreadBusyError(
+                "Thread is already running a task. Wait for it to finish or choose a different multitask strategy."
+            )
+        assistant = self.store.assistant
+        moment = thread.timeline.moment()
+        run_id = thread.ids.uuid7(moment)
+        ids = thread.ids.scoped(run_id)
+        metadata = {
+            "created_by": "system",
+            **request.metadata,
+            "graph_id": assistant.graph_id,
+            "assistant_id": assistant.assistant_id,
+        }
+        run = Run(
+            run_id=run_id,
+            thread=thread,
+            assistant=assistant,
+            request=request,
+            strategy=strategy,
+            created_at=moment,
+            updated_at=moment,
+            metadata=metadata,
+            kwargs=stored_kwargs(request, metadata, run_id, thread.thread_id, ids.uuid4(), moment, temporary=temporary),
+            ids=ids,
+            log=EventLog(resumable=request.stream_resumable),
+            temporary=temporary,
+            ready=request.after_seconds == 0,
+        )
+        self._enter(run)
+        for superseded, fate in decision.fates.items():
+            self.stop(thread.in_flight[superseded], fate)
+        return run
+
+    def _enter(self, run: Run) -> None:
+        """Put a new run on its thread; it starts, at the earliest, at the next turn of the event loop."""
+        thread = run.thread
+        thread.runs[run.run_id] = thread.in_flight[run.run_id] = run
+        thread.was_run = True
+        thread.metadata |= {"graph_id": run.assistant.graph_id, "assistant_id": run.assistant.assistant_id}
+        self.store.touch(thread, run.created_at)
+        if run.ready:
+            # Not now: whoever created the run is to see it pending.
+            asyncio.get_running_loop().call_soon(self._start_next, thread)
+        else:
+            run.task = self._spawn(self._make_ready(run))
+
+    def stop(self, run: Run, fate: Fate) -> None:
+        """Decide that a run in flight is to stop. A run that is over, or was decided about before, is left alone."""
+        if run.over or run.fate is not None:
+            return
+        run.fate = fate
+        if run.thread.active is run:
+            run.thread.rules.deliver_stop(run)
+        else:
+            self._settle(run, "stopped")
+
+    def forget_run(self, run: Run) -> None:
+        """Delete a run that is over, with its checkpoints unless others are built upon those."""
+        thread = run.thread
+        if thread.runs.pop(run.run_id, None) is None:
+            return
+        if not thread.history.is_built_upon(run.run_id):
+            thread.history.remove_run(run.run_id)
+            if not thread.in_flight:
+                self.rest(thread)
+
+    def update_state(
+        self, thread: Thread, base: Checkpoint | None, raw: dict[str, Any] | None, as_node: str | None
+    ) -> Checkpoint:
+        """Write to the state by hand, on top of `base`, as if `as_node` (default: whoever wrote last) had done it.
+
+        Raises `ThreadBusyError` while a run is in flight, and what `read_write` and `agent.written` raise.
+        """
+        if not thread.rules.may_update_state(thread):
+            raise ThreadBusyError(f"Thread {thread.thread_id} has runs in flight; its state cannot be updated now.")
+        values = agent.empty_values() if base is None else base.values
+        updated = agent.written(values, read_write(raw or {}, thread.ids.uuid4))
+        node = as_node or last_node(base)
+        checkpoint = append_checkpoint(
+            thread,
+            base,
+            values=updated,
+            following=() if node == "__end__" else agent.next_after(node, updated),
+            source="update",
+            node=node,
+        )
+        self.store.touch(thread, checkpoint.created_at)
+        thread.failure = None
+        self.rest(thread)
+        return checkpoint
+
+    def forget_thread(self, thread: Thread) -> None:
+        """Delete a thread; what is in flight on it is stopped."""
+        self.store.remove(thread)
+        for run in list(thread.in_flight.values()):
+            self.stop(run, "erase")
+
+    async def close(self) -> None:
+        """Stop every run and let go of every witness; returns when no task is left."""
+        for thread in self.store.threads.values():
+            for run in list(thread.in_flight.values()):
+                self.stop(run, "stop")
+        for task in self._tasks:
+            task.cancel()
+        await self._witnesses.close()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _start_next(self, thread: Thread) -> None:
+        run = thread.rules.next_to_start(thread)
+        if run is None:
+            return
+        thread.active = run
+        run.task = self._spawn(self._execute(run))
+        # A task that is cancelled before its first turn never runs, so its end must be seen from outside.
+        run.task.add_done_callback(lambda _: self._settle(run, "stopped"))
+
+    async def _execute(self, run: Run) -> None:
+        run.status = after(run.status, "start")
+        run.kwargs["config"]["metadata"] |= SERVER_METADATA
+        self._touch(run)
+        ending: Ending = "stopped"
+        try:
+            await Execution(run, self._agent).play()
+            ending = "succeeded"
+        except asyncio.CancelledError:
+            # Somebody stopped the run; `stop` has noted who.
+            pass
+        except Exception as error:  # noqa: BLE001 - whatever a node raises is the run's failure, not the server's
+            _log.info("run %s failed: %s: %s", run.run_id, type(error).__name__, error)
+            ending = "failed"
+            run.error = {"error": type(error).__name__, "message": str(error)}
+        self._settle(run, ending)
+
+    def _settle(self, run: Run, ending: Ending) -> None:
+        """Give a run its terminal status, let everybody know, and start the next. A run settles once."""
+        thread = run.thread
+        if run.ended.is_set():
+            return
+        executed = thread.active is run
+        event = thread.rules.conclude(run, ending)
+        run.status = after(run.status, event)
+        if event != "fail":
+            run.error = None
+        thread.in_flight.pop(run.run_id, None)
+        if executed:
+            thread.active = None
+        elif run.task is not None:
+            # It waited for its `after_seconds`.
+            run.task.cancel()
+        if event == "stop" and run.fate == "erase":
+            thread.rules.erase(run)
+            run.output = {}
+        elif executed:
+            thread.failure = run.error
+        self._touch(run)
+        if executed:
+            self.rest(thread)
+        if event == "fail":
+            run.log.append("error", None, run.error, at=milliseconds(run.updated_at))
+        run.log.close()
+        run.ended.set()
+        if run.temporary and run.request.on_completion == "delete":
+            self.store.remove(thread)
+        self._start_next(thread)
+
+    def rest(self, thread: Thread) -> None:
+        """Note that the state of a thread has come to rest as it is now."""
+        head = thread.history.head
+        thread.settled = None if head is None else head.values
+        thread.state_updated_at = thread.updated_at
+
+    def _touch(self, run: Run) -> None:
+        run.updated_at = run.thread.timeline.moment()
+        self.store.touch(run.thread, run.updated_at)
+
+    async def _make_ready(self, run: Run) -> None:
+        await self._clock.sleep(run.request.after_seconds)
+        run.ready = True
+        self._start_next(run.thread)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

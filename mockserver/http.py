@@ -1,0 +1,178 @@
+"""What all routes share: JSON in and out, refusals, and answers that take their time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from mockserver import views
+from mockserver.engine import Engine, ThreadBusyError
+from mockserver.ids import is_uuid
+from mockserver.records import Run, Thread
+from mockserver.streams import HEARTBEAT
+
+_log = logging.getLogger(__name__)
+
+ENGINE: Final = web.AppKey("engine", Engine)
+KEEP_ALIVE: Final = web.AppKey("keep_alive", float)
+"""Seconds of silence after which an open answer shows that it is alive."""
+
+T = TypeVar("T")
+_encode = msgspec.json.Encoder().encode
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, not an error
+    """An answer other than success; `detail` says why."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+def json_answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """An answer with a JSON body."""
+    return web.Response(body=_encode(body), status=status, headers=headers, content_type="application/json")
+
+
+@web.middleware
+async def refusals(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Turn whatever a route refuses, or fails at, into `{"detail": ...}`."""
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        return json_answer({"detail": refusal.detail}, refusal.status)
+    except ThreadBusyError as busy:
+        return json_answer({"detail": str(busy)}, 409)
+    except web.HTTPException as error:
+        allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+        detail = "Not Found" if error.status == 404 else error.reason
+        return json_answer({"detail": detail}, error.status, allow)
+    except (asyncio.CancelledError, ConnectionError):
+        raise
+    except Exception:  # noqa: BLE001 - a fault of ours is an answer too
+        _log.exception("%s %s failed", request.method, request.path)
+        return json_answer({"detail": "Internal Server Error"}, 500)
+
+
+async def read(request: web.Request, schema: type[T], *, default: bytes = b"") -> T:
+    """The body of a request; raises `Refusal` 422, naming the place of what is wrong."""
+    raw = await request.read() or default
+    try:
+        plain = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Refusal(422, "Invalid JSON in request body") from None
+    return parse(plain, schema)
+
+
+def parse(plain: Any, schema: type[T], *, strict: bool = True) -> T:
+    """Plain data as a type; raises `Refusal` 422, naming the place of what is wrong."""
+    try:
+        return msgspec.convert(plain, schema, strict=strict)
+    except msgspec.ValidationError as error:
+        raise Refusal(422, str(error)) from None
+
+
+def query(request: web.Request, schema: type[T]) -> T:
+    """The query parameters of a request; one that is repeated is a list. Raises `Refusal` 422."""
+    plain: dict[str, Any] = {}
+    for key in request.query:
+        found = request.query.getall(key)
+        plain[key] = found if len(found) > 1 else found[0]
+    return parse(plain, schema, strict=False)
+
+
+def path_uuid(request: web.Request, name: Literal["thread", "run", "assistant"]) -> str:
+    """An id from the path, in lower case; raises `Refusal` 422 for what is not a UUID."""
+    raw = request.match_info[f"{name}_id"]
+    if not is_uuid(raw):
+        raise Refusal(422, f"Invalid {name} ID: must be a UUID")
+    return raw.lower()
+
+
+def thread_of(request: web.Request) -> Thread:
+    """The thread that the path names; raises `Refusal` 422 or 404."""
+    thread_id = path_uuid(request, "thread")
+    thread = request.app[ENGINE].store.threads.get(thread_id)
+    if thread is None:
+        raise Refusal(404, f"Thread with ID {thread_id} not found")
+    return thread
+
+
+def run_of(request: web.Request, detail: str = "Not Found") -> Run:
+    """The run that the path names; raises `Refusal` 422 or 404."""
+    run = run_or_none(request)
+    if run is None:
+        raise Refusal(404, detail)
+    return run
+
+
+def run_or_none(request: web.Request) -> Run | None:
+    """The run that the path names, None if there is none; raises `Refusal` 422 for malformed ids."""
+    thread_id, run_id = path_uuid(request, "thread"), path_uuid(request, "run")
+    thread = request.app[ENGINE].store.threads.get(thread_id)
+    return None if thread is None else thread.runs.get(run_id)
+
+
+def run_location(thread_id: str, run_id: str, suffix: str = "") -> str:
+    """The path of a run."""
+    return f"/threads/{thread_id}/runs/{run_id}{suffix}"
+
+
+def created(run: Run) -> web.Response:
+    """The answer to a request that created a run and does not wait for it."""
+    location = run_location(run.thread.thread_id, run.run_id)
+    return json_answer(views.run(run), headers={"Content-Location": location})
+
+
+async def when_over(
+    request: web.Request, run: Run | None, body: Callable[[], Any], headers: Mapping[str, str]
+) -> web.StreamResponse:
+    """A JSON answer that is known once `run` is over; until then a newline now and then keeps it alive."""
+    response = web.StreamResponse(headers={**headers, "Content-Type": "application/json"})
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    while run is not None and not run.ended.is_set():
+        try:
+            async with asyncio.timeout(request.app[KEEP_ALIVE]):
+                await run.ended.wait()
+        except TimeoutError:
+            await response.write(b"\n")
+    await response.write(_encode(body()))
+    await response.write_eof()
+    return response
+
+
+async def event_stream(
+    request: web.Request, run: Run, place: int, modes: frozenset[str] | None, headers: Mapping[str, str]
+) -> web.StreamResponse:
+    """The events of a run from `place` on, as server-sent events; `modes` keeps only some of them."""
+    async with run.log.read(place) as reader:
+        response = await open_stream(request, headers)
+        while (batch := await reader.batch(request.app[KEEP_ALIVE])) is not None:
+            frames = [event.frame() for event in batch if modes is None or event.mode is None or event.mode in modes]
+            await response.write(b"".join(frames) if batch else HEARTBEAT)
+        await response.write_eof()
+        return response
+
+
+async def open_stream(request: web.Request, headers: Mapping[str, str]) -> web.StreamResponse:
+    """The beginning of a stream of server-sent events."""
+    response = web.StreamResponse(
+        headers={
+            **headers,
+            "Cache-Control": "no-store",
+            "X-Accel-Buffering": "no",
+            "Content-Type": "text/event-stream; charset=utf-8",
+        }
+    )
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    return response

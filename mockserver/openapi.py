@@ -1,0 +1,79 @@
+"""The description of the API, made from the route table and the types of the requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from mockserver import __version__
+
+if TYPE_CHECKING:
+    from mockserver.routes import Route
+
+_REFUSAL = {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
+_UUIDS = ("thread_id", "run_id", "assistant_id")
+
+
+def describe(routes: Iterable[Route]) -> dict[str, Any]:
+    """The OpenAPI document of these routes."""
+    known = list(routes)
+    bodies = [route.body for route in known if route.body is not None]
+    _, schemas = msgspec.json.schema_components(bodies, ref_template="#/components/schemas/{name}")
+    paths: dict[str, dict[str, Any]] = {}
+    for route in known:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "doubletext-mockserver", "version": __version__},
+        "paths": paths,
+        "components": {"schemas": schemas},
+    }
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": (route.handler.__doc__ or "").strip(),
+        "operationId": f"{route.handler.__module__.rpartition('_')[2]}_{route.handler.__name__}",
+        "parameters": [*_path_parameters(route.path), *_query_parameters(route.query)],
+        "responses": {str(status): _response(status, streams=route.streams) for status in route.statuses},
+    }
+    if route.body is not None:
+        schema = {"$ref": f"#/components/schemas/{route.body.__name__}"}
+        operation["requestBody"] = {
+            "required": not route.body_optional,
+            "content": {"application/json": {"schema": schema}},
+        }
+        operation["responses"]["413"] = _response(413, streams=False)
+    return operation
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", **({"format": "uuid"} if name in _UUIDS else {})},
+        }
+        for name in re.findall(r"{(\w+)}", path)
+    ]
+
+
+def _query_parameters(query: type | None) -> list[dict[str, Any]]:
+    if query is None:
+        return []
+    (_,), components = msgspec.json.schema_components([query], ref_template="{name}")
+    fields = components[query.__name__]["properties"]
+    return [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in fields.items()]
+
+
+def _response(status: int, *, streams: bool) -> dict[str, Any]:
+    if status in (202, 204):
+        return {"description": "Done, nothing to show."}
+    if status >= 400:
+        return {"description": "Refused.", "content": {"application/json": {"schema": _REFUSAL}}}
+    kind = "text/event-stream" if streams else "application/json"
+    return {"description": "Success.", "content": {kind: {"schema": {}}}}

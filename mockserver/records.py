@@ -1,0 +1,105 @@
+"""What a server remembers: assistants, threads, runs. Plain data; `rules` and `engine` say what may happen to it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from mockserver.checkpoints import History, Values
+from mockserver.clock import Timeline
+from mockserver.ids import IdSource
+from mockserver.lifecycle import TERMINAL, RunStatus
+from mockserver.schemas import RunRequest
+from mockserver.strategies import Fate, Phase, Strategy
+from mockserver.streams import EventLog
+
+if TYPE_CHECKING:
+    from mockserver.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Assistant:
+    """A graph under a name; a mock deployment has one."""
+
+    assistant_id: str
+    graph_id: str
+    name: str
+    created_at: datetime
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One execution of the graph on a thread."""
+
+    run_id: str
+    thread: Thread
+    assistant: Assistant
+    request: RunRequest
+    strategy: Strategy
+    created_at: datetime
+    updated_at: datetime
+    metadata: dict[str, Any]
+    kwargs: dict[str, Any]
+    ids: IdSource
+    log: EventLog
+    temporary: bool = False
+    """A stateless run: its thread is thrown away when it ends."""
+    status: RunStatus = "pending"
+    ready: bool = True
+    """False until `after_seconds` have passed."""
+    fate: Fate | None = None
+    """What was decided about the run while it was in flight; the first decision stands."""
+    task: asyncio.Task[None] | None = None
+    output: Values = field(default_factory=dict)
+    """What join and wait give: the values that the run left, and the interrupts it ended with."""
+    error: dict[str, str] | None = None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def over(self) -> bool:
+        """Whether the run has a terminal status."""
+        return self.status in TERMINAL
+
+    @property
+    def phase(self) -> Phase:
+        """Where a run in flight is, as the strategies see it."""
+        if self.fate is not None:
+            return "stopping"
+        return "pending" if self.status == "pending" else "running"
+
+    @property
+    def configurable(self) -> dict[str, Any]:
+        """What the nodes are told."""
+        found: dict[str, Any] = self.kwargs["config"]["configurable"]
+        return found
+
+
+@dataclass(slots=True, eq=False)
+class Thread:
+    """A conversation: its runs and its checkpoints."""
+
+    thread_id: str
+    rules: Rules
+    created_at: datetime
+    updated_at: datetime
+    state_updated_at: datetime
+    timeline: Timeline
+    ids: IdSource
+    metadata: dict[str, Any]
+    touched: int
+    """A number that grows with every change on the server, to sort threads by."""
+    history: History = field(default_factory=History)
+    runs: dict[str, Run] = field(default_factory=dict)
+    """Every run that was not erased, oldest first."""
+    in_flight: dict[str, Run] = field(default_factory=dict)
+    """The runs that are pending or running, oldest first."""
+    active: Run | None = None
+    """The run that executes."""
+    settled: Values | None = None
+    """The values when a run last ended or the state was last updated by hand."""
+    failure: dict[str, str] | None = None
+    """The error of the run that executed last, if it failed."""
+    was_run: bool = False
+    """Whether a run was ever created on it."""

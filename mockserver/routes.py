@@ -1,0 +1,117 @@
+"""Every path that the mock serves, in one table; the router and `/openapi.json` are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from mockserver import __version__, routes_assistants, routes_runs, routes_threads, schemas
+from mockserver.http import json_answer
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path, what answers it, and what it takes: `body` and `query` are the types of what it reads."""
+
+    method: str
+    path: str
+    handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    body: type | None = None
+    query: type | None = None
+    statuses: tuple[int, ...] = (200,)
+    streams: bool = False
+    body_optional: bool = False
+
+
+async def ok(_: web.Request) -> web.StreamResponse:
+    """Say that the server is there."""
+    return json_answer({"ok": True})
+
+
+async def info(_: web.Request) -> web.StreamResponse:
+    """Say what server this is."""
+    return json_answer(
+        {
+            "name": "doubletext-mockserver",
+            "version": __version__,
+            "langgraph_py_version": None,
+            "flags": {"assistants": True, "crons": False, "langsmith": False},
+            "host": {"kind": "mock"},
+        }
+    )
+
+
+async def description(_: web.Request) -> web.StreamResponse:
+    """Describe this API."""
+    # Here, because a server that nobody asks need not know how to describe itself.
+    from mockserver.openapi import describe
+
+    return json_answer(describe(ROUTES))
+
+
+_T, _R, _A, _S = routes_threads, routes_runs, routes_assistants, schemas
+_THREAD, _RUN = "/threads/{thread_id}", "/threads/{thread_id}/runs/{run_id}"
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/ok", ok),
+    Route("GET", "/info", info),
+    Route("GET", "/openapi.json", description),
+    Route("POST", "/assistants/search", _A.search, _S.AssistantSearch, body_optional=True, statuses=(200, 422)),
+    Route("GET", "/assistants/{assistant_id}", _A.get, statuses=(200, 404, 422)),
+    Route("POST", "/threads", _T.create, _S.ThreadCreate, body_optional=True, statuses=(200, 409, 422)),
+    Route("POST", "/threads/search", _T.search, _S.ThreadSearch, body_optional=True, statuses=(200, 422)),
+    Route("POST", "/threads/count", _T.count, _S.ThreadCount, body_optional=True, statuses=(200, 422)),
+    Route("GET", _THREAD, _T.get, statuses=(200, 404, 422)),
+    Route("PATCH", _THREAD, _T.patch, _S.ThreadPatch, statuses=(200, 404, 422)),
+    Route("DELETE", _THREAD, _T.delete, statuses=(204, 404, 422)),
+    Route("POST", f"{_THREAD}/copy", _T.copy, statuses=(200, 404, 422)),
+    Route("GET", f"{_THREAD}/state", _T.state, query=_T.StateQuery, statuses=(200, 404, 422)),
+    Route("POST", f"{_THREAD}/state", _T.update_state, _S.StateUpdate, statuses=(200, 400, 404, 409, 422)),
+    Route("POST", f"{_THREAD}/state/checkpoint", _T.state_at_checkpoint, _S.StateRequest, statuses=(200, 404, 422)),
+    Route("GET", f"{_THREAD}/state/{{checkpoint_id}}", _T.state_at, query=_T.StateQuery, statuses=(200, 404, 422)),
+    Route("GET", f"{_THREAD}/history", _T.history, query=_T.HistoryQuery, statuses=(200, 404, 422)),
+    Route(
+        "POST", f"{_THREAD}/history", _T.history_search, _S.HistoryRequest, body_optional=True, statuses=(200, 404, 422)
+    ),
+    Route("POST", f"{_THREAD}/runs", _R.create, _S.RunRequest, statuses=(200, 400, 404, 409, 422)),
+    Route("GET", f"{_THREAD}/runs", _R.listing, query=_R.ListQuery, statuses=(200, 404, 422)),
+    Route(
+        "POST",
+        f"{_THREAD}/runs/stream",
+        _R.create_and_stream,
+        _S.RunRequest,
+        statuses=(200, 400, 404, 409, 422),
+        streams=True,
+    ),
+    Route("POST", f"{_THREAD}/runs/wait", _R.create_and_wait, _S.RunRequest, statuses=(200, 400, 404, 409, 422)),
+    Route("GET", _RUN, _R.get, statuses=(200, 404, 422)),
+    Route("DELETE", _RUN, _R.delete, statuses=(204, 404, 422)),
+    Route("GET", f"{_RUN}/join", _R.join, query=_R.JoinQuery, statuses=(200, 422)),
+    Route("GET", f"{_RUN}/stream", _R.join_stream, query=_R.JoinStreamQuery, statuses=(200, 422), streams=True),
+    Route("POST", f"{_RUN}/cancel", _R.cancel, query=_R.CancelQuery, statuses=(200, 202, 404, 422)),
+    Route("POST", "/runs/cancel", _R.cancel_many, _S.BulkCancel, query=_R.BulkCancelQuery, statuses=(204, 404, 422)),
+    Route("POST", "/runs", _R.create_stateless, _S.RunRequest, statuses=(200, 400, 404, 422)),
+    Route(
+        "POST",
+        "/runs/stream",
+        _R.stateless_and_stream,
+        _S.RunRequest,
+        statuses=(200, 400, 404, 422),
+        streams=True,
+    ),
+    Route("POST", "/runs/wait", _R.stateless_and_wait, _S.RunRequest, statuses=(200, 400, 404, 422)),
+)
+
+
+def add_to(app: web.Application) -> None:
+    """Serve every route of the table."""
+    resources: dict[str, Any] = {}
+    for route in ROUTES:
+        resource = resources.get(route.path)
+        if resource is None:
+            # One resource per path, so that a wrong method is a 405 that names the right ones.
+            resource = resources[route.path] = app.router.add_resource(route.path)
+        resource.add_route(route.method, route.handler)

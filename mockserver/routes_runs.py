@@ -1,0 +1,296 @@
+"""The routes of runs: creating them, watching them, stopping them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Literal
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET
+
+from mockserver import views
+from mockserver.http import (
+    ENGINE,
+    Refusal,
+    created,
+    event_stream,
+    json_answer,
+    open_stream,
+    path_uuid,
+    query,
+    read,
+    run_location,
+    run_of,
+    run_or_none,
+    thread_of,
+    when_over,
+)
+from mockserver.ids import is_uuid
+from mockserver.lifecycle import RunStatus
+from mockserver.records import Run, Thread
+from mockserver.schemas import STREAM_MODES, Body, BulkCancel, Limit, Offset, RunRequest
+from mockserver.strategies import Fate
+
+RunField = Literal[
+    "run_id",
+    "thread_id",
+    "assistant_id",
+    "created_at",
+    "updated_at",
+    "status",
+    "metadata",
+    "kwargs",
+    "multitask_strategy",
+]
+NOTHING_TO_CANCEL = "No runs found to cancel."
+GONE = {"error": "HTTPException", "message": "404: Run not found"}
+
+
+class ListQuery(Body, frozen=True):
+    """Which runs of a thread to list."""
+
+    limit: Limit = 10
+    offset: Offset = 0
+    status: RunStatus | None = None
+    select: list[RunField] | RunField | None = None
+
+
+class CancelQuery(Body, frozen=True):
+    """How to cancel."""
+
+    wait: bool = False
+    action: Literal["interrupt", "rollback"] = "interrupt"
+
+
+class BulkCancelQuery(Body, frozen=True):
+    """How to cancel many."""
+
+    action: Literal["interrupt", "rollback"] = "interrupt"
+
+
+class JoinQuery(Body, frozen=True):
+    """How to join."""
+
+    cancel_on_disconnect: bool = False
+
+
+class JoinStreamQuery(Body, frozen=True):
+    """How to join a stream, and which of its modes to see."""
+
+    cancel_on_disconnect: bool = False
+    stream_mode: str | list[str] | None = None
+
+    def modes(self) -> frozenset[str] | None:
+        """The modes to see, None for all; raises `Refusal` 422 for one that is unknown."""
+        if not self.stream_mode:
+            return None
+        asked = [self.stream_mode] if isinstance(self.stream_mode, str) else self.stream_mode
+        # JavaScript's client writes a list as JSON.
+        if len(asked) == 1 and asked[0].startswith("["):
+            try:
+                asked = msgspec.json.decode(asked[0], type=list[str])
+            except msgspec.MsgspecError as error:
+                raise Refusal(422, f"stream_mode: {error}") from None
+        for mode in asked:
+            if mode not in STREAM_MODES:
+                raise Refusal(422, f"stream_mode: {mode!r} is not one of {', '.join(STREAM_MODES)}")
+        return frozenset(asked)
+
+
+async def create(request: web.Request) -> web.StreamResponse:
+    """Create a run on a thread."""
+    return created(_created(request, await read(request, RunRequest)))
+
+
+async def create_and_stream(request: web.Request) -> web.StreamResponse:
+    """Create a run on a thread and watch it."""
+    return await _watch(request, _created(request, await read(request, RunRequest)))
+
+
+async def create_and_wait(request: web.Request) -> web.StreamResponse:
+    """Create a run on a thread and wait for its values."""
+    return await _await(request, _created(request, await read(request, RunRequest)))
+
+
+async def create_stateless(request: web.Request) -> web.StreamResponse:
+    """Create a run on a throw-away thread."""
+    run = _stateless(request, await read(request, RunRequest))
+    return json_answer(views.run(run), headers={"Content-Location": f"/runs/{run.run_id}"})
+
+
+async def stateless_and_stream(request: web.Request) -> web.StreamResponse:
+    """Create a run on a throw-away thread and watch it."""
+    return await _watch(request, _stateless(request, await read(request, RunRequest)))
+
+
+async def stateless_and_wait(request: web.Request) -> web.StreamResponse:
+    """Create a run on a throw-away thread and wait for its values."""
+    return await _await(request, _stateless(request, await read(request, RunRequest)))
+
+
+async def listing(request: web.Request) -> web.StreamResponse:
+    """List the runs of a thread, newest first."""
+    thread, asked = thread_of(request), query(request, ListQuery)
+    found = [run for run in reversed(thread.runs.values()) if asked.status in (None, run.status)]
+    shown = [views.run(run) for run in found[asked.offset : asked.offset + asked.limit]]
+    if asked.select is not None:
+        fields = [asked.select] if isinstance(asked.select, str) else asked.select
+        shown = [{field: run[field] for field in fields} for run in shown]
+    return json_answer(shown)
+
+
+async def get(request: web.Request) -> web.StreamResponse:
+    """Show a run."""
+    return json_answer(views.run(run_of(request)))
+
+
+async def delete(request: web.Request) -> web.StreamResponse:
+    """Delete a run; one in flight is stopped and rolled back first."""
+    run = run_of(request, "Run not found")
+    request.app[ENGINE].stop(run, "erase")
+    await run.ended.wait()
+    request.app[ENGINE].forget_run(run)
+    return web.Response(status=204)
+
+
+async def join(request: web.Request) -> web.StreamResponse:
+    """Wait for a run and give its values."""
+    asked, run = query(request, JoinQuery), run_or_none(request)
+    if run is None:
+        location = run_location(path_uuid(request, "thread"), path_uuid(request, "run"))
+        headers = {"Location": f"{location}/join", "Content-Location": location}
+        return await when_over(request, None, lambda: {"__error__": GONE}, headers)
+    return await _answered(request, run, cancel=asked.cancel_on_disconnect)
+
+
+async def join_stream(request: web.Request) -> web.StreamResponse:
+    """Watch a run that exists; `Last-Event-ID` says from where if the run is resumable."""
+    asked, run = query(request, JoinStreamQuery), run_or_none(request)
+    modes = asked.modes()
+    location = run_location(path_uuid(request, "thread"), path_uuid(request, "run"))
+    headers = {"Location": f"{location}/stream", "Content-Location": location}
+    if run is None:
+        response = await open_stream(request, headers)
+        await response.write(b"event: error\r\ndata: " + msgspec.json.encode(GONE) + b"\r\n\r\n")
+        await response.write_eof()
+        return response
+    place = run.log.place_after(request.headers.get("Last-Event-ID"))
+    watching = event_stream(request, run, place, modes, headers)
+    return await _unless_gone(request, run, watching, cancel=asked.cancel_on_disconnect)
+
+
+async def cancel(request: web.Request) -> web.StreamResponse:
+    """Cancel a run: now, or with `wait` until it has stopped."""
+    asked = query(request, CancelQuery)
+    run = run_or_none(request)
+    if run is None or run.over:
+        raise Refusal(404, NOTHING_TO_CANCEL)
+    request.app[ENGINE].stop(run, _fate(asked.action))
+    if not asked.wait:
+        return web.Response(status=202)
+    location = run_location(run.thread.thread_id, run.run_id)
+    return await when_over(request, run, dict, {"Location": f"{location}/join", "Content-Location": location})
+
+
+async def cancel_many(request: web.Request) -> web.StreamResponse:
+    """Cancel all runs of a status, or some of one thread."""
+    asked, body = query(request, BulkCancelQuery), await read(request, BulkCancel)
+    store = request.app[ENGINE].store
+    by_status = body.status is not UNSET
+    by_ids = body.thread_id is not UNSET and body.run_ids is not UNSET
+    by_part = (body.thread_id is not UNSET) != (body.run_ids is not UNSET)
+    if by_status == by_ids or (by_status and (body.thread_id is not UNSET or body.run_ids is not UNSET)) or by_part:
+        raise Refusal(422, "Give either `status`, or `thread_id` and `run_ids`.")
+    if body.status is not UNSET:
+        wanted = {"pending", "running"} if body.status == "all" else {body.status}
+        found = [run for thread in store.threads.values() for run in thread.in_flight.values() if run.status in wanted]
+    else:
+        thread = store.threads.get(str(body.thread_id).lower())
+        ids = {str(run_id).lower() for run_id in (body.run_ids or ())}
+        found = [] if thread is None else [run for key, run in thread.in_flight.items() if key in ids]
+    if not found:
+        raise Refusal(404, NOTHING_TO_CANCEL)
+    for run in found:
+        request.app[ENGINE].stop(run, _fate(asked.action))
+    return web.Response(status=204)
+
+
+def _fate(action: Literal["interrupt", "rollback"]) -> Fate:
+    return "erase" if action == "rollback" else "stop"
+
+
+def _created(request: web.Request, order: RunRequest) -> Run:
+    thread_id = path_uuid(request, "thread")
+    engine = request.app[ENGINE]
+    _check(request, order)
+    thread = engine.store.threads.get(thread_id)
+    if thread is None:
+        if order.if_not_exists == "reject":
+            raise Refusal(404, "Thread or assistant not found.")
+        thread = engine.store.create_thread(thread_id)
+    _check_checkpoint(thread, order)
+    return engine.create_run(thread, order)
+
+
+def _stateless(request: web.Request, order: RunRequest) -> Run:
+    _check(request, order)
+    for field in ("multitask_strategy", "checkpoint", "checkpoint_id", "command"):
+        if getattr(order, field) not in (UNSET, None):
+            raise Refusal(422, f"A stateless run takes no `{field}`.")
+    engine = request.app[ENGINE]
+    return engine.create_run(engine.store.create_thread(), order, temporary=True)
+
+
+def _check(request: web.Request, order: RunRequest) -> None:
+    """Refuse what the types cannot tell; raises `Refusal`."""
+    assistant = request.app[ENGINE].store.assistant
+    if order.assistant_id not in (assistant.graph_id, assistant.assistant_id):
+        if is_uuid(order.assistant_id):
+            raise Refusal(404, "Thread or assistant not found.")
+        raise Refusal(
+            422,
+            f"Invalid assistant: {order.assistant_id!r}. Must be either:\n- A valid assistant UUID, or\n"
+            f"- One of the registered graphs: {assistant.graph_id}",
+        )
+    if order.config.configurable and order.context:
+        raise Refusal(400, "Cannot specify both configurable and context.")
+    if order.input is not None and order.command is not None:
+        raise Refusal(422, "Cannot specify both `input` and `command`.")
+
+
+def _check_checkpoint(thread: Thread, order: RunRequest) -> None:
+    asked = order.checkpoint_asked_for
+    if asked is not None and thread.history.get(asked) is None:
+        raise Refusal(404, f"Checkpoint {asked} not found")
+
+
+async def _watch(request: web.Request, run: Run) -> web.StreamResponse:
+    location = run_location(run.thread.thread_id, run.run_id)
+    headers = {"Location": f"{location}/stream", "Content-Location": location}
+    watching = event_stream(request, run, 0, None, headers)
+    return await _unless_gone(request, run, watching, cancel=run.request.on_disconnect == "cancel")
+
+
+async def _await(request: web.Request, run: Run) -> web.StreamResponse:
+    return await _answered(request, run, cancel=run.request.on_disconnect == "cancel")
+
+
+async def _answered(request: web.Request, run: Run, *, cancel: bool) -> web.StreamResponse:
+    location = run_location(run.thread.thread_id, run.run_id)
+    headers = {"Location": f"{location}/join", "Content-Location": location}
+    waiting = when_over(request, run, lambda: run.thread.rules.output(run), headers)
+    return await _unless_gone(request, run, waiting, cancel=cancel)
+
+
+async def _unless_gone(
+    request: web.Request, run: Run, answer: Awaitable[web.StreamResponse], *, cancel: bool
+) -> web.StreamResponse:
+    """The answer; if the client leaves before its end the run is stopped, where that was asked for."""
+    try:
+        return await answer
+    except (asyncio.CancelledError, ConnectionError):
+        if cancel:
+            request.app[ENGINE].stop(run, "stop")
+        raise

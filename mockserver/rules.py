@@ -1,0 +1,107 @@
+"""Every decision that a deployment takes about a run or a thread, one small method each.
+
+The engine asks the rules of the thread and does what they say. These are the right ones. A deployment that gets
+something wrong is this class with one method replaced.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from mockserver import agent
+from mockserver.checkpoints import Checkpoint, Values
+from mockserver.lifecycle import RunEvent, RunStatus, ThreadStatus, thread_status
+from mockserver.records import Run, Thread
+from mockserver.strategies import DEFAULT_STRATEGY, Decision, Strategy, decide
+
+Ending = Literal["succeeded", "failed", "stopped", "timed_out"]
+"""How the execution of a run came to its end, whatever was decided about it meanwhile."""
+
+
+class Rules:
+    """The documented semantics."""
+
+    def default_strategy(self) -> Strategy:
+        """The strategy of a request that names none."""
+        return DEFAULT_STRATEGY
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        """Whether a newcomer is accepted, and what becomes of the runs in flight."""
+        return decide(strategy, {run.run_id: run.phase for run in thread.in_flight.values()})
+
+    def next_to_start(self, thread: Thread) -> Run | None:
+        """The run to start now: one at a time, in order of creation, whose `after_seconds` are over."""
+        if thread.active is not None:
+            return None
+        return next((run for run in thread.in_flight.values() if run.ready), None)
+
+    def base(self, run: Run) -> Checkpoint | None:
+        """The checkpoint that a starting run goes on from: the one it asked for, else the newest."""
+        asked = run.request.checkpoint_asked_for
+        history = run.thread.history
+        return history.head if asked is None else history.get(asked)
+
+    def input(self, run: Run) -> Any:
+        """What a starting run writes first, None if it only goes on."""
+        return run.request.given_input
+
+    def entry(self, run: Run, base: Checkpoint | None) -> str:  # noqa: ARG002 - a seam
+        """The node at which new input enters the graph, wherever the thread stood."""
+        return agent.ENTRY
+
+    def may_write(self, run: Run) -> bool:
+        """Whether a step of this run may still reach the state, and another step may start."""
+        return run.fate is None
+
+    def may_emit(self, run: Run) -> bool:
+        """Whether an event of this run may still reach a stream."""
+        return run.fate is None
+
+    def may_update_state(self, thread: Thread) -> bool:
+        """Whether the state may be written by hand: not while a run is in flight."""
+        return not thread.in_flight
+
+    def deliver_stop(self, run: Run) -> None:
+        """Tell the execution of a run to stop; it ends in its own time."""
+        if run.task is not None:
+            run.task.cancel()
+
+    def conclude(self, run: Run, ending: Ending) -> RunEvent:
+        """What the end of an execution means for the run. One that was decided to stop did not fail."""
+        if ending == "succeeded":
+            return "succeed"
+        if run.fate is not None or ending == "stopped":
+            return "stop"
+        return "time_out" if ending == "timed_out" else "fail"
+
+    def erase(self, run: Run) -> None:
+        """Take a rolled-back run out of its thread with everything it wrote."""
+        run.thread.history.remove_run(run.run_id)
+        run.thread.runs.pop(run.run_id, None)
+
+    def thread_status(self, thread: Thread) -> ThreadStatus:
+        """The status of a thread as clients see it."""
+        head = thread.history.head
+        return thread_status(
+            in_flight=bool(thread.in_flight),
+            failed=thread.failure is not None,
+            unfinished=head is not None and bool(head.next),
+        )
+
+    def run_status(self, run: Run) -> RunStatus:
+        """The status of a run as clients see it."""
+        return run.status
+
+    def thread_interrupts(self, thread: Thread) -> dict[str, list[Any]]:
+        """The questions that a thread waits for a human to answer, by task."""
+        waiting = thread.history.waiting_interrupt()
+        head = thread.history.head
+        return {} if waiting is None or head is None else {head.task_id: [waiting]}
+
+    def thread_values(self, thread: Thread) -> Values | None:
+        """The values in a thread's record: those of its state when it last came to rest."""
+        return thread.settled
+
+    def output(self, run: Run) -> Values:
+        """What join and wait give for a run that is over."""
+        return {"__error__": run.error} if run.error is not None else run.output

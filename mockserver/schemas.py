@@ -1,0 +1,208 @@
+"""The bodies of requests as types. An unknown field or a wrong type is refused by name; nothing is ignored.
+
+`/openapi.json` is made from these types, so what a type says here is what the server does.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from mockserver.lifecycle import ThreadStatus
+from mockserver.strategies import Strategy
+
+StreamMode = Literal["values", "updates", "messages", "messages-tuple", "custom"]
+STREAM_MODES: Final[tuple[StreamMode, ...]] = ("values", "updates", "messages", "messages-tuple", "custom")
+
+UUID = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$(?!\n)")]
+Limit = Annotated[int, Meta(ge=1, le=1000)]
+Offset = Annotated[int, Meta(ge=0)]
+Json = dict[str, Any]
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, frozen=True):
+    """A JSON object in a request."""
+
+
+class CheckpointConfig(Body, frozen=True):
+    """Names a checkpoint; the mock has no subgraphs, so the only namespace is the empty one."""
+
+    checkpoint_id: str | None = None
+    thread_id: str | None = None
+    checkpoint_ns: Literal[""] | None = None
+    checkpoint_map: Json | None = None
+
+
+class Command(Body, frozen=True):
+    """What a run does instead of taking new input: answer the question that the thread waits for."""
+
+    resume: Any = None
+
+
+class Config(Body, frozen=True):
+    """The configuration of a run; what its nodes are told is `configurable`."""
+
+    configurable: Json = {}
+    tags: list[str] = []
+    metadata: Json = {}
+    recursion_limit: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+
+
+class RunRequest(Body, frozen=True):
+    """A run on a thread or, where the path names no thread, on a throw-away one."""
+
+    assistant_id: str
+    input: Any = None
+    command: Command | None = None
+    config: Config = Config()
+    context: Json = {}
+    metadata: Json = {}
+    checkpoint: CheckpointConfig | None = None
+    checkpoint_id: str | None = None
+    stream_mode: StreamMode | list[StreamMode] = "values"
+    stream_subgraphs: bool = False
+    stream_resumable: bool = False
+    interrupt_before: Literal["*"] | list[str] | None = None
+    interrupt_after: Literal["*"] | list[str] | None = None
+    multitask_strategy: Strategy | UnsetType = UNSET
+    if_not_exists: Literal["create", "reject"] = "reject"
+    on_disconnect: Literal["cancel", "continue"] = "continue"
+    on_completion: Literal["delete", "keep"] = "delete"
+    after_seconds: Annotated[float, Meta(ge=0)] = 0
+    durability: Literal["sync", "async", "exit"] = "async"
+    checkpoint_during: bool | None = None
+
+    @property
+    def modes(self) -> tuple[StreamMode, ...]:
+        """The stream modes asked for, each once, in the order asked."""
+        asked = [self.stream_mode] if isinstance(self.stream_mode, str) else self.stream_mode
+        return tuple(dict.fromkeys(asked)) or ("values",)
+
+    @property
+    def checkpoint_asked_for(self) -> str | None:
+        """The id of the checkpoint to go on from, None for the newest."""
+        if self.checkpoint is not None and self.checkpoint.checkpoint_id:
+            return self.checkpoint.checkpoint_id
+        return self.checkpoint_id
+
+    @property
+    def given_input(self) -> Any:
+        """What the run writes first, None for one that goes on from where the thread stands."""
+        return None if self.command is not None else self.input
+
+
+class ThreadCreate(Body, frozen=True):
+    """A new thread."""
+
+    thread_id: str | UnsetType = UNSET
+    metadata: Json = {}
+    if_exists: Literal["raise", "do_nothing"] = "raise"
+
+
+class ThreadPatch(Body, frozen=True):
+    """Metadata to merge into that of a thread."""
+
+    metadata: Json = {}
+
+
+class ThreadCount(Body, frozen=True):
+    """Which threads to count."""
+
+    metadata: Json = {}
+    values: Json = {}
+    status: ThreadStatus | UnsetType = UNSET
+
+
+ThreadField = Literal[
+    "thread_id",
+    "created_at",
+    "updated_at",
+    "state_updated_at",
+    "metadata",
+    "config",
+    "status",
+    "values",
+    "interrupts",
+    "error",
+]
+
+
+class ThreadSearch(Body, frozen=True):
+    """Which threads to list, and how."""
+
+    ids: list[UUID] | UnsetType = UNSET
+    metadata: Json = {}
+    values: Json = {}
+    status: ThreadStatus | UnsetType = UNSET
+    limit: Limit = 10
+    offset: Offset = 0
+    sort_by: Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"] = "created_at"
+    sort_order: Literal["asc", "desc"] = "desc"
+    select: list[ThreadField] | UnsetType = UNSET
+
+
+class StateUpdate(Body, frozen=True):
+    """A write to the state by hand, as if a node had made it."""
+
+    values: Json | None = None
+    as_node: str | None = None
+    checkpoint: CheckpointConfig | None = None
+    checkpoint_id: str | None = None
+
+
+class StateRequest(Body, frozen=True):
+    """The state at a checkpoint."""
+
+    checkpoint: CheckpointConfig
+    subgraphs: bool = False
+
+
+class HistoryRequest(Body, frozen=True):
+    """Which checkpoints to list."""
+
+    limit: Limit = 10
+    before: str | CheckpointConfig | None = None
+    metadata: Json = {}
+    checkpoint: CheckpointConfig | None = None
+
+    @property
+    def before_id(self) -> str | None:
+        """The id of the checkpoint before which the list begins."""
+        return self.before.checkpoint_id if isinstance(self.before, CheckpointConfig) else self.before
+
+
+class BulkCancel(Body, frozen=True):
+    """Which runs to cancel: those of a status, or these of a thread; never both."""
+
+    status: Literal["pending", "running", "all"] | UnsetType = UNSET
+    thread_id: UUID | UnsetType = UNSET
+    run_ids: list[UUID] | UnsetType = UNSET
+
+
+AssistantField = Literal[
+    "assistant_id",
+    "graph_id",
+    "name",
+    "description",
+    "config",
+    "context",
+    "created_at",
+    "updated_at",
+    "metadata",
+    "version",
+]
+
+
+class AssistantSearch(Body, frozen=True):
+    """Which assistants to list, and how."""
+
+    metadata: Json = {}
+    graph_id: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    limit: Limit = 10
+    offset: Offset = 0
+    sort_by: Literal["assistant_id", "created_at", "updated_at", "name", "graph_id"] = "created_at"
+    sort_order: Literal["asc", "desc"] = "desc"
+    select: list[AssistantField] | UnsetType = UNSET

@@ -1,0 +1,150 @@
+"""One step of a run as the probe contract wants it: its reports, its holds, its manners when it is cancelled.
+
+A step is played by two tasks. The *body* does the node's work and waits where it is held. The task that the
+engine knows, and cancels, only waits for the body. So a cancellation never lands in the middle of the work: it
+lands in `Step.play`, which decides as the probe says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from conformance.probe import Outcome, Probe, Report, StepEvent
+from mockserver.witnesses import Witnesses
+
+T = TypeVar("T")
+
+
+class ProbeError(Exception):
+    """The failure that a probe asks for with `fail`."""
+
+
+class Paused(Exception):  # noqa: N818 - nothing went wrong
+    """A step that waits for a human; `value` is what it asks."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__(value)
+        self.value = value
+
+
+class Step:
+    """One visit of one node in one run; `name` is `NODE:VISIT`, and `probe` is None in a run for people."""
+
+    def __init__(
+        self, name: str, probe: Probe | None, run_id: str, witnesses: Witnesses, *, resumed: bool = False
+    ) -> None:
+        self.name = name
+        self._probe = probe
+        self._run_id = run_id
+        self._witnesses = witnesses
+        self._resumed = resumed
+        self._swallows = probe is not None and probe.on_cancel == "swallow"
+        self._wait: asyncio.Task[None] | None = None
+        self._may_go_on = asyncio.Event()
+        self._may_go_on.set()
+
+    @property
+    def entry(self) -> str:
+        """What the step appends to the `steps` channel when it finishes."""
+        return f"{self._probe.label if self._probe else 'run'}/{self.name}"
+
+    async def play(self, work: Callable[[Step], Awaitable[T]]) -> T:
+        """Play the step: report, hold, fail or pause as the probe says, and do `work`, the node's own part.
+
+        Returns what `work` returns. Raises what it raises, `ProbeError` and `Paused` where the probe asks for
+        them, and CancelledError if the step was cancelled and obeys.
+        """
+        body = asyncio.create_task(self._body(work))
+        while not body.done():
+            try:
+                await asyncio.wait({body})
+            except asyncio.CancelledError:
+                if self._swallows:
+                    await self._swallow()
+                    continue
+                body.cancel()
+                await self._outlast(_done(body))
+                await self._outlast(self._report("cancelled"))
+                await self._outlast(self._report("exit", "cancelled"))
+                raise
+        cancelled = await self._outlast(self._report("exit", _outcome(body)))
+        if cancelled and not self._swallows:
+            # Fetched, so that asyncio does not complain of an exception that nobody looked at.
+            _outcome(body)
+            raise asyncio.CancelledError
+        return body.result()
+
+    async def reach(self, event: StepEvent) -> None:
+        """Report that the work has come to `event`, and stay there for as long as the step is held."""
+        if self._probe is None:
+            return
+        self._wait = self._witnesses.spawn(self._report(event))
+        try:
+            await asyncio.wait({self._wait})
+        finally:
+            self._wait.cancel()
+            self._wait = None
+        await self._may_go_on.wait()
+
+    async def _body(self, work: Callable[[Step], Awaitable[T]]) -> T:
+        if self._probe is not None:
+            await self.reach("enter")
+            if self.name in self._probe.fail:
+                raise ProbeError(f"probe failure at {self.name}")
+            if self.name in self._probe.interrupt and not self._resumed:
+                raise Paused({"question": "Go on?", "step": self.name})
+        return await work(self)
+
+    async def _swallow(self) -> None:
+        """Report the cancellation while the body stands still, then let the body go on after its wait."""
+        self._may_go_on.clear()
+        await self._outlast(self._report("cancelled"))
+        if self._wait is not None:
+            self._wait.cancel()
+        self._may_go_on.set()
+
+    async def _report(self, event: StepEvent, outcome: Outcome | None = None) -> None:
+        """Return when the witness has answered, or after the time that stands for an absent witness."""
+        probe = self._probe
+        if probe is None:
+            return
+        if probe.witness is not None:
+            report = Report(
+                version=1,
+                label=probe.label,
+                step=self.name,
+                event=event,
+                run_id=self._run_id,
+                outcome=outcome,
+            )
+            if await self._witnesses.tell(probe.witness, report):
+                return
+        stubborn = event == "cancelled" and probe.on_cancel != "stop"
+        await self._witnesses.hold(probe.hold.get(f"{self.name}/{event}", probe.linger if stubborn else 0))
+
+    async def _outlast(self, wait: Coroutine[Any, Any, None]) -> bool:
+        """Wait until `wait` is over, however often the waiting task is cancelled; True if it was."""
+        task = self._witnesses.spawn(wait)
+        cancelled = False
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError:
+                cancelled = True
+        return cancelled
+
+
+async def _done(body: asyncio.Task[Any]) -> None:
+    await asyncio.wait({body})
+
+
+def _outcome(body: asyncio.Task[Any]) -> Outcome:
+    """How a body that is done ended."""
+    if body.cancelled():
+        return "cancelled"
+    error = body.exception()
+    if error is None:
+        return "returned"
+    return "interrupted" if isinstance(error, Paused) else "raised"

@@ -1,0 +1,63 @@
+"""All threads of a server, and its one assistant."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from mockserver.agent import GRAPH
+from mockserver.clock import EPOCH, Timeline
+from mockserver.ids import IdSource, named
+from mockserver.records import Assistant, Thread
+from mockserver.rules import Rules
+
+
+class Store:
+    """Creates, finds and removes threads; every thread has ids and a timeline of its own."""
+
+    def __init__(self, *, seed: int, rules: Rules) -> None:
+        self.rules = rules
+        self.assistant = Assistant(named(f"graph:{GRAPH}"), GRAPH, GRAPH, EPOCH)
+        self.threads: dict[str, Thread] = {}
+        self._ids = IdSource(seed)
+        self._timeline = Timeline()
+        self._changes = 0
+
+    def create_thread(self, thread_id: str | None = None, metadata: dict[str, Any] | None = None) -> Thread:
+        """A new thread, under an id of the client's choice or of the server's."""
+        moment = self._timeline.moment()
+        thread_id = thread_id or self._ids.uuid7(moment)
+        thread = Thread(
+            thread_id=thread_id,
+            rules=self.rules,
+            created_at=moment,
+            updated_at=moment,
+            state_updated_at=moment,
+            timeline=Timeline(moment),
+            ids=self._ids.scoped(thread_id),
+            metadata=dict(metadata or {}),
+            touched=0,
+        )
+        self.threads[thread_id] = thread
+        self.touch(thread, moment)
+        return thread
+
+    def copy_thread(self, original: Thread) -> Thread:
+        """A new thread with the metadata and the history of another, and with no runs."""
+        copy = self.create_thread(metadata=original.metadata)
+        copy.history = original.history.copied(copy.thread_id)
+        copy.settled = original.settled
+        # What comes next is later than what was copied.
+        copy.timeline.now = max(copy.timeline.now, original.timeline.now)
+        return copy
+
+    def touch(self, thread: Thread, moment: datetime) -> None:
+        """Note that a thread changed."""
+        self._changes += 1
+        thread.touched = self._changes
+        thread.updated_at = moment
+
+    def remove(self, thread: Thread) -> None:
+        """Forget a thread."""
+        if self.threads.get(thread.thread_id) is thread:
+            del self.threads[thread.thread_id]

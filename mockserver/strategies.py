@@ -1,0 +1,63 @@
+"""What a double text does, as one table: the newcomer's strategy times the phase of each run in flight.
+
+The double-texting page of the documentation, row by row:
+
+- `enqueue`: "runs the new run after the first finishes". Nobody is touched, the newcomer waits its turn.
+- `reject`: "rejects any new runs when a run is in progress".
+- `interrupt`: "interrupts the current execution but preserves progress". What is in flight is stopped.
+- `rollback`: "interrupts and rolls back". What is in flight is stopped and erased with all that it wrote.
+
+A run that is already being stopped keeps the fate that was decided first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+Strategy = Literal["reject", "rollback", "interrupt", "enqueue"]
+Phase = Literal["pending", "running", "stopping"]
+Fate = Literal["stop", "erase"]
+"""`stop`: ends `interrupted` and keeps what it wrote. `erase`: leaves no trace."""
+
+Verdict = Literal["leave", "stop", "erase", "refuse"]
+
+STRATEGIES: Final[tuple[Strategy, ...]] = ("reject", "rollback", "interrupt", "enqueue")
+PHASES: Final[tuple[Phase, ...]] = ("pending", "running", "stopping")
+DEFAULT_STRATEGY: Final[Strategy] = "enqueue"
+
+DECISIONS: Final[dict[tuple[Strategy, Phase], Verdict]] = {
+    ("enqueue", "pending"): "leave",
+    ("enqueue", "running"): "leave",
+    ("enqueue", "stopping"): "leave",
+    ("reject", "pending"): "refuse",
+    ("reject", "running"): "refuse",
+    ("reject", "stopping"): "refuse",
+    ("interrupt", "pending"): "stop",
+    ("interrupt", "running"): "stop",
+    ("interrupt", "stopping"): "leave",
+    ("rollback", "pending"): "erase",
+    ("rollback", "running"): "erase",
+    ("rollback", "stopping"): "leave",
+}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether the newcomer is accepted, and the fates of runs in flight by run id."""
+
+    accepted: bool
+    fates: Mapping[str, Fate] = field(default_factory=dict)
+
+
+def decide(strategy: Strategy, in_flight: Mapping[str, Phase]) -> Decision:
+    """What happens when a run with `strategy` arrives while `in_flight` (run id to phase) are not over."""
+    fates: dict[str, Fate] = {}
+    for run_id, phase in in_flight.items():
+        verdict = DECISIONS[strategy, phase]
+        if verdict == "refuse":
+            return Decision(accepted=False)
+        if verdict != "leave":
+            fates[run_id] = verdict
+    return Decision(accepted=True, fates=fates)

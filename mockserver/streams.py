@@ -1,0 +1,118 @@
+"""The events of one run, and the readers that follow them, each at its own pace.
+
+A run appends and never waits. A reader keeps its own place in the log, so that a slow one delays nobody and
+several take nothing from each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+HEARTBEAT: Final = b": heartbeat\r\n\r\n"
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class Event:
+    """One event: its SSE name, the stream mode that asked for it (None: always sent), its data."""
+
+    name: str
+    mode: str | None
+    data: Any
+    event_id: str | None
+    _frame: bytes = field(default=b"", repr=False)
+
+    def frame(self) -> bytes:
+        """The event as bytes; made when the first reader wants it, so that an unwatched run encodes nothing."""
+        if not self._frame:
+            lines = [b"event: ", self.name.encode(), b"\r\ndata: ", _encode(self.data), b"\r\n"]
+            if self.event_id is not None:
+                lines += [b"id: ", self.event_id.encode(), b"\r\n"]
+            self._frame = b"".join((*lines, b"\r\n"))
+        return self._frame
+
+
+class EventLog:
+    """The events of a run in order. A resumable log can be read again after its end."""
+
+    def __init__(self, *, resumable: bool) -> None:
+        self.resumable = resumable
+        self.closed = False
+        self._events: list[Event] = []
+        self.readers: set[Reader] = set()
+
+    def append(self, name: str, mode: str | None, data: Any, *, at: int) -> None:
+        """Add an event that happened `at` milliseconds; a closed log takes no more and drops it."""
+        if self.closed:
+            return
+        event_id = f"{at}-{len(self._events)}" if self.resumable else None
+        self._events.append(Event(name, mode, data, event_id))
+        self._wake()
+
+    def close(self) -> None:
+        """End the stream for every reader, now and later."""
+        self.closed = True
+        if not self.resumable:
+            # Readers under way hold the old list; nobody else may read it again.
+            self._events = []
+        self._wake()
+
+    def place_after(self, last_event_id: str | None) -> int:
+        """Where a reader begins: at the end without an id, at the start with `-1`, else behind that event.
+
+        An id that this log never gave is as good as none.
+        """
+        if last_event_id is not None and self.resumable:
+            if last_event_id == "-1":
+                return 0
+            for place, event in enumerate(self._events):
+                if event.event_id == last_event_id:
+                    return place + 1
+        return len(self._events)
+
+    def read(self, place: int) -> Reader:
+        """A reader of everything from `place` to the end of the log."""
+        return Reader(self, self._events, place)
+
+    def _wake(self) -> None:
+        for reader in self.readers:
+            reader.woken.set()
+
+
+class Reader:
+    """One reader's place in a log. Leave it with `async with`, so that the log forgets it."""
+
+    def __init__(self, log: EventLog, events: list[Event], place: int) -> None:
+        self._log = log
+        self._events = events
+        self._place = place
+        self.woken = asyncio.Event()
+
+    async def __aenter__(self) -> Reader:
+        self._log.readers.add(self)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._log.readers.discard(self)
+
+    async def batch(self, keep_alive: float) -> list[Event] | None:
+        """The events since the last batch; none after `keep_alive` quiet seconds; None at the end of the log."""
+        self.woken.clear()
+        # Asked before the events are looked at: what was appended before the end is still read.
+        closed = self._log.closed
+        if self._place == len(self._events):
+            if closed:
+                return None
+            try:
+                async with asyncio.timeout(keep_alive):
+                    await self.woken.wait()
+            except TimeoutError:
+                return []
+        found = self._events[self._place :]
+        self._place += len(found)
+        return found
