@@ -1,0 +1,252 @@
+"""RUN: what a run looks like and how its status moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from conformance import scenarios as s
+from conformance.checks import Check
+from conformance.evidence import GONE, TERMINAL, Play
+from conformance.findings import Broken, Unproven, expect
+
+STATUSES = frozenset({"pending", "running", "error", "success", "timeout", "interrupted"})
+RANK = {"pending": 0, "running": 1}
+"""How far a status is along a run's life; every terminal status comes after these."""
+
+RUN_FIELDS = (
+    "run_id",
+    "thread_id",
+    "assistant_id",
+    "created_at",
+    "updated_at",
+    "status",
+    "metadata",
+    "kwargs",
+    "multitask_strategy",
+)
+"""What the published schema `Run` requires."""
+
+
+def labels(play: Play) -> list[str]:
+    """The runs of a play whose submission was reached, on any thread."""
+    return [
+        move.label
+        for move in play.scenario.moves
+        if isinstance(move, s.Submit) and play.asked_for("submit", move.label)
+    ]
+
+
+def statuses_are_documented(play: Play) -> None:
+    """RUN-01."""
+    seen = False
+    for label in labels(play):
+        for reading in play.readings(label):
+            seen = seen or reading.status != GONE
+            expect(
+                reading.status in STATUSES or reading.status == GONE,
+                f"a status of run {label} that is one of {', '.join(sorted(STATUSES))}",
+                f"`{reading.status}`",
+                reading.asked,
+            )
+    if not seen:
+        raise Unproven("no run's status was ever told")
+
+
+def create_answers_with_the_run(play: Play) -> None:
+    """RUN-02."""
+    created = [
+        (move.label, play.accepted(move.label))
+        for move in play.scenario.moves
+        if isinstance(move, s.Submit) and move.endpoint == "create" and play.asked_for("submit", move.label)
+    ]
+    for label, exchange in created:
+        response = exchange.response
+        if response is None:
+            raise Unproven(f"no answer to the create of run {label}", exchange.asked)
+        expect(
+            response.status == 200,
+            f"200 for the create of run {label}",
+            f"{response.status}",
+            exchange.asked,
+        )
+        body = exchange.body if isinstance(exchange.body, dict) else {}
+        missing = [field for field in RUN_FIELDS if field not in body]
+        expect(
+            not missing,
+            f"the whole run {label} in the answer",
+            f"no {', '.join(missing)}",
+            exchange.asked,
+        )
+        expect(
+            body["status"] in ("pending", "running"),
+            f"a new run {label} that is `pending` (or already `running`)",
+            f"`{body['status']}`",
+            exchange.asked,
+        )
+        location = response.headers.get("content-location", "")
+        expect(
+            location.endswith(f"/runs/{body['run_id']}"),
+            f"a Content-Location header that ends in /runs/{body['run_id']}",
+            f"`{location}`" if location else "no such header",
+            exchange.asked,
+        )
+
+
+def terminal_status_stays(play: Play) -> None:
+    """RUN-03."""
+    for label in labels(play):
+        readings = play.readings(label)
+        for index, reading in enumerate(readings):
+            if reading.status not in TERMINAL:
+                continue
+            for later in readings[index + 1 :]:
+                # Two requests under way at once may be answered in either order.
+                if later.asked > reading.told:
+                    expect(
+                        later.status in (reading.status, GONE),
+                        f"run {label} to stay `{reading.status}`",
+                        f"`{later.status}` later",
+                        reading.asked,
+                        later.asked,
+                    )
+    if not any(r.status in TERMINAL for label in labels(play) for r in play.readings(label)):
+        raise Unproven("no run was seen to reach a terminal status")
+
+
+def status_moves_forward(play: Play) -> None:
+    """RUN-04."""
+    for label in labels(play):
+        readings = [r for r in play.readings(label) if r.status in STATUSES]
+        for index, reading in enumerate(readings):
+            for later in readings[index + 1 :]:
+                if later.asked > reading.told:
+                    expect(
+                        RANK.get(later.status, 2) >= RANK.get(reading.status, 2),
+                        f"run {label} not to go back from `{reading.status}`",
+                        f"`{later.status}` later",
+                        reading.asked,
+                        later.asked,
+                    )
+    if not any(play.readings(label) for label in labels(play)):
+        raise Unproven("no run's status was ever told")
+
+
+def one_run_executes_at_a_time(play: Play) -> None:
+    """RUN-05. A run executes from its first report to its last; reports of two runs must not interleave."""
+    spans = {
+        submit.label: (reports[0].seq, reports[-1].seq)
+        for submit in play.scenario.submits()
+        if (reports := [r for r in play.reports(submit.label) if r.event != "gone"])
+    }
+    if not spans:
+        raise Unproven("the witness saw no step of any run")
+    for label, (first, last) in spans.items():
+        for other, (other_first, _) in spans.items():
+            if other != label and first < other_first < last:
+                raise Broken(
+                    f"no step of run {other} while run {label} was executing",
+                    f"run {other} entered its first step, and run {label} reported from a step after that",
+                    first,
+                    other_first,
+                    last,
+                )
+
+
+def strategy_is_echoed(play: Play) -> None:
+    """RUN-06."""
+    told = 0
+    for exchange in play.exchanges:
+        if exchange.request.purpose not in ("submit", "final run") or not isinstance(exchange.body, dict):
+            continue
+        label = exchange.request.about.removeprefix("run ")
+        sent = play.scenario.submit(label).strategy
+        if "run_id" not in exchange.body or (sent is None and exchange.request.purpose == "submit"):
+            continue
+        told += 1
+        echoed = exchange.body.get("multitask_strategy")
+        if sent is None:
+            expect(
+                echoed in ("enqueue", "reject", "interrupt", "rollback"),
+                f"run {label} to tell the strategy that it was given by default",
+                f"`{echoed}`",
+                exchange.asked,
+            )
+        else:
+            expect(
+                echoed == sent,
+                f"run {label} to tell the strategy `{sent}` that was sent",
+                f"`{echoed}`",
+                exchange.asked,
+            )
+    if not told:
+        raise Unproven("no answer told a run's strategy")
+
+
+def default_strategy(play: Play) -> str:
+    """RUN-07: the freedom taken, judged by what happened to A and B, not by what is echoed."""
+    play.reached("A", "tools:1/enter")
+    submission = play.submission("B")
+    if not submission.ok:
+        if submission.response is not None and submission.response.status in (409, 422):
+            return "reject"
+        raise Unproven(f"run B was not accepted: {submission.outcome()}", submission.asked)
+    return {
+        "success": "enqueue",
+        "interrupted": "interrupt",
+        GONE: "rollback",
+    }.get(play.final_status("A"), "something else")
+
+
+def no_status_for_stopping(play: Play) -> None:
+    """RUN-08."""
+    since = play.accepted("B").asked
+    readings = [r for r in play.readings("A") if r.asked > since]
+    if not readings:
+        raise Unproven("run A's status was not told after run B was asked for")
+    for reading in readings:
+        expect(
+            reading.status in STATUSES or reading.status == GONE,
+            "a documented status of run A while it is being stopped",
+            f"`{reading.status}`",
+            reading.asked,
+        )
+
+
+def runs_are_listed_by_filter(play: Play) -> None:
+    """RUN-10."""
+    whole = play.body("final runs", s.MAIN, list)
+    listings = play.asked_for("list runs")
+    if not listings:
+        raise Unproven("no filtered list was asked for")
+    asked = [move for move in play.scenario.moves if isinstance(move, s.ListRuns)]
+    times = [str(run.get("created_at")) for run in whole if isinstance(run, dict)]
+    expect(times == sorted(times, reverse=True), "runs newest first", f"created_at in the order {times}")
+    for move, exchange in zip(asked, listings, strict=False):
+        if not isinstance(exchange.body, list):
+            raise Unproven(f"no usable list: {exchange.outcome()}", exchange.asked)
+        fitting = [run for run in whole if move.status in (None, run.get("status"))]
+        due = [run.get("run_id") for run in fitting[move.offset : move.offset + move.limit]]
+        got = [run.get("run_id") for run in exchange.body if isinstance(run, dict)]
+        expect(
+            got == due,
+            f"for status={move.status}, limit={move.limit}, offset={move.offset} the runs " + _named(play, due),
+            _named(play, got),
+            exchange.asked,
+        )
+
+
+def _named(play: Play, run_ids: Sequence[object]) -> str:
+    return ", ".join(play.label_of(run_id) for run_id in run_ids) or "none"
+
+
+CHECKS: Mapping[str, Check] = {
+    "RUN-01": statuses_are_documented,
+    "RUN-02": create_answers_with_the_run,
+    "RUN-03": terminal_status_stays,
+    "RUN-04": status_moves_forward,
+    "RUN-05": one_run_executes_at_a_time,
+    "RUN-06": strategy_is_echoed,
+    "RUN-07": default_strategy,
+    "RUN-08": no_status_for_stopping,
+    "RUN-10": runs_are_listed_by_filter,
+}

@@ -1,0 +1,176 @@
+"""THR: the thread's own status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from conformance import scenarios as s
+from conformance.checks import Check
+from conformance.checks.runs import labels
+from conformance.evidence import IN_FLIGHT, TERMINAL, Play, Reading
+from conformance.findings import Unproven, expect
+
+STATUSES = frozenset({"idle", "busy", "interrupted", "error"})
+
+
+def statuses_are_documented(play: Play) -> None:
+    """THR-01."""
+    readings = play.thread_readings()
+    if not readings:
+        raise Unproven("the thread's status was never told")
+    for reading in readings:
+        expect(
+            reading.status in STATUSES,
+            f"a thread status that is one of {', '.join(sorted(STATUSES))}",
+            f"`{reading.status}`",
+            reading.asked,
+        )
+
+
+def thread_in_flight_is_busy(play: Play) -> None:
+    """THR-02. A thread reading counts when a run was told to be in flight both before and after it."""
+    seen = 0
+    for thread, run, label in _during_flight(play):
+        seen += 1
+        expect(
+            thread.status == "busy",
+            f"the thread to be `busy` while run {label} is `{run.status}`",
+            f"`{thread.status}`",
+            run.asked,
+            thread.asked,
+        )
+    if not seen:
+        raise Unproven("the thread was never read while a run was certainly in flight")
+
+
+def thread_is_idle_in_the_end(play: Play) -> None:
+    """THR-03."""
+    play.accepted("B")
+    if play.final_status("B") != "success":
+        raise Unproven(f"run B did not end normally but `{play.final_status('B')}`")
+    status = play.final_thread().get("status")
+    expect(
+        status == "idle",
+        "the thread to be `idle` when run B has ended normally",
+        f"`{status}`",
+        play.last("final thread", s.MAIN).asked,
+    )
+
+
+def failed_run_marks_the_thread(play: Play) -> None:
+    """THR-07."""
+    play.accepted("A")
+    if play.final_status("A") != "error":
+        raise Unproven(f"run A did not end `error` but `{play.final_status('A')}`")
+    ended, arrived = play.ended("A"), play.submission("B").asked
+    between = [r for r in play.thread_readings() if ended < r.asked and r.told < arrived]
+    if not between:
+        raise Unproven("the thread was not read between the failure of run A and run B")
+    expect(
+        between[-1].status == "error",
+        "the thread to be `error` after run A has failed",
+        f"`{between[-1].status}`",
+        between[-1].asked,
+    )
+    thread_is_idle_in_the_end(play)
+
+
+def join_comes_after_the_status(play: Play) -> None:
+    """THR-08."""
+    play.accepted("B")
+    join = play.last("join", "B")
+    if not join.ok or join.over is None:
+        raise Unproven(f"join of run B was not answered with 2xx: {join.outcome()}", join.asked)
+    others = [label for label in labels(play) if label not in ("B", "X")]
+    if any(r.status in IN_FLIGHT and r.asked > join.over for label in others for r in play.readings(label)):
+        raise Unproven("another run was still in flight when join of run B returned")
+    after = [reading for reading in play.thread_readings() if reading.asked > join.over]
+    if not after:
+        raise Unproven("the thread was not read after join of run B had returned")
+    expect(
+        after[0].status != "busy",
+        "the thread not to be `busy` any more once join of its last run has returned",
+        "`busy`",
+        join.asked,
+        after[0].asked,
+    )
+
+
+def search_agrees_with_get(play: Play) -> None:
+    """THR-09."""
+    searches = play.asked_for("search threads")
+    if not searches:
+        raise Unproven("no search was made")
+    thread_id = play.transcript.threads[s.MAIN]
+    judged = 0
+    for search in searches:
+        if search.over is None or not isinstance(search.body, list):
+            raise Unproven(f"no usable answer to the search: {search.outcome()}", search.asked)
+        status = _steady_status(play, search.asked, search.over)
+        if status is None:
+            continue
+        judged += 1
+        found = any(isinstance(entry, dict) and entry.get("thread_id") == thread_id for entry in search.body)
+        wanted = search.request.about
+        expect(
+            found == (wanted == status),
+            f"a search for `{wanted}` {'' if wanted == status else 'not '}to find the thread, which is `{status}`",
+            "found" if found else "not found",
+            search.asked,
+        )
+    if not judged:
+        raise Unproven("the thread's status was never steady around a search")
+
+
+def successor_keeps_the_thread_busy(play: Play) -> None:
+    """THR-10. Judged where run A had ended and run B had not."""
+    play.accepted("B")
+    ended = play.ended("A")
+    seen = 0
+    for thread, run, label in _during_flight(play):
+        if label == "B" and thread.asked > ended:
+            seen += 1
+            expect(
+                thread.status == "busy",
+                f"the thread to stay `busy` when run A is over and run B is `{run.status}`",
+                f"`{thread.status}`",
+                ended,
+                thread.asked,
+            )
+    if not seen:
+        # A fast deployment is done with B before anybody can look; then nothing was reset early either.
+        thread_in_flight_is_busy(play)
+
+
+def _during_flight(play: Play) -> Iterator[tuple[Reading, Reading, str]]:
+    """Thread readings that lie between two readings of one run that both say it is in flight."""
+    for label in labels(play):
+        if label == "X":
+            continue
+        flights = [r for r in play.readings(label) if r.status in IN_FLIGHT]
+        for thread in play.thread_readings():
+            before = [r for r in flights if r.told < thread.asked]
+            after = [r for r in flights if r.asked > thread.told]
+            over = any(r.status in TERMINAL and r.told < thread.asked for r in play.readings(label))
+            if before and after and not over:
+                yield thread, before[-1], label
+
+
+def _steady_status(play: Play, since: int, until: int) -> str | None:
+    """The thread's status if the nearest readings before and after agree, else None."""
+    before = [r for r in play.thread_readings() if r.told < since]
+    after = [r for r in play.thread_readings() if r.asked > until]
+    if before and after and before[-1].status == after[0].status:
+        return str(after[0].status)
+    return None
+
+
+CHECKS: Mapping[str, Check] = {
+    "THR-01": statuses_are_documented,
+    "THR-02": thread_in_flight_is_busy,
+    "THR-03": thread_is_idle_in_the_end,
+    "THR-07": failed_run_marks_the_thread,
+    "THR-08": join_comes_after_the_status,
+    "THR-09": search_agrees_with_get,
+    "THR-10": successor_keeps_the_thread_busy,
+}

@@ -1,0 +1,384 @@
+"""Plays one scenario against one deployment and hands back the transcript.
+
+The driver decides nothing about right and wrong: it makes the moments that the scenario asks for, records, and
+always comes to an end, whatever the deployment does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, assert_never
+
+from conformance import scenarios as s
+from conformance.deadlines import Deadlines
+from conformance.probe import Probe, to_config
+from conformance.recorder import Recorder
+from conformance.transcript import (
+    Missed,
+    Move,
+    Response,
+    StreamEvent,
+    SuiteInfo,
+    TargetInfo,
+    Transcript,
+    WitnessEvent,
+)
+from conformance.wire import Wire
+from conformance.witness import Witness
+
+TERMINAL = frozenset({"success", "error", "timeout", "interrupted"})
+"""Run statuses that never change again (source: the published API description, schema `Run`)."""
+
+GONE = "gone"
+"""Stands for the status of a run that the deployment does not know (404)."""
+
+HISTORY_LIMIT = 1000
+LIST_LIMIT = 100
+TIMED_HOLD = 2.0
+"""Seconds for which a run holds when it cannot reach the witness."""
+
+
+class Driver:
+    """One play of one scenario, through `wire`, on the agent that `assistant` names."""
+
+    def __init__(
+        self, *, wire: Wire, recorder: Recorder, deadlines: Deadlines, assistant: str, witness: Witness
+    ) -> None:
+        self._wire = wire
+        self._recorder = recorder
+        self._deadlines = deadlines
+        self._assistant = assistant
+        self._witness = witness
+        self._witness_url, self._stand = witness.open(recorder)
+        self._play_id = self._witness_url.rpartition("/")[2]
+        self._threads: dict[str, str] = {}
+        self._thread_of: dict[str, str] = {}
+        self._run_ids: dict[str, str] = {}
+        self._statuses: dict[str, str] = {}
+        self._joins: dict[str, asyncio.Task[None]] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        recorder.on_moment = self._wake.set
+
+    async def play(self, scenario: s.Scenario, suite: SuiteInfo, target: TargetInfo) -> Transcript:
+        """Play `scenario` to its end and return what happened; raises nothing that the deployment causes."""
+        started_at = datetime.datetime.now(datetime.UTC).isoformat()
+        try:
+            await self._open_thread(s.MAIN, scenario.id)
+            if s.MAIN in self._threads:
+                async with self._watching():
+                    for index, move in enumerate(scenario.moves):
+                        self._recorder.add(Move, index=index, text=describe(move))
+                        await self._do(move)
+                    self._stand.release()
+                    await self._finish_background()
+                await self._read_final()
+        finally:
+            await self._cancel_background()
+            self._witness.close(self._witness_url)
+        return Transcript(
+            suite=suite,
+            target=target,
+            scenario=scenario,
+            started_at=started_at,
+            observed_for=self._deadlines.observe,
+            threads=dict(self._threads),
+            moments=list(self._recorder.moments),
+        )
+
+    # -- moves -----------------------------------------------------------------------------------------
+
+    async def _do(self, move: s.Move) -> None:
+        client = self._wire.client
+        match move:
+            case s.Submit():
+                await self._submit(move)
+            case s.AwaitPoint():
+                await self._await_point(move)
+            case s.AwaitSuperseded():
+                await self._await_superseded(move)
+            case s.AwaitEnd():
+                await self._await_end(move)
+            case s.Release():
+                self._stand.release(move.label, move.point)
+            case s.Observe(until_begun=label):
+                await self._until(lambda: label is not None and self._begun(label), self._deadlines.observe)
+            case s.Look():
+                await self._look()
+            case s.ReadState():
+                await self._read("mid")
+            case s.UpdateState(text=text):
+                values = {"messages": [{"role": "user", "content": text}]}
+                update = client.threads.update_state(self._threads[s.MAIN], values)
+                await self._wire.call("update state", s.MAIN, update)
+            case s.ListRuns():
+                listing = client.runs.list(
+                    self._threads[s.MAIN], limit=move.limit, offset=move.offset, status=move.status
+                )
+                await self._wire.call("list runs", s.MAIN, listing)
+            case s.SearchThreads(status=status):
+                search = client.threads.search(metadata={"doubletext_play": self._play_id}, status=status)
+                await self._wire.call("search threads", status, search)
+            case _:
+                assert_never(move)
+
+    async def _submit(self, move: s.Submit) -> None:
+        if move.thread not in self._threads:
+            await self._open_thread(move.thread, "another thread")
+        label, thread = move.label, self._threads.get(move.thread, "")
+        self._thread_of[label] = thread
+        self._stand.hold(label, move.hold)
+        body = self._run_request(move)
+        runs, wire = self._wire.client.runs, self._wire
+        match move.endpoint:
+            case "create":
+                await wire.call("submit", label, runs.create(thread, self._assistant, **body))
+            case "stream":
+                parts = runs.stream(thread, self._assistant, stream_mode=["values", "updates"], **body)
+                self._spawn(wire.consume("submit", label, parts))
+                await self._until(lambda: wire.answer("submit", label) is not None, self._deadlines.answer)
+            case "wait":
+                wait = runs.wait(thread, self._assistant, raise_error=False, **body)
+                self._spawn(wire.call("submit", label, wait, seconds=wire.patience))
+                await self._until(lambda: wire.exchange("submit", label) > 0, self._deadlines.answer)
+            case _:
+                assert_never(move.endpoint)
+        self._learn_run_id(label)
+        if move.watch and label in self._run_ids:
+            self._join(label)
+
+    def _run_request(self, move: s.Submit) -> dict[str, Any]:
+        """What the client is asked to send for a run, but for thread and assistant."""
+        probe = Probe(
+            version=1,
+            label=move.label,
+            witness=self._witness_url,
+            hold=dict.fromkeys(move.hold, TIMED_HOLD),
+            fail=move.fail,
+            interrupt=move.interrupt,
+            on_cancel=move.on_cancel,
+        )
+        body: dict[str, Any] = {
+            "input": {"messages": [{"role": "user", "content": move.text}]},
+            "config": to_config(probe),
+            "metadata": {"doubletext_label": move.label},
+        }
+        if move.strategy is not None:
+            body["multitask_strategy"] = move.strategy
+        if move.durability is not None:
+            body["durability"] = move.durability
+        return body
+
+    async def _await_point(self, move: s.AwaitPoint) -> None:
+        step, _, event = move.point.partition("/")
+        if move.optional:
+            seconds = self._deadlines.capacity
+        else:
+            seconds = self._deadlines.stop if event == "cancelled" else self._deadlines.start
+        await self._until(
+            lambda: self._reported(move.label, step, event) or self._refused(move.label),
+            seconds,
+            None if move.optional else f"run {move.label} to be at {move.point}",
+        )
+
+    async def _await_superseded(self, move: s.AwaitSuperseded) -> None:
+        happened = await self._until(
+            lambda: self._stopped(move.label) or self._begun(move.by) or self._refused(move.by),
+            self._deadlines.stop,
+            f"run {move.label} to stop or run {move.by} to begin",
+        )
+        if not happened:
+            # The deployment waits for the run that it was told to supersede; without this nothing would go on.
+            self._stand.release(move.label)
+
+    async def _await_end(self, move: s.AwaitEnd) -> None:
+        label = move.label
+        if self._refused(label) or (move.if_begun and not self._begun(label)):
+            return
+        if not await self._until(
+            lambda: self._learn_run_id(label), self._deadlines.start, f"the id of run {label} to be told"
+        ):
+            return
+        join = self._joins.get(label) or self._join(label)
+        if await self._until(
+            lambda: self._statuses.get(label) in TERMINAL | {GONE},
+            self._deadlines.finish,
+            f"run {label} to reach a terminal status",
+        ):
+            await self._until(join.done, self._deadlines.answer, f"join of run {label} to return")
+            await self._look()
+
+    # -- requests --------------------------------------------------------------------------------------
+
+    async def _open_thread(self, name: str, why: str) -> None:
+        metadata = {"doubletext": why}
+        if name == s.MAIN:
+            metadata["doubletext_play"] = self._play_id
+        await self._wire.call("create thread", name, self._wire.client.threads.create(metadata=metadata))
+        body = self._wire.body("create thread", name)
+        if isinstance(body, dict) and isinstance(body.get("thread_id"), str):
+            self._threads[name] = body["thread_id"]
+
+    def _join(self, label: str) -> asyncio.Task[None]:
+        joining = self._wire.client.runs.join(self._thread_of[label], self._run_ids[label])
+        task = self._spawn(self._wire.call("join", label, joining, seconds=self._wire.patience))
+        self._joins[label] = task
+        return task
+
+    async def _look(self) -> None:
+        """Read the thread, every run, and the thread again: each lies between two readings of the other."""
+        threads, runs = self._wire.client.threads, self._wire.client.runs
+        await self._wire.call("look", s.MAIN, threads.get(self._threads[s.MAIN]))
+        for label, run_id in list(self._run_ids.items()):
+            await self._wire.call("look", f"run {label}", runs.get(self._thread_of[label], run_id))
+            self._learn_status(label)
+        await self._wire.call("look", s.MAIN, threads.get(self._threads[s.MAIN]))
+
+    async def _read(self, when: str, name: str = s.MAIN) -> None:
+        threads, thread = self._wire.client.threads, self._threads[name]
+        await self._wire.call(f"{when} state", name, threads.get_state(thread))
+        await self._wire.call(f"{when} history", name, threads.get_history(thread, limit=HISTORY_LIMIT))
+
+    async def _read_final(self) -> None:
+        """What is left of every thread and run when all is over."""
+        client, wire = self._wire.client, self._wire
+        for name, thread in self._threads.items():
+            await wire.call("final thread", name, client.threads.get(thread))
+            await self._read("final", name)
+            await wire.call("final runs", name, client.runs.list(thread, limit=LIST_LIMIT))
+        for label, run_id in self._run_ids.items():
+            await wire.call("final run", f"run {label}", client.runs.get(self._thread_of[label], run_id))
+
+    # -- waiting ---------------------------------------------------------------------------------------
+
+    async def _until(self, happened: Callable[[], bool], seconds: float, awaited: str | None = None) -> bool:
+        """Wait for `happened`, asked after every moment; record `awaited` as missed when it does not."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not happened():
+                    self._wake.clear()
+                    await self._wake.wait()
+        except TimeoutError:
+            if awaited is not None:
+                self._recorder.add(Missed, awaited=awaited, seconds=seconds)
+            return False
+        return True
+
+    @asynccontextmanager
+    async def _watching(self) -> AsyncIterator[None]:
+        """Look at the statuses again and again while the block runs."""
+        over = asyncio.Event()
+
+        async def watch() -> None:
+            while not over.is_set():
+                await self._look()
+                try:
+                    async with asyncio.timeout(self._deadlines.poll):
+                        await over.wait()
+                except TimeoutError:
+                    continue
+
+        watcher = asyncio.create_task(watch())
+        try:
+            yield
+        finally:
+            over.set()
+            await watcher
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        task.add_done_callback(lambda _: self._wake.set())
+        self._background.add(task)
+        return task
+
+    async def _finish_background(self) -> None:
+        """Give joins and streams of finished runs time to return."""
+        if self._background:
+            await asyncio.wait(self._background, timeout=self._deadlines.answer)
+
+    async def _cancel_background(self) -> None:
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    # -- what is known so far ----------------------------------------------------------------------------
+
+    def _reports(self, label: str) -> list[WitnessEvent]:
+        return [m for m in self._recorder.moments if isinstance(m, WitnessEvent) and m.label == label]
+
+    def _begun(self, label: str) -> bool:
+        return bool(self._reports(label))
+
+    def _reported(self, label: str, step: str, event: str) -> bool:
+        return any((r.step, r.event) == (step, event) for r in self._reports(label))
+
+    def _stopped(self, label: str) -> bool:
+        """Whether the run's newest step has noticed that it is cancelled, or is over in another way."""
+        reports = self._reports(label)
+        return bool(reports) and reports[-1].event in ("cancelled", "exit", "gone")
+
+    def _refused(self, label: str) -> bool:
+        """Whether the run was asked for and certainly does not exist: any answer but a success."""
+        answer = self._wire.answer("submit", label)
+        return answer is not None and not (isinstance(answer, Response) and answer.status < 300)
+
+    def _learn_run_id(self, label: str) -> bool:
+        """Find out the run's id from its answer's body, head or first event, or from the agent itself."""
+        if label not in self._run_ids and (found := self._told_run_id(label)):
+            self._run_ids[label] = found
+        return label in self._run_ids
+
+    def _told_run_id(self, label: str) -> str | None:
+        answer = self._wire.answer("submit", label)
+        if isinstance(answer, Response) and answer.status < 300:
+            if isinstance(answer.body, dict) and isinstance(answer.body.get("run_id"), str):
+                return str(answer.body["run_id"])
+            location = answer.headers.get("content-location", "")
+            if "/runs/" in location:
+                return location.rpartition("/runs/")[2].partition("/")[0]
+        exchange = self._wire.exchange("submit", label)
+        for moment in self._recorder.moments:
+            if isinstance(moment, StreamEvent) and moment.exchange == exchange and moment.event == "metadata":
+                found = moment.data.get("run_id") if isinstance(moment.data, dict) else None
+                return found if isinstance(found, str) else None
+        return next((r.run_id for r in self._reports(label) if r.run_id), None)
+
+    def _learn_status(self, label: str) -> None:
+        answer = self._wire.answer("look", f"run {label}")
+        if isinstance(answer, Response):
+            if answer.status == 404:
+                self._statuses[label] = GONE
+            elif isinstance(answer.body, dict) and isinstance(answer.body.get("status"), str):
+                self._statuses[label] = answer.body["status"]
+
+
+def describe(move: s.Move) -> str:
+    """A move in a few words, for timelines and failure texts."""
+    match move:
+        case s.Submit():
+            return f"submit {move.label} ({move.strategy or 'no strategy'}, {move.endpoint})"
+        case s.AwaitPoint():
+            return f"wait until {move.label} is at {move.point}"
+        case s.AwaitSuperseded():
+            return f"wait until {move.label} stops or {move.by} begins"
+        case s.AwaitEnd():
+            return f"wait until {move.label} has ended"
+        case s.Release():
+            return f"let {move.label or 'every run'} go on"
+        case s.Observe():
+            return "observe"
+        case s.Look():
+            return "look at every status"
+        case s.ReadState():
+            return "read state and history"
+        case s.UpdateState():
+            return "try to update the state"
+        case s.ListRuns():
+            return f"list runs (status {move.status}, limit {move.limit}, offset {move.offset})"
+        case s.SearchThreads():
+            return f"search threads by status {move.status}"
+        case _:
+            assert_never(move)

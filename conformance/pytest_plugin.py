@@ -1,0 +1,184 @@
+"""The pytest plugin: options, one test per scenario and requirement, the report and the exit code.
+
+It is loaded into every pytest run of an environment that has doubletext installed, so it does nothing, and imports
+nothing heavy, until a test of the suite is collected.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.book import Book, Case
+
+HEADER_VARIABLE = "DOUBLETEXT_DEPLOYMENT_HEADERS"
+"""Environment variable with further headers, one `Name: value` per line."""
+
+PROPERTY = "doubletext"
+"""Under this name a test's verdict travels in its report's `user_properties`, also from xdist's workers."""
+
+BOOK: pytest.StashKey[Book] = pytest.StashKey()
+FOUND: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the suite's options."""
+    group = parser.getgroup("doubletext", "conformance of LangGraph Agent Servers (doubletext)")
+    add = group.addoption
+    add(
+        "--deployment-url",
+        action="append",
+        metavar="URL",
+        help="deployment to judge; repeatable; left out: the embedded mock",
+    )
+    add(
+        "--deployment-assistant",
+        default="agent",
+        metavar="ID",
+        help="name or id of the probe agent there (default: agent)",
+    )
+    add(
+        "--deployment-header",
+        action="append",
+        metavar="'NAME: VALUE'",
+        help="header of every request; repeatable; never shown or recorded; also, one per line, from the "
+        f"environment variable {HEADER_VARIABLE}",
+    )
+    add(
+        "--deployment-profile",
+        metavar="NAME_OR_PATH",
+        help="what the vendor declares: the name of a profile that is shipped, or a TOML file",
+    )
+    add("--conformance-strict", action="store_true", help="a broken SHOULD fails the run, too")
+    add("--conformance-report", metavar="DIR", help="write report.json and the transcripts to DIR")
+    add(
+        "--conformance-deadline-scale",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="multiply every deadline by X, for slow deployments (default: 1)",
+    )
+    add(
+        "--conformance-jobs",
+        type=int,
+        metavar="N",
+        help="scenarios played at a time (default: 8 on the embedded mock, 1 on a URL; "
+        "each needs up to two free workers)",
+    )
+    add(
+        "--conformance-witness-host",
+        metavar="HOST",
+        help="name or address under which the deployment reaches this machine (default: 127.0.0.1)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the suite's marker."""
+    config.addinivalue_line(
+        "markers", "conformance: judges a deployment by one requirement in one scenario (doubletext)"
+    )
+    config.stash[FOUND] = []
+    config.pluginmanager.register(_Reports(config.stash[FOUND]), "doubletext-reports")
+
+
+class _Reports:
+    """Collects what tests report about their verdicts, on xdist's controller too."""
+
+    def __init__(self, found: list[dict[str, Any]]) -> None:
+        self._found = found
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call":
+            self._found.extend(value for name, value in report.user_properties if name == PROPERTY)  # type: ignore[misc]
+
+
+def _book(config: pytest.Config) -> Book:
+    """The run's book, opened when the first test of the suite is collected."""
+    if BOOK not in config.stash:
+        from conformance.book import Book
+
+        config.stash[BOOK] = Book(config)
+    return config.stash[BOOK]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test per scenario of the module's FAMILIES and requirement that it shows."""
+    if "conformance_case" not in metafunc.fixturenames:
+        return
+    cases = _book(metafunc.config).cases(metafunc.module.FAMILIES)
+    metafunc.parametrize(
+        "conformance_case",
+        [pytest.param(case, id=case.id, marks=pytest.mark.conformance) for case in cases],
+    )
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin to play what was selected, ahead of the tests that will ask for it."""
+    # xdist's controller plays nothing, and each worker only what it is given.
+    distributed = hasattr(session.config, "workerinput") or session.config.getoption("dist", "no") != "no"
+    if BOOK in session.config.stash and not session.config.option.collectonly and not distributed:
+        callspecs = [getattr(item, "callspec", None) for item in session.items]
+        session.config.stash[BOOK].begin(
+            [c.params["conformance_case"] for c in callspecs if c and "conformance_case" in c.params]
+        )
+
+
+@pytest.fixture
+def judge(
+    request: pytest.FixtureRequest,
+    record_property: Callable[[str, object], None],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[Case], None]:
+    """Judge one case: returns for PASS and WARN, and fails, xfails or skips the test otherwise."""
+
+    def judge_case(case: Case) -> None:
+        outcome = _book(request.config).judge(case, tmp_path_factory.getbasetemp)
+        record_property(PROPERTY, outcome.record)
+        if outcome.how == "fail":
+            pytest.fail(outcome.text, pytrace=False)
+        if outcome.how == "xfail":
+            pytest.xfail(outcome.text)
+        if outcome.how == "skip":
+            pytest.skip(outcome.text)
+
+    return judge_case
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """With xdist's default distribution, tests of one scenario stay on one worker, so that it is played once."""
+    if config.getoption("dist", "no") != "load":
+        return None
+    from conformance.scheduling import ScenarioScheduling
+
+    return ScenarioScheduling(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Close the book, write the reports, and fail a run that the tests alone would let pass."""
+    config = session.config
+    if BOOK in config.stash:
+        config.stash[BOOK].close()
+    if hasattr(config, "workerinput") or not config.stash[FOUND]:
+        return
+    from conformance.summary import Findings
+
+    findings = Findings(config.stash[FOUND], config)
+    findings.write()
+    config.stash[FINDINGS] = findings
+    if exitstatus == pytest.ExitCode.OK and findings.failures():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+FINDINGS: pytest.StashKey[Any] = pytest.StashKey()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What was judged, by area and verdict, per deployment."""
+    if FINDINGS in config.stash:
+        config.stash[FINDINGS].show(terminalreporter)

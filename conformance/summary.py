@@ -1,0 +1,130 @@
+"""What a run found, over all deployments: the reports, the terminal summary, and reasons to fail the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from conformance import profiles
+from conformance.profiles import NOTHING_DECLARED, Profile
+from conformance.registry import AREAS
+from conformance.report import Report, Result, summarise, write_report
+from conformance.transcript import SuiteInfo, TargetInfo
+from conformance.verdicts import WORDS
+
+JUDGED = frozenset({"PASS", "FAIL", "WARN"})
+SHOWN = 25
+"""How many results of one kind the terminal lists; the report has all."""
+
+
+class Deployment(msgspec.Struct, kw_only=True):
+    """The results about one deployment. `problem` says why it could not be judged."""
+
+    target: TargetInfo
+    problem: str | None
+    folder: str | None
+    results: list[Result]
+    stale: list[str] = []
+
+    @property
+    def judged(self) -> bool:
+        """Whether anything at all was judged."""
+        return any(result.verdict in JUDGED for result in self.results)
+
+
+class Findings:
+    """Built on the process that reports (xdist's controller, or the only one) from what the tests recorded."""
+
+    def __init__(self, records: list[dict[str, Any]], config: pytest.Config) -> None:
+        name = config.option.deployment_profile
+        self._profile: Profile = profiles.load(name) if name else NOTHING_DECLARED
+        self._strict: bool = config.option.conformance_strict
+        self._suite = msgspec.convert(records[0]["suite"], SuiteInfo)
+        self.deployments: list[Deployment] = []
+        for position in sorted({record["position"] for record in records}):
+            mine = [record for record in records if record["position"] == position]
+            results = [msgspec.convert(record["result"], Result) for record in mine]
+            self.deployments.append(
+                Deployment(
+                    target=msgspec.convert(mine[-1]["target"], TargetInfo),
+                    problem=mine[-1]["problem"],
+                    folder=mine[-1]["folder"],
+                    results=sorted(results, key=lambda result: result.id),
+                    stale=stale_entries(self._profile, results),
+                )
+            )
+
+    def failures(self) -> list[str]:
+        """Why the run fails although no test did: nothing judged, stale entries of the profile."""
+        found = []
+        for deployment in self.deployments:
+            if not deployment.judged:
+                found.append(f"{deployment.target.url}: nothing was judged")
+            found += [f"{deployment.target.url}: {entry}" for entry in deployment.stale]
+        return found
+
+    def write(self) -> None:
+        """Write `report.json` of every deployment for which a folder was given."""
+        for deployment in self.deployments:
+            if deployment.folder is not None:
+                report = Report(
+                    suite=self._suite,
+                    target=deployment.target,
+                    summary=summarise(deployment.results),
+                    results=deployment.results,
+                    stale=deployment.stale,
+                )
+                write_report(Path(deployment.folder), report)
+
+    def show(self, terminal: pytest.TerminalReporter) -> None:
+        """The summary: the failures first, then a table by area."""
+        for deployment in self.deployments:
+            target = deployment.target
+            server = " ".join(part for part in (target.server, target.version) if part) or "unnamed server"
+            terminal.section(f"doubletext: {target.url} ({server})")
+            if deployment.problem is not None:
+                terminal.line(f"cannot be judged: {deployment.problem}", red=True)
+            for word in ("FAIL", "ERROR", "INCONCLUSIVE", "WARN"):
+                self._list(terminal, word, deployment)
+            self._table(terminal, deployment)
+            known = [result for result in deployment.results if result.known]
+            if known:
+                terminal.line(f"{len(known)} of these are known failures, declared by profile {target.profile}")
+            for entry in deployment.stale:
+                terminal.line(f"stale: {entry}", red=True)
+            if not deployment.judged:
+                terminal.line("nothing was judged: the run fails", red=True)
+            if deployment.folder:
+                terminal.line(f"report: {Path(deployment.folder) / 'report.json'}")
+        terminal.line(f"rule book {self._suite.revision}, doubletext {self._suite.version}")
+
+    def _list(self, terminal: pytest.TerminalReporter, word: str, deployment: Deployment) -> None:
+        mine = [r for r in deployment.results if r.verdict == word and not r.known]
+        if deployment.problem is not None:
+            return
+        for result in mine[:SHOWN]:
+            terminal.line(f"{word}  {result.id}: {result.reason}", red=word != "WARN", yellow=word == "WARN")
+        if len(mine) > SHOWN:
+            terminal.line(f"… and {len(mine) - SHOWN} more {word}")
+
+    def _table(self, terminal: pytest.TerminalReporter, deployment: Deployment) -> None:
+        width = max(len(name) for name in AREAS.values())
+        terminal.line(" " * width + "".join(f"{word:>16}" for word in WORDS))
+        for area, name in AREAS.items():
+            mine = [r for r in deployment.results if r.requirement.startswith(f"{area}-")]
+            if mine:
+                counts = summarise(mine)
+                terminal.line(f"{name:<{width}}" + "".join(f"{counts[word] or '-':>16}" for word in WORDS))
+
+
+def stale_entries(profile: Profile, results: list[Result]) -> list[str]:
+    """Known failures of the profile that were judged in this run and did not happen once."""
+    stale = []
+    for entry in profile.known:
+        covered = [r for r in results if entry.covers(r.requirement, r.scenario) and r.verdict in JUDGED]
+        if covered and not entry.flaky and all(r.verdict == "PASS" for r in covered):
+            stale.append(f"{entry.requirement} in {entry.scenario} is a known failure of the profile, but passes now")
+    return stale

@@ -1,0 +1,165 @@
+"""Finding out what is at a deployment's URL before anything is judged.
+
+One plain run of the agent shows whether there is a usable deployment, whether its agent obeys the probe contract
+and reaches the witness, and how long it takes to start a run. What does not work is said in one line.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import msgspec
+
+from conformance import scenarios as s
+from conformance.deadlines import Deadlines
+from conformance.driver import Driver
+from conformance.evidence import Exchange, Play
+from conformance.findings import Unproven
+from conformance.recorder import Recorder, Redactor
+from conformance.transcript import SuiteInfo, TargetInfo, Transcript
+from conformance.wire import Wire
+from conformance.witness import Witness
+
+CALIBRATION = s.Scenario(
+    id="calibration",
+    about="One plain run, to see whether the deployment can be judged and how fast it starts a run.",
+    moves=(s.Submit(label="A", text=s.SF), s.AwaitEnd(label="A")),
+)
+
+
+class Target:
+    """One deployment under test: how to reach it, and what was found out about it.
+
+    `problem` is one line that says why it cannot be judged, None when it can be.
+    """
+
+    def __init__(
+        self, *, url: str, assistant: str, headers: dict[str, str], profile: str | None, deadlines: Deadlines
+    ) -> None:
+        self.url = url
+        self.assistant = assistant
+        self.headers = headers
+        self.deadlines = deadlines
+        self.redactor = Redactor(headers)
+        shown = self.redactor.url(httpx.URL(url)).rstrip("/")
+        self.info = TargetInfo(url=shown, profile=profile)
+        self.problem: str | None = None
+        self.calibration: Transcript | None = None
+
+    def driver(self, transport: httpx.AsyncBaseTransport, witness: Witness) -> Driver:
+        """A driver for one play against this deployment."""
+        recorder = Recorder(self.redactor)
+        wire = Wire(
+            url=self.url,
+            headers=self.headers,
+            transport=transport,
+            recorder=recorder,
+            deadlines=self.deadlines,
+        )
+        return Driver(
+            wire=wire,
+            recorder=recorder,
+            deadlines=self.deadlines,
+            assistant=self.assistant,
+            witness=witness,
+        )
+
+    async def examine(self, transport: httpx.AsyncBaseTransport, witness: Witness, suite: SuiteInfo) -> None:
+        """Ask for `/info`, play the calibration run, and set `info`, `problem` and the deadlines."""
+        await self._ask_info(transport)
+        transcript = await self.driver(transport, witness).play(CALIBRATION, suite, self.info)
+        self.calibration = transcript
+        play = Play(transcript)
+        self.problem = _problem(play, self.assistant)
+        if self.problem is None:
+            self.deadlines = self.deadlines.calibrated(_start_latency(play))
+
+    async def _ask_info(self, transport: httpx.AsyncBaseTransport) -> None:
+        """Name and version as `/info` tells them; a deployment without it stays nameless."""
+        recorder = Recorder(self.redactor)
+        wire = Wire(
+            url=self.url,
+            headers=self.headers,
+            transport=transport,
+            recorder=recorder,
+            deadlines=self.deadlines,
+        )
+        await wire.call("info", "server", wire.client.http.get("/info"))
+        server, version = server_of(wire.body("info", "server"))
+        self.info = msgspec.structs.replace(self.info, server=server, version=version)
+
+
+def server_of(info: Any) -> tuple[str | None, str | None]:
+    """Name and version of a server from the body of its `/info`.
+
+    The official servers give no name, but the version of the LangGraph they run: `langgraph_py_version` or
+    `langgraph_js_version`.
+    """
+    if not isinstance(info, dict):
+        return None, None
+    version = info.get("version")
+    name = info.get("name")
+    if not isinstance(name, str):
+        name = None
+        if "langgraph_py_version" in info:
+            name = "langgraph-api"
+        elif "langgraph_js_version" in info:
+            name = "langgraph-js"
+    return name, version if isinstance(version, str) else None
+
+
+def _start_latency(play: Play) -> float:
+    """Seconds from the request for a run to its first step."""
+    asked = play.submission("A").request.t
+    began = play.began("A")
+    return 0.0 if began is None else play.moments[began].t - asked
+
+
+def _problem(play: Play, assistant: str) -> str | None:
+    """Why the calibration run shows that this deployment cannot be judged."""
+    try:
+        created = play.last("create thread", s.MAIN)
+        if s.MAIN not in play.transcript.threads:
+            return f"POST /threads at {play.transcript.target.url}: {_say(created)}"
+        submission = play.submission("A")
+        if not submission.ok:
+            return (
+                f"a run of the agent `{assistant}` could not be created: {_say(submission)}; "
+                "is the probe agent deployed under this name (--deployment-assistant)?"
+            )
+        if not play.steps("A"):
+            return (
+                f"run of the agent `{assistant}`: no step of it reached the witness (run status "
+                f"`{play.readings('A')[-1].status if play.readings('A') else 'unknown'}`); deploy the probe agent "
+                "under this name, and let the deployment reach this machine (--conformance-witness-host)"
+            )
+        status = play.final_status("A")
+        if status != "success":
+            return f"a plain run of the agent `{assistant}` did not succeed: it is `{status}` in the end"
+    except Unproven as unproven:
+        return str(unproven)
+    return None
+
+
+def _say(exchange: Exchange) -> str:
+    """What came of an exchange, in words that tell a user what to mend."""
+    if exchange.fault is not None:
+        return f"{exchange.fault.error} (is the deployment running, and is --deployment-url right?)"
+    response = exchange.response
+    if response is None:
+        return "no answer"
+    if 300 <= response.status < 400:
+        location = response.headers.get("location", "nowhere")
+        return f"HTTP {response.status}, redirected to {location}; give the URL that answers itself"
+    kind = response.headers.get("content-type", "")
+    body = response.body
+    if response.status < 300 and not isinstance(body, dict):
+        return f"HTTP {response.status} with {kind or 'no content type'} instead of a JSON object: {_snippet(body)}"
+    return f"HTTP {response.status}: {_snippet(body)}"
+
+
+def _snippet(body: Any, length: int = 160) -> str:
+    text = body if isinstance(body, str) else msgspec.json.encode(body).decode()
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[:length] + " …"
