@@ -104,9 +104,7 @@ class Thread:
         return {"configurable": configurable}
 
     async def say(self, text: str, probe: object = None, run_id: str | None = None) -> None:
-        await self._graph.ainvoke(
-            {"messages": [{"role": "user", "content": text}]}, self.config(probe, run_id)
-        )
+        await self._graph.ainvoke({"messages": [{"role": "user", "content": text}]}, self.config(probe, run_id))
 
     def start(self, text: str, probe: object = None) -> asyncio.Task[None]:
         return asyncio.create_task(self.say(text, probe))
@@ -308,9 +306,7 @@ async def test_steps_and_messages_are_one_write(thread: Thread) -> None:
 # --- reports and holds ------------------------------------------------------------------------------------
 
 
-async def test_every_step_reports_enter_and_exit_and_an_answer_its_middle(
-    thread: Thread, witness: Witness
-) -> None:
+async def test_every_step_reports_enter_and_exit_and_an_answer_its_middle(thread: Thread, witness: Witness) -> None:
     run_id = str(uuid4())
     await thread.say("weather in sf", told(witness=witness.url), run_id=run_id)
     assert witness.events == played("A", *FULL_TURN)
@@ -392,17 +388,13 @@ async def test_timed_holds_stand_in_for_an_absent_witness(thread: Thread, naps: 
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/reports", "nonsense", "http://[", ""])
-async def test_a_witness_that_cannot_be_reached_is_as_good_as_none(
-    thread: Thread, naps: Naps, url: str
-) -> None:
+async def test_a_witness_that_cannot_be_reached_is_as_good_as_none(thread: Thread, naps: Naps, url: str) -> None:
     await thread.say("weather in sf", told(witness=url, hold={"tools:1/enter": 0.25}))
     assert await thread.steps() == [f"A/{step}" for step in FULL_TURN]
     assert naps == [0.25]
 
 
-async def test_a_witness_that_answers_makes_timed_holds_void(
-    thread: Thread, witness: Witness, naps: Naps
-) -> None:
+async def test_a_witness_that_answers_makes_timed_holds_void(thread: Thread, witness: Witness, naps: Naps) -> None:
     await thread.say("weather in sf", told(witness=witness.url, hold={"tools:1/enter": 600}))
     assert naps == []
 
@@ -432,18 +424,14 @@ async def test_fail_raises_after_enter(thread: Thread, witness: Witness, step: s
 
 
 @pytest.mark.parametrize("step", FULL_TURN)
-async def test_interrupt_parks_the_run_and_any_value_goes_on(
-    thread: Thread, witness: Witness, step: str
-) -> None:
+async def test_interrupt_parks_the_run_and_any_value_goes_on(thread: Thread, witness: Witness, step: str) -> None:
     await thread.say("weather in sf", told(witness=witness.url, interrupt=[step]))
     before, after = FULL_TURN[: FULL_TURN.index(step)], FULL_TURN[FULL_TURN.index(step) :]
     parked = [*played("A", *before), f"A/{step}/enter", f"A/{step}/exit interrupted"]
     assert witness.events == parked
     state = await thread.state()
     assert [i.value for i in state.interrupts] == [{"question": "Go on?", "step": step}]
-    await thread.resume(
-        False if step == "agent:2" else {"go": "on"}, told("B", witness=witness.url, interrupt=[step])
-    )
+    await thread.resume(False if step == "agent:2" else {"go": "on"}, told("B", witness=witness.url, interrupt=[step]))
     assert witness.events == [*parked, *played("B", *after)]
     assert await thread.steps() == [f"A/{s}" for s in before] + [f"B/{s}" for s in after]
 
@@ -463,9 +451,7 @@ async def test_stop_reports_and_ends(thread: Thread, witness: Witness, point: st
     assert isinstance(await ended(run), asyncio.CancelledError)
     step = point.partition("/")[0]
     assert witness.events == [*before, f"A/{step}/cancelled", f"A/{step}/exit cancelled"]
-    assert (await thread.state()).values.get("steps", []) == [
-        f"A/{s}" for s in FULL_TURN[: FULL_TURN.index(step)]
-    ]
+    assert (await thread.state()).values.get("steps", []) == [f"A/{s}" for s in FULL_TURN[: FULL_TURN.index(step)]]
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -589,9 +575,7 @@ async def test_without_a_witness_a_stubborn_step_stays_for_a_time(
     assert naps == expected
 
 
-async def test_a_graph_run_whose_node_lingers_ends_when_the_node_does(
-    thread: Thread, witness: Witness
-) -> None:
+async def test_a_graph_run_whose_node_lingers_ends_when_the_node_does(thread: Thread, witness: Witness) -> None:
     witness.hold("A/tools:1/enter", "A/tools:1/cancelled")
     run = thread.start("weather in sf", told(witness=witness.url, on_cancel="linger"))
     await witness.until("A/tools:1/enter")
@@ -698,9 +682,7 @@ def test_agent_and_contract_read_a_good_probe_alike(agent: ModuleType, probe: ob
 
 
 @pytest.mark.parametrize(("probe", "key"), BAD)
-def test_agent_and_contract_refuse_a_bad_probe_and_name_the_key(
-    agent: ModuleType, probe: object, key: str
-) -> None:
+def test_agent_and_contract_refuse_a_bad_probe_and_name_the_key(agent: ModuleType, probe: object, key: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=key):
         contract.read_probe({"probe": probe})
     with pytest.raises(ValueError, match=key):

