@@ -232,6 +232,8 @@ class Driver:
         """Read the thread, every run, and the thread again: each lies between two readings of the other."""
         threads, runs = self._wire.client.threads, self._wire.client.runs
         await self._wire.call("look", s.MAIN, threads.get(self._threads[s.MAIN]))
+        for label in self._thread_of:
+            self._learn_run_id(label)
         for label, run_id in list(self._run_ids.items()):
             await self._wire.call("look", f"run {label}", runs.get(self._thread_of[label], run_id))
             self._learn_status(label)

@@ -81,8 +81,26 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "conformance: judges a deployment by one requirement in one scenario (doubletext)"
     )
+    _expect_settings_found(config)
     config.stash[FOUND] = []
     config.pluginmanager.register(_Reports(config.stash[FOUND]), "doubletext-reports")
+
+
+def _expect_settings_found(config: pytest.Config) -> None:
+    """Raise UsageError when pytest took the value of one of our options for a folder of tests.
+
+    It looks for its settings before it knows any plugin's options; `--conformance-report DIR` with an existing DIR
+    then makes it overlook the settings of the folder in which it was started, and collect everything below that.
+    """
+    given = config.invocation_params.args
+    for option in ("--conformance-report", "--deployment-profile"):
+        if option in given[:-1] and config.inipath is None:
+            value = given[given.index(option) + 1]
+            here = config.invocation_params.dir
+            if (here / str(value)).exists() and (here / "pyproject.toml").is_file():
+                raise pytest.UsageError(
+                    f"pytest took {value} for a folder of tests and overlooked pyproject.toml: write {option}={value}"
+                )
 
 
 class _Reports:

@@ -14,7 +14,7 @@ before `A`, `C` a third text, `X` a run on another thread.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -170,23 +170,36 @@ HELD_PHASES = {
 }
 
 
-def _first(hold: str | tuple[str, ...], *, watch: bool = False) -> Submit:
-    points = (hold,) if isinstance(hold, str) else hold
-    return Submit(label="A", text=SF, hold=points, watch=watch)
+_LOOKS: tuple[Move, ...] = (Look(), Look())
+"""Two in a row, so that the thread is read between two readings of every run."""
 
 
-def _second(strategy: Strategy | None, endpoint: Endpoint = "create") -> Submit:
-    return Submit(label="B", text=NYC, strategy=strategy, endpoint=endpoint)
+def _held_first(point: str, **how: Any) -> tuple[Move, ...]:
+    """A is asked for and reaches `point`, where it is held; `how` goes to its Submit."""
+    first = Submit(label="A", text=SF, hold=(point,), **how)
+    return (first, AwaitPoint(label="A", point=point), *_LOOKS)
 
 
-_ENDING: tuple[Move, ...] = (
-    AwaitSuperseded(label="A", by="B"),
-    AwaitEnd(label="B"),
-    Release(),
-    AwaitEnd(label="A"),
-    Observe(),
-)
-"""After a superseding request: B runs to its end before A could be let go, and nothing may come after."""
+def _second(strategy: Strategy | None, endpoint: Endpoint = "create", *, hold: tuple[str, ...] = ()) -> Submit:
+    return Submit(label="B", text=NYC, strategy=strategy, endpoint=endpoint, hold=hold)
+
+
+def _superseding(strategy: Strategy, endpoint: Endpoint = "create") -> tuple[Move, ...]:
+    """B supersedes A, is held when it has begun, and runs to its end before A could be let go.
+
+    Nothing may come after.
+    """
+    return (
+        _second(strategy, endpoint, hold=(FIRST_STEP,)),
+        AwaitSuperseded(label="A", by="B"),
+        AwaitPoint(label="B", point=FIRST_STEP),
+        *_LOOKS,
+        Release(label="B"),
+        AwaitEnd(label="B"),
+        Release(),
+        AwaitEnd(label="A"),
+        Observe(),
+    )
 
 
 def _held(strategy: Strategy) -> Iterator[Scenario]:
@@ -197,13 +210,7 @@ def _held(strategy: Strategy) -> Iterator[Scenario]:
             yield Scenario(
                 id=f"{strategy}/{phase}/create/{observer}",
                 about=f"B double-texts A {where}" + ("; a client waits for A in join." if watch else "."),
-                moves=(
-                    _first(point, watch=watch),
-                    AwaitPoint(label="A", point=point),
-                    Look(),
-                    _second(strategy),
-                    *_ENDING,
-                ),
+                moves=(*_held_first(point, watch=watch), *_superseding(strategy)),
             )
 
 
@@ -218,11 +225,17 @@ def _pending(strategy: Strategy) -> Iterator[Scenario]:
                 Submit(label="Z", text=LA, hold=(IN_TOOLS,)),
                 AwaitPoint(label="Z", point=IN_TOOLS),
                 Submit(label="A", text=SF, strategy="enqueue", watch=watch),
-                Look(),
-                _second(strategy),
+                *_LOOKS,
+                _second(strategy, hold=(FIRST_STEP,)),
                 AwaitSuperseded(label="Z", by="B"),
-                *_ENDING[1:],
+                AwaitPoint(label="B", point=FIRST_STEP),
+                *_LOOKS,
+                Release(label="B"),
+                AwaitEnd(label="B"),
+                Release(),
+                AwaitEnd(label="A"),
                 AwaitEnd(label="Z"),
+                Observe(),
             ),
         )
 
@@ -262,12 +275,14 @@ def _stubborn(strategy: Strategy) -> Iterator[Scenario]:
             moves=(
                 Submit(label="A", text=SF, hold=(IN_TOOLS, CLEANING_UP), on_cancel="linger", watch=watch),
                 AwaitPoint(label="A", point=IN_TOOLS),
-                _second(strategy),
+                _second(strategy, hold=(FIRST_STEP,)),
                 AwaitPoint(label="A", point=CLEANING_UP),
                 Observe(until_begun="B"),
-                Look(),
-                AwaitEnd(label="B", if_begun=True),
+                *_LOOKS,
                 Release(label="A"),
+                AwaitPoint(label="B", point=FIRST_STEP),
+                *_LOOKS,
+                Release(label="B"),
                 AwaitEnd(label="B"),
                 AwaitEnd(label="A"),
                 Observe(),
@@ -296,14 +311,16 @@ def _races(strategy: Strategy) -> Iterator[Scenario]:
     yield Scenario(
         id=f"{strategy}/at-once/create/unwatched",
         about="B follows A without a pause, so A may not have been started at all.",
-        moves=(_first(FIRST_STEP), _second(strategy), *_ENDING),
+        moves=(
+            Submit(label="A", text=SF, hold=(FIRST_STEP,)),
+            *_superseding(strategy),
+        ),
     )
     yield Scenario(
         id=f"{strategy}/finishing/create/unwatched",
         about="A is let go in the last moment of its answer, and B arrives just then.",
         moves=(
-            _first("agent:2/exit"),
-            AwaitPoint(label="A", point="agent:2/exit"),
+            *_held_first("agent:2/exit"),
             Release(label="A"),
             _second(strategy),
             AwaitEnd(label="A"),
@@ -315,12 +332,10 @@ def _races(strategy: Strategy) -> Iterator[Scenario]:
         id=f"{strategy}/thrice/create/unwatched",
         about="Three more texts follow A without a pause; only the last may be answered.",
         moves=(
-            _first(IN_TOOLS),
-            AwaitPoint(label="A", point=IN_TOOLS),
+            *_held_first(IN_TOOLS),
             Submit(label="C", text=LA, strategy=strategy, hold=(IN_TOOLS,)),
             Submit(label="D", text=BOSTON, strategy=strategy, hold=(IN_TOOLS,)),
-            _second(strategy),
-            *_ENDING,
+            *_superseding(strategy),
             AwaitEnd(label="C"),
             AwaitEnd(label="D"),
         ),
@@ -329,39 +344,24 @@ def _races(strategy: Strategy) -> Iterator[Scenario]:
 
 def _variants(strategy: Strategy) -> Iterator[Scenario]:
     """The plainest case, during-tools, with one thing changed."""
-    for endpoint in ("stream", "wait"):
+    endpoints: tuple[Endpoint, ...] = ("stream", "wait")
+    for endpoint in endpoints:
         yield Scenario(
             id=f"{strategy}/during-tools/{endpoint}/unwatched",
             about=f"B is asked for through the {endpoint} endpoint.",
-            moves=(
-                _first(IN_TOOLS),
-                AwaitPoint(label="A", point=IN_TOOLS),
-                _second(strategy, endpoint),
-                *_ENDING,
-            ),
+            moves=(*_held_first(IN_TOOLS), *_superseding(strategy, endpoint)),
         )
     for first_strategy in ("reject", "rollback"):
         yield Scenario(
             id=f"{strategy}/during-tools/create/unwatched/first-{first_strategy}",
             about=f"A itself was asked for with `{first_strategy}`.",
-            moves=(
-                Submit(label="A", text=SF, hold=(IN_TOOLS,), strategy=first_strategy),
-                AwaitPoint(label="A", point=IN_TOOLS),
-                _second(strategy),
-                *_ENDING,
-            ),
+            moves=(*_held_first(IN_TOOLS, strategy=first_strategy), *_superseding(strategy)),
         )
     for durability in ("sync", "exit"):
         yield Scenario(
             id=f"{strategy}/during-tools/create/unwatched/durability-{durability}",
             about=f"A writes its checkpoints with durability `{durability}`.",
-            moves=(
-                Submit(label="A", text=SF, hold=(IN_TOOLS,), durability=durability),
-                AwaitPoint(label="A", point=IN_TOOLS),
-                ReadState(),
-                _second(strategy),
-                *_ENDING,
-            ),
+            moves=(*_held_first(IN_TOOLS, durability=durability), ReadState(), *_superseding(strategy)),
         )
     yield Scenario(
         id=f"{strategy}/during-tools/create/unwatched/second-turn",
@@ -370,10 +370,8 @@ def _variants(strategy: Strategy) -> Iterator[Scenario]:
             Submit(label="E", text=LA),
             AwaitEnd(label="E"),
             ReadState(),
-            _first(IN_TOOLS),
-            AwaitPoint(label="A", point=IN_TOOLS),
-            _second(strategy),
-            *_ENDING,
+            *_held_first(IN_TOOLS),
+            *_superseding(strategy),
             ListRuns(status="success"),
             ListRuns(status="interrupted"),
             ListRuns(limit=1),
@@ -384,19 +382,13 @@ def _variants(strategy: Strategy) -> Iterator[Scenario]:
         id=f"{strategy}/during-tools/create/unwatched/elsewhere",
         about="Another thread has a run in flight while B supersedes A.",
         moves=(
-            _first(IN_TOOLS),
-            AwaitPoint(label="A", point=IN_TOOLS),
+            *_held_first(IN_TOOLS),
             Submit(label="X", text=BOSTON, hold=(IN_TOOLS,), thread=OTHER),
             AwaitPoint(label="X", point=IN_TOOLS, optional=True),
             SearchThreads(status="busy"),
             SearchThreads(status="idle"),
-            _second(strategy),
-            AwaitSuperseded(label="A", by="B"),
-            AwaitEnd(label="B"),
-            Release(),
+            *_superseding(strategy),
             AwaitEnd(label="X"),
-            AwaitEnd(label="A"),
-            Observe(),
             SearchThreads(status="busy"),
             SearchThreads(status="idle"),
         ),
@@ -409,12 +401,10 @@ def _plain() -> Iterator[Scenario]:
         id="default/during-tools/create/unwatched",
         about="B double-texts A without saying what should happen.",
         moves=(
-            _first(IN_TOOLS),
-            AwaitPoint(label="A", point=IN_TOOLS),
+            *_held_first(IN_TOOLS),
             _second(None),
-            Look(),
             Observe(until_begun="B"),
-            Look(),
+            *_LOOKS,
             Release(),
             AwaitEnd(label="A"),
             AwaitEnd(label="B"),
@@ -424,9 +414,7 @@ def _plain() -> Iterator[Scenario]:
         id="none/during-tools/create/unwatched/update-state",
         about="A client tries to update the thread's state while A is held in its tool.",
         moves=(
-            _first(IN_TOOLS),
-            AwaitPoint(label="A", point=IN_TOOLS),
-            Look(),
+            *_held_first(IN_TOOLS),
             ReadState(),
             UpdateState(text="an update in the middle of a run"),
             ReadState(),
