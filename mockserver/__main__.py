@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import math
 import signal
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from mockserver import __version__
-
-if TYPE_CHECKING:
-    pass
 
 _LEVELS = ("debug", "info", "warning", "error")
 
@@ -43,6 +41,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--log-level", choices=_LEVELS, default="info", help="requests are logged at info (default: %(default)s)"
     )
+    parser.add_argument("--script", type=Path, metavar="FILE", help="what the agent says (default: the guides' text)")
+    parser.add_argument(
+        "--run-timeout", type=_seconds, metavar="SECONDS", help="how long a run may take (default: any time)"
+    )
     parser.add_argument("--version", action="version", version=__version__)
     return parser
 
@@ -52,6 +54,13 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError(f"{port} is not a port")
     return port
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a time")
+    return seconds
 
 
 def _scale(text: str) -> float:
@@ -64,13 +73,19 @@ def _scale(text: str) -> float:
 async def _serve(options: argparse.Namespace) -> int:
     from mockserver.app import create_app, listening
     from mockserver.clock import InstantClock, RealClock
+    from mockserver.script import ScriptError, load
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     clock = RealClock(options.time_scale) if options.time_scale else InstantClock()
-    app = create_app(seed=options.seed, clock=clock)
+    try:
+        script = load(options.script) if options.script else None
+    except ScriptError as error:
+        print(f"mockserver: {error}", file=sys.stderr)
+        return 2
+    app = create_app(seed=options.seed, clock=clock, script=script, run_timeout=options.run_timeout)
     try:
         async with listening(app, options.host, options.port) as url:
             print(f"mockserver listening on {url}", flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -12,6 +13,7 @@ from mockserver import routes
 from mockserver.clock import Clock, RealClock
 from mockserver.engine import Engine
 from mockserver.http import ENGINE, KEEP_ALIVE, refusals
+from mockserver.origins import browsers, sign
 from mockserver.rules import Rules
 from mockserver.script import Script, load
 
@@ -19,6 +21,8 @@ MAX_BODY: Final = 8 * 1024 * 1024
 """Bytes of a request's body; a longer one is refused with 413."""
 
 KEEP_ALIVE_SECONDS: Final = 5.0
+
+_requests = logging.getLogger("mockserver.requests")
 
 
 def create_app(
@@ -28,15 +32,18 @@ def create_app(
     clock: Clock | None = None,
     rules: Rules | None = None,
     keep_alive: float = KEEP_ALIVE_SECONDS,
+    run_timeout: float | None = None,
 ) -> web.Application:
     """A mock deployment.
 
     `seed` makes its ids, `script` says what its agent says (default: the guides' conversation), delays run on
-    `clock` (default: real time), `rules` are its semantics (default: the documented ones), and `keep_alive` is
-    after how many quiet seconds an open answer shows that it is alive. Raises `ScriptError`.
+    `clock` (default: real time), `rules` are its semantics (default: the documented ones), `keep_alive` is after
+    how many quiet seconds an open answer shows that it is alive, and `run_timeout` how many seconds of scripted
+    time a run may take (default: any). Raises `ScriptError`.
     """
-    app = web.Application(middlewares=[refusals], client_max_size=MAX_BODY)
-    engine = Engine(script or load(), clock or RealClock(), seed=seed, rules=rules)
+    app = web.Application(middlewares=[browsers, refusals], client_max_size=MAX_BODY)
+    app.on_response_prepare.append(sign)
+    engine = Engine(script or load(), clock or RealClock(), seed=seed, rules=rules, run_timeout=run_timeout)
     app[ENGINE] = engine
     app[KEEP_ALIVE] = keep_alive
     routes.add_to(app)
@@ -55,7 +62,13 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
     At the end open answers are cut off, and no task is left.
     """
     # handler_cancellation: a client that leaves is noticed at once, as `on_disconnect` needs it.
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
+    runner = web.AppRunner(
+        app,
+        access_log=_requests,
+        access_log_format='%a "%r" %s %b %Tfs',
+        handler_cancellation=True,
+        shutdown_timeout=0,
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
@@ -76,8 +89,9 @@ async def serving(
     clock: Clock | None = None,
     rules: Rules | None = None,
     keep_alive: float = KEEP_ALIVE_SECONDS,
+    run_timeout: float | None = None,
 ) -> AsyncIterator[str]:
     """A mock deployment in the running event loop; gives its base URL. Arguments are those of `create_app`."""
-    app = create_app(seed=seed, script=script, clock=clock, rules=rules, keep_alive=keep_alive)
+    app = create_app(seed=seed, script=script, clock=clock, rules=rules, keep_alive=keep_alive, run_timeout=run_timeout)
     async with listening(app, host, port) as url:
         yield url

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from msgspec import UNSET
@@ -41,7 +41,16 @@ class ThreadBusyError(Exception):
 class Engine:
     """One deployment without its HTTP side."""
 
-    def __init__(self, script: Script, clock: Clock, *, seed: int = 0, rules: Rules | None = None) -> None:
+    def __init__(
+        self,
+        script: Script,
+        clock: Clock,
+        *,
+        seed: int = 0,
+        rules: Rules | None = None,
+        run_timeout: float | None = None,
+    ) -> None:
+        self._run_timeout = run_timeout
         self.store = Store(seed=seed, rules=rules or Rules())
         self._clock = clock
         self._witnesses = Witnesses(clock)
@@ -83,8 +92,7 @@ class Engine:
             ready=request.after_seconds == 0,
         )
         self._enter(run)
-        for superseded, fate in decision.fates.items():
-            self.stop(thread.in_flight[superseded], fate)
+        self.stop_all({thread.in_flight[superseded]: fate for superseded, fate in decision.fates.items()})
         return run
 
     def _enter(self, run: Run) -> None:
@@ -98,17 +106,22 @@ class Engine:
             # Not now: whoever created the run is to see it pending.
             asyncio.get_running_loop().call_soon(self._start_next, thread)
         else:
-            run.task = self._spawn(self._make_ready(run))
+            run.watchdog = self._spawn(self._make_ready(run))
 
     def stop(self, run: Run, fate: Fate) -> None:
         """Decide that a run in flight is to stop. A run that is over, or was decided about before, is left alone."""
-        if run.over or run.fate is not None:
-            return
-        run.fate = fate
-        if run.thread.active is run:
-            run.thread.rules.deliver_stop(run)
-        else:
-            self._settle(run, "stopped")
+        self.stop_all({run: fate})
+
+    def stop_all(self, fates: Mapping[Run, Fate]) -> None:
+        """Decide about several runs at once, so that none of them starts because another stops."""
+        decided = [run for run in fates if not run.over and run.fate is None]
+        for run in decided:
+            run.fate = fates[run]
+        for run in decided:
+            if run.thread.active is run:
+                run.thread.rules.deliver_stop(run)
+            else:
+                self._settle(run, "stopped")
 
     def forget_run(self, run: Run) -> None:
         """Delete a run that is over, with its checkpoints unless others are built upon those."""
@@ -148,14 +161,12 @@ class Engine:
     def forget_thread(self, thread: Thread) -> None:
         """Delete a thread; what is in flight on it is stopped."""
         self.store.remove(thread)
-        for run in list(thread.in_flight.values()):
-            self.stop(run, "erase")
+        self.stop_all(dict.fromkeys(thread.in_flight.values(), "erase"))
 
     async def close(self) -> None:
         """Stop every run and let go of every witness; returns when no task is left."""
         for thread in self.store.threads.values():
-            for run in list(thread.in_flight.values()):
-                self.stop(run, "stop")
+            self.stop_all(dict.fromkeys(thread.in_flight.values(), "stop"))
         for task in self._tasks:
             task.cancel()
         await self._witnesses.close()
@@ -175,6 +186,8 @@ class Engine:
         run.status = after(run.status, "start")
         run.kwargs["config"]["metadata"] |= SERVER_METADATA
         self._touch(run)
+        if self._run_timeout is not None:
+            run.watchdog = self._spawn(self._expire(run, self._run_timeout))
         ending: Ending = "stopped"
         try:
             await Execution(run, self._agent).play()
@@ -196,14 +209,13 @@ class Engine:
         executed = thread.active is run
         event = thread.rules.conclude(run, ending)
         run.status = after(run.status, event)
-        if event != "fail":
+        if event == "time_out":
+            run.error = {"error": "TimeoutError", "message": f"The run took longer than {self._run_timeout} s."}
+        elif event != "fail":
             run.error = None
         thread.in_flight.pop(run.run_id, None)
         if executed:
             thread.active = None
-        elif run.task is not None:
-            # It waited for its `after_seconds`.
-            run.task.cancel()
         if event == "stop" and run.fate == "erase":
             thread.rules.erase(run)
             run.output = {}
@@ -212,11 +224,12 @@ class Engine:
         self._touch(run)
         if executed:
             self.rest(thread)
-        if event == "fail":
+        if run.watchdog is not None:
+            run.watchdog.cancel()
+        if run.error is not None:
             run.log.append("error", None, run.error, at=milliseconds(run.updated_at))
-        run.log.close()
-        run.ended.set()
-        if run.temporary and run.request.on_completion == "delete":
+        thread.rules.release(run)
+        if run.temporary and run.request.on_completion != "keep":
             self.store.remove(thread)
         self._start_next(thread)
 
@@ -229,6 +242,10 @@ class Engine:
     def _touch(self, run: Run) -> None:
         run.updated_at = run.thread.timeline.moment()
         self.store.touch(run.thread, run.updated_at)
+
+    async def _expire(self, run: Run, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        self.stop(run, "expire")
 
     async def _make_ready(self, run: Run) -> None:
         await self._clock.sleep(run.request.after_seconds)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Literal, cast
 
+from msgspec import UNSET
+
 from mockserver import agent
 from mockserver.agent import Said, ScriptedAgent, Task
 from mockserver.checkpoints import START, Checkpoint, Mark, Source, Values
@@ -21,6 +23,10 @@ class EmptyInputError(Exception):
     """A run without input on a thread that has nothing to go on with."""
 
 
+class GraphRecursionError(Exception):
+    """A run that took more steps than its `recursion_limit` allows."""
+
+
 class Execution:
     """One execution of a run. `play` does it all; what it raises, apart from cancellation, is the run's failure."""
 
@@ -32,6 +38,7 @@ class Execution:
         self._modes = run.request.modes
         self._base: Checkpoint | None = None
         self._announced: set[str] = set()
+        self._steps = 0
 
     async def play(self) -> None:
         """Execute the run from its base checkpoint to its end, or to where it waits for a human."""
@@ -42,6 +49,7 @@ class Execution:
         self._show_values(current.values)
         first = True
         while current.next:
+            self._count_step()
             node = current.next[0]
             if self._stops("interrupt_before", node) and not (first and raw is None):
                 self._emit("updates", "updates", {"__interrupt__": []})
@@ -61,6 +69,12 @@ class Execution:
                 self._emit("updates", "updates", {"__interrupt__": []})
                 return
             first = False
+
+    def _count_step(self) -> None:
+        limit = self._run.request.config.recursion_limit
+        self._steps += 1
+        if limit is not UNSET and self._steps > limit:
+            raise GraphRecursionError(f"Recursion limit of {limit} reached without hitting a stop condition.")
 
     def _go_on(self, base: Checkpoint | None) -> Checkpoint:
         """The checkpoint that a run without input goes on from."""

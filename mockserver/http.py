@@ -12,7 +12,7 @@ from aiohttp import web
 
 from mockserver import views
 from mockserver.engine import Engine, ThreadBusyError
-from mockserver.ids import is_uuid
+from mockserver.ids import canonical
 from mockserver.records import Run, Thread
 from mockserver.streams import HEARTBEAT
 
@@ -66,18 +66,11 @@ async def read(request: web.Request, schema: type[T], *, default: bytes = b"") -
     """The body of a request; raises `Refusal` 422, naming the place of what is wrong."""
     raw = await request.read() or default
     try:
-        plain = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Refusal(422, "Invalid JSON in request body") from None
-    return parse(plain, schema)
-
-
-def parse(plain: Any, schema: type[T], *, strict: bool = True) -> T:
-    """Plain data as a type; raises `Refusal` 422, naming the place of what is wrong."""
-    try:
-        return msgspec.convert(plain, schema, strict=strict)
+        return msgspec.json.decode(raw, type=schema)
     except msgspec.ValidationError as error:
         raise Refusal(422, str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Refusal(422, "Invalid JSON in request body") from None
 
 
 def query(request: web.Request, schema: type[T]) -> T:
@@ -86,15 +79,24 @@ def query(request: web.Request, schema: type[T]) -> T:
     for key in request.query:
         found = request.query.getall(key)
         plain[key] = found if len(found) > 1 else found[0]
-    return parse(plain, schema, strict=False)
+    try:
+        # Not strict: in a query everything is text.
+        return msgspec.convert(plain, schema, strict=False)
+    except msgspec.ValidationError as error:
+        raise Refusal(422, str(error)) from None
 
 
 def path_uuid(request: web.Request, name: Literal["thread", "run", "assistant"]) -> str:
-    """An id from the path, in lower case; raises `Refusal` 422 for what is not a UUID."""
-    raw = request.match_info[f"{name}_id"]
-    if not is_uuid(raw):
+    """An id from the path; raises `Refusal` 422 for what is not a UUID."""
+    return uuid_in(request.match_info[f"{name}_id"], name)
+
+
+def uuid_in(raw: str, name: Literal["thread", "run", "assistant"]) -> str:
+    """An id as the server spells it; raises `Refusal` 422 for what is not a UUID."""
+    found = canonical(raw)
+    if found is None:
         raise Refusal(422, f"Invalid {name} ID: must be a UUID")
-    return raw.lower()
+    return found
 
 
 def thread_of(request: web.Request) -> Thread:
@@ -157,7 +159,7 @@ async def event_stream(
     async with run.log.read(place) as reader:
         response = await open_stream(request, headers)
         while (batch := await reader.batch(request.app[KEEP_ALIVE])) is not None:
-            frames = [event.frame() for event in batch if modes is None or event.mode is None or event.mode in modes]
+            frames = [event.frame() for event in batch if run.thread.rules.shows(event, modes)]
             await response.write(b"".join(frames) if batch else HEARTBEAT)
         await response.write_eof()
         return response

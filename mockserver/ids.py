@@ -60,13 +60,12 @@ def named(name: str) -> str:
     return str(_stamp(int.from_bytes(hashlib.blake2b(name.encode(), digest_size=16).digest()), version=5))
 
 
-def is_uuid(text: str) -> bool:
-    """Whether `text` is a UUID in any of its usual spellings."""
+def canonical(text: str) -> str | None:
+    """A UUID in the spelling that the server uses, None for what is not a UUID."""
     try:
-        UUID(text)
+        return str(UUID(text))
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _stamp(bits: int, *, version: int) -> UUID:

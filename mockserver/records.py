@@ -52,6 +52,8 @@ class Run:
     fate: Fate | None = None
     """What was decided about the run while it was in flight; the first decision stands."""
     task: asyncio.Task[None] | None = None
+    watchdog: asyncio.Task[None] | None = None
+    """Waits for the run's `after_seconds`, or for the time that it may take."""
     output: Values = field(default_factory=dict)
     """What join and wait give: the values that the run left, and the interrupts it ended with."""
     error: dict[str, str] | None = None

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from mockserver import __version__, routes_assistants, routes_runs, routes_threads, schemas
-from mockserver.http import json_answer
+from mockserver.http import Refusal, json_answer, query
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,15 @@ class Route:
     body_optional: bool = False
 
 
-async def ok(_: web.Request) -> web.StreamResponse:
+class OkQuery(schemas.Body, frozen=True):
+    """What health checks of real deployments ask; there is no database whose check could fail."""
+
+    check_db: bool = False
+
+
+async def ok(request: web.Request) -> web.StreamResponse:
     """Say that the server is there."""
+    query(request, OkQuery)
     return json_answer({"ok": True})
 
 
@@ -56,7 +63,7 @@ _T, _R, _A, _S = routes_threads, routes_runs, routes_assistants, schemas
 _THREAD, _RUN = "/threads/{thread_id}", "/threads/{thread_id}/runs/{run_id}"
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", "/ok", ok),
+    Route("GET", "/ok", ok, query=OkQuery, statuses=(200, 422)),
     Route("GET", "/info", info),
     Route("GET", "/openapi.json", description),
     Route("POST", "/assistants/search", _A.search, _S.AssistantSearch, body_optional=True, statuses=(200, 422)),
@@ -114,4 +121,17 @@ def add_to(app: web.Application) -> None:
         if resource is None:
             # One resource per path, so that a wrong method is a 405 that names the right ones.
             resource = resources[route.path] = app.router.add_resource(route.path)
-        resource.add_route(route.method, route.handler)
+        resource.add_route(route.method, _guarded(route))
+
+
+def _guarded(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The handler of a route; a query parameter that it would ignore is refused by name."""
+    if route.query is not None:
+        return route.handler
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if request.query:
+            raise Refusal(422, f"Unknown query parameter `{next(iter(request.query))}`")
+        return await route.handler(request)
+
+    return handler

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from itertools import islice
 from typing import Literal
 
 import msgspec
 from aiohttp import web
 from msgspec import UNSET
 
-from mockserver import views
+from mockserver import agent, views
 from mockserver.http import (
     ENGINE,
     Refusal,
@@ -27,7 +28,7 @@ from mockserver.http import (
     thread_of,
     when_over,
 )
-from mockserver.ids import is_uuid
+from mockserver.ids import canonical
 from mockserver.lifecycle import RunStatus
 from mockserver.records import Run, Thread
 from mockserver.schemas import STREAM_MODES, Body, BulkCancel, Limit, Offset, RunRequest
@@ -133,8 +134,8 @@ async def stateless_and_wait(request: web.Request) -> web.StreamResponse:
 async def listing(request: web.Request) -> web.StreamResponse:
     """List the runs of a thread, newest first."""
     thread, asked = thread_of(request), query(request, ListQuery)
-    found = [run for run in reversed(thread.runs.values()) if asked.status in (None, run.status)]
-    shown = [views.run(run) for run in found[asked.offset : asked.offset + asked.limit]]
+    found = (run for run in reversed(thread.runs.values()) if asked.status in (None, run.status))
+    shown = [views.run(run) for run in islice(found, asked.offset, asked.offset + asked.limit)]
     if asked.select is not None:
         fields = [asked.select] if isinstance(asked.select, str) else asked.select
         shown = [{field: run[field] for field in fields} for run in shown]
@@ -176,7 +177,7 @@ async def join_stream(request: web.Request) -> web.StreamResponse:
         await response.write(b"event: error\r\ndata: " + msgspec.json.encode(GONE) + b"\r\n\r\n")
         await response.write_eof()
         return response
-    place = run.log.place_after(request.headers.get("Last-Event-ID"))
+    place = run.thread.rules.reader_place(run, request.headers.get("Last-Event-ID"))
     watching = event_stream(request, run, place, modes, headers)
     return await _unless_gone(request, run, watching, cancel=asked.cancel_on_disconnect)
 
@@ -207,13 +208,12 @@ async def cancel_many(request: web.Request) -> web.StreamResponse:
         wanted = {"pending", "running"} if body.status == "all" else {body.status}
         found = [run for thread in store.threads.values() for run in thread.in_flight.values() if run.status in wanted]
     else:
-        thread = store.threads.get(str(body.thread_id).lower())
-        ids = {str(run_id).lower() for run_id in (body.run_ids or ())}
+        thread = store.threads.get(str(canonical(str(body.thread_id))))
+        ids = {canonical(run_id) for run_id in (body.run_ids or ())}
         found = [] if thread is None else [run for key, run in thread.in_flight.items() if key in ids]
     if not found:
         raise Refusal(404, NOTHING_TO_CANCEL)
-    for run in found:
-        request.app[ENGINE].stop(run, _fate(asked.action))
+    request.app[ENGINE].stop_all(dict.fromkeys(found, _fate(asked.action)))
     return web.Response(status=204)
 
 
@@ -230,7 +230,7 @@ def _created(request: web.Request, order: RunRequest) -> Run:
         if order.if_not_exists == "reject":
             raise Refusal(404, "Thread or assistant not found.")
         thread = engine.store.create_thread(thread_id)
-    _check_checkpoint(thread, order)
+    _check_on_thread(thread, order)
     return engine.create_run(thread, order)
 
 
@@ -247,7 +247,7 @@ def _check(request: web.Request, order: RunRequest) -> None:
     """Refuse what the types cannot tell; raises `Refusal`."""
     assistant = request.app[ENGINE].store.assistant
     if order.assistant_id not in (assistant.graph_id, assistant.assistant_id):
-        if is_uuid(order.assistant_id):
+        if canonical(order.assistant_id) is not None:
             raise Refusal(404, "Thread or assistant not found.")
         raise Refusal(
             422,
@@ -258,9 +258,18 @@ def _check(request: web.Request, order: RunRequest) -> None:
         raise Refusal(400, "Cannot specify both configurable and context.")
     if order.input is not None and order.command is not None:
         raise Refusal(422, "Cannot specify both `input` and `command`.")
+    for field in ("interrupt_before", "interrupt_after"):
+        for node in getattr(order, field) or ():
+            if node not in (*agent.NODES, "*"):
+                raise Refusal(422, f"`{field}` names the node {node!r}, which the graph does not have.")
 
 
-def _check_checkpoint(thread: Thread, order: RunRequest) -> None:
+def _check_on_thread(thread: Thread, order: RunRequest) -> None:
+    """Refuse what does not go with the thread; raises `Refusal`."""
+    if order.on_completion is not UNSET:
+        raise Refusal(422, "`on_completion` is for stateless runs.")
+    if order.checkpoint is not None and order.checkpoint.thread_id not in (None, thread.thread_id):
+        raise Refusal(422, "`checkpoint` is of another thread.")
     asked = order.checkpoint_asked_for
     if asked is not None and thread.history.get(asked) is None:
         raise Refusal(404, f"Checkpoint {asked} not found")

@@ -9,8 +9,7 @@ from msgspec import UNSET
 
 from mockserver import agent, views
 from mockserver.checkpoints import Checkpoint
-from mockserver.http import ENGINE, Refusal, json_answer, query, read, thread_of
-from mockserver.ids import is_uuid
+from mockserver.http import ENGINE, Refusal, json_answer, query, read, thread_of, uuid_in
 from mockserver.records import Thread
 from mockserver.schemas import (
     Body,
@@ -45,9 +44,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     store = request.app[ENGINE].store
     if body.thread_id is UNSET:
         return json_answer(views.thread(store.create_thread(metadata=body.metadata)))
-    if not is_uuid(body.thread_id):
-        raise Refusal(422, "Invalid thread ID: must be a UUID")
-    thread_id = body.thread_id.lower()
+    thread_id = uuid_in(body.thread_id, "thread")
     existing = store.threads.get(thread_id)
     if existing is not None and body.if_exists == "raise":
         raise Refusal(409, f"Thread with ID {thread_id} already exists")

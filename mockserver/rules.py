@@ -13,8 +13,9 @@ from mockserver.checkpoints import Checkpoint, Values
 from mockserver.lifecycle import RunEvent, RunStatus, ThreadStatus, thread_status
 from mockserver.records import Run, Thread
 from mockserver.strategies import DEFAULT_STRATEGY, Decision, Strategy, decide
+from mockserver.streams import Event
 
-Ending = Literal["succeeded", "failed", "stopped", "timed_out"]
+Ending = Literal["succeeded", "failed", "stopped"]
 """How the execution of a run came to its end, whatever was decided about it meanwhile."""
 
 
@@ -33,7 +34,7 @@ class Rules:
         """The run to start now: one at a time, in order of creation, whose `after_seconds` are over."""
         if thread.active is not None:
             return None
-        return next((run for run in thread.in_flight.values() if run.ready), None)
+        return next((run for run in thread.in_flight.values() if run.ready and run.fate is None), None)
 
     def base(self, run: Run) -> Checkpoint | None:
         """The checkpoint that a starting run goes on from: the one it asked for, else the newest."""
@@ -70,9 +71,22 @@ class Rules:
         """What the end of an execution means for the run. One that was decided to stop did not fail."""
         if ending == "succeeded":
             return "succeed"
-        if run.fate is not None or ending == "stopped":
-            return "stop"
-        return "time_out" if ending == "timed_out" else "fail"
+        if run.fate == "expire":
+            return "time_out"
+        return "fail" if ending == "failed" and run.fate is None else "stop"
+
+    def release(self, run: Run) -> None:
+        """Let everybody go who watches a run or waits for it."""
+        run.log.close()
+        run.ended.set()
+
+    def reader_place(self, run: Run, last_event_id: str | None) -> int:
+        """Where in the events of a run a reader begins that came after the run."""
+        return run.log.place_after(last_event_id)
+
+    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
+        """Whether a reader who asked for some stream modes (None: all) sees an event."""
+        return asked is None or event.mode is None or event.mode in asked
 
     def erase(self, run: Run) -> None:
         """Take a rolled-back run out of its thread with everything it wrote."""

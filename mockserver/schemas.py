@@ -38,7 +38,7 @@ class CheckpointConfig(Body, frozen=True):
 class Command(Body, frozen=True):
     """What a run does instead of taking new input: answer the question that the thread waits for."""
 
-    resume: Any = None
+    resume: Any
 
 
 class Config(Body, frozen=True):
@@ -69,7 +69,7 @@ class RunRequest(Body, frozen=True):
     multitask_strategy: Strategy | UnsetType = UNSET
     if_not_exists: Literal["create", "reject"] = "reject"
     on_disconnect: Literal["cancel", "continue"] = "continue"
-    on_completion: Literal["delete", "keep"] = "delete"
+    on_completion: Literal["delete", "keep"] | UnsetType = UNSET
     after_seconds: Annotated[float, Meta(ge=0)] = 0
     durability: Literal["sync", "async", "exit"] = "async"
     checkpoint_during: bool | None = None

@@ -66,13 +66,13 @@ class Step:
                     continue
                 body.cancel()
                 await self._outlast(_done(body))
+                # Looked at, so that asyncio does not complain of an exception that nobody saw.
+                _outcome(body)
                 await self._outlast(self._report("cancelled"))
                 await self._outlast(self._report("exit", "cancelled"))
                 raise
         cancelled = await self._outlast(self._report("exit", _outcome(body)))
         if cancelled and not self._swallows:
-            # Fetched, so that asyncio does not complain of an exception that nobody looked at.
-            _outcome(body)
             raise asyncio.CancelledError
         return body.result()
 

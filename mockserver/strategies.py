@@ -18,8 +18,8 @@ from typing import Final, Literal
 
 Strategy = Literal["reject", "rollback", "interrupt", "enqueue"]
 Phase = Literal["pending", "running", "stopping"]
-Fate = Literal["stop", "erase"]
-"""`stop`: ends `interrupted` and keeps what it wrote. `erase`: leaves no trace."""
+Fate = Literal["stop", "erase", "expire"]
+"""`stop`: ends `interrupted` and keeps what it wrote. `erase`: leaves no trace. `expire`: took too long."""
 
 Verdict = Literal["leave", "stop", "erase", "refuse"]
 

@@ -1,0 +1,35 @@
+"""Pages in a browser that call the mock from another origin, as a front end under development does."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+
+_EXPOSED: Final = "Content-Location, Location, X-Pagination-Total, X-Pagination-Next"
+
+
+@web.middleware
+async def browsers(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answer a browser that asks beforehand whether it may call."""
+    if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
+        return await handler(request)
+    return web.Response(
+        status=204,
+        headers={
+            "Access-Control-Allow-Methods": request.headers["Access-Control-Request-Method"],
+            "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", "*"),
+            "Access-Control-Max-Age": "600",
+        },
+    )
+
+
+async def sign(request: web.Request, response: web.StreamResponse) -> None:
+    """Put on every answer who gave it, and that any page may read it: there is nothing here to protect."""
+    response.headers["Server"] = "doubletext-mockserver"
+    if "Origin" in request.headers:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Access-Control-Expose-Headers"] = _EXPOSED
