@@ -8,7 +8,7 @@ from __future__ import annotations
 from conformance import scenarios as s
 from conformance.evidence import GONE, TERMINAL, Play
 from conformance.findings import Unproven
-from conformance.oracle import Outcome, Strategy, Turn, legal_outcomes
+from conformance.oracle import Outcome, Turn, legal_outcomes
 from conformance.probe import place_asked_for
 from conformance.transcript import Released
 
@@ -37,11 +37,6 @@ def parts_of(submit: s.Submit) -> tuple[str, ...]:
     return tuple(f"{submit.label}.{kind}" for kind in kinds)
 
 
-def newcomer(later: tuple[s.Submit, ...]) -> s.Submit | None:
-    """The first of the later runs that does not simply wait for its turn."""
-    return next((submit for submit in later if submit.strategy not in (None, "enqueue")), None)
-
-
 def kept_if_alone(submit: s.Submit) -> int:
     """How many parts a run leaves that nobody supersedes: all, or those before it fails or parks."""
     stops = [STEPS.index(step) for step in (*submit.fail, *submit.interrupt)]
@@ -49,28 +44,38 @@ def kept_if_alone(submit: s.Submit) -> int:
 
 
 def _turn(play: Play, submit: s.Submit, later: tuple[s.Submit, ...], before: list[Turn]) -> Turn:
-    strategy: Strategy = submit.strategy or "enqueue"
-    parts = parts_of(submit)
-    successor = newcomer(later)
-    in_flight = False if successor is None else _in_flight(play, submit, successor, before)
     alone = kept_if_alone(submit)
+    in_flight = tuple(_in_flight(play, submit, newcomer, before) for newcomer in later)
+    # The first that may have superseded it decides how far it came.
+    superseding = [
+        newcomer
+        for newcomer, flight in zip(later, in_flight, strict=True)
+        if newcomer.strategy in ("interrupt", "rollback") and flight is not False
+    ]
     least, most = alone, alone
-    if in_flight is not False and successor is not None:
-        least, most = _progress(play, submit.label, successor.label, behind=_is_behind(before))
-        if in_flight is None:
-            most = alone
-    ending = "error" if submit.fail else "success"
-    return Turn(submit.label, strategy, parts, least, most, in_flight, "error" if ending == "error" else "success")
+    if superseding:
+        least, most = _progress(play, submit.label, superseding[0].label, behind=_is_behind(before))
+    return Turn(
+        label=submit.label,
+        strategy=submit.strategy or "enqueue",
+        parts=parts_of(submit),
+        alone=alone,
+        least=least,
+        most=most,
+        in_flight=in_flight,
+        ending="error" if submit.fail else "success",
+    )
 
 
 def _is_behind(before: list[Turn]) -> bool:
-    """Whether a run that is certainly in flight stands before this one."""
-    return any(turn.in_flight for turn in before)
+    """Whether a run that is certainly in flight stands before the one that is asked for now."""
+    position = len(before)
+    return any(turn.in_flight[position - index - 1] for index, turn in enumerate(before))
 
 
-def _in_flight(play: Play, submit: s.Submit, successor: s.Submit, before: list[Turn]) -> bool | None:
-    """Whether a run was in flight when `successor` was asked for, as far as gates and readings can tell."""
-    boundary = play.submission(successor.label).asked
+def _in_flight(play: Play, submit: s.Submit, newcomer: s.Submit, before: list[Turn]) -> bool | None:
+    """Whether a run was in flight when `newcomer` was asked for, as far as gates and readings can tell."""
+    boundary = play.submission(newcomer.label).asked
     for reading in play.readings(submit.label):
         if reading.told < boundary and (reading.status in TERMINAL or reading.status == GONE):
             return False
@@ -95,11 +100,13 @@ def _progress(play: Play, label: str, successor: str, *, behind: bool) -> tuple[
     return len(steps), 1 + max(returned, len(steps) - 1)
 
 
-def expect_proven_overlap(play: Play, label: str, newcomer_label: str) -> None:
-    """Unproven unless run `label` was certainly in flight when `newcomer_label` was asked for."""
-    turn = next(turn for turn in turns(play) if turn.label == label)
-    if turn.in_flight is not True:
+def expect_proven_overlap(play: Play, label: str, newcomer: str) -> None:
+    """Unproven unless run `label` was certainly in flight when run `newcomer` was asked for."""
+    known = turns(play)
+    labels = [turn.label for turn in known]
+    position = labels.index(label)
+    if known[position].in_flight[labels.index(newcomer) - position - 1] is not True:
         raise Unproven(
-            f"it cannot be told whether run {label} was still in flight when run {newcomer_label} arrived",
-            play.submission(newcomer_label).asked,
+            f"it cannot be told whether run {label} was still in flight when run {newcomer} arrived",
+            play.submission(newcomer).asked,
         )

@@ -31,18 +31,19 @@ class Turn:
     """One run as it was asked for and seen; turns are given in the order of their requests.
 
     `parts`: what a complete pass writes, in order, the input first (`("A.human", "A.call", …)`).
-    `least`, `most`: how many of these had certainly, had possibly been written when the run was superseded; `most`
-    is also what it leaves when it ends by itself. `in_flight`: whether it was when the next run that is not
-    `enqueue` was asked for: True, False, or None when that cannot be told. `ending`: the status it gets if nobody
-    supersedes it.
+    `alone`: how many of these it leaves, and `ending` the status it gets, if nobody supersedes it.
+    `least`, `most`: how many had certainly, had possibly been written when it was superseded.
+    `in_flight`: for each later turn, whether this one was in flight when that was asked for: True, False, or None
+    when it cannot be told.
     """
 
     label: str
     strategy: Strategy
     parts: tuple[str, ...]
+    alone: int
     least: int
     most: int
-    in_flight: bool | None
+    in_flight: tuple[bool | None, ...] = ()
     ending: Ending = "success"
 
     def __post_init__(self) -> None:
@@ -69,61 +70,63 @@ class _Fate:
 
 
 def legal_outcomes(turns: Sequence[Turn]) -> frozenset[Outcome]:
-    """Every outcome that the four strategies allow for these turns; never empty."""
-    outcomes: set[Outcome] = set()
-    for busy in _worlds(turns):
-        admitted = _admitted(turns, busy)
-        fates = [
-            list(_fates(turns, index, admitted, busy)) if index in admitted else [_Fate("refused", 0)]
-            for index in range(len(turns))
-        ]
-        for chosen in product(*fates):
-            outcomes.add(
-                Outcome(
-                    statuses=tuple((turn.label, fate.status) for turn, fate in zip(turns, chosen, strict=True)),
-                    conversation=tuple(
-                        part for turn, fate in zip(turns, chosen, strict=True) for part in turn.parts[: fate.kept]
-                    ),
-                )
+    """Every outcome that the four strategies allow for these turns; never empty.
+
+    Raises ValueError when a turn's `in_flight` has not one entry for each later turn.
+    """
+    for index, turn in enumerate(turns):
+        if len(turn.in_flight) != len(turns) - index - 1:
+            raise ValueError(
+                f"turn {turn.label}: {len(turn.in_flight)} entries for {len(turns) - index - 1} later turns"
             )
+    outcomes: set[Outcome] = set()
+    for world in product(*(list(_flights(turn)) for turn in turns)):
+        fates = [list(_fates(turn, ending)) for turn, ending in zip(turns, _endings(turns, world), strict=True)]
+        outcomes |= {_outcome(turns, chosen) for chosen in product(*fates)}
     return frozenset(outcomes)
 
 
-def _worlds(turns: Sequence[Turn]) -> Iterator[tuple[bool, ...]]:
-    """Every way in which the untold `in_flight` can have been."""
-    return product(*([turn.in_flight] if turn.in_flight is not None else [True, False] for turn in turns))
+_Flight = tuple[bool, ...]
 
 
-def _admitted(turns: Sequence[Turn], busy: tuple[bool, ...]) -> frozenset[int]:
-    """The turns that were not refused: only `reject` refuses, and only while an admitted run is in flight."""
-    admitted: set[int] = set()
-    in_flight: set[int] = set()
+def _flights(turn: Turn) -> Iterator[_Flight]:
+    """Every way in which the untold entries of `in_flight` can have been; what is over stays over."""
+    ways = product(*([told] if told is not None else [True, False] for told in turn.in_flight))
+    return (way for way in ways if tuple(sorted(way, reverse=True)) == way)
+
+
+def _endings(turns: Sequence[Turn], world: Sequence[_Flight]) -> list[str]:
+    """For each turn what ended it: `itself`, `refused`, or the strategy of the turn that superseded it."""
+    endings = ["itself"] * len(turns)
     for index, turn in enumerate(turns):
+        in_flight = [
+            earlier for earlier in range(index) if endings[earlier] == "itself" and world[earlier][index - earlier - 1]
+        ]
         if turn.strategy == "reject" and in_flight:
-            continue
-        if turn.strategy in ("interrupt", "rollback"):
-            in_flight.clear()
-        admitted.add(index)
-        if busy[index]:
-            in_flight.add(index)
-    return frozenset(admitted)
+            endings[index] = "refused"
+        elif turn.strategy in ("interrupt", "rollback"):
+            for earlier in in_flight:
+                endings[earlier] = turn.strategy
+    return endings
 
 
-def _fates(turns: Sequence[Turn], index: int, admitted: frozenset[int], busy: tuple[bool, ...]) -> Iterator[_Fate]:
-    """What can have become of one admitted turn."""
-    turn = turns[index]
-    superseding = next(
-        (
-            later.strategy
-            for position, later in enumerate(turns)
-            if position > index and position in admitted and later.strategy in ("interrupt", "rollback")
-        ),
-        None,
+def _fates(turn: Turn, ending: str) -> Iterator[_Fate]:
+    """What can have become of one turn that ended like this."""
+    match ending:
+        case "refused":
+            yield _Fate("refused", 0)
+        case "rollback":
+            yield _Fate("gone", 0)
+        case "interrupt":
+            for kept in range(turn.least, turn.most + 1):
+                yield _Fate("interrupted", kept)
+        case _:
+            yield _Fate(turn.ending, turn.alone)
+
+
+def _outcome(turns: Sequence[Turn], fates: Sequence[_Fate]) -> Outcome:
+    pairs = list(zip(turns, fates, strict=True))
+    return Outcome(
+        statuses=tuple((turn.label, fate.status) for turn, fate in pairs),
+        conversation=tuple(part for turn, fate in pairs for part in turn.parts[: fate.kept]),
     )
-    if superseding is None or not busy[index]:
-        yield _Fate(turn.ending, turn.most)
-    elif superseding == "rollback":
-        yield _Fate("gone", 0)
-    else:
-        for kept in range(turn.least, turn.most + 1):
-            yield _Fate("interrupted", kept)

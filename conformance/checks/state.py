@@ -30,8 +30,8 @@ def _kept(play: Play, what: str, *, first: int, last: int | None = None) -> None
     due = [
         part
         for turn in turns(play)
-        if turn.in_flight is True or (turn.in_flight is False and turn.label != "B")
-        for part in turn.parts[: turn.least][first:last]
+        if turn.label != "B"
+        for part in turn.parts[: min(turn.least, turn.alone)][first:last]
     ]
     if not due:
         raise Unproven("no superseded run had certainly written anything of that kind")

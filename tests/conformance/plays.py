@@ -1,0 +1,138 @@
+"""Transcripts of the whole catalogue on the correct mock, and edits that make them lie."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from conformance import registry, scenarios
+from conformance.deadlines import Deadlines
+from conformance.session import Session
+from conformance.target import Target
+from conformance.transcript import SuiteInfo, Transcript
+
+Json = dict[str, Any]
+Edit = Callable[[Json], None]
+"""Changes a transcript that was turned into plain JSON values, in place."""
+
+SUITE = SuiteInfo("doubletext", "test", registry.load().revision)
+
+
+def play_catalogue() -> dict[str, Transcript]:
+    """Every scenario, played once against a mock of its own."""
+    session = Session(suite=SUITE, jobs=8, witness_host=None)
+    session.start()
+    try:
+        target = Target(url=session.embed_mock(), assistant="agent", headers={}, profile=None, deadlines=Deadlines())
+        catalogue = scenarios.catalogue()
+        session.begin(target, catalogue)
+        return {scenario.id: session.transcript(target, scenario) for scenario in catalogue}
+    finally:
+        session.stop()
+
+
+def edited(transcript: Transcript, *edits: Edit) -> Transcript:
+    """A copy of `transcript` after `edits`; seqs are made whole again, in the order of the moments."""
+    raw: Json = copy.deepcopy(msgspec.to_builtins(transcript))
+    for edit in edits:
+        edit(raw)
+    for seq, moment in enumerate(raw["moments"]):
+        moment["seq"] = seq
+    return msgspec.convert(raw, Transcript)
+
+
+def requests(raw: Json, purpose: str, about: str | None = None) -> Iterator[tuple[Json, Json]]:
+    """Every answered request with this purpose, with its response."""
+    answers = {m["exchange"]: m for m in raw["moments"] if m["kind"] == "response"}
+    for moment in raw["moments"]:
+        if moment["kind"] != "request" or moment["exchange"] not in answers:
+            continue
+        if moment["purpose"] == purpose and about in (None, moment["about"]):
+            yield moment, answers[moment["exchange"]]
+
+
+def bodies(purpose: str, about: str | None, change: Callable[[Any], Any], *, last: bool = False) -> Edit:
+    """Replace the body of every (or only the last) answer with this purpose by `change(body)`."""
+
+    def edit(raw: Json) -> None:
+        found = list(requests(raw, purpose, about))
+        assert found, f"the transcript has no `{purpose}` about {about}"
+        for _, response in found[-1:] if last else found:
+            response["body"] = change(response["body"])
+
+    return edit
+
+
+def status_code(purpose: str, about: str, code: int) -> Edit:
+    """Let every answer with this purpose have this HTTP status."""
+
+    def edit(raw: Json) -> None:
+        for _, response in requests(raw, purpose, about):
+            response["status"] = code
+
+    return edit
+
+
+def run_status(label: str, status: str, *, only_final: bool = False) -> Edit:
+    """Let run `label` read `status` wherever it is over, or only when it is read last."""
+
+    def change(body: Any) -> Any:
+        return {**body, "status": status} if body["status"] not in ("pending", "running") else body
+
+    final = bodies("final run", f"run {label}", change)
+    looks = bodies("look", f"run {label}", change)
+    return (lambda raw: final(raw)) if only_final else (lambda raw: (looks(raw), final(raw), None)[2])
+
+
+def thread_status(status: str, *, purpose: str = "final thread") -> Edit:
+    """Let the thread read `status` in every answer with this purpose."""
+    return bodies(purpose, "main", lambda body: {**body, "status": status})
+
+
+def messages(change: Callable[[list[Json]], list[Json]], *, name: str = "main") -> Edit:
+    """Change the messages of the final state, the thread's values and the newest checkpoint alike."""
+
+    def values(body: Any) -> Any:
+        return {**body, "values": {**body["values"], "messages": change(list(body["values"]["messages"]))}}
+
+    def edit(raw: Json) -> None:
+        bodies("final state", name, values)(raw)
+        bodies("final thread", name, values)(raw)
+        bodies("final history", name, lambda entries: [values(entries[0]), *entries[1:]])(raw)
+
+    return edit
+
+
+def without(text: str) -> Callable[[list[Json]], list[Json]]:
+    """Messages but those whose JSON holds `text`."""
+    return lambda found: [m for m in found if text not in msgspec.json.encode(m).decode()]
+
+
+def history(change: Callable[[list[Json]], list[Json]]) -> Edit:
+    """Change the final history, newest first."""
+    return bodies("final history", "main", change)
+
+
+def move_report(label: str, event: str, *, behind: Callable[[Json], bool], step: str | None = None) -> Edit:
+    """Move a witness report of run `label` behind the last moment for which `behind` holds."""
+
+    def edit(raw: Json) -> None:
+        moments = raw["moments"]
+        report = next(
+            m
+            for m in moments
+            if m["kind"] == "witness" and (m["label"], m["event"]) == (label, event) and step in (None, m["step"])
+        )
+        moments.remove(report)
+        position = max(i for i, m in enumerate(moments) if behind(m))
+        moments.insert(position + 1, report)
+
+    return edit
+
+
+def witness(label: str, event: str) -> Callable[[Json], bool]:
+    """Whether a moment is this report."""
+    return lambda m: m["kind"] == "witness" and (m["label"], m["event"]) == (label, event)

@@ -1,0 +1,172 @@
+"""The oracle against a brute-force thread: one that really executes, step by step, in every possible order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conformance.oracle import Outcome, Strategy, Turn, legal_outcomes
+
+STRATEGIES: tuple[Strategy, ...] = ("enqueue", "reject", "interrupt", "rollback")
+LENGTH = 3
+"""Parts that a complete run of the brute-force thread writes."""
+
+
+@dataclass(frozen=True)
+class Run:
+    label: str
+    status: str = "pending"
+    written: int = 0
+
+
+@dataclass(frozen=True)
+class Thread:
+    """A thread that obeys the guides by doing what they say, one event at a time."""
+
+    runs: tuple[Run, ...] = ()
+    flights: dict[str, tuple[bool, ...]] = field(default_factory=dict)
+    """For every run, whether it was in flight when each of the later ones arrived."""
+
+    def active(self) -> Run | None:
+        return next((run for run in self.runs if run.status in ("pending", "running")), None)
+
+    def step(self) -> Thread:
+        """The run whose turn it is writes one part; after its last one it is over."""
+        run = self.active()
+        assert run is not None
+        written = run.written + 1
+        after = replace(run, written=written, status="success" if written == LENGTH else "running")
+        return replace(self, runs=tuple(after if r.label == run.label else r for r in self.runs))
+
+    def arrive(self, label: str, strategy: Strategy) -> Thread:
+        flights = {run.label: (*self.flights[run.label], run.status in ("pending", "running")) for run in self.runs}
+        runs, status = list(self.runs), "pending"
+        if strategy == "reject" and self.active() is not None:
+            status = "refused"
+        elif strategy in ("interrupt", "rollback"):
+            end = "interrupted" if strategy == "interrupt" else "gone"
+            runs = [
+                replace(run, status=end, written=run.written if end == "interrupted" else 0)
+                if run.status in ("pending", "running")
+                else run
+                for run in runs
+            ]
+        return Thread((*runs, Run(label, status)), {**flights, label: ()})
+
+    def finished(self) -> Thread:
+        thread = self
+        while thread.active() is not None:
+            thread = thread.step()
+        return thread
+
+    def outcome(self) -> Outcome:
+        return Outcome(
+            statuses=tuple((run.label, run.status) for run in self.runs),
+            conversation=tuple(part for run in self.runs for part in parts(run.label)[: run.written]),
+        )
+
+
+def parts(label: str) -> tuple[str, ...]:
+    return tuple(f"{label}.{number}" for number in range(LENGTH))
+
+
+def histories(strategies: tuple[Strategy, ...]) -> Iterator[tuple[Thread, list[Turn]]]:
+    """Every history in which these runs arrive one after another, with every number of steps in between."""
+    labels = "ABCD"[: len(strategies)]
+    for pauses in product(range(LENGTH + 1), repeat=len(strategies) - 1):
+        thread, progress = Thread(), dict.fromkeys(labels, 0)
+        for label, strategy, pause in zip(labels, strategies, (*pauses, 0), strict=True):
+            thread = thread.arrive(label, strategy)
+            # What each run has written so far is what an observer knows of it when it is superseded later.
+            for _ in range(pause):
+                if thread.active() is not None:
+                    thread = thread.step()
+            progress |= {run.label: run.written for run in thread.runs if run.status != "gone" and run.written}
+        turns = [
+            Turn(
+                label=label,
+                strategy=strategy,
+                parts=parts(label),
+                alone=LENGTH,
+                least=progress[label],
+                most=progress[label],
+                in_flight=thread.flights[label],
+            )
+            for label, strategy in zip(labels, strategies, strict=True)
+        ]
+        yield thread.finished(), turns
+
+
+@pytest.mark.parametrize("second", STRATEGIES)
+@pytest.mark.parametrize("first", STRATEGIES)
+def test_two_texts_have_exactly_the_outcome_of_the_thread(first: Strategy, second: Strategy) -> None:
+    for thread, turns in histories((first, second)):
+        assert legal_outcomes(turns) == {thread.outcome()}, turns
+
+
+@pytest.mark.parametrize("third", STRATEGIES)
+@pytest.mark.parametrize("second", STRATEGIES)
+def test_three_texts_have_exactly_the_outcome_of_the_thread(second: Strategy, third: Strategy) -> None:
+    for thread, turns in histories(("enqueue", second, third)):
+        assert legal_outcomes(turns) == {thread.outcome()}, turns
+
+
+def test_a_race_has_the_outcomes_of_both_orders() -> None:
+    """Whether A had finished cannot be told: each order that may have been is legal, and nothing else."""
+    race = Turn("A", "enqueue", parts("A"), LENGTH, least=2, most=LENGTH, in_flight=(None,))
+    newcomer = Turn("B", "interrupt", parts("B"), LENGTH, LENGTH, LENGTH)
+    expected: set[Outcome] = set()
+    for in_flight in (True, False):
+        expected |= legal_outcomes([replace(race, in_flight=(in_flight,)), newcomer])
+    assert legal_outcomes([race, newcomer]) == expected
+    assert {outcome.status("A") for outcome in expected} == {"success", "interrupted"}
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(STRATEGIES),
+            st.integers(0, LENGTH),
+            st.integers(0, LENGTH),
+            st.sampled_from([True, False, None]),
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_some_outcome_is_always_legal_and_none_loses_the_last_text(
+    described: list[tuple[Strategy, int, int, bool | None]],
+) -> None:
+    turns = [
+        Turn(str(number), strategy, parts(str(number)), LENGTH, min(a, b), max(a, b), (in_flight,) * later)
+        for number, (strategy, a, b, in_flight) in enumerate(described)
+        for later in [len(described) - number - 1]
+    ]
+    last = replace(turns[-1], strategy="interrupt", least=LENGTH, most=LENGTH)
+    outcomes = legal_outcomes([*turns[:-1], last])
+    assert outcomes
+    for outcome in outcomes:
+        assert outcome.status(last.label) == "success"
+        assert outcome.conversation[-LENGTH:] == last.parts
+        assert len(set(outcome.conversation)) == len(outcome.conversation)
+        for turn in turns[:-1]:
+            kept = [part for part in outcome.conversation if part in turn.parts]
+            assert tuple(kept) == turn.parts[: len(kept)], "a run keeps a beginning of what it wrote, in order"
+            if outcome.status(turn.label) in ("gone", "refused"):
+                assert kept == []
+
+
+def test_progress_that_cannot_be_is_refused() -> None:
+    with pytest.raises(ValueError, match="turn A: 0 <= 2 <= 1 <= 3 is not so"):
+        Turn("A", "enqueue", parts("A"), 3, 2, 1)
+
+
+def test_every_later_turn_needs_its_entry() -> None:
+    first = Turn("A", "enqueue", parts("A"), 3, 0, 0)
+    with pytest.raises(ValueError, match="turn A: 0 entries for 1 later turns"):
+        legal_outcomes([first, Turn("B", "enqueue", parts("B"), 3, 0, 0)])
