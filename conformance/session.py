@@ -58,9 +58,9 @@ class Session:
         self._thread.join()
         self._loop.close()
 
-    def embed_mock(self) -> str:
-        """Start a mock deployment in this process and return its URL."""
-        return self._run(self._embed())
+    def embed_mock(self, **options: Any) -> str:
+        """Start a mock deployment in this process and return its URL; `options` are those of `mockserver.serving`."""
+        return self._run(self._embed(options))
 
     def begin(self, target: Target, scenarios: Iterable[Scenario]) -> None:
         """Begin to play these scenarios, as many at a time as there are jobs."""
@@ -103,10 +103,10 @@ class Session:
         await asyncio.gather(*plays, return_exceptions=True)
         await self._stack.aclose()
 
-    async def _embed(self) -> str:
+    async def _embed(self, options: dict[str, Any]) -> str:
         from mockserver import serving
 
-        return await self._stack.enter_async_context(serving())
+        return await self._stack.enter_async_context(serving(**options))
 
     async def _examine(self, target: Target) -> None:
         key = id(target)
@@ -125,5 +125,5 @@ class Session:
         await self._examine(target)
         slots = self._slots.setdefault(id(target), asyncio.Semaphore(self._jobs))
         async with slots:
-            driver = target.driver(self._transport, self._witness)
-            return await driver.play(scenario, self._suite, target.info)
+            await self._examine(target)  # it may have been lost while this play waited for its turn
+            return await target.play(scenario, self._transport, self._witness, self._suite)

@@ -61,6 +61,8 @@ def open_tool_call_is_left_alone(play: Play) -> None:
     """PST-04."""
     _settled(play)
     play.reached("A", "tools:1/enter")
+    if any(trace.step == "tools:1" and trace.outcome == "returned" for trace in play.steps("A")):
+        raise Unproven("run A's tool ran to its end, so its call was not left open")
     words = [message.word for message in play.messages()]
     see = play.last("final state", s.MAIN).asked
     expect(
@@ -143,7 +145,9 @@ def new_input_enters_at_the_start(play: Play) -> None:
     if not steps:
         raise Unproven("the witness saw no step of run B")
     arrived = play.submission("B").asked
-    resumed = [r for r in play.reports("A") if r.event == "enter" and r.seq > arrived]
+    entered = [r for r in play.reports("A") if r.event == "enter"]
+    unfinished = [r.step for r in entered if r.seq < arrived][-1:]
+    resumed = [r for r in entered if r.seq > arrived and r.step in unfinished]
     expect(
         steps[0] == STEPS[0] and not resumed,
         f"run B to begin with {STEPS[0]}, the graph's entry, and run A's unfinished step not to be entered again",

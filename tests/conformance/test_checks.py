@@ -77,6 +77,17 @@ def drop_reports(label: str) -> Edit:
     return edit
 
 
+def never_cancelled(label: str) -> Edit:
+    """The run's steps returned; nobody told them to stop."""
+
+    def edit(raw: Json) -> None:
+        for moment in raw["moments"]:
+            if moment["kind"] == "witness" and moment["label"] == label and moment.get("outcome"):
+                moment["outcome"] = "returned"
+
+    return edit
+
+
 def drop_header(name: str) -> Edit:
     def edit(raw: Json) -> None:
         for _, response in requests(raw, "submit"):
@@ -282,7 +293,7 @@ TWINS = [
     ),
     twin(
         "INT-12", "a finished run is rewritten", "interrupt/finished/create/unwatched",
-        run_status("A", "interrupted"), fact="`interrupted`",
+        append_final_look("A", "interrupted"), fact="`interrupted`",
     ),
     twin(
         "INT-13", "another thread's run is stopped", f"{TOOLS}/elsewhere", run_status("X", "interrupted"),
@@ -319,7 +330,8 @@ TWINS = [
     twin("INT-18", "the first run goes on", TOOLS, late_report("A", "agent:2", "enter"), fact="reported `enter`"),
     twin("INT-18", "the first run's tool returns", TOOLS, late_report("A", "tools:1", "exit", "returned"),
          fact="tools:1 reported `exit`"),
-    twin("INT-20", "accepted and ignored", TOOLS, run_status("A", "success"), fact="ran on to `success`"),
+    twin("INT-20", "accepted and ignored", TOOLS, run_status("A", "success"), never_cancelled("A"),
+         fact="ran on to `success`"),
     twin("INT-20", "refused with a crash", TOOLS, status_code("submit", "B", 500), fact="HTTP 500"),
     twin("INT-21", "the second input is lost", "interrupt/at-once/create/unwatched", messages(without("in nyc?")),
          fact="0 times"),

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from conformance import scenarios as s
+from conformance.messages import read_messages, spell
+
+SCENARIO = s.Scenario(
+    id="x",
+    about="",
+    moves=(
+        s.Submit(label="A", text=s.SF),
+        s.Submit(label="B", text=s.NYC),
+        s.Submit(label="C", text=s.LA),
+        s.Submit(label="D", text=s.SMALL_TALK),
+    ),
+)
+
+
+def one(**message: Any) -> str:
+    return spell(read_messages({"messages": [message]}, SCENARIO))
+
+
+@pytest.mark.parametrize(
+    ("message", "word"),
+    [
+        ({"type": "human", "content": s.SF}, "A.human"),
+        ({"role": "user", "content": s.NYC}, "B.human"),
+        ({"type": "human", "content": [{"type": "text", "text": s.LA}]}, "C.human"),
+        ({"type": "human", "content": "something else"}, "?.other"),
+        ({"type": "ai", "content": [], "tool_calls": [{"id": "toolu_01KtE1m1ifPLQAx4fQLyZL9Q"}]}, "B.call"),
+        ({"type": "ai", "content": "", "tool_calls": [{"id": "toolu_la"}]}, "C.call"),
+        ({"type": "tool", "content": "x", "tool_call_id": "toolu_01MjNtVJwEcpujRGrf3x6Pih"}, "A.result"),
+        ({"type": "tool", "content": "x", "tool_call_id": "toolu_unknown"}, "?.other"),
+        ({"type": "ai", "content": "The search results give a high. Let me know if any other details!"}, "A.answer"),
+        ({"type": "ai", "content": "The search results give a hi"}, "A.fragment"),
+        ({"type": "ai", "content": "The search results provide"}, "B.fragment"),
+        ({"type": "ai", "content": "It is clear and 20C in la. … any other details!"}, "C.answer"),
+        ({"type": "ai", "content": f"You said: {s.SMALL_TALK}"}, "D.answer"),
+        ({"type": "ai", "content": "nothing that was asked for"}, "?.other"),
+        ({"type": "ai", "content": ""}, "?.other"),
+        ({"type": "ai", "content": None}, "?.other"),
+        ({"type": 5, "content": {"a": 1}}, "?.other"),
+        ({}, "?.other"),
+    ],
+)
+def test_a_message_tells_whose_it_is_and_what(message: dict[str, Any], word: str) -> None:
+    assert one(**message) == word
+
+
+@pytest.mark.parametrize("values", [None, 3, [], {}, {"messages": None}, {"messages": "x"}])
+def test_values_without_messages_are_no_messages(values: object) -> None:
+    assert read_messages(values, SCENARIO) == ()
+    assert spell(()) == "nothing"
+
+
+def test_what_is_not_a_message_is_counted_as_something_else() -> None:
+    assert spell(read_messages({"messages": [None, "x", {"type": "human", "content": s.SF}]}, SCENARIO)) == (
+        "?.other ?.other A.human"
+    )

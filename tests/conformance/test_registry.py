@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import re
+
+from conformance import registry
+from conformance.scenarios import catalogue
+
+BOOK = registry.load()
+
+
+def test_scenario_ids_are_unique_and_spell_strategy_phase_endpoint_observer() -> None:
+    ids = [scenario.id for scenario in catalogue()]
+    assert len(ids) == len(set(ids))
+    form = r"(interrupt|default|none)/[a-z-]+/(create|stream|wait)/(unwatched|joined)(/[a-z-]+)?"
+    assert [name for name in ids if not re.fullmatch(form, name)] == []
+
+
+def test_every_requirement_says_why_it_is_one() -> None:
+    for requirement in BOOK.requirements:
+        assert requirement.sources, requirement.id
+        assert requirement.sentence.endswith("."), requirement.id
+        assert requirement.area in registry.AREAS, requirement.id
+
+
+def test_a_must_that_no_guide_and_no_description_says_is_argued_for() -> None:
+    """A rule seen in one implementation only is no MUST until the registry argues for it."""
+    authorities = ("https://docs.langchain.com/", "published API description")
+    for requirement in BOOK.requirements:
+        documented = any(source.startswith(authorities) for source in requirement.sources)
+        if requirement.level == "MUST" and not documented:
+            assert requirement.argument, requirement.id
+
+
+def test_a_freedom_names_what_is_documented() -> None:
+    for requirement in BOOK.requirements:
+        assert (requirement.level == "PROFILE") == (requirement.documented is not None), requirement.id
+
+
+def test_every_pattern_matches_a_scenario() -> None:
+    ids = [scenario.id for scenario in catalogue()]
+    for requirement in BOOK.requirements:
+        for pattern in (*requirement.shown_by, *requirement.not_by):
+            alone = registry.Requirement(
+                id="X-01", level="MUST", sentence="", sources=(), shown_by=(pattern,), not_by=()
+            )
+            assert any(alone.applies_to(name) for name in ids), f"{requirement.id}: {pattern} matches nothing"
+
+
+def test_what_is_left_out_says_why() -> None:
+    assert all(entry.reason.endswith(".") for entry in BOOK.left_out)
+
+
+def test_every_scenario_is_described_in_a_sentence() -> None:
+    assert [s.id for s in catalogue() if not s.about.endswith(".")] == []
