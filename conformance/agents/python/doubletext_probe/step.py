@@ -60,6 +60,8 @@ class Step:
                     continue
                 body.cancel()
                 await _outlast_cancellation(asyncio.wait({body}))
+                # Looked at, so that asyncio does not complain of an exception that nobody saw.
+                _outcome(body)
                 await _outlast_cancellation(self._report("cancelled"))
                 await _outlast_cancellation(self._report("exit", "cancelled"))
                 raise
