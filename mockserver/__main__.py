@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import math
+import os
 import signal
 import sys
 from pathlib import Path
@@ -91,7 +92,10 @@ async def _serve(options: argparse.Namespace) -> int:
             print(f"mockserver listening on {url}", flush=True)
             await stop.wait()
     except OSError as error:
-        print(f"mockserver: cannot listen on {options.host}:{options.port}: {error.strerror}", file=sys.stderr)
+        # asyncio words a failed bind at length; a name that does not resolve has no error number of the system.
+        named = error.errno is not None and error.errno > 0
+        reason = os.strerror(error.errno or 0) if named else error.strerror
+        print(f"mockserver: cannot listen on {options.host}:{options.port}: {reason}", file=sys.stderr)
         return 2
     return 0
 

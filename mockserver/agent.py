@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -32,11 +33,22 @@ class ProbeConfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A piece of what a node says: a token of `message`, which holds all so far, or a whole message."""
+    """What a node says: a whole message, or the token of it that ends after `spoken` characters."""
 
     message: Message
     token: str | None = None
-    last: bool = True
+    spoken: int = 0
+
+    @property
+    def last(self) -> bool:
+        """Whether nothing of the message is left to say."""
+        return self.token is None or self.spoken == len(self.message["content"])
+
+    def so_far(self) -> Message:
+        """The message as far as it was said; a copy, so made only for those who want it."""
+        if self.token is None:
+            return self.message
+        return {**self.message, "content": self.message["content"][: self.spoken]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +141,15 @@ class ScriptedAgent:
 
     async def _answer(self, task: Task, step: Step, text: str, *, hurried: bool) -> Message:
         pieces = tokens(text)
-        message_id = f"lc_run--{task.ids.uuid7(task.timeline.moment())}-0"
-        spoken = ""
+        message = messages.ai(text, f"lc_run--{task.ids.uuid7(task.timeline.moment())}-0")
+        spoken = 0
         for number, piece in enumerate(pieces, start=1):
             await self._take(task, self.script.seconds.answer / len(pieces), hurried)
-            spoken += piece
-            task.say(Said(messages.ai(spoken, message_id), piece, last=number == len(pieces)))
+            spoken += len(piece)
+            task.say(Said(message, piece, spoken))
             if number == max(1, len(pieces) // 2):
                 await step.reach("token")
-        return messages.ai(text, message_id)
+        return message
 
     async def _tools(self, task: Task, step: Step, *, hurried: bool) -> list[Message]:  # noqa: ARG002 - as _agent
         await self._take(task, self.script.seconds.tool, hurried)
@@ -154,7 +166,10 @@ class ScriptedAgent:
 
     async def _take(self, task: Task, seconds: float, hurried: bool) -> None:
         """Take so long in a run for people; nothing takes time in a run with a probe."""
-        if not hurried and seconds:
+        if hurried or not seconds:
+            # No time, but a turn for everybody else: a long answer must not keep the server to itself.
+            await asyncio.sleep(0)
+        else:
             await self._clock.sleep(seconds)
             task.timeline.spend(seconds)
 

@@ -165,7 +165,8 @@ class Engine:
 
     async def close(self) -> None:
         """Stop every run and let go of every witness; returns when no task is left."""
-        for thread in self.store.threads.values():
+        # Lists, because a stateless run takes its thread with it when it stops.
+        for thread in list(self.store.threads.values()):
             self.stop_all(dict.fromkeys(thread.in_flight.values(), "stop"))
         for task in self._tasks:
             task.cancel()

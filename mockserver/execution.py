@@ -164,7 +164,8 @@ class Execution:
             self._announced.add(message["id"])
             self._emit("messages/metadata", "messages", {message["id"]: {"metadata": metadata}})
         name = "messages/complete" if said.token is None else "messages/partial"
-        self._emit(name, "messages", [message])
+        if "messages" in self._modes:
+            self._emit(name, "messages", [said.so_far()])
 
     def _message_metadata(self, node: str, current: Checkpoint, *, streamed: bool) -> dict[str, Any]:
         namespace = f"{node}:{current.task_id}"

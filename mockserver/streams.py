@@ -12,6 +12,9 @@ from typing import Any, Final
 
 import msgspec
 
+MAX_BATCH: Final = 64
+"""Events that are encoded in one go; more would keep everybody else waiting."""
+
 HEARTBEAT: Final = b": heartbeat\r\n\r\n"
 
 _encode = msgspec.json.Encoder().encode
@@ -101,7 +104,7 @@ class Reader:
         self._log.readers.discard(self)
 
     async def batch(self, keep_alive: float) -> list[Event] | None:
-        """The events since the last batch; none after `keep_alive` quiet seconds; None at the end of the log."""
+        """Some of the events that are new; none after `keep_alive` quiet seconds; None at the end of the log."""
         self.woken.clear()
         # Asked before the events are looked at: what was appended before the end is still read.
         closed = self._log.closed
@@ -113,6 +116,6 @@ class Reader:
                     await self.woken.wait()
             except TimeoutError:
                 return []
-        found = self._events[self._place :]
+        found = self._events[self._place : self._place + MAX_BATCH]
         self._place += len(found)
         return found

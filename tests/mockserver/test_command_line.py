@@ -1,0 +1,137 @@
+"""`python -m mockserver` as a real process."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.mockserver.stage import asking
+from tests.mockserver.witness import DEADLINE
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(*arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "mockserver", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", httpx.Client]]:
+    process = start("--port", "0", *arguments)
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert line.startswith("mockserver listening on http://127.0.0.1:")
+        with httpx.Client(base_url=line.split()[-1], timeout=DEADLINE) as client:
+            yield process, client
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_with_code_0_also_while_streams_are_open(number: signal.Signals) -> None:
+    with running() as (process, client):
+        body = {"assistant_id": "agent", "input": asking("sf")}
+        with client.stream("POST", "/runs/stream", json=body) as stream:
+            assert stream.status_code == 200
+            process.send_signal(number)
+            out, err = process.communicate(timeout=DEADLINE)
+        assert (process.returncode, out) == (0, "")
+        assert "Traceback" not in err
+
+
+def test_requests_are_logged_to_stderr_at_info() -> None:
+    for level, logged in (("info", True), ("warning", False)):
+        with running("--log-level", level) as (process, client):
+            client.get("/ok")
+            process.terminate()
+            _, err = process.communicate(timeout=DEADLINE)
+            assert ('"GET /ok HTTP/1.1" 200' in err) is logged
+
+
+def test_a_taken_port_is_one_line_and_code_2() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = start("--port", str(port))
+        out, err = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, out) == (2, "")
+    assert err == f"mockserver: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid"])
+def test_an_address_that_is_not_here_is_one_line_and_code_2(host: str) -> None:
+    process = start("--host", host, "--port", "0")
+    out, err = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, out, err.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--port", "70000"], ["--port", "x"], ["--time-scale", "-1"], ["--log-level", "loud"], ["--run-timeout", "0"]],
+)
+def test_bad_arguments_are_code_2(arguments: list[str]) -> None:
+    process = start(*arguments)
+    out, err = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, out) == (2, "")
+    assert arguments[0] in err
+
+
+def test_a_script_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "script.json"
+    path.write_text(
+        json.dumps(
+            {
+                "tool": "look",
+                "forecasts": [],
+                "elsewhere": {"call_id": "{slug}", "query": "{place}", "result": "", "answer": ""},
+                "unmatched": "Pardon? {text}",
+            }
+        )
+    )
+    with running("--script", str(path), "--time-scale", "0") as (_, client):
+        body = {"assistant_id": "agent", "input": {"messages": "hello"}}
+        answer = client.post("/runs/wait", json=body).json()
+    assert answer["messages"][-1]["content"] == "Pardon? hello"
+    path.write_text("{")
+    for bad in (path, tmp_path / "missing.json"):
+        process = start("--script", str(bad))
+        _, err = process.communicate(timeout=DEADLINE)
+        assert (process.returncode, err.count("\n"), str(bad) in err) == (2, 1, True)
+
+
+def test_two_starts_with_one_seed_give_the_same_bytes() -> None:
+    def play(seed: str) -> list[bytes]:
+        with running("--seed", seed, "--time-scale", "0", "--log-level", "warning") as (_, client):
+            answers = [client.post("/threads", json={}).content]
+            thread = json.loads(answers[0])["thread_id"]
+            path = f"/threads/{thread}"
+            for place in ("sf", "nyc"):
+                body = {
+                    "assistant_id": "agent",
+                    "input": asking(place),
+                    "stream_mode": ["values", "messages-tuple", "updates"],
+                    "stream_resumable": True,
+                }
+                answers.append(client.post(f"{path}/runs/stream", json=body).content)
+            answers += [client.get(f"{path}{rest}").content for rest in ("", "/state", "/history", "/runs")]
+        return answers
+
+    first, second, other = play("7"), play("7"), play("8")
+    assert first == second
+    assert all(one != another for one, another in zip(first, other, strict=True))

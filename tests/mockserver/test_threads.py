@@ -1,0 +1,211 @@
+"""The routes of assistants and threads, through the official client where it has a word for it."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from langgraph_sdk.errors import ConflictError, NotFoundError
+
+from tests.mockserver.stage import Stage, asking
+
+
+async def test_assistants(stage: Stage) -> None:
+    (found,) = await stage.client.assistants.search()
+    assert found["graph_id"] == "agent"
+    assert set(found) == {
+        *("assistant_id", "graph_id", "config", "context", "metadata", "name"),
+        *("created_at", "updated_at", "version", "description"),
+    }
+    assert await stage.client.assistants.get(found["assistant_id"]) == found
+    assert await stage.client.assistants.search(graph_id="other") == []
+    named: Any = await stage.client.assistants.search(name="AGE", select=["name"])
+    assert named == [{"name": "agent"}]
+    assert await stage.client.assistants.search(offset=1) == []
+    with pytest.raises(NotFoundError):
+        await stage.client.assistants.get(str(uuid4()))
+
+
+async def test_a_new_thread(stage: Stage) -> None:
+    thread: Any = await stage.client.threads.create(metadata={"who": "me"})
+    created = thread.pop("created_at")
+    assert thread == {
+        "thread_id": thread["thread_id"],
+        "updated_at": created,
+        "state_updated_at": created,
+        "metadata": {"who": "me"},
+        "status": "idle",
+        "config": {},
+        "values": None,
+    }
+    stage.thread = thread["thread_id"]
+    assert await stage.state() == {
+        "values": {},
+        "next": [],
+        "tasks": [],
+        "metadata": None,
+        "created_at": None,
+        "checkpoint": None,
+        "parent_checkpoint": None,
+        "interrupts": [],
+        "checkpoint_id": None,
+        "parent_checkpoint_id": None,
+    }
+    assert await stage.history() == []
+
+
+async def test_a_thread_under_an_id_of_the_clients_choice(stage: Stage) -> None:
+    wanted = str(uuid4())
+    first = await stage.client.threads.create(thread_id=wanted)
+    assert first["thread_id"] == wanted
+    with pytest.raises(ConflictError):
+        await stage.client.threads.create(thread_id=wanted)
+    again = await stage.client.threads.create(thread_id=wanted.upper(), if_exists="do_nothing")
+    assert again == first
+
+
+async def test_a_thread_after_a_run(stage: Stage) -> None:
+    run: Any = await stage.client.runs.create(
+        stage.thread, "agent", input=asking("sf"), config=stage.config("A"), metadata={"mine": 1}
+    )
+    assert run["status"] == "pending"
+    assert run["kwargs"]["input"] == asking("sf")
+    assert run["metadata"]["mine"] == 1
+    busy: Any = await stage.client.threads.get(stage.thread)
+    assert (busy["status"], busy["values"]) == ("busy", None)
+    await stage.join(run["run_id"])
+    thread: Any = await stage.client.threads.get(stage.thread)
+    assert (thread["status"], thread["error"], thread["interrupts"]) == ("idle", None, {})
+    assert thread["values"] == (await stage.state())["values"]
+    assert thread["metadata"] == {"graph_id": "agent", "assistant_id": run["assistant_id"]}
+    assert thread["config"] == {"configurable": {}}
+    assert thread["state_updated_at"] > thread["created_at"]
+
+
+async def test_patching_and_deleting(stage: Stage) -> None:
+    patched: Any = await stage.client.threads.update(stage.thread, metadata={"a": 1})
+    patched = await stage.client.threads.update(stage.thread, metadata={"b": 2})
+    assert patched["metadata"] == {"a": 1, "b": 2}
+    await stage.client.threads.delete(stage.thread)
+    with pytest.raises(NotFoundError):
+        await stage.client.threads.get(stage.thread)
+
+
+async def test_searching(stage: Stage) -> None:
+    threads: Any = stage.client.threads
+    first = stage.thread
+    second = (await threads.create(metadata={"who": "me"}))["thread_id"]
+    third = (await threads.create(metadata={"who": "you"}))["thread_id"]
+    run = await stage.held("A", "sf", "tools:1/enter")
+
+    async def found(**asked: Any) -> list[str]:
+        return [one["thread_id"] for one in await threads.search(**asked)]
+
+    assert await found() == [third, second, first]
+    assert await found(sort_order="asc") == [first, second, third]
+    assert await found(metadata={"who": "me"}) == [second]
+    assert await found(status="busy") == [first]
+    assert await found(status="idle") == [third, second]
+    assert await found(limit=1, offset=1) == [second]
+    assert await found(ids=[first, third]) == [third, first]
+    assert await found(sort_by="updated_at") == [first, third, second]
+    assert await found(sort_by="thread_id", sort_order="asc") == sorted([first, second, third])
+    assert await threads.search(select=["status"], limit=1) == [{"status": "idle"}]
+    assert await threads.count() == 3
+    assert await threads.count(status="busy") == 1
+    answer = await stage.http.post("/threads/search", json={"limit": 2})
+    assert (answer.headers["x-pagination-total"], answer.headers["x-pagination-next"]) == ("3", "2")
+    stage.witness.release()
+    await stage.join(run)
+    assert await found(values={"steps": await stage.steps()}) == [first]
+    assert await found(status="busy") == []
+
+
+async def test_copying(stage: Stage) -> None:
+    await stage.join(await stage.create("A", "sf"))
+    original = await stage.history()
+    threads: Any = stage.client.threads
+    copy = await threads.copy(stage.thread)
+    stage.thread = copy["thread_id"]
+    assert copy["status"] == "idle"
+    copied = await stage.history()
+    assert [one["values"] for one in copied] == [one["values"] for one in original]
+    assert {one["metadata"]["thread_id"] for one in copied} == {stage.thread}
+    assert await stage.client.runs.list(stage.thread) == []
+    await stage.join(await stage.create("B", "nyc"))
+    ids = [one["checkpoint_id"] for one in await stage.history()]
+    assert ids == sorted(set(ids))
+    assert await stage.said() == "HATAHATA"
+
+
+async def test_history_and_state_at_a_checkpoint(stage: Stage) -> None:
+    await stage.join(await stage.create("A", "sf"))
+    chain = await stage.history()
+    threads: Any = stage.client.threads
+    assert len(await threads.get_history(stage.thread, limit=2)) == 2
+    assert await threads.get_history(stage.thread, before=chain[2]["checkpoint_id"]) == chain[1::-1]
+    assert await threads.get_history(stage.thread, before=chain[1]["checkpoint"]) == chain[:1]
+    assert await threads.get_history(stage.thread, metadata={"source": "input"}) == chain[:1]
+    answer = await stage.http.get(f"/threads/{stage.thread}/history", params={"limit": 3})
+    assert answer.json() == chain[:-4:-1]
+    for one in chain:
+        assert await threads.get_state(stage.thread, checkpoint_id=one["checkpoint_id"]) == one
+        assert await threads.get_state(stage.thread, checkpoint=one["checkpoint"]) == one
+    unknown = await stage.http.get(f"/threads/{stage.thread}/state/{uuid4()}")
+    assert unknown.status_code == 404
+
+
+async def test_updating_the_state(stage: Stage) -> None:
+    await stage.join(await stage.create("A", "sf"))
+    threads: Any = stage.client.threads
+    answer = await threads.update_state(stage.thread, {"messages": [{"role": "user", "content": "again"}]})
+    state = await stage.state()
+    assert answer["checkpoint_id"] == state["checkpoint_id"]
+    assert answer["checkpoint"] == answer["configurable"] == state["checkpoint"]
+    assert (await stage.said(), state["next"]) == ("HATAH", [])
+    assert (state["metadata"]["source"], state["metadata"]["step"]) == ("update", 4)
+    assert (await threads.get(stage.thread))["values"] == state["values"]
+
+    await threads.update_state(stage.thread, {"messages": asking("nyc")["messages"]}, as_node="__start__")
+    assert ((await stage.state())["next"], await stage.thread_status()) == (["agent"], "interrupted")
+    await stage.client.runs.wait(stage.thread, "agent", config=stage.config("B"))
+    assert await stage.said() == "HATAHHATA"
+
+    message: Any = (await stage.state())["values"]["messages"][0]
+    await threads.update_state(stage.thread, {"messages": [{**message, "content": "changed"}]}, as_node="__end__")
+    changed: Any = (await stage.state())["values"]["messages"]
+    assert (changed[0]["content"], len(changed)) == ("changed", 9)
+    await threads.update_state(stage.thread, {"messages": [{"type": "remove", "id": message["id"]}]})
+    assert await stage.said() == "ATAHHATA"
+    path = f"/threads/{stage.thread}/state"
+    assert (await stage.http.post(path, json={"values": {}, "as_node": "nobody"})).status_code == 400
+    assert (await stage.http.post(path, json={"values": {"steps": 3}})).status_code == 422
+    gone = {"messages": [{"type": "remove", "id": "x"}]}
+    assert (await stage.http.post(path, json={"values": gone})).status_code == 422
+
+
+async def test_the_state_of_a_busy_thread_is_not_updated(stage: Stage) -> None:
+    await stage.held("A", "sf", "tools:1/enter")
+    before = await stage.history()
+    with pytest.raises(ConflictError):
+        await stage.client.threads.update_state(stage.thread, {"steps": ["mine"]})
+    assert await stage.history() == before
+
+
+async def test_a_run_from_an_older_checkpoint_branches_off(stage: Stage) -> None:
+    await stage.join(await stage.create("A", "sf"))
+    chain = await stage.history()
+    before_tools = chain[2]
+    await stage.client.runs.wait(
+        stage.thread, "agent", config=stage.config("B"), checkpoint_id=before_tools["checkpoint_id"]
+    )
+    assert await stage.steps() == ["A/agent:1", "B/tools:1", "B/agent:2"]
+    fork = (await stage.history())[len(chain)]
+    assert (fork["metadata"]["source"], fork["parent_checkpoint_id"]) == ("fork", before_tools["checkpoint_id"])
+    await stage.client.runs.wait(
+        stage.thread,
+        "agent",
+        input=asking("nyc"),
+        config=stage.config("C"),
+        checkpoint=before_tools["checkpoint"],
+    )
+    assert await stage.said() == "HAHATA"
