@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from conformance import profiles, registry
+from conformance.catalogue import catalogue
 from conformance.deadlines import Deadlines
 from conformance.evidence import Play
 from conformance.explain import explain
@@ -22,7 +23,7 @@ from conformance.profiles import NOTHING_DECLARED, Profile, ProfileError
 from conformance.pytest_plugin import HEADER_VARIABLE
 from conformance.registry import Requirement
 from conformance.report import Result, slug, transcript_path, write_transcript
-from conformance.scenarios import Scenario, catalogue
+from conformance.scenarios import Scenario
 from conformance.session import NotJudgeable, Session
 from conformance.target import Target
 from conformance.transcript import SuiteInfo, Transcript
@@ -100,8 +101,9 @@ class Book:
             play = self._play(case)
         except NotJudgeable as problem:
             verdict = Verdict(word="INCONCLUSIVE", reason=f"the deployment cannot be judged: {problem}")
-            text = f"INCONCLUSIVE  {case.id}\n{verdict.reason}"
-            return Outcome("fail", text, self._record(case, target, verdict, None))
+            record = self._record(case, target, verdict, None)
+            record["unjudged"] = True
+            return Outcome("fail", f"INCONCLUSIVE  {case.id}\n{verdict.reason}", record)
         verdict = judge_play(case.requirement, play, self.profile)
         red = is_red(verdict, strict=self.strict)
         where = self._keep(case, play.transcript, scratch if red else None)
@@ -186,6 +188,7 @@ class Book:
                 "target": target.info,
                 "problem": target.problem,
                 "folder": str(folder) if folder else None,
+                "unjudged": False,
                 "result": result,
             }
         )

@@ -71,6 +71,8 @@ class Driver:
             if s.MAIN in self._threads:
                 async with self._watching():
                     for index, move in enumerate(scenario.moves):
+                        if self._wire.lost is not None:
+                            break
                         self._recorder.add(Move, index=index, text=describe(move))
                         await self._do(move)
                     self._stand.release()
@@ -128,7 +130,9 @@ class Driver:
     async def _submit(self, move: s.Submit) -> None:
         if move.thread not in self._threads:
             await self._open_thread(move.thread, "another thread")
-        label, thread = move.label, self._threads.get(move.thread, "")
+            if move.thread not in self._threads:
+                return  # a run without a thread is another thing altogether
+        label, thread = move.label, self._threads[move.thread]
         self._thread_of[label] = thread
         self._stand.hold(label, move.hold)
         body = self._run_request(move)
@@ -257,10 +261,15 @@ class Driver:
     # -- waiting ---------------------------------------------------------------------------------------
 
     async def _until(self, happened: Callable[[], bool], seconds: float, awaited: str | None = None) -> bool:
-        """Wait for `happened`, asked after every moment; record `awaited` as missed when it does not."""
+        """Wait for `happened`, asked after every moment; record `awaited` as missed when it does not.
+
+        Over at once when the deployment is lost.
+        """
         try:
             async with asyncio.timeout(seconds):
                 while not happened():
+                    if self._wire.lost is not None:
+                        return False
                     self._wake.clear()
                     await self._wake.wait()
         except TimeoutError:
@@ -298,7 +307,7 @@ class Driver:
 
     async def _finish_background(self) -> None:
         """Give joins and streams of finished runs time to return."""
-        if self._background:
+        if self._background and self._wire.lost is None:
             await asyncio.wait(self._background, timeout=self._deadlines.answer)
 
     async def _cancel_background(self) -> None:
@@ -323,7 +332,9 @@ class Driver:
         return bool(reports) and reports[-1].event in ("cancelled", "exit", "gone")
 
     def _refused(self, label: str) -> bool:
-        """Whether the run was asked for and certainly does not exist: any answer but a success."""
+        """Whether the run certainly does not exist: it had no thread, or any answer but a success."""
+        if label not in self._thread_of:
+            return True
         answer = self._wire.answer("submit", label)
         return answer is not None and not (isinstance(answer, Response) and answer.status < 300)
 

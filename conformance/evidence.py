@@ -6,7 +6,7 @@ record, and no verdict can rest on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ from conformance.findings import Unproven
 from conformance.messages import Message, read_messages
 from conformance.transcript import (
     Fault,
+    Lost,
     Missed,
     Request,
     Response,
@@ -183,7 +184,8 @@ class Play:
                     return location.rpartition("/runs/")[2].partition("/")[0]
             for event in self.events(exchange):
                 if event.event == "metadata" and isinstance(event.data, dict):
-                    return str(event.data.get("run_id"))
+                    found = event.data.get("run_id")
+                    return found if isinstance(found, str) else None
         return next((r.run_id for r in self.reports(label) if r.run_id), None)
 
     def events(self, exchange: Exchange) -> list[StreamEvent]:
@@ -270,6 +272,16 @@ class Play:
     def missed(self) -> list[Missed]:
         """The deadlines that passed."""
         return [m for m in self.moments if isinstance(m, Missed)]
+
+    @property
+    def lost(self) -> Lost | None:
+        """When the deployment stopped answering anything, None when it did not."""
+        return next((m for m in self.moments if isinstance(m, Lost)), None)
+
+    def unanswered(self, seqs: Iterable[int]) -> bool:
+        """Whether a request among these moments never got a response."""
+        asked = set(seqs)
+        return any(e.asked in asked and e.response is None for e in self.exchanges)
 
     def reached(self, label: str, point: str) -> int:
         """Seq at which run `label` was at `point`; Unproven when it never was."""

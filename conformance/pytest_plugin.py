@@ -108,10 +108,24 @@ class _Reports:
 
     def __init__(self, found: list[dict[str, Any]]) -> None:
         self._found = found
+        self._told: dict[int, str] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call":
-            self._found.extend(value for name, value in report.user_properties if name == PROPERTY)  # type: ignore[misc]
+            self._found.extend(_records(report))
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """That a deployment cannot be judged is told by one failure; the others are failures that are only counted."""
+        if report.when != "call" or not report.failed:
+            return None
+        unjudged = [record for record in _records(report) if record["unjudged"]]
+        told = [self._told.setdefault(record["position"], report.nodeid) for record in unjudged]
+        return ("not judged", "?", "NOT JUDGED") if unjudged and report.nodeid not in told else None
+
+
+def _records(report: pytest.TestReport) -> list[dict[str, Any]]:
+    """What a test of the suite recorded about its verdict; nothing for any other test."""
+    return [value for name, value in report.user_properties if name == PROPERTY]  # type: ignore[misc]
 
 
 def _book(config: pytest.Config) -> Book:

@@ -6,9 +6,10 @@ whatever the client makes of it.
 
 from __future__ import annotations
 
+import asyncio
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -16,82 +17,39 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
+from conformance.redaction import Redactor, TooDeep
 from conformance.transcript import AnyMoment, Fault, Request, Response
 
 MAX_BODY = 8 * 1024 * 1024
 """Bytes of one answer, or of one whole stream, that are read before it counts as a fault."""
 
-REDACTED = "[redacted]"
-SECRET_NAMES = frozenset({"authorization", "proxy-authorization", "x-api-key", "x-auth-token", "cookie", "set-cookie"})
-SECRET_QUERY = ("token", "key", "secret", "password", "signature")
+MAX_PLAY = 8 * MAX_BODY
+"""Bytes of all answers of one play; once they are read, every further answer is a fault."""
+
 KEPT_REQUEST_HEADERS = frozenset({"content-type", "accept", "last-event-id"})
-MIN_SECRET = 4
-"""Shorter values are too common to be searched for in bodies; their headers are redacted all the same."""
+MAX_FAULT = 300
+"""Characters of the text of a fault, which may quote what the deployment sent."""
+
+CLOCK_SLACK = 0.95
+"""The share of a deadline after which being cancelled means that the deadline had passed: clocks differ a little."""
 
 _M = TypeVar("_M", bound=AnyMoment)
 
 
 @dataclass
 class Errand:
-    """Why requests are sent, and which run or thread of the scenario they are about.
+    """Why requests are sent, which run or thread of the scenario they are about, and how many seconds they may take.
 
     The official client may send more than one: it reconnects to a stream that was cut. `exchange` is the newest.
     """
 
     purpose: str
     about: str
+    seconds: float
     exchange: int = 0
 
 
 ERRAND: ContextVar[Errand] = ContextVar("ERRAND")
-
-
-class Redactor:
-    """Takes secrets out of everything that is about to be recorded."""
-
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        self._names = SECRET_NAMES | {name.lower() for name in headers}
-        values: set[str] = set()
-        for value in headers.values():
-            # "Bearer abc": the scheme is no secret, and an echo may drop it.
-            values.update(part for part in (value, *value.split()) if len(part) >= MIN_SECRET)
-        values -= {"Bearer", "Basic", "Token"}
-        self._values = sorted(values, key=len, reverse=True)
-
-    def text(self, text: str) -> str:
-        """`text` with every given header value replaced."""
-        for value in self._values:
-            text = text.replace(value, REDACTED)
-        return text
-
-    def value(self, value: Any) -> Any:
-        """A JSON value with every given header value replaced, in keys too."""
-        match value:
-            case str():
-                return self.text(value)
-            case list():
-                return [self.value(item) for item in value]
-            case dict():
-                return {self.text(key): self.value(item) for key, item in value.items()}
-            case _:
-                return value
-
-    def is_secret(self, name: str) -> bool:
-        """Whether a header of this name is never shown."""
-        return name.lower() in self._names
-
-    def headers(self, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-        """Headers by lower-case name, secret ones with their value replaced."""
-        return {name.lower(): REDACTED if self.is_secret(name) else self.text(value) for name, value in headers}
-
-    def url(self, url: httpx.URL) -> str:
-        """The URL without user, password, fragment and the values of query parameters that look secret."""
-        params: list[tuple[str, str | int | float | bool | None]] = [
-            (name, REDACTED if any(word in name.lower() for word in SECRET_QUERY) else value)
-            for name, value in url.params.multi_items()
-        ]
-        clean = url.copy_with(username=None, password=None, fragment=None, query=None)
-        return self.text(str(clean.copy_merge_params(params) if params else clean))
 
 
 class Recorder:
@@ -101,6 +59,7 @@ class Recorder:
         self.redactor = redactor
         self.moments: list[AnyMoment] = []
         self.on_moment: Callable[[], None] = lambda: None
+        self.bytes_left = MAX_PLAY
         self._clock = clock
         self._began = clock()
         self._exchanges = 0
@@ -124,7 +83,7 @@ class Recorder:
         if "json" in content_type:
             try:
                 return self.redactor.value(msgspec.json.decode(raw))
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError, TooDeep):
                 pass  # recorded as the text that it is
         return self.redactor.text(raw.decode("utf-8", "replace"))
 
@@ -145,16 +104,23 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         # Nobody needs compression here, and an answer that expands without bound is a known weapon.
         request.headers["accept-encoding"] = "identity"
         exchange = self._recorder.next_exchange()
-        request.extensions["doubletext_exchange"] = exchange
         self._record_request(exchange, request)
+        began, wanted = time.monotonic(), "answer"
         try:
             response = await self._inner.handle_async_request(request)
+            wanted = "whole answer"
             return await self._receive(exchange, response)
         except httpx.TransportError as error:
             self._fault(exchange, _describe(error))
             raise
-        except BaseException as error:  # a deadline of ours: recorded, then passed on untouched
-            self._fault(exchange, f"given up: {type(error).__name__}")
+        except asyncio.CancelledError:
+            # Either our own deadline, or the play is over and nobody needs the answer any more.
+            seconds = ERRAND.get().seconds
+            late = time.monotonic() - began >= seconds * CLOCK_SLACK
+            self._fault(exchange, f"no {wanted} within {seconds:g} s" if late else f"given up without {wanted}")
+            raise
+        except Exception as error:  # whatever the client's own machinery makes of it: recorded, and raised on
+            self._fault(exchange, f"unusable answer: {type(error).__name__}: {error}")
             raise
 
     async def aclose(self) -> None:
@@ -171,15 +137,14 @@ class RecordingTransport(httpx.AsyncBaseTransport):
             for name, value in request.headers.multi_items()
             if name.lower() in KEPT_REQUEST_HEADERS or recorder.redactor.is_secret(name)
         ]
-        url = recorder.redactor.url(request.url)
-        base = str(request.url.copy_with(raw_path=b"/")).rstrip("/")
+        path = recorder.redactor.text(request.url.raw_path.decode("ascii", "replace"))
         recorder.add(
             Request,
             exchange=exchange,
             purpose=purpose,
             about=errand.about,
             method=request.method,
-            path=url.removeprefix(base) or "/",
+            path=path,
             headers=recorder.redactor.headers(kept),
             body=recorder.body(request.content, request.headers.get("content-type", "")),
         )
@@ -187,10 +152,12 @@ class RecordingTransport(httpx.AsyncBaseTransport):
     async def _receive(self, exchange: int, response: httpx.Response) -> httpx.Response:
         content_type = response.headers.get("content-type", "")
         assert isinstance(response.stream, httpx.AsyncByteStream)
-        bounded = _Bounded(response.stream, response.headers.get("content-encoding", ""))
+        bounded = _Bounded(response.stream, response.headers.get("content-encoding", ""), self._recorder)
         headers = httpx.Headers(
             [pair for pair in response.headers.multi_items() if pair[0].lower() != "content-encoding"]
         )
+        for cookie in headers.get_list("set-cookie"):
+            self._recorder.redactor.learn_cookie(cookie)
         recorded = self._recorder.redactor.headers(headers.multi_items())
         if "text/event-stream" in content_type and response.status_code < 300:
             self._recorder.add(
@@ -212,15 +179,16 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         return httpx.Response(response.status_code, headers=headers, content=raw, extensions=response.extensions)
 
     def _fault(self, exchange: int, error: str) -> None:
-        self._recorder.add(Fault, exchange=exchange, error=self._recorder.redactor.text(error))
+        self._recorder.add(Fault, exchange=exchange, error=self._recorder.redactor.text(error)[:MAX_FAULT])
 
 
 class _Bounded(httpx.AsyncByteStream):
-    """A byte stream that is decoded as it comes and stops at `MAX_BODY` decoded bytes."""
+    """A byte stream that is decoded as it comes and stops at `MAX_BODY` bytes, or at what is left of the play's."""
 
-    def __init__(self, inner: httpx.AsyncByteStream, encoding: str) -> None:
+    def __init__(self, inner: httpx.AsyncByteStream, encoding: str, recorder: Recorder) -> None:
         self._inner = inner
         self._encoding = encoding.strip().lower()
+        self._recorder = recorder
         self.on_error: Callable[[httpx.TransportError], None] = lambda _: None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -241,9 +209,14 @@ class _Bounded(httpx.AsyncByteStream):
                 chunk = inflate.decompress(raw, left + 1) if inflate else raw
             except zlib.error as error:
                 raise UnusableAnswer(f"broken {self._encoding} body: {error}") from error
-            left -= len(chunk)
+            # What was read counts even where it decodes to nothing.
+            size = max(len(raw), len(chunk))
+            left -= size
+            self._recorder.bytes_left -= size
             if left < 0:
                 raise UnusableAnswer(f"answer larger than {MAX_BODY // 2**20} MiB")
+            if self._recorder.bytes_left < 0:
+                raise UnusableAnswer(f"the answers of this play add up to more than {MAX_PLAY // 2**20} MiB")
             yield chunk
 
     async def aclose(self) -> None:

@@ -21,10 +21,11 @@ SHOWN = 25
 
 
 class Deployment(msgspec.Struct, kw_only=True):
-    """The results about one deployment. `problem` says why it could not be judged."""
+    """The results about one deployment. `problem` says why those with an id in `unjudged` could not be judged."""
 
     target: TargetInfo
     problem: str | None
+    unjudged: frozenset[str]
     folder: str | None
     results: list[Result]
     stale: list[str] = []
@@ -50,7 +51,10 @@ class Findings:
             self.deployments.append(
                 Deployment(
                     target=msgspec.convert(mine[-1]["target"], TargetInfo),
-                    problem=mine[-1]["problem"],
+                    problem=next((record["problem"] for record in mine if record["problem"]), None),
+                    unjudged=frozenset(
+                        result.id for record, result in zip(mine, results, strict=True) if record["unjudged"]
+                    ),
                     folder=mine[-1]["folder"],
                     results=sorted(results, key=lambda result: result.id),
                     stale=stale_entries(self._profile, results),
@@ -86,7 +90,8 @@ class Findings:
             server = " ".join(part for part in (target.server, target.version) if part) or "unnamed server"
             terminal.section(f"doubletext: {target.url} ({server})")
             if deployment.problem is not None:
-                terminal.line(f"cannot be judged: {deployment.problem}", red=True)
+                how_far = f"cannot be judged ({len(deployment.unjudged)} of {len(deployment.results)} verdicts)"
+                terminal.line(f"{how_far}: {deployment.problem}", red=True)
             for word in ("FAIL", "ERROR", "INCONCLUSIVE", "WARN"):
                 self._list(terminal, word, deployment)
             self._table(terminal, deployment)
@@ -102,9 +107,7 @@ class Findings:
         terminal.line(f"rule book {self._suite.revision}, doubletext {self._suite.version}")
 
     def _list(self, terminal: pytest.TerminalReporter, word: str, deployment: Deployment) -> None:
-        mine = [r for r in deployment.results if r.verdict == word and not r.known]
-        if deployment.problem is not None:
-            return
+        mine = [r for r in deployment.results if r.verdict == word and not r.known and r.id not in deployment.unjudged]
         for result in mine[:SHOWN]:
             terminal.line(f"{word}  {result.id}: {result.reason}", red=word != "WARN", yellow=word == "WARN")
         if len(mine) > SHOWN:

@@ -12,26 +12,29 @@ import httpx
 import msgspec
 
 from conformance import scenarios as s
+from conformance.catalogue import SF
 from conformance.deadlines import Deadlines
 from conformance.driver import Driver
 from conformance.evidence import Exchange, Play
 from conformance.findings import Unproven
-from conformance.recorder import Recorder, Redactor
+from conformance.recorder import Recorder
+from conformance.redaction import Redactor
 from conformance.transcript import SuiteInfo, TargetInfo, Transcript
 from conformance.wire import Wire
 from conformance.witness import Witness
+from conformance.wording import snippet
 
 CALIBRATION = s.Scenario(
     id="calibration",
     about="One plain run, to see whether the deployment can be judged and how fast it starts a run.",
-    moves=(s.Submit(label="A", text=s.SF), s.AwaitEnd(label="A")),
+    moves=(s.Submit(label="A", text=SF), s.AwaitEnd(label="A")),
 )
 
 
 class Target:
     """One deployment under test: how to reach it, and what was found out about it.
 
-    `problem` is one line that says why it cannot be judged, None when it can be.
+    `problem` is one line that says why it cannot be judged (any more), None when it can be.
     """
 
     def __init__(
@@ -41,53 +44,47 @@ class Target:
         self.assistant = assistant
         self.headers = headers
         self.deadlines = deadlines
-        self.redactor = Redactor(headers)
+        self.redactor = Redactor(headers, httpx.URL(url))
         shown = self.redactor.url(httpx.URL(url)).rstrip("/")
         self.info = TargetInfo(url=shown, profile=profile)
         self.problem: str | None = None
         self.calibration: Transcript | None = None
 
-    def driver(self, transport: httpx.AsyncBaseTransport, witness: Witness) -> Driver:
-        """A driver for one play against this deployment."""
+    async def play(
+        self, scenario: s.Scenario, transport: httpx.AsyncBaseTransport, witness: Witness, suite: SuiteInfo
+    ) -> Transcript:
+        """Play one scenario; sets `problem` when the deployment is lost in it, so that the next need not wait."""
         recorder = Recorder(self.redactor)
-        wire = Wire(
-            url=self.url,
-            headers=self.headers,
-            transport=transport,
-            recorder=recorder,
-            deadlines=self.deadlines,
+        wire = self._wire(transport, recorder)
+        driver = Driver(
+            wire=wire, recorder=recorder, deadlines=self.deadlines, assistant=self.assistant, witness=witness
         )
-        return Driver(
-            wire=wire,
-            recorder=recorder,
-            deadlines=self.deadlines,
-            assistant=self.assistant,
-            witness=witness,
-        )
+        transcript = await driver.play(scenario, suite, self.info)
+        if wire.lost is not None and self.problem is None:
+            self.problem = f"it stopped answering during {scenario.id}: {wire.lost}"
+        return transcript
 
     async def examine(self, transport: httpx.AsyncBaseTransport, witness: Witness, suite: SuiteInfo) -> None:
         """Ask for `/info`, play the calibration run, and set `info`, `problem` and the deadlines."""
         await self._ask_info(transport)
-        transcript = await self.driver(transport, witness).play(CALIBRATION, suite, self.info)
-        self.calibration = transcript
-        play = Play(transcript)
-        self.problem = _problem(play, self.assistant)
+        self.calibration = await self.play(CALIBRATION, transport, witness, suite)
+        play = Play(self.calibration)
+        problem = _problem(play, self.assistant)
+        self.problem = None if problem is None else self.redactor.text(problem)
         if self.problem is None:
             self.deadlines = self.deadlines.calibrated(_start_latency(play))
 
     async def _ask_info(self, transport: httpx.AsyncBaseTransport) -> None:
         """Name and version as `/info` tells them; a deployment without it stays nameless."""
-        recorder = Recorder(self.redactor)
-        wire = Wire(
-            url=self.url,
-            headers=self.headers,
-            transport=transport,
-            recorder=recorder,
-            deadlines=self.deadlines,
-        )
+        wire = self._wire(transport, Recorder(self.redactor))
         await wire.call("info", "server", wire.client.http.get("/info"))
         server, version = server_of(wire.body("info", "server"))
         self.info = msgspec.structs.replace(self.info, server=server, version=version)
+
+    def _wire(self, transport: httpx.AsyncBaseTransport, recorder: Recorder) -> Wire:
+        return Wire(
+            url=self.url, headers=self.headers, transport=transport, recorder=recorder, deadlines=self.deadlines
+        )
 
 
 def server_of(info: Any) -> tuple[str | None, str | None]:
@@ -106,7 +103,7 @@ def server_of(info: Any) -> tuple[str | None, str | None]:
             name = "langgraph-api"
         elif "langgraph_js_version" in info:
             name = "langgraph-js"
-    return name, version if isinstance(version, str) else None
+    return name and snippet(name, 40), snippet(version, 40) if isinstance(version, str) else None
 
 
 def _start_latency(play: Play) -> float:
@@ -121,45 +118,42 @@ def _problem(play: Play, assistant: str) -> str | None:
     try:
         created = play.last("create thread", s.MAIN)
         if s.MAIN not in play.transcript.threads:
-            return f"POST /threads at {play.transcript.target.url}: {_say(created)}"
+            return f"POST /threads at {play.transcript.target.url}: {_say(created, 'thread_id')}"
         submission = play.submission("A")
         if not submission.ok:
             return (
-                f"a run of the agent `{assistant}` could not be created: {_say(submission)}; "
+                f"a run of the agent `{assistant}` could not be created: {_say(submission, 'run_id')}; "
                 "is the probe agent deployed under this name (--deployment-assistant)?"
             )
         if not play.steps("A"):
+            readings = play.readings("A")
+            status = snippet(readings[-1].status) if readings else "unknown"
             return (
-                f"run of the agent `{assistant}`: no step of it reached the witness (run status "
-                f"`{play.readings('A')[-1].status if play.readings('A') else 'unknown'}`); deploy the probe agent "
-                "under this name, and let the deployment reach this machine (--conformance-witness-host)"
+                f"run of the agent `{assistant}`: no step of it reached the witness (run status `{status}`); deploy "
+                "the probe agent under this name, and let the deployment reach this machine "
+                "(--conformance-witness-host)"
             )
         status = play.final_status("A")
         if status != "success":
-            return f"a plain run of the agent `{assistant}` did not succeed: it is `{status}` in the end"
+            return f"a plain run of the agent `{assistant}` did not succeed: it is `{snippet(status)}` in the end"
     except Unproven as unproven:
         return str(unproven)
     return None
 
 
-def _say(exchange: Exchange) -> str:
-    """What came of an exchange, in words that tell a user what to mend."""
+def _say(exchange: Exchange, wanted: str) -> str:
+    """What came of an exchange that should have told `wanted`, in words that tell a user what to mend."""
     if exchange.fault is not None:
         return f"{exchange.fault.error} (is the deployment running, and is --deployment-url right?)"
     response = exchange.response
     if response is None:
         return "no answer"
     if 300 <= response.status < 400:
-        location = response.headers.get("location", "nowhere")
+        location = snippet(response.headers.get("location", "nowhere"))
         return f"HTTP {response.status}, redirected to {location}; give the URL that answers itself"
-    kind = response.headers.get("content-type", "")
+    kind = snippet(response.headers.get("content-type", ""))
     body = response.body
     if response.status < 300 and not isinstance(body, dict):
-        return f"HTTP {response.status} with {kind or 'no content type'} instead of a JSON object: {_snippet(body)}"
-    return f"HTTP {response.status}: {_snippet(body)}"
-
-
-def _snippet(body: Any, length: int = 160) -> str:
-    text = body if isinstance(body, str) else msgspec.json.encode(body).decode()
-    text = " ".join(text.split())
-    return text if len(text) <= length else text[:length] + " …"
+        return f"HTTP {response.status} with {kind or 'no content type'} instead of a JSON object: {snippet(body)}"
+    without = f" without a {wanted} that is text" if response.status < 300 else ""
+    return f"HTTP {response.status}{without}: {snippet(body)}"

@@ -98,7 +98,13 @@ class Missed(Moment, frozen=True, kw_only=True, tag="missed"):
     seconds: float
 
 
-AnyMoment = Move | Request | Response | StreamEvent | Closed | Fault | WitnessEvent | Released | Missed
+class Lost(Moment, frozen=True, kw_only=True, tag="lost"):
+    """The deployment answers nothing any more, not even `/ok`: `error` is how that went. Nothing is asked after it."""
+
+    error: str
+
+
+AnyMoment = Move | Request | Response | StreamEvent | Closed | Fault | WitnessEvent | Released | Missed | Lost
 
 
 class SuiteInfo(msgspec.Struct, frozen=True):

@@ -42,6 +42,9 @@ def judge(requirement: Requirement, play: Play, profile: Profile) -> Verdict:
     try:
         taken = check_of(requirement.id)(play)
     except Broken as broken:
+        if play.lost is not None and play.unanswered(broken.see):
+            # A deployment that went down in the middle of a play has not refused anything.
+            return Verdict(word="INCONCLUSIVE", reason=f"the deployment went down: {play.lost.error}", see=broken.see)
         word: Word = "WARN" if requirement.level == "SHOULD" else "FAIL"
         reason = f"expected {broken.expected}; observed {broken.observed}"
         known = profile.known_failure(requirement.id, play.scenario.id)

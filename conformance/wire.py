@@ -6,7 +6,7 @@ Nothing here raises because of what a deployment answers. The answer, or the lac
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from typing import Any
 
 import httpx
@@ -14,11 +14,21 @@ from langgraph_sdk.client import LangGraphClient
 
 from conformance.deadlines import Deadlines
 from conformance.recorder import ERRAND, Errand, Recorder, RecordingTransport
-from conformance.transcript import Closed, Fault, Request, Response, StreamEvent
+from conformance.transcript import Closed, Fault, Lost, Request, Response, StreamEvent
+
+MAX_EVENTS = 1_000
+"""Events that are read of one stream; a run of the probe agent sends some twenty."""
+
+UNANSWERED = 3
+"""Requests without an answer, one after the other, after which it is asked whether the deployment is there at all."""
 
 
 class Wire:
-    """Requests of one play to one deployment; `transport` is shared between plays and stays open."""
+    """Requests of one play to one deployment; `transport` is shared between plays and stays open.
+
+    `lost` is how the last request went wrong once the deployment does not answer anything any more, `/ok` included;
+    from then on nothing is sent.
+    """
 
     def __init__(
         self,
@@ -40,31 +50,63 @@ class Wire:
             trust_env=False,
         )
         self.client = LangGraphClient(http)
+        self.lost: str | None = None
+        self._unanswered = 0
 
     @property
     def patience(self) -> float:
         """Seconds after which even a request that may rightly wait for a run is given up."""
         return 2 * (self._deadlines.stop + self._deadlines.finish)
 
-    async def call(self, purpose: str, about: str, request: Awaitable[Any], *, seconds: float | None = None) -> None:
+    async def call(
+        self, purpose: str, about: str, request: Coroutine[Any, Any, Any], *, seconds: float | None = None
+    ) -> None:
         """Make one request within `seconds` (default: the deadline for an answer)."""
-        token = ERRAND.set(Errand(purpose, about))
+        if self.lost is not None:
+            request.close()
+            return
+        fault = await self._ask(Errand(purpose, about, seconds or self._deadlines.answer), request)
+        if fault is None:
+            self._unanswered = 0
+        elif seconds is None:  # one that may rightly take long says little about whether somebody is there
+            self._unanswered += 1
+            if self._unanswered >= UNANSWERED:
+                await self._look_for_a_sign_of_life()
+
+    async def _look_for_a_sign_of_life(self) -> None:
+        """Set `lost` unless `/ok` is answered, with whatever status."""
+        self._unanswered = 0
+        fault = await self._ask(Errand("sign of life", "server", self._deadlines.answer), self.client.http.get("/ok"))
+        if fault is not None and self.lost is None:
+            self.lost = fault
+            self._recorder.add(Lost, error=fault)
+
+    async def _ask(self, errand: Errand, request: Coroutine[Any, Any, Any]) -> str | None:
+        """Make one request; what went wrong if it was sent and not answered, else None."""
+        token = ERRAND.set(errand)
         try:
-            async with asyncio.timeout(seconds or self._deadlines.answer):
+            async with asyncio.timeout(errand.seconds):
                 await request
         except Exception:  # noqa: BLE001 -- whatever the client makes of an odd answer: the answer is recorded
             pass
         finally:
             ERRAND.reset(token)
+        came = self._came_of(errand.exchange)
+        return came.error if isinstance(came, Fault) else None
 
     async def consume(self, purpose: str, about: str, parts: AsyncIterator[Any]) -> None:
         """Read a stream to its end; every event is recorded under the exchange that it answers."""
-        errand = Errand(purpose, about)
+        errand = Errand(purpose, about, self.patience)
         token = ERRAND.set(errand)
         add, redact = self._recorder.add, self._recorder.redactor.value
+        events = 0
         try:
             async with asyncio.timeout(self.patience):
                 async for part in parts:
+                    events += 1
+                    if events > MAX_EVENTS:
+                        add(Fault, exchange=errand.exchange, error=f"more than {MAX_EVENTS} events in one stream")
+                        return
                     add(
                         StreamEvent,
                         exchange=errand.exchange,
@@ -73,11 +115,15 @@ class Wire:
                         id=part.id,
                     )
             add(Closed, exchange=errand.exchange)
-        except Exception as error:  # noqa: BLE001 -- as in `call`; a stream that breaks off must be told from one that ends
-            if not any(isinstance(m, Fault) and m.exchange == errand.exchange for m in self._recorder.moments):
-                add(Fault, exchange=errand.exchange, error=f"stream not read to its end: {type(error).__name__}")
+        except Exception as error:  # noqa: BLE001 -- as in `_ask`; a stream that breaks off must be told from one that ends
+            if not isinstance(self._came_of(errand.exchange), Fault):
+                late = isinstance(error, TimeoutError)
+                why = f"within {self.patience:g} s" if late else f"to its end: {type(error).__name__}"
+                add(Fault, exchange=errand.exchange, error=f"stream not read {why}")
         finally:
             ERRAND.reset(token)
+            if isinstance(parts, AsyncGenerator):
+                await parts.aclose()
 
     def exchange(self, purpose: str, about: str) -> int:
         """The number of the newest request with this purpose, 0 when there is none."""
@@ -88,7 +134,9 @@ class Wire:
 
     def answer(self, purpose: str, about: str) -> Response | Fault | None:
         """What came of the newest request with this purpose, None while nothing has."""
-        exchange = self.exchange(purpose, about)
+        return self._came_of(self.exchange(purpose, about))
+
+    def _came_of(self, exchange: int) -> Response | Fault | None:
         for moment in reversed(self._recorder.moments):
             if isinstance(moment, Response | Fault) and moment.exchange == exchange:
                 return moment
