@@ -1,0 +1,59 @@
+"""Runs of the suite in a process of their own, as a user starts them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[2]
+DEADLINE = 120.0
+"""Seconds after which a run counts as hung; far more than any of them takes on a busy machine."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that is over: exit code, and standard output and error together."""
+
+    code: int
+    output: str
+
+    @property
+    def last_line(self) -> str:
+        """What pytest says in the end."""
+        return self.output.strip().splitlines()[-1]
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without what would colour or change the output."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "DOUBLETEXT", "COV_"))}
+    return {**kept, "NO_COLOR": "1", "COLUMNS": "200", **(extra or {})}
+
+
+async def run_suite(
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = CHECKOUT,
+    suite: tuple[str, ...] = ("conformance",),
+) -> Run:
+    """`pytest conformance ARGUMENTS`; raises TimeoutError, and ends the process, when it hangs."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pytest", *suite, "-p", "no:cacheprovider", *arguments),
+        cwd=cwd,
+        env=environment(env),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(DEADLINE):
+            output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode is not None
+    return Run(process.returncode, output.decode())
