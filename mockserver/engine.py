@@ -238,6 +238,7 @@ class Engine:
         """Note that the state of a thread has come to rest as it is now."""
         head = thread.history.head
         thread.settled = None if head is None else head.values
+        thread.rested = True
         thread.state_updated_at = thread.updated_at
 
     def _touch(self, run: Run) -> None:

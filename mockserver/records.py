@@ -103,5 +103,7 @@ class Thread:
     """The values when a run last ended or the state was last updated by hand."""
     failure: dict[str, str] | None = None
     """The error of the run that executed last, if it failed."""
+    rested: bool = False
+    """Whether a run ever ended on it, or its state was ever updated by hand."""
     was_run: bool = False
     """Whether a run was ever created on it."""

@@ -30,7 +30,7 @@ def assistant(record: Assistant) -> Shown:
 
 
 def thread(record: Thread) -> Shown:
-    """A thread. `error` and `interrupts` are there once a run was created on it."""
+    """A thread. `error` and `interrupts` are there once its state has come to rest for the first time."""
     shown: Shown = {
         "thread_id": record.thread_id,
         "created_at": iso(record.created_at),
@@ -41,7 +41,7 @@ def thread(record: Thread) -> Shown:
         "config": {"configurable": {}} if record.was_run else {},
         "values": record.rules.thread_values(record),
     }
-    if record.was_run:
+    if record.rested:
         shown |= {"error": record.failure, "interrupts": record.rules.thread_interrupts(record)}
     return shown
 

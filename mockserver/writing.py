@@ -16,7 +16,7 @@ SERVER_METADATA: Final[dict[str, Any]] = {
     "langgraph_api_version": __version__,
     "langgraph_plan": "mock",
     "langgraph_host": "doubletext-mockserver",
-    "langgraph_api_url": None,
+    "langgraph_api_url": "http://doubletext-mockserver",
 }
 """What a server says of itself in the metadata of runs and checkpoints; here it is the same at every start."""
 

@@ -1,0 +1,69 @@
+from dataclasses import replace
+
+import pytest
+
+from mockserver.checkpoints import Checkpoint, History, Mark
+from mockserver.clock import EPOCH
+
+
+def checkpoint(name: str, parent: str | None, run: str | None) -> Checkpoint:
+    return Checkpoint(
+        checkpoint_id=name,
+        parent_id=parent,
+        run_id=run,
+        values={"messages": [name]},
+        next=("agent",),
+        step=0,
+        source="loop",
+        written_by="agent",
+        created_at=EPOCH,
+        metadata={"thread_id": "t"},
+        task_id=f"task-{name}",
+    )
+
+
+def two_runs() -> History:
+    history = History()
+    for name, parent, run in [("1", None, "A"), ("2", "1", "A"), ("3", "2", "B"), ("4", "3", "B")]:
+        history.append(checkpoint(name, parent, run))
+    history.mark("1", Mark("A", "result", "a1"))
+    history.mark("2", Mark("B", "result", "b2"))
+    history.mark("2", Mark("A", "interrupt", {"id": "q"}))
+    return history
+
+
+def ids(history: History) -> list[str]:
+    return [one.checkpoint_id for one in history.newest_first()]
+
+
+def test_a_run_is_taken_out_with_all_that_it_left_on_others() -> None:
+    history = two_runs()
+    assert history.is_built_upon("A")
+    assert not history.is_built_upon("B")
+    history.remove_run("B")
+    assert ids(history) == ["2", "1"]
+    assert history.last_mark("2", "result") is None
+    assert history.last_mark("1", "result") == "a1"
+    assert history.waiting_interrupt() == {"id": "q"}
+    history.remove_run("A")
+    assert (len(history), history.head, history.waiting_interrupt()) == (0, None, None)
+
+
+def test_a_checkpoint_has_an_id_of_its_own_and_a_parent_that_exists() -> None:
+    history = two_runs()
+    with pytest.raises(ValueError, match="exists"):
+        history.append(checkpoint("4", "3", "B"))
+    with pytest.raises(ValueError, match="does not exist"):
+        history.append(checkpoint("5", "unknown", "B"))
+    assert history.get("unknown") is None
+
+
+def test_a_copy_is_independent() -> None:
+    history = two_runs()
+    copy = history.copied("u")
+    copy.append(checkpoint("5", "4", None))
+    copy.mark("1", Mark("C", "error", "x"))
+    assert ids(history) == ["4", "3", "2", "1"]
+    assert history.last_mark("1", "error") is None
+    first = copy.get("1")
+    assert first == replace(checkpoint("1", None, "A"), metadata={"thread_id": "u"})

@@ -1,0 +1,83 @@
+from itertools import count
+from typing import Any
+
+import pytest
+
+from mockserver.messages import REMOVE_ALL, coerce, coerce_all, merge, text_of
+from mockserver.script import tokens
+
+
+def ids() -> Any:
+    numbers = count(1)
+    return lambda: f"id-{next(numbers)}"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"role": "user", "content": "x"},
+        {"role": "human", "content": "x"},
+        {"type": "human", "content": "x"},
+        ["user", "x"],
+        "x",
+    ],
+)
+def test_the_spellings_of_a_human_message(raw: Any) -> None:
+    assert coerce(raw, ids()) == {
+        "content": "x",
+        "additional_kwargs": {},
+        "response_metadata": {},
+        "type": "human",
+        "name": None,
+        "id": "id-1",
+    }
+
+
+def test_other_kinds_of_messages() -> None:
+    call = {"name": "f", "args": {}, "id": "c"}
+    spoken = coerce({"role": "assistant", "content": "", "tool_calls": [call]}, ids())
+    assert (spoken["type"], spoken["tool_calls"]) == ("ai", [{**call, "type": "tool_call"}])
+    result = coerce({"role": "tool", "content": "r", "tool_call_id": "c", "id": "mine"}, ids())
+    assert (result["id"], result["tool_call_id"], result["status"]) == ("mine", "c", "success")
+    assert coerce({"role": "developer", "content": "s"}, ids())["type"] == "system"
+
+
+@pytest.mark.parametrize("raw", [3, None, {}, {"role": "nobody"}, {"role": 3}, ["a"], {"role": "user", "content": 3}])
+def test_what_is_not_a_message(raw: Any) -> None:
+    with pytest.raises(ValueError, match="message"):
+        coerce(raw, ids())
+
+
+def test_a_single_message_is_a_list_of_one() -> None:
+    assert coerce_all("x", ids()) == coerce_all(["x"], ids())
+
+
+def test_the_channel_replaces_what_it_knows_and_appends_what_it_does_not() -> None:
+    first, second = coerce_all(["a", "b"], ids())
+    changed = {**first, "content": "A"}
+    third = coerce({"role": "user", "content": "c", "id": "new"}, ids())
+    assert merge([first, second], [third, changed]) == [changed, second, third]
+    assert merge([first, second], [coerce({"type": "remove", "id": second["id"]}, ids())]) == [first]
+    assert merge([first, second], [coerce({"type": "remove", "id": REMOVE_ALL}, ids()), third]) == [third]
+    with pytest.raises(ValueError, match="doesn't exist"):
+        merge([first], [coerce({"type": "remove", "id": "unknown"}, ids())])
+
+
+def test_the_text_of_a_message() -> None:
+    blocks = ["weather ", {"type": "text", "text": "in "}, {"type": "image"}, {"type": "text", "text": "sf"}]
+    assert text_of(coerce({"role": "user", "content": blocks}, ids())) == "weather in sf"
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("a b", ["a ", "b"]),
+        ("  a\n\n* b  ", ["  a\n\n", "* ", "b  "]),
+        ("one", ["one"]),
+        ("", [""]),
+        ("  ", ["  "]),
+    ],
+)
+def test_tokens_keep_their_white_space(text: str, pieces: list[str]) -> None:
+    assert tokens(text) == pieces
+    assert "".join(pieces) == text
