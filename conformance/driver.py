@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, assert_never
@@ -128,11 +129,9 @@ class Driver:
                 assert_never(move)
 
     async def _submit(self, move: s.Submit) -> None:
-        if move.thread not in self._threads:
-            await self._open_thread(move.thread, "another thread")
-            if move.thread not in self._threads:
-                return  # a run without a thread is another thing altogether
-        label, thread = move.label, self._threads[move.thread]
+        label, thread = move.label, await self._thread_for(move.thread)
+        if thread is None:
+            return  # a run without a thread is another thing altogether
         self._thread_of[label] = thread
         self._stand.hold(label, move.hold)
         body = self._run_request(move)
@@ -225,6 +224,14 @@ class Driver:
         body = self._wire.body("create thread", name)
         if isinstance(body, dict) and isinstance(body.get("thread_id"), str):
             self._threads[name] = body["thread_id"]
+
+    async def _thread_for(self, name: str) -> str | None:
+        """The id of the thread that a scenario calls `name`; the missing one has an id that nothing has."""
+        if name == s.MISSING:
+            return str(uuid.uuid4())
+        if name not in self._threads:
+            await self._open_thread(name, "another thread")
+        return self._threads.get(name)
 
     def _join(self, label: str) -> asyncio.Task[None]:
         joining = self._wire.client.runs.join(self._thread_of[label], self._run_ids[label])

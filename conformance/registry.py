@@ -17,6 +17,10 @@ AREAS = {
     "INT": "interrupt strategy",
     "PST": "partial state",
     "CHK": "checkpoints and history",
+    "ENQ": "enqueue strategy",
+    "REJ": "reject strategy",
+    "RBK": "rollback strategy",
+    "CON": "races",
     "THR": "thread status",
 }
 """What the letters of a requirement's id stand for."""

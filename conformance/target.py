@@ -69,7 +69,7 @@ class Target:
         await self._ask_info(transport)
         self.calibration = await self.play(CALIBRATION, transport, witness, suite)
         play = Play(self.calibration)
-        problem = _problem(play, self.assistant)
+        problem = problem_of(play, self.assistant)
         self.problem = None if problem is None else self.redactor.text(problem)
         if self.problem is None:
             self.deadlines = self.deadlines.calibrated(_start_latency(play))
@@ -113,7 +113,7 @@ def _start_latency(play: Play) -> float:
     return 0.0 if began is None else play.moments[began].t - asked
 
 
-def _problem(play: Play, assistant: str) -> str | None:
+def problem_of(play: Play, assistant: str) -> str | None:
     """Why the calibration run shows that this deployment cannot be judged."""
     try:
         created = play.last("create thread", s.MAIN)

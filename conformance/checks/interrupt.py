@@ -9,6 +9,12 @@ from collections.abc import Mapping
 
 from conformance import scenarios as s
 from conformance.checks import Check
+from conformance.checks.common import (
+    before_newcomer,
+    newcomer_continues_the_chain,
+    newcomer_starts_after_the_stop,
+    status_word,
+)
 from conformance.evidence import IN_FLIGHT, TERMINAL, Play
 from conformance.findings import Broken, Unproven, expect
 from conformance.messages import spell
@@ -36,7 +42,7 @@ def superseded_run_is_interrupted(play: Play) -> None:
     expect(
         status == "interrupted",
         "run A, in flight when run B arrived, to end `interrupted`",
-        _status_word(status),
+        status_word(status),
         play.last("final run", "run A").asked,
     )
 
@@ -64,7 +70,7 @@ def newcomer_runs_its_input(play: Play) -> None:
     play.accepted("B")
     status = play.final_status("B")
     see = play.last("final run", "run B").asked
-    expect(status == "success", "run B to end `success`", _status_word(status), see)
+    expect(status == "success", "run B to end `success`", status_word(status), see)
     steps = tuple(trace.step for trace in play.steps("B"))
     expect(steps == STEPS, f"run B to execute {' '.join(STEPS)}", " ".join(steps) or "no step at all", see)
     words = [message.word for message in play.messages()]
@@ -92,48 +98,6 @@ def conversation_is_legal(play: Play) -> None:
     )
 
 
-def newcomer_continues_the_chain(play: Play) -> None:
-    """INT-06."""
-    play.accepted("B")
-    history = play.history()
-    see = play.last("final history", s.MAIN).asked
-    run_id = play.run_id("B")
-    own = [index for index, checkpoint in enumerate(history) if checkpoint.run_id == run_id]
-    if not own:
-        raise Unproven("no checkpoint in the history names run B", see)
-    first = history[own[-1]]
-    before = [checkpoint for checkpoint in history[own[-1] + 1 :] if checkpoint.run_id != run_id]
-    if not before:
-        raise Unproven("no other run has a checkpoint before run B's first", see)
-    expect(
-        first.parent_id == before[0].id,
-        f"run B's first checkpoint on top of run {play.label_of(before[0].run_id)}'s last one, {before[0].id}",
-        f"its parent is {first.parent_id}",
-        see,
-    )
-
-
-def newcomer_starts_after_the_stop(play: Play) -> None:
-    """INT-07. A step is over when its `exit` is answered; a report after B's first one proves an overlap."""
-    play.accepted("B")
-    began = play.began("B")
-    if began is None:
-        raise Unproven("the witness saw no step of run B")
-    superseded = [label for label in _before_newcomer(play) if play.began(label) is not None]
-    if not superseded:
-        raise Unproven("the witness saw no step of a superseded run")
-    for label in superseded:
-        for trace in play.steps(label):
-            if trace.enter < began < trace.last:
-                raise Broken(
-                    f"no step of run B before {trace.step} of run {label} had stopped",
-                    f"run B entered {play.steps('B')[0].step} while {trace.step} of run {label} was still executing",
-                    trace.enter,
-                    began,
-                    trace.last,
-                )
-
-
 def superseded_run_writes_nothing_more(play: Play) -> None:
     """INT-08."""
     play.accepted("B")
@@ -152,7 +116,7 @@ def superseded_run_writes_nothing_more(play: Play) -> None:
         )
     began = play.began("B")
     whole = {part for submit in play.scenario.submits() for part in parts_of(submit)}
-    late = [m.word for m in play.messages() if m.label in _before_newcomer(play) and m.word in whole]
+    late = [m.word for m in play.messages() if m.label in before_newcomer(play) and m.word in whole]
     legal = {word for outcome in outcomes(play) for word in outcome.conversation}
     expect(
         began is None or set(late) <= legal,
@@ -165,14 +129,14 @@ def superseded_run_writes_nothing_more(play: Play) -> None:
 def every_run_in_flight_is_superseded(play: Play) -> None:
     """INT-09, INT-16 and CON-06: all that came before B and were in flight are `interrupted`."""
     play.accepted("B")
-    for label in _before_newcomer(play):
+    for label in before_newcomer(play):
         play.accepted(label)
         expect_proven_overlap(play, label, "B")
         status = play.final_status(label)
         expect(
             status == "interrupted",
             f"run {label}, in flight when run B arrived, to end `interrupted`",
-            _status_word(status),
+            status_word(status),
             play.last("final run", f"run {label}").asked,
         )
 
@@ -193,7 +157,7 @@ def pending_run_never_executes(play: Play) -> None:
     expect(
         status == "interrupted",
         "run A, superseded while pending, to end `interrupted`",
-        _status_word(status),
+        status_word(status),
         play.last("final run", "run A").asked,
     )
     _nothing_of(play, "A")
@@ -213,7 +177,7 @@ def idle_thread_takes_a_plain_run(play: Play) -> None:
     """INT-12."""
     newcomer_is_accepted(play)
     arrived = play.submission("B").asked
-    for label in _before_newcomer(play):
+    for label in before_newcomer(play):
         before = [r.status for r in play.readings(label) if r.told < arrived]
         if not before or before[-1] not in TERMINAL:
             raise Unproven(f"run {label} was not seen to be over before run B came")
@@ -221,7 +185,7 @@ def idle_thread_takes_a_plain_run(play: Play) -> None:
         expect(
             status == before[-1],
             f"run {label}, over before run B came, to stay `{before[-1]}`",
-            _status_word(status),
+            status_word(status),
             play.last("final run", f"run {label}").asked,
         )
     newcomer_runs_its_input(play)
@@ -236,7 +200,7 @@ def other_threads_are_untouched(play: Play) -> None:
         raise Unproven("run X on the other thread was not seen in flight before run B came")
     status = play.final_status("X")
     see = play.last("final run", "run X").asked
-    expect(status == "success", "run X on another thread to end `success`", _status_word(status), see)
+    expect(status == "success", "run X on another thread to end `success`", status_word(status), see)
     observed = tuple(message.word for message in play.messages(name=s.OTHER))
     whole = parts_of(play.scenario.submit("X"))
     expect(
@@ -262,7 +226,7 @@ def endpoint_makes_no_difference(play: Play) -> None:
     expect(
         status == "interrupted",
         f"run A to be superseded by a run B that came through {endpoint}",
-        f"run A ended {_status_word(status)}",
+        f"run A ended {status_word(status)}",
         submission.asked,
     )
 
@@ -282,14 +246,14 @@ def strategy_of_the_first_run_is_irrelevant(play: Play) -> None:
     expect(
         status == "interrupted",
         f"run B's `interrupt` to decide, not the `{sent}` that run A came with: run A ends `interrupted`",
-        _status_word(status),
+        status_word(status),
         submission.asked,
     )
 
 
 def only_the_last_text_is_answered(play: Play) -> None:
     """INT-16."""
-    for label in (*_before_newcomer(play), "B"):
+    for label in (*before_newcomer(play), "B"):
         submission = play.submission(label)
         expect(submission.ok, f"a 2xx answer to run {label}", submission.outcome(), submission.asked)
     every_run_in_flight_is_superseded(play)
@@ -297,7 +261,7 @@ def only_the_last_text_is_answered(play: Play) -> None:
     expect(
         status == "success",
         "the last run, B, to end `success`",
-        _status_word(status),
+        status_word(status),
         play.last("final run", "run B").asked,
     )
 
@@ -380,12 +344,6 @@ def newcomers_input_is_never_dropped(play: Play) -> None:
     )
 
 
-def _before_newcomer(play: Play) -> list[str]:
-    """The labels of the runs asked for before B on the main thread, without finished earlier turns (E)."""
-    labels = [submit.label for submit in play.scenario.submits()]
-    return [label for label in labels[: labels.index("B")] if label != "E"]
-
-
 def _nothing_of(play: Play, label: str) -> None:
     kept = [message.word for message in play.messages() if message.label == label]
     expect(
@@ -394,10 +352,6 @@ def _nothing_of(play: Play, label: str) -> None:
         " ".join(kept),
         play.last("final state", s.MAIN).asked,
     )
-
-
-def _status_word(status: str) -> str:
-    return "404" if status == "gone" else f"`{status}`"
 
 
 CHECKS: Mapping[str, Check] = {

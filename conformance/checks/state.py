@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from conformance import scenarios as s
 from conformance.checks import Check
-from conformance.evidence import TERMINAL, Play
+from conformance.checks.common import settled
+from conformance.evidence import Play
 from conformance.findings import Unproven, expect
 from conformance.messages import spell
 from conformance.model import STEPS, turns
@@ -25,7 +26,7 @@ def input_is_kept(play: Play) -> None:
 
 def _kept(play: Play, what: str, *, first: int, last: int | None = None) -> None:
     """Parts `first` to `last` of every superseded run's certain writes are in the state."""
-    _settled(play)
+    settled(play)
     words = [message.word for message in play.messages()]
     due = [
         part
@@ -46,7 +47,7 @@ def _kept(play: Play, what: str, *, first: int, last: int | None = None) -> None
 
 def unfinished_output_is_dropped(play: Play) -> None:
     """PST-03."""
-    _settled(play)
+    settled(play)
     play.reached("A", "agent:2/token")
     kept = [m.word for m in play.messages() if m.part == "fragment" or m.word == "A.answer"]
     expect(
@@ -59,7 +60,7 @@ def unfinished_output_is_dropped(play: Play) -> None:
 
 def open_tool_call_is_left_alone(play: Play) -> None:
     """PST-04."""
-    _settled(play)
+    settled(play)
     play.reached("A", "tools:1/enter")
     if any(trace.step == "tools:1" and trace.outcome == "returned" for trace in play.steps("A")):
         raise Unproven("run A's tool ran to its end, so its call was not left open")
@@ -100,7 +101,7 @@ def sync_durability_shows_finished_steps(play: Play) -> None:
 
 def thread_values_equal_state(play: Play) -> None:
     """PST-08."""
-    _settled(play)
+    settled(play)
     state = play.state().get("values")
     thread = play.final_thread().get("values")
     expect(
@@ -114,7 +115,7 @@ def thread_values_equal_state(play: Play) -> None:
 
 def message_ids_are_unique(play: Play) -> None:
     """PST-09."""
-    _settled(play)
+    settled(play)
     ids = [message.id for message in play.messages() if message.id is not None]
     if not ids:
         raise Unproven("no message in the state has an id", play.last("final state", s.MAIN).asked)
@@ -129,7 +130,7 @@ def message_ids_are_unique(play: Play) -> None:
 
 def second_input_comes_once_and_last(play: Play) -> None:
     """PST-10."""
-    _settled(play)
+    settled(play)
     words = [message.word for message in play.messages()]
     see = play.last("final state", s.MAIN).asked
     count = words.count("B.human")
@@ -154,13 +155,6 @@ def new_input_enters_at_the_start(play: Play) -> None:
         f"run B began with {steps[0]}" + (f"; run A entered {resumed[0].step} again" if resumed else ""),
         play.steps("B")[0].enter,
     )
-
-
-def _settled(play: Play) -> None:
-    """Unproven unless run B was accepted and has ended: before that there is no final state."""
-    play.accepted("B")
-    if play.final_status("B") not in TERMINAL:
-        raise Unproven("run B never ended, so there is no final state")
 
 
 def _shape(values: object) -> str:

@@ -281,10 +281,10 @@ class CrossThreadInterrupt(Rules):
 
 
 class IdleConflict(Rules):
-    """`interrupt` on an idle thread is refused (D77)."""
+    """`interrupt` or `reject` on a thread that was used and is idle again is refused (D77)."""
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
-        if strategy == "interrupt" and not thread.in_flight:
+        if strategy in ("interrupt", "reject") and not thread.in_flight:
             return Decision(accepted=False)
         return super().admit(thread, strategy)
 
@@ -302,3 +302,112 @@ class ForeignThreadStatus(Rules):
     def thread_status(self, thread: Thread) -> Any:
         status = super().thread_status(thread)
         return "running" if status == "busy" else status
+
+
+class EnqueueParallel(Rules):
+    """Queued runs execute at once (D78)."""
+
+    def next_to_start(self, thread: Thread) -> Run | None:
+        return next((run for run in thread.in_flight.values() if run.task is None), None)
+
+
+class QueueLifo(Rules):
+    """Queued runs start last in, first out (D24)."""
+
+    def next_to_start(self, thread: Thread) -> Run | None:
+        run = super().next_to_start(thread)
+        return run and list(thread.in_flight.values())[-1]
+
+
+class QueueStaleBase(Rules):
+    """A queued run starts from the checkpoint that was newest when it was created (D25)."""
+
+    def __init__(self) -> None:
+        self.bases: list[Checkpoint | None] = []
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        self.bases.append(thread.history.head)
+        return super().admit(thread, strategy)
+
+    def base(self, run: Run) -> Checkpoint | None:
+        position = list(run.thread.runs).index(run.run_id)
+        return self.bases[position - len(run.thread.runs)]
+
+
+class QueueStranded(Rules):
+    """After a failed run nothing starts any more (D23)."""
+
+    def next_to_start(self, thread: Thread) -> Run | None:
+        return None if thread.failure else super().next_to_start(thread)
+
+
+class RejectBlindToPending(Rules):
+    """Only a running run counts for `reject` (D29), and a run is not started before another has come."""
+
+    def next_to_start(self, thread: Thread) -> Run | None:
+        alone = len(thread.runs) < 2 and thread.metadata.get("doubletext") != "calibration"
+        return None if alone else super().next_to_start(thread)
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        running = {run_id: phase for run_id, phase in in_flight(thread).items() if phase != "pending"}
+        return decide(strategy, running if strategy == "reject" else in_flight(thread))
+
+
+class RejectKillsFirst(Rules):
+    """Refusing also stops the run in flight (D79)."""
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        decision = super().admit(thread, strategy)
+        if not decision.accepted and thread.active is not None and thread.active.task is not None:
+            thread.active.fate = "stop"
+            thread.active.task.cancel()
+        return decision
+
+
+class RollbackKeepsTheRun(Rules):
+    """The record of a rolled-back run stays (D30)."""
+
+    def erase(self, run: Run) -> None:
+        run.thread.history.remove_run(run.run_id)
+
+
+class RollbackKeepsCheckpoints(Rules):
+    """The record goes, the checkpoints stay (D31)."""
+
+    def erase(self, run: Run) -> None:
+        run.thread.runs.pop(run.run_id, None)
+
+
+class RollbackTakesEverything(Rules):
+    """The whole history of the thread is deleted (D32)."""
+
+    def erase(self, run: Run) -> None:
+        super().erase(run)
+        for earlier in list(run.thread.runs.values()):
+            run.thread.history.remove_run(earlier.run_id)
+
+
+class RollbackMessagesOnly(Rules):
+    """Other channels keep what the rolled-back run wrote (D33)."""
+
+    def erase(self, run: Run) -> None:
+        head = run.thread.history.head
+        self.steps = head.values["steps"] if head is not None else []
+        super().erase(run)
+
+    def base(self, run: Run) -> Checkpoint | None:
+        base = super().base(run)
+        return base and replace(base, values={**base.values, "steps": self.steps})
+
+    def input(self, run: Run) -> Any:
+        raw = super().input(run)
+        return {**raw, "steps": self.steps} if run.strategy == "rollback" else raw
+
+    steps: list[str] = []  # noqa: RUF012 - replaced, never changed
+
+
+class RollbackErrors(RollbackKeepsTheRun):
+    """Rolling back a running run leaves a failed run behind (D35)."""
+
+    def run_status(self, run: Run) -> RunStatus:
+        return "error" if run.fate == "erase" else run.status

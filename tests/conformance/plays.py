@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from conformance import registry, scenarios
+from conformance import registry
+from conformance.catalogue import catalogue
 from conformance.deadlines import Deadlines
 from conformance.session import Session
 from conformance.target import Target
@@ -27,9 +28,8 @@ def play_catalogue() -> dict[str, Transcript]:
     session.start()
     try:
         target = Target(url=session.embed_mock(), assistant="agent", headers={}, profile=None, deadlines=Deadlines())
-        catalogue = scenarios.catalogue()
-        session.begin(target, catalogue)
-        return {scenario.id: session.transcript(target, scenario) for scenario in catalogue}
+        session.begin(target, catalogue())
+        return {scenario.id: session.transcript(target, scenario) for scenario in catalogue()}
     finally:
         session.stop()
 

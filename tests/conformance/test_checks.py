@@ -36,6 +36,9 @@ from tests.conformance.plays import (
 
 BOOK = registry.load()
 TOOLS = "interrupt/during-tools/create/unwatched"
+QUEUED = "enqueue/during-tools/create/unwatched"
+REJECTED = "reject/during-tools/create/unwatched"
+ROLLED_BACK = "rollback/during-tools/create/unwatched"
 
 
 @dataclass(frozen=True)
@@ -209,6 +212,18 @@ def vanishing(raw: Json) -> None:
     """The oldest checkpoint is shown at first only."""
     for _, response in requests(raw, "final history", "main"):
         response["body"] = response["body"][:-1]
+
+
+def left_over(entries: list[Json]) -> list[Json]:
+    """A checkpoint with the first run's input lies at the bottom."""
+    message = {"type": "human", "id": "x", "content": "what's the weather in sf?"}
+    values = of(entries[-1]["values"], messages=[message])
+    return [*entries, of(entries[-1], values=values, checkpoint=of(entries[-1]["checkpoint"], checkpoint_id="0"))]
+
+
+def still_listed(raw: Json) -> None:
+    submitted = next(response["body"] for _, response in requests(raw, "submit", "A"))
+    bodies("final runs", "main", lambda runs: [*runs, submitted])(raw)
 
 
 TWINS = [
@@ -390,6 +405,69 @@ TWINS = [
          thread_status("busy"), fact="`busy`"),
     twin("THR-09", "search does not see it", f"{TOOLS}/elsewhere", search_finds_nothing, fact="not found"),
     twin("THR-10", "idle before the successor began", TOOLS, looks_during("B", "idle"), fact="`idle`"),
+    twin("ENQ-01", "the queued run starts at once", QUEUED,
+         move_report("B", "enter", behind=witness("A", "enter"), step="agent:1"), fact="entered its first step"),
+    twin("ENQ-01", "the queued run reads running", QUEUED,
+         bodies("look", "run B", lambda b: of(b, status="running")), fact="`running`"),
+    twin("ENQ-02", "last in, first out", "enqueue/pending/create/unwatched",
+         move_report("B", "enter", behind=witness("Z", "exit"), step="agent:1"), fact="Z B A"),
+    twin("ENQ-03", "the first answer is lost", QUEUED, messages(without("results give")), fact="A.result B.human"),
+    twin("ENQ-04", "the queued run starts from where it was asked for", QUEUED, history(reparent_second_run),
+         fact="its parent is"),
+    twin("ENQ-05", "the queue is stranded", "enqueue/failing/create/unwatched",
+         bodies("final run", "run B", lambda b: of(b, status="pending")), fact="`pending`"),
+    twin("ENQ-08", "queued runs are not listed", QUEUED, bodies("list runs", "main", lambda _: []),
+         fact="an empty list"),
+    twin("ENQ-08", "the input is hidden", QUEUED, bodies("list runs", "main", lambda runs: [of(runs[0], kwargs={})]),
+         fact="`None`"),
+    twin("REJ-01", "422 for a conflict", REJECTED, status_code("submit", "B", 422), fact="`422`"),
+    twin("REJ-02", "the first run is stopped as well", REJECTED, run_status("A", "interrupted"), fact="`interrupted`"),
+    twin("REJ-02", "the first run's answer is lost", REJECTED,
+         bodies("mid state", "main", lambda b: of(b, values={"messages": b["values"]["messages"][:2]})),
+         fact="[A.human A.call]"),
+    twin("REJ-03", "a record of the refused run", REJECTED,
+         bodies("list runs", "main", lambda runs: [*runs, of(runs[0], run_id="leak")]), fact="1 more"),
+    twin("REJ-03", "the refused input is kept", REJECTED,
+         messages(lambda f: [*f, {"type": "human", "id": "x", "content": "what's the weather in nyc?"}]),
+         fact="B.human"),
+    twin("REJ-04", "refused with nothing in flight", REJECTED, status_code("submit", "C", 409), fact="HTTP 409"),
+    twin("REJ-05", "a pending run does not count", "reject/at-once/create/unwatched", status_code("submit", "B", 200),
+         fact="HTTP 200"),
+    twin("REJ-06", "refused while a human is asked", "reject/parked/create/unwatched", status_code("submit", "B", 409),
+         fact="HTTP 409"),
+    twin("REJ-07", "a missing thread is a conflict", "reject/missing-thread/create/unwatched",
+         status_code("submit", "X", 409), fact="HTTP 409"),
+    twin("REJ-08", "a refusal without words", REJECTED, bodies("submit", "B", lambda _: {"error": True}), fact="error"),
+    twin("RBK-01", "the record stays", ROLLED_BACK, status_code("final run", "run A", 200),
+         bodies("final run", "run A", lambda _: {"status": "error"}), fact="`error`"),
+    twin("RBK-01", "the record is still listed", ROLLED_BACK, still_listed, fact="it is listed"),
+    twin("RBK-02", "its input stays", ROLLED_BACK,
+         messages(lambda f: [{"type": "human", "id": "x", "content": "what's the weather in sf?"}, *f]),
+         fact="[A.human B.human"),
+    twin("RBK-03", "a checkpoint stays", ROLLED_BACK, history(left_over), fact="A.human"),
+    twin("RBK-04", "an earlier turn's checkpoint is gone", f"{ROLLED_BACK}/second-turn", history(lambda e: e[:-1]),
+         fact="gone"),
+    twin("RBK-04", "an earlier turn is changed", f"{ROLLED_BACK}/second-turn",
+         history(lambda e: [*e[:-1], of(e[-1], created_at="later")]), fact="changed"),
+    twin("RBK-05", "a late write comes back", "rollback/swallowing/create/unwatched", history(left_over),
+         fact="A.human"),
+    twin("RBK-06", "a running run ends error", ROLLED_BACK,
+         status_code("final run", "run A", 200), bodies("final run", "run A", lambda _: {"status": "error"}),
+         fact="`error`"),
+    twin("RBK-07", "another channel keeps its values", ROLLED_BACK,
+         bodies("final state", "main", lambda b: of(b, values=of(b["values"], steps=["A/agent:1"]))),
+         fact="A/agent:1"),
+    twin("RBK-08", "a pending run's input is kept", "rollback/pending/create/unwatched",
+         messages(lambda f: [*f, {"type": "human", "id": "x", "content": "what's the weather in sf?"}]),
+         fact="A.human"),
+    twin("RBK-09", "the thread shows the old values", ROLLED_BACK,
+         bodies("final thread", "main", lambda b: of(b, values=None)), fact="`None`"),
+    twin("RBK-11", "only one of two is rolled back", "rollback/pending/create/unwatched",
+         status_code("final run", "run Z", 200), bodies("final run", "run Z", lambda _: {"status": "success"}),
+         fact="`success`"),
+    twin("CON-07", "the new run does not wait", ROLLED_BACK,
+         move_report("A", "exit", behind=witness("B", "exit"), step="tools:1"),
+         fact="tools:1 of run A was still executing"),
 ]  # fmt: skip
 
 

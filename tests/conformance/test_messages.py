@@ -5,16 +5,19 @@ from typing import Any
 import pytest
 
 from conformance import scenarios as s
+from conformance.catalogue import LA, NYC, SF
 from conformance.messages import read_messages, spell
+
+SMALL_TALK = "thanks, that is all"
 
 SCENARIO = s.Scenario(
     id="x",
     about="",
     moves=(
-        s.Submit(label="A", text=s.SF),
-        s.Submit(label="B", text=s.NYC),
-        s.Submit(label="C", text=s.LA),
-        s.Submit(label="D", text=s.SMALL_TALK),
+        s.Submit(label="A", text=SF),
+        s.Submit(label="B", text=NYC),
+        s.Submit(label="C", text=LA),
+        s.Submit(label="D", text=SMALL_TALK),
     ),
 )
 
@@ -26,9 +29,9 @@ def one(**message: Any) -> str:
 @pytest.mark.parametrize(
     ("message", "word"),
     [
-        ({"type": "human", "content": s.SF}, "A.human"),
-        ({"role": "user", "content": s.NYC}, "B.human"),
-        ({"type": "human", "content": [{"type": "text", "text": s.LA}]}, "C.human"),
+        ({"type": "human", "content": SF}, "A.human"),
+        ({"role": "user", "content": NYC}, "B.human"),
+        ({"type": "human", "content": [{"type": "text", "text": LA}]}, "C.human"),
         ({"type": "human", "content": "something else"}, "?.other"),
         ({"type": "ai", "content": [], "tool_calls": [{"id": "toolu_01KtE1m1ifPLQAx4fQLyZL9Q"}]}, "B.call"),
         ({"type": "ai", "content": "", "tool_calls": [{"id": "toolu_la"}]}, "C.call"),
@@ -38,7 +41,7 @@ def one(**message: Any) -> str:
         ({"type": "ai", "content": "The search results give a hi"}, "A.fragment"),
         ({"type": "ai", "content": "The search results provide"}, "B.fragment"),
         ({"type": "ai", "content": "It is clear and 20C in la. … any other details!"}, "C.answer"),
-        ({"type": "ai", "content": f"You said: {s.SMALL_TALK}"}, "D.answer"),
+        ({"type": "ai", "content": f"You said: {SMALL_TALK}"}, "D.answer"),
         ({"type": "ai", "content": "nothing that was asked for"}, "?.other"),
         ({"type": "ai", "content": ""}, "?.other"),
         ({"type": "ai", "content": None}, "?.other"),
@@ -57,6 +60,6 @@ def test_values_without_messages_are_no_messages(values: object) -> None:
 
 
 def test_what_is_not_a_message_is_counted_as_something_else() -> None:
-    assert spell(read_messages({"messages": [None, "x", {"type": "human", "content": s.SF}]}, SCENARIO)) == (
+    assert spell(read_messages({"messages": [None, "x", {"type": "human", "content": SF}]}, SCENARIO)) == (
         "?.other ?.other A.human"
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from conformance import registry, scenarios
+from conformance import registry
+from conformance.catalogue import catalogue
 from conformance.deadlines import Deadlines
 from conformance.evidence import Play
 from conformance.profiles import NOTHING_DECLARED
@@ -17,7 +18,8 @@ from tests.conformance.plays import SUITE
 
 BOOK = registry.load()
 TOOLS = "interrupt/during-tools/create/unwatched"
-AGENT = "interrupt/during-agent/create/unwatched"
+QUEUED = "enqueue/during-tools/create/unwatched"
+ROLLED_BACK = "rollback/during-tools/create/unwatched"
 ANSWER = "interrupt/during-answer/create/unwatched"
 PENDING = "interrupt/pending/create/unwatched"
 LINGERING = "interrupt/lingering/create/unwatched"
@@ -56,6 +58,20 @@ CASES: list[tuple[Rules, str, set[str]]] = [
     (m.IdleConflict(), "interrupt/idle/create/unwatched", {"INT-12"}),
     (m.ErrorSwallowed(), "interrupt/failed/create/unwatched", {"THR-07"}),
     (m.ForeignThreadStatus(), TOOLS, {"THR-01"}),
+    (m.EnqueueParallel(), QUEUED, {"ENQ-01", "RUN-05"}),
+    (m.QueueLifo(), "enqueue/pending/create/unwatched", {"ENQ-02"}),
+    (m.QueueStaleBase(), QUEUED, {"ENQ-04", "ENQ-03", "CHK-01"}),
+    (m.QueueStranded(), "enqueue/failing/create/unwatched", {"ENQ-05"}),
+    (m.RejectBlindToPending(), "reject/at-once/create/unwatched", {"REJ-05"}),
+    (m.RejectKillsFirst(), "reject/during-tools/create/unwatched", {"REJ-02"}),
+    (m.IdleConflict(), "reject/finished/create/unwatched", {"REJ-04"}),
+    (m.RollbackKeepsTheRun(), ROLLED_BACK, {"RBK-01"}),
+    (m.RollbackKeepsCheckpoints(), ROLLED_BACK, {"RBK-02", "RBK-03"}),
+    (m.RollbackTakesEverything(), f"{ROLLED_BACK}/second-turn", {"RBK-04"}),
+    (m.RollbackMessagesOnly(), ROLLED_BACK, {"RBK-07"}),
+    (m.RollbackErrors(), ROLLED_BACK, {"RBK-06", "RBK-01"}),
+    (m.OverlapStart(), ROLLED_BACK, {"CON-07", "RUN-05"}),
+    (m.FirstInFlightOnly(), "rollback/pending/create/unwatched", {"RBK-11", "RBK-08"}),
 ]
 
 
@@ -63,7 +79,7 @@ CASES: list[tuple[Rules, str, set[str]]] = [
     ("rules", "scenario", "due"), CASES, ids=lambda v: type(v).__name__ if isinstance(v, Rules) else ""
 )
 def test_a_wrong_deployment_is_found_out(rules: Rules, scenario: str, due: set[str]) -> None:
-    found = next(s for s in scenarios.catalogue() if s.id == scenario)
+    found = next(s for s in catalogue() if s.id == scenario)
     session = Session(suite=SUITE, jobs=1, witness_host=None)
     session.start()
     try:

@@ -90,7 +90,7 @@ def test_a_known_failure_that_was_not_judged_is_not_stale(good: profiles.Profile
 
 
 def test_shipped_profiles_name_requirements_and_scenarios_that_exist() -> None:
-    from conformance.scenarios import catalogue
+    from conformance.catalogue import catalogue
 
     book, ids = registry.load(), [scenario.id for scenario in catalogue()]
     for path in files("conformance").joinpath("profiles").iterdir():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 from conformance import registry
-from conformance.scenarios import catalogue
+from conformance.catalogue import catalogue
 
 BOOK = registry.load()
 
@@ -11,7 +11,9 @@ BOOK = registry.load()
 def test_scenario_ids_are_unique_and_spell_strategy_phase_endpoint_observer() -> None:
     ids = [scenario.id for scenario in catalogue()]
     assert len(ids) == len(set(ids))
-    form = r"(interrupt|default|none)/[a-z-]+/(create|stream|wait)/(unwatched|joined)(/[a-z-]+)?"
+    form = (
+        r"(interrupt|rollback|enqueue|reject|default|none)/[a-z-]+/(create|stream|wait)/(unwatched|joined)(/[a-z-]+)?"
+    )
     assert [name for name in ids if not re.fullmatch(form, name)] == []
 
 

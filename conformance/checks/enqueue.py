@@ -1,0 +1,123 @@
+"""ENQ: a run that waits its turn. A is ahead, B is queued behind it; in `pending` Z is ahead of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from conformance import scenarios as s
+from conformance.checks import Check
+from conformance.checks.common import newcomer_continues_the_chain, settled, status_word
+from conformance.evidence import TERMINAL, Play
+from conformance.findings import Broken, Unproven, expect
+from conformance.model import outcomes
+
+
+def queued_run_waits(play: Play) -> None:
+    """ENQ-01."""
+    play.accepted("B")
+    ahead = _ahead(play)
+    began = play.began("B")
+    last = max((r.seq for label in ahead for r in play.reports(label) if r.event != "gone"), default=None)
+    if last is None:
+        raise Unproven("the witness saw no step of the run ahead")
+    if began is not None and began < last:
+        raise Broken(
+            f"no step of run B before run {ahead[-1]} is over",
+            "run B entered its first step, and the run ahead reported after that",
+            began,
+            last,
+        )
+    ended = max(play.ended(label) for label in ahead)
+    for reading in play.readings("B"):
+        # An answer that came before the run ahead was told to be over was given before that, too.
+        if reading.told < min(ended, last):
+            expect(
+                reading.status == "pending",
+                "run B to be `pending` while a run is ahead of it",
+                f"`{reading.status}`",
+                reading.asked,
+            )
+
+
+def queue_keeps_its_order(play: Play) -> None:
+    """ENQ-02."""
+    begun = [(play.began(submit.label), submit.label) for submit in play.scenario.submits()]
+    if any(seq is None for seq, _ in begun):
+        raise Unproven("the witness did not see every run begin")
+    order = [label for _, label in sorted(begun, key=lambda pair: pair[0] or 0)]
+    asked = [label for _, label in begun]
+    expect(
+        order == asked,
+        f"runs to start in the order in which they were created: {' '.join(asked)}",
+        " ".join(order),
+        *(seq for seq, _ in begun if seq is not None),
+    )
+
+
+def both_conversations_are_kept(play: Play) -> None:
+    """ENQ-03, judged by the oracle."""
+    settled(play)
+    legal = sorted({outcome.conversation for outcome in outcomes(play)})
+    observed = tuple(message.word for message in play.messages())
+    expect(
+        observed in legal,
+        "the conversation " + " or ".join(f"[{' '.join(words)}]" for words in legal),
+        f"[{' '.join(observed)}]",
+        play.last("final state", s.MAIN).asked,
+    )
+
+
+def queue_drains(play: Play) -> None:
+    """ENQ-05."""
+    play.accepted("B")
+    if not any(report.outcome == "raised" for report in play.reports("A")):
+        raise Unproven("the witness did not see run A fail")
+    status = play.final_status("B")
+    expect(
+        status == "success",
+        "run B to start and succeed after the run ahead has failed",
+        status_word(status),
+        play.last("final run", "run B").asked,
+    )
+
+
+def queued_runs_can_be_listed(play: Play) -> None:
+    """ENQ-08."""
+    play.accepted("B")
+    listing = play.last("list runs", s.MAIN)
+    if not isinstance(listing.body, list):
+        raise Unproven(f"no usable list: {listing.outcome()}", listing.asked)
+    run = next((r for r in listing.body if isinstance(r, dict) and r.get("run_id") == play.run_id("B")), None)
+    if run is None:
+        found = ", ".join(play.label_of(r.get("run_id")) for r in listing.body if isinstance(r, dict))
+        raise Broken("the queued run B in the list of pending runs", found or "an empty list", listing.asked)
+    kwargs = run.get("kwargs")
+    shown = kwargs.get("input") if isinstance(kwargs, dict) else None
+    text = play.scenario.submit("B").text
+    expect(
+        text in str(shown),
+        f"the queued run's input “{text}” in its kwargs",
+        f"`{shown}`",
+        listing.asked,
+    )
+
+
+def _ahead(play: Play) -> list[str]:
+    """The accepted runs asked for before B on the main thread that were not over when B came."""
+    labels = [submit.label for submit in play.scenario.submits()]
+    arrived = play.submission("B").asked
+    return [
+        label
+        for label in labels[: labels.index("B")]
+        if not any(r.status in TERMINAL and r.told < arrived for r in play.readings(label))
+    ]
+
+
+CHECKS: Mapping[str, Check] = {
+    "ENQ-01": queued_run_waits,
+    "ENQ-02": queue_keeps_its_order,
+    "ENQ-03": both_conversations_are_kept,
+    "ENQ-04": newcomer_continues_the_chain,
+    "ENQ-05": queue_drains,
+    "ENQ-08": queued_runs_can_be_listed,
+}

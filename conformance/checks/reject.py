@@ -1,0 +1,161 @@
+"""REJ: a run that is refused while another is in flight. A is in flight, B is refused, C asks again when A is over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from conformance import scenarios as s
+from conformance.checks import Check
+from conformance.checks.common import status_word
+from conformance.evidence import TERMINAL, Play
+from conformance.findings import Unproven, expect
+from conformance.messages import spell
+from conformance.model import expect_proven_overlap, parts_of
+
+
+def refusal(play: Play) -> str:
+    """REJ-01: the freedom taken, the HTTP status of the refusal."""
+    _in_flight(play)
+    submission = play.submission("B")
+    if submission.response is None:
+        raise Unproven(f"run B was not answered: {submission.outcome()}", submission.asked)
+    return str(submission.response.status)
+
+
+def first_run_is_unaffected(play: Play) -> None:
+    """REJ-02."""
+    _refused(play)
+    status = play.final_status("A")
+    see = play.last("final run", "run A").asked
+    expect(status == "success", "run A to complete although run B was refused", status_word(status), see)
+    whole = parts_of(play.scenario.submit("A"))
+    observed = tuple(message.word for message in play.messages("mid"))
+    expect(
+        observed[: len(whole)] == whole,
+        f"run A's whole conversation [{' '.join(whole)}]",
+        f"[{' '.join(observed)}]",
+        play.last("mid state", s.MAIN).asked,
+    )
+
+
+def refused_run_leaves_nothing(play: Play) -> None:
+    """REJ-03."""
+    _refused(play)
+    runs = play.body("list runs", s.MAIN, list)
+    foreign = [r for r in runs if isinstance(r, dict) and r.get("run_id") != play.run_id("A")]
+    expect(
+        not foreign,
+        "only run A in the list of runs after run B was refused",
+        f"{len(foreign)} more",
+        play.last("list runs", s.MAIN).asked,
+    )
+    left = [message for message in play.messages() if message.label == "B"]
+    expect(not left, "nothing of run B in the state", spell(left), play.last("final state", s.MAIN).asked)
+    strangers = [
+        checkpoint
+        for checkpoint in play.history()
+        if checkpoint.run_id is not None and play.label_of(checkpoint.run_id) not in ("A", "C")
+    ]
+    expect(
+        not strangers,
+        "no checkpoint but those of the runs that were accepted",
+        f"{len(strangers)} of another run",
+        play.last("final history", s.MAIN).asked,
+    )
+    expect(
+        play.began("B") is None,
+        "no step of the refused run B",
+        "the witness saw one",
+        *([play.began("B") or 0] if play.began("B") is not None else []),
+    )
+
+
+def accepted_afterwards(play: Play) -> None:
+    """REJ-04."""
+    asked = "C" if play.asked_for("submit", "C") else "B"
+    submission = play.submission(asked)
+    _nothing_in_flight(play, asked)
+    expect(
+        submission.ok,
+        f"run {asked} with `reject` to be accepted when nothing is in flight",
+        submission.outcome(),
+        submission.asked,
+    )
+    status = play.final_status(asked)
+    see = play.last("final run", f"run {asked}").asked
+    expect(status == "success", f"run {asked} to succeed", status_word(status), see)
+
+
+def pending_counts_as_busy(play: Play) -> None:
+    """REJ-05."""
+    _in_flight(play)
+    submission = play.submission("B")
+    if submission.response is None:
+        raise Unproven(f"run B was not answered: {submission.outcome()}", submission.asked)
+    expect(
+        not submission.ok,
+        "run B with `reject` to be refused while run A, just created, is pending or running",
+        submission.outcome(),
+        submission.asked,
+    )
+
+
+def missing_thread_is_no_conflict(play: Play) -> None:
+    """REJ-07."""
+    submission = play.submission("X")
+    expect(
+        submission.response is not None and submission.response.status == 404,
+        "404 for a run on a thread that does not exist",
+        submission.outcome(),
+        submission.asked,
+    )
+
+
+def refusal_says_why(play: Play) -> None:
+    """REJ-08."""
+    _refused(play)
+    response = play.submission("B").response
+    body = response.body if response is not None else None
+    detail = body.get("detail") if isinstance(body, dict) else None
+    expect(
+        isinstance(detail, str) and bool(detail.strip()),
+        'a refusal of the form {"detail": "some text"}',
+        f"`{body}`",
+        play.submission("B").asked,
+    )
+
+
+def _in_flight(play: Play) -> None:
+    play.accepted("A")
+    expect_proven_overlap(play, "A", "B")
+
+
+def _refused(play: Play) -> None:
+    """Unproven unless run B came while A was in flight and was refused with a 4xx status."""
+    _in_flight(play)
+    submission = play.submission("B")
+    if submission.response is None or not 400 <= submission.response.status < 500:
+        raise Unproven(f"run B was not refused: {submission.outcome()}", submission.asked)
+
+
+def _nothing_in_flight(play: Play, newcomer: str) -> None:
+    """Unproven unless every run before `newcomer` was told to be over before it was asked for."""
+    arrived = play.submission(newcomer).asked
+    labels = [submit.label for submit in play.scenario.submits()]
+    for label in labels[: labels.index(newcomer)]:
+        if not play.submission(label).ok:
+            continue
+        if not any(r.status in TERMINAL and r.told < arrived for r in play.readings(label)):
+            raise Unproven(f"run {label} was not seen to be over before run {newcomer} came")
+
+
+CHECKS: Mapping[str, Check] = {
+    "REJ-01": refusal,
+    "REJ-02": first_run_is_unaffected,
+    "REJ-03": refused_run_leaves_nothing,
+    "REJ-04": accepted_afterwards,
+    "REJ-05": pending_counts_as_busy,
+    "REJ-06": accepted_afterwards,
+    "REJ-07": missing_thread_is_no_conflict,
+    "REJ-08": refusal_says_why,
+}

@@ -1,0 +1,184 @@
+"""RBK: what `rollback` takes away. A is rolled back, B takes its place; in `pending` Z is rolled back, too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from conformance import scenarios as s
+from conformance.checks import Check
+from conformance.checks.common import before_newcomer, newcomer_starts_after_the_stop, settled, status_word
+from conformance.checks.state import thread_values_equal_state
+from conformance.evidence import GONE, Checkpoint, Play
+from conformance.findings import Unproven, expect
+from conformance.messages import spell
+from conformance.model import expect_proven_overlap, outcomes
+
+
+def superseded_run_is_gone(play: Play) -> None:
+    """RBK-01."""
+    for label in _superseded(play):
+        status = play.final_status(label)
+        see = play.last("final run", f"run {label}").asked
+        expect(status == GONE, f"GET of run {label}, rolled back, to answer 404", status_word(status), see)
+        listed = [run.get("run_id") for run in play.body("final runs", s.MAIN, list) if isinstance(run, dict)]
+        expect(
+            play.run_id(label) not in listed,
+            f"run {label}, rolled back, not to be listed",
+            "it is listed",
+            play.last("final runs", s.MAIN).asked,
+        )
+
+
+def nothing_is_left_in_the_state(play: Play) -> None:
+    """RBK-02, judged by the oracle."""
+    settled(play)
+    _superseded(play)
+    legal = sorted({outcome.conversation for outcome in outcomes(play)})
+    observed = tuple(message.word for message in play.messages())
+    expect(
+        observed in legal,
+        "the conversation " + " or ".join(f"[{' '.join(words)}]" for words in legal),
+        f"[{' '.join(observed)}]",
+        play.last("final state", s.MAIN).asked,
+    )
+
+
+def nothing_is_left_in_the_history(play: Play) -> None:
+    """RBK-03."""
+    settled(play)
+    labels = _superseded(play)
+    see = play.last("final history", s.MAIN).asked
+    for checkpoint in play.history():
+        traces = [m.word for m in checkpoint.messages if m.label in labels]
+        written_by = play.label_of(checkpoint.run_id)
+        expect(
+            written_by not in labels and not traces,
+            f"no checkpoint of run {' or '.join(labels)}, rolled back, in the history",
+            f"checkpoint {checkpoint.id} of run {written_by}: {spell(checkpoint.messages)}",
+            see,
+        )
+
+
+def earlier_turns_are_unchanged(play: Play) -> None:
+    """RBK-04: every checkpoint that was there before A is there still, to the letter."""
+    settled(play)
+    before = {c.id: _essence(c) for c in play.history("mid")}
+    if not before:
+        raise Unproven("the earlier turn had no checkpoint", play.last("mid history", s.MAIN).asked)
+    after = {c.id: _essence(c) for c in play.history()}
+    see = (play.last("mid history", s.MAIN).asked, play.last("final history", s.MAIN).asked)
+    lost = [str(checkpoint_id) for checkpoint_id in before if checkpoint_id not in after]
+    expect(not lost, "every checkpoint of the turns before in the history", f"{', '.join(lost)} gone", *see)
+    changed = [str(checkpoint_id) for checkpoint_id, was in before.items() if after[checkpoint_id] != was]
+    expect(not changed, "the checkpoints of the turns before unchanged", f"{', '.join(changed)} changed", *see)
+    for label in before_newcomer(play, earlier=True):
+        if label in ("A", "Z"):
+            continue
+        status = play.final_status(label)
+        expect(
+            status == "success",
+            f"run {label}, over before, to stay `success`",
+            status_word(status),
+            play.last("final run", f"run {label}").asked,
+        )
+
+
+def late_write_does_not_reappear(play: Play) -> None:
+    """RBK-05."""
+    settled(play)
+    if not any(report.event == "cancelled" for report in play.reports("A")):
+        raise Unproven("run A was not seen to be cancelled")
+    left = [m for m in play.messages() if m.label == "A"]
+    expect(not left, "nothing of run A in the state", spell(left), play.last("final state", s.MAIN).asked)
+    nothing_is_left_in_the_history(play)
+
+
+def running_run_is_rolled_back_without_error(play: Play) -> None:
+    """RBK-06."""
+    play.accepted("B")
+    expect_proven_overlap(play, "A", "B")
+    for reading in play.readings("A"):
+        expect(
+            reading.status not in ("error", "timeout"),
+            "run A, rolled back while it was running, never to read as failed",
+            f"`{reading.status}`",
+            reading.asked,
+        )
+    status = play.final_status("B")
+    see = play.last("final run", "run B").asked
+    expect(status == "success", "run B to succeed", status_word(status), see)
+
+
+def every_channel_is_restored(play: Play) -> None:
+    """RBK-07: the channel of finished steps names no step of a run that was rolled back."""
+    settled(play)
+    labels = _superseded(play)
+    values = play.state().get("values")
+    steps = values.get("steps") if isinstance(values, dict) else None
+    if not isinstance(steps, list):
+        raise Unproven("the state has no channel `steps`", play.last("final state", s.MAIN).asked)
+    left = [str(step) for step in steps if str(step).partition("/")[0] in labels]
+    expect(
+        not left,
+        "no step of a rolled-back run in the channel `steps`",
+        ", ".join(left),
+        play.last("final state", s.MAIN).asked,
+    )
+
+
+def pending_run_leaves_without_a_trace(play: Play) -> None:
+    """RBK-08: A was pending; it never executed and is gone."""
+    settled(play)
+    expect_proven_overlap(play, "A", "B")
+    expect(play.began("A") is None, "run A, rolled back while pending, never to execute", "it did")
+    status = play.final_status("A")
+    see = play.last("final run", "run A").asked
+    expect(status == GONE, "GET of run A, rolled back while pending, to answer 404", status_word(status), see)
+    left = [m for m in play.messages() if m.label == "A"]
+    expect(not left, "nothing of run A in the state", spell(left), play.last("final state", s.MAIN).asked)
+
+
+def every_run_in_flight_is_rolled_back(play: Play) -> None:
+    """RBK-11."""
+    play.accepted("B")
+    for label in before_newcomer(play):
+        play.accepted(label)
+        expect_proven_overlap(play, label, "B")
+        status = play.final_status(label)
+        expect(
+            status == GONE,
+            f"run {label}, in flight when run B arrived, to be rolled back",
+            status_word(status),
+            play.last("final run", f"run {label}").asked,
+        )
+
+
+def _superseded(play: Play) -> list[str]:
+    """The runs that were certainly in flight when B arrived with `rollback`; Unproven when there were none."""
+    play.accepted("B")
+    labels = before_newcomer(play)
+    for label in labels:
+        expect_proven_overlap(play, label, "B")
+    if not labels:
+        raise Unproven("no run was in flight when run B arrived")
+    return labels
+
+
+def _essence(checkpoint: Checkpoint) -> tuple[object, ...]:
+    raw = checkpoint.raw
+    return (raw.get("values"), checkpoint.parent_id, raw.get("created_at"), checkpoint.run_id, raw.get("next"))
+
+
+CHECKS: Mapping[str, Check] = {
+    "RBK-01": superseded_run_is_gone,
+    "RBK-02": nothing_is_left_in_the_state,
+    "RBK-03": nothing_is_left_in_the_history,
+    "RBK-04": earlier_turns_are_unchanged,
+    "RBK-05": late_write_does_not_reappear,
+    "RBK-06": running_run_is_rolled_back_without_error,
+    "RBK-07": every_channel_is_restored,
+    "RBK-08": pending_run_leaves_without_a_trace,
+    "RBK-09": thread_values_equal_state,
+    "RBK-11": every_run_in_flight_is_rolled_back,
+    "CON-07": newcomer_starts_after_the_stop,
+}
