@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import httpx
 
 from conformance import registry
+from conformance.catalogue import catalogue
 from conformance.deadlines import Deadlines
 from conformance.evidence import Play
 from conformance.profiles import NOTHING_DECLARED
-from conformance.catalogue import catalogue
 from conformance.scenarios import Scenario
 from conformance.target import Target
 from conformance.transcript import SuiteInfo, Transcript
