@@ -33,17 +33,27 @@ class ProbeConfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a node says: a whole message, or the token of it that ends after `spoken` characters."""
+    """What a node says: a message, or the piece of an answer that ends after `spoken` characters."""
 
     message: Message
     token: str | None = None
     spoken: int = 0
 
     @property
-    def last(self) -> bool:
-        """Whether nothing of the message is left to say."""
-        return self.token is None or self.spoken == len(self.message["content"])
+    def by_model(self) -> bool:
+        """Whether the model says it, which speaks in pieces; a tool call is a single one."""
+        return bool(self.message["type"] == "ai")
 
+    @property
+    def piece(self) -> Message:
+        """The message, or the piece of it, as the stream of tokens shows it."""
+        if not self.by_model:
+            return self.message
+        if self.token is None:
+            return messages.chunk(self.message, self.message["content"], last=True)
+        return messages.chunk(self.message, self.token, last=self.spoken == len(self.message["content"]))
+
+    @property
     def so_far(self) -> Message:
         """The message as far as it was said; a copy, so made only for those who want it."""
         if self.token is None:
@@ -134,14 +144,14 @@ class ScriptedAgent:
                 "type": "tool_use",
             }
             call = {"name": self.script.tool, "args": arguments, "id": conversation.call_id}
-            message = messages.ai([block], task.ids.uuid4(), [call])
+            message = messages.ai([block], _spoken_id(task), [call])
             task.say(Said(message))
             return [message]
         return [await self._answer(task, step, answer, hurried=hurried)]
 
     async def _answer(self, task: Task, step: Step, text: str, *, hurried: bool) -> Message:
         pieces = tokens(text)
-        message = messages.ai(text, f"lc_run--{task.ids.uuid7(task.timeline.moment())}-0")
+        message = messages.ai(text, _spoken_id(task))
         spoken = 0
         for number, piece in enumerate(pieces, start=1):
             await self._take(task, self.script.seconds.answer / len(pieces), hurried)
@@ -179,6 +189,11 @@ def _probe_of(configurable: dict[str, Any]) -> Probe | None:
         return read_probe(configurable)
     except msgspec.ValidationError as error:
         raise ProbeConfigError(f"configurable.probe: {error}") from error
+
+
+def _spoken_id(task: Task) -> str:
+    """The id of a message of the model, as chat models give them."""
+    return f"lc_run--{task.ids.uuid7(task.timeline.moment())}-0"
 
 
 def _visit(node: str, said: Sequence[Message]) -> int:

@@ -146,42 +146,33 @@ class Execution:
         self._emit("values", "values", values)
 
     def _say(self, node: str, current: Checkpoint, said: Said) -> None:
-        """Put a piece of what a node says into the two message streams."""
-        if "messages-tuple" not in self._modes and "messages" not in self._modes:
-            return
-        message, metadata = said.message, self._message_metadata(node, current, streamed=said.token is not None)
-        piece = message
-        if said.token is not None:
-            piece = {
-                **message,
-                "content": said.token,
-                "type": "AIMessageChunk",
-                "tool_call_chunks": [],
-                "chunk_position": "last" if said.last else None,
-            }
-        self._emit("messages", "messages-tuple", [piece, metadata])
-        if message["id"] not in self._announced:
-            self._announced.add(message["id"])
-            self._emit("messages/metadata", "messages", {message["id"]: {"metadata": metadata}})
-        name = "messages/complete" if said.token is None else "messages/partial"
-        if "messages" in self._modes:
-            self._emit(name, "messages", [said.so_far()])
+        """Put what a node says into the stream of tokens or, for those who asked only for that, of messages."""
+        if "messages-tuple" in self._modes:
+            metadata = self._message_metadata(node, current, by_model=said.by_model)
+            self._emit("messages", "messages-tuple", [said.piece, metadata])
+        elif "messages" in self._modes:
+            message_id = said.message["id"]
+            if message_id not in self._announced:
+                self._announced.add(message_id)
+                metadata = self._message_metadata(node, current, by_model=said.by_model)
+                self._emit("messages/metadata", "messages", {message_id: {"metadata": metadata}})
+            self._emit("messages/partial" if said.by_model else "messages/complete", "messages", [said.so_far])
 
-    def _message_metadata(self, node: str, current: Checkpoint, *, streamed: bool) -> dict[str, Any]:
+    def _message_metadata(self, node: str, current: Checkpoint, *, by_model: bool) -> dict[str, Any]:
         namespace = f"{node}:{current.task_id}"
         metadata = {
             **self._run.metadata,
             **SERVER_METADATA,
             "thread_id": self._thread.thread_id,
             "run_id": self._run.run_id,
-            "ls_integration": "langchain_chat_model" if streamed else "langgraph",
+            "ls_integration": "langchain_chat_model" if by_model else "langgraph",
             "langgraph_step": current.step + 1,
             "langgraph_node": node,
             "langgraph_triggers": [f"branch:to:{node}"],
             "langgraph_path": ["__pregel_pull", node],
             "langgraph_checkpoint_ns": namespace,
         }
-        if streamed:
+        if by_model:
             metadata |= {"checkpoint_ns": namespace, "ls_provider": "doubletext", "ls_model_type": "chat"}
         return metadata
 

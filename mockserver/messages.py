@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -74,6 +75,27 @@ def text_of(message: Message) -> str:
 def ai(content: str | list[Any], message_id: str, tool_calls: Sequence[dict[str, Any]] = ()) -> Message:
     """A message of the model."""
     return _whole("ai", content, {"tool_calls": list(tool_calls)}, message_id)
+
+
+def chunk(message: Message, content: str | list[Any], *, last: bool) -> Message:
+    """A piece of a message of the model, as the stream of tokens shows it; the call of a tool is one piece."""
+    calls = enumerate(message["tool_calls"])
+    return {
+        **message,
+        "content": content,
+        "type": "AIMessageChunk",
+        "tool_call_chunks": [
+            {
+                "name": call["name"],
+                "args": json.dumps(call["args"]),
+                "id": call["id"],
+                "index": index,
+                "type": "tool_call_chunk",
+            }
+            for index, call in calls
+        ],
+        "chunk_position": "last" if last else None,
+    }
 
 
 def tool_result(content: str, message_id: str, *, name: str, call_id: str) -> Message:

@@ -84,10 +84,9 @@ def last_node(checkpoint: Checkpoint | None) -> str:
 
 
 def _run_metadata(run: Run) -> dict[str, Any]:
-    """What a checkpoint says of the run that wrote it; scalars of `configurable` are copied into it."""
-    told = run.request.config.configurable or run.request.context
+    """What a checkpoint says of the run that wrote it, and what the run was told."""
     return {
-        **{key: value for key, value in told.items() if isinstance(value, str | int | float)},
+        **(run.request.config.configurable or run.request.context),
         **run.metadata,
         **SERVER_METADATA,
         "user_id": "",

@@ -82,7 +82,7 @@ async def _seen_all_tokens(stage: Stage, events: list[Any]) -> bool:
 
 
 def _is_token(part: Any) -> bool:
-    return bool(part.event == "messages" and part.data[0]["type"] == "AIMessageChunk")
+    return part.event == "messages" and isinstance(part.data[0]["content"], str) and "lc_run" in part.data[0]["id"]
 
 
 async def test_a_run_that_finished_stays_finished_when_it_is_superseded_or_cancelled(stage: Stage) -> None:

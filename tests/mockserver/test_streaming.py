@@ -59,7 +59,8 @@ async def test_messages_tuple(stage: Stage) -> None:
     parts = await watch(stage, "messages-tuple")
     assert names(parts) == ["metadata"] + ["messages"] * (2 + len(TOKENS))
     call, result, *chunks = [part.data for part in parts[1:]]
-    assert [sorted(message) for message, _ in (call, result)] == [AI, TOOL]
+    assert [sorted(message) for message, _ in (call, result)] == [CHUNK, TOOL]
+    assert call[0]["tool_call_chunks"][0]["args"] == '{"query": "weather in oslo"}'
     assert {tuple(sorted(message)) for message, _ in chunks} == {tuple(CHUNK)}
     assert [message["content"] for message, _ in chunks] == TOKENS
     assert [message["chunk_position"] for message, _ in chunks] == [None] * (len(TOKENS) - 1) + ["last"]
@@ -73,7 +74,8 @@ async def test_messages(stage: Stage) -> None:
     parts = await watch(stage, "messages")
     assert names(parts) == [
         "metadata",
-        *["messages/metadata", "messages/complete"] * 2,
+        *["messages/metadata", "messages/partial"],
+        *["messages/metadata", "messages/complete"],
         "messages/metadata",
         *["messages/partial"] * len(TOKENS),
     ]
