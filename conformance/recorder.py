@@ -18,7 +18,7 @@ import httpx
 import msgspec
 
 from conformance.redaction import Redactor, TooDeep
-from conformance.transcript import AnyMoment, Fault, Request, Response
+from conformance.transcript import AnyMoment, Closed, Fault, Request, Response
 
 MAX_BODY = 8 * 1024 * 1024
 """Bytes of one answer, or of one whole stream, that are read before it counts as a fault."""
@@ -164,6 +164,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
                 Response, exchange=exchange, status=response.status_code, headers=recorded, streamed=True
             )
             bounded.on_error = lambda error: self._fault(exchange, _describe(error))
+            bounded.on_end = lambda: self._recorder.add(Closed, exchange=exchange)
             return httpx.Response(response.status_code, headers=headers, stream=bounded, extensions=response.extensions)
         try:
             raw = b"".join([chunk async for chunk in bounded])
@@ -190,11 +191,13 @@ class _Bounded(httpx.AsyncByteStream):
         self._encoding = encoding.strip().lower()
         self._recorder = recorder
         self.on_error: Callable[[httpx.TransportError], None] = lambda _: None
+        self.on_end: Callable[[], object] = lambda: None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for chunk in self._decoded():
                 yield chunk
+            self.on_end()
         except httpx.TransportError as error:
             self.on_error(error)
             raise

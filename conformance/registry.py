@@ -21,6 +21,8 @@ AREAS = {
     "REJ": "reject strategy",
     "RBK": "rollback strategy",
     "CON": "races",
+    "STR": "streaming and join",
+    "HIL": "human in the loop",
     "THR": "thread status",
 }
 """What the letters of a requirement's id stand for."""

@@ -14,7 +14,7 @@ from langgraph_sdk.client import LangGraphClient
 
 from conformance.deadlines import Deadlines
 from conformance.recorder import ERRAND, Errand, Recorder, RecordingTransport
-from conformance.transcript import Closed, Fault, Lost, Request, Response, StreamEvent
+from conformance.transcript import Fault, Lost, Request, Response, StreamEvent
 
 MAX_EVENTS = 1_000
 """Events that are read of one stream; a run of the probe agent sends some twenty."""
@@ -114,7 +114,6 @@ class Wire:
                         data=redact(part.data),
                         id=part.id,
                     )
-            add(Closed, exchange=errand.exchange)
         except Exception as error:  # noqa: BLE001 -- as in `_ask`; a stream that breaks off must be told from one that ends
             if not isinstance(self._came_of(errand.exchange), Fault):
                 late = isinstance(error, TimeoutError)

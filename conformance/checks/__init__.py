@@ -14,7 +14,7 @@ from conformance.evidence import Play
 
 Check = Callable[[Play], str | None]
 
-MODULES = ("runs", "interrupt", "state", "history", "enqueue", "reject", "rollback", "threads")
+MODULES = ("runs", "interrupt", "state", "history", "enqueue", "reject", "rollback", "streams", "hitl", "threads")
 """One module per group of requirements; each maps requirement ids to checks in `CHECKS`."""
 
 

@@ -36,6 +36,9 @@ from tests.conformance.plays import (
 
 BOOK = registry.load()
 TOOLS = "interrupt/during-tools/create/unwatched"
+STREAMED = "interrupt/during-tools/stream/unwatched"
+QUEUED_STREAM = "enqueue/during-tools/stream/unwatched"
+PARKED = "interrupt/parked/create/unwatched"
 QUEUED = "enqueue/during-tools/create/unwatched"
 REJECTED = "reject/during-tools/create/unwatched"
 ROLLED_BACK = "rollback/during-tools/create/unwatched"
@@ -219,6 +222,38 @@ def left_over(entries: list[Json]) -> list[Json]:
     message = {"type": "human", "id": "x", "content": "what's the weather in sf?"}
     values = of(entries[-1]["values"], messages=[message])
     return [*entries, of(entries[-1], values=values, checkpoint=of(entries[-1]["checkpoint"], checkpoint_id="0"))]
+
+
+def without_metadata(raw: Json) -> None:
+    raw["moments"] = [m for m in raw["moments"] if m.get("event") != "metadata"]
+
+
+def metadata_of(run_id: str) -> Edit:
+    def edit(raw: Json) -> None:
+        for moment in raw["moments"]:
+            if moment["kind"] == "stream" and moment["event"] == "metadata":
+                moment["data"]["run_id"] = run_id
+
+    return edit
+
+
+def foreign_update(raw: Json) -> None:
+    call = {"type": "ai", "content": "", "tool_calls": [{"id": "toolu_01MjNtVJwEcpujRGrf3x6Pih"}]}
+    update = next(m for m in raw["moments"] if m["kind"] == "stream" and m["event"] == "updates")
+    update["data"] = {"agent": {"messages": [call]}}
+
+
+def without_updates(raw: Json) -> None:
+    raw["moments"] = [m for m in raw["moments"] if m["kind"] != "stream" or m["event"] != "updates"]
+
+
+def closed_at_once(raw: Json) -> None:
+    """The end of the stream stands right behind its beginning."""
+    moments = raw["moments"]
+    end = next(m for m in moments if m["kind"] == "closed")
+    moments.remove(end)
+    start = next(i for i, m in enumerate(moments) if m["kind"] == "response" and m["exchange"] == end["exchange"])
+    moments.insert(start + 1, end)
 
 
 def still_listed(raw: Json) -> None:
@@ -468,6 +503,25 @@ TWINS = [
     twin("CON-07", "the new run does not wait", ROLLED_BACK,
          move_report("A", "exit", behind=witness("B", "exit"), step="tools:1"),
          fact="tools:1 of run A was still executing"),
+    twin("STR-01", "metadata comes late", STREAMED, without_metadata, fact="`values`"),
+    twin("STR-01", "another run's id", STREAMED, metadata_of("somebody"), fact="run_id somebody"),
+    twin("STR-05", "join hangs", f"{TOOLS[:-9]}joined", drop_response("join", "A"), fact="connection broken"),
+    twin("STR-05", "join reports an error", TOOLS, bodies("join", "A", lambda _: {"__error__": {}}),
+         fact="`__error__`"),
+    twin("STR-06", "the error is swallowed", "interrupt/failed/create/unwatched",
+         bodies("join", "A", lambda _: {"messages": []}), fact="values of 1 channels"),
+    twin("STR-14", "another run's id", STREAMED, metadata_of("somebody"), fact="run somebody"),
+    twin("STR-14", "another run's update", STREAMED, foreign_update, fact="A.call"),
+    twin("STR-15", "the stream of a queued run ends at once", QUEUED_STREAM, closed_at_once, fact="closed before"),
+    twin("STR-15", "the stream leaves the answer out", QUEUED_STREAM, without_updates, fact="no B.call"),
+    twin("STR-19", "join hangs", ROLLED_BACK, drop_response("join", "A"), fact="connection broken"),
+    twin("HIL-01", "no question in the thread", PARKED,
+         bodies("look", "main", lambda b: of(b, interrupts={})), fact="`{}`"),
+    twin("HIL-01", "the thread reads idle", PARKED, thread_status("idle", purpose="look"), fact="`idle`"),
+    twin("HIL-02", "another status", PARKED, run_status("A", "interrupted"), fact="`interrupted`"),
+    twin("HIL-03", "a dead question stays", PARKED,
+         bodies("final thread", "main", lambda b: of(b, interrupts={"t": [{"value": 1}]})), fact="'value': 1"),
+    twin("HIL-04", "the parked step is resumed", PARKED, resumes, fact="run B began with tools:1"),
 ]  # fmt: skip
 
 
