@@ -24,6 +24,7 @@ from conformance.transcript import (
     Transcript,
     WitnessEvent,
 )
+from conformance.wording import snippet
 
 IN_FLIGHT = frozenset({"pending", "running"})
 TERMINAL = frozenset({"success", "error", "timeout", "interrupted"})
@@ -68,11 +69,11 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Reading:
-    """One status as the deployment told it, between seq `asked` and seq `told`."""
+    """One status as the deployment told it, between seq `asked` and seq `told`; `status_text` makes it."""
 
     asked: int
     told: int
-    status: Any
+    status: str
 
 
 @dataclass(frozen=True)
@@ -212,13 +213,13 @@ class Play:
                 if exchange.response.status == 404:
                     yield Reading(exchange.asked, told, GONE)
                 elif isinstance(body, dict):
-                    yield Reading(exchange.asked, told, body.get("status"))
+                    yield Reading(exchange.asked, told, status_text(body.get("status")))
             elif purpose == "submit" and about == label and isinstance(body, dict) and "status" in body:
-                yield Reading(exchange.asked, told, body["status"])
+                yield Reading(exchange.asked, told, status_text(body["status"]))
             elif purpose in ("final runs", "list runs") and isinstance(body, list):
                 for run in body:
                     if isinstance(run, dict) and run.get("run_id") == self._run_ids.get(label, ""):
-                        yield Reading(exchange.asked, told, run.get("status"))
+                        yield Reading(exchange.asked, told, status_text(run.get("status")))
 
     def final_status(self, label: str) -> str:
         """The status of run `label` when all was over; `gone` for 404; Unproven when it could not be read."""
@@ -226,7 +227,7 @@ class Play:
         exchange = self.last("final run", f"run {label}")
         if exchange.response is not None and exchange.response.status == 404:
             return GONE
-        return str(self.body("final run", f"run {label}", dict).get("status"))
+        return status_text(self.body("final run", f"run {label}", dict).get("status"))
 
     def ended(self, label: str) -> int:
         """Seq at which run `label` was first told to be over; Unproven when it never was."""
@@ -296,7 +297,7 @@ class Play:
     def thread_readings(self, name: str = s.MAIN) -> list[Reading]:
         """Every status of the thread that was told, by the time of the answer."""
         readings = [
-            Reading(e.asked, e.response.seq, e.body.get("status"))
+            Reading(e.asked, e.response.seq, status_text(e.body.get("status")))
             for e in self.exchanges
             if e.request.purpose in ("look", "final thread", "create thread")
             and e.request.about == name
@@ -340,19 +341,29 @@ class Play:
         metadata = metadata if isinstance(metadata, dict) else {}
         following = entry.get("next")
         return Checkpoint(
-            id=_checkpoint_id(entry.get("checkpoint"), entry.get("checkpoint_id")),
-            parent_id=_checkpoint_id(entry.get("parent_checkpoint"), entry.get("parent_checkpoint_id")),
-            run_id=metadata.get("run_id"),
-            source=metadata.get("source"),
+            id=checkpoint_id(entry, ""),
+            parent_id=checkpoint_id(entry, "parent_"),
+            run_id=_text(metadata.get("run_id")),
+            source=_text(metadata.get("source")),
             next=tuple(str(node) for node in following) if isinstance(following, list) else (),
-            created_at=entry.get("created_at"),
+            created_at=_text(entry.get("created_at")),
             messages=read_messages(entry.get("values"), self.scenario),
             raw=entry,
         )
 
 
-def _checkpoint_id(checkpoint: object, plain: object) -> str | None:
-    """The id from `checkpoint.checkpoint_id`, or from the older flat field."""
+def checkpoint_id(entry: dict[str, Any], prefix: str) -> str | None:
+    """The id from `checkpoint.checkpoint_id`, or from the older flat field; `prefix` is `` or `parent_`."""
+    checkpoint = entry.get(f"{prefix}checkpoint")
     nested = checkpoint.get("checkpoint_id") if isinstance(checkpoint, dict) else None
-    found = nested or plain
-    return found if isinstance(found, str) else None
+    return _text(nested or entry.get(f"{prefix}checkpoint_id"))
+
+
+def status_text(status: object) -> str:
+    """A status as text: what is none in the answer is shown as its JSON, and equal to no status that there is."""
+    text = status if isinstance(status, str) else snippet(status)
+    return f"“{text}”" if text == GONE else text
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -11,6 +11,7 @@ from conformance.evidence import Play
 from conformance.findings import Broken, Unproven
 from conformance.profiles import Profile
 from conformance.registry import Requirement
+from conformance.wording import one_line
 
 Word = Literal["PASS", "FAIL", "WARN", "INCONCLUSIVE", "NOT-APPLICABLE", "ERROR"]
 WORDS: tuple[Word, ...] = ("PASS", "FAIL", "WARN", "INCONCLUSIVE", "NOT-APPLICABLE", "ERROR")
@@ -46,21 +47,22 @@ def judge(requirement: Requirement, play: Play, profile: Profile) -> Verdict:
             # A deployment that went down in the middle of a play has not refused anything.
             return Verdict(word="INCONCLUSIVE", reason=f"the deployment went down: {play.lost.error}", see=broken.see)
         word: Word = "WARN" if requirement.level == "SHOULD" else "FAIL"
-        reason = f"expected {broken.expected}; observed {broken.observed}"
+        # What the deployment sent may be long, and is quoted in both.
+        expected, observed = one_line(broken.expected), one_line(broken.observed)
         known = profile.known_failure(requirement.id, play.scenario.id)
         return Verdict(
             word=word,
-            reason=reason,
-            expected=broken.expected,
-            observed=broken.observed,
+            reason=f"expected {expected}; observed {observed}",
+            expected=expected,
+            observed=observed,
             see=broken.see,
             known=known,
         )
     except Unproven as unproven:
         known = profile.known_failure(requirement.id, play.scenario.id)
-        return Verdict(word="INCONCLUSIVE", reason=str(unproven), see=unproven.see, known=known)
+        return Verdict(word="INCONCLUSIVE", reason=one_line(str(unproven)), see=unproven.see, known=known)
     except Exception as error:  # noqa: BLE001 -- a check that breaks is this suite's fault, and must be seen as that
-        return Verdict(word="ERROR", reason=f"the check itself failed: {type(error).__name__}: {error}")
+        return Verdict(word="ERROR", reason=one_line(f"the check itself failed: {type(error).__name__}: {error}"))
     if requirement.level == "PROFILE":
         return _judge_freedom(requirement, taken, profile)
     return Verdict(word="PASS", reason="")

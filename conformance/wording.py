@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-def one_line(text: str, length: int = 600) -> str:
+def one_line(text: str, length: int = 900) -> str:
     """`text` on one line, with control characters replaced, and cut to `length` characters."""
     # Cut first: the text may be megabytes. Control characters could repaint the reader's terminal.
     cut = text[: length + 1]

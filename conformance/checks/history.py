@@ -9,7 +9,7 @@ from typing import Any
 
 from conformance import scenarios as s
 from conformance.checks import Check
-from conformance.evidence import Checkpoint, Play
+from conformance.evidence import Checkpoint, Play, checkpoint_id
 from conformance.findings import Broken, Unproven, expect
 from conformance.messages import spell
 
@@ -83,8 +83,8 @@ def checkpoint_ids_are_unique_and_sorted(play: Play) -> None:
     ids = [checkpoint.id for checkpoint in history]
     missing = [checkpoint for checkpoint in history if checkpoint.id is None]
     expect(not missing, "an id for every checkpoint", f"{len(missing)} without", see)
-    known = [checkpoint_id for checkpoint_id in ids if checkpoint_id is not None]
-    twice = sorted(checkpoint_id for checkpoint_id, count in Counter(known).items() if count > 1)
+    known = [known_id for known_id in ids if known_id is not None]
+    twice = sorted(known_id for known_id, count in Counter(known).items() if count > 1)
     expect(not twice, "every checkpoint id once", f"twice: {', '.join(twice)}", see)
     expect(
         known == sorted(known, reverse=True),
@@ -109,7 +109,7 @@ def newest_checkpoint_is_the_state(play: Play) -> None:
             see,
             play.last("final state", s.MAIN).asked,
         )
-    state_id = (state.get("checkpoint") or {}).get("checkpoint_id") or state.get("checkpoint_id")
+    state_id = checkpoint_id(state, "")
     expect(
         state_id == history[0].id,
         f"the state to name the newest checkpoint, {history[0].id}",

@@ -1,0 +1,162 @@
+"""Whatever a deployment answers: no check fails itself, no failure text breaks, no driver hangs.
+
+Answers that a correct deployment gave are changed in random places into anything that JSON can say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conformance import registry
+from conformance.deadlines import Deadlines
+from conformance.evidence import Play
+from conformance.explain import explain
+from conformance.target import problem_of
+from conformance.transcript import Transcript, decode, encode
+from mockserver import serving
+from tests.conformance.hostile import SUITE, scenario, stage, verdicts
+
+SEEDS = st.integers(0, 2**32)
+
+STRANGE = (
+    *(None, True, False, 0, -1, 1.5, 10**30, "", " ", "\0ö\u2028", "x" * 10_000, "1111"),
+    *("success", "interrupted", "running", "gone", "busy"),
+    *([], {}, [None], [[]], [1, "a"], [{"id": []}, {}], {"a": None}, {"values": None}),
+    *({"messages": [{"type": "ai", "content": None}]}, {"messages": [{"tool_calls": [None, {"id": {}}]}, []]}),
+)
+
+Path = tuple[str | int, ...]
+
+
+def places(value: Any, path: Path = ()) -> list[Path]:
+    """The path of every value inside a JSON value, its own first."""
+    found = [path]
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        found += places(item, (*path, key))
+    return found
+
+
+def scrambled(body: Any, dice: random.Random) -> Any:
+    """`body` with one value changed into something strange, or left out; a new value, or `body` changed in place."""
+    found = places(body)
+    # Deep values are many, and those near the root decide more.
+    path = dice.choice([path for path in found if len(path) <= dice.choice([2, 3, 99])])
+    if not path:
+        return dice.choice(STRANGE)
+    parent = body
+    for key in path[:-1]:
+        parent = parent[key]
+    if dice.random() < 0.2:
+        del parent[path[-1]]
+    else:
+        parent[path[-1]] = dice.choice(STRANGE)
+    return body
+
+
+def scramble_transcript(raw: dict[str, Any], dice: random.Random) -> None:
+    """Change one answer, all answers to one question, or leave a moment out."""
+    moments = raw["moments"]
+    moment = dice.choice([m for m in moments if m["kind"] in ("request", "response", "stream", "witness")])
+    asked = {m["exchange"]: (m["purpose"], m["about"]) for m in moments if m["kind"] == "request"}
+    if moment["kind"] == "stream":
+        moment["data"] = scrambled(moment["data"], dice)
+    elif moment["kind"] != "response" or dice.random() < 0.1:
+        moments.remove(moment)
+    elif dice.random() < 0.1:
+        moment["status"] = dice.choice([201, 204, 302, 404, 409, 422, 500])
+    elif dice.random() < 0.1:
+        moment["headers"] = {"content-location": dice.choice(["", "/runs/", "x"])}
+    else:
+        number, question = dice.random(), asked.get(moment["exchange"])
+        for other in moments:
+            if other["kind"] == "response" and asked.get(other["exchange"]) == question:
+                # The same dice for all of them: a server that is wrong in one place is so every time.
+                other["body"] = scrambled(other["body"], random.Random(number))
+
+
+def expect_sound_verdicts(transcript: Transcript) -> None:
+    """No ERROR, every reason one line of bounded length, and every failure can be explained."""
+    play = Play(transcript)
+    problem_of(play, "agent")
+    for name, verdict in verdicts(transcript).items():
+        assert verdict.word != "ERROR", f"{name} in {transcript.scenario.id}: {verdict.reason}"
+        assert "\n" not in verdict.reason, name
+        assert len(verdict.reason) < 2_000, name
+        if verdict.word != "PASS":
+            assert len(explain(registry.load().get(name), play, verdict, "nowhere")) < 50_000, name
+
+
+@pytest.fixture(scope="module")
+def records(plays: dict[str, Transcript]) -> list[bytes]:
+    return [encode(plays[scenario_id]) for scenario_id in sorted(plays)]
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(seed=SEEDS)
+def test_every_strange_record_is_judged(records: list[bytes], seed: int) -> None:
+    dice = random.Random(seed)
+    raw = msgspec.json.decode(dice.choice(records))
+    for _ in range(dice.randint(1, 4)):
+        scramble_transcript(raw, dice)
+    for seq, moment in enumerate(raw["moments"]):
+        moment["seq"] = seq
+    expect_sound_verdicts(decode(encode(msgspec.convert(raw, Transcript))))
+
+
+class Scrambling(httpx.AsyncBaseTransport):
+    """Changes some of the answers of a deployment on their way."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, dice: random.Random) -> None:
+        self._inner = inner
+        self._dice = dice
+        self._share = dice.choice([0.02, 0.1, 0.5])
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._inner.handle_async_request(request)
+        kind = response.headers.get("content-type", "")
+        if self._dice.random() > self._share or "json" not in kind:
+            return response
+        body = scrambled(msgspec.json.decode(await response.aread() or b"null"), self._dice)
+        headers = {"content-type": kind, "content-location": self._dice.choice(["", "/threads/1/runs/ä", "/runs/"])}
+        return httpx.Response(response.status_code, content=msgspec.json.encode(body), headers=headers)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+PLAYED = (
+    "interrupt/during-tools/create/unwatched",
+    "interrupt/during-answer/create/joined",
+    "interrupt/during-tools/create/unwatched/elsewhere",
+    "interrupt/during-tools/stream/unwatched",
+    "interrupt/during-tools/wait/unwatched",
+    "interrupt/thrice/create/unwatched",
+)
+
+
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(seed=SEEDS)
+def test_every_strange_deployment_is_played_and_judged(seed: int) -> None:
+    dice = random.Random(seed)
+
+    async def play(scenario_id: str) -> Transcript:
+        async with serving() as url, stage(lambda inner: Scrambling(inner, dice)) as scene:
+            target = scene.target(url, Deadlines().scaled(0.01))
+            await target.examine(scene.transport, scene.witness, SUITE)
+            return await target.play(scenario(scenario_id), scene.transport, scene.witness, SUITE)
+
+    async def play_all() -> list[Transcript]:
+        async with asyncio.timeout(60):
+            return await asyncio.gather(*(play(scenario_id) for scenario_id in PLAYED))
+
+    for transcript in asyncio.run(play_all()):
+        expect_sound_verdicts(decode(encode(transcript)))
