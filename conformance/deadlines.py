@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+PROMPT = 0.04
+"""Seconds within which a deployment starts a run that does not look into a queue now and then."""
+
 
 @dataclass(frozen=True)
 class Deadlines:
@@ -41,10 +44,11 @@ class Deadlines:
         )
 
     def calibrated(self, start_latency: float) -> Deadlines:
-        """Observe for several times as long as this deployment was seen to need to start a run.
+        """Observe for several times as long as this deployment was seen to need to start a run, in seconds.
 
-        A run that wrongly starts early would start after about `start_latency`; four times that, and never
-        less than half a second, leaves room for a busy machine. Too short a window can only miss
-        a fault, never invent one.
+        A deployment that starts runs when they come wrongly starts one just as soon. One that looks into its queue now
+        and then may take a whole period longer than what was seen (`langgraph dev`: up to a second), so anything
+        slower than `PROMPT` is given two seconds at least. Too short a window can miss a fault, never invent one.
         """
-        return replace(self, observe=self.observe * min(max(4 * start_latency, 0.5), 4.0))
+        least = 0.5 if start_latency < PROMPT else 2.0
+        return replace(self, observe=self.observe * min(max(4 * start_latency, least), 4.0))

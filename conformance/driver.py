@@ -17,6 +17,7 @@ from conformance import scenarios as s
 from conformance.deadlines import Deadlines
 from conformance.probe import Probe, to_config
 from conformance.recorder import Recorder
+from conformance.statuses import GONE, IN_FLIGHT, TERMINAL
 from conformance.transcript import (
     Missed,
     Move,
@@ -29,12 +30,6 @@ from conformance.transcript import (
 )
 from conformance.wire import Wire
 from conformance.witness import Witness
-
-TERMINAL = frozenset({"success", "error", "timeout", "interrupted"})
-"""Run statuses that never change again (source: the published API description, schema `Run`)."""
-
-GONE = "gone"
-"""Stands for the status of a run that the deployment does not know (404)."""
 
 HISTORY_LIMIT = 1000
 LIST_LIMIT = 100
@@ -207,7 +202,7 @@ class Driver:
             return
         join = self._joins.get(label) or self._join(label)
         if await self._until(
-            lambda: self._statuses.get(label) in TERMINAL | {GONE},
+            lambda: self._over(label, join),
             self._deadlines.finish,
             f"run {label} to reach a terminal status",
         ):
@@ -337,6 +332,11 @@ class Driver:
         """Whether the run's newest step has noticed that it is cancelled, or is over in another way."""
         reports = self._reports(label)
         return bool(reports) and reports[-1].event in ("cancelled", "exit", "gone")
+
+    def _over(self, label: str, join: asyncio.Task[None]) -> bool:
+        """Whether the run has a terminal status, or (where a deployment has words of its own) one that join awaited."""
+        status = self._statuses.get(label)
+        return status in TERMINAL | {GONE} or (join.done() and status is not None and status not in IN_FLIGHT)
 
     def _refused(self, label: str) -> bool:
         """Whether the run certainly does not exist: it had no thread, or any answer but a success."""

@@ -14,6 +14,7 @@ from typing import Any
 from conformance import scenarios as s
 from conformance.findings import Unproven
 from conformance.messages import Message, read_messages
+from conformance.statuses import GONE, TERMINAL
 from conformance.transcript import (
     Fault,
     Lost,
@@ -25,10 +26,6 @@ from conformance.transcript import (
     WitnessEvent,
 )
 from conformance.wording import snippet
-
-IN_FLIGHT = frozenset({"pending", "running"})
-TERMINAL = frozenset({"success", "error", "timeout", "interrupted"})
-GONE = "gone"
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,14 @@ What may be said of a superseded run's progress is taken from the witness alone,
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from conformance import scenarios as s
-from conformance.evidence import GONE, TERMINAL, Play
+from conformance.evidence import Play
 from conformance.findings import Unproven
 from conformance.oracle import Outcome, Turn, legal_outcomes
 from conformance.probe import place_asked_for
+from conformance.statuses import GONE, TERMINAL
 from conformance.transcript import Released
 
 STEPS = ("agent:1", "tools:1", "agent:2")
@@ -102,11 +105,31 @@ def _progress(play: Play, label: str, successor: str, *, behind: bool) -> tuple[
 
 def expect_proven_overlap(play: Play, label: str, newcomer: str) -> None:
     """Unproven unless run `label` was certainly in flight when run `newcomer` was asked for."""
+    if dict(_flights(play, label))[newcomer] is not True:
+        _unproven_overlap(play, label, newcomer)
+
+
+def expect_superseded(play: Play, label: str) -> None:
+    """Unproven unless run `label` was certainly in flight when some later `interrupt` or `rollback` came."""
+    stopping = [
+        (newcomer, flight)
+        for newcomer, flight in _flights(play, label)
+        if play.scenario.submit(newcomer).strategy in ("interrupt", "rollback")
+    ]
+    if not any(flight is True for _, flight in stopping):
+        _unproven_overlap(play, label, " or ".join(newcomer for newcomer, _ in stopping))
+
+
+def _flights(play: Play, label: str) -> list[tuple[str, bool | None]]:
+    """Every later run on the main thread, and whether run `label` was in flight when it was asked for."""
     known = turns(play)
     labels = [turn.label for turn in known]
     position = labels.index(label)
-    if known[position].in_flight[labels.index(newcomer) - position - 1] is not True:
-        raise Unproven(
-            f"it cannot be told whether run {label} was still in flight when run {newcomer} arrived",
-            play.submission(newcomer).asked,
-        )
+    return list(zip(labels[position + 1 :], known[position].in_flight, strict=True))
+
+
+def _unproven_overlap(play: Play, label: str, newcomer: str) -> NoReturn:
+    raise Unproven(
+        f"it cannot be told whether run {label} was still in flight when run {newcomer} arrived",
+        play.submission(label).asked,
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from conformance import scenarios as s
-from conformance.evidence import TERMINAL, Play
+from conformance.evidence import Play
 from conformance.findings import Broken, Unproven, expect
+from conformance.statuses import TERMINAL
 
 
 def newcomer_continues_the_chain(play: Play) -> None:

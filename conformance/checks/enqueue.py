@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import newcomer_continues_the_chain, settled, status_word
-from conformance.evidence import TERMINAL, Play
+from conformance.evidence import Play
 from conformance.findings import Broken, Unproven, expect
 from conformance.model import outcomes
+from conformance.statuses import TERMINAL
 
 
 def queued_run_waits(play: Play) -> None:

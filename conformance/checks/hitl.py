@@ -9,8 +9,9 @@ from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import settled
 from conformance.checks.state import new_input_enters_at_the_start
-from conformance.evidence import TERMINAL, Exchange, Play
+from conformance.evidence import Exchange, Play
 from conformance.findings import Unproven, expect
+from conformance.statuses import TERMINAL
 
 
 def pause_shows_in_the_thread(play: Play) -> None:

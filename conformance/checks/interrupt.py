@@ -15,10 +15,13 @@ from conformance.checks.common import (
     newcomer_starts_after_the_stop,
     status_word,
 )
-from conformance.evidence import IN_FLIGHT, TERMINAL, Play
+from conformance.evidence import Play
 from conformance.findings import Broken, Unproven, expect
 from conformance.messages import spell
-from conformance.model import STEPS, expect_proven_overlap, outcomes, parts_of
+from conformance.model import STEPS, expect_proven_overlap, expect_superseded, outcomes, parts_of
+from conformance.probe import OnCancel
+from conformance.statuses import IN_FLIGHT, TERMINAL
+from conformance.transcript import WitnessEvent
 
 
 def newcomer_is_accepted(play: Play) -> None:
@@ -131,7 +134,7 @@ def every_run_in_flight_is_superseded(play: Play) -> None:
     play.accepted("B")
     for label in before_newcomer(play):
         play.accepted(label)
-        expect_proven_overlap(play, label, "B")
+        expect_superseded(play, label)
         status = play.final_status(label)
         expect(
             status == "interrupted",
@@ -289,21 +292,35 @@ def finishing_run_keeps_its_success(play: Play) -> None:
 
 
 def superseded_run_really_stops(play: Play) -> None:
-    """INT-18. Being told of the cancellation, and leaving the step because of it, is the stop itself."""
+    """INT-18."""
     play.accepted("B")
     if not play.reports("A"):
         raise Unproven("the witness saw no step of run A")
     ended = play.ended("A")
-    lingers = play.scenario.submit("A").on_cancel != "stop"
+    manners = play.scenario.submit("A").on_cancel
     for report in play.reports("A"):
-        stopping = report.event in ("cancelled", "gone") or report.outcome == "cancelled"
-        if report.seq > ended and (lingers or not stopping) and report.event != "gone":
+        if report.seq > ended and _is_sign_of_life(report, manners):
             raise Broken(
                 "no sign of life from run A after it was told to be over",
                 f"{report.step} reported `{report.event}` after that",
                 ended,
                 report.seq,
             )
+
+
+def _is_sign_of_life(report: WitnessEvent, manners: OnCancel) -> bool:
+    """Whether a report shows that a run executes which should have stopped.
+
+    A step that stops when it is told to is heard while it stops. One that swallows the cancellation cannot be
+    stopped from outside; but no step has to be started after it.
+    """
+    match manners:
+        case "stop":
+            return report.event in ("enter", "token") or report.outcome in ("returned", "raised", "interrupted")
+        case "linger":
+            return report.event in ("enter", "token", "exit")
+        case "swallow":
+            return report.event == "enter"
 
 
 def strategy_is_not_ignored(play: Play) -> None:

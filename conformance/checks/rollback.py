@@ -8,10 +8,11 @@ from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import before_newcomer, newcomer_starts_after_the_stop, settled, status_word
 from conformance.checks.state import thread_values_equal_state
-from conformance.evidence import GONE, Checkpoint, Play
+from conformance.evidence import Checkpoint, Play
 from conformance.findings import Unproven, expect
 from conformance.messages import spell
-from conformance.model import expect_proven_overlap, outcomes
+from conformance.model import expect_proven_overlap, expect_superseded, outcomes
+from conformance.statuses import GONE
 
 
 def superseded_run_is_gone(play: Play) -> None:
@@ -143,7 +144,7 @@ def every_run_in_flight_is_rolled_back(play: Play) -> None:
     play.accepted("B")
     for label in before_newcomer(play):
         play.accepted(label)
-        expect_proven_overlap(play, label, "B")
+        expect_superseded(play, label)
         status = play.final_status(label)
         expect(
             status == GONE,
@@ -158,7 +159,7 @@ def _superseded(play: Play) -> list[str]:
     play.accepted("B")
     labels = before_newcomer(play)
     for label in labels:
-        expect_proven_overlap(play, label, "B")
+        expect_superseded(play, label)
     if not labels:
         raise Unproven("no run was in flight when run B arrived")
     return labels

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from conformance import scenarios as s
 from conformance.checks import Check
-from conformance.evidence import GONE, TERMINAL, Play
+from conformance.evidence import Play
 from conformance.findings import Broken, Unproven, expect
+from conformance.statuses import GONE, RUN_STATUSES, TERMINAL
 
-STATUSES = frozenset({"pending", "running", "error", "success", "timeout", "interrupted"})
 RANK = {"pending": 0, "running": 1}
 """How far a status is along a run's life; every terminal status comes after these."""
 
@@ -43,8 +43,8 @@ def statuses_are_documented(play: Play) -> None:
         for reading in play.readings(label):
             seen = seen or reading.status != GONE
             expect(
-                reading.status in STATUSES or reading.status == GONE,
-                f"a status of run {label} that is one of {', '.join(sorted(STATUSES))}",
+                reading.status in RUN_STATUSES or reading.status == GONE,
+                f"a status of run {label} that is one of {', '.join(sorted(RUN_STATUSES))}",
                 f"`{reading.status}`",
                 reading.asked,
             )
@@ -120,7 +120,7 @@ def terminal_status_stays(play: Play) -> None:
 def status_moves_forward(play: Play) -> None:
     """RUN-04."""
     for label in labels(play):
-        readings = [r for r in play.readings(label) if r.status in STATUSES]
+        readings = [r for r in play.readings(label) if r.status in RUN_STATUSES]
         for index, reading in enumerate(readings):
             for later in readings[index + 1 :]:
                 if later.asked > reading.told:
@@ -209,7 +209,7 @@ def no_status_for_stopping(play: Play) -> None:
         raise Unproven("run A's status was not told after run B was asked for")
     for reading in readings:
         expect(
-            reading.status in STATUSES or reading.status == GONE,
+            reading.status in RUN_STATUSES or reading.status == GONE,
             "a documented status of run A while it is being stopped",
             f"`{reading.status}`",
             reading.asked,

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.runs import labels
-from conformance.evidence import IN_FLIGHT, TERMINAL, Play, Reading
+from conformance.evidence import Play, Reading
 from conformance.findings import Unproven, expect
-
-STATUSES = frozenset({"idle", "busy", "interrupted", "error"})
+from conformance.statuses import IN_FLIGHT, TERMINAL, THREAD_STATUSES
 
 
 def statuses_are_documented(play: Play) -> None:
@@ -20,8 +19,8 @@ def statuses_are_documented(play: Play) -> None:
         raise Unproven("the thread's status was never told")
     for reading in readings:
         expect(
-            reading.status in STATUSES,
-            f"a thread status that is one of {', '.join(sorted(STATUSES))}",
+            reading.status in THREAD_STATUSES,
+            f"a thread status that is one of {', '.join(sorted(THREAD_STATUSES))}",
             f"`{reading.status}`",
             reading.asked,
         )

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = options.report_dir.resolve() / name
         try:
             with langgraph_dev(workers=workers, log=report.with_suffix(".log")) as url:
-                code = subprocess.call(suite_command(url, report, options.pytest_arguments), cwd=CHECKOUT)
+                code = subprocess.call(suite_command(url, workers, report, options.pytest_arguments), cwd=CHECKOUT)
         except ServerError as error:
             print(error, file=sys.stderr, flush=True)
             code = 2
@@ -34,13 +34,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if red else 0
 
 
-def suite_command(url: str, report: Path, extra: Sequence[str]) -> list[str]:
-    """The command that judges the server at `url` and writes its report into the folder `report`."""
+def suite_command(url: str, workers: int, report: Path, extra: Sequence[str]) -> list[str]:
+    """The command that judges the server at `url` and writes its report into the folder `report`.
+
+    A server with one worker has other faults than one with several, and can play less at a time.
+    """
     return [
         *(sys.executable, "-m", "pytest", "conformance"),
-        *("--deployment-url", url),
-        *("--deployment-profile", "langgraph-api"),
-        *("--conformance-report", str(report)),
+        f"--deployment-url={url}",
+        f"--deployment-profile={'langgraph-api' if workers == 1 else 'langgraph-api-workers'}",
+        f"--conformance-report={report}",
+        f"--conformance-jobs={3 if workers == 1 else max(1, workers // 2)}",
         *extra,
     ]
 
