@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -67,7 +68,7 @@ def serving(
     or is not ready in `deadline` seconds.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as out:
+    with _sigterm_unwinds(), log.open("wb") as out:
         process = subprocess.Popen(
             command,
             cwd=cwd,
@@ -83,6 +84,26 @@ def serving(
             yield
         finally:
             _end(process)
+
+
+@contextlib.contextmanager
+def _sigterm_unwinds() -> Iterator[None]:
+    """Let SIGTERM leave the block as an exception, so that a job that is called off ends its servers too.
+
+    Only the main thread may say what a signal does; elsewhere nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path, deadline: float) -> None:
