@@ -5,6 +5,7 @@ from __future__ import annotations
 from conformance import scenarios as s
 from conformance.evidence import Play
 from conformance.findings import Broken, Unproven, expect
+from conformance.model import outcomes
 from conformance.statuses import TERMINAL
 
 
@@ -66,3 +67,16 @@ def settled(play: Play) -> None:
     play.accepted("B")
     if play.final_status("B") not in TERMINAL:
         raise Unproven("run B never ended, so there is no final state")
+
+
+def conversation_is_legal(play: Play) -> None:
+    """INT-05, ENQ-03 and RBK-02: the final conversation is one that the oracle allows."""
+    settled(play)
+    legal = sorted({outcome.conversation for outcome in outcomes(play)})
+    observed = tuple(message.word for message in play.messages())
+    expect(
+        observed in legal,
+        "the conversation " + " or ".join(f"[{' '.join(words)}]" for words in legal),
+        f"[{' '.join(observed)}]",
+        play.last("final state", s.MAIN).asked,
+    )

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 from conformance import scenarios as s
 from conformance.checks import Check
-from conformance.checks.common import newcomer_continues_the_chain, settled, status_word
+from conformance.checks.common import conversation_is_legal, newcomer_continues_the_chain, status_word
 from conformance.evidence import Play
 from conformance.findings import Broken, Unproven, expect
-from conformance.model import outcomes
 from conformance.statuses import TERMINAL
 
 
@@ -52,19 +51,6 @@ def queue_keeps_its_order(play: Play) -> None:
         f"runs to start in the order in which they were created: {' '.join(asked)}",
         " ".join(order),
         *(seq for seq, _ in begun if seq is not None),
-    )
-
-
-def both_conversations_are_kept(play: Play) -> None:
-    """ENQ-03, judged by the oracle."""
-    settled(play)
-    legal = sorted({outcome.conversation for outcome in outcomes(play)})
-    observed = tuple(message.word for message in play.messages())
-    expect(
-        observed in legal,
-        "the conversation " + " or ".join(f"[{' '.join(words)}]" for words in legal),
-        f"[{' '.join(observed)}]",
-        play.last("final state", s.MAIN).asked,
     )
 
 
@@ -117,7 +103,7 @@ def _ahead(play: Play) -> list[str]:
 CHECKS: Mapping[str, Check] = {
     "ENQ-01": queued_run_waits,
     "ENQ-02": queue_keeps_its_order,
-    "ENQ-03": both_conversations_are_kept,
+    "ENQ-03": conversation_is_legal,
     "ENQ-04": newcomer_continues_the_chain,
     "ENQ-05": queue_drains,
     "ENQ-08": queued_runs_can_be_listed,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
 
 from conformance import scenarios as s
 from conformance.checks import Check
@@ -103,7 +102,7 @@ def newest_checkpoint_is_the_state(play: Play) -> None:
         expect(
             newest.get(key) == state.get(key),
             f"`{key}` of the newest checkpoint equal to the state's",
-            f"{_brief(play, history[0])} in the history, {_brief_state(play)} in the state"
+            f"[{spell(history[0].messages)}] in the history, [{spell(play.messages())}] in the state"
             if key == "values"
             else f"{newest.get(key)} and {state.get(key)}",
             see,
@@ -189,18 +188,6 @@ def _history(play: Play) -> tuple[list[Checkpoint], int]:
     if not history:
         raise Unproven("the history is empty", see)
     return history, see
-
-
-def _brief(play: Play, checkpoint: Checkpoint) -> str:  # noqa: ARG001 -- the pair of _brief_state
-    return f"[{spell(checkpoint.messages)}]"
-
-
-def _brief_state(play: Play) -> str:
-    return f"[{spell(play.messages())}]"
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 CHECKS: Mapping[str, Check] = {

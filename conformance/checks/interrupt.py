@@ -11,6 +11,7 @@ from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import (
     before_newcomer,
+    conversation_is_legal,
     newcomer_continues_the_chain,
     newcomer_starts_after_the_stop,
     status_word,
@@ -82,21 +83,6 @@ def newcomer_runs_its_input(play: Play) -> None:
         not missing,
         "run B's own input and output in the state",
         f"no {', '.join(missing)} in: {spell(play.messages())}",
-        play.last("final state", s.MAIN).asked,
-    )
-
-
-def conversation_is_legal(play: Play) -> None:
-    """INT-05, judged by the oracle."""
-    play.accepted("B")
-    if play.final_status("B") not in TERMINAL:
-        raise Unproven("run B never ended, so there is no final state")
-    legal = sorted({outcome.conversation for outcome in outcomes(play)})
-    observed = tuple(message.word for message in play.messages())
-    expect(
-        observed in legal,
-        "the conversation " + " or ".join(f"[{' '.join(words)}]" for words in legal),
-        f"[{' '.join(observed)}]",
         play.last("final state", s.MAIN).asked,
     )
 

@@ -6,12 +6,18 @@ from collections.abc import Mapping
 
 from conformance import scenarios as s
 from conformance.checks import Check
-from conformance.checks.common import before_newcomer, newcomer_starts_after_the_stop, settled, status_word
+from conformance.checks.common import (
+    before_newcomer,
+    conversation_is_legal,
+    newcomer_starts_after_the_stop,
+    settled,
+    status_word,
+)
 from conformance.checks.state import thread_values_equal_state
 from conformance.evidence import Checkpoint, Play
 from conformance.findings import Unproven, expect
 from conformance.messages import spell
-from conformance.model import expect_proven_overlap, expect_superseded, outcomes
+from conformance.model import expect_proven_overlap, expect_superseded
 from conformance.statuses import GONE
 
 
@@ -31,17 +37,9 @@ def superseded_run_is_gone(play: Play) -> None:
 
 
 def nothing_is_left_in_the_state(play: Play) -> None:
-    """RBK-02, judged by the oracle."""
-    settled(play)
+    """RBK-02."""
     _superseded(play)
-    legal = sorted({outcome.conversation for outcome in outcomes(play)})
-    observed = tuple(message.word for message in play.messages())
-    expect(
-        observed in legal,
-        "the conversation " + " or ".join(f"[{' '.join(words)}]" for words in legal),
-        f"[{' '.join(observed)}]",
-        play.last("final state", s.MAIN).asked,
-    )
+    conversation_is_legal(play)
 
 
 def nothing_is_left_in_the_history(play: Play) -> None:
