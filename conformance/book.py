@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,17 +9,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-import httpx
 import msgspec
-import pytest
 
-from conformance import profiles, registry
+from conformance import registry
 from conformance.catalogue import catalogue
-from conformance.deadlines import Deadlines
 from conformance.evidence import Play
 from conformance.explain import explain
-from conformance.profiles import NOTHING_DECLARED, Profile, ProfileError
-from conformance.pytest_plugin import HEADER_VARIABLE
+from conformance.options import Options
+from conformance.profiles import NOTHING_DECLARED
 from conformance.registry import Requirement
 from conformance.report import Result, slug, transcript_path, write_transcript
 from conformance.scenarios import Scenario
@@ -29,8 +25,6 @@ from conformance.target import Target
 from conformance.transcript import SuiteInfo, Transcript
 from conformance.verdicts import Verdict, is_red
 from conformance.verdicts import judge as judge_play
-
-EMBEDDED_JOBS = 8
 
 
 @dataclass(frozen=True)
@@ -53,20 +47,11 @@ class Outcome:
 
 
 class Book:
-    """Opened when the first test of the suite is collected; raises `pytest.UsageError` for unusable options."""
+    """Opened when the first test of the suite is collected."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        option = config.option
-        self.strict: bool = option.conformance_strict
+    def __init__(self, options: Options) -> None:
+        self._options = options
         self.registry = registry.load()
-        self.profile = _profile(option.deployment_profile)
-        self.folder = _folder(option.conformance_report)
-        self._urls: list[str] = [_url(url) for url in option.deployment_url or []]
-        self._assistant: str = option.deployment_assistant
-        self._headers = _headers(option.deployment_header or [])
-        self._deadlines = Deadlines().scaled(_positive(option.conformance_deadline_scale))
-        self._jobs = _jobs(option.conformance_jobs, embedded=not self._urls)
-        self._witness_host: str | None = option.conformance_witness_host
         self.suite = SuiteInfo("doubletext", _version(), self.registry.revision)
         self._opened = False
         self._plays: dict[tuple[int, str], Play] = {}
@@ -74,7 +59,7 @@ class Book:
 
     def cases(self, families: Sequence[str]) -> list[Case]:
         """Every case of these families of scenarios, scenario by scenario, at every deployment."""
-        names = [slug(url) for url in self._urls] or [""]
+        names = _names(self._options.urls) or [""]
         return [
             Case(
                 position,
@@ -104,10 +89,12 @@ class Book:
             record = self._record(case, target, verdict, None)
             record["unjudged"] = True
             return Outcome("fail", f"INCONCLUSIVE  {case.id}\n{verdict.reason}", record)
-        verdict = judge_play(case.requirement, play, self.profile)
-        red = is_red(verdict, strict=self.strict)
+        verdict = judge_play(case.requirement, play, self._options.profile)
+        red = is_red(verdict, strict=self._options.strict)
         where = self._keep(case, play.transcript, scratch if red else None)
-        record = self._record(case, target, verdict, transcript_path(case.scenario.id) if self.folder else None)
+        record = self._record(
+            case, target, verdict, transcript_path(case.scenario.id) if self._options.folder else None
+        )
         if red:
             return Outcome("fail", explain(case.requirement, play, verdict, str(where)), record)
         if verdict.known is not None:
@@ -123,15 +110,14 @@ class Book:
 
     def folder_of(self, position: int) -> Path | None:
         """Where the report about one deployment goes: the folder itself, or one inside it for each of several."""
-        if self.folder is None or len(self._urls) < 2:
-            return self.folder
-        return self.folder / f"{position + 1}-{slug(self._urls[position])}"
+        folder, urls = self._options.folder, self._options.urls
+        return folder if folder is None or len(urls) < 2 else folder / f"{position + 1}-{slug(urls[position])}"
 
     # -- inside ------------------------------------------------------------------------------------------
 
     @cached_property
     def _session(self) -> Session:
-        session = Session(suite=self.suite, jobs=self._jobs, witness_host=self._witness_host)
+        session = Session(suite=self.suite, jobs=self._options.jobs, witness_host=self._options.witness_host)
         session.start()
         self._opened = True
         return session
@@ -141,12 +127,12 @@ class Book:
         return [
             Target(
                 url=url,
-                assistant=self._assistant,
-                headers=self._headers,
-                profile=self.profile.name if self.profile is not NOTHING_DECLARED else None,
-                deadlines=self._deadlines,
+                assistant=self._options.assistant,
+                headers=self._options.headers,
+                profile=self._options.profile.name if self._options.profile is not NOTHING_DECLARED else None,
+                deadlines=self._options.deadlines,
             )
-            for url in self._urls or [self._session.embed_mock()]
+            for url in self._options.urls or [self._session.embed_mock()]
         ]
 
     def _play(self, case: Case) -> Play:
@@ -195,71 +181,14 @@ class Book:
         return record
 
 
+def _names(urls: Sequence[str]) -> list[str]:
+    """A name for every deployment, unlike all others."""
+    plain = [slug(url) for url in urls]
+    return [name if plain.count(name) == 1 else f"{name}-{index + 1}" for index, name in enumerate(plain)]
+
+
 def _version() -> str:
     try:
         return version("doubletext")
     except PackageNotFoundError:
         return "unknown (not installed)"
-
-
-def _profile(name: str | None) -> Profile:
-    if name is None:
-        return NOTHING_DECLARED
-    try:
-        return profiles.load(name)
-    except ProfileError as error:
-        raise pytest.UsageError(f"--deployment-profile: {error}") from error
-
-
-def _folder(name: str | None) -> Path | None:
-    if name is None:
-        return None
-    folder = Path(name).absolute()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise pytest.UsageError(f"--conformance-report: {folder} cannot be made: {error}") from error
-    return folder
-
-
-def _url(text: str) -> str:
-    try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL as error:
-        raise pytest.UsageError(f"--deployment-url: {text!r} is not a URL: {error}") from error
-    if url.scheme not in ("http", "https") or not url.host:
-        raise pytest.UsageError(
-            f"--deployment-url: {text!r} is not of the form http://HOST:PORT or https://HOST/PREFIX"
-        )
-    return text
-
-
-def _headers(given: Sequence[str]) -> dict[str, str]:
-    """Headers from the options and the environment variable; an error names the header, never its value."""
-    headers: dict[str, str] = {}
-    for line in [*os.environ.get(HEADER_VARIABLE, "").splitlines(), *given]:
-        if not line.strip():
-            continue
-        name, colon, value = line.partition(":")
-        if not colon or not name.strip() or not value.strip():
-            raise pytest.UsageError(
-                f"--deployment-header: {name.strip()[:20]!r}… is not of the form 'Name: value'"
-                if colon
-                else "--deployment-header: a header without a colon; the form is 'Name: value'"
-            )
-        headers[name.strip()] = value.strip()
-    return headers
-
-
-def _positive(scale: float) -> float:
-    if not 0 < scale < 1000:
-        raise pytest.UsageError(f"--conformance-deadline-scale: {scale} is not between 0 and 1000")
-    return scale
-
-
-def _jobs(given: int | None, *, embedded: bool) -> int:
-    if given is None:
-        return EMBEDDED_JOBS if embedded else 1
-    if given < 1:
-        raise pytest.UsageError(f"--conformance-jobs: {given} is less than 1")
-    return given

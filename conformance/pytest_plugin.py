@@ -6,22 +6,23 @@ nothing heavy, until a test of the suite is collected.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from conformance.book import Book, Case
+    from conformance.options import Options
 
 HEADER_VARIABLE = "DOUBLETEXT_DEPLOYMENT_HEADERS"
 """Environment variable with further headers, one `Name: value` per line."""
 
-PROPERTY = "doubletext"
-"""Under this name a test's verdict travels in its report's `user_properties`, also from xdist's workers."""
-
+OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
 BOOK: pytest.StashKey[Book] = pytest.StashKey()
+RECORD: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 FOUND: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
 
 
@@ -37,7 +38,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add(
         "--deployment-assistant",
-        default="agent",
         metavar="ID",
         help="name or id of the probe agent there (default: agent)",
     )
@@ -58,7 +58,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(
         "--conformance-deadline-scale",
         type=float,
-        default=1.0,
         metavar="X",
         help="multiply every deadline by X, for slow deployments (default: 1)",
     )
@@ -111,21 +110,47 @@ class _Reports:
         self._told: dict[int, str] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call":
-            self._found.extend(_records(report))
+        record = _record(report)
+        if record is not None:
+            self._found.append(record)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """That a deployment cannot be judged is told by one failure; the others are failures that are only counted."""
-        if report.when != "call" or not report.failed:
+        record = _record(report)
+        if record is None or not record["unjudged"]:
             return None
-        unjudged = [record for record in _records(report) if record["unjudged"]]
-        told = [self._told.setdefault(record["position"], report.nodeid) for record in unjudged]
-        return ("not judged", "?", "NOT JUDGED") if unjudged and report.nodeid not in told else None
+        told = self._told.setdefault(record["position"], report.nodeid)
+        return None if told == report.nodeid else ("not judged", "?", "NOT JUDGED")
 
 
-def _records(report: pytest.TestReport) -> list[dict[str, Any]]:
-    """What a test of the suite recorded about its verdict; nothing for any other test."""
-    return [value for name, value in report.user_properties if name == PROPERTY]  # type: ignore[misc]
+def _record(report: pytest.TestReport) -> dict[str, Any] | None:
+    """What a test of the suite recorded about its verdict, None for any other test."""
+    return getattr(report, "doubletext", None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Check the options, if any was given, before anything is collected; raises UsageError."""
+    option = session.config.option
+    given = option.conformance_strict or any(
+        value is not None
+        for value in (
+            *(option.deployment_url, option.deployment_header, option.deployment_profile, option.deployment_assistant),
+            *(option.conformance_report, option.conformance_deadline_scale),
+            *(option.conformance_jobs, option.conformance_witness_host),
+        )
+    )
+    if given or HEADER_VARIABLE in os.environ:
+        _options(session.config)
+
+
+def _options(config: pytest.Config) -> Options:
+    """The run's options, read once; raises UsageError."""
+    if OPTIONS not in config.stash:
+        from conformance import options
+
+        config.stash[OPTIONS] = options.read(config)
+    return config.stash[OPTIONS]
 
 
 def _book(config: pytest.Config) -> Book:
@@ -133,7 +158,7 @@ def _book(config: pytest.Config) -> Book:
     if BOOK not in config.stash:
         from conformance.book import Book
 
-        config.stash[BOOK] = Book(config)
+        config.stash[BOOK] = Book(_options(config))
     return config.stash[BOOK]
 
 
@@ -159,17 +184,30 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         )
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let the record of a verdict travel with the test's report, also from xdist's workers."""
+    report = yield
+    if call.when == "call" and RECORD in item.stash:
+        report.doubletext = item.stash[RECORD]  # type: ignore[attr-defined]  # reports carry what plugins add
+    return report
+
+
 @pytest.fixture
 def judge(
     request: pytest.FixtureRequest,
-    record_property: Callable[[str, object], None],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[Case], None]:
     """Judge one case: returns for PASS and WARN, and fails, xfails or skips the test otherwise."""
 
     def judge_case(case: Case) -> None:
         outcome = _book(request.config).judge(case, tmp_path_factory.getbasetemp)
-        record_property(PROPERTY, outcome.record)
+        result = outcome.record["result"]
+        request.node.stash[RECORD] = outcome.record
+        # For JUnit files; the fixture record_property would warn about their newer format.
+        request.node.user_properties += [(name, result[name]) for name in ("requirement", "scenario", "verdict")]
         if outcome.how == "fail":
             pytest.fail(outcome.text, pytrace=False)
         if outcome.how == "xfail":
@@ -200,7 +238,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         return
     from conformance.summary import Findings
 
-    findings = Findings(config.stash[FOUND], config)
+    findings = Findings(config.stash[FOUND], _options(config).profile)
     findings.write()
     config.stash[FINDINGS] = findings
     if exitstatus == pytest.ExitCode.OK and findings.failures():

@@ -78,5 +78,6 @@ def write_report(folder: Path, report: Report) -> Path:
 
 
 def slug(url: str) -> str:
-    """A deployment's URL as a folder name."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", url.partition("://")[2] or url).strip("-") or "deployment"
+    """A deployment's URL as a folder name, without user and password."""
+    address = (url.partition("://")[2] or url).rpartition("@")[2]
+    return re.sub(r"[^A-Za-z0-9.]+", "-", address).strip("-.") or "deployment"

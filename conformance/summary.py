@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from conformance import profiles
-from conformance.profiles import NOTHING_DECLARED, Profile
+from conformance.profiles import Profile
 from conformance.registry import AREAS
 from conformance.report import Report, Result, summarise, write_report
 from conformance.transcript import SuiteInfo, TargetInfo
@@ -39,10 +38,7 @@ class Deployment(msgspec.Struct, kw_only=True):
 class Findings:
     """Built on the process that reports (xdist's controller, or the only one) from what the tests recorded."""
 
-    def __init__(self, records: list[dict[str, Any]], config: pytest.Config) -> None:
-        name = config.option.deployment_profile
-        self._profile: Profile = profiles.load(name) if name else NOTHING_DECLARED
-        self._strict: bool = config.option.conformance_strict
+    def __init__(self, records: list[dict[str, Any]], profile: Profile) -> None:
         self._suite = msgspec.convert(records[0]["suite"], SuiteInfo)
         self.deployments: list[Deployment] = []
         for position in sorted({record["position"] for record in records}):
@@ -57,7 +53,7 @@ class Findings:
                     ),
                     folder=mine[-1]["folder"],
                     results=sorted(results, key=lambda result: result.id),
-                    stale=stale_entries(self._profile, results),
+                    stale=stale_entries(profile, results),
                 )
             )
 
@@ -124,10 +120,10 @@ class Findings:
 
 
 def stale_entries(profile: Profile, results: list[Result]) -> list[str]:
-    """Known failures of the profile that were judged in this run and did not happen once."""
-    stale = []
-    for entry in profile.known:
-        covered = [r for r in results if entry.covers(r.requirement, r.scenario) and r.verdict in JUDGED]
-        if covered and not entry.flaky and all(r.verdict == "PASS" for r in covered):
-            stale.append(f"{entry.requirement} in {entry.scenario} is a known failure of the profile, but passes now")
-    return stale
+    """Known failures of the profile that were judged in this run and did not happen."""
+    return [
+        f"{result.id} is a known failure of the profile, but passes"
+        for result in results
+        for entry in profile.known
+        if result.verdict == "PASS" and not entry.flaky and entry.covers(result.requirement, result.scenario)
+    ]

@@ -20,6 +20,9 @@ from conformance.transcript import Released, WitnessEvent
 MAX_REPORT = 64 * 1024
 """Bytes of one report."""
 
+MAX_REPORTS = 1_000
+"""Reports that are recorded of one play; a run of the probe agent sends eight to ten."""
+
 
 class Stand:
     """Where the runs of one play report; `holds` are the points at which a run is not answered."""
@@ -27,6 +30,7 @@ class Stand:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._gates: dict[tuple[str, str], asyncio.Event] = {}
+        self._taken = 0
 
     def hold(self, label: str, points: Iterable[str]) -> None:
         """From now on run `label` is held at each of `points` until it is released."""
@@ -41,7 +45,10 @@ class Stand:
                 self._recorder.add(Released, label=held_label, point=held_point)
 
     async def take(self, report: Report) -> None:
-        """Record a report and return when its run may go on."""
+        """Record a report and return when its run may go on; raises OverflowError when there were too many."""
+        self._taken += 1
+        if self._taken > MAX_REPORTS:
+            raise OverflowError(f"more than {MAX_REPORTS} reports in one play")
         self._recorder.add(
             WitnessEvent,
             label=report.label,
@@ -108,5 +115,8 @@ class Witness:
             report = msgspec.json.decode(await request.read(), type=Report)
         except msgspec.MsgspecError as error:
             return web.json_response({"detail": f"not a report: {error}"}, status=400)
-        await stand.take(report)
+        try:
+            await stand.take(report)
+        except OverflowError as error:
+            return web.json_response({"detail": str(error)}, status=429)
         return web.json_response({})

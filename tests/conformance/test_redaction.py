@@ -1,0 +1,147 @@
+"""No secret reaches the terminal, a report, a transcript or a JUnit file, whatever a deployment echoes."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from aiohttp import ClientSession, web
+
+from conformance.redaction import MAX_COOKIES, REDACTED, Redactor, TooDeep
+from mockserver import serving
+from tests.conformance.runs import run_suite
+
+PASSWORD = "p4ss/w0rd"
+BASIC = base64.b64encode(f"jane:{PASSWORD}".encode()).decode()
+GIVEN = "s3cr3t-of-the-option"
+FROM_ENVIRONMENT = "s3cr3t-of-the-environment"
+COOKIE = "s3cr3t-of-a-cookie"
+QUERY = "s3cr3t-of-a-query"
+SECRETS = (PASSWORD, "p4ss%2Fw0rd", BASIC, GIVEN, FROM_ENVIRONMENT, COOKIE, QUERY)
+
+
+@contextlib.asynccontextmanager
+async def echoing(upstream: str) -> AsyncIterator[str]:
+    """The mock behind a proxy that tells everything it was told, in bodies, headers, statuses and a cookie."""
+
+    async def forward(request: web.Request) -> web.StreamResponse:
+        sent = {str(k): v for k, v in request.headers.items() if k.lower() not in ("host", "content-length")}
+        body = await request.read()
+        async with session.request(request.method, f"{upstream}{request.path_qs}", headers=sent, data=body) as answer:
+            raw = await answer.read()
+            kind = answer.content_type
+            status = answer.status
+            location = answer.headers.get("Content-Location", "")
+        told = {**sent, "basic": base64.b64decode(request.headers["Authorization"].split()[1]).decode()}
+        if kind == "application/json" and raw.strip().startswith(b"{"):
+            found: dict[str, Any] = msgspec.json.decode(raw)
+            found["echo"] = {**told, **{value: key for key, value in told.items()}}
+            found["next_page"] = f"https://jane:{PASSWORD}@elsewhere.example/?page=1&access_token={QUERY}"
+            if found.get("status") == "interrupted":
+                found["status"] = f"interrupted by {told}"
+            raw = msgspec.json.encode(found)
+        headers = {"Content-Location": location, "Set-Cookie": f"sid={COOKIE}; Path=/", "X-Echo": GIVEN}
+        return web.Response(body=raw, status=status, content_type=kind, headers=headers)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", forward)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+    await runner.setup()
+    async with ClientSession() as session:
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            yield f"127.0.0.1:{runner.addresses[0][1]}"
+        finally:
+            await runner.cleanup()
+
+
+@pytest.mark.parametrize("more", [(), ("-n", "2")], ids=["alone", "distributed"])
+async def test_no_artefact_shows_a_secret(tmp_path: Path, more: tuple[str, ...]) -> None:
+    async with serving() as upstream, echoing(upstream) as address:
+        run = await run_suite(
+            *("--deployment-url", f"http://jane:{PASSWORD.replace('/', '%2F')}@{address}"),
+            *("--deployment-header", f"X-Api-Key: {GIVEN}"),
+            *(f"--conformance-report={tmp_path / 'report'}", f"--junitxml={tmp_path / 'junit.xml'}"),
+            *(f"--basetemp={tmp_path / 'scratch'}", "--conformance-deadline-scale", "0.2"),
+            *("-v", "-rA", "-k", "interrupt/during-tools/create/unwatched:: or interrupt/during-tools/stream"),
+            *more,
+            env={"DOUBLETEXT_DEPLOYMENT_HEADERS": f"X-Other: Token {FROM_ENVIRONMENT}\n"},
+        )
+    assert run.code == 1, run.output
+    assert "INT-02 (MUST)" in run.output  # a failure with its exchanges and its cURL command was printed
+    assert f"http://{address}" in run.output
+    artefacts = {path.name: path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
+    assert {"report.json", "junit.xml", "unwatched.json"} <= artefacts.keys()
+    for name, text in {**artefacts, "terminal": run.output}.items():
+        found = [secret for secret in SECRETS if secret in text]
+        assert not found, f"{name} shows {found}"
+    assert REDACTED in artefacts["unwatched.json"]
+
+
+def redactor(**headers: str) -> Redactor:
+    return Redactor(headers)
+
+
+@pytest.mark.parametrize(
+    ("header", "echo"),
+    [
+        ("abcdef", "key=abcdef!"),
+        ("Bearer abcdef", "you sent abcdef"),
+        (f"Basic {base64.b64encode(b'joe:h0usekey').decode()}", "password h0usekey"),
+        ("sid=abcdef; theme=dark", "session abcdef, sid=abcdef"),
+        ("ab/cd+ef", "?q=ab%2Fcd%2Bef"),
+    ],
+)
+def test_parts_of_a_header_are_found_alone(header: str, echo: str) -> None:
+    assert REDACTED in redactor(x=header).text(echo)
+    for secret in ("abcdef", "h0usekey", "ab%2Fcd%2Bef"):
+        assert secret not in redactor(x=header).text(echo)
+
+
+@pytest.mark.parametrize("harmless", ["tool", "interrupted", "agent", "human", "true", "abc"])
+def test_a_header_with_an_everyday_value_does_not_spoil_answers(harmless: str) -> None:
+    answer = {"status": "interrupted", "next": ["agent"], "type": "human", "tool_calls": True, "abc": "abc"}
+    assert redactor(x_mode=harmless).value(answer) == answer
+
+
+def test_the_header_itself_is_never_shown() -> None:
+    shown = redactor(**{"X-Mode": "abc"}).headers([("x-mode", "abc"), ("Authorization", "z"), ("accept", "*/*")])
+    assert shown == {"x-mode": REDACTED, "authorization": REDACTED, "accept": "*/*"}
+
+
+def test_a_secret_that_begins_another_leaves_no_tail() -> None:
+    assert redactor(a="secret-1", b="secret-1-and-more").text("secret-1-and-more") == REDACTED
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://jane:pass@host:8/p", "https://host:8/p"),
+        ("https://host/?page=2&api_key=123", "https://host/?page=2&api_key=[redacted]"),
+        ("https://host/#token", "https://host/"),
+    ],
+)
+def test_urls_are_shown_without_secrets(url: str, shown: str) -> None:
+    assert Redactor({}).url(httpx.URL(url)) == shown
+
+
+def test_only_the_newest_cookies_are_remembered() -> None:
+    found = Redactor({})
+    for number in range(2 * MAX_COOKIES):
+        found.learn_cookie(f"sid=cookie-{number:04}; Secure")
+    assert found.text(f"cookie-{2 * MAX_COOKIES - 1:04}") == REDACTED
+    assert found.text("cookie-0000") == "cookie-0000"
+
+
+def test_bottomless_json_is_refused() -> None:
+    value: Any = []
+    for _ in range(100):
+        value = [value]
+    with pytest.raises(TooDeep):
+        Redactor({}).value(value)
