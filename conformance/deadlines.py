@@ -43,6 +43,10 @@ class Deadlines:
             capacity=self.capacity * factor,
         )
 
+    def shared(self, jobs: int) -> Deadlines:
+        """The same deadlines where up to `jobs` plays compete for a deployment's workers: runs may have to wait."""
+        return replace(self, start=self.start * jobs, finish=self.finish * jobs)
+
     def calibrated(self, start_latency: float) -> Deadlines:
         """Observe for several times as long as this deployment was seen to need to start a run, in seconds.
 

@@ -1,7 +1,7 @@
 """Profiles: what a vendor declares about a deployment.
 
-A profile is TOML: the freedoms it takes, what it does not offer, and its known failures by requirement and scenario
-pattern, each with a reason and evidence. A known failure that no longer happens is stale, and fails the run.
+A profile is TOML: the freedoms it takes, what it does not offer, and its known failures by requirements and scenario
+pattern, each with a reason and evidence. A known failure that does not happen is stale, and fails the run.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ class ProfileError(Exception):
 
 
 class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One known failure. `scenario` is a pattern; `evidence` a link, or words that let a reader repeat it.
+    """Known failures with one reason: each of `requirements` fails in every scenario that the pattern matches.
 
-    `flaky`: it does not happen every time, so it is not stale when it does not.
+    `evidence` is a link, or words that let a reader repeat it. `flaky`: it does not happen every time, so it is not
+    stale when it does not.
     """
 
-    requirement: str
+    requirements: tuple[str, ...]
     scenario: str
     reason: str
     evidence: str
@@ -32,7 +33,7 @@ class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     def covers(self, requirement_id: str, scenario_id: str) -> bool:
         """Whether this entry declares the failure of this requirement in this scenario."""
-        return self.requirement == requirement_id and fnmatchcase(scenario_id, self.scenario)
+        return requirement_id in self.requirements and fnmatchcase(scenario_id, self.scenario)
 
 
 class Absent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -95,7 +96,6 @@ def _parse(text: str, where: str) -> Profile:
         raise ProfileError(f"{where}: {error}") from error
     for entry in profile.known:
         if not entry.reason.strip() or not entry.evidence.strip():
-            raise ProfileError(
-                f"{where}: the known failure of {entry.requirement} needs a reason and evidence that say something"
-            )
+            named = ", ".join(entry.requirements)
+            raise ProfileError(f"{where}: the known failure of {named} needs a reason and evidence that say something")
     return profile

@@ -112,7 +112,8 @@ class Session:
         key = id(target)
         if key not in self._examined:
             self._examined[key] = asyncio.create_task(
-                target.examine(self._transport, self._witness, self._suite), name=f"play examine {target.url}"
+                target.examine(self._transport, self._witness, self._suite, self._jobs),
+                name=f"play examine {target.url}",
             )
         await asyncio.shield(self._examined[key])
         if target.problem is not None:

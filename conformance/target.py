@@ -68,8 +68,13 @@ class Target:
             self.problem = f"it stopped answering during {scenario.id}: {wire.lost}"
         return transcript
 
-    async def examine(self, transport: httpx.AsyncBaseTransport, witness: Witness, suite: SuiteInfo) -> None:
-        """Ask for `/info`, play the calibration runs, and set `info`, `problem` and the deadlines."""
+    async def examine(
+        self, transport: httpx.AsyncBaseTransport, witness: Witness, suite: SuiteInfo, jobs: int = 1
+    ) -> None:
+        """Ask for `/info`, play the calibration runs, and set `info`, `problem` and the deadlines.
+
+        `jobs` is how many plays will be under way at once.
+        """
         await self._ask_info(transport)
         latencies = []
         for _ in range(CALIBRATIONS):
@@ -79,7 +84,7 @@ class Target:
                 self.problem = self.redactor.text(problem)
                 return
             latencies.append(_start_latency(play))
-        self.deadlines = self.deadlines.calibrated(max(latencies))
+        self.deadlines = self.deadlines.calibrated(max(latencies)).shared(jobs)
 
     async def _ask_info(self, transport: httpx.AsyncBaseTransport) -> None:
         """Name and version as `/info` tells them; a deployment without it stays nameless."""

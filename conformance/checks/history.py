@@ -58,12 +58,12 @@ def interrupted_runs_checkpoints_stay(play: Play) -> None:
     """CHK-03: what was written before the stop is still in the history, step by step."""
     play.accepted("B")
     history, see = _history(play)
-    named = any(checkpoint.run_id for checkpoint in history)
-    mine = [checkpoint for checkpoint in history if not named or checkpoint.run_id == play.run_id("A")]
-    expect(bool(mine), "checkpoints of the interrupted run A in the history", "none", see)
     entered = [trace.step for trace in play.steps("A")]
     if not entered:
         raise Unproven("the witness saw no step of run A")
+    named = any(checkpoint.run_id for checkpoint in history)
+    mine = [checkpoint for checkpoint in history if not named or checkpoint.run_id == play.run_id("A")]
+    expect(bool(mine), "checkpoints of the interrupted run A in the history", "none", see)
     due = ["A.human", "A.call", "A.result"][: len(entered)]
     # A checkpoint shows a step if that step's write is the newest thing in it.
     shown = {checkpoint.messages[-1].word for checkpoint in mine if checkpoint.messages}
