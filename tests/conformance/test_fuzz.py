@@ -26,7 +26,7 @@ from tests.conformance.hostile import SUITE, scenario, stage, verdicts
 
 SEEDS = st.integers(0, 2**32)
 
-STRANGE = (
+STRANGE: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1.5, 10**30, "", " ", "\0ö\u2028", "x" * 10_000, "1111"),
     *("success", "interrupted", "running", "gone", "busy"),
     *([], {}, [None], [[]], [1, "a"], [{"id": []}, {}], {"a": None}, {"values": None}),

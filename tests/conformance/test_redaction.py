@@ -76,12 +76,16 @@ async def test_no_artefact_shows_a_secret(tmp_path: Path, more: tuple[str, ...])
     assert run.code == 1, run.output
     assert "INT-02 (MUST)" in run.output  # a failure with its exchanges and its cURL command was printed
     assert f"http://{address}" in run.output
-    artefacts = {path.name: path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
-    assert {"report.json", "junit.xml", "unwatched.json"} <= artefacts.keys()
-    for name, text in {**artefacts, "terminal": run.output}.items():
+    written = artefacts(tmp_path)
+    assert {"report.json", "junit.xml", "unwatched.json"} <= written.keys()
+    for name, text in {**written, "terminal": run.output}.items():
         found = [secret for secret in SECRETS if secret in text]
         assert not found, f"{name} shows {found}"
-    assert REDACTED in artefacts["unwatched.json"]
+    assert REDACTED in written["unwatched.json"]
+
+
+def artefacts(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
 def redactor(**headers: str) -> Redactor:

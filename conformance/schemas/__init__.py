@@ -1,0 +1,72 @@
+"""The published JSON Schemas of what the suite writes, made from the types that write it.
+
+`python -m conformance schemas` writes them, `--check` says which are out of date.
+"""
+
+from __future__ import annotations
+
+import inspect
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from conformance.report import Report
+from conformance.transcript import Transcript
+
+PUBLISHED: dict[str, tuple[type[msgspec.Struct], str]] = {
+    "report-1.schema.json": (Report, "doubletext report, version 1"),
+    "transcript-1.schema.json": (Transcript, "doubletext transcript, version 1"),
+}
+"""By file name: the type, and the title of its schema."""
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) that the types say now; raises KeyError for an unknown name."""
+    kind, title = PUBLISHED[name]
+    made = msgspec.json.schema(kind)
+    for definition in made["$defs"].values():
+        if "description" in definition:
+            definition["description"] = inspect.cleandoc(definition["description"])
+    # The types have defaults for these two, so that nobody need give them; a file is recognised by them.
+    made["$defs"][kind.__name__]["required"] += ["format", "version"]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:doubletext:{name.removesuffix('.schema.json')}",
+        "title": title,
+        **made,
+    }
+
+
+def render(name: str) -> str:
+    """The file's text."""
+    return msgspec.json.format(msgspec.json.encode(schema(name), order="sorted"), indent=2).decode() + "\n"
+
+
+def published(name: str) -> str:
+    """The text of the file as it is shipped; raises FileNotFoundError."""
+    return files("conformance").joinpath("schemas", name).read_text("utf-8")
+
+
+def out_of_date() -> list[str]:
+    """The names of shipped files that do not say what the types say."""
+    stale = []
+    for name in PUBLISHED:
+        try:
+            current = published(name)
+        except FileNotFoundError:
+            current = ""
+        if current != render(name):
+            stale.append(name)
+    return stale
+
+
+def write() -> list[Path]:
+    """Write every schema next to this module; raises OSError."""
+    written = []
+    for name in PUBLISHED:
+        path = Path(__file__).with_name(name)
+        path.write_text(render(name), "utf-8")
+        written.append(path)
+    return written
