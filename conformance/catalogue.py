@@ -2,7 +2,8 @@
 
 A scenario's id is `STRATEGY/PHASE/ENDPOINT/OBSERVER[/VARIANT]`:
 
-- STRATEGY: the `multitask_strategy` of the second run; `default`: none is sent; `none`: there is no second run.
+- STRATEGY: the `multitask_strategy` of the second run; `default`: none is sent; `none`: there is no second run;
+  `cancel`: the first is cancelled, and ENDPOINT is the cancel's action.
 - PHASE: where the first run is when the second arrives.
 - ENDPOINT: how the second run is asked for: `create`, `stream` or `wait`.
 - OBSERVER: who watches the first run: `unwatched`, or `joined` (a client waits in `join`).
@@ -24,10 +25,13 @@ from typing import Any, Final
 
 from conformance.scenarios import (
     MISSING,
+    NOBODY,
     OTHER,
     AwaitEnd,
     AwaitPoint,
+    AwaitStopped,
     AwaitSuperseded,
+    Cancel,
     Endpoint,
     ListRuns,
     Look,
@@ -71,6 +75,7 @@ def catalogue() -> tuple[Scenario, ...]:
         *_stopping("rollback"),
         *_enqueue(),
         *_reject(),
+        *_cancel(),
         *_plain(),
     )
 
@@ -390,6 +395,108 @@ def _reject() -> Iterator[Scenario]:
         moves=(Submit(label="X", text=BOSTON, strategy="reject", thread=MISSING),),
     )
     yield from _over("reject")
+
+
+def _cancel() -> Iterator[Scenario]:
+    """A client cancels A; nobody double-texts, but where B is queued or comes right behind the cancel.
+
+    The id's third part is the cancel's action.
+    """
+    stopped: tuple[Move, ...] = (AwaitStopped(label="A"), AwaitEnd(label="A"), Release(), Observe())
+    for phase, (point, where) in HELD_PHASES.items():
+        for watch in (False, True):
+            yield Scenario(
+                id=f"cancel/{phase}/interrupt/{'joined' if watch else 'unwatched'}",
+                about=f"A is cancelled {where}" + ("; a client waits for A in join." if watch else "."),
+                moves=(*_held_first(point, watch=watch), Cancel(label="A"), *stopped),
+            )
+    yield Scenario(
+        id="cancel/during-tools/interrupt/unwatched/waited",
+        about="A is cancelled while its tool is running, and the answer is waited for.",
+        moves=(*_held_first(IN_TOOLS), Cancel(label="A", wait=True), *_LOOKS, *stopped),
+    )
+    yield Scenario(
+        id="cancel/lingering/interrupt/unwatched/waited",
+        about="A is cancelled with wait, and its tool is held in its cleaning up.",
+        moves=(
+            Submit(label="A", text=SF, hold=(IN_TOOLS, CLEANING_UP), on_cancel="linger"),
+            AwaitPoint(label="A", point=IN_TOOLS),
+            Cancel(label="A", wait=True, patient=True),
+            AwaitPoint(label="A", point=CLEANING_UP),
+            Observe(),
+            Release(label="A"),
+            AwaitEnd(label="A"),
+            Observe(),
+        ),
+    )
+    yield Scenario(
+        id="cancel/lingering/interrupt/unwatched/twice",
+        about="A is cancelled, and cancelled again with another action while its tool is cleaning up.",
+        moves=(
+            Submit(label="A", text=SF, hold=(IN_TOOLS, CLEANING_UP), on_cancel="linger"),
+            AwaitPoint(label="A", point=IN_TOOLS),
+            Cancel(label="A", action="interrupt"),
+            AwaitPoint(label="A", point=CLEANING_UP),
+            *_LOOKS,
+            Cancel(label="A", action="rollback"),
+            Release(label="A"),
+            AwaitEnd(label="A"),
+            Observe(),
+        ),
+    )
+    yield Scenario(
+        id="cancel/during-tools/rollback/unwatched",
+        about="After an earlier turn A is cancelled with the action `rollback`.",
+        moves=(
+            Submit(label="E", text=LA),
+            AwaitEnd(label="E"),
+            ReadState(),
+            *_held_first(IN_TOOLS),
+            Cancel(label="A", action="rollback"),
+            *stopped,
+        ),
+    )
+    yield Scenario(
+        id="cancel/finished/interrupt/unwatched",
+        about="A is cancelled after it has finished.",
+        moves=(Submit(label="A", text=SF), AwaitEnd(label="A"), Cancel(label="A"), *_LOOKS),
+    )
+    yield Scenario(
+        id="cancel/pending/interrupt/unwatched",
+        about="A is cancelled while it is queued behind Z, and B behind A.",
+        moves=(
+            Submit(label="Z", text=LA, hold=(IN_TOOLS,)),
+            AwaitPoint(label="Z", point=IN_TOOLS),
+            Submit(label="A", text=SF, strategy="enqueue"),
+            _second("enqueue"),
+            Cancel(label="A"),
+            *_LOOKS,
+            Release(label="Z"),
+            AwaitEnd(label="Z"),
+            AwaitEnd(label="A"),
+            AwaitEnd(label="B"),
+        ),
+    )
+    yield Scenario(
+        id="cancel/unknown/interrupt/unwatched",
+        about="A run that does not exist is cancelled on a thread that does.",
+        moves=(Submit(label="A", text=SF), AwaitEnd(label="A"), Cancel(label=NOBODY)),
+    )
+    followers: tuple[Strategy, ...] = ("interrupt", "rollback", "enqueue")
+    for strategy in followers:
+        yield Scenario(
+            id=f"cancel/during-tools/interrupt/unwatched/then-{strategy}",
+            about=f"A is cancelled without waiting, and B follows at once with `{strategy}`.",
+            moves=(
+                *_held_first(IN_TOOLS),
+                Cancel(label="A"),
+                _second(strategy),
+                AwaitStopped(label="A"),
+                AwaitEnd(label="B"),
+                AwaitEnd(label="A"),
+                Observe(),
+            ),
+        )
 
 
 def _plain() -> Iterator[Scenario]:

@@ -98,8 +98,12 @@ class Driver:
                 await self._await_point(move)
             case s.AwaitSuperseded():
                 await self._await_superseded(move)
+            case s.AwaitStopped():
+                await self._await_stopped(move)
             case s.AwaitEnd():
                 await self._await_end(move)
+            case s.Cancel():
+                await self._cancel(move)
             case s.Release():
                 self._stand.release(move.label, move.point)
             case s.Observe(until_begun=label):
@@ -192,6 +196,13 @@ class Driver:
             # The deployment waits for the run that it was told to supersede; without this nothing would go on.
             self._stand.release(move.label)
 
+    async def _await_stopped(self, move: s.AwaitStopped) -> None:
+        stopped = await self._until(
+            lambda: self._stopped(move.label), self._deadlines.stop, f"run {move.label} to be told to stop"
+        )
+        if not stopped:
+            self._stand.release(move.label)
+
     async def _await_end(self, move: s.AwaitEnd) -> None:
         label = move.label
         if self._refused(label) or (move.if_begun and not self._begun(label)):
@@ -208,6 +219,24 @@ class Driver:
         ):
             await self._until(join.done, self._deadlines.answer, f"join of run {label} to return")
             await self._look()
+
+    async def _cancel(self, move: s.Cancel) -> None:
+        run_id = str(uuid.uuid4()) if move.label == s.NOBODY else self._run_ids.get(move.label)
+        if run_id is None:
+            return
+        thread = self._thread_of.get(move.label, self._threads[s.MAIN])
+        # Not through the client's own `cancel`: it cannot leave anything out.
+        told = {"wait": None if move.wait is None else int(move.wait), "action": move.action}
+        request = self._wire.client.http.post(
+            f"/threads/{thread}/runs/{run_id}/cancel",
+            json=None,
+            params={name: value for name, value in told.items() if value is not None},
+        )
+        if move.patient:
+            self._spawn(self._wire.call("cancel", move.label, request, seconds=self._wire.patience))
+            await self._until(lambda: self._wire.exchange("cancel", move.label) > 0, self._deadlines.answer)
+        else:
+            await self._wire.call("cancel", move.label, request)
 
     # -- requests --------------------------------------------------------------------------------------
 
@@ -384,8 +413,12 @@ def describe(move: s.Move) -> str:
             return f"wait until {move.label} is at {move.point}"
         case s.AwaitSuperseded():
             return f"wait until {move.label} stops or {move.by} begins"
+        case s.AwaitStopped():
+            return f"wait until {move.label} is told to stop"
         case s.AwaitEnd():
             return f"wait until {move.label} has ended"
+        case s.Cancel():
+            return f"cancel {move.label} (wait {move.wait}, action {move.action})"
         case s.Release():
             return f"let {move.label or 'every run'} go on"
         case s.Observe():

@@ -20,6 +20,7 @@ AREAS = {
     "ENQ": "enqueue strategy",
     "REJ": "reject strategy",
     "RBK": "rollback strategy",
+    "CAN": "cancel",
     "CON": "races",
     "STR": "streaming and join",
     "HIL": "human in the loop",

@@ -18,7 +18,8 @@ RunStatus = Literal["pending", "running", "error", "success", "timeout", "interr
 MAIN = "main"
 OTHER = "other"
 MISSING = "missing"
-"""The scenario's names for threads; the missing one is never created."""
+NOBODY = "nobody"
+"""The scenario's names for threads and runs; the missing thread and nobody's run are never created."""
 
 
 class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
@@ -63,6 +64,24 @@ class AwaitEnd(msgspec.Struct, frozen=True, kw_only=True, tag="await-end", omit_
 
     label: str
     if_begun: bool = False
+
+
+class AwaitStopped(msgspec.Struct, frozen=True, kw_only=True, tag="await-stopped"):
+    """Wait until the newest step of run `label` was told to stop; if that does not happen in time, let it go on."""
+
+    label: str
+
+
+class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag="cancel", omit_defaults=True):
+    """Cancel run `label`; the run of the label NOBODY does not exist.
+
+    `wait` and `action` are sent as they are, None not at all. `patient`: go on while the answer is still to come.
+    """
+
+    label: str
+    wait: bool | None = None
+    action: Literal["interrupt", "rollback"] | None = None
+    patient: bool = False
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True, tag="release", omit_defaults=True):
@@ -110,7 +129,9 @@ Move = (
     Submit
     | AwaitPoint
     | AwaitSuperseded
+    | AwaitStopped
     | AwaitEnd
+    | Cancel
     | Release
     | Observe
     | Look

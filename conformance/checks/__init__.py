@@ -14,7 +14,19 @@ from conformance.evidence import Play
 
 Check = Callable[[Play], str | None]
 
-MODULES = ("runs", "interrupt", "state", "history", "enqueue", "reject", "rollback", "streams", "hitl", "threads")
+MODULES = (
+    "runs",
+    "interrupt",
+    "state",
+    "history",
+    "enqueue",
+    "reject",
+    "rollback",
+    "cancel",
+    "streams",
+    "hitl",
+    "threads",
+)
 """One module per group of requirements; each maps requirement ids to checks in `CHECKS`."""
 
 

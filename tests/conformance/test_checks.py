@@ -39,6 +39,10 @@ TOOLS = "interrupt/during-tools/create/unwatched"
 STREAMED = "interrupt/during-tools/stream/unwatched"
 QUEUED_STREAM = "enqueue/during-tools/stream/unwatched"
 PARKED = "interrupt/parked/create/unwatched"
+CANCELLED = "cancel/during-tools/interrupt/unwatched"
+CANCELLED_PENDING = "cancel/pending/interrupt/unwatched"
+CANCELLED_TWICE = "cancel/lingering/interrupt/unwatched/twice"
+CANCEL_ROLLBACK = "cancel/during-tools/rollback/unwatched"
 QUEUED = "enqueue/during-tools/create/unwatched"
 REJECTED = "reject/during-tools/create/unwatched"
 ROLLED_BACK = "rollback/during-tools/create/unwatched"
@@ -254,6 +258,18 @@ def closed_at_once(raw: Json) -> None:
     moments.remove(end)
     start = next(i for i, m in enumerate(moments) if m["kind"] == "response" and m["exchange"] == end["exchange"])
     moments.insert(start + 1, end)
+
+
+def answered_at_once(raw: Json) -> None:
+    """The answer to the cancel stands right behind the request."""
+    moments = raw["moments"]
+    request, response = next(requests(raw, "cancel", "A"))
+    moments.remove(response)
+    moments.insert(moments.index(request) + 1, response)
+
+
+def second_cancel_crashes(raw: Json) -> None:
+    list(requests(raw, "cancel", "A"))[1][1]["status"] = 500
 
 
 def still_listed(raw: Json) -> None:
@@ -522,6 +538,40 @@ TWINS = [
     twin("HIL-03", "a dead question stays", PARKED,
          bodies("final thread", "main", lambda b: of(b, interrupts={"t": [{"value": 1}]})), fact="'value': 1"),
     twin("HIL-04", "the parked step is resumed", PARKED, resumes, fact="run B began with tools:1"),
+    twin("CAN-01", "a cancelled run ends error", CANCELLED, run_status("A", "error"), fact="`error`"),
+    twin("CAN-01", "what it wrote is lost", CANCELLED, messages(lambda f: f[:1]), fact="[A.human]"),
+    twin("CAN-02", "a cancelled pending run executes", CANCELLED_PENDING, late_report("A", "agent:1", "enter"),
+         fact="it did"),
+    twin("CAN-02", "its input is kept", CANCELLED_PENDING,
+         messages(lambda f: [*f, {"type": "human", "id": "x", "content": "what's the weather in sf?"}]),
+         fact="A.human"),
+    twin("CAN-03", "200 with a body", CANCELLED, status_code("cancel", "A", 200),
+         bodies("cancel", "A", lambda _: {"status": "interrupted"}), fact="200 with a body"),
+    twin("CAN-04", "wait is answered at once", "cancel/lingering/interrupt/unwatched/waited", answered_at_once,
+         fact="after the answer"),
+    twin("CAN-05", "wait must be sent", CANCELLED, status_code("cancel", "A", 422), fact="HTTP 422"),
+    twin("CAN-06", "rollback is not offered", CANCEL_ROLLBACK, status_code("cancel", "A", 422), fact="HTTP 422"),
+    twin("CAN-06", "its checkpoint stays", CANCEL_ROLLBACK, history(left_over), fact="A.human"),
+    twin("CAN-06", "too much is deleted", CANCEL_ROLLBACK, history(lambda e: e[1:]), fact="checkpoints instead of"),
+    twin("CAN-07", "a finished run is rewritten", "cancel/finished/interrupt/unwatched",
+         append_final_look("A", "interrupted"), fact="`interrupted`"),
+    twin("CAN-08", "a late cancel is a conflict", "cancel/finished/interrupt/unwatched",
+         status_code("cancel", "A", 409), fact="`409`"),
+    twin("CAN-09", "an unknown run is cancelled", "cancel/unknown/interrupt/unwatched",
+         status_code("cancel", "nobody", 202), fact="HTTP 202"),
+    twin("CAN-10", "the last cancel decides", CANCELLED_TWICE, status_code("final run", "run A", 404), fact="404"),
+    twin("CAN-10", "the second cancel crashes", CANCELLED_TWICE, second_cancel_crashes, fact="HTTP 500"),
+    twin("CAN-12", "nothing happens", CANCELLED, bodies("final run", "run A", lambda b: of(b, status="running")),
+         fact="still `running`"),
+    twin("CAN-13", "a cancelled run succeeds", CANCELLED, run_status("A", "success"), fact="`success`"),
+    twin("CAN-14", "a conflict while it stops", f"{CANCELLED}/then-interrupt", status_code("submit", "B", 409),
+         fact="HTTP 409"),
+    twin("ENQ-06", "the whole queue is cancelled", CANCELLED_PENDING, run_status("B", "interrupted"),
+         fact="`interrupted`"),
+    twin("PST-11", "nothing is next", CANCELLED, bodies("final state", "main", lambda b: of(b, next=[])), fact="[]"),
+    twin("THR-04", "another status", CANCELLED, thread_status("idle"), fact="`idle`"),
+    twin("THR-05", "idle while another run executes", CANCELLED_PENDING, looks_during("Z", "idle"), fact="`idle`"),
+    twin("THR-06", "busy for ever", CANCELLED, thread_status("busy"), fact="`busy`"),
 ]  # fmt: skip
 
 

@@ -11,9 +11,8 @@ BOOK = registry.load()
 def test_scenario_ids_are_unique_and_spell_strategy_phase_endpoint_observer() -> None:
     ids = [scenario.id for scenario in catalogue()]
     assert len(ids) == len(set(ids))
-    form = (
-        r"(interrupt|rollback|enqueue|reject|default|none)/[a-z-]+/(create|stream|wait)/(unwatched|joined)(/[a-z-]+)?"
-    )
+    families = "interrupt|rollback|enqueue|reject|cancel|default|none"
+    form = rf"({families})/[a-z-]+/(create|stream|wait|interrupt|rollback)/(unwatched|joined)(/[a-z-]+)?"
     assert [name for name in ids if not re.fullmatch(form, name)] == []
 
 
