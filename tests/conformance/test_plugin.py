@@ -1,0 +1,430 @@
+"""The pytest plugin as a user meets it: one test per option and per promise of the README."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiohttp import web
+
+from conformance.report import Report, slug
+from mockserver.app import create_app, listening
+from tests.conformance.runs import CHECKOUT, DEADLINE, environment, run_suite
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Wrong = Callable[[web.Request, web.StreamResponse], web.StreamResponse]
+
+PLAINEST = "interrupt/during-tools/create/unwatched"
+ONE = ("-k", f"{PLAINEST}::")
+
+
+class Deployment:
+    """The mock, which counts how often each scenario was played on it, and can be made wrong in one way."""
+
+    def __init__(self, wrong: Wrong = lambda request, response: response) -> None:
+        self.url = ""
+        self.played: Counter[str] = Counter()
+        self.sent: list[web.BaseRequest] = []
+        self._wrong = wrong
+
+    @property
+    def scenarios(self) -> Counter[str]:
+        """What was played, without the runs that every session begins with."""
+        return Counter({name: count for name, count in self.played.items() if name != "calibration"})
+
+    async def note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.sent.append(request)
+        if (request.method, request.path) == ("POST", "/threads"):
+            metadata = (await request.json())["metadata"]
+            if "doubletext_play" in metadata:
+                self.played[metadata["doubletext"]] += 1
+        return self._wrong(request, await handler(request))
+
+
+@contextlib.asynccontextmanager
+async def deployment(wrong: Wrong = lambda request, response: response) -> AsyncIterator[Deployment]:
+    found = Deployment(wrong)
+    app = create_app()
+
+    @web.middleware
+    async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return await found.note(request, handler)
+
+    app.middlewares.append(note)
+    async with listening(app, "127.0.0.1", 0) as url:
+        found.url = url
+        yield found
+
+
+def creates_with_201(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """Breaks RUN-02, a MUST."""
+    if request.method == "POST" and request.path.endswith("/runs"):
+        response.set_status(201)
+    return response
+
+
+def lists_runs_backwards(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """Breaks RUN-10, a SHOULD."""
+    if request.method == "GET" and request.path.endswith("/runs"):
+        assert isinstance(response, web.Response)
+        assert isinstance(response.body, bytes)
+        response.body = msgspec.json.encode(msgspec.json.decode(response.body)[::-1])
+    return response
+
+
+def read_report(folder: Path) -> Report:
+    return msgspec.json.decode((folder / "report.json").read_bytes(), type=Report)
+
+
+# -- what is played, and where ----------------------------------------------------------------------------------
+
+
+async def test_one_test_is_selected_by_its_id() -> None:
+    node = f"conformance/suites/test_interrupt.py::test_interrupt[{PLAINEST}::INT-02]"
+    async with deployment() as there:
+        run = await run_suite("--deployment-url", there.url, "-v", suite=(node,))
+    assert run.code == 0, run.output
+    assert f"test_interrupt[{PLAINEST}::INT-02] PASSED" in run.output
+    assert "1 passed" in run.last_line
+    assert there.scenarios == {PLAINEST: 1}
+
+
+async def test_the_assistant_and_the_headers_are_sent() -> None:
+    async with deployment() as there:
+        run = await run_suite(
+            *("--deployment-url", there.url, "--deployment-assistant", "agent"),
+            *("--deployment-header", "X-One: first", "--deployment-header", "X-Two: second"),
+            *ONE,
+            env={"DOUBLETEXT_DEPLOYMENT_HEADERS": "X-Three: third\nX-Two: overridden"},
+        )
+    assert run.code == 0, run.output
+    for request in there.sent:
+        assert [request.headers.get(f"X-{name}") for name in ("One", "Two", "Three")] == ["first", "second", "third"]
+
+
+async def test_an_unknown_assistant_is_said_to_be_unknown() -> None:
+    async with deployment() as there:
+        run = await run_suite("--deployment-url", there.url, "--deployment-assistant", "nobody", *ONE)
+    assert run.code == 1
+    assert "a run of the agent `nobody` could not be created: HTTP 4" in run.output
+    assert "is the probe agent deployed under this name (--deployment-assistant)?" in run.output
+
+
+async def test_several_deployments_are_judged_in_one_run(tmp_path: Path) -> None:
+    async with deployment() as right, deployment(creates_with_201) as wrong:
+        run = await run_suite(
+            *("--deployment-url", right.url, "--deployment-url", wrong.url, f"--conformance-report={tmp_path}"),
+            *("-k", f"{PLAINEST}::RUN"),
+        )
+    assert run.code == 1, run.output
+    assert (
+        f"FAILED conformance/suites/test_interrupt.py::test_interrupt[{slug(wrong.url)}::{PLAINEST}::RUN-02]"
+        in run.output
+    )
+    assert "1 failed" in run.last_line
+    first = read_report(tmp_path / f"1-{slug(right.url)}")
+    second = read_report(tmp_path / f"2-{slug(wrong.url)}")
+    assert (first.target.url, second.target.url) == (right.url, wrong.url)
+    assert (first.summary["FAIL"], second.summary["FAIL"]) == (0, 1)
+    assert [result.id for result in first.results] == [result.id for result in second.results]
+    assert right.scenarios == wrong.scenarios == {PLAINEST: 1}
+
+
+async def test_the_same_deployment_twice_is_two_deployments() -> None:
+    async with deployment() as there:
+        run = await run_suite(
+            *("--deployment-url", there.url, "--deployment-url", there.url, "-v", "-k", f"{PLAINEST}::RUN-01")
+        )
+    assert run.code == 0, run.output
+    for number in (1, 2):
+        assert f"test_interrupt[{slug(there.url)}-{number}::{PLAINEST}::RUN-01] PASSED" in run.output
+    assert there.scenarios == {PLAINEST: 2}
+
+
+async def test_collecting_plays_nothing() -> None:
+    async with deployment() as there:
+        run = await run_suite("--deployment-url", there.url, "--collect-only", "-q", *ONE)
+    assert run.code == 0, run.output
+    assert f"test_interrupt[{PLAINEST}::INT-02]" in run.output
+    assert there.sent == []
+
+
+async def test_the_first_failure_ends_the_playing_with_x() -> None:
+    async with deployment(creates_with_201) as there:
+        run = await run_suite("--deployment-url", there.url, "-x", "-k", "interrupt/ and RUN-02")
+    assert run.code == 1, run.output
+    assert "1 failed" in run.last_line
+    assert len(there.scenarios) <= 2  # the one that failed, and the one that was begun meanwhile
+
+
+async def test_the_suite_runs_from_anywhere(tmp_path: Path) -> None:
+    run = await run_suite(*ONE, cwd=tmp_path, suite=("--pyargs", "conformance"))
+    assert run.code == 0, run.output
+    assert "doubletext-mockserver" in run.output
+
+
+async def test_pytest_alone_in_the_checkout_is_the_suite() -> None:
+    async with deployment() as there:
+        run = await run_suite(f"--deployment-url={there.url}", *ONE, suite=())
+    assert run.code == 0, run.output
+    assert there.scenarios == {PLAINEST: 1}
+
+
+async def test_distributed_runs_judge_the_same_and_play_nothing_twice(tmp_path: Path) -> None:
+    some = ("-k", "interrupt/during-tools/create and (INT or RUN)", "--conformance-jobs=4")
+    async with deployment() as there:
+        alone = await run_suite("--deployment-url", there.url, f"--conformance-report={tmp_path / 'alone'}", *some)
+        played_alone = there.scenarios
+    async with deployment() as there:
+        run = await run_suite(
+            "--deployment-url", there.url, f"--conformance-report={tmp_path / 'many'}", *some, "-p", "xdist", "-n", "4"
+        )
+    assert alone.code == run.code == 0, alone.output + run.output
+    assert there.scenarios == played_alone
+    assert set(there.scenarios.values()) == {1}
+    verdicts = [[(r.id, r.verdict) for r in read_report(tmp_path / name).results] for name in ("alone", "many")]
+    assert verdicts[0] == verdicts[1]
+    for result in read_report(tmp_path / "many").results:
+        assert result.transcript is not None
+        assert (tmp_path / "many" / result.transcript).is_file()
+
+
+async def test_the_suite_does_without_xdist() -> None:
+    async with deployment() as there:
+        run = await run_suite("--deployment-url", there.url, "-p", "no:xdist", *ONE)
+    assert run.code == 0, run.output
+
+
+async def test_ctrl_c_ends_a_run_that_waits_for_a_deployment() -> None:
+    asked = asyncio.Event()
+
+    async def never_answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        with contextlib.suppress(ConnectionError):
+            await reader.read()  # to the end of the connection
+        writer.close()
+
+    server = await asyncio.start_server(never_answers, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pytest", "conformance", "-p", "no:cacheprovider", "--deployment-url", url, *ONE),
+        # An hour for an answer: only the signal can end this.
+        *("--conformance-deadline-scale", "360"),
+        cwd=CHECKOUT,
+        env=environment(),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(DEADLINE):
+            await asked.wait()
+            # The plays begin when collection ends; the interrupt is to meet the test that waits.
+            assert process.stdout is not None
+            output = await process.stdout.readuntil(b"test_interrupt.py ")
+            process.send_signal(signal.SIGINT)
+            output += await process.stdout.read()
+            assert await process.wait() == pytest.ExitCode.INTERRUPTED
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        server.close()
+    assert b"KeyboardInterrupt" in output
+    assert b"INTERNALERROR" not in output
+
+
+# -- what is told -------------------------------------------------------------------------------------------------
+
+
+async def test_the_report_holds_every_verdict(tmp_path: Path) -> None:
+    async with deployment(creates_with_201) as there:
+        run = await run_suite("--deployment-url", there.url, f"--conformance-report={tmp_path / 'a' / 'b'}", *ONE)
+    assert run.code == 1, run.output
+    raw = msgspec.json.decode((tmp_path / "a" / "b" / "report.json").read_bytes())
+    assert list(raw) == ["format", "version", "suite", "target", "summary", "results", "stale"]
+    assert (raw["format"], raw["version"]) == ("doubletext-report", 1)
+    assert raw["target"]["url"] == there.url
+    assert raw["target"]["server"] == "doubletext-mockserver"
+    assert raw["target"]["profile"] is None
+    assert list(raw["summary"]) == ["PASS", "FAIL", "WARN", "INCONCLUSIVE", "NOT-APPLICABLE", "ERROR"]
+    assert sum(raw["summary"].values()) == len(raw["results"])
+    assert raw["summary"]["FAIL"] == 1
+    [failure] = [result for result in raw["results"] if result["verdict"] == "FAIL"]
+    assert failure == {
+        "requirement": "RUN-02",
+        "level": "MUST",
+        "scenario": PLAINEST,
+        "verdict": "FAIL",
+        "reason": "expected 200 for the create of run A; observed 201",
+        "transcript": f"transcripts/{PLAINEST}.json",
+    }
+    assert f"report: {tmp_path / 'a' / 'b' / 'report.json'}" in run.output
+
+
+async def test_a_failure_tells_everything_that_is_needed() -> None:
+    async with deployment(creates_with_201) as there:
+        run = await run_suite("--deployment-url", there.url, "-k", f"{PLAINEST}::RUN-02")
+    assert run.code == 1
+    _, _, failure = run.output.partition("= FAILURES =")
+    for line in (
+        "RUN-02 (MUST): Creating a background run answers 200 with the whole run object",
+        "source: published API description",
+        "because: The API description gives 200",
+        f"scenario  {PLAINEST}: B double-texts A",
+        f"deployment  {there.url}",
+        "expected  200 for the create of run A",
+        "observed  201",
+        "POST /threads/",
+        "→ HTTP 201 after",
+        f"curl -sS -X POST {there.url}/threads/",
+        "transcript  ",
+    ):
+        assert line in failure, failure
+    [where] = [line.split(maxsplit=1)[1] for line in failure.splitlines() if line.startswith("transcript  ")]
+    assert where.endswith(f"transcripts/{PLAINEST}.json")
+    assert os.path.isabs(where)  # noqa: PTH117 -- a string of the output
+    assert "Traceback" not in run.output
+
+
+async def test_a_junit_file_is_well_formed_and_names_the_verdicts(tmp_path: Path) -> None:
+    async with deployment(creates_with_201) as there:
+        run = await run_suite("--deployment-url", there.url, f"--junitxml={tmp_path / 'junit.xml'}", *ONE)
+    assert run.code == 1, run.output
+    cases = list(ET.fromstring((tmp_path / "junit.xml").read_text()).iter("testcase"))
+    verdicts = {
+        properties["requirement"]: properties["verdict"]
+        for case in cases
+        if (properties := {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")})
+    }
+    assert len(verdicts) == len(cases) > 20
+    assert [name for name, verdict in verdicts.items() if verdict == "FAIL"] == ["RUN-02"]
+    assert sum(case.find("failure") is not None for case in cases) == 1
+
+
+# -- what makes a run red -------------------------------------------------------------------------------------------
+
+
+KNOWN = """
+name = "a server of ours"
+[[known]]
+requirements = ["RUN-02"]
+scenario = "interrupt/*"
+reason = "creates with 201"
+evidence = "https://example.org/issues/1"
+"""
+
+
+async def test_a_known_failure_is_expected(tmp_path: Path) -> None:
+    profile = tmp_path / "ours.toml"
+    profile.write_text(KNOWN)
+    async with deployment(creates_with_201) as there:
+        run = await run_suite(
+            *("--deployment-url", there.url, f"--deployment-profile={profile}", "-rx", *ONE),
+            f"--conformance-report={tmp_path / 'report'}",
+        )
+    assert run.code == 0, run.output
+    assert "1 xfailed" in run.last_line
+    assert "known: creates with 201" in run.output
+    assert "1 of these are known failures, declared by profile a server of ours" in run.output
+    report = read_report(tmp_path / "report")
+    assert report.target.profile == "a server of ours"
+    assert [(r.requirement, r.verdict, r.known) for r in report.results if r.known] == [
+        ("RUN-02", "FAIL", "creates with 201")
+    ]
+
+
+async def test_a_known_failure_that_is_none_any_more_fails_the_run(tmp_path: Path) -> None:
+    profile = tmp_path / "ours.toml"
+    profile.write_text(KNOWN)
+    run = await run_suite(f"--deployment-profile={profile}", f"--conformance-report={tmp_path / 'report'}", *ONE)
+    assert run.code == 1, run.output
+    stale = f"{PLAINEST}::RUN-02 is a known failure of the profile, but passes"
+    assert f"stale: {stale}" in run.output
+    assert read_report(tmp_path / "report").stale == [stale]
+
+
+async def test_an_undeclared_freedom_fails_the_run(tmp_path: Path) -> None:
+    profile = tmp_path / "ours.toml"
+    profile.write_text('name = "a server of ours"\nfreedoms = { RUN-07 = "reject" }\n')
+    run = await run_suite(f"--deployment-profile={profile}", "-k", "RUN-07")
+    assert run.code == 1, run.output
+    assert "takes the freedom `enqueue`, undeclared: the profile (or the documentation) says `reject`" in run.output
+
+
+async def test_a_broken_should_is_a_warning_unless_strict() -> None:
+    async with deployment(lists_runs_backwards) as there:
+        lenient = await run_suite("--deployment-url", there.url, "-k", "interrupt/ and RUN-10")
+        strict = await run_suite("--deployment-url", there.url, "-k", "interrupt/ and RUN-10", "--conformance-strict")
+    assert lenient.code == 0, lenient.output
+    assert "WARN  interrupt/during-tools/create/unwatched/second-turn::RUN-10: expected " in lenient.output
+    assert strict.code == 1, strict.output
+    assert "WARN  RUN-10 (SHOULD): " in strict.output
+
+
+async def test_a_run_that_judged_nothing_fails(tmp_path: Path) -> None:
+    profile = tmp_path / "ours.toml"
+    profile.write_text('name = "a server of ours"\n[[absent]]\nrequirement = "INT-02"\nreason = "no interrupt here"\n')
+    run = await run_suite(f"--deployment-profile={profile}", "-rs", "-k", f"{PLAINEST}::INT-02")
+    assert run.code == 1, run.output
+    assert "declared absent: no interrupt here" in run.output
+    assert "nothing was judged: the run fails" in run.output
+
+
+async def test_deadlines_are_scaled() -> None:
+    held = asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        held.set()
+        writer.close()
+
+    async with await asyncio.start_server(slow, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        run = await run_suite("--deployment-url", url, "--conformance-deadline-scale", "0.02", *ONE)
+    assert "no answer within 0.2 s" in run.output
+    assert held.is_set()
+
+
+async def test_an_unreachable_witness_is_said_to_be_so() -> None:
+    async with deployment() as there:
+        run = await run_suite(
+            # A documentation address: nobody answers there.
+            *("--deployment-url", there.url, "--conformance-witness-host", "witness.invalid"),
+            *("--conformance-deadline-scale", "0.5", *ONE),
+        )
+    assert run.code == 1, run.output
+    assert "no step of it reached the witness" in run.output
+    assert "(--conformance-witness-host)" in run.output
+
+
+# -- what it costs everybody else --------------------------------------------------------------------------------
+
+
+async def test_other_peoples_tests_load_nothing_of_the_suite(tmp_path: Path) -> None:
+    (tmp_path / "test_unrelated.py").write_text(
+        "import sys\n"
+        "HEAVY = {'httpx', 'langgraph_sdk', 'aiohttp', 'msgspec', 'mockserver', 'asyncio', 'conformance.book'}\n"
+        "def test_unrelated():\n"
+        "    assert not HEAVY & sys.modules.keys()\n"
+        "    ours = {name for name in sys.modules if name.startswith('conformance')}\n"
+        "    assert ours == {'conformance', 'conformance.pytest_plugin'}\n"
+    )
+    run = await run_suite(
+        *("-p", "conformance.pytest_plugin"),
+        cwd=tmp_path,
+        suite=("test_unrelated.py",),
+        env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+    )
+    assert run.code == 0, run.output
+    assert "doubletext" not in run.output
