@@ -41,7 +41,10 @@ def create_app(
     how many quiet seconds an open answer shows that it is alive, and `run_timeout` how many seconds of scripted
     time a run may take (default: any). Raises `ScriptError`.
     """
-    app = web.Application(middlewares=[browsers, refusals], client_max_size=MAX_BODY)
+    unslashed = web.normalize_path_middleware(
+        append_slash=False, remove_slash=True, merge_slashes=False, redirect_class=web.HTTPTemporaryRedirect
+    )
+    app = web.Application(middlewares=[browsers, refusals, unslashed], client_max_size=MAX_BODY)
     app.on_response_prepare.append(sign)
     engine = Engine(script or load(), clock or RealClock(), seed=seed, rules=rules, run_timeout=run_timeout)
     app[ENGINE] = engine

@@ -1,7 +1,8 @@
 """The checkpoints of one thread: what every step left behind, and which checkpoint it went on from.
 
 A checkpoint is never changed. What became of its tasks (a result, an error, a question to a human) is kept
-beside it as *marks*, each with the run that left it, so that a run can be taken out without a trace.
+beside it as *marks*, each with the run that left it, so that a run can be taken out without a trace. So is what
+a command wrote to the state before its run went on from there.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 START: Final = "__start__"
+END: Final = "__end__"
 
 Values = dict[str, Any]
 Source = Literal["input", "loop", "update", "fork"]
+MarkKind = Literal["result", "error", "interrupt", "values"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Mark:
     """What a run left on the task of a checkpoint."""
 
     run_id: str
-    kind: Literal["result", "error", "interrupt"]
+    kind: MarkKind
     value: Any
 
 
@@ -80,7 +83,12 @@ class History:
         """Note what became of the task of a checkpoint."""
         self._marks.setdefault(checkpoint_id, []).append(mark)
 
-    def last_mark(self, checkpoint_id: str, kind: Literal["result", "error", "interrupt"]) -> Any:
+    def values(self, checkpoint: Checkpoint) -> Values:
+        """The state at a checkpoint, with what a command wrote to it there."""
+        commanded: Values | None = self.last_mark(checkpoint.checkpoint_id, "values")
+        return checkpoint.values if commanded is None else commanded
+
+    def last_mark(self, checkpoint_id: str, kind: MarkKind) -> Any:
         """The newest mark of a kind on a checkpoint's task, None without one."""
         marks = reversed(self._marks.get(checkpoint_id, []))
         return next((mark.value for mark in marks if mark.kind == kind), None)

@@ -16,7 +16,7 @@ from msgspec import UNSET
 
 from mockserver import agent
 from mockserver.agent import ScriptedAgent
-from mockserver.checkpoints import Checkpoint
+from mockserver.checkpoints import END, Checkpoint
 from mockserver.clock import Clock, milliseconds
 from mockserver.execution import Execution
 from mockserver.lifecycle import after
@@ -72,6 +72,8 @@ class Engine:
         ids = thread.ids.scoped(run_id)
         metadata = {
             "created_by": "system",
+            **thread.metadata,
+            **request.config.metadata,
             **request.metadata,
             "graph_id": assistant.graph_id,
             "assistant_id": assistant.assistant_id,
@@ -142,14 +144,14 @@ class Engine:
         """
         if not thread.rules.may_update_state(thread):
             raise ThreadBusyError(f"Thread {thread.thread_id} has runs in flight; its state cannot be updated now.")
-        values = agent.empty_values() if base is None else base.values
+        values = agent.empty_values() if base is None else thread.history.values(base)
         updated = agent.written(values, read_write(raw or {}, thread.ids.uuid4))
         node = as_node or last_node(base)
         checkpoint = append_checkpoint(
             thread,
             base,
             values=updated,
-            following=() if node == "__end__" else agent.next_after(node, updated),
+            following=() if node == END else agent.next_after(node, updated),
             source="update",
             node=node,
         )
@@ -237,7 +239,7 @@ class Engine:
     def rest(self, thread: Thread) -> None:
         """Note that the state of a thread has come to rest as it is now."""
         head = thread.history.head
-        thread.settled = None if head is None else head.values
+        thread.settled = None if head is None else thread.history.values(head)
         thread.rested = True
         thread.state_updated_at = thread.updated_at
 

@@ -6,6 +6,7 @@ Nothing is awaited between the end of a step and its checkpoint, so a run is eit
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 from msgspec import UNSET
@@ -36,6 +37,7 @@ class Execution:
         self._rules = run.thread.rules
         self._agent = agent
         self._modes = run.request.modes
+        self._resumes = run.request.command is not None and run.request.command.resume is not None
         self._base: Checkpoint | None = None
         self._announced: set[str] = set()
         self._steps = 0
@@ -55,7 +57,7 @@ class Execution:
                 self._emit("updates", "updates", {"__interrupt__": []})
                 return
             try:
-                write = await self._step(node, current, resumed=first and self._run.request.command is not None)
+                write = await self._step(node, current, resumed=first and self._resumes)
             except Paused as paused:
                 if not self._rules.may_write(self._run):
                     raise asyncio.CancelledError from None
@@ -80,13 +82,19 @@ class Execution:
         """The checkpoint that a run without input goes on from."""
         if base is None:
             raise EmptyInputError("Received no input for __start__")
-        if base is self._thread.history.head:
-            return base
-        return self._append(base, base.written_by, base.values, base.next, "fork")
+        values = self._thread.history.values(base)
+        current = base
+        if base is not self._thread.history.head:
+            current = self._append(base, base.written_by, values, base.next, "fork")
+        command = self._run.request.command
+        if command is not None and command.update is not None:
+            values = agent.written(values, read_write(command.update, self._run.ids.uuid4))
+            self._thread.history.mark(current.checkpoint_id, Mark(self._run.run_id, "values", values))
+        return replace(current, values=values)
 
     def _take_in(self, base: Checkpoint | None, raw: Any) -> Checkpoint:
         """Take up the input: one checkpoint that has it still before it, and one behind it."""
-        values = base.values if base is not None else agent.empty_values()
+        values = self._thread.history.values(base) if base is not None else agent.empty_values()
         # Read before anything is written: an input that cannot be read leaves no trace.
         write = read_write(raw, self._run.ids.uuid4)
         updated = agent.written(values, write)

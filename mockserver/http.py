@@ -22,6 +22,8 @@ ENGINE: Final = web.AppKey("engine", Engine)
 KEEP_ALIVE: Final = web.AppKey("keep_alive", float)
 """Seconds of silence after which an open answer shows that it is alive."""
 
+NO_SUBGRAPHS: Final = "`checkpoint_ns` names a subgraph, and the graph has none."
+
 T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 
@@ -52,6 +54,8 @@ async def refusals(
     except ThreadBusyError as busy:
         return json_answer({"detail": str(busy)}, 409)
     except web.HTTPException as error:
+        if isinstance(error, web.HTTPMove):
+            return web.Response(status=error.status, headers={"Location": str(error.location)})
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
         detail = "Not Found" if error.status == 404 else error.reason
         return json_answer({"detail": detail}, error.status, allow)

@@ -21,10 +21,13 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
     """The OpenAPI document of these routes."""
     known = list(routes)
     bodies = [route.body for route in known if route.body is not None]
-    _, schemas = msgspec.json.schema_components(bodies, ref_template="#/components/schemas/{name}")
+    shown, schemas = msgspec.json.schema_components(bodies, ref_template="#/components/schemas/{name}")
+    shapes = iter(shown)
     paths: dict[str, dict[str, Any]] = {}
     for route in known:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(
+            route, next(shapes) if route.body is not None else None
+        )
     return {
         "openapi": "3.1.0",
         "info": {"title": "doubletext-mockserver", "version": __version__},
@@ -33,18 +36,17 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
     }
 
 
-def _operation(route: Route) -> dict[str, Any]:
+def _operation(route: Route, body: dict[str, Any] | None) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": (route.handler.__doc__ or "").strip(),
         "operationId": f"{route.handler.__module__.rpartition('_')[2]}_{route.handler.__name__}",
         "parameters": [*_path_parameters(route.path), *_query_parameters(route.query)],
         "responses": {str(status): _response(status, streams=route.streams) for status in route.statuses},
     }
-    if route.body is not None:
-        schema = {"$ref": f"#/components/schemas/{route.body.__name__}"}
+    if body is not None:
         operation["requestBody"] = {
             "required": not route.body_optional,
-            "content": {"application/json": {"schema": schema}},
+            "content": {"application/json": {"schema": body}},
         }
         operation["responses"]["413"] = _response(413, streams=False)
     return operation

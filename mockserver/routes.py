@@ -19,7 +19,7 @@ class Route:
     method: str
     path: str
     handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    body: type | None = None
+    body: Any = None
     query: type | None = None
     statuses: tuple[int, ...] = (200,)
     streams: bool = False
@@ -35,6 +35,11 @@ class OkQuery(schemas.Body, frozen=True):
 async def ok(request: web.Request) -> web.StreamResponse:
     """Say that the server is there."""
     query(request, OkQuery)
+    return json_answer({"ok": True})
+
+
+async def root(_: web.Request) -> web.StreamResponse:
+    """Say that the server is there, to who only knows its address."""
     return json_answer({"ok": True})
 
 
@@ -63,16 +68,32 @@ _T, _R, _A, _S = routes_threads, routes_runs, routes_assistants, schemas
 _THREAD, _RUN = "/threads/{thread_id}", "/threads/{thread_id}/runs/{run_id}"
 
 ROUTES: tuple[Route, ...] = (
+    Route("GET", "/", root),
     Route("GET", "/ok", ok, query=OkQuery, statuses=(200, 422)),
     Route("GET", "/info", info),
     Route("GET", "/openapi.json", description),
     Route("POST", "/assistants/search", _A.search, _S.AssistantSearch, body_optional=True, statuses=(200, 422)),
+    Route("POST", "/assistants/count", _A.count, _S.AssistantCount, body_optional=True, statuses=(200, 422)),
+    Route("GET", "/assistants/{assistant_id}/graph", _A.graph, query=_A.GraphQuery, statuses=(200, 404, 422)),
+    Route("GET", "/assistants/{assistant_id}/schemas", _A.schemas, statuses=(200, 404, 422)),
+    Route(
+        "GET", "/assistants/{assistant_id}/subgraphs", _A.subgraphs, query=_A.SubgraphsQuery, statuses=(200, 404, 422)
+    ),
+    Route(
+        "POST",
+        "/assistants/{assistant_id}/versions",
+        _A.versions,
+        _S.AssistantVersions,
+        body_optional=True,
+        statuses=(200, 404, 422),
+    ),
     Route("GET", "/assistants/{assistant_id}", _A.get, statuses=(200, 404, 422)),
     Route("POST", "/threads", _T.create, _S.ThreadCreate, body_optional=True, statuses=(200, 409, 422)),
     Route("POST", "/threads/search", _T.search, _S.ThreadSearch, body_optional=True, statuses=(200, 422)),
     Route("POST", "/threads/count", _T.count, _S.ThreadCount, body_optional=True, statuses=(200, 422)),
+    Route("POST", "/threads/prune", _T.prune, _S.ThreadPrune, statuses=(200, 422)),
     Route("GET", _THREAD, _T.get, statuses=(200, 404, 422)),
-    Route("PATCH", _THREAD, _T.patch, _S.ThreadPatch, statuses=(200, 404, 422)),
+    Route("PATCH", _THREAD, _T.patch, _S.ThreadPatch, statuses=(200, 204, 404, 422)),
     Route("DELETE", _THREAD, _T.delete, statuses=(204, 404, 422)),
     Route("POST", f"{_THREAD}/copy", _T.copy, statuses=(200, 404, 422)),
     Route("GET", f"{_THREAD}/state", _T.state, query=_T.StateQuery, statuses=(200, 404, 422)),
@@ -100,6 +121,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_RUN}/stream", _R.join_stream, query=_R.JoinStreamQuery, statuses=(200, 422), streams=True),
     Route("POST", f"{_RUN}/cancel", _R.cancel, query=_R.CancelQuery, statuses=(200, 202, 404, 422)),
     Route("POST", "/runs/cancel", _R.cancel_many, _S.BulkCancel, query=_R.BulkCancelQuery, statuses=(204, 404, 422)),
+    Route("POST", "/runs/batch", _R.create_batch, list[_S.BatchedRun], statuses=(200, 400, 404, 422)),
     Route("POST", "/runs", _R.create_stateless, _S.RunRequest, statuses=(200, 400, 404, 422)),
     Route(
         "POST",
@@ -122,6 +144,8 @@ def add_to(app: web.Application) -> None:
             # One resource per path, so that a wrong method is a 405 that names the right ones.
             resource = resources[route.path] = app.router.add_resource(route.path)
         resource.add_route(route.method, _guarded(route))
+        if route.method == "GET" and not route.streams:
+            resource.add_route("HEAD", _guarded(route))
 
 
 def _guarded(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

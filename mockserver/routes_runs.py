@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from aiohttp import web
@@ -14,6 +14,7 @@ from msgspec import UNSET
 from mockserver import agent, views
 from mockserver.http import (
     ENGINE,
+    NO_SUBGRAPHS,
     Refusal,
     created,
     event_stream,
@@ -31,7 +32,7 @@ from mockserver.http import (
 from mockserver.ids import canonical
 from mockserver.lifecycle import RunStatus
 from mockserver.records import Run, Thread
-from mockserver.schemas import STREAM_MODES, Body, BulkCancel, Limit, Offset, RunRequest
+from mockserver.schemas import BatchedRun, Body, BulkCancel, Limit, Offset, RunRequest, StreamMode
 from mockserver.strategies import Fate
 
 RunField = Literal[
@@ -55,7 +56,11 @@ class ListQuery(Body, frozen=True):
     limit: Limit = 10
     offset: Offset = 0
     status: RunStatus | None = None
-    select: list[RunField] | RunField | None = None
+    select: str | list[str] | None = None
+
+    def fields(self) -> list[RunField] | None:
+        """The fields to show, None for all; raises `Refusal` 422 for one that is unknown."""
+        return _several(self.select, RunField, "select") if self.select else None
 
 
 class CancelQuery(Body, frozen=True):
@@ -82,22 +87,23 @@ class JoinStreamQuery(Body, frozen=True):
 
     cancel_on_disconnect: bool = False
     stream_mode: str | list[str] | None = None
+    checkpoint_id: str | None = None
+    """The checkpoint that the client shows already. Servers may send the whole run all the same; this one does."""
 
     def modes(self) -> frozenset[str] | None:
         """The modes to see, None for all; raises `Refusal` 422 for one that is unknown."""
-        if not self.stream_mode:
-            return None
-        asked = [self.stream_mode] if isinstance(self.stream_mode, str) else self.stream_mode
-        # JavaScript's client writes a list as JSON.
-        if len(asked) == 1 and asked[0].startswith("["):
-            try:
-                asked = msgspec.json.decode(asked[0], type=list[str])
-            except msgspec.MsgspecError as error:
-                raise Refusal(422, f"stream_mode: {error}") from None
-        for mode in asked:
-            if mode not in STREAM_MODES:
-                raise Refusal(422, f"stream_mode: {mode!r} is not one of {', '.join(STREAM_MODES)}")
-        return frozenset(asked)
+        return frozenset(_several(self.stream_mode, StreamMode, "stream_mode")) if self.stream_mode else None
+
+
+def _several(given: str | list[str], one: Any, name: str) -> Any:
+    """One or several values of the query parameter `name`; older JavaScript clients write a list as JSON."""
+    several = [given] if isinstance(given, str) else given
+    try:
+        if len(several) == 1 and several[0].startswith("["):
+            return msgspec.json.decode(several[0], type=list[one])
+        return msgspec.convert(several, list[one])
+    except msgspec.MsgspecError as error:
+        raise Refusal(422, f"{name}: {error}") from None
 
 
 async def create(request: web.Request) -> web.StreamResponse:
@@ -121,6 +127,14 @@ async def create_stateless(request: web.Request) -> web.StreamResponse:
     return json_answer(views.run(run), headers={"Content-Location": f"/runs/{run.run_id}"})
 
 
+async def create_batch(request: web.Request) -> web.StreamResponse:
+    """Create several runs, each on a throw-away thread; all of them or none."""
+    orders = await read(request, list[BatchedRun])
+    for order in orders:
+        _check_stateless(request, order)
+    return json_answer([views.run(_stateless(request, order)) for order in orders])
+
+
 async def stateless_and_stream(request: web.Request) -> web.StreamResponse:
     """Create a run on a throw-away thread and watch it."""
     return await _watch(request, _stateless(request, await read(request, RunRequest)))
@@ -134,10 +148,10 @@ async def stateless_and_wait(request: web.Request) -> web.StreamResponse:
 async def listing(request: web.Request) -> web.StreamResponse:
     """List the runs of a thread, newest first."""
     thread, asked = thread_of(request), query(request, ListQuery)
+    fields = asked.fields()
     found = (run for run in reversed(thread.runs.values()) if asked.status in (None, run.status))
     shown = [views.run(run) for run in islice(found, asked.offset, asked.offset + asked.limit)]
-    if asked.select is not None:
-        fields = [asked.select] if isinstance(asked.select, str) else asked.select
+    if fields is not None:
         shown = [{field: run[field] for field in fields} for run in shown]
     return json_answer(shown)
 
@@ -234,11 +248,16 @@ def _created(request: web.Request, order: RunRequest) -> Run:
     return engine.create_run(thread, order)
 
 
-def _stateless(request: web.Request, order: RunRequest) -> Run:
+def _check_stateless(request: web.Request, order: RunRequest) -> None:
+    """Refuse what the types cannot tell; raises `Refusal`. A strategy may be given: there is nobody to meet."""
     _check(request, order)
-    for field in ("multitask_strategy", "checkpoint", "checkpoint_id", "command"):
-        if getattr(order, field) not in (UNSET, None):
+    for field in ("checkpoint", "checkpoint_id", "command"):
+        if getattr(order, field) is not None:
             raise Refusal(422, f"A stateless run takes no `{field}`.")
+
+
+def _stateless(request: web.Request, order: RunRequest) -> Run:
+    _check_stateless(request, order)
     engine = request.app[ENGINE]
     return engine.create_run(engine.store.create_thread(), order, temporary=True)
 
@@ -256,8 +275,8 @@ def _check(request: web.Request, order: RunRequest) -> None:
         )
     if order.config.configurable and order.context:
         raise Refusal(400, "Cannot specify both configurable and context.")
-    if order.input is not None and order.command is not None:
-        raise Refusal(422, "Cannot specify both `input` and `command`.")
+    if order.checkpoint is not None and order.checkpoint.of_subgraph:
+        raise Refusal(422, NO_SUBGRAPHS)
     for field in ("interrupt_before", "interrupt_after"):
         for node in getattr(order, field) or ():
             if node not in (*agent.NODES, "*"):

@@ -8,8 +8,8 @@ from aiohttp import web
 from msgspec import UNSET
 
 from mockserver import agent, views
-from mockserver.checkpoints import Checkpoint
-from mockserver.http import ENGINE, Refusal, json_answer, query, read, thread_of, uuid_in
+from mockserver.checkpoints import END, START, Checkpoint
+from mockserver.http import ENGINE, NO_SUBGRAPHS, Refusal, json_answer, query, read, thread_of, uuid_in
 from mockserver.records import Thread
 from mockserver.schemas import (
     Body,
@@ -20,6 +20,7 @@ from mockserver.schemas import (
     ThreadCount,
     ThreadCreate,
     ThreadPatch,
+    ThreadPrune,
     ThreadSearch,
 )
 from mockserver.writing import InvalidUpdateError
@@ -61,7 +62,20 @@ async def patch(request: web.Request) -> web.StreamResponse:
     thread, body = thread_of(request), await read(request, ThreadPatch)
     thread.metadata |= body.metadata
     request.app[ENGINE].store.touch(thread, thread.timeline.moment())
+    if "return=minimal" in request.headers.get("Prefer", ""):
+        return web.Response(status=204)
     return json_answer(views.thread(thread))
+
+
+async def prune(request: web.Request) -> web.StreamResponse:
+    """Delete several threads; those that are not there are not counted."""
+    asked = await read(request, ThreadPrune)
+    engine = request.app[ENGINE]
+    ids = dict.fromkeys(uuid_in(thread_id, "thread") for thread_id in asked.thread_ids)
+    found = [engine.store.threads[thread_id] for thread_id in ids if thread_id in engine.store.threads]
+    for thread in found:
+        engine.forget_thread(thread)
+    return json_answer({"pruned_count": len(found)})
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
@@ -114,6 +128,8 @@ async def state_at(request: web.Request) -> web.StreamResponse:
 async def state_at_checkpoint(request: web.Request) -> web.StreamResponse:
     """Show the state of a thread at a checkpoint that the body names; without an id, at the newest."""
     thread, body = thread_of(request), await read(request, StateRequest)
+    if body.checkpoint.of_subgraph:
+        return json_answer(views.state(thread, None))
     asked = body.checkpoint.checkpoint_id
     return json_answer(views.state(thread, _checkpoint(thread, asked) if asked else thread.history.head))
 
@@ -121,9 +137,11 @@ async def state_at_checkpoint(request: web.Request) -> web.StreamResponse:
 async def update_state(request: web.Request) -> web.StreamResponse:
     """Write to the state of a thread as if one of its nodes had done it."""
     thread, body = thread_of(request), await read(request, StateUpdate)
+    if body.checkpoint is not None and body.checkpoint.of_subgraph:
+        raise Refusal(422, NO_SUBGRAPHS)
     asked = (body.checkpoint.checkpoint_id if body.checkpoint else None) or body.checkpoint_id
     base = _checkpoint(thread, asked) if asked else thread.history.head
-    if body.as_node is not None and body.as_node not in (*agent.NODES, "__start__", "__end__"):
+    if body.as_node is not None and body.as_node not in (*agent.NODES, START, END):
         raise Refusal(400, f"Node {body.as_node} does not exist")
     try:
         written = request.app[ENGINE].update_state(thread, base, body.values, body.as_node)
@@ -145,6 +163,8 @@ async def history_search(request: web.Request) -> web.StreamResponse:
 
 
 def _history(thread: Thread, asked: HistoryRequest) -> list[views.Shown]:
+    if asked.checkpoint is not None and asked.checkpoint.of_subgraph:
+        return []
     before = asked.before_id
     shown: list[views.Shown] = []
     for checkpoint in thread.history.newest_first():

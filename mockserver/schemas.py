@@ -27,18 +27,32 @@ class Body(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_on
 
 
 class CheckpointConfig(Body, frozen=True):
-    """Names a checkpoint; the mock has no subgraphs, so the only namespace is the empty one."""
+    """Names a checkpoint, or the namespace of a subgraph, of which the mock has none."""
 
     checkpoint_id: str | None = None
     thread_id: str | None = None
-    checkpoint_ns: Literal[""] | None = None
+    checkpoint_ns: str | None = None
     checkpoint_map: Json | None = None
+
+    @property
+    def of_subgraph(self) -> bool:
+        """Whether it names something inside a subgraph."""
+        return bool(self.checkpoint_ns)
+
+
+class Before(CheckpointConfig, frozen=True):
+    """A checkpoint as JavaScript's client names it: as the config of a run, or as it is."""
+
+    configurable: CheckpointConfig | None = None
 
 
 class Command(Body, frozen=True):
-    """What a run does instead of taking new input: answer the question that the thread waits for."""
+    """What a run does instead of taking new input: write to the state, answer what the thread waits for."""
 
-    resume: Any
+    resume: Any = None
+    update: Json | None = None
+    goto: Annotated[list[Any], Meta(max_length=0)] | None = None
+    graph: None = None
 
 
 class Config(Body, frozen=True):
@@ -48,6 +62,10 @@ class Config(Body, frozen=True):
     tags: list[str] = []
     metadata: Json = {}
     recursion_limit: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    max_concurrency: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    """Of no effect: the mock's graph has no steps that could run at the same time."""
+    run_name: str | UnsetType = UNSET
+    """For traces, and a mock makes none."""
 
 
 class RunRequest(Body, frozen=True):
@@ -73,6 +91,8 @@ class RunRequest(Body, frozen=True):
     after_seconds: Annotated[float, Meta(ge=0)] = 0
     durability: Literal["sync", "async", "exit"] = "async"
     checkpoint_during: bool | None = None
+    webhook: None = None
+    feedback_keys: Annotated[list[str], Meta(max_length=0)] | None = None
 
     @property
     def modes(self) -> tuple[StreamMode, ...]:
@@ -93,6 +113,13 @@ class RunRequest(Body, frozen=True):
         return None if self.command is not None else self.input
 
 
+class BatchedRun(RunRequest, frozen=True, rename={"camel_case": "assistantId"}):
+    """One run of a batch."""
+
+    camel_case: str | UnsetType = UNSET
+    """JavaScript's client repeats the name of the assistant under this name."""
+
+
 class ThreadCreate(Body, frozen=True):
     """A new thread."""
 
@@ -105,6 +132,13 @@ class ThreadPatch(Body, frozen=True):
     """Metadata to merge into that of a thread."""
 
     metadata: Json = {}
+
+
+class ThreadPrune(Body, frozen=True):
+    """Threads to delete."""
+
+    thread_ids: list[str]
+    strategy: Literal["delete"] = "delete"
 
 
 class ThreadCount(Body, frozen=True):
@@ -163,14 +197,16 @@ class HistoryRequest(Body, frozen=True):
     """Which checkpoints to list."""
 
     limit: Limit = 10
-    before: str | CheckpointConfig | None = None
+    before: str | Before | None = None
     metadata: Json = {}
     checkpoint: CheckpointConfig | None = None
 
     @property
     def before_id(self) -> str | None:
         """The id of the checkpoint before which the list begins."""
-        return self.before.checkpoint_id if isinstance(self.before, CheckpointConfig) else self.before
+        if not isinstance(self.before, Before):
+            return self.before
+        return (self.before.configurable or self.before).checkpoint_id
 
 
 class BulkCancel(Body, frozen=True):
@@ -179,6 +215,22 @@ class BulkCancel(Body, frozen=True):
     status: Literal["pending", "running", "all"] | UnsetType = UNSET
     thread_id: UUID | UnsetType = UNSET
     run_ids: list[UUID] | UnsetType = UNSET
+
+
+class AssistantCount(Body, frozen=True):
+    """Which assistants to count."""
+
+    metadata: Json = {}
+    graph_id: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+
+
+class AssistantVersions(Body, frozen=True):
+    """Which versions of an assistant to list."""
+
+    metadata: Json = {}
+    limit: Limit = 10
+    offset: Offset = 0
 
 
 AssistantField = Literal[
@@ -195,12 +247,9 @@ AssistantField = Literal[
 ]
 
 
-class AssistantSearch(Body, frozen=True):
+class AssistantSearch(AssistantCount, frozen=True):
     """Which assistants to list, and how."""
 
-    metadata: Json = {}
-    graph_id: str | UnsetType = UNSET
-    name: str | UnsetType = UNSET
     limit: Limit = 10
     offset: Offset = 0
     sort_by: Literal["assistant_id", "created_at", "updated_at", "name", "graph_id"] = "created_at"

@@ -106,16 +106,15 @@ class Reader:
     async def batch(self, keep_alive: float) -> list[Event] | None:
         """Some of the events that are new; none after `keep_alive` quiet seconds; None at the end of the log."""
         self.woken.clear()
-        # Asked before the events are looked at: what was appended before the end is still read.
-        closed = self._log.closed
-        if self._place == len(self._events):
-            if closed:
-                return None
+        if self._place == len(self._events) and not self._log.closed:
             try:
                 async with asyncio.timeout(keep_alive):
                     await self.woken.wait()
             except TimeoutError:
                 return []
+        if self._place == len(self._events):
+            # Woken by the end. What was appended before it is still read, for a closed log takes no more.
+            return None
         found = self._events[self._place : self._place + MAX_BATCH]
         self._place += len(found)
         return found

@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from mockserver.checkpoints import Checkpoint, History
+import msgspec
+from msgspec import UNSET
+
+from mockserver.agent import ENTRY, NODES
+from mockserver.checkpoints import END, START, Checkpoint, History
 from mockserver.clock import iso, milliseconds
 from mockserver.records import Assistant, Run, Thread
 from mockserver.schemas import RunRequest
@@ -26,6 +30,37 @@ def assistant(record: Assistant) -> Shown:
         "updated_at": iso(record.created_at),
         "version": 1,
         "description": None,
+    }
+
+
+def graph() -> Shown:
+    """The graph of the assistant, drawn."""
+    ends = [{"id": END}]
+    return {
+        "nodes": [{"id": name, "type": "runnable", "data": {"name": name}} for name in (START, *NODES)] + ends,
+        "edges": [
+            {"source": START, "target": ENTRY},
+            {"source": "agent", "target": END, "conditional": True},
+            {"source": "agent", "target": "tools", "conditional": True},
+            {"source": "tools", "target": "agent"},
+        ],
+    }
+
+
+def graph_schemas(record: Assistant) -> Shown:
+    """What the graph of an assistant takes and gives, as JSON Schemas."""
+    properties = {
+        "messages": {"type": "array", "items": {"type": "object"}, "title": "Messages"},
+        "steps": {"type": "array", "items": {"type": "string"}, "title": "Steps"},
+    }
+    state: Shown = {"type": "object", "title": "State", "properties": properties}
+    return {
+        "graph_id": record.graph_id,
+        "input_schema": state,
+        "output_schema": state,
+        "state_schema": state,
+        "config_schema": {},
+        "context_schema": None,
     }
 
 
@@ -88,14 +123,15 @@ def stored_kwargs(
         "assistant_id": metadata["assistant_id"],
         "user_id": "",
     }
-    config: Shown = {"configurable": configurable, "metadata": {**request.config.metadata, **metadata}}
+    config: Shown = {"configurable": configurable, "metadata": dict(metadata)}
     if request.config.tags:
         config["tags"] = request.config.tags
-    if request.config.recursion_limit:
-        config["recursion_limit"] = request.config.recursion_limit
+    for name in ("recursion_limit", "max_concurrency", "run_name"):
+        if (value := getattr(request.config, name)) is not UNSET:
+            config[name] = value
     return {
         "input": request.input,
-        "command": None if request.command is None else {"resume": request.command.resume},
+        "command": None if request.command is None else msgspec.to_builtins(request.command),
         "config": config,
         "context": dict(told),
         "stream_mode": list(request.modes),
@@ -128,7 +164,7 @@ def state(record: Thread, checkpoint: Checkpoint | None) -> Shown:
         }
     tasks = [_task(record.history, checkpoint, node) for node in checkpoint.next]
     return {
-        "values": checkpoint.values,
+        "values": record.history.values(checkpoint),
         "next": checkpoint.next,
         "tasks": tasks,
         "metadata": checkpoint.metadata,

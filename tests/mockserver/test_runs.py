@@ -186,9 +186,10 @@ async def _only_one_thread(stage: Stage) -> bool:
         ({"strict_resume": True}, 422, "strict_resume"),
         ({"langsmith_tracer": {}}, 422, "langsmith_tracer"),
         ({"input": None, "command": {"goto": "agent"}}, 422, "goto"),
-        ({"input": None, "command": {"update": {}}}, 422, "update"),
-        ({"input": None, "command": {}}, 422, "resume"),
-        ({"command": {"resume": 1}}, 422, "command"),
+        ({"input": None, "command": {"update": [1]}}, 422, "update"),
+        ({"input": None, "command": {"goto": [{"node": "agent", "input": {}}]}}, 422, "goto"),
+        ({"input": None, "command": {"graph": "parent"}}, 422, "graph"),
+        ({"checkpoint": {"checkpoint_ns": "tools:x"}}, 422, "checkpoint_ns"),
         ({"on_completion": "keep"}, 422, "on_completion"),
         ({"interrupt_before": ["nowhere"]}, 422, "nowhere"),
         ({"checkpoint_id": "unknown"}, 404, "unknown"),
@@ -216,9 +217,9 @@ async def test_an_assistant_is_required(stage: Stage) -> None:
     assert (answer.status_code, "assistant_id" in answer.json()["detail"]) == (422, True)
 
 
-@pytest.mark.parametrize("field", ["multitask_strategy", "checkpoint_id", "command"])
+@pytest.mark.parametrize("field", ["checkpoint_id", "command"])
 async def test_what_makes_no_sense_without_a_thread_is_refused(stage: Stage, field: str) -> None:
-    values = {"multitask_strategy": "reject", "checkpoint_id": "x", "command": {"resume": 1}}
+    values = {"checkpoint_id": "x", "command": {"resume": 1}}
     body = {"assistant_id": "agent", field: values[field]}
     answer = await stage.http.post("/runs/wait", json=body)
     assert (answer.status_code, field in answer.json()["detail"]) == (422, True)

@@ -59,3 +59,12 @@ def test_the_bytes_of_an_event() -> None:
         (event,) = log.read(0)._events
         expected = b'event: values\r\ndata: {"a":"\xc3\xa9\\n"}\r\n' + identity + b"\r\n"
         assert event.frame() == event.frame() == expected
+
+
+async def test_the_end_of_a_log_is_no_silence() -> None:
+    log = EventLog(resumable=True)
+    async with log.read(0) as reader:
+        waiting = asyncio.create_task(reader.batch(LONG))
+        await asyncio.sleep(0)
+        log.close()
+        assert await waiting is None

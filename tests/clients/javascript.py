@@ -1,0 +1,42 @@
+"""Plays the scripts of this folder on Node: `scripts/NAME.mjs` prints what it found as one line of JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.guide.node import node_environment
+
+SCRIPTS = Path(__file__).with_name("scripts")
+SDKS = {"current": "@langchain/langgraph-sdk", "line-1": "langgraph-sdk-1", "line-0": "langgraph-sdk-0"}
+"""The lines of the JavaScript SDK that people use: npm's `latest`, and the newest of the two older ones."""
+
+PLAY_SECONDS = 60.0
+
+
+class Node:
+    """Node with the packages, in a folder with a copy of the scripts."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = shutil.copytree(SCRIPTS, folder / "scripts")
+        self._environment = {**os.environ, **node_environment(modules_for=self._folder)}
+
+    def play(self, script: str, sdk: str, url: str) -> Any:
+        """What a script reports that uses one of `SDKS` against the deployment at `url`."""
+        node = shutil.which("node", path=self._environment["PATH"])
+        assert node is not None
+        done = subprocess.run(
+            [node, f"{script}.mjs"],
+            cwd=self._folder,
+            env={**self._environment, "SDK": SDKS[sdk], "DEPLOYMENT_URL": url, "NO_PROXY": "*", "no_proxy": "*"},
+            capture_output=True,
+            encoding="utf-8",
+            timeout=PLAY_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        return json.loads(done.stdout.splitlines()[-1])
