@@ -59,8 +59,13 @@ class Driver:
         self._wake = asyncio.Event()
         recorder.on_moment = self._wake.set
 
-    async def play(self, scenario: s.Scenario, suite: SuiteInfo, target: TargetInfo) -> Transcript:
-        """Play `scenario` to its end and return what happened; raises nothing that the deployment causes."""
+    async def play(
+        self, scenario: s.Scenario, suite: SuiteInfo, target: TargetInfo, on_quiet: Callable[[], None]
+    ) -> Transcript:
+        """Play `scenario` to its end and return what happened; raises nothing that the deployment causes.
+
+        `on_quiet` is called when no further run is to execute, so that another play may use the workers.
+        """
         started_at = datetime.datetime.now(datetime.UTC).isoformat()
         try:
             await self._open_thread(s.MAIN, scenario.id)
@@ -69,6 +74,8 @@ class Driver:
                     for index, move in enumerate(scenario.moves):
                         if self._wire.lost is not None:
                             break
+                        if index == _quiet_from(scenario):
+                            on_quiet()
                         self._recorder.add(Move, index=index, text=describe(move))
                         await self._do(move)
                     self._stand.release()
@@ -402,6 +409,12 @@ class Driver:
                 self._statuses[label] = GONE
             elif isinstance(answer.body, dict) and isinstance(answer.body.get("status"), str):
                 self._statuses[label] = answer.body["status"]
+
+
+def _quiet_from(scenario: s.Scenario) -> int:
+    """The index of the first move from which on the scenario only looks."""
+    looking = (s.Observe, s.ListRuns, s.SearchThreads, s.ReadState)
+    return max((i + 1 for i, move in enumerate(scenario.moves) if not isinstance(move, looking)), default=0)
 
 
 def describe(move: s.Move) -> str:

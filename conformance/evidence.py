@@ -106,6 +106,7 @@ class Play:
         self.transcript = transcript
         self.scenario = transcript.scenario
         self.moments = transcript.moments
+        self._readings: dict[str, list[Reading]] = {}
 
     # -- exchanges -------------------------------------------------------------------------------------
 
@@ -198,7 +199,9 @@ class Play:
 
         From the answer to its create, from every GET of it, and from lists of the thread's runs.
         """
-        return sorted(self._read_statuses(label), key=lambda reading: reading.told)
+        if label not in self._readings:
+            self._readings[label] = sorted(self._read_statuses(label), key=lambda reading: reading.told)
+        return self._readings[label]
 
     def _read_statuses(self, label: str) -> Iterator[Reading]:
         for exchange in self.exchanges:

@@ -7,6 +7,7 @@ witness and, where no URL was given, the embedded mock deployment.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Coroutine, Iterable
 from concurrent.futures import Future
@@ -41,7 +42,7 @@ class Session:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="doubletext", daemon=True)
         self._stack = AsyncExitStack()
-        self._transport: httpx.AsyncHTTPTransport
+        self._tls = httpx.create_ssl_context(trust_env=False)
         self._examined: dict[int, asyncio.Task[None]] = {}
         self._slots: dict[int, asyncio.Semaphore] = {}
         self._plays: dict[tuple[int, str], Future[Transcript]] = {}
@@ -87,9 +88,6 @@ class Session:
     # -- on the loop -----------------------------------------------------------------------------------
 
     async def _open(self) -> None:
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-        self._transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
-        self._stack.push_async_callback(self._transport.aclose)
         await self._witness.start()
         self._stack.push_async_callback(self._witness.stop)
 
@@ -111,10 +109,7 @@ class Session:
     async def _examine(self, target: Target) -> None:
         key = id(target)
         if key not in self._examined:
-            self._examined[key] = asyncio.create_task(
-                target.examine(self._transport, self._witness, self._suite, self._jobs),
-                name=f"play examine {target.url}",
-            )
+            self._examined[key] = asyncio.create_task(self._look_at(target), name=f"play examine {target.url}")
         await asyncio.shield(self._examined[key])
         if target.problem is not None:
             raise NotJudgeable(target.problem)
@@ -125,6 +120,20 @@ class Session:
             task.set_name(f"play {scenario.id}")
         await self._examine(target)
         slots = self._slots.setdefault(id(target), asyncio.Semaphore(self._jobs))
-        async with slots:
+        await slots.acquire()
+        with contextlib.ExitStack() as slot:
+            slot.callback(slots.release)
             await self._examine(target)  # it may have been lost while this play waited for its turn
-            return await target.play(scenario, self._transport, self._witness, self._suite)
+            async with self._connections() as transport:
+                # While a play only looks on, the next may have its slot.
+                return await target.play(
+                    scenario, transport, self._witness, self._suite, lambda: slot.pop_all().close()
+                )
+
+    async def _look_at(self, target: Target) -> None:
+        async with self._connections() as transport:
+            await target.examine(transport, self._witness, self._suite, self._jobs)
+
+    def _connections(self) -> httpx.AsyncHTTPTransport:
+        """Connections of one play; a pool that all plays share is searched for longer than it saves."""
+        return httpx.AsyncHTTPTransport(verify=self._tls, limits=httpx.Limits(max_connections=None), trust_env=False)

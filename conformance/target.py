@@ -6,6 +6,7 @@ and reaches the witness, and how long it takes to start a run. What does not wor
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -55,15 +56,23 @@ class Target:
         self.problem: str | None = None
 
     async def play(
-        self, scenario: s.Scenario, transport: httpx.AsyncBaseTransport, witness: Witness, suite: SuiteInfo
+        self,
+        scenario: s.Scenario,
+        transport: httpx.AsyncBaseTransport,
+        witness: Witness,
+        suite: SuiteInfo,
+        on_quiet: Callable[[], None] = lambda: None,
     ) -> Transcript:
-        """Play one scenario; sets `problem` when the deployment is lost in it, so that the next need not wait."""
+        """Play one scenario; sets `problem` when the deployment is lost in it, so that the next need not wait.
+
+        `on_quiet` is called when no further run is to execute.
+        """
         recorder = Recorder(self.redactor)
         wire = self._wire(transport, recorder)
         driver = Driver(
             wire=wire, recorder=recorder, deadlines=self.deadlines, assistant=self.assistant, witness=witness
         )
-        transcript = await driver.play(scenario, suite, self.info)
+        transcript = await driver.play(scenario, suite, self.info, on_quiet)
         if wire.lost is not None and self.problem is None:
             self.problem = f"it stopped answering during {scenario.id}: {wire.lost}"
         return transcript
