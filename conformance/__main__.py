@@ -10,6 +10,8 @@ from collections.abc import Sequence
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks for; the exit code is 0, or 1 when something is out of date."""
     options = _parser().parse_args(arguments)
+    if options.command == "requirements":
+        return _requirements()
     return _schemas(check=options.check)
 
 
@@ -18,10 +20,18 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m conformance",
         description="Maintains the conformance suite. To judge a deployment: pytest --pyargs conformance",
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     schemas = commands.add_parser("schemas", help="write the JSON Schemas of reports and transcripts")
     schemas.add_argument("--check", action="store_true", help="write nothing; exit code 1 when one is out of date")
+    commands.add_parser("requirements", help="print the rule book as a Markdown page")
     return parser
+
+
+def _requirements() -> int:
+    from conformance import rulebook
+
+    print(rulebook.render(), end="")
+    return 0
 
 
 def _schemas(*, check: bool) -> int:

@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from conformance import rulebook
+
+PAGE = Path(__file__).parents[2] / "docs" / "requirements.md"
+
+
+def test_the_page_says_what_the_rule_book_says() -> None:
+    assert PAGE.read_text() == rulebook.render(), "run: python -m conformance requirements > docs/requirements.md"
