@@ -1,0 +1,119 @@
+"""How much faster `python -m mockserver` answers its first `/ok` than `langgraph dev`, and what memory it takes.
+
+The two start in turns, so that a machine that gets busier or cooler treats both alike; medians are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.reference.langgraph_dev import ServerError, langgraph_dev
+
+CONVERSATIONS = 200
+TEXT = "what's the weather in sf?"
+
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the measurements; the exit code is 2 when `langgraph dev` cannot be started."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cold_start", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="starts of each (default: %(default)s)")
+    rounds: int = parser.parse_args(arguments).rounds
+    mock: list[float] = []
+    official: list[float] = []
+    try:
+        for _ in range(max(1, rounds)):
+            mock.append(start_mock())
+            official.append(start_official())
+    except ServerError as error:
+        print(str(error).splitlines()[0], file=sys.stderr)
+        return 2
+    fresh, used = memory()
+    show("python -m mockserver", mock)
+    show("langgraph dev", official)
+    print(f"ratio of the medians: {statistics.median(official) / statistics.median(mock):.1f}")
+    print(f"memory of the mock (RSS): {fresh:.0f} MB fresh, {used:.0f} MB after {CONVERSATIONS} conversations")
+    return 0
+
+
+def show(name: str, seconds: list[float]) -> None:
+    """One line about one server."""
+    print(
+        f"{name}: first /ok after {statistics.median(seconds):.3f} s"
+        f" (median of {len(seconds)}, {min(seconds):.3f} to {max(seconds):.3f})"
+    )
+
+
+def start_mock() -> float:
+    """Seconds from the start of the mock's process to its first answer."""
+    began = time.perf_counter()
+    with mock_process() as (_, url):
+        ask(f"{url}/ok")
+        return time.perf_counter() - began
+
+
+def start_official() -> float:
+    """Seconds from the start of `langgraph dev` to its first answer, looked for ten times a second."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        with langgraph_dev(workers=1, log=Path(folder) / "log"):
+            return time.perf_counter() - began
+
+
+def memory() -> tuple[float, float]:
+    """Megabytes of a mock that has just started, and of one that has held many conversations."""
+    with mock_process("--time-scale", "0", "--log-level", "error") as (process, url):
+        ask(f"{url}/ok")
+        fresh = resident(process.pid)
+        run = {"assistant_id": "agent", "input": {"messages": [{"role": "user", "content": TEXT}]}}
+        for _ in range(CONVERSATIONS):
+            thread = ask(f"{url}/threads", {})
+            ask(f"{url}/threads/{thread['thread_id']}/runs/wait", run)
+        return fresh, resident(process.pid)
+
+
+def resident(pid: int) -> float:
+    """Megabytes that a process keeps in memory."""
+    return int(subprocess.check_output(["ps", "-o", "rss=", "-p", str(pid)])) / 1024
+
+
+@contextlib.contextmanager
+def mock_process(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A mock in a process of its own, and its URL."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mockserver", "--port", "0", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+    )
+    try:
+        assert process.stdout is not None
+        yield process, process.stdout.readline().rpartition(" ")[2].strip()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+
+
+def ask(url: str, body: object = None) -> Any:
+    """The JSON that a server answers to GET, or to POST of `body`."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with _opener.open(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
