@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.clients.javascript import Node
+from tests.guide.node import FOLDER
 from tests.guide.servers import mock
 
 
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Node:
-    return Node(tmp_path_factory.mktemp("node"))
+    return Node(tmp_path_factory.mktemp("node"), packages=FOLDER)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Node and the guides' JavaScript packages, installed once beside `package.json`, where git ignores them."""
+"""Node and the JavaScript packages of a `package.json`, installed once beside it, where git ignores them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class NodeError(RuntimeError):
     """Node or the packages are missing; the text has the remedy or what npm said."""
 
 
-def node_environment(*, modules_for: Path) -> dict[str, str]:
-    """The PATH with Node on it, after making the packages importable from scripts in the folder `modules_for`.
+def node_environment(*, modules_for: Path, packages: Path = FOLDER) -> dict[str, str]:
+    """The PATH with Node on it, after making packages importable from scripts in the folder `modules_for`.
 
-    Raises `NodeError` if there is no Node, or npm cannot install the packages.
+    `packages` is the folder of the `package.json` that lists them: by default, what the guides import. Raises `NodeError` if there is no Node, or npm cannot install the packages.
     """
     path, npm = _node_and_npm()
-    _install(npm, path)
-    (modules_for / "node_modules").symlink_to(FOLDER / "node_modules", target_is_directory=True)
+    _install(packages, npm, path)
+    (modules_for / "node_modules").symlink_to(packages / "node_modules", target_is_directory=True)
     return {"PATH": path}
 
 
@@ -44,10 +44,10 @@ def _node_and_npm() -> tuple[str, list[str]]:
     return os.pathsep.join([str(root / "bin"), path]), [str(root / "bin" / "node"), str(npm_cli)]
 
 
-def _install(npm: list[str], path: str) -> None:
+def _install(folder: Path, npm: list[str], path: str) -> None:
     """Install the packages unless they are, whatever other test process does the same."""
-    wanted = hashlib.sha256((FOLDER / "package.json").read_bytes()).hexdigest()
-    modules = FOLDER / "node_modules"
+    wanted = hashlib.sha256((folder / "package.json").read_bytes()).hexdigest()
+    modules = folder / "node_modules"
     modules.mkdir(exist_ok=True)
     stamp = modules / ".installed"
     with (modules / ".lock").open("w") as lock:
@@ -56,7 +56,7 @@ def _install(npm: list[str], path: str) -> None:
             return
         done = subprocess.run(
             [*npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"],
-            cwd=FOLDER,
+            cwd=folder,
             env={**os.environ, "PATH": path},
             capture_output=True,
             encoding="utf-8",
@@ -64,5 +64,5 @@ def _install(npm: list[str], path: str) -> None:
             check=False,
         )
         if done.returncode != 0:
-            raise NodeError(f"npm install in {FOLDER} failed with exit code {done.returncode}:\n{done.stderr}")
+            raise NodeError(f"npm install in {folder} failed with exit code {done.returncode}:\n{done.stderr}")
         stamp.write_text(wanted, "utf-8")
