@@ -109,7 +109,7 @@ class Session:
     async def _examine(self, target: Target) -> None:
         key = id(target)
         if key not in self._examined:
-            self._examined[key] = asyncio.create_task(self._look_at(target), name=f"play examine {target.url}")
+            self._examined[key] = asyncio.create_task(self._look_at(target), name=f"play examine {target.info.url}")
         await asyncio.shield(self._examined[key])
         if target.problem is not None:
             raise NotJudgeable(target.problem)
