@@ -70,6 +70,7 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
         access_log=_requests,
         access_log_format='%a "%r" %s %b %Tfs',
         handler_cancellation=True,
+        auto_decompress=False,
         shutdown_timeout=0,
     )
     await runner.setup()

@@ -67,7 +67,10 @@ async def refusals(
 
 
 async def read(request: web.Request, schema: type[T], *, default: bytes = b"") -> T:
-    """The body of a request; raises `Refusal` 422, naming the place of what is wrong."""
+    """The body of a request; raises `Refusal` 422, naming the place of what is wrong, or 415."""
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":
+        raise Refusal(415, f"Content-Encoding: {encoding} is not supported; send the body as it is.")
     raw = await request.read() or default
     try:
         return msgspec.json.decode(raw, type=schema)
@@ -88,6 +91,14 @@ def query(request: web.Request, schema: type[T]) -> T:
         return msgspec.convert(plain, schema, strict=False)
     except msgspec.ValidationError as error:
         raise Refusal(422, str(error)) from None
+
+
+def holds(whole: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
+    """Whether an object has these fields with these values; `true` and `1` are equal in Python, but not in JSON."""
+    return all(
+        key in whole and whole[key] == value and isinstance(whole[key], bool) == isinstance(value, bool)
+        for key, value in part.items()
+    )
 
 
 def path_uuid(request: web.Request, name: Literal["thread", "run", "assistant"]) -> str:
@@ -143,7 +154,6 @@ async def when_over(
 ) -> web.StreamResponse:
     """A JSON answer that is known once `run` is over; until then a newline now and then keeps it alive."""
     response = web.StreamResponse(headers={**headers, "Content-Type": "application/json"})
-    response.enable_chunked_encoding()
     await response.prepare(request)
     while run is not None and not run.ended.is_set():
         try:
@@ -179,6 +189,5 @@ async def open_stream(request: web.Request, headers: Mapping[str, str]) -> web.S
             "Content-Type": "text/event-stream; charset=utf-8",
         }
     )
-    response.enable_chunked_encoding()
     await response.prepare(request)
     return response

@@ -49,6 +49,7 @@ def _operation(route: Route, body: dict[str, Any] | None) -> dict[str, Any]:
             "content": {"application/json": {"schema": body}},
         }
         operation["responses"]["413"] = _response(413, streams=False)
+        operation["responses"]["415"] = _response(415, streams=False)
     return operation
 
 

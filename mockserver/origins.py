@@ -17,14 +17,15 @@ async def browsers(
     """Answer a browser that asks beforehand whether it may call."""
     if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
         return await handler(request)
-    return web.Response(
-        status=204,
-        headers={
-            "Access-Control-Allow-Methods": request.headers["Access-Control-Request-Method"],
-            "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", "*"),
-            "Access-Control-Max-Age": "600",
-        },
-    )
+    headers = {
+        "Access-Control-Allow-Methods": request.headers["Access-Control-Request-Method"],
+        "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", "*"),
+        "Access-Control-Max-Age": "600",
+    }
+    if "Access-Control-Request-Private-Network" in request.headers:
+        # A page from the internet that calls a server on this machine.
+        headers["Access-Control-Allow-Private-Network"] = "true"
+    return web.Response(status=204, headers=headers)
 
 
 async def sign(request: web.Request, response: web.StreamResponse) -> None:

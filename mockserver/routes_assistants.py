@@ -6,7 +6,7 @@ from aiohttp import web
 from msgspec import UNSET
 
 from mockserver import views
-from mockserver.http import ENGINE, Refusal, json_answer, path_uuid, query, read
+from mockserver.http import ENGINE, Refusal, holds, json_answer, path_uuid, query, read
 from mockserver.records import Assistant
 from mockserver.schemas import AssistantCount, AssistantSearch, AssistantVersions, Body
 
@@ -54,7 +54,7 @@ async def versions(request: web.Request) -> web.StreamResponse:
     asked = await read(request, AssistantVersions, default=b"{}")
     shown = views.assistant(request.app[ENGINE].store.assistant)
     del shown["updated_at"]
-    found = [shown] if _holds(shown["metadata"], asked.metadata) else []
+    found = [shown] if holds(shown["metadata"], asked.metadata) else []
     return json_answer(found[asked.offset : asked.offset + asked.limit])
 
 
@@ -89,9 +89,5 @@ def _matches(shown: views.Shown, asked: AssistantCount) -> bool:
     return (
         asked.graph_id in (UNSET, shown["graph_id"])
         and (asked.name is UNSET or asked.name.lower() in shown["name"].lower())
-        and _holds(shown["metadata"], asked.metadata)
+        and holds(shown["metadata"], asked.metadata)
     )
-
-
-def _holds(whole: views.Shown, part: views.Shown) -> bool:
-    return all(key in whole and whole[key] == value for key, value in part.items())

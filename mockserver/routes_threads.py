@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from mockserver import agent, views
 from mockserver.checkpoints import END, START, Checkpoint
-from mockserver.http import ENGINE, NO_SUBGRAPHS, Refusal, json_answer, query, read, thread_of, uuid_in
+from mockserver.http import ENGINE, NO_SUBGRAPHS, Refusal, holds, json_answer, query, read, thread_of, uuid_in
 from mockserver.records import Thread
 from mockserver.schemas import (
     Body,
@@ -170,7 +170,7 @@ def _history(thread: Thread, asked: HistoryRequest) -> list[views.Shown]:
     for checkpoint in thread.history.newest_first():
         if len(shown) == asked.limit:
             break
-        if (before is None or checkpoint.checkpoint_id < before) and _holds(checkpoint.metadata, asked.metadata):
+        if (before is None or checkpoint.checkpoint_id < before) and holds(checkpoint.metadata, asked.metadata):
             shown.append(views.state(thread, checkpoint))
     return shown
 
@@ -185,13 +185,9 @@ def _checkpoint(thread: Thread, checkpoint_id: str) -> Checkpoint:
 def _matches(thread: Thread, asked: ThreadSearch | ThreadCount) -> bool:
     return (
         (asked.status is UNSET or thread.rules.thread_status(thread) == asked.status)
-        and _holds(thread.metadata, asked.metadata)
-        and _holds(thread.rules.thread_values(thread) or {}, asked.values)
+        and holds(thread.metadata, asked.metadata)
+        and holds(thread.rules.thread_values(thread) or {}, asked.values)
     )
-
-
-def _holds(whole: dict[str, Any], part: dict[str, Any]) -> bool:
-    return all(key in whole and whole[key] == value for key, value in part.items())
 
 
 def _sort_key(thread: Thread, field: str) -> tuple[Any, ...]:

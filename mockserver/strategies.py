@@ -1,11 +1,11 @@
 """What a double text does, as one table: the newcomer's strategy times the phase of each run in flight.
 
-The double-texting page of the documentation, row by row:
+What the double-texting page of the documentation says, row by row and in our words:
 
-- `enqueue`: "runs the new run after the first finishes". Nobody is touched, the newcomer waits its turn.
-- `reject`: "rejects any new runs when a run is in progress".
-- `interrupt`: "interrupts the current execution but preserves progress". What is in flight is stopped.
-- `rollback`: "interrupts and rolls back". What is in flight is stopped and erased with all that it wrote.
+- `enqueue`: the run in flight is allowed to finish. Nobody is touched, the newcomer waits its turn.
+- `reject`: while a run is in flight, a newcomer is refused.
+- `interrupt`: what is in flight is stopped, and the newcomer goes on from what it had achieved by then.
+- `rollback`: what is in flight is stopped and erased with all that it wrote, its input included.
 
 A run that is already being stopped keeps the fate that was decided first.
 """

@@ -40,9 +40,10 @@ def test_assistants(client: SyncLangGraphClient) -> None:
 
 
 def test_threads(client: SyncLangGraphClient) -> None:
-    thread = client.threads.create(metadata={"mine": 1}, graph_id="agent")["thread_id"]
+    mine = str(uuid.uuid4())
+    thread = client.threads.create(metadata={"mine": mine}, graph_id="agent")["thread_id"]
     assert client.threads.update(thread, metadata={"more": 2})["metadata"] == {
-        "mine": 1,
+        "mine": mine,
         "graph_id": "agent",
         "more": 2,
     }
@@ -53,7 +54,7 @@ def test_threads(client: SyncLangGraphClient) -> None:
     values: Any = client.threads.get_state(thread)["values"]
     assert values["steps"] == ["A/agent:1", "by hand"]
     client.threads.copy(thread)
-    assert client.threads.count(metadata={"mine": 1}) == 2
+    assert client.threads.count(metadata={"mine": mine}) == 2
     assert client.threads.prune([thread]) == {"pruned_count": 1}
     with pytest.raises(NotFoundError):
         client.threads.get(thread)

@@ -21,7 +21,8 @@ class NodeError(RuntimeError):
 def node_environment(*, modules_for: Path, packages: Path = FOLDER) -> dict[str, str]:
     """The PATH with Node on it, after making packages importable from scripts in the folder `modules_for`.
 
-    `packages` is the folder of the `package.json` that lists them: by default, what the guides import. Raises `NodeError` if there is no Node, or npm cannot install the packages.
+    `packages` is the folder of the `package.json` that lists them: by default, what the guides import.
+    Raises `NodeError` if there is no Node, or npm cannot install the packages.
     """
     path, npm = _node_and_npm()
     _install(packages, npm, path)
