@@ -57,7 +57,7 @@ async def refusals(
         if isinstance(error, web.HTTPMove):
             return web.Response(status=error.status, headers={"Location": str(error.location)})
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-        detail = "Not Found" if error.status == 404 else error.reason
+        detail = f"Not Found: the mock has no {request.path}" if error.status == 404 else error.reason
         return json_answer({"detail": detail}, error.status, allow)
     except (asyncio.CancelledError, ConnectionError):
         raise

@@ -140,3 +140,35 @@ async def test_breakpoints_park_without_a_question(stage: Stage) -> None:
     await stage.client.runs.wait(stage.thread, "agent", config=stage.config("C"), interrupt_before="*")
     assert await stage.said() == "HATA"
     assert (await record(stage))["interrupts"] == {}
+
+
+async def test_a_command_may_write_to_the_state_before_the_run_goes_on(stage: Stage) -> None:
+    await parked(stage)
+    length = len(await stage.history())
+    command: Any = {"resume": "yes", "update": {"steps": ["by hand"]}, "goto": [], "graph": None}
+    await stage.client.runs.wait(stage.thread, "agent", command=command, config=stage.config("B", **PAUSE))
+    assert await stage.steps() == ["A/agent:1", "by hand", "B/tools:1", "B/agent:2"]
+    history = await stage.history()
+    assert history[length - 1]["values"]["steps"] == ["A/agent:1", "by hand"]
+    assert len(history) == length + 2
+
+
+async def test_a_rolled_back_command_leaves_no_trace(stage: Stage) -> None:
+    await parked(stage)
+    stage.witness.hold("B/tools:1/enter")
+    command: Any = {"resume": "yes", "update": {"steps": ["by hand"]}}
+    await stage.client.runs.create(stage.thread, "agent", command=command, config=stage.config("B"))
+    await stage.witness.reached("B/tools:1/enter")
+    assert await stage.steps() == ["A/agent:1", "by hand"]
+    after = await stage.create("C", "nyc", "rollback")
+    await stage.join(after)
+    assert await stage.steps() == ["A/agent:1", "C/agent:1", "C/tools:1", "C/agent:2"]
+    assert all("by hand" not in state["values"].get("steps", []) for state in await stage.history())
+
+
+async def test_a_command_stands_above_an_input(stage: Stage) -> None:
+    await parked(stage)
+    await stage.client.runs.wait(
+        stage.thread, "agent", input={"messages": "hi"}, command={"resume": "yes"}, config=stage.config("B")
+    )
+    assert await stage.said() == "HATA"
