@@ -323,23 +323,24 @@ async def test_the_system_routes(stage: Stage) -> None:
 async def test_a_run_has_the_metadata_of_its_thread_and_of_its_config(stage: Stage) -> None:
     await stage.client.threads.update(stage.thread, metadata={"of": "thread", "thread": 1})
     config: Any = {**stage.config("A"), "metadata": {"of": "config", "config": 2}}
-    run = await stage.client.runs.create(
+    run: Any = await stage.client.runs.create(
         stage.thread, "agent", input=asking("sf"), config=config, metadata={"of": "run", "run": 3}
     )
     wanted = {"of": "run", "thread": 1, "config": 2, "run": 3}
     assert {key: run["metadata"].get(key) for key in wanted} == wanted
     await stage.join(run["run_id"])
-    assert {key: (await stage.state())["metadata"].get(key) for key in wanted} == wanted
+    shown = (await stage.state())["metadata"]
+    assert {key: shown.get(key) for key in wanted} == wanted
 
 
 async def test_a_batch_is_created_whole_or_not_at_all(stage: Stage) -> None:
     order = {"assistant_id": "agent", "input": asking("sf"), "config": stage.config("A")}
-    answer = await stage.http.post("/runs/batch", json=[{**order, "assistantId": "agent"}, order])
-    assert [run["status"] for run in answer.json()] == ["pending", "pending"]
-    before = await stage.client.threads.count()
     answer = await stage.http.post("/runs/batch", json=[order, {**order, "assistant_id": "nobody"}])
     assert (answer.status_code, "nobody" in answer.json()["detail"]) == (422, True)
-    assert await stage.client.threads.count() <= before
+    assert stage.witness.seen == []
+    assert await stage.client.threads.count() == 1
+    answer = await stage.http.post("/runs/batch", json=[{**order, "assistantId": "agent"}, order])
+    assert [run["status"] for run in answer.json()] == ["pending", "pending"]
 
 
 @pytest.mark.parametrize("path", ["/store/items", "/runs/crons", "/threads/x/stream/events", "/threads/x/commands"])
