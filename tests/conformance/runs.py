@@ -14,6 +14,10 @@ DEADLINE = 120.0
 """Seconds after which a run counts as hung; far more than any of them takes on a busy machine."""
 
 
+UNUSED_PLUGINS = ("langsmith_plugin", "anyio", "hypothesispytest", "syrupy", "respx", "asyncio")
+"""Plugins that this project's tests bring along, and a user's run of the suite does not have: seconds to load."""
+
+
 @dataclass(frozen=True)
 class Run:
     """A run that is over: exit code, and standard output and error together."""
@@ -33,6 +37,24 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, "NO_COLOR": "1", "COLUMNS": "200", **(extra or {})}
 
 
+async def start_suite(
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = CHECKOUT,
+    suite: tuple[str, ...] = ("conformance",),
+) -> asyncio.subprocess.Process:
+    """`pytest conformance ARGUMENTS`, under way; whoever starts it sees to its end."""
+    without = [part for name in ("cacheprovider", *UNUSED_PLUGINS) for part in ("-p", f"no:{name}")]
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pytest", *suite, *without, *arguments),
+        cwd=cwd,
+        env=environment(env),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+
+
 async def run_suite(
     *arguments: str,
     env: Mapping[str, str] | None = None,
@@ -40,14 +62,7 @@ async def run_suite(
     suite: tuple[str, ...] = ("conformance",),
 ) -> Run:
     """`pytest conformance ARGUMENTS`; raises TimeoutError, and ends the process, when it hangs."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "pytest", *suite, "-p", "no:cacheprovider", *arguments),
-        cwd=cwd,
-        env=environment(env),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
+    process = await start_suite(*arguments, env=env, cwd=cwd, suite=suite)
     try:
         async with asyncio.timeout(DEADLINE):
             output, _ = await process.communicate()

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,7 +17,7 @@ from aiohttp import web
 
 from conformance.report import Report, slug
 from mockserver.app import create_app, listening
-from tests.conformance.runs import CHECKOUT, DEADLINE, environment, run_suite
+from tests.conformance.runs import DEADLINE, run_suite, start_suite
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Wrong = Callable[[web.Request, web.StreamResponse], web.StreamResponse]
@@ -163,7 +162,8 @@ async def test_the_first_failure_ends_the_playing_with_x() -> None:
         run = await run_suite("--deployment-url", there.url, "-x", "-k", "interrupt/ and RUN-02")
     assert run.code == 1, run.output
     assert "1 failed" in run.last_line
-    assert len(there.scenarios) <= 2  # the one that failed, and the one that was begun meanwhile
+    # The one that failed, and what was begun meanwhile, of several dozen.
+    assert len(there.scenarios) < 10
 
 
 async def test_the_suite_runs_from_anywhere(tmp_path: Path) -> None:
@@ -215,16 +215,8 @@ async def test_ctrl_c_ends_a_run_that_waits_for_a_deployment() -> None:
 
     server = await asyncio.start_server(never_answers, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "pytest", "conformance", "-p", "no:cacheprovider", "--deployment-url", url, *ONE),
-        # An hour for an answer: only the signal can end this.
-        *("--conformance-deadline-scale", "360"),
-        cwd=CHECKOUT,
-        env=environment(),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
+    # An hour for an answer: only the signal can end this.
+    process = await start_suite("--deployment-url", url, "--conformance-deadline-scale", "360", *ONE)
     try:
         async with asyncio.timeout(DEADLINE):
             await asked.wait()
