@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import math
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from mockserver import __version__
@@ -71,8 +73,26 @@ def _scale(text: str) -> float:
     return scale
 
 
+@contextlib.contextmanager
+def _without_certificates() -> Iterator[None]:
+    """Hide the system's certificates, which aiohttp reads when it is imported: a fifth of the time to start.
+
+    A mock deployment is asked over plain HTTP. For a witness behind TLS they are read when it is first told something.
+    """
+    names = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+    saved = {name: os.environ[name] for name in names if name in os.environ}
+    os.environ.update(dict.fromkeys(names, os.devnull))
+    try:
+        yield
+    finally:
+        for name in names:
+            del os.environ[name]
+        os.environ.update(saved)
+
+
 async def _serve(options: argparse.Namespace) -> int:
-    from mockserver.app import create_app, listening
+    with _without_certificates():
+        from mockserver.app import create_app, listening
     from mockserver.clock import InstantClock, RealClock
     from mockserver.script import ScriptError, load
 

@@ -6,6 +6,7 @@ The witness holds the agent by not answering, so a report has no read timeout.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Coroutine
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ class Witnesses:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
+        self._tls: ssl.SSLContext | None = None
         self._waits: set[asyncio.Task[Any]] = set()
         self._closed = False
 
@@ -36,9 +38,12 @@ class Witnesses:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
             # No limit: a held run keeps its connection for as long as it is held.
             self._session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
+        if self._tls is None and url.startswith("https:"):
+            self._tls = ssl.create_default_context()
         try:
             headers = {"Content-Type": "application/json"}
-            async with self._session.post(url, data=msgspec.json.encode(report), headers=headers) as answer:
+            body = msgspec.json.encode(report)
+            async with self._session.post(url, data=body, headers=headers, ssl=self._tls or True) as answer:
                 return answer.ok
         except (aiohttp.ClientError, OSError, ValueError, TimeoutError):
             return False
