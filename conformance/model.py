@@ -57,7 +57,7 @@ def _turn(play: Play, submit: s.Submit, later: tuple[s.Submit, ...], before: lis
     ]
     least, most = alone, alone
     if superseding:
-        least, most = _progress(play, submit.label, superseding[0].label, behind=_is_behind(before))
+        least, most = _progress(play, submit.label, superseding[0].label, waits=_waits(submit, before))
     return Turn(
         label=submit.label,
         strategy=submit.strategy or "enqueue",
@@ -84,21 +84,26 @@ def _in_flight(play: Play, submit: s.Submit, newcomer: s.Submit, before: list[Tu
             return False
     let_go = any(isinstance(m, Released) and m.label == submit.label and m.seq < boundary for m in play.moments)
     held = bool(submit.hold) and not let_go
-    waits = submit.strategy in (None, "enqueue") and _is_behind(before)
-    return True if held or waits else None
+    return True if held or _waits(submit, before) else None
 
 
-def _progress(play: Play, label: str, successor: str, *, behind: bool) -> tuple[int, int]:
+def _waits(submit: s.Submit, before: list[Turn]) -> bool:
+    """Whether a run certainly had to wait for another one; one that supersedes may start at once."""
+    return submit.strategy in (None, "enqueue") and _is_behind(before)
+
+
+def _progress(play: Play, label: str, successor: str, *, waits: bool) -> tuple[int, int]:
     """How many parts of a superseded run were certainly, and possibly, written before its successor began.
 
     A step was certainly written when a later step of the same run was entered; it was possibly written
-    when it returned. The input was certainly written when any step was entered.
+    when it returned. The input was certainly written when any step was entered, and possibly when the run did not
+    have to wait: it may have been started, and superseded before its first step could say so.
     """
     began = play.began(successor)
     cut = len(play.moments) if began is None else began
     steps = [step for step in play.steps(label) if step.enter < cut]
     if not steps:
-        return 0, 0 if behind else 1
+        return 0, 0 if waits else 1
     returned = sum(step.outcome == "returned" and (step.exit or cut) < cut for step in steps)
     return len(steps), 1 + max(returned, len(steps) - 1)
 

@@ -1,0 +1,39 @@
+"""A run that supersedes may be started, write its input, and be superseded before its first step reports anything.
+
+Seen on `langgraph dev` with one worker: the third of four texts had begun when the fourth came.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from conformance import catalogue, registry
+from conformance.evidence import Play
+from conformance.profiles import NOTHING_DECLARED
+from conformance.transcript import Transcript
+from conformance.verdicts import judge
+from tests.conformance.plays import edited, messages
+
+THRICE = "interrupt/thrice/create/unwatched"
+
+
+def with_input_of(label: str, plays: dict[str, Transcript]) -> Play:
+    """The play of three more texts in which also the input of run `label` stands before run B's."""
+    text = next(move.text for move in plays[THRICE].scenario.submits() if move.label == label)
+
+    def change(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        at = next(index for index, message in enumerate(found) if message["content"] == catalogue.NYC)
+        return [*found[:at], {"type": "human", "id": "of-its-own", "content": text}, *found[at:]]
+
+    return Play(edited(plays[THRICE], messages(change)))
+
+
+@pytest.mark.parametrize("requirement", ["INT-05", "INT-08"])
+@pytest.mark.parametrize("label", ["C", "D"])
+def test_the_input_of_a_run_that_was_started_unseen_is_legal(
+    plays: dict[str, Transcript], requirement: str, label: str
+) -> None:
+    verdict = judge(registry.load().get(requirement), with_input_of(label, plays), NOTHING_DECLARED)
+    assert verdict.word == "PASS", verdict
