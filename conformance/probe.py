@@ -11,8 +11,6 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-CONTRACT_VERSION = 1
-
 # msgspec searches with Python's re, whose `$` also matches before a final line break; `(?!\n)` shuts that door.
 
 Label = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$(?!\n)")]

@@ -72,10 +72,6 @@ class Session:
         """The transcript of one play, once there is one; raises NotJudgeable."""
         return self._future(target, scenario).result()
 
-    def examined(self, target: Target) -> None:
-        """Wait until the deployment was looked at; raises NotJudgeable."""
-        self._run(self._examine(target))
-
     def _future(self, target: Target, scenario: Scenario) -> Future[Transcript]:
         key = (id(target), scenario.id)
         if key not in self._plays:
