@@ -20,11 +20,18 @@ THRICE = "interrupt/thrice/create/unwatched"
 
 
 def with_input_of(label: str, plays: dict[str, Transcript]) -> Play:
-    """The play of three more texts in which also the input of run `label` stands before run B's."""
+    """The play of three more texts in which also the input of run `label` stands, in the order of the texts.
+
+    The mock is free to have begun a run that the play shows: an input that stands there already stays the only one.
+    """
+    texts = [move.text for move in plays[THRICE].scenario.submits()]
     text = next(move.text for move in plays[THRICE].scenario.submits() if move.label == label)
+    later = texts[texts.index(text) + 1 :]
 
     def change(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        at = next(index for index, message in enumerate(found) if message["content"] == catalogue.NYC)
+        if any(message["content"] == text for message in found):
+            return found
+        at = next(index for index, message in enumerate(found) if message["content"] in later)
         return [*found[:at], {"type": "human", "id": "of-its-own", "content": text}, *found[at:]]
 
     return Play(edited(plays[THRICE], messages(change)))
