@@ -1,4 +1,4 @@
-"""The requirements as data, read from `requirements.toml`."""
+"""The requirements as data, read from `requirements/`: `book.toml`, and one file per area."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import tomllib
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -25,8 +25,13 @@ AREAS = {
     "STR": "streaming and join",
     "HIL": "human in the loop",
     "THR": "thread status",
+    "ERR": "errors and validation",
+    "STL": "stateless runs",
+    "WHK": "webhooks",
+    "CRN": "crons",
+    "CLI": "client contract",
 }
-"""What the letters of a requirement's id stand for."""
+"""What the letters of a requirement's id stand for, in the order of the book; `requirements/run.toml` holds RUN."""
 
 
 class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -59,11 +64,18 @@ class LeftOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     revision: str
     sources: dict[str, str]
-    requirement: tuple[Requirement, ...]
-    left_out: tuple[LeftOut, ...]
+
+
+class _Area(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    requirement: tuple[Requirement, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def ids(self) -> list[str]:
+        return [*(entry.id for entry in self.requirement), *(entry.id for entry in self.left_out)]
 
 
 class Registry(msgspec.Struct, frozen=True):
@@ -83,24 +95,31 @@ class Registry(msgspec.Struct, frozen=True):
 
 @cache
 def load() -> Registry:
-    """The rule book that this version of the suite judges by; raises ValueError when the file contradicts itself."""
-    raw = files("conformance").joinpath("requirements.toml").read_bytes()
-    book = msgspec.convert(tomllib.loads(raw.decode()), _File)
-    ids = [*(entry.id for entry in book.requirement), *(entry.id for entry in book.left_out)]
-    if len(ids) != len(set(ids)):
-        raise ValueError(f"ids are used twice: {sorted(i for i in set(ids) if ids.count(i) > 1)}")
-    for requirement in book.requirement:
-        for source in requirement.sources:
-            if source not in book.sources and not source.startswith("https://"):
-                raise ValueError(f"{requirement.id}: source `{source}` is neither a URL nor in [sources]")
+    """The rule book that this version judges by; raises ValueError when its files contradict themselves."""
+    book = msgspec.convert(_read("book"), _Book)
+    areas = {letters: msgspec.convert(_read(letters.lower()), _Area) for letters in AREAS}
+    for letters, area in areas.items():
+        if strangers := [entry for entry in area.ids if not entry.startswith(f"{letters}-")]:
+            raise ValueError(f"{letters.lower()}.toml: {', '.join(strangers)} belongs into another file")
+        if twice := sorted({entry for entry in area.ids if area.ids.count(entry) > 1}):
+            raise ValueError(f"{letters.lower()}.toml: {', '.join(twice)} is used twice")
     return Registry(
         revision=book.revision,
         requirements=tuple(
-            msgspec.structs.replace(
-                requirement,
-                sources=tuple(book.sources.get(source, source) for source in requirement.sources),
-            )
-            for requirement in book.requirement
+            msgspec.structs.replace(requirement, sources=_resolved(requirement, book.sources))
+            for area in areas.values()
+            for requirement in area.requirement
         ),
-        left_out=book.left_out,
+        left_out=tuple(entry for area in areas.values() for entry in area.left_out),
     )
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(files("conformance").joinpath("requirements", f"{name}.toml").read_text("utf-8"))
+
+
+def _resolved(requirement: Requirement, sources: dict[str, str]) -> tuple[str, ...]:
+    for source in requirement.sources:
+        if source not in sources and not source.startswith("https://"):
+            raise ValueError(f"{requirement.id}: source `{source}` is neither a URL nor in [sources] of book.toml")
+    return tuple(sources.get(source, source) for source in requirement.sources)

@@ -7,7 +7,7 @@ from conformance.registry import AREAS, Registry, Requirement, load
 
 HEAD = """# The rule book, revision {revision}
 
-Made by `python -m conformance requirements`; do not edit. The data is `conformance/requirements.toml`.
+Made by `python -m conformance requirements`; do not edit. The data is `conformance/requirements/`.
 
 MUST: written in a guide or the published API description, or following from them by the argument that is given;
 breaking it is FAIL. SHOULD: from reports and reference behaviour; breaking it is WARN, and fails under

@@ -13,7 +13,7 @@ import httpx
 import msgspec
 
 from conformance import scenarios as s
-from conformance.catalogue import SF
+from conformance.catalogue.blocks import SF
 from conformance.deadlines import Deadlines
 from conformance.driver import Driver
 from conformance.evidence import Exchange, Play

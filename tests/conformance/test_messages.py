@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from conformance import scenarios as s
-from conformance.catalogue import LA, NYC, SF
+from conformance.catalogue.blocks import LA, NYC, SF
 from conformance.messages import read_messages, spell
 
 SMALL_TALK = "thanks, that is all"

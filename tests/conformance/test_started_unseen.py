@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conformance import catalogue, registry
+from conformance import registry
 from conformance.evidence import Play
 from conformance.profiles import NOTHING_DECLARED
 from conformance.transcript import Transcript

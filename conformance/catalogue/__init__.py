@@ -1,0 +1,38 @@
+"""Every scenario of the suite.
+
+A scenario's id is `STRATEGY/PHASE/ENDPOINT/OBSERVER[/VARIANT]`:
+
+- STRATEGY: the `multitask_strategy` of the second run; `default`: none is sent; `none`: there is no second run;
+  `cancel`: the first is cancelled, and ENDPOINT is the cancel's action.
+- PHASE: where the first run is when the second arrives.
+- ENDPOINT: how the second run is asked for: `create`, `stream` or `wait`.
+- OBSERVER: who watches the first run: `unwatched`, or `joined` (a client waits in `join`).
+
+Labels: `A` is the first run, `B` the one that double-texts it. `E` is an earlier turn, `Z` a run that is in flight
+before `A`, `C` and `D` are further texts, `X` is a run on another thread.
+
+Absent on purpose: `joined` where the first run is over (there is nothing left to wait for), with `enqueue` and
+`reject` (which do not touch it), and with the races and variants (who watches is not what they vary). `stream` and
+`wait` vary how B asks, which is decided when B is admitted; one phase shows it. `enqueue` and `reject` never stop A,
+so they have no stubborn A.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from conformance.catalogue import cancel, enqueue, plain, reject, stopping
+from conformance.scenarios import Scenario
+
+
+@cache
+def catalogue() -> tuple[Scenario, ...]:
+    """Every scenario, in a readable order; ids are unique."""
+    return (
+        *stopping.scenarios("interrupt"),
+        *stopping.scenarios("rollback"),
+        *enqueue.scenarios(),
+        *reject.scenarios(),
+        *cancel.scenarios(),
+        *plain.scenarios(),
+    )

@@ -1,0 +1,42 @@
+"""Broken twins of the requirements CHK."""
+
+from __future__ import annotations
+
+from tests.conformance.plays import history, messages, status_code
+from tests.conformance.twins.edits import (
+    TOOLS,
+    entry,
+    late_checkpoint,
+    of,
+    reparent,
+    twin,
+    vanishing,
+    without_first_run,
+)
+
+TWINS = [
+    twin("CHK-01", "a fork", TOOLS, history(reparent), fact="places below"),
+    twin("CHK-01", "two roots", TOOLS, history(entry(parent_checkpoint=None, parent_checkpoint_id=None)), fact="2"),
+    twin("CHK-01", "a parent that is not there", TOOLS, history(lambda entries: entries[:-1]), fact="0"),
+    twin("CHK-02", "no run in the metadata", TOOLS, history(entry(metadata={})), fact="`None`"),
+    twin("CHK-02", "an unknown run", TOOLS, history(entry(metadata={"run_id": "nobody"})), fact="unknown run nobody"),
+    twin("CHK-03", "the first run's checkpoints are gone", TOOLS, history(without_first_run), fact="none"),
+    twin("CHK-03", "one of them is gone", TOOLS,
+         history(lambda entries: [e for e in entries if e["next"] != ["tools"] or "nyc" in str(e["values"])]),
+         fact="none that ends with A.call"),
+    twin("CHK-04", "an id twice", TOOLS, history(lambda entries: [entries[0], *entries]), fact="twice: "),
+    twin("CHK-04", "ids that do not sort", TOOLS, history(late_checkpoint), history(lambda e: e[::-1]),
+         fact="newest first they are"),
+    twin("CHK-05", "an old state", TOOLS, history(lambda entries: entries[1:]), fact="in the history"),
+    twin("CHK-07", "the update is accepted", "none/during-tools/create/unwatched/update-state",
+         status_code("update state", "main", 200), fact="HTTP 200"),
+    twin("CHK-07", "the update is refused and written", "none/during-tools/create/unwatched/update-state",
+         messages(lambda f: [*f, {"type": "human", "id": "x", "content": "an update in the middle of a run"}]),
+         fact="an update in the middle"),
+    twin("CHK-08", "a checkpoint vanishes", f"{TOOLS}/durability-sync", vanishing, fact="vanished"),
+    twin("CHK-09", "a checkpoint that marks the stop", TOOLS,
+         history(lambda e: [of(x, metadata=of(x["metadata"], source="update")) if x is e[-1] else x for x in e]),
+         fact="source `update`"),
+    twin("CHK-09", "a step recorded twice", TOOLS,
+         history(lambda e: [*e[:-1], e[-2], e[-1]]), fact="two that record the same"),
+]  # fmt: skip

@@ -1,0 +1,7 @@
+"""Broken twins of the requirements CLI."""
+
+from __future__ import annotations
+
+from tests.conformance.twins.edits import Twin
+
+TWINS: list[Twin] = []

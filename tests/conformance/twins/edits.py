@@ -1,0 +1,255 @@
+"""The edits that make a record lie, and the scenarios whose records the twins are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.conformance.plays import (
+    Edit,
+    Json,
+    bodies,
+    requests,
+)
+
+TOOLS = "interrupt/during-tools/create/unwatched"
+STREAMED = "interrupt/during-tools/stream/unwatched"
+QUEUED_STREAM = "enqueue/during-tools/stream/unwatched"
+PARKED = "interrupt/parked/create/unwatched"
+CANCELLED = "cancel/during-tools/interrupt/unwatched"
+CANCELLED_PENDING = "cancel/pending/interrupt/unwatched"
+CANCELLED_TWICE = "cancel/lingering/interrupt/unwatched/twice"
+CANCEL_ROLLBACK = "cancel/during-tools/rollback/unwatched"
+QUEUED = "enqueue/during-tools/create/unwatched"
+REJECTED = "reject/during-tools/create/unwatched"
+ROLLED_BACK = "rollback/during-tools/create/unwatched"
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A requirement, the scenario whose record is edited, the edits, and a fact that the failure must name."""
+
+    requirement: str
+    what: str
+    scenario: str
+    edits: tuple[Edit, ...]
+    fact: str
+
+
+def twin(requirement: str, what: str, scenario: str, *edits: Edit, fact: str) -> Twin:
+    return Twin(requirement, what, scenario, edits, fact)
+
+
+def of(body: Json, **changes: Any) -> Json:
+    return {**body, **changes}
+
+
+def drop_response(purpose: str, about: str) -> Edit:
+    def edit(raw: Json) -> None:
+        for request, _ in list(requests(raw, purpose, about)):
+            raw["moments"] = [
+                {"kind": "fault", "seq": 0, "t": m["t"], "exchange": m["exchange"], "error": "connection broken"}
+                if m["kind"] == "response" and m["exchange"] == request["exchange"]
+                else m
+                for m in raw["moments"]
+            ]
+
+    return edit
+
+
+def drop_reports(label: str) -> Edit:
+    def edit(raw: Json) -> None:
+        raw["moments"] = [m for m in raw["moments"] if m.get("label") != label]
+
+    return edit
+
+
+def never_cancelled(label: str) -> Edit:
+    """The run's steps returned; nobody told them to stop."""
+
+    def edit(raw: Json) -> None:
+        for moment in raw["moments"]:
+            if moment["kind"] == "witness" and moment["label"] == label and moment.get("outcome"):
+                moment["outcome"] = "returned"
+
+    return edit
+
+
+def drop_header(name: str) -> Edit:
+    def edit(raw: Json) -> None:
+        for _, response in requests(raw, "submit"):
+            response["headers"].pop(name, None)
+
+    return edit
+
+
+def append_final_look(label: str, status: str) -> Edit:
+    """After all is over the run is read once more, with another status."""
+
+    def edit(raw: Json) -> None:
+        _, response = list(requests(raw, "final run", f"run {label}"))[-1]
+        response["body"] = of(response["body"], status=status)
+
+    return edit
+
+
+def listed_without(label_index: int) -> Edit:
+    return bodies("final runs", "main", lambda runs: [r for i, r in enumerate(runs) if i != label_index])
+
+
+def late_report(label: str, step: str, event: str, outcome: str | None = None) -> Edit:
+    """One more sign of life of a run, after everything."""
+
+    def edit(raw: Json) -> None:
+        moments = raw["moments"]
+        last = max(i for i, m in enumerate(moments) if m["kind"] == "witness")
+        report = {"kind": "witness", "seq": 0, "t": moments[last]["t"], "label": label, "step": step, "event": event}
+        moments.insert(last + 1, report | ({"outcome": outcome} if outcome else {}))
+
+    return edit
+
+
+def entry(**changes: Any) -> Callable[[list[Json]], list[Json]]:
+    """Change the newest checkpoint."""
+    return lambda entries: [of(entries[0], **changes), *entries[1:]]
+
+
+def reparent(entries: list[Json]) -> list[Json]:
+    """The newest checkpoint of all hangs on the oldest one."""
+    root = entries[-1]["checkpoint"]
+    return [of(entries[0], parent_checkpoint=root), *entries[1:]]
+
+
+def reparent_second_run(entries: list[Json]) -> list[Json]:
+    """The second run's first checkpoint hangs on the oldest one, as if the first run's steps had not been."""
+    newest = entries[0]["metadata"]["run_id"]
+    first = max(i for i, e in enumerate(entries) if e["metadata"]["run_id"] == newest)
+    return [of(e, parent_checkpoint=entries[-1]["checkpoint"]) if i == first else e for i, e in enumerate(entries)]
+
+
+def late_checkpoint(entries: list[Json]) -> list[Json]:
+    """A copy of the first run's oldest checkpoint stands on top, under a new id."""
+    stale = of(entries[-1], checkpoint=of(entries[-1]["checkpoint"], checkpoint_id="zzz"))
+    return [of(stale, parent_checkpoint=entries[0]["checkpoint"]), *entries]
+
+
+def without_first_run(entries: list[Json]) -> list[Json]:
+    first = entries[-1]["metadata"]["run_id"]
+    return [e for e in entries if e["metadata"]["run_id"] != first]
+
+
+def twice(found: list[Json]) -> list[Json]:
+    return [*found, *[m for m in found if m["content"] == "what's the weather in nyc?"]]
+
+
+def second_input_first(found: list[Json]) -> list[Json]:
+    nyc = [m for m in found if m["content"] == "what's the weather in nyc?"]
+    return [*nyc, *[m for m in found if m not in nyc]]
+
+
+def half_answer(found: list[Json]) -> list[Json]:
+    half = {"type": "ai", "id": "half", "content": "The search results give a high of"}
+    at = next(i for i, m in enumerate(found) if "nyc" in str(m["content"]))
+    return [*found[:at], half, *found[at:]]
+
+
+def invented_result(found: list[Json]) -> list[Json]:
+    call = "toolu_01MjNtVJwEcpujRGrf3x6Pih"
+    made_up = {"type": "tool", "id": "made-up", "content": "cancelled", "tool_call_id": call}
+    at = next(i for i, m in enumerate(found) if "nyc" in str(m["content"]))
+    return [*found[:at], made_up, *found[at:]]
+
+
+def same_ids(found: list[Json]) -> list[Json]:
+    return [of(m, id="same") for m in found]
+
+
+def looks_during(label: str, thread: str) -> Edit:
+    """The thread reads `thread` in every look that lies between two of run `label` in flight."""
+
+    def edit(raw: Json) -> None:
+        flight = [
+            (request["seq"], response["seq"])
+            for request, response in requests(raw, "look", f"run {label}")
+            if response["body"]["status"] in ("pending", "running")
+        ]
+        for request, response in requests(raw, "look", "main"):
+            if flight[0][1] < request["seq"] and response["seq"] < flight[-1][0]:
+                response["body"]["status"] = thread
+
+    return edit
+
+
+def resumes(raw: Json) -> None:
+    """The second run begins with the step that the first one was parked in."""
+    for moment in raw["moments"]:
+        if moment["kind"] == "witness" and moment["label"] == "B" and moment["step"] == "agent:1":
+            moment["step"] = "tools:1"
+
+
+def search_finds_nothing(raw: Json) -> None:
+    for _, response in requests(raw, "search threads"):
+        response["body"] = []
+
+
+def vanishing(raw: Json) -> None:
+    """The oldest checkpoint is shown at first only."""
+    for _, response in requests(raw, "final history", "main"):
+        response["body"] = response["body"][:-1]
+
+
+def left_over(entries: list[Json]) -> list[Json]:
+    """A checkpoint with the first run's input lies at the bottom."""
+    message = {"type": "human", "id": "x", "content": "what's the weather in sf?"}
+    values = of(entries[-1]["values"], messages=[message])
+    return [*entries, of(entries[-1], values=values, checkpoint=of(entries[-1]["checkpoint"], checkpoint_id="0"))]
+
+
+def without_metadata(raw: Json) -> None:
+    raw["moments"] = [m for m in raw["moments"] if m.get("event") != "metadata"]
+
+
+def metadata_of(run_id: str) -> Edit:
+    def edit(raw: Json) -> None:
+        for moment in raw["moments"]:
+            if moment["kind"] == "stream" and moment["event"] == "metadata":
+                moment["data"]["run_id"] = run_id
+
+    return edit
+
+
+def foreign_update(raw: Json) -> None:
+    call = {"type": "ai", "content": "", "tool_calls": [{"id": "toolu_01MjNtVJwEcpujRGrf3x6Pih"}]}
+    update = next(m for m in raw["moments"] if m["kind"] == "stream" and m["event"] == "updates")
+    update["data"] = {"agent": {"messages": [call]}}
+
+
+def without_updates(raw: Json) -> None:
+    raw["moments"] = [m for m in raw["moments"] if m["kind"] != "stream" or m["event"] != "updates"]
+
+
+def closed_at_once(raw: Json) -> None:
+    """The end of the stream stands right behind its beginning."""
+    moments = raw["moments"]
+    end = next(m for m in moments if m["kind"] == "closed")
+    moments.remove(end)
+    start = next(i for i, m in enumerate(moments) if m["kind"] == "response" and m["exchange"] == end["exchange"])
+    moments.insert(start + 1, end)
+
+
+def answered_at_once(raw: Json) -> None:
+    """The answer to the cancel stands right behind the request."""
+    moments = raw["moments"]
+    request, response = next(requests(raw, "cancel", "A"))
+    moments.remove(response)
+    moments.insert(moments.index(request) + 1, response)
+
+
+def second_cancel_crashes(raw: Json) -> None:
+    list(requests(raw, "cancel", "A"))[1][1]["status"] = 500
+
+
+def still_listed(raw: Json) -> None:
+    submitted = next(response["body"] for _, response in requests(raw, "submit", "A"))
+    bodies("final runs", "main", lambda runs: [*runs, submitted])(raw)

@@ -1,0 +1,48 @@
+"""Broken twins of the requirements RUN."""
+
+from __future__ import annotations
+
+from tests.conformance.plays import bodies, move_report, run_status, status_code, witness
+from tests.conformance.twins.edits import TOOLS, append_final_look, drop_header, of, twin
+
+TWINS = [
+    twin("RUN-01", "a status of its own", TOOLS, run_status("A", "cancelled"), fact="`cancelled`"),
+    twin("RUN-02", "201 for a create", TOOLS, status_code("submit", "B", 201), fact="201"),
+    twin(
+        "RUN-02", "a create that tells only the id", TOOLS,
+        bodies("submit", "B", lambda b: {"run_id": b["run_id"]}), fact="no thread_id",
+    ),
+    twin(
+        "RUN-02", "a create that answers when all is over", TOOLS,
+        bodies("submit", "B", lambda b: of(b, status="success")), fact="`success`",
+    ),
+    twin("RUN-02", "no Content-Location", TOOLS, drop_header("content-location"), fact="no such header"),
+    twin("RUN-03", "interrupted turns success", TOOLS, append_final_look("A", "success"), fact="`success` later"),
+    twin("RUN-04", "success turns pending", TOOLS, append_final_look("B", "pending"), fact="`pending` later"),
+    twin(
+        "RUN-05", "both execute at once", TOOLS,
+        move_report("A", "exit", behind=witness("B", "exit"), step="tools:1"),
+        fact="run A reported from a step after that",
+    ),
+    twin(
+        "RUN-06", "another strategy is told", TOOLS,
+        bodies("final run", "run B", lambda b: of(b, multitask_strategy="enqueue")), fact="`enqueue`",
+    ),
+    twin(
+        "RUN-07", "the default is reject", "default/during-tools/create/unwatched",
+        status_code("submit", "B", 409), fact="`reject`",
+    ),
+    twin(
+        "RUN-07", "the default is interrupt", "default/during-tools/create/unwatched",
+        run_status("A", "interrupted"), fact="`interrupt`",
+    ),
+    twin(
+        "RUN-08", "a status for being stopped", "interrupt/lingering/create/unwatched",
+        bodies("look", "run A", lambda b: of(b, status="cancelling") if b["status"] == "running" else b),
+        fact="`cancelling`",
+    ),
+    twin(
+        "RUN-10", "the filter by status does nothing", f"{TOOLS}/second-turn",
+        bodies("list runs", "main", lambda runs: runs * 2), fact="B, E, B, E",
+    ),
+]  # fmt: skip

@@ -1,0 +1,31 @@
+"""Broken twins of the requirements THR."""
+
+from __future__ import annotations
+
+from tests.conformance.plays import thread_status
+from tests.conformance.twins.edits import (
+    CANCELLED,
+    CANCELLED_PENDING,
+    TOOLS,
+    looks_during,
+    search_finds_nothing,
+    twin,
+)
+
+TWINS = [
+    twin("THR-01", "a status of its own", TOOLS, thread_status("cancelled"), fact="`cancelled`"),
+    twin("THR-02", "idle while a run is in flight", TOOLS, looks_during("A", "idle"), fact="`idle`"),
+    twin("THR-03", "busy for ever", TOOLS, thread_status("busy"), fact="`busy`"),
+    twin("THR-03", "interrupted in the end", TOOLS, thread_status("interrupted"), fact="`interrupted`"),
+    twin("THR-07", "a failure does not show", "interrupt/failed/create/unwatched",
+         thread_status("idle", purpose="look"), fact="`idle`"),
+    twin("THR-07", "a failure is never cleared", "interrupt/failed/create/unwatched", thread_status("error"),
+         fact="`error`"),
+    twin("THR-08", "busy after join", TOOLS, thread_status("busy", purpose="look"),
+         thread_status("busy"), fact="`busy`"),
+    twin("THR-09", "search does not see it", f"{TOOLS}/elsewhere", search_finds_nothing, fact="not found"),
+    twin("THR-10", "idle before the successor began", TOOLS, looks_during("B", "idle"), fact="`idle`"),
+    twin("THR-04", "another status", CANCELLED, thread_status("idle"), fact="`idle`"),
+    twin("THR-05", "idle while another run executes", CANCELLED_PENDING, looks_during("Z", "idle"), fact="`idle`"),
+    twin("THR-06", "busy for ever", CANCELLED, thread_status("busy"), fact="`busy`"),
+]  # fmt: skip
