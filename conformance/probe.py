@@ -16,23 +16,29 @@ import msgspec
 Label = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$(?!\n)")]
 """Names one run of a scenario; unique within it."""
 
-Step = Annotated[str, msgspec.Meta(pattern=r"^(agent|tools):[1-9][0-9]*$(?!\n)")]
+_NODES = "agent|tools|search|quote|audit"
+
+Step = Annotated[str, msgspec.Meta(pattern=rf"^({_NODES}):[1-9][0-9]*$(?!\n)")]
 """`NODE:VISIT`, counted from the turn's human message: `agent:1`, `tools:1`, `agent:2`."""
 
-Point = Annotated[str, msgspec.Meta(pattern=r"^(agent|tools):[1-9][0-9]*/(enter|token|cancelled|exit)$(?!\n)")]
+Point = Annotated[str, msgspec.Meta(pattern=rf"^({_NODES}):[1-9][0-9]*/(enter|token|cancelled|exit)$(?!\n)")]
 """`STEP/EVENT`, a place at which a run can be held: `tools:1/enter`."""
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=600)]
 
 OnCancel = Literal["stop", "linger", "swallow"]
+Work = Literal["tools", "subgraph", "parallel"]
+"""What works on the tool call: the node `tools`, a child graph, or `tools` beside a second node."""
+
+Version = Literal[1, 2]
 StepEvent = Literal["enter", "token", "cancelled", "exit"]
 Outcome = Literal["returned", "raised", "interrupted", "cancelled"]
 
 
 class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """What one run is told in `config.configurable.probe`."""
+    """What one run is told in `config.configurable.probe`. Raises ValueError for a key that its version has not."""
 
-    version: Literal[1]
+    version: Version
     label: Label
     witness: str | None = None
     hold: dict[Point, Seconds] = {}
@@ -40,12 +46,17 @@ class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     interrupt: tuple[Step, ...] = ()
     on_cancel: OnCancel = "stop"
     linger: Seconds = 0.5
+    work: Work = "tools"
+
+    def __post_init__(self) -> None:
+        if self.version == 1 and self.work != "tools":
+            raise ValueError(f"`work` {self.work} needs version 2")
 
 
 class Report(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One report of a step to the witness; unknown fields are ignored, so that agents may say more."""
 
-    version: Literal[1]
+    version: Version
     label: Label
     step: Step
     event: StepEvent

@@ -119,8 +119,8 @@ class Thread:
         )
         return streamed
 
-    async def state(self) -> Any:
-        return await self._graph.aget_state(self.config())
+    async def state(self, *, subgraphs: bool = False) -> Any:
+        return await self._graph.aget_state(self.config(), subgraphs=subgraphs)
 
     async def messages(self) -> list[Any]:
         return list((await self.state()).values["messages"])
@@ -177,6 +177,11 @@ def naps(agent: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Naps:
 
 def told(label: str = "A", **keys: object) -> dict[str, object]:
     return {"version": 1, "label": label, **keys}
+
+
+def works(how: str, witness: Witness | None = None, label: str = "A", **keys: object) -> dict[str, object]:
+    """A probe of version 2 whose tool call is worked on in another way than by `tools`."""
+    return told(label, version=2, work=how, witness=None if witness is None else witness.url, **keys)
 
 
 def played(label: str, *steps: str) -> list[str]:
@@ -597,6 +602,71 @@ async def _reach_token(step: Any) -> str:
     return "done"
 
 
+# --- version 2: a child graph, and two steps in one superstep ------------------------------------------------
+
+
+async def test_a_child_graph_works_on_the_call(thread: Thread, witness: Witness) -> None:
+    await thread.say("weather in oslo", works("subgraph", witness))
+    assert witness.events == played("A", "agent:1", "search:1", "quote:1", "agent:2")
+    assert {report["version"] for report in witness.reports} == {2}
+    assert await thread.steps() == ["A/agent:1", "A/search:1", "A/quote:1", "A/agent:2"]
+    _, call, result, answer = await thread.messages()
+    assert result.tool_call_id == call.tool_calls[0]["id"]
+    assert result.content == '[{"url": "https://weather.example/oslo", "content": "Clear, 20C in oslo."}]'
+    assert answer.content.startswith("It is clear and 20C in oslo.")
+
+
+async def test_a_stopped_child_graph_leaves_its_writes_in_its_own_namespace_alone(
+    thread: Thread, witness: Witness
+) -> None:
+    witness.hold("A/quote:1/enter")
+    run = thread.start("weather in sf", works("subgraph", witness))
+    await witness.until("A/quote:1/enter")
+    run.cancel()
+    assert isinstance(await ended(run), asyncio.CancelledError)
+    assert witness.events[-2:] == ["A/quote:1/cancelled", "A/quote:1/exit cancelled"]
+    parent = await thread.state()
+    assert parent.next == ("research",)
+    assert parent.values["steps"] == ["A/agent:1"]
+    child = (await thread.state(subgraphs=True)).tasks[0].state
+    assert child.config["configurable"]["checkpoint_ns"].startswith("research:")
+    assert child.values["steps"] == ["A/search:1"]
+
+
+async def test_a_parked_child_graph_goes_on_where_it_was(thread: Thread, witness: Witness) -> None:
+    await thread.say("weather in sf", works("subgraph", witness, interrupt=["quote:1"]))
+    await thread.resume("yes", works("subgraph", witness, "R", interrupt=["quote:1"]))
+    assert await thread.steps() == ["A/agent:1", "A/search:1", "R/quote:1", "R/agent:2"]
+    assert witness.events[-5:] == played("R", "quote:1", "agent:2")
+
+
+async def test_two_steps_work_on_the_call_in_one_superstep(thread: Thread, witness: Witness) -> None:
+    witness.hold("A/tools:1/enter", "A/audit:1/enter")
+    run = thread.start("weather in sf", works("parallel", witness))
+    await witness.until("A/tools:1/enter", "A/audit:1/enter")
+    witness.release("A/audit:1/enter")
+    await witness.until("A/audit:1/exit returned")
+    assert await thread.steps() == ["A/agent:1"]
+    witness.release("A/tools:1/enter")
+    assert await ended(run) is None
+    first, *beside, last = await thread.steps()
+    assert (first, sorted(beside), last) == ("A/agent:1", ["A/audit:1", "A/tools:1"], "A/agent:2")
+    assert [m.type for m in await thread.messages()] == ["human", "ai", "tool", "ai"]
+
+
+async def test_a_stopped_superstep_leaves_nothing_of_the_step_that_had_finished(
+    thread: Thread, witness: Witness
+) -> None:
+    witness.hold("A/tools:1/enter")
+    run = thread.start("weather in sf", works("parallel", witness))
+    await witness.until("A/tools:1/enter", "A/audit:1/exit returned")
+    run.cancel()
+    assert isinstance(await ended(run), asyncio.CancelledError)
+    assert await thread.steps() == ["A/agent:1"]
+    await thread.say("weather in nyc", told("B"))
+    assert await thread.steps() == ["A/agent:1", *(f"B/{step}" for step in FULL_TURN)]
+
+
 # --- what a run may be told -------------------------------------------------------------------------------
 
 GOOD: list[object] = [
@@ -614,6 +684,11 @@ GOOD: list[object] = [
     told(on_cancel="stop"),
     told(on_cancel="linger", linger=0),
     told(on_cancel="swallow", linger=600.0),
+    told(work="tools"),
+    told(version=2),
+    told(version=2, work="tools"),
+    told(version=2, work="subgraph", hold={"search:1/enter": 1, "quote:1/exit": 1}),
+    told(version=2, work="parallel", fail=["audit:1"], interrupt=["search:2"]),
 ]
 
 BAD: list[tuple[object, str]] = [
@@ -624,7 +699,8 @@ BAD: list[tuple[object, str]] = [
     ({}, "version"),
     ({"version": 1}, "label"),
     ({"label": "A"}, "version"),
-    ({"version": 2, "label": "A"}, "version"),
+    ({"version": 3, "label": "A"}, "version"),
+    ({"version": 2.0, "label": "A"}, "version"),
     ({"version": "1", "label": "A"}, "version"),
     ({"version": 1.0, "label": "A"}, "version"),
     ({"version": True, "label": "A"}, "version"),
@@ -666,6 +742,11 @@ BAD: list[tuple[object, str]] = [
     (told(linger=False), "linger"),
     (told(linger=-1), "linger"),
     (told(linger=float("inf")), "linger"),
+    (told(work="subgraph"), "work"),
+    (told(work="parallel"), "work"),
+    (told(version=2, work="other"), "work"),
+    (told(version=2, work=None), "work"),
+    (told(version=2, fail=["research:1"]), "fail"),
 ]
 
 

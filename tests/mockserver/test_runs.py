@@ -117,7 +117,8 @@ async def test_an_input_that_the_graph_cannot_take_fails_the_run_without_a_trace
 @pytest.mark.parametrize(
     ("probe", "named"),
     [
-        ({"version": 2, "label": "A"}, "version"),
+        ({"version": 3, "label": "A"}, "version"),
+        ({"version": 1, "label": "A", "work": "subgraph"}, "work"),
         ({"version": 1}, "label"),
         ({"version": 1, "label": "A B"}, "label"),
         ({"version": 1, "label": "A", "surprise": 1}, "surprise"),

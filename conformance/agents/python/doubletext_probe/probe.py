@@ -8,10 +8,11 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeVar
 
 OnCancel = Literal["stop", "linger", "swallow"]
+Work = Literal["tools", "subgraph", "parallel"]
 
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,32}")
-_STEP = re.compile(r"(agent|tools):[1-9][0-9]*")
-_POINT = re.compile(r"(agent|tools):[1-9][0-9]*/(enter|token|cancelled|exit)")
+_STEP = re.compile(r"(agent|tools|search|quote|audit):[1-9][0-9]*")
+_POINT = re.compile(rf"{_STEP.pattern}/(enter|token|cancelled|exit)")
 _LONGEST_HOLD = 600
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ class ProbeConfigError(ValueError):
 class Probe:
     """What one run is told; the keys and their meaning are the contract's, holds are in seconds."""
 
-    version: Literal[1]
+    version: Literal[1, 2]
     label: str
     witness: str | None
     hold: dict[str, float]
@@ -33,6 +34,7 @@ class Probe:
     interrupt: tuple[str, ...]
     on_cancel: OnCancel
     linger: float
+    work: Work
 
 
 def read_probe(configurable: dict[str, Any]) -> Probe | None:
@@ -56,8 +58,8 @@ def read_probe(configurable: dict[str, Any]) -> Probe | None:
     def read(key: str, reader: Callable[[str, object], T], default: T) -> T:
         return reader(f"probe.{key}", raw[key]) if key in raw else default
 
-    return Probe(
-        version=_one("probe.version", raw["version"]),
+    probe = Probe(
+        version=_version("probe.version", raw["version"]),
         label=_label("probe.label", raw["label"]),
         witness=read("witness", _text_or_none, None),
         hold=read("hold", _holds, {}),
@@ -65,14 +67,27 @@ def read_probe(configurable: dict[str, Any]) -> Probe | None:
         interrupt=read("interrupt", _steps, ()),
         on_cancel=read("on_cancel", _on_cancel, "stop"),
         linger=read("linger", _seconds, 0.5),
+        work=read("work", _work, "tools"),
     )
+    if probe.version == 1 and probe.work != "tools":
+        raise ProbeConfigError(f"probe.work: {probe.work} needs version 2")
+    return probe
 
 
-def _one(key: str, value: object) -> Literal[1]:
+def _version(key: str, value: object) -> Literal[1, 2]:
     # True == 1 in Python, but `true` is no version.
-    if type(value) is int and value == 1:
-        return 1
-    raise ProbeConfigError(f"{key}: expected 1, got {value!r}")
+    if type(value) is int:
+        if value == 1:
+            return 1
+        if value == 2:
+            return 2
+    raise ProbeConfigError(f"{key}: expected 1 or 2, got {value!r}")
+
+
+def _work(key: str, value: object) -> Work:
+    if value not in ("tools", "subgraph", "parallel"):
+        raise ProbeConfigError(f"{key}: expected tools, subgraph or parallel, got {value!r}")
+    return value
 
 
 def _label(key: str, value: object) -> str:

@@ -109,7 +109,7 @@ class Step:
             return
         if probe.witness is not None:
             report: dict[str, Any] = {
-                "version": 1,
+                "version": probe.version,
                 "label": probe.label,
                 "run_id": self._run_id,
                 "step": self.name,
