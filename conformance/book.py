@@ -12,13 +12,14 @@ from typing import Any, Literal
 import msgspec
 
 from conformance import registry
+from conformance.areas import MARKERS, family_marker
 from conformance.catalogue import catalogue
 from conformance.evidence import Play
 from conformance.explain import explain
 from conformance.options import Options
 from conformance.profiles import NOTHING_DECLARED
 from conformance.registry import Requirement
-from conformance.report import Result, slug, transcript_path, write_transcript
+from conformance.report import Result, transcript_path, write_transcript
 from conformance.scenarios import Scenario
 from conformance.session import NotJudgeable, Session
 from conformance.target import Target
@@ -34,7 +35,14 @@ class Case:
     position: int
     scenario: Scenario
     requirement: Requirement
+    deployment: str
     id: str
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """By what `-m` selects it: the requirement's area, the scenario's strategy, `races` where it is one."""
+        found = [MARKERS[self.requirement.area], family_marker(self.scenario.family)]
+        return tuple(dict.fromkeys([*found, *(["races"] if self.scenario.race else [])]))
 
 
 @dataclass(frozen=True)
@@ -57,14 +65,20 @@ class Book:
         self._plays: dict[tuple[int, str], Play] = {}
         self._written: dict[tuple[int, str], Path] = {}
 
+    @property
+    def family_markers(self) -> set[str]:
+        """The markers of all strategies."""
+        return {family_marker(scenario.family) for scenario in catalogue()}
+
     def cases(self, families: Sequence[str]) -> list[Case]:
         """Every case of these families of scenarios, scenario by scenario, at every deployment."""
-        names = _names(self._options.urls) or [""]
+        names = self._options.names
         return [
             Case(
                 position,
                 scenario,
                 requirement,
+                name,
                 (f"{name}::" if len(names) > 1 else "") + f"{scenario.id}::{requirement.id}",
             )
             for position, name in enumerate(names)
@@ -110,8 +124,8 @@ class Book:
 
     def folder_of(self, position: int) -> Path | None:
         """Where the report about one deployment goes: the folder itself, or one inside it for each of several."""
-        folder, urls = self._options.folder, self._options.urls
-        return folder if folder is None or len(urls) < 2 else folder / f"{position + 1}-{slug(urls[position])}"
+        folder, names = self._options.folder, self._options.names
+        return folder if folder is None or len(names) < 2 else folder / f"{position + 1}-{names[position]}"
 
     # -- inside ------------------------------------------------------------------------------------------
 
@@ -179,12 +193,6 @@ class Book:
             }
         )
         return record
-
-
-def _names(urls: Sequence[str]) -> list[str]:
-    """A name for every deployment, unlike all others."""
-    plain = [slug(url) for url in urls]
-    return [name if plain.count(name) == 1 else f"{name}-{index + 1}" for index, name in enumerate(plain)]
 
 
 def _version() -> str:

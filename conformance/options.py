@@ -15,19 +15,23 @@ from conformance import profiles
 from conformance.deadlines import Deadlines
 from conformance.profiles import NOTHING_DECLARED, Profile, ProfileError
 from conformance.pytest_plugin import HEADER_VARIABLE
+from conformance.report import slug
 
 EMBEDDED_JOBS = 8
+EMBEDDED_NAME = "mock"
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]+")
+_NAMED = re.compile(r"([0-9A-Za-z][0-9A-Za-z._-]*)=(https?:.*)", re.DOTALL)
 _HOST = re.compile(r"[0-9A-Za-z._:-]+")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the user asked for; no `urls` means the embedded mock."""
+    """What the user asked for; no `urls` means the embedded mock. Every deployment has a name unlike all others."""
 
     urls: tuple[str, ...]
+    names: tuple[str, ...]
     assistant: str
     headers: dict[str, str]
     profile: Profile
@@ -41,9 +45,11 @@ class Options:
 def read(config: pytest.Config) -> Options:
     """The options of a run, and the header variable of the environment; raises `pytest.UsageError`."""
     option = config.option
-    urls = tuple(_url(url) for url in option.deployment_url or [])
+    given = [_named(text) for text in option.deployment_url or []]
+    urls = tuple(_url(url) for _, url in given)
     return Options(
         urls=urls,
+        names=_names([name for name, _ in given], urls) if urls else (EMBEDDED_NAME,),
         assistant=_assistant(option.deployment_assistant),
         headers=_headers(os.environ.get(HEADER_VARIABLE, "").splitlines(), HEADER_VARIABLE)
         | _headers(option.deployment_header or [], "--deployment-header"),
@@ -54,6 +60,21 @@ def read(config: pytest.Config) -> Options:
         jobs=_jobs(option.conformance_jobs, embedded=not urls),
         witness_host=_witness_host(option.conformance_witness_host),
     )
+
+
+def _named(text: str) -> tuple[str | None, str]:
+    """The name and the URL in `NAME=URL`; no name where there is only a URL."""
+    found = _NAMED.fullmatch(text)
+    return (found[1], found[2]) if found else (None, text)
+
+
+def _names(given: Sequence[str | None], urls: Sequence[str]) -> tuple[str, ...]:
+    """A name for every deployment; those that go by their URL are numbered where two have the same."""
+    plain = [name or slug(url) for name, url in zip(given, urls, strict=True)]
+    for name in given:
+        if name is not None and plain.count(name) > 1:
+            raise pytest.UsageError(f"--deployment-url: two deployments are called {name}")
+    return tuple(name if plain.count(name) == 1 else f"{name}-{index + 1}" for index, name in enumerate(plain))
 
 
 def _url(text: str) -> str:

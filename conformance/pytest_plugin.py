@@ -7,15 +7,23 @@ nothing heavy, until a test of the suite is collected.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from conformance.areas import AREAS, MARKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from conformance.book import Book, Case
     from conformance.options import Options
+
+PROPERTIES = ("requirement", "scenario", "deployment", "area", "level", "verdict", "reason")
+"""What a JUnit file tells of every case."""
+
+LEVELS = ("MUST", "SHOULD", "PROFILE")
 
 HEADER_VARIABLE = "DOUBLETEXT_DEPLOYMENT_HEADERS"
 """Environment variable with further headers, one `Name: value` per line."""
@@ -33,8 +41,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(
         "--deployment-url",
         action="append",
-        metavar="URL",
-        help="deployment to judge; repeatable; left out: the embedded mock",
+        metavar="[NAME=]URL",
+        help="deployment to judge, and what it is to be called; repeatable; left out: the embedded mock",
     )
     add(
         "--deployment-assistant",
@@ -52,6 +60,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--deployment-profile",
         metavar="NAME_OR_PATH",
         help="what the vendor declares: the name of a profile that is shipped, or a TOML file",
+    )
+    add(
+        "--conformance-level",
+        choices=("must", "should", "profile"),
+        help="judge only what is a MUST; MUST and SHOULD; or all, with the documented freedoms (default)",
     )
     add("--conformance-strict", action="store_true", help="a broken SHOULD fails the run, too")
     add("--conformance-report", metavar="DIR", help="write report.json and the transcripts to DIR")
@@ -76,13 +89,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the suite's marker."""
-    config.addinivalue_line(
-        "markers", "conformance: judges a deployment by one requirement in one scenario (doubletext)"
-    )
+    """Declare the suite's markers: one for all of it, one for each area of the rule book."""
+    _declare(config, "conformance", "judges a deployment by one requirement in one scenario")
+    for area, marker in MARKERS.items():
+        _declare(config, marker, f"area {area} of the rule book, {AREAS[area]}")
     _expect_settings_found(config)
     config.stash[FOUND] = []
     config.pluginmanager.register(_Reports(config.stash[FOUND]), "doubletext-reports")
+
+
+def _declare(config: pytest.Config, marker: str, what: str) -> None:
+    config.addinivalue_line("markers", f"{marker}: {what} (doubletext)")
 
 
 def _expect_settings_found(config: pytest.Config) -> None:
@@ -113,6 +130,16 @@ class _Reports:
         record = _record(report)
         if record is not None:
             self._found.append(record)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
+        """Name the cases of a JUnit file by requirement, once it is written."""
+        yield
+        path = session.config.getoption("xmlpath", None)
+        if path and self._found and not hasattr(session.config, "workerinput"):
+            from conformance import junit
+
+            junit.name_by_requirement(Path(os.path.expandvars(path)).expanduser())
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """That a deployment cannot be judged is told by one failure; the others are failures that are only counted."""
@@ -158,7 +185,10 @@ def _book(config: pytest.Config) -> Book:
     if BOOK not in config.stash:
         from conformance.book import Book
 
-        config.stash[BOOK] = Book(_options(config))
+        config.stash[BOOK] = book = Book(_options(config))
+        for marker in book.family_markers:
+            if marker not in MARKERS.values():
+                _declare(config, marker, "scenarios with this first part of the id")
     return config.stash[BOOK]
 
 
@@ -169,8 +199,34 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     cases = _book(metafunc.config).cases(metafunc.module.FAMILIES)
     metafunc.parametrize(
         "conformance_case",
-        [pytest.param(case, id=case.id, marks=pytest.mark.conformance) for case in cases],
+        [pytest.param(case, id=case.id, marks=_marks("conformance", *case.markers)) for case in cases],
     )
+
+
+def _marks(*names: str) -> list[pytest.MarkDecorator]:
+    return [getattr(pytest.mark, name) for name in names]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the requirements that `--conformance-level` does not ask for."""
+    level = config.option.conformance_level
+    if level is None:
+        return
+    asked = LEVELS[: LEVELS.index(level.upper()) + 1]
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        case = _case(item)
+        (kept if case is None or case.requirement.level in asked else left_out).append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
+
+
+def _case(item: pytest.Item) -> Case | None:
+    """What a test of the suite judges, None for any other test."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("conformance_case") if callspec else None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -178,10 +234,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     # xdist's controller plays nothing, and each worker only what it is given.
     distributed = hasattr(session.config, "workerinput") or session.config.getoption("dist", "no") != "no"
     if BOOK in session.config.stash and not session.config.option.collectonly and not distributed:
-        callspecs = [getattr(item, "callspec", None) for item in session.items]
-        session.config.stash[BOOK].begin(
-            [c.params["conformance_case"] for c in callspecs if c and "conformance_case" in c.params]
-        )
+        session.config.stash[BOOK].begin([case for item in session.items if (case := _case(item)) is not None])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -207,7 +260,8 @@ def judge(
         result = outcome.record["result"]
         request.node.stash[RECORD] = outcome.record
         # For JUnit files; the fixture record_property would warn about their newer format.
-        request.node.user_properties += [(name, result[name]) for name in ("requirement", "scenario", "verdict")]
+        told = {**result, "deployment": case.deployment, "area": MARKERS[case.requirement.area]}
+        request.node.user_properties += [(name, told[name]) for name in PROPERTIES]
         if outcome.how == "fail":
             pytest.fail(outcome.text, pytrace=False)
         if outcome.how == "xfail":

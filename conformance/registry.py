@@ -10,28 +10,10 @@ from typing import Any, Literal
 
 import msgspec
 
-Level = Literal["MUST", "SHOULD", "PROFILE"]
+from conformance.areas import AREAS
 
-AREAS = {
-    "RUN": "run lifecycle",
-    "INT": "interrupt strategy",
-    "PST": "partial state",
-    "CHK": "checkpoints and history",
-    "ENQ": "enqueue strategy",
-    "REJ": "reject strategy",
-    "RBK": "rollback strategy",
-    "CAN": "cancel",
-    "CON": "races",
-    "STR": "streaming and join",
-    "HIL": "human in the loop",
-    "THR": "thread status",
-    "ERR": "errors and validation",
-    "STL": "stateless runs",
-    "WHK": "webhooks",
-    "CRN": "crons",
-    "CLI": "client contract",
-}
-"""What the letters of a requirement's id stand for, in the order of the book; `requirements/run.toml` holds RUN."""
+Level = Literal["MUST", "SHOULD", "PROFILE"]
+LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "PROFILE")
 
 
 class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from conformance.areas import AREAS
 from conformance.catalogue import catalogue
-from conformance.registry import AREAS, Registry, Requirement, load
+from conformance.registry import Registry, Requirement, load
 
 HEAD = """# The rule book, revision {revision}
 

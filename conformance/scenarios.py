@@ -22,6 +22,10 @@ NOBODY = "nobody"
 """The scenario's names for threads and runs; the missing thread and nobody's run are never created."""
 
 
+RACES = frozenset({"at-once", "finishing", "thrice"})
+"""The phases (second part of an id) that are races."""
+
+
 class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
     """Ask for a run. `hold`, `fail`, `interrupt` and `on_cancel` are its probe; `watch` joins it from a second client.
 
@@ -148,6 +152,11 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     about: str
     moves: tuple[Move, ...]
+
+    @property
+    def race(self) -> bool:
+        """Whether the moment of the second run is not made, so that several outcomes are legal."""
+        return self.id.split("/")[1] in RACES
 
     @property
     def family(self) -> str:

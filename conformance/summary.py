@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from conformance import registry
+from conformance.areas import AREAS
 from conformance.profiles import Profile
-from conformance.registry import AREAS
+from conformance.registry import LEVELS
 from conformance.report import Report, Result, summarise, write_report
 from conformance.transcript import SuiteInfo, TargetInfo
 from conformance.verdicts import WORDS
@@ -90,7 +93,9 @@ class Findings:
                 terminal.line(f"{how_far}: {deployment.problem}", red=True)
             for word in ("FAIL", "ERROR", "INCONCLUSIVE", "WARN"):
                 self._list(terminal, word, deployment)
-            self._table(terminal, deployment)
+            for line in table(deployment.results):
+                terminal.line(line)
+            self._tell_what_was_not_judged(terminal, deployment)
             known = [result for result in deployment.results if result.known]
             if known:
                 terminal.line(f"{len(known)} of these are known failures, declared by profile {target.profile}")
@@ -102,21 +107,48 @@ class Findings:
                 terminal.line(f"report: {Path(deployment.folder) / 'report.json'}")
         terminal.line(f"rule book {self._suite.revision}, doubletext {self._suite.version}")
 
-    def _list(self, terminal: pytest.TerminalReporter, word: str, deployment: Deployment) -> None:
-        mine = [r for r in deployment.results if r.verdict == word and not r.known and r.id not in deployment.unjudged]
-        for result in mine[:SHOWN]:
-            terminal.line(f"{word}  {result.id}: {result.reason}", red=word != "WARN", yellow=word == "WARN")
-        if len(mine) > SHOWN:
-            terminal.line(f"… and {len(mine) - SHOWN} more {word}")
+    def _tell_what_was_not_judged(self, terminal: pytest.TerminalReporter, deployment: Deployment) -> None:
+        """How much of the book was judged, and why the rest was not."""
+        judged = {result.requirement for result in deployment.results if result.verdict in JUDGED}
+        book = registry.load()
+        terminal.line(f"judged {len(judged)} of the {len(book.requirements)} requirements of the rule book")
+        reasons: dict[str, set[str]] = {}
+        for result in deployment.results:
+            if result.verdict == "NOT-APPLICABLE":
+                reasons.setdefault(result.reason, set()).add(result.requirement)
+        for reason, requirements in reasons.items():
+            terminal.line(f"not applicable: {', '.join(sorted(requirements))}: {reason}")
 
-    def _table(self, terminal: pytest.TerminalReporter, deployment: Deployment) -> None:
-        width = max(len(name) for name in AREAS.values())
-        terminal.line(" " * width + "".join(f"{word:>16}" for word in WORDS))
-        for area, name in AREAS.items():
-            mine = [r for r in deployment.results if r.requirement.startswith(f"{area}-")]
-            if mine:
-                counts = summarise(mine)
-                terminal.line(f"{name:<{width}}" + "".join(f"{counts[word] or '-':>16}" for word in WORDS))
+    def _list(self, terminal: pytest.TerminalReporter, word: str, deployment: Deployment) -> None:
+        """One line for every requirement with this verdict, with the reason that its first scenario gave."""
+        by_requirement: dict[str, list[Result]] = {}
+        for result in deployment.results:
+            if result.verdict == word and not result.known and result.id not in deployment.unjudged:
+                by_requirement.setdefault(result.requirement, []).append(result)
+        for first, *others in list(by_requirement.values())[:SHOWN]:
+            more = f" (and in {len(others)} more scenario{'s' if len(others) > 1 else ''})" if others else ""
+            terminal.line(f"{word}  {first.id}: {first.reason}{more}", red=word != "WARN", yellow=word == "WARN")
+        if len(by_requirement) > SHOWN:
+            terminal.line(f"… and {len(by_requirement) - SHOWN} more requirements that are {word}")
+
+
+def table(results: list[Result]) -> list[str]:
+    """How often each verdict was given, by area and level; lines of equal width."""
+    counts = Counter((r.requirement.partition("-")[0], r.level, r.verdict) for r in results)
+    rows = [("", "", *WORDS)]
+    for area, name in AREAS.items():
+        levels = [level for level in LEVELS if any((area, level, word) in counts for word in WORDS)]
+        for level in levels:
+            cells = (str(counts[area, level, word] or "-") for word in WORDS)
+            rows.append((name if level == levels[0] else "", level, *cells))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if column < 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
 
 
 def stale_entries(profile: Profile, results: list[Result]) -> list[str]:

@@ -23,6 +23,7 @@ BAD: list[tuple[str, str]] = [
         "--deployment-url: 'http://host/' comes with a query or a fragment, to which no path can be added; "
         "give a token as --deployment-header",
     ),
+    ("--deployment-url=ours=host:2024", f"--deployment-url: 'ours=host:2024' {NO_URL}"),
     ("--deployment-assistant=", "--deployment-assistant: the name is empty"),
     ("--deployment-header=hunter2", "--deployment-header: a header is not of the form 'Name: value'"),
     ("--deployment-header=X Key: hunter2", "--deployment-header: a header is not of the form 'Name: value'"),

@@ -6,78 +6,14 @@ import asyncio
 import contextlib
 import os
 import signal
-import xml.etree.ElementTree as ET
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import msgspec
 import pytest
-from aiohttp import web
 
 from conformance.report import Report, slug
-from mockserver.app import create_app, listening
+from tests.conformance.deployments import ONE, PLAINEST, creates_with_201, deployment, lists_runs_backwards
 from tests.conformance.runs import DEADLINE, run_suite, start_suite
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Wrong = Callable[[web.Request, web.StreamResponse], web.StreamResponse]
-
-PLAINEST = "interrupt/during-tools/create/unwatched"
-ONE = ("-k", f"{PLAINEST}::")
-
-
-class Deployment:
-    """The mock, which counts how often each scenario was played on it, and can be made wrong in one way."""
-
-    def __init__(self, wrong: Wrong = lambda request, response: response) -> None:
-        self.url = ""
-        self.played: Counter[str] = Counter()
-        self.sent: list[web.BaseRequest] = []
-        self._wrong = wrong
-
-    @property
-    def scenarios(self) -> Counter[str]:
-        """What was played, without the runs that every session begins with."""
-        return Counter({name: count for name, count in self.played.items() if name != "calibration"})
-
-    async def note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        self.sent.append(request)
-        if (request.method, request.path) == ("POST", "/threads"):
-            metadata = (await request.json())["metadata"]
-            if "doubletext_play" in metadata:
-                self.played[metadata["doubletext"]] += 1
-        return self._wrong(request, await handler(request))
-
-
-@contextlib.asynccontextmanager
-async def deployment(wrong: Wrong = lambda request, response: response) -> AsyncIterator[Deployment]:
-    found = Deployment(wrong)
-    app = create_app()
-
-    @web.middleware
-    async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
-        return await found.note(request, handler)
-
-    app.middlewares.append(note)
-    async with listening(app, "127.0.0.1", 0) as url:
-        found.url = url
-        yield found
-
-
-def creates_with_201(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
-    """Breaks RUN-02, a MUST."""
-    if request.method == "POST" and request.path.endswith("/runs"):
-        response.set_status(201)
-    return response
-
-
-def lists_runs_backwards(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
-    """Breaks RUN-10, a SHOULD."""
-    if request.method == "GET" and request.path.endswith("/runs"):
-        assert isinstance(response, web.Response)
-        assert isinstance(response.body, bytes)
-        response.body = msgspec.json.encode(msgspec.json.decode(response.body)[::-1])
-    return response
 
 
 def read_report(folder: Path) -> Report:
@@ -136,6 +72,18 @@ async def test_several_deployments_are_judged_in_one_run(tmp_path: Path) -> None
     assert (first.summary["FAIL"], second.summary["FAIL"]) == (0, 1)
     assert [result.id for result in first.results] == [result.id for result in second.results]
     assert right.scenarios == wrong.scenarios == {PLAINEST: 1}
+
+
+async def test_a_deployment_can_be_given_a_name(tmp_path: Path) -> None:
+    async with deployment() as there:
+        run = await run_suite(
+            *(f"--deployment-url=ours={there.url}", f"--deployment-url=theirs={there.url}", "-v"),
+            *("-k", f"{PLAINEST}::RUN-01", f"--conformance-report={tmp_path}"),
+        )
+    assert run.code == 0, run.output
+    for number, name in enumerate(("ours", "theirs"), start=1):
+        assert f"test_interrupt[{name}::{PLAINEST}::RUN-01] PASSED" in run.output
+        assert read_report(tmp_path / f"{number}-{name}").target.url == there.url
 
 
 async def test_the_same_deployment_twice_is_two_deployments() -> None:
@@ -288,21 +236,6 @@ async def test_a_failure_tells_everything_that_is_needed() -> None:
     assert "Traceback" not in run.output
 
 
-async def test_a_junit_file_is_well_formed_and_names_the_verdicts(tmp_path: Path) -> None:
-    async with deployment(creates_with_201) as there:
-        run = await run_suite("--deployment-url", there.url, f"--junitxml={tmp_path / 'junit.xml'}", *ONE)
-    assert run.code == 1, run.output
-    cases = list(ET.fromstring((tmp_path / "junit.xml").read_text()).iter("testcase"))
-    verdicts = {
-        properties["requirement"]: properties["verdict"]
-        for case in cases
-        if (properties := {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")})
-    }
-    assert len(verdicts) == len(cases) > 20
-    assert [name for name, verdict in verdicts.items() if verdict == "FAIL"] == ["RUN-02"]
-    assert sum(case.find("failure") is not None for case in cases) == 1
-
-
 # -- what makes a run red -------------------------------------------------------------------------------------------
 
 
@@ -370,6 +303,8 @@ async def test_a_run_that_judged_nothing_fails(tmp_path: Path) -> None:
     assert run.code == 1, run.output
     assert "declared absent: no interrupt here" in run.output
     assert "nothing was judged: the run fails" in run.output
+    assert "judged 0 of the " in run.output
+    assert "not applicable: INT-02: declared absent: no interrupt here" in run.output
 
 
 async def test_deadlines_are_scaled() -> None:
@@ -410,7 +345,7 @@ async def test_other_peoples_tests_load_nothing_of_the_suite(tmp_path: Path) -> 
         "def test_unrelated():\n"
         "    assert not HEAVY & sys.modules.keys()\n"
         "    ours = {name for name in sys.modules if name.startswith('conformance')}\n"
-        "    assert ours == {'conformance', 'conformance.pytest_plugin'}\n"
+        "    assert ours == {'conformance', 'conformance.areas', 'conformance.pytest_plugin'}\n"
     )
     run = await run_suite(
         *("-p", "conformance.pytest_plugin"),

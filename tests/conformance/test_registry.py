@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 
 from conformance import registry
+from conformance.areas import AREAS, MARKERS
 from conformance.catalogue import catalogue
 
 BOOK = registry.load()
@@ -20,7 +21,7 @@ def test_every_requirement_says_why_it_is_one() -> None:
     for requirement in BOOK.requirements:
         assert requirement.sources, requirement.id
         assert requirement.sentence.endswith("."), requirement.id
-        assert requirement.area in registry.AREAS, requirement.id
+        assert requirement.area in AREAS, requirement.id
 
 
 def test_a_must_that_no_guide_and_no_description_says_is_argued_for() -> None:
@@ -45,6 +46,16 @@ def test_every_pattern_matches_a_scenario() -> None:
                 id="X-01", level="MUST", sentence="", sources=(), shown_by=(pattern,), not_by=()
             )
             assert any(alone.applies_to(name) for name in ids), f"{requirement.id}: {pattern} matches nothing"
+
+
+def test_every_area_has_a_marker() -> None:
+    assert list(MARKERS) == list(AREAS)
+    assert len(set(MARKERS.values())) == len(MARKERS)
+
+
+def test_every_area_with_requirements_is_selected_by_its_marker() -> None:
+    assert MARKERS["INT"] == "interrupt"
+    assert all(marker.isidentifier() for marker in MARKERS.values())
 
 
 def test_what_is_left_out_says_why() -> None:
