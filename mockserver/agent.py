@@ -1,4 +1,7 @@
-"""The scripted agent: the graph `agent → tools → agent`, played from a script, under the probe contract."""
+"""The scripted agent: the graph `agent → tools → agent`, played from a script, under the probe contract.
+
+A probe may ask for a child graph, `research`, instead of `tools`, or for `audit` beside it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from conformance.probe import Probe, read_probe
+from conformance.probe import Probe, Work, read_probe
 from mockserver import messages
 from mockserver.checkpoints import Values
 from mockserver.clock import Clock, Timeline
@@ -20,9 +23,19 @@ from mockserver.step import Step
 from mockserver.witnesses import Witnesses
 
 GRAPH: Final = "agent"
-Node = Literal["agent", "tools"]
-NODES: Final[tuple[Node, ...]] = ("agent", "tools")
+Node = Literal["agent", "tools", "audit", "research"]
+NODES: Final[tuple[Node, ...]] = ("agent", "tools", "audit", "research")
 ENTRY: Final[Node] = "agent"
+CHILD: Final[Node] = "research"
+"""The node that runs the child graph; it is no step of its own."""
+CHILD_NODES: Final = ("search", "quote")
+"""The child graph's nodes, in their order."""
+WORKERS: Final[dict[Work, tuple[Node, ...]]] = {
+    "tools": ("tools",),
+    "subgraph": (CHILD,),
+    "parallel": ("audit", "tools"),
+}
+"""The nodes that work on a tool call."""
 CHANNELS: Final = ("messages", "steps")
 """The channels of the state: the conversation, and the steps that finished."""
 
@@ -63,9 +76,9 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the engine gives a node: the state, the run it works for, and where to speak."""
+    """What the engine gives a node: the state (in the child graph: the child's), the run, and where to speak."""
 
-    node: Node
+    node: str
     values: Values
     configurable: dict[str, Any]
     run_id: str
@@ -81,12 +94,28 @@ def empty_values() -> Values:
     return {"messages": [], "steps": []}
 
 
-def next_after(node: str, values: Values) -> tuple[str, ...]:
-    """The nodes that run after `node` left the state as `values`."""
+def next_after(node: str, values: Values, configurable: dict[str, Any] | None = None) -> tuple[str, ...]:
+    """The nodes that run after `node` left the state as `values`, in a run that is told `configurable`."""
+    if node in CHILD_NODES:
+        return CHILD_NODES[CHILD_NODES.index(node) + 1 :][:1]
     if node != "agent":
         return (ENTRY,)
     last = values["messages"][-1] if values["messages"] else {}
-    return ("tools",) if last.get("tool_calls") else ()
+    if not last.get("tool_calls"):
+        return ()
+    probe = _probe_of(configurable or {})
+    return WORKERS["tools" if probe is None else probe.work]
+
+
+def child_input(values: Values) -> Values:
+    """What the child graph begins with: the tool call of the last message, and which visit of the turn this is."""
+    (call,) = values["messages"][-1]["tool_calls"]
+    return {"call": call, "visit": _visit("tools", values["messages"]), "steps": []}
+
+
+def child_written(values: Values, write: Values) -> Values:
+    """The child graph's state after a write of one of its steps."""
+    return {**values, "steps": [*values["steps"], *write["steps"]]}
 
 
 def written(values: Values, write: Values) -> Values:
@@ -111,13 +140,11 @@ class ScriptedAgent:
         Raises `ProbeConfigError`, what `Step.play` raises, and nothing else.
         """
         probe = _probe_of(task.configurable)
-        step = Step(
-            f"{task.node}:{_visit(task.node, task.values['messages'])}",
-            probe,
-            task.run_id,
-            self._witnesses,
-            resumed=task.resumed,
-        )
+        visit = task.values["visit"] if task.node in CHILD_NODES else _visit(task.node, task.values["messages"])
+        step = Step(f"{task.node}:{visit}", probe, task.run_id, self._witnesses, resumed=task.resumed)
+        if task.node not in ("agent", "tools"):
+            await step.play(_nothing)
+            return {"steps": [step.entry]}
         work = self._agent if task.node == "agent" else self._tools
 
         async def play(step: Step) -> list[Message]:
@@ -126,6 +153,10 @@ class ScriptedAgent:
             return await work(task, step, hurried=probe is not None)
 
         return {"messages": await step.play(play), "steps": [step.entry]}
+
+    def research(self, task: Task, steps: list[str]) -> Values:
+        """What the node with the child graph writes when the child has finished `steps`."""
+        return {"messages": self._results(task), "steps": steps}
 
     async def _agent(self, task: Task, step: Step, *, hurried: bool) -> list[Message]:
         text, turn = _last_turn(task.values["messages"])
@@ -163,6 +194,10 @@ class ScriptedAgent:
 
     async def _tools(self, task: Task, step: Step, *, hurried: bool) -> list[Message]:  # noqa: ARG002 - as _agent
         await self._take(task, self.script.seconds.tool, hurried)
+        return self._results(task)
+
+    def _results(self, task: Task) -> list[Message]:
+        """The answers to the tool calls of the last message, each said."""
         text, _ = _last_turn(task.values["messages"])
         conversation = self.script.conversation(text)
         result = "" if conversation is None else conversation.result
@@ -194,6 +229,10 @@ def _probe_of(configurable: dict[str, Any]) -> Probe | None:
 def _spoken_id(task: Task) -> str:
     """The id of a message of the model, as chat models give them."""
     return f"lc_run--{task.ids.uuid7(task.timeline.moment())}-0"
+
+
+async def _nothing(step: Step) -> None:
+    """The work of a step that only reports."""
 
 
 def _visit(node: str, said: Sequence[Message]) -> int:

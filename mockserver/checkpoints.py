@@ -3,6 +3,8 @@
 A checkpoint is never changed. What became of its tasks (a result, an error, a question to a human) is kept
 beside it as *marks*, each with the run that left it, so that a run can be taken out without a trace. So is what
 a command wrote to the state before its run went on from there.
+
+A node that runs a child graph has a history of its own for it, under the namespace `NODE:TASK`.
 """
 
 from __future__ import annotations
@@ -35,23 +37,36 @@ class Checkpoint:
     """The node whose write this is; `__start__` for an input."""
     created_at: datetime
     metadata: dict[str, Any]
-    task_id: str
-    """The id of the task that runs the next node."""
+    task_ids: tuple[str, ...]
+    """The ids of the tasks that run the next nodes, in their order."""
+
+    def task_id(self, node: str) -> str:
+        """The id of the task that runs `node`, one of the next."""
+        return self.task_ids[self.next.index(node)]
+
+    def namespace(self, node: str) -> str:
+        """Where the child graph of `node`, one of the next, keeps its checkpoints."""
+        return f"{node}:{self.task_id(node)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a run left on the task of a checkpoint."""
+    """What a run left on a checkpoint: on the task of `node`, or on its state, which has no node."""
 
     run_id: str
     kind: MarkKind
     value: Any
+    node: str = ""
 
 
 class History:
-    """All checkpoints of a thread, oldest first; the newest is the state of the thread."""
+    """All checkpoints of a thread, oldest first; the newest is the state of the thread.
+
+    `children` are the histories of child graphs by namespace.
+    """
 
     def __init__(self) -> None:
+        self.children: dict[str, History] = {}
         self._chain: dict[str, Checkpoint] = {}
         self._marks: dict[str, list[Mark]] = {}
 
@@ -88,18 +103,34 @@ class History:
         commanded: Values | None = self.last_mark(checkpoint.checkpoint_id, "values")
         return checkpoint.values if commanded is None else commanded
 
-    def last_mark(self, checkpoint_id: str, kind: MarkKind) -> Any:
-        """The newest mark of a kind on a checkpoint's task, None without one."""
+    def last_mark(self, checkpoint_id: str, kind: MarkKind, node: str = "") -> Any:
+        """The newest mark of a kind on the task of `node` (or on the state) of a checkpoint, None without one."""
         marks = reversed(self._marks.get(checkpoint_id, []))
-        return next((mark.value for mark in marks if mark.kind == kind), None)
+        return next((mark.value for mark in marks if (mark.kind, mark.node) == (kind, node)), None)
 
-    def waiting_interrupt(self) -> dict[str, Any] | None:
-        """The question that the thread waits for a human to answer, None without one."""
+    def waiting_interrupts(self) -> dict[str, dict[str, Any]]:
+        """The questions that wait for a human to answer, by the node that asks."""
         head = self.head
-        return None if head is None else self.last_mark(head.checkpoint_id, "interrupt")
+        asked = {} if head is None else {n: self.last_mark(head.checkpoint_id, "interrupt", n) for n in head.next}
+        return {node: question for node, question in asked.items() if question is not None}
+
+    def pending_writes(self, checkpoint: Checkpoint) -> dict[str, Values]:
+        """What nodes of a superstep wrote that has not come to its end, by node."""
+        head = self.head
+        if head is None or checkpoint.checkpoint_id != head.checkpoint_id or START in checkpoint.next:
+            return {}
+        kept = {node: self.last_mark(checkpoint.checkpoint_id, "result", node) for node in checkpoint.next}
+        return {node: write for node, write in kept.items() if write is not None}
+
+    def child(self, namespace: str) -> History:
+        """The history of a child graph; an empty one when it has none yet."""
+        return self.children.setdefault(namespace, History())
 
     def remove_run(self, run_id: str) -> None:
-        """Take out every checkpoint and mark of a run."""
+        """Take out every checkpoint and mark of a run, those of child graphs, too."""
+        for child in self.children.values():
+            child.remove_run(run_id)
+        self.children = {namespace: child for namespace, child in self.children.items() if len(child)}
         self._chain = {key: kept for key, kept in self._chain.items() if kept.run_id != run_id}
         self._marks = {
             key: [mark for mark in marks if mark.run_id != run_id]
@@ -115,6 +146,7 @@ class History:
             for key, checkpoint in self._chain.items()
         }
         copy._marks = {key: list(marks) for key, marks in self._marks.items()}
+        copy.children = {namespace: child.copied(thread_id) for namespace, child in self.children.items()}
         return copy
 
     def is_built_upon(self, run_id: str) -> bool:

@@ -6,8 +6,10 @@ Nothing is awaited between the end of a step and its checkpoint, so a run is eit
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Any, Literal, cast
+from typing import Any, Literal, NoReturn
 
 from msgspec import UNSET
 
@@ -17,7 +19,7 @@ from mockserver.checkpoints import START, Checkpoint, Mark, Source, Values
 from mockserver.clock import milliseconds
 from mockserver.records import Run
 from mockserver.step import Paused
-from mockserver.writing import SERVER_METADATA, append_checkpoint, read_write
+from mockserver.writing import SERVER_METADATA, ChildGraph, append_checkpoint, read_write
 
 
 class EmptyInputError(Exception):
@@ -26,6 +28,14 @@ class EmptyInputError(Exception):
 
 class GraphRecursionError(Exception):
     """A run that took more steps than its `recursion_limit` allows."""
+
+
+class Waits(Exception):  # noqa: N818 - nothing went wrong
+    """A run that waits for a human; `question` is what a step asked, empty at a breakpoint."""
+
+    def __init__(self, question: dict[str, Any]) -> None:
+        super().__init__(question)
+        self.question = question
 
 
 class Execution:
@@ -49,28 +59,70 @@ class Execution:
         raw = self._rules.input(self._run)
         current = self._go_on(base) if raw is None else self._take_in(base, raw)
         self._show_values(current.values)
-        first = True
+        with contextlib.suppress(Waits):
+            await self._supersteps(current, None, goes_on=raw is None)
+
+    async def _supersteps(self, current: Checkpoint, child: ChildGraph | None, *, goes_on: bool) -> Checkpoint:
+        """Play a graph superstep by superstep to its end. Raises `Waits` where it waits for a human.
+
+        `goes_on`: the first one may have been begun before, by this run or another.
+        """
         while current.next:
             self._count_step()
-            node = current.next[0]
-            if self._stops("interrupt_before", node) and not (first and raw is None):
-                self._emit("updates", "updates", {"__interrupt__": []})
-                return
-            try:
-                write = await self._step(node, current, resumed=first and self._resumes)
-            except Paused as paused:
-                if not self._rules.may_write(self._run):
-                    raise asyncio.CancelledError from None
-                self._pause(current, paused)
-                return
+            if child is None and not goes_on:
+                self._break("interrupt_before", current.next)
+            writes = await self._superstep(current, child, goes_on=goes_on)
             if not self._rules.may_write(self._run):
                 # A node that swallowed its cancellation: what it wrote is dropped, and nothing follows it.
                 raise asyncio.CancelledError
-            current = self._commit(current, node, write)
-            if current.next and self._stops("interrupt_after", node):
-                self._emit("updates", "updates", {"__interrupt__": []})
-                return
-            first = False
+            finished = current.next
+            current = self._commit(current, child, writes)
+            if child is None and current.next:
+                self._break("interrupt_after", finished)
+            goes_on = False
+        return current
+
+    async def _superstep(self, current: Checkpoint, child: ChildGraph | None, *, goes_on: bool) -> dict[str, Values]:
+        """Play the nodes that are next, at the same time; what one of them has written before is not played again."""
+        history = self._thread.history if child is None else child.history
+        writes = history.pending_writes(current) if goes_on else {}
+        asked: list[Waits] = []
+
+        async def play(node: str) -> None:
+            try:
+                writes[node] = await self._node(node, current, child, resumed=goes_on and self._resumes)
+            except Waits as waits:
+                asked.append(waits)
+
+        await _together([play(node) for node in current.next if node not in writes])
+        if asked:
+            raise asked[0]
+        return {node: writes[node] for node in current.next if node in writes}
+
+    async def _node(self, node: str, current: Checkpoint, child: ChildGraph | None, *, resumed: bool) -> Values:
+        """Play one node; what becomes of it is noted on its task. Raises `Waits` if it waits for a human."""
+        history = self._thread.history if child is None else child.history
+        namespace = "" if child is None else child.namespace
+        try:
+            write = await self._step(node, current, child, resumed=resumed and node in history.waiting_interrupts())
+        except Paused as paused:
+            if not self._rules.may_write(self._run):
+                raise asyncio.CancelledError from None
+            self._pause(node, current, child, {"id": self._run.ids.hex(), "value": paused.value})
+        except Waits as waits:
+            self._pause(node, current, child, waits.question)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            if self._rules.may_write(self._run):
+                text = f"{type(error).__name__}({str(error)!r})"
+                history.mark(current.checkpoint_id, Mark(self._run.run_id, "error", text, node))
+            raise
+        if not self._rules.may_write(self._run):
+            raise asyncio.CancelledError
+        history.mark(current.checkpoint_id, Mark(self._run.run_id, "result", write, node))
+        self._emit("updates", "updates", {node: write}, namespace)
+        return write
 
     def _count_step(self) -> None:
         limit = self._run.request.config.recursion_limit
@@ -99,59 +151,95 @@ class Execution:
         write = read_write(raw, self._run.ids.uuid4)
         updated = agent.written(values, write)
         received = self._append(base, START, values, (START,), "input")
-        self._thread.history.mark(received.checkpoint_id, Mark(self._run.run_id, "result", raw))
+        self._thread.history.mark(received.checkpoint_id, Mark(self._run.run_id, "result", raw, START))
         return self._append(received, START, updated, (self._rules.entry(self._run, base),), "loop")
 
-    async def _step(self, node: str, current: Checkpoint, *, resumed: bool) -> Values:
+    async def _step(self, node: str, current: Checkpoint, child: ChildGraph | None, *, resumed: bool) -> Values:
         task = Task(
-            node=cast('Literal["agent", "tools"]', node),
+            node=node,
             values=current.values,
             configurable=self._run.configurable,
             run_id=self._run.run_id,
             ids=self._run.ids,
             timeline=self._thread.timeline,
-            resumed=resumed and self._thread.history.waiting_interrupt() is not None,
+            resumed=resumed,
             say=lambda said: self._say(node, current, said),
             custom=lambda data: self._emit("custom", "custom", data),
         )
-        try:
-            return await self._agent.run(task)
-        except (Paused, asyncio.CancelledError):
-            raise
-        except Exception as error:
-            if self._rules.may_write(self._run):
-                mark = Mark(self._run.run_id, "error", f"{type(error).__name__}({str(error)!r})")
-                self._thread.history.mark(current.checkpoint_id, mark)
-            raise
+        if child is None and node == agent.CHILD:
+            done = await self._play_child(node, current)
+            return self._agent.research(task, done["steps"])
+        return await self._agent.run(task)
 
-    def _commit(self, current: Checkpoint, node: str, write: Values) -> Checkpoint:
-        """Make what a step wrote part of the state."""
-        values = agent.written(current.values, write)
-        self._thread.history.mark(current.checkpoint_id, Mark(self._run.run_id, "result", write))
-        written = self._append(current, node, values, agent.next_after(node, values), "loop")
-        self._emit("updates", "updates", {node: write})
-        self._show_values(values)
+    async def _play_child(self, node: str, current: Checkpoint) -> Values:
+        """Play the child graph of a node to its end, from where it was left if it was begun before."""
+        namespace = current.namespace(node)
+        child = ChildGraph(self._thread.history.child(namespace), namespace, current)
+        begun = child.history.head
+        if begun is None:
+            received = self._append(None, START, {"steps": []}, (START,), "input", child)
+            values, first = agent.child_input(current.values), agent.CHILD_NODES[:1]
+            self._show_values(values, namespace)
+            return (
+                await self._supersteps(
+                    self._append(received, START, values, first, "loop", child), child, goes_on=False
+                )
+            ).values
+        return (await self._supersteps(begun, child, goes_on=True)).values
+
+    def _commit(self, current: Checkpoint, child: ChildGraph | None, writes: dict[str, Values]) -> Checkpoint:
+        """Make what the nodes of a superstep wrote part of the state."""
+        values = current.values
+        following: dict[str, None] = {}
+        for write in writes.values():
+            values = agent.written(values, write) if child is None else agent.child_written(values, write)
+        for node in writes:
+            following |= dict.fromkeys(agent.next_after(node, values, self._run.configurable))
+        written = self._append(current, list(writes)[-1], values, tuple(following), "loop", child)
+        self._show_values(values, "" if child is None else child.namespace)
         return written
 
-    def _pause(self, current: Checkpoint, paused: Paused) -> None:
+    def _pause(self, node: str, current: Checkpoint, child: ChildGraph | None, question: dict[str, Any]) -> NoReturn:
         """Leave the question on the task and in the stream; the run ends here."""
-        interrupt = {"id": self._run.ids.hex(), "value": paused.value}
-        self._thread.history.mark(current.checkpoint_id, Mark(self._run.run_id, "interrupt", interrupt))
-        shown = [{"value": paused.value, "id": interrupt["id"], "response_schema": None}]
-        self._emit("updates", "updates", {"__interrupt__": shown})
-        self._show_values({**current.values, "__interrupt__": shown})
+        history = self._thread.history if child is None else child.history
+        namespace = "" if child is None else child.namespace
+        history.mark(current.checkpoint_id, Mark(self._run.run_id, "interrupt", question, node))
+        shown = [{"value": question["value"], "id": question["id"], "response_schema": None}]
+        self._emit("updates", "updates", {"__interrupt__": shown}, namespace)
+        self._show_values({**current.values, "__interrupt__": shown}, namespace)
+        raise Waits(question)
+
+    def _break(self, when: Literal["interrupt_before", "interrupt_after"], nodes: tuple[str, ...]) -> None:
+        """Raises `Waits` where the request asked the run to wait, without a question."""
+        asked = getattr(self._run.request, when)
+        if asked is not None and (asked == "*" or set(asked) & set(nodes)):
+            self._emit("updates", "updates", {"__interrupt__": []})
+            raise Waits({})
 
     def _append(
-        self, parent: Checkpoint | None, node: str, values: Values, following: tuple[str, ...], source: Source
+        self,
+        parent: Checkpoint | None,
+        node: str,
+        values: Values,
+        following: tuple[str, ...],
+        source: Source,
+        child: ChildGraph | None = None,
     ) -> Checkpoint:
         return append_checkpoint(
-            self._thread, parent, node=node, values=values, following=following, source=source, run=self._run
+            self._thread,
+            parent,
+            node=node,
+            values=values,
+            following=following,
+            source=source,
+            run=self._run,
+            child=child,
         )
 
-    def _show_values(self, values: Values) -> None:
-        if self._rules.may_emit(self._run):
+    def _show_values(self, values: Values, namespace: str = "") -> None:
+        if not namespace and self._rules.may_emit(self._run):
             self._run.output = values
-        self._emit("values", "values", values)
+        self._emit("values", "values", values, namespace)
 
     def _say(self, node: str, current: Checkpoint, said: Said) -> None:
         """Put what a node says into the stream of tokens or, for those who asked only for that, of messages."""
@@ -167,7 +255,7 @@ class Execution:
             self._emit("messages/partial" if said.by_model else "messages/complete", "messages", [said.so_far])
 
     def _message_metadata(self, node: str, current: Checkpoint, *, by_model: bool) -> dict[str, Any]:
-        namespace = f"{node}:{current.task_id}"
+        namespace = current.namespace(node)
         metadata = {
             **self._run.metadata,
             **SERVER_METADATA,
@@ -184,10 +272,23 @@ class Execution:
             metadata |= {"checkpoint_ns": namespace, "ls_provider": "doubletext", "ls_model_type": "chat"}
         return metadata
 
-    def _emit(self, name: str, mode: str | None, data: Any) -> None:
+    def _emit(self, name: str, mode: str | None, data: Any, namespace: str = "") -> None:
+        """Put an event into the stream; one of a child graph only if the request asked for those."""
+        if namespace:
+            if not self._run.request.stream_subgraphs:
+                return
+            name = f"{name}|{namespace}"
         if (mode is None or mode in self._modes) and self._rules.may_emit(self._run):
             self._run.log.append(name, mode, data, at=milliseconds(self._thread.timeline.now))
 
-    def _stops(self, when: Literal["interrupt_before", "interrupt_after"], node: str) -> bool:
-        nodes = getattr(self._run.request, when)
-        return nodes is not None and (nodes == "*" or node in nodes)
+
+async def _together(works: list[Coroutine[Any, Any, None]]) -> None:
+    """Await several works. When one fails, or the waiting task is cancelled, the others are stopped and awaited."""
+    if len(works) == 1:
+        return await works[0]
+    try:
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(work)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None

@@ -22,7 +22,9 @@ ENGINE: Final = web.AppKey("engine", Engine)
 KEEP_ALIVE: Final = web.AppKey("keep_alive", float)
 """Seconds of silence after which an open answer shows that it is alive."""
 
-NO_SUBGRAPHS: Final = "`checkpoint_ns` names a subgraph, and the graph has none."
+NOT_IN_SUBGRAPHS: Final = (
+    "`checkpoint_ns` names a subgraph; runs start, and the state is updated, only in the graph itself."
+)
 
 T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode

@@ -12,13 +12,13 @@ from mockserver.schemas import AssistantCount, AssistantSearch, AssistantVersion
 
 
 class GraphQuery(Body, frozen=True):
-    """How deep to draw; the mock's graph has no subgraphs, so every depth gives the same."""
+    """Whether to draw the child graph; it has none of its own, so every depth gives the same."""
 
     xray: bool | int = False
 
 
 class SubgraphsQuery(Body, frozen=True):
-    """How deep to look for subgraphs."""
+    """How deep to look for subgraphs; the one that there is has none."""
 
     recurse: bool = False
 
@@ -32,8 +32,8 @@ async def get(request: web.Request) -> web.StreamResponse:
 
 async def graph(request: web.Request) -> web.StreamResponse:
     """Draw the graph of an assistant."""
-    _assistant_or_graph(request), query(request, GraphQuery)
-    return json_answer(views.graph())
+    _assistant_or_graph(request)
+    return json_answer(views.graph(xray=bool(query(request, GraphQuery).xray)))
 
 
 async def schemas(request: web.Request) -> web.StreamResponse:
@@ -42,9 +42,9 @@ async def schemas(request: web.Request) -> web.StreamResponse:
 
 
 async def subgraphs(request: web.Request) -> web.StreamResponse:
-    """List the subgraphs of an assistant: none."""
+    """List the subgraphs of an assistant."""
     _assistant_or_graph(request), query(request, SubgraphsQuery)
-    return json_answer({})
+    return json_answer(views.subgraphs())
 
 
 async def versions(request: web.Request) -> web.StreamResponse:

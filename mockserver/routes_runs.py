@@ -14,7 +14,7 @@ from msgspec import UNSET
 from mockserver import agent, views
 from mockserver.http import (
     ENGINE,
-    NO_SUBGRAPHS,
+    NOT_IN_SUBGRAPHS,
     Refusal,
     created,
     event_stream,
@@ -276,7 +276,7 @@ def _check(request: web.Request, order: RunRequest) -> None:
     if order.config.configurable and order.context:
         raise Refusal(400, "Cannot specify both configurable and context.")
     if order.checkpoint is not None and order.checkpoint.of_subgraph:
-        raise Refusal(422, NO_SUBGRAPHS)
+        raise Refusal(422, NOT_IN_SUBGRAPHS)
     for field in ("interrupt_before", "interrupt_after"):
         for node in getattr(order, field) or ():
             if node not in (*agent.NODES, "*"):

@@ -8,11 +8,12 @@ from aiohttp import web
 from msgspec import UNSET
 
 from mockserver import agent, views
-from mockserver.checkpoints import END, START, Checkpoint
-from mockserver.http import ENGINE, NO_SUBGRAPHS, Refusal, holds, json_answer, query, read, thread_of, uuid_in
+from mockserver.checkpoints import END, START, Checkpoint, History
+from mockserver.http import ENGINE, NOT_IN_SUBGRAPHS, Refusal, holds, json_answer, query, read, thread_of, uuid_in
 from mockserver.records import Thread
 from mockserver.schemas import (
     Body,
+    CheckpointConfig,
     HistoryRequest,
     Limit,
     StateRequest,
@@ -27,7 +28,7 @@ from mockserver.writing import InvalidUpdateError
 
 
 class StateQuery(Body, frozen=True):
-    """How to show a state; the mock's graph has no subgraphs, so both values give the same."""
+    """Whether to show the states of child graphs inside that of their thread."""
 
     subgraphs: bool = False
 
@@ -115,32 +116,34 @@ async def count(request: web.Request) -> web.StreamResponse:
 
 async def state(request: web.Request) -> web.StreamResponse:
     """Show the state of a thread."""
-    thread, _ = thread_of(request), query(request, StateQuery)
-    return json_answer(views.state(thread, thread.history.head))
+    thread = thread_of(request)
+    return json_answer(views.newest_state(thread, subgraphs=query(request, StateQuery).subgraphs))
 
 
 async def state_at(request: web.Request) -> web.StreamResponse:
     """Show the state of a thread at a checkpoint."""
-    thread, _ = thread_of(request), query(request, StateQuery)
-    return json_answer(views.state(thread, _checkpoint(thread, request.match_info["checkpoint_id"])))
+    thread, asked = thread_of(request), query(request, StateQuery)
+    checkpoint = _checkpoint(thread.history, request.match_info["checkpoint_id"])
+    return json_answer(views.state(thread, checkpoint, subgraphs=asked.subgraphs))
 
 
 async def state_at_checkpoint(request: web.Request) -> web.StreamResponse:
     """Show the state of a thread at a checkpoint that the body names; without an id, at the newest."""
     thread, body = thread_of(request), await read(request, StateRequest)
-    if body.checkpoint.of_subgraph:
-        return json_answer(views.state(thread, None))
-    asked = body.checkpoint.checkpoint_id
-    return json_answer(views.state(thread, _checkpoint(thread, asked) if asked else thread.history.head))
+    asked, namespace = body.checkpoint.checkpoint_id, body.checkpoint.checkpoint_ns or ""
+    if not asked:
+        return json_answer(views.newest_state(thread, namespace=namespace, subgraphs=body.subgraphs))
+    checkpoint = _checkpoint(_history_of(thread, body.checkpoint), asked)
+    return json_answer(views.state(thread, checkpoint, namespace=namespace, subgraphs=body.subgraphs))
 
 
 async def update_state(request: web.Request) -> web.StreamResponse:
     """Write to the state of a thread as if one of its nodes had done it."""
     thread, body = thread_of(request), await read(request, StateUpdate)
     if body.checkpoint is not None and body.checkpoint.of_subgraph:
-        raise Refusal(422, NO_SUBGRAPHS)
+        raise Refusal(422, NOT_IN_SUBGRAPHS)
     asked = (body.checkpoint.checkpoint_id if body.checkpoint else None) or body.checkpoint_id
-    base = _checkpoint(thread, asked) if asked else thread.history.head
+    base = _checkpoint(thread.history, asked) if asked else thread.history.head
     if body.as_node is not None and body.as_node not in (*agent.NODES, START, END):
         raise Refusal(400, f"Node {body.as_node} does not exist")
     try:
@@ -163,20 +166,26 @@ async def history_search(request: web.Request) -> web.StreamResponse:
 
 
 def _history(thread: Thread, asked: HistoryRequest) -> list[views.Shown]:
-    if asked.checkpoint is not None and asked.checkpoint.of_subgraph:
-        return []
     before = asked.before_id
+    namespace = (asked.checkpoint and asked.checkpoint.checkpoint_ns) or ""
     shown: list[views.Shown] = []
-    for checkpoint in thread.history.newest_first():
+    for checkpoint in _history_of(thread, asked.checkpoint).newest_first():
         if len(shown) == asked.limit:
             break
         if (before is None or checkpoint.checkpoint_id < before) and holds(checkpoint.metadata, asked.metadata):
-            shown.append(views.state(thread, checkpoint))
+            shown.append(views.state(thread, checkpoint, namespace=namespace))
     return shown
 
 
-def _checkpoint(thread: Thread, checkpoint_id: str) -> Checkpoint:
-    checkpoint = thread.history.get(checkpoint_id)
+def _history_of(thread: Thread, named: CheckpointConfig | None) -> History:
+    """The history of a thread or, if a request names it, of a child graph; empty for one that there is not."""
+    if named is None or not named.of_subgraph:
+        return thread.history
+    return thread.history.children.get(named.checkpoint_ns or "", History())
+
+
+def _checkpoint(history: History, checkpoint_id: str) -> Checkpoint:
+    checkpoint = history.get(checkpoint_id)
     if checkpoint is None:
         raise Refusal(404, f"Checkpoint {checkpoint_id} not found")
     return checkpoint

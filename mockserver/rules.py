@@ -108,9 +108,9 @@ class Rules:
 
     def thread_interrupts(self, thread: Thread) -> dict[str, list[Any]]:
         """The questions that a thread waits for a human to answer, by task."""
-        waiting = thread.history.waiting_interrupt()
         head = thread.history.head
-        return {} if waiting is None or head is None else {head.task_id: [waiting]}
+        waiting = thread.history.waiting_interrupts()
+        return {} if head is None else {head.task_id(node): [question] for node, question in waiting.items()}
 
     def thread_values(self, thread: Thread) -> Values | None:
         """The values in a thread's record: those of its state when it last came to rest."""

@@ -27,7 +27,7 @@ class Body(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_on
 
 
 class CheckpointConfig(Body, frozen=True):
-    """Names a checkpoint, or the namespace of a subgraph, of which the mock has none."""
+    """Names a checkpoint, or the namespace of a subgraph."""
 
     checkpoint_id: str | None = None
     thread_id: str | None = None
@@ -63,7 +63,7 @@ class Config(Body, frozen=True):
     metadata: Json = {}
     recursion_limit: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
     max_concurrency: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
-    """Of no effect: the mock's graph has no steps that could run at the same time."""
+    """Of no effect: only a probe makes two steps run at the same time, and they are to."""
     run_name: str | UnsetType = UNSET
     """For traces, and a mock makes none."""
 

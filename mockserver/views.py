@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from itertools import pairwise
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET
 
-from mockserver.agent import ENTRY, NODES
-from mockserver.checkpoints import END, START, Checkpoint, History
+from mockserver import agent
+from mockserver.checkpoints import END, START, Checkpoint, History, MarkKind
 from mockserver.clock import iso, milliseconds
 from mockserver.records import Assistant, Run, Thread
 from mockserver.schemas import RunRequest
@@ -33,25 +34,40 @@ def assistant(record: Assistant) -> Shown:
     }
 
 
-def graph() -> Shown:
-    """The graph of the assistant, drawn."""
-    ends = [{"id": END}]
+def graph(*, xray: bool) -> Shown:
+    """The graph of the assistant, drawn; with `xray` a child graph is drawn in place of its node."""
+    inside = {agent.CHILD: [f"{agent.CHILD}:{name}" for name in agent.CHILD_NODES]} if xray else {}
+    drawn = {name: inside.get(name, [name]) for name in agent.NODES}
+    names = [START, *(name for parts in drawn.values() for name in parts)]
+    workers = sorted({worker for workers in agent.WORKERS.values() for worker in workers})
     return {
-        "nodes": [{"id": name, "type": "runnable", "data": {"name": name}} for name in (START, *NODES)] + ends,
+        "nodes": [*({"id": name, "type": "runnable", "data": {"name": name}} for name in names), {"id": END}],
         "edges": [
-            {"source": START, "target": ENTRY},
-            {"source": "agent", "target": END, "conditional": True},
-            {"source": "agent", "target": "tools", "conditional": True},
-            {"source": "tools", "target": "agent"},
+            {"source": START, "target": agent.ENTRY},
+            {"source": agent.ENTRY, "target": END, "conditional": True},
+            *({"source": agent.ENTRY, "target": drawn[name][0], "conditional": True} for name in workers),
+            *({"source": drawn[name][-1], "target": agent.ENTRY} for name in workers),
+            *({"source": one, "target": two} for parts in drawn.values() for one, two in pairwise(parts)),
         ],
     }
+
+
+_STEPS: Final = {"type": "array", "items": {"type": "string"}, "title": "Steps"}
+
+
+def subgraphs() -> Shown:
+    """The child graphs of the assistant, described by the nodes that run them."""
+    properties = {"call": {"type": "object"}, "visit": {"type": "integer", "title": "Visit"}, "steps": _STEPS}
+    state: Shown = {"type": "object", "title": f"{agent.CHILD}_state", "properties": properties}
+    described = {"input_schema": state, "output_schema": state, "state_schema": state}
+    return {agent.CHILD: {**described, "config_schema": {}, "context_schema": None}}
 
 
 def graph_schemas(record: Assistant) -> Shown:
     """What the graph of an assistant takes and gives, as JSON Schemas."""
     properties = {
         "messages": {"type": "array", "items": {"type": "object"}, "title": "Messages"},
-        "steps": {"type": "array", "items": {"type": "string"}, "title": "Steps"},
+        "steps": _STEPS,
     }
     state: Shown = {"type": "object", "title": "State", "properties": properties}
     return {
@@ -147,8 +163,24 @@ def stored_kwargs(
     }
 
 
-def state(record: Thread, checkpoint: Checkpoint | None) -> Shown:
-    """The state of a thread at a checkpoint; an empty one before the first."""
+def newest_state(record: Thread, *, namespace: str = "", subgraphs: bool = False) -> Shown:
+    """The state of a thread (or of a child graph) as it is: with what an unfinished superstep has written so far."""
+    history = record.history.children.get(namespace, History()) if namespace else record.history
+    shown = state(record, history.head, namespace=namespace, subgraphs=subgraphs)
+    if history.head is not None and (pending := history.pending_writes(history.head)):
+        written = agent.child_written if namespace else agent.written
+        for write in pending.values():
+            shown["values"] = written(shown["values"], write)
+        shown["next"] = [node for node in history.head.next if node not in pending]
+    return shown
+
+
+def state(record: Thread, checkpoint: Checkpoint | None, *, namespace: str = "", subgraphs: bool = False) -> Shown:
+    """The state of a thread at a checkpoint; an empty one before the first.
+
+    `namespace`: of the child graph whose checkpoint it is. `subgraphs`: with the states of child graphs inside.
+    """
+    history = record.history.children.get(namespace, History()) if namespace else record.history
     if checkpoint is None:
         return {
             "values": {},
@@ -162,15 +194,16 @@ def state(record: Thread, checkpoint: Checkpoint | None) -> Shown:
             "checkpoint_id": None,
             "parent_checkpoint_id": None,
         }
-    tasks = [_task(record.history, checkpoint, node) for node in checkpoint.next]
+    tasks = [_task(record, history, checkpoint, node, subgraphs=subgraphs) for node in checkpoint.next]
+    parent = checkpoint.parent_id
     return {
-        "values": record.history.values(checkpoint),
+        "values": history.values(checkpoint),
         "next": checkpoint.next,
         "tasks": tasks,
         "metadata": checkpoint.metadata,
         "created_at": iso(checkpoint.created_at),
-        "checkpoint": _reference(record, checkpoint.checkpoint_id),
-        "parent_checkpoint": None if checkpoint.parent_id is None else _reference(record, checkpoint.parent_id),
+        "checkpoint": _reference(record, checkpoint.checkpoint_id, namespace),
+        "parent_checkpoint": None if parent is None else _reference(record, parent, namespace),
         "interrupts": [interrupt for task in tasks for interrupt in task["interrupts"]],
         "checkpoint_id": checkpoint.checkpoint_id,
         "parent_checkpoint_id": checkpoint.parent_id,
@@ -187,19 +220,23 @@ def updated_state(record: Thread, checkpoint: Checkpoint) -> Shown:
     return {"checkpoint": reference, "configurable": reference, "checkpoint_id": checkpoint.checkpoint_id}
 
 
-def _reference(record: Thread, checkpoint_id: str) -> Shown:
-    return {"checkpoint_id": checkpoint_id, "thread_id": record.thread_id, "checkpoint_ns": ""}
+def _reference(record: Thread, checkpoint_id: str, namespace: str) -> Shown:
+    return {"checkpoint_id": checkpoint_id, "thread_id": record.thread_id, "checkpoint_ns": namespace}
 
 
-def _task(history: History, checkpoint: Checkpoint, node: str) -> Shown:
-    interrupt = history.last_mark(checkpoint.checkpoint_id, "interrupt")
+def _task(record: Thread, history: History, checkpoint: Checkpoint, node: str, *, subgraphs: bool) -> Shown:
+    def mark(kind: MarkKind) -> Any:
+        return history.last_mark(checkpoint.checkpoint_id, kind, node)
+
+    interrupt, namespace = mark("interrupt"), checkpoint.namespace(node)
+    child = namespace if namespace in history.children else None
     return {
-        "id": checkpoint.task_id,
+        "id": checkpoint.task_id(node),
         "name": node,
         "path": ["__pregel_pull", node],
-        "error": history.last_mark(checkpoint.checkpoint_id, "error"),
+        "error": mark("error"),
         "interrupts": [] if interrupt is None else [interrupt],
-        "checkpoint": None,
-        "state": None,
-        "result": history.last_mark(checkpoint.checkpoint_id, "result"),
+        "checkpoint": {"thread_id": record.thread_id, "checkpoint_ns": child} if child and not subgraphs else None,
+        "state": newest_state(record, namespace=child) if child and subgraphs else None,
+        "result": mark("result"),
     }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from mockserver import __version__, messages
 from mockserver.agent import GRAPH
-from mockserver.checkpoints import START, Checkpoint, Source, Values
+from mockserver.checkpoints import START, Checkpoint, History, Source, Values
 from mockserver.records import Run, Thread
 
 SERVER_METADATA: Final[dict[str, Any]] = {
@@ -19,6 +20,24 @@ SERVER_METADATA: Final[dict[str, Any]] = {
     "langgraph_api_url": "http://doubletext-mockserver",
 }
 """What a server says of itself in the metadata of runs and checkpoints; here it is the same at every start."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildGraph:
+    """A child graph that is being played: what it writes goes to `history`, the one of its namespace."""
+
+    history: History
+    namespace: str
+    parent: Checkpoint
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What its checkpoints say of where they belong."""
+        return {
+            "parents": {"": self.parent.checkpoint_id},
+            "checkpoint_ns": self.namespace,
+            "langgraph_checkpoint_ns": self.namespace,
+        }
 
 
 class InvalidUpdateError(Exception):
@@ -49,8 +68,12 @@ def append_checkpoint(
     source: Source,
     node: str,
     run: Run | None = None,
+    child: ChildGraph | None = None,
 ) -> Checkpoint:
-    """Add the newest checkpoint of a thread: `node` left `values`, and `following` are to run; `run` wrote it."""
+    """Add the newest checkpoint of a thread: `node` left `values`, and `following` are to run; `run` wrote it.
+
+    Where a child graph is played the checkpoint goes to its history.
+    """
     moment = thread.timeline.moment()
     step = -1 if parent is None else parent.step + 1
     if parent is None and source != "input":
@@ -70,11 +93,11 @@ def append_checkpoint(
             "thread_id": thread.thread_id,
             "source": source,
             "step": step,
-            "parents": {},
+            **({"parents": {}} if child is None else child.metadata),
         },
-        task_id=thread.ids.uuid4(),
+        task_ids=tuple(thread.ids.uuid4() for _ in following),
     )
-    thread.history.append(checkpoint)
+    (thread.history if child is None else child.history).append(checkpoint)
     return checkpoint
 
 

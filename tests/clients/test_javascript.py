@@ -16,9 +16,14 @@ def test_assistants_and_threads(node: Node, url: str, sdk: str) -> None:
     assert found["assistants"] == {
         "got": "agent",
         "none": [],
-        "edges": ["__start__-agent", "agent-__end__", "agent-tools", "tools-agent"],
+        "edges": [
+            *("__start__-agent", "agent-__end__"),
+            *("agent-audit", "agent-research:search", "agent-tools"),
+            *("audit-agent", "research:quote-agent", "tools-agent"),
+            "research:search-research:quote",
+        ],
         "state": ["messages", "steps"],
-        "subgraphs": {},
+        "subgraphs": ["research"],
         "versions": [1],
         "count": 1,
     }

@@ -31,9 +31,11 @@ def test_assistants(client: SyncLangGraphClient) -> None:
     found = assistant["assistant_id"]
     assert client.assistants.get(found)["name"] == "agent"
     assert client.assistants.count() == 1
-    assert len(client.assistants.get_graph(found, xray=True)["nodes"]) == 4
+    assert len(client.assistants.get_graph(found)["nodes"]) == 6
     assert client.assistants.get_schemas(found)["graph_id"] == "agent"
-    assert client.assistants.get_subgraphs(found) == {}
+    drawn = client.assistants.get_graph(found, xray=True)
+    assert {"source": "research:search", "target": "research:quote"} in drawn["edges"]
+    assert list(client.assistants.get_subgraphs(found)) == ["research"]
     assert [one["version"] for one in client.assistants.get_versions(found)] == [1]
     with pytest.raises(NotFoundError):
         client.assistants.get(str(uuid.uuid4()))

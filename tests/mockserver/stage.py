@@ -37,7 +37,8 @@ class Stage:
 
     def config(self, label: str, **more: Any) -> Any:
         """The config of a run that reports as `label`."""
-        return to_config(Probe(version=1, label=label, witness=self.witness.url, **more))
+        told: dict[str, Any] = {"version": 1, "label": label, "witness": self.witness.url} | more
+        return to_config(Probe(**told))
 
     async def create(
         self, label: str, place: str, strategy: str | None = None, *, probe: Any = None, **more: Any

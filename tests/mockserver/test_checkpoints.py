@@ -18,7 +18,7 @@ def checkpoint(name: str, parent: str | None, run: str | None) -> Checkpoint:
         written_by="agent",
         created_at=EPOCH,
         metadata={"thread_id": "t"},
-        task_id=f"task-{name}",
+        task_ids=(f"task-{name}",),
     )
 
 
@@ -26,9 +26,9 @@ def two_runs() -> History:
     history = History()
     for name, parent, run in [("1", None, "A"), ("2", "1", "A"), ("3", "2", "B"), ("4", "3", "B")]:
         history.append(checkpoint(name, parent, run))
-    history.mark("1", Mark("A", "result", "a1"))
-    history.mark("2", Mark("B", "result", "b2"))
-    history.mark("2", Mark("A", "interrupt", {"id": "q"}))
+    history.mark("1", Mark("A", "result", "a1", "agent"))
+    history.mark("2", Mark("B", "result", "b2", "agent"))
+    history.mark("2", Mark("A", "interrupt", {"id": "q"}, "agent"))
     return history
 
 
@@ -42,11 +42,11 @@ def test_a_run_is_taken_out_with_all_that_it_left_on_others() -> None:
     assert not history.is_built_upon("B")
     history.remove_run("B")
     assert ids(history) == ["2", "1"]
-    assert history.last_mark("2", "result") is None
-    assert history.last_mark("1", "result") == "a1"
-    assert history.waiting_interrupt() == {"id": "q"}
+    assert history.last_mark("2", "result", "agent") is None
+    assert history.last_mark("1", "result", "agent") == "a1"
+    assert history.waiting_interrupts() == {"agent": {"id": "q"}}
     history.remove_run("A")
-    assert (len(history), history.head, history.waiting_interrupt()) == (0, None, None)
+    assert (len(history), history.head, history.waiting_interrupts()) == (0, None, {})
 
 
 def test_a_checkpoint_has_an_id_of_its_own_and_a_parent_that_exists() -> None:

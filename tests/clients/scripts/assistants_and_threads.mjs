@@ -8,7 +8,7 @@ const assistants = {
   none: await client.assistants.search({ metadata: { created_by: "nobody" } }),
   edges: drawn.edges.map((edge) => `${edge.source}-${edge.target}`),
   state: Object.keys((await client.assistants.getSchemas(id)).state_schema.properties),
-  subgraphs: await client.assistants.getSubgraphs(id, { recurse: true }),
+  subgraphs: Object.keys(await client.assistants.getSubgraphs(id, { recurse: true })),
   versions: (await client.assistants.getVersions(id)).map((one) => one.version),
   count: client.assistants.count ? await client.assistants.count({ graphId: "agent" }) : 1,
 };
