@@ -13,8 +13,12 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mockserver import __version__
+
+if TYPE_CHECKING:
+    from mockserver.defects import Defect
 
 _LEVELS = ("debug", "info", "warning", "error")
 
@@ -22,6 +26,11 @@ _LEVELS = ("debug", "info", "warning", "error")
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; the exit code is 0 then, and 2 when the address cannot be used."""
     options = _parser().parse_args(arguments)
+    if options.command == "defects":
+        from mockserver.defects.catalogue import listing
+
+        print(listing())
+        return 0
     logging.basicConfig(
         stream=sys.stderr, level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
@@ -32,6 +41,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m mockserver",
         description="A mock deployment of the LangGraph Agent Server API, deterministic and in memory.",
+    )
+    parser.add_argument(
+        "command",
+        nargs="?",
+        choices=("serve", "defects"),
+        default="serve",
+        help="`defects` lists what --defect takes, and where it was seen (default: %(default)s)",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
     parser.add_argument("--port", type=_port, default=2024, help="0 picks a free port (default: %(default)s)")
@@ -48,6 +64,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--script", type=Path, metavar="FILE", help="what the agent says (default: the guides' text)")
     parser.add_argument(
         "--run-timeout", type=_seconds, metavar="SECONDS", help="how long a run may take (default: any time)"
+    )
+    parser.add_argument(
+        "--defect",
+        action="append",
+        default=[],
+        metavar="NAME[:TIMES]",
+        help="get something wrong, for good or for its next TIMES occurrences; may be given several times",
     )
     parser.add_argument("--version", action="version", version=__version__)
     return parser
@@ -72,6 +95,27 @@ def _scale(text: str) -> float:
     if not 0 <= scale <= 1000:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1000")
     return scale
+
+
+class BadDefectError(Exception):
+    """A `--defect` that cannot be switched on; the text says why."""
+
+
+def _defects(asked: list[str]) -> list[Defect]:
+    """The defects that `NAME[:TIMES]` ask for. Raises `BadDefectError`."""
+    if not asked:
+        return []
+    from mockserver.defects import UnknownDefectError, named
+
+    found = []
+    for name, _, times in (one.partition(":") for one in asked):
+        if times and not (times.isascii() and times.isdecimal() and int(times)):
+            raise BadDefectError(f"--defect {name}:{times}: {times!r} is no number of occurrences; give 1 or more")
+        try:
+            found.append(named(name)(int(times) if times else None))
+        except UnknownDefectError as error:
+            raise BadDefectError(f"--defect: {error}") from None
+    return found
 
 
 @contextlib.contextmanager
@@ -108,10 +152,16 @@ async def _serve(options: argparse.Namespace) -> int:
     clock = RealClock(options.time_scale) if options.time_scale else InstantClock()
     try:
         script = load(options.script) if options.script else None
-    except ScriptError as error:
+        app = create_app(
+            seed=options.seed,
+            clock=clock,
+            script=script,
+            defects=_defects(options.defect),
+            run_timeout=options.run_timeout,
+        )
+    except (ScriptError, BadDefectError) as error:
         print(f"mockserver: {error}", file=sys.stderr)
         return 2
-    app = create_app(seed=options.seed, clock=clock, script=script, run_timeout=options.run_timeout)
     try:
         async with listening(app, options.host, options.port) as url:
             print(f"mockserver listening on {url}", flush=True)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from mockserver import routes
+from mockserver import control, routes
 from mockserver.clock import Clock, RealClock
 from mockserver.engine import Engine
 from mockserver.http import ENGINE, KEEP_ALIVE, refusals
+from mockserver.meddling import MEDDLERS, meddle
 from mockserver.origins import browsers, sign
 from mockserver.rules import Rules
 from mockserver.script import Script, load
+
+if TYPE_CHECKING:
+    from mockserver.defects import Defect
 
 MAX_BODY: Final = 8 * 1024 * 1024
 """Bytes of a request's body; a longer one is refused with 413."""
@@ -31,25 +35,31 @@ def create_app(
     script: Script | None = None,
     clock: Clock | None = None,
     rules: Rules | None = None,
+    defects: Iterable[str | Defect] = (),
     keep_alive: float = KEEP_ALIVE_SECONDS,
     run_timeout: float | None = None,
 ) -> web.Application:
     """A mock deployment.
 
     `seed` makes its ids, `script` says what its agent says (default: the guides' conversation), delays run on
-    `clock` (default: real time), `rules` are its semantics (default: the documented ones), `keep_alive` is after
-    how many quiet seconds an open answer shows that it is alive, and `run_timeout` how many seconds of scripted
-    time a run may take (default: any). Raises `ScriptError`.
+    `clock` (default: real time), `rules` are its semantics (default: the documented ones), `defects` what it gets wrong
+    from its first request on, `keep_alive` is after how many quiet seconds an open answer shows that it is alive, and
+    `run_timeout` how many seconds of scripted time a run may take (default: any). Raises `ScriptError` and
+    `UnknownDefectError`.
     """
     unslashed = web.normalize_path_middleware(
         append_slash=False, remove_slash=True, merge_slashes=False, redirect_class=web.HTTPTemporaryRedirect
     )
-    app = web.Application(middlewares=[browsers, refusals, unslashed], client_max_size=MAX_BODY)
+    app = web.Application(middlewares=[browsers, meddle, refusals, unslashed], client_max_size=MAX_BODY)
     app.on_response_prepare.append(sign)
     engine = Engine(script or load(), clock or RealClock(), seed=seed, rules=rules, run_timeout=run_timeout)
     app[ENGINE] = engine
     app[KEEP_ALIVE] = keep_alive
+    app[MEDDLERS] = []
     routes.add_to(app)
+    control.add_to(app)
+    for defect in defects:
+        control.switches(app).on(defect)
 
     async def close(_: web.Application) -> None:
         await engine.close()
@@ -92,10 +102,19 @@ async def serving(
     script: Script | None = None,
     clock: Clock | None = None,
     rules: Rules | None = None,
+    defects: Iterable[str | Defect] = (),
     keep_alive: float = KEEP_ALIVE_SECONDS,
     run_timeout: float | None = None,
 ) -> AsyncIterator[str]:
     """A mock deployment in the running event loop; gives its base URL. Arguments are those of `create_app`."""
-    app = create_app(seed=seed, script=script, clock=clock, rules=rules, keep_alive=keep_alive, run_timeout=run_timeout)
+    app = create_app(
+        seed=seed,
+        script=script,
+        clock=clock,
+        rules=rules,
+        defects=defects,
+        keep_alive=keep_alive,
+        run_timeout=run_timeout,
+    )
     async with listening(app, host, port) as url:
         yield url

@@ -63,6 +63,7 @@ class Engine:
         strategy = thread.rules.default_strategy() if asked is UNSET else asked
         decision = thread.rules.admit(thread, strategy)
         if not decision.accepted:
+            thread.rules.refused(thread, request)
             raise ThreadBusyError(
                 "Thread is already running a task. Wait for it to finish or choose a different multitask strategy."
             )

@@ -149,7 +149,7 @@ async def listing(request: web.Request) -> web.StreamResponse:
     """List the runs of a thread, newest first."""
     thread, asked = thread_of(request), query(request, ListQuery)
     fields = asked.fields()
-    found = (run for run in reversed(thread.runs.values()) if asked.status in (None, run.status))
+    found = (run for run in reversed(thread.runs.values()) if asked.status in (None, thread.rules.run_status(run)))
     shown = [views.run(run) for run in islice(found, asked.offset, asked.offset + asked.limit)]
     if fields is not None:
         shown = [{field: run[field] for field in fields} for run in shown]

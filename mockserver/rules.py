@@ -12,6 +12,7 @@ from mockserver import agent
 from mockserver.checkpoints import Checkpoint, Values
 from mockserver.lifecycle import RunEvent, RunStatus, ThreadStatus, thread_status
 from mockserver.records import Run, Thread
+from mockserver.schemas import RunRequest
 from mockserver.strategies import DEFAULT_STRATEGY, Decision, Strategy, decide
 from mockserver.streams import Event
 
@@ -29,6 +30,9 @@ class Rules:
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         """Whether a newcomer is accepted, and what becomes of the runs in flight."""
         return decide(strategy, {run.run_id: run.phase for run in thread.in_flight.values()})
+
+    def refused(self, thread: Thread, request: RunRequest) -> None:
+        """Note that a newcomer was refused: nothing is left of it."""
 
     def next_to_start(self, thread: Thread) -> Run | None:
         """The run to start now: one at a time, in order of creation, whose `after_seconds` are over."""

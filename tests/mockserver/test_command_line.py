@@ -135,3 +135,33 @@ def test_two_starts_with_one_seed_give_the_same_bytes() -> None:
     first, second, other = play("7"), play("7"), play("8")
     assert first == second
     assert all(one != another for one, another in zip(first, other, strict=True))
+
+
+def test_defects_on_the_command_line() -> None:
+    with running("--defect", "created_201:1", "--defect", "foreign_thread_status") as (_, client):
+        thread = client.post("/threads", json={}).json()["thread_id"]
+        body = {"assistant_id": "agent", "after_seconds": 3600}
+        codes = [client.post(f"/threads/{thread}/runs", json=body).status_code for _ in range(2)]
+        assert codes == [201, 200]
+        assert client.get(f"/threads/{thread}").json()["status"] == "running"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("gost_run", "--defect: there is no defect `gost_run`; the nearest is `ghost_run`"),
+        ("ghost_run:no", "--defect ghost_run:no: 'no' is no number of occurrences; give 1 or more"),
+        ("ghost_run:0", "--defect ghost_run:0: '0' is no number of occurrences; give 1 or more"),
+    ],
+)
+def test_a_defect_that_there_is_not(asked: str, said: str) -> None:
+    process = start("--port", "0", "--defect", asked)
+    _, err = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, err.strip()) == (2, f"mockserver: {said}")
+
+
+def test_the_list_of_defects() -> None:
+    process = start("defects")
+    out, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0
+    assert "ghost_run  (D04)\n    The status says `interrupted`" in out

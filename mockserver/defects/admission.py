@@ -1,0 +1,274 @@
+"""A newcomer is admitted, refused, or stops others where it should not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from mockserver.agent import written
+from mockserver.defects.base import Defect
+from mockserver.records import Run, Thread
+from mockserver.schemas import RunRequest
+from mockserver.strategies import Decision, Phase, Strategy
+from mockserver.writing import append_checkpoint, read_write
+
+
+def in_flight(thread: Thread) -> dict[str, Phase]:
+    """What is in flight on a thread, as the strategies see it."""
+    return {run.run_id: run.phase for run in thread.in_flight.values()}
+
+
+def unstarted(thread: Thread) -> Run | None:
+    """The oldest run that is to execute and does not yet."""
+    return next((run for run in thread.in_flight.values() if run.task is None and run.fate is None), None)
+
+
+class StrategyIgnored(Defect):
+    """`multitask_strategy` is accepted and never read: both runs execute at once and write the same thread.
+
+    Seen in aegra (its issue 253), deer-flow (1465) and Duragraph.
+    """
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        right = super().admit(thread, strategy)
+        wrong = Decision(accepted=True)
+        return wrong if thread.in_flight and self.strikes(thread) else right
+
+    def next_to_start(self, thread: Thread) -> Run | None:
+        return unstarted(thread) if self.struck(thread) else super().next_to_start(thread)
+
+
+class InterruptAsEnqueue(Defect):
+    """`interrupt` silently waits for the first run to finish.
+
+    Seen in the JavaScript server (langgraphjs 864).
+    """
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        if strategy == "interrupt" and thread.in_flight and self.strikes():
+            strategy = "enqueue"
+        return super().admit(thread, strategy)
+
+
+class InterruptAsReject(Defect):
+    """`interrupt` on a busy thread is answered with a conflict.
+
+    Seen in deer-flow (3874), and by open-canvas (296).
+    """
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        if strategy == "interrupt" and thread.in_flight and self.strikes():
+            strategy = "reject"
+        return super().admit(thread, strategy)
+
+
+class InterruptAsRollback(Defect):
+    """`interrupt` deletes the superseded run and all it wrote, as `rollback` does.
+
+    So useStream maps it on the client's side (sdk-react, docs/submission-queue.md).
+    """
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        if strategy == "interrupt" and thread.in_flight and self.strikes():
+            strategy = "rollback"
+        return super().admit(thread, strategy)
+
+
+class FirstInflightOnly(Defect):
+    """Only one of several runs in flight is superseded.
+
+    Seen in Duragraph (run_service.go).
+    """
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        decision = super().admit(thread, strategy)
+        if len(decision.fates) < 2 or not self.strikes():
+            return decision
+        return replace(decision, fates=dict(list(decision.fates.items())[:1]))
+
+
+class RapidFireDrop(Defect):
+    """Of several quick interrupts the ones in the middle stay pending for ever.
+
+    Inferred from langgraphjs 864.
+    """
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        decision = super().admit(thread, strategy)
+        waiting = [run_id for run_id in decision.fates if thread.runs[run_id].task is None]
+        dropped = [run_id for run_id in waiting if self.strikes(run_id)]
+        return replace(decision, fates={key: fate for key, fate in decision.fates.items() if key not in dropped})
+
+    def next_to_start(self, thread: Thread) -> Run | None:
+        run = super().next_to_start(thread)
+        kept = (one for one in thread.in_flight.values() if one.ready and one.fate is None)
+        return None if run is None else next((one for one in kept if not self.struck(one)), None)
+
+
+class PendingSupersededExecutes(Defect):
+    """A superseded pending run is told to be interrupted, and executes later all the same.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        decision = super().admit(thread, strategy)
+        waiting = [run_id for run_id in decision.fates if thread.runs[run_id].task is None]
+        kept = [run_id for run_id in waiting if self.strikes(run_id)]
+        return replace(decision, fates={key: fate for key, fate in decision.fates.items() if key not in kept})
+
+    def run_status(self, run: Run) -> Any:
+        status = super().run_status(run)
+        return "interrupted" if self.struck(run) and status in ("pending", "success") else status
+
+
+class InflightStrategyWins(Defect):
+    """The strategy of the run in flight decides, not the newcomer's.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        first = next(iter(thread.in_flight.values()), None)
+        if first is not None and first.strategy != strategy and self.strikes():
+            strategy = first.strategy
+        return super().admit(thread, strategy)
+
+
+class CrossThreadInterrupt(Defect):
+    """An interrupt stops the runs of other threads, too.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def __init__(self, times: int | None = None) -> None:
+        super().__init__(times)
+        self._threads: dict[str, Thread] = {}
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        self._threads[thread.thread_id] = thread
+        for other in self._threads.values():
+            run = other.active
+            if (
+                strategy == "interrupt"
+                and other is not thread
+                and run is not None
+                and run.fate is None
+                and self.strikes(run)
+            ):
+                run.fate = "stop"
+                self.deliver_stop(run)
+        return super().admit(thread, strategy)
+
+
+class IdleConflict(Defect):
+    """`interrupt` or `reject` on a thread with nothing in flight is refused.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        if strategy in ("interrupt", "reject") and not thread.in_flight and self.strikes():
+            return Decision(accepted=False)
+        return super().admit(thread, strategy)
+
+
+class DefaultReject(Defect):
+    """A run without a strategy is treated as if it had asked for `reject`.
+
+    Seen in the JavaScript server and in Duragraph.
+    """
+
+    def default_strategy(self) -> Strategy:
+        return "reject" if self.strikes() else super().default_strategy()
+
+
+class ConflictWhileFinalizing(Defect):
+    """Whatever is asked for is refused while a cancelled run is still cleaning up.
+
+    Seen in deer-flow (3874).
+    """
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        stopping = any(run.fate is not None for run in thread.in_flight.values())
+        if stopping and strategy != "reject" and self.strikes():
+            return Decision(accepted=False)
+        return super().admit(thread, strategy)
+
+
+class RejectToctou(Defect):
+    """Two simultaneous runs with `reject` are both admitted, and execute at once: checked first, noted later.
+
+    Inferred from aegra (462).
+    """
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        fresh = all(run.strategy == "reject" and _is_new(run) for run in thread.in_flight.values())
+        if strategy == "reject" and thread.in_flight and fresh and self.strikes(thread):
+            return Decision(accepted=True)
+        return super().admit(thread, strategy)
+
+    def next_to_start(self, thread: Thread) -> Run | None:
+        return unstarted(thread) if self.struck(thread) else super().next_to_start(thread)
+
+
+def _is_new(run: Run) -> bool:
+    """Whether no step of a run has written anything yet."""
+    head = run.thread.history.head
+    return head is None or head.run_id != run.run_id or head.written_by == "__start__"
+
+
+class RejectBlindToPending(Defect):
+    """Only a running run counts as busy for `reject`; one that waits does not.
+
+    Inferred from how the official server reads its table of runs.
+    """
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        running = [run for run in thread.in_flight.values() if run.status == "running"]
+        if strategy == "reject" and thread.in_flight and not running and self.strikes():
+            return Decision(accepted=True)
+        return super().admit(thread, strategy)
+
+
+class RejectKillsFirst(Defect):
+    """Refusing a run also stops the one in flight.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        decision = super().admit(thread, strategy)
+        run = thread.active
+        if not decision.accepted and run is not None and run.fate is None and self.strikes(run):
+            run.fate = "stop"
+            self.deliver_stop(run)
+        return decision
+
+
+class RejectLeaks(Defect):
+    """A refused run leaves its input in the state of the thread.
+
+    Inferred from the double-texting page, which says that nothing is left.
+    """
+
+    def refused(self, thread: Thread, request: RunRequest) -> None:
+        super().refused(thread, request)
+        head = thread.history.head
+        if head is not None and isinstance(request.input, dict) and self.strikes():
+            values = written(head.values, read_write(request.input, thread.ids.uuid4))
+            append_checkpoint(thread, head, values=values, following=head.next, source="update", node=head.written_by)
+
+
+class Race5xx(Defect):
+    """Superseding a run that is about to finish fails with a 500, and the new run is lost.
+
+    Told of in the changelog of the official server (0.2.72, a deadlock).
+    """
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        head = thread.history.head
+        answering = thread.active is not None and head is not None and head.written_by == "tools" and bool(head.next)
+        if strategy in ("interrupt", "rollback") and answering and self.strikes():
+            raise RuntimeError("deadlock detected")
+        return super().admit(thread, strategy)

@@ -1,0 +1,342 @@
+"""A request is answered wrongly: another status, another body, too early, or nothing is done about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from mockserver.defects.base import Defect
+from mockserver.http import ENGINE, json_answer, run_or_none
+from mockserver.ids import canonical
+from mockserver.meddling import Handler
+from mockserver.records import Run
+from mockserver.strategies import STRATEGIES
+
+RUNS: Final = "/threads/{thread_id}/runs"
+RUN: Final = "/threads/{thread_id}/runs/{run_id}"
+CREATING: Final = (RUNS, f"{RUNS}/stream", f"{RUNS}/wait")
+
+
+def asks(request: web.Request, method: str, *paths: str) -> bool:
+    """Whether a request is one of these; paths as in the table of routes."""
+    resource = request.match_info.route.resource
+    return request.method == method and resource is not None and resource.canonical in paths
+
+
+def refusal(status: int, detail: str) -> web.Response:
+    """A refusal as the deployment words them."""
+    return json_answer({"detail": detail}, status)
+
+
+async def sent(request: web.Request) -> Any:
+    """The JSON body of a request, None if it is none."""
+    try:
+        return msgspec.json.decode(await request.read())
+    except msgspec.DecodeError:
+        return None
+
+
+def with_body(request: web.Request, body: Any) -> web.Request:
+    """The same request with another body."""
+    request._read_bytes = msgspec.json.encode(body)
+    return request
+
+
+def rewritten(response: web.StreamResponse, change: Callable[[Any], Any]) -> web.StreamResponse:
+    """A whole JSON answer with another body; anything else as it is."""
+    if isinstance(response, web.Response) and response.status == 200 and isinstance(response.body, bytes):
+        response.body = msgspec.json.encode(change(msgspec.json.decode(response.body)))
+    return response
+
+
+class Reject422(Defect):
+    """A conflict is reported as 422.
+
+    Seen in the JavaScript server (runs.mts), and by open-canvas (296).
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        if asks(request, "POST", *CREATING) and response.status == 409 and self.strikes():
+            return refusal(422, "Thread is already running a task.")
+        return response
+
+
+class Created201(Defect):
+    """Creating a run is answered 201.
+
+    Seen in Duragraph.
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        if asks(request, "POST", RUNS) and response.status == 200 and self.strikes():
+            response.set_status(201)
+        return response
+
+
+class MissingThreadConflict(Defect):
+    """A run on a thread that does not exist is answered with a conflict.
+
+    Seen in the JavaScript server (runs.mts).
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        if asks(request, "POST", *CREATING) and response.status == 404 and self.strikes():
+            return refusal(409, "Thread is already running a task.")
+        return response
+
+
+class InvalidStrategyCoerced(Defect):
+    """An unknown strategy silently becomes the default.
+
+    Seen in the JavaScript server's tests (protocol-v2/multitask-strategy.test.mts).
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if asks(request, "POST", *CREATING, "/runs", "/runs/stream", "/runs/wait"):
+            body = await sent(request)
+            asked = body.get("multitask_strategy", "enqueue") if isinstance(body, dict) else "enqueue"
+            if asked not in STRATEGIES and self.strikes():
+                request = with_body(request, {**body, "multitask_strategy": "enqueue"})
+        return await super().answer(request, handler)
+
+
+class StrategyOnlyOnCreate(Defect):
+    """`stream` and `wait` ignore the strategy: the newcomer waits in the queue.
+
+    Seen in the JavaScript server (langgraphjs 864).
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if asks(request, "POST", f"{RUNS}/stream", f"{RUNS}/wait"):
+            body = await sent(request)
+            if isinstance(body, dict) and "multitask_strategy" in body and self.strikes():
+                request = with_body(request, {**body, "multitask_strategy": "enqueue"})
+        return await super().answer(request, handler)
+
+
+class StrategyNotEchoed(Defect):
+    """A run shows another strategy than the one it was asked for with.
+
+    Seen in Duragraph, where a default of the database fills the column.
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        if asks(request, "POST", RUNS) or asks(request, "GET", RUNS, RUN):
+            return rewritten(
+                response,
+                lambda body: [self._other(run) for run in body] if isinstance(body, list) else self._other(body),
+            )
+        return response
+
+    def _other(self, run: Any) -> Any:
+        wrong = isinstance(run, dict) and run.get("multitask_strategy") in STRATEGIES and self.strikes(run["run_id"])
+        return (
+            {**run, "multitask_strategy": "reject" if run["multitask_strategy"] != "reject" else "enqueue"}
+            if wrong
+            else run
+        )
+
+
+class HistoryGap(Defect):
+    """The checkpoints of a stopped run are missing in the history, though the state was built on them.
+
+    Inferred from the page about cancelling, which says that they are kept.
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        if request.path.endswith("/history"):
+            return rewritten(response, lambda found: [one for one in found if not self._gone(request, one)])
+        return response
+
+    def _gone(self, request: web.Request, entry: dict[str, Any]) -> bool:
+        thread = request.app[ENGINE].store.threads[str(canonical(request.match_info["thread_id"]))]
+        run = thread.runs.get((entry.get("metadata") or {}).get("run_id", ""))
+        return run is not None and run.over and run.fate == "stop" and self.strikes(run)
+
+
+class CheckpointIdCollision(Defect):
+    """The first checkpoint after a stop or a rollback has the id of an older one.
+
+    Seen in deer-flow (2554).
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        return rewritten(response, self._collided) if request.path.endswith("/history") else response
+
+    def _collided(self, found: list[Any]) -> list[Any]:
+        """The history, newest first, in which a run's first checkpoint has its parent's id."""
+        for newer, older in pairwise(found):
+            run_id = newer["metadata"].get("run_id")
+            if run_id and run_id != older["metadata"].get("run_id") and self.strikes(run_id):
+                newer["checkpoint_id"] = older["checkpoint_id"]
+                newer["checkpoint"] = {**newer["checkpoint"], "checkpoint_id": older["checkpoint_id"]}
+        return found
+
+
+class _Cancelling(Defect):
+    """Something about the answer to a cancel of a single run."""
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not asks(request, "POST", f"{RUN}/cancel"):
+            return await super().answer(request, handler)
+        known = canonical(request.match_info["thread_id"]) and canonical(request.match_info["run_id"])
+        wrong = self.cancelled(request, run_or_none(request) if known else None)
+        return await super().answer(request, handler) if wrong is None else wrong
+
+    def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
+        """A wrong answer to the cancel of a run (None: of one that there is not), None for the right one."""
+        raise NotImplementedError
+
+
+class RollbackUnsupported(_Cancelling):
+    """A cancel with the action `rollback` is answered 422.
+
+    Seen in aegra (607).
+    """
+
+    def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
+        asked = request.query.get("action") == "rollback" and run is not None
+        return refusal(422, "action=rollback is not supported") if asked and self.strikes() else None
+
+
+class WaitReturnsEarly(_Cancelling):
+    """A cancel with `wait` is answered while the run still executes.
+
+    Seen in aegra (528) and the JavaScript server (langgraphjs 2755).
+    """
+
+    def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
+        waits = request.query.get("wait", "").lower() in ("1", "true")
+        if run is None or run.over or not waits or not self.strikes(run):
+            return None
+        request.app[ENGINE].stop(run, "erase" if request.query.get("action") == "rollback" else "stop")
+        return json_answer({})
+
+
+class CancelNotDelivered(_Cancelling):
+    """A cancel is accepted, and nothing happens.
+
+    Seen in aegra (539, 528) and in the JavaScript server when it is embedded.
+    """
+
+    def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
+        return web.Response(status=202) if run is not None and not run.over and self.strikes(run) else None
+
+
+class Cancel500(_Cancelling):
+    """A cancel without `wait` fails with a 500.
+
+    Seen in the official server (langgraph 3660).
+    """
+
+    def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
+        missing = "wait" not in request.query and run is not None
+        return refusal(500, "Internal Server Error") if missing and self.strikes() else None
+
+
+class CancelTerminalFlip(_Cancelling):
+    """A cancel of a finished run makes it `interrupted`.
+
+    Seen in deepagents (6257).
+    """
+
+    def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
+        return web.Response(status=202) if run is not None and run.over and self.strikes(run) else None
+
+    def run_status(self, run: Run) -> Any:
+        return "interrupted" if self.struck(run) else super().run_status(run)
+
+
+class CancelTerminal409(_Cancelling):
+    """A cancel of a finished run is a conflict.
+
+    Seen in deer-flow (3905).
+    """
+
+    def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
+        over = run is not None and run.over
+        return (
+            refusal(409, "Run is not active on this worker and cannot be cancelled")
+            if over and self.strikes()
+            else None
+        )
+
+
+class CancelWrongWorker409(_Cancelling):
+    """The first cancel of a run reaches a worker that does not execute it, and is a conflict; a later one works.
+
+    Seen in deer-flow (3239).
+    """
+
+    def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
+        if run is None or run.over or self.struck(run) or not self.strikes(run):
+            return None
+        return refusal(409, "Run is not active on this worker and cannot be cancelled")
+
+
+class LastActionWins(_Cancelling):
+    """Of two cancels with different actions the second is applied.
+
+    Seen in deer-flow (4500).
+    """
+
+    def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
+        action = "erase" if request.query.get("action") == "rollback" else "stop"
+        if (
+            run is not None
+            and not run.over
+            and run.fate in ("stop", "erase")
+            and run.fate != action
+            and self.strikes(run)
+        ):
+            run.fate = "erase" if action == "erase" else "stop"
+        return None
+
+
+class UnknownId2xx(_Cancelling):
+    """A cancel of a run that does not exist is accepted.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
+        return web.Response(status=202) if run is None and self.strikes() else None
+
+
+class CrashOnCancel(_Cancelling):
+    """A cancel brings the process down: the connection breaks, and the run never ends.
+
+    Seen in the JavaScript server with a subagent (langgraphjs 2873).
+    """
+
+    def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
+        if run is None or run.over or not self.strikes(run):
+            return None
+        if request.transport is not None:
+            request.transport.abort()
+        raise asyncio.CancelledError
+
+
+class BulkCancelMix(Defect):
+    """A bulk cancel that gives both a status and runs is accepted.
+
+    Seen by open-swe (1843).
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if asks(request, "POST", "/runs/cancel"):
+            body = await sent(request)
+            if isinstance(body, dict) and "status" in body and "thread_id" in body and self.strikes():
+                return web.Response(status=204)
+        return await super().answer(request, handler)

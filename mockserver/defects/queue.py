@@ -1,0 +1,74 @@
+"""Queued runs start at the wrong moment, in the wrong order, from the wrong place, or never."""
+
+from __future__ import annotations
+
+from mockserver.checkpoints import Checkpoint
+from mockserver.defects.admission import unstarted
+from mockserver.defects.base import Defect
+from mockserver.records import Run, Thread
+from mockserver.strategies import Decision, Strategy
+
+
+class EnqueueParallel(Defect):
+    """Queued runs execute at once, beside the run ahead.
+
+    Seen in deer-flow (1465).
+    """
+
+    def next_to_start(self, thread: Thread) -> Run | None:
+        run = super().next_to_start(thread)
+        other = unstarted(thread)
+        return other if run is None and other is not None and self.strikes(other) else run
+
+
+class QueueLifo(Defect):
+    """Queued runs start last in, first out.
+
+    Inferred from the enqueue guide, which says that they run in order.
+    """
+
+    def next_to_start(self, thread: Thread) -> Run | None:
+        run = super().next_to_start(thread)
+        newest = [one for one in thread.in_flight.values() if one.ready and one.fate is None][-1:]
+        return newest[0] if run is not None and newest and newest[0] is not run and self.strikes(newest[0]) else run
+
+
+class QueueStaleBase(Defect):
+    """A queued run goes on from the checkpoint that was newest when it was created.
+
+    Inferred from the double-texting page.
+    """
+
+    def __init__(self, times: int | None = None) -> None:
+        super().__init__(times)
+        self._heads: dict[str, list[Checkpoint | None]] = {}
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        decision = super().admit(thread, strategy)
+        if decision.accepted:
+            self._heads.setdefault(thread.thread_id, []).append(thread.history.head)
+        return decision
+
+    def base(self, run: Run) -> Checkpoint | None:
+        right = super().base(run)
+        heads = self._heads.get(run.thread.thread_id, [])
+        position = list(run.thread.runs).index(run.run_id) - len(run.thread.runs)
+        stale = heads[position] if len(heads) >= -position else right
+        queued = run.strategy == "enqueue" and stale is not right
+        return stale if queued and self.strikes(run) else right
+
+
+class QueueStranded(Defect):
+    """Queued runs never start after the run ahead was stopped or has failed.
+
+    Seen in aegra (462).
+    """
+
+    def next_to_start(self, thread: Thread) -> Run | None:
+        run = super().next_to_start(thread)
+        if run is None or run.strategy != "enqueue":
+            return run
+        runs = list(thread.runs.values())
+        ahead = runs[: runs.index(run)]
+        unlucky = bool(ahead) and ahead[-1].status in ("interrupted", "error")
+        return None if unlucky and self.strikes(run) else run

@@ -1,0 +1,140 @@
+"""A rollback takes out too little, too much, or at the wrong moment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from mockserver.agent import empty_values
+from mockserver.checkpoints import Checkpoint, Values
+from mockserver.defects.base import Defect
+from mockserver.lifecycle import RunEvent
+from mockserver.records import Run
+from mockserver.rules import Ending
+from mockserver.writing import append_checkpoint
+
+
+def wrote(run: Run) -> bool:
+    """Whether a run left checkpoints."""
+    return any(one.run_id == run.run_id for one in run.thread.history.newest_first())
+
+
+class RollbackTooLittleRun(Defect):
+    """The record of a rolled-back run stays.
+
+    Seen in aegra (607).
+    """
+
+    def erase(self, run: Run) -> None:
+        if self.strikes(run):
+            run.thread.history.remove_run(run.run_id)
+        else:
+            super().erase(run)
+
+
+class RollbackTooLittleCheckpoints(Defect):
+    """The record of a rolled-back run goes, but its checkpoints stay.
+
+    Seen in deer-flow (2554) and aegra (607).
+    """
+
+    def erase(self, run: Run) -> None:
+        if wrote(run) and self.strikes(run):
+            run.thread.runs.pop(run.run_id, None)
+        else:
+            super().erase(run)
+
+
+class RollbackTooMuch(Defect):
+    """A rollback deletes the whole history of the thread.
+
+    Seen in deer-flow (1866) and aegra (462).
+    """
+
+    def erase(self, run: Run) -> None:
+        super().erase(run)
+        earlier = [one for one in run.thread.runs.values() if wrote(one)]
+        if earlier and self.strikes(run):
+            for one in earlier:
+                run.thread.history.remove_run(one.run_id)
+
+
+class RollbackMessagesOnly(Defect):
+    """A rollback restores the messages; the other channels keep what the run wrote.
+
+    Seen in deer-flow (4292).
+    """
+
+    def __init__(self, times: int | None = None) -> None:
+        super().__init__(times)
+        self._kept: dict[str, list[str]] = {}
+
+    def erase(self, run: Run) -> None:
+        head = run.thread.history.head
+        steps = head.values["steps"] if head is not None and head.run_id == run.run_id else []
+        super().erase(run)
+        if steps and self.strikes(run):
+            self._kept[run.thread.thread_id] = steps
+
+    def base(self, run: Run) -> Checkpoint | None:
+        base, steps = super().base(run), self._kept.get(run.thread.thread_id)
+        return base if base is None or steps is None else replace(base, values={**base.values, "steps": steps})
+
+    def input(self, run: Run) -> Any:
+        # On a thread that has no state left the input is the only way in.
+        raw, steps = super().input(run), self._kept.get(run.thread.thread_id)
+        lost = run.thread.history.head is None and isinstance(raw, dict)
+        return {**raw, "steps": steps} if lost and steps is not None else raw
+
+
+class RollbackOverwritesNew(Defect):
+    """The state from before the rolled-back run is restored only after the new run has written.
+
+    Seen in deer-flow (2505, 2598).
+    """
+
+    def __init__(self, times: int | None = None) -> None:
+        super().__init__(times)
+        self._restored: dict[str, Values] = {}
+
+    def erase(self, run: Run) -> None:
+        wrote_something = wrote(run)
+        super().erase(run)
+        head = run.thread.history.head
+        if wrote_something and self.strikes(run):
+            self._restored[run.thread.thread_id] = empty_values() if head is None else head.values
+
+    def conclude(self, run: Run, ending: Ending) -> RunEvent:
+        event, head = super().conclude(run, ending), run.thread.history.head
+        values = self._restored.pop(run.thread.thread_id, None) if event == "succeed" else None
+        if values is not None and head is not None:
+            append_checkpoint(run.thread, head, values=values, following=(), source="update", node=head.written_by)
+        return event
+
+
+class RollbackRunningErrors(Defect):
+    """Rolling back a running run leaves it behind as `error`.
+
+    Seen in the JavaScript server (queue.mts).
+    """
+
+    def conclude(self, run: Run, ending: Ending) -> RunEvent:
+        event = super().conclude(run, ending)
+        if event != "stop" or run.fate != "erase" or run.status != "running" or not self.strikes(run):
+            return event
+        run.error = {"error": "UserRollback", "message": "User requested rollback"}
+        return "fail"
+
+
+class RollbackPendingReverts(Defect):
+    """Rolling back a run that had not started takes out the turn before it.
+
+    Inferred from aegra (462).
+    """
+
+    def erase(self, run: Run) -> None:
+        started = wrote(run)
+        super().erase(run)
+        before = [one for one in run.thread.runs.values() if one.status == "success" and wrote(one)]
+        if not started and before and self.strikes(run):
+            run.thread.history.remove_run(before[-1].run_id)

@@ -1,0 +1,149 @@
+"""The newcomer goes on from a wrong state, or brings a wrong input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from mockserver import messages
+from mockserver.agent import written
+from mockserver.checkpoints import Checkpoint, Values
+from mockserver.defects.base import Defect
+from mockserver.records import Run, Thread
+
+
+def after_a_stop(run: Run, base: Checkpoint | None) -> bool:
+    """Whether a starting run goes on from what a stopped run left."""
+    return any(
+        one.fate == "stop" and base is not None and one.run_id == base.run_id for one in run.thread.runs.values()
+    )
+
+
+class PartialTokensPersisted(Defect):
+    """Half an answer that was streamed is written to the state.
+
+    Inferred: the opposite of what langgraph 5672 asks for.
+    """
+
+    def base(self, run: Run) -> Checkpoint | None:
+        base = super().base(run)
+        if base is None or base.next != ("agent",) or not after_a_stop(run, base) or not self.strikes(run):
+            return base
+        half = messages.ai("The search results give a high", run.ids.uuid4())
+        return replace(base, values=written(base.values, {"messages": [half]}))
+
+
+class ToolcallStripped(Defect):
+    """A tool call without a result is taken out of the state when its run is stopped.
+
+    Seen in langchain-aws (847).
+    """
+
+    def base(self, run: Run) -> Checkpoint | None:
+        base = super().base(run)
+        if base is None or base.next != ("tools",) or not after_a_stop(run, base) or not self.strikes(run):
+            return base
+        return replace(base, values={**base.values, "messages": base.values["messages"][:-1]})
+
+
+class SecondInputLost(Defect):
+    """The interrupting message never reaches the state.
+
+    Seen by open-swe (1248) and in deer-flow (3905).
+    """
+
+    def input(self, run: Run) -> Any:
+        return _changed(self, run, super().input(run), lambda _: [])
+
+
+class SecondInputDuplicated(Defect):
+    """The interrupting message is written twice.
+
+    Seen in CopilotKit (2711) and by langgraphjs 1969.
+    """
+
+    def input(self, run: Run) -> Any:
+        return _changed(self, run, super().input(run), lambda found: found * 2)
+
+
+def _changed(defect: Defect, run: Run, raw: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
+    """The input of an interrupting run with other messages."""
+    given = raw.get("messages") if isinstance(raw, dict) else None
+    superseded = any(one.fate == "stop" for one in run.thread.runs.values())
+    if run.strategy != "interrupt" or not superseded or not isinstance(given, list) or not defect.strikes(run):
+        return raw
+    return {**raw, "messages": change(given)}
+
+
+class ResumeParkedNode(Defect):
+    """New input goes on at the node where the thread stood, instead of entering at the graph's start.
+
+    Seen in aegra (191).
+    """
+
+    def entry(self, run: Run, base: Checkpoint | None) -> str:
+        right = super().entry(run, base)
+        parked = base is not None and bool(base.next) and base.next[0] != right
+        return base.next[0] if base is not None and parked and self.strikes(run) else right
+
+
+class WrongParent(Defect):
+    """The new run branches off from the oldest checkpoint: the history forks.
+
+    Seen by users of the official server (langgraph 5672).
+    """
+
+    def base(self, run: Run) -> Checkpoint | None:
+        base = super().base(run)
+        if run.strategy != "interrupt" or base is None or base.parent_id is None or not self.strikes(run):
+            return base
+        return list(run.thread.history.newest_first())[-1]
+
+
+class StateWriteWhileBusy(Defect):
+    """The state may be updated while a run is in flight.
+
+    Inferred from deepagents (4234) and the JavaScript server's tests.
+    """
+
+    def may_update_state(self, thread: Thread) -> bool:
+        return super().may_update_state(thread) or self.strikes()
+
+
+class ThreadValuesCleared(Defect):
+    """The thread's `values` are null after an interrupt, while its state still has them.
+
+    Seen in the JavaScript server (queue.mts).
+    """
+
+    def thread_values(self, thread: Thread) -> Values | None:
+        stopped = any(run.fate == "stop" for run in thread.runs.values())
+        return None if stopped and self.strikes(thread) else super().thread_values(thread)
+
+
+class WrongRunValues(Defect):
+    """`join` and `wait` of a stopped run give the values of the newest run.
+
+    Inferred from langgraphjs 864 and deer-flow 1465.
+    """
+
+    def output(self, run: Run) -> Values:
+        head = run.thread.history.head
+        right = super().output(run)
+        later = head is not None and head.run_id != run.run_id and bool(head.run_id)
+        return head.values if head is not None and later and run.fate == "stop" and self.strikes(run) else right
+
+
+class ResumeRestarts(Defect):
+    """A resume starts at the entry of the graph again, not at the step that asked.
+
+    Seen by users of agent-chat-ui (85).
+    """
+
+    def base(self, run: Run) -> Checkpoint | None:
+        base = super().base(run)
+        resumes = run.request.command is not None and run.request.command.resume is not None
+        if base is None or not resumes or not base.next or not self.strikes(run):
+            return base
+        return replace(base, next=(super().entry(run, base),))

@@ -1,0 +1,122 @@
+"""A run that was told to stop goes on, stops too late, or is not told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from mockserver.checkpoints import Checkpoint
+from mockserver.defects.admission import unstarted
+from mockserver.defects.base import Defect
+from mockserver.records import Run, Thread
+from mockserver.writing import append_checkpoint
+
+
+class OverlapStart(Defect):
+    """The new run starts before the old one has stopped; that is told to only when the new one has written something.
+
+    Seen in deer-flow (2505) and aegra (462).
+    """
+
+    def __init__(self, times: int | None = None) -> None:
+        super().__init__(times)
+        self._late: dict[str, list[Run]] = {}
+
+    def deliver_stop(self, run: Run) -> None:
+        # A cancelled run that nobody succeeds would never stop at all.
+        if _is_superseded(run) and self.strikes(run):
+            self._late.setdefault(run.thread.thread_id, []).append(run)
+        else:
+            super().deliver_stop(run)
+
+    def next_to_start(self, thread: Thread) -> Run | None:
+        old = thread.active
+        return unstarted(thread) if old is not None and self.struck(old) else super().next_to_start(thread)
+
+    def may_write(self, run: Run) -> bool:
+        if run.fate is None:
+            self._tell_the_old(run.thread)
+        return super().may_write(run)
+
+    def release(self, run: Run) -> None:
+        if run.fate is None:
+            self._tell_the_old(run.thread)
+        super().release(run)
+
+    def _tell_the_old(self, thread: Thread) -> None:
+        for old in self._late.pop(thread.thread_id, []):
+            super().deliver_stop(old)
+
+
+def _is_superseded(run: Run) -> bool:
+    """Whether a run is stopped because another was created."""
+    return any(other.fate is None and other is not run for other in run.thread.in_flight.values())
+
+
+class GhostRun(Defect):
+    """The status says `interrupted`, while the run executes to its end and writes to the state.
+
+    Seen in the JavaScript server (langgraphjs 2755), aegra (132) and CopilotKit (2274).
+    """
+
+    def deliver_stop(self, run: Run) -> None:
+        if run.fate != "stop" or not self.strikes(run):
+            super().deliver_stop(run)
+
+    def next_to_start(self, thread: Thread) -> Run | None:
+        old = thread.active
+        return unstarted(thread) if old is not None and self.struck(old) else super().next_to_start(thread)
+
+    def may_write(self, run: Run) -> bool:
+        return self.struck(run) or super().may_write(run)
+
+    def run_status(self, run: Run) -> Any:
+        return "interrupted" if self.struck(run) else super().run_status(run)
+
+
+class LateCheckpoint(Defect):
+    """One stale checkpoint of the old run lands after the first ones of the new run.
+
+    Seen in aegra (462) and deer-flow (2505).
+    """
+
+    def base(self, run: Run) -> Checkpoint | None:
+        base = super().base(run)
+        old = [
+            one
+            for one in run.thread.runs.values()
+            if one.fate == "stop" and base is not None and base.run_id == one.run_id
+        ]
+        if base is not None and old and self.strikes(old[0]):
+            asyncio.get_running_loop().call_soon(self._write_late, old[0], base)
+        return base
+
+    def _write_late(self, run: Run, base: Checkpoint) -> None:
+        append_checkpoint(
+            run.thread, base, node="tools", values=base.values, following=("agent",), source="loop", run=run
+        )
+
+
+class PartialLost(Defect):
+    """What the finished steps of a superseded run wrote vanishes from the state.
+
+    Seen by users of the official server (langgraph 5672).
+    """
+
+    def release(self, run: Run) -> None:
+        wrote = any(one.run_id == run.run_id for one in run.thread.history.newest_first())
+        if run.fate == "stop" and wrote and self.strikes(run):
+            run.thread.history.remove_run(run.run_id)
+        super().release(run)
+
+
+class CancelRecordLostExit(Defect):
+    """With durability `exit`, what a stopped run had finished is not persisted.
+
+    Told of in langgraph (8634).
+    """
+
+    def release(self, run: Run) -> None:
+        if run.fate == "stop" and run.request.durability == "exit" and self.strikes(run):
+            run.thread.history.remove_run(run.run_id)
+        super().release(run)

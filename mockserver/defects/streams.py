@@ -1,0 +1,193 @@
+"""A stream or a join shows too little, too much, or never ends."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from mockserver.checkpoints import Checkpoint
+from mockserver.clock import milliseconds
+from mockserver.defects.answers import RUN, RUNS, asks, sent, with_body
+from mockserver.defects.base import Defect
+from mockserver.http import KEEP_ALIVE, open_stream, run_or_none
+from mockserver.meddling import Handler
+from mockserver.records import Run, Thread
+from mockserver.streams import HEARTBEAT, Event
+
+
+class StreamNeverCloses(Defect):
+    """The stream of a stopped run stays open, with heartbeats only.
+
+    Seen in aegra (472), and by svelte-langgraph (219).
+    """
+
+    def release(self, run: Run) -> None:
+        if run.fate == "stop" and self.strikes(run):
+            run.ended.set()
+        else:
+            super().release(run)
+
+
+class RejoinNeverEnds(Defect):
+    """Who rejoins a run that is over, with `Last-Event-ID`, waits for ever.
+
+    Seen in aegra (472, 552).
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        run = run_or_none(request) if asks(request, "GET", f"{RUN}/stream") else None
+        if run is None or not run.over or "Last-Event-ID" not in request.headers or not self.strikes(run):
+            return await super().answer(request, handler)
+        response = await open_stream(request, {})
+        while True:
+            await response.write(HEARTBEAT)
+            await asyncio.sleep(request.app[KEEP_ALIVE])
+
+
+class JoinHang(Defect):
+    """`join` of a run that was stopped or deleted never returns.
+
+    Inferred from langgraphjs 864 and the JavaScript server's tests.
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if asks(request, "GET", f"{RUN}/join"):
+            run = run_or_none(request)
+            if run is not None:
+                await run.ended.wait()
+            if (run is None or run.fate is not None) and self.strikes(request.match_info["run_id"]):
+                await asyncio.Event().wait()
+        return await super().answer(request, handler)
+
+
+class CrossRunEvents(Defect):
+    """What another run wrote appears in the stream of the run that follows it.
+
+    Seen in deer-flow (1465).
+    """
+
+    def base(self, run: Run) -> Checkpoint | None:
+        base = super().base(run)
+        foreign = base is not None and base.run_id not in (None, run.run_id) and bool(base.values["messages"])
+        if base is not None and foreign and self.strikes(run):
+            data = {base.written_by: {"messages": base.values["messages"][-1:]}}
+            run.log.append("updates", "updates", data, at=milliseconds(run.updated_at))
+        return base
+
+
+class JoinerSteals(Defect):
+    """An event goes to one reader only: a second joiner takes it from the first.
+
+    Seen in the JavaScript server (ops.mts, Queue).
+    """
+
+    def __init__(self, times: int | None = None) -> None:
+        super().__init__(times)
+        self._taken: dict[int, Event] = {}
+
+    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
+        if id(event) in self._taken and self.strikes():
+            return False
+        self._taken[id(event)] = event
+        return super().shows(event, asked)
+
+
+class DuplicateEventIds(Defect):
+    """All events of a run have the same id, so who resumes gets some again.
+
+    Seen in the official server (langgraph 8112).
+    """
+
+    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
+        if event.event_id is not None and not event.event_id.endswith("-0") and self.strikes():
+            event.event_id = "0-0"
+        return super().shows(event, asked)
+
+
+class JoinDropsSubgraphs(Defect):
+    """Who asks for some stream modes gets no events of subgraphs.
+
+    Seen in the official server (langgraph 7778) and the JavaScript one (langgraphjs 2330).
+    """
+
+    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
+        right = super().shows(event, asked)
+        return False if right and asked is not None and "|" in event.name and self.strikes() else right
+
+
+class QueuedStreamCloses(Defect):
+    """The stream of a queued run closes before the run starts.
+
+    Seen in aegra (462, 436).
+    """
+
+    def next_to_start(self, thread: Thread) -> Run | None:
+        run = super().next_to_start(thread)
+        for waiting in thread.in_flight.values():
+            if waiting is not run and waiting.task is None and not waiting.log.closed and self.strikes(waiting):
+                waiting.log.close()
+        return run
+
+
+class LateMetadata(Defect):
+    """The id of a run is not known from its stream: the `metadata` event that should come first is missing.
+
+    Seen in ag-ui (2759).
+    """
+
+    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
+        return not (event.name == "metadata" and self.strikes()) and super().shows(event, asked)
+
+
+class DisconnectInverted(Defect):
+    """`on_disconnect` means the opposite of what it says.
+
+    Seen in b4run (390), and by langgraphjs 1610.
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if asks(request, "POST", f"{RUNS}/stream", f"{RUNS}/wait"):
+            body = await sent(request)
+            if isinstance(body, dict) and self.strikes():
+                inverted = "continue" if body.get("on_disconnect", "continue") == "cancel" else "cancel"
+                request = with_body(request, {**body, "on_disconnect": inverted})
+        return await super().answer(request, handler)
+
+
+class StatelessDisconnectIgnored(Defect):
+    """A stateless run goes on after its client has left, though it was to be cancelled.
+
+    Seen in the JavaScript server (ops.mts, Stream.join).
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if asks(request, "POST", "/runs/stream", "/runs/wait"):
+            body = await sent(request)
+            if isinstance(body, dict) and body.get("on_disconnect") == "cancel" and self.strikes():
+                request = with_body(request, {**body, "on_disconnect": "continue"})
+        return await super().answer(request, handler)
+
+
+class StatelessShared(Defect):
+    """A stateless run leaves its thread behind.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if asks(request, "POST", "/runs", "/runs/stream", "/runs/wait"):
+            body = await sent(request)
+            if isinstance(body, dict) and body.get("on_completion") != "keep" and self.strikes():
+                request = with_body(request, {**body, "on_completion": "keep"})
+        return await super().answer(request, handler)
+
+
+class ReplayMissing(Defect):
+    """`Last-Event-ID: -1` replays nothing.
+
+    Seen in the JavaScript server (langgraphjs 2805).
+    """
+
+    def reader_place(self, run: Run, last_event_id: str | None) -> int:
+        return super().reader_place(run, None if last_event_id == "-1" and self.strikes() else last_event_id)

@@ -1,0 +1,90 @@
+"""The suite against deployments that are wrong in one known way each: what it reports, and under which requirement."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance import registry
+from conformance.catalogue import catalogue
+from conformance.deadlines import Deadlines
+from conformance.evidence import Play
+from conformance.profiles import NOTHING_DECLARED
+from conformance.session import Session
+from conformance.target import Target
+from conformance.verdicts import judge
+from tests.conformance.plays import SUITE
+
+BOOK = registry.load()
+TOOLS = "interrupt/during-tools/create/unwatched"
+QUEUED = "enqueue/during-tools/create/unwatched"
+ROLLED_BACK = "rollback/during-tools/create/unwatched"
+ANSWER = "interrupt/during-answer/create/unwatched"
+PENDING = "interrupt/pending/create/unwatched"
+LINGERING = "interrupt/lingering/create/unwatched"
+PARKED = "interrupt/parked/create/unwatched"
+
+CASES: list[tuple[str, str, set[str]]] = [
+    ("strategy_ignored", TOOLS, {"INT-20", "RUN-05", "INT-02"}),
+    ("interrupt_as_enqueue", TOOLS, {"INT-02", "INT-20"}),
+    ("interrupt_as_reject", TOOLS, {"INT-01"}),
+    ("ghost_run", TOOLS, {"INT-18", "INT-08", "INT-07", "RUN-05"}),
+    ("overlap_start", TOOLS, {"INT-07", "RUN-05"}),
+    ("late_checkpoint", TOOLS, {"INT-08", "CHK-01"}),
+    ("success_overwrite", TOOLS, {"RUN-03", "INT-02"}),
+    ("interrupted_as_error", TOOLS, {"INT-02"}),
+    ("foreign_status", TOOLS, {"RUN-01", "RUN-08", "INT-02"}),
+    ("zombie_running", TOOLS, {"INT-02"}),
+    ("thread_stuck_busy", TOOLS, {"THR-03", "THR-08"}),
+    ("thread_idle_too_early", LINGERING, {"THR-02"}),
+    ("thread_idle_too_early", TOOLS, {"THR-10"}),
+    ("thread_values_cleared", TOOLS, {"PST-08"}),
+    ("partial_lost", TOOLS, {"PST-01", "PST-02", "INT-05", "CHK-03"}),
+    ("partial_tokens_persisted", ANSWER, {"PST-03", "INT-05"}),
+    ("toolcall_stripped", TOOLS, {"PST-04", "PST-01", "INT-05"}),
+    ("second_input_lost", "interrupt/at-once/create/unwatched", {"INT-21", "INT-04", "PST-10"}),
+    ("second_input_duplicated", TOOLS, {"PST-10", "INT-05"}),
+    ("resume_parked_node", PARKED, {"PST-12"}),
+    ("wrong_parent", TOOLS, {"CHK-01", "INT-06"}),
+    ("first_inflight_only", PENDING, {"INT-09", "INT-10"}),
+    ("rapid_fire_drop", "interrupt/thrice/create/unwatched", {"INT-16", "INT-09"}),
+    ("state_write_while_busy", "none/during-tools/create/unwatched/update-state", {"CHK-07"}),
+    ("default_reject", "default/during-tools/create/unwatched", {"RUN-07"}),
+    ("interrupt_as_rollback", TOOLS, {"INT-03", "PST-01", "PST-02", "CHK-03"}),
+    ("pending_superseded_executes", PENDING, {"INT-10"}),
+    ("inflight_strategy_wins", f"{TOOLS}/first-reject", {"INT-15"}),
+    ("inflight_strategy_wins", f"{TOOLS}/first-rollback", {"INT-15"}),
+    ("cross_thread_interrupt", f"{TOOLS}/elsewhere", {"INT-13"}),
+    ("idle_conflict", "interrupt/idle/create/unwatched", {"INT-12"}),
+    ("error_swallowed", "interrupt/failed/create/unwatched", {"THR-07"}),
+    ("foreign_thread_status", TOOLS, {"THR-01"}),
+    ("enqueue_parallel", QUEUED, {"ENQ-01", "RUN-05"}),
+    ("queue_lifo", "enqueue/pending/create/unwatched", {"ENQ-02"}),
+    ("queue_stale_base", QUEUED, {"ENQ-04", "ENQ-03", "CHK-01"}),
+    ("queue_stranded", "enqueue/failing/create/unwatched", {"ENQ-05"}),
+    ("reject_kills_first", "reject/during-tools/create/unwatched", {"REJ-02"}),
+    ("idle_conflict", "reject/finished/create/unwatched", {"REJ-04"}),
+    ("rollback_too_little_run", ROLLED_BACK, {"RBK-01"}),
+    ("rollback_too_little_checkpoints", ROLLED_BACK, {"RBK-02", "RBK-03"}),
+    ("rollback_too_much", f"{ROLLED_BACK}/second-turn", {"RBK-04"}),
+    ("rollback_messages_only", ROLLED_BACK, {"RBK-07"}),
+    ("rollback_running_errors", ROLLED_BACK, {"RBK-06", "RBK-01"}),
+    ("overlap_start", ROLLED_BACK, {"CON-07", "RUN-05"}),
+    ("first_inflight_only", "rollback/pending/create/unwatched", {"RBK-11", "RBK-08"}),
+]
+
+
+@pytest.mark.parametrize(("defect", "scenario", "due"), CASES)
+def test_a_wrong_deployment_is_found_out(defect: str, scenario: str, due: set[str]) -> None:
+    found = next(s for s in catalogue() if s.id == scenario)
+    session = Session(suite=SUITE, jobs=1, witness_host=None)
+    session.start()
+    try:
+        url = session.embed_mock(defects=[defect])
+        target = Target(url=url, assistant="agent", headers={}, profile=None, deadlines=Deadlines().scaled(0.1))
+        play = Play(session.transcript(target, found))
+    finally:
+        session.stop()
+    verdicts = {r.id: judge(r, play, NOTHING_DECLARED) for r in BOOK.requirements if r.applies_to(scenario)}
+    broken = {name for name, verdict in verdicts.items() if verdict.word in ("FAIL", "WARN")}
+    assert due <= broken
+    assert "ERROR" not in {verdict.word for verdict in verdicts.values()}

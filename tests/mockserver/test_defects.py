@@ -1,0 +1,175 @@
+"""Defects: their table, and how they are switched on, combined, armed and switched off."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mockserver
+from mockserver.app import create_app
+from mockserver.control import COMMANDS
+from mockserver.defects import Defect, UnknownDefectError, catalogue, defects, named
+from mockserver.defects.base import SEAMS
+from mockserver.http import ENGINE
+from mockserver.rules import Rules
+from mockserver.strategies import Strategy
+from tests.mockserver.stage import Stage, asking, on_stage
+
+PACKAGE = Path(mockserver.__file__).parent
+
+
+def test_every_candidate_is_decided_once_and_every_defect_is_a_candidate() -> None:
+    rows = catalogue.table()
+    assert [row.id for row in rows] == [f"D{number:02}" for number in range(1, len(rows) + 1)]
+    built = [row.name for row in rows if row.merged_into is None and row.left_out is None]
+    assert sorted(built) == sorted(defects())
+    assert len({row.name for row in rows}) == len(rows) == 91
+    assert [row.name for row in rows if row.merged_into is not None and row.merged_into not in built] == []
+    assert [row.name for row in rows if row.name in built and not row.client.endswith(".")] == []
+
+
+@pytest.mark.parametrize("kind", defects().values(), ids=list(defects()))
+def test_a_defect_says_what_it_gets_wrong_and_where_it_was_seen(kind: type[Defect]) -> None:
+    what, _, where = (kind.__doc__ or "").strip().partition("\n\n")
+    assert what.endswith(".")
+    assert where.strip().startswith(("Seen", "Inferred", "Told of", "Not seen anywhere;", "So useStream"))
+    assert any(seam in vars(one) for one in kind.__mro__[:-1] for seam in SEAMS)
+
+
+def test_the_engine_mentions_no_defect() -> None:
+    for source in PACKAGE.glob("*.py"):
+        if source.name not in ("control.py", "app.py", "__main__.py"):
+            assert "mockserver.defects" not in source.read_text(), source.name
+    for name in defects():
+        for source in PACKAGE.glob("*.py"):
+            assert name not in source.read_text(), f"{source.name}: {name}"
+
+
+def test_an_unknown_name_is_told_the_nearest() -> None:
+    with pytest.raises(UnknownDefectError, match="there is no defect `gost_run`; the nearest is `ghost_run`"):
+        named("gost_run")
+    with pytest.raises(UnknownDefectError):
+        create_app(defects=["x"])
+
+
+async def interrupted(stage: Stage) -> tuple[str, str]:
+    """The statuses of a run and of the one that interrupts it, when both are over."""
+    first = await stage.held("A", "sf", "tools:1/enter")
+    second = await stage.create("B", "nyc", "interrupt")
+    stage.witness.release()
+    await stage.join(second)
+    await stage.join(first)
+    return await stage.status(first), await stage.status(second)
+
+
+async def test_without_a_defect_the_rules_are_the_documented_ones() -> None:
+    async with on_stage() as stage:
+        assert await interrupted(stage) == ("interrupted", "success")
+
+
+async def test_a_defect_from_the_first_request_on() -> None:
+    async with on_stage(defects=["interrupt_as_enqueue"]) as stage:
+        assert await interrupted(stage) == ("success", "success")
+
+
+async def test_defects_combine() -> None:
+    async with on_stage(defects=["foreign_status", "created_201", "foreign_thread_status"]) as stage:
+        answer = await stage.http.post(
+            f"/threads/{stage.thread}/runs", json={"assistant_id": "agent", "input": asking("sf")}
+        )
+        assert answer.status_code == 201
+        assert (await stage.http.get(f"/threads/{stage.thread}")).json()["status"] == "running"
+        await stage.join(answer.json()["run_id"])
+        assert await interrupted(stage) == ("cancelled", "success")
+
+
+async def test_a_defect_on_top_of_rules_of_ones_own() -> None:
+    class Rejecting(Rules):
+        def default_strategy(self) -> Strategy:
+            return "reject"
+
+    async with on_stage(rules=Rejecting(), defects=["reject_422"]) as stage:
+        await stage.held("A", "sf", "tools:1/enter")
+        answer = await stage.http.post(f"/threads/{stage.thread}/runs", json={"assistant_id": "agent"})
+        assert answer.status_code == 422
+
+
+async def test_a_defect_on_one_thread_only() -> None:
+    async with on_stage() as stage:
+        other = await stage.client.threads.create()
+        command = {"name": "interrupted_as_error", "thread_id": stage.thread}
+        answer = await stage.http.post("/_mock/defects", json=command)
+        assert answer.json()["on"] == [
+            {"name": "interrupted_as_error", "thread_id": stage.thread, "left": None, "chances": 0}
+        ]
+        assert await interrupted(stage) == ("error", "success")
+        stage.thread = other["thread_id"]
+        assert await interrupted(stage) == ("interrupted", "success")
+
+
+async def test_a_defect_that_is_armed_strikes_so_often_and_no_more() -> None:
+    async with on_stage() as stage:
+        await stage.http.post("/_mock/defects", json={"name": "interrupted_as_error", "times": 2})
+        ended = [(await interrupted(stage))[0] for _ in range(3)]
+        assert ended == ["error", "error", "interrupted"]
+        [shown] = (await stage.http.get("/_mock/defects")).json()["on"]
+        assert (shown["left"], shown["chances"]) == (0, 3)
+
+
+async def test_a_status_that_was_told_wrongly_once_stays_so() -> None:
+    async with on_stage(defects=[named("foreign_status")(1)]) as stage:
+        first = await stage.held("A", "sf", "tools:1/enter")
+        second = await stage.create("B", "nyc", "interrupt")
+        await stage.join(second)
+        assert [await stage.status(first) for _ in range(3)] == ["cancelled"] * 3
+        assert (await interrupted(stage))[0] == "interrupted"
+
+
+async def test_defects_are_switched_off() -> None:
+    async with on_stage(defects=["created_201", "interrupt_as_reject"]) as stage:
+        one = {"name": "foreign_thread_status", "thread_id": stage.thread}
+        await stage.http.post("/_mock/defects", json=one)
+        left = (await stage.http.delete("/_mock/defects/created_201")).json()["on"]
+        assert [shown["name"] for shown in left] == ["interrupt_as_reject", "foreign_thread_status"]
+        left = (await stage.http.delete(f"/_mock/defects?thread_id={stage.thread}")).json()["on"]
+        assert [shown["name"] for shown in left] == ["interrupt_as_reject"]
+        assert (await stage.http.delete("/_mock/defects")).json() == {"on": []}
+        assert await interrupted(stage) == ("interrupted", "success")
+
+
+async def test_the_control_api_refuses_what_it_does_not_know() -> None:
+    async with on_stage() as stage:
+        unknown = await stage.http.post("/_mock/defects", json={"name": "ghostrun"})
+        assert (unknown.status_code, unknown.json()["detail"]) == (
+            404,
+            "there is no defect `ghostrun`; the nearest is `ghost_run`",
+        )
+        nobody = "00000000-0000-4000-8000-000000000000"
+        missing = await stage.http.post("/_mock/defects", json={"name": "ghost_run", "thread_id": nobody})
+        assert missing.status_code == 404
+        for body in ({"name": "ghost_run", "times": 0}, {"name": "ghost_run", "time": 1}, {"name": 1}, {}):
+            assert (await stage.http.post("/_mock/defects", json=body)).status_code == 422
+        assert (await stage.http.get("/_mock/nonsense")).status_code == 404
+
+
+async def test_the_control_api_tells_what_it_offers_and_what_there_is() -> None:
+    async with on_stage() as stage:
+        told = (await stage.http.get("/_mock")).json()["commands"]
+        assert len(told) == len(COMMANDS)
+        assert all(line.endswith(".") and "None" not in line for line in told)
+        known = (await stage.http.get("/_mock/defects")).json()["known"]
+        assert list(known) == list(defects())
+
+
+def test_a_plain_deployment_imports_no_defect() -> None:
+    code = "import sys, mockserver.app; mockserver.app.create_app(); print('mockserver.defects' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_the_thread_of_an_application_has_the_plain_rules() -> None:
+    app = create_app()
+    assert type(app[ENGINE].store.create_thread().rules) is Rules
