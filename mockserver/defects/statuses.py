@@ -104,7 +104,7 @@ class HitlStatusVariant(Defect):
 
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
         event = super().conclude(run, ending)
-        waits = run.thread.history.waiting_interrupt() is not None
+        waits = bool(run.thread.history.waiting_interrupts())
         return "stop" if event == "succeed" and waits and self.strikes(run) else event
 
 
