@@ -14,7 +14,9 @@ from contextlib import asynccontextmanager
 from typing import Any, assert_never
 
 from conformance import scenarios as s
+from conformance.clients import Clients
 from conformance.deadlines import Deadlines
+from conformance.evidence import checkpoint_id
 from conformance.probe import Probe, to_config
 from conformance.recorder import Recorder
 from conformance.statuses import GONE, IN_FLIGHT, TERMINAL
@@ -55,6 +57,7 @@ class Driver:
         self._run_ids: dict[str, str] = {}
         self._statuses: dict[str, str] = {}
         self._joins: dict[str, asyncio.Task[None]] = {}
+        self._clients = Clients(wire, recorder)
         self._background: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         recorder.on_moment = self._wake.set
@@ -101,6 +104,12 @@ class Driver:
         match move:
             case s.Submit():
                 await self._submit(move)
+            case s.Watch():
+                await self._watch(move)
+            case s.AwaitEvent():
+                await self._await_event(move)
+            case s.Leave(name=name):
+                await self._clients.leave(name)
             case s.AwaitPoint():
                 await self._await_point(move)
             case s.AwaitSuperseded():
@@ -146,13 +155,12 @@ class Driver:
             case "create":
                 await wire.call("submit", label, runs.create(thread, self._assistant, **body))
             case "stream":
-                parts = runs.stream(thread, self._assistant, stream_mode=["values", "updates"], **body)
-                self._spawn(wire.consume("submit", label, parts))
-                await self._until(lambda: wire.answer("submit", label) is not None, self._deadlines.answer)
+                await self._stream(
+                    label, "submit", label, runs.stream(thread, self._assistant, **body), reads=move.reads
+                )
             case "wait":
                 wait = runs.wait(thread, self._assistant, raise_error=False, **body)
-                self._spawn(wire.call("submit", label, wait, seconds=wire.patience))
-                await self._until(lambda: wire.exchange("submit", label) > 0, self._deadlines.answer)
+                await self._await_answer(label, "submit", label, wait)
             case _:
                 assert_never(move.endpoint)
         self._learn_run_id(label)
@@ -179,7 +187,66 @@ class Driver:
             body["multitask_strategy"] = move.strategy
         if move.durability is not None:
             body["durability"] = move.durability
+        if move.stream_mode or move.endpoint == "stream":
+            body["stream_mode"] = list(move.stream_mode or ("values", "updates"))
+        if move.resumable:
+            body["stream_resumable"] = True
+        if move.on_disconnect is not None:
+            body["on_disconnect"] = move.on_disconnect
+        if move.from_step is not None and (found := self._checkpoint_after(move.from_step)):
+            body["checkpoint"] = {"checkpoint_ns": "", "checkpoint_id": found}
         return body
+
+    def _checkpoint_after(self, step: str) -> str | None:
+        """The id of the oldest checkpoint whose newest step is `step`, in the history that was read last."""
+        found = None
+        for entry in self._wire.body("mid history", s.MAIN) or ():
+            values = entry.get("values") if isinstance(entry, dict) else None
+            steps = values.get("steps") if isinstance(values, dict) else None
+            if isinstance(steps, list) and steps[-1:] == [step]:
+                found = checkpoint_id(entry, "")
+        return found
+
+    async def _stream(
+        self, name: str, purpose: str, about: str, parts: AsyncIterator[Any], *, reads: bool = True
+    ) -> None:
+        """Client `name` reads a stream in the background (but for `reads` only its first event)."""
+        consuming = self._wire.consume(purpose, about, parts, at_most=None if reads else 1)
+        self._clients.add(name, purpose, about, self._spawn(consuming))
+        await self._until(lambda: self._wire.answer(purpose, about) is not None, self._deadlines.answer)
+
+    async def _await_answer(self, name: str, purpose: str, about: str, request: Coroutine[Any, Any, Any]) -> None:
+        """Client `name` waits in the background for an answer that may rightly take long."""
+        calling = self._wire.call(purpose, about, request, seconds=self._wire.patience)
+        self._clients.add(name, purpose, about, self._spawn(calling))
+        await self._until(lambda: self._wire.exchange(purpose, about) > 0, self._deadlines.answer)
+
+    async def _watch(self, move: s.Watch) -> None:
+        run_id = self._run_ids.get(move.label)
+        if run_id is None:
+            return
+        thread, runs = self._thread_of[move.label], self._wire.client.runs
+        told: dict[str, Any] = {}
+        if move.cancel_on_disconnect is not None:
+            told["cancel_on_disconnect"] = move.cancel_on_disconnect
+        if move.how == "join":
+            join = runs.join(thread, run_id, params=told or None)
+            await self._await_answer(move.name, "watch", move.name, join)
+            return
+        since = move.since
+        if since not in (None, "-1") and (since := self._clients.last_id(since)) is None:
+            self._recorder.add(Missed, awaited=f"an event with an id in what {move.since} was sent", seconds=0)
+            return
+        parts = runs.join_stream(thread, run_id, stream_mode=list(move.modes) or None, last_event_id=since, **told)
+        await self._stream(move.name, "watch", move.name, parts)
+
+    async def _await_event(self, move: s.AwaitEvent) -> None:
+        clients = self._clients
+        await self._until(
+            lambda: clients.gone(move.name) or any(e.event == move.event for e in clients.events(move.name)),
+            self._deadlines.answer,
+            f"`{move.event}` in what {move.name} is sent",
+        )
 
     async def _await_point(self, move: s.AwaitPoint) -> None:
         step, _, event = move.point.partition("/")
@@ -379,6 +446,8 @@ class Driver:
         if label not in self._thread_of:
             return True
         answer = self._wire.answer("submit", label)
+        if label in self._clients.left and not isinstance(answer, Response):
+            return False  # nobody stayed for the answer
         return answer is not None and not (isinstance(answer, Response) and answer.status < 300)
 
     def _learn_run_id(self, label: str) -> bool:
@@ -422,6 +491,12 @@ def describe(move: s.Move) -> str:
     match move:
         case s.Submit():
             return f"submit {move.label} ({move.strategy or 'no strategy'}, {move.endpoint})"
+        case s.Watch():
+            return f"{move.name} watches {move.label} ({move.how}" + (f", since {move.since})" if move.since else ")")
+        case s.AwaitEvent():
+            return f"wait until {move.name} is sent `{move.event}`"
+        case s.Leave():
+            return f"{move.name} closes its connection"
         case s.AwaitPoint():
             return f"wait until {move.label} is at {move.point}"
         case s.AwaitSuperseded():

@@ -82,9 +82,10 @@ def _in_flight(play: Play, submit: s.Submit, newcomer: s.Submit, before: list[Tu
     for reading in play.readings(submit.label):
         if reading.told < boundary and (reading.status in TERMINAL or reading.status == GONE):
             return False
-    let_go = any(isinstance(m, Released) and m.label == submit.label and m.seq < boundary for m in play.moments)
-    held = bool(submit.hold) and not let_go
-    return True if held or _waits(submit, before) else None
+    let_go = {m.point for m in play.moments if isinstance(m, Released) and m.label == submit.label and m.seq < boundary}
+    # A run that is not told to stop never comes to where it would clean up.
+    ahead = {point for point in submit.hold if not point.endswith("/cancelled")} - let_go
+    return True if ahead or _waits(submit, before) else None
 
 
 def _waits(submit: s.Submit, before: list[Turn]) -> bool:

@@ -14,6 +14,7 @@ from conformance.probe import OnCancel
 Strategy = Literal["enqueue", "reject", "interrupt", "rollback"]
 Endpoint = Literal["create", "stream", "wait"]
 RunStatus = Literal["pending", "running", "error", "success", "timeout", "interrupted"]
+StreamMode = Literal["values", "updates", "messages-tuple", "custom"]
 
 MAIN = "main"
 OTHER = "other"
@@ -29,7 +30,10 @@ RACES = frozenset({"at-once", "finishing", "thrice"})
 class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
     """Ask for a run. `hold`, `fail`, `interrupt` and `on_cancel` are its probe; `watch` joins it from a second client.
 
-    `strategy` None sends no `multitask_strategy`.
+    `strategy` None sends no `multitask_strategy`, and likewise `durability` and `on_disconnect`. `stream_mode` empty is
+    `values` and `updates` where the run is streamed, and not sent elsewhere. `reads` False: the client that asked for
+    the stream reads its first event and then no more. `from_step`: go on from the checkpoint that this entry of the
+    state's `steps` was the newest of, as the history told when it was last read.
     """
 
     label: str
@@ -42,7 +46,40 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit", omit_defau
     interrupt: tuple[str, ...] = ()
     on_cancel: OnCancel = "stop"
     durability: Literal["sync", "async", "exit"] | None = None
+    stream_mode: tuple[StreamMode, ...] = ()
+    resumable: bool = False
+    on_disconnect: Literal["cancel", "continue"] | None = None
+    reads: bool = True
+    from_step: str | None = None
     thread: str = MAIN
+
+
+class Watch(msgspec.Struct, frozen=True, kw_only=True, tag="watch", omit_defaults=True):
+    """A further client, `name`, watches run `label` through `join` or through its stream.
+
+    `since`: what it sends as Last-Event-ID: `-1`, or the last id that the client of that name has seen (a run's label
+    is the name of the client that asked for it). `modes` and `cancel_on_disconnect` are sent unless empty or None.
+    """
+
+    name: str
+    label: str
+    how: Literal["join", "stream"] = "stream"
+    modes: tuple[StreamMode, ...] = ()
+    since: str | None = None
+    cancel_on_disconnect: bool | None = None
+
+
+class AwaitEvent(msgspec.Struct, frozen=True, kw_only=True, tag="await-event"):
+    """Wait until the client `name` has been sent an event of this name."""
+
+    name: str
+    event: str
+
+
+class Leave(msgspec.Struct, frozen=True, kw_only=True, tag="leave"):
+    """The client `name` closes its connection; a run's label is the name of the client that asked for it."""
+
+    name: str
 
 
 class AwaitPoint(msgspec.Struct, frozen=True, kw_only=True, tag="await-point", omit_defaults=True):
@@ -131,6 +168,9 @@ class SearchThreads(msgspec.Struct, frozen=True, kw_only=True, tag="search-threa
 
 Move = (
     Submit
+    | Watch
+    | AwaitEvent
+    | Leave
     | AwaitPoint
     | AwaitSuperseded
     | AwaitStopped

@@ -67,6 +67,12 @@ class Closed(Moment, frozen=True, kw_only=True, tag="closed"):
     exchange: int
 
 
+class Left(Moment, frozen=True, kw_only=True, tag="left"):
+    """The driver closed the connection of `exchange` before its answer was complete, as the scenario asks."""
+
+    exchange: int
+
+
 class Fault(Moment, frozen=True, kw_only=True, tag="fault"):
     """No usable answer to `exchange`: refused, cut, too large, late. `error` says which."""
 
@@ -104,7 +110,7 @@ class Lost(Moment, frozen=True, kw_only=True, tag="lost"):
     error: str
 
 
-AnyMoment = Move | Request | Response | StreamEvent | Closed | Fault | WitnessEvent | Released | Missed | Lost
+AnyMoment = Move | Request | Response | StreamEvent | Closed | Left | Fault | WitnessEvent | Released | Missed | Lost
 
 
 class SuiteInfo(msgspec.Struct, frozen=True):

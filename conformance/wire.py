@@ -94,8 +94,11 @@ class Wire:
         came = self._came_of(errand.exchange)
         return came.error if isinstance(came, Fault) else None
 
-    async def consume(self, purpose: str, about: str, parts: AsyncIterator[Any]) -> None:
-        """Read a stream to its end; every event is recorded under the exchange that it answers."""
+    async def consume(self, purpose: str, about: str, parts: AsyncIterator[Any], *, at_most: int | None = None) -> None:
+        """Read a stream to its end; every event is recorded under the exchange that it answers.
+
+        After `at_most` events nothing is read any more, and the connection stays open until the task is cancelled.
+        """
         errand = Errand(purpose, about, self.patience)
         token = ERRAND.set(errand)
         add, redact = self._recorder.add, self._recorder.redactor.value
@@ -114,6 +117,8 @@ class Wire:
                         data=redact(part.data),
                         id=part.id,
                     )
+                    if events == at_most:
+                        await asyncio.get_running_loop().create_future()
         except Exception as error:  # noqa: BLE001 -- as in `_ask`; a stream that breaks off must be told from one that ends
             if not isinstance(self._came_of(errand.exchange), Fault):
                 late = isinstance(error, TimeoutError)
@@ -130,6 +135,15 @@ class Wire:
             if isinstance(moment, Request) and (moment.purpose, moment.about) == (purpose, about):
                 return moment.exchange
         return 0
+
+    def exchanges(self, purpose: str, about: str) -> set[int]:
+        """The numbers of all requests with this purpose, and of those that the client repeated by itself."""
+        purposes = (purpose, f"{purpose} again")
+        return {
+            m.exchange
+            for m in self._recorder.moments
+            if isinstance(m, Request) and m.purpose in purposes and m.about == about
+        }
 
     def answer(self, purpose: str, about: str) -> Response | Fault | None:
         """What came of the newest request with this purpose, None while nothing has."""

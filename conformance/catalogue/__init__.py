@@ -3,16 +3,20 @@
 A scenario's id is `STRATEGY/PHASE/ENDPOINT/OBSERVER[/VARIANT]`:
 
 - STRATEGY: the `multitask_strategy` of the second run; `default`: none is sent; `none`: there is no second run;
-  `cancel`: the first is cancelled, and ENDPOINT is the cancel's action.
+  `cancel`: the first is cancelled, and ENDPOINT is the cancel's action; `leave`: its client leaves (see `leaving`).
 - PHASE: where the first run is when the second arrives.
-- ENDPOINT: how the second run is asked for: `create`, `stream` or `wait`.
-- OBSERVER: who watches the first run: `unwatched`, or `joined` (a client waits in `join`).
+- ENDPOINT: how the second run (with `none` the first) is asked for: `create`, `stream` or `wait`.
+- OBSERVER: who watches the first run: `unwatched`; `joined` (a client waits in `join`); `streamed`, `waited` (the
+  client that asked for it reads its stream, or waits for it); `join-streamed`, `two-joined` (one client, or two, joined
+  its stream); `reconnected` (its client lost the stream and came back); `stalled` (its client stopped reading); `late`
+  (clients come when it is over).
 
 Labels: `A` is the first run, `B` the one that double-texts it. `E` is an earlier turn, `Z` a run that is in flight
-before `A`, `C` and `D` are further texts, `X` is a run on another thread.
+before `A`, `C` and `D` are further texts, `X` is a run on another thread. `J`, `V` and `W` are clients that come later.
 
 Absent on purpose: `joined` where the first run is over (there is nothing left to wait for), with `enqueue` and
-`reject` (which do not touch it), and with the races and variants (who watches is not what they vary). `stream` and
+`reject` (which do not touch it), and with the races and variants (who watches is not what they vary); what is absent
+among the other observers is said in `observers`. `stream` and
 `wait` vary how B asks, which is decided when B is admitted; one phase shows it. `enqueue` and `reject` never stop A,
 so they have no stubborn A.
 """
@@ -21,7 +25,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from conformance.catalogue import cancel, enqueue, plain, reject, stopping
+from conformance.catalogue import cancel, enqueue, leaving, observers, plain, reject, stopping
 from conformance.scenarios import Scenario
 
 
@@ -34,5 +38,7 @@ def catalogue() -> tuple[Scenario, ...]:
         *enqueue.scenarios(),
         *reject.scenarios(),
         *cancel.scenarios(),
+        *observers.scenarios(),
+        *leaving.scenarios(),
         *plain.scenarios(),
     )

@@ -53,6 +53,11 @@ def scenarios() -> Iterator[Scenario]:
             moves=(*held_first(IN_TOOLS), second("reject", endpoint), *afterwards),
         )
     yield Scenario(
+        id="reject/during-tools/create/streamed",
+        about="B arrives with `reject` while A's own client reads its stream.",
+        moves=(*held_first(IN_TOOLS, endpoint="stream"), second("reject"), *afterwards),
+    )
+    yield Scenario(
         id="reject/at-once/create/unwatched",
         about="B follows A without a pause, so A may still be pending.",
         moves=(Submit(label="A", text=SF, hold=(FIRST_STEP,)), second("reject"), *afterwards),

@@ -24,6 +24,8 @@ MODULES = (
     "rollback",
     "cancel",
     "streams",
+    "joins",
+    "leaving",
     "hitl",
     "threads",
 )

@@ -11,6 +11,7 @@ from conformance.checks import Check
 from conformance.evidence import Checkpoint, Play, checkpoint_id
 from conformance.findings import Broken, Unproven, expect
 from conformance.messages import spell
+from conformance.model import parts_of
 
 
 def history_is_one_chain(play: Play) -> None:
@@ -190,12 +191,29 @@ def _history(play: Play) -> tuple[list[Checkpoint], int]:
     return history, see
 
 
+def run_goes_on_from_an_older_checkpoint(play: Play) -> None:
+    """CHK-06: run B asked for the checkpoint of run A's first step, and A had taken a second one."""
+    submission = play.accepted("B")
+    if not isinstance(submission.request.body, dict) or "checkpoint" not in submission.request.body:
+        raise Unproven("the history told no checkpoint of run A's first step", submission.asked)
+    due = (*parts_of(play.scenario.submit("A"))[:2], *parts_of(play.scenario.submit("B")))
+    observed = tuple(message.word for message in play.messages())
+    expect(
+        observed == due,
+        f"run B on top of the checkpoint that it asked for: [{' '.join(due)}]",
+        f"[{' '.join(observed)}]",
+        submission.asked,
+        play.last("final state", s.MAIN).asked,
+    )
+
+
 CHECKS: Mapping[str, Check] = {
     "CHK-01": history_is_one_chain,
     "CHK-02": checkpoints_name_their_run,
     "CHK-03": interrupted_runs_checkpoints_stay,
     "CHK-04": checkpoint_ids_are_unique_and_sorted,
     "CHK-05": newest_checkpoint_is_the_state,
+    "CHK-06": run_goes_on_from_an_older_checkpoint,
     "CHK-07": busy_state_cannot_be_updated,
     "CHK-08": checkpoints_do_not_vanish,
     "CHK-09": interrupting_adds_no_checkpoint,

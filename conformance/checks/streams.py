@@ -1,141 +1,216 @@
-"""STR: what watchers of a run see, through join and through a stream."""
+"""STR: what the stream of a run carries, and when it ends."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from conformance import scenarios as s
 from conformance.checks import Check
-from conformance.evidence import Exchange, Play
+from conformance.evidence import Play
 from conformance.findings import Broken, Unproven, expect
-from conformance.messages import read_messages
+from conformance.messages import read_messages, spell
 from conformance.model import parts_of
-from conformance.transcript import Closed
+from conformance.statuses import GONE, TERMINAL
+from conformance.watchers import Watcher, own_streams, streaming, streams, written
+
+EVENT_OF_MODE = {"messages-tuple": "messages"}
+"""The name of a mode's events, where it is not the mode's own."""
+
+ABOUT_THE_STREAM = ("metadata", "end")
+"""Events that no mode asks for."""
 
 
 def stream_begins_with_the_run(play: Play) -> None:
-    """STR-01."""
-    submission = play.accepted("B")
-    events = play.events(submission)
-    expect(bool(events), "events in the stream of run B", "none", submission.asked)
-    first = events[0]
-    told = first.data.get("run_id") if isinstance(first.data, dict) else None
-    reported = next((report.run_id for report in play.reports("B") if report.run_id), None)
-    expect(
-        first.event == "metadata" and isinstance(told, str) and reported in (None, told),
-        "`metadata` with the id of run B as the first event of its stream",
-        f"`{first.event}` with run_id {told}" + (f", while the run itself is {reported}" if reported else ""),
-        submission.asked,
-        first.seq,
-    )
+    """STR-01. The stream of a run that never began has nothing to begin with."""
+    judged = [stream for stream in own_streams(play) if stream.events or play.began(stream.label) is not None]
+    if not judged:
+        raise Unproven("no run that was streamed ever began")
+    for stream in judged:
+        label, asked = stream.label, stream.exchange.asked
+        expect(bool(stream.events), f"events in the stream of run {label}", "none", asked)
+        first = stream.events[0]
+        told = first.data.get("run_id") if isinstance(first.data, dict) else None
+        reported = next((report.run_id for report in play.reports(label) if report.run_id), None)
+        expect(
+            first.event == "metadata" and isinstance(told, str) and reported in (None, told),
+            f"`metadata` with the id of run {label} as the first event of its stream",
+            f"`{first.event}` with run_id {told}" + (f", while the run itself is {reported}" if reported else ""),
+            asked,
+            first.seq,
+        )
 
 
-def join_of_an_interrupted_run_returns(play: Play) -> None:
-    """STR-05."""
-    play.accepted("B")
-    if play.final_status("A") != "interrupted":
-        raise Unproven(f"run A did not end `interrupted` but `{play.final_status('A')}`")
-    join = play.last("join", "A")
-    expect(
-        join.ok and isinstance(join.body, dict) and "__error__" not in join.body,
-        "join of the interrupted run A to answer 2xx with values",
-        _join_outcome(join),
-        join.asked,
-    )
+def stream_of_a_stopped_run_closes(play: Play) -> None:
+    """STR-02. The driver gives every stream the time of an ordinary answer after all is over."""
+    _stopped(play)
+    for stream in streaming(play, "A"):
+        if stream.left is None:
+            expect(
+                stream.closed is not None,
+                f"{_whose(stream)} to end, since run A was stopped",
+                "it was still open when all was over" if stream.exchange.fault is None else stream.exchange.outcome(),
+                stream.exchange.asked,
+            )
 
 
-def join_of_a_failed_run_tells_the_error(play: Play) -> None:
-    """STR-06."""
-    if not any(report.outcome == "raised" for report in play.reports("A")):
-        raise Unproven("the witness did not see a step of run A fail")
-    join = play.last("join", "A")
-    error = join.body.get("__error__") if isinstance(join.body, dict) else None
-    expect(
-        isinstance(error, dict),
-        "join of the failed run A to answer with `__error__`",
-        _join_outcome(join),
-        join.asked,
-    )
+def stopping_a_run_is_no_error(play: Play) -> None:
+    """STR-03."""
+    _stopped(play)
+    for stream in streaming(play, "A"):
+        for event in stream.named("error"):
+            raise Broken(
+                f"no `error` in {_whose(stream)}: that run A was stopped is what was asked for",
+                f"`error` with {event.data}",
+                stream.exchange.asked,
+                event.seq,
+            )
 
 
 def streams_do_not_mix(play: Play) -> None:
-    """STR-14: what run B's stream says that nodes just wrote is run B's, and so is every run id in it."""
-    submission = play.accepted("B")
-    for event in play.events(submission):
-        if event.event == "metadata" and isinstance(event.data, dict):
+    """STR-14: what a run's stream says that nodes just wrote is that run's, and so is every run id in it."""
+    found = [stream for stream in streams(play) if stream.events]
+    if not found:
+        raise Unproven("no stream had an event")
+    for stream in found:
+        for event in stream.named("metadata"):
+            told = event.data.get("run_id") if isinstance(event.data, dict) else None
             expect(
-                event.data.get("run_id") == play.run_id("B"),
-                "only run B's id in its stream",
-                f"run {play.label_of(event.data.get('run_id'))}",
+                told in (None, play.run_id(stream.label)),
+                f"only run {stream.label}'s id in {_whose(stream)}",
+                f"run {play.label_of(told)}",
                 event.seq,
             )
-        if event.event != "updates" or not isinstance(event.data, dict):
-            continue
-        for write in event.data.values():
-            foreign = [m.word for m in read_messages(write, play.scenario) if m.label not in ("B", "?")]
-            expect(
-                not foreign,
-                "only what run B wrote in the updates of its stream",
-                " ".join(foreign),
-                event.seq,
-            )
+        foreign = [message for message in written(stream, play) if message.label not in (stream.label, "?")]
+        expect(
+            not foreign,
+            f"only what run {stream.label} wrote in the updates of {_whose(stream)}",
+            spell(foreign),
+            stream.exchange.asked,
+        )
 
 
 def stream_of_a_queued_run_delivers_all(play: Play) -> None:
     """STR-15."""
-    submission = play.accepted("B")
-    numbers = {submission.request.exchange, *(e.request.exchange for e in play.asked_for("submit again", "B"))}
-    closed = [m.seq for m in play.moments if isinstance(m, Closed) and m.exchange in numbers]
+    play.accepted("B")
     began = play.began("B")
     if began is None:
         raise Unproven("the witness saw no step of run B")
-    if closed and closed[0] < began:
-        raise Broken(
+    for stream in streaming(play, "B"):
+        expect(
+            stream.closed is None or stream.closed > began,
             "the stream of the queued run B to stay open until the run starts",
             "it was closed before run B began",
-            submission.asked,
-            closed[0],
+            stream.exchange.asked,
+            stream.closed or 0,
         )
-    words = [
-        m.word
-        for event in play.events(submission)
-        if event.event == "updates" and isinstance(event.data, dict)
-        for write in event.data.values()
-        for m in read_messages(write, play.scenario)
-    ]
-    missing = [part for part in parts_of(play.scenario.submit("B"))[1:] if part not in words]
+        words = [message.word for message in written(stream, play)]
+        missing = [part for part in parts_of(play.scenario.submit("B"))[1:] if part not in words]
+        expect(
+            not missing,
+            "every step of run B in its stream, which was opened while it was queued",
+            f"no {' '.join(missing)}",
+            stream.exchange.asked,
+        )
+
+
+def end_is_the_last_event(play: Play) -> None:
+    """STR-18."""
+    for stream in streams(play):
+        names = [event.event for event in stream.events]
+        if "end" in names:
+            expect(
+                names.index("end") == len(names) - 1,
+                f"nothing behind `end` in {_whose(stream)}",
+                f"`{names[names.index('end') + 1]}`",
+                stream.exchange.asked,
+            )
+
+
+def stalled_reader_stalls_nobody(play: Play) -> None:
+    """STR-21."""
+    play.accepted("A")
+    status = play.final_status("A")
     expect(
-        not missing,
-        "every step of run B in its stream, which was opened while it was queued",
-        f"no {' '.join(missing)}",
-        submission.asked,
+        status == "success",
+        "run A to end `success` although nobody reads its stream",
+        f"`{status}`",
+        play.submission("A").asked,
+        play.last("final run", "run A").asked,
     )
 
 
-def join_of_a_run_that_is_gone_returns(play: Play) -> None:
-    """STR-19."""
-    play.accepted("B")
-    if play.final_status("A") != "gone":
-        raise Unproven(f"run A was not rolled back but is `{play.final_status('A')}`")
-    join = play.last("join", "A")
-    expect(
-        join.response is not None,
-        "join of run A to end, with values or 404, when the run is rolled back",
-        _join_outcome(join),
-        join.asked,
-    )
+def modes_are_those_asked_for(play: Play) -> None:
+    """STR-25. Nothing in this agent emits `custom`."""
+    for stream in streaming(play, "A"):
+        asked = [EVENT_OF_MODE.get(mode, mode) for mode in stream.modes]
+        names = {event.event for event in stream.events}
+        others = sorted(names - {*asked, *ABOUT_THE_STREAM})
+        missing = sorted({*asked} - {"custom"} - names)
+        expect(
+            not others and not missing,
+            f"`{'`, `'.join(asked)}` and nothing else in {_whose(stream)}",
+            f"also `{'`, `'.join(others)}`" if others else f"no `{'`, `'.join(missing)}`",
+            stream.exchange.asked,
+        )
 
 
-def _join_outcome(join: Exchange) -> str:
-    if join.ok and isinstance(join.body, dict):
-        return "`__error__`" if "__error__" in join.body else f"values of {len(join.body)} channels"
-    return join.outcome()
+def steps_are_streamed_once_and_in_order(play: Play) -> None:
+    """STR-26. A step that was followed by another of its run was certainly over, so its write was there to be sent."""
+    for stream in own_streams(play):
+        if stream.left is not None or "updates" not in stream.modes:
+            continue
+        label, steps = stream.label, play.steps(stream.label)
+        over = len(steps) if play.final_status(label) == "success" else max(0, len(steps) - 1)
+        due = list(parts_of(play.scenario.submit(label))[1 : 1 + over])
+        words = [message.word for message in written(stream, play)]
+        expect(
+            words == due,
+            f"the updates [{' '.join(due)}] in {_whose(stream)}, one for each step that was over",
+            f"[{' '.join(words)}]",
+            stream.exchange.asked,
+        )
+
+
+def shown_values_stay(play: Play) -> None:
+    """CLI-04. A `values` event is the state after a step; what it shows was not a draft."""
+    kept = [message.id for message in play.messages()]
+    for stream in streaming(play, "A"):
+        shown = [(event, read_messages(event.data, play.scenario)) for event in stream.named("values")]
+        if not shown:
+            raise Unproven(f"no `values` in {_whose(stream)}", stream.exchange.asked)
+        event, messages = shown[-1]
+        lost = [message for message in messages if message.id not in kept]
+        expect(
+            not lost,
+            f"every message that {_whose(stream)} showed as written in the thread's state, under the same id",
+            f"no {spell(lost)}",
+            event.seq,
+            play.last("final state", s.MAIN).asked,
+        )
+
+
+def _stopped(play: Play) -> None:
+    """Unproven unless run A is over, as far as its status tells."""
+    play.accepted("A")
+    status = play.final_status("A")
+    if status not in TERMINAL and status != GONE:
+        raise Unproven(f"run A never ended but is `{status}`")
+
+
+def _whose(stream: Watcher) -> str:
+    """A stream, in words."""
+    return f"the stream of run {stream.label}" + ("" if stream.own else f" that client {stream.name} joined")
 
 
 CHECKS: Mapping[str, Check] = {
     "STR-01": stream_begins_with_the_run,
-    "STR-05": join_of_an_interrupted_run_returns,
-    "STR-06": join_of_a_failed_run_tells_the_error,
+    "STR-02": stream_of_a_stopped_run_closes,
+    "STR-03": stopping_a_run_is_no_error,
     "STR-14": streams_do_not_mix,
     "STR-15": stream_of_a_queued_run_delivers_all,
-    "STR-19": join_of_a_run_that_is_gone_returns,
+    "STR-18": end_is_the_last_event,
+    "STR-21": stalled_reader_stalls_nobody,
+    "STR-25": modes_are_those_asked_for,
+    "STR-26": steps_are_streamed_once_and_in_order,
+    "CLI-04": shown_values_stay,
 }

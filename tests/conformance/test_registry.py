@@ -13,7 +13,9 @@ def test_scenario_ids_are_unique_and_spell_strategy_phase_endpoint_observer() ->
     ids = [scenario.id for scenario in catalogue()]
     assert len(ids) == len(set(ids))
     families = "interrupt|rollback|enqueue|reject|cancel|default|none"
-    form = rf"({families})/[a-z-]+/(create|stream|wait|interrupt|rollback)/(unwatched|joined)(/[a-z-]+)?"
+    observers = "unwatched|joined|streamed|waited|join-streamed|two-joined|reconnected|stalled|late"
+    form = rf"({families})/[a-z-]+/(create|stream|wait|interrupt|rollback)/({observers})(/[a-z-]+)?"
+    form += r"|leave/[a-z-]+/(stream|wait|join|join-stream)/(default|continue|cancel)(/[a-z-]+)?"
     assert [name for name in ids if not re.fullmatch(form, name)] == []
 
 

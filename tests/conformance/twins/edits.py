@@ -253,3 +253,77 @@ def second_cancel_crashes(raw: Json) -> None:
 def still_listed(raw: Json) -> None:
     submitted = next(response["body"] for _, response in requests(raw, "submit", "A"))
     bodies("final runs", "main", lambda runs: [*runs, submitted])(raw)
+
+
+def sent_to(name: str, change: Callable[[list[Json]], list[Json]]) -> Edit:
+    """Change the events that client `name` was sent; the changed list stands where the first of them stood."""
+
+    def edit(raw: Json) -> None:
+        exchanges = {
+            m["exchange"]
+            for m in raw["moments"]
+            if m["kind"] == "request" and m["purpose"] in ("submit", "watch") and m["about"] == name
+        }
+        moments = raw["moments"]
+        sent = [m for m in moments if m["kind"] == "stream" and m["exchange"] in exchanges]
+        assert sent, f"client {name} was sent nothing"
+        place = moments.index(sent[0])
+        rest = [m for m in moments if m not in sent]
+        raw["moments"] = [*rest[:place], *change(sent), *rest[place:]]
+
+    return edit
+
+
+def never_closed(name: str) -> Edit:
+    """The stream of client `name` stays open."""
+
+    def edit(raw: Json) -> None:
+        exchanges = [m["exchange"] for m in raw["moments"] if m["kind"] == "request" and m["about"] == name]
+        raw["moments"] = [m for m in raw["moments"] if m["kind"] != "closed" or m["exchange"] not in exchanges]
+
+    return edit
+
+
+def named(event: str) -> Callable[[list[Json]], list[Json]]:
+    """The first event under another name."""
+    return lambda sent: [of(sent[0], event=event), *sent[1:]]
+
+
+def repeated(sent: list[Json]) -> list[Json]:
+    """The last event twice."""
+    return [*sent, sent[-1]]
+
+
+def one_less(sent: list[Json]) -> list[Json]:
+    """Without the first event."""
+    return sent[1:]
+
+
+def without_ids(sent: list[Json]) -> list[Json]:
+    return [of(event, id=None) for event in sent]
+
+
+def shown_ids(event_id: str) -> Callable[[list[Json]], list[Json]]:
+    """The messages of every `values` under another id."""
+
+    def change(sent: list[Json]) -> list[Json]:
+        return [
+            of(e, data=of(e["data"], messages=[of(m, id=event_id) for m in e["data"]["messages"]]))
+            if e["event"] == "values"
+            else e
+            for e in sent
+        ]
+
+    return change
+
+
+def with_newcomer(values: Json) -> Json:
+    """Values to which the second run's input was added."""
+    nyc = {"type": "human", "id": "x", "content": "what's the weather in nyc?"}
+    return of(values, messages=[*values["messages"], nyc])
+
+
+def with_early_update(sent: list[Json]) -> list[Json]:
+    """The update of the first step, once more, at the beginning."""
+    call = {"type": "ai", "id": "c", "content": "", "tool_calls": [{"id": "toolu_01MjNtVJwEcpujRGrf3x6Pih"}]}
+    return [of(sent[0], event="updates", data={"agent": {"messages": [call]}}), *sent]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.plays import bodies
+from tests.conformance.plays import bodies, run_status
 from tests.conformance.twins.edits import (
     QUEUED_STREAM,
     ROLLED_BACK,
@@ -12,22 +12,84 @@ from tests.conformance.twins.edits import (
     drop_response,
     foreign_update,
     metadata_of,
+    named,
+    never_closed,
+    of,
+    one_less,
+    repeated,
+    sent_to,
     twin,
+    with_early_update,
+    with_newcomer,
+    without_ids,
     without_metadata,
     without_updates,
 )
 
+OWN = "interrupt/during-tools/create/streamed"
+JOINED = "interrupt/during-tools/create/join-streamed"
+TWO = "none/during-answer/create/two-joined"
+BACK = "none/during-tools/stream/reconnected"
+LATE = "none/finished/create/late"
+WAITED = "interrupt/during-answer/create/waited"
+MODES = "none/during-tools/stream/streamed"
+
 TWINS = [
     twin("STR-01", "metadata comes late", STREAMED, without_metadata, fact="`values`"),
     twin("STR-01", "another run's id", STREAMED, metadata_of("somebody"), fact="run_id somebody"),
+    twin("STR-02", "the stream of the superseded run stays open", OWN, never_closed("A"), fact="still open"),
+    twin("STR-02", "a joined stream stays open", JOINED, never_closed("V"), fact="still open"),
+    twin("STR-03", "being interrupted is an error", OWN,
+         sent_to("A", lambda sent: [*sent, of(sent[-1], event="error", data={"error": "UserInterrupt"})]),
+         fact="UserInterrupt"),
+    twin("STR-04", "join hangs", LATE, drop_response("watch", "J"), fact="connection broken"),
+    twin("STR-04", "join answers without the values", LATE, bodies("watch", "J", lambda _: {}), fact="[]"),
     twin("STR-05", "join hangs", f"{TOOLS[:-9]}joined", drop_response("join", "A"), fact="connection broken"),
     twin("STR-05", "join reports an error", TOOLS, bodies("join", "A", lambda _: {"__error__": {}}),
          fact="`__error__`"),
+    twin("STR-05", "a late join hangs", "cancel/during-tools/interrupt/late", drop_response("watch", "J"),
+         fact="connection broken"),
     twin("STR-06", "the error is swallowed", "interrupt/failed/create/unwatched",
          bodies("join", "A", lambda _: {"messages": []}), fact="values of 1 channels"),
+    twin("STR-07", "one joiner is sent nothing", TWO, sent_to("W", lambda _: []), fact="[]"),
+    twin("STR-07", "one joiner misses the last event", TWO, sent_to("V", lambda sent: sent[:-1]), fact="up to number"),
+    twin("STR-08", "the replay leaves the beginning out", BACK, sent_to("W", one_less), fact="up to number 0"),
+    twin("STR-09", "a rejoined stream stays open", BACK, never_closed("V"), fact="still open"),
+    twin("STR-10", "no ids", BACK, sent_to("W", without_ids), fact="without one"),
+    twin("STR-10", "an id twice", BACK, sent_to("W", repeated), fact="twice"),
+    twin("STR-12", "leaving cancels", "leave/during-tools/stream/default", run_status("A", "interrupted"),
+         fact="`cancel`"),
+    twin("STR-13", "the parameter does nothing", "leave/during-tools/join/cancel", run_status("A", "success"),
+         fact="`success`"),
+    twin("STR-13", "leaving cancels all the same", "leave/during-tools/join-stream/default",
+         run_status("A", "interrupted"), fact="`interrupted`"),
     twin("STR-14", "another run's id", STREAMED, metadata_of("somebody"), fact="run somebody"),
     twin("STR-14", "another run's update", STREAMED, foreign_update, fact="A.call"),
     twin("STR-15", "the stream of a queued run ends at once", QUEUED_STREAM, closed_at_once, fact="closed before"),
     twin("STR-15", "the stream leaves the answer out", QUEUED_STREAM, without_updates, fact="no B.call"),
+    twin("STR-16", "wait hangs", WAITED, drop_response("submit", "A"), fact="connection broken"),
+    twin("STR-16", "wait reports an error", WAITED, bodies("submit", "A", lambda _: {"__error__": {}}),
+         fact="`__error__`"),
+    twin("STR-16", "wait tells the newcomer's values", WAITED, bodies("submit", "A", with_newcomer), fact="B.human"),
+    twin("STR-18", "events behind `end`", OWN, sent_to("A", named("end")), fact="`values`"),
     twin("STR-19", "join hangs", ROLLED_BACK, drop_response("join", "A"), fact="connection broken"),
+    twin("STR-21", "the run does not end", "none/during-answer/stream/stalled",
+         bodies("final run", "run A", lambda b: of(b, status="running")), fact="`running`"),
+    twin("STR-22", "a joiner is sent what was before", "none/during-tools/create/join-streamed/updates",
+         sent_to("V", with_early_update), fact="A.call"),
+    twin("STR-23", "resuming leaves an event out", BACK, sent_to("V", one_less), fact="up to number"),
+    twin("STR-23", "resuming repeats an event", BACK, sent_to("V", lambda sent: [sent[0], *sent]),
+         fact="up to number"),
+    twin("STR-24", "cancel does nothing", "leave/during-tools/stream/cancel", run_status("A", "success"),
+         fact="`success`"),
+    twin("STR-24", "continue cancels", "leave/during-tools/wait/continue", run_status("A", "interrupted"),
+         fact="`interrupted`"),
+    twin("STR-25", "a mode that nobody asked for", f"{MODES}/updates", sent_to("A", named("values")),
+         fact="also `values`"),
+    twin("STR-25", "a mode is missing", f"{MODES}/values", sent_to("A", lambda sent: sent[:1]), fact="no `values`"),
+    twin("STR-26", "an update is missing", OWN, without_updates, fact="[]"),
+    twin("STR-26", "an update comes twice", f"{MODES}/updates", sent_to("A", repeated), fact="A.answer A.answer"),
+    twin("STR-27", "the stream of a run that is over stays open", LATE, never_closed("W"), fact="still open"),
+    twin("STR-27", "no answer to the stream of a run that is gone", "cancel/during-tools/rollback/late",
+         drop_response("watch", "V"), fact="connection broken"),
 ]  # fmt: skip

@@ -1,0 +1,217 @@
+"""STR: what is told to those who wait for a run, join its stream, or come back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from conformance.checks import Check
+from conformance.evidence import Exchange, Play
+from conformance.findings import Unproven, expect
+from conformance.messages import read_messages, spell
+from conformance.model import parts_of
+from conformance.watchers import watcher, watchers, written
+
+
+def join_of_a_finished_run_answers(play: Play) -> None:
+    """STR-04."""
+    if play.final_status("A") != "success":
+        raise Unproven(f"run A did not end `success` but `{play.final_status('A')}`")
+    join = watcher(play, "J").exchange
+    due = list(parts_of(play.scenario.submit("A")))
+    told = [message.word for message in read_messages(join.body, play.scenario)]
+    expect(
+        told == due,
+        f"join of the finished run A to answer with its values, [{' '.join(due)}]",
+        f"[{' '.join(told)}]" if join.ok else join.outcome(),
+        join.asked,
+    )
+
+
+def join_of_an_interrupted_run_returns(play: Play) -> None:
+    """STR-05."""
+    if play.final_status("A") != "interrupted":
+        raise Unproven(f"run A did not end `interrupted` but `{play.final_status('A')}`")
+    for join in _joins(play):
+        expect(
+            join.ok and isinstance(join.body, dict) and "__error__" not in join.body,
+            "join of the interrupted run A to answer 2xx with values",
+            _join_outcome(join),
+            join.asked,
+        )
+
+
+def join_of_a_failed_run_tells_the_error(play: Play) -> None:
+    """STR-06."""
+    if not any(report.outcome == "raised" for report in play.reports("A")):
+        raise Unproven("the witness did not see a step of run A fail")
+    for join in _joins(play):
+        error = join.body.get("__error__") if isinstance(join.body, dict) else None
+        expect(
+            isinstance(error, dict),
+            "join of the failed run A to answer with `__error__`",
+            _join_outcome(join),
+            join.asked,
+        )
+
+
+def join_of_a_run_that_is_gone_returns(play: Play) -> None:
+    """STR-19."""
+    if play.final_status("A") != "gone":
+        raise Unproven(f"run A was not rolled back but is `{play.final_status('A')}`")
+    waits = [each.exchange for each in watchers(play, "A") if each.own and not each.streams]
+    for join in (*_joins(play), *waits):
+        expect(
+            join.response is not None,
+            f"{join.request.purpose} of run A to end, with values or 404, when the run is rolled back",
+            _join_outcome(join),
+            join.asked,
+        )
+
+
+def every_joiner_gets_everything(play: Play) -> None:
+    """STR-07. Both came while the tool was held; the tool's result, at least, was still to come."""
+    play.reached("A", "agent:2/token")
+    first, second = watcher(play, "V"), watcher(play, "W")
+    for each in (first, second):
+        expect(each.exchange.ok, f"client {each.name} to be let into the stream of run A", each.exchange.outcome(),
+               each.exchange.asked)  # fmt: skip
+        words = [message.word for message in written(each, play)]
+        expect("A.result" in words, f"A.result in the updates that client {each.name} is sent",
+               f"[{' '.join(words)}]", each.exchange.asked)  # fmt: skip
+    sent = [[(event.event, event.data) for event in each.events] for each in (first, second)]
+    expect(
+        sent[0] == sent[1],
+        "the same events for both clients that joined the stream at the same point",
+        f"{len(sent[0])} and {len(sent[1])} events, the same up to number {_common(sent[0], sent[1])}",
+        first.exchange.asked,
+        second.exchange.asked,
+    )
+
+
+def replay_has_everything(play: Play) -> None:
+    """STR-08. Whatever A's own client was sent before it lost the connection stands at the beginning."""
+    own, replay = watcher(play, "A"), watcher(play, "W")
+    expect(
+        replay.exchange.ok, "the stream of run A from its beginning", replay.exchange.outcome(), replay.exchange.asked
+    )
+    if not own.events:
+        raise Unproven("the client that asked for run A was sent nothing", own.exchange.asked)
+    expect(
+        replay.ids[: len(own.ids)] == own.ids,
+        f"the {len(own.ids)} events that run A's client had been sent at the beginning of the replay",
+        f"{len(replay.ids)} events, the same up to number {_common(own.ids, replay.ids)}",
+        own.exchange.asked,
+        replay.exchange.asked,
+    )
+
+
+def resumed_stream_is_exact(play: Play) -> None:
+    """STR-23. What the first connection and the second were sent is, together, what the replay holds."""
+    own, rest, replay = watcher(play, "A"), watcher(play, "V"), watcher(play, "W")
+    expect(rest.exchange.ok, "the rest of run A's stream", rest.exchange.outcome(), rest.exchange.asked)
+    together = [*own.ids, *rest.ids]
+    expect(
+        together == replay.ids,
+        f"the rest of the {len(replay.ids)} events of run A's stream, after the {len(own.ids)} that were sent before",
+        f"{len(rest.ids)} events; together the same up to number {_common(together, replay.ids)}",
+        rest.exchange.asked,
+        replay.exchange.asked,
+    )
+
+
+def resumed_stream_ends(play: Play) -> None:
+    """STR-09."""
+    for each in (watcher(play, "V"), watcher(play, "W")):
+        expect(
+            each.closed is not None,
+            f"the stream of run A, which is over, to end for client {each.name} that came with Last-Event-ID",
+            "it was still open when all was over" if each.exchange.ok else each.exchange.outcome(),
+            each.exchange.asked,
+        )
+
+
+def late_stream_ends(play: Play) -> None:
+    """STR-27: a stream of a run that is over, or gone, answers and ends."""
+    for each in (watcher(play, "V"), watcher(play, "W")):
+        response = each.exchange.response
+        expect(
+            response is not None and (each.closed is not None or not response.streamed),
+            f"client {each.name}, which asks for the stream of run A when the run is over, to get an answer that ends",
+            each.exchange.outcome() if response is None else "a stream that was still open when all was over",
+            each.exchange.asked,
+        )
+
+
+def event_ids_are_unique(play: Play) -> None:
+    """STR-10."""
+    for each in watchers(play, "A"):
+        nameless = [event for event in each.events if not event.id]
+        expect(not nameless, "an id on every event of run A's resumable stream",
+               f"`{nameless[0].event}` without one" if nameless else "", each.exchange.asked)  # fmt: skip
+        twice = sorted({str(event_id) for event_id in each.ids if each.ids.count(event_id) > 1})
+        expect(not twice, "no two events of run A's resumable stream with the same id", f"{' '.join(twice)} twice",
+               each.exchange.asked)  # fmt: skip
+
+
+def plain_join_begins_where_it_joins(play: Play) -> None:
+    """STR-22. A's first step was over before the client came."""
+    joined = watcher(play, "V")
+    if not joined.exchange.ok:
+        raise Unproven(f"the stream of run A was not joined: {joined.exchange.outcome()}", joined.exchange.asked)
+    early = [message for message in written(joined, play) if message.word == "A.call"]
+    expect(
+        not early,
+        "nothing in the updates that was written before client V joined",
+        spell(early),
+        joined.exchange.asked,
+    )
+
+
+def wait_tells_the_own_run(play: Play) -> None:
+    """STR-16. Values are the thread's, so what stood before the run is in them; what came after it is not."""
+    labels = [submit.label for submit in play.scenario.submits()]
+    later = labels[labels.index("A") + 1 :]
+    wait = watcher(play, "A").exchange
+    expect(
+        wait.ok and isinstance(wait.body, dict) and "__error__" not in wait.body,
+        "the wait for run A to answer 2xx with values",
+        _join_outcome(wait),
+        wait.asked,
+    )
+    foreign = [message for message in read_messages(wait.body, play.scenario) if message.label in later]
+    expect(not foreign, "only what run A had left in the answer to its wait", spell(foreign), wait.asked)
+
+
+def _joins(play: Play) -> list[Exchange]:
+    """Every `join` of run A: by the driver, which waits for the run so, and by clients that came late."""
+    late = [each.exchange for each in watchers(play, "A") if not each.streams and not each.own]
+    return [play.last("join", "A"), *late]
+
+
+def _common(first: Sequence[object], second: Sequence[object]) -> int:
+    """How many entries two lists share at the beginning."""
+    return next(
+        (i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
+    )
+
+
+def _join_outcome(join: Exchange) -> str:
+    if join.ok and isinstance(join.body, dict):
+        return "`__error__`" if "__error__" in join.body else f"values of {len(join.body)} channels"
+    return join.outcome()
+
+
+CHECKS: Mapping[str, Check] = {
+    "STR-04": join_of_a_finished_run_answers,
+    "STR-05": join_of_an_interrupted_run_returns,
+    "STR-06": join_of_a_failed_run_tells_the_error,
+    "STR-07": every_joiner_gets_everything,
+    "STR-08": replay_has_everything,
+    "STR-09": resumed_stream_ends,
+    "STR-10": event_ids_are_unique,
+    "STR-16": wait_tells_the_own_run,
+    "STR-19": join_of_a_run_that_is_gone_returns,
+    "STR-22": plain_join_begins_where_it_joins,
+    "STR-23": resumed_stream_is_exact,
+    "STR-27": late_stream_ends,
+}
