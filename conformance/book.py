@@ -17,7 +17,7 @@ from conformance.catalogue import catalogue
 from conformance.evidence import Play
 from conformance.explain import explain
 from conformance.options import Options
-from conformance.profiles import NOTHING_DECLARED
+from conformance.profiles import NOTHING_DECLARED, misfit, proposals
 from conformance.registry import Requirement
 from conformance.report import Result, transcript_path, write_transcript
 from conformance.scenarios import Scenario
@@ -179,6 +179,7 @@ class Book:
             reason=target.redactor.text(verdict.reason),
             transcript=transcript,
             known=verdict.known,
+            freedom=verdict.freedom,
         )
         folder = self.folder_of(case.position)
         record: dict[str, Any] = msgspec.to_builtins(
@@ -187,12 +188,28 @@ class Book:
                 "suite": self.suite,
                 "target": target.info,
                 "problem": target.problem,
+                "notes": self._notes(target),
                 "folder": str(folder) if folder else None,
                 "unjudged": False,
                 "result": result,
             }
         )
         return record
+
+    def _notes(self, target: Target) -> list[str]:
+        """What a reader of the verdicts must know about how they came about."""
+        if target.problem is not None:
+            return []
+        profile = self._options.profile
+        if profile is not NOTHING_DECLARED:
+            unfit = misfit(profile, target.info)
+            return [] if unfit is None else [unfit]
+        return [
+            f"no profile was given, and this looks like what profile {fitting.name} is for: "
+            f"--deployment-profile={fitting.name}"
+            for fitting in proposals(target.info)
+            if fitting.workers in (None, target.workers)
+        ]
 
 
 def _version() -> str:

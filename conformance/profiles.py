@@ -2,16 +2,29 @@
 
 A profile is TOML: the freedoms it takes, what it does not offer, and its known failures by requirements and scenario
 pattern, each with a reason and evidence. A known failure that does not happen is stale, and fails the run.
+What is wrong with a profile is said with file and line.
 """
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 import msgspec
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from conformance import registry
+from conformance.catalogue import catalogue
+from conformance.toml_places import line_of, line_of_error
+from conformance.transcript import TargetInfo
+
+Workers = Literal["one", "several"]
 
 
 class ProfileError(Exception):
@@ -44,10 +57,16 @@ class Absent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What one deployment declares; the empty profile declares nothing."""
+    """What one deployment declares; the empty profile declares nothing.
+
+    `server` and `versions` (a range: `>=0.16,<0.17`) say for what it was written, as `/info` tells it, and `workers`
+    whether for a deployment that executes one run at a time or several.
+    """
 
     name: str
+    server: str = ""
     versions: str = ""
+    workers: Workers | None = None
     freedoms: dict[str, str] = {}
     absent: tuple[Absent, ...] = ()
     known: tuple[Known, ...] = ()
@@ -72,30 +91,119 @@ def load(name_or_path: str) -> Profile:
     """A shipped profile by name, or one from a file; raises ProfileError."""
     path = Path(name_or_path)
     if path.suffix == ".toml" or path.exists():
-        return _parse(_read(path), str(path))
-    shipped = files("conformance").joinpath("profiles")
-    names = sorted(entry.name.removesuffix(".toml") for entry in shipped.iterdir() if entry.name.endswith(".toml"))
-    if name_or_path not in names:
+        return parse(_read(path), str(path))
+    if name_or_path not in shipped():
+        near = get_close_matches(name_or_path, shipped(), 1)
         raise ProfileError(
-            f"no profile `{name_or_path}`: it is neither a file nor one of {', '.join(names) or 'none shipped'}"
+            f"no profile `{name_or_path}`: it is neither a file nor one of {', '.join(shipped())}"
+            + (f"; is `{near[0]}` meant?" if near else "")
         )
-    return _parse(shipped.joinpath(f"{name_or_path}.toml").read_text(), f"profile {name_or_path}")
+    return parse(_shipped(name_or_path), f"profile {name_or_path}")
+
+
+def shipped() -> list[str]:
+    """The names of the profiles that come with the suite."""
+    folder = files("conformance").joinpath("profiles")
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def parse(text: str, where: str) -> Profile:
+    """A profile from its text; raises ProfileError, which begins with `where` and the line."""
+    try:
+        profile = msgspec.convert(tomllib.loads(text), Profile)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ProfileError(f"{where}:{line_of_error(text, str(error))}: {error}") from error
+    for line, problem in _problems(profile, text):
+        raise ProfileError(f"{where}:{line}: {problem}")
+    return profile
+
+
+# -- what a profile is for ---------------------------------------------------------------------------------------
+
+
+def misfit(profile: Profile, target: TargetInfo) -> str | None:
+    """Why the profile was not written for this deployment, None where it was or does not tell."""
+    seen = " ".join(part for part in (target.server, target.version) if part) or "a server that does not tell its name"
+    if profile.server and target.server != profile.server:
+        return f"profile {profile.name} is for {profile.server}, and this is {seen}"
+    if profile.versions and _in_range(profile.versions, target.version) is not True:
+        return f"profile {profile.name} is for versions {profile.versions}, and this is {seen}"
+    return None
+
+
+def proposals(target: TargetInfo) -> list[Profile]:
+    """The shipped profiles that were written for what `/info` told."""
+    if not target.server:
+        return []
+    mine = [profile for profile in map(load, shipped()) if profile.server == target.server]
+    return [profile for profile in mine if misfit(profile, target) is None]
+
+
+def _in_range(versions: str, version: str | None) -> bool | None:
+    """Whether a version lies in the range; None for one that cannot be compared."""
+    try:
+        return SpecifierSet(versions).contains(Version(version or ""), prereleases=True)
+    except InvalidVersion:
+        return None
+
+
+# -- reading -------------------------------------------------------------------------------------------------------
+
+
+def _shipped(name: str) -> str:
+    return files("conformance").joinpath("profiles", f"{name}.toml").read_text("utf-8")
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ProfileError(f"{path}: cannot be read: {error}") from error
 
 
-def _parse(text: str, where: str) -> Profile:
+def _problems(profile: Profile, text: str) -> Iterator[tuple[int, str]]:
+    """What is wrong with a profile that is well-formed: line and problem."""
     try:
-        profile = msgspec.convert(tomllib.loads(text), Profile)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise ProfileError(f"{where}: {error}") from error
-    for entry in profile.known:
-        if not entry.reason.strip() or not entry.evidence.strip():
-            named = ", ".join(entry.requirements)
-            raise ProfileError(f"{where}: the known failure of {named} needs a reason and evidence that say something")
-    return profile
+        SpecifierSet(profile.versions)
+    except InvalidSpecifier:
+        yield line_of(text, key="versions"), f"`{profile.versions}` is no range of versions, like >=0.16,<0.17"
+    for name in profile.freedoms:
+        if problem := _unknown(name):
+            yield line_of(text, "freedoms", key=name), problem
+        elif registry.load().get(name).level != "PROFILE":
+            yield line_of(text, "freedoms", key=name), f"{name} is no freedom: it has to hold, or be declared as known"
+    for index, absent in enumerate(profile.absent):
+        if problem := _unknown(absent.requirement):
+            yield line_of(text, "absent", index, "requirement"), problem
+        if not absent.reason.strip():
+            yield line_of(text, "absent", index, "reason"), f"the absence of {absent.requirement} needs a reason"
+    for index, known in enumerate(profile.known):
+        for key, problem in _problems_of(known):
+            yield line_of(text, "known", index, key), problem
+
+
+def _problems_of(known: Known) -> Iterator[tuple[str, str]]:
+    """What is wrong with the declaration of known failures: key and problem."""
+    named = ", ".join(known.requirements)
+    if not known.requirements:
+        yield "requirements", "a known failure names at least one requirement"
+    for name in known.requirements:
+        if problem := _unknown(name):
+            yield "requirements", problem
+        elif not any(
+            known.covers(name, scenario.id) and registry.load().get(name).applies_to(scenario.id)
+            for scenario in catalogue()
+        ):
+            yield "scenario", f"no scenario in which {name} is judged matches `{known.scenario}`"
+    for key, needed in (("reason", "a reason"), ("evidence", "evidence")):
+        if not getattr(known, key).strip():
+            yield key, f"the known failure of {named} needs {needed} that says something"
+
+
+def _unknown(requirement_id: str) -> str | None:
+    """That there is no such requirement, with the nearest that there is, or None."""
+    ids = [requirement.id for requirement in registry.load().requirements]
+    if requirement_id in ids:
+        return None
+    near = get_close_matches(requirement_id, ids, 1)
+    return f"no requirement `{requirement_id}`" + (f"; is {near[0]} meant?" if near else "")

@@ -19,7 +19,10 @@ VERSION: Literal[1] = 1
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One verdict. `transcript` is a path relative to the report; `known` the profile's reason for the failure."""
+    """One verdict. `transcript` is a path relative to the report; `known` the profile's reason for the failure.
+
+    `freedom` is the one that was taken, where a documented freedom was judged.
+    """
 
     requirement: str
     level: Level
@@ -28,6 +31,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str
     transcript: str | None = None
     known: str | None = None
+    freedom: str | None = None
 
     @property
     def id(self) -> str:
@@ -38,7 +42,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What one run of the suite found about one deployment; `summary` counts verdicts by word.
 
-    `stale` lists known failures of the profile that did not happen.
+    `stale` lists known failures of the profile that did not happen, `notes` what a reader must know about how the
+    verdicts came about.
     """
 
     format: Literal["doubletext-report"] = FORMAT
@@ -48,6 +53,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     summary: dict[Word, int]
     results: list[Result]
     stale: list[str] = []
+    notes: list[str] = []
 
 
 def summarise(results: Iterable[Result]) -> dict[Word, int]:

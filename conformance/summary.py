@@ -31,6 +31,7 @@ class Deployment(msgspec.Struct, kw_only=True):
     folder: str | None
     results: list[Result]
     stale: list[str] = []
+    notes: list[str] = []
 
     @property
     def judged(self) -> bool:
@@ -57,6 +58,7 @@ class Findings:
                     folder=mine[-1]["folder"],
                     results=sorted(results, key=lambda result: result.id),
                     stale=stale_entries(profile, results),
+                    notes=mine[-1]["notes"],
                 )
             )
 
@@ -79,6 +81,7 @@ class Findings:
                     summary=summarise(deployment.results),
                     results=deployment.results,
                     stale=deployment.stale,
+                    notes=deployment.notes,
                 )
                 write_report(Path(deployment.folder), report)
 
@@ -91,6 +94,8 @@ class Findings:
             if deployment.problem is not None:
                 how_far = f"cannot be judged ({len(deployment.unjudged)} of {len(deployment.results)} verdicts)"
                 terminal.line(f"{how_far}: {deployment.problem}", red=True)
+            for note in deployment.notes:
+                terminal.line(f"note: {note}", yellow=True, bold=True)
             for word in ("FAIL", "ERROR", "INCONCLUSIVE", "WARN"):
                 self._list(terminal, word, deployment)
             for line in table(deployment.results):

@@ -13,15 +13,16 @@ import httpx
 import msgspec
 
 from conformance import scenarios as s
-from conformance.catalogue.blocks import SF
+from conformance.catalogue.blocks import FIRST_STEP, SF
 from conformance.deadlines import Deadlines
 from conformance.driver import Driver
 from conformance.evidence import Exchange, Play
 from conformance.findings import Unproven
 from conformance.model import STEPS
+from conformance.profiles import Workers, proposals
 from conformance.recorder import Recorder
 from conformance.redaction import Redactor
-from conformance.transcript import SuiteInfo, TargetInfo, Transcript
+from conformance.transcript import Released, SuiteInfo, TargetInfo, Transcript
 from conformance.wire import Wire
 from conformance.witness import Witness
 from conformance.wording import snippet
@@ -32,6 +33,19 @@ CALIBRATION = s.Scenario(
     moves=(s.Submit(label="A", text=SF), s.AwaitEnd(label="A")),
 )
 
+CAPACITY = s.Scenario(
+    id="capacity",
+    about="Two runs on two threads, each held in its first step, to see whether there are workers for both.",
+    moves=(
+        s.Submit(label="A", text=SF, hold=(FIRST_STEP,)),
+        s.AwaitPoint(label="A", point=FIRST_STEP),
+        s.Submit(label="X", text=SF, hold=(FIRST_STEP,), thread=s.OTHER),
+        s.AwaitPoint(label="X", point=FIRST_STEP, optional=True),
+        s.Release(),
+        s.AwaitEnd(label="A"),
+        s.AwaitEnd(label="X"),
+    ),
+)
 
 CALIBRATIONS = 3
 """Plain runs, one after another: where a queue is looked into now and then, one alone may be lucky."""
@@ -40,7 +54,8 @@ CALIBRATIONS = 3
 class Target:
     """One deployment under test: how to reach it, and what was found out about it.
 
-    `problem` is one line that says why it cannot be judged (any more), None when it can be.
+    `problem` is one line that says why it cannot be judged (any more), None when it can be; `workers` whether it
+    executes one run at a time or several, where that was found out.
     """
 
     def __init__(
@@ -54,6 +69,7 @@ class Target:
         shown = self.redactor.url(httpx.URL(url)).rstrip("/")
         self.info = TargetInfo(url=shown, profile=profile)
         self.problem: str | None = None
+        self.workers: Workers | None = None
 
     async def play(
         self,
@@ -93,6 +109,10 @@ class Target:
                 self.problem = self.redactor.text(problem)
                 return
             latencies.append(_start_latency(play))
+        if self.info.profile is None and any(profile.workers for profile in proposals(self.info)):
+            # Which of them to propose depends on it.
+            together = Play(await self.play(CAPACITY, transport, witness, suite))
+            self.workers = "one" if _missed_capacity(together) else "several"
         self.deadlines = self.deadlines.calibrated(max(latencies)).shared(jobs)
 
     async def _ask_info(self, transport: httpx.AsyncBaseTransport) -> None:
@@ -125,6 +145,13 @@ def server_of(info: Any) -> tuple[str | None, str | None]:
         elif "langgraph_js_version" in info:
             name = "langgraph-js"
     return name and snippet(name, 40), snippet(version, 40) if isinstance(version, str) else None
+
+
+def _missed_capacity(play: Play) -> bool:
+    """Whether the second run did not begin while the first was held."""
+    released = next((m.seq for m in play.moments if isinstance(m, Released)), len(play.moments))
+    began = play.began("X")
+    return began is None or began > released
 
 
 def _start_latency(play: Play) -> float:

@@ -21,6 +21,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What came of judging: `reason` is one line; `see` are seqs of the moments that show it.
 
     `expected` and `observed` are set for FAIL and WARN. `known` is the profile's reason when it declares this failure.
+    `freedom` is the documented freedom that was taken.
     """
 
     word: Word
@@ -29,6 +30,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     observed: str = ""
     see: tuple[int, ...] = ()
     known: str | None = None
+    freedom: str | None = None
 
 
 def judge(requirement: Requirement, play: Play, profile: Profile) -> Verdict:
@@ -72,9 +74,10 @@ def _judge_freedom(requirement: Requirement, taken: str | None, profile: Profile
     """A documented freedom is reported, and compared with what the profile declares."""
     declared = profile.freedom(requirement.id) or requirement.documented
     if taken == declared:
-        return Verdict(word="PASS", reason=f"took the freedom `{taken}`")
+        return Verdict(word="PASS", reason=f"took the freedom `{taken}`", freedom=taken)
     return Verdict(
         word="FAIL",
+        freedom=taken,
         reason=f"takes the freedom `{taken}`, undeclared: the profile (or the documentation) says `{declared}`",
         expected=f"`{declared}`, as declared",
         observed=f'`{taken}`; declare it in the profile under [freedoms] as {requirement.id} = "{taken}"',

@@ -1,4 +1,4 @@
-"""The published JSON Schemas of what the suite writes, made from the types that write it.
+"""The published JSON Schemas of what the suite writes, and of profiles, made from the types.
 
 `python -m conformance schemas` writes them, `--check` says which are out of date.
 """
@@ -12,10 +12,12 @@ from typing import Any
 
 import msgspec
 
+from conformance.profiles import Profile
 from conformance.report import Report
 from conformance.transcript import Transcript
 
 PUBLISHED: dict[str, tuple[type[msgspec.Struct], str]] = {
+    "profile-1.schema.json": (Profile, "doubletext profile, version 1"),
     "report-1.schema.json": (Report, "doubletext report, version 1"),
     "transcript-1.schema.json": (Transcript, "doubletext transcript, version 1"),
 }
@@ -29,8 +31,9 @@ def schema(name: str) -> dict[str, Any]:
     for definition in made["$defs"].values():
         if "description" in definition:
             definition["description"] = inspect.cleandoc(definition["description"])
-    # The types have defaults for these two, so that nobody need give them; a file is recognised by them.
-    made["$defs"][kind.__name__]["required"] += ["format", "version"]
+    if "format" in kind.__struct_fields__:
+        # The types have defaults for these two, so that nobody need give them; a file is recognised by them.
+        made["$defs"][kind.__name__]["required"] += ["format", "version"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:doubletext:{name.removesuffix('.schema.json')}",

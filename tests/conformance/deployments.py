@@ -71,3 +71,11 @@ def lists_runs_backwards(request: web.Request, response: web.StreamResponse) -> 
         assert isinstance(response.body, bytes)
         response.body = msgspec.json.encode(msgspec.json.decode(response.body)[::-1])
     return response
+
+
+def says_it_is_langgraph_api(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """Names and versions itself as the official server for Python does."""
+    if request.path == "/info":
+        assert isinstance(response, web.Response)
+        response.body = msgspec.json.encode({"version": "0.16.7", "langgraph_py_version": "1.2.22"})
+    return response

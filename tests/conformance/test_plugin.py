@@ -12,7 +12,14 @@ import msgspec
 import pytest
 
 from conformance.report import Report, slug
-from tests.conformance.deployments import ONE, PLAINEST, creates_with_201, deployment, lists_runs_backwards
+from tests.conformance.deployments import (
+    ONE,
+    PLAINEST,
+    creates_with_201,
+    deployment,
+    lists_runs_backwards,
+    says_it_is_langgraph_api,
+)
 from tests.conformance.runs import DEADLINE, run_suite, start_suite
 
 
@@ -191,7 +198,7 @@ async def test_the_report_holds_every_verdict(tmp_path: Path) -> None:
         run = await run_suite("--deployment-url", there.url, f"--conformance-report={tmp_path / 'a' / 'b'}", *ONE)
     assert run.code == 1, run.output
     raw = msgspec.json.decode((tmp_path / "a" / "b" / "report.json").read_bytes())
-    assert list(raw) == ["format", "version", "suite", "target", "summary", "results", "stale"]
+    assert list(raw) == ["format", "version", "suite", "target", "summary", "results", "stale", "notes"]
     assert (raw["format"], raw["version"]) == ("doubletext-report", 1)
     assert raw["target"]["url"] == there.url
     assert raw["target"]["server"] == "doubletext-mockserver"
@@ -276,6 +283,28 @@ async def test_a_known_failure_that_is_none_any_more_fails_the_run(tmp_path: Pat
     stale = f"{PLAINEST}::RUN-02 is a known failure of the profile, but passes"
     assert f"stale: {stale}" in run.output
     assert read_report(tmp_path / "report").stale == [stale]
+
+
+async def test_the_profile_that_fits_is_proposed(tmp_path: Path) -> None:
+    async with deployment(says_it_is_langgraph_api) as there:
+        run = await run_suite(f"--deployment-url={there.url}", f"--conformance-report={tmp_path}", *ONE)
+    note = (
+        "no profile was given, and this looks like what profile langgraph-api-workers is for: "
+        "--deployment-profile=langgraph-api-workers"
+    )
+    assert run.code == 0, run.output
+    assert run.output.count("note: ") == 1
+    assert f"note: {note}" in run.output
+    assert read_report(tmp_path).notes == [note]
+
+
+async def test_a_profile_for_something_else_is_told_loudly(tmp_path: Path) -> None:
+    profile = tmp_path / "ours.toml"
+    profile.write_text('name = "ours"\nserver = "langgraph-api"\nversions = ">=0.17"\n')
+    async with deployment(says_it_is_langgraph_api) as there:
+        run = await run_suite(f"--deployment-url={there.url}", f"--deployment-profile={profile}", *ONE)
+    assert run.code == 0, run.output
+    assert "note: profile ours is for versions >=0.17, and this is langgraph-api 0.16.7" in run.output
 
 
 async def test_an_undeclared_freedom_fails_the_run(tmp_path: Path) -> None:

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from conformance import profiles, registry
+from conformance import profiles
 from conformance.profiles import ProfileError
 from conformance.report import Result
 from conformance.summary import stale_entries
+from conformance.transcript import TargetInfo
 
 GOOD = """
 name = "mine"
@@ -45,26 +45,48 @@ def test_a_profile_answers_what_it_declares(good: profiles.Profile) -> None:
     assert good.known_failure("INT-08", "interrupt/lingering/create/joined") is None
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("name = 3", r"mine\.toml: Expected `str`, got `int` - at `\$\.name`"),
-        ("nome = 'x'", r"mine\.toml: Object contains unknown field `nome`"),
-        ("name = ", r"mine\.toml: Invalid value \(at end of document"),
-        (GOOD.replace('evidence = "the transcript"', 'evidence = " "'), "known failure of INT-07 needs a reason and"),
-        (GOOD.replace('evidence = "the transcript"', ""), "missing required field `evidence`"),
-    ],
-)
-def test_a_bad_profile_is_refused_with_place_and_reason(text: str, said: str, tmp_path: Path) -> None:
+BAD = [
+    ("name = 3", "1: Expected `str`, got `int` - at `$.name`"),
+    ("nome = 'x'", "1: Object contains unknown field `nome`"),
+    ("name = ", "1: Invalid value (at end of document)"),
+    ('name = "mine"\n\nversions = "about 1"', "3: `about 1` is no range of versions, like >=0.16,<0.17"),
+    (GOOD.replace("RUN-07", "RUN-77"), "5: no requirement `RUN-77`; is RUN-07 meant?"),
+    (GOOD.replace("RUN-07", "RUN-01"), "5: RUN-01 is no freedom: it has to hold, or be declared as known"),
+    (GOOD.replace("PST-05", "PST-55"), "7: no requirement `PST-55`; is PST-05 meant?"),
+    (GOOD.replace("no durability modes", " "), "8: the absence of PST-05 needs a reason"),
+    (GOOD.replace('["INT-07"]', "[]"), "10: a known failure names at least one requirement"),
+    (GOOD.replace('["INT-07"]', '["IMT-07"]'), "10: no requirement `IMT-07`; is INT-07 meant?"),
+    (
+        GOOD.replace("interrupt/ling", "reject/ling"),
+        "11: no scenario in which INT-07 is judged matches `reject/lingering/*`",
+    ),
+    (
+        GOOD.replace("does not wait for a node that cleans up", ""),
+        "12: the known failure of INT-07 needs a reason that",
+    ),
+    (GOOD.replace("the transcript", " "), "13: the known failure of INT-07 needs evidence that says something"),
+    (GOOD.replace('evidence = "the transcript"', ""), "9: Object missing required field `evidence` - at `$.known[0]`"),
+    (GOOD + "flakey = true\n", "14: Object contains unknown field `flakey` - at `$.known[0]`"),
+    (GOOD + "flaky = 1\n", "14: Expected `bool`, got `int` - at `$.known[0].flaky`"),
+    (GOOD + GOOD[GOOD.index("[[known]]") :].replace("lingering", "nowhere"), "16: no scenario in which INT-07"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), BAD, ids=[said for _, said in BAD])
+def test_a_bad_profile_is_refused_with_file_line_and_reason(text: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(text)
-    with pytest.raises(ProfileError, match=said):
+    with pytest.raises(ProfileError) as caught:
         profiles.load(str(path))
+    assert str(caught.value).startswith(f"{path}:{said}")
 
 
 def test_a_name_that_is_not_shipped_lists_those_that_are() -> None:
-    with pytest.raises(ProfileError, match="no profile `langraph-api`: it is neither a file nor one of langgraph-api"):
+    with pytest.raises(
+        ProfileError, match="no profile `langraph-api`: it is neither a file nor one of langgraph-api"
+    ) as e:
         profiles.load("langraph-api")
+    assert str(e.value).endswith("; is `langgraph-api` meant?")
 
 
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
@@ -95,19 +117,47 @@ def test_a_known_failure_that_was_not_judged_is_not_stale(good: profiles.Profile
     assert stale_entries(good, [result("INT-07", "interrupt/lingering/create/joined", "INCONCLUSIVE")]) == []
 
 
-def test_shipped_profiles_name_requirements_and_scenarios_that_exist() -> None:
-    from conformance.catalogue import catalogue
+@pytest.mark.parametrize("name", profiles.shipped())
+def test_a_shipped_profile_is_sound_and_says_for_what_it_was_written(name: str) -> None:
+    profile = profiles.load(name)
+    assert profile.name == name
+    assert profile.server
+    assert profile.versions
 
-    book, ids = registry.load(), [scenario.id for scenario in catalogue()]
-    for path in files("conformance").joinpath("profiles").iterdir():
-        if not path.name.endswith(".toml"):
-            continue
-        profile = profiles.load(path.name.removesuffix(".toml"))
-        for entry in profile.known:
-            for requirement in map(book.get, entry.requirements):
-                covered = [name for name in ids if entry.covers(requirement.id, name) and requirement.applies_to(name)]
-                assert covered, f"{path.name}: {requirement.id} in {entry.scenario} covers nothing"
-        for absent in profile.absent:
-            book.get(absent.requirement)
-        for requirement_id in profile.freedoms:
-            assert book.get(requirement_id).level == "PROFILE"
+
+def target(server: str | None, version: str | None) -> TargetInfo:
+    return TargetInfo("http://there", server, version)
+
+
+@pytest.mark.parametrize(
+    ("server", "version", "said"),
+    [
+        ("ours", "1.2.0", None),
+        ("ours", "1.9.0-rc.1", None),
+        ("ours", "2.0.0", "profile mine is for versions >=1,<2, and this is ours 2.0.0"),
+        ("ours", "nightly", "profile mine is for versions >=1,<2, and this is ours nightly"),
+        ("ours", None, "profile mine is for versions >=1,<2, and this is ours"),
+        ("theirs", "1.2.0", "profile mine is for ours, and this is theirs 1.2.0"),
+        (None, None, "profile mine is for ours, and this is a server that does not tell its name"),
+    ],
+)
+def test_a_profile_that_was_written_for_something_else_says_so(
+    server: str | None, version: str | None, said: str | None
+) -> None:
+    mine = profiles.Profile(name="mine", server="ours", versions=">=1,<2")
+    assert profiles.misfit(mine, target(server, version)) == said
+
+
+def test_a_profile_that_does_not_say_for_what_it_is_fits_everything() -> None:
+    assert profiles.misfit(profiles.Profile(name="mine"), target(None, None)) is None
+
+
+def test_the_profiles_of_a_server_are_proposed_by_its_name_and_version() -> None:
+    assert [p.name for p in profiles.proposals(target("langgraph-api", "0.16.7"))] == [
+        "langgraph-api",
+        "langgraph-api-workers",
+    ]
+    assert [p.workers for p in profiles.proposals(target("langgraph-api", "0.16.7"))] == ["one", "several"]
+    assert profiles.proposals(target("langgraph-api", "0.1.0")) == []
+    assert profiles.proposals(target("doubletext-mockserver", "0.1.0")) == []
+    assert profiles.proposals(target(None, None)) == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import jsonschema  # type: ignore[import-untyped]
 import msgspec
 import pytest
 
-from conformance import schemas
+from conformance import profiles, schemas
 from conformance.__main__ import main
 from conformance.report import Report
 from conformance.transcript import Transcript, decode, encode
@@ -49,7 +51,7 @@ def test_a_missing_schema_is_out_of_date(monkeypatch: pytest.MonkeyPatch) -> Non
         raise FileNotFoundError(name)
 
     monkeypatch.setattr(schemas, "published", missing)
-    assert schemas.out_of_date() == [REPORT, TRANSCRIPT]
+    assert schemas.out_of_date() == list(schemas.PUBLISHED)
 
 
 def test_every_transcript_of_the_catalogue_is_valid_and_can_be_read_back(plays: dict[str, Transcript]) -> None:
@@ -58,6 +60,12 @@ def test_every_transcript_of_the_catalogue_is_valid_and_can_be_read_back(plays: 
         raw = encode(transcript)
         valid.validate(msgspec.json.decode(raw))
         assert encode(decode(raw)) == raw
+
+
+@pytest.mark.parametrize("name", profiles.shipped())
+def test_every_shipped_profile_is_valid(name: str) -> None:
+    folder = files("conformance").joinpath("profiles")
+    validator("profile-1.schema.json").validate(tomllib.loads(folder.joinpath(f"{name}.toml").read_text("utf-8")))
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ def shown(results: list[Result], capsys: pytest.CaptureFixture[str]) -> str:
                 "suite": SuiteInfo("doubletext", "1", "2026"),
                 "target": TargetInfo("http://there"),
                 "problem": None,
+                "notes": ["mind this"],
                 "folder": None,
                 "unjudged": False,
                 "result": each,
@@ -74,6 +75,7 @@ def test_failures_stand_before_the_table_with_their_reason_one_line_per_requirem
         capsys,
     ).splitlines()
     [failure] = [number for number, line in enumerate(out) if line.startswith("FAIL")]
+    assert "note: mind this" in out[:failure]
     assert out[failure] == "FAIL  interrupt/a::INT-02: expected x; observed y (and in 1 more scenario)"
     assert out[failure + 1] == "INCONCLUSIVE  interrupt/a::INT-03: nothing was seen"
     assert out[failure + 2].split() == list(WORDS)
