@@ -1,0 +1,44 @@
+/** A chat model that streams the scripted conversation, so that a server sees real tokens. */
+
+import { BaseChatModel } from "@langchain/core/language_models/chat_models";
+import { AIMessage, AIMessageChunk } from "@langchain/core/messages";
+import { ChatGenerationChunk } from "@langchain/core/outputs";
+
+import { TOOL, replyTo } from "./conversation.mjs";
+
+/** Answers as `replyTo` says: a tool call in one piece, an answer token by token. */
+export class ScriptedModel extends BaseChatModel {
+  _llmType() {
+    return "doubletext-scripted";
+  }
+
+  async _generate(messages) {
+    const whole = piecesOf(messages).reduce((spoken, piece) => spoken.concat(piece));
+    const message = new AIMessage({ content: whole.content, tool_calls: whole.tool_calls });
+    return { generations: [{ text: message.text, message }] };
+  }
+
+  async *_streamResponseChunks(messages, _options, runManager) {
+    for (const message of piecesOf(messages)) {
+      const chunk = new ChatGenerationChunk({ text: message.text, message });
+      // Told before the chunk is handed on: what streams tokens listens to this callback.
+      await runManager?.handleLLMNewToken(chunk.text, undefined, undefined, undefined, undefined, { chunk });
+      yield chunk;
+    }
+  }
+}
+
+/** The next message of a conversation, in the pieces in which it is streamed; never empty. */
+function piecesOf(messages) {
+  const { call, tokens } = replyTo(messages);
+  if (tokens !== undefined) return tokens.map((token) => new AIMessageChunk({ content: token }));
+  const input = { query: call.query };
+  return [
+    new AIMessageChunk({
+      content: [{ id: call.id, input, name: TOOL, type: "tool_use" }],
+      tool_call_chunks: [
+        { name: TOOL, args: JSON.stringify(input), id: call.id, index: 0, type: "tool_call_chunk" },
+      ],
+    }),
+  ];
+}

@@ -1,0 +1,92 @@
+/** What one run is told in `config.configurable.probe`: a reader for the contract's table. */
+
+const LABEL = /^[A-Za-z0-9_-]{1,32}$/;
+const STEP = /^(agent|tools):[1-9][0-9]*$/;
+const POINT = /^(agent|tools):[1-9][0-9]*\/(enter|token|cancelled|exit)$/;
+const LONGEST_HOLD = 600;
+
+/** The probe that a run was told breaks the contract; the text names the key. */
+export class ProbeConfigError extends Error {
+  name = "ProbeConfigError";
+}
+
+/** How each key is read, and what it is when it is left out. */
+const KEYS = {
+  version: { read: one },
+  label: { read: matching(LABEL) },
+  witness: { read: textOrNull, otherwise: null },
+  hold: { read: holds, otherwise: {} },
+  fail: { read: steps, otherwise: [] },
+  interrupt: { read: steps, otherwise: [] },
+  on_cancel: { read: onCancel, otherwise: "stop" },
+  linger: { read: seconds, otherwise: 0.5 },
+};
+
+/**
+ * The probe of a run, or null for a run without one.
+ *
+ * Throws `ProbeConfigError` for a missing or unknown key and for a wrong type or value.
+ */
+export function readProbe(configurable) {
+  const raw = configurable.probe ?? null;
+  if (raw === null) return null;
+  object("probe", raw);
+  for (const key of Object.keys(raw)) {
+    if (!Object.hasOwn(KEYS, key)) throw new ProbeConfigError(`probe.${key}: unknown key`);
+  }
+  const read = Object.entries(KEYS).map(([key, { read, otherwise }]) => {
+    if (Object.hasOwn(raw, key)) return [key, read(`probe.${key}`, raw[key])];
+    if (otherwise === undefined) throw new ProbeConfigError(`probe.${key}: missing`);
+    return [key, otherwise];
+  });
+  return Object.fromEntries(read);
+}
+
+function one(key, value) {
+  if (value === 1) return 1;
+  throw expected("1", key, value);
+}
+
+function textOrNull(key, value) {
+  if (value === null || typeof value === "string") return value;
+  throw expected("a string", key, value);
+}
+
+function holds(key, value) {
+  const read = Object.entries(object(key, value)).map(([point, held]) => [
+    matching(POINT)(key, point),
+    seconds(`${key}.${point}`, held),
+  ]);
+  return Object.fromEntries(read);
+}
+
+function steps(key, value) {
+  if (Array.isArray(value)) return value.map((step) => matching(STEP)(key, step));
+  throw expected("a list of steps", key, value);
+}
+
+function onCancel(key, value) {
+  if (["stop", "linger", "swallow"].includes(value)) return value;
+  throw expected("stop, linger or swallow", key, value);
+}
+
+function seconds(key, value) {
+  if (typeof value === "number" && value >= 0 && value <= LONGEST_HOLD) return value;
+  throw expected(`0 to ${LONGEST_HOLD} seconds`, key, value);
+}
+
+function object(key, value) {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  throw expected("an object", key, value);
+}
+
+function matching(pattern) {
+  return (key, value) => {
+    if (typeof value === "string" && pattern.test(value)) return value;
+    throw expected(`a string like ${pattern.source}`, key, value);
+  };
+}
+
+function expected(what, key, value) {
+  return new ProbeConfigError(`${key}: expected ${what}, got ${JSON.stringify(value)}`);
+}
