@@ -19,7 +19,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.reference.langgraph_dev import ServerError, langgraph_dev
+from tests.reference.langgraph_dev import langgraph_dev
+from tests.reference.process import ServerError
 
 CONVERSATIONS = 200
 TEXT = "what's the weather in sf?"

@@ -24,10 +24,16 @@ def node_environment(*, modules_for: Path, packages: Path = FOLDER) -> dict[str,
     `packages` is the folder of the `package.json` that lists them: by default, what the guides import.
     Raises `NodeError` if there is no Node, or npm cannot install the packages.
     """
-    path, npm = _node_and_npm()
-    _install(packages, npm, path)
+    path = install(packages)
     (modules_for / "node_modules").symlink_to(packages / "node_modules", target_is_directory=True)
     return {"PATH": path}
+
+
+def install(packages: Path) -> str:
+    """The PATH with Node on it, after installing what the `package.json` in a folder lists; raises `NodeError`."""
+    path, npm = _node_and_npm()
+    _install(packages, npm, path)
+    return path
 
 
 def _node_and_npm() -> tuple[str, list[str]]:

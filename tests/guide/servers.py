@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.reference.langgraph_dev import ServerError, langgraph_dev
+from tests.reference.langgraph_dev import langgraph_dev
+from tests.reference.process import ServerError
 
 READY_SECONDS = 30.0
 

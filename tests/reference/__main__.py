@@ -1,63 +1,63 @@
-"""Judges `langgraph dev` with the suite, once for each `--workers`; what follows `--` goes to pytest."""
+"""Judges the reference servers with the suite, one after another; what follows `--` goes to pytest.
+
+The Python server is judged once for each `--workers`, the JavaScript server once for each `--line`.
+"""
 
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.reference.langgraph_dev import ServerError, langgraph_dev
-
-CHECKOUT = Path(__file__).parents[2]
+from tests.reference.langgraphjs_dev import LINES
+from tests.reference.process import ServerError
+from tests.reference.references import Reference, javascript, judge, python
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the suite against the server with each number of workers; 0 if every run was green."""
-    options = _parser().parse_args(arguments)
-    workers_of_runs: list[int] = options.workers or [1]
+    """Run the suite against every server that was asked for; 0 if every run was green."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
     red: list[str] = []
-    for workers in workers_of_runs:
-        name = f"workers-{workers}"
-        print(f"\n===== langgraph dev, {workers} worker{'s' if workers > 1 else ''} =====\n", flush=True)
-        report = options.report_dir.resolve() / name
+    for reference in _references(parser, options):
+        print(f"\n===== {reference.title} =====\n", flush=True)
         try:
-            with langgraph_dev(workers=workers, log=report.with_suffix(".log")) as url:
-                code = subprocess.call(suite_command(url, workers, report, options.pytest_arguments), cwd=CHECKOUT)
+            code = judge(reference, options.report_dir.resolve(), options.pytest_arguments)
         except ServerError as error:
             print(error, file=sys.stderr, flush=True)
             code = 2
         if code != 0:
-            red.append(f"{name} (exit code {code})")
+            red.append(f"{reference.name} (exit code {code})")
     print(f"\n===== {'not green: ' + ', '.join(red) if red else 'all green'} =====", flush=True)
     return 1 if red else 0
 
 
-def suite_command(url: str, workers: int, report: Path, extra: Sequence[str]) -> list[str]:
-    """The command that judges the server at `url` and writes its report into the folder `report`.
-
-    A server with one worker has other faults than one with several, and plays one scenario at a time: its queue is not
-    fair between threads.
-    """
-    return [
-        *(sys.executable, "-m", "pytest", "conformance"),
-        f"--deployment-url={url}",
-        f"--deployment-profile={'langgraph-api' if workers == 1 else 'langgraph-api-workers'}",
-        f"--conformance-report={report}",
-        f"--conformance-jobs={max(1, workers // 2)}",
-        *extra,
-    ]
+def _references(parser: argparse.ArgumentParser, options: argparse.Namespace) -> list[Reference]:
+    if options.server == "js":
+        if options.workers:
+            parser.error("--workers is for --server python")
+        return [javascript(line) for line in options.line or LINES]
+    if options.line:
+        parser.error("--line is for --server js")
+    return [python(workers) for workers in options.workers or [1]]
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.reference", description=__doc__)
+    parser.add_argument("--server", choices=("python", "js"), default="python", help="default python")
     parser.add_argument(
         "--workers",
         type=_at_least_one,
         action="append",
         metavar="N",
-        help="runs that the server plays at once; may be given several times; default 1",
+        help="runs that `langgraph dev` plays at once; may be given several times; default 1",
+    )
+    parser.add_argument(
+        "--line",
+        choices=tuple(LINES),
+        action="append",
+        help="release line of `langgraphjs dev`; may be given several times; default: each",
     )
     parser.add_argument("--report-dir", type=Path, required=True, help="where reports and server logs go")
     parser.add_argument("pytest_arguments", nargs="*", help="more arguments for pytest, behind --")

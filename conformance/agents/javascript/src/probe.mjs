@@ -1,8 +1,8 @@
 /** What one run is told in `config.configurable.probe`: a reader for the contract's table. */
 
 const LABEL = /^[A-Za-z0-9_-]{1,32}$/;
-const STEP = /^(agent|tools):[1-9][0-9]*$/;
-const POINT = /^(agent|tools):[1-9][0-9]*\/(enter|token|cancelled|exit)$/;
+const STEP = /^(agent|tools|search|quote|audit):[1-9][0-9]*$/;
+const POINT = /^(agent|tools|search|quote|audit):[1-9][0-9]*\/(enter|token|cancelled|exit)$/;
 const LONGEST_HOLD = 600;
 
 /** The probe that a run was told breaks the contract; the text names the key. */
@@ -12,14 +12,15 @@ export class ProbeConfigError extends Error {
 
 /** How each key is read, and what it is when it is left out. */
 const KEYS = {
-  version: { read: one },
+  version: { read: oneOf(1, 2) },
   label: { read: matching(LABEL) },
   witness: { read: textOrNull, otherwise: null },
   hold: { read: holds, otherwise: {} },
   fail: { read: steps, otherwise: [] },
   interrupt: { read: steps, otherwise: [] },
-  on_cancel: { read: onCancel, otherwise: "stop" },
+  on_cancel: { read: oneOf("stop", "linger", "swallow"), otherwise: "stop" },
   linger: { read: seconds, otherwise: 0.5 },
+  work: { read: oneOf("tools", "subgraph", "parallel"), otherwise: "tools" },
 };
 
 /**
@@ -39,12 +40,18 @@ export function readProbe(configurable) {
     if (otherwise === undefined) throw new ProbeConfigError(`probe.${key}: missing`);
     return [key, otherwise];
   });
-  return Object.fromEntries(read);
+  const probe = Object.fromEntries(read);
+  if (probe.version === 1 && probe.work !== "tools") {
+    throw new ProbeConfigError(`probe.work: ${probe.work} needs version 2`);
+  }
+  return probe;
 }
 
-function one(key, value) {
-  if (value === 1) return 1;
-  throw expected("1", key, value);
+function oneOf(...values) {
+  return (key, value) => {
+    if (values.includes(value)) return value;
+    throw expected(values.join(" or "), key, value);
+  };
 }
 
 function textOrNull(key, value) {
@@ -63,11 +70,6 @@ function holds(key, value) {
 function steps(key, value) {
   if (Array.isArray(value)) return value.map((step) => matching(STEP)(key, step));
   throw expected("a list of steps", key, value);
-}
-
-function onCancel(key, value) {
-  if (["stop", "linger", "swallow"].includes(value)) return value;
-  throw expected("stop, linger or swallow", key, value);
 }
 
 function seconds(key, value) {

@@ -118,7 +118,8 @@ export class Step {
     const probe = this.#probe;
     if (probe === null) return;
     if (probe.witness !== null) {
-      const report = { version: 1, label: probe.label, run_id: this.#runId, step: this.#name, event, outcome };
+      const { version, label } = probe;
+      const report = { version, label, run_id: this.#runId, step: this.#name, event, outcome };
       if (await tell(probe.witness, report, signal)) return;
     }
     const stubborn = event === "cancelled" && probe.on_cancel !== "stop";

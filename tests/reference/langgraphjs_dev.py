@@ -1,0 +1,77 @@
+"""Installs release lines of the JavaScript development server, and starts one with the JavaScript probe agent."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from conformance import probe
+from tests.guide.node import NodeError, install
+from tests.reference.process import QUIET, READY_SECONDS, ServerError, free_port, serving
+
+PROBE_AGENT = Path(probe.__file__).parent / "agents" / "javascript"
+INSTALLED = Path(__file__).parents[2] / "build" / "langgraphjs"
+
+CLI = "@langchain/langgraph-cli"
+
+
+class Line(NamedTuple):
+    """A release line of the server: what npm is asked for, and the profile that tells of it."""
+
+    versions: str
+    profile: str
+
+
+# What npm calls latest is older than 1.5, in spite of its number.
+LINES = {"latest": Line("latest", "langgraph-js-2.0"), "1.5": Line("~1.5.0", "langgraph-js-1.5")}
+
+
+@contextlib.contextmanager
+def langgraphjs_dev(*, line: str, workers: int, log: Path, deadline: float = READY_SECONDS) -> Iterator[str]:
+    """Serve the probe agent under the graph name `agent`, and yield the URL once `GET /ok` answers 200.
+
+    `line` is one of `LINES`, `workers` the number of runs that the server plays at once; what the server prints goes
+    to `log`. Raises `ServerError` if it cannot be installed, or is not ready in `deadline` seconds.
+    """
+    installed, path = installed_line(line)
+    with tempfile.TemporaryDirectory(prefix="probe-agent-") as scratch:
+        # A copy: the server writes into the folder it runs in, and the agent must not need its neighbours.
+        folder = copy_of_agent(Path(scratch) / "agent")
+        modules = folder / "node_modules"
+        modules.symlink_to(installed / "node_modules", target_is_directory=True)
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        command = [node(path), str(modules / CLI / "dist" / "cli" / "cli.mjs"), "dev", "--no-browser"]
+        command += ["--host", "127.0.0.1", "--port", str(port), "--n-jobs-per-worker", str(workers)]
+        with serving(command, url=url, cwd=folder, env={**QUIET, "PATH": path}, log=log, deadline=deadline):
+            yield url
+
+
+def installed_line(line: str) -> tuple[Path, str]:
+    """The folder with the packages of the agent and of one release line, and a PATH with Node; raises `ServerError`."""
+    folder = INSTALLED / line
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = json.loads((PROBE_AGENT / "package.json").read_text("utf-8"))
+    wanted["dependencies"][CLI] = LINES[line].versions
+    (folder / "package.json").write_text(json.dumps(wanted, indent=2), "utf-8")
+    try:
+        return folder, install(folder)
+    except NodeError as error:
+        raise ServerError(f"langgraphjs {line} cannot be installed: {error}") from error
+
+
+def copy_of_agent(folder: Path) -> Path:
+    """The agent's own files, in a new folder."""
+    return Path(shutil.copytree(PROBE_AGENT, folder, ignore=shutil.ignore_patterns("node_modules", ".langgraph_api")))
+
+
+def node(path: str) -> str:
+    """The Node of a PATH that has one."""
+    found = shutil.which("node", path=path)
+    assert found is not None
+    return found

@@ -1,0 +1,124 @@
+"""The servers that the suite is held against, and how one of them is judged."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.reference.langgraph_dev import langgraph_dev
+from tests.reference.langgraphjs_dev import LINES, langgraphjs_dev
+
+CHECKOUT = Path(__file__).parents[2]
+
+SHARING = 3
+"""Servers that share the scenarios where one server must play one scenario at a time."""
+
+JAVASCRIPT_WORKERS = 10
+"""Runs that the JavaScript server plays at once; also what it does unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A server to judge: `serve` starts one, whose log goes to the given file, and yields its URL."""
+
+    name: str
+    title: str
+    profile: str
+    serve: Callable[[Path], AbstractContextManager[str]]
+    jobs: int
+    servers: int = 1
+
+
+def python(workers: int) -> Reference:
+    """`langgraph dev` with so many workers.
+
+    With one worker it has other faults than with several, and plays one scenario at a time, because its queue is not
+    fair between threads; so several servers share the scenarios.
+    """
+    return Reference(
+        name=f"workers-{workers}",
+        title=f"langgraph dev, {workers} worker{'s' if workers > 1 else ''}",
+        profile="langgraph-api" if workers == 1 else "langgraph-api-workers",
+        serve=lambda log: langgraph_dev(workers=workers, log=log),
+        jobs=max(1, workers // 2),
+        servers=SHARING if workers == 1 else 1,
+    )
+
+
+def javascript(line: str) -> Reference:
+    """`langgraphjs dev` of one release line."""
+    return Reference(
+        name=f"js-{line}",
+        title=f"langgraphjs dev, {line}",
+        profile=LINES[line].profile,
+        serve=lambda log: langgraphjs_dev(line=line, workers=JAVASCRIPT_WORKERS, log=log),
+        jobs=JAVASCRIPT_WORKERS // 2,
+    )
+
+
+def judge(reference: Reference, report_dir: Path, extra: Sequence[str]) -> int:
+    """The exit code of the suite on a reference server; `extra` are more arguments for pytest.
+
+    The report goes to the folder NAME, beside the server's log; where several servers share the scenarios, to
+    NAME/part-1 and so on. Raises `ServerError` if a server does not start.
+    """
+    whole = report_dir / reference.name
+    if reference.servers == 1:
+        with reference.serve(_beside(whole, "log")) as url:
+            return subprocess.call(suite_command(reference, url, whole, extra), cwd=CHECKOUT)
+    parts = [whole / f"part-{number}" for number in range(1, reference.servers + 1)]
+    with contextlib.ExitStack() as stack:
+        urls = [stack.enter_context(reference.serve(_beside(part, "log"))) for part in parts]
+        playing = []
+        for number, (url, part) in enumerate(zip(urls, parts, strict=True), 1):
+            mine = ["-p", "tests.reference.parts", f"--part={number}/{len(parts)}"]
+            command = suite_command(reference, url, part, [*mine, *extra])
+            playing.append(stack.enter_context(_playing(command, _beside(part, "txt"))))
+        codes = []
+        for process, part in zip(playing, parts, strict=True):
+            codes.append(process.wait())
+            sys.stdout.write(f"----- {part.name} of {len(parts)} -----\n{_beside(part, 'txt').read_text('utf-8')}\n")
+            sys.stdout.flush()
+    return merged(codes)
+
+
+def suite_command(reference: Reference, url: str, report: Path, extra: Sequence[str]) -> list[str]:
+    """The command that judges the server at `url` and writes its report into the folder `report`."""
+    return [
+        *(sys.executable, "-m", "pytest", "conformance"),
+        f"--deployment-url={url}",
+        f"--deployment-profile={reference.profile}",
+        f"--conformance-report={report}",
+        f"--conformance-jobs={reference.jobs}",
+        *extra,
+    ]
+
+
+def merged(codes: Sequence[int]) -> int:
+    """One exit code for all parts: a part for which `-k` leaves nothing says nothing, unless that is so for all."""
+    said = [code for code in codes if code != pytest.ExitCode.NO_TESTS_COLLECTED]
+    return max(said, key=abs) if said else int(pytest.ExitCode.NO_TESTS_COLLECTED)
+
+
+@contextlib.contextmanager
+def _playing(command: Sequence[str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A run of the suite in the background, which prints into a file and ends with the block."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with output.open("wb") as out:
+        process = subprocess.Popen(command, cwd=CHECKOUT, stdout=out, stderr=subprocess.STDOUT)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _beside(folder: Path, kind: str) -> Path:
+    return folder.with_name(f"{folder.name}.{kind}")

@@ -1,0 +1,169 @@
+"""The command line judges every server that it is asked for, and says which were not green."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from conformance.catalogue import catalogue
+from tests.reference import __main__ as command_line
+from tests.reference import references
+from tests.reference.langgraphjs_dev import LINES
+from tests.reference.process import ServerError
+
+
+class Judged:
+    """Stands for the servers and the suite: records what is started, and says how the suite ends."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, codes: Sequence[int] = (0, 0, 0)) -> None:
+        self.started: list[tuple[str | int, Path]] = []
+        self.commands: list[list[str]] = []
+        self._codes = iter(codes)
+        monkeypatch.setattr(references, "langgraph_dev", self._python)
+        monkeypatch.setattr(references, "langgraphjs_dev", self._javascript)
+        monkeypatch.setattr(references, "suite_command", self._command)
+
+    @contextmanager
+    def _python(self, *, workers: int, log: Path) -> Iterator[str]:
+        self.started.append((workers, log))
+        yield f"http://127.0.0.1:{len(self.started)}"
+
+    @contextmanager
+    def _javascript(self, *, line: str, workers: int, log: Path) -> Iterator[str]:
+        self.started.append((line, log))
+        yield f"http://127.0.0.1:{len(self.started)}"
+
+    def _command(self, *given: object) -> list[str]:
+        command = _suite_command(*given)  # type: ignore[arg-type]  # handed on as it came
+        self.commands.append(command)
+        return [sys.executable, "-c", f"print('played {len(self.commands)}'); raise SystemExit({next(self._codes)})"]
+
+
+_suite_command = references.suite_command
+
+
+def test_the_suite_is_run_once_for_each_number_of_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    judged = Judged(monkeypatch)
+    report_dir = ["--report-dir", str(tmp_path)]
+    assert command_line.main(["--workers", "4", "--workers", "10", *report_dir, "--", "-k", "x"]) == 0
+    assert judged.started == [(4, tmp_path / "workers-4.log"), (10, tmp_path / "workers-10.log")]
+    command = judged.commands[1]
+    assert command[:4] == [sys.executable, "-m", "pytest", "conformance"]
+    assert command[-2:] == ["-k", "x"]
+    assert {
+        "--deployment-url=http://127.0.0.1:2",
+        "--deployment-profile=langgraph-api-workers",
+        f"--conformance-report={tmp_path / 'workers-10'}",
+        "--conformance-jobs=5",
+    } <= set(command)
+    printed = capfd.readouterr().out
+    assert "===== langgraph dev, 4 workers =====" in printed
+    assert "===== langgraph dev, 10 workers =====" in printed
+    assert "all green" in printed
+
+
+def test_servers_with_one_worker_share_the_scenarios(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    judged = Judged(monkeypatch)
+    assert command_line.main(["--report-dir", str(tmp_path), "--", "-x"]) == 0
+    parts = [tmp_path / "workers-1" / f"part-{number}" for number in (1, 2, 3)]
+    assert judged.started == [(1, part.with_name(f"{part.name}.log")) for part in parts]
+    for number, (command, part) in enumerate(zip(judged.commands, parts, strict=True), 1):
+        assert {
+            f"--deployment-url=http://127.0.0.1:{number}",
+            "--deployment-profile=langgraph-api",
+            f"--conformance-report={part}",
+            "--conformance-jobs=1",
+            f"--part={number}/3",
+            "-x",
+        } <= set(command)
+    printed = capfd.readouterr().out
+    assert printed.index("played 1") < printed.index("part-2 of 3") < printed.index("played 2")
+
+
+def test_every_line_of_the_javascript_server_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = Judged(monkeypatch)
+    assert command_line.main(["--server", "js", "--report-dir", str(tmp_path)]) == 0
+    assert judged.started == [(line, tmp_path / f"js-{line}.log") for line in LINES]
+    for command, line in zip(judged.commands, LINES.values(), strict=True):
+        assert f"--deployment-profile={line.profile}" in command
+
+
+def test_one_line_of_the_javascript_server_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = Judged(monkeypatch)
+    assert command_line.main(["--server", "js", "--line", "1.5", "--report-dir", str(tmp_path)]) == 0
+    assert judged.started == [("1.5", tmp_path / "js-1.5.log")]
+
+
+def test_one_red_run_makes_the_whole_red_and_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judged = Judged(monkeypatch, [1, 0])
+    assert command_line.main(["--workers", "2", "--workers", "3", "--report-dir", str(tmp_path)]) == 1
+    assert [workers for workers, _ in judged.started] == [2, 3]
+    assert "not green: workers-2 (exit code 1)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("codes", "whole"), [((0, 1, 0), 1), ((5, 0, 5), 0), ((5, 5, 5), 5), ((1, 3, 5), 3)])
+def test_one_red_part_makes_the_run_red(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codes: tuple[int, ...], whole: int
+) -> None:
+    Judged(monkeypatch, codes)
+    assert references.judge(references.python(1), tmp_path, []) == whole
+
+
+def test_a_server_that_does_not_start_makes_the_run_red(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @contextmanager
+    def broken(*, workers: int, log: Path) -> Iterator[str]:
+        raise ServerError("no server today")
+        yield
+
+    monkeypatch.setattr(references, "langgraph_dev", broken)
+    assert command_line.main(["--report-dir", str(tmp_path)]) == 1
+    assert "no server today" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--workers", "0"], "--workers"),
+        (["--workers", "-1"], "--workers"),
+        (["--workers", "many"], "--workers"),
+        (["--server", "js", "--workers", "2"], "--workers"),
+        (["--server", "js", "--line", "0.1"], "--line"),
+        (["--line", "1.5"], "--line"),
+    ],
+)
+def test_a_useless_option_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], named: str
+) -> None:
+    with pytest.raises(SystemExit):
+        command_line.main([*arguments, "--report-dir", str(tmp_path)])
+    assert named in capsys.readouterr().err.splitlines()[-1]
+
+
+def collected(*arguments: str) -> list[str]:
+    """The scenarios that pytest would play, in order."""
+    command = [sys.executable, "-m", "pytest", "conformance", "--collect-only", "-q", "-p", "tests.reference.parts"]
+    done = subprocess.run(
+        [*command, *arguments], cwd=references.CHECKOUT, capture_output=True, encoding="utf-8", check=True
+    )
+    cases = [line.partition("[")[2].partition("::")[0] for line in done.stdout.splitlines() if "[" in line]
+    return list(dict.fromkeys(cases))
+
+
+def test_the_parts_are_all_of_the_catalogue_and_none_has_what_another_has() -> None:
+    parts = [collected(f"--part={number}/3") for number in (1, 2, 3)]
+    everything = [scenario.id for scenario in catalogue()]
+    assert sorted(scenario for part in parts for scenario in part) == sorted(everything)
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
