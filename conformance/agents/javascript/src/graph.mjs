@@ -18,7 +18,8 @@ const CALL_SECONDS = 0.4;
 const TOOL_SECONDS = 0.4;
 const ANSWER_SECONDS = 2.5;
 
-const MODEL = new ScriptedModel({});
+/** The signal that the model gets: the step alone decides about a cancellation. Without one it would take the run's. */
+const NEVER = new AbortController().signal;
 
 /** A list of finished steps that only grows. */
 const Steps = Annotation({ reducer: (finished, more) => finished.concat(more), default: () => [] });
@@ -34,20 +35,15 @@ async function agent(state, config) {
   const step = begin("agent", visit("agent", state.messages), config);
   const message = await step.play(async () => {
     const { tokens } = replyTo(state.messages);
-    // The step decides about a cancellation, so the model hears nothing of it.
-    const pieces = await MODEL.stream(state.messages, { ...config, signal: undefined });
-    let whole;
     let spoken = 0;
-    for await (const piece of pieces) {
-      whole = whole === undefined ? piece : whole.concat(piece);
+    const model = new ScriptedModel(async () => {
       spoken += 1;
-      if (tokens === undefined) {
-        await step.take(CALL_SECONDS);
-        continue;
-      }
-      await step.take(ANSWER_SECONDS / tokens.length);
-      if (spoken === Math.max(1, Math.floor(tokens.length / 2))) await step.reach("token");
-    }
+      await step.take(tokens === undefined ? CALL_SECONDS : ANSWER_SECONDS / tokens.length);
+      if (tokens !== undefined && spoken === Math.max(1, Math.floor(tokens.length / 2))) await step.reach("token");
+    });
+    const pieces = await model.stream(state.messages, { ...config, signal: NEVER });
+    let whole;
+    for await (const piece of pieces) whole = whole === undefined ? piece : whole.concat(piece);
     return new AIMessage({ id: whole.id, content: whole.content, tool_calls: whole.tool_calls });
   });
   return { messages: [message], steps: [step.entry] };
@@ -128,7 +124,8 @@ export const graph = new StateGraph(State)
   .addNode("agent", agent)
   .addNode("tools", tools)
   .addNode("audit", audit)
-  .addNode("research", research)
+  // Named, because a function does not show which graph it runs.
+  .addNode("research", research, { subgraphs: [child] })
   .addEdge(START, "agent")
   .addConditionalEdges("agent", afterAgent, ["tools", "audit", "research", END])
   .addEdge("tools", "agent")

@@ -6,8 +6,19 @@ import { ChatGenerationChunk } from "@langchain/core/outputs";
 
 import { TOOL, replyTo } from "./conversation.mjs";
 
-/** Answers as `replyTo` says: a tool call in one piece, an answer token by token. */
+/**
+ * Answers as `replyTo` says: a tool call in one piece, an answer token by token.
+ *
+ * `pause` is waited for after every piece. What reads the stream is no place for that: pieces are made ahead of it.
+ */
 export class ScriptedModel extends BaseChatModel {
+  #pause;
+
+  constructor(pause) {
+    super({});
+    this.#pause = pause;
+  }
+
   _llmType() {
     return "doubletext-scripted";
   }
@@ -23,6 +34,7 @@ export class ScriptedModel extends BaseChatModel {
       const chunk = new ChatGenerationChunk({ text: message.text, message });
       // Told before the chunk is handed on: what streams tokens listens to this callback.
       await runManager?.handleLLMNewToken(chunk.text, undefined, undefined, undefined, undefined, { chunk });
+      await this.#pause();
       yield chunk;
     }
   }

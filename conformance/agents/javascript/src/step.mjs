@@ -16,9 +16,6 @@ export class ProbeError extends Error {
   name = "ProbeError";
 }
 
-/** Thrown inside a step, to end its work after a cancellation that it obeys. */
-const STOPPED = Symbol("stopped");
-
 /** One visit of one node in one run; `name` is `NODE:VISIT`, and `probe` is null in a run for people. */
 export class Step {
   #name;
@@ -27,6 +24,7 @@ export class Step {
   #signal;
   #onCancel;
   #noticed = false;
+  #obeys = false;
 
   constructor(name, probe, runId, signal) {
     this.#name = name;
@@ -55,7 +53,7 @@ export class Step {
       result = await this.#body(work);
     } catch (thrown) {
       error = thrown;
-      outcome = thrown === STOPPED ? "cancelled" : isGraphInterrupt(thrown) ? "interrupted" : "raised";
+      outcome = this.#obeys ? "cancelled" : isGraphInterrupt(thrown) ? "interrupted" : "raised";
     }
     await this.#report("exit", { outcome });
     if (this.#onCancel !== "swallow") this.#signal?.throwIfAborted();
@@ -110,7 +108,8 @@ export class Step {
     if (!this.#signal?.aborted || this.#noticed) return;
     this.#noticed = true;
     await this.#report("cancelled");
-    if (this.#onCancel !== "swallow") throw STOPPED;
+    this.#obeys = this.#onCancel !== "swallow";
+    if (this.#obeys) this.#signal.throwIfAborted();
   }
 
   /** Return when the witness has answered, after the time that stands for an absent witness, or at the signal. */
