@@ -57,7 +57,9 @@ class Thread:
         return streamed
 
     async def state(self, *, subgraphs: bool = False) -> Any:
-        return await self._graph.aget_state(self.config(), subgraphs=subgraphs)
+        latest = await self._graph.aget_state(self.config())
+        # By its id, because the state of a thread shows what single steps of an unfinished superstep wrote.
+        return await self._graph.aget_state(latest.config, subgraphs=subgraphs)
 
     async def messages(self) -> list[Any]:
         return list((await self.state()).values["messages"])
