@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import re
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, assert_never
+
+import msgspec
 
 from conformance import scenarios as s
 from conformance.clients import Clients
@@ -53,6 +56,7 @@ class Driver:
         self._witness_url, self._stand = witness.open(recorder)
         self._play_id = self._witness_url.rpartition("/")[2]
         self._threads: dict[str, str] = {}
+        self._missing, self._nobody = str(uuid.uuid4()), str(uuid.uuid4())
         self._thread_of: dict[str, str] = {}
         self._run_ids: dict[str, str] = {}
         self._statuses: dict[str, str] = {}
@@ -110,6 +114,8 @@ class Driver:
                 await self._await_event(move)
             case s.Leave(name=name):
                 await self._clients.leave(name)
+            case s.Ask():
+                await self._ask(move)
             case s.AwaitPoint():
                 await self._await_point(move)
             case s.AwaitSuperseded():
@@ -195,6 +201,10 @@ class Driver:
             body["on_disconnect"] = move.on_disconnect
         if move.from_step is not None and (found := self._checkpoint_after(move.from_step)):
             body["checkpoint"] = {"checkpoint_ns": "", "checkpoint_id": found}
+        if move.after_seconds is not None:
+            body["after_seconds"] = move.after_seconds
+        if move.if_not_exists is not None:
+            body["if_not_exists"] = move.if_not_exists
         return body
 
     def _checkpoint_after(self, step: str) -> str | None:
@@ -248,6 +258,21 @@ class Driver:
             f"`{move.event}` in what {move.name} is sent",
         )
 
+    async def _ask(self, move: s.Ask) -> None:
+        body = move.body
+        if move.order is not None:
+            order = self._run_request(s.Submit(label=s.ASKED, text="hello"))
+            body = {"assistant_id": self._assistant, **order, **move.order}
+            body = {field: value for field, value in body.items() if field not in move.without}
+        content = None if body is None else msgspec.json.encode(body).decode()
+        content = move.text if move.text is not None else content
+        names = {"main": self._threads[s.MAIN], "missing": self._missing, "nobody": self._nobody, **self._run_ids}
+        if "{other}" in move.path:
+            names["other"] = await self._thread_for(s.OTHER) or self._missing
+        path = _filled(move.path, names)
+        content = None if content is None else _filled(content, names)
+        await self._wire.send("ask", move.what, move.method, path, content)
+
     async def _await_point(self, move: s.AwaitPoint) -> None:
         step, _, event = move.point.partition("/")
         if move.optional:
@@ -295,7 +320,7 @@ class Driver:
             await self._look()
 
     async def _cancel(self, move: s.Cancel) -> None:
-        run_id = str(uuid.uuid4()) if move.label == s.NOBODY else self._run_ids.get(move.label)
+        run_id = self._nobody if move.label == s.NOBODY else self._run_ids.get(move.label)
         if run_id is None:
             return
         thread = self._thread_of.get(move.label, self._threads[s.MAIN])
@@ -326,7 +351,9 @@ class Driver:
     async def _thread_for(self, name: str) -> str | None:
         """The id of the thread that a scenario calls `name`; the missing one has an id that nothing has."""
         if name == s.MISSING:
-            return str(uuid.uuid4())
+            return self._missing
+        if name == s.FRESH:
+            return self._threads.setdefault(name, str(uuid.uuid4()))
         if name not in self._threads:
             await self._open_thread(name, "another thread")
         return self._threads.get(name)
@@ -480,6 +507,11 @@ class Driver:
                 self._statuses[label] = answer.body["status"]
 
 
+def _filled(text: str, names: Mapping[str, str]) -> str:
+    """`text` with every `{name}` that there is replaced."""
+    return re.sub(r"{(\w+)}", lambda found: names.get(found[1], found[0]), text)
+
+
 def _quiet_from(scenario: s.Scenario) -> int:
     """The index of the first move from which on the scenario only looks."""
     looking = (s.Observe, s.ListRuns, s.SearchThreads, s.ReadState)
@@ -497,6 +529,8 @@ def describe(move: s.Move) -> str:
             return f"wait until {move.name} is sent `{move.event}`"
         case s.Leave():
             return f"{move.name} closes its connection"
+        case s.Ask():
+            return f"ask with {move.what}"
         case s.AwaitPoint():
             return f"wait until {move.label} is at {move.point}"
         case s.AwaitSuperseded():

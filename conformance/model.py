@@ -57,7 +57,8 @@ def _turn(play: Play, submit: s.Submit, later: tuple[s.Submit, ...], before: lis
     ]
     least, most = alone, alone
     if superseding:
-        least, most = _progress(play, submit.label, superseding[0].label, waits=_waits(submit, before))
+        waits = _waits(submit, before) or _is_delayed(play, submit, superseding[0])
+        least, most = _progress(play, submit.label, superseding[0].label, waits=waits)
     return Turn(
         label=submit.label,
         strategy=submit.strategy or "enqueue",
@@ -85,12 +86,18 @@ def _in_flight(play: Play, submit: s.Submit, newcomer: s.Submit, before: list[Tu
     let_go = {m.point for m in play.moments if isinstance(m, Released) and m.label == submit.label and m.seq < boundary}
     # A run that is not told to stop never comes to where it would clean up.
     ahead = {point for point in submit.hold if not point.endswith("/cancelled")} - let_go
-    return True if ahead or _waits(submit, before) else None
+    return True if ahead or _waits(submit, before) or _is_delayed(play, submit, newcomer) else None
 
 
 def _waits(submit: s.Submit, before: list[Turn]) -> bool:
     """Whether a run certainly had to wait for another one; one that supersedes may start at once."""
     return submit.strategy in (None, "enqueue") and _is_behind(before)
+
+
+def _is_delayed(play: Play, submit: s.Submit, newcomer: s.Submit) -> bool:
+    """Whether a run that was accepted still had to wait for its `after_seconds` when `newcomer` was asked for."""
+    submission, arrived = play.submission(submit.label), play.submission(newcomer.label).request.t
+    return submission.ok and arrived - submission.request.t < (submit.after_seconds or 0)
 
 
 def _progress(play: Play, label: str, successor: str, *, waits: bool) -> tuple[int, int]:

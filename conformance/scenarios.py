@@ -5,7 +5,7 @@ The scenarios themselves are in `catalogue`.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -16,11 +16,21 @@ Endpoint = Literal["create", "stream", "wait"]
 RunStatus = Literal["pending", "running", "error", "success", "timeout", "interrupted"]
 StreamMode = Literal["values", "updates", "messages-tuple", "custom"]
 
+Fault = Literal["strategy", "assistant", "thread", "unknown", "id", "json", "field", "query", "bulk", "odd"]
+"""What is wrong with a request: `unknown` ids are well-formed, an `id` is not; `odd` is strange, maybe no fault."""
+
 MAIN = "main"
 OTHER = "other"
+FRESH = "fresh"
 MISSING = "missing"
 NOBODY = "nobody"
-"""The scenario's names for threads and runs; the missing thread and nobody's run are never created."""
+"""The scenario's names for threads and runs; the missing thread and nobody's run are never created.
+
+The fresh thread has an id of the client's choice, and is left to the first run on it to create.
+"""
+
+ASKED = "asked"
+"""The label of the runs that an `Ask` would make, if it were accepted."""
 
 
 RACES = frozenset({"at-once", "finishing", "thrice"})
@@ -30,7 +40,7 @@ RACES = frozenset({"at-once", "finishing", "thrice"})
 class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
     """Ask for a run. `hold`, `fail`, `interrupt` and `on_cancel` are its probe; `watch` joins it from a second client.
 
-    `strategy` None sends no `multitask_strategy`, and likewise `durability` and `on_disconnect`. `stream_mode` empty is
+    `strategy` None sends no `multitask_strategy`, and likewise for other fields of the request. `stream_mode` empty is
     `values` and `updates` where the run is streamed, and not sent elsewhere. `reads` False: the client that asked for
     the stream reads its first event and then no more. `from_step`: go on from the checkpoint that this entry of the
     state's `steps` was the newest of, as the history told when it was last read.
@@ -51,6 +61,8 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit", omit_defau
     on_disconnect: Literal["cancel", "continue"] | None = None
     reads: bool = True
     from_step: str | None = None
+    after_seconds: float | None = None
+    if_not_exists: Literal["create", "reject"] | None = None
     thread: str = MAIN
 
 
@@ -166,11 +178,30 @@ class SearchThreads(msgspec.Struct, frozen=True, kw_only=True, tag="search-threa
     status: Literal["idle", "busy", "interrupted", "error"]
 
 
+class Ask(msgspec.Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
+    """Send one wrong or odd request as it stands, past the client; `what` names it, and is unique in its scenario.
+
+    `path` and what is sent may hold `{main}`, `{other}` and `{missing}` (threads), `{nobody}` and labels (runs).
+    `order` is laid over a correct request for a run, `without` takes fields out of that; else `body` is sent as JSON,
+    or `text` as it is.
+    """
+
+    fault: Fault
+    what: str
+    method: Literal["GET", "POST", "DELETE"]
+    path: str
+    order: dict[str, Any] | None = None
+    without: tuple[str, ...] = ()
+    body: Any = None
+    text: str | None = None
+
+
 Move = (
     Submit
     | Watch
     | AwaitEvent
     | Leave
+    | Ask
     | AwaitPoint
     | AwaitSuperseded
     | AwaitStopped

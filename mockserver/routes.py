@@ -97,7 +97,7 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", _THREAD, _T.delete, statuses=(204, 404, 422)),
     Route("POST", f"{_THREAD}/copy", _T.copy, statuses=(200, 404, 422)),
     Route("GET", f"{_THREAD}/state", _T.state, query=_T.StateQuery, statuses=(200, 404, 422)),
-    Route("POST", f"{_THREAD}/state", _T.update_state, _S.StateUpdate, statuses=(200, 400, 404, 409, 422)),
+    Route("POST", f"{_THREAD}/state", _T.update_state, _S.StateUpdate, statuses=(200, 404, 409, 422)),
     Route("POST", f"{_THREAD}/state/checkpoint", _T.state_at_checkpoint, _S.StateRequest, statuses=(200, 404, 422)),
     Route("GET", f"{_THREAD}/state/{{checkpoint_id}}", _T.state_at, query=_T.StateQuery, statuses=(200, 404, 422)),
     Route("GET", f"{_THREAD}/history", _T.history, query=_T.HistoryQuery, statuses=(200, 404, 422)),

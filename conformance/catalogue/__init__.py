@@ -11,6 +11,8 @@ A scenario's id is `STRATEGY/PHASE/ENDPOINT/OBSERVER[/VARIANT]`:
   its stream); `reconnected` (its client lost the stream and came back); `stalled` (its client stopped reading); `late`
   (clients come when it is over).
 
+Some families are about other things than a second run, and have ids of their own: `bad-input`, `missing-thread`.
+
 Labels: `A` is the first run, `B` the one that double-texts it. `E` is an earlier turn, `Z` a run that is in flight
 before `A`, `C` and `D` are further texts, `X` is a run on another thread. `J`, `V` and `W` are clients that come later.
 
@@ -25,7 +27,17 @@ from __future__ import annotations
 
 from functools import cache
 
-from conformance.catalogue import cancel, enqueue, leaving, observers, plain, reject, stopping
+from conformance.catalogue import (
+    bad_input,
+    cancel,
+    enqueue,
+    leaving,
+    observers,
+    plain,
+    reject,
+    requests,
+    stopping,
+)
 from conformance.scenarios import Scenario
 
 
@@ -41,4 +53,6 @@ def catalogue() -> tuple[Scenario, ...]:
         *observers.scenarios(),
         *leaving.scenarios(),
         *plain.scenarios(),
+        *requests.scenarios(),
+        *bad_input.scenarios(),
     )

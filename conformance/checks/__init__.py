@@ -28,6 +28,7 @@ MODULES = (
     "leaving",
     "hitl",
     "threads",
+    "errors",
 )
 """One module per group of requirements; each maps requirement ids to checks in `CHECKS`."""
 

@@ -26,6 +26,9 @@ RUN_FIELDS = (
 )
 """What the published schema `Run` requires."""
 
+CLOCK_SLACK = 0.95
+"""The share of a delay that must have passed on this machine's clock: the deployment has one of its own."""
+
 
 def labels(play: Play) -> list[str]:
     """The runs of a play whose submission was reached, on any thread."""
@@ -239,6 +242,30 @@ def runs_are_listed_by_filter(play: Play) -> None:
         )
 
 
+def delayed_run_waits(play: Play) -> None:
+    """RUN-20. The witness hears of a step once it has begun, so a delay can only seem too long, never too short."""
+    for submit in play.scenario.submits():
+        if submit.after_seconds is None:
+            continue
+        submission = play.accepted(submit.label)
+        told = submission.body.get("status") if isinstance(submission.body, dict) else None
+        expect(told == "pending", f"the new run {submit.label} to be `pending`", f"`{told}`", submission.asked)
+        status = play.final_status(submit.label)
+        see = play.last("final run", f"run {submit.label}").asked
+        expect(status == "success", f"run {submit.label} to succeed after its delay", f"`{status}`", see)
+        began = play.began(submit.label)
+        if began is None:
+            raise Unproven(f"the witness saw no step of run {submit.label}")
+        passed = play.moments[began].t - submission.request.t
+        expect(
+            passed >= submit.after_seconds * CLOCK_SLACK,
+            f"no step of run {submit.label} within {submit.after_seconds:g} s of the request",
+            f"the first one after {passed:.2f} s",
+            submission.asked,
+            began,
+        )
+
+
 def _named(play: Play, run_ids: Sequence[object]) -> str:
     return ", ".join(play.label_of(run_id) for run_id in run_ids) or "none"
 
@@ -253,4 +280,5 @@ CHECKS: Mapping[str, Check] = {
     "RUN-07": default_strategy,
     "RUN-08": no_status_for_stopping,
     "RUN-10": runs_are_listed_by_filter,
+    "RUN-20": delayed_run_waits,
 }

@@ -5,6 +5,7 @@ import re
 from conformance import registry
 from conformance.areas import AREAS, MARKERS
 from conformance.catalogue import catalogue
+from conformance.scenarios import Ask
 
 BOOK = registry.load()
 
@@ -16,7 +17,14 @@ def test_scenario_ids_are_unique_and_spell_strategy_phase_endpoint_observer() ->
     observers = "unwatched|joined|streamed|waited|join-streamed|two-joined|reconnected|stalled|late"
     form = rf"({families})/[a-z-]+/(create|stream|wait|interrupt|rollback)/({observers})(/[a-z-]+)?"
     form += r"|leave/[a-z-]+/(stream|wait|join|join-stream)/(default|continue|cancel)(/[a-z-]+)?"
+    form += r"|(bad-input|missing-thread)(/[a-z-]+){1,2}"
     assert [name for name in ids if not re.fullmatch(form, name)] == []
+
+
+def test_requests_that_are_wrong_have_names_of_their_own() -> None:
+    for scenario in catalogue():
+        named = [move.what for move in scenario.moves if isinstance(move, Ask)]
+        assert len(named) == len(set(named)), scenario.id
 
 
 def test_every_requirement_says_why_it_is_one() -> None:

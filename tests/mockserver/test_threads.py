@@ -177,7 +177,7 @@ async def test_updating_the_state(stage: Stage) -> None:
     await threads.update_state(stage.thread, {"messages": [{"type": "remove", "id": message["id"]}]})
     assert await stage.said() == "ATAHHATA"
     path = f"/threads/{stage.thread}/state"
-    assert (await stage.http.post(path, json={"values": {}, "as_node": "nobody"})).status_code == 400
+    assert (await stage.http.post(path, json={"values": {}, "as_node": "nobody"})).status_code == 422
     assert (await stage.http.post(path, json={"values": {"steps": 3}})).status_code == 422
     gone = {"messages": [{"type": "remove", "id": "x"}]}
     assert (await stage.http.post(path, json={"values": gone})).status_code == 422

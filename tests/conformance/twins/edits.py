@@ -327,3 +327,15 @@ def with_early_update(sent: list[Json]) -> list[Json]:
     """The update of the first step, once more, at the beginning."""
     call = {"type": "ai", "id": "c", "content": "", "tool_calls": [{"id": "toolu_01MjNtVJwEcpujRGrf3x6Pih"}]}
     return [of(sent[0], event="updates", data={"agent": {"messages": [call]}}), *sent]
+
+
+def begins_at_once(label: str) -> Edit:
+    """The run's steps are reported at the moment at which it is asked for."""
+
+    def edit(raw: Json) -> None:
+        asked = next(m["t"] for m in raw["moments"] if m["kind"] == "request" and m["about"] == label)
+        for moment in raw["moments"]:
+            if moment["kind"] == "witness" and moment["label"] == label:
+                moment["t"] = asked
+
+    return edit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.conformance.plays import bodies, move_report, run_status, status_code, witness
-from tests.conformance.twins.edits import TOOLS, append_final_look, drop_header, of, twin
+from tests.conformance.twins.edits import TOOLS, append_final_look, begins_at_once, drop_header, of, twin
 
 TWINS = [
     twin("RUN-01", "a status of its own", TOOLS, run_status("A", "cancelled"), fact="`cancelled`"),
@@ -45,4 +45,8 @@ TWINS = [
         "RUN-10", "the filter by status does nothing", f"{TOOLS}/second-turn",
         bodies("list runs", "main", lambda runs: runs * 2), fact="B, E, B, E",
     ),
+    twin("RUN-20", "a delay is not kept", "none/delayed/create/unwatched", begins_at_once("A"),
+         fact="the first one after 0"),
+    twin("RUN-20", "a delayed run is refused its turn", "enqueue/behind-delay/create/unwatched",
+         run_status("B", "interrupted"), fact="`interrupted`"),
 ]  # fmt: skip
