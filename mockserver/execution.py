@@ -77,6 +77,7 @@ class Execution:
                 raise asyncio.CancelledError
             finished = current.next
             current = self._commit(current, child, writes)
+            await self._rules.after_step(self._run)
             if child is None and current.next:
                 self._break("interrupt_after", finished)
             goes_on = False

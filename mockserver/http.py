@@ -157,10 +157,10 @@ async def when_over(
     """A JSON answer that is known once `run` is over; until then a newline now and then keeps it alive."""
     response = web.StreamResponse(headers={**headers, "Content-Type": "application/json"})
     await response.prepare(request)
-    while run is not None and not run.ended.is_set():
+    while run is not None and not (ended := run.thread.rules.awaited(run).ended).is_set():
         try:
             async with asyncio.timeout(request.app[KEEP_ALIVE]):
-                await run.ended.wait()
+                await ended.wait()
         except TimeoutError:
             await response.write(b"\n")
     await response.write(_encode(body()))

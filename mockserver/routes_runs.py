@@ -319,6 +319,6 @@ async def _unless_gone(
     try:
         return await answer
     except (asyncio.CancelledError, ConnectionError):
-        if cancel:
+        if run.thread.rules.stops_when_left(run, asked=cancel):
             request.app[ENGINE].stop(run, "stop")
         raise

@@ -62,6 +62,9 @@ class Rules:
         """Whether an event of this run may still reach a stream."""
         return run.fate is None
 
+    async def after_step(self, run: Run) -> None:
+        """What a run waits for between two steps: nothing, least of all for those who watch it."""
+
     def may_update_state(self, thread: Thread) -> bool:
         """Whether the state may be written by hand: not while a run is in flight."""
         return not thread.in_flight
@@ -91,6 +94,14 @@ class Rules:
     def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
         """Whether a reader who asked for some stream modes (None: all) sees an event."""
         return asked is None or event.mode is None or event.mode in asked
+
+    def awaited(self, run: Run) -> Run:
+        """The run whose end those wait for who wait for `run`."""
+        return run
+
+    def stops_when_left(self, run: Run, *, asked: bool) -> bool:  # noqa: ARG002 - a seam
+        """Whether a run is stopped because a client leaves that watched it, who did or did not ask for that."""
+        return asked
 
     def erase(self, run: Run) -> None:
         """Take a rolled-back run out of its thread with everything it wrote."""

@@ -103,6 +103,11 @@ class Reader:
     async def __aexit__(self, *_: object) -> None:
         self._log.readers.discard(self)
 
+    @property
+    def behind(self) -> bool:
+        """Whether there are events that it has not read yet."""
+        return self._place < len(self._events)
+
     async def batch(self, keep_alive: float) -> list[Event] | None:
         """Some of the events that are new; none after `keep_alive` quiet seconds; None at the end of the log."""
         self.woken.clear()

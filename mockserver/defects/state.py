@@ -123,16 +123,19 @@ class ThreadValuesCleared(Defect):
 
 
 class WrongRunValues(Defect):
-    """`join` and `wait` of a stopped run give the values of the newest run.
+    """`join` and `wait` of a stopped run wait for the newest run, and give its values.
 
     Inferred from langgraphjs 864 and deer-flow 1465.
     """
 
+    def awaited(self, run: Run) -> Run:
+        stopped = run.ended.is_set() and run.fate == "stop"
+        newest = next(reversed(run.thread.runs.values()), run)
+        return newest if stopped and newest is not run and self.strikes(run) else super().awaited(run)
+
     def output(self, run: Run) -> Values:
-        head = run.thread.history.head
-        right = super().output(run)
-        later = head is not None and head.run_id != run.run_id and bool(head.run_id)
-        return head.values if head is not None and later and run.fate == "stop" and self.strikes(run) else right
+        awaited = self.awaited(run)
+        return super().output(run) if awaited is run else self.output(awaited)
 
 
 class ResumeRestarts(Defect):
@@ -147,3 +150,13 @@ class ResumeRestarts(Defect):
         if base is None or not resumes or not base.next or not self.strikes(run):
             return base
         return replace(base, next=(super().entry(run, base),))
+
+
+class CheckpointIgnored(Defect):
+    """A run that asks for a checkpoint goes on from the newest one.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def base(self, run: Run) -> Checkpoint | None:
+        return run.thread.history.head if self.strikes(run) else super().base(run)

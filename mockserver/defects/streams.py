@@ -13,7 +13,11 @@ from mockserver.defects.base import Defect
 from mockserver.http import KEEP_ALIVE, open_stream, run_or_none
 from mockserver.meddling import Handler
 from mockserver.records import Run, Thread
+from mockserver.schemas import STREAM_MODES
 from mockserver.streams import HEARTBEAT, Event
+
+LOOK_SECONDS = 0.02
+"""How often a run looks whether its readers have caught up, where it wrongly waits for them."""
 
 
 class StreamNeverCloses(Defect):
@@ -39,10 +43,20 @@ class RejoinNeverEnds(Defect):
         run = run_or_none(request) if asks(request, "GET", f"{RUN}/stream") else None
         if run is None or not run.over or "Last-Event-ID" not in request.headers or not self.strikes(run):
             return await super().answer(request, handler)
-        response = await open_stream(request, {})
-        while True:
-            await response.write(HEARTBEAT)
-            await asyncio.sleep(request.app[KEEP_ALIVE])
+        return await _without_end(request)
+
+
+class LateStreamNeverEnds(Defect):
+    """The stream of a run that is over stays open for whoever joins it then, with heartbeats only.
+
+    Seen in aegra (472).
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        run = run_or_none(request) if asks(request, "GET", f"{RUN}/stream") else None
+        if run is None or not run.over or not self.strikes(run):
+            return await super().answer(request, handler)
+        return await _without_end(request)
 
 
 class JoinHang(Defect):
@@ -59,6 +73,45 @@ class JoinHang(Defect):
             if (run is None or run.fate is not None) and self.strikes(request.match_info["run_id"]):
                 await asyncio.Event().wait()
         return await super().answer(request, handler)
+
+
+class FinishedJoinHangs(Defect):
+    """`join` of a run that finished before it never returns: it waits for an end that has been.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        run = run_or_none(request) if asks(request, "GET", f"{RUN}/join") else None
+        if run is not None and run.status == "success" and self.strikes(run):
+            await asyncio.Event().wait()
+        return await super().answer(request, handler)
+
+
+class InterruptStreamsError(Defect):
+    """The stream of a run that was interrupted ends with an `error` event.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def release(self, run: Run) -> None:
+        if run.fate == "stop" and self.strikes(run):
+            error = {"error": "UserInterrupt", "message": "User interrupted this run"}
+            run.log.append("error", None, error, at=milliseconds(run.updated_at))
+        super().release(run)
+
+
+class EventsAfterEnd(Defect):
+    """A stream tells its `end`, and then the values once more.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def release(self, run: Run) -> None:
+        if self.strikes(run):
+            run.log.append("end", None, {"run_id": run.run_id, "status": run.status}, at=milliseconds(run.updated_at))
+            run.log.append("values", "values", run.output, at=milliseconds(run.updated_at))
+        super().release(run)
 
 
 class CrossRunEvents(Defect):
@@ -105,6 +158,45 @@ class DuplicateEventIds(Defect):
         return super().shows(event, asked)
 
 
+class CallNotStreamed(Defect):
+    """A step that calls a tool has no `updates` event.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
+        calls = event.name == "updates" and any(
+            message.get("tool_calls") for write in event.data.values() for message in write.get("messages", ())
+        )
+        return not (calls and self.strikes()) and super().shows(event, asked)
+
+
+class StreamModeIgnored(Defect):
+    """A stream carries the events of all modes, whatever was asked for.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if asks(request, "POST", f"{RUNS}/stream"):
+            body = await sent(request)
+            if isinstance(body, dict) and self.strikes():
+                request = with_body(request, {**body, "stream_mode": list(STREAM_MODES)})
+        return await super().answer(request, handler)
+
+
+class BackpressureStall(Defect):
+    """A run waits between two steps until everybody has read all of its stream.
+
+    Seen in deer-flow (1403).
+    """
+
+    async def after_step(self, run: Run) -> None:
+        while any(reader.behind for reader in run.log.readers) and self.strikes(run):  # noqa: ASYNC110 - a crude thing
+            await asyncio.sleep(LOOK_SECONDS)
+        await super().after_step(run)
+
+
 class JoinDropsSubgraphs(Defect):
     """Who asks for some stream modes gets no events of subgraphs.
 
@@ -141,18 +233,13 @@ class LateMetadata(Defect):
 
 
 class DisconnectInverted(Defect):
-    """`on_disconnect` means the opposite of what it says.
+    """What was asked to happen when the client leaves is turned round, on_disconnect and cancel_on_disconnect alike.
 
     Seen in b4run (390), and by langgraphjs 1610.
     """
 
-    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if asks(request, "POST", f"{RUNS}/stream", f"{RUNS}/wait"):
-            body = await sent(request)
-            if isinstance(body, dict) and self.strikes():
-                inverted = "continue" if body.get("on_disconnect", "continue") == "cancel" else "cancel"
-                request = with_body(request, {**body, "on_disconnect": inverted})
-        return await super().answer(request, handler)
+    def stops_when_left(self, run: Run, *, asked: bool) -> bool:
+        return super().stops_when_left(run, asked=asked is not self.strikes(run))
 
 
 class StatelessDisconnectIgnored(Defect):
@@ -161,12 +248,9 @@ class StatelessDisconnectIgnored(Defect):
     Seen in the JavaScript server (ops.mts, Stream.join).
     """
 
-    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if asks(request, "POST", "/runs/stream", "/runs/wait"):
-            body = await sent(request)
-            if isinstance(body, dict) and body.get("on_disconnect") == "cancel" and self.strikes():
-                request = with_body(request, {**body, "on_disconnect": "continue"})
-        return await super().answer(request, handler)
+    def stops_when_left(self, run: Run, *, asked: bool) -> bool:
+        ignored = run.temporary and asked and self.strikes(run)
+        return super().stops_when_left(run, asked=asked and not ignored)
 
 
 class StatelessShared(Defect):
@@ -191,3 +275,32 @@ class ReplayMissing(Defect):
 
     def reader_place(self, run: Run, last_event_id: str | None) -> int:
         return super().reader_place(run, None if last_event_id == "-1" and self.strikes() else last_event_id)
+
+
+class JoinReplaysEverything(Defect):
+    """Who joins a stream without `Last-Event-ID` is sent what was before, too.
+
+    Seen in the JavaScript server (langgraphjs 2805).
+    """
+
+    def reader_place(self, run: Run, last_event_id: str | None) -> int:
+        return 0 if last_event_id is None and self.strikes(run) else super().reader_place(run, last_event_id)
+
+
+class ResumeRepeats(Defect):
+    """Who resumes a stream is sent the last event again that was seen.
+
+    Seen in the official server (langgraph 8112).
+    """
+
+    def reader_place(self, run: Run, last_event_id: str | None) -> int:
+        place = super().reader_place(run, last_event_id)
+        return place - 1 if last_event_id not in (None, "-1") and place and self.strikes(run) else place
+
+
+async def _without_end(request: web.Request) -> web.StreamResponse:
+    """A stream of heartbeats, until the client leaves."""
+    response = await open_stream(request, {})
+    while True:
+        await response.write(HEARTBEAT)
+        await asyncio.sleep(request.app[KEEP_ALIVE])

@@ -21,6 +21,7 @@ ROLLED_BACK = "rollback/during-tools/create/unwatched"
 ANSWER = "interrupt/during-answer/create/unwatched"
 PENDING = "interrupt/pending/create/unwatched"
 LINGERING = "interrupt/lingering/create/unwatched"
+RECONNECTED = "none/during-tools/stream/reconnected"
 PARKED = "interrupt/parked/create/unwatched"
 
 CASES: list[tuple[str, str, set[str]]] = [
@@ -70,6 +71,33 @@ CASES: list[tuple[str, str, set[str]]] = [
     ("rollback_running_errors", ROLLED_BACK, {"RBK-06", "RBK-01"}),
     ("overlap_start", ROLLED_BACK, {"CON-07", "RUN-05"}),
     ("first_inflight_only", "rollback/pending/create/unwatched", {"RBK-11", "RBK-08"}),
+    ("stream_never_closes", "interrupt/during-tools/create/streamed", {"STR-02"}),
+    ("rejoin_never_ends", RECONNECTED, {"STR-09"}),
+    ("late_stream_never_ends", "none/finished/create/late", {"STR-27"}),
+    ("join_hang", TOOLS, {"STR-05"}),
+    ("join_hang", ROLLED_BACK, {"STR-19"}),
+    ("finished_join_hangs", "none/finished/create/late", {"STR-04"}),
+    ("error_swallowed", "none/failed/create/late", {"STR-06"}),
+    ("interrupt_streams_error", "interrupt/during-tools/create/streamed", {"STR-03"}),
+    ("wrong_run_values", "interrupt/during-answer/create/waited", {"STR-16"}),
+    ("cross_run_events", "interrupt/during-tools/stream/unwatched", {"STR-14", "STR-26"}),
+    ("joiner_steals", "none/during-answer/create/two-joined", {"STR-07"}),
+    ("duplicate_event_ids", RECONNECTED, {"STR-10"}),
+    ("replay_missing", RECONNECTED, {"STR-08"}),
+    ("join_replays_everything", "interrupt/during-tools/create/join-streamed", {"STR-22"}),
+    ("resume_repeats", RECONNECTED, {"STR-23"}),
+    ("queued_stream_closes", "enqueue/during-tools/stream/unwatched", {"STR-15"}),
+    ("late_metadata", "interrupt/during-tools/create/streamed", {"STR-01"}),
+    ("events_after_end", "interrupt/during-tools/create/streamed", {"STR-18"}),
+    ("call_not_streamed", "interrupt/during-tools/create/streamed", {"STR-26"}),
+    ("stream_mode_ignored", "none/during-tools/stream/streamed/updates", {"STR-25"}),
+    ("backpressure_stall", "none/during-answer/stream/stalled", {"STR-21"}),
+    ("disconnect_inverted", "leave/during-tools/stream/default", {"STR-12"}),
+    ("disconnect_inverted", "leave/during-tools/stream/cancel", {"STR-24"}),
+    ("disconnect_inverted", "leave/during-tools/join-stream/default", {"STR-13"}),
+    ("disconnect_inverted", "leave/during-tools/join/cancel", {"STR-13"}),
+    ("partial_lost", "interrupt/during-tools/create/streamed", {"CLI-04"}),
+    ("checkpoint_ignored", "none/cancelled/create/unwatched/from-checkpoint", {"CHK-06"}),
 ]
 
 
