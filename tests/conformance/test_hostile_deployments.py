@@ -389,7 +389,7 @@ def endless(chunk: bytes, kind: str) -> Callable[[], httpx.Response]:
 async def test_endless_streams_end(chunk: bytes, error: str) -> None:
     tamper = turns_bad("/runs/stream", "POST", endless(chunk, "text/event-stream"))
     async with serving() as url, stage(tamper) as found:
-        target = found.target(url, replace(QUICK, stop=60.0))  # long enough to read the limit
+        target = found.target(url, replace(QUICK, stop=60.0, answer=10.0))  # long enough to read the limit
         transcript = await found.play(target, "interrupt/during-tools/stream/unwatched")
     faults = [m.error for m in transcript.moments if isinstance(m, Fault)]
     assert error in faults
