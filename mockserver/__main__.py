@@ -72,6 +72,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME[:TIMES]",
         help="get something wrong, for good or for its next TIMES occurrences; may be given several times",
     )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="KIND[@AT]",
+        help="do something to every answer: delay@SECONDS, bad-gateway, truncate, or after so many events of a stream "
+        "cut@EVENTS, duplicate@EVENTS, reorder@EVENTS; may be given several times",
+    )
     parser.add_argument("--version", action="version", version=__version__)
     return parser
 
@@ -143,6 +151,7 @@ async def _serve(options: argparse.Namespace) -> int:
     with _importing_quickly():
         from mockserver.app import create_app, listening
         from mockserver.clock import InstantClock, RealClock
+        from mockserver.faults import BadFaultError
         from mockserver.script import ScriptError, load
 
     stop = asyncio.Event()
@@ -157,9 +166,10 @@ async def _serve(options: argparse.Namespace) -> int:
             clock=clock,
             script=script,
             defects=_defects(options.defect),
+            faults=options.fault,
             run_timeout=options.run_timeout,
         )
-    except (ScriptError, BadDefectError) as error:
+    except (ScriptError, BadDefectError, BadFaultError) as error:
         print(f"mockserver: {error}", file=sys.stderr)
         return 2
     try:

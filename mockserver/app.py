@@ -12,6 +12,7 @@ from aiohttp import web
 from mockserver import control, routes
 from mockserver.clock import Clock, RealClock
 from mockserver.engine import Engine
+from mockserver.faults import Fault, spelled
 from mockserver.http import ENGINE, KEEP_ALIVE, refusals
 from mockserver.meddling import MEDDLERS, meddle
 from mockserver.origins import browsers, sign
@@ -36,6 +37,7 @@ def create_app(
     clock: Clock | None = None,
     rules: Rules | None = None,
     defects: Iterable[str | Defect] = (),
+    faults: Iterable[str | Fault] = (),
     keep_alive: float = KEEP_ALIVE_SECONDS,
     run_timeout: float | None = None,
 ) -> web.Application:
@@ -43,9 +45,9 @@ def create_app(
 
     `seed` makes its ids, `script` says what its agent says (default: the guides' conversation), delays run on
     `clock` (default: real time), `rules` are its semantics (default: the documented ones), `defects` what it gets wrong
-    from its first request on, `keep_alive` is after how many quiet seconds an open answer shows that it is alive, and
-    `run_timeout` how many seconds of scripted time a run may take (default: any). Raises `ScriptError` and
-    `UnknownDefectError`.
+    from its first request on, `faults` what its network does (`cut@2`), `keep_alive` is after how many quiet seconds an
+    open answer shows that it is alive, and `run_timeout` how many seconds of scripted time a run may take (default:
+    any). Raises `ScriptError`, `UnknownDefectError` and `BadFaultError`.
     """
     unslashed = web.normalize_path_middleware(
         append_slash=False, remove_slash=True, merge_slashes=False, redirect_class=web.HTTPTemporaryRedirect
@@ -60,6 +62,8 @@ def create_app(
     control.add_to(app)
     for defect in defects:
         control.switches(app).on(defect)
+    for fault in faults:
+        app[control.FAULTS].set(spelled(fault) if isinstance(fault, str) else fault)
 
     async def close(_: web.Application) -> None:
         await engine.close()
@@ -85,6 +89,8 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
     )
     await runner.setup()
     try:
+        if runner.server is not None:
+            app[control.SERVERS].append(runner.server)
         await web.TCPSite(runner, host, port).start()
         bound = runner.addresses[0]
         shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
@@ -103,6 +109,7 @@ async def serving(
     clock: Clock | None = None,
     rules: Rules | None = None,
     defects: Iterable[str | Defect] = (),
+    faults: Iterable[str | Fault] = (),
     keep_alive: float = KEEP_ALIVE_SECONDS,
     run_timeout: float | None = None,
 ) -> AsyncIterator[str]:
@@ -113,6 +120,7 @@ async def serving(
         clock=clock,
         rules=rules,
         defects=defects,
+        faults=faults,
         keep_alive=keep_alive,
         run_timeout=run_timeout,
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from aiohttp import web
 from msgspec import Meta
 
+from mockserver.faults import Fault, Faults
 from mockserver.http import ENGINE, Refusal, json_answer, query, read, uuid_in
 from mockserver.meddling import CONTROL, MEDDLERS
 from mockserver.records import Thread
@@ -26,6 +27,12 @@ Times = Annotated[int, Meta(ge=1)]
 
 class Scope(Body, frozen=True, kw_only=True):
     """Where something is set: on one thread, or without `thread_id` in the whole deployment."""
+
+    thread_id: str | None = None
+
+
+class FaultOn(Fault, frozen=True, kw_only=True):
+    """A fault, and where it is set."""
 
     thread_id: str | None = None
 
@@ -85,20 +92,60 @@ async def defects_off(request: web.Request) -> web.StreamResponse:
     return json_answer({"on": on.shown()})
 
 
+async def faults(request: web.Request) -> web.StreamResponse:
+    """List which faults are set."""
+    return json_answer({"set": request.app[FAULTS].shown()})
+
+
+async def fault_on(request: web.Request) -> web.StreamResponse:
+    """Set a fault: `{"kind": …, "at"?: …, "path"?: …, "method"?: …, "chance"?: …, "times"?: …, "thread_id"?: …}`."""
+    asked = await read(request, FaultOn)
+    thread = _thread(request, asked.thread_id)
+    request.app[FAULTS].set(asked, None if thread is None else thread.thread_id)
+    return json_answer({"set": request.app[FAULTS].shown()})
+
+
+async def faults_off(request: web.Request) -> web.StreamResponse:
+    """Take all faults away, or with `?thread_id=` those of one thread."""
+    thread = _thread(request, query(request, Scope).thread_id)
+    request.app[FAULTS].clear(None if thread is None else thread.thread_id)
+    return json_answer({"set": request.app[FAULTS].shown()})
+
+
+async def restart(request: web.Request) -> web.StreamResponse:
+    """Lose all workers and connections, as when the process dies; what a database holds is kept."""
+    connections = [one for server in request.app[SERVERS] for one in server.connections]
+    await request.app[ENGINE].restart()
+    for connection in connections:
+        if connection is not request.protocol and connection.transport is not None:
+            connection.transport.abort()
+    return json_answer({"starts": request.app[ENGINE].starts})
+
+
 COMMANDS: Final = (
     Command("GET", CONTROL, overview),
     Command("GET", f"{CONTROL}/defects", defects),
     Command("POST", f"{CONTROL}/defects", defect_on),
     Command("DELETE", f"{CONTROL}/defects", defects_off),
     Command("DELETE", f"{CONTROL}/defects/{{name}}", defect_off),
+    Command("GET", f"{CONTROL}/faults", faults),
+    Command("POST", f"{CONTROL}/faults", fault_on),
+    Command("DELETE", f"{CONTROL}/faults", faults_off),
+    Command("POST", f"{CONTROL}/restart", restart),
 )
 
+SERVERS: Final = web.AppKey("servers", list[web.Server])
+"""The servers that an application runs on; a restart cuts their connections."""
+
+FAULTS: Final = web.AppKey("faults", Faults)
 _SWITCHES: Final = web.AppKey("switches", dict[str, Any])
 
 
 def add_to(app: web.Application) -> None:
     """Serve every command."""
     app[_SWITCHES] = {}
+    app[SERVERS] = []
+    app[FAULTS] = Faults(app[MEDDLERS], app[ENGINE].clock, app[ENGINE].seed)
     for command in COMMANDS:
         app.router.add_route(command.method, command.path, command.handler)
 

@@ -52,10 +52,13 @@ class Engine:
     ) -> None:
         self._run_timeout = run_timeout
         self.store = Store(seed=seed, rules=rules or Rules())
-        self._clock = clock
+        self.clock = clock
+        self.seed = seed
         self._witnesses = Witnesses(clock)
         self._agent = ScriptedAgent(script, clock, self._witnesses)
         self._tasks: set[asyncio.Task[None]] = set()
+        self.starts = 1
+        """How often this server was started."""
 
     def create_run(self, thread: Thread, request: RunRequest, *, temporary: bool = False) -> Run:
         """Create a run on a thread and decide what becomes of those in flight. Raises `ThreadBusyError`."""
@@ -177,20 +180,47 @@ class Engine:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
+    async def restart(self) -> None:
+        """Lose every worker, as when the process dies; returns when those are gone.
+
+        Kept is what a database holds: threads, runs, checkpoints, events. A run that was being executed is executed
+        again, from its newest checkpoint on; one that was being stopped is over.
+        """
+        self.starts += 1
+        lost, self._witnesses = self._witnesses, Witnesses(self.clock)
+        self._agent = ScriptedAgent(self._agent.script, self.clock, self._witnesses)
+        in_flight = [run for thread in self.store.threads.values() for run in thread.in_flight.values()]
+        for run in in_flight:
+            if run.task is not None:
+                run.attempt += 1
+                run.task.cancel()
+        # Before the lost workers have their turn: the dead tell nobody anything.
+        await lost.close()
+        for run in in_flight:
+            if run.task is not None and run.fate is None:
+                self._work_on(run)
+            elif run.task is not None:
+                self._settle(run, "stopped")
+
     def _start_next(self, thread: Thread) -> None:
         run = thread.rules.next_to_start(thread)
-        if run is None:
-            return
-        thread.active = run
+        if run is not None:
+            thread.active = run
+            self._work_on(run)
+
+    def _work_on(self, run: Run) -> None:
+        attempt = run.attempt
         run.task = self._spawn(self._execute(run))
         # A task that is cancelled before its first turn never runs, so its end must be seen from outside.
-        run.task.add_done_callback(lambda _: self._settle(run, "stopped"))
+        run.task.add_done_callback(lambda _: self._settle(run, "stopped", attempt))
 
     async def _execute(self, run: Run) -> None:
-        run.status = after(run.status, "start")
+        attempt = run.attempt
+        if run.status == "pending":
+            run.status = after(run.status, "start")
         run.kwargs["config"]["metadata"] |= SERVER_METADATA
         self._touch(run)
-        if self._run_timeout is not None:
+        if self._run_timeout is not None and attempt == 1:
             run.watchdog = self._spawn(self._expire(run, self._run_timeout))
         ending: Ending = "stopped"
         try:
@@ -202,13 +232,17 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - whatever a node raises is the run's failure, not the server's
             _log.info("run %s failed: %s: %s", run.run_id, type(error).__name__, error)
             ending = "failed"
-            run.error = {"error": type(error).__name__, "message": str(error)}
-        self._settle(run, ending)
+            if run.attempt == attempt:
+                run.error = {"error": type(error).__name__, "message": str(error)}
+        self._settle(run, ending, attempt)
 
-    def _settle(self, run: Run, ending: Ending) -> None:
-        """Give a run its terminal status, let everybody know, and start the next. A run settles once."""
+    def _settle(self, run: Run, ending: Ending, attempt: int | None = None) -> None:
+        """Give a run its terminal status, let everybody know, and start the next. A run settles once.
+
+        `attempt`: the execution that came to its end; that of a lost worker does not count.
+        """
         thread = run.thread
-        if run.ended.is_set():
+        if run.ended.is_set() or attempt not in (None, run.attempt):
             return
         executed = thread.active is run
         event = thread.rules.conclude(run, ending)
@@ -249,11 +283,11 @@ class Engine:
         self.store.touch(run.thread, run.updated_at)
 
     async def _expire(self, run: Run, seconds: float) -> None:
-        await self._clock.sleep(seconds)
+        await self.clock.sleep(seconds)
         self.stop(run, "expire")
 
     async def _make_ready(self, run: Run) -> None:
-        await self._clock.sleep(run.request.after_seconds)
+        await self.clock.sleep(run.request.after_seconds)
         run.ready = True
         self._start_next(run.thread)
 

@@ -18,6 +18,7 @@ from mockserver.agent import Said, ScriptedAgent, Task
 from mockserver.checkpoints import START, Checkpoint, Mark, Source, Values
 from mockserver.clock import milliseconds
 from mockserver.records import Run
+from mockserver.rules import Rules
 from mockserver.step import Paused
 from mockserver.writing import SERVER_METADATA, ChildGraph, append_checkpoint, read_write
 
@@ -44,17 +45,21 @@ class Execution:
     def __init__(self, run: Run, agent: ScriptedAgent) -> None:
         self._run = run
         self._thread = run.thread
-        self._rules = run.thread.rules
         self._agent = agent
         self._modes = run.request.modes
         self._resumes = run.request.command is not None and run.request.command.resume is not None
         self._base: Checkpoint | None = None
         self._announced: set[str] = set()
         self._steps = 0
+        self._attempt = run.attempt
+
+    @property
+    def _rules(self) -> Rules:
+        return self._thread.rules
 
     async def play(self) -> None:
         """Execute the run from its base checkpoint to its end, or to where it waits for a human."""
-        self._emit("metadata", None, {"run_id": self._run.run_id, "attempt": 1})
+        self._emit("metadata", None, {"run_id": self._run.run_id, "attempt": self._attempt})
         self._base = base = self._rules.base(self._run)
         raw = self._rules.input(self._run)
         current = self._go_on(base) if raw is None else self._take_in(base, raw)
@@ -72,7 +77,7 @@ class Execution:
             if child is None and not goes_on:
                 self._break("interrupt_before", current.next)
             writes = await self._superstep(current, child, goes_on=goes_on)
-            if not self._rules.may_write(self._run):
+            if not self._may_write():
                 # A node that swallowed its cancellation: what it wrote is dropped, and nothing follows it.
                 raise asyncio.CancelledError
             finished = current.next
@@ -107,7 +112,7 @@ class Execution:
         try:
             write = await self._step(node, current, child, resumed=resumed and node in history.waiting_interrupts())
         except Paused as paused:
-            if not self._rules.may_write(self._run):
+            if not self._may_write():
                 raise asyncio.CancelledError from None
             self._pause(node, current, child, {"id": self._run.ids.hex(), "value": paused.value})
         except Waits as waits:
@@ -115,11 +120,11 @@ class Execution:
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            if self._rules.may_write(self._run):
+            if self._may_write():
                 text = f"{type(error).__name__}({str(error)!r})"
                 history.mark(current.checkpoint_id, Mark(self._run.run_id, "error", text, node))
             raise
-        if not self._rules.may_write(self._run):
+        if not self._may_write():
             raise asyncio.CancelledError
         history.mark(current.checkpoint_id, Mark(self._run.run_id, "result", write, node))
         self._emit("updates", "updates", {node: write}, namespace)
@@ -237,8 +242,14 @@ class Execution:
             child=child,
         )
 
+    def _may_write(self) -> bool:
+        return self._attempt == self._run.attempt and self._rules.may_write(self._run)
+
+    def _may_emit(self) -> bool:
+        return self._attempt == self._run.attempt and self._rules.may_emit(self._run)
+
     def _show_values(self, values: Values, namespace: str = "") -> None:
-        if not namespace and self._rules.may_emit(self._run):
+        if not namespace and self._may_emit():
             self._run.output = values
         self._emit("values", "values", values, namespace)
 
@@ -279,7 +290,7 @@ class Execution:
             if not self._run.request.stream_subgraphs:
                 return
             name = f"{name}|{namespace}"
-        if (mode is None or mode in self._modes) and self._rules.may_emit(self._run):
+        if (mode is None or mode in self._modes) and self._may_emit():
             self._run.log.append(name, mode, data, at=milliseconds(self._thread.timeline.now))
 
 

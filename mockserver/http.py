@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
@@ -25,6 +26,9 @@ KEEP_ALIVE: Final = web.AppKey("keep_alive", float)
 NOT_IN_SUBGRAPHS: Final = (
     "`checkpoint_ns` names a subgraph; runs start, and the state is updated, only in the graph itself."
 )
+
+ANSWER_WITH: Final = ContextVar[Callable[[Mapping[str, str]], web.StreamResponse]]("answer_with")
+"""What makes an answer that is written bit by bit, from its headers, where a request wants another than usual."""
 
 T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
@@ -155,8 +159,7 @@ async def when_over(
     request: web.Request, run: Run | None, body: Callable[[], Any], headers: Mapping[str, str]
 ) -> web.StreamResponse:
     """A JSON answer that is known once `run` is over; until then a newline now and then keeps it alive."""
-    response = web.StreamResponse(headers={**headers, "Content-Type": "application/json"})
-    await response.prepare(request)
+    response = await _begin(request, {**headers, "Content-Type": "application/json"})
     while run is not None and not (ended := run.thread.rules.awaited(run).ended).is_set():
         try:
             async with asyncio.timeout(request.app[KEEP_ALIVE]):
@@ -183,13 +186,16 @@ async def event_stream(
 
 async def open_stream(request: web.Request, headers: Mapping[str, str]) -> web.StreamResponse:
     """The beginning of a stream of server-sent events."""
-    response = web.StreamResponse(
-        headers={
-            **headers,
-            "Cache-Control": "no-store",
-            "X-Accel-Buffering": "no",
-            "Content-Type": "text/event-stream; charset=utf-8",
-        }
-    )
+    kind = {
+        "Cache-Control": "no-store",
+        "X-Accel-Buffering": "no",
+        "Content-Type": "text/event-stream; charset=utf-8",
+    }
+    return await _begin(request, {**headers, **kind})
+
+
+async def _begin(request: web.Request, headers: Mapping[str, str]) -> web.StreamResponse:
+    make = ANSWER_WITH.get(None)
+    response = web.StreamResponse(headers=headers) if make is None else make(headers)
     await response.prepare(request)
     return response

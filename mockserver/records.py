@@ -51,6 +51,8 @@ class Run:
     """False until `after_seconds` have passed."""
     fate: Fate | None = None
     """What was decided about the run while it was in flight; the first decision stands."""
+    attempt: int = 1
+    """Grows when the server loses the worker that executes the run."""
     task: asyncio.Task[None] | None = None
     watchdog: asyncio.Task[None] | None = None
     """Waits for the run's `after_seconds`, or for the time that it may take."""

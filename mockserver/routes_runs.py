@@ -316,9 +316,12 @@ async def _unless_gone(
     request: web.Request, run: Run, answer: Awaitable[web.StreamResponse], *, cancel: bool
 ) -> web.StreamResponse:
     """The answer; if the client leaves before its end the run is stopped, where that was asked for."""
+    engine = request.app[ENGINE]
+    starts = engine.starts
     try:
         return await answer
     except (asyncio.CancelledError, ConnectionError):
-        if run.thread.rules.stops_when_left(run, asked=cancel):
-            request.app[ENGINE].stop(run, "stop")
+        # A server that died has not seen its clients leave.
+        if engine.starts == starts and run.thread.rules.stops_when_left(run, asked=cancel):
+            engine.stop(run, "stop")
         raise

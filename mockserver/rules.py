@@ -41,14 +41,17 @@ class Rules:
         return next((run for run in thread.in_flight.values() if run.ready and run.fate is None), None)
 
     def base(self, run: Run) -> Checkpoint | None:
-        """The checkpoint that a starting run goes on from: the one it asked for, else the newest."""
+        """The checkpoint that a starting run goes on from: the one it asked for, else the newest, or its own."""
         asked = run.request.checkpoint_asked_for
-        history = run.thread.history
-        return history.head if asked is None else history.get(asked)
+        head = run.thread.history.head
+        begun = head is not None and head.run_id == run.run_id
+        return head if asked is None or begun else run.thread.history.get(asked)
 
     def input(self, run: Run) -> Any:
-        """What a starting run writes first, None if it only goes on."""
-        return run.request.given_input
+        """What a starting run writes first, None if it only goes on: so it was asked, or it has begun before."""
+        head = run.thread.history.head
+        begun = run.attempt > 1 and head is not None and head.run_id == run.run_id
+        return None if begun else run.request.given_input
 
     def entry(self, run: Run, base: Checkpoint | None) -> str:  # noqa: ARG002 - a seam
         """The node at which new input enters the graph, wherever the thread stood."""

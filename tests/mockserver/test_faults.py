@@ -1,0 +1,219 @@
+"""Faults of the network, and a restart in the middle of a run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+import mockserver
+from mockserver.clock import HandClock, InstantClock
+from mockserver.faults import BadFaultError, spelled
+from tests.mockserver.stage import Stage, asking, on_stage
+from tests.mockserver.witness import DEADLINE
+
+BODY = {"assistant_id": "agent", "input": asking("sf"), "stream_mode": "updates"}
+
+
+async def streamed(stage: Stage, **headers: str) -> tuple[list[str], bool]:
+    """The names of the events of a run's stream, and whether it came to its end."""
+    names: list[str] = []
+    path = f"/threads/{stage.thread}/runs/stream"
+    try:
+        async with stage.http.stream("POST", path, json=BODY, headers=headers) as answer:
+            async for line in answer.aiter_lines():
+                names += [line[7:]] if line.startswith("event: ") else []
+    except httpx.RemoteProtocolError:
+        return names, False
+    return names, True
+
+
+WHOLE = ["metadata", "updates", "updates", "updates"]
+
+
+async def test_a_stream_without_faults() -> None:
+    async with on_stage() as stage:
+        assert await streamed(stage) == (WHOLE, True)
+
+
+@pytest.mark.parametrize("after", [0, 1, 3])
+async def test_a_stream_that_is_cut_after_so_many_events(after: int) -> None:
+    async with on_stage(faults=[f"cut@{after}"]) as stage:
+        assert await streamed(stage) == (WHOLE[:after], False)
+
+
+async def test_a_run_whose_stream_was_cut_goes_on_or_not_as_it_was_asked() -> None:
+    async with on_stage() as stage:
+        for asked, status in (("continue", "success"), ("cancel", "interrupted")):
+            await stage.http.post("/_mock/faults", json={"kind": "cut", "at": 1, "times": 1})
+            body = {**BODY, "on_disconnect": asked}
+            with pytest.raises(httpx.RemoteProtocolError):
+                await stage.http.post(f"/threads/{stage.thread}/runs/stream", json=body)
+            [run, *_] = (await stage.http.get(f"/threads/{stage.thread}/runs")).json()
+            await stage.join(run["run_id"])
+            assert await stage.status(run["run_id"]) == status
+
+
+async def test_events_twice_and_in_another_order() -> None:
+    async with on_stage() as stage:
+        assert await streamed(stage, **{"X-Mock-Fault": "duplicate@0"}) == (["metadata", *WHOLE], True)
+        assert await streamed(stage, **{"X-Mock-Fault": "reorder@0"}) == (
+            ["updates", "metadata", "updates", "updates"],
+            True,
+        )
+        assert await streamed(stage, **{"X-Mock-Fault": "reorder@3"}) == (WHOLE, True)
+
+
+async def test_a_proxy_that_answers_itself() -> None:
+    async with mockserver.serving(faults=["bad-gateway"]) as url, httpx.AsyncClient(base_url=url) as http:
+        assert (await http.get("/ok", headers={"X-Mock-Fault": "none"})).status_code == 200
+        answer = await http.get("/ok")
+        assert (answer.status_code, answer.headers["content-type"][:9]) == (502, "text/html")
+
+
+async def test_json_of_which_half_is_missing() -> None:
+    async with on_stage() as stage:
+        header = {"X-Mock-Fault": "truncate"}
+        for method, path in (("GET", f"/threads/{stage.thread}"), ("POST", f"/threads/{stage.thread}/runs/wait")):
+            answer = await stage.http.request(method, path, json=BODY if method == "POST" else None, headers=header)
+            assert answer.status_code == 200
+            with pytest.raises(json.JSONDecodeError):
+                answer.json()
+
+
+async def test_a_delay_runs_on_the_clock_of_the_mock() -> None:
+    clock = HandClock()
+    async with on_stage(clock=clock) as stage:
+        header = {"X-Mock-Fault": "delay@30"}
+        asked = asyncio.create_task(stage.http.get(f"/threads/{stage.thread}", headers=header))
+        assert (await stage.http.get("/ok")).status_code == 200
+        while not asked.done():
+            await clock.advance(10)
+            await asyncio.sleep(0)
+        assert asked.result().status_code == 200
+
+
+async def test_the_nearest_place_counts_header_then_thread_then_deployment() -> None:
+    async with on_stage() as stage:
+        await stage.http.post("/_mock/faults", json={"kind": "bad-gateway"})
+        url = f"/threads/{stage.thread}"
+        await stage.http.post("/_mock/faults", json={"kind": "truncate", "thread_id": stage.thread})
+        assert (await stage.http.get(url)).status_code == 200
+        assert (await stage.http.get(url, headers={"X-Mock-Fault": "bad-gateway"})).status_code == 502
+        assert (await stage.http.get("/ok")).status_code == 502
+        await stage.http.delete(f"/_mock/faults?thread_id={stage.thread}")
+        assert (await stage.http.get(url)).status_code == 502
+        assert (await stage.http.delete("/_mock/faults")).json() == {"set": []}
+        assert (await stage.http.get(url)).json()["thread_id"] == stage.thread
+
+
+async def test_a_fault_befalls_the_requests_it_is_for_so_often_as_it_says() -> None:
+    async with on_stage() as stage:
+        fault = {"kind": "bad-gateway", "path": "*/runs/*/cancel", "method": "POST", "times": 2}
+        await stage.http.post("/_mock/faults", json=fault)
+        run_id = await stage.held("A", "sf", "tools:1/enter")
+        path = f"/threads/{stage.thread}/runs/{run_id}"
+        assert (await stage.http.get(path)).status_code == 200
+        assert [(await stage.http.post(f"{path}/cancel")).status_code for _ in range(3)] == [502, 502, 202]
+        [shown] = (await stage.http.get("/_mock/faults")).json()["set"]
+        assert shown == {**fault, "thread_id": None, "struck": 2}
+
+
+async def test_the_same_seed_strikes_the_same_requests() -> None:
+    async def codes(seed: int) -> list[int]:
+        async with on_stage(seed=seed) as stage:
+            await stage.http.post("/_mock/faults", json={"kind": "bad-gateway", "chance": 0.5})
+            return [(await stage.http.get("/ok")).status_code for _ in range(20)]
+
+    first, again, other = await codes(1), await codes(1), await codes(2)
+    assert first == again
+    assert first != other
+    assert set(first) == {200, 502}
+
+
+async def test_a_fault_that_there_is_not() -> None:
+    with pytest.raises(BadFaultError, match=r"'cute@1' is no fault .* there are delay, bad-gateway, truncate, cut"):
+        spelled("cute@1")
+    async with on_stage() as stage:
+        answer = await stage.http.get("/ok", headers={"X-Mock-Fault": "cut@x"})
+        assert (answer.status_code, answer.json()["detail"][:13]) == (400, "X-Mock-Fault:")
+        assert (await stage.http.post("/_mock/faults", json={"kind": "cut", "at": -1})).status_code == 422
+
+
+async def test_a_restart_in_the_middle_of_a_run_starts_it_again_from_its_newest_checkpoint() -> None:
+    async with on_stage() as stage:
+        run_id = await stage.held("A", "sf", "tools:1/enter")
+        before = await stage.history()
+        assert (await stage.http.post("/_mock/restart")).json() == {"starts": 2}
+        stage.witness.release()
+        await stage.join(run_id)
+        assert await stage.status(run_id) == "success"
+        assert await stage.said() == "HATA"
+        assert await stage.steps() == ["A/agent:1", "A/tools:1", "A/agent:2"]
+        # What had been written is there once, and no input is written again.
+        after = await stage.history()
+        assert [one["checkpoint_id"] for one in after[: len(before)]] == [one["checkpoint_id"] for one in before]
+        assert len(after) == 5
+
+
+async def test_a_restart_before_anything_was_written_takes_up_the_input_once() -> None:
+    async with on_stage() as stage:
+        run_id = await stage.create("A", "sf")
+        await stage.http.post("/_mock/restart")
+        await stage.join(run_id)
+        assert await stage.said() == "HATA"
+
+
+async def test_the_lost_worker_tells_nobody_anything_and_writes_nothing() -> None:
+    async with on_stage() as stage:
+        run_id = await stage.held("A", "sf", "tools:1/enter", probe={"on_cancel": "swallow"})
+        await stage.http.post("/_mock/restart")
+        stage.witness.release()
+        await stage.join(run_id)
+        assert await stage.said() == "HATA"
+        assert [seen for seen in stage.witness.seen if "cancelled" in seen] == []
+
+
+async def test_a_restart_cuts_connections_and_does_not_count_as_leaving() -> None:
+    async with on_stage() as stage:
+        stage.witness.hold("A/tools:1/enter")
+        body = {"assistant_id": "agent", "input": asking("sf"), "config": stage.config("A"), "on_disconnect": "cancel"}
+        waiting = asyncio.create_task(stage.http.post(f"/threads/{stage.thread}/runs/wait", json=body))
+        await stage.witness.reached("A/tools:1/enter")
+        await stage.http.post("/_mock/restart")
+        async with asyncio.timeout(DEADLINE):
+            with pytest.raises(httpx.HTTPError):
+                await waiting
+        stage.witness.release()
+        [run] = (await stage.http.get(f"/threads/{stage.thread}/runs")).json()
+        await stage.join(run["run_id"])
+        assert await stage.status(run["run_id"]) == "success"
+
+
+async def test_after_a_restart_what_was_queued_is_still_queued_and_what_was_stopping_is_over() -> None:
+    async with on_stage() as stage:
+        stage.witness.hold("A/tools:1/enter", "A/tools:1/cancelled")
+        first = await stage.create("A", "sf", probe={"on_cancel": "linger"})
+        await stage.witness.reached("A/tools:1/enter")
+        second = await stage.create("B", "nyc", "interrupt")
+        third = await stage.create("C", "la", "enqueue")
+        await stage.witness.reached("A/tools:1/cancelled")
+        await stage.http.post("/_mock/restart")
+        stage.witness.release()
+        await stage.join(third)
+        assert [await stage.status(run) for run in (first, second, third)] == ["interrupted", "success", "success"]
+
+
+async def test_a_stream_of_a_restarted_run_tells_the_attempt() -> None:
+    async with mockserver.serving(clock=InstantClock()) as url, httpx.AsyncClient(base_url=url) as http:
+        thread: Any = (await http.post("/threads", json={})).json()["thread_id"]
+        run = (await http.post(f"/threads/{thread}/runs", json={**BODY, "stream_resumable": True})).json()
+        await http.post("/_mock/restart")
+        path = f"/threads/{thread}/runs/{run['run_id']}"
+        await http.get(f"{path}/join")
+        told = await http.get(f"{path}/stream", headers={"Last-Event-ID": "-1"})
+        first = [json.loads(line[6:]) for line in told.text.splitlines() if line.startswith("data: ")]
+        assert first[-4]["attempt"] == 2
