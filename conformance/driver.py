@@ -62,6 +62,7 @@ class Driver:
         self._statuses: dict[str, str] = {}
         self._joins: dict[str, asyncio.Task[None]] = {}
         self._clients = Clients(wire, recorder)
+        self._child: str | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         recorder.on_moment = self._wake.set
@@ -124,8 +125,18 @@ class Driver:
                 await self._await_stopped(move)
             case s.AwaitEnd():
                 await self._await_end(move)
+            case s.AwaitOneLeft():
+                await self._until(self._one_left, self._deadlines.stop, "all runs but one to be over")
             case s.Cancel():
                 await self._cancel(move)
+            case s.CancelMany(labels=labels):
+                ids = [self._run_ids[label] for label in labels if label in self._run_ids]
+                body = {"thread_id": self._threads[s.MAIN], "run_ids": ids}
+                await self._wire.call("cancel many", s.MAIN, client.http.post("/runs/cancel", json=body))
+            case s.Together(moves=moves):
+                await asyncio.gather(*(self._do(one) for one in moves))
+            case s.Delete(label=label):
+                await self._delete(label)
             case s.Release():
                 self._stand.release(move.label, move.point)
             case s.Observe(until_begun=label):
@@ -134,6 +145,9 @@ class Driver:
                 await self._look()
             case s.ReadState():
                 await self._read("mid")
+            case s.ReadChild():
+                await self._find_child()
+                await self._read_child("mid")
             case s.UpdateState(text=text):
                 values = {"messages": [{"role": "user", "content": text}]}
                 update = client.threads.update_state(self._threads[s.MAIN], values)
@@ -176,19 +190,23 @@ class Driver:
     def _run_request(self, move: s.Submit) -> dict[str, Any]:
         """What the client is asked to send for a run, but for thread and assistant."""
         probe = Probe(
-            version=1,
+            version=1 if move.work == "tools" else 2,
             label=move.label,
             witness=self._witness_url,
             hold=dict.fromkeys(move.hold, TIMED_HOLD),
             fail=move.fail,
             interrupt=move.interrupt,
             on_cancel=move.on_cancel,
+            work=move.work,
         )
         body: dict[str, Any] = {
-            "input": {"messages": [{"role": "user", "content": move.text}]},
             "config": to_config(probe),
             "metadata": {"doubletext_label": move.label},
         }
+        if move.answers is None:
+            body["input"] = {"messages": [{"role": "user", "content": move.text}]}
+        else:
+            body["command"] = {"resume": "go on"}
         if move.strategy is not None:
             body["multitask_strategy"] = move.strategy
         if move.durability is not None:
@@ -337,6 +355,13 @@ class Driver:
         else:
             await self._wire.call("cancel", move.label, request)
 
+    async def _delete(self, label: str | None) -> None:
+        runs, threads, main = self._wire.client.runs, self._wire.client.threads, self._threads[s.MAIN]
+        if label is None:
+            await self._wire.call("delete", s.MAIN, threads.delete(main))
+        elif label in self._run_ids:
+            await self._wire.call("delete", f"run {label}", runs.delete(main, self._run_ids[label]))
+
     # -- requests --------------------------------------------------------------------------------------
 
     async def _open_thread(self, name: str, why: str) -> None:
@@ -380,6 +405,23 @@ class Driver:
         await self._wire.call(f"{when} state", name, threads.get_state(thread))
         await self._wire.call(f"{when} history", name, threads.get_history(thread, limit=HISTORY_LIMIT))
 
+    async def _find_child(self) -> None:
+        """Learn the namespace of the child graph that the thread stands in, from the tasks of its state."""
+        await self._wire.call("mid state", s.MAIN, self._wire.client.threads.get_state(self._threads[s.MAIN]))
+        state = self._wire.body("mid state", s.MAIN)
+        tasks = state.get("tasks") if isinstance(state, dict) else None
+        for task in tasks if isinstance(tasks, list) else ():
+            checkpoint = task.get("checkpoint") if isinstance(task, dict) else None
+            if isinstance(checkpoint, dict) and isinstance(checkpoint.get("checkpoint_ns"), str):
+                self._child = checkpoint["checkpoint_ns"]
+
+    async def _read_child(self, when: str) -> None:
+        if self._child is not None:
+            where: Any = {"checkpoint_ns": self._child}
+            threads = self._wire.client.threads
+            reading = threads.get_history(self._threads[s.MAIN], checkpoint=where, limit=HISTORY_LIMIT)
+            await self._wire.call(f"{when} child history", s.MAIN, reading)
+
     async def _read_final(self) -> None:
         """What is left of every thread and run when all is over."""
         client, wire = self._wire.client, self._wire
@@ -387,6 +429,7 @@ class Driver:
             await wire.call("final thread", name, client.threads.get(thread))
             await self._read("final", name)
             await wire.call("final runs", name, client.runs.list(thread, limit=LIST_LIMIT))
+        await self._read_child("final")
         for label, run_id in self._run_ids.items():
             await wire.call("final run", f"run {label}", client.runs.get(self._thread_of[label], run_id))
 
@@ -468,6 +511,11 @@ class Driver:
         status = self._statuses.get(label)
         return status in TERMINAL | {GONE} or (join.done() and status is not None and status not in IN_FLIGHT)
 
+    def _one_left(self) -> bool:
+        """Whether all runs that were accepted, but one at most, are over."""
+        accepted = [label for label in self._thread_of if not self._refused(label)]
+        return sum(self._statuses.get(label) not in TERMINAL | {GONE} for label in accepted) <= 1
+
     def _refused(self, label: str) -> bool:
         """Whether the run certainly does not exist: it had no thread, or any answer but a success."""
         if label not in self._thread_of:
@@ -514,7 +562,7 @@ def _filled(text: str, names: Mapping[str, str]) -> str:
 
 def _quiet_from(scenario: s.Scenario) -> int:
     """The index of the first move from which on the scenario only looks."""
-    looking = (s.Observe, s.ListRuns, s.SearchThreads, s.ReadState)
+    looking = (s.Observe, s.ListRuns, s.SearchThreads, s.ReadState, s.ReadChild)
     return max((i + 1 for i, move in enumerate(scenario.moves) if not isinstance(move, looking)), default=0)
 
 
@@ -539,8 +587,16 @@ def describe(move: s.Move) -> str:
             return f"wait until {move.label} is told to stop"
         case s.AwaitEnd():
             return f"wait until {move.label} has ended"
+        case s.AwaitOneLeft():
+            return "wait until all runs but one are over"
         case s.Cancel():
             return f"cancel {move.label} (wait {move.wait}, action {move.action})"
+        case s.CancelMany():
+            return f"cancel {' and '.join(move.labels)} in one request"
+        case s.Together():
+            return "at the same time: " + ", ".join(describe(one) for one in move.moves)
+        case s.Delete():
+            return f"delete {'the thread' if move.label is None else move.label}"
         case s.Release():
             return f"let {move.label or 'every run'} go on"
         case s.Observe():
@@ -549,6 +605,8 @@ def describe(move: s.Move) -> str:
             return "look at every status"
         case s.ReadState():
             return "read state and history"
+        case s.ReadChild():
+            return "read the history of the child graph"
         case s.UpdateState():
             return "try to update the state"
         case s.ListRuns():

@@ -167,9 +167,7 @@ class Play:
     @cached_property
     def _run_ids(self) -> dict[str, str]:
         return {
-            submit.label: run_id
-            for submit in self.scenario.moves
-            if isinstance(submit, s.Submit) and (run_id := self._told_run_id(submit.label))
+            submit.label: run_id for submit in self.scenario.all_submits if (run_id := self._told_run_id(submit.label))
         }
 
     def _told_run_id(self, label: str) -> str | None:

@@ -65,9 +65,9 @@ def _read(message: object, scenario: s.Scenario) -> Message:
     message_id = message_id if isinstance(message_id, str) else None
     text = text_of(message.get("content"))
     role = message.get("type") or message.get("role")
-    for move in scenario.moves:
-        if isinstance(move, s.Submit) and (part := _part(role, text, message, move.text)):
-            return Message(move.label, part, message_id)
+    for submit in scenario.all_submits:
+        if part := _part(role, text, message, submit.text):
+            return Message(submit.label, part, message_id)
     return Message("?", "other", message_id)
 
 

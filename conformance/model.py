@@ -5,23 +5,31 @@ What may be said of a superseded run's progress is taken from the witness alone,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NoReturn
 
 from conformance import scenarios as s
 from conformance.evidence import Play
 from conformance.findings import Unproven
-from conformance.oracle import Outcome, Turn, legal_outcomes
-from conformance.probe import place_asked_for
+from conformance.oracle import Cancelled, Outcome, Turn, legal_outcomes
+from conformance.probe import Work, place_asked_for
 from conformance.statuses import GONE, TERMINAL
 from conformance.transcript import Released
 
 STEPS = ("agent:1", "tools:1", "agent:2")
 """The steps of a turn that asks for the weather; each writes the part that follows the input."""
 
+WORKERS: dict[Work, tuple[str, ...]] = {
+    "tools": ("tools:1",),
+    "subgraph": ("search:1", "quote:1"),
+    "parallel": ("tools:1", "audit:1"),
+}
+"""What stands in the place of the second step; its part is written when the last of them is done, or all are."""
+
 
 def outcomes(play: Play) -> frozenset[Outcome]:
     """The legal outcomes of a play on its main thread; Unproven when a run was never asked for."""
-    return legal_outcomes(turns(play))
+    return legal_outcomes(turns(play), list(_cancels(play)))
 
 
 def turns(play: Play) -> list[Turn]:
@@ -36,14 +44,21 @@ def turns(play: Play) -> list[Turn]:
 
 def parts_of(submit: s.Submit) -> tuple[str, ...]:
     """What a complete pass of this run writes, in words, the input first."""
+    if submit.answers is not None:
+        return (f"{submit.answers}.result", f"{submit.answers}.answer")
     kinds = ("human", "answer") if place_asked_for(submit.text) is None else ("human", "call", "result", "answer")
     return tuple(f"{submit.label}.{kind}" for kind in kinds)
 
 
 def kept_if_alone(submit: s.Submit) -> int:
     """How many parts a run leaves that nobody supersedes: all, or those before it fails or parks."""
-    stops = [STEPS.index(step) for step in (*submit.fail, *submit.interrupt)]
+    stops = [_place(step) for step in (*submit.fail, *submit.interrupt)]
     return min([len(parts_of(submit)), *(1 + stop for stop in stops)])
+
+
+def _place(step: str) -> int:
+    """Which of `STEPS` a step is, or stands in the place of."""
+    return STEPS.index(step) if step in STEPS else 1
 
 
 def _turn(play: Play, submit: s.Submit, later: tuple[s.Submit, ...], before: list[Turn]) -> Turn:
@@ -56,9 +71,11 @@ def _turn(play: Play, submit: s.Submit, later: tuple[s.Submit, ...], before: lis
         if newcomer.strategy in ("interrupt", "rollback") and flight is not False
     ]
     least, most = alone, alone
-    if superseding:
-        waits = _waits(submit, before) or _is_delayed(play, submit, superseding[0])
-        least, most = _progress(play, submit.label, superseding[0].label, waits=waits)
+    if superseding or any(cancel.request.about == submit.label for cancel in play.asked_for("cancel")):
+        successor = superseding[0] if superseding else None
+        arrived = play.submission(successor.label).asked if successor else 0
+        waits = _waits(submit, before) or (arrived > 0 and _is_delayed(play, submit, arrived))
+        least, most = _progress(play, submit, successor.label if successor else None, waits=waits)
     return Turn(
         label=submit.label,
         strategy=submit.strategy or "enqueue",
@@ -79,14 +96,18 @@ def _is_behind(before: list[Turn]) -> bool:
 
 def _in_flight(play: Play, submit: s.Submit, newcomer: s.Submit, before: list[Turn]) -> bool | None:
     """Whether a run was in flight when `newcomer` was asked for, as far as gates and readings can tell."""
-    boundary = play.submission(newcomer.label).asked
+    return _in_flight_at(play, submit, play.submission(newcomer.label).asked, before)
+
+
+def _in_flight_at(play: Play, submit: s.Submit, boundary: int, before: list[Turn]) -> bool | None:
+    """Whether a run was in flight at the seq `boundary`, as far as gates and readings can tell."""
     for reading in play.readings(submit.label):
         if reading.told < boundary and (reading.status in TERMINAL or reading.status == GONE):
             return False
     let_go = {m.point for m in play.moments if isinstance(m, Released) and m.label == submit.label and m.seq < boundary}
     # A run that is not told to stop never comes to where it would clean up.
     ahead = {point for point in submit.hold if not point.endswith("/cancelled")} - let_go
-    return True if ahead or _waits(submit, before) or _is_delayed(play, submit, newcomer) else None
+    return True if ahead or _waits(submit, before) or _is_delayed(play, submit, boundary) else None
 
 
 def _waits(submit: s.Submit, before: list[Turn]) -> bool:
@@ -94,26 +115,48 @@ def _waits(submit: s.Submit, before: list[Turn]) -> bool:
     return submit.strategy in (None, "enqueue") and _is_behind(before)
 
 
-def _is_delayed(play: Play, submit: s.Submit, newcomer: s.Submit) -> bool:
-    """Whether a run that was accepted still had to wait for its `after_seconds` when `newcomer` was asked for."""
-    submission, arrived = play.submission(submit.label), play.submission(newcomer.label).request.t
-    return submission.ok and arrived - submission.request.t < (submit.after_seconds or 0)
+def _is_delayed(play: Play, submit: s.Submit, boundary: int) -> bool:
+    """Whether a run that was accepted still had to wait for its `after_seconds` at the seq `boundary`."""
+    submission = play.submission(submit.label)
+    return submission.ok and play.moments[boundary].t - submission.request.t < (submit.after_seconds or 0)
 
 
-def _progress(play: Play, label: str, successor: str, *, waits: bool) -> tuple[int, int]:
-    """How many parts of a superseded run were certainly, and possibly, written before its successor began.
+def _cancels(play: Play) -> Iterator[Cancelled]:
+    """The accepted cancels of runs on the main thread, in the order of the requests."""
+    known = turns(play)
+    submits = play.scenario.submits()
+    for cancel in play.asked_for("cancel"):
+        label, asked = cancel.request.about, cancel.asked
+        index = next((i for i, submit in enumerate(submits) if submit.label == label), None)
+        if index is None or not cancel.ok:
+            continue
+        yield Cancelled(
+            label=label,
+            action="rollback" if "action=rollback" in cancel.request.path else "interrupt",
+            after=sum(play.submission(submit.label).asked < asked for submit in submits),
+            in_flight=_in_flight_at(play, submits[index], asked, known[:index]),
+        )
+
+
+def _progress(play: Play, submit: s.Submit, successor: str | None, *, waits: bool) -> tuple[int, int]:
+    """How many parts of a stopped run were certainly, and possibly, written before its successor (if any) began.
 
     A step was certainly written when a later step of the same run was entered; it was possibly written
     when it returned. The input was certainly written when any step was entered, and possibly when the run did not
     have to wait: it may have been started, and superseded before its first step could say so.
     """
-    began = play.began(successor)
+    began = None if successor is None else play.began(successor)
     cut = len(play.moments) if began is None else began
-    steps = [step for step in play.steps(label) if step.enter < cut]
+    steps = [step for step in play.steps(submit.label) if step.enter < cut]
+    # A run that answers a question begins in the second step; what stands before it is another run's.
+    first = 0 if submit.answers is None else 2
     if not steps:
-        return 0, 0 if waits else 1
-    returned = sum(step.outcome == "returned" and (step.exit or cut) < cut for step in steps)
-    return len(steps), 1 + max(returned, len(steps) - 1)
+        return 0, 0 if waits or first else 1
+    entered = max(_place(step.step) for step in steps)
+    returned = {step.step for step in steps if step.outcome == "returned" and (step.exit or cut) < cut}
+    whole = [{"agent:1"}, set(WORKERS[submit.work]), {"agent:2"}]
+    written = max([entered, *(place + 1 for place, parts in enumerate(whole) if parts <= returned)])
+    return max(0, 1 + entered - first), max(0, 1 + written - first)
 
 
 def expect_proven_overlap(play: Play, label: str, newcomer: str) -> None:

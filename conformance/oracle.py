@@ -13,6 +13,9 @@ The rules, from the double-texting guides:
 4. `enqueue` starts the newcomer when the run before it is over.
 5. A run that had ended before the newcomer came keeps its status and its data.
 6. A run that may have ended by itself just then either was superseded or was not.
+7. A cancel does to one run what `interrupt`, or with its action `rollback`, does to all.
+8. Of several that would stop one run the first decides; whether it still counts for `reject` until it has stopped is
+   left open.
 """
 
 from __future__ import annotations
@@ -52,6 +55,19 @@ class Turn:
 
 
 @dataclass(frozen=True)
+class Cancelled:
+    """An accepted cancel of turn `label`, sent when `after` turns had been asked for.
+
+    `in_flight`: whether the turn was in flight then; None when it cannot be told.
+    """
+
+    label: str
+    action: Literal["interrupt", "rollback"]
+    after: int
+    in_flight: bool | None
+
+
+@dataclass(frozen=True)
 class Outcome:
     """One legal end: a status for every turn (`gone`, `refused` included) and the conversation in words."""
 
@@ -69,24 +85,33 @@ class _Fate:
     kept: int
 
 
-def legal_outcomes(turns: Sequence[Turn]) -> frozenset[Outcome]:
-    """Every outcome that the four strategies allow for these turns; never empty.
+def legal_outcomes(turns: Sequence[Turn], cancels: Sequence[Cancelled] = ()) -> frozenset[Outcome]:
+    """Every outcome that the four strategies and cancel allow for these turns; never empty.
 
-    Raises ValueError when a turn's `in_flight` has not one entry for each later turn.
+    `cancels` are given in the order in which they were sent. Raises ValueError when a turn's `in_flight` has not one
+    entry for each later turn, and KeyError for the cancel of a turn that there is not.
     """
     for index, turn in enumerate(turns):
         if len(turn.in_flight) != len(turns) - index - 1:
             raise ValueError(
                 f"turn {turn.label}: {len(turn.in_flight)} entries for {len(turns) - index - 1} later turns"
             )
+    positions = {turn.label: index for index, turn in enumerate(turns)}
+    stops = [(cancel, positions[cancel.label]) for cancel in cancels]
     outcomes: set[Outcome] = set()
     for world in product(*(list(_flights(turn)) for turn in turns)):
-        fates = [list(_fates(turn, ending)) for turn, ending in zip(turns, _endings(turns, world), strict=True)]
-        outcomes |= {_outcome(turns, chosen) for chosen in product(*fates)}
+        for hits in product(*(_hits(cancel, world[of], of) for cancel, of in stops)):
+            hit = [(cancel.after, of, cancel.action) for (cancel, of), was in zip(stops, hits, strict=True) if was]
+            for counts in (True, False):
+                endings = _endings(turns, world, hit, stopping_counts=counts)
+                fates = [list(_fates(turn, ending)) for turn, ending in zip(turns, endings, strict=True)]
+                outcomes |= {_outcome(turns, chosen) for chosen in product(*fates)}
     return frozenset(outcomes)
 
 
 _Flight = tuple[bool, ...]
+_Hit = tuple[int, int, str]
+"""A cancel that found its turn in flight: how many turns had been asked for, the turn's position, the action."""
 
 
 def _flights(turn: Turn) -> Iterator[_Flight]:
@@ -95,18 +120,40 @@ def _flights(turn: Turn) -> Iterator[_Flight]:
     return (way for way in ways if tuple(sorted(way, reverse=True)) == way)
 
 
-def _endings(turns: Sequence[Turn], world: Sequence[_Flight]) -> list[str]:
-    """For each turn what ended it: `itself`, `refused`, or the strategy of the turn that superseded it."""
+def _hits(cancel: Cancelled, flight: _Flight, position: int) -> list[bool]:
+    """Whether the cancel can have found its turn in flight: not when it was over already for an earlier newcomer.
+
+    A turn that a later newcomer found in flight was so for the cancel, too.
+    """
+    asked_before = flight[: cancel.after - position - 1]
+    asked_after = flight[cancel.after - position - 1 :]
+    if not all(asked_before):
+        return [False]
+    if any(asked_after):
+        return [True]
+    return [True, False] if cancel.in_flight is None else [cancel.in_flight]
+
+
+def _endings(
+    turns: Sequence[Turn], world: Sequence[_Flight], hits: Sequence[_Hit], *, stopping_counts: bool
+) -> list[str]:
+    """For each turn what ended it: `itself`, `refused`, or what stopped it, `interrupt` or `rollback`.
+
+    `stopping_counts`: whether a run that is being stopped counts for `reject`.
+    """
     endings = ["itself"] * len(turns)
     for index, turn in enumerate(turns):
-        in_flight = [
-            earlier for earlier in range(index) if endings[earlier] == "itself" and world[earlier][index - earlier - 1]
-        ]
-        if turn.strategy == "reject" and in_flight:
+        in_flight = [earlier for earlier in range(index) if world[earlier][index - earlier - 1]]
+        going_on = [earlier for earlier in in_flight if endings[earlier] == "itself"]
+        stopping = [earlier for earlier in in_flight if endings[earlier] in ("interrupt", "rollback")]
+        if turn.strategy == "reject" and (going_on or (stopping and stopping_counts)):
             endings[index] = "refused"
         elif turn.strategy in ("interrupt", "rollback"):
-            for earlier in in_flight:
+            for earlier in going_on:
                 endings[earlier] = turn.strategy
+        for after, position, action in hits:
+            if after == index + 1 and endings[position] == "itself":
+                endings[position] = action
     return endings
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from conformance.probe import OnCancel
+from conformance.probe import OnCancel, Work
 
 Strategy = Literal["enqueue", "reject", "interrupt", "rollback"]
 Endpoint = Literal["create", "stream", "wait"]
@@ -33,17 +33,19 @@ ASKED = "asked"
 """The label of the runs that an `Ask` would make, if it were accepted."""
 
 
-RACES = frozenset({"at-once", "finishing", "thrice"})
+RACES = frozenset({"at-once", "finishing", "thrice", "burst"})
 """The phases (second part of an id) that are races."""
 
 
 class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
-    """Ask for a run. `hold`, `fail`, `interrupt` and `on_cancel` are its probe; `watch` joins it from a second client.
+    """Ask for a run. `hold`, `fail`, `interrupt`, `on_cancel`, `work` are its probe; `watch` joins it elsewhere.
 
     `strategy` None sends no `multitask_strategy`, and likewise for other fields of the request. `stream_mode` empty is
     `values` and `updates` where the run is streamed, and not sent elsewhere. `reads` False: the client that asked for
     the stream reads its first event and then no more. `from_step`: go on from the checkpoint that this entry of the
-    state's `steps` was the newest of, as the history told when it was last read.
+    state's `steps` was the newest of, as the history told when it was last read. `answers`: instead of input the run is
+    sent a `command.resume`, for the question that the run of this label asked about its tool call; `text` is the text
+    of that run.
     """
 
     label: str
@@ -55,6 +57,8 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit", omit_defau
     fail: tuple[str, ...] = ()
     interrupt: tuple[str, ...] = ()
     on_cancel: OnCancel = "stop"
+    work: Work = "tools"
+    answers: str | None = None
     durability: Literal["sync", "async", "exit"] | None = None
     stream_mode: tuple[StreamMode, ...] = ()
     resumable: bool = False
@@ -133,8 +137,30 @@ class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag="cancel", omit_defau
 
     label: str
     wait: bool | None = None
-    action: Literal["interrupt", "rollback"] | None = None
+    action: str | None = None
     patient: bool = False
+
+
+class CancelMany(msgspec.Struct, frozen=True, kw_only=True, tag="cancel-many"):
+    """Cancel several runs of this play's thread in one request, by their ids."""
+
+    labels: tuple[str, ...]
+
+
+class Together(msgspec.Struct, frozen=True, kw_only=True, tag="together"):
+    """Send several requests at the same time, and go on when each is answered."""
+
+    moves: tuple[Submit | Cancel, ...]
+
+
+class AwaitOneLeft(msgspec.Struct, frozen=True, kw_only=True, tag="await-one-left"):
+    """Wait until all runs but one at most are over."""
+
+
+class Delete(msgspec.Struct, frozen=True, kw_only=True, tag="delete", omit_defaults=True):
+    """Delete run `label`, or the thread with everything on it when absent."""
+
+    label: str | None = None
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True, tag="release", omit_defaults=True):
@@ -156,6 +182,10 @@ class Look(msgspec.Struct, frozen=True, kw_only=True, tag="look"):
 
 class ReadState(msgspec.Struct, frozen=True, kw_only=True, tag="read-state"):
     """Read state and history now, in the middle of the scenario."""
+
+
+class ReadChild(msgspec.Struct, frozen=True, kw_only=True, tag="read-child"):
+    """Read the history of the child graph that the thread stands in; once it was read, it is read at the end, too."""
 
 
 class UpdateState(msgspec.Struct, frozen=True, kw_only=True, tag="update-state"):
@@ -206,11 +236,16 @@ Move = (
     | AwaitSuperseded
     | AwaitStopped
     | AwaitEnd
+    | AwaitOneLeft
     | Cancel
+    | CancelMany
+    | Together
+    | Delete
     | Release
     | Observe
     | Look
     | ReadState
+    | ReadChild
     | UpdateState
     | ListRuns
     | SearchThreads
@@ -234,13 +269,23 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         """The first part of the id: the second run's strategy."""
         return self.id.partition("/")[0]
 
+    @property
+    def requests(self) -> tuple[Move, ...]:
+        """The moves, with those that are made at the same time one by one."""
+        return tuple(one for move in self.moves for one in (move.moves if isinstance(move, Together) else (move,)))
+
+    @property
+    def all_submits(self) -> tuple[Submit, ...]:
+        """The runs asked for on any thread, in order."""
+        return tuple(move for move in self.requests if isinstance(move, Submit))
+
     def submits(self, thread: str = MAIN) -> tuple[Submit, ...]:
         """The runs asked for on `thread`, in order."""
-        return tuple(move for move in self.moves if isinstance(move, Submit) and move.thread == thread)
+        return tuple(submit for submit in self.all_submits if submit.thread == thread)
 
     def submit(self, label: str) -> Submit:
         """How run `label` was asked for; raises KeyError when the scenario has no such run."""
-        for move in self.moves:
-            if isinstance(move, Submit) and move.label == label:
-                return move
+        for submit in self.all_submits:
+            if submit.label == label:
+                return submit
         raise KeyError(label)

@@ -3,7 +3,9 @@
 A scenario's id is `STRATEGY/PHASE/ENDPOINT/OBSERVER[/VARIANT]`:
 
 - STRATEGY: the `multitask_strategy` of the second run; `default`: none is sent; `none`: there is no second run;
-  `cancel`: the first is cancelled, and ENDPOINT is the cancel's action; `leave`: its client leaves (see `leaving`).
+  `cancel`: the first is cancelled, and ENDPOINT is the cancel's action; `leave`: its client leaves (see `leaving`);
+  `resume`: the second answers a question of the first; `delete`: the first, or the thread, is deleted, and ENDPOINT is
+  which.
 - PHASE: where the first run is when the second arrives.
 - ENDPOINT: how the second run (with `none` the first) is asked for: `create`, `stream` or `wait`.
 - OBSERVER: who watches the first run: `unwatched`; `joined` (a client waits in `join`); `streamed`, `waited` (the
@@ -14,7 +16,8 @@ A scenario's id is `STRATEGY/PHASE/ENDPOINT/OBSERVER[/VARIANT]`:
 Some families are about other things than a second run, and have ids of their own: `bad-input`, `missing-thread`.
 
 Labels: `A` is the first run, `B` the one that double-texts it. `E` is an earlier turn, `Z` a run that is in flight
-before `A`, `C` and `D` are further texts, `X` is a run on another thread. `J`, `V` and `W` are clients that come later.
+before `A`, `C` and `D` are further texts, `R` answers a question of `A`, `R1` to `R10` are a burst, `X` is a run on
+another thread. `J`, `V` and `W` are clients that come later.
 
 Absent on purpose: `joined` where the first run is over (there is nothing left to wait for), with `enqueue` and
 `reject` (which do not touch it), and with the races and variants (who watches is not what they vary); what is absent
@@ -30,12 +33,16 @@ from functools import cache
 from conformance.catalogue import (
     bad_input,
     cancel,
+    chains,
+    delete,
     enqueue,
     leaving,
     observers,
     plain,
     reject,
     requests,
+    resume,
+    steps,
     stopping,
 )
 from conformance.scenarios import Scenario
@@ -49,7 +56,11 @@ def catalogue() -> tuple[Scenario, ...]:
         *stopping.scenarios("rollback"),
         *enqueue.scenarios(),
         *reject.scenarios(),
+        *chains.scenarios(),
+        *steps.scenarios(),
+        *resume.scenarios(),
         *cancel.scenarios(),
+        *delete.scenarios(),
         *observers.scenarios(),
         *leaving.scenarios(),
         *plain.scenarios(),

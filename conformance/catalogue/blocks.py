@@ -38,6 +38,9 @@ HELD_PHASES: Final = {
 }
 ENDPOINTS: Final[tuple[Endpoint, ...]] = ("stream", "wait")
 
+EARLIER_TURN: tuple[Move, ...] = (Submit(label="E", text=LA), AwaitEnd(label="E"), ReadState())
+"""What is there before, and is to stay."""
+
 LOOKS: tuple[Move, ...] = (Look(), Look())
 """Two in a row, so that the thread is read between two readings of every run."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from conformance import scenarios as s
 from conformance.checks import Check
-from conformance.checks.common import status_word
+from conformance.checks.common import expect_accepted, expect_end, expect_nothing_of, one_story, status_word
 from conformance.checks.threads import thread_in_flight_is_busy
 from conformance.evidence import Exchange, Play
 from conformance.findings import Unproven, expect
@@ -18,9 +18,7 @@ from conformance.statuses import GONE, TERMINAL
 def cancelled_run_is_interrupted_and_stays(play: Play) -> None:
     """CAN-01. A step that was entered follows steps that were written; so many parts of A are kept."""
     cancel = _accepted(play)
-    status = play.final_status("A")
-    see = play.last("final run", "run A").asked
-    expect(status == "interrupted", "the cancelled run A to end `interrupted`", status_word(status), cancel.asked, see)
+    expect_end(play, "A", "interrupted", "run A, cancelled", cancel.asked)
     entered = len(play.steps("A"))
     if not entered:
         raise Unproven("the witness saw no step of run A")
@@ -37,18 +35,11 @@ def cancelled_run_is_interrupted_and_stays(play: Play) -> None:
 def cancelled_pending_run_never_executes(play: Play) -> None:
     """CAN-02."""
     cancel = _accepted(play)
-    status = play.final_status("A")
-    expect(
-        status == "interrupted",
-        "run A, cancelled while pending, to end `interrupted`",
-        status_word(status),
-        cancel.asked,
-        play.last("final run", "run A").asked,
-    )
+    rollback = play.scenario.id.startswith("cancel/pending/rollback/")
+    expect_end(play, "A", GONE if rollback else "interrupted", "run A, cancelled while pending", cancel.asked)
     reports = play.reports("A")
     expect(not reports, "run A, cancelled while pending, never to execute", "it did", *(r.seq for r in reports[:1]))
-    kept = [message for message in play.messages() if message.label == "A"]
-    expect(not kept, "nothing of run A in the state", spell(kept), play.last("final state", s.MAIN).asked)
+    expect_nothing_of(play, "A")
 
 
 def answer_without_wait(play: Play) -> str:
@@ -90,9 +81,7 @@ def rolled_back_by_cancel(play: Play) -> None:
     """CAN-06."""
     cancel = _cancel(play)
     expect(cancel.ok, "a 2xx answer to a cancel with action=rollback", cancel.outcome(), cancel.asked)
-    status = play.final_status("A")
-    see = play.last("final run", "run A").asked
-    expect(status == GONE, "GET of run A, cancelled with action=rollback, to answer 404", status_word(status), see)
+    expect_end(play, "A", GONE, "run A, cancelled with action=rollback")
     for checkpoint in play.history():
         left = [message.word for message in checkpoint.messages if message.label == "A"]
         expect(
@@ -117,14 +106,7 @@ def finished_run_keeps_its_status(play: Play) -> None:
     before = [r.status for r in play.readings("A") if r.told < cancel.asked][-1:]
     if not before or before[0] not in TERMINAL:
         raise Unproven("run A was not seen to be over before the cancel")
-    status = play.final_status("A")
-    expect(
-        status == before[0],
-        f"run A, over before the cancel, to stay `{before[0]}`",
-        status_word(status),
-        cancel.asked,
-        play.last("final run", "run A").asked,
-    )
+    expect_end(play, "A", before[0], "run A, over before the cancel", cancel.asked)
 
 
 def answer_to_a_late_cancel(play: Play) -> str:
@@ -158,25 +140,23 @@ def first_cancel_decides(play: Play) -> None:
         second.outcome(),
         second.asked,
     )
-    status = play.final_status("A")
-    expect(
-        status == "interrupted",
-        "the first cancel, `interrupt`, to decide: run A ends `interrupted`",
-        status_word(status),
-        *(cancel.asked for cancel in cancels),
-    )
+    rollback = "action=rollback" in cancels[0].request.path
+    due = GONE if rollback else "interrupted"
+    who = f"run A, whose first cancel (`{'rollback' if rollback else 'interrupt'}`) decides"
+    expect_end(play, "A", due, who, *(cancel.asked for cancel in cancels))
 
 
 def accepted_cancel_ends_the_run(play: Play) -> None:
     """CAN-12."""
     cancel = _accepted(play)
-    status = play.final_status("A")
+    label = cancel.request.about
+    status = play.final_status(label)
     expect(
         status in TERMINAL or status == GONE,
-        "run A to be over in bounded time after its cancel was accepted",
+        f"run {label} to be over in bounded time after its cancel was accepted",
         f"still {status_word(status)}",
         cancel.asked,
-        play.last("final run", "run A").asked,
+        play.last("final run", f"run {label}").asked,
     )
 
 
@@ -196,11 +176,8 @@ def cancelled_run_never_succeeds(play: Play) -> None:
 def a_run_right_behind_a_cancel_is_accepted(play: Play) -> None:
     """CAN-14."""
     _accepted(play)
-    submission = play.submission("B")
-    expect(submission.ok, "a 2xx answer to run B right behind the cancel", submission.outcome(), submission.asked)
-    status = play.final_status("B")
-    see = play.last("final run", "run B").asked
-    expect(status == "success", "run B, right behind the cancel, to succeed", status_word(status), see)
+    expect_accepted(play, "B")
+    expect_end(play, "B", "success", "run B, right behind the cancel")
 
 
 def only_the_cancelled_run_is_touched(play: Play) -> None:
@@ -208,15 +185,7 @@ def only_the_cancelled_run_is_touched(play: Play) -> None:
     cancel = _accepted(play)
     for label in ("Z", "B"):
         play.accepted(label)
-        status = play.final_status(label)
-        see = play.last("final run", f"run {label}").asked
-        expect(
-            status == "success",
-            f"run {label} to succeed although run A, queued as well, was cancelled",
-            status_word(status),
-            cancel.asked,
-            see,
-        )
+        expect_end(play, label, "success", f"run {label}, which was not cancelled", cancel.asked)
 
 
 def status_after_a_bare_cancel(play: Play) -> str:
@@ -254,16 +223,69 @@ def unfinished_step_is_next(play: Play) -> None:
     )
 
 
+def cancels_are_answered_without_a_crash(play: Play) -> None:
+    """CON-05. 409 and 404 are allowed: by then the run may be over."""
+    for cancel in play.asked_for("cancel"):
+        expect(
+            cancel.response is not None and cancel.response.status < 500,
+            "every one of several cancels to be answered without a 5xx",
+            cancel.outcome(),
+            cancel.asked,
+        )
+    status = play.final_status("A")
+    expect(
+        status in TERMINAL or status == GONE,
+        "run A to be over after several cancels",
+        f"still {status_word(status)}",
+        play.last("final run", "run A").asked,
+    )
+
+
+def named_runs_are_cancelled(play: Play) -> None:
+    """CAN-11."""
+    cancel = play.last("cancel many", s.MAIN)
+    expect(
+        cancel.response is not None and cancel.response.status == 204,
+        "204 for the cancel of two runs by thread_id and run_ids",
+        cancel.outcome(),
+        cancel.asked,
+    )
+    for label, due, who in (
+        ("Z", "interrupted", "run Z, running and named in the cancel"),
+        ("A", "interrupted", "run A, pending and named in the cancel"),
+        ("B", "success", "run B, not named in the cancel"),
+    ):
+        expect_end(play, label, due, who, cancel.asked)
+
+
+def answer_to_an_odd_action(play: Play) -> str:
+    """CAN-16: the freedom taken."""
+    response = _cancel(play).response
+    if response is None:
+        raise Unproven(f"the cancel was not answered: {_cancel(play).outcome()}", _cancel(play).asked)
+    return str(response.status)
+
+
+def early_cancel_is_honoured(play: Play) -> None:
+    """CAN-17."""
+    cancel = _cancel(play)
+    expect(cancel.ok, "a 2xx answer to a cancel right behind the create", cancel.outcome(), cancel.asked)
+    expect_end(play, "A", "interrupted", "run A, cancelled right behind its create", cancel.asked)
+
+
 def _cancel(play: Play) -> Exchange:
-    play.accepted("A")
-    return play.asked_for("cancel", "A")[0] if play.asked_for("cancel", "A") else play.last("cancel", "A")
+    """The first cancel of the scenario; Unproven when there was none."""
+    cancels = play.asked_for("cancel")
+    if not cancels:
+        raise Unproven("the driver did not get as far as the cancel")
+    return cancels[0]
 
 
 def _accepted(play: Play) -> Exchange:
-    """The first cancel of run A; Unproven unless it was answered with 2xx."""
+    """The first cancel; Unproven unless it was answered with 2xx."""
     cancel = _cancel(play)
     if not cancel.ok:
-        raise Unproven(f"the cancel of run A was not accepted: {cancel.outcome()}", cancel.asked)
+        raise Unproven(f"the cancel of run {cancel.request.about} was not accepted: {cancel.outcome()}", cancel.asked)
     return cancel
 
 
@@ -278,9 +300,14 @@ CHECKS: Mapping[str, Check] = {
     "CAN-08": answer_to_a_late_cancel,
     "CAN-09": unknown_run_is_not_found,
     "CAN-10": first_cancel_decides,
+    "CAN-11": named_runs_are_cancelled,
     "CAN-12": accepted_cancel_ends_the_run,
     "CAN-13": cancelled_run_never_succeeds,
     "CAN-14": a_run_right_behind_a_cancel_is_accepted,
+    "CAN-16": answer_to_an_odd_action,
+    "CAN-17": early_cancel_is_honoured,
+    "CON-04": one_story,
+    "CON-05": cancels_are_answered_without_a_crash,
     "ENQ-06": only_the_cancelled_run_is_touched,
     "PST-11": unfinished_step_is_next,
     "THR-04": status_after_a_bare_cancel,

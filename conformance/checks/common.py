@@ -5,8 +5,9 @@ from __future__ import annotations
 from conformance import scenarios as s
 from conformance.evidence import Play
 from conformance.findings import Broken, Unproven, expect
+from conformance.messages import spell
 from conformance.model import outcomes
-from conformance.statuses import TERMINAL
+from conformance.statuses import GONE, TERMINAL
 
 
 def newcomer_continues_the_chain(play: Play) -> None:
@@ -60,6 +61,59 @@ def before_newcomer(play: Play, *, earlier: bool = False) -> list[str]:
 def status_word(status: str) -> str:
     """A run's status as a reader of the API sees it."""
     return "404" if status == "gone" else f"`{status}`"
+
+
+def expect_end(play: Play, label: str, due: str, who: str, *see: int) -> None:
+    """Run `label` ends with the status `due`; `who` says which run that is, `see` what else shows it."""
+    status = play.final_status(label)
+    expect(
+        status == due,
+        f"GET of {who}, to answer 404" if due == GONE else f"{who}, to end `{due}`",
+        status_word(status),
+        *see,
+        play.last("final run", f"run {label}").asked,
+    )
+
+
+def expect_accepted(play: Play, label: str) -> None:
+    """Run `label` was answered with a 2xx."""
+    submission = play.submission(label)
+    expect(submission.ok, f"a 2xx answer to run {label}", submission.outcome(), submission.asked)
+
+
+def expect_nothing_of(play: Play, label: str) -> None:
+    """No message of run `label` is in the state."""
+    kept = [message for message in play.messages() if message.label == label]
+    expect(not kept, f"nothing of run {label} in the state", spell(kept), play.last("final state", s.MAIN).asked)
+
+
+def one_story(play: Play) -> None:
+    """CON-04, CON-09 and INT-17: statuses and conversation together are an outcome that the oracle allows."""
+    statuses = {submit.label: _fate(play, submit.label) for submit in play.scenario.submits()}
+    conversation = tuple(message.word for message in play.messages())
+    legal = outcomes(play)
+    fits = any(outcome.conversation == conversation and dict(outcome.statuses) == statuses for outcome in legal)
+    expect(
+        fits,
+        " or ".join(sorted(_told(dict(outcome.statuses), outcome.conversation) for outcome in legal)),
+        _told(statuses, conversation),
+        *(play.submission(label).asked for label in statuses),
+        play.last("final state", s.MAIN).asked,
+    )
+
+
+def _fate(play: Play, label: str) -> str:
+    """What became of a run, in the oracle's words; an answer that no strategy gives stands for itself."""
+    submission = play.submission(label)
+    if submission.response is None or submission.ok:
+        return play.final_status(label)
+    refused = 400 <= submission.response.status < 500
+    return "refused" if refused else submission.outcome()
+
+
+def _told(statuses: dict[str, str], conversation: tuple[str, ...]) -> str:
+    """One outcome in a line."""
+    return ", ".join(f"{label} {status}" for label, status in statuses.items()) + f" [{' '.join(conversation)}]"
 
 
 def settled(play: Play) -> None:

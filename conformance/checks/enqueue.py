@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from conformance import scenarios as s
 from conformance.checks import Check
-from conformance.checks.common import conversation_is_legal, newcomer_continues_the_chain, status_word
+from conformance.checks.common import conversation_is_legal, expect_end, newcomer_continues_the_chain
 from conformance.evidence import Play
 from conformance.findings import Broken, Unproven, expect
 from conformance.statuses import TERMINAL
@@ -59,13 +59,7 @@ def queue_drains(play: Play) -> None:
     play.accepted("B")
     if not any(report.outcome == "raised" for report in play.reports("A")):
         raise Unproven("the witness did not see run A fail")
-    status = play.final_status("B")
-    expect(
-        status == "success",
-        "run B to start and succeed after the run ahead has failed",
-        status_word(status),
-        play.last("final run", "run B").asked,
-    )
+    expect_end(play, "B", "success", "run B, queued behind a run that has failed")
 
 
 def queued_runs_can_be_listed(play: Play) -> None:

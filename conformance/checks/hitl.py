@@ -7,10 +7,12 @@ from typing import Any
 
 from conformance import scenarios as s
 from conformance.checks import Check
-from conformance.checks.common import settled
+from conformance.checks.common import conversation_is_legal, expect_end, settled
 from conformance.checks.state import new_input_enters_at_the_start
 from conformance.evidence import Exchange, Play
 from conformance.findings import Unproven, expect
+from conformance.messages import spell
+from conformance.model import parts_of
 from conformance.statuses import TERMINAL
 
 
@@ -51,6 +53,107 @@ def nothing_waits_after_the_newcomer(play: Play) -> None:
     )
 
 
+def answer_goes_on_in_the_parked_step(play: Play) -> None:
+    """HIL-05. Child steps that had finished are not entered again."""
+    if not any(report.outcome == "interrupted" for report in play.reports("A")):
+        raise Unproven("the witness did not see run A call interrupt()")
+    play.accepted("B")
+    parked = play.steps("A")[-1].step if play.scenario.submit("A").work != "parallel" else "tools:1"
+    steps = [trace.step for trace in play.steps("B")]
+    expect(
+        steps == [parked, "agent:2"],
+        f"run B, which answers, to execute the step that asked, {parked}, and the answer",
+        " ".join(steps) or "no step at all",
+        play.submission("B").asked,
+    )
+    expect_end(play, "B", "success", "run B, which answers")
+    conversation_is_legal(play)
+
+
+def answer_that_nobody_asked_for_changes_nothing(play: Play) -> None:
+    """HIL-10. Refusing it is as good."""
+    play.submission("B")
+    reports = play.reports("B")
+    expect(not reports, "no step of run B, which answers nothing", reports[0].step if reports else "")
+    before, after = play.state("mid").get("values"), play.state().get("values")
+    expect(
+        before == after,
+        "the state as it was before an answer that nobody asked for",
+        spell(play.messages()),
+        play.submission("B").asked,
+        play.last("final state", s.MAIN).asked,
+    )
+
+
+def streamed_question_is_in_the_thread(play: Play) -> None:
+    """HIL-07."""
+    submission = play.accepted("A")
+    streamed = [
+        question.get("id")
+        for event in play.events(submission)
+        if isinstance(event.data, dict) and isinstance(event.data.get("__interrupt__"), list)
+        for question in event.data["__interrupt__"]
+        if isinstance(question, dict)
+    ]
+    if not streamed:
+        raise Unproven("the stream of run A showed no `__interrupt__`", submission.asked)
+    thread = play.final_thread()
+    state = play.state()
+    for where, shown, see in (
+        ("thread", thread.get("interrupts"), play.last("final thread", s.MAIN).asked),
+        (
+            "state",
+            [task.get("interrupts") for task in state.get("tasks") or ()],
+            play.last("final state", s.MAIN).asked,
+        ),
+    ):
+        expect(
+            all(str(question) in str(shown) for question in streamed),
+            f"the question that was streamed, {streamed[0]}, in the `interrupts` of the {where}",
+            f"`{shown}`",
+            submission.asked,
+            see,
+        )
+
+
+def thread_and_state_agree_on_questions(play: Play) -> None:
+    """HIL-08."""
+    thread, tasks = play.final_thread().get("interrupts"), play.state().get("tasks")
+    open_questions = [
+        task.get("interrupts") for task in tasks or () if isinstance(task, dict) and task.get("interrupts")
+    ]
+    expect(
+        bool(thread) == bool(open_questions),
+        "the thread's `interrupts` and those of its state's tasks to be both empty, or neither",
+        f"`{thread}` in the thread, `{open_questions}` in the state",
+        play.last("final thread", s.MAIN).asked,
+        play.last("final state", s.MAIN).asked,
+    )
+
+
+def question_is_answered_once(play: Play) -> None:
+    """HIL-09."""
+    for label in "BC":
+        submission = play.submission(label)
+        expect(
+            submission.response is not None and submission.response.status < 500,
+            f"the answer of run {label} to be accepted or refused",
+            submission.outcome(),
+            submission.asked,
+        )
+    entered = [label for label in "BC" for trace in play.steps(label) if trace.step == "tools:1"]
+    expect(
+        len(entered) == 1,
+        "the step that asked to be entered once more, by one of two answers",
+        f"{len(entered)} times: {', '.join(entered)}",
+        play.submission("B").asked,
+        play.submission("C").asked,
+    )
+    words = tuple(message.word for message in play.messages())
+    whole = parts_of(play.scenario.submit("A"))
+    expect(words == whole, f"[{' '.join(whole)}]", f"[{' '.join(words)}]", play.last("final state", s.MAIN).asked)
+
+
 def _while_parked(play: Play) -> tuple[dict[str, Any], int]:
     """The thread as it was read after A had parked and before B came, and where; Unproven without that."""
     if not any(report.outcome == "interrupted" for report in play.reports("A")):
@@ -71,4 +174,9 @@ CHECKS: Mapping[str, Check] = {
     "HIL-02": status_of_a_paused_run,
     "HIL-03": nothing_waits_after_the_newcomer,
     "HIL-04": new_input_enters_at_the_start,
+    "HIL-05": answer_goes_on_in_the_parked_step,
+    "HIL-07": streamed_question_is_in_the_thread,
+    "HIL-08": thread_and_state_agree_on_questions,
+    "HIL-09": question_is_answered_once,
+    "HIL-10": answer_that_nobody_asked_for_changes_nothing,
 }

@@ -12,8 +12,12 @@ from conformance.checks import Check
 from conformance.checks.common import (
     before_newcomer,
     conversation_is_legal,
+    expect_accepted,
+    expect_end,
+    expect_nothing_of,
     newcomer_continues_the_chain,
     newcomer_starts_after_the_stop,
+    one_story,
     status_word,
 )
 from conformance.evidence import Play
@@ -42,13 +46,7 @@ def superseded_run_is_interrupted(play: Play) -> None:
     """INT-02."""
     play.accepted("B")
     expect_proven_overlap(play, "A", "B")
-    status = play.final_status("A")
-    expect(
-        status == "interrupted",
-        "run A, in flight when run B arrived, to end `interrupted`",
-        status_word(status),
-        play.last("final run", "run A").asked,
-    )
+    expect_end(play, "A", "interrupted", "run A, in flight when run B arrived")
 
 
 def superseded_run_stays(play: Play) -> None:
@@ -72,9 +70,8 @@ def superseded_run_stays(play: Play) -> None:
 def newcomer_runs_its_input(play: Play) -> None:
     """INT-04."""
     play.accepted("B")
-    status = play.final_status("B")
+    expect_end(play, "B", "success", "run B, which interrupts")
     see = play.last("final run", "run B").asked
-    expect(status == "success", "run B to end `success`", status_word(status), see)
     steps = tuple(trace.step for trace in play.steps("B"))
     expect(steps == STEPS, f"run B to execute {' '.join(STEPS)}", " ".join(steps) or "no step at all", see)
     words = [message.word for message in play.messages()]
@@ -121,13 +118,7 @@ def every_run_in_flight_is_superseded(play: Play) -> None:
     for label in before_newcomer(play):
         play.accepted(label)
         expect_superseded(play, label)
-        status = play.final_status(label)
-        expect(
-            status == "interrupted",
-            f"run {label}, in flight when run B arrived, to end `interrupted`",
-            status_word(status),
-            play.last("final run", f"run {label}").asked,
-        )
+        expect_end(play, label, "interrupted", f"run {label}, in flight when run B arrived")
 
 
 def pending_run_never_executes(play: Play) -> None:
@@ -142,14 +133,8 @@ def pending_run_never_executes(play: Play) -> None:
         f"it entered {reports[0].step if reports else ''}",
         *(report.seq for report in reports[:1]),
     )
-    status = play.final_status("A")
-    expect(
-        status == "interrupted",
-        "run A, superseded while pending, to end `interrupted`",
-        status_word(status),
-        play.last("final run", "run A").asked,
-    )
-    _nothing_of(play, "A")
+    expect_end(play, "A", "interrupted", "run A, superseded while pending")
+    expect_nothing_of(play, "A")
 
 
 def nothing_kept_without_a_checkpoint(play: Play) -> None:
@@ -159,7 +144,7 @@ def nothing_kept_without_a_checkpoint(play: Play) -> None:
     expect_proven_overlap(play, "A", "B")
     if play.reports("A"):
         raise Unproven("run A was started, so it may have had a checkpoint")
-    _nothing_of(play, "A")
+    expect_nothing_of(play, "A")
 
 
 def idle_thread_takes_a_plain_run(play: Play) -> None:
@@ -170,13 +155,7 @@ def idle_thread_takes_a_plain_run(play: Play) -> None:
         before = [r.status for r in play.readings(label) if r.told < arrived]
         if not before or before[-1] not in TERMINAL:
             raise Unproven(f"run {label} was not seen to be over before run B came")
-        status = play.final_status(label)
-        expect(
-            status == before[-1],
-            f"run {label}, over before run B came, to stay `{before[-1]}`",
-            status_word(status),
-            play.last("final run", f"run {label}").asked,
-        )
+        expect_end(play, label, before[-1], f"run {label}, over before run B came")
     newcomer_runs_its_input(play)
 
 
@@ -187,9 +166,7 @@ def other_threads_are_untouched(play: Play) -> None:
     arrived = play.submission("B").asked
     if not any(r.status in IN_FLIGHT and r.told < arrived for r in play.readings("X")):
         raise Unproven("run X on the other thread was not seen in flight before run B came")
-    status = play.final_status("X")
-    see = play.last("final run", "run X").asked
-    expect(status == "success", "run X on another thread to end `success`", status_word(status), see)
+    expect_end(play, "X", "success", "run X, on another thread")
     observed = tuple(message.word for message in play.messages(name=s.OTHER))
     whole = parts_of(play.scenario.submit("X"))
     expect(
@@ -243,38 +220,15 @@ def strategy_of_the_first_run_is_irrelevant(play: Play) -> None:
 def only_the_last_text_is_answered(play: Play) -> None:
     """INT-16."""
     for label in (*before_newcomer(play), "B"):
-        submission = play.submission(label)
-        expect(submission.ok, f"a 2xx answer to run {label}", submission.outcome(), submission.asked)
+        expect_accepted(play, label)
     every_run_in_flight_is_superseded(play)
-    status = play.final_status("B")
-    expect(
-        status == "success",
-        "the last run, B, to end `success`",
-        status_word(status),
-        play.last("final run", "run B").asked,
-    )
+    expect_end(play, "B", "success", "run B, the last")
 
 
 def finishing_run_keeps_its_success(play: Play) -> None:
     """INT-17, judged by the oracle: whoever won the race, statuses and state tell the same story."""
-    submission = play.submission("B")
-    expect(submission.ok, "a 2xx answer to run B", submission.outcome(), submission.asked)
-    observed_words = tuple(message.word for message in play.messages())
-    statuses = {label: play.final_status(label) for label in ("A", "B")}
-    legal = outcomes(play)
-    fits = any(
-        outcome.conversation == observed_words
-        and all(outcome.status(label) == status for label, status in statuses.items())
-        for outcome in legal
-    )
-    expect(
-        fits,
-        "run A `success` with its answer kept, or `interrupted`; run B `success` on top",
-        f"run A `{statuses['A']}`, run B `{statuses['B']}`, conversation [{' '.join(observed_words)}]",
-        submission.asked,
-        play.last("final run", "run A").asked,
-        play.last("final state", s.MAIN).asked,
-    )
+    expect_accepted(play, "B")
+    one_story(play)
 
 
 def superseded_run_really_stops(play: Play) -> None:
@@ -343,16 +297,6 @@ def newcomers_input_is_never_dropped(play: Play) -> None:
         count == 1,
         "run B's input once in the state",
         f"{count} times in: {spell(play.messages())}",
-        play.last("final state", s.MAIN).asked,
-    )
-
-
-def _nothing_of(play: Play, label: str) -> None:
-    kept = [message.word for message in play.messages() if message.label == label]
-    expect(
-        not kept,
-        f"nothing of run {label} in the state",
-        " ".join(kept),
         play.last("final state", s.MAIN).asked,
     )
 

@@ -9,9 +9,10 @@ from conformance.checks import Check
 from conformance.checks.common import (
     before_newcomer,
     conversation_is_legal,
+    expect_end,
+    expect_nothing_of,
     newcomer_starts_after_the_stop,
     settled,
-    status_word,
 )
 from conformance.checks.state import thread_values_equal_state
 from conformance.evidence import Checkpoint, Play
@@ -24,9 +25,7 @@ from conformance.statuses import GONE
 def superseded_run_is_gone(play: Play) -> None:
     """RBK-01."""
     for label in _superseded(play):
-        status = play.final_status(label)
-        see = play.last("final run", f"run {label}").asked
-        expect(status == GONE, f"GET of run {label}, rolled back, to answer 404", status_word(status), see)
+        expect_end(play, label, GONE, f"run {label}, rolled back")
         listed = [run.get("run_id") for run in play.body("final runs", s.MAIN, list) if isinstance(run, dict)]
         expect(
             play.run_id(label) not in listed,
@@ -73,13 +72,7 @@ def earlier_turns_are_unchanged(play: Play) -> None:
     for label in before_newcomer(play, earlier=True):
         if label in ("A", "Z"):
             continue
-        status = play.final_status(label)
-        expect(
-            status == "success",
-            f"run {label}, over before, to stay `success`",
-            status_word(status),
-            play.last("final run", f"run {label}").asked,
-        )
+        expect_end(play, label, "success", f"run {label}, over before")
 
 
 def late_write_does_not_reappear(play: Play) -> None:
@@ -87,8 +80,7 @@ def late_write_does_not_reappear(play: Play) -> None:
     settled(play)
     if not any(report.event == "cancelled" for report in play.reports("A")):
         raise Unproven("run A was not seen to be cancelled")
-    left = [m for m in play.messages() if m.label == "A"]
-    expect(not left, "nothing of run A in the state", spell(left), play.last("final state", s.MAIN).asked)
+    expect_nothing_of(play, "A")
     nothing_is_left_in_the_history(play)
 
 
@@ -103,9 +95,7 @@ def running_run_is_rolled_back_without_error(play: Play) -> None:
             f"`{reading.status}`",
             reading.asked,
         )
-    status = play.final_status("B")
-    see = play.last("final run", "run B").asked
-    expect(status == "success", "run B to succeed", status_word(status), see)
+    expect_end(play, "B", "success", "run B, which rolls back")
 
 
 def every_channel_is_restored(play: Play) -> None:
@@ -130,11 +120,8 @@ def pending_run_leaves_without_a_trace(play: Play) -> None:
     settled(play)
     expect_proven_overlap(play, "A", "B")
     expect(play.began("A") is None, "run A, rolled back while pending, never to execute", "it did")
-    status = play.final_status("A")
-    see = play.last("final run", "run A").asked
-    expect(status == GONE, "GET of run A, rolled back while pending, to answer 404", status_word(status), see)
-    left = [m for m in play.messages() if m.label == "A"]
-    expect(not left, "nothing of run A in the state", spell(left), play.last("final state", s.MAIN).asked)
+    expect_end(play, "A", GONE, "run A, rolled back while pending")
+    expect_nothing_of(play, "A")
 
 
 def every_run_in_flight_is_rolled_back(play: Play) -> None:
@@ -143,13 +130,7 @@ def every_run_in_flight_is_rolled_back(play: Play) -> None:
     for label in before_newcomer(play):
         play.accepted(label)
         expect_superseded(play, label)
-        status = play.final_status(label)
-        expect(
-            status == GONE,
-            f"run {label}, in flight when run B arrived, to be rolled back",
-            status_word(status),
-            play.last("final run", f"run {label}").asked,
-        )
+        expect_end(play, label, GONE, f"run {label}, in flight when run B arrived")
 
 
 def _superseded(play: Play) -> list[str]:

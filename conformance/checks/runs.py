@@ -32,11 +32,7 @@ CLOCK_SLACK = 0.95
 
 def labels(play: Play) -> list[str]:
     """The runs of a play whose submission was reached, on any thread."""
-    return [
-        move.label
-        for move in play.scenario.moves
-        if isinstance(move, s.Submit) and play.asked_for("submit", move.label)
-    ]
+    return [submit.label for submit in play.scenario.all_submits if play.asked_for("submit", submit.label)]
 
 
 def statuses_are_documented(play: Play) -> None:
@@ -59,8 +55,8 @@ def create_answers_with_the_run(play: Play) -> None:
     """RUN-02."""
     created = [
         (move.label, exchange)
-        for move in play.scenario.moves
-        if isinstance(move, s.Submit) and move.endpoint == "create"
+        for move in play.scenario.all_submits
+        if move.endpoint == "create"
         for exchange in play.asked_for("submit", move.label)
         if exchange.ok
     ]

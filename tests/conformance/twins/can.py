@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tests.conformance.plays import bodies, history, messages, run_status, status_code
+from tests.conformance.plays import (
+    bodies,
+    history,
+    messages,
+    run_status,
+    status_code,
+)
 from tests.conformance.twins.edits import (
     CANCEL_ROLLBACK,
     CANCELLED,
@@ -46,4 +52,12 @@ TWINS = [
     twin("CAN-13", "a cancelled run succeeds", CANCELLED, run_status("A", "success"), fact="`success`"),
     twin("CAN-14", "a conflict while it stops", f"{CANCELLED}/then-interrupt", status_code("submit", "B", 409),
          fact="HTTP 409"),
+    twin("CAN-11", "not offered", "cancel/during-tools/many/unwatched", status_code("cancel many", "main", 500),
+         fact="HTTP 500"),
+    twin("CAN-11", "another run is cancelled, too", "cancel/during-tools/many/unwatched",
+         run_status("B", "interrupted"), fact="`interrupted`"),
+    twin("CAN-16", "any action will do", "cancel/during-tools/odd-action/unwatched", status_code("cancel", "A", 202),
+         fact="`202`"),
+    twin("CAN-17", "an early cancel is lost", "cancel/at-once/interrupt/unwatched", run_status("A", "success"),
+         fact="`success`"),
 ]  # fmt: skip

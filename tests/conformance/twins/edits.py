@@ -20,6 +20,7 @@ PARKED = "interrupt/parked/create/unwatched"
 CANCELLED = "cancel/during-tools/interrupt/unwatched"
 CANCELLED_PENDING = "cancel/pending/interrupt/unwatched"
 CANCELLED_TWICE = "cancel/lingering/interrupt/unwatched/twice"
+CANCEL_BURST = "cancel/burst/interrupt/unwatched"
 CANCEL_ROLLBACK = "cancel/during-tools/rollback/unwatched"
 QUEUED = "enqueue/during-tools/create/unwatched"
 REJECTED = "reject/during-tools/create/unwatched"
@@ -106,6 +107,55 @@ def late_report(label: str, step: str, event: str, outcome: str | None = None) -
         last = max(i for i, m in enumerate(moments) if m["kind"] == "witness")
         report = {"kind": "witness", "seq": 0, "t": moments[last]["t"], "label": label, "step": step, "event": event}
         moments.insert(last + 1, report | ({"outcome": outcome} if outcome else {}))
+
+    return edit
+
+
+def without_reports(label: str, *events: str) -> Edit:
+    """A run never said these things to the witness."""
+
+    def edit(raw: Json) -> None:
+        raw["moments"] = [m for m in raw["moments"] if m.get("label") != label or m.get("event") not in events]
+
+    return edit
+
+
+def every(purpose: str, **changes: Any) -> Edit:
+    """Every answer with this purpose, whatever it is about: `status` is the HTTP one, else fields of the body."""
+
+    def edit(raw: Json) -> None:
+        for _, response in requests(raw, purpose):
+            response["body"] = of(response["body"], **changes)
+
+    return edit
+
+
+def all_accepted(raw: Json) -> None:
+    for _, response in requests(raw, "submit"):
+        response["status"] = 200
+
+
+def finished_step_is_kept(raw: Json) -> None:
+    """The state holds what the step wrote whose superstep was never finished."""
+
+    def kept(body: Json) -> Json:
+        return of(body, values=of(body["values"], steps=[*body["values"]["steps"], "A/audit:1"]))
+
+    bodies("final state", "main", kept)(raw)
+
+
+def finished_step_is_lost(raw: Json) -> None:
+    """No task has a result."""
+    bodies("mid state", "main", lambda body: of(body, tasks=[of(task, result=None) for task in body["tasks"]]))(raw)
+
+
+def begins_anew(label: str) -> Edit:
+    """The run enters the graph at its start instead of the step that asked."""
+
+    def edit(raw: Json) -> None:
+        for moment in raw["moments"]:
+            if moment["kind"] == "witness" and moment["label"] == label and moment["step"] == "tools:1":
+                moment["step"] = "agent:1"
 
     return edit
 

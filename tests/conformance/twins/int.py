@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tests.conformance.plays import bodies, history, messages, move_report, run_status, status_code, without, witness
+from tests.conformance.plays import (
+    bodies,
+    history,
+    messages,
+    move_report,
+    run_status,
+    status_code,
+    without,
+    witness,
+)
 from tests.conformance.twins.edits import (
     TOOLS,
     append_final_look,
@@ -17,6 +26,7 @@ from tests.conformance.twins.edits import (
     reparent_second_run,
     second_input_first,
     twin,
+    without_reports,
 )
 
 TWINS = [
@@ -95,7 +105,7 @@ TWINS = [
     twin("INT-17", "the new run is lost in the race", "interrupt/finishing/create/unwatched",
          status_code("submit", "B", 500), fact="HTTP 500"),
     twin("INT-17", "success without its answer", "interrupt/finishing/create/unwatched",
-         run_status("A", "success"), messages(without("results give")), fact="run A `success`"),
+         run_status("A", "success"), messages(without("results give")), fact="A success, B success"),
     twin("INT-18", "the first run goes on", TOOLS, late_report("A", "agent:2", "enter"), fact="reported `enter`"),
     twin("INT-18", "the first run's tool returns", TOOLS, late_report("A", "tools:1", "exit", "returned"),
          fact="tools:1 reported `exit`"),
@@ -104,4 +114,8 @@ TWINS = [
     twin("INT-20", "refused with a crash", TOOLS, status_code("submit", "B", 500), fact="HTTP 500"),
     twin("INT-21", "the second input is lost", "interrupt/at-once/create/unwatched", messages(without("in nyc?")),
          fact="0 times"),
+    twin("INT-19", "the child graph goes on", "interrupt/in-subgraph/create/unwatched",
+         late_report("A", "agent:2", "enter"), fact="it entered agent:2"),
+    twin("INT-19", "the child graph is not told", "cancel/in-subgraph/interrupt/unwatched",
+         without_reports("A", "cancelled", "gone"), fact="it was not"),
 ]  # fmt: skip

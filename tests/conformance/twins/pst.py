@@ -6,6 +6,8 @@ from tests.conformance.plays import bodies, messages, without
 from tests.conformance.twins.edits import (
     CANCELLED,
     TOOLS,
+    finished_step_is_kept,
+    finished_step_is_lost,
     half_answer,
     invented_result,
     late_report,
@@ -38,4 +40,8 @@ TWINS = [
     twin("PST-12", "the first run is resumed", "interrupt/parked/create/unwatched",
          late_report("A", "tools:1", "enter"), fact="run A entered tools:1 again"),
     twin("PST-11", "nothing is next", CANCELLED, bodies("final state", "main", lambda b: of(b, next=[])), fact="[]"),
+    twin("PST-07", "half a superstep is written", "interrupt/half-superstep/create/unwatched", finished_step_is_kept,
+         fact="A/audit:1"),
+    twin("PST-07", "the finished step's result is lost", "cancel/half-superstep/interrupt/unwatched",
+         finished_step_is_lost, fact="[None]"),
 ]  # fmt: skip

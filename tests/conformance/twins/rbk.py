@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from tests.conformance.plays import bodies, history, messages, status_code
-from tests.conformance.twins.edits import ROLLED_BACK, left_over, of, still_listed, twin
+from tests.conformance.plays import (
+    bodies,
+    history,
+    messages,
+    status_code,
+)
+from tests.conformance.twins.edits import (
+    ROLLED_BACK,
+    finished_step_is_kept,
+    left_over,
+    of,
+    still_listed,
+    twin,
+)
 
 TWINS = [
     twin("RBK-01", "the record stays", ROLLED_BACK, status_code("final run", "run A", 200),
@@ -33,4 +45,8 @@ TWINS = [
     twin("RBK-11", "only one of two is rolled back", "rollback/pending/create/unwatched",
          status_code("final run", "run Z", 200), bodies("final run", "run Z", lambda _: {"status": "success"}),
          fact="`success`"),
+    twin("RBK-10", "half a superstep reappears", "rollback/half-superstep/create/unwatched", finished_step_is_kept,
+         fact="A/audit:1"),
+    twin("RBK-12", "a child's checkpoint stays", "rollback/in-subgraph/create/unwatched",
+         bodies("final child history", "main", lambda _: [{"next": ["search"]}]), fact="1 in the history"),
 ]  # fmt: skip

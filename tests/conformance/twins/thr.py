@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tests.conformance.plays import thread_status
+from tests.conformance.plays import status_code, thread_status
 from tests.conformance.twins.edits import (
     CANCELLED,
     CANCELLED_PENDING,
     TOOLS,
+    late_report,
     looks_during,
     search_finds_nothing,
     twin,
@@ -28,4 +29,8 @@ TWINS = [
     twin("THR-04", "another status", CANCELLED, thread_status("idle"), fact="`idle`"),
     twin("THR-05", "idle while another run executes", CANCELLED_PENDING, looks_during("Z", "idle"), fact="`idle`"),
     twin("THR-06", "busy for ever", CANCELLED, thread_status("busy"), fact="`busy`"),
+    twin("THR-11", "the thread stays", "delete/during-tools/thread/unwatched", status_code("final thread", "main", 200),
+         fact="HTTP 200"),
+    twin("THR-11", "its run goes on", "delete/during-tools/thread/unwatched", late_report("A", "agent:2", "enter"),
+         fact="agent:2 reported `enter`"),
 ]  # fmt: skip
