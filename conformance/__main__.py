@@ -9,23 +9,41 @@ from pathlib import Path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line asks for; the exit code is 0, or 1 when something is out of date or unreadable."""
+    """Do what the command line asks for; the exit code is 0, 1 when something is wrong, 2 when it cannot be done."""
     options = _parser().parse_args(arguments)
-    if options.command == "requirements":
-        return _requirements()
-    if options.command == "profile":
-        return _profile(options.reports, options.name)
-    return _schemas(check=options.check)
+    match options.command:
+        case "requirements":
+            return _requirements()
+        case "profile":
+            return _profile(options.reports, options.name)
+        case "judge":
+            return _judge(options)
+        case _:
+            return _schemas(check=options.check)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m conformance",
-        description="Maintains the conformance suite. To judge a deployment: pytest --pyargs conformance",
+        description="Works on rules and reports, offline. To judge a deployment: pytest --pyargs conformance",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     schemas = commands.add_parser("schemas", help="write the JSON Schemas of reports and transcripts")
     schemas.add_argument("--check", action="store_true", help="write nothing; exit code 1 when one is out of date")
+    judge = commands.add_parser("judge", help="judge kept transcripts again, and say what changed")
+    judge.add_argument("folder", type=Path, metavar="DIR", help="what --conformance-report wrote")
+    judge.add_argument(
+        "--rule-book",
+        default="present",
+        metavar="WHICH",
+        help="`present` (default), `kept` (the one in DIR/report.json), or a report that has another one",
+    )
+    judge.add_argument(
+        "--deployment-profile",
+        metavar="NAME_OR_PATH",
+        help="what the vendor declares (default: the shipped profile that DIR/report.json names)",
+    )
+    judge.add_argument("--write", type=Path, metavar="DIR", help="write the new report.json and report.html into DIR")
     commands.add_parser("requirements", help="print the rule book as a Markdown page")
     profile = commands.add_parser("profile", help="draft a profile from reports of one deployment, and print it")
     profile.add_argument(
@@ -43,19 +61,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _profile(paths: Sequence[Path], name: str | None) -> int:
-    import msgspec
-
     from conformance import drafting
-    from conformance.report import Report
+    from conformance.reading import Unreadable, read_report
 
-    reports = []
-    for path in paths:
-        file = path / "report.json" if path.is_dir() else path
-        try:
-            reports.append(msgspec.json.decode(file.read_bytes(), type=Report))
-        except (OSError, msgspec.DecodeError) as error:
-            print(f"{file}: cannot be read as a report: {error}", file=sys.stderr)
-            return 1
+    try:
+        reports = [read_report(path) for path in paths]
+    except Unreadable as reason:
+        print(f"profile: {reason}", file=sys.stderr)
+        return 2
     print(drafting.draft(reports, name), end="")
     return 0
 
@@ -65,6 +78,18 @@ def _requirements() -> int:
 
     print(rulebook.render(), end="")
     return 0
+
+
+def _judge(options: argparse.Namespace) -> int:
+    from conformance import judging
+    from conformance.profiles import ProfileError
+    from conformance.reading import Unreadable
+
+    try:
+        return judging.command(options.folder, options.rule_book, options.deployment_profile, options.write)
+    except (Unreadable, ProfileError) as reason:
+        print(f"judge: {reason}", file=sys.stderr)
+        return 2
 
 
 def _schemas(*, check: bool) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -60,7 +59,7 @@ class Book:
     def __init__(self, options: Options) -> None:
         self._options = options
         self.registry = registry.load()
-        self.suite = SuiteInfo("doubletext", _version(), self.registry.revision)
+        self.suite = SuiteInfo.here(self.registry.revision)
         self._opened = False
         self._plays: dict[tuple[int, str], Play] = {}
         self._written: dict[tuple[int, str], Path] = {}
@@ -180,6 +179,9 @@ class Book:
             transcript=transcript,
             known=verdict.known,
             freedom=verdict.freedom,
+            expected=target.redactor.text(verdict.expected),
+            observed=target.redactor.text(verdict.observed),
+            see=verdict.see,
         )
         folder = self.folder_of(case.position)
         record: dict[str, Any] = msgspec.to_builtins(
@@ -210,10 +212,3 @@ class Book:
             for fitting in proposals(target.info)
             if fitting.workers in (None, target.workers)
         ]
-
-
-def _version() -> str:
-    try:
-        return version("doubletext")
-    except PackageNotFoundError:
-        return "unknown (not installed)"

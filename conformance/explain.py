@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 import msgspec
@@ -34,10 +35,15 @@ def explain(requirement: Requirement, play: Play, verdict: Verdict, where: str) 
     missed = [f"  after {m.seconds:g} s in vain for {m.awaited}" for m in play.missed()]
     if shown or missed:
         lines += ["seen", *shown, *missed]
-    deciding = next((e for seq in verdict.see for e in play.exchanges if e.asked == seq), None)
-    if deciding is not None:
-        lines += ["repeat with", "  " + curl(deciding, play.transcript.target.url)]
+    exchange = deciding(play, verdict.see)
+    if exchange is not None:
+        lines += ["repeat with", "  " + curl(exchange, play.transcript.target.url)]
     return "\n".join([*lines, f"transcript  {where}"])
+
+
+def deciding(play: Play, see: Iterable[int]) -> Exchange | None:
+    """The first request among the moments that a verdict points to."""
+    return next((e for seq in see for e in play.exchanges if e.asked == seq), None)
 
 
 def curl(exchange: Exchange, url: str) -> str:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from conformance.registry import Level
+from conformance.registry import Level, Registry
 from conformance.transcript import SuiteInfo, TargetInfo, Transcript, encode
 from conformance.verdicts import WORDS, Word
 
@@ -21,7 +21,8 @@ VERSION: Literal[1] = 1
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One verdict. `transcript` is a path relative to the report; `known` the profile's reason for the failure.
 
-    `freedom` is the one that was taken, where a documented freedom was judged.
+    `freedom` is the one that was taken, where a documented freedom was judged; `see` are seqs of the transcript's
+    moments that show it; `expected` and `observed` are told of what is broken.
     """
 
     requirement: str
@@ -32,6 +33,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     transcript: str | None = None
     known: str | None = None
     freedom: str | None = None
+    expected: str = ""
+    observed: str = ""
+    see: tuple[int, ...] = ()
 
     @property
     def id(self) -> str:
@@ -39,11 +43,30 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"{self.scenario}::{self.requirement}"
 
 
+class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A requirement as the book had it by which was judged, so that a report can be read, and judged again, later."""
+
+    id: str
+    level: Level
+    sentence: str
+    sources: tuple[str, ...]
+    shown_by: tuple[str, ...]
+    not_by: tuple[str, ...] = ()
+    argument: str = ""
+    documented: str | None = None
+
+    @property
+    def area(self) -> str:
+        """The letters of the id: `INT`."""
+        return self.id.partition("-")[0]
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What one run of the suite found about one deployment; `summary` counts verdicts by word.
 
     `stale` lists known failures of the profile that did not happen, `notes` what a reader must know about how the
-    verdicts came about.
+    verdicts came about, `problem` why the deployment could not be judged (any more). `rules` is the whole rule book,
+    `finished_at` is wall-clock ISO 8601.
     """
 
     format: Literal["doubletext-report"] = FORMAT
@@ -54,6 +77,18 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     results: list[Result]
     stale: list[str] = []
     notes: list[str] = []
+    problem: str | None = None
+    rules: list[Rule] = []
+    finished_at: str | None = None
+
+    def rule(self, requirement_id: str) -> Rule | None:
+        """What the book says of a requirement, None when the report does not tell."""
+        return next((rule for rule in self.rules if rule.id == requirement_id), None)
+
+
+def rules_of(registry: Registry) -> list[Rule]:
+    """The rule book as a report carries it."""
+    return [msgspec.convert(requirement, Rule, from_attributes=True) for requirement in registry.requirements]
 
 
 def summarise(results: Iterable[Result]) -> dict[Word, int]:

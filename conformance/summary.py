@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from conformance import registry
 from conformance.areas import AREAS
 from conformance.profiles import Profile
 from conformance.registry import LEVELS
-from conformance.report import Report, Result, summarise, write_report
+from conformance.report import Report, Result, rules_of, summarise, write_report
 from conformance.transcript import SuiteInfo, TargetInfo
 from conformance.verdicts import WORDS
 
@@ -72,7 +73,9 @@ class Findings:
         return found
 
     def write(self) -> None:
-        """Write `report.json` of every deployment for which a folder was given."""
+        """Write `report.json` and `report.html` of every deployment for which a folder was given."""
+        from conformance.html import write_page  # Jinja takes its time to import, and most runs write no report
+
         for deployment in self.deployments:
             if deployment.folder is not None:
                 report = Report(
@@ -82,8 +85,12 @@ class Findings:
                     results=deployment.results,
                     stale=deployment.stale,
                     notes=deployment.notes,
+                    problem=deployment.problem,
+                    rules=rules_of(registry.load()),
+                    finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
                 )
                 write_report(Path(deployment.folder), report)
+                write_page(Path(deployment.folder), report)
 
     def show(self, terminal: pytest.TerminalReporter) -> None:
         """The summary: the failures first, then a table by area."""
@@ -109,7 +116,7 @@ class Findings:
             if not deployment.judged:
                 terminal.line("nothing was judged: the run fails", red=True)
             if deployment.folder:
-                terminal.line(f"report: {Path(deployment.folder) / 'report.json'}")
+                terminal.line(f"report: {Path(deployment.folder) / 'report.html'}")
         terminal.line(f"rule book {self._suite.revision}, doubletext {self._suite.version}")
 
     def _tell_what_was_not_judged(self, terminal: pytest.TerminalReporter, deployment: Deployment) -> None:

@@ -6,6 +6,7 @@ secret, and can be judged again offline.
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import Any, Literal
 
 import msgspec
@@ -119,6 +120,15 @@ class SuiteInfo(msgspec.Struct, frozen=True):
     name: str
     version: str
     revision: str
+
+    @classmethod
+    def here(cls, revision: str) -> SuiteInfo:
+        """The suite that is installed, judging by this revision of the rule book."""
+        try:
+            installed = metadata.version("doubletext")
+        except metadata.PackageNotFoundError:
+            installed = "unknown (not installed)"
+        return cls("doubletext", installed, revision)
 
 
 class TargetInfo(msgspec.Struct, frozen=True):

@@ -68,6 +68,7 @@ def test_the_wheel_holds_both_packages_with_their_data_and_no_tests(wheel: Path)
     tracked = run("git", "ls-files", "conformance", "mockserver", cwd=CHECKOUT).split() if in_git() else []
     assert set(tracked) <= names
     assert {
+        "conformance/html/templates/report.html",
         "conformance/requirements/book.toml",
         "conformance/requirements/int.toml",
         "conformance/profiles/langgraph-api.toml",

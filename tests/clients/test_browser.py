@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from pathlib import Path
-
 import pytest
 
 from tests.clients.javascript import Node
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("sdk", ["current", "line-1"])]
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    named = os.environ.get("CHROMIUM")
-    found = named or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert found, "there is no Chromium; install the package chromium, or name the program in CHROMIUM"
-    return found
-
-
-@pytest.fixture(scope="session")
-def browser_node(tmp_path_factory: pytest.TempPathFactory) -> Node:
-    return Node(tmp_path_factory.mktemp("browser"), packages=Path(__file__).with_name("browser"))
 
 
 def test_use_stream(browser_node: Node, chromium: str, url: str, sdk: str) -> None:

@@ -116,8 +116,8 @@ def test_the_command_prints_a_draft(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_a_file_that_is_no_report_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "report.json").write_text("{}")
-    assert main(["profile", "--from", str(tmp_path)]) == 1
-    assert main(["profile", "--from", str(tmp_path / "absent.json")]) == 1
+    assert main(["profile", "--from", str(tmp_path)]) == 2
+    assert main(["profile", "--from", str(tmp_path / "absent.json")]) == 2
     first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith(f"{tmp_path / 'report.json'}: cannot be read as a report: ")
-    assert second.startswith(f"{tmp_path / 'absent.json'}: cannot be read as a report: ")
+    assert first.startswith(f"profile: {tmp_path / 'report.json'}: ")
+    assert second.startswith(f"profile: {tmp_path / 'absent.json'}: cannot be read: ")

@@ -198,7 +198,8 @@ async def test_the_report_holds_every_verdict(tmp_path: Path) -> None:
         run = await run_suite("--deployment-url", there.url, f"--conformance-report={tmp_path / 'a' / 'b'}", *ONE)
     assert run.code == 1, run.output
     raw = msgspec.json.decode((tmp_path / "a" / "b" / "report.json").read_bytes())
-    assert list(raw) == ["format", "version", "suite", "target", "summary", "results", "stale", "notes"]
+    told = ["format", "version", "suite", "target", "summary", "results", "stale", "notes", "problem", "rules"]
+    assert list(raw) == [*told, "finished_at"]
     assert (raw["format"], raw["version"]) == ("doubletext-report", 1)
     assert raw["target"]["url"] == there.url
     assert raw["target"]["server"] == "doubletext-mockserver"
@@ -214,8 +215,13 @@ async def test_the_report_holds_every_verdict(tmp_path: Path) -> None:
         "verdict": "FAIL",
         "reason": "expected 200 for the create of run A; observed 201",
         "transcript": f"transcripts/{PLAINEST}.json",
+        "expected": "200 for the create of run A",
+        "observed": "201",
+        "see": [failure["see"][0]],
     }
-    assert f"report: {tmp_path / 'a' / 'b' / 'report.json'}" in run.output
+    assert {rule["id"] for rule in raw["rules"]} >= {result["requirement"] for result in raw["results"]}
+    assert (tmp_path / "a" / "b" / "report.html").read_text("utf-8").startswith("<!doctype html>")
+    assert f"report: {tmp_path / 'a' / 'b' / 'report.html'}" in run.output
 
 
 async def test_a_failure_tells_everything_that_is_needed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import html
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ async def test_no_artefact_shows_a_secret(tmp_path: Path, more: tuple[str, ...])
     assert "INT-02 (MUST)" in run.output  # a failure with its exchanges and its cURL command was printed
     assert f"http://{address}" in run.output
     written = artefacts(tmp_path)
-    assert {"report.json", "junit.xml", "unwatched.json"} <= written.keys()
+    assert {"report.json", "report.html", "junit.xml", "unwatched.json"} <= written.keys()
     for name, text in {**written, "terminal": run.output}.items():
         found = [secret for secret in SECRETS if secret in text]
         assert not found, f"{name} shows {found}"
@@ -85,7 +86,9 @@ async def test_no_artefact_shows_a_secret(tmp_path: Path, more: tuple[str, ...])
 
 
 def artefacts(folder: Path) -> dict[str, str]:
-    return {path.name: path.read_text() for path in folder.rglob("*") if path.is_file()}
+    """Every file that was written; a page also as its reader sees it."""
+    found = {path.name: path.read_text() for path in folder.rglob("*") if path.is_file()}
+    return {name: text + (html.unescape(text) if name.endswith(".html") else "") for name, text in found.items()}
 
 
 def redactor(**headers: str) -> Redactor:

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { build } from "esbuild";
-import puppeteer from "puppeteer-core";
+import { launch } from "./browser.mjs";
 import { Witness, all, asking, client, kinds, probed, report } from "./play.mjs";
 
 const DEADLINE = 20_000;
@@ -28,13 +28,7 @@ await once(site, "listening");
 const origin = `http://127.0.0.1:${site.address().port}`;
 
 const witness = await new Witness().listen();
-const browser = await puppeteer.launch({
-  executablePath: process.env.CHROMIUM,
-  // Over a pipe, so that the browser ends with this process, however that ends.
-  pipe: true,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    .concat(["--disable-component-update", "--disable-sync", "--proxy-server=direct://"]),
-});
+const browser = await launch();
 
 async function open({ thread = "", reconnect = "no" } = {}) {
   const page = await browser.newPage();

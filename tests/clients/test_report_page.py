@@ -1,0 +1,87 @@
+"""`report.html` in a headless Chromium: at three sizes, light and dark, by keyboard, and without script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from conformance.html import write_page
+from conformance.reading import read_transcript
+from conformance.report import Report, Result, summarise, transcript_path, write_transcript
+from conformance.transcript import Transcript
+from tests.clients.javascript import Node
+from tests.conformance.plays import play_catalogue
+from tests.conformance.reports import broken, write_folder
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+VERDICTS = 10_000
+SECONDS = 2.0
+"""In which a large report opens; several times what it takes here."""
+
+
+@pytest.fixture(scope="session")
+def plays() -> dict[str, Transcript]:
+    return play_catalogue()
+
+
+def test_the_page_can_be_read(browser_node: Node, chromium: str, plays: dict[str, Transcript], tmp_path: Path) -> None:
+    names = ("interrupt/lingering/create/unwatched", "reject/during-tools/create/unwatched")
+    write_folder(tmp_path, [broken(plays), *(plays[name] for name in names)])
+    shots = Path("build") / "screenshots"
+    shots.mkdir(parents=True, exist_ok=True)
+    page = (tmp_path / "report.html").as_uri()
+    found = browser_node.play("read_report", "current", "", CHROMIUM=chromium, PAGE=page, SHOTS=str(shots.resolve()))
+    took = found.pop("took")
+    assert took < 1000 * SECONDS
+    assert {problem for problems in found.pop("problems").values() for problem in problems} == set()
+    assert max(found.pop("wider").values()) <= 0
+    assert found == {
+        "errors": [],
+        "skips": True,
+        "searches": True,
+        "filtered": ["r-INT-07"],
+        "told": found["told"],
+        "unfiltered": True,
+        "opened": True,
+        "follows": True,
+        "followsWithoutScript": True,
+        "formWithoutScript": False,
+    }
+    assert found["told"].startswith("1 of ")
+
+
+def test_a_large_report_opens_at_once(
+    browser_node: Node, chromium: str, plays: dict[str, Transcript], tmp_path: Path
+) -> None:
+    write_page(tmp_path, enlarged(tmp_path, write_folder(tmp_path, plays.values())))
+    found = browser_node.play("open_page", "current", "", CHROMIUM=chromium, PAGE=(tmp_path / "report.html").as_uri())
+    assert found["verdicts"] >= VERDICTS
+    assert min(found["took"]) < 1000 * SECONDS
+
+
+def enlarged(folder: Path, report: Report) -> Report:
+    """The report with its scenarios several times over, and every seventh verdict a failure."""
+    results: list[Result] = []
+    while len(results) < VERDICTS:
+        for result in report.results:
+            again = f"{result.scenario}/again-{len(results) // len(report.results)}"
+            path = folder / transcript_path(again)
+            if not path.exists():
+                transcript = read_transcript(folder / str(result.transcript))
+                write_transcript(folder, replace(transcript, scenario=replace(transcript.scenario, id=again)))
+            failed = len(results) % 7 == 0
+            results.append(
+                replace(
+                    result,
+                    scenario=again,
+                    transcript=transcript_path(again),
+                    verdict="FAIL" if failed else "PASS",
+                    expected="something" if failed else "",
+                    observed=f"something else, {len(results) % 50}" if failed else "",
+                    see=(5,) if failed else (),
+                )
+            )
+    return replace(report, results=results, summary=summarise(results))

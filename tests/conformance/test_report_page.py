@@ -1,0 +1,231 @@
+"""`report.html`: complete, self-contained, escaped, and every link in it leads somewhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from conformance import registry
+from conformance.html import render_page
+from conformance.html.templating import visible
+from conformance.profiles import Known, Profile
+from conformance.report import Report, Result, rules_of, write_transcript
+from conformance.transcript import SuiteInfo, TargetInfo, Transcript
+from tests.conformance.plays import SUITE, edited, run_status
+from tests.conformance.reports import AS_ERROR, TOOLS, broken, write_folder
+
+HOSTILE = "</script></noscript></style><img src=x onerror=alert(1)>\"'`{{7*191}}&amp;\x00\x1b[2J\u202e\u2028"
+
+
+class Elements(HTMLParser):
+    """What stands in a page; `noscript` is read as a browser without script reads it."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str]]] = []
+        self.contents: dict[str, list[str]] = {}
+        self._inside = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, {name: value or "" for name, value in attrs}))
+        self._inside = tag
+
+    def handle_data(self, data: str) -> None:
+        self.contents.setdefault(self._inside, []).append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def values(self, attribute: str) -> list[str]:
+        return [attributes[attribute] for _, attributes in self.found if attribute in attributes]
+
+
+def page_of(report: Report, folder: Path) -> str:
+    return "".join(render_page(report, folder))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, plays: dict[str, Transcript]) -> Path:
+    """A report of a server that starts run B too early, and of a play in which it does right."""
+    write_folder(tmp_path, [broken(plays), plays["reject/during-tools/create/unwatched"]])
+    return tmp_path
+
+
+def test_a_failure_can_be_understood_from_the_page_alone(folder: Path) -> None:
+    page = (folder / "report.html").read_text("utf-8")
+    [finding] = re.findall(r'<article class="finding.*?</article>', page, re.DOTALL)[:1]
+    for part in (
+        "RUN-05",
+        "At most one run per thread executes at any instant",
+        "no step of run B while run A was executing",
+        "run B entered its first step",
+        f">{TOOLS}</a>: ",
+        "pytest --pyargs conformance --deployment-url=http://127.0.0.1:",
+    ):
+        assert part in finding
+    assert "tools:1 of run A and agent:1" in page
+    assert "2 of the MUST requirements are broken." in page
+
+
+def test_every_link_leads_somewhere_and_every_id_is_there_once(folder: Path) -> None:
+    elements = Elements((folder / "report.html").read_text("utf-8"))
+    ids = elements.values("id")
+    assert len(ids) == len(set(ids))
+    links = [link[1:] for link in elements.values("href") if link.startswith("#")]
+    assert len(links) > 50
+    assert set(links) <= set(ids)
+
+
+def test_a_failure_leads_to_the_moment_that_shows_it(folder: Path) -> None:
+    page = (folder / "report.html").read_text("utf-8")
+    finding = page[page.index("INT-07</span>") :]
+    link = re.search(r'href="#(s\d+-m\d+)"', finding)
+    assert link is not None
+    row = page[page.index(f'id="{link[1]}"') :].partition("</li>")[0]
+    assert "run A: enter tools:1" in row
+    assert "INT-07" in row
+
+
+def test_nothing_is_loaded_and_only_our_style_and_script_may_act(folder: Path) -> None:
+    elements = Elements((folder / "report.html").read_text("utf-8"))
+    [policy] = [a["content"] for _, a in elements.found if a.get("http-equiv") == "Content-Security-Policy"]
+    hashes = {
+        kind: base64.b64encode(hashlib.sha256("".join(elements.contents[kind]).encode()).digest()).decode()
+        for kind in ("style", "script")
+    }
+    assert policy == (
+        f"default-src 'none'; style-src 'sha256-{hashes['style']}'; script-src 'sha256-{hashes['script']}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    assert not {"img", "link", "iframe", "object", "embed", "base", "foreignobject"} & {
+        tag for tag, _ in elements.found
+    }
+    for _, attributes in elements.found:
+        assert not {"src", "style", "action", "ping", "srcdoc"} & attributes.keys()
+        assert not [name for name in attributes if name.startswith("on")]
+
+
+def strings_replaced(value: Any, keep: frozenset[str]) -> Any:
+    """Every string of a JSON value that is no word of the format replaced by a hostile one, keys of answers too."""
+    match value:
+        case str():
+            return value if value in keep else HOSTILE
+        case list():
+            return [strings_replaced(item, keep) for item in value]
+        case dict():
+            return {key: strings_replaced(item, keep) for key, item in value.items()}
+        case _:
+            return value
+
+
+def hostile(transcript: Transcript) -> Transcript:
+    """A play in which every field that came from the deployment is hostile; what the suite wrote itself stays."""
+
+    def spoil(raw: dict[str, Any]) -> None:
+        raw["target"] = {"url": HOSTILE, "server": HOSTILE, "version": HOSTILE, "profile": HOSTILE}
+        raw["started_at"] = HOSTILE
+        for moment in raw["moments"]:
+            kept = {"kind", "purpose", "about"} | ({"event", "step", "label"} if moment["kind"] == "witness" else set())
+            for key in moment.keys() - kept:
+                moment[key] = strings_replaced(moment[key], frozenset())
+            if "headers" in moment:
+                moment["headers"][HOSTILE] = HOSTILE
+
+    return edited(transcript, spoil)
+
+
+def test_hostile_values_in_every_field_are_only_text(tmp_path: Path, plays: dict[str, Transcript]) -> None:
+    spoilt = hostile(plays["interrupt/during-tools/stream/unwatched"])
+    spoilt = replace(spoilt, scenario=replace(spoilt.scenario, about=HOSTILE))
+    path = write_transcript(tmp_path, spoilt).relative_to(tmp_path).as_posix()
+    common = {"level": "MUST", "reason": HOSTILE, "expected": HOSTILE, "observed": HOSTILE, "see": (0, 7)}
+    first = {"requirement": "INT-02", "scenario": spoilt.scenario.id, "verdict": "FAIL", "transcript": path}
+    second = {**first, "requirement": "INT-03", "verdict": "WARN", "known": HOSTILE}
+    third = {"requirement": HOSTILE, "scenario": HOSTILE, "verdict": "ERROR", "transcript": HOSTILE}
+    results = [msgspec.convert({**common, **one}, Result) for one in (first, second, third)]
+    report = Report(
+        suite=SuiteInfo(HOSTILE, HOSTILE, HOSTILE),
+        target=TargetInfo(HOSTILE, HOSTILE, HOSTILE, HOSTILE),
+        summary={"FAIL": 1},
+        results=results,
+        stale=[HOSTILE],
+        problem=HOSTILE,
+        finished_at=HOSTILE,
+        rules=[
+            replace(rule, sentence=HOSTILE, sources=(HOSTILE, "javascript:alert(1)"))
+            for rule in rules_of(registry.load())
+        ],
+    )
+    page = page_of(report, tmp_path)
+    elements = Elements(page)
+    assert {tag for tag, _ in elements.found} <= OURS
+    assert not [name for _, attributes in elements.found for name in attributes if name.startswith("on")]
+    assert page.count("<script>") == page.count("</script>") == 1
+    assert page.count("<noscript>") == page.count("</noscript>")
+    assert not [link for link in elements.values("href") if link.startswith("javascript")]
+    assert not set("\x00\x1b\u202e\u2028") & set(page)
+    assert "1337" not in page
+
+
+OURS = set(
+    re.findall(
+        r"\w+",
+        "html head meta title style body a header main section nav footer form label input fieldset legend script "
+        "p h1 h2 h3 h4 dl div dt dd ul ol li b em code pre span time details summary article noscript "
+        "table thead tbody tr th td svg g rect text line path circle",
+    )
+)
+"""The elements of the templates."""
+
+
+def test_control_characters_and_those_that_reorder_text_are_shown_as_escapes() -> None:
+    assert visible("a\x00b\u202ec\n\td\u2028é漢😀") == "a\\u0000b\\u202ec\n\td\\u2028é漢😀"
+
+
+def test_known_failures_stand_apart(tmp_path: Path, plays: dict[str, Transcript]) -> None:
+    known = Known(requirements=("INT-02",), scenario="*", reason="it always was", evidence="https://example.org/1")
+    report = write_folder(
+        tmp_path, [edited(plays[TOOLS], AS_ERROR)], Profile(name="theirs", known=(known,), versions="")
+    )
+    page = (tmp_path / "report.html").read_text("utf-8")
+    undeclared, _, declared = page.partition('<details class="declared">')
+    assert "Known: it always was" in declared
+    assert "<h3>" in declared
+    assert "INT-02</span>" not in undeclared[undeclared.index('id="wrong"') :]
+    assert [r.known for r in report.results if r.requirement == "INT-02"] == ["it always was"]
+
+
+@pytest.mark.parametrize("problem", [None, "POST /threads: no connection"])
+def test_a_report_of_nothing_says_that_nothing_was_judged(tmp_path: Path, problem: str | None) -> None:
+    report = Report(suite=SUITE, target=TargetInfo("http://127.0.0.1:1"), summary={}, results=[], problem=problem)
+    page = page_of(report, tmp_path)
+    assert "Nothing was judged." in page
+    assert "No MUST requirement is broken" not in page
+    assert (problem is None) == ("could not be judged" not in page)
+
+
+@pytest.mark.parametrize("path", [None, "transcripts/gone.json", "../secret.json", "/etc/hostname"])
+def test_a_record_that_is_not_there_is_said_to_be_missing(tmp_path: Path, path: str | None) -> None:
+    (tmp_path / "secret.json").write_text("{}")
+    folder = tmp_path / "report"
+    folder.mkdir()
+    result = Result(requirement="INT-02", level="MUST", scenario="x", verdict="PASS", reason="", transcript=path)
+    report = Report(suite=SUITE, target=TargetInfo("http://x"), summary={"PASS": 1}, results=[result])
+    assert "There is no record to show:" in page_of(report, folder)
+
+
+def test_an_older_report_without_rules_is_shown_with_what_it_has(tmp_path: Path, plays: dict[str, Transcript]) -> None:
+    report = write_folder(tmp_path, [edited(plays[TOOLS], run_status("A", "error"))])
+    older = replace(report, rules=[], results=[replace(r, see=(), expected="", observed="") for r in report.results])
+    page = page_of(msgspec.json.decode(msgspec.json.encode(older), type=Report), tmp_path)
+    assert "INT-02" in page
+    assert "run A, in flight when run B arrived, to end `interrupted`" in page
