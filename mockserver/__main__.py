@@ -152,7 +152,7 @@ async def _serve(options: argparse.Namespace) -> int:
         from mockserver.app import create_app, listening
         from mockserver.clock import InstantClock, RealClock
         from mockserver.faults import BadFaultError
-        from mockserver.script import ScriptError, load
+        from mockserver.scriptfile import ScriptError, load
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""The scripted agent: the graph `agent → tools → agent`, played from a script, under the probe contract.
+"""The scripted agent: it plays the steps of a script, under the probe contract.
 
 A probe may ask for a child graph, `research`, instead of `tools`, or for `audit` beside it.
 """
@@ -6,38 +6,39 @@ A probe may ask for a child graph, `research`, instead of `tools`, or for `audit
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from conformance.probe import Probe, Work, read_probe
-from mockserver import messages
-from mockserver.checkpoints import Values
+from mockserver import messages, place, script
+from mockserver.checkpoints import START, Checkpoint, Values
 from mockserver.clock import Clock, Timeline
+from mockserver.gates import Gates
 from mockserver.ids import IdSource
 from mockserver.messages import Message
-from mockserver.script import Script, tokens
-from mockserver.step import Step
+from mockserver.place import Circumstances, Place, fill
+from mockserver.script import Failure, Reducer, Script, tokens
+from mockserver.step import Paused, Step
 from mockserver.witnesses import Witnesses
 
+if TYPE_CHECKING:
+    from mockserver.records import Run, Thread
+
 GRAPH: Final = "agent"
-Node = Literal["agent", "tools", "audit", "research"]
-NODES: Final[tuple[Node, ...]] = ("agent", "tools", "audit", "research")
-ENTRY: Final[Node] = "agent"
-CHILD: Final[Node] = "research"
-"""The node that runs the child graph; it is no step of its own."""
+CHILD: Final = "research"
+"""The node that runs a probe's child graph; it is no step of its own."""
 CHILD_NODES: Final = ("search", "quote")
-"""The child graph's nodes, in their order."""
-WORKERS: Final[dict[Work, tuple[Node, ...]]] = {
-    "tools": ("tools",),
+"""The nodes of that child graph, in their order."""
+WORKERS: Final[dict[Work, tuple[str, ...]]] = {
+    "tools": (script.TOOLS,),
     "subgraph": (CHILD,),
-    "parallel": ("audit", "tools"),
+    "parallel": ("audit", script.TOOLS),
 }
-"""The nodes that work on a tool call."""
-CHANNELS: Final = ("messages", "steps")
-"""The channels of the state: the conversation, and the steps that finished."""
+"""The nodes that work on a tool call, as a probe asks."""
 
 
 class ProbeConfigError(Exception):
@@ -51,10 +52,11 @@ class Said:
     message: Message
     token: str | None = None
     spoken: int = 0
+    last: bool = True
 
     @property
     def by_model(self) -> bool:
-        """Whether the model says it, which speaks in pieces; a tool call is a single one."""
+        """Whether the model says it, which speaks in pieces; its tool calls come with the last one."""
         return bool(self.message["type"] == "ai")
 
     @property
@@ -62,25 +64,36 @@ class Said:
         """The message, or the piece of it, as the stream of tokens shows it."""
         if not self.by_model:
             return self.message
-        if self.token is None:
-            return messages.chunk(self.message, self.message["content"], last=True)
-        return messages.chunk(self.message, self.token, last=self.spoken == len(self.message["content"]))
+        content = self.message["content"]
+        if self.token is not None:
+            content = _with_text(content, self.token, rest=self.last)
+        return messages.chunk(self._known, content, last=self.last)
 
     @property
     def so_far(self) -> Message:
         """The message as far as it was said; a copy, so made only for those who want it."""
-        if self.token is None:
+        if self.token is None or self.last:
             return self.message
-        return {**self.message, "content": self.message["content"][: self.spoken]}
+        text = messages.text_of(self.message)[: self.spoken]
+        return {**self._known, "content": _with_text(self.message["content"], text, rest=False)}
+
+    @property
+    def _known(self) -> Message:
+        return self.message if self.last or not self.message["tool_calls"] else {**self.message, "tool_calls": []}
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the engine gives a node: the state (in the child graph: the child's), the run, and where to speak."""
+    """What the engine gives a node: the state (in a child graph: the child's), its place in the script, the run,
+    and where to speak.
+    """
 
     node: str
     values: Values
+    script: Script
+    place: Place
     configurable: dict[str, Any]
+    thread_id: str
     run_id: str
     ids: IdSource
     timeline: Timeline
@@ -94,129 +107,261 @@ def empty_values() -> Values:
     return {"messages": [], "steps": []}
 
 
-def next_after(node: str, values: Values, configurable: dict[str, Any] | None = None) -> tuple[str, ...]:
-    """The nodes that run after `node` left the state as `values`, in a run that is told `configurable`."""
-    if node in CHILD_NODES:
-        return CHILD_NODES[CHILD_NODES.index(node) + 1 :][:1]
-    if node != "agent":
-        return (ENTRY,)
-    last = values["messages"][-1] if values["messages"] else {}
-    if not last.get("tool_calls"):
-        return ()
-    probe = _probe_of(configurable or {})
+def written(values: Values, write: Values, reducers: Mapping[str, Reducer] = MappingProxyType({})) -> Values:
+    """The state after a write to some of its channels; a channel that the graph does not have is ignored.
+
+    Raises ValueError for what a channel cannot take up.
+    """
+    said = {"messages": messages.merge(values.get("messages", ()), write["messages"])} if "messages" in write else {}
+    return {
+        **values,
+        **said,
+        **{
+            name: _taken_up(name, reducer, values.get(name), write[name])
+            for name, reducer in reducers.items()
+            if name in write
+        },
+        "steps": [*values["steps"], *write.get("steps", ())],
+    }
+
+
+def nodes(script: Script) -> tuple[str, ...]:
+    """The nodes of the graph: those of the script, and those that probes ask for."""
+    return tuple(dict.fromkeys((*script.nodes, "audit", CHILD)))
+
+
+def scripted_node(node: str) -> str:
+    """The node whose steps in the script a node of the graph plays."""
+    return script.TOOLS if any(node in workers for workers in WORKERS.values()) else node
+
+
+def nodes_at(place: Place, configurable: dict[str, Any]) -> tuple[str, ...]:
+    """The nodes that are next at a place, in a run that is told `configurable`."""
+    if place.next != (script.TOOLS,):
+        return place.next
+    probe = _probe_of(configurable)
     return WORKERS["tools" if probe is None else probe.work]
 
 
-def child_input(values: Values) -> Values:
-    """What the child graph begins with: the tool call of the last message, and which visit of the turn this is."""
-    (call,) = values["messages"][-1]["tool_calls"]
-    return {"call": call, "visit": _visit("tools", values["messages"]), "steps": []}
+def enter(run: Run, values: Values) -> Place:
+    """Where new input leads that made the state `values`."""
+    return place.enter(run.thread.script, values["messages"], _around(run))
 
 
-def child_written(values: Values, write: Values) -> Values:
-    """The child graph's state after a write of one of its steps."""
-    return {**values, "steps": [*values["steps"], *write["steps"]]}
+def locate(run: Run, values: Values) -> Place:
+    """Where a state stands of which nothing is known but its messages."""
+    return place.locate(run.thread.script, values["messages"], _around(run))
 
 
-def written(values: Values, write: Values) -> Values:
-    """The state after a write to some of its channels; a channel that the graph does not have is ignored."""
-    return {
-        "messages": messages.merge(values["messages"], write.get("messages", ())),
-        "steps": [*values["steps"], *write.get("steps", ())],
-    }
+def follow(run: Run, played: Place, values: Values) -> Place:
+    """What follows when the step at a place has left the state as `values`."""
+    return place.follow(run.thread.script, played.passed(), values["messages"], _around(run))
+
+
+def written_by_hand(thread: Thread, base: Checkpoint | None, node: str, values: Values) -> Place:
+    """What follows when somebody wrote to the state, on top of `base`, as if `node` had done it."""
+    said, around = values["messages"], Circumstances(metadata=thread.metadata)
+    if node == START:
+        return place.enter(thread.script, said, around)
+    known = base.place if base is not None else None
+    found = (known.after_node(node) if known is not None else None) or place.locate(thread.script, said, around)
+    if found.step is None and _calls_waiting(values):
+        # A tool call that the script does not know of wants its result all the same.
+        found = Place((script.Step(node=script.TOOLS, result=""),), fills=found.fills, visits=found.visits)
+    return place.follow(thread.script, found, said, around)
 
 
 class ScriptedAgent:
     """Plays the nodes; one serves all runs of a server."""
 
-    def __init__(self, script: Script, clock: Clock, witnesses: Witnesses) -> None:
-        self.script = script
+    def __init__(self, clock: Clock, witnesses: Witnesses, gates: Gates) -> None:
         self._clock = clock
         self._witnesses = witnesses
+        self._gates = gates
 
     async def run(self, task: Task) -> Values:
         """Play one step and return what it writes.
 
-        Raises `ProbeConfigError`, what `Step.play` raises, and nothing else.
+        Raises `ProbeConfigError`, what the script or `Step.play` raises, and nothing else.
         """
         probe = _probe_of(task.configurable)
-        visit = task.values["visit"] if task.node in CHILD_NODES else _visit(task.node, task.values["messages"])
-        step = Step(f"{task.node}:{visit}", probe, task.run_id, self._witnesses, resumed=task.resumed)
-        if task.node not in ("agent", "tools"):
-            await step.play(_nothing)
-            return {"steps": [step.entry]}
-        work = self._agent if task.node == "agent" else self._tools
+        scripted = task.place.step if task.node in task.place.next else script.Step(node=task.node)
 
-        async def play(step: Step) -> list[Message]:
-            for data in getattr(self.script.custom, task.node):
-                task.custom(data)
-            return await work(task, step, hurried=probe is not None)
+        async def come(point: str) -> None:
+            await self._gates.come(point, task.thread_id, task.run_id)
 
-        return {"messages": await step.play(play), "steps": [step.entry]}
+        step = Step(
+            f"{task.node}:{task.place.visit(scripted_node(task.node))}",
+            probe,
+            task.run_id,
+            self._witnesses,
+            come,
+            resumed=task.resumed,
+        )
+        play = _Play(task, scripted, step, self._take if probe is None else _take_a_turn)
+        write = await step.play(lambda _: self._work(play))
+        return {**write, "steps": [step.entry]}
 
-    def research(self, task: Task, steps: list[str]) -> Values:
-        """What the node with the child graph writes when the child has finished `steps`."""
-        return {"messages": self._results(task), "steps": steps}
+    def child_begins(self, task: Task) -> tuple[Place, Values] | None:
+        """Where the child graph of a node begins, and with which values; None for a node without one."""
+        if task.node == CHILD and task.place.next == (script.TOOLS,):
+            visits = dict.fromkeys(CHILD_NODES, task.place.visit(script.TOOLS) - 1)
+            (call,) = _calls_waiting(task.values)
+            values = {"call": call, "visit": task.place.visit(script.TOOLS), "steps": []}
+            return Place(tuple(script.Step(node=name) for name in CHILD_NODES), visits=visits), values
+        step = task.place.step
+        if step is None or not step.subgraph or task.node != step.at:
+            return None
+        return Place(tuple(step.subgraph), fills=task.place.fills).unrolled(), {**task.values, "steps": []}
 
-    async def _agent(self, task: Task, step: Step, *, hurried: bool) -> list[Message]:
-        text, turn = _last_turn(task.values["messages"])
-        conversation = self.script.conversation(text)
-        if conversation is None:
-            answer = self.script.answer_to_unmatched(text)
-        elif any(message["type"] == "ai" for message in turn):
-            answer = conversation.answer
+    def after_child(self, task: Task, values: Values) -> Values:
+        """What a node writes when its child graph has come to its end with these values."""
+        if task.node == CHILD and task.place.next == (script.TOOLS,):
+            said = self._results(task, script.Step(result="") if task.place.step is None else task.place.step)
+            for message in said:
+                task.say(Said(message))
+            return {"messages": said, "steps": values["steps"]}
+        known = {message["id"]: message for message in task.values["messages"]}
+        said = [message for message in values["messages"] if known.get(message["id"]) != message]
+        channels = {name: values[name] for name in task.script.reducers if name in values}
+        return {**channels, "messages": said, "steps": values["steps"]}
+
+    async def _work(self, play: _Play) -> Values:
+        """Do what the script says of a step, in the order in which it lists what a step can do."""
+        step, task = play.scripted, play.task
+        if step.interrupt is not None and not task.resumed:
+            raise Paused(fill(step.interrupt.value, task.place.fills))
+        for event in step.custom:
+            task.custom(fill(event, task.place.fills))
+        said: list[Message] = []
+        if step.speaks:
+            said.append(await self._speak(play))
         else:
-            await self._take(task, self.script.seconds.call, hurried)
-            arguments = {"query": conversation.query}
-            block = {
-                "id": conversation.call_id,
-                "input": arguments,
-                "name": self.script.tool,
-                "type": "tool_use",
-            }
-            call = {"name": self.script.tool, "args": arguments, "id": conversation.call_id}
-            message = messages.ai([block], _spoken_id(task), [call])
+            await play.take(task, step.takes)
+            await self._hold(play)
+            said += self._results(task, step)
+        said += messages.coerce_all(fill(step.messages, task.place.fills), task.ids.uuid4)
+        for message in said[1 if step.speaks else 0 :]:
             task.say(Said(message))
-            return [message]
-        return [await self._answer(task, step, answer, hurried=hurried)]
+        if step.error is not None:
+            raise _exception(step.error, task.place.fills)
+        channels: Values = fill(step.channels, task.place.fills)
+        return {"messages": said, **channels} if step.writes_messages else channels
 
-    async def _answer(self, task: Task, step: Step, text: str, *, hurried: bool) -> Message:
-        pieces = tokens(text)
-        message = messages.ai(text, _spoken_id(task))
+    async def _speak(self, play: _Play) -> Message:
+        """The message of the model, in pieces."""
+        step, task = play.scripted, play.task
+        text = fill(step.say, task.place.fills) if step.say is not None else ""
+        message = _message(play, text)
+        whole = not isinstance(text, str) or (step.say is None and bool(step.calls))
+        pieces = [""] if whole else ([fill(one, task.place.fills) for one in step.tokens or ()] or tokens(text))
         spoken = 0
         for number, piece in enumerate(pieces, start=1):
-            await self._take(task, self.script.seconds.answer / len(pieces), hurried)
+            await play.take(task, step.takes / len(pieces))
             spoken += len(piece)
-            task.say(Said(message, piece, spoken))
+            # Tool calls come when all was said.
+            last = number == len(pieces)
+            task.say(Said(message) if whole else Said(message, piece, spoken, last))
             if number == max(1, len(pieces) // 2):
-                await step.reach("token")
+                if not whole:
+                    await play.step.reach("token")
+                await self._hold(play)
         return message
 
-    async def _tools(self, task: Task, step: Step, *, hurried: bool) -> list[Message]:  # noqa: ARG002 - as _agent
-        await self._take(task, self.script.seconds.tool, hurried)
-        return self._results(task)
-
-    def _results(self, task: Task) -> list[Message]:
-        """The answers to the tool calls of the last message, each said."""
-        text, _ = _last_turn(task.values["messages"])
-        conversation = self.script.conversation(text)
-        result = "" if conversation is None else conversation.result
-        said = [
-            messages.tool_result(result, task.ids.uuid4(), name=call["name"], call_id=call["id"])
-            for call in task.values["messages"][-1].get("tool_calls", ())
+    def _results(self, task: Task, step: script.Step) -> list[Message]:
+        """The answers that a step gives to the tool calls of the last message."""
+        calls, given = _calls_waiting(task.values), step.results
+        return [
+            messages.tool_result(
+                fill(result.content, task.place.fills),
+                task.ids.uuid4(),
+                name=call["name"],
+                call_id=call["id"],
+                status=result.status,
+                artifact=result.artifact,
+            )
+            for call, result in zip(calls, given * len(calls) if len(given) == 1 else given, strict=False)
         ]
-        for message in said:
-            task.say(Said(message))
-        return said
 
-    async def _take(self, task: Task, seconds: float, hurried: bool) -> None:
-        """Take so long in a run for people; nothing takes time in a run with a probe."""
-        if hurried or not seconds:
-            # No time, but a turn for everybody else: a long answer must not keep the server to itself.
-            await asyncio.sleep(0)
+    async def _hold(self, play: _Play) -> None:
+        if play.scripted.hold is not None:
+            await self._gates.come(play.scripted.hold, play.task.thread_id, play.task.run_id, closed=True)
+
+    async def _take(self, task: Task, seconds: float) -> None:
+        """Let so many seconds of scripted time pass."""
+        if not seconds:
+            await _take_a_turn(task, seconds)
         else:
             await self._clock.sleep(seconds)
             task.timeline.spend(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Play:
+    """A step of the script while it is played."""
+
+    task: Task
+    scripted: script.Step
+    step: Step
+    take: Callable[[Task, float], Any]
+
+
+async def _take_a_turn(_: Task, seconds: float) -> None:  # noqa: ARG001 - nothing takes time in a run with a probe
+    """Take no time, but let everybody else have a turn: a long answer must not keep the server to itself."""
+    await asyncio.sleep(0)
+
+
+def _message(play: _Play, text: str | list[Any]) -> Message:
+    """What the model says, and the tools it calls, as one message."""
+    task = play.task
+    fills, ids = task.place.fills, task.ids
+    calls = [
+        {"name": call.tool, "args": fill(call.args, fills), "id": fill(call.id, fills) or f"call_{ids.hex()[:24]}"}
+        for call in play.scripted.calls
+    ]
+    content: str | list[Any] = text
+    if calls and task.script.content == "blocks":
+        uses = [{"id": one["id"], "input": one["args"], "name": one["name"], "type": "tool_use"} for one in calls]
+        said = [{"type": "text", "text": text}] if text and isinstance(text, str) else text or []
+        content = [*said, *uses]
+    # Its id is as chat models give them.
+    return messages.ai(content, f"lc_run--{ids.uuid7(task.timeline.moment())}-0", calls)
+
+
+def _calls_waiting(values: Values) -> list[dict[str, Any]]:
+    """The tool calls of the last message."""
+    last = values["messages"][-1] if values["messages"] else {}
+    calls: list[dict[str, Any]] = last.get("tool_calls") or []
+    return calls
+
+
+def _with_text(content: str | list[Any], text: str, *, rest: bool) -> str | list[Any]:
+    """A message's content with another text; with `rest`, whatever else is in it follows."""
+    if isinstance(content, str):
+        return text
+    others = [block for block in content if not (isinstance(block, dict) and block.get("type") == "text")]
+    return [{"type": "text", "text": text}, *(others if rest else ())]
+
+
+def _exception(error: str | Failure, fills: Mapping[str, str]) -> Exception:
+    failure = error if isinstance(error, Failure) else Failure(message=error)
+    kind: type[Exception] = type(failure.type, (Exception,), {})
+    return kind(fill(failure.message, fills))
+
+
+def _taken_up(name: str, reducer: Reducer, old: Any, new: Any) -> Any:
+    if reducer == "append":
+        return [*(old or ()), *(new if isinstance(new, list) else [new])]
+    if reducer == "merge":
+        if not isinstance(new, dict):
+            raise ValueError(f"The channel {name} merges objects, and got {new!r}")
+        return {**(old or {}), **new}
+    return new
+
+
+def _around(run: Run) -> Circumstances:
+    assistant = run.assistant
+    return Circumstances((assistant.assistant_id, assistant.graph_id, assistant.name), run.thread.metadata)
 
 
 def _probe_of(configurable: dict[str, Any]) -> Probe | None:
@@ -224,25 +369,3 @@ def _probe_of(configurable: dict[str, Any]) -> Probe | None:
         return read_probe(configurable)
     except msgspec.ValidationError as error:
         raise ProbeConfigError(f"configurable.probe: {error}") from error
-
-
-def _spoken_id(task: Task) -> str:
-    """The id of a message of the model, as chat models give them."""
-    return f"lc_run--{task.ids.uuid7(task.timeline.moment())}-0"
-
-
-async def _nothing(step: Step) -> None:
-    """The work of a step that only reports."""
-
-
-def _visit(node: str, said: Sequence[Message]) -> int:
-    kind = "ai" if node == "agent" else "tool"
-    return 1 + sum(1 for message in _last_turn(said)[1] if message["type"] == kind)
-
-
-def _last_turn(said: Sequence[Message]) -> tuple[str, Sequence[Message]]:
-    """The text of the last human message, and what was said after it."""
-    for index in range(len(said) - 1, -1, -1):
-        if said[index]["type"] == "human":
-            return messages.text_of(said[index]), said[index + 1 :]
-    return "", said

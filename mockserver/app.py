@@ -17,7 +17,8 @@ from mockserver.http import ENGINE, KEEP_ALIVE, refusals
 from mockserver.meddling import MEDDLERS, meddle
 from mockserver.origins import browsers, sign
 from mockserver.rules import Rules
-from mockserver.script import Script, load
+from mockserver.script import Script
+from mockserver.scriptfile import load
 
 if TYPE_CHECKING:
     from mockserver.defects import Defect

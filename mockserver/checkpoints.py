@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from mockserver.place import Place
+
 START: Final = "__start__"
 END: Final = "__end__"
 
@@ -39,6 +41,8 @@ class Checkpoint:
     metadata: dict[str, Any]
     task_ids: tuple[str, ...]
     """The ids of the tasks that run the next nodes, in their order."""
+    place: Place | None = None
+    """Where the script goes on from here; None: as the messages tell."""
 
     def task_id(self, node: str) -> str:
         """The id of the task that runs `node`, one of the next."""

@@ -16,10 +16,13 @@ from msgspec import UNSET
 
 from mockserver import agent
 from mockserver.agent import ScriptedAgent
+from mockserver.changes import Changes
 from mockserver.checkpoints import END, Checkpoint
 from mockserver.clock import Clock, milliseconds
 from mockserver.execution import Execution
+from mockserver.gates import Gates
 from mockserver.lifecycle import after
+from mockserver.place import Place
 from mockserver.records import Run, Thread
 from mockserver.rules import Ending, Rules
 from mockserver.schemas import RunRequest
@@ -51,11 +54,13 @@ class Engine:
         run_timeout: float | None = None,
     ) -> None:
         self._run_timeout = run_timeout
-        self.store = Store(seed=seed, rules=rules or Rules())
+        self.changes = Changes()
+        self.store = Store(seed=seed, rules=rules or Rules(), script=script, changes=self.changes)
         self.clock = clock
         self.seed = seed
         self._witnesses = Witnesses(clock)
-        self._agent = ScriptedAgent(script, clock, self._witnesses)
+        self.gates = Gates(self.changes)
+        self._agent = ScriptedAgent(clock, self._witnesses, self.gates)
         self._tasks: set[asyncio.Task[None]] = set()
         self.starts = 1
         """How often this server was started."""
@@ -149,15 +154,18 @@ class Engine:
         if not thread.rules.may_update_state(thread):
             raise ThreadBusyError(f"Thread {thread.thread_id} has runs in flight; its state cannot be updated now.")
         values = agent.empty_values() if base is None else thread.history.values(base)
-        updated = agent.written(values, read_write(raw or {}, thread.ids.uuid4))
+        reducers = thread.script.reducers
+        updated = agent.written(values, read_write(raw or {}, thread.ids.uuid4, reducers), reducers)
         node = as_node or last_node(base)
+        place = Place() if node == END else agent.written_by_hand(thread, base, node, updated)
         checkpoint = append_checkpoint(
             thread,
             base,
             values=updated,
-            following=() if node == END else agent.next_after(node, updated),
+            following=agent.nodes_at(place, {}),
             source="update",
             node=node,
+            place=place,
         )
         self.store.touch(thread, checkpoint.created_at)
         thread.failure = None

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import replace
-from typing import Any, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
 from msgspec import UNSET
 
@@ -17,10 +17,15 @@ from mockserver import agent
 from mockserver.agent import Said, ScriptedAgent, Task
 from mockserver.checkpoints import START, Checkpoint, Mark, Source, Values
 from mockserver.clock import milliseconds
+from mockserver.place import Place
 from mockserver.records import Run
 from mockserver.rules import Rules
 from mockserver.step import Paused
 from mockserver.writing import SERVER_METADATA, ChildGraph, append_checkpoint, read_write
+
+
+RECURSION_LIMIT: Final = 1000
+"""How many steps a run may take that names no limit."""
 
 
 class EmptyInputError(Exception):
@@ -47,7 +52,7 @@ class Execution:
         self._thread = run.thread
         self._agent = agent
         self._modes = run.request.modes
-        self._resumes = run.request.command is not None and run.request.command.resume is not None
+        self._answer = None if run.request.command is None else run.request.command.resume
         self._base: Checkpoint | None = None
         self._announced: set[str] = set()
         self._steps = 0
@@ -74,6 +79,7 @@ class Execution:
         """
         while current.next:
             self._count_step()
+            current = self._placed(current, child, goes_on=goes_on)
             if child is None and not goes_on:
                 self._break("interrupt_before", current.next)
             writes = await self._superstep(current, child, goes_on=goes_on)
@@ -96,7 +102,7 @@ class Execution:
 
         async def play(node: str) -> None:
             try:
-                writes[node] = await self._node(node, current, child, resumed=goes_on and self._resumes)
+                writes[node] = await self._node(node, current, child, resumed=goes_on and self._answer is not None)
             except Waits as waits:
                 asked.append(waits)
 
@@ -131,9 +137,10 @@ class Execution:
         return write
 
     def _count_step(self) -> None:
-        limit = self._run.request.config.recursion_limit
+        asked = self._run.request.config.recursion_limit
+        limit = RECURSION_LIMIT if asked is UNSET else asked
         self._steps += 1
-        if limit is not UNSET and self._steps > limit:
+        if self._steps > limit:
             raise GraphRecursionError(f"Recursion limit of {limit} reached without hitting a stop condition.")
 
     def _go_on(self, base: Checkpoint | None) -> Checkpoint:
@@ -143,10 +150,10 @@ class Execution:
         values = self._thread.history.values(base)
         current = base
         if base is not self._thread.history.head:
-            current = self._append(base, base.written_by, values, base.next, "fork")
+            current = self._append(base, base.written_by, values, base.next, "fork", place=base.place)
         command = self._run.request.command
         if command is not None and command.update is not None:
-            values = agent.written(values, read_write(command.update, self._run.ids.uuid4))
+            values = self._written(values, read_write(command.update, self._run.ids.uuid4, self._thread.script.reducers))
             self._thread.history.mark(current.checkpoint_id, Mark(self._run.run_id, "values", values))
         return replace(current, values=values)
 
@@ -154,17 +161,30 @@ class Execution:
         """Take up the input: one checkpoint that has it still before it, and one behind it."""
         values = self._thread.history.values(base) if base is not None else agent.empty_values()
         # Read before anything is written: an input that cannot be read leaves no trace.
-        write = read_write(raw, self._run.ids.uuid4)
-        updated = agent.written(values, write)
+        write = read_write(raw, self._run.ids.uuid4, self._thread.script.reducers)
+        updated = self._written(values, write)
+        place = agent.enter(self._run, updated)
         received = self._append(base, START, values, (START,), "input")
         self._thread.history.mark(received.checkpoint_id, Mark(self._run.run_id, "result", raw, START))
-        return self._append(received, START, updated, (self._rules.entry(self._run, base),), "loop")
+        entry = self._rules.entry(self._run, base, place.next[0])
+        return self._append(received, START, updated, (entry,), "loop", place=place)
+
+    def _placed(self, current: Checkpoint, child: ChildGraph | None, *, goes_on: bool) -> Checkpoint:
+        """The checkpoint with its place in the script: at a step of its node, and past an answered question."""
+        place = current.place or agent.locate(self._run, current.values)
+        asked = (self._thread.history if child is None else child.history).waiting_interrupts()
+        if goes_on and self._answer is not None and asked:
+            place = place.answered(answer_to(self._answer, [question["id"] for question in asked.values()]))
+        return replace(current, place=place.at_node(agent.scripted_node(current.next[0])))
 
     async def _step(self, node: str, current: Checkpoint, child: ChildGraph | None, *, resumed: bool) -> Values:
         task = Task(
             node=node,
             values=current.values,
+            script=self._thread.script,
+            place=current.place or Place(),
             configurable=self._run.configurable,
+            thread_id=self._thread.thread_id,
             run_id=self._run.run_id,
             ids=self._run.ids,
             timeline=self._thread.timeline,
@@ -172,36 +192,31 @@ class Execution:
             say=lambda said: self._say(node, current, said),
             custom=lambda data: self._emit("custom", "custom", data),
         )
-        if child is None and node == agent.CHILD:
-            done = await self._play_child(node, current)
-            return self._agent.research(task, done["steps"])
+        begins = self._agent.child_begins(task) if child is None else None
+        if begins is not None:
+            return self._agent.after_child(task, await self._play_child(node, current, *begins))
         return await self._agent.run(task)
 
-    async def _play_child(self, node: str, current: Checkpoint) -> Values:
+    async def _play_child(self, node: str, current: Checkpoint, place: Place, values: Values) -> Values:
         """Play the child graph of a node to its end, from where it was left if it was begun before."""
         namespace = current.namespace(node)
         child = ChildGraph(self._thread.history.child(namespace), namespace, current)
         begun = child.history.head
         if begun is None:
             received = self._append(None, START, {"steps": []}, (START,), "input", child)
-            values, first = agent.child_input(current.values), agent.CHILD_NODES[:1]
             self._show_values(values, namespace)
-            return (
-                await self._supersteps(
-                    self._append(received, START, values, first, "loop", child), child, goes_on=False
-                )
-            ).values
+            entered = self._append(received, START, values, place.next, "loop", child, place)
+            return (await self._supersteps(entered, child, goes_on=False)).values
         return (await self._supersteps(begun, child, goes_on=True)).values
 
     def _commit(self, current: Checkpoint, child: ChildGraph | None, writes: dict[str, Values]) -> Checkpoint:
         """Make what the nodes of a superstep wrote part of the state."""
-        values = current.values
-        following: dict[str, None] = {}
+        values, place = current.values, current.place or Place()
         for write in writes.values():
-            values = agent.written(values, write) if child is None else agent.child_written(values, write)
-        for node in writes:
-            following |= dict.fromkeys(agent.next_after(node, values, self._run.configurable))
-        written = self._append(current, list(writes)[-1], values, tuple(following), "loop", child)
+            values = self._written(values, write)
+        place = place.passed() if child is not None else agent.follow(self._run, place, values)
+        following = agent.nodes_at(place, self._run.configurable)
+        written = self._append(current, list(writes)[-1], values, following, "loop", child, place)
         self._show_values(values, "" if child is None else child.namespace)
         return written
 
@@ -222,6 +237,9 @@ class Execution:
             self._emit("updates", "updates", {"__interrupt__": []})
             raise Waits({})
 
+    def _written(self, values: Values, write: Values) -> Values:
+        return agent.written(values, write, self._thread.script.reducers)
+
     def _append(
         self,
         parent: Checkpoint | None,
@@ -230,6 +248,7 @@ class Execution:
         following: tuple[str, ...],
         source: Source,
         child: ChildGraph | None = None,
+        place: Place | None = None,
     ) -> Checkpoint:
         return append_checkpoint(
             self._thread,
@@ -240,6 +259,7 @@ class Execution:
             source=source,
             run=self._run,
             child=child,
+            place=place,
         )
 
     def _may_write(self) -> bool:
@@ -304,3 +324,9 @@ async def _together(works: list[Coroutine[Any, Any, None]]) -> None:
                 group.create_task(work)
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
+
+
+def answer_to(answer: Any, questions: Iterable[str]) -> Any:
+    """What a human answered to a question that waits; a client may give it under the question's id."""
+    known = [question for question in questions if isinstance(answer, dict) and question in answer]
+    return answer[known[0]] if known else answer

@@ -72,6 +72,11 @@ def text_of(message: Message) -> str:
     return "".join(part if isinstance(part, str) else part.get("text", "") for part in content)
 
 
+def human(text: str, message_id: str) -> Message:
+    """A message of a human."""
+    return _whole("human", text, {}, message_id)
+
+
 def ai(content: str | list[Any], message_id: str, tool_calls: Sequence[dict[str, Any]] = ()) -> Message:
     """A message of the model."""
     return _whole("ai", content, {"tool_calls": list(tool_calls)}, message_id)
@@ -98,9 +103,9 @@ def chunk(message: Message, content: str | list[Any], *, last: bool) -> Message:
     }
 
 
-def tool_result(content: str, message_id: str, *, name: str, call_id: str) -> Message:
-    """The answer to a tool call."""
-    return _whole("tool", content, {"name": name, "tool_call_id": call_id}, message_id)
+def tool_result(content: str | list[Any], message_id: str, *, name: str, call_id: str, **more: Any) -> Message:
+    """The answer to a tool call; `more` are its status and its artifact."""
+    return _whole("tool", content, {"name": name, "tool_call_id": call_id, **more}, message_id)
 
 
 def _whole(kind: str, content: str | list[Any], raw: Message, message_id: str) -> Message:

@@ -17,6 +17,7 @@ from mockserver.streams import EventLog
 
 if TYPE_CHECKING:
     from mockserver.rules import Rules
+    from mockserver.script import Script
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ class Thread:
 
     thread_id: str
     rules: Rules
+    script: Script
+    """What the agent does on it."""
     created_at: datetime
     updated_at: datetime
     state_updated_at: datetime

@@ -33,18 +33,18 @@ async def get(request: web.Request) -> web.StreamResponse:
 async def graph(request: web.Request) -> web.StreamResponse:
     """Draw the graph of an assistant."""
     _assistant_or_graph(request)
-    return json_answer(views.graph(xray=bool(query(request, GraphQuery).xray)))
+    return json_answer(views.graph(request.app[ENGINE].store.script, xray=bool(query(request, GraphQuery).xray)))
 
 
 async def schemas(request: web.Request) -> web.StreamResponse:
     """Describe what the graph of an assistant takes and gives."""
-    return json_answer(views.graph_schemas(_assistant_or_graph(request)))
+    return json_answer(views.graph_schemas(_assistant_or_graph(request), request.app[ENGINE].store.script))
 
 
 async def subgraphs(request: web.Request) -> web.StreamResponse:
     """List the subgraphs of an assistant."""
     _assistant_or_graph(request), query(request, SubgraphsQuery)
-    return json_answer(views.subgraphs())
+    return json_answer(views.subgraphs(request.app[ENGINE].store.script))
 
 
 async def versions(request: web.Request) -> web.StreamResponse:

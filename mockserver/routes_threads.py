@@ -144,7 +144,7 @@ async def update_state(request: web.Request) -> web.StreamResponse:
         raise Refusal(422, NOT_IN_SUBGRAPHS)
     asked = (body.checkpoint.checkpoint_id if body.checkpoint else None) or body.checkpoint_id
     base = _checkpoint(thread.history, asked) if asked else thread.history.head
-    if body.as_node is not None and body.as_node not in (*agent.NODES, START, END):
+    if body.as_node is not None and body.as_node not in (*agent.nodes(thread.script), START, END):
         raise Refusal(422, f"Node {body.as_node} does not exist")
     try:
         written = request.app[ENGINE].update_state(thread, base, body.values, body.as_node)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from mockserver import agent
 from mockserver.checkpoints import Checkpoint, Values
 from mockserver.lifecycle import RunEvent, RunStatus, ThreadStatus, thread_status
 from mockserver.records import Run, Thread
@@ -53,9 +52,9 @@ class Rules:
         begun = run.attempt > 1 and head is not None and head.run_id == run.run_id
         return None if begun else run.request.given_input
 
-    def entry(self, run: Run, base: Checkpoint | None) -> str:  # noqa: ARG002 - a seam
-        """The node at which new input enters the graph, wherever the thread stood."""
-        return agent.ENTRY
+    def entry(self, run: Run, base: Checkpoint | None, first: str) -> str:  # noqa: ARG002 - a seam
+        """The node at which new input enters the graph: the turn's first, wherever the thread stood."""
+        return first
 
     def may_write(self, run: Run) -> bool:
         """Whether a step of this run may still reach the state, and another step may start."""

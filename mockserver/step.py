@@ -30,15 +30,26 @@ class Paused(Exception):  # noqa: N818 - nothing went wrong
 
 
 class Step:
-    """One visit of one node in one run; `name` is `NODE:VISIT`, and `probe` is None in a run for people."""
+    """One visit of one node in one run; `name` is `NODE:VISIT`, and `probe` is None in a run for people.
+
+    `gate` returns when the step may pass a point.
+    """
 
     def __init__(
-        self, name: str, probe: Probe | None, run_id: str, witnesses: Witnesses, *, resumed: bool = False
+        self,
+        name: str,
+        probe: Probe | None,
+        run_id: str,
+        witnesses: Witnesses,
+        gate: Callable[[str], Awaitable[None]],
+        *,
+        resumed: bool = False,
     ) -> None:
         self.name = name
         self._probe = probe
         self._run_id = run_id
         self._witnesses = witnesses
+        self._gate = gate
         self._resumed = resumed
         self._swallows = probe is not None and probe.on_cancel == "swallow"
         self._wait: asyncio.Task[None] | None = None
@@ -78,24 +89,26 @@ class Step:
 
     async def reach(self, event: StepEvent) -> None:
         """Report that the work has come to `event`, and stay there for as long as the step is held."""
-        if self._probe is None:
-            return
-        self._wait = self._witnesses.spawn(self._report(event))
-        try:
-            await asyncio.wait({self._wait})
-        finally:
-            self._wait.cancel()
-            self._wait = None
-        await self._may_go_on.wait()
+        if self._probe is not None:
+            self._wait = self._witnesses.spawn(self._report(event))
+            try:
+                await asyncio.wait({self._wait})
+            finally:
+                self._wait.cancel()
+                self._wait = None
+            await self._may_go_on.wait()
+        await self._gate(f"{self.name}/{event}")
 
     async def _body(self, work: Callable[[Step], Awaitable[T]]) -> T:
+        await self.reach("enter")
         if self._probe is not None:
-            await self.reach("enter")
             if self.name in self._probe.fail:
                 raise ProbeError(f"probe failure at {self.name}")
             if self.name in self._probe.interrupt and not self._resumed:
                 raise Paused({"question": "Go on?", "step": self.name})
-        return await work(self)
+        done = await work(self)
+        await self._gate(f"{self.name}/exit")
+        return done
 
     async def _swallow(self) -> None:
         """Report the cancellation while the body stands still, then let the body go on after its wait."""

@@ -6,17 +6,21 @@ from datetime import datetime
 from typing import Any
 
 from mockserver.agent import GRAPH
+from mockserver.changes import Changes
 from mockserver.clock import EPOCH, Timeline
 from mockserver.ids import IdSource, named
 from mockserver.records import Assistant, Thread
 from mockserver.rules import Rules
+from mockserver.script import Script
 
 
 class Store:
     """Creates, finds and removes threads; every thread has ids and a timeline of its own."""
 
-    def __init__(self, *, seed: int, rules: Rules) -> None:
+    def __init__(self, *, seed: int, rules: Rules, script: Script, changes: Changes) -> None:
         self.rules = rules
+        self.script = script
+        self._changed = changes
         self.assistant = Assistant(named(f"graph:{GRAPH}"), GRAPH, GRAPH, EPOCH)
         self.threads: dict[str, Thread] = {}
         self._ids = IdSource(seed)
@@ -30,6 +34,7 @@ class Store:
         thread = Thread(
             thread_id=thread_id,
             rules=self.rules,
+            script=self.script,
             created_at=moment,
             updated_at=moment,
             state_updated_at=moment,
@@ -45,6 +50,7 @@ class Store:
     def copy_thread(self, original: Thread) -> Thread:
         """A new thread with the metadata and the history of another, and with no runs."""
         copy = self.create_thread(metadata=original.metadata)
+        copy.script = original.script
         copy.history = original.history.copied(copy.thread_id)
         copy.settled = original.settled
         # What comes next is later than what was copied.
@@ -56,8 +62,10 @@ class Store:
         self._changes += 1
         thread.touched = self._changes
         thread.updated_at = moment
+        self._changed.tell()
 
     def remove(self, thread: Thread) -> None:
         """Forget a thread."""
         if self.threads.get(thread.thread_id) is thread:
             del self.threads[thread.thread_id]
+            self._changed.tell()

@@ -14,6 +14,7 @@ from mockserver.checkpoints import END, START, Checkpoint, History, MarkKind
 from mockserver.clock import iso, milliseconds
 from mockserver.records import Assistant, Run, Thread
 from mockserver.schemas import RunRequest
+from mockserver.script import AGENT, Script
 
 Shown = dict[str, Any]
 
@@ -34,42 +35,62 @@ def assistant(record: Assistant) -> Shown:
     }
 
 
-def graph(*, xray: bool) -> Shown:
-    """The graph of the assistant, drawn; with `xray` a child graph is drawn in place of its node."""
-    inside = {agent.CHILD: [f"{agent.CHILD}:{name}" for name in agent.CHILD_NODES]} if xray else {}
-    drawn = {name: inside.get(name, [name]) for name in agent.NODES}
+def graph(script: Script, *, xray: bool) -> Shown:
+    """The graph of the assistant, drawn: every other node lies behind the agent.
+
+    With `xray` a child graph is drawn in place of its node.
+    """
+    inside = {name: [f"{name}:{inner}" for inner in nodes] for name, nodes in _children(script).items()} if xray else {}
+    drawn = {name: inside.get(name, [name]) for name in agent.nodes(script)}
     names = [START, *(name for parts in drawn.values() for name in parts)]
-    workers = sorted({worker for workers in agent.WORKERS.values() for worker in workers})
+    workers = sorted(name for name in drawn if name != AGENT)
     return {
         "nodes": [*({"id": name, "type": "runnable", "data": {"name": name}} for name in names), {"id": END}],
         "edges": [
-            {"source": START, "target": agent.ENTRY},
-            {"source": agent.ENTRY, "target": END, "conditional": True},
-            *({"source": agent.ENTRY, "target": drawn[name][0], "conditional": True} for name in workers),
-            *({"source": drawn[name][-1], "target": agent.ENTRY} for name in workers),
+            {"source": START, "target": AGENT},
+            {"source": AGENT, "target": END, "conditional": True},
+            *({"source": AGENT, "target": drawn[name][0], "conditional": True} for name in workers),
+            *({"source": drawn[name][-1], "target": AGENT} for name in workers),
             *({"source": one, "target": two} for parts in drawn.values() for one, two in pairwise(parts)),
         ],
     }
 
 
+def _children(script: Script) -> dict[str, tuple[str, ...]]:
+    return {agent.CHILD: agent.CHILD_NODES, **script.subgraphs}
+
+
 _STEPS: Final = {"type": "array", "items": {"type": "string"}, "title": "Steps"}
 
 
-def subgraphs() -> Shown:
+def subgraphs(script: Script) -> Shown:
     """The child graphs of the assistant, described by the nodes that run them."""
     properties = {"call": {"type": "object"}, "visit": {"type": "integer", "title": "Visit"}, "steps": _STEPS}
-    state: Shown = {"type": "object", "title": f"{agent.CHILD}_state", "properties": properties}
-    described = {"input_schema": state, "output_schema": state, "state_schema": state}
-    return {agent.CHILD: {**described, "config_schema": {}, "context_schema": None}}
+    states = {name: _state(script, f"{name}_state") for name in script.subgraphs}
+    states[agent.CHILD] = {"type": "object", "title": f"{agent.CHILD}_state", "properties": properties}
+    return {
+        name: {
+            **{f"{kind}_schema": state for kind in ("input", "output", "state")},
+            "config_schema": {},
+            "context_schema": None,
+        }
+        for name, state in states.items()
+    }
 
 
-def graph_schemas(record: Assistant) -> Shown:
-    """What the graph of an assistant takes and gives, as JSON Schemas."""
+def _state(script: Script, title: str) -> Shown:
+    kinds = {"append": {"type": "array"}, "merge": {"type": "object"}, "replace": {}}
     properties = {
         "messages": {"type": "array", "items": {"type": "object"}, "title": "Messages"},
         "steps": _STEPS,
+        **{name: {**kinds[reducer], "title": name.title()} for name, reducer in script.reducers.items()},
     }
-    state: Shown = {"type": "object", "title": "State", "properties": properties}
+    return {"type": "object", "title": title, "properties": properties}
+
+
+def graph_schemas(record: Assistant, script: Script) -> Shown:
+    """What the graph of an assistant takes and gives, as JSON Schemas."""
+    state = _state(script, "State")
     return {
         "graph_id": record.graph_id,
         "input_schema": state,
@@ -168,9 +189,8 @@ def newest_state(record: Thread, *, namespace: str = "", subgraphs: bool = False
     history = record.history.children.get(namespace, History()) if namespace else record.history
     shown = state(record, history.head, namespace=namespace, subgraphs=subgraphs)
     if history.head is not None and (pending := history.pending_writes(history.head)):
-        written = agent.child_written if namespace else agent.written
         for write in pending.values():
-            shown["values"] = written(shown["values"], write)
+            shown["values"] = agent.written(shown["values"], write, record.script.reducers)
         shown["next"] = [node for node in history.head.next if node not in pending]
     return shown
 

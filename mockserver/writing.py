@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from mockserver import __version__, messages
 from mockserver.agent import GRAPH
 from mockserver.checkpoints import START, Checkpoint, History, Source, Values
+from mockserver.place import Place
 from mockserver.records import Run, Thread
 
 SERVER_METADATA: Final[dict[str, Any]] = {
@@ -44,11 +45,14 @@ class InvalidUpdateError(Exception):
     """An input or a write that the state cannot take."""
 
 
-def read_write(raw: Any, new_id: Callable[[], str]) -> Values:
-    """A write to the state as a client spells it. Raises `InvalidUpdateError` and ValueError."""
+def read_write(raw: Any, new_id: Callable[[], str], channels: Iterable[str] = ()) -> Values:
+    """A write to the state as a client spells it; `channels` are those beside messages and steps.
+
+    Raises `InvalidUpdateError` and ValueError.
+    """
     if not isinstance(raw, dict):
         raise InvalidUpdateError(f"Expected dict, got {raw!r}")
-    write: Values = {}
+    write: Values = {name: raw[name] for name in channels if name in raw}
     if raw.get("messages") is not None:
         write["messages"] = messages.coerce_all(raw["messages"], new_id)
     steps = raw.get("steps")
@@ -69,10 +73,11 @@ def append_checkpoint(
     node: str,
     run: Run | None = None,
     child: ChildGraph | None = None,
+    place: Place | None = None,
 ) -> Checkpoint:
     """Add the newest checkpoint of a thread: `node` left `values`, and `following` are to run; `run` wrote it.
 
-    Where a child graph is played the checkpoint goes to its history.
+    Where a child graph is played the checkpoint goes to its history. `place` is where the script goes on.
     """
     moment = thread.timeline.moment()
     step = -1 if parent is None else parent.step + 1
@@ -96,6 +101,7 @@ def append_checkpoint(
             **({"parents": {}} if child is None else child.metadata),
         },
         task_ids=tuple(thread.ids.uuid4() for _ in following),
+        place=place,
     )
     (thread.history if child is None else child.history).append(checkpoint)
     return checkpoint

@@ -82,8 +82,8 @@ class ResumeParkedNode(Defect):
     Seen in aegra (191).
     """
 
-    def entry(self, run: Run, base: Checkpoint | None) -> str:
-        right = super().entry(run, base)
+    def entry(self, run: Run, base: Checkpoint | None, first: str) -> str:
+        right = super().entry(run, base, first)
         parked = base is not None and bool(base.next) and base.next[0] != right
         return base.next[0] if base is not None and parked and self.strikes(run) else right
 

@@ -93,17 +93,8 @@ def test_bad_arguments_are_code_2(arguments: list[str]) -> None:
 
 
 def test_a_script_of_ones_own(tmp_path: Path) -> None:
-    path = tmp_path / "script.json"
-    path.write_text(
-        json.dumps(
-            {
-                "tool": "look",
-                "forecasts": [],
-                "elsewhere": {"call_id": "{slug}", "query": "{place}", "result": "", "answer": ""},
-                "unmatched": "Pardon? {text}",
-            }
-        )
-    )
+    path = tmp_path / "script.yaml"
+    path.write_text("turns: [{steps: [{say: 'Pardon? {text}'}]}]")
     with running("--script", str(path), "--time-scale", "0") as (_, client):
         body = {"assistant_id": "agent", "input": {"messages": "hello"}}
         answer = client.post("/runs/wait", json=body).json()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mockserver.script import Custom, load, tokens
+from mockserver.script import Call, Script, Step, Turn, tokens
 from tests.mockserver.stage import Stage, asking, on_stage
 from tests.mockserver.witness import DEADLINE
 
@@ -13,6 +13,7 @@ MESSAGE = ["additional_kwargs", "content", "id", "name", "response_metadata", "t
 AI = sorted([*MESSAGE, "tool_calls", "invalid_tool_calls", "usage_metadata"])
 CHUNK = sorted([*AI, "tool_call_chunks", "chunk_position"])
 TOOL = sorted([*MESSAGE, "tool_call_id", "artifact", "status"])
+QUESTION = "what's the weather in oslo?"
 TOKENS = tokens("It is clear and 20C in oslo. Let me know if you need any other details!")
 
 
@@ -88,17 +89,20 @@ async def test_messages(stage: Stage) -> None:
 
 
 async def test_custom_events_come_from_the_script() -> None:
-    script = load()
-    script = type(script)(
-        script.tool,
-        script.forecasts,
-        script.elsewhere,
-        script.unmatched,
-        custom=Custom(agent=({"thinking": True},), tools=("looking", "up")),
+    script = Script(
+        turns=[
+            Turn(
+                steps=[
+                    Step(call=Call(tool="look"), custom=[{"thinking": True}]),
+                    Step(result="", custom=["looking", "{text} up"]),
+                    Step(say="Done.", custom=[{"thinking": True}]),
+                ]
+            )
+        ]
     )
     async with on_stage(script=script) as stage:
         parts = await watch(stage, "custom")
-    assert [part.data for part in parts[1:]] == [{"thinking": True}, "looking", "up", {"thinking": True}]
+    assert [part.data for part in parts[1:]] == [{"thinking": True}, "looking", f"{QUESTION} up", {"thinking": True}]
     assert set(names(parts[1:])) == {"custom"}
 
 
