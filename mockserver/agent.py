@@ -84,9 +84,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the engine gives a node: the state (in a child graph: the child's), its place in the script, the run,
-    and where to speak.
-    """
+    """What the engine gives a node: the state (in a child graph: the child's), the script, the run, where to speak."""
 
     node: str
     values: Values
@@ -185,7 +183,7 @@ class ScriptedAgent:
         Raises `ProbeConfigError`, what the script or `Step.play` raises, and nothing else.
         """
         probe = _probe_of(task.configurable)
-        scripted = task.place.step if task.node in task.place.next else script.Step(node=task.node)
+        scripted = task.place.at_step(task.node) or script.Step(node=task.node)
 
         async def come(point: str) -> None:
             await self._gates.come(point, task.thread_id, task.run_id)
@@ -330,7 +328,8 @@ def _message(play: _Play, text: str | list[Any]) -> Message:
 
 def _calls_waiting(values: Values) -> list[dict[str, Any]]:
     """The tool calls of the last message."""
-    last = values["messages"][-1] if values["messages"] else {}
+    said = values.get("messages")
+    last = said[-1] if said else {}
     calls: list[dict[str, Any]] = last.get("tool_calls") or []
     return calls
 

@@ -23,7 +23,6 @@ from mockserver.rules import Rules
 from mockserver.step import Paused
 from mockserver.writing import SERVER_METADATA, ChildGraph, append_checkpoint, read_write
 
-
 RECURSION_LIMIT: Final = 1000
 """How many steps a run may take that names no limit."""
 
@@ -153,7 +152,9 @@ class Execution:
             current = self._append(base, base.written_by, values, base.next, "fork", place=base.place)
         command = self._run.request.command
         if command is not None and command.update is not None:
-            values = self._written(values, read_write(command.update, self._run.ids.uuid4, self._thread.script.reducers))
+            values = self._written(
+                values, read_write(command.update, self._run.ids.uuid4, self._thread.script.reducers)
+            )
             self._thread.history.mark(current.checkpoint_id, Mark(self._run.run_id, "values", values))
         return replace(current, values=values)
 

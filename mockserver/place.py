@@ -47,6 +47,10 @@ class Place:
         """The step that comes next, None at the end of the turn."""
         return self.steps[self.index] if self.index < len(self.steps) else None
 
+    def at_step(self, node: str) -> Step | None:
+        """The step that comes next, if `node` plays it."""
+        return self.step if self.next == (node,) else None
+
     @property
     def next(self) -> tuple[str, ...]:
         """The node that plays the next step, as a checkpoint names it."""

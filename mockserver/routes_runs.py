@@ -277,7 +277,7 @@ def _check(request: web.Request, order: RunRequest) -> None:
         raise Refusal(400, "Cannot specify both configurable and context.")
     if order.checkpoint is not None and order.checkpoint.of_subgraph:
         raise Refusal(422, NOT_IN_SUBGRAPHS)
-    nodes = agent.nodes(request.app[ENGINE].store.script if thread is None else thread.script)
+    nodes = agent.nodes(request.app[ENGINE].store.script)
     for field in ("interrupt_before", "interrupt_after"):
         for node in getattr(order, field) or ():
             if node not in (*nodes, "*"):

@@ -223,7 +223,9 @@ class Script(Part, frozen=True, dict=True):
     @property
     def subgraphs(self) -> dict[str, tuple[str, ...]]:
         """The nodes that run a child graph, each with the nodes of that."""
-        found = {step.at: [inner.at for inner in every_step(step.subgraph)] for step in self.every_step() if step.subgraph}
+        found = {
+            step.at: [inner.at for inner in every_step(step.subgraph)] for step in self.every_step() if step.subgraph
+        }
         return {node: tuple(dict.fromkeys(inner)) for node, inner in found.items()}
 
     def every_step(self) -> list[Step]:

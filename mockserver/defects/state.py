@@ -11,6 +11,7 @@ from mockserver.agent import written
 from mockserver.checkpoints import Checkpoint, Values
 from mockserver.defects.base import Defect
 from mockserver.records import Run, Thread
+from mockserver.script import AGENT
 
 
 def after_a_stop(run: Run, base: Checkpoint | None) -> bool:
@@ -149,7 +150,7 @@ class ResumeRestarts(Defect):
         resumes = run.request.command is not None and run.request.command.resume is not None
         if base is None or not resumes or not base.next or not self.strikes(run):
             return base
-        return replace(base, next=(super().entry(run, base),))
+        return replace(base, next=(super().entry(run, base, AGENT),))
 
 
 class CheckpointIgnored(Defect):

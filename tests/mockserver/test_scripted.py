@@ -261,3 +261,33 @@ async def test_a_hold_of_the_script_stops_in_the_middle_until_it_is_released() -
         assert gates.release("half", "another thread") == 0
         assert gates.release("half") == 1
         assert await listener == ["one ", "two ", "three ", "four"]
+
+
+async def test_a_step_may_run_a_child_graph_of_its_own() -> None:
+    script = parse("""
+channels: {log: append}
+turns:
+  - steps:
+      - node: researcher
+        subgraph:
+          - {node: search, call: {tool: look, id: c}, channels: {log: searched}}
+          - {result: "found {text}"}
+          - {node: ask, interrupt: {value: Enough?, cases: [{equals: "no", steps: [{node: search, say: More.}]}]}}
+          - {node: search, say: Searched.}
+      - say: Done.
+""")
+    async with on_stage(script=script) as stage:
+        await run(stage, "it")
+        state = await stage.client.threads.get_state(stage.thread, subgraphs=True)
+        inner: Any = state["tasks"][0]["state"]
+        assert (state["next"], inner["next"], inner["values"]["log"]) == (["researcher"], ["ask"], ["searched"])
+        values = await run(stage, None, command={"resume": "no"}, stream_subgraphs=True)
+        assert [message["content"] for message in values["messages"]] == [
+            *("it", "", "found it", "More.", "Searched.", "Done."),
+        ]
+        assert values["log"] == ["searched"]
+        assert values["steps"] == [
+            *("run/search:1", "run/tools:1", "run/ask:1", "run/search:2", "run/search:3", "run/agent:1"),
+        ]
+        described = await stage.client.assistants.get_subgraphs("agent")
+        assert set(described) >= {"researcher"}
