@@ -196,7 +196,7 @@ class Engine:
         """
         self.starts += 1
         lost, self._witnesses = self._witnesses, Witnesses(self.clock)
-        self._agent = ScriptedAgent(self._agent.script, self.clock, self._witnesses)
+        self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
         in_flight = [run for thread in self.store.threads.values() for run in thread.in_flight.values()]
         for run in in_flight:
             if run.task is not None:
