@@ -114,15 +114,16 @@ def _freedoms(reports: Sequence[Report]) -> list[str]:
 
 
 def _absences(reports: Sequence[Report]) -> Iterator[str]:
-    """What was declared absent already, with its reason."""
-    declared = {
-        r.requirement: r.reason.removeprefix(ABSENT)
-        for report in reports
-        for r in report.results
-        if r.verdict == "NOT-APPLICABLE" and r.reason.startswith(ABSENT)
+    """What was declared absent already, with its reason: by requirement, or by scenario where others judge it."""
+    results = [r for report in reports for r in report.results]
+    absent = [r for r in results if r.verdict == "NOT-APPLICABLE" and r.reason.startswith(ABSENT)]
+    judged = {r.requirement for r in results if r not in absent}
+    entries = {
+        ("scenario", r.scenario) if r.requirement in judged else ("requirement", r.requirement): r.reason
+        for r in absent
     }
-    for name, reason in sorted(declared.items()):
-        yield from ("[[absent]]", f"requirement = {_text(name)}", f"reason = {_text(reason)}", "")
+    for (key, name), reason in sorted(entries.items()):
+        yield from ("[[absent]]", f"{key} = {_text(name)}", f"reason = {_text(reason.removeprefix(ABSENT))}", "")
 
 
 def _known(entry: Entry) -> list[str]:

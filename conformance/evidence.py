@@ -290,6 +290,18 @@ class Play:
                 return report.seq
         raise Unproven(f"run {label} was never seen at {point}")
 
+    def outdated_agent(self) -> str | None:
+        """That the deployed probe agent is too old for this scenario, None when it is not."""
+        for submit in self.scenario.all_submits:
+            failed = any(reading.status == "error" for reading in self.readings(submit.label))
+            if submit.work != "tools" and failed and not self.reports(submit.label):
+                return (
+                    f"run {submit.label}, whose probe says version 2, failed before its first step: the probe agent "
+                    "that is deployed knows version 1 only; deploy a newer one, or declare the scenario absent in the "
+                    "profile"
+                )
+        return None
+
     # -- threads -----------------------------------------------------------------------------------------
 
     def thread_readings(self, name: str = s.MAIN) -> list[Reading]:

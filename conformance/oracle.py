@@ -27,6 +27,7 @@ from typing import Literal
 
 Strategy = Literal["enqueue", "reject", "interrupt", "rollback"]
 Ending = Literal["success", "error"]
+Action = Literal["interrupt", "rollback"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Cancelled:
     """
 
     label: str
-    action: Literal["interrupt", "rollback"]
+    action: Action
     after: int
     in_flight: bool | None
 

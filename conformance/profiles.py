@@ -50,10 +50,18 @@ class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Absent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Something that the deployment does not offer: the requirements that need it are NOT-APPLICABLE."""
+    """Something that the deployment does not offer: what needs it is NOT-APPLICABLE.
 
-    requirement: str
+    `requirement`: the one that needs it, all when left out. `scenario`: a pattern of the scenarios that need it.
+    """
+
+    requirement: str = ""
+    scenario: str = "*"
     reason: str
+
+    def covers(self, requirement_id: str, scenario_id: str) -> bool:
+        """Whether this entry declares that the requirement does not apply in this scenario."""
+        return self.requirement in ("", requirement_id) and fnmatchcase(scenario_id, self.scenario)
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -75,9 +83,9 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         """The freedom declared for a PROFILE requirement."""
         return self.freedoms.get(requirement_id)
 
-    def absence(self, requirement_id: str) -> str | None:
-        """Why a requirement does not apply, None when it does."""
-        return next((entry.reason for entry in self.absent if entry.requirement == requirement_id), None)
+    def absence(self, requirement_id: str, scenario_id: str) -> str | None:
+        """Why a requirement does not apply in a scenario, None when it does."""
+        return next((entry.reason for entry in self.absent if entry.covers(requirement_id, scenario_id)), None)
 
     def known_failure(self, requirement_id: str, scenario_id: str) -> str | None:
         """The reason of the entry that declares this failure, None when it is undeclared."""
@@ -173,10 +181,15 @@ def _problems(profile: Profile, text: str) -> Iterator[tuple[int, str]]:
         elif registry.load().get(name).level != "PROFILE":
             yield line_of(text, "freedoms", key=name), f"{name} is no freedom: it has to hold, or be declared as known"
     for index, absent in enumerate(profile.absent):
-        if problem := _unknown(absent.requirement):
+        what = absent.requirement or absent.scenario
+        if absent.requirement and (problem := _unknown(absent.requirement)):
             yield line_of(text, "absent", index, "requirement"), problem
+        elif what == "*":
+            yield line_of(text, "absent", index, "reason"), "an absence names a requirement, or a pattern of scenarios"
+        elif not any(absent.covers(absent.requirement, scenario.id) for scenario in catalogue()):
+            yield line_of(text, "absent", index, "scenario"), f"no scenario matches `{absent.scenario}`"
         if not absent.reason.strip():
-            yield line_of(text, "absent", index, "reason"), f"the absence of {absent.requirement} needs a reason"
+            yield line_of(text, "absent", index, "reason"), f"the absence of {what} needs a reason"
     for index, known in enumerate(profile.known):
         for key, problem in _problems_of(known):
             yield line_of(text, "known", index, key), problem

@@ -39,9 +39,11 @@ def judge(requirement: Requirement, play: Play, profile: Profile) -> Verdict:
     FAIL: a MUST is broken, or a freedom (PROFILE) was taken that the profile does not declare.
     WARN: a SHOULD is broken. INCONCLUSIVE: the record cannot show it. ERROR: the check itself failed.
     """
-    absent = profile.absence(requirement.id)
+    absent = profile.absence(requirement.id, play.scenario.id)
     if absent is not None:
         return Verdict(word="NOT-APPLICABLE", reason=f"declared absent: {absent}")
+    if (outdated := play.outdated_agent()) is not None:
+        return Verdict(word="INCONCLUSIVE", reason=outdated)
     try:
         taken = check_of(requirement.id)(play)
     except Broken as broken:

@@ -27,6 +27,7 @@ from conformance.scenarios import (
     Release,
     Scenario,
     Submit,
+    Together,
 )
 
 SOON: Final = 1.5
@@ -41,6 +42,7 @@ def scenarios() -> Iterator[Scenario]:
     endpoints: tuple[Endpoint, ...] = ("create", "stream", "wait")
     for endpoint in endpoints:
         yield _created(endpoint)
+    yield _created_at_once()
     yield Scenario(
         id="none/delayed/create/unwatched",
         about="A is asked for with after_seconds on an idle thread.",
@@ -93,6 +95,24 @@ def scenarios() -> Iterator[Scenario]:
             Observe(),
             second("enqueue"),
             AwaitEnd(label="B"),
+        ),
+    )
+
+
+def _created_at_once() -> Scenario:
+    first_messages = tuple(
+        Submit(label=label, text=text, thread=FRESH, if_not_exists="create")
+        for label, text in (("X", BOSTON), ("D", LA))
+    )
+    return Scenario(
+        id="missing-thread/burst",
+        about="After a turn elsewhere X and D arrive at the same time, each to create the same thread by the way.",
+        moves=(
+            Submit(label="A", text=SF),
+            AwaitEnd(label="A"),
+            Together(moves=first_messages),
+            AwaitEnd(label="X"),
+            AwaitEnd(label="D"),
         ),
     )
 

@@ -73,6 +73,29 @@ def several_enqueued_all_succeed(play: Play) -> None:
     )
 
 
+def first_messages_make_one_thread(play: Play) -> None:
+    """CON-08. X and D both ask for the thread to be created; either may come first."""
+    due = [parts_of(play.scenario.submit(label)) for label in "XD"]
+    for label in "XD":
+        expect_accepted(play, label)
+        body = play.submission(label).body
+        told = body.get("thread_id") if isinstance(body, dict) else None
+        expect(
+            told == play.transcript.threads[s.FRESH],
+            f"run {label} on the thread that was asked for",
+            f"on {told}",
+            play.submission(label).asked,
+        )
+        expect_end(play, label, "success", f"run {label}, one of two first messages")
+    words = tuple(message.word for message in play.messages(name=s.FRESH))
+    expect(
+        words in (due[0] + due[1], due[1] + due[0]),
+        "both conversations, one after the other, on the new thread",
+        " ".join(words) or "nothing",
+        play.last("final state", s.FRESH).asked,
+    )
+
+
 def _one_success(play: Play, otherwise: str) -> str:
     """The one run of a burst that succeeds; all others end as `otherwise` says."""
     labels = _burst(play)
@@ -112,6 +135,7 @@ CHECKS: Mapping[str, Check] = {
     "CON-01": one_of_several_rejects_is_accepted,
     "CON-02": one_of_several_interrupts_succeeds,
     "CON-03": several_enqueued_all_succeed,
+    "CON-08": first_messages_make_one_thread,
     "CON-09": one_story,
     "CON-10": one_of_several_rollbacks_succeeds,
 }

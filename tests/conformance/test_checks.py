@@ -10,9 +10,9 @@ from conformance.evidence import Play
 from conformance.profiles import NOTHING_DECLARED
 from conformance.transcript import Transcript
 from conformance.verdicts import judge
-from tests.conformance.plays import edited
+from tests.conformance.plays import edited, run_status
 from tests.conformance.twins import all_twins
-from tests.conformance.twins.edits import Twin
+from tests.conformance.twins.edits import Twin, drop_reports
 
 BOOK = registry.load()
 
@@ -33,6 +33,14 @@ def test_a_broken_twin_is_found(case: Twin, plays: dict[str, Transcript]) -> Non
     assert verdict.word == ("WARN" if requirement.level == "SHOULD" else "FAIL"), verdict
     assert case.fact in verdict.observed
     assert verdict.expected
+
+
+def test_an_agent_that_is_too_old_is_told(plays: dict[str, Transcript]) -> None:
+    found = plays["interrupt/in-subgraph/create/unwatched"]
+    play = Play(edited(found, drop_reports("A"), run_status("A", "error")))
+    verdict = judge(BOOK.get("INT-19"), play, NOTHING_DECLARED)
+    assert verdict.word == "INCONCLUSIVE"
+    assert "the probe agent that is deployed knows version 1 only" in verdict.reason
 
 
 def test_every_requirement_has_a_broken_twin() -> None:

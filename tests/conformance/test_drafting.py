@@ -90,7 +90,7 @@ def test_what_was_declared_already_keeps_its_reason() -> None:
     profile = profiles.parse(drafting.draft([made], name="mine"), "draft")
     assert profile.name == "mine"
     assert profile.known_failure("INT-02", PLAINEST) == 'we "never" do\x7f'
-    assert profile.absence("PST-05") == "no"
+    assert profile.absence("PST-05", PLAINEST) == "no"
     assert profile.freedoms == {"RUN-07": "reject"}
 
 

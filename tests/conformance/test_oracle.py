@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.oracle import Outcome, Strategy, Turn, legal_outcomes
+from conformance.oracle import Action, Cancelled, Outcome, Strategy, Turn, legal_outcomes
 
 STRATEGIES: tuple[Strategy, ...] = ("enqueue", "reject", "interrupt", "rollback")
+ACTIONS: tuple[Action, ...] = ("interrupt", "rollback")
 LENGTH = 3
 """Parts that a complete run of the brute-force thread writes."""
 
@@ -58,6 +59,17 @@ class Thread:
             ]
         return Thread((*runs, Run(label, status)), {**flights, label: ()})
 
+    def cancel(self, label: str, action: Action) -> Thread:
+        """The run ends as the action says if it is in flight; else nothing happens."""
+        end = "interrupted" if action == "interrupt" else "gone"
+        stopped = [
+            replace(run, status=end, written=run.written if end == "interrupted" else 0)
+            if run.label == label and run.status in ("pending", "running")
+            else run
+            for run in self.runs
+        ]
+        return replace(self, runs=tuple(stopped))
+
     def finished(self) -> Thread:
         thread = self
         while thread.active() is not None:
@@ -75,18 +87,28 @@ def parts(label: str) -> tuple[str, ...]:
     return tuple(f"{label}.{number}" for number in range(LENGTH))
 
 
-def histories(strategies: tuple[Strategy, ...]) -> Iterator[tuple[Thread, list[Turn]]]:
-    """Every history in which these runs arrive one after another, with every number of steps in between."""
+def histories(
+    strategies: tuple[Strategy, ...], cancels: dict[int, tuple[str, Action]] | None = None
+) -> Iterator[tuple[Thread, list[Turn], list[Cancelled]]]:
+    """Every history in which these runs arrive one after another, with every number of steps in between.
+
+    `cancels`: which run is cancelled how, by the number of runs that have been asked for.
+    """
     labels = "ABCD"[: len(strategies)]
-    for pauses in product(range(LENGTH + 1), repeat=len(strategies) - 1):
-        thread, progress = Thread(), dict.fromkeys(labels, 0)
-        for label, strategy, pause in zip(labels, strategies, (*pauses, 0), strict=True):
+    for pauses in product(range(LENGTH + 1), repeat=len(strategies) - (0 if cancels else 1)):
+        thread, progress, sent = Thread(), dict.fromkeys(labels, 0), list[Cancelled]()
+        for label, strategy, pause in zip(labels, strategies, (*pauses, 0)[: len(labels)], strict=True):
             thread = thread.arrive(label, strategy)
             # What each run has written so far is what an observer knows of it when it is superseded later.
             for _ in range(pause):
                 if thread.active() is not None:
                     thread = thread.step()
             progress |= {run.label: run.written for run in thread.runs if run.status != "gone" and run.written}
+            if cancels and len(thread.runs) in cancels:
+                target, action = cancels[len(thread.runs)]
+                was = next(run for run in thread.runs if run.label == target).status in ("pending", "running")
+                thread = thread.cancel(target, action)
+                sent.append(Cancelled(target, action, len(thread.runs), was))
         turns = [
             Turn(
                 label=label,
@@ -99,21 +121,60 @@ def histories(strategies: tuple[Strategy, ...]) -> Iterator[tuple[Thread, list[T
             )
             for label, strategy in zip(labels, strategies, strict=True)
         ]
-        yield thread.finished(), turns
+        yield thread.finished(), turns, sent
 
 
 @pytest.mark.parametrize("second", STRATEGIES)
 @pytest.mark.parametrize("first", STRATEGIES)
 def test_two_texts_have_exactly_the_outcome_of_the_thread(first: Strategy, second: Strategy) -> None:
-    for thread, turns in histories((first, second)):
+    for thread, turns, _ in histories((first, second)):
         assert legal_outcomes(turns) == {thread.outcome()}, turns
 
 
 @pytest.mark.parametrize("third", STRATEGIES)
 @pytest.mark.parametrize("second", STRATEGIES)
 def test_three_texts_have_exactly_the_outcome_of_the_thread(second: Strategy, third: Strategy) -> None:
-    for thread, turns in histories(("enqueue", second, third)):
+    for thread, turns, _ in histories(("enqueue", second, third)):
         assert legal_outcomes(turns) == {thread.outcome()}, turns
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize(("target", "after"), [("A", 1), ("A", 2), ("B", 2), ("A", 3), ("B", 3), ("C", 3)])
+@pytest.mark.parametrize("third", STRATEGIES)
+@pytest.mark.parametrize("second", STRATEGIES)
+def test_a_cancel_between_three_texts_has_exactly_the_outcome_of_the_thread(
+    second: Strategy, third: Strategy, target: str, after: int, action: Action
+) -> None:
+    for thread, turns, cancels in histories(("enqueue", second, third), {after: (target, action)}):
+        assert legal_outcomes(turns, cancels) == {thread.outcome()}, (turns, cancels)
+
+
+def test_of_two_cancels_the_first_decides() -> None:
+    for first, then in (ACTIONS, ACTIONS[::-1]):
+        for thread, turns, cancels in histories(("enqueue", "enqueue"), {1: ("A", first), 2: ("A", then)}):
+            assert legal_outcomes(turns, cancels) == {thread.outcome()}, (turns, cancels)
+
+
+def test_a_cancel_that_races_the_end_has_the_outcomes_of_both_orders() -> None:
+    run = Turn("A", "enqueue", parts("A"), LENGTH, least=2, most=LENGTH)
+    outcomes = legal_outcomes([run], [Cancelled("A", "interrupt", 1, None)])
+    assert {(outcome.status("A"), len(outcome.conversation)) for outcome in outcomes} == {
+        ("success", LENGTH),
+        ("interrupted", 2),
+        ("interrupted", LENGTH),
+    }
+
+
+def test_a_run_that_is_being_stopped_may_count_for_reject_or_not() -> None:
+    stopping = Turn("A", "enqueue", parts("A"), LENGTH, least=1, most=1, in_flight=(True,))
+    newcomer = Turn("B", "reject", parts("B"), LENGTH, LENGTH, LENGTH)
+    outcomes = legal_outcomes([stopping, newcomer], [Cancelled("A", "interrupt", 1, True)])
+    assert {outcome.status("B") for outcome in outcomes} == {"refused", "success"}
+
+
+def test_a_cancel_of_an_unknown_run_is_refused() -> None:
+    with pytest.raises(KeyError):
+        legal_outcomes([Turn("A", "enqueue", parts("A"), 3, 0, 0)], [Cancelled("B", "interrupt", 1, True)])
 
 
 def test_a_race_has_the_outcomes_of_both_orders() -> None:
@@ -137,10 +198,12 @@ def test_a_race_has_the_outcomes_of_both_orders() -> None:
         ),
         min_size=1,
         max_size=5,
-    )
+    ),
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from(ACTIONS), st.sampled_from([True, False, None])), max_size=2),
 )
 def test_some_outcome_is_always_legal_and_none_loses_the_last_text(
     described: list[tuple[Strategy, int, int, bool | None]],
+    cancelled: list[tuple[int, Action, bool | None]],
 ) -> None:
     turns = [
         Turn(str(number), strategy, parts(str(number)), LENGTH, min(a, b), max(a, b), (in_flight,) * later)
@@ -148,7 +211,13 @@ def test_some_outcome_is_always_legal_and_none_loses_the_last_text(
         for later in [len(described) - number - 1]
     ]
     last = replace(turns[-1], strategy="interrupt", least=LENGTH, most=LENGTH)
-    outcomes = legal_outcomes([*turns[:-1], last])
+    # Whoever is cancelled, it is not the last one, and the cancel comes when that run has been asked for.
+    cancels = [
+        Cancelled(turns[index].label, action, index + 1, was)
+        for index, action, was in cancelled
+        if index < len(turns) - 1
+    ]
+    outcomes = legal_outcomes([*turns[:-1], last], cancels)
     assert outcomes
     for outcome in outcomes:
         assert outcome.status(last.label) == "success"

@@ -37,12 +37,20 @@ def good(tmp_path: Path) -> profiles.Profile:
 def test_a_profile_answers_what_it_declares(good: profiles.Profile) -> None:
     assert good.freedom("RUN-07") == "reject"
     assert good.freedom("RUN-06") is None
-    assert good.absence("PST-05") == "no durability modes"
-    assert good.absence("PST-06") is None
+    assert good.absence("PST-05", "interrupt/idle/create/unwatched") == "no durability modes"
+    assert good.absence("PST-06", "interrupt/idle/create/unwatched") is None
     reason = "does not wait for a node that cleans up"
     assert good.known_failure("INT-07", "interrupt/lingering/create/joined") == reason
     assert good.known_failure("INT-07", "interrupt/during-tools/create/joined") is None
     assert good.known_failure("INT-08", "interrupt/lingering/create/joined") is None
+
+
+def test_a_scenario_may_be_absent_for_every_requirement(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD.replace('requirement = "PST-05"', 'scenario = "*/in-subgraph/*"'))
+    profile = profiles.load(str(path))
+    assert profile.absence("INT-19", "cancel/in-subgraph/rollback/unwatched") == "no durability modes"
+    assert profile.absence("INT-19", "interrupt/idle/create/unwatched") is None
 
 
 BAD = [
@@ -54,6 +62,8 @@ BAD = [
     (GOOD.replace("RUN-07", "RUN-01"), "5: RUN-01 is no freedom: it has to hold, or be declared as known"),
     (GOOD.replace("PST-05", "PST-55"), "7: no requirement `PST-55`; is PST-05 meant?"),
     (GOOD.replace("no durability modes", " "), "8: the absence of PST-05 needs a reason"),
+    (GOOD.replace('requirement = "PST-05"', ""), "8: an absence names a requirement, or a pattern of scenarios"),
+    (GOOD.replace('requirement = "PST-05"', 'scenario = "in-*"'), "7: no scenario matches `in-*`"),
     (GOOD.replace('["INT-07"]', "[]"), "10: a known failure names at least one requirement"),
     (GOOD.replace('["INT-07"]', '["IMT-07"]'), "10: no requirement `IMT-07`; is INT-07 meant?"),
     (
