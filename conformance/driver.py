@@ -61,6 +61,7 @@ class Driver:
         self._run_ids: dict[str, str] = {}
         self._statuses: dict[str, str] = {}
         self._joins: dict[str, asyncio.Task[None]] = {}
+        self._readers: dict[str, list[str]] = {}
         self._clients = Clients(wire, recorder)
         self._child: str | None = None
         self._background: set[asyncio.Task[None]] = set()
@@ -175,10 +176,12 @@ class Driver:
             case "create":
                 await wire.call("submit", label, runs.create(thread, self._assistant, **body))
             case "stream":
+                self._readers[label] = [label]
                 await self._stream(
                     label, "submit", label, runs.stream(thread, self._assistant, **body), reads=move.reads
                 )
             case "wait":
+                self._readers[label] = [label]
                 wait = runs.wait(thread, self._assistant, raise_error=False, **body)
                 await self._await_answer(label, "submit", label, wait)
             case _:
@@ -253,6 +256,7 @@ class Driver:
         run_id = self._run_ids.get(move.label)
         if run_id is None:
             return
+        self._readers.setdefault(move.label, []).append(move.name)
         thread, runs = self._thread_of[move.label], self._wire.client.runs
         told: dict[str, Any] = {}
         if move.cancel_on_disconnect is not None:
@@ -328,12 +332,21 @@ class Driver:
             lambda: self._learn_run_id(label), self._deadlines.start, f"the id of run {label} to be told"
         ):
             return
-        join = self._joins.get(label) or self._join(label)
+        # The scenario's own clients stay alone while they read: there are servers that give each event to one reader.
+        readers = [name for name in self._readers.get(label, ()) if not self._clients.gone(name)]
+        join = self._joins.get(label) or (None if readers else self._join(label))
+
+        def told() -> bool:
+            return all(map(self._clients.gone, readers)) if join is None else join.done()
+
         if await self._until(
-            lambda: self._over(label, join),
+            lambda: self._over(label, told()),
             self._deadlines.finish,
             f"run {label} to reach a terminal status",
         ):
+            if join is None:
+                await self._until(told, self._deadlines.answer)
+                join = self._join(label)
             await self._until(join.done, self._deadlines.answer, f"join of run {label} to return")
             await self._look()
 
@@ -506,10 +519,13 @@ class Driver:
         reports = self._reports(label)
         return bool(reports) and reports[-1].event in ("cancelled", "exit", "gone")
 
-    def _over(self, label: str, join: asyncio.Task[None]) -> bool:
-        """Whether the run has a terminal status, or (where a deployment has words of its own) one that join awaited."""
+    def _over(self, label: str, told: bool) -> bool:
+        """Whether the run has a terminal status, or (where a deployment has words of its own) the one at its end.
+
+        `told`: a client that waits for that end has its answer.
+        """
         status = self._statuses.get(label)
-        return status in TERMINAL | {GONE} or (join.done() and status is not None and status not in IN_FLIGHT)
+        return status in TERMINAL | {GONE} or (told and status is not None and status not in IN_FLIGHT)
 
     def _one_left(self) -> bool:
         """Whether all runs that were accepted, but one at most, are over."""

@@ -77,10 +77,13 @@ class Recorder:
         return self._exchanges
 
     def body(self, raw: bytes, content_type: str) -> Any:
-        """A body as it is recorded: JSON where it is JSON, else text; None where it is empty."""
+        """A body as it is recorded: JSON where it is JSON, else text; None where it is empty.
+
+        An object or a list is JSON whatever its type is said to be: so it is to the clients, too.
+        """
         if not raw:
             return None
-        if "json" in content_type:
+        if "json" in content_type or raw.lstrip()[:1] in (b"{", b"["):
             try:
                 return self.redactor.value(msgspec.json.decode(raw))
             except (msgspec.DecodeError, RecursionError, TooDeep):
