@@ -1,0 +1,51 @@
+"""What is recorded is what a scenario's own clients would have seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from conformance.recorder import Recorder
+from conformance.redaction import Redactor
+from conformance.transcript import Closed, Request, Response, Transcript
+
+
+@pytest.mark.parametrize(
+    ("raw", "content_type", "recorded"),
+    [
+        (b"", "application/json", None),
+        (b"null", "application/json", None),
+        (b'"text"', "application/json", "text"),
+        (b'\n\n{"messages": []}', "text/plain; charset=UTF-8", {"messages": []}),
+        (b"[1, 2]", "", [1, 2]),
+        (b"{broken", "application/json", "{broken"),
+        (b"[draft] of an answer", "text/plain", "[draft] of an answer"),
+        (b"404", "text/plain", "404"),
+    ],
+)
+def test_a_body_is_json_where_a_client_would_read_it_as_such(raw: bytes, content_type: str, recorded: Any) -> None:
+    assert Recorder(Redactor({}, httpx.URL("http://127.0.0.1"))).body(raw, content_type) == recorded
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        "none/during-tools/stream/streamed/updates",
+        "interrupt/during-agent/create/waited",
+        "cancel/during-tools/interrupt/streamed",
+    ],
+)
+def test_the_client_of_a_run_is_its_only_reader(plays: dict[str, Transcript], scenario: str) -> None:
+    moments = plays[scenario].moments
+    submitted = next(m for m in moments if isinstance(m, Request) and (m.purpose, m.about) == ("submit", "A"))
+    whole = next(
+        m.seq
+        for m in moments
+        if isinstance(m, Closed if submitted.path.endswith("/stream") else Response)
+        and m.exchange == submitted.exchange
+    )
+    joins = [m.seq for m in moments if isinstance(m, Request) and (m.purpose, m.about) == ("join", "A")]
+    assert joins
+    assert min(joins) > whole
