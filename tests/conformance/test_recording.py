@@ -30,22 +30,19 @@ def test_a_body_is_json_where_a_client_would_read_it_as_such(raw: bytes, content
 
 
 @pytest.mark.parametrize(
-    "scenario",
+    ("scenario", "whole"),
     [
-        "none/during-tools/stream/streamed/updates",
-        "interrupt/during-agent/create/waited",
-        "cancel/during-tools/interrupt/streamed",
+        ("none/during-tools/stream/streamed/updates", Closed),
+        ("cancel/during-tools/interrupt/streamed", Closed),
+        ("interrupt/during-agent/create/waited", Response),
     ],
 )
-def test_the_client_of_a_run_is_its_only_reader(plays: dict[str, Transcript], scenario: str) -> None:
+def test_the_client_of_a_run_is_its_only_reader(
+    plays: dict[str, Transcript], scenario: str, whole: type[Closed | Response]
+) -> None:
     moments = plays[scenario].moments
-    submitted = next(m for m in moments if isinstance(m, Request) and (m.purpose, m.about) == ("submit", "A"))
-    whole = next(
-        m.seq
-        for m in moments
-        if isinstance(m, Closed if submitted.path.endswith("/stream") else Response)
-        and m.exchange == submitted.exchange
-    )
+    submitted = next(m.exchange for m in moments if isinstance(m, Request) and (m.purpose, m.about) == ("submit", "A"))
+    told = next(m.seq for m in moments if isinstance(m, whole) and m.exchange == submitted)
     joins = [m.seq for m in moments if isinstance(m, Request) and (m.purpose, m.about) == ("join", "A")]
     assert joins
-    assert min(joins) > whole
+    assert min(joins) > told
