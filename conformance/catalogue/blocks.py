@@ -45,9 +45,9 @@ LOOKS: tuple[Move, ...] = (Look(), Look())
 """Two in a row, so that the thread is read between two readings of every run."""
 
 
-def held_first(point: str, **how: Any) -> tuple[Move, ...]:
+def held_first(point: str, *, text: str = SF, **how: Any) -> tuple[Move, ...]:
     """A is asked for and reaches `point`, where it is held; `how` goes to its Submit."""
-    first = Submit(label="A", text=SF, hold=(point,), **how)
+    first = Submit(label="A", text=text, hold=(point,), **how)
     return (first, AwaitPoint(label="A", point=point), *LOOKS)
 
 

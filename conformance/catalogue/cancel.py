@@ -67,6 +67,7 @@ def _once() -> Iterator[Scenario]:
         moves=(
             Submit(label="A", text=SF, hold=(IN_TOOLS, CLEANING_UP), on_cancel="linger"),
             AwaitPoint(label="A", point=IN_TOOLS),
+            *LOOKS,
             Cancel(label="A", wait=True, patient=True),
             AwaitPoint(label="A", point=CLEANING_UP),
             Observe(),

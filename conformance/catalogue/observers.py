@@ -243,7 +243,8 @@ def _alone() -> Iterator[Scenario]:
         id="none/during-answer/stream/stalled",
         about="A's own client stops reading its stream, of which there is more than any buffer holds.",
         moves=(
-            Submit(label="A", text=FLOOD, endpoint="stream", stream_mode=("messages-tuple",), reads=False),
+            *held_first("agent:1/enter", text=FLOOD, endpoint="stream", stream_mode=("messages-tuple",), reads=False),
+            Release(),
             AwaitEnd(label="A"),
             Leave(name="A"),
         ),

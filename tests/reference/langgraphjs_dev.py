@@ -15,7 +15,8 @@ from tests.guide.node import NodeError, install
 from tests.reference.process import QUIET, READY_SECONDS, ServerError, free_port, serving
 
 PROBE_AGENT = Path(probe.__file__).parent / "agents" / "javascript"
-INSTALLED = Path(__file__).parents[2] / "build" / "langgraphjs"
+INSTALLED = Path(__file__).parent / "node_modules" / ".lines"
+"""Where git and packaging look away, and no build artefact is made of it."""
 
 CLI = "@langchain/langgraph-cli"
 
