@@ -149,6 +149,13 @@ def run_location(thread_id: str, run_id: str, suffix: str = "") -> str:
     return f"/threads/{thread_id}/runs/{run_id}{suffix}"
 
 
+def run_headers(run: Run, suffix: str) -> dict[str, str]:
+    """What the head of an answer that takes its time says of its run, and where to come back for the rest."""
+    location = run_location(run.thread.thread_id, run.run_id)
+    named = {"Content-Location": location} if run.thread.rules.names_run(run) else {}
+    return {"Location": location + suffix, **named}
+
+
 def created(run: Run) -> web.Response:
     """The answer to a request that created a run and does not wait for it."""
     location = run_location(run.thread.thread_id, run.run_id)
@@ -160,7 +167,7 @@ async def when_over(
 ) -> web.StreamResponse:
     """A JSON answer that is known once `run` is over; until then a newline now and then keeps it alive."""
     response = await _begin(request, {**headers, "Content-Type": "application/json"})
-    while run is not None and not (ended := run.thread.rules.awaited(run).ended).is_set():
+    while run is not None and not (ended := run.thread.rules.awaited(run)).is_set():
         try:
             async with asyncio.timeout(request.app[KEEP_ALIVE]):
                 await ended.wait()
@@ -178,6 +185,7 @@ async def event_stream(
     async with run.log.read(place) as reader:
         response = await open_stream(request, headers)
         while (batch := await reader.batch(request.app[KEEP_ALIVE])) is not None:
+            await run.thread.rules.before_sending(run)
             frames = [event.frame() for event in batch if run.thread.rules.shows(event, modes)]
             await response.write(b"".join(frames) if batch else HEARTBEAT)
         await response.write_eof()

@@ -23,6 +23,7 @@ from mockserver.http import (
     path_uuid,
     query,
     read,
+    run_headers,
     run_location,
     run_of,
     run_or_none,
@@ -205,8 +206,7 @@ async def cancel(request: web.Request) -> web.StreamResponse:
     request.app[ENGINE].stop(run, _fate(asked.action))
     if not asked.wait:
         return web.Response(status=202)
-    location = run_location(run.thread.thread_id, run.run_id)
-    return await when_over(request, run, dict, {"Location": f"{location}/join", "Content-Location": location})
+    return await when_over(request, run, dict, run_headers(run, "/join"))
 
 
 async def cancel_many(request: web.Request) -> web.StreamResponse:
@@ -296,9 +296,7 @@ def _check_on_thread(thread: Thread, order: RunRequest) -> None:
 
 
 async def _watch(request: web.Request, run: Run) -> web.StreamResponse:
-    location = run_location(run.thread.thread_id, run.run_id)
-    headers = {"Location": f"{location}/stream", "Content-Location": location}
-    watching = event_stream(request, run, 0, None, headers)
+    watching = event_stream(request, run, 0, None, run_headers(run, "/stream"))
     return await _unless_gone(request, run, watching, cancel=run.request.on_disconnect == "cancel")
 
 
@@ -307,9 +305,7 @@ async def _await(request: web.Request, run: Run) -> web.StreamResponse:
 
 
 async def _answered(request: web.Request, run: Run, *, cancel: bool) -> web.StreamResponse:
-    location = run_location(run.thread.thread_id, run.run_id)
-    headers = {"Location": f"{location}/join", "Content-Location": location}
-    waiting = when_over(request, run, lambda: run.thread.rules.output(run), headers)
+    waiting = when_over(request, run, lambda: run.thread.rules.output(run), run_headers(run, "/join"))
     return await _unless_gone(request, run, waiting, cancel=cancel)
 
 

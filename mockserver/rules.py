@@ -6,6 +6,7 @@ something wrong is this class with one method replaced.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Literal
 
 from mockserver.checkpoints import Checkpoint, Values
@@ -97,9 +98,16 @@ class Rules:
         """Whether a reader who asked for some stream modes (None: all) sees an event."""
         return asked is None or event.mode is None or event.mode in asked
 
-    def awaited(self, run: Run) -> Run:
-        """The run whose end those wait for who wait for `run`."""
-        return run
+    async def before_sending(self, run: Run) -> None:
+        """What a reader of a run waits for before it is sent more: nothing."""
+
+    def awaited(self, run: Run) -> asyncio.Event:
+        """What those wait for who wait for a run: its end."""
+        return run.ended
+
+    def names_run(self, run: Run) -> bool:  # noqa: ARG002 - a seam
+        """Whether an answer that streams or waits tells in its head which run it is about."""
+        return True
 
     def stops_when_left(self, run: Run, *, asked: bool) -> bool:  # noqa: ARG002 - a seam
         """Whether a run is stopped because a client leaves that watched it, who did or did not ask for that."""

@@ -34,6 +34,7 @@ from conformance.scenarios import (
     AwaitStopped,
     Cancel,
     Leave,
+    ListRuns,
     Look,
     Move,
     Observe,
@@ -147,6 +148,21 @@ def _left_alone() -> Iterator[Scenario]:
         about="B is queued behind A, whose own client waits for its values.",
         moves=(*held_first(IN_TOOLS, endpoint="wait"), *waiting()),
     )
+    yield Scenario(
+        id="enqueue/during-tools/create/unwatched/joined-queued",
+        about="B is queued behind A, and a client joins B's stream while B waits.",
+        moves=(
+            *held_first(IN_TOOLS),
+            Submit(label="B", text=NYC, strategy="enqueue", stream_mode=BOTH),
+            Watch(name="V", label="B"),
+            Observe(until_begun="B"),
+            *LOOKS,
+            ListRuns(status="pending"),
+            Release(label="A"),
+            AwaitEnd(label="A"),
+            AwaitEnd(label="B"),
+        ),
+    )
 
 
 def _cancelled() -> Iterator[Scenario]:
@@ -207,7 +223,11 @@ def _alone() -> Iterator[Scenario]:
         yield Scenario(
             id=f"none/during-tools/stream/streamed/{name}",
             about=f"A's own client reads its stream, with {' and '.join(f'`{mode}`' for mode in asked)}.",
-            moves=(*held_first(IN_TOOLS, endpoint="stream", stream_mode=asked), *go_on),
+            moves=(
+                *held_first(IN_TOOLS, endpoint="stream", stream_mode=asked),
+                *((AwaitEvent(name="A", event="updates"),) if "updates" in asked else ()),
+                *go_on,
+            ),
         )
     yield Scenario(
         id="none/during-tools/create/join-streamed/updates",
@@ -223,6 +243,11 @@ def _alone() -> Iterator[Scenario]:
         id="none/during-answer/create/two-joined",
         about="Two clients join A's stream while its tool is running, and see the rest of A.",
         moves=(*_two_join(), *go_on),
+    )
+    yield Scenario(
+        id="none/during-answer/create/two-joined/one-leaves",
+        about="Two clients join A's stream while its tool is running; one leaves half-way through the answer.",
+        moves=(*_two_join(), Leave(name="W"), *LOOKS, *go_on),
     )
     lose: tuple[Move, ...] = (
         *held_first(IN_TOOLS, **RESUMABLE),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.evidence import Exchange, Play
 from conformance.findings import Unproven, expect
 from conformance.messages import read_messages, spell
 from conformance.model import parts_of
-from conformance.watchers import watcher, watchers, written
+from conformance.transcript import AnyMoment, Fault, Left, Released, Request
+from conformance.watchers import Watcher, watcher, watchers, written
 
 
 def join_of_a_finished_run_answers(play: Play) -> None:
@@ -71,20 +73,25 @@ def join_of_a_run_that_is_gone_returns(play: Play) -> None:
 def every_joiner_gets_everything(play: Play) -> None:
     """STR-07. Both came while the tool was held; the tool's result, at least, was still to come."""
     play.reached("A", "agent:2/token")
-    first, second = watcher(play, "V"), watcher(play, "W")
-    for each in (first, second):
-        expect(each.exchange.ok, f"client {each.name} to be let into the stream of run A", each.exchange.outcome(),
-               each.exchange.asked)  # fmt: skip
+    joined = [watcher(play, "V"), watcher(play, "W")]
+    for each in joined:
+        see = each.exchange.asked
+        expect(each.exchange.ok, f"client {each.name} to be let into the stream of run A", each.exchange.outcome(), see)
+    stayed = [each for each in joined if each.left is None]
+    for each in stayed:
         words = [message.word for message in written(each, play)]
-        expect("A.result" in words, f"A.result in the updates that client {each.name} is sent",
-               f"[{' '.join(words)}]", each.exchange.asked)  # fmt: skip
-    sent = [[(event.event, event.data) for event in each.events] for each in (first, second)]
+        expect(
+            "A.result" in words,
+            f"A.result in the updates that client {each.name} is sent",
+            f"[{' '.join(words)}]",
+            each.exchange.asked,
+        )
+    sent = [[(event.event, event.data) for event in each.events] for each in stayed]
     expect(
-        sent[0] == sent[1],
+        all(events == sent[0] for events in sent),
         "the same events for both clients that joined the stream at the same point",
-        f"{len(sent[0])} and {len(sent[1])} events, the same up to number {_common(sent[0], sent[1])}",
-        first.exchange.asked,
-        second.exchange.asked,
+        f"{len(sent[0])} and {len(sent[-1])} events, the same up to number {_common(sent[0], sent[-1])}",
+        *(each.exchange.asked for each in stayed),
     )
 
 
@@ -182,6 +189,68 @@ def wait_tells_the_own_run(play: Play) -> None:
     expect(not foreign, "only what run A had left in the answer to its wait", spell(foreign), wait.asked)
 
 
+def wait_tells_what_the_run_left(play: Play) -> None:
+    """STR-28. The waited run is the thread's last, so what it left is the state."""
+    waited = [each for each in _waits(play) if play.final_status(each.label) == "success"]
+    if not waited:
+        raise Unproven("no run that was waited for succeeded")
+    due = play.messages()
+    for wait in waited:
+        told = read_messages(wait.exchange.body, play.scenario)
+        expect(
+            told == due,
+            f"the wait for run {wait.label} to answer with the messages that the state has: {spell(due)}",
+            spell(told) if wait.exchange.ok else wait.exchange.outcome(),
+            wait.exchange.asked,
+            play.last("final state", s.MAIN).asked,
+        )
+
+
+def nobody_is_answered_before_the_end(play: Play) -> None:
+    """STR-29. A is held from its first hold on, so until something is done about it it cannot be over."""
+    held = play.reached("A", play.scenario.submit("A").hold[0])
+    acted = next((m.seq for m in play.moments if m.seq > held and _acts(m)), len(play.moments))
+    waits = [each.exchange for each in watchers(play, "A") if not each.streams]
+    for wait in (*waits, *play.asked_for("join", "A")):
+        expect(
+            wait.asked > acted or wait.response is None or wait.response.seq > acted,
+            "no answer to those who wait for run A while it is held",
+            f"{wait.outcome()} before anything was done about run A",
+            wait.asked,
+            held,
+        )
+
+
+def answers_name_their_run(play: Play) -> None:
+    """STR-30."""
+    asked = [each for each in watchers(play, "A") + watchers(play, "B") if each.own and each.exchange.ok]
+    if not asked:
+        raise Unproven("no run was asked for through stream or wait")
+    for each in asked:
+        told = "" if each.exchange.response is None else each.exchange.response.headers.get("content-location", "")
+        # Not `play.run_id`, which may have been learnt from this very header.
+        run_id = next((report.run_id for report in play.reports(each.label) if report.run_id), "")
+        expect(
+            "/runs/" in told and told.rstrip("/").endswith(run_id),
+            f"a Content-Location header that names run {each.label}, …/runs/{run_id}",
+            told or "no such header",
+            each.exchange.asked,
+        )
+
+
+def _acts(moment: AnyMoment) -> bool:
+    """Whether a moment may end the hold of run A, which was asked for before it was held."""
+    if isinstance(moment, Request):
+        return moment.purpose in ("submit", "cancel")
+    return isinstance(moment, Released | Left | Fault)
+
+
+def _waits(play: Play) -> list[Watcher]:
+    """The clients that asked for a run and waited for it."""
+    labels = [submit.label for submit in play.scenario.submits()]
+    return [each for label in labels for each in watchers(play, label) if each.own and not each.streams]
+
+
 def _joins(play: Play) -> list[Exchange]:
     """Every `join` of run A: by the driver, which waits for the run so, and by clients that came late."""
     late = [each.exchange for each in watchers(play, "A") if not each.streams and not each.own]
@@ -214,4 +283,7 @@ CHECKS: Mapping[str, Check] = {
     "STR-22": plain_join_begins_where_it_joins,
     "STR-23": resumed_stream_is_exact,
     "STR-27": late_stream_ends,
+    "STR-28": wait_tells_what_the_run_left,
+    "STR-29": nobody_is_answered_before_the_end,
+    "STR-30": answers_name_their_run,
 }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import status_word
 from conformance.evidence import Play
 from conformance.findings import Unproven, expect
+from conformance.model import parts_of
 from conformance.transcript import Left
 
 UNTOUCHED, STOPPED = "success", "interrupted"
@@ -27,6 +29,17 @@ def on_disconnect_is_honoured(play: Play) -> None:
     """STR-24."""
     sent = play.scenario.submit("A").on_disconnect
     _expect_end(play, STOPPED if sent == "cancel" else UNTOUCHED, f"on_disconnect={sent}")
+    parts = parts_of(play.scenario.submit("A"))
+    # A step that was entered follows steps that were written.
+    due = parts[: len(play.steps("A"))] if sent == "cancel" else parts
+    kept = tuple(message.word for message in play.messages() if message.label == "A")
+    expect(
+        kept == due,
+        f"what run A had written in the state: [{' '.join(due)}]",
+        f"[{' '.join(kept)}]",
+        _left(play),
+        play.last("final state", s.MAIN).asked,
+    )
 
 
 def cancel_on_disconnect_is_honoured(play: Play) -> None:

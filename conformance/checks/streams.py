@@ -8,10 +8,12 @@ from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.evidence import Play
 from conformance.findings import Broken, Unproven, expect
-from conformance.messages import read_messages, spell
+from conformance.messages import read_messages, spell, text_of
 from conformance.model import parts_of
 from conformance.statuses import GONE, TERMINAL
+from conformance.transcript import Left, Missed, Released
 from conformance.watchers import Watcher, own_streams, streaming, streams, watcher, written
+from conformance.wording import snippet
 
 EVENT_OF_MODE = {"messages-tuple": "messages"}
 """The name of a mode's events, where it is not the mode's own."""
@@ -40,22 +42,26 @@ def stream_begins_with_the_run(play: Play) -> None:
         )
 
 
-def stream_of_a_stopped_run_closes(play: Play) -> None:
+def streams_end_with_their_run(play: Play) -> None:
     """STR-02. The driver gives every stream the time of an ordinary answer after all is over."""
-    _stopped(play)
-    for stream in streaming(play, "A"):
-        if stream.left is None:
-            expect(
-                stream.closed is not None,
-                f"{_whose(stream)} to end, since run A was stopped",
-                "it was still open when all was over" if stream.exchange.fault is None else stream.exchange.outcome(),
-                stream.exchange.asked,
-            )
+    judged = [each for each in streams(play) if each.left is None and _over(play, each.label)]
+    if not judged:
+        raise Unproven("no run that was streamed was seen to end while its client was there")
+    for stream in judged:
+        fault = stream.exchange.fault
+        expect(
+            stream.closed is not None,
+            f"{_whose(stream)} to end, since the run is over",
+            "it was still open when all was over" if fault is None else fault.error,
+            stream.exchange.asked,
+        )
 
 
 def stopping_a_run_is_no_error(play: Play) -> None:
     """STR-03."""
-    _stopped(play)
+    play.accepted("A")
+    if not _over(play, "A"):
+        raise Unproven(f"run A never ended but is `{play.final_status('A')}`")
     for stream in streaming(play, "A"):
         for event in stream.named("error"):
             raise Broken(
@@ -172,6 +178,47 @@ def steps_are_streamed_once_and_in_order(play: Play) -> None:
         )
 
 
+def events_come_when_they_happen(play: Play) -> None:
+    """STR-31. A was held in its tool until something was done about it; its first step was over."""
+    held = play.reached("A", "tools:1/enter")
+    acted = next((m.seq for m in play.moments if m.seq > held and isinstance(m, Released | Left | Missed)), None)
+    if acted is None:
+        raise Unproven("run A was not let go", held)
+    [stream] = [each for each in own_streams(play) if each.label == "A"]
+    first = next((event for event in stream.named("updates")), None)
+    expect(
+        first is not None and first.seq < acted,
+        f"the update of run A's first step in {_whose(stream)} while the second step was held",
+        "no update at all" if first is None else "it came only when A was let go",
+        stream.exchange.asked,
+        held,
+        acted,
+    )
+
+
+def tokens_make_the_answer(play: Play) -> None:
+    """STR-32. A message's pieces have its id; what is put together from them is the message."""
+    state = play.state().get("values")
+    messages = state.get("messages", ()) if isinstance(state, dict) else ()
+    answers = [m for m in messages if isinstance(m, dict) and m.get("type") == "ai" and not m.get("tool_calls")]
+    if not answers:
+        raise Unproven("no answer in the state")
+    for stream in streaming(play, "A"):
+        for answer in answers:
+            pieces = [
+                text_of(event.data[0].get("content"))
+                for event in stream.named("messages")
+                if isinstance(event.data, list) and event.data and isinstance(event.data[0], dict)
+                if event.data[0].get("id") == answer.get("id")
+            ]
+            expect(
+                "".join(pieces) == text_of(answer.get("content")),
+                f"the pieces in {_whose(stream)} to make the answer that is in the state",
+                f"{len(pieces)} pieces that make {snippet(''.join(pieces))}",
+                stream.exchange.asked,
+            )
+
+
 def shown_values_stay(play: Play) -> None:
     """CLI-04. A `values` event is the state after a step; what it shows was not a draft."""
     kept = [message.id for message in play.messages()]
@@ -190,12 +237,9 @@ def shown_values_stay(play: Play) -> None:
         )
 
 
-def _stopped(play: Play) -> None:
-    """Unproven unless run A is over, as far as its status tells."""
-    play.accepted("A")
-    status = play.final_status("A")
-    if status not in TERMINAL and status != GONE:
-        raise Unproven(f"run A never ended but is `{status}`")
+def _over(play: Play, label: str) -> bool:
+    """Whether a run is over, as far as its status tells."""
+    return play.final_status(label) in TERMINAL | {GONE}
 
 
 def _whose(stream: Watcher) -> str:
@@ -205,7 +249,7 @@ def _whose(stream: Watcher) -> str:
 
 CHECKS: Mapping[str, Check] = {
     "STR-01": stream_begins_with_the_run,
-    "STR-02": stream_of_a_stopped_run_closes,
+    "STR-02": streams_end_with_their_run,
     "STR-03": stopping_a_run_is_no_error,
     "STR-14": streams_do_not_mix,
     "STR-15": stream_of_a_queued_run_delivers_all,
@@ -213,5 +257,7 @@ CHECKS: Mapping[str, Check] = {
     "STR-21": stalled_reader_stalls_nobody,
     "STR-25": modes_are_those_asked_for,
     "STR-26": steps_are_streamed_once_and_in_order,
+    "STR-31": events_come_when_they_happen,
+    "STR-32": tokens_make_the_answer,
     "CLI-04": shown_values_stay,
 }

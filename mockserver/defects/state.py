@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -129,14 +130,17 @@ class WrongRunValues(Defect):
     Inferred from langgraphjs 864 and deer-flow 1465.
     """
 
-    def awaited(self, run: Run) -> Run:
-        stopped = run.ended.is_set() and run.fate == "stop"
-        newest = next(reversed(run.thread.runs.values()), run)
-        return newest if stopped and newest is not run and self.strikes(run) else super().awaited(run)
+    def awaited(self, run: Run) -> asyncio.Event:
+        newest = self._newest(run)
+        return super().awaited(run) if newest is run or not self.strikes(run) else newest.ended
 
     def output(self, run: Run) -> Values:
-        awaited = self.awaited(run)
-        return super().output(run) if awaited is run else self.output(awaited)
+        newest = self._newest(run)
+        return super().output(newest if newest is not run and self.struck(run) else run)
+
+    def _newest(self, run: Run) -> Run:
+        stopped = run.ended.is_set() and run.fate == "stop"
+        return next(reversed(run.thread.runs.values()), run) if stopped else run
 
 
 class ResumeRestarts(Defect):

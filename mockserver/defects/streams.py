@@ -88,6 +88,42 @@ class FinishedJoinHangs(Defect):
         return await super().answer(request, handler)
 
 
+class WaitAnswersEarly(Defect):
+    """`join` and `wait` answer at once, with the values that there are.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def awaited(self, run: Run) -> asyncio.Event:
+        if not self.strikes(run):
+            return super().awaited(run)
+        at_once = asyncio.Event()
+        at_once.set()
+        return at_once
+
+
+class RunNotNamed(Defect):
+    """An answer that streams or waits has no `Content-Location`.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def names_run(self, run: Run) -> bool:
+        return not self.strikes(run) and super().names_run(run)
+
+
+class StreamBuffered(Defect):
+    """Nothing of a stream is sent before the run is over.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    async def before_sending(self, run: Run) -> None:
+        if self.strikes(run):
+            await run.ended.wait()
+        await super().before_sending(run)
+
+
 class InterruptStreamsError(Defect):
     """The stream of a run that was interrupted ends with an `error` event.
 
@@ -169,6 +205,25 @@ class CallNotStreamed(Defect):
             message.get("tool_calls") for write in event.data.values() for message in write.get("messages", ())
         )
         return not (calls and self.strikes()) and super().shows(event, asked)
+
+
+class RepeatedTokenLost(Defect):
+    """A token that was streamed before in the same message is not streamed again.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def __init__(self, times: int | None = None) -> None:
+        super().__init__(times)
+        self._first: dict[tuple[str, str], Event] = {}
+
+    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
+        if event.name == "messages":
+            piece = event.data[0]
+            first = self._first.setdefault((piece["id"], str(piece["content"])), event)
+            if first is not event and self.strikes():
+                return False
+        return super().shows(event, asked)
 
 
 class StreamModeIgnored(Defect):

@@ -288,12 +288,23 @@ def closed_at_once(raw: Json) -> None:
     moments.insert(start + 1, end)
 
 
-def answered_at_once(raw: Json) -> None:
-    """The answer to the cancel stands right behind the request."""
-    moments = raw["moments"]
-    request, response = next(requests(raw, "cancel", "A"))
-    moments.remove(response)
-    moments.insert(moments.index(request) + 1, response)
+def answered_at_once(purpose: str, about: str) -> Edit:
+    """The answer stands right behind the request."""
+    return answered_behind(purpose, about, purpose)
+
+
+def answered_behind(purpose: str, about: str, other: str) -> Edit:
+    """The answer stands right behind the first request of another purpose that comes after its own."""
+
+    def edit(raw: Json) -> None:
+        moments = raw["moments"]
+        request, response = next(requests(raw, purpose, about))
+        moments.remove(response)
+        begin = moments.index(request)
+        place = next(i for i, m in enumerate(moments) if i >= begin and m.get("purpose") == other)
+        moments.insert(place + 1, response)
+
+    return edit
 
 
 def second_cancel_crashes(raw: Json) -> None:
@@ -389,3 +400,34 @@ def begins_at_once(label: str) -> Edit:
                 moment["t"] = asked
 
     return edit
+
+
+def header(name: str, value: str) -> Edit:
+    """Every answer to a submission has this header."""
+
+    def edit(raw: Json) -> None:
+        for _, response in requests(raw, "submit"):
+            response["headers"][name] = value
+
+    return edit
+
+
+def late_events(name: str) -> Edit:
+    """Everything that client `name` was sent came at the end."""
+
+    def edit(raw: Json) -> None:
+        request = next(m for m in raw["moments"] if m["kind"] == "request" and m["about"] == name)
+        sent = [m for m in raw["moments"] if m["kind"] == "stream" and m["exchange"] == request["exchange"]]
+        raw["moments"] = [*(m for m in raw["moments"] if m not in sent), *sent]
+
+    return edit
+
+
+def without_last_token(sent: list[Json]) -> list[Json]:
+    last = max(i for i, e in enumerate(sent) if e["event"] == "messages" and e["data"][0]["content"])
+    return [*sent[:last], *sent[last + 1 :]]
+
+
+def with_token_twice(sent: list[Json]) -> list[Json]:
+    last = max(i for i, e in enumerate(sent) if e["event"] == "messages" and e["data"][0]["content"])
+    return [*sent[:last], sent[last], *sent[last:]]
