@@ -218,6 +218,8 @@ class Driver:
             body["stream_mode"] = list(move.stream_mode or ("values", "updates"))
         if move.resumable:
             body["stream_resumable"] = True
+        if move.subgraphs:
+            body["stream_subgraphs"] = True
         if move.on_disconnect is not None:
             body["on_disconnect"] = move.on_disconnect
         if move.from_step is not None and (found := self._checkpoint_after(move.from_step)):

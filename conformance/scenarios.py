@@ -62,6 +62,7 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit", omit_defau
     durability: Literal["sync", "async", "exit"] | None = None
     stream_mode: tuple[StreamMode, ...] = ()
     resumable: bool = False
+    subgraphs: bool = False
     on_disconnect: Literal["cancel", "continue"] | None = None
     reads: bool = True
     from_step: str | None = None

@@ -51,6 +51,8 @@ BOTH: tuple[StreamMode, ...] = ("values", "updates")
 WATCHED_STREAM: dict[str, Any] = {"stream_mode": BOTH}
 RESUMABLE: dict[str, Any] = {"endpoint": "stream", "stream_mode": BOTH, "resumable": True}
 
+ENTERED_CHILD = "search:1/enter"
+
 EARLIER: tuple[Move, ...] = (Submit(label="E", text=LA), AwaitEnd(label="E"), ReadState())
 
 FLOOD = "what do you make of " + " ".join(f"word{number}" for number in range(4000)) + "?"
@@ -235,6 +237,28 @@ def _alone() -> Iterator[Scenario]:
         moves=(
             *held_first(IN_TOOLS, **WATCHED_STREAM),
             Watch(name="V", label="A", modes=("updates",)),
+            *LOOKS,
+            *go_on,
+        ),
+    )
+    yield Scenario(
+        id="none/during-tools/create/join-streamed/several-modes",
+        about="A second client joins A's stream, and asks for two of its three modes.",
+        moves=(
+            *held_first(IN_TOOLS, stream_mode=(*BOTH, "messages-tuple")),
+            Watch(name="V", label="A", modes=("updates", "messages-tuple")),
+            *LOOKS,
+            *go_on,
+        ),
+    )
+    yield Scenario(
+        id="none/in-child/create/two-joined",
+        about="Two clients join A's stream, with subgraphs, in A's child graph; one of them asks for `updates` only.",
+        moves=(
+            Submit(label="A", text=SF, work="subgraph", subgraphs=True, hold=(ENTERED_CHILD,), **WATCHED_STREAM),
+            AwaitPoint(label="A", point=ENTERED_CHILD),
+            Watch(name="V", label="A", modes=("updates",)),
+            Watch(name="W", label="A"),
             *LOOKS,
             *go_on,
         ),

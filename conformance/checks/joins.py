@@ -95,6 +95,20 @@ def every_joiner_gets_everything(play: Play) -> None:
     )
 
 
+def joiners_see_child_graphs(play: Play) -> None:
+    """STR-11. Both joined in the child graph's first step, which was still to be over; its events carry a namespace."""
+    play.reached("A", "search:1/exit")
+    for name in ("W", "V"):
+        joined = watcher(play, name)
+        steps = [event for event in joined.events if event.event.startswith("updates|")]
+        expect(
+            bool(steps),
+            f"updates of the child graph's steps, `updates|…`, in what client {name} is sent",
+            f"only `{'`, `'.join(sorted({event.event for event in joined.events}))}`",
+            joined.exchange.asked,
+        )
+
+
 def replay_has_everything(play: Play) -> None:
     """STR-08. Whatever A's own client was sent before it lost the connection stands at the beginning."""
     own, replay = watcher(play, "A"), watcher(play, "W")
@@ -278,6 +292,7 @@ CHECKS: Mapping[str, Check] = {
     "STR-08": replay_has_everything,
     "STR-09": resumed_stream_ends,
     "STR-10": event_ids_are_unique,
+    "STR-11": joiners_see_child_graphs,
     "STR-16": wait_tells_the_own_run,
     "STR-19": join_of_a_run_that_is_gone_returns,
     "STR-22": plain_join_begins_where_it_joins,

@@ -147,7 +147,7 @@ def stalled_reader_stalls_nobody(play: Play) -> None:
 
 
 def modes_are_those_asked_for(play: Play) -> None:
-    """STR-25. Nothing in this agent emits `custom`."""
+    """STR-25 and STR-33. Nothing in this agent emits `custom`."""
     for stream in streaming(play, "A"):
         asked = [EVENT_OF_MODE.get(mode, mode) for mode in stream.modes]
         names = {event.event for event in stream.events}
@@ -257,6 +257,7 @@ CHECKS: Mapping[str, Check] = {
     "STR-21": stalled_reader_stalls_nobody,
     "STR-25": modes_are_those_asked_for,
     "STR-26": steps_are_streamed_once_and_in_order,
+    "STR-33": modes_are_those_asked_for,
     "STR-31": events_come_when_they_happen,
     "STR-32": tokens_make_the_answer,
     "CLI-04": shown_values_stay,

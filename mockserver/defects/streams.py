@@ -252,6 +252,17 @@ class BackpressureStall(Defect):
         await super().after_step(run)
 
 
+class OneModeOnly(Defect):
+    """Who joins a stream with several stream modes is sent the events of one of them only.
+
+    Seen in the official server.
+    """
+
+    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
+        one = frozenset({min(asked)}) if asked and len(asked) > 1 and self.strikes() else asked
+        return super().shows(event, one)
+
+
 class JoinDropsSubgraphs(Defect):
     """Who asks for some stream modes gets no events of subgraphs.
 

@@ -100,6 +100,8 @@ CASES: list[tuple[str, str, set[str]]] = [
     ("joiner_steals", "none/during-answer/create/two-joined/one-leaves", {"STR-07"}),
     ("queued_stream_closes", "enqueue/during-tools/create/unwatched/joined-queued", {"STR-15"}),
     ("thread_stuck_busy", "leave/during-tools/stream/cancel", {"THR-06"}),
+    ("join_drops_subgraphs", "none/in-child/create/two-joined", {"STR-11"}),
+    ("one_mode_only", "none/during-tools/create/join-streamed/several-modes", {"STR-33"}),
     ("backpressure_stall", "none/during-answer/stream/stalled", {"STR-21"}),
     ("disconnect_inverted", "leave/during-tools/stream/default", {"STR-12"}),
     ("disconnect_inverted", "leave/during-tools/stream/cancel", {"STR-24"}),
