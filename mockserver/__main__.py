@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import json
 import logging
 import math
 import os
@@ -19,13 +20,25 @@ from mockserver import __version__
 
 if TYPE_CHECKING:
     from mockserver.defects import Defect
+    from mockserver.desk import Desk
 
 _LEVELS = ("debug", "info", "warning", "error")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; the exit code is 0 then, and 2 when the address cannot be used."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["record"]:
+        # A command of its own, with options of its own.
+        from mockserver.recording import main as record
+
+        return record(arguments[1:])
     options = _parser().parse_args(arguments)
+    if options.command == "schema":
+        from mockserver.scriptfile import schema
+
+        print(json.dumps(schema(), indent=2))
+        return 0
     if options.command == "defects":
         from mockserver.defects.catalogue import listing
 
@@ -45,9 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "command",
         nargs="?",
-        choices=("serve", "defects"),
+        choices=("serve", "defects", "schema", "record"),
         default="serve",
-        help="`defects` lists what --defect takes, and where it was seen (default: %(default)s)",
+        help="`defects` lists what --defect takes; `schema` writes the JSON Schema of scripts; `record --help` "
+        "tells how to make a script of a real deployment's thread (default: %(default)s)",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
     parser.add_argument("--port", type=_port, default=2024, help="0 picks a free port (default: %(default)s)")
@@ -61,7 +75,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--log-level", choices=_LEVELS, default="info", help="requests are logged at info (default: %(default)s)"
     )
-    parser.add_argument("--script", type=Path, metavar="FILE", help="what the agent says (default: the guides' text)")
+    parser.add_argument(
+        "--time",
+        choices=("real", "instant", "hand"),
+        default="real",
+        help="how scripted time passes: real, with --time-scale; instant, all in its order; or by hand, over the "
+        "control API (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--script",
+        type=Path,
+        metavar="FILE",
+        help="what the agent does (default: the guides' conversation); SIGHUP reads it again",
+    )
     parser.add_argument(
         "--run-timeout", type=_seconds, metavar="SECONDS", help="how long a run may take (default: any time)"
     )
@@ -150,7 +176,8 @@ def _importing_quickly() -> Iterator[None]:
 async def _serve(options: argparse.Namespace) -> int:
     with _importing_quickly():
         from mockserver.app import create_app, listening
-        from mockserver.clock import InstantClock, RealClock
+        from mockserver.control import DESK
+        from mockserver.desk import clock_of
         from mockserver.faults import BadFaultError
         from mockserver.scriptfile import ScriptError, load
 
@@ -158,12 +185,11 @@ async def _serve(options: argparse.Namespace) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    clock = RealClock(options.time_scale) if options.time_scale else InstantClock()
     try:
         script = load(options.script) if options.script else None
         app = create_app(
             seed=options.seed,
-            clock=clock,
+            clock=clock_of(options.time, options.time_scale),
             script=script,
             defects=_defects(options.defect),
             faults=options.fault,
@@ -172,6 +198,8 @@ async def _serve(options: argparse.Namespace) -> int:
     except (ScriptError, BadDefectError, BadFaultError) as error:
         print(f"mockserver: {error}", file=sys.stderr)
         return 2
+    if options.script is not None:
+        loop.add_signal_handler(signal.SIGHUP, lambda: _reload(options.script, app[DESK]))
     try:
         async with listening(app, options.host, options.port) as url:
             print(f"mockserver listening on {url}", flush=True)
@@ -183,6 +211,18 @@ async def _serve(options: argparse.Namespace) -> int:
         print(f"mockserver: cannot listen on {options.host}:{options.port}: {reason}", file=sys.stderr)
         return 2
     return 0
+
+
+def _reload(path: Path, desk: Desk) -> None:
+    """Play the script as it is now; one that cannot be read is told, and the old one is kept."""
+    from mockserver.scriptfile import ScriptError, load
+
+    try:
+        desk.load_script(load(path))
+    except ScriptError as error:
+        logging.getLogger("mockserver").error("the script was not read again: %s", error)
+    else:
+        logging.getLogger("mockserver").info("the script %s was read again", path)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import msgspec
 from conformance.probe import Probe, Work, read_probe
 from mockserver import messages, place, script
 from mockserver.checkpoints import START, Checkpoint, Values
-from mockserver.clock import Clock, Timeline
+from mockserver.clock import Clocks, Timeline
 from mockserver.gates import Gates
 from mockserver.ids import IdSource
 from mockserver.messages import Message
@@ -172,7 +172,7 @@ def written_by_hand(thread: Thread, base: Checkpoint | None, node: str, values: 
 class ScriptedAgent:
     """Plays the nodes; one serves all runs of a server."""
 
-    def __init__(self, clock: Clock, witnesses: Witnesses, gates: Gates) -> None:
+    def __init__(self, clock: Clocks, witnesses: Witnesses, gates: Gates) -> None:
         self._clock = clock
         self._witnesses = witnesses
         self._gates = gates
@@ -290,7 +290,7 @@ class ScriptedAgent:
         if not seconds:
             await _take_a_turn(task, seconds)
         else:
-            await self._clock.sleep(seconds)
+            await self._clock.of(task.thread_id).sleep(seconds)
             task.timeline.spend(seconds)
 
 

@@ -61,6 +61,9 @@ def create_app(
     app[MEDDLERS] = []
     routes.add_to(app)
     control.add_to(app)
+    journal = app[control.DESK].journal
+    app[MEDDLERS].insert(0, journal.meddle)
+    app.on_response_prepare.append(journal.begins)
     for defect in defects:
         control.switches(app).on(defect)
     for fault in faults:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
+import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from mockserver.desk import DEADLINE, DeadlineError, Desk, DeskError, Mode
 from mockserver.faults import Fault, Faults
 from mockserver.http import ENGINE, Refusal, json_answer, query, read, uuid_in
 from mockserver.meddling import CONTROL, MEDDLERS
@@ -22,6 +24,7 @@ from mockserver.schemas import Body
 if TYPE_CHECKING:
     from mockserver.defects.switches import Switches
 
+T = TypeVar("T")
 Times = Annotated[int, Meta(ge=1)]
 
 
@@ -122,6 +125,153 @@ async def restart(request: web.Request) -> web.StreamResponse:
     return json_answer({"starts": request.app[ENGINE].starts})
 
 
+class ScriptOn(Scope, frozen=True, kw_only=True):
+    """A script as the text of a file, or as data."""
+
+    script: str | dict[str, Any]
+
+
+class Point(Scope, frozen=True, kw_only=True):
+    """A point at which runs are held; without one, all."""
+
+    point: str | None = None
+
+
+class Advance(Scope, frozen=True, kw_only=True):
+    """How much scripted time is to pass."""
+
+    seconds: Annotated[float, Meta(ge=0, le=1e9)]
+
+
+class TimeSet(Scope, frozen=True, kw_only=True):
+    """How time passes."""
+
+    mode: Mode
+    scale: Annotated[float, Meta(ge=0, le=1000)] = 1.0
+
+
+class Wanted(Body, frozen=True, kw_only=True):
+    """A request: its method, its path (a pattern), and values, of its body or `strategy`, `status`, `busy`."""
+
+    method: str = "*"
+    path: str = "*"
+    having: dict[str, Any] | None = None
+
+
+class Wait(Scope, frozen=True, kw_only=True):
+    """What to wait for, one of: a held `point`, a `status` (of a run, or of a thread), a `request`."""
+
+    point: str | None = None
+    status: str | None = None
+    run_id: str | None = None
+    request: Wanted | None = None
+    deadline: Annotated[float, Meta(gt=0, le=3600)] = DEADLINE
+
+
+class Conduct(Body, frozen=True, kw_only=True):
+    """How conduct is judged: the strategy that the application is configured with, and rules to leave out."""
+
+    strategy: str | None = None
+    without: str | list[str] | None = None
+
+
+async def script_on(request: web.Request) -> web.StreamResponse:
+    """Play another script, `{"script": YAML text or object, "thread_id"?: …}`; turns under way come to their end."""
+    from mockserver.scriptfile import ScriptError, parse
+
+    asked = await read(request, ScriptOn)
+    thread = _thread(request, asked.thread_id)
+    text = asked.script if isinstance(asked.script, str) else msgspec.json.encode(asked.script).decode()
+    try:
+        script = parse(text)
+    except ScriptError as error:
+        raise Refusal(422, str(error)) from None
+    request.app[DESK].load_script(script, asked.thread_id if thread is None else thread.thread_id)
+    return json_answer({"turns": [turn.name for turn in script.turns]})
+
+
+async def held(request: web.Request) -> web.StreamResponse:
+    """List the runs that are held, and the points at which runs are to be."""
+    gates = request.app[ENGINE].gates
+    shown = [{"point": one.point, "thread_id": one.thread_id, "run_id": one.run_id} for one in gates.held()]
+    return json_answer({"held": shown, "closed": gates.closed()})
+
+
+async def hold(request: web.Request) -> web.StreamResponse:
+    """Hold every run that comes to a point: `{"point": "tools:1/enter", "thread_id"?: …}`."""
+    asked = await read(request, Point)
+    if asked.point is None:
+        raise Refusal(422, "Object missing required field `point`")
+    request.app[DESK].hold(asked.point, asked.thread_id)
+    return await held(request)
+
+
+async def release(request: web.Request) -> web.StreamResponse:
+    """Let runs go that are held, and hold no more: `?point=` at one point, `?thread_id=` on one thread."""
+    asked = query(request, Point)
+    return json_answer({"released": _done(lambda: request.app[DESK].release(asked.point, asked.thread_id))})
+
+
+async def time_set(request: web.Request) -> web.StreamResponse:
+    """Let time pass in another way: `{"mode": "real" | "instant" | "hand", "scale"?: …, "thread_id"?: …}`."""
+    asked = await read(request, TimeSet)
+    request.app[DESK].set_time(asked.mode, asked.scale, asked.thread_id)
+    return json_answer({"now": request.app[ENGINE].clock.of(asked.thread_id).now})
+
+
+async def advance(request: web.Request) -> web.StreamResponse:
+    """Let scripted time pass: `{"seconds": …, "thread_id"?: …}`."""
+    asked = await read(request, Advance)
+    try:
+        return json_answer({"now": await request.app[DESK].advance(asked.seconds, asked.thread_id)})
+    except DeskError as error:
+        raise Refusal(409, str(error)) from None
+
+
+async def journal(request: web.Request) -> web.StreamResponse:
+    """List what clients requested, oldest first; `?thread_id=` on one thread."""
+    asked = query(request, Scope)
+    entries = [entry for entry in request.app[DESK].journal if asked.thread_id in (None, entry.thread_id)]
+    return json_answer({"requests": [entry.shown() for entry in entries]})
+
+
+async def conduct(request: web.Request) -> web.StreamResponse:
+    """Judge the clients: `?strategy=` that they should use, `?without=` rules to leave out."""
+    asked = query(request, Conduct)
+    without = [asked.without] if isinstance(asked.without, str) else asked.without or []
+    found = _done(lambda: request.app[DESK].conduct(asked.strategy, without))
+    return json_answer({"findings": [{"rule": one.rule, "text": one.text, "requests": one.requests} for one in found]})
+
+
+async def wait(request: web.Request) -> web.StreamResponse:
+    """Wait: `{"point": …}`, `{"status": …, "thread_id": …, "run_id"?: …}`, `{"request": {"method": …, "path": …}}`."""
+    asked, desk = await read(request, Wait), request.app[DESK]
+    try:
+        if asked.point is not None:
+            one = await desk.wait_until_held(asked.point, asked.thread_id, deadline=asked.deadline)
+            return json_answer({"thread_id": one.thread_id, "run_id": one.run_id})
+        if asked.status is not None and asked.thread_id is not None:
+            await desk.wait_for_status(asked.status, asked.thread_id, asked.run_id, deadline=asked.deadline)
+            return json_answer({"status": asked.status})
+        if asked.request is not None:
+            wanted = asked.request
+            found = await desk.wait_for_request(
+                wanted.method, wanted.path, wanted.having or {}, deadline=asked.deadline
+            )
+            return json_answer(found.shown())
+    except DeadlineError as error:
+        raise Refusal(408, str(error)) from None
+    except DeskError as error:
+        raise Refusal(404, str(error)) from None
+    raise Refusal(422, "give a `point`, a `status` with a `thread_id`, or a `request`")
+
+
+async def start_anew(request: web.Request) -> web.StreamResponse:
+    """Make the deployment as new: no threads, no journal, nothing switched on, nobody held."""
+    await reset(request.app)
+    return json_answer({"reset": True})
+
+
 COMMANDS: Final = (
     Command("GET", CONTROL, overview),
     Command("GET", f"{CONTROL}/defects", defects),
@@ -132,6 +282,16 @@ COMMANDS: Final = (
     Command("POST", f"{CONTROL}/faults", fault_on),
     Command("DELETE", f"{CONTROL}/faults", faults_off),
     Command("POST", f"{CONTROL}/restart", restart),
+    Command("POST", f"{CONTROL}/reset", start_anew),
+    Command("POST", f"{CONTROL}/script", script_on),
+    Command("GET", f"{CONTROL}/holds", held),
+    Command("POST", f"{CONTROL}/holds", hold),
+    Command("DELETE", f"{CONTROL}/holds", release),
+    Command("POST", f"{CONTROL}/time", time_set),
+    Command("POST", f"{CONTROL}/time/advance", advance),
+    Command("GET", f"{CONTROL}/journal", journal),
+    Command("GET", f"{CONTROL}/conduct", conduct),
+    Command("POST", f"{CONTROL}/wait", wait),
 )
 
 SERVERS: Final = web.AppKey("servers", list[web.Server])
@@ -141,13 +301,25 @@ FAULTS: Final = web.AppKey("faults", Faults)
 _SWITCHES: Final = web.AppKey("switches", dict[str, Any])
 
 
+DESK: Final = web.AppKey("desk", Desk)
+
+
 def add_to(app: web.Application) -> None:
     """Serve every command."""
+    app[DESK] = Desk(app[ENGINE])
     app[_SWITCHES] = {}
     app[SERVERS] = []
     app[FAULTS] = Faults(app[MEDDLERS], app[ENGINE].clock, app[ENGINE].seed)
     for command in COMMANDS:
         app.router.add_route(command.method, command.path, command.handler)
+
+
+async def reset(app: web.Application, **beginning: Any) -> None:
+    """Make a deployment as new; `beginning` is what `Desk.reset` takes."""
+    if app[_SWITCHES]:
+        switches(app).clear()
+    app[FAULTS].clear()
+    await app[DESK].reset(**beginning)
 
 
 def switches(app: web.Application) -> Switches:
@@ -169,6 +341,14 @@ def _thread(request: web.Request, thread_id: str | None) -> Thread | None:
     if thread is None:
         raise Refusal(404, f"Thread with ID {thread_id} not found")
     return thread
+
+
+def _done(action: Callable[[], T]) -> T:
+    """Do something; raises `Refusal` 404 for what is not there."""
+    try:
+        return action()
+    except DeskError as error:
+        raise Refusal(404, str(error)) from None
 
 
 def _known(switch: Callable[[], object]) -> None:

@@ -8,9 +8,10 @@ does is one indivisible change.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Coroutine, Mapping
-from typing import Any
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Any, Final
 
 from msgspec import UNSET
 
@@ -18,7 +19,7 @@ from mockserver import agent
 from mockserver.agent import ScriptedAgent
 from mockserver.changes import Changes
 from mockserver.checkpoints import END, Checkpoint
-from mockserver.clock import Clock, milliseconds
+from mockserver.clock import Clock, Clocks, milliseconds
 from mockserver.execution import Execution
 from mockserver.gates import Gates
 from mockserver.lifecycle import after
@@ -33,6 +34,9 @@ from mockserver.streams import EventLog
 from mockserver.views import stored_kwargs
 from mockserver.witnesses import Witnesses
 from mockserver.writing import SERVER_METADATA, append_checkpoint, last_node, read_write
+
+SUPERSEDED: Final = 2000
+"""Superseded runs that are remembered."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,11 +60,13 @@ class Engine:
         self._run_timeout = run_timeout
         self.changes = Changes()
         self.store = Store(seed=seed, rules=rules or Rules(), script=script, changes=self.changes)
-        self.clock = clock
+        self.clock = Clocks(clock)
         self.seed = seed
-        self._witnesses = Witnesses(clock)
+        self.superseded: dict[str, str] = {}
+        """Runs that a newcomer stopped or erased, each with that newcomer; the oldest are forgotten."""
+        self._witnesses = Witnesses(self.clock)
         self.gates = Gates(self.changes)
-        self._agent = ScriptedAgent(clock, self._witnesses, self.gates)
+        self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
         self._tasks: set[asyncio.Task[None]] = set()
         self.starts = 1
         """How often this server was started."""
@@ -103,8 +109,14 @@ class Engine:
             ready=request.after_seconds == 0,
         )
         self._enter(run)
+        self._note_superseded(run, decision.fates)
         self.stop_all({thread.in_flight[superseded]: fate for superseded, fate in decision.fates.items()})
         return run
+
+    def _note_superseded(self, newcomer: Run, stopped: Iterable[str]) -> None:
+        self.superseded |= dict.fromkeys(stopped, newcomer.run_id)
+        for oldest in list(self.superseded)[: max(0, len(self.superseded) - SUPERSEDED)]:
+            del self.superseded[oldest]
 
     def _enter(self, run: Run) -> None:
         """Put a new run on its thread; it starts, at the earliest, at the next turn of the event loop."""
@@ -187,6 +199,15 @@ class Engine:
         await self._witnesses.close()
         while self._tasks:
             await asyncio.wait(self._tasks)
+
+    async def clear(self, seed: int) -> None:
+        """Forget everything, as if just started with this seed; returns when no task is left."""
+        await self.close()
+        self.seed = seed
+        self.store.clear(seed)
+        self.superseded.clear()
+        self._witnesses = Witnesses(self.clock)
+        self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
 
     async def restart(self) -> None:
         """Lose every worker, as when the process dies; returns when those are gone.
@@ -291,11 +312,13 @@ class Engine:
         self.store.touch(run.thread, run.updated_at)
 
     async def _expire(self, run: Run, seconds: float) -> None:
-        await self.clock.sleep(seconds)
+        with contextlib.suppress(TimeoutError):
+            async with self.clock.of(run.thread.thread_id).within(seconds):
+                await run.ended.wait()
         self.stop(run, "expire")
 
     async def _make_ready(self, run: Run) -> None:
-        await self.clock.sleep(run.request.after_seconds)
+        await self.clock.of(run.thread.thread_id).sleep(run.request.after_seconds)
         run.ready = True
         self._start_next(run.thread)
 

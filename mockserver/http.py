@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 
 from mockserver import views
+from mockserver.clock import Clock
 from mockserver.engine import Engine, ThreadBusyError
 from mockserver.ids import canonical
 from mockserver.records import Run, Thread
@@ -169,7 +170,7 @@ async def when_over(
     response = await _begin(request, {**headers, "Content-Type": "application/json"})
     while run is not None and not (ended := run.thread.rules.awaited(run)).is_set():
         try:
-            async with asyncio.timeout(request.app[KEEP_ALIVE]):
+            async with _clock(request, run).within(request.app[KEEP_ALIVE]):
                 await ended.wait()
         except TimeoutError:
             await response.write(b"\n")
@@ -178,13 +179,17 @@ async def when_over(
     return response
 
 
+def _clock(request: web.Request, run: Run) -> Clock:
+    return request.app[ENGINE].clock.of(run.thread.thread_id)
+
+
 async def event_stream(
     request: web.Request, run: Run, place: int, modes: frozenset[str] | None, headers: Mapping[str, str]
 ) -> web.StreamResponse:
     """The events of a run from `place` on, as server-sent events; `modes` keeps only some of them."""
     async with run.log.read(place) as reader:
         response = await open_stream(request, headers)
-        while (batch := await reader.batch(request.app[KEEP_ALIVE])) is not None:
+        while (batch := await reader.batch(request.app[KEEP_ALIVE], _clock(request, run).within)) is not None:
             await run.thread.rules.before_sending(run)
             frames = [event.frame() for event in batch if run.thread.rules.shows(event, modes)]
             await response.write(b"".join(frames) if batch else HEARTBEAT)

@@ -23,9 +23,15 @@ class Store:
         self._changed = changes
         self.assistant = Assistant(named(f"graph:{GRAPH}"), GRAPH, GRAPH, EPOCH)
         self.threads: dict[str, Thread] = {}
+        self.clear(seed)
+
+    def clear(self, seed: int) -> None:
+        """Forget every thread; ids and times begin anew."""
+        self.threads.clear()
         self._ids = IdSource(seed)
         self._timeline = Timeline()
         self._changes = 0
+        self._changed.tell()
 
     def create_thread(self, thread_id: str | None = None, metadata: dict[str, Any] | None = None) -> Thread:
         """A new thread, under an id of the client's choice or of the server's."""

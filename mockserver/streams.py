@@ -7,6 +7,8 @@ several take nothing from each other.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,6 +20,9 @@ MAX_BATCH: Final = 64
 HEARTBEAT: Final = b": heartbeat\r\n\r\n"
 
 _encode = msgspec.json.Encoder().encode
+
+
+Within = Callable[[float], AbstractAsyncContextManager[object]]
 
 
 @dataclass(slots=True)
@@ -108,12 +113,15 @@ class Reader:
         """Whether there are events that it has not read yet."""
         return self._place < len(self._events)
 
-    async def batch(self, keep_alive: float) -> list[Event] | None:
-        """Some of the events that are new; none after `keep_alive` quiet seconds; None at the end of the log."""
+    async def batch(self, keep_alive: float, within: Within = asyncio.timeout) -> list[Event] | None:
+        """Some of the events that are new; none after `keep_alive` quiet seconds; None at the end of the log.
+
+        `within` limits a block to some seconds.
+        """
         self.woken.clear()
         if self._place == len(self._events) and not self._log.closed:
             try:
-                async with asyncio.timeout(keep_alive):
+                async with within(keep_alive):
                     await self.woken.wait()
             except TimeoutError:
                 return []

@@ -156,3 +156,38 @@ def test_the_list_of_defects() -> None:
     out, _ = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0
     assert "ghost_run  (D04)\n    The status says `interrupted`" in out
+
+
+def test_a_script_that_is_read_again_without_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "script.yaml"
+
+    def ask(client: httpx.Client) -> str:
+        answer = client.post("/runs/wait", json={"assistant_id": "agent", "input": {"messages": "hello"}}).json()
+        return str(answer["messages"][-1]["content"])
+
+    path.write_text("turns: [{steps: [{say: one}]}]")
+    with running("--script", str(path), "--time", "instant") as (process, client):
+        assert process.stderr is not None
+        assert ask(client) == "one"
+        for text, told, said in (
+            ("turns: [{steps: [{say: two}]}]", "was read again", "two"),
+            ("turns: [{steps: [{sai: three}]}]", "did you mean `say`?", "two"),
+        ):
+            path.write_text(text)
+            process.send_signal(signal.SIGHUP)
+            while told not in process.stderr.readline():
+                pass
+            assert ask(client) == said
+
+
+def test_the_schema_of_scripts_is_written_for_editors() -> None:
+    process = start("schema")
+    out, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0
+    assert {"turns", "channels"} <= set(json.loads(out)["$defs"]["Script"]["properties"])
+
+
+def test_a_recording_needs_to_know_of_what() -> None:
+    process = start("record", "--thread", "x")
+    _, err = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, "--from" in err) == (2, True)

@@ -1,0 +1,85 @@
+"""The control API as other languages use it: scripts, holds, time, journal, conduct, waiting, reset."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+
+from tests.mockserver.stage import Stage, asking
+
+SCRIPT = "turns: [{name: only, steps: [{say: Hello., takes: 5, hold: half}]}]"
+
+
+async def control(stage: Stage, method: str, path: str, **more: object) -> tuple[int, object]:
+    answer = await stage.http.request(method, f"/_mock{path}", **more)  # type: ignore[arg-type]
+    return answer.status_code, answer.json()
+
+
+async def test_a_conversation_from_outside(stage: Stage) -> None:
+    assert await control(stage, "POST", "/script", json={"script": SCRIPT}) == (200, {"turns": ["only"]})
+    assert await control(stage, "POST", "/time", json={"mode": "hand"}) == (200, {"now": 0.0})
+    run = (
+        await stage.http.post(f"/threads/{stage.thread}/runs", json={"assistant_id": "agent", "input": asking("x")})
+    ).json()
+    wait = {"status": "running", "thread_id": stage.thread, "run_id": run["run_id"]}
+    assert await control(stage, "POST", "/wait", json=wait) == (200, {"status": "running"})
+    waiting = asyncio.create_task(control(stage, "POST", "/wait", json={"point": "half"}))
+    assert await control(stage, "POST", "/time/advance", json={"seconds": 5}) == (200, {"now": 5.0})
+    assert await waiting == (200, {"thread_id": stage.thread, "run_id": run["run_id"]})
+    _, held = await control(stage, "GET", "/holds")
+    assert held == {
+        "held": [{"point": "half", "thread_id": stage.thread, "run_id": run["run_id"]}],
+        "closed": [],
+    }
+    status, told = await control(stage, "DELETE", "/holds", params={"point": "helf"})
+    assert (status, "nobody is held at 'helf'" in str(told), "half" in str(told)) == (404, True, True)
+    assert await control(stage, "DELETE", "/holds") == (200, {"released": 1})
+    await stage.join(run["run_id"])
+    _, journal = await control(stage, "GET", "/journal", params={"thread_id": stage.thread})
+    assert isinstance(journal, dict)
+    assert [entry["method"] for entry in journal["requests"]] == ["POST", "GET"]
+    wanted = {"request": {"method": "POST", "path": "*/runs", "having": {"assistant_id": "agent"}}}
+    status, entry = await control(stage, "POST", "/wait", json=wanted)
+    assert isinstance(entry, dict)
+    assert (status, entry["run_id"]) == (200, run["run_id"])
+    assert await control(stage, "GET", "/conduct", params={"strategy": "interrupt"}) == (200, {"findings": []})
+    assert await control(stage, "POST", "/reset") == (200, {"reset": True})
+    assert (await stage.http.post("/threads/search", json={})).json() == []
+
+
+async def test_holds_for_one_thread_and_conduct(stage: Stage) -> None:
+    other = (await stage.client.threads.create())["thread_id"]
+    for thread in (stage.thread, other):
+        await control(stage, "POST", "/holds", json={"point": "tools:1/enter", "thread_id": thread})
+    _, shown = await control(stage, "GET", "/holds")
+    assert shown == {"held": [], "closed": ["tools:1/enter"]}
+    assert await control(stage, "DELETE", "/holds", params={"thread_id": other}) == (200, {"released": 0})
+    body = {"assistant_id": "agent", "input": asking("sf")}
+    assert (await stage.http.post(f"/threads/{other}/runs/wait", json=body)).status_code == 200
+    await stage.http.post(f"/threads/{stage.thread}/runs", json=body)
+    await control(stage, "POST", "/wait", json={"point": "tools:1/enter", "thread_id": stage.thread})
+    await stage.http.post(f"/threads/{stage.thread}/runs", json=body)
+    _, found = await control(
+        stage, "GET", "/conduct", params=httpx.QueryParams([("strategy", "interrupt"), ("without", "retried")])
+    )
+    assert isinstance(found, dict)
+    assert [finding["rule"] for finding in found["findings"]] == ["other-strategy"]
+
+
+async def test_bad_commands_are_refused_in_one_line(stage: Stage) -> None:
+    for method, path, body, status, told in (
+        ("POST", "/script", {"script": "turns: [{steps: [{sai: x}]}]"}, 422, "did you mean `say`?"),
+        ("POST", "/script", {"script": {"turns": []}, "thread_id": "x"}, 422, "UUID"),
+        ("POST", "/holds", {}, 422, "`point`"),
+        ("POST", "/time", {"mode": "slow"}, 422, "slow"),
+        ("POST", "/time/advance", {"seconds": 1}, 409, "cannot be advanced"),
+        ("POST", "/time/advance", {"seconds": -1}, 422, "seconds"),
+        ("POST", "/wait", {}, 422, "give a `point`"),
+        ("POST", "/wait", {"status": "idle"}, 422, "give a `point`"),
+        ("POST", "/wait", {"point": "never", "deadline": 0.01}, 408, "nobody is held at 'never'"),
+        ("POST", "/wait", {"status": "idle", "thread_id": "x", "deadline": 0.01}, 404, "there is no thread x"),
+        ("GET", "/conduct?without=nice", None, 404, "there is no rule 'nice'"),
+    ):
+        answer = await stage.http.request(method, f"/_mock{path}", json=body)
+        assert (answer.status_code, told in answer.json()["detail"]) == (status, True), answer.text

@@ -1,0 +1,121 @@
+"""A script made of a deployment's thread plays the same history again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from mockserver.app import serving
+from mockserver.clock import InstantClock
+from mockserver.deployment import MockDeployment
+from mockserver.recording import RecordingError, fetch, main, script_of, written
+from mockserver.scriptfile import GUIDE, parse
+from tests.mockserver.witness import DEADLINE
+
+ELABORATE = """
+channels: {log: replace}
+turns:
+  - when: {contains: elaborate}
+    steps:
+      - {node: planner, channels: {log: [planned]}}
+      - {say: Let me see., call: [{tool: a, args: {x: 1}, id: one}, {tool: b, id: two}], takes: 1.5}
+      - {result: [first, {content: [{type: text, text: second}], status: error}]}
+      - {node: approval, interrupt: {value: {sure: true}}, channels: {log: [asked]}}
+      - {node: writer, messages: [{role: system, content: "several\\nlines"}, {role: assistant, content: "Done: yes"}]}
+      - {node: nothing}
+  - {when: {contains: broken}, steps: [{say: one, error: {type: OverloadedError, message: too much}}]}
+  - {steps: [{call: {tool: a, id: three}}, {result: last}, {say: Bye.}]}
+"""
+
+
+async def converse(http: httpx.AsyncClient, mock: MockDeployment) -> str:
+    """A conversation with a question, a superseded run and a failure; the same on every deployment."""
+    thread = str((await http.post("/threads", json={})).json()["thread_id"])
+    runs = f"/threads/{thread}/runs"
+
+    async def ask(text: str, path: str = "/wait", **more: Any) -> Any:
+        body = {"assistant_id": "agent", "input": {"messages": [{"role": "user", "content": text}]}, **more}
+        return (await http.post(f"{runs}{path}", json=body)).json()
+
+    await ask("something elaborate")
+    await http.post(f"{runs}/wait", json={"assistant_id": "agent", "command": {"resume": "yes"}})
+    mock.hold("tools:1/enter", thread_id=thread)
+    await ask("hello", "")
+    await mock.aio.wait_until_held("tools:1/enter", thread_id=thread)
+    second = await ask("hello again", "", multitask_strategy="interrupt")
+    mock.release(thread_id=thread)
+    await mock.aio.wait_for_status("success", thread, second["run_id"])
+    assert "__error__" in await ask("something broken")
+    return thread
+
+
+def plain(history: list[dict[str, Any]]) -> list[Any]:
+    """A history without ids and times."""
+
+    def without_ids(values: dict[str, Any]) -> dict[str, Any]:
+        said = [{key: one[key] for key in one if key != "id"} for one in values.get("messages", ())]
+        return {**values, "messages": said}
+
+    return [
+        (state["metadata"]["source"], state["metadata"]["step"], state["next"], without_ids(state["values"]))
+        for state in history
+    ]
+
+
+async def test_the_same_requests_give_the_same_history() -> None:
+    async with MockDeployment(script=ELABORATE) as mock, httpx.AsyncClient(base_url=mock.url, timeout=DEADLINE) as http:
+        thread = await converse(http, mock)
+        history = await fetch(mock.url, thread)
+        text = written(script_of(history))
+        script = parse(text)
+        assert "say: Let me see." in text
+        assert "takes: 1.5" in text
+        mock.reset(script=script)
+        again = await converse(http, mock)
+        assert plain(await fetch(mock.url, again)) == plain(history)
+
+
+async def test_the_guides_thread_over_more_than_one_page() -> None:
+    async with (
+        serving(clock=InstantClock()) as url,
+        httpx.AsyncClient(base_url=url, timeout=DEADLINE) as http,
+    ):
+        thread = (await http.post("/threads", json={})).json()["thread_id"]
+        for turn in range(25):
+            body = {"assistant_id": "agent", "input": {"messages": f"weather in {('sf', 'oslo')[turn % 2]}"}}
+            await http.post(f"/threads/{thread}/runs/wait", json=body)
+        history = await fetch(url, thread)
+        assert len(history) == 125
+        made = script_of(history)
+    assert [turn["when"]["turn"] for turn in made["turns"]] == list(range(1, 26))
+    assert made["turns"][0]["steps"][0]["call"]["args"] == {"query": "weather in san francisco"}
+    assert [set(step) - {"takes"} for step in made["turns"][1]["steps"]] == [{"say", "call"}, {"result"}, {"say"}]
+    assert GUIDE.exists()
+
+
+async def test_what_cannot_be_recorded_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    async with serving() as url, httpx.AsyncClient(base_url=url) as http:
+        thread = (await http.post("/threads", json={})).json()["thread_id"]
+        with pytest.raises(RecordingError, match="no checkpoints"):
+            script_of(await fetch(url, thread))
+        with pytest.raises(RecordingError, match="HTTP 422"):
+            await fetch(url, "nonsense")
+    with pytest.raises(RecordingError, match=r"127\.0\.0\.1:9"):
+        await fetch("http://127.0.0.1:9", thread)
+    with pytest.raises(SystemExit, match="2"):
+        main(["--from", "x", "--thread", "y", "--header", "nonsense"])
+    assert "write it as 'NAME: VALUE'" in capsys.readouterr().err
+
+
+def test_the_command_line_writes_a_script(capsys: pytest.CaptureFixture[str]) -> None:
+    with MockDeployment() as mock, httpx.Client(base_url=mock.url, timeout=DEADLINE) as http:
+        thread = http.post("/threads", json={}).json()["thread_id"]
+        http.post(f"/threads/{thread}/runs/wait", json={"assistant_id": "agent", "input": {"messages": "hello"}})
+        assert main(["--from", f"{mock.url}/", "--thread", thread, "--header", "X-Api-Key: secret"]) == 0
+        out = capsys.readouterr().out
+        assert parse(out).turns[0].steps[0].say == "You said: hello"
+        assert thread in out
+        assert main(["--from", mock.url, "--thread", "nonsense"]) == 1
+        assert capsys.readouterr().err.startswith("mockserver record: ")

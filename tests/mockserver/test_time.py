@@ -1,0 +1,182 @@
+"""Time that is real, instant or driven by hand: everything that waits for it, and the order of what happens."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from mockserver.app import create_app, listening
+from mockserver.clock import Clock, Clocks, HandClock, InstantClock, JumpingClock, RealClock
+from mockserver.deployment import MockDeployment
+from mockserver.http import ENGINE
+from mockserver.scriptfile import parse
+from mockserver.streams import EventLog
+from tests.mockserver.stage import on_stage
+from tests.mockserver.witness import DEADLINE
+
+SLOW = """
+turns:
+  - when: {contains: slow}
+    steps:
+      - {call: {tool: look}, takes: 12}
+      - {result: "", takes: 3}
+      - {say: one two three four five, takes: 15}
+  - when: {contains: quick}
+    steps:
+      - {call: {tool: look}, takes: 5}
+      - {result: "", takes: 17.25}
+      - {say: six seven, takes: 8}
+  - steps:
+      - {call: {tool: look}, takes: 6.5}
+      - {result: "", takes: 17.25}
+      - {say: eight nine, takes: 8}
+"""
+
+
+async def happenings(clock: Clock) -> list[str]:
+    """Everything that happens while agents are slow in different ways, in its order."""
+    seen: list[str] = []
+
+    async def sleeper(name: str, *naps: float) -> None:
+        for nap in naps:
+            await clock.sleep(nap)
+            # As much as ever lies between two delays of a run, and more.
+            for _ in range(len(name) % 12):
+                await asyncio.sleep(0)
+            seen.append(f"{name} {nap}")
+
+    async def patience(seconds: float) -> None:
+        try:
+            async with clock.within(seconds):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            seen.append(f"out of patience {seconds}")
+
+    waiting = [asyncio.create_task(patience(seconds)) for seconds in (0.055, 0.31, 50)]
+    async with asyncio.timeout(DEADLINE):
+        await asyncio.gather(
+            sleeper("alice", 0.1, 0.2, 0.1), sleeper("bob-and-his-friends", 0.05, 0.01, 0.2), sleeper("c", 0.37)
+        )
+    for task in waiting:
+        task.cancel()
+    return seen
+
+
+async def test_jumping_keeps_the_order_of_real_time() -> None:
+    clock = JumpingClock()
+    assert await happenings(clock) == [
+        *("bob-and-his-friends 0.05", "out of patience 0.055", "bob-and-his-friends 0.01", "alice 0.1"),
+        *("bob-and-his-friends 0.2", "alice 0.2", "out of patience 0.31", "c 0.37", "alice 0.1"),
+    ]
+    assert round(clock.now, 6) == 0.4
+
+
+async def test_agents_of_thirty_seconds_end_at_once_with_everything_at_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, happened, names = JumpingClock(), list[tuple[float, str]](), dict[str, str]()
+    append = EventLog.append
+
+    def watched(self: EventLog, name: str, mode: str | None, data: Any, *, at: int) -> None:
+        if name == "messages":
+            happened.append((round(clock.now, 3), names[data[1]["thread_id"]]))
+        append(self, name, mode, data, at=at)
+
+    monkeypatch.setattr(EventLog, "append", watched)
+    app = create_app(script=parse(SLOW), clock=clock)
+    gates = app[ENGINE].gates
+    gates.hold("agent:1/enter")
+    async with listening(app, "127.0.0.1", 0) as url, httpx.AsyncClient(base_url=url, timeout=DEADLINE) as http:
+
+        async def play(name: str) -> None:
+            thread = (await http.post("/threads", json={})).json()["thread_id"]
+            names[thread] = name
+            body = {"assistant_id": "agent", "input": {"messages": name}, "stream_mode": "messages-tuple"}
+            await http.post(f"/threads/{thread}/runs/stream", json=body)
+
+        playing = [asyncio.create_task(play(name)) for name in ("slow", "quick", "third")]
+        await app[ENGINE].changes.until(lambda: len(gates.held()) == 3)
+        gates.release()
+        await asyncio.gather(*playing)
+    assert happened == sorted(
+        [
+            *((seconds, "slow") for seconds in (12, 15, 18, 21, 24, 27, 30)),
+            *((seconds, "quick") for seconds in (5, 22.25, 26.25, 30.25)),
+            *((seconds, "third") for seconds in (6.5, 23.75, 27.75, 31.75)),
+        ]
+    )
+
+
+async def test_time_by_hand_moves_delays_after_seconds_timeouts_and_keep_alives() -> None:
+    clock = HandClock()
+    async with on_stage(clock=clock, run_timeout=25, keep_alive=4) as stage:
+        thread = f"/threads/{stage.thread}"
+        body = {"assistant_id": "agent", "input": {"messages": "hello"}, "after_seconds": 10}
+        async with stage.http.stream("POST", f"{thread}/runs/wait", json=body) as answer:
+            parts = answer.aiter_raw()
+            await clock.advance(9)
+            assert await stage.thread_status() == "busy"
+            assert await anext(parts) == b"\n"
+            await clock.advance(4)
+            received = b"".join([part async for part in parts])
+        assert received.endswith(b"}")
+        config = stage.config("A", hold={"agent:1/enter": 30}, witness=None)
+        run = (await stage.http.post(f"{thread}/runs", json={**body, "after_seconds": 0, "config": config})).json()
+        await stage.until(lambda: _is(stage, run["run_id"], "running"))
+        await clock.advance(24.9)
+        assert await stage.status(run["run_id"]) == "running"
+        await clock.advance(0.2)
+        await stage.until(lambda: _is(stage, run["run_id"], "timeout"))
+
+
+async def _is(stage: Any, run: str, status: str) -> bool:
+    return bool(await stage.status(run) == status)
+
+
+def test_a_thread_may_have_a_clock_of_its_own() -> None:
+    with MockDeployment(script=SLOW) as mock, httpx.Client(base_url=mock.url, timeout=DEADLINE) as http:
+        one, other = (http.post("/threads", json={}).json()["thread_id"] for _ in range(2))
+        mock.set_time("hand", thread_id=one)
+        body = {"assistant_id": "agent", "input": {"messages": "slow"}}
+        runs = {thread: http.post(f"/threads/{thread}/runs", json=body).json()["run_id"] for thread in (one, other)}
+        mock.wait_for_status("success", other, runs[other])
+        mock.wait_for_status("running", one, runs[one])
+        assert mock.advance(29.9, thread_id=one) == 29.9
+        mock.wait_for_status("running", one, runs[one])
+        mock.advance(0.2, thread_id=one)
+        mock.wait_for_status("success", one, runs[one])
+        runs[one] = http.post(f"/threads/{one}/runs", json=body).json()["run_id"]
+        mock.wait_for_status("running", one, runs[one])
+        # Whoever sleeps is woken when the clock is taken away.
+        mock.set_time("instant", thread_id=one)
+        mock.wait_for_status("success", one, runs[one])
+
+
+async def test_while_all_wait_for_something_else_time_stands_still() -> None:
+    clock = JumpingClock()
+    async with on_stage(clock=clock, keep_alive=5, run_timeout=60) as stage:
+        run = await stage.held("A", "sf", "tools:1/enter")
+        await asyncio.gather(*(stage.thread_status() for _ in range(20)))
+        assert (clock.now, await stage.status(run)) == (0, "running")
+        await clock.advance(59)
+        assert await stage.status(run) == "running"
+        await clock.advance(2)
+        await stage.until(lambda: _is(stage, run, "timeout"))
+
+
+async def test_alarms_that_nobody_waits_for_are_forgotten() -> None:
+    clock = HandClock()
+    for _ in range(500):
+        async with clock.within(5):
+            pass
+    assert len(clock._alarms) < 100
+    clocks = Clocks(InstantClock())
+    clocks.set(clock, "a")
+    assert clocks.of("a") is clock
+    clocks.forget_threads()
+    assert clocks.of("a") is not clock
+    assert RealClock(2).now >= 0
+    assert InstantClock().now >= 0
