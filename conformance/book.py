@@ -141,6 +141,7 @@ class Book:
             Target(
                 url=url,
                 assistant=self._options.assistant,
+                named=self._options.assistant_named,
                 headers=self._options.headers,
                 profile=self._options.profile.name if self._options.profile is not NOTHING_DECLARED else None,
                 deadlines=self._options.deadlines,
@@ -202,13 +203,14 @@ class Book:
         """What a reader of the verdicts must know about how they came about."""
         if target.problem is not None:
             return []
+        notes = list(target.notes)
         profile = self._options.profile
         if profile is not NOTHING_DECLARED:
             unfit = misfit(profile, target.info)
-            return [] if unfit is None else [unfit]
-        return [
+            return notes if unfit is None else [*notes, unfit]
+        return notes + [
             f"no profile was given, and this looks like what profile {fitting.name} is for: "
             f"--deployment-profile={fitting.name}"
             for fitting in proposals(target.info)
-            if fitting.workers in (None, target.workers)
+            if target.workers is None or fitting.workers in (None, target.workers)
         ]

@@ -20,7 +20,8 @@ class Deadlines:
     superseding request to the end of the superseded step. `finish`: from the last hold's release to a
     terminal status. `observe`: how long to look for something that must *not* happen. `poll`: pause
     between two looks at the statuses. `capacity`: for a run on a second thread to start while the first
-    thread's run is held; a deployment with one worker cannot do that, and that is no fault.
+    thread's run is held; a deployment with one worker cannot do that, and that is no fault. `hear`: from a run's
+    being told to execute to the first report of its agent.
     """
 
     answer: float = 10.0
@@ -30,6 +31,7 @@ class Deadlines:
     observe: float = 1.0
     poll: float = 0.1
     capacity: float = 3.0
+    hear: float = 2.0
 
     def scaled(self, factor: float) -> Deadlines:
         """The same deadlines for a deployment that is `factor` times slower; `poll` stays."""
@@ -41,6 +43,7 @@ class Deadlines:
             finish=self.finish * factor,
             observe=self.observe * factor,
             capacity=self.capacity * factor,
+            hear=self.hear * factor,
         )
 
     def shared(self, jobs: int) -> Deadlines:

@@ -7,6 +7,7 @@ always comes to an end, whatever the deployment does.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import re
 import uuid
@@ -20,6 +21,7 @@ from conformance import scenarios as s
 from conformance.clients import Clients
 from conformance.deadlines import Deadlines
 from conformance.evidence import checkpoint_id
+from conformance.model import STEPS
 from conformance.probe import Probe, to_config
 from conformance.recorder import Recorder
 from conformance.statuses import GONE, IN_FLIGHT, TERMINAL
@@ -33,12 +35,13 @@ from conformance.transcript import (
     Transcript,
     WitnessEvent,
 )
+from conformance.transcript import Probe as TargetProbe
 from conformance.wire import Wire
 from conformance.witness import Witness
 
 HISTORY_LIMIT = 1000
 LIST_LIMIT = 100
-TIMED_HOLD = 2.0
+TIMED_HOLD = 3.0
 """Seconds for which a run holds when it cannot reach the witness."""
 
 
@@ -60,6 +63,7 @@ class Driver:
         self._thread_of: dict[str, str] = {}
         self._run_ids: dict[str, str] = {}
         self._statuses: dict[str, str] = {}
+        self._probe: TargetProbe = "witnessed"
         self._joins: dict[str, asyncio.Task[None]] = {}
         self._readers: dict[str, list[str]] = {}
         self._clients = Clients(wire, recorder)
@@ -75,6 +79,7 @@ class Driver:
 
         `on_quiet` is called when no further run is to execute, so that another play may use the workers.
         """
+        self._probe = target.probe
         started_at = datetime.datetime.now(datetime.UTC).isoformat()
         try:
             await self._open_thread(s.MAIN, scenario.id)
@@ -120,6 +125,8 @@ class Driver:
                 await self._ask(move)
             case s.AwaitPoint():
                 await self._await_point(move)
+            case s.AwaitHeard(label=label):
+                await self._await_heard(label)
             case s.AwaitSuperseded():
                 await self._await_superseded(move)
             case s.AwaitStopped():
@@ -141,7 +148,9 @@ class Driver:
             case s.Release():
                 self._stand.release(move.label, move.point)
             case s.Observe(until_begun=label):
-                await self._until(lambda: label is not None and self._begun(label), self._deadlines.observe)
+                # What is held by time would be over before much was observed.
+                if label is None or self._probe == "witnessed":
+                    await self._until(lambda: label is not None and self._begun(label), self._deadlines.observe)
             case s.Look():
                 await self._look()
             case s.ReadState():
@@ -195,7 +204,7 @@ class Driver:
         probe = Probe(
             version=1 if move.work == "tools" else 2,
             label=move.label,
-            witness=self._witness_url,
+            witness=self._witness_url if self._probe == "witnessed" else None,
             hold=dict.fromkeys(move.hold, TIMED_HOLD),
             fail=move.fail,
             interrupt=move.interrupt,
@@ -203,7 +212,7 @@ class Driver:
             work=move.work,
         )
         body: dict[str, Any] = {
-            "config": to_config(probe),
+            **({} if self._probe == "none" else {"config": to_config(probe)}),
             "metadata": {"doubletext_label": move.label},
         }
         if move.answers is None:
@@ -297,8 +306,41 @@ class Driver:
         content = None if content is None else _filled(content, names)
         await self._wire.send("ask", move.what, move.method, path, content)
 
+    async def _await_heard(self, label: str) -> None:
+        def has_started() -> bool:
+            return self._begun(label) or self._refused(label) or self._statuses.get(label, "pending") != "pending"
+
+        await self._until(has_started, self._deadlines.start, f"run {label} to start")
+        await self._until(
+            lambda: self._begun(label) or self._refused(label) or self._statuses.get(label) in TERMINAL | {GONE},
+            self._deadlines.hear,
+            f"run {label} to report a step",
+        )
+
+    async def _await_point_unseen(self, label: str, step: str) -> None:
+        """Without a witness: wait until the run executes, and its state has what the step before this one wrote."""
+        awaited = f"run {label} to execute"
+        running = await self._until(lambda: self._begun(label) or self._refused(label), self._deadlines.start, awaited)
+        if not running or self._probe == "none" or step not in STEPS[1:]:
+            return
+        before = f"{label}/{STEPS[STEPS.index(step) - 1]}"
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TIMED_HOLD):
+                while self._wire.lost is None and not self._refused(label) and not self._stopped(label):
+                    state = self._wire.client.threads.get_state(self._thread_of[label])
+                    await self._wire.call("await state", label, state)
+                    if before in steps_of(self._wire.body("await state", label)):
+                        return
+                    # The statuses are looked at all the time: that is the pause between two looks.
+                    self._wake.clear()
+                    await self._wake.wait()
+
     async def _await_point(self, move: s.AwaitPoint) -> None:
         step, _, event = move.point.partition("/")
+        if self._probe != "witnessed":
+            if event != "cancelled":  # how long a step lingers cannot be told from outside
+                await self._await_point_unseen(move.label, step)
+            return
         if move.optional:
             seconds = self._deadlines.capacity
         else:
@@ -353,6 +395,8 @@ class Driver:
             await self._look()
 
     async def _cancel(self, move: s.Cancel) -> None:
+        if move.unless_begun and self._begun(move.label):
+            return
         run_id = self._nobody if move.label == s.NOBODY else self._run_ids.get(move.label)
         if run_id is None:
             return
@@ -511,13 +555,18 @@ class Driver:
         return [m for m in self._recorder.moments if isinstance(m, WitnessEvent) and m.label == label]
 
     def _begun(self, label: str) -> bool:
-        return bool(self._reports(label))
+        """Whether a step of the run was seen; where no witness can see it, whether it was told to execute."""
+        if self._probe == "witnessed":
+            return bool(self._reports(label))
+        return self._statuses.get(label, "pending") != "pending"
 
     def _reported(self, label: str, step: str, event: str) -> bool:
         return any((r.step, r.event) == (step, event) for r in self._reports(label))
 
     def _stopped(self, label: str) -> bool:
         """Whether the run's newest step has noticed that it is cancelled, or is over in another way."""
+        if self._probe != "witnessed":
+            return self._statuses.get(label) in TERMINAL | {GONE}
         reports = self._reports(label)
         return bool(reports) and reports[-1].event in ("cancelled", "exit", "gone")
 
@@ -578,6 +627,13 @@ def _filled(text: str, names: Mapping[str, str]) -> str:
     return re.sub(r"{(\w+)}", lambda found: names.get(found[1], found[0]), text)
 
 
+def steps_of(state: object) -> list[object]:
+    """The `steps` channel of a state as the deployment told it; empty where there is none."""
+    values = state.get("values") if isinstance(state, dict) else None
+    steps = values.get("steps") if isinstance(values, dict) else None
+    return steps if isinstance(steps, list) else []
+
+
 def _quiet_from(scenario: s.Scenario) -> int:
     """The index of the first move from which on the scenario only looks."""
     looking = (s.Observe, s.ListRuns, s.SearchThreads, s.ReadState, s.ReadChild)
@@ -599,6 +655,8 @@ def describe(move: s.Move) -> str:
             return f"ask with {move.what}"
         case s.AwaitPoint():
             return f"wait until {move.label} is at {move.point}"
+        case s.AwaitHeard():
+            return f"wait until {move.label} is heard of"
         case s.AwaitSuperseded():
             return f"wait until {move.label} stops or {move.by} begins"
         case s.AwaitStopped():

@@ -106,6 +106,7 @@ class Play:
         self.transcript = transcript
         self.scenario = transcript.scenario
         self.moments = transcript.moments
+        self.witnessed = transcript.target.probe == "witnessed"
         self._readings: dict[str, list[Reading]] = {}
 
     # -- exchanges -------------------------------------------------------------------------------------
@@ -183,7 +184,7 @@ class Play:
                 if event.event == "metadata" and isinstance(event.data, dict):
                     found = event.data.get("run_id")
                     return found if isinstance(found, str) else None
-        return next((r.run_id for r in self.reports(label) if r.run_id), None)
+        return next((r.run_id for r in self._reports(label) if r.run_id), None)
 
     def events(self, exchange: Exchange) -> list[StreamEvent]:
         """The stream events that answered `exchange`, also after the client reconnected."""
@@ -237,7 +238,12 @@ class Play:
     # -- the witness -------------------------------------------------------------------------------------
 
     def reports(self, label: str) -> list[WitnessEvent]:
-        """What run `label` told the witness, in order."""
+        """What run `label` told the witness, in order; Unproven where no run can tell it anything."""
+        if not self.witnessed:
+            raise Unproven("only the witness could show it, and this agent tells the witness nothing")
+        return self._reports(label)
+
+    def _reports(self, label: str) -> list[WitnessEvent]:
         return [m for m in self.moments if isinstance(m, WitnessEvent) and m.label == label]
 
     def steps(self, label: str) -> list[StepTrace]:
@@ -294,7 +300,7 @@ class Play:
         """That the deployed probe agent is too old for this scenario, None when it is not."""
         for submit in self.scenario.all_submits:
             failed = any(reading.status == "error" for reading in self.readings(submit.label))
-            if submit.work != "tools" and failed and not self.reports(submit.label):
+            if self.witnessed and submit.work != "tools" and failed and not self.reports(submit.label):
                 return (
                     f"run {submit.label}, whose probe says version 2, failed before its first step: the probe agent "
                     "that is deployed knows version 1 only; deploy a newer one, or declare the scenario absent in the "

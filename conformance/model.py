@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NoReturn
 
+from conformance import overlap
 from conformance import scenarios as s
 from conformance.evidence import Play
 from conformance.findings import Unproven
@@ -101,6 +102,8 @@ def _in_flight(play: Play, submit: s.Submit, newcomer: s.Submit, before: list[Tu
 
 def _in_flight_at(play: Play, submit: s.Submit, boundary: int, before: list[Turn]) -> bool | None:
     """Whether a run was in flight at the seq `boundary`, as far as gates and readings can tell."""
+    if not play.witnessed:
+        return _is_delayed(play, submit, boundary) or overlap.in_flight(play, submit, overlap.move_at(play, boundary))
     for reading in play.readings(submit.label):
         if reading.told < boundary and (reading.status in TERMINAL or reading.status == GONE):
             return False
@@ -145,6 +148,8 @@ def _progress(play: Play, submit: s.Submit, successor: str | None, *, waits: boo
     when it returned. The input was certainly written when any step was entered, and possibly when the run did not
     have to wait: it may have been started, and superseded before its first step could say so.
     """
+    if not play.witnessed:
+        return 0, 0 if waits else kept_if_alone(submit)
     began = None if successor is None else play.began(successor)
     cut = len(play.moments) if began is None else began
     steps = [step for step in play.steps(submit.label) if step.enter < cut]

@@ -33,6 +33,7 @@ class Options:
     urls: tuple[str, ...]
     names: tuple[str, ...]
     assistant: str
+    assistant_named: bool
     headers: dict[str, str]
     profile: Profile
     strict: bool
@@ -51,6 +52,7 @@ def read(config: pytest.Config) -> Options:
         urls=urls,
         names=_names([name for name, _ in given], urls) if urls else (EMBEDDED_NAME,),
         assistant=_assistant(option.deployment_assistant),
+        assistant_named=option.deployment_assistant is not None,
         headers=_headers(os.environ.get(HEADER_VARIABLE, "").splitlines(), HEADER_VARIABLE)
         | _headers(option.deployment_header or [], "--deployment-header"),
         profile=_profile(option.deployment_profile),

@@ -11,13 +11,21 @@ from typing import Any, Literal
 import msgspec
 
 from conformance.areas import AREAS
+from conformance.transcript import Probe
 
 Level = Literal["MUST", "SHOULD", "PROFILE"]
 LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "PROFILE")
 
 
+Needs = Literal["any", "probe", "witness"]
+"""What a requirement needs to be judged: any agent; one that obeys the probe; and that it reaches the witness, too."""
+
+
 class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One rule. `sources` are pages, threads, or names from the file's `[sources]`, already resolved here."""
+    """One rule. `sources` are pages, threads, or names from the file's `[sources]`, already resolved here.
+
+    `needs` is what it needs of the deployment's agent.
+    """
 
     id: str
     level: Level
@@ -27,11 +35,16 @@ class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     not_by: tuple[str, ...] = ()
     argument: str = ""
     documented: str | None = None
+    needs: Needs = "witness"
 
     @property
     def area(self) -> str:
         """The letters of the id: `INT`."""
         return self.id.partition("-")[0]
+
+    def can_be_judged(self, probe: Probe, *, steered: bool) -> bool:
+        """Whether an agent of this kind will do; `steered`: the scenario needs one that fails, parks or is stubborn."""
+        return probe != "none" or (self.needs == "any" and not steered)
 
     def applies_to(self, scenario_id: str) -> bool:
         """Whether the scenario shows this requirement."""

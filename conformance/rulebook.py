@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.areas import AREAS
 from conformance.catalogue import catalogue
-from conformance.registry import Registry, Requirement, load
+from conformance.registry import Needs, Registry, Requirement, load
 
 HEAD = """# The rule book, revision {revision}
 
@@ -13,11 +13,14 @@ Made by `python -m conformance requirements`; do not edit. The data is `conforma
 MUST: written in a guide or the published API description, or following from them by the argument that is given;
 breaking it is FAIL. SHOULD: from reports and reference behaviour; breaking it is WARN, and fails under
 `--conformance-strict`. PROFILE: a documented freedom; it is reported, and compared with what the vendor's profile
-declares.
+declares. What needs the probe agent is not judged of any other agent; the rest is.
 
 {requirements} requirements are judged in {scenarios} scenarios. At the end stand the candidates that are left out, and
 the scenarios.
 """
+
+
+NEEDS: dict[Needs, str] = {"probe": "the probe agent", "witness": "the probe agent, and that it reaches the witness"}
 
 
 def render() -> str:
@@ -37,6 +40,8 @@ def render() -> str:
 def _entry(requirement: Requirement) -> str:
     shown = [scenario.id for scenario in catalogue() if requirement.applies_to(scenario.id)]
     parts = [f"**{requirement.id}** {requirement.level}. {requirement.sentence}"]
+    if requirement.needs != "any":
+        parts.append(f"  \n  *Needs* {NEEDS[requirement.needs]}")
     if requirement.argument:
         parts.append(f"  \n  *Because* {requirement.argument}")
     parts.append(f"  \n  *Source:* {'; '.join(requirement.sources)}")

@@ -70,6 +70,11 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit", omit_defau
     if_not_exists: Literal["create", "reject"] | None = None
     thread: str = MAIN
 
+    @property
+    def steered(self) -> bool:
+        """Whether the run must do what only the probe agent does: fail, park, go on, be stubborn, work otherwise."""
+        return bool(self.fail or self.interrupt or self.answers or self.on_cancel != "stop" or self.work != "tools")
+
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True, tag="watch", omit_defaults=True):
     """A further client, `name`, watches run `label` through `join` or through its stream.
@@ -107,6 +112,12 @@ class AwaitPoint(msgspec.Struct, frozen=True, kw_only=True, tag="await-point", o
     optional: bool = False
 
 
+class AwaitHeard(msgspec.Struct, frozen=True, kw_only=True, tag="await-heard"):
+    """Wait until run `label` has reported a step, or is over, or has long had the time to report."""
+
+    label: str
+
+
 class AwaitSuperseded(msgspec.Struct, frozen=True, kw_only=True, tag="await-superseded"):
     """Wait until run `label` stopped or run `by` began; if neither happens in time, let `label` go on."""
 
@@ -134,12 +145,14 @@ class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag="cancel", omit_defau
     """Cancel run `label`; the run of the label NOBODY does not exist.
 
     `wait` and `action` are sent as they are, None not at all. `patient`: go on while the answer is still to come.
+    `unless_begun`: only if no step of it was seen.
     """
 
     label: str
     wait: bool | None = None
     action: str | None = None
     patient: bool = False
+    unless_begun: bool = False
 
 
 class CancelMany(msgspec.Struct, frozen=True, kw_only=True, tag="cancel-many"):
@@ -234,6 +247,7 @@ Move = (
     | Leave
     | Ask
     | AwaitPoint
+    | AwaitHeard
     | AwaitSuperseded
     | AwaitStopped
     | AwaitEnd
@@ -251,6 +265,11 @@ Move = (
     | ListRuns
     | SearchThreads
 )
+
+
+def parts(move: Move) -> tuple[Move, ...]:
+    """A move, or those that it makes at the same time."""
+    return move.moves if isinstance(move, Together) else (move,)
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
@@ -273,12 +292,17 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def requests(self) -> tuple[Move, ...]:
         """The moves, with those that are made at the same time one by one."""
-        return tuple(one for move in self.moves for one in (move.moves if isinstance(move, Together) else (move,)))
+        return tuple(one for move in self.moves for one in parts(move))
 
     @property
     def all_submits(self) -> tuple[Submit, ...]:
         """The runs asked for on any thread, in order."""
         return tuple(move for move in self.requests if isinstance(move, Submit))
+
+    @property
+    def steered(self) -> bool:
+        """Whether a run must do what only the probe agent does."""
+        return any(submit.steered for submit in self.all_submits)
 
     def submits(self, thread: str = MAIN) -> tuple[Submit, ...]:
         """The runs asked for on `thread`, in order."""

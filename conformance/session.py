@@ -115,6 +115,8 @@ class Session:
         if task is not None:
             task.set_name(f"play {scenario.id}")
         await self._examine(target)
+        if not target.can_play(scenario):
+            return Transcript.unplayed(self._suite, target.info, scenario)
         slots = self._slots.setdefault(id(target), asyncio.Semaphore(self._jobs))
         await slots.acquire()
         with contextlib.ExitStack() as slot:

@@ -6,23 +6,25 @@ and reaches the witness, and how long it takes to start a run. What does not wor
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
 import msgspec
 
+from conformance import registry
 from conformance import scenarios as s
 from conformance.catalogue.blocks import FIRST_STEP, SF
 from conformance.deadlines import Deadlines
-from conformance.driver import Driver
+from conformance.driver import Driver, steps_of
 from conformance.evidence import Exchange, Play
 from conformance.findings import Unproven
 from conformance.model import STEPS
 from conformance.profiles import Workers, proposals
 from conformance.recorder import Recorder
 from conformance.redaction import Redactor
-from conformance.transcript import Released, SuiteInfo, TargetInfo, Transcript
+from conformance.statuses import TERMINAL
+from conformance.transcript import Probe, Released, SuiteInfo, TargetInfo, Transcript
 from conformance.wire import Wire
 from conformance.witness import Witness
 from conformance.wording import snippet
@@ -30,7 +32,13 @@ from conformance.wording import snippet
 CALIBRATION = s.Scenario(
     id="calibration",
     about="One plain run, to see whether the deployment can be judged and how fast it starts a run.",
-    moves=(s.Submit(label="A", text=SF), s.AwaitEnd(label="A")),
+    moves=(
+        s.Submit(label="A", text=SF),
+        s.AwaitHeard(label="A"),
+        s.AwaitEnd(label="A", if_begun=True),
+        # An agent that looks for the witness in vain may be at that for long.
+        s.Cancel(label="A", unless_begun=True),
+    ),
 )
 
 CAPACITY = s.Scenario(
@@ -47,6 +55,16 @@ CAPACITY = s.Scenario(
     ),
 )
 
+NO_WITNESS = (
+    "the agent does not reach the witness (--conformance-witness-host): runs are held by time, and what cannot be "
+    "proved that way is INCONCLUSIVE"
+)
+ANY_AGENT = "the agent `{assistant}` knows nothing of the probe: what needs the probe agent is NOT-APPLICABLE"
+NO_PROBE = (
+    "the agent `{assistant}` knows nothing of the probe: deploy the probe agent under this name; or name the agent, "
+    "--deployment-assistant={assistant}, and be judged by what needs no probe"
+)
+
 CALIBRATIONS = 3
 """Plain runs, one after another: where a queue is looked into now and then, one alone may be lucky."""
 
@@ -55,14 +73,23 @@ class Target:
     """One deployment under test: how to reach it, and what was found out about it.
 
     `problem` is one line that says why it cannot be judged (any more), None when it can be; `workers` whether it
-    executes one run at a time or several, where that was found out.
+    executes one run at a time or several, where that was found out; `notes` are what a reader of its verdicts must
+    know. `named`: somebody has named the assistant, and means it whether or not it knows the probe.
     """
 
     def __init__(
-        self, *, url: str, assistant: str, headers: dict[str, str], profile: str | None, deadlines: Deadlines
+        self,
+        *,
+        url: str,
+        assistant: str,
+        headers: dict[str, str],
+        profile: str | None,
+        deadlines: Deadlines,
+        named: bool = False,
     ) -> None:
         self.url = url
         self.assistant = assistant
+        self.named = named
         self.headers = headers
         self.deadlines = deadlines
         self.redactor = Redactor(headers, httpx.URL(url))
@@ -70,6 +97,15 @@ class Target:
         self.info = TargetInfo(url=shown, profile=profile)
         self.problem: str | None = None
         self.workers: Workers | None = None
+        self.notes: list[str] = []
+
+    def can_play(self, scenario: s.Scenario) -> bool:
+        """Whether anything could be judged by this scenario with the agent that was found."""
+        return any(
+            requirement.can_be_judged(self.info.probe, steered=scenario.steered)
+            for requirement in registry.load().requirements
+            if requirement.applies_to(scenario.id)
+        )
 
     async def play(
         self,
@@ -96,24 +132,67 @@ class Target:
     async def examine(
         self, transport: httpx.AsyncBaseTransport, witness: Witness, suite: SuiteInfo, jobs: int = 1
     ) -> None:
-        """Ask for `/info`, play the calibration runs, and set `info`, `problem` and the deadlines.
+        """Ask for `/info`, play the calibration runs, and set `info`, `problem`, `notes` and the deadlines.
 
         `jobs` is how many plays will be under way at once.
         """
+
+        async def play(scenario: s.Scenario) -> Play:
+            return Play(await self.play(scenario, transport, witness, suite))
+
         await self._ask_info(transport)
-        latencies = []
-        for _ in range(CALIBRATIONS):
-            play = Play(await self.play(CALIBRATION, transport, witness, suite))
-            problem = problem_of(play, self.assistant)
-            if problem is not None:
-                self.problem = self.redactor.text(problem)
-                return
-            latencies.append(_start_latency(play))
-        if self.info.profile is None and any(profile.workers for profile in proposals(self.info)):
+        try:
+            latencies = await self._calibrate(play)
+        except _Unusable as unusable:
+            self.problem = self.redactor.text(str(unusable))
+            return
+        if (
+            self.info.profile is None
+            and self.info.probe == "witnessed"
+            and any(p.workers for p in proposals(self.info))
+        ):
             # Which of them to propose depends on it.
-            together = Play(await self.play(CAPACITY, transport, witness, suite))
-            self.workers = "one" if _missed_capacity(together) else "several"
+            self.workers = "one" if _missed_capacity(await play(CAPACITY)) else "several"
         self.deadlines = self.deadlines.calibrated(max(latencies)).shared(jobs)
+
+    async def _calibrate(self, play: Callable[[s.Scenario], Awaitable[Play]]) -> list[float]:
+        """Seconds that each of the plain runs needed to start; raises _Unusable. Sets `info.probe` and `notes`.
+
+        A run of which the witness hears nothing is followed by one that is told of no witness: what it leaves shows
+        whether its agent knows the probe. If it does, it is tried once more: the first run may just have been slow.
+        """
+        latencies: list[float] = []
+        silent = 0
+        while len(latencies) < CALIBRATIONS:
+            calibration = await play(CALIBRATION)
+            if calibration.witnessed and not calibration.steps("A") and _has_started(calibration, self.assistant):
+                silent += 1
+                await self._go_without_witness(play, convinced=silent > 1)
+                continue
+            _demand_none(problem_of(calibration, self.assistant))
+            latencies.append(_start_latency(calibration))
+        return latencies
+
+    async def _go_without_witness(self, play: Callable[[s.Scenario], Awaitable[Play]], *, convinced: bool) -> None:
+        """See what agent this is, of which the witness heard nothing; raises _Unusable.
+
+        Leaves `info.probe` as it was unless that is certain, or we are `convinced`.
+        """
+        self._set_probe("unwitnessed")
+        alone = await play(CALIBRATION)
+        _demand_none(problem_of(alone, self.assistant))
+        if "A/agent:1" in steps_of(alone.state()):
+            self._set_probe("unwitnessed" if convinced else "witnessed")
+            if convinced:
+                self.notes.append(NO_WITNESS)
+            return
+        if not self.named:
+            raise _Unusable(NO_PROBE.format(assistant=self.assistant))
+        self._set_probe("none")
+        self.notes.append(ANY_AGENT.format(assistant=self.assistant))
+
+    def _set_probe(self, probe: Probe) -> None:
+        self.info = msgspec.structs.replace(self.info, probe=probe)
 
     async def _ask_info(self, transport: httpx.AsyncBaseTransport) -> None:
         """Name and version as `/info` tells them; a deployment without it stays nameless."""
@@ -155,38 +234,68 @@ def _missed_capacity(play: Play) -> bool:
 
 
 def _start_latency(play: Play) -> float:
-    """Seconds from the request for a run to its first step."""
+    """Seconds from the request for a run to its first step, or to when it was told to execute."""
     asked = play.submission("A").request.t
-    began = play.began("A")
+    if play.witnessed:
+        began = play.began("A")
+    else:
+        began = next((r.told for r in play.readings("A") if r.status != "pending"), None)
     return 0.0 if began is None else play.moments[began].t - asked
 
 
+class _Unusable(Exception):  # noqa: N818 -- a finding about a deployment
+    """The deployment cannot be judged; the text is one line that says why."""
+
+
+def _demand_none(problem: str | None) -> None:
+    if problem is not None:
+        raise _Unusable(problem)
+
+
 def problem_of(play: Play, assistant: str) -> str | None:
-    """Why the calibration run shows that this deployment cannot be judged."""
+    """Why a calibration run shows that this deployment cannot be judged."""
     try:
-        created = play.last("create thread", s.MAIN)
-        if s.MAIN not in play.transcript.threads:
-            return f"POST /threads at {play.transcript.target.url}: {_say(created, 'thread_id')}"
-        submission = play.submission("A")
-        if not submission.ok:
-            return (
-                f"a run of the agent `{assistant}` could not be created: {_say(submission, 'run_id')}; "
-                "is the probe agent deployed under this name (--deployment-assistant)?"
-            )
-        if not play.steps("A"):
-            readings = play.readings("A")
-            status = snippet(readings[-1].status) if readings else "unknown"
-            return (
-                f"run of the agent `{assistant}`: no step of it reached the witness (run status `{status}`); deploy "
-                "the probe agent under this name, and let the deployment reach this machine "
-                "(--conformance-witness-host)"
-            )
-        if [trace.step for trace in play.steps("A") if trace.outcome == "returned"] != list(STEPS):
-            status = snippet(play.final_status("A"))
-            return f"a plain run of the agent `{assistant}` did not get to its end: it is `{status}`"
+        return _problem_with_the_start(play, assistant) or _problem_with_the_end(play, assistant)
     except Unproven as unproven:
         return str(unproven)
-    return None
+
+
+def _problem_with_the_start(play: Play, assistant: str) -> str | None:
+    """Why there is no thread, no run, or none that ever executed; raises Unproven."""
+    created = play.last("create thread", s.MAIN)
+    if s.MAIN not in play.transcript.threads:
+        return f"POST /threads at {play.transcript.target.url}: {_say(created, 'thread_id')}"
+    submission = play.submission("A")
+    if not submission.ok:
+        return (
+            f"a run of the agent `{assistant}` could not be created: {_say(submission, 'run_id')}; "
+            "is the probe agent deployed under this name (--deployment-assistant)?"
+        )
+    statuses = [reading.status for reading in play.readings("A")]
+    if set(statuses) & {"running", *TERMINAL} or (play.witnessed and play.steps("A")):
+        return None
+    status = snippet(statuses[-1]) if statuses else "unknown"
+    return f"a run of the agent `{assistant}` was accepted and never executed: it is `{status}`"
+
+
+def _has_started(play: Play, assistant: str) -> bool:
+    """Whether there is a run that executes, so that its agent could have reported."""
+    try:
+        return _problem_with_the_start(play, assistant) is None
+    except Unproven:
+        return False
+
+
+def _problem_with_the_end(play: Play, assistant: str) -> str | None:
+    """Why the plain run did not get to its end; raises Unproven."""
+    if play.witnessed:
+        finished = [trace.step for trace in play.steps("A") if trace.outcome == "returned"] == list(STEPS)
+    else:
+        finished = play.final_status("A") == "success"
+    if finished:
+        return None
+    status = snippet(play.final_status("A"))
+    return f"a plain run of the agent `{assistant}` did not get to its end: it is `{status}`"
 
 
 def _say(exchange: Exchange, wanted: str) -> str:

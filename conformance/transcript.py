@@ -131,13 +131,19 @@ class SuiteInfo(msgspec.Struct, frozen=True):
         return cls("doubletext", installed, revision)
 
 
+Probe = Literal["witnessed", "unwitnessed", "none"]
+"""What hold the suite has on the agent: it reaches the witness; it obeys the probe, but reaches no witness, so that
+runs are held by time; it knows nothing of the probe."""
+
+
 class TargetInfo(msgspec.Struct, frozen=True):
-    """Which deployment was asked, as far as it told."""
+    """Which deployment was asked, as far as it told, and what hold the suite had on its agent."""
 
     url: str
     server: str | None = None
     version: str | None = None
     profile: str | None = None
+    probe: Probe = "witnessed"
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,6 +162,13 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     observed_for: float
     threads: dict[str, str]
     moments: list[AnyMoment]
+
+    @staticmethod
+    def unplayed(suite: SuiteInfo, target: TargetInfo, scenario: Scenario) -> Transcript:
+        """The record of a scenario that says nothing about this deployment."""
+        return Transcript(
+            suite=suite, target=target, scenario=scenario, started_at="", observed_for=0.0, threads={}, moments=[]
+        )
 
 
 def encode(transcript: Transcript) -> bytes:

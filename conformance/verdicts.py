@@ -9,12 +9,16 @@ import msgspec
 from conformance.checks import check_of
 from conformance.evidence import Play
 from conformance.findings import Broken, Unproven
+from conformance.overlap import expect_made
 from conformance.profiles import Profile
 from conformance.registry import Requirement
 from conformance.wording import one_line
 
 Word = Literal["PASS", "FAIL", "WARN", "INCONCLUSIVE", "NOT-APPLICABLE", "ERROR"]
 WORDS: tuple[Word, ...] = ("PASS", "FAIL", "WARN", "INCONCLUSIVE", "NOT-APPLICABLE", "ERROR")
+
+
+NO_PROBE = "it needs the probe agent, and this agent knows nothing of the probe"
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,9 +46,13 @@ def judge(requirement: Requirement, play: Play, profile: Profile) -> Verdict:
     absent = profile.absence(requirement.id, play.scenario.id)
     if absent is not None:
         return Verdict(word="NOT-APPLICABLE", reason=f"declared absent: {absent}")
+    if not requirement.can_be_judged(play.transcript.target.probe, steered=play.scenario.steered):
+        return Verdict(word="NOT-APPLICABLE", reason=NO_PROBE)
     if (outdated := play.outdated_agent()) is not None:
         return Verdict(word="INCONCLUSIVE", reason=outdated)
     try:
+        if not play.witnessed:
+            expect_made(play)
         taken = check_of(requirement.id)(play)
     except Broken as broken:
         if play.lost is not None and play.unanswered(broken.see):

@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 
 from mockserver.app import create_app, listening
+from mockserver.clock import RealClock
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Wrong = Callable[[web.Request, web.StreamResponse], web.StreamResponse]
@@ -79,3 +80,23 @@ def says_it_is_langgraph_api(request: web.Request, response: web.StreamResponse)
         assert isinstance(response, web.Response)
         response.body = msgspec.json.encode({"version": "0.16.7", "langgraph_py_version": "1.2.22"})
     return response
+
+
+@contextlib.asynccontextmanager
+async def agent_without_probe(scale: float = 1.0) -> AsyncIterator[str]:
+    """The mock with an agent that knows nothing of the probe, and takes its time (times `scale`)."""
+
+    @web.middleware
+    async def forget(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method == "POST" and "/runs" in request.path and request.can_read_body:
+            body = await request.json()
+            if isinstance(body, dict) and "input" in body:
+                body.get("config", {}).get("configurable", {}).pop("probe", None)
+                body["input"] = {"messages": [{"role": "user", "content": "Take your time."}]}
+                request._read_bytes = msgspec.json.encode(body)  # what aiohttp hands to the route
+        return await handler(request)
+
+    app = create_app(clock=RealClock(scale))
+    app.middlewares.append(forget)
+    async with listening(app, "127.0.0.1", 0) as url:
+        yield url

@@ -13,7 +13,7 @@ from conformance.catalogue import catalogue
 from conformance.deadlines import Deadlines
 from conformance.session import Session
 from conformance.target import Target
-from conformance.transcript import SuiteInfo, Transcript
+from conformance.transcript import Probe, Released, SuiteInfo, Transcript, WitnessEvent
 
 Json = dict[str, Any]
 Edit = Callable[[Json], None]
@@ -32,6 +32,34 @@ def play_catalogue() -> dict[str, Transcript]:
         return {scenario.id: session.transcript(target, scenario) for scenario in catalogue()}
     finally:
         session.stop()
+
+
+def unwitnessed(transcript: Transcript, probe: Probe = "unwitnessed") -> Transcript:
+    """The same play where nothing reached the witness."""
+    told = [m for m in transcript.moments if not isinstance(m, WitnessEvent | Released)]
+    return edited(
+        msgspec.structs.replace(
+            transcript, moments=told, target=msgspec.structs.replace(transcript.target, probe=probe)
+        )
+    )
+
+
+def says_something_else(raw: Json) -> None:
+    """Let the agent, and whoever talks to it, say nothing that the probe agent would say."""
+    for moment in raw["moments"]:
+        for place in ("body", "data"):
+            if moment["kind"] != "request" and place in moment:
+                moment[place] = _other_words(moment[place])
+
+
+def _other_words(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_other_words(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if {"type", "content"} <= value.keys():
+        return {**value, "content": "Hm.", "tool_calls": []}
+    return {name: [] if name == "steps" else _other_words(each) for name, each in value.items()}
 
 
 def edited(transcript: Transcript, *edits: Edit) -> Transcript:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from conformance import registry
+from conformance.catalogue import catalogue
 from conformance.checks import all_checks
 from conformance.evidence import Play
 from conformance.profiles import NOTHING_DECLARED
 from conformance.transcript import Transcript
 from conformance.verdicts import judge
-from tests.conformance.plays import edited, run_status
+from tests.conformance.plays import edited, run_status, says_something_else, unwitnessed
 from tests.conformance.twins import all_twins
 from tests.conformance.twins.edits import Twin, drop_reports
 
@@ -54,3 +55,40 @@ def test_every_requirement_has_a_check_and_every_check_a_requirement() -> None:
 def test_every_scenario_is_judged_by_something(plays: dict[str, Transcript]) -> None:
     unjudged = [name for name in plays if not any(r.applies_to(name) for r in BOOK.requirements)]
     assert unjudged == []
+
+
+@pytest.fixture(scope="module")
+def unseen(plays: dict[str, Transcript]) -> dict[str, Play]:
+    """Every play as it is where the agent does not reach the witness."""
+    return {name: Play(unwitnessed(transcript)) for name, transcript in plays.items()}
+
+
+@pytest.mark.parametrize("requirement", BOOK.requirements, ids=lambda r: r.id)
+def test_a_requirement_needs_the_witness_exactly_where_it_says_so(
+    requirement: registry.Requirement, unseen: dict[str, Play]
+) -> None:
+    mine = [play for name, play in unseen.items() if requirement.applies_to(name)]
+    words = {judge(requirement, play, NOTHING_DECLARED).word for play in mine}
+    if requirement.needs == "witness":
+        assert words == {"INCONCLUSIVE"}, (
+            f"it is judged without the witness: say so, `needs` is `probe` or `any`, not {words}"
+        )
+    else:
+        assert words in ({"PASS"}, {"PASS", "INCONCLUSIVE"}), (
+            "it is not judged without: say needs = `witness`, or mend it"
+        )
+
+
+@pytest.mark.parametrize("requirement", BOOK.requirements, ids=lambda r: r.id)
+def test_what_any_agent_will_do_for_is_shown_without_steering_it(requirement: registry.Requirement) -> None:
+    shown = [scenario for scenario in catalogue() if requirement.applies_to(scenario.id)]
+    assert requirement.needs != "any" or not all(scenario.steered for scenario in shown)
+
+
+def test_what_any_agent_will_do_for_does_not_look_at_what_the_agent_says(unseen: dict[str, Play]) -> None:
+    for play in unseen.values():
+        mine = [r for r in BOOK.requirements if r.needs == "any" and r.applies_to(play.scenario.id)]
+        other = Play(edited(play.transcript, says_something_else))
+        for requirement in mine:
+            words = [judge(requirement, each, NOTHING_DECLARED).word for each in (play, other)]
+            assert words[0] == words[1], f"{requirement.id} in {play.scenario.id} needs the `probe` agent"

@@ -219,10 +219,7 @@ async def test_runs_that_are_accepted_and_never_executed(scene: Stage) -> None:
     run = b'{"run_id": "22222222-2222-4222-8222-222222222222", "status": "pending"}'
     async with listening(routed({"/threads": THREAD, "/runs": run}, ("404 Not Found", b"{}"))) as url:
         target = await scene.examine(url)
-    assert target.problem == (
-        "run of the agent `agent`: no step of it reached the witness (run status `gone`); deploy the probe agent "
-        "under this name, and let the deployment reach this machine (--conformance-witness-host)"
-    )
+    assert target.problem == ("a run of the agent `agent` was accepted and never executed: it is `gone`")
 
 
 async def test_a_server_that_names_itself_at_length_is_shown_short(scene: Stage) -> None:

@@ -358,18 +358,6 @@ async def test_deadlines_are_scaled() -> None:
     assert held.is_set()
 
 
-async def test_an_unreachable_witness_is_said_to_be_so() -> None:
-    async with deployment() as there:
-        run = await run_suite(
-            # A documentation address: nobody answers there.
-            *("--deployment-url", there.url, "--conformance-witness-host", "witness.invalid"),
-            *("--conformance-deadline-scale", "0.5", *ONE),
-        )
-    assert run.code == 1, run.output
-    assert "no step of it reached the witness" in run.output
-    assert "(--conformance-witness-host)" in run.output
-
-
 # -- what it costs everybody else --------------------------------------------------------------------------------
 
 

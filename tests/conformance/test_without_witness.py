@@ -1,0 +1,199 @@
+"""Agents that cannot reach the witness, and agents that know nothing of the probe: overlap is proved, or nothing is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from conformance import driver, registry
+from conformance.catalogue import catalogue
+from conformance.deadlines import Deadlines
+from conformance.evidence import Play
+from conformance.overlap import in_flight
+from conformance.profiles import NOTHING_DECLARED
+from conformance.report import Report
+from conformance.session import Session
+from conformance.target import Target
+from conformance.transcript import Transcript
+from conformance.verdicts import judge
+from tests.conformance.deployments import ONE, PLAINEST, agent_without_probe, deployment
+from tests.conformance.plays import SUITE, Edit, Json, edited, run_status, unwitnessed
+from tests.conformance.runs import run_suite
+
+BOOK = registry.load()
+NOBODY_THERE = "--conformance-witness-host=witness.invalid"
+
+
+def words(play: Play) -> dict[str, str]:
+    mine = [r for r in BOOK.requirements if r.applies_to(play.scenario.id)]
+    return {r.id: judge(r, play, NOTHING_DECLARED).word for r in mine}
+
+
+def without_looks(label: str, *, after: str) -> Edit:
+    """Take away every reading of run `label` after the request for run `after` that does not say that it is over."""
+
+    def edit(raw: Json) -> None:
+        moments = raw["moments"]
+        asked = next(
+            m["seq"] for m in moments if m["kind"] == "request" and m["purpose"] == "submit" and m["about"] == after
+        )
+        dropped = {
+            m["exchange"]
+            for m in moments
+            if m["kind"] == "response" and m["seq"] > asked and isinstance(m.get("body"), dict)
+            if m["body"].get("status") in ("pending", "running")
+        }
+        looks = {m["exchange"] for m in moments if m["kind"] == "request" and m["about"] == f"run {label}"}
+        raw["moments"] = [m for m in moments if m.get("exchange") not in dropped & looks]
+
+    return edit
+
+
+# -- what follows from what was observed ------------------------------------------------------------------------------
+
+
+def test_a_run_that_ended_interrupted_was_in_flight_when_it_was_superseded(plays: dict[str, Transcript]) -> None:
+    play = Play(unwitnessed(plays[PLAINEST]))
+    found = words(play)
+    assert found["INT-02"] == "PASS"
+    assert found["INT-07"] == "INCONCLUSIVE"
+    assert set(found.values()) == {"PASS", "INCONCLUSIVE"}
+
+
+def test_a_run_that_may_have_finished_before_proves_nothing(plays: dict[str, Transcript]) -> None:
+    finished = edited(unwitnessed(plays[PLAINEST]), run_status("A", "success"), without_looks("A", after="B"))
+    assert set(words(Play(finished)).values()) == {"INCONCLUSIVE"}
+
+
+def test_a_run_that_was_over_before_proves_nothing(plays: dict[str, Transcript]) -> None:
+    def all_success(raw: Json) -> None:
+        for moment in raw["moments"]:
+            body = moment.get("body")
+            if moment["kind"] == "response" and isinstance(body, dict) and "multitask_strategy" in body:
+                body["status"] = "success" if body["metadata"]["doubletext_label"] == "A" else body["status"]
+
+    over = Play(edited(unwitnessed(plays[PLAINEST]), all_success))
+    assert in_flight(over, over.scenario.submit("A"), over.scenario.moves.index(over.scenario.submit("B"))) is False
+    assert set(words(over).values()) == {"INCONCLUSIVE"}
+
+
+def test_a_run_that_goes_on_for_long_although_superseded_is_a_failure(plays: dict[str, Transcript]) -> None:
+    def late(raw: Json) -> None:
+        """Let everything after B's acceptance happen two seconds later, and A be told to be running then."""
+        moments = raw["moments"]
+        b = next(
+            m["exchange"] for m in moments if m["kind"] == "request" and (m["purpose"], m["about"]) == ("submit", "B")
+        )
+        answered = next(m["seq"] for m in moments if m["kind"] == "response" and m["exchange"] == b)
+        first = True
+        for moment in moments[answered + 1 :]:
+            moment["t"] += 2.0
+        looks = {m["exchange"] for m in moments[answered:] if m["kind"] == "request" and m["about"] == "run A"}
+        for moment in moments:
+            if moment["kind"] == "response" and moment["exchange"] in looks:
+                moment["body"]["status"] = "running" if first else "success"
+                first = False
+
+    found = words(Play(edited(unwitnessed(plays[PLAINEST]), late)))
+    assert found["INT-02"] == "FAIL"
+
+
+def test_a_refusal_is_judged_where_the_first_was_seen_to_go_on(plays: dict[str, Transcript]) -> None:
+    name = "reject/during-tools/create/unwatched"
+    assert words(Play(unwitnessed(plays[name])))["REJ-01"] == "PASS"
+    blind = edited(unwitnessed(plays[name]), without_looks("A", after="B"))
+    assert set(words(Play(blind)).values()) == {"INCONCLUSIVE"}
+
+
+def test_a_scenario_in_which_nothing_overlaps_needs_no_proof(plays: dict[str, Transcript]) -> None:
+    found = words(Play(unwitnessed(plays["interrupt/finished/create/unwatched"])))
+    assert found["RUN-01"] == "PASS"
+    assert "FAIL" not in found.values()
+
+
+def test_with_any_agent_what_needs_the_probe_is_not_applicable(plays: dict[str, Transcript]) -> None:
+    found = words(Play(unwitnessed(plays[PLAINEST], "none")))
+    for name, word in found.items():
+        assert word == ("PASS" if BOOK.get(name).needs == "any" else "NOT-APPLICABLE"), name
+    failing = words(Play(unwitnessed(plays["interrupt/failed/create/unwatched"], "none")))
+    assert set(failing.values()) == {"NOT-APPLICABLE"}
+
+
+# -- whole runs -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    session = Session(suite=SUITE, jobs=12, witness_host="witness.invalid")
+    session.start()
+    yield session
+    session.stop()
+
+
+def test_nothing_is_held_against_a_right_deployment_that_reaches_no_witness(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hold that is shorter than the machine is slow makes more INCONCLUSIVE, and never a failure."""
+    monkeypatch.setattr(driver, "TIMED_HOLD", 1.0)
+    target = Target(url=session.embed_mock(), assistant="agent", headers={}, profile=None, deadlines=Deadlines())
+    scenarios = [
+        s for s in catalogue() if s.id.split("/")[1] in ("during-tools", "pending", "thrice", "idle", "parked")
+    ]
+    session.begin(target, scenarios)
+    for scenario in scenarios:
+        found = words(Play(session.transcript(target, scenario)))
+        assert set(found.values()) <= {"PASS", "INCONCLUSIVE"}, scenario.id
+    assert target.info.probe == "unwitnessed"
+
+
+def test_a_hold_by_time_makes_the_moment(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "TIMED_HOLD", 60.0)  # the interrupt ends it
+    target = Target(url=session.embed_mock(), assistant="agent", headers={}, profile=None, deadlines=Deadlines())
+    scenario = next(s for s in catalogue() if s.id == "cancel/during-tools/interrupt/unwatched")
+    play = Play(session.transcript(target, scenario))
+    assert words(play)["CAN-12"] == "PASS"
+    # It was cancelled where the scenario wants it: the first step's writes are there, and no more.
+    assert play.state()["values"]["steps"] == ["A/agent:1"]
+
+
+async def test_a_witness_out_of_reach_is_told_once_and_the_run_goes_on(tmp_path: Path) -> None:
+    async with deployment() as there:
+        run = await run_suite(f"--deployment-url={there.url}", NOBODY_THERE, f"--conformance-report={tmp_path}", *ONE)
+    assert run.code == 1, run.output
+    assert run.output.count("the agent does not reach the witness (--conformance-witness-host)") == 1
+    report = msgspec.json.decode((tmp_path / "report.json").read_bytes(), type=Report)
+    assert report.target.probe == "unwitnessed"
+    assert report.notes[0].startswith("the agent does not reach the witness")
+    assert report.summary["FAIL"] == report.summary["WARN"] == report.summary["ERROR"] == 0
+    assert report.summary["INCONCLUSIVE"] > 5
+
+
+async def test_an_agent_that_knows_nothing_of_the_probe_is_judged_where_it_is_named(tmp_path: Path) -> None:
+    some = ("-k", f"{PLAINEST}:: or interrupt/idle/ or interrupt/failed/")
+    async with agent_without_probe() as url:
+        run = await run_suite(
+            f"--deployment-url={url}", "--deployment-assistant=agent", f"--conformance-report={tmp_path}", *some
+        )
+    report = msgspec.json.decode((tmp_path / "report.json").read_bytes(), type=Report)
+    assert report.target.probe == "none"
+    assert report.summary["FAIL"] == report.summary["WARN"] == report.summary["ERROR"] == 0, run.output
+    idle = {r.requirement: r.verdict for r in report.results if r.scenario.startswith("interrupt/idle/")}
+    assert idle["RUN-01"] == idle["THR-01"] == "PASS"
+    assert idle["INT-05"] == "NOT-APPLICABLE"
+    assert {r.verdict for r in report.results if r.scenario.startswith("interrupt/failed/")} == {"NOT-APPLICABLE"}
+    assert (
+        "note: the agent `agent` knows nothing of the probe: what needs the probe agent is NOT-APPLICABLE" in run.output
+    )
+    assert re.search(r"judged \d+ of the \d+ requirements of the rule book", run.output)
+
+
+async def test_an_agent_that_knows_nothing_of_the_probe_and_was_not_named_is_not_judged() -> None:
+    async with agent_without_probe(0.1) as url:
+        run = await run_suite(f"--deployment-url={url}", *ONE)
+    assert run.code == 1, run.output
+    assert "cannot be judged" in run.output
+    assert "deploy the probe agent under this name; or name the agent, --deployment-assistant=agent" in run.output
