@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.catalogue.blocks import (
+    FIRST_STEP,
     HELD_PHASES,
     IN_TOOLS,
     LA,
@@ -34,7 +35,6 @@ from conformance.scenarios import (
     AwaitStopped,
     Cancel,
     Leave,
-    ListRuns,
     Look,
     Move,
     Observe,
@@ -155,14 +155,9 @@ def _left_alone() -> Iterator[Scenario]:
         about="B is queued behind A, and a client joins B's stream while B waits.",
         moves=(
             *held_first(IN_TOOLS),
-            Submit(label="B", text=NYC, strategy="enqueue", stream_mode=BOTH),
+            Submit(label="B", text=NYC, strategy="enqueue", stream_mode=BOTH, hold=(FIRST_STEP,)),
             Watch(name="V", label="B"),
-            Observe(until_begun="B"),
-            *LOOKS,
-            ListRuns(status="pending"),
-            Release(label="A"),
-            AwaitEnd(label="A"),
-            AwaitEnd(label="B"),
+            *waiting()[1:],
         ),
     )
 
