@@ -156,7 +156,8 @@ def _steps(state: _State, later: _State | None) -> Iterator[dict[str, Any]]:
     goes_on = later is not None and (later.get("metadata") or {}).get("source") == "loop"
     node = state["next"][0]
     if asked:
-        yield {"node": node, "interrupt": {"value": asked[0].get("value")}, **(_did(state, later) if goes_on else {})}
+        did = _did(state, later) if goes_on else {}
+        yield _shortened({"node": node, "interrupt": {"value": asked[0].get("value")}, **did, "takes": 0})
     elif goes_on and later is not None:
         if len(state["next"]) > 1 and all(isinstance(task.get("result"), dict) for task in tasks):
             for task in tasks:

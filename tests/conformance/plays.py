@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from conformance import registry
 from conformance.catalogue import catalogue
 from conformance.deadlines import Deadlines
+from conformance.scenarios import Scenario
 from conformance.session import Session
 from conformance.target import Target
 from conformance.transcript import Probe, Released, SuiteInfo, Transcript, WitnessEvent
@@ -24,12 +25,17 @@ SUITE = SuiteInfo("doubletext", "test", registry.load().revision)
 
 def play_catalogue() -> dict[str, Transcript]:
     """Every scenario, played once against a mock of its own."""
+    return play(catalogue())
+
+
+def play(scenarios: Sequence[Scenario]) -> dict[str, Transcript]:
+    """These scenarios, played once against a mock of their own."""
     session = Session(suite=SUITE, jobs=8, witness_host=None)
     session.start()
     try:
         target = Target(url=session.embed_mock(), assistant="agent", headers={}, profile=None, deadlines=Deadlines())
-        session.begin(target, catalogue())
-        return {scenario.id: session.transcript(target, scenario) for scenario in catalogue()}
+        session.begin(target, scenarios)
+        return {scenario.id: session.transcript(target, scenario) for scenario in scenarios}
     finally:
         session.stop()
 
