@@ -206,6 +206,7 @@ class MockDeployment:
 
     def assert_requested(self, method: str = "*", path: str = "*", *, times: int | None = None, **wanted: Any) -> Entry:
         """Assert that such a request came (`times`: so often), and return the last; a failure shows the nearest."""
+        __tracebackhide__ = True  # pytest then shows the line of the test
         found = self._do(lambda desk: desk.requests(method, path, wanted))
         if not found:
             raise AssertionError(self._do(lambda desk: desk.nearest(method, path, wanted)))

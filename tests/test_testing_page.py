@@ -18,7 +18,10 @@ from tests.conformance.plays import play
 
 CHECKOUT = Path(__file__).parents[1]
 PAGE = (CHECKOUT / "docs" / "testing-your-app.md").read_text()
-FILES = re.findall(r"`(\w+\.(?:py|yaml))`[^`]*?:\n\n```\w+\n(.*?)```", PAGE, re.DOTALL)
+FILES = [
+    (re.findall(r"`(\w+\.(?:py|yaml))`", before)[-1], text)
+    for before, text in re.findall(r"((?:(?!```).)*)\n```(?:python|yaml)\n(.*?)```", PAGE, re.DOTALL)
+]
 """The files that the page shows, with their texts."""
 
 

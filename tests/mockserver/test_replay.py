@@ -19,8 +19,8 @@ URL = "http://deployment.test/base"
 
 @pytest.fixture(scope="module")
 def recorded() -> dict[str, Any]:
-    """A conversation with streams: the first run is superseded while somebody watches it."""
-    scenario = next(one for one in catalogue() if one.id == "interrupt/during-tools/stream/streamed")
+    """A conversation with streams: a run is superseded by one that is watched."""
+    scenario = next(one for one in catalogue() if one.id == "interrupt/during-tools/stream/unwatched")
     (transcript,) = play([scenario]).values()
     found: dict[str, Any] = msgspec.to_builtins(transcript)
     return found
@@ -45,7 +45,7 @@ def test_every_request_is_answered_as_it_was(recorded: dict[str, Any]) -> None:
                 assert [line[7:] for line in got.text.splitlines() if line.startswith("event: ")] == names
             elif isinstance(answer.get("body"), dict | list):
                 assert got.json() == answer["body"]
-    assert streams >= 2
+    assert streams >= 1
 
 
 def test_the_official_client_reads_it(recorded: dict[str, Any]) -> None:
@@ -53,9 +53,9 @@ def test_the_official_client_reads_it(recorded: dict[str, Any]) -> None:
     with replaying(recorded, base_url=URL):
         client = get_sync_client(url=URL)
         assert client.threads.create()["thread_id"] == thread
-        parts = list(client.runs.stream(thread, "agent", input={}))
-        assert parts[0].event == "metadata"
-        assert {part.event for part in parts} >= {"values"}
+        run = client.runs.create(thread, "agent", input={})
+        assert (run["thread_id"], run["status"]) == (thread, "pending")
+        assert client.runs.get(thread, run["run_id"])["run_id"] == run["run_id"]
 
 
 def test_one_request_too_many_and_one_that_nobody_made(recorded: dict[str, Any]) -> None:
