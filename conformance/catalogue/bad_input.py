@@ -164,7 +164,7 @@ def _after(where: str, about: str, asks: Iterable[Ask]) -> Scenario:
             AwaitEnd(label="A"),
             *asks,
             ListRuns(limit=100),
-            Submit(label="B", text=NYC),
+            Submit(label="B", text=NYC, strategy="enqueue"),
             AwaitEnd(label="B"),
         ),
     )
@@ -184,7 +184,7 @@ def _busy() -> Scenario:
             ListRuns(limit=100),
             Release(),
             AwaitEnd(label="A"),
-            Submit(label="B", text=NYC),
+            Submit(label="B", text=NYC, strategy="enqueue"),
             AwaitEnd(label="B"),
         ),
     )

@@ -229,6 +229,7 @@ def _stubborn(manners: OnCancel, action: str) -> tuple[Move, ...]:
     return (
         Submit(label="A", text=SF, hold=(IN_TOOLS, CLEANING_UP), on_cancel=manners),
         AwaitPoint(label="A", point=IN_TOOLS),
+        *LOOKS,
         Cancel(label="A", action=action),
         AwaitPoint(label="A", point=CLEANING_UP),
     )
