@@ -247,9 +247,14 @@ class Play:
         return [m for m in self.moments if isinstance(m, WitnessEvent) and m.label == label]
 
     def steps(self, label: str) -> list[StepTrace]:
-        """The steps of run `label` in the order in which they were entered."""
+        """The steps of run `label` in the order in which they were entered; Unproven where no run can tell any."""
+        self.reports(label)
+        return self.steps_told(label)
+
+    def steps_told(self, label: str) -> list[StepTrace]:
+        """The steps of run `label` that anybody told of, which may be none at all: for pictures, not for verdicts."""
         traces: list[StepTrace] = []
-        for report in self.reports(label):
+        for report in self._reports(label):
             if report.event == "enter":
                 traces.append(StepTrace(report.step, report.seq, report.seq, None, None, gone=False))
                 continue
