@@ -88,8 +88,8 @@ async def agent_without_probe(scale: float = 1.0) -> AsyncIterator[str]:
 
     @web.middleware
     async def forget(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.method == "POST" and "/runs" in request.path and request.can_read_body:
-            body = await request.json()
+        if request.method == "POST" and "/runs" in request.path and (raw := await request.read()):
+            body = msgspec.json.decode(raw)
             if isinstance(body, dict) and "input" in body:
                 body.get("config", {}).get("configurable", {}).pop("probe", None)
                 body["input"] = {"messages": [{"role": "user", "content": "Take your time."}]}
