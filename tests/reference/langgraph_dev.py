@@ -18,8 +18,10 @@ INSTALL = 'pip install "langgraph-cli[inmem]>=0.4,<1"'
 
 
 @contextlib.contextmanager
-def langgraph_dev(*, workers: int, log: Path, deadline: float = READY_SECONDS) -> Iterator[str]:
-    """Serve the probe agent under the graph name `agent`, and yield the URL once `GET /ok` answers 200.
+def langgraph_dev(
+    *, workers: int, log: Path, deadline: float = READY_SECONDS, agent: Path = PROBE_AGENT
+) -> Iterator[str]:
+    """Serve the agent in a folder (default: the probe agent), and yield the URL once `GET /ok` answers 200.
 
     `workers` is the number of runs that the server plays at once; what the server prints goes to `log`.
     Raises `ServerError` if langgraph-cli is not installed, or the server is not ready in `deadline` seconds.
@@ -27,7 +29,7 @@ def langgraph_dev(*, workers: int, log: Path, deadline: float = READY_SECONDS) -
     command = _langgraph()
     with tempfile.TemporaryDirectory(prefix="probe-agent-") as scratch:
         # A copy: the server writes into the folder it runs in, and the agent must not need its neighbours.
-        folder = Path(shutil.copytree(PROBE_AGENT, Path(scratch) / "agent"))
+        folder = Path(shutil.copytree(agent, Path(scratch) / "agent"))
         port = free_port()
         arguments = ["dev", "--no-browser", "--no-reload", "--host", "127.0.0.1", "--port", str(port)]
         arguments += ["--n-jobs-per-worker", str(workers)]

@@ -1,0 +1,93 @@
+"""What the vendors' page shows is what works: its commands are run, its CI jobs and its profile are valid."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conformance import profiles
+from conformance.__main__ import main
+from tests.conformance.deployments import PLAINEST, agent_without_probe, deployment
+from tests.conformance.runs import run_suite
+
+CHECKOUT = Path(__file__).parents[1]
+PAGE = (CHECKOUT / "docs" / "vendors.md").read_text("utf-8")
+HERE = "http://127.0.0.1:2024"
+JOBS = {"GitHub Actions": "vendor.github-workflows", "GitLab": "vendor.gitlab-ci"}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+def commands() -> list[str]:
+    """Every command of the page's shell blocks, and of its CI jobs, that calls pytest."""
+    github, gitlab = (yaml.safe_load(block) for block in blocks("yaml"))
+    steps = [step.get("run", "") for step in github["jobs"]["conformance"]["steps"]]
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    return [line for line in [*lines, *steps, *gitlab["conformance"]["script"]] if line.startswith("pytest ")]
+
+
+def expect_valid(schema: str, file: Path) -> None:
+    """The file is what a published schema wants, of those that check-jsonschema brings along."""
+    checked = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("service", JOBS)
+def test_a_ci_job_is_what_its_service_wants(service: str, tmp_path: Path) -> None:
+    [job] = [block for block in blocks("yaml") if block.startswith(f"# {service}\n")]
+    (tmp_path / "job.yml").write_text(job)
+    expect_valid(JOBS[service], tmp_path / "job.yml")
+
+
+def test_both_services_call_the_suite_in_the_same_way() -> None:
+    *_, github, gitlab = map(shlex.split, commands())
+    assert github == gitlab
+
+
+@pytest.mark.parametrize("command", dict.fromkeys(commands()))
+async def test_a_command_runs(command: str, tmp_path: Path) -> None:
+    """Against the mock, and for one scenario, which is all that is changed."""
+    (tmp_path / "conformance-profile.toml").write_text(blocks("toml")[0])
+    anybody = "--deployment-assistant" in command
+    async with agent_without_probe(0.2) if anybody else deployment() as there:
+        url = there if isinstance(there, str) else there.url
+        _, *arguments = shlex.split(command.replace(HERE, url).replace("my-agent", "agent"))
+        scenario = "interrupt/idle/create/unwatched" if anybody else PLAINEST
+        run = await run_suite(*arguments, "-k", f"{scenario}::", cwd=tmp_path, suite=())
+    assert run.code == 0, run.output
+    for option, made in (("--conformance-report", "report/report.html"), ("--junitxml", "report/junit.xml")):
+        assert (tmp_path / made).is_file() == (option in command)
+
+
+def test_the_command_that_drafts_a_profile_is_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    [line] = [
+        line for block in blocks("sh") for line in block.splitlines() if line.startswith("python -m conformance ")
+    ]
+    arguments = shlex.split(line.partition(">")[0])[3:]
+    assert main([*arguments[:-1], str(tmp_path)]) != 0  # there is no report in an empty folder, and that is all
+    assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_the_profile_is_one() -> None:
+    [text] = blocks("toml")
+    profile = profiles.parse(text, "docs/vendors.md")
+    assert profile.freedoms
+    assert profile.absent
+    assert profile.known
+
+
+def test_the_form_for_disputes_is_one() -> None:
+    expect_valid("vendor.github-issue-forms", CHECKOUT / ".github" / "ISSUE_TEMPLATE" / "dispute.yml")
