@@ -21,7 +21,7 @@ class Deadlines:
     terminal status. `observe`: how long to look for something that must *not* happen. `poll`: pause
     between two looks at the statuses. `capacity`: for a run on a second thread to start while the first
     thread's run is held; a deployment with one worker cannot do that, and that is no fault. `hear`: from a run's
-    being told to execute to the first report of its agent.
+    being told to execute to the first report of its agent. `cron`: for a cron to fire that is due every minute.
     """
 
     answer: float = 10.0
@@ -32,6 +32,7 @@ class Deadlines:
     poll: float = 0.1
     capacity: float = 3.0
     hear: float = 2.0
+    cron: float = 75.0
 
     def scaled(self, factor: float) -> Deadlines:
         """The same deadlines for a deployment that is `factor` times slower; `poll` stays."""
@@ -44,6 +45,7 @@ class Deadlines:
             observe=self.observe * factor,
             capacity=self.capacity * factor,
             hear=self.hear * factor,
+            cron=self.cron * factor,
         )
 
     def shared(self, jobs: int) -> Deadlines:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import math
 import re
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -26,6 +27,7 @@ from conformance.probe import Probe, to_config
 from conformance.recorder import Recorder
 from conformance.statuses import GONE, IN_FLIGHT, TERMINAL
 from conformance.transcript import (
+    Delivery,
     Missed,
     Move,
     Response,
@@ -37,7 +39,7 @@ from conformance.transcript import (
 )
 from conformance.transcript import Probe as TargetProbe
 from conformance.wire import Wire
-from conformance.witness import Witness
+from conformance.witness import Witness, webhook_url
 
 HISTORY_LIMIT = 1000
 LIST_LIMIT = 100
@@ -60,10 +62,12 @@ class Driver:
         self._play_id = self._witness_url.rpartition("/")[2]
         self._threads: dict[str, str] = {}
         self._missing, self._nobody = str(uuid.uuid4()), str(uuid.uuid4())
-        self._thread_of: dict[str, str] = {}
+        self._thread_of: dict[str, str | None] = {}
+        """By run; None while a stateless run's thread was not told."""
         self._run_ids: dict[str, str] = {}
         self._statuses: dict[str, str] = {}
         self._probe: TargetProbe = "witnessed"
+        self._deleted_crons: set[str] = set()
         self._joins: dict[str, asyncio.Task[None]] = {}
         self._readers: dict[str, list[str]] = {}
         self._clients = Clients(wire, recorder)
@@ -96,6 +100,7 @@ class Driver:
                     await self._finish_background()
                 await self._read_final()
         finally:
+            await self._delete_left_crons()
             await self._cancel_background()
             self._witness.close(self._witness_url)
         return Transcript(
@@ -135,6 +140,19 @@ class Driver:
                 await self._await_end(move)
             case s.AwaitOneLeft():
                 await self._until(self._one_left, self._deadlines.stop, "all runs but one to be over")
+            case s.CreateCron():
+                await self._create_cron(move)
+            case s.AwaitCron(label=label):
+                await self._await_cron(label)
+            case s.DeleteCron(label=label):
+                await self._delete_cron(label)
+            case s.ListCrons():
+                crons = client.crons.search(thread_id=self._threads[s.MAIN], limit=LIST_LIMIT)
+                await self._wire.call("list crons", s.MAIN, crons)
+            case s.AwaitGone(label=label):
+                await self._await_gone(label)
+            case s.AwaitWebhook(label=label):
+                await self._await_webhook(label)
             case s.Cancel():
                 await self._cancel(move)
             case s.CancelMany(labels=labels):
@@ -174,8 +192,9 @@ class Driver:
                 assert_never(move)
 
     async def _submit(self, move: s.Submit) -> None:
-        label, thread = move.label, await self._thread_for(move.thread)
-        if thread is None:
+        label = move.label
+        thread = None if move.thread == s.STATELESS else await self._thread_for(move.thread)
+        if thread is None and move.thread != s.STATELESS:
             return  # a run without a thread is another thing altogether
         self._thread_of[label] = thread
         self._stand.hold(label, move.hold)
@@ -237,6 +256,10 @@ class Driver:
             body["after_seconds"] = move.after_seconds
         if move.if_not_exists is not None:
             body["if_not_exists"] = move.if_not_exists
+        if move.on_completion is not None:
+            body["on_completion"] = move.on_completion
+        if move.webhook is not None:
+            body["webhook"] = webhook_url(self._witness_url, move.label, fails=move.webhook == "failing")
         return body
 
     def _checkpoint_after(self, step: str) -> str | None:
@@ -264,11 +287,11 @@ class Driver:
         await self._until(lambda: self._wire.exchange(purpose, about) > 0, self._deadlines.answer)
 
     async def _watch(self, move: s.Watch) -> None:
-        run_id = self._run_ids.get(move.label)
-        if run_id is None:
+        run_id, thread = self._run_ids.get(move.label), self._thread_of.get(move.label)
+        if run_id is None or thread is None:
             return
         self._readers.setdefault(move.label, []).append(move.name)
-        thread, runs = self._thread_of[move.label], self._wire.client.runs
+        runs = self._wire.client.runs
         told: dict[str, Any] = {}
         if move.cancel_on_disconnect is not None:
             told["cancel_on_disconnect"] = move.cancel_on_disconnect
@@ -321,13 +344,14 @@ class Driver:
         """Without a witness: wait until the run executes, and its state has what the step before this one wrote."""
         awaited = f"run {label} to execute"
         running = await self._until(lambda: self._begun(label) or self._refused(label), self._deadlines.start, awaited)
-        if not running or self._probe == "none" or step not in STEPS[1:]:
+        thread = self._thread_of.get(label)
+        if not running or self._probe == "none" or step not in STEPS[1:] or thread is None:
             return
         before = f"{label}/{STEPS[STEPS.index(step) - 1]}"
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(TIMED_HOLD):
                 while self._wire.lost is None and not self._refused(label) and not self._stopped(label):
-                    state = self._wire.client.threads.get_state(self._thread_of[label])
+                    state = self._wire.client.threads.get_state(thread)
                     await self._wire.call("await state", label, state)
                     if before in steps_of(self._wire.body("await state", label)):
                         return
@@ -376,6 +400,12 @@ class Driver:
             lambda: self._learn_run_id(label), self._deadlines.start, f"the id of run {label} to be told"
         ):
             return
+        if self._thread_of[label] is None:
+            await self._until(
+                lambda: self._clients.gone(label), self._deadlines.finish, f"the end of run {label}'s answer"
+            )
+            await self._look()
+            return
         # The scenario's own clients stay alone while they read: there are servers that give each event to one reader.
         readers = [name for name in self._readers.get(label, ()) if not self._clients.gone(name)]
         join = self._joins.get(label) or (None if readers else self._join(label))
@@ -394,13 +424,73 @@ class Driver:
             await self._until(join.done, self._deadlines.answer, f"join of run {label} to return")
             await self._look()
 
+    async def _create_cron(self, move: s.CreateCron) -> None:
+        self._stand.hold(move.label, move.hold)
+        order = self._run_request(s.Submit(label=move.label, text=move.text, strategy=move.strategy, hold=move.hold))
+        crons, thread = self._wire.client.crons, self._threads[s.MAIN]
+        for schedule in ("* * * * * *", "* * * * *") if move.often else ("0 0 1 1 *",):
+            create = crons.create_for_thread(thread, self._assistant, schedule=schedule, **order)
+            await self._wire.call("create cron", move.label, create)
+            answer = self._wire.answer("create cron", move.label)
+            if isinstance(answer, Response) and answer.status < 300:
+                self._thread_of[move.label] = thread
+                return
+
+    async def _await_cron(self, label: str) -> None:
+        """Wait until the cron fires: its run begins, or is listed among the thread's, where it may have to wait."""
+        thread = self._thread_of.get(label)
+        if thread is None:
+            return
+        known = set(self._run_ids.values())
+        for _ in range(math.ceil(self._deadlines.cron)):
+            if await self._until(lambda: self._begun(label), 1.0) or self._wire.lost is not None:
+                return
+            await self._wire.call("cron runs", label, self._wire.client.runs.list(thread, limit=LIST_LIMIT))
+            listed = self._wire.body("cron runs", label)
+            found = [run.get("run_id") for run in listed if isinstance(run, dict)] if isinstance(listed, list) else []
+            if new := [run_id for run_id in found if isinstance(run_id, str) and run_id not in known]:
+                self._run_ids[label] = new[-1]
+                return
+        self._recorder.add(Missed, awaited=f"the cron {label} to fire", seconds=self._deadlines.cron)
+
+    async def _delete_cron(self, label: str) -> None:
+        body = self._wire.body("create cron", label)
+        if isinstance(body, dict) and isinstance(body.get("cron_id"), str):
+            self._deleted_crons.add(body["cron_id"])
+            await self._wire.call("delete cron", label, self._wire.client.crons.delete(body["cron_id"]))
+
+    async def _delete_left_crons(self) -> None:
+        """Delete every cron that any request of the play made, and that is still there."""
+        answers = [m.body for m in self._recorder.moments if isinstance(m, Response) and m.status < 300]
+        made = {body["cron_id"] for body in answers if isinstance(body, dict) and isinstance(body.get("cron_id"), str)}
+        for cron_id in made - self._deleted_crons:
+            await self._wire.call("tidy up", "crons", self._wire.client.crons.delete(cron_id))
+
+    async def _await_gone(self, label: str) -> None:
+        def gone() -> bool:
+            answer = self._wire.answer("look", s.thread_of(label))
+            return isinstance(answer, Response) and answer.status == 404
+
+        if s.thread_of(label) in self._threads:
+            await self._until(gone, self._deadlines.finish, f"the thread of run {label} to be deleted")
+
+    async def _await_webhook(self, label: str) -> None:
+        await self._until(
+            lambda: (
+                any(isinstance(m, Delivery) and m.label == label for m in self._recorder.moments)
+                or self._refused(label)
+            ),
+            self._deadlines.finish,
+            f"the webhook of run {label}",
+        )
+
     async def _cancel(self, move: s.Cancel) -> None:
         if move.unless_begun and self._begun(move.label):
             return
         run_id = self._nobody if move.label == s.NOBODY else self._run_ids.get(move.label)
         if run_id is None:
             return
-        thread = self._thread_of.get(move.label, self._threads[s.MAIN])
+        thread = self._thread_of.get(move.label) or self._threads[s.MAIN]
         # Not through the client's own `cancel`: it cannot leave anything out.
         told = {"wait": None if move.wait is None else int(move.wait), "action": move.action}
         request = self._wire.client.http.post(
@@ -443,7 +533,9 @@ class Driver:
         return self._threads.get(name)
 
     def _join(self, label: str) -> asyncio.Task[None]:
-        joining = self._wire.client.runs.join(self._thread_of[label], self._run_ids[label])
+        thread = self._thread_of[label]
+        assert thread is not None, "there is nothing to join before the thread is known"
+        joining = self._wire.client.runs.join(thread, self._run_ids[label])
         task = self._spawn(self._wire.call("join", label, joining, seconds=self._wire.patience))
         self._joins[label] = task
         return task
@@ -455,8 +547,11 @@ class Driver:
         for label in self._thread_of:
             self._learn_run_id(label)
         for label, run_id in list(self._run_ids.items()):
-            await self._wire.call("look", f"run {label}", runs.get(self._thread_of[label], run_id))
-            self._learn_status(label)
+            if (thread := self._thread_of[label]) is not None:
+                await self._wire.call("look", f"run {label}", runs.get(thread, run_id))
+                self._learn_status(label)
+            if s.thread_of(label) in self._threads:
+                await self._wire.call("look", s.thread_of(label), threads.get(self._threads[s.thread_of(label)]))
         await self._wire.call("look", s.MAIN, threads.get(self._threads[s.MAIN]))
 
     async def _read(self, when: str, name: str = s.MAIN) -> None:
@@ -490,7 +585,8 @@ class Driver:
             await wire.call("final runs", name, client.runs.list(thread, limit=LIST_LIMIT))
         await self._read_child("final")
         for label, run_id in self._run_ids.items():
-            await wire.call("final run", f"run {label}", client.runs.get(self._thread_of[label], run_id))
+            if (owner := self._thread_of[label]) is not None:
+                await wire.call("final run", f"run {label}", client.runs.get(owner, run_id))
 
     # -- waiting ---------------------------------------------------------------------------------------
 
@@ -596,7 +692,19 @@ class Driver:
         """Find out the run's id from its answer's body, head or first event, or from the agent itself."""
         if label not in self._run_ids and (found := self._told_run_id(label)):
             self._run_ids[label] = found
+        if label in self._thread_of and self._thread_of[label] is None and (thread := self._told_thread(label)):
+            self._thread_of[label] = self._threads[s.thread_of(label)] = thread
         return label in self._run_ids
+
+    def _told_thread(self, label: str) -> str | None:
+        """The thread of a stateless run, from its answer's body or head."""
+        answer = self._wire.answer("submit", label)
+        if not isinstance(answer, Response) or answer.status >= 300:
+            return None
+        if isinstance(answer.body, dict) and isinstance(answer.body.get("thread_id"), str):
+            return str(answer.body["thread_id"])
+        found = re.search(r"/threads/([^/]+)/runs/", answer.headers.get("content-location", ""))
+        return found and found[1]
 
     def _told_run_id(self, label: str) -> str | None:
         answer = self._wire.answer("submit", label)
@@ -665,6 +773,18 @@ def describe(move: s.Move) -> str:
             return f"wait until {move.label} has ended"
         case s.AwaitOneLeft():
             return "wait until all runs but one are over"
+        case s.CreateCron():
+            return f"make the cron {move.label} ({move.strategy or 'no strategy'})"
+        case s.AwaitCron():
+            return f"wait until the cron {move.label} fires"
+        case s.DeleteCron():
+            return f"delete the cron {move.label}"
+        case s.ListCrons():
+            return "list the crons of the thread"
+        case s.AwaitGone():
+            return f"wait until the thread of {move.label} is gone"
+        case s.AwaitWebhook():
+            return f"wait until the webhook of {move.label} has come"
         case s.Cancel():
             return f"cancel {move.label} (wait {move.wait}, action {move.action})"
         case s.CancelMany():

@@ -29,12 +29,20 @@ NOBODY = "nobody"
 The fresh thread has an id of the client's choice, and is left to the first run on it to create.
 """
 
+STATELESS = "stateless"
+"""In place of a thread: the run is asked for without one, and its own is called `thread_of(label)`."""
+
 ASKED = "asked"
 """The label of the runs that an `Ask` would make, if it were accepted."""
 
 
 RACES = frozenset({"at-once", "finishing", "thrice", "burst"})
 """The phases (second part of an id) that are races."""
+
+
+def thread_of(label: str) -> str:
+    """The name of the thread of the stateless run `label`."""
+    return f"thread of {label}"
 
 
 class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
@@ -45,7 +53,8 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit", omit_defau
     the stream reads its first event and then no more. `from_step`: go on from the checkpoint that this entry of the
     state's `steps` was the newest of, as the history told when it was last read. `answers`: instead of input the run is
     sent a `command.resume`, for the question that the run of this label asked about its tool call; `text` is the text
-    of that run.
+    of that run. `webhook`: a listener of the suite's own is to be told of its end, and answers with success or,
+    `failing`, with 500.
     """
 
     label: str
@@ -68,6 +77,8 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit", omit_defau
     from_step: str | None = None
     after_seconds: float | None = None
     if_not_exists: Literal["create", "reject"] | None = None
+    on_completion: Literal["delete", "keep"] | None = None
+    webhook: Literal["heard", "failing"] | None = None
     thread: str = MAIN
 
     @property
@@ -137,6 +148,18 @@ class AwaitEnd(msgspec.Struct, frozen=True, kw_only=True, tag="await-end", omit_
 
 class AwaitStopped(msgspec.Struct, frozen=True, kw_only=True, tag="await-stopped"):
     """Wait until the newest step of run `label` was told to stop; if that does not happen in time, let it go on."""
+
+    label: str
+
+
+class AwaitGone(msgspec.Struct, frozen=True, kw_only=True, tag="await-gone"):
+    """Wait until the thread of the stateless run `label` is not there any more."""
+
+    label: str
+
+
+class AwaitWebhook(msgspec.Struct, frozen=True, kw_only=True, tag="await-webhook"):
+    """Wait until the webhook of run `label` has come."""
 
     label: str
 
@@ -222,6 +245,35 @@ class SearchThreads(msgspec.Struct, frozen=True, kw_only=True, tag="search-threa
     status: Literal["idle", "busy", "interrupted", "error"]
 
 
+class CreateCron(msgspec.Struct, frozen=True, kw_only=True, tag="create-cron", omit_defaults=True):
+    """Make a cron on the thread, whose run `label` asks `text`. No cron outlives its play.
+
+    `often`: it is due every second where the deployment takes such a schedule, else every minute; if not, at New Year.
+    """
+
+    label: str
+    text: str
+    strategy: Strategy | None = None
+    often: bool = False
+    hold: tuple[str, ...] = ()
+
+
+class AwaitCron(msgspec.Struct, frozen=True, kw_only=True, tag="await-cron"):
+    """Wait until the run of the cron `label` has begun."""
+
+    label: str
+
+
+class DeleteCron(msgspec.Struct, frozen=True, kw_only=True, tag="delete-cron"):
+    """Delete the cron `label`."""
+
+    label: str
+
+
+class ListCrons(msgspec.Struct, frozen=True, kw_only=True, tag="list-crons"):
+    """List the crons of the thread."""
+
+
 class Ask(msgspec.Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
     """Send one wrong or odd request as it stands, past the client; `what` names it, and is unique in its scenario.
 
@@ -252,6 +304,12 @@ Move = (
     | AwaitStopped
     | AwaitEnd
     | AwaitOneLeft
+    | CreateCron
+    | AwaitCron
+    | DeleteCron
+    | ListCrons
+    | AwaitGone
+    | AwaitWebhook
     | Cancel
     | CancelMany
     | Together

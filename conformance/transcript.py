@@ -91,6 +91,14 @@ class WitnessEvent(Moment, frozen=True, kw_only=True, tag="witness"):
     outcome: str | None = None
 
 
+class Delivery(Moment, frozen=True, kw_only=True, tag="delivery"):
+    """The webhook of run `label` came, and was answered with the HTTP status `answered`."""
+
+    label: str
+    answered: int
+    body: Any = None
+
+
 class Released(Moment, frozen=True, kw_only=True, tag="released"):
     """The witness let run `label` go on at `point`."""
 
@@ -111,7 +119,9 @@ class Lost(Moment, frozen=True, kw_only=True, tag="lost"):
     error: str
 
 
-AnyMoment = Move | Request | Response | StreamEvent | Closed | Left | Fault | WitnessEvent | Released | Missed | Lost
+AnyMoment = (
+    Move | Request | Response | StreamEvent | Closed | Left | Fault | WitnessEvent | Delivery | Released | Missed | Lost
+)
 
 
 class SuiteInfo(msgspec.Struct, frozen=True):

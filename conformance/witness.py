@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from conformance.probe import Report
 from conformance.recorder import Recorder
-from conformance.transcript import Released, WitnessEvent
+from conformance.redaction import TooDeep
+from conformance.transcript import Delivery, Released, WitnessEvent
 
 MAX_REPORT = 64 * 1024
 """Bytes of one report."""
@@ -44,11 +46,19 @@ class Stand:
                 gate.set()
                 self._recorder.add(Released, label=held_label, point=held_point)
 
-    async def take(self, report: Report) -> None:
-        """Record a report and return when its run may go on; raises OverflowError when there were too many."""
+    def note(self, label: str, body: Any, answered: int) -> None:
+        """Record the webhook of run `label`; raises OverflowError when too much was sent."""
+        self._count()
+        self._recorder.add(Delivery, label=label, answered=answered, body=self._recorder.redactor.value(body))
+
+    def _count(self) -> None:
         self._taken += 1
         if self._taken > MAX_REPORTS:
             raise OverflowError(f"more than {MAX_REPORTS} reports in one play")
+
+    async def take(self, report: Report) -> None:
+        """Record a report and return when its run may go on; raises OverflowError when there were too many."""
+        self._count()
         self._recorder.add(
             WitnessEvent,
             label=report.label,
@@ -81,6 +91,7 @@ class Witness:
         """Listen on a free port; raises OSError when the address cannot be bound."""
         app = web.Application(client_max_size=MAX_REPORT)
         app.router.add_post("/witness/{stand}", self._on_report)
+        app.router.add_post("/witness/{stand}/webhook/{label}/{answer:200|500}", self._on_webhook)
         # handler_cancellation: a held agent that goes away must be noticed at once.
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
         await self._runner.setup()
@@ -120,3 +131,21 @@ class Witness:
         except OverflowError as error:
             return web.json_response({"detail": str(error)}, status=429)
         return web.json_response({})
+
+    async def _on_webhook(self, request: web.Request) -> web.Response:
+        stand, answer = self._stands.get(request.match_info["stand"]), int(request.match_info["answer"])
+        if stand is None:
+            return web.json_response({"detail": "this play is over"}, status=410)
+        raw = await request.read()
+        try:
+            stand.note(request.match_info["label"], msgspec.json.decode(raw), answer)
+        except (msgspec.DecodeError, RecursionError, TooDeep):
+            return web.json_response({"detail": "not JSON"}, status=400)
+        except OverflowError as error:
+            return web.json_response({"detail": str(error)}, status=429)
+        return web.json_response({}, status=answer)
+
+
+def webhook_url(stand: str, label: str, *, fails: bool) -> str:
+    """Where the webhook of run `label` goes, at the stand with this URL; one that `fails` is answered 500."""
+    return f"{stand}/webhook/{label}/{500 if fails else 200}"

@@ -11,15 +11,18 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
-from msgspec import UNSET
+import msgspec
+from msgspec import UNSET, structs
 
 from mockserver import agent
 from mockserver.agent import ScriptedAgent
 from mockserver.changes import Changes
 from mockserver.checkpoints import END, Checkpoint
 from mockserver.clock import Clock, Clocks, milliseconds
+from mockserver.crons import Cron, Crons
 from mockserver.execution import Execution
 from mockserver.gates import Gates
 from mockserver.lifecycle import after
@@ -31,7 +34,8 @@ from mockserver.script import Script
 from mockserver.store import Store
 from mockserver.strategies import Fate
 from mockserver.streams import EventLog
-from mockserver.views import stored_kwargs
+from mockserver.views import notice, stored_kwargs
+from mockserver.webhooks import Webhooks
 from mockserver.witnesses import Witnesses
 from mockserver.writing import SERVER_METADATA, append_checkpoint, last_node, read_write
 
@@ -67,6 +71,8 @@ class Engine:
         self._witnesses = Witnesses(self.clock)
         self.gates = Gates(self.changes)
         self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
+        self._webhooks = Webhooks(self.clock)
+        self.crons = Crons(self.clock, self._fire)
         self._tasks: set[asyncio.Task[None]] = set()
         self.starts = 1
         """How often this server was started."""
@@ -184,13 +190,34 @@ class Engine:
         self.rest(thread)
         return checkpoint
 
+    def order_of(self, cron: Cron) -> RunRequest:
+        """The run that a cron asks for when it fires."""
+        told = {name: value for name, value in cron.payload.items() if name in RunRequest.__struct_fields__}
+        order = msgspec.convert(told, RunRequest)
+        config = structs.replace(order.config, configurable={**order.config.configurable, "cron_id": cron.cron_id})
+        kept = UNSET if cron.thread is not None else "keep" if cron.on_run_completed == "keep" else "delete"
+        return structs.replace(order, config=config, on_completion=kept)
+
+    def _fire(self, cron: Cron) -> None:
+        """Ask for the run of a cron that is due; one that is refused is left out."""
+        order = self.order_of(cron)
+        try:
+            if cron.thread is None:
+                self.create_run(self.store.create_thread(), order, temporary=True)
+            else:
+                self.create_run(cron.thread, cron.thread.rules.cron_order(cron.thread, order))
+        except ThreadBusyError as busy:
+            _log.info("cron %s: %s", cron.cron_id, busy)
+
     def forget_thread(self, thread: Thread) -> None:
-        """Delete a thread; what is in flight on it is stopped."""
+        """Delete a thread with its crons; what is in flight on it is stopped."""
+        self.crons.remove_of(thread)
         self.store.remove(thread)
         self.stop_all(dict.fromkeys(thread.in_flight.values(), "erase"))
 
     async def close(self) -> None:
         """Stop every run and let go of every witness; returns when no task is left."""
+        await self.crons.close()
         # Lists, because a stateless run takes its thread with it when it stops.
         for thread in list(self.store.threads.values()):
             self.stop_all(dict.fromkeys(thread.in_flight.values(), "stop"))
@@ -199,6 +226,7 @@ class Engine:
         await self._witnesses.close()
         while self._tasks:
             await asyncio.wait(self._tasks)
+        await self._webhooks.close()
 
     async def clear(self, seed: int) -> None:
         """Forget everything, as if just started with this seed; returns when no task is left."""
@@ -247,6 +275,7 @@ class Engine:
         attempt = run.attempt
         if run.status == "pending":
             run.status = after(run.status, "start")
+            run.started_at = run.thread.timeline.now
         run.kwargs["config"]["metadata"] |= SERVER_METADATA
         self._touch(run)
         if self._run_timeout is not None and attempt == 1:
@@ -295,10 +324,20 @@ class Engine:
             run.watchdog.cancel()
         if run.error is not None:
             run.log.append("error", None, run.error, at=milliseconds(run.updated_at))
+        self._notify(run)
         thread.rules.release(run)
         if run.temporary and run.request.on_completion != "keep":
             self.store.remove(thread)
         self._start_next(thread)
+
+    def _notify(self, run: Run) -> None:
+        """Send the webhooks that the end of a run calls for."""
+        rules = run.thread.rules
+        for subject, status in rules.webhooks(run):
+            url = subject.request.webhook
+            if url is not None:
+                body = notice(subject, status)
+                self._webhooks.send(run.thread.thread_id, url, body, partial(rules.webhook_failed, subject))
 
     def rest(self, thread: Thread) -> None:
         """Note that the state of a thread has come to rest as it is now."""

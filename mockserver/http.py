@@ -113,7 +113,7 @@ def path_uuid(request: web.Request, name: Literal["thread", "run", "assistant"])
     return uuid_in(request.match_info[f"{name}_id"], name)
 
 
-def uuid_in(raw: str, name: Literal["thread", "run", "assistant"]) -> str:
+def uuid_in(raw: str, name: Literal["thread", "run", "assistant", "cron"]) -> str:
     """An id as the server spells it; raises `Refusal` 422 for what is not a UUID."""
     found = canonical(raw)
     if found is None:

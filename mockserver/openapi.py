@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mockserver.routes import Route
 
 _REFUSAL = {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
-_UUIDS = ("thread_id", "run_id", "assistant_id")
+_UUIDS = ("thread_id", "run_id", "assistant_id", "cron_id")
 
 
 def describe(routes: Iterable[Route]) -> dict[str, Any]:

@@ -48,6 +48,8 @@ class Run:
     temporary: bool = False
     """A stateless run: its thread is thrown away when it ends."""
     status: RunStatus = "pending"
+    started_at: datetime | None = None
+    """When its execution began, None if it never did."""
     ready: bool = True
     """False until `after_seconds` have passed."""
     fate: Fate | None = None

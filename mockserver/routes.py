@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from mockserver import __version__, routes_assistants, routes_runs, routes_threads, schemas
+from mockserver import __version__, routes_assistants, routes_crons, routes_runs, routes_threads, schemas
 from mockserver.http import Refusal, json_answer, query
 
 
@@ -50,7 +50,7 @@ async def info(_: web.Request) -> web.StreamResponse:
             "name": "doubletext-mockserver",
             "version": __version__,
             "langgraph_py_version": None,
-            "flags": {"assistants": True, "crons": False, "langsmith": False},
+            "flags": {"assistants": True, "crons": True, "langsmith": False},
             "host": {"kind": "mock"},
         }
     )
@@ -64,8 +64,8 @@ async def description(_: web.Request) -> web.StreamResponse:
     return json_answer(describe(ROUTES))
 
 
-_T, _R, _A, _S = routes_threads, routes_runs, routes_assistants, schemas
-_THREAD, _RUN = "/threads/{thread_id}", "/threads/{thread_id}/runs/{run_id}"
+_T, _R, _A, _C, _S = routes_threads, routes_runs, routes_assistants, routes_crons, schemas
+_THREAD, _RUN, _CRON = "/threads/{thread_id}", "/threads/{thread_id}/runs/{run_id}", "/runs/crons/{cron_id}"
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/", root),
@@ -115,6 +115,13 @@ ROUTES: tuple[Route, ...] = (
         streams=True,
     ),
     Route("POST", f"{_THREAD}/runs/wait", _R.create_and_wait, _S.RunRequest, statuses=(200, 400, 404, 409, 422)),
+    Route("POST", f"{_THREAD}/runs/crons", _C.create_on_thread, _S.CronCreate, statuses=(200, 400, 404, 422)),
+    Route("POST", "/runs/crons", _C.create, _S.CronCreate, statuses=(200, 400, 404, 422)),
+    Route("POST", "/runs/crons/search", _C.search, _S.CronSearch, body_optional=True, statuses=(200, 422)),
+    Route("POST", "/runs/crons/count", _C.count, _S.CronCount, body_optional=True, statuses=(200, 422)),
+    Route("GET", _CRON, _C.get, statuses=(200, 404, 422)),
+    Route("PATCH", _CRON, _C.patch, _S.CronPatch, statuses=(200, 404, 422)),
+    Route("DELETE", _CRON, _C.delete, statuses=(204, 404, 422)),
     Route("GET", _RUN, _R.get, statuses=(200, 404, 422)),
     Route("DELETE", _RUN, _R.delete, statuses=(204, 404, 422)),
     Route("GET", f"{_RUN}/join", _R.join, query=_R.JoinQuery, statuses=(200, 422)),

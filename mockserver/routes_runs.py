@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET
 
-from mockserver import agent, views
+from mockserver import agent, views, webhooks
 from mockserver.http import (
     ENGINE,
     NOT_IN_SUBGRAPHS,
@@ -238,7 +238,7 @@ def _fate(action: Literal["interrupt", "rollback"]) -> Fate:
 def _created(request: web.Request, order: RunRequest) -> Run:
     thread_id = path_uuid(request, "thread")
     engine = request.app[ENGINE]
-    _check(request, order)
+    check_order(request, order)
     thread = engine.store.threads.get(thread_id)
     if thread is None:
         if order.if_not_exists == "reject":
@@ -250,7 +250,7 @@ def _created(request: web.Request, order: RunRequest) -> Run:
 
 def _check_stateless(request: web.Request, order: RunRequest) -> None:
     """Refuse what the types cannot tell; raises `Refusal`. A strategy may be given: there is nobody to meet."""
-    _check(request, order)
+    check_order(request, order)
     for field in ("checkpoint", "checkpoint_id", "command"):
         if getattr(order, field) is not None:
             raise Refusal(422, f"A stateless run takes no `{field}`.")
@@ -262,7 +262,7 @@ def _stateless(request: web.Request, order: RunRequest) -> Run:
     return engine.create_run(engine.store.create_thread(), order, temporary=True)
 
 
-def _check(request: web.Request, order: RunRequest) -> None:
+def check_order(request: web.Request, order: RunRequest) -> None:
     """Refuse what the types cannot tell; raises `Refusal`."""
     assistant = request.app[ENGINE].store.assistant
     if order.assistant_id not in (assistant.graph_id, assistant.assistant_id):
@@ -278,6 +278,8 @@ def _check(request: web.Request, order: RunRequest) -> None:
     if order.checkpoint is not None and order.checkpoint.of_subgraph:
         raise Refusal(422, NOT_IN_SUBGRAPHS)
     nodes = agent.nodes(request.app[ENGINE].store.script)
+    if order.webhook is not None and (problem := webhooks.problem_of(order.webhook)) is not None:
+        raise Refusal(422, problem)
     for field in ("interrupt_before", "interrupt_after"):
         for node in getattr(order, field) or ():
             if node not in (*nodes, "*"):

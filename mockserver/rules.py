@@ -34,6 +34,10 @@ class Rules:
     def refused(self, thread: Thread, request: RunRequest) -> None:
         """Note that a newcomer was refused: nothing is left of it."""
 
+    def cron_order(self, thread: Thread, order: RunRequest) -> RunRequest:  # noqa: ARG002 - a seam
+        """The run that a cron of a thread asks for when it fires."""
+        return order
+
     def next_to_start(self, thread: Thread) -> Run | None:
         """The run to start now: one at a time, in order of creation, whose `after_seconds` are over."""
         if thread.active is not None:
@@ -89,6 +93,19 @@ class Rules:
         """Let everybody go who watches a run or waits for it."""
         run.log.close()
         run.ended.set()
+
+    def webhooks(self, run: Run) -> list[tuple[Run, str]]:
+        """The webhooks that are sent when a run has settled: about which run, and with which status.
+
+        A run that never began sends none, and one that is rolled back says so.
+        """
+        if run.started_at is None:
+            return []
+        rolled_back = run.fate == "erase" and run.status == "interrupted"
+        return [(run, "rollback" if rolled_back else self.run_status(run))]
+
+    def webhook_failed(self, run: Run) -> None:
+        """An attempt to deliver a run's webhook failed: nothing comes of that."""
 
     def reader_place(self, run: Run, last_event_id: str | None) -> int:
         """Where in the events of a run a reader begins that came after the run."""

@@ -91,7 +91,7 @@ class RunRequest(Body, frozen=True):
     after_seconds: Annotated[float, Meta(ge=0)] = 0
     durability: Literal["sync", "async", "exit"] = "async"
     checkpoint_during: bool | None = None
-    webhook: None = None
+    webhook: Annotated[str, Meta(min_length=1, max_length=65536)] | None = None
     feedback_keys: Annotated[list[str], Meta(max_length=0)] | None = None
 
     @property
@@ -215,6 +215,76 @@ class BulkCancel(Body, frozen=True):
     status: Literal["pending", "running", "all"] | UnsetType = UNSET
     thread_id: UUID | UnsetType = UNSET
     run_ids: list[UUID] | UnsetType = UNSET
+
+
+class CronCreate(Body, frozen=True):
+    """A run that is asked for again and again; `multitask_strategy` is of use on a thread only."""
+
+    assistant_id: str
+    schedule: str
+    timezone: str | None = None
+    end_time: str | None = None
+    enabled: bool = True
+    on_run_completed: Literal["delete", "keep"] | UnsetType = UNSET
+    input: Any = None
+    config: Config = Config()
+    context: Json = {}
+    metadata: Json = {}
+    multitask_strategy: Strategy | UnsetType = UNSET
+    stream_mode: StreamMode | list[StreamMode] = "values"
+    stream_subgraphs: bool = False
+    stream_resumable: bool = False
+    interrupt_before: Literal["*"] | list[str] | None = None
+    interrupt_after: Literal["*"] | list[str] | None = None
+    durability: Literal["sync", "async", "exit"] = "async"
+    checkpoint_during: bool | None = None
+    webhook: Annotated[str, Meta(min_length=1, max_length=65536)] | None = None
+
+
+class CronPatch(CronCreate, frozen=True):
+    """What is to change about a cron; what is not given stays."""
+
+    assistant_id: str = ""
+    schedule: str = ""
+
+
+class CronCount(Body, frozen=True):
+    """Which crons to count."""
+
+    assistant_id: str | UnsetType = UNSET
+    thread_id: UUID | UnsetType = UNSET
+    metadata: Json = {}
+
+
+CronField = Literal[
+    "cron_id",
+    "assistant_id",
+    "thread_id",
+    "on_run_completed",
+    "end_time",
+    "schedule",
+    "timezone",
+    "created_at",
+    "updated_at",
+    "user_id",
+    "payload",
+    "next_run_date",
+    "metadata",
+    "enabled",
+]
+
+
+class CronSearch(CronCount, frozen=True):
+    """Which crons to list, and how."""
+
+    enabled: bool | UnsetType = UNSET
+    limit: Limit = 10
+    offset: Offset = 0
+    sort_by: Literal[
+        "cron_id", "assistant_id", "thread_id", "next_run_date", "end_time", "created_at", "updated_at"
+    ] = "created_at"
+    sort_order: Literal["asc", "desc"] = "desc"
+    select: list[CronField] | UnsetType = UNSET
 
 
 class AssistantCount(Body, frozen=True):

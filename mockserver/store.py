@@ -63,6 +63,14 @@ class Store:
         copy.timeline.now = max(copy.timeline.now, original.timeline.now)
         return copy
 
+    def moment(self) -> datetime:
+        """The next moment of the server's own time."""
+        return self._timeline.moment()
+
+    def new_id(self, moment: datetime) -> str:
+        """An id for something that belongs to no thread."""
+        return self._ids.uuid7(moment)
+
     def touch(self, thread: Thread, moment: datetime) -> None:
         """Note that a thread changed."""
         self._changes += 1

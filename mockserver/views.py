@@ -12,6 +12,7 @@ from msgspec import UNSET
 from mockserver import agent
 from mockserver.checkpoints import END, START, Checkpoint, History, MarkKind
 from mockserver.clock import iso, milliseconds
+from mockserver.crons import Cron
 from mockserver.records import Assistant, Run, Thread
 from mockserver.schemas import RunRequest
 from mockserver.script import AGENT, Script
@@ -134,6 +135,42 @@ def run(record: Run) -> Shown:
     }
 
 
+def cron(record: Cron) -> Shown:
+    """A cron."""
+    configurable = {**(record.payload.get("config") or {}).get("configurable", {}), "cron_id": record.cron_id}
+    config = {**(record.payload.get("config") or {}), "configurable": configurable}
+    return {
+        "cron_id": record.cron_id,
+        "assistant_id": record.assistant.assistant_id,
+        "thread_id": None if record.thread is None else record.thread.thread_id,
+        "user_id": "",
+        "end_time": None if record.end_time is None else iso(record.end_time),
+        "schedule": record.schedule,
+        "timezone": record.timezone,
+        "payload": {**record.payload, "assistant_id": record.assistant.assistant_id, "config": config},
+        "next_run_date": None if record.next_run is None else iso(record.next_run),
+        "metadata": record.metadata,
+        "on_run_completed": record.on_run_completed,
+        "enabled": record.enabled,
+        "created_at": iso(record.created_at),
+        "updated_at": iso(record.updated_at),
+    }
+
+
+def notice(record: Run, status: str) -> Shown:
+    """What a webhook tells of a run that is over: the run, what it left, and when it was."""
+    shown = run(record) | {
+        "status": status,
+        "run_started_at": None if record.started_at is None else iso(record.started_at),
+        "run_ended_at": iso(record.updated_at),
+        "webhook_sent_at": iso(record.updated_at),
+        "values": record.output,
+    }
+    if record.error is not None:
+        shown["error"] = record.error
+    return shown
+
+
 def stored_kwargs(
     request: RunRequest,
     metadata: Shown,
@@ -174,7 +211,7 @@ def stored_kwargs(
         "stream_mode": list(request.modes),
         "interrupt_before": request.interrupt_before,
         "interrupt_after": request.interrupt_after,
-        "webhook": None,
+        "webhook": request.webhook,
         "feedback_keys": None,
         "temporary": temporary,
         "subgraphs": request.stream_subgraphs,

@@ -13,7 +13,8 @@ A scenario's id is `STRATEGY/PHASE/ENDPOINT/OBSERVER[/VARIANT]`:
   its stream); `reconnected` (its client lost the stream and came back); `stalled` (its client stopped reading); `late`
   (clients come when it is over).
 
-Some families are about other things than a second run, and have ids of their own: `bad-input`, `missing-thread`.
+Some families are about other things than a second run, and have ids of their own: `bad-input`, `missing-thread`,
+`webhook`, `stateless`, `cron`.
 
 Labels: `A` is the first run, `B` the one that double-texts it. `E` is an earlier turn, `Z` a run that is in flight
 before `A`, `C` and `D` are further texts, `R` answers a question of `A`, `R1` to `R10` are a burst, `X` is a run on
@@ -34,6 +35,7 @@ from conformance.catalogue import (
     bad_input,
     cancel,
     chains,
+    crons,
     delete,
     enqueue,
     leaving,
@@ -42,8 +44,10 @@ from conformance.catalogue import (
     reject,
     requests,
     resume,
+    stateless,
     steps,
     stopping,
+    webhooks,
 )
 from conformance.scenarios import Scenario
 
@@ -66,4 +70,7 @@ def catalogue() -> tuple[Scenario, ...]:
         *plain.scenarios(),
         *requests.scenarios(),
         *bad_input.scenarios(),
+        *stateless.scenarios(),
+        *webhooks.scenarios(),
+        *crons.scenarios(),
     )

@@ -32,6 +32,9 @@ MODULES = (
     "hitl",
     "threads",
     "errors",
+    "stateless",
+    "webhooks",
+    "crons",
 )
 """One module per group of requirements; each maps requirement ids to checks in `CHECKS`."""
 

@@ -329,14 +329,14 @@ class CrashOnCancel(_Cancelling):
 
 
 class BulkCancelMix(Defect):
-    """A bulk cancel that gives both a status and runs is accepted.
+    """A bulk cancel that names its runs in a contradictory or incomplete way is accepted.
 
     Seen by open-swe (1843).
     """
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if asks(request, "POST", "/runs/cancel"):
-            body = await sent(request)
-            if isinstance(body, dict) and "status" in body and "thread_id" in body and self.strikes():
-                return web.Response(status=204)
-        return await super().answer(request, handler)
+        response = await super().answer(request, handler)
+        if asks(request, "POST", "/runs/cancel") and response.status == 422:
+            wrong = isinstance(await sent(request), dict) and self.strikes()
+            return web.Response(status=204) if wrong else response
+        return response

@@ -15,7 +15,19 @@ import msgspec
 
 from mockserver.defects.base import Defect
 
-MODULES: Final = ("admission", "queue", "stopping", "state", "statuses", "rollback", "answers", "streams")
+MODULES: Final = (
+    "admission",
+    "queue",
+    "stopping",
+    "state",
+    "statuses",
+    "rollback",
+    "answers",
+    "validation",
+    "streams",
+    "webhooks",
+    "crons",
+)
 """One module per place where things go wrong."""
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import web
 
-from mockserver.checkpoints import Checkpoint
+from mockserver.checkpoints import Checkpoint, Values
 from mockserver.clock import milliseconds
 from mockserver.defects.answers import RUN, RUNS, asks, sent, with_body
 from mockserver.defects.base import Defect
@@ -331,6 +331,16 @@ class StatelessShared(Defect):
             if isinstance(body, dict) and body.get("on_completion") != "keep" and self.strikes():
                 request = with_body(request, {**body, "on_completion": "keep"})
         return await super().answer(request, handler)
+
+
+class StatelessOutputLost(Defect):
+    """Who waits for a stateless run is told nothing of what it wrote.
+
+    Not seen anywhere; it shows that the output is judged.
+    """
+
+    def output(self, run: Run) -> Values:
+        return {} if run.temporary and self.strikes(run) else super().output(run)
 
 
 class ReplayMissing(Defect):

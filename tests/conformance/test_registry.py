@@ -18,7 +18,7 @@ def test_scenario_ids_are_unique_and_spell_strategy_phase_endpoint_observer() ->
     observers = "unwatched|joined|streamed|waited|join-streamed|two-joined|reconnected|stalled|late"
     form = rf"({families})/[a-z-]+/({endpoints})/({observers})(/[a-z-]+)?"
     form += r"|leave/[a-z-]+/(stream|wait|join|join-stream)/(default|continue|cancel)(/[a-z-]+)?"
-    form += r"|(bad-input|missing-thread)(/[a-z-]+){1,2}"
+    form += r"|(bad-input|missing-thread|webhook|stateless|cron)(/[a-z-]+){1,2}"
     assert [name for name in ids if not re.fullmatch(form, name)] == []
 
 

@@ -182,7 +182,11 @@ async def _only_one_thread(stage: Stage) -> bool:
         ({"assistant_id": "nobody"}, 422, "registered graphs: agent"),
         ({"assistant_id": str(uuid4())}, 404, "Thread or assistant not found."),
         ({"metadata": 3}, 422, "metadata"),
-        ({"webhook": "http://x"}, 422, "webhook"),
+        ({"webhook": 5}, 422, "webhook"),
+        ({"webhook": ""}, 422, "webhook"),
+        ({"webhook": "/here"}, 422, "an http or https URL"),
+        ({"webhook": "ftp://x/"}, 422, "an http or https URL"),
+        ({"webhook": "http://[x/"}, 422, "an http or https URL"),
         ({"feedback_keys": ["x"]}, 422, "feedback_keys"),
         ({"strict_resume": True}, 422, "strict_resume"),
         ({"langsmith_tracer": {}}, 422, "langsmith_tracer"),
@@ -281,7 +285,7 @@ async def test_a_body_that_is_too_large(stage: Stage) -> None:
 
 
 async def test_paths_and_methods_that_do_not_exist(stage: Stage) -> None:
-    for path in ("/nowhere", "/threads/", f"/threads/{stage.thread}/nothing", "/runs/crons", "/%00"):
+    for path in ("/nowhere", "/threads/", f"/threads/{stage.thread}/nothing", "/store/items", "/%00"):
         answer = await stage.http.get(path)
         assert (answer.status_code, answer.json()["detail"].startswith("Not Found")) == (404, True)
     answer = await stage.http.put("/threads")
@@ -344,7 +348,7 @@ async def test_a_batch_is_created_whole_or_not_at_all(stage: Stage) -> None:
     assert [run["status"] for run in answer.json()] == ["pending", "pending"]
 
 
-@pytest.mark.parametrize("path", ["/store/items", "/runs/crons", "/threads/x/stream/events", "/threads/x/commands"])
+@pytest.mark.parametrize("path", ["/store/items", "/threads/x/stream/events", "/threads/x/commands"])
 async def test_what_the_mock_does_not_have_is_refused_by_its_name(stage: Stage, path: str) -> None:
     answer = await stage.http.post(path, json={})
     assert (answer.status_code, path in answer.json()["detail"]) == (404, True)

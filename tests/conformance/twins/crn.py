@@ -2,6 +2,31 @@
 
 from __future__ import annotations
 
-from tests.conformance.twins.edits import Twin
+from tests.conformance.plays import bodies, run_status, status_code
+from tests.conformance.twins.edits import late_report, of, twin
 
-TWINS: list[Twin] = []
+MADE = "cron/made-and-deleted"
+BUSY = "cron/busy-thread"
+BAD = "cron/bad-input"
+CREATE = "POST /threads/{main}/runs/crons"
+
+TWINS = [
+    twin("CRN-01", "the strategy is not kept", MADE,
+         bodies("create cron", "reject", lambda b: of(b, payload={**b["payload"], "multitask_strategy": "enqueue"})),
+         fact="`enqueue`"),
+    twin("CRN-01", "the cron is of no thread", MADE, bodies("create cron", "none", lambda b: of(b, thread_id=None)),
+         fact="`None`"),
+    twin("CRN-01", "a cron is not listed", MADE, bodies("list crons", "main", lambda found: found[1:]), fact="0 of it"),
+    twin("CRN-02", "the run in flight goes on", BUSY, run_status("A", "success"), fact="`success`"),
+    twin("CRN-02", "the cron's run is stopped as well", BUSY, run_status("B", "interrupted"), fact="`interrupted`"),
+    twin("CRN-02", "both execute at once", BUSY, late_report("A", "tools:1", "token"), fact="still executing"),
+    twin("CRN-03", "an unknown strategy is taken", BAD,
+         status_code("ask", f"{CREATE} with the strategy `replace`", 200), fact="the strategy `replace`"),
+    twin("CRN-03", "a cron without a schedule crashes", BAD, status_code("ask", f"{CREATE} without a schedule", 500),
+         fact="without a schedule"),
+    twin("CRN-03", "a refused cron is there", BAD, bodies("list crons", "main", lambda _: [{"cron_id": "x"}]),
+         fact="1 on the thread"),
+    twin("CRN-04", "a cron cannot be deleted", MADE, status_code("delete cron", "reject", 500), fact="HTTP 500"),
+    twin("CRN-04", "a deleted cron is listed", MADE,
+         bodies("list crons", "main", lambda _: [{"cron_id": "x"}], last=True), fact="1"),
+]  # fmt: skip

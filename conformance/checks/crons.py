@@ -1,0 +1,113 @@
+"""CRN: crons on a thread, and the runs that they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from conformance import scenarios as s
+from conformance.checks import Check
+from conformance.checks.common import status_word
+from conformance.checks.errors import each_is_answered
+from conformance.evidence import Exchange, Play, status_text
+from conformance.findings import Unproven, expect
+from conformance.statuses import GONE
+
+NO_CRONS = (404, 405, 501)
+"""What a deployment answers that does not have crons."""
+
+
+def cron_keeps_its_strategy(play: Play) -> None:
+    """CRN-01."""
+    thread = play.transcript.threads[s.MAIN]
+    for move in _crons_of(play):
+        made = _made(play, move.label)
+        see = play.last("create cron", move.label).asked
+        listed = [one for one in _listed(play, 0) if one.get("cron_id") == made.get("cron_id")]
+        expect(len(listed) == 1, f"the cron `{move.label}` in the list of the thread's", f"{len(listed)} of it", see)
+        for told in (made, *listed):
+            expect(told.get("thread_id") == thread, "a cron to tell its thread", f"`{told.get('thread_id')}`", see)
+            payload = told.get("payload")
+            kept = payload.get("multitask_strategy") if isinstance(payload, dict) else None
+            expect(
+                kept == move.strategy or (move.strategy is None and kept == "enqueue"),
+                f"the cron that was asked for with the strategy `{move.strategy}` to keep it",
+                f"`{kept}`",
+                see,
+            )
+
+
+def cron_follows_its_strategy(play: Play) -> None:
+    """CRN-02."""
+    _made(play, "B")
+    began = play.began("B")
+    if began is None:
+        raise Unproven("the cron was not seen to fire", play.last("create cron", "B").asked)
+    late = [trace for trace in play.steps("A") if trace.enter < began < trace.last]
+    expected = "no step of the cron's run B before the step of run A had stopped"
+    expect(not late, expected, "run A was still executing", began, *(trace.last for trace in late[:1]))
+    status = play.final_status("A")
+    see = play.last("final run", "run A").asked
+    expect(status == "interrupted", "run A to be interrupted by the cron's run", status_word(status), see)
+    told = _status(play.last("final run", "run B"))
+    expect(told == "success", "the cron's run B to succeed", status_word(told), play.last("final run", "run B").asked)
+
+
+def wrong_cron_is_refused(play: Play) -> None:
+    """CRN-03."""
+    _offered(play.asked_for("ask")[:1])
+    each_is_answered(play, "a 4xx answer", lambda status: 400 <= status < 500)
+    left = _listed(play, -1)
+    see = play.last("list crons", s.MAIN).asked
+    expect(not left, "no cron of a request that was refused", f"{len(left)} on the thread", see)
+
+
+def deleted_cron_is_gone(play: Play) -> None:
+    """CRN-04."""
+    for move in _crons_of(play):
+        _made(play, move.label)
+        exchange = play.last("delete cron", move.label)
+        expect(exchange.ok, f"the cron `{move.label}` to be deleted", exchange.outcome(), exchange.asked)
+    left = _listed(play, -1)
+    see = play.last("list crons", s.MAIN).asked
+    expect(not left, "no cron in the list of the thread's", f"{len(left)}", see)
+
+
+def _crons_of(play: Play) -> list[s.CreateCron]:
+    return [move for move in play.scenario.moves if isinstance(move, s.CreateCron)]
+
+
+def _made(play: Play, label: str) -> dict[str, Any]:
+    """The cron as it was told when it was made; Unproven when it was not."""
+    _offered(play.asked_for("create cron", label)[-1:])
+    body: dict[str, Any] = play.body("create cron", label, dict)
+    return body
+
+
+def _offered(exchanges: list[Exchange]) -> None:
+    for exchange in exchanges:
+        if exchange.response is not None and exchange.response.status in NO_CRONS:
+            why = f"the deployment seems to have no crons ({exchange.outcome()}); if so, declare CRN absent"
+            raise Unproven(why, exchange.asked)
+
+
+def _listed(play: Play, position: int) -> list[dict[str, Any]]:
+    """The crons of the thread when they were listed for the first time (0) or the last (-1)."""
+    lists = play.asked_for("list crons", s.MAIN)
+    if not lists or not isinstance(lists[position].body, list):
+        raise Unproven("the crons of the thread were not listed")
+    return [one for one in lists[position].body if isinstance(one, dict)]
+
+
+def _status(exchange: Exchange) -> str:
+    if exchange.response is not None and exchange.response.status == 404:
+        return GONE
+    return status_text(exchange.body.get("status") if isinstance(exchange.body, dict) else None)
+
+
+CHECKS: Mapping[str, Check] = {
+    "CRN-01": cron_keeps_its_strategy,
+    "CRN-02": cron_follows_its_strategy,
+    "CRN-03": wrong_cron_is_refused,
+    "CRN-04": deleted_cron_is_gone,
+}

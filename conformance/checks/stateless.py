@@ -1,0 +1,98 @@
+"""STL: runs without a thread, and what is left of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from conformance import scenarios as s
+from conformance.checks import Check
+from conformance.checks.common import status_word
+from conformance.evidence import Exchange, Play
+from conformance.findings import Unproven, expect
+from conformance.messages import read_messages
+from conformance.model import parts_of
+from conformance.transcript import Left
+
+
+def stateless_runs_never_meet(play: Play) -> None:
+    """STL-01."""
+    for label in ("A", "B"):
+        submission = play.submission(label)
+        expect(submission.ok, f"run {label} to be accepted", submission.outcome(), submission.asked)
+        _is_kept_whole(play, label)
+    threads = [play.transcript.threads[s.thread_of(label)] for label in ("A", "B")]
+    see = play.submission("B").asked
+    expect(threads[0] != threads[1], "a thread for each run", f"both have {threads[0]}", see)
+
+
+def thread_is_thrown_away(play: Play) -> None:
+    """STL-02."""
+    name = s.thread_of("A")
+    play.accepted("A")
+    if play.scenario.submit("A").on_completion == "keep":
+        _is_kept_whole(play, "A")
+        return
+    exchange = _thread_afterwards(play, "A")
+    expect(
+        exchange.response is not None and exchange.response.status == 404,
+        f"the {name} to be 404 once the run is over",
+        exchange.outcome(),
+        exchange.asked,
+    )
+
+
+def stops_when_its_client_leaves(play: Play) -> None:
+    """STL-03."""
+    left = next((m for m in play.moments if isinstance(m, Left)), None)
+    if left is None or not play.reports("A"):
+        raise Unproven("no client of a run that executes has left")
+    steps = [trace.step for trace in play.steps("A") if trace.enter > left.seq]
+    stopped = any(report.event in ("cancelled", "gone") and report.seq > left.seq for report in play.reports("A"))
+    if play.scenario.submit("A").on_disconnect == "cancel":
+        expect(stopped and not steps, "run A to be stopped when its client left", "it went on", left.seq)
+    else:
+        expect(not stopped and bool(steps), "run A to go on when its client left", "it did not", left.seq)
+
+
+def output_is_told(play: Play) -> None:
+    """STL-04."""
+    submission = play.accepted("A")
+    match play.scenario.submit("A").endpoint:
+        case "create":
+            told = play.body("join", "A", dict)
+        case "wait":
+            told = submission.body
+        case "stream":
+            told = next((e.data for e in reversed(play.events(submission)) if e.event == "values"), None)
+    observed = tuple(message.word for message in read_messages(told, play.scenario))
+    due = parts_of(play.scenario.submit("A"))
+    expect(
+        observed == due, f"the values that run A left: [{' '.join(due)}]", f"[{' '.join(observed)}]", submission.asked
+    )
+
+
+def _is_kept_whole(play: Play, label: str) -> None:
+    """The thread of a run is there, and has that run's whole conversation and no other."""
+    exchange = _thread_afterwards(play, label)
+    expect(exchange.ok, f"the {s.thread_of(label)} to be kept", exchange.outcome(), exchange.asked)
+    status = play.final_status(label)
+    see = play.last("final run", f"run {label}").asked
+    expect(status == "success", f"run {label} to succeed", status_word(status), see)
+    due = parts_of(play.scenario.submit(label))
+    observed = tuple(message.word for message in play.messages("final", s.thread_of(label)))
+    see = play.last("final state", s.thread_of(label)).asked
+    expect(observed == due, f"on its thread [{' '.join(due)}] alone", f"[{' '.join(observed)}]", see)
+
+
+def _thread_afterwards(play: Play, label: str) -> Exchange:
+    if s.thread_of(label) not in play.transcript.threads:
+        raise Unproven(f"the deployment did not tell the thread of run {label}", play.submission(label).asked)
+    return play.last("final thread", s.thread_of(label))
+
+
+CHECKS: Mapping[str, Check] = {
+    "STL-01": stateless_runs_never_meet,
+    "STL-02": thread_is_thrown_away,
+    "STL-03": stops_when_its_client_leaves,
+    "STL-04": output_is_told,
+}

@@ -1,0 +1,54 @@
+"""Crons ask for other runs than they were to, or cannot be got rid of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+from msgspec import structs
+
+from mockserver.defects.answers import RUNS, asks, rewritten
+from mockserver.defects.base import Defect
+from mockserver.meddling import Handler
+from mockserver.records import Thread
+from mockserver.schemas import RunRequest
+
+
+class CronStrategyIgnored(Defect):
+    """A cron's run waits in the queue, whatever strategy the cron has.
+
+    Not seen anywhere; it shows that the strategy of crons is judged.
+    """
+
+    def cron_order(self, thread: Thread, order: RunRequest) -> RunRequest:
+        right = super().cron_order(thread, order)
+        return structs.replace(right, multitask_strategy="enqueue") if self.strikes() else right
+
+
+class CronStrategyLost(Defect):
+    """A cron does not tell the strategy that it was made with.
+
+    Not seen anywhere; it shows that what crons keep is judged.
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        if asks(request, "POST", f"{RUNS}/crons") and self.strikes():
+            return rewritten(response, self._without)
+        return response
+
+    def _without(self, cron: Any) -> Any:
+        payload = {name: value for name, value in cron["payload"].items() if name != "multitask_strategy"}
+        return {**cron, "payload": payload}
+
+
+class CronStays(Defect):
+    """The deletion of a cron is answered with success, and the cron goes on.
+
+    Not seen anywhere; it shows that the deletion is judged.
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if asks(request, "DELETE", "/runs/crons/{cron_id}") and self.strikes():
+            return web.Response(status=204)
+        return await super().answer(request, handler)

@@ -1,0 +1,44 @@
+"""What a listener is told of runs that are over is wrong, or does harm."""
+
+from __future__ import annotations
+
+from mockserver.defects.base import Defect
+from mockserver.records import Run
+
+
+class WebhookMissingOrDouble(Defect):
+    """A run that is stopped sends no webhook, and one that comes to its end sends two.
+
+    Inferred from the webhooks page, which has one webhook for each run that is over.
+    """
+
+    def webhooks(self, run: Run) -> list[tuple[Run, str]]:
+        right = super().webhooks(run)
+        if not right or not self.strikes(run):
+            return right
+        return [] if run.status == "interrupted" else right * 2
+
+
+class WebhookOutOfOrder(Defect):
+    """The webhook of a superseded run comes only behind that of the run that superseded it.
+
+    Not seen anywhere; it shows that the order is judged.
+    """
+
+    def webhooks(self, run: Run) -> list[tuple[Run, str]]:
+        right = super().webhooks(run)
+        if run.fate is not None and run.thread.in_flight and right and self.strikes(run):
+            return []
+        late = [one for one in run.thread.runs.values() if one is not run and one.started_at and self.struck(one)]
+        return [*right, *((one, one.status) for one in late)]
+
+
+class WebhookFailureSpoilsRun(Defect):
+    """A run whose listener fails ends as failed.
+
+    Not seen anywhere; it shows that a listener's failure is judged.
+    """
+
+    def webhook_failed(self, run: Run) -> None:
+        if self.strikes(run):
+            run.status = "error"
