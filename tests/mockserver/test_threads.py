@@ -64,6 +64,7 @@ async def test_a_thread_under_an_id_of_the_clients_choice(stage: Stage) -> None:
 
 
 async def test_a_thread_after_a_run(stage: Stage) -> None:
+    stage.witness.hold("A/agent:1/enter")
     run: Any = await stage.client.runs.create(
         stage.thread, "agent", input=asking("sf"), config=stage.config("A"), metadata={"mine": 1}
     )
@@ -72,6 +73,7 @@ async def test_a_thread_after_a_run(stage: Stage) -> None:
     assert run["metadata"]["mine"] == 1
     busy: Any = await stage.client.threads.get(stage.thread)
     assert (busy["status"], busy["values"]) == ("busy", None)
+    stage.witness.release()
     await stage.join(run["run_id"])
     thread: Any = await stage.client.threads.get(stage.thread)
     assert (thread["status"], thread["error"], thread["interrupts"]) == ("idle", None, {})
