@@ -17,7 +17,7 @@ from tests.reference.langgraphjs_dev import LINES, langgraphjs_dev
 
 CHECKOUT = Path(__file__).parents[2]
 
-SHARING = 3
+SHARING = 4
 """Servers that share the scenarios where one server must play one scenario at a time."""
 
 JAVASCRIPT_WORKERS = 10

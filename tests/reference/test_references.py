@@ -20,7 +20,7 @@ from tests.reference.process import ServerError
 class Judged:
     """Stands for the servers and the suite: records what is started, and says how the suite ends."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, codes: Sequence[int] = (0, 0, 0)) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, codes: Sequence[int] = (0, 0, 0, 0)) -> None:
         self.started: list[tuple[str | int, Path]] = []
         self.commands: list[list[str]] = []
         self._codes = iter(codes)
@@ -74,7 +74,7 @@ def test_servers_with_one_worker_share_the_scenarios(
 ) -> None:
     judged = Judged(monkeypatch)
     assert command_line.main(["--report-dir", str(tmp_path), "--", "-x"]) == 0
-    parts = [tmp_path / "workers-1" / f"part-{number}" for number in (1, 2, 3)]
+    parts = [tmp_path / "workers-1" / f"part-{number}" for number in range(1, references.SHARING + 1)]
     assert judged.started == [(1, part.with_name(f"{part.name}.log")) for part in parts]
     for number, (command, part) in enumerate(zip(judged.commands, parts, strict=True), 1):
         assert {
@@ -82,11 +82,11 @@ def test_servers_with_one_worker_share_the_scenarios(
             "--deployment-profile=langgraph-api",
             f"--conformance-report={part}",
             "--conformance-jobs=1",
-            f"--part={number}/3",
+            f"--part={number}/{references.SHARING}",
             "-x",
         } <= set(command)
     printed = capfd.readouterr().out
-    assert printed.index("played 1") < printed.index("part-2 of 3") < printed.index("played 2")
+    assert printed.index("played 1") < printed.index(f"part-2 of {references.SHARING}") < printed.index("played 2")
 
 
 def test_every_line_of_the_javascript_server_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,9 @@ def test_one_red_run_makes_the_whole_red_and_does_not_stop_the_others(
     assert "not green: workers-2 (exit code 1)" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("codes", "whole"), [((0, 1, 0), 1), ((5, 0, 5), 0), ((5, 5, 5), 5), ((1, 3, 5), 3)])
+@pytest.mark.parametrize(
+    ("codes", "whole"), [((0, 1, 0, 0), 1), ((5, 0, 5, 0), 0), ((5, 5, 5, 5), 5), ((1, 3, 5, 0), 3)]
+)
 def test_one_red_part_makes_the_run_red(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codes: tuple[int, ...], whole: int
 ) -> None:
