@@ -16,6 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _requirements()
         case "profile":
             return _profile(options.reports, options.name)
+        case "compare":
+            return _compare(options)
         case "judge":
             return _judge(options)
         case _:
@@ -44,6 +46,17 @@ def _parser() -> argparse.ArgumentParser:
         help="what the vendor declares (default: the shipped profile that DIR/report.json names)",
     )
     judge.add_argument("--write", type=Path, metavar="DIR", help="write the new report.json and report.html into DIR")
+    compare = commands.add_parser("compare", help="put reports side by side: who keeps which promise, what changed")
+    compare.add_argument("reports", type=Path, nargs="+", metavar="REPORT", help="report.json, or a folder of reports")
+    compare.add_argument("--html", type=Path, metavar="FILE", help="write a page, on which a reader may drop a report")
+    compare.add_argument("--markdown", type=Path, metavar="FILE", help="write a Markdown page")
+    compare.add_argument("--json", type=Path, metavar="FILE", help="write the comparison as data")
+    compare.add_argument("--badges", type=Path, metavar="DIR", help="write badges, and endpoints for shields.io")
+    compare.add_argument(
+        "--fail-on",
+        choices=["regressions"],
+        help="exit code 1 when a verdict of the last report is worse than in the first, both of one server",
+    )
     commands.add_parser("requirements", help="print the rule book as a Markdown page")
     profile = commands.add_parser("profile", help="draft a profile from reports of one deployment, and print it")
     profile.add_argument(
@@ -89,6 +102,18 @@ def _judge(options: argparse.Namespace) -> int:
         return judging.command(options.folder, options.rule_book, options.deployment_profile, options.write)
     except (Unreadable, ProfileError) as reason:
         print(f"judge: {reason}", file=sys.stderr)
+        return 2
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from conformance.compare import Outputs, command
+    from conformance.reading import Unreadable
+
+    outputs = Outputs(html=options.html, markdown=options.markdown, json=options.json, badges=options.badges)
+    try:
+        return command(options.reports, outputs, options.fail_on)
+    except (Unreadable, OSError) as reason:
+        print(f"compare: {reason}", file=sys.stderr)
         return 2
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -44,6 +46,78 @@ def explain(requirement: Requirement, play: Play, verdict: Verdict, where: str) 
 def deciding(play: Play, see: Iterable[int]) -> Exchange | None:
     """The first request among the moments that a verdict points to."""
     return next((e for seq in see for e in play.exchanges if e.asked == seq), None)
+
+
+def by_hand(play: Play) -> str:
+    """A shell script that asks for the same again on a new thread, at the same distances in time.
+
+    It needs `curl` and `jq`. Nobody listens to the agent then, so a run is held for the time that its probe says.
+    """
+    address = urlsplit(play.transcript.target.url)
+    url = f"{address.scheme}://{address.netloc}"
+    threads = {name: found for name, found in play.transcript.threads.items() if _NAME.fullmatch(name)}
+    ids = {found: f"$THREAD_{name}" for name, found in threads.items()}
+    lines, last = [], None
+    for name in threads:
+        created = next(iter(play.asked_for("create thread", name)), None)
+        if created is not None:
+            asked = f"curl -sS -X POST {_quoted(url + created.request.path, ids)} {_JSON} --data '{{}}'"
+            lines.append(f"THREAD_{name}=$({asked} | jq -r .thread_id)")
+    for exchange in play.exchanges:
+        request = exchange.request
+        if request.purpose not in ("submit", "cancel", "update state"):
+            continue
+        if last is not None and request.t - last >= PAUSE:
+            lines.append(f"sleep {request.t - last:.1f}")
+        last = request.t
+        body = "" if request.body is None else f" {_JSON} --data {_quoted(_without_witness(request.body), ids)}"
+        command = f"curl -sS -X {shlex.quote(request.method)} {_quoted(url + request.path, ids)}{body}"
+        run_id = exchange.body.get("run_id") if isinstance(exchange.body, dict) else None
+        if request.purpose == "submit" and isinstance(run_id, str) and _NAME.fullmatch(request.about):
+            ids[run_id] = f"$RUN_{request.about}"
+            lines.append(f"RUN_{request.about}=$({command} | tee /dev/stderr | jq -r .run_id)")
+        else:
+            lines.append(f"{command} &")
+    final = [e.request for e in play.exchanges if e.request.purpose in ("final runs", "final state", "final history")]
+    if final:
+        lines += ["wait", f"sleep {SETTLED:g}"]
+    for request in final:
+        body = "" if request.body is None else f" {_JSON} --data {_quoted(request.body, ids)}"
+        lines.append(f"curl -sS -X {shlex.quote(request.method)} {_quoted(url + request.path, ids)}{body} | jq .")
+    return "\n".join(lines)
+
+
+_NAME = re.compile(r"[A-Za-z0-9]+")
+SHORTEST_ID = 8
+"""Characters of an id that is looked for in paths and bodies; a shorter one may be part of any word."""
+
+_JSON = "-H 'content-type: application/json'"
+PAUSE = 0.05
+"""Seconds between two requests from which on a script waits, too."""
+
+SETTLED = 10.0
+"""Seconds after which runs that are held for a while have ended."""
+
+
+def _quoted(value: object, ids: Mapping[str, str]) -> str:
+    """A word for the shell in which known ids are the shell's variables."""
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    quoted = "'" + text.replace("'", "'\"'\"'") + "'"
+    for found, variable in ids.items():
+        if len(found) < SHORTEST_ID:
+            continue
+        quoted = quoted.replace(found, f"'\"{variable}\"'")
+    return quoted.removesuffix("''")
+
+
+def _without_witness(body: Any) -> Any:
+    """The body of a request for a run, whose probe is not to report to a listener that is long gone."""
+    match body:
+        case {"config": {"configurable": {"probe": {"witness": _} as probe} as configurable} as config}:
+            silent = {key: value for key, value in probe.items() if key != "witness"}
+            return {**body, "config": {**config, "configurable": {**configurable, "probe": silent}}}
+        case _:
+            return body
 
 
 def curl(exchange: Exchange, url: str) -> str:

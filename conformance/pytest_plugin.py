@@ -17,6 +17,8 @@ from conformance.areas import AREAS, MARKERS
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from syrupy.assertion import SnapshotAssertion
+
     from conformance.book import Book, Case
     from conformance.options import Options
 
@@ -234,7 +236,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     # xdist's controller plays nothing, and each worker only what it is given.
     distributed = hasattr(session.config, "workerinput") or session.config.getoption("dist", "no") != "no"
     if BOOK in session.config.stash and not session.config.option.collectonly and not distributed:
+        from conformance import progress
+
         session.config.stash[BOOK].begin([case for item in session.items if (case := _case(item)) is not None])
+        progress.register(session.config, progress.scenarios_of(session.items))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -270,6 +275,18 @@ def judge(
             pytest.skip(outcome.text)
 
     return judge_case
+
+
+@pytest.fixture
+def thread_state_snapshot(request: pytest.FixtureRequest) -> SnapshotAssertion:
+    """The kept state of a thread: `assert await read_thread(client, thread_id) == thread_state_snapshot`."""
+    try:
+        snapshot: SnapshotAssertion = request.getfixturevalue("snapshot")
+    except pytest.FixtureLookupError:
+        pytest.fail("thread_state_snapshot needs syrupy: pip install 'doubletext[suite,snapshots]'", pytrace=False)
+    from conformance.snapshots.extension import ThreadStateSnapshot
+
+    return snapshot.use_extension(ThreadStateSnapshot)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -12,6 +12,8 @@ import msgspec
 
 from conformance import report, transcript
 from conformance.report import Report
+from conformance.snapshots import record
+from conformance.snapshots.record import ThreadState
 from conformance.transcript import Transcript
 from conformance.wording import one_line
 
@@ -31,6 +33,11 @@ def read_report(path: Path) -> Report:
 def read_transcript(path: Path) -> Transcript:
     """The transcript in a file; raises Unreadable."""
     return parse(_bytes(path), Transcript, transcript.FORMAT, transcript.VERSION, str(path))
+
+
+def read_thread_state(path: Path) -> ThreadState:
+    """The recorded state of a thread in a file; raises Unreadable."""
+    return parse(_bytes(path), ThreadState, record.FORMAT, record.VERSION, str(path))
 
 
 def inside(folder: Path, path: str) -> Path:

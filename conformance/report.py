@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from conformance.registry import Level, Registry
+from conformance.registry import Level, Needs, Registry
 from conformance.transcript import SuiteInfo, TargetInfo, Transcript, encode
 from conformance.verdicts import WORDS, Word
 
@@ -54,6 +54,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     not_by: tuple[str, ...] = ()
     argument: str = ""
     documented: str | None = None
+    needs: Needs = "witness"
 
     @property
     def area(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from conformance import registry
+from conformance import jobsummary, registry
 from conformance.areas import AREAS
 from conformance.profiles import Profile
 from conformance.registry import LEVELS
@@ -73,24 +74,30 @@ class Findings:
         return found
 
     def write(self) -> None:
-        """Write `report.json` and `report.html` of every deployment for which a folder was given."""
+        """Write the reports where a folder was given, and the summary of a CI job where one is wanted."""
+        folders = [deployment.folder for deployment in self.deployments if deployment.folder is not None]
+        if not folders and jobsummary.VARIABLE not in os.environ:
+            return
         from conformance.html import write_page  # Jinja takes its time to import, and most runs write no report
 
-        for deployment in self.deployments:
-            if deployment.folder is not None:
-                report = Report(
-                    suite=self._suite,
-                    target=deployment.target,
-                    summary=summarise(deployment.results),
-                    results=deployment.results,
-                    stale=deployment.stale,
-                    notes=deployment.notes,
-                    problem=deployment.problem,
-                    rules=rules_of(registry.load()),
-                    finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
-                )
-                write_report(Path(deployment.folder), report)
-                write_page(Path(deployment.folder), report)
+        reports = [self._report(deployment) for deployment in self.deployments]
+        for folder, report in zip(folders, reports, strict=False):
+            write_report(Path(folder), report)
+            write_page(Path(folder), report)
+        jobsummary.write_job_summary(reports, os.environ)
+
+    def _report(self, deployment: Deployment) -> Report:
+        return Report(
+            suite=self._suite,
+            target=deployment.target,
+            summary=summarise(deployment.results),
+            results=deployment.results,
+            stale=deployment.stale,
+            notes=deployment.notes,
+            problem=deployment.problem,
+            rules=rules_of(registry.load()),
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
 
     def show(self, terminal: pytest.TerminalReporter) -> None:
         """The summary: the failures first, then a table by area."""

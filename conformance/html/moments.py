@@ -11,7 +11,18 @@ import msgspec
 
 from conformance.evidence import Exchange, Play
 from conformance.explain import curl
-from conformance.transcript import AnyMoment, Closed, Lost, Missed, Move, Released, Request, StreamEvent, WitnessEvent
+from conformance.transcript import (
+    AnyMoment,
+    Closed,
+    Left,
+    Lost,
+    Missed,
+    Move,
+    Released,
+    Request,
+    StreamEvent,
+    WitnessEvent,
+)
 
 EVENTS = 200
 """Stream events of one exchange that are shown; the transcript has all."""
@@ -111,6 +122,8 @@ class Rows:
                 kind, text = "tester", f"lets run {moment.label} go on at {moment.point}"
             case Move():
                 kind, text = "tester", moment.text
+            case Left():
+                kind, text = "tester", f"closes the connection of exchange {moment.exchange}"
             case Missed():
                 kind, text = "missed", f"waited {moment.seconds:g} s in vain for {moment.awaited}"
             case Lost():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conformance.areas import AREAS
 from conformance.evidence import Play
-from conformance.explain import curl, deciding
+from conformance.explain import by_hand, curl, deciding
 from conformance.html.moments import Row, Rows
 from conformance.html.templating import environment
 from conformance.reading import Unreadable, inside, read_transcript
@@ -51,6 +51,7 @@ class Finding:
     ways: tuple[Way, ...]
     about: str
     curl: str | None
+    by_hand: str
 
     @property
     def first(self) -> Result:
@@ -176,11 +177,10 @@ class Page:
         try:
             play = self._play(first.transcript)
         except Unreadable:
-            return Finding(word, rule, ways, "", None)
+            return Finding(word, rule, ways, "", None, "")
         exchange = deciding(play, first.see)
-        return Finding(
-            word, rule, ways, play.scenario.about, curl(exchange, play.transcript.target.url) if exchange else None
-        )
+        command = curl(exchange, play.transcript.target.url) if exchange else None
+        return Finding(word, rule, ways, play.scenario.about, command, by_hand(play))
 
     @property
     def entries(self) -> Iterator[Entry]:

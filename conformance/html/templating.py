@@ -12,7 +12,10 @@ from functools import cache
 import jinja2
 from markupsafe import Markup
 
+from conformance.wording import one_line
+
 _SUSPECT = re.compile(r"[^\n\t -~]")
+_IN_MARKDOWN = {ord(character): f"&#{ord(character)};" for character in "&\\`*_{}[]<>|#!"}
 _INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 
 
@@ -29,6 +32,11 @@ def _escape(found: re.Match[str]) -> str:
 def link(url: str) -> str | None:
     """The URL if a reader may follow it, else None: a source may be words, and a report may come from anybody."""
     return url if url.startswith(("https://", "http://")) else None
+
+
+def in_table(text: object) -> str:
+    """Text that came from a deployment as it may stand in a cell of a Markdown table."""
+    return one_line(visible(text), 300).translate(_IN_MARKDOWN)
 
 
 @cache

@@ -14,11 +14,13 @@ import msgspec
 
 from conformance.profiles import Profile
 from conformance.report import Report
+from conformance.snapshots.record import ThreadState
 from conformance.transcript import Transcript
 
 PUBLISHED: dict[str, tuple[type[msgspec.Struct], str]] = {
     "profile-1.schema.json": (Profile, "doubletext profile, version 1"),
     "report-1.schema.json": (Report, "doubletext report, version 1"),
+    "thread-state-1.schema.json": (ThreadState, "doubletext thread state, version 1"),
     "transcript-1.schema.json": (Transcript, "doubletext transcript, version 1"),
 }
 """By file name: the type, and the title of its schema."""

@@ -40,6 +40,11 @@ def play(scenarios: Sequence[Scenario]) -> dict[str, Transcript]:
         session.stop()
 
 
+def play_named(*names: str) -> dict[str, Transcript]:
+    """The scenarios with these ids, played once."""
+    return play([scenario for scenario in catalogue() if scenario.id in names])
+
+
 def unwitnessed(transcript: Transcript, probe: Probe = "unwitnessed") -> Transcript:
     """The same play where nothing reached the witness."""
     told = [m for m in transcript.moments if not isinstance(m, WitnessEvent | Released)]

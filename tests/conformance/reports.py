@@ -22,6 +22,17 @@ AS_ERROR = run_status("A", "error")
 """Run A, superseded, ends `error`: INT-02 is broken."""
 
 
+NAMES = (
+    TOOLS,
+    f"{TOOLS}/elsewhere",
+    "interrupt/during-tools/stream/unwatched",
+    "interrupt/lingering/create/unwatched",
+    "reject/during-tools/create/unwatched",
+    "rollback/during-tools/create/unwatched",
+)
+"""Plays that show what there is to show; the whole catalogue takes minutes on a busy machine."""
+
+
 def broken(plays: dict[str, Transcript], name: str = TOOLS) -> Transcript:
     """The record of a server that starts run B too early."""
     return edited(plays[name], LATE_EXIT)

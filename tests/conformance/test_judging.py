@@ -11,8 +11,13 @@ from conformance.__main__ import main
 from conformance.reading import read_report
 from conformance.report import Report, write_report
 from conformance.transcript import Transcript
-from tests.conformance.plays import edited
-from tests.conformance.reports import AS_ERROR, TOOLS, write_folder
+from tests.conformance.plays import edited, play_named
+from tests.conformance.reports import AS_ERROR, NAMES, TOOLS, write_folder
+
+
+@pytest.fixture(scope="module")
+def plays() -> dict[str, Transcript]:
+    return play_named(*NAMES)
 
 
 @pytest.fixture

@@ -9,10 +9,16 @@ import pytest
 
 from conformance.reading import Unreadable, read_report, read_transcript
 from conformance.transcript import Transcript, encode
-from tests.conformance.reports import TOOLS, write_folder
+from tests.conformance.plays import play_named
+from tests.conformance.reports import NAMES, TOOLS, write_folder
 
 FIRST_REPORT = Path(__file__).parents[2] / "fixtures" / "reports" / "first-report.json"
 """A report as the suite wrote them before they had rules and moments."""
+
+
+@pytest.fixture(scope="module")
+def plays() -> dict[str, Transcript]:
+    return play_named(*NAMES)
 
 
 def test_what_was_written_is_read_back(tmp_path: Path, plays: dict[str, Transcript]) -> None:

@@ -19,10 +19,15 @@ from conformance.html.templating import visible
 from conformance.profiles import Known, Profile
 from conformance.report import Report, Result, rules_of, write_transcript
 from conformance.transcript import SuiteInfo, TargetInfo, Transcript
-from tests.conformance.plays import SUITE, edited, run_status
-from tests.conformance.reports import AS_ERROR, TOOLS, broken, write_folder
+from tests.conformance.plays import SUITE, edited, play_named, run_status
+from tests.conformance.reports import AS_ERROR, NAMES, TOOLS, broken, write_folder
 
 HOSTILE = "</script></noscript></style><img src=x onerror=alert(1)>\"'`{{7*191}}&amp;\x00\x1b[2J\u202e\u2028"
+
+
+@pytest.fixture(scope="module")
+def plays() -> dict[str, Transcript]:
+    return play_named(*NAMES)
 
 
 class Elements(HTMLParser):

@@ -54,6 +54,7 @@ def test_a_missing_schema_is_out_of_date(monkeypatch: pytest.MonkeyPatch) -> Non
     assert schemas.out_of_date() == list(schemas.PUBLISHED)
 
 
+@pytest.mark.timeout(900)  # plays and validates the whole catalogue, in pure Python
 def test_every_transcript_of_the_catalogue_is_valid_and_can_be_read_back(plays: dict[str, Transcript]) -> None:
     valid = validator(TRANSCRIPT)
     for transcript in plays.values():

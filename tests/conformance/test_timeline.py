@@ -9,9 +9,14 @@ import pytest
 from conformance.evidence import Play
 from conformance.timeline import LEFT, RIGHT, Scale, Timeline, draw
 from conformance.transcript import Transcript
-from tests.conformance.plays import bodies, edited, history, status_code
-from tests.conformance.reports import TOOLS, broken
+from tests.conformance.plays import bodies, edited, history, play_named, status_code
+from tests.conformance.reports import NAMES, TOOLS, broken
 from tests.conformance.twins.edits import late_checkpoint
+
+
+@pytest.fixture(scope="module")
+def plays() -> dict[str, Transcript]:
+    return play_named(*NAMES)
 
 
 def picture(transcript: Transcript) -> Timeline:

@@ -1,0 +1,266 @@
+"""Comparing reports: who keeps which promise, which freedoms each took, and what two versions of one server changed.
+
+The comparison is data; a terminal, Markdown and a page tell the same.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from conformance.areas import AREAS
+from conformance.badges import write_badges
+from conformance.html.templating import environment, in_table
+from conformance.judging import changes
+from conformance.reading import Unreadable, read_report
+from conformance.registry import Level
+from conformance.report import Report, Result, Rule
+from conformance.verdicts import Word
+from conformance.wording import one_line
+
+WORST_FIRST: tuple[Word, ...] = ("FAIL", "ERROR", "INCONCLUSIVE", "WARN", "PASS", "NOT-APPLICABLE")
+RED = frozenset({"FAIL", "ERROR", "INCONCLUSIVE", "WARN"})
+JUDGED = frozenset({"PASS", "FAIL", "WARN"})
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one deployment makes of one requirement: the worst verdict, in how many scenarios of how many.
+
+    `known`: all of the red ones are declared by the profile. `freedom` is the one that was taken.
+    """
+
+    verdict: Word
+    count: int
+    of: int
+    known: bool = False
+    freedom: str | None = None
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One requirement; a cell is None where a report does not judge it."""
+
+    id: str
+    level: Level
+    sentence: str
+    cells: tuple[Cell | None, ...]
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """One report: which deployment, judged when, by which rule book; `holds` of its `judged` ones are PASS."""
+
+    name: str
+    url: str
+    profile: str | None
+    revision: str
+    finished_at: str | None
+    rules: int
+    judged: int
+    holds: int
+    file: str
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict that is another one in the last report than in the first."""
+
+    id: str
+    before: Word
+    after: Word
+    reason: str
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """Several reports side by side; `better` and `worse` compare the first with the last, if both are of one server."""
+
+    format: Literal["doubletext-comparison"] = "doubletext-comparison"
+    version: Literal[1] = 1
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    better: tuple[Moved, ...]
+    worse: tuple[Moved, ...]
+
+    @property
+    def areas(self) -> Iterator[tuple[str, list[Row]]]:
+        """The rows by area, in the order of the book."""
+        for letters in dict.fromkeys([*AREAS, *(row.id.partition("-")[0] for row in self.rows)]):
+            mine = [row for row in self.rows if row.id.partition("-")[0] == letters]
+            if mine:
+                yield AREAS.get(letters, letters), mine
+
+
+def compare(reports: Sequence[Report], files: Sequence[str]) -> Comparison:
+    """Reports side by side, in the order in which they were given."""
+    rules: dict[str, Rule] = {}
+    for report in reports:
+        rules |= {rule.id: rule for rule in report.rules}
+        for result in report.results:
+            rules.setdefault(result.requirement, _unknown(result))
+    cells = [{key: _cell(report, key) for key in rules} for report in reports]
+    rows = tuple(
+        Row(id=rule.id, level=rule.level, sentence=rule.sentence, cells=tuple(column[rule.id] for column in cells))
+        for rule in sorted(rules.values(), key=_place)
+    )
+    moved = _moved(reports[0], reports[-1]) if _same_server(reports) else []
+    return Comparison(
+        columns=tuple(_column(*one) for one in zip(reports, files, cells, strict=True)),
+        rows=tuple(row for row in rows if any(row.cells)),
+        better=tuple(m for m in moved if _badness(m.after) < _badness(m.before)),
+        worse=tuple(m for m in moved if _badness(m.after) > _badness(m.before)),
+    )
+
+
+def _same_server(reports: Sequence[Report]) -> bool:
+    return len(reports) > 1 and reports[0].target.server == reports[-1].target.server
+
+
+def _badness(word: Word) -> int:
+    """INCONCLUSIVE is worse than PASS: what could be shown can no longer be shown."""
+    return {"PASS": 0, "NOT-APPLICABLE": 0, "WARN": 1, "INCONCLUSIVE": 2, "ERROR": 2, "FAIL": 3}[word]
+
+
+def _moved(before: Report, after: Report) -> list[Moved]:
+    return [
+        Moved(id=change.id, before=change.before.verdict, after=change.after.verdict, reason=change.after.reason)
+        for change in changes(before.results, after.results)
+        if change.before is not None and change.after is not None
+    ]
+
+
+def _place(rule: Rule) -> tuple[int, str]:
+    letters = list(AREAS)
+    return (letters.index(rule.area) if rule.area in letters else len(letters)), rule.id
+
+
+def _unknown(result: Result) -> Rule:
+    return Rule(id=result.requirement, level=result.level, sentence="", sources=(), shown_by=())
+
+
+def _cell(report: Report, requirement: str) -> Cell | None:
+    mine = [result for result in report.results if result.requirement == requirement]
+    if not mine:
+        return None
+    worst = min((result.verdict for result in mine), key=WORST_FIRST.index)
+    same = [result for result in mine if result.verdict == worst]
+    red = [result for result in mine if result.verdict in RED]
+    return Cell(
+        verdict=worst,
+        count=len(same),
+        of=len(mine),
+        known=bool(red) and all(result.known is not None for result in red),
+        freedom=next((result.freedom for result in mine if result.freedom), None),
+    )
+
+
+def _column(report: Report, file: str, cells: dict[str, Cell | None]) -> Column:
+    target = report.target
+    judged = [cell for cell in cells.values() if cell and cell.verdict in JUDGED]
+    return Column(
+        name=" ".join(part for part in (target.server, target.version) if part) or target.url,
+        url=target.url,
+        profile=target.profile,
+        revision=report.suite.revision,
+        finished_at=report.finished_at,
+        rules=len(report.rules) or len(judged),
+        judged=len(judged),
+        holds=sum(cell.verdict == "PASS" for cell in judged),
+        file=file,
+    )
+
+
+# -- telling -------------------------------------------------------------------------------------------------------
+
+
+def in_terminal(found: Comparison) -> Iterator[str]:
+    """The comparison as lines of text: rows on which the deployments differ, or that are broken."""
+    for number, column in enumerate(found.columns, 1):
+        holds = f"{column.holds} of {column.judged} requirements hold"
+        yield f"[{number}] {one_line(column.name)}: {holds} ({one_line(column.file)})"
+    yield ""
+    yield " " * 14 + "".join(f"[{number}]".ljust(18) for number in range(1, len(found.columns) + 1))
+    equal = 0
+    for row in found.rows:
+        words = {cell.verdict if cell else "" for cell in row.cells}
+        if words == {"PASS"} and len({cell.freedom for cell in row.cells if cell}) == 1:
+            equal += 1
+            continue
+        yield (
+            f"{one_line(row.id, 13):<14}"
+            + "".join(_short(cell).ljust(18) for cell in row.cells)
+            + one_line(row.sentence, 90)
+        )
+    yield f"and {equal} requirements that hold everywhere"
+    for title, moved in (("better", found.better), ("worse", found.worse)):
+        if moved:
+            yield ""
+            yield f"{title}: {len(moved)}"
+        for one in moved:
+            yield f"  {one_line(one.id)}: {one.before} -> {one.after}" + (
+                f": {one_line(one.reason, 200)}" if one.reason else ""
+            )
+
+
+def _short(cell: Cell | None) -> str:
+    if cell is None:
+        return "-"
+    if cell.verdict == "PASS":
+        return f"`{one_line(cell.freedom, 13)}`" if cell.freedom else "PASS"
+    word = {"INCONCLUSIVE": "OPEN", "NOT-APPLICABLE": "N/A"}.get(cell.verdict, cell.verdict)
+    return f"{word} {cell.count}/{cell.of}" + (" known" if cell.known else "")
+
+
+def in_markdown(found: Comparison) -> str:
+    """The comparison as a Markdown page."""
+    return environment().get_template("compare.md").render(found=found, short=_short, cell=in_table)
+
+
+def in_html(found: Comparison) -> str:
+    """The comparison as a page, with a place for a reader's own report."""
+    return environment().get_template("compare.html").render(found=found)
+
+
+# -- the command ---------------------------------------------------------------------------------------------------
+
+
+class Outputs(msgspec.Struct, frozen=True):
+    """Where the comparison is written, besides the terminal."""
+
+    html: Path | None = None
+    markdown: Path | None = None
+    json: Path | None = None
+    badges: Path | None = None
+
+
+def command(paths: Sequence[Path], outputs: Outputs, fail_on: str | None) -> int:
+    """Compare reports, print what differs, write what was asked for; 1 when something got worse and that is to fail."""
+    files = [file for path in paths for file in _reports(path)]
+    reports = [read_report(file) for file in files]
+    if fail_on == "regressions" and not _same_server(reports):
+        raise Unreadable("--fail-on regressions compares two versions of one server; these reports are not of one")
+    found = compare(reports, [str(file) for file in files])
+    for line in in_terminal(found):
+        sys.stdout.write(line + "\n")
+    for path, text in ((outputs.html, in_html), (outputs.markdown, in_markdown), (outputs.json, in_json)):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text(found), "utf-8")
+    if outputs.badges is not None:
+        write_badges(outputs.badges, found)
+    return int(fail_on == "regressions" and bool(found.worse))
+
+
+def in_json(found: Comparison) -> str:
+    """The comparison as data."""
+    return msgspec.json.format(msgspec.json.encode(found), indent=1).decode() + "\n"
+
+
+def _reports(path: Path) -> list[Path]:
+    """The report in a file or folder, or every one below a folder; raises Unreadable when there is none."""
+    if not path.is_dir() or (path / "report.json").exists():
+        return [path]
+    found = sorted(path.rglob("report.json"))
+    if not found:
+        raise Unreadable(f"{path}: no report.json in here")
+    return found

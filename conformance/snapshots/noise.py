@@ -1,0 +1,73 @@
+"""What a snapshot leaves out, by named rules: what a server is free to choose, or repeats.
+
+A rule is a list of patterns over the dotted path of a value (`history.*.metadata.langgraph_version`). Everything that
+no rule names is in the snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+
+@dataclass(frozen=True)
+class NoiseRule:
+    """One kind of noise: what it is, and by which patterns it is found."""
+
+    name: str
+    about: str
+    patterns: tuple[str, ...]
+
+
+RULES = (
+    NoiseRule(
+        "times",
+        "when something happened; the order is told by the lists, and a checkpoint that is out of order is told",
+        ("*created_at", "*updated_at", "*.expires_at", "*.ttl*"),
+    ),
+    NoiseRule(
+        "bookkeeping",
+        "what a server notes for itself: its versions, its host, who asked",
+        (
+            "*.metadata.langgraph_*", "*.metadata.created_by", "*.metadata.user_id", "*.metadata.run_attempt",
+            "*.metadata.thread_id", "*.metadata.assistant_id", "*.metadata.graph_id", "*.metadata.__*",
+            "*.metadata.checkpoint_ns", "*.metadata.executionInfo*", "*.langsmith_session_name", "*.langsmith_tracing",
+            "thread.config*", "*.metadata.user-agent", "*.metadata.ls_integration",
+            "*.metadata.versions*", "*.metadata.writes*",
+        ),
+    ),
+    NoiseRule(
+        "request",
+        "the request as the server keeps it with the run, but for its input",
+        ("runs.*.kwargs.config*", "runs.*.kwargs.context*", "runs.*.kwargs.metadata*", "runs.*.kwargs.stream_mode*",
+         "runs.*.kwargs.interrupt_*", "runs.*.kwargs.webhook", "runs.*.kwargs.feedback_keys", "runs.*.kwargs.temporary",
+         "runs.*.kwargs.subgraphs", "runs.*.kwargs.resumable", "runs.*.kwargs.checkpoint_during",
+         "runs.*.kwargs.durability", "runs.*.kwargs.on_*", "runs.*.kwargs.command"),
+    ),
+    NoiseRule(
+        "suite",
+        "what this suite puts into its own requests",
+        ("*.metadata.doubletext*", "*.metadata.probe*", "*.configurable*"),
+    ),
+    NoiseRule(
+        "repeated",
+        "what stands elsewhere in another form: flat ids beside nested ones, the parents of namespaces",
+        ("*.checkpoint_id", "*.parent_checkpoint_id", "*.thread_id", "*.checkpoint_ns", "*.checkpoint_map*",
+         "*.metadata.parents*", "*.assistant_id", "*.metadata.run_id", "*.parent_config*"),
+    ),
+    NoiseRule("task-ids", "the ids of tasks, which nothing refers to", ("*.tasks.*.id", "*.tasks.*.path*")),
+)  # fmt: skip
+"""Every rule; `keep` of `tell` switches one off by its name."""
+
+
+def is_noise(path: str, keep: Collection[str] = ()) -> bool:
+    """Whether a rule that is not in `keep` names this path."""
+    return any(fnmatchcase(path, pattern) for rule in RULES if rule.name not in keep for pattern in rule.patterns)
+
+
+def check_names(keep: Collection[str]) -> None:
+    """Raise ValueError for a name that is no rule's."""
+    known = [rule.name for rule in RULES]
+    if strange := sorted(set(keep) - set(known)):
+        raise ValueError(f"no noise rule {', '.join(strange)}; there are {', '.join(known)}")

@@ -1,0 +1,68 @@
+"""Everything that a deployment tells about one thread, as it told it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+from langgraph_sdk.client import LangGraphClient
+
+from conformance import scenarios as s
+from conformance.evidence import Play
+from conformance.transcript import Transcript
+
+FORMAT: Literal["doubletext-thread-state"] = "doubletext-thread-state"
+VERSION: Literal[1] = 1
+LIMIT = 1000
+"""Checkpoints, and runs, that are read; a snapshot of more helps nobody."""
+
+
+class ThreadState(msgspec.Struct, frozen=True, kw_only=True):
+    """A thread with its state, its history and its runs, each as the deployment answered; lists are newest first.
+
+    `server` is name and version of the deployment, where they are known.
+    """
+
+    format: Literal["doubletext-thread-state"] = FORMAT
+    version: Literal[1] = VERSION
+    server: str | None = None
+    thread: dict[str, Any]
+    state: dict[str, Any]
+    history: list[dict[str, Any]]
+    runs: list[dict[str, Any]]
+
+
+async def read_thread(client: LangGraphClient, thread_id: str) -> ThreadState:
+    """Read a thread through the official client; raises what the client raises."""
+    return _checked(
+        None,
+        await client.threads.get(thread_id),
+        await client.threads.get_state(thread_id),
+        await client.threads.get_history(thread_id, limit=LIMIT),
+        await client.runs.list(thread_id, limit=100),
+    )
+
+
+def from_transcript(transcript: Transcript, thread: str = s.MAIN) -> ThreadState:
+    """What was left of a thread when a scenario was over; raises Unproven when the deployment did not tell."""
+    play, target = Play(transcript), transcript.target
+    return _checked(
+        " ".join(part for part in (target.server, target.version) if part) or None,
+        play.final_thread(thread),
+        play.state(name=thread),
+        play.body("final history", thread, list),
+        play.body("final runs", thread, list),
+    )
+
+
+def _checked(server: str | None, thread: Any, state: Any, history: Any, runs: Any) -> ThreadState:
+    raw = {
+        "format": FORMAT,
+        "version": VERSION,
+        "server": server,
+        "thread": thread,
+        "state": state,
+        "history": history,
+        "runs": runs,
+    }
+    return msgspec.convert(raw, ThreadState)

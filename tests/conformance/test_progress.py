@@ -1,0 +1,72 @@
+"""What is told while the suite runs, and the summary that a CI job gets."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from conformance.jobsummary import SHOWN, job_summary, write_job_summary
+from conformance.report import Report, Result, summarise
+from conformance.transcript import TargetInfo
+from tests.conformance.plays import SUITE
+from tests.conformance.runs import run_suite
+
+TWO = ("-k", "interrupt/during-tools/create/unwatched:: or reject/during-tools/create/unwatched::")
+
+
+async def test_a_log_tells_each_scenario_and_how_many_are_left(tmp_path: Path) -> None:
+    summary = tmp_path / "summary.md"
+    run = await run_suite(*TWO, env={"GITHUB_STEP_SUMMARY": str(summary)})
+    assert run.code == 0, run.output
+    assert re.findall(r"^\[.* left|^\[.*the last one", run.output, re.MULTILINE) == [
+        "[1/2] interrupt/during-tools/create/unwatched, 1 left",
+        "[2/2] reject/during-tools/create/unwatched, the last one",
+    ]
+    assert "\x1b" not in run.output
+    assert "Nothing is broken that the profile does not declare." in summary.read_text("utf-8")
+
+
+@pytest.mark.parametrize("option", ["-q", "-v"])
+async def test_pytest_s_own_progress_stays_where_it_was_asked_for(option: str) -> None:
+    run = await run_suite(*TWO, option)
+    assert run.code == 0, run.output
+    assert "left" not in run.output.partition("=== doubletext")[0]
+
+
+def report(*results: Result) -> Report:
+    return Report(suite=SUITE, target=TargetInfo("http://x", "a|b"), summary=summarise(results), results=list(results))
+
+
+def failure(requirement: str, reason: str = "expected this; observed that", known: str | None = None) -> Result:
+    return Result(requirement=requirement, level="MUST", scenario="a", verdict="FAIL", reason=reason, known=known)
+
+
+def test_failures_are_told_by_requirement() -> None:
+    text = job_summary(
+        report(failure("INT-01"), failure("INT-01"), failure("INT-02", "a | b <b>"), failure("X", known="k"))
+    )
+    assert "| FAIL | **INT-01**  | expected this; observed that | 2 |" in text
+    assert "| FAIL | **INT-02**  | a &#124; b &#60;b&#62; | 1 |" in text
+    assert "**X**" not in text
+    assert "a&#124;b" in text
+
+
+def test_a_long_list_is_cut_and_an_empty_one_is_loud() -> None:
+    many = job_summary(report(*(failure(f"INT-{number}") for number in range(SHOWN + 5))))
+    assert many.count("| FAIL | **") == SHOWN
+    assert "… and 5 more requirements" in many
+    assert "**Nothing was judged.**" in job_summary(report())
+    assert "could not be judged:** no connection" in job_summary(replace(report(), problem="no connection"))
+
+
+def test_without_a_job_nothing_is_written(tmp_path: Path) -> None:
+    write_job_summary([report()], {})
+    write_job_summary([report()], {"GITHUB_STEP_SUMMARY": ""})
+    path = tmp_path / "summary.md"
+    path.write_text("before\n")
+    write_job_summary([report(), report()], {"GITHUB_STEP_SUMMARY": str(path)})
+    assert path.read_text().startswith("before\n")
+    assert path.read_text().count("## doubletext: ") == 2

@@ -1,0 +1,54 @@
+"""The fixture `thread_state_snapshot`, as anybody's tests use it."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+TEST = """
+    import msgspec, pytest
+    from langgraph_sdk import get_client
+    import mockserver
+    from conformance.snapshots import read_thread, tell
+
+    async def play(strategy):
+        async with mockserver.serving() as url, get_client(url=url) as client:
+            thread = await client.threads.create()
+            run = await client.runs.wait(
+                thread["thread_id"], "agent", input={{"messages": [{{"role": "user", "content": "{text}"}}]}}
+            )
+            return await read_thread(client, thread["thread_id"])
+
+    def test_state(thread_state_snapshot):
+        import asyncio
+        assert asyncio.run(play("enqueue")) == thread_state_snapshot
+"""
+
+
+def run(pytester: pytest.Pytester, text: str, *arguments: str) -> pytest.RunResult:
+    pytester.makepyfile(test_it=TEST.format(text=text))
+    # In a process of its own: syrupy keeps what it has seen for the whole of a process.
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+
+
+def test_a_state_is_kept_and_a_change_is_told_in_words(pytester: pytest.Pytester) -> None:
+    run(pytester, "hello", "--snapshot-update").assert_outcomes(passed=1)
+    [kept] = pytester.path.rglob("*.thread")
+    assert "message 1, human: hello" in kept.read_text("utf-8")
+    run(pytester, "hello").assert_outcomes(passed=1)
+    failed = run(pytester, "goodbye")
+    failed.assert_outcomes(failed=1)
+    failed.stdout.fnmatch_lines(["*message 1, human: hello*", "*message 1, human: goodbye*"])
+
+
+def test_what_is_no_state_is_refused(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_it="def test_state(thread_state_snapshot):\n    assert 7 == thread_state_snapshot\n")
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result.stdout.fnmatch_lines(["*a thread's state is wanted, as read_thread gives it, not int*"])
+
+
+def test_without_syrupy_the_remedy_is_told(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_it="def test_state(thread_state_snapshot):\n    pass\n")
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:syrupy")
+    result.stdout.fnmatch_lines(["*thread_state_snapshot needs syrupy: pip install 'doubletext?suite,snapshots?'*"])
