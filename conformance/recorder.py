@@ -7,7 +7,6 @@ whatever the client makes of it.
 from __future__ import annotations
 
 import asyncio
-import time
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
@@ -52,10 +51,15 @@ class Errand:
 ERRAND: ContextVar[Errand] = ContextVar("ERRAND")
 
 
+def now() -> float:
+    """Seconds on the clock that the deadlines run on, too."""
+    return asyncio.get_running_loop().time()
+
+
 class Recorder:
     """Collects the moments of one play; `seq` is given in the order in which they are seen here."""
 
-    def __init__(self, redactor: Redactor, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, redactor: Redactor, clock: Callable[[], float] = now) -> None:
         self.redactor = redactor
         self.moments: list[AnyMoment] = []
         self.on_moment: Callable[[], None] = lambda: None
@@ -108,7 +112,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         request.headers["accept-encoding"] = "identity"
         exchange = self._recorder.next_exchange()
         self._record_request(exchange, request)
-        began, wanted = time.monotonic(), "answer"
+        began, wanted = now(), "answer"
         try:
             response = await self._inner.handle_async_request(request)
             wanted = "whole answer"
@@ -119,7 +123,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         except asyncio.CancelledError:
             # Either our own deadline, or the play is over and nobody needs the answer any more.
             seconds = ERRAND.get().seconds
-            late = time.monotonic() - began >= seconds * CLOCK_SLACK
+            late = now() - began >= seconds * CLOCK_SLACK
             self._fault(exchange, f"no {wanted} within {seconds:g} s" if late else f"given up without {wanted}")
             raise
         except Exception as error:  # whatever the client's own machinery makes of it: recorded, and raised on

@@ -121,6 +121,7 @@ def _once() -> Iterator[Scenario]:
             AwaitPoint(label="Z", point=IN_TOOLS),
             Submit(label="A", text=SF, strategy="enqueue"),
             second("enqueue"),
+            *LOOKS,
             CancelMany(labels=("Z", "A")),
             AwaitStopped(label="Z"),
             AwaitEnd(label="Z"),

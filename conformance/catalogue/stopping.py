@@ -24,6 +24,7 @@ from conformance.scenarios import (
     AwaitEnd,
     AwaitPoint,
     ListRuns,
+    Move,
     Observe,
     ReadState,
     Release,
@@ -56,20 +57,30 @@ def _stopped_while_held(strategy: Strategy) -> Iterator[Scenario]:
 
 
 def _stopped_while_pending(strategy: Strategy) -> Iterator[Scenario]:
-    """Z holds the thread, A waits behind it, B supersedes both."""
+    """Z holds the thread, A waits behind it, B supersedes both; for a rollback also after an earlier turn."""
     for watch in (False, True):
         yield Scenario(
             id=f"{strategy}/pending/create/{'joined' if watch else 'unwatched'}",
             about="B double-texts a thread on which Z is held in its tool and A waits behind it.",
-            moves=(
-                Submit(label="Z", text=LA, hold=(IN_TOOLS,)),
-                AwaitPoint(label="Z", point=IN_TOOLS),
-                Submit(label="A", text=SF, strategy="enqueue", watch=watch),
-                *LOOKS,
-                *superseding(strategy, first="Z"),
-                AwaitEnd(label="Z"),
-            ),
+            moves=_waiting_behind(strategy, watch=watch),
         )
+    if strategy == "rollback":
+        yield Scenario(
+            id="rollback/pending/create/unwatched/second-turn",
+            about="After an earlier turn B rolls back Z, which is held in its tool, and A, which waits behind it.",
+            moves=(Submit(label="E", text=BOSTON), AwaitEnd(label="E"), ReadState(), *_waiting_behind(strategy)),
+        )
+
+
+def _waiting_behind(strategy: Strategy, *, watch: bool = False) -> tuple[Move, ...]:
+    return (
+        Submit(label="Z", text=LA, hold=(IN_TOOLS,)),
+        AwaitPoint(label="Z", point=IN_TOOLS),
+        Submit(label="A", text=SF, strategy="enqueue", watch=watch),
+        *LOOKS,
+        *superseding(strategy, first="Z"),
+        AwaitEnd(label="Z"),
+    )
 
 
 def _stubborn(strategy: Strategy) -> Iterator[Scenario]:

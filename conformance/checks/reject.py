@@ -55,12 +55,13 @@ def refused_run_leaves_nothing(play: Play) -> None:
     strangers = [
         checkpoint
         for checkpoint in play.history()
-        if checkpoint.run_id is not None and play.label_of(checkpoint.run_id) not in ("A", "C")
+        if (checkpoint.run_id is not None and play.label_of(checkpoint.run_id) not in ("A", "C"))
+        or any(message.label == "B" for message in checkpoint.messages)
     ]
     expect(
         not strangers,
         "no checkpoint but those of the runs that were accepted",
-        f"{len(strangers)} of another run",
+        f"{len(strangers)} of another run, or with what run B was to say",
         play.last("final history", s.MAIN).asked,
     )
     expect(

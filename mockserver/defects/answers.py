@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 
 from mockserver.defects.base import Defect
-from mockserver.http import ENGINE, json_answer, run_or_none
+from mockserver.http import ENGINE, Refusal, json_answer, run_or_none
 from mockserver.ids import canonical
 from mockserver.meddling import Handler
 from mockserver.records import Run
@@ -31,6 +31,20 @@ def asks(request: web.Request, method: str, *paths: str) -> bool:
 def refusal(status: int, detail: str) -> web.Response:
     """A refusal as the deployment words them."""
     return json_answer({"detail": detail}, status)
+
+
+def run_asked_for(request: web.Request) -> Run | None:
+    """The run that the path names, None if there is none or the ids are malformed."""
+    try:
+        return run_or_none(request)
+    except Refusal:
+        return None
+
+
+def is_known_missing(request: web.Request) -> bool:
+    """Whether the path names a run that there is not, with ids that are well-formed."""
+    well_formed = canonical(request.match_info["thread_id"]) and canonical(request.match_info["run_id"])
+    return bool(well_formed) and run_or_none(request) is None
 
 
 async def sent(request: web.Request) -> Any:
@@ -190,8 +204,7 @@ class _Cancelling(Defect):
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if not asks(request, "POST", f"{RUN}/cancel"):
             return await super().answer(request, handler)
-        known = canonical(request.match_info["thread_id"]) and canonical(request.match_info["run_id"])
-        wrong = self.cancelled(request, run_or_none(request) if known else None)
+        wrong = self.cancelled(request, run_asked_for(request))
         return await super().answer(request, handler) if wrong is None else wrong
 
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
@@ -340,3 +353,88 @@ class BulkCancelMix(Defect):
             wrong = isinstance(await sent(request), dict) and self.strikes()
             return web.Response(status=204) if wrong else response
         return response
+
+
+class CancelPendingStopsAll(_Cancelling):
+    """A cancel of a queued run stops the run ahead, too.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
+        ahead = None if run is None or run.over or run.task is not None else run.thread.active
+        if ahead is not None and self.strikes(ahead):
+            request.app[ENGINE].stop(ahead, "stop")
+        return None
+
+
+class CancelledPendingExecutes(_Cancelling):
+    """A queued run that is cancelled reads `interrupted`, and executes when its turn comes.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
+        waits = run is not None and not run.over and run.task is None
+        return web.Response(status=202) if waits and run is not None and self.strikes(run) else None
+
+    def run_status(self, run: Run) -> Any:
+        return "interrupted" if self.struck(run) else super().run_status(run)
+
+
+class DeletedRunStays(Defect):
+    """Deleting a run is answered 204, and nothing happens.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        known = asks(request, "DELETE", RUN) and run_asked_for(request) is not None
+        return web.Response(status=204) if known and self.strikes() else await super().answer(request, handler)
+
+
+class DeletedRunGoesOn(Defect):
+    """A run that is deleted while it executes is gone from the lists, and goes on.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        run = run_asked_for(request) if asks(request, "DELETE", RUN) else None
+        if run is None or run.over or not self.strikes(run):
+            return await super().answer(request, handler)
+        run.thread.runs.pop(run.run_id, None)
+        return web.Response(status=204)
+
+
+class DeletedThreadGoesOn(Defect):
+    """A thread that is deleted is gone, and the run that executes on it goes on.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        store = request.app[ENGINE].store
+        thread = store.threads.get(canonical(request.match_info.get("thread_id", "")) or "")
+        if not asks(request, "DELETE", "/threads/{thread_id}") or thread is None or not thread.in_flight:
+            return await super().answer(request, handler)
+        if not self.strikes(thread):
+            return await super().answer(request, handler)
+        store.remove(thread)
+        return web.Response(status=204)
+
+
+class FirstMessagesConflict(Defect):
+    """A run that may create its thread is refused when the thread is there already and busy.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if asks(request, "POST", *CREATING):
+            body = await sent(request)
+            thread = request.app[ENGINE].store.threads.get(canonical(request.match_info["thread_id"]) or "")
+            creates = isinstance(body, dict) and body.get("if_not_exists") == "create"
+            if creates and thread is not None and thread.in_flight and self.strikes():
+                return refusal(409, "Thread already exists")
+        return await super().answer(request, handler)

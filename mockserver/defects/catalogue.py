@@ -23,6 +23,7 @@ MODULES: Final = (
     "statuses",
     "rollback",
     "answers",
+    "views",
     "validation",
     "streams",
     "webhooks",

@@ -138,3 +138,30 @@ class RollbackPendingReverts(Defect):
         before = [one for one in run.thread.runs.values() if one.status == "success" and wrote(one)]
         if not started and before and self.strikes(run):
             run.thread.history.remove_run(before[-1].run_id)
+
+
+class RollbackHalfStepReappears(Defect):
+    """What a rolled-back run wrote in an unfinished superstep is in the state of the next run.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def __init__(self, times: int | None = None) -> None:
+        super().__init__(times)
+        self._left: dict[str, Values] = {}
+
+    def erase(self, run: Run) -> None:
+        head = run.thread.history.head
+        writes = {} if head is None or head.run_id != run.run_id else run.thread.history.pending_writes(head)
+        super().erase(run)
+        if writes and self.strikes(run):
+            names = {name for write in writes.values() for name in write}
+            self._left[run.thread.thread_id] = {
+                name: [one for write in writes.values() for one in write.get(name, ())] for name in names
+            }
+
+    def input(self, run: Run) -> Any:
+        raw, left = super().input(run), self._left.pop(run.thread.thread_id, None)
+        if not isinstance(raw, dict) or left is None:
+            return raw
+        return {**raw, **{name: [*found, *raw.get(name, ())] for name, found in left.items()}}

@@ -164,4 +164,33 @@ class CheckpointIgnored(Defect):
     """
 
     def base(self, run: Run) -> Checkpoint | None:
-        return run.thread.history.head if self.strikes(run) else super().base(run)
+        right, newest = super().base(run), run.thread.history.head
+        return newest if newest is not right and run.request.checkpoint_asked_for and self.strikes(run) else right
+
+
+class FinishedAnswerLost(Defect):
+    """The answer of a run that had just finished is gone once the next run supersedes it.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def base(self, run: Run) -> Checkpoint | None:
+        base = super().base(run)
+        if run.strategy != "interrupt" or base is None or base.next or not base.values["messages"]:
+            return base
+        shortened = replace(base, values={**base.values, "messages": base.values["messages"][:-1]})
+        return shortened if self.strikes(run) else base
+
+
+class StaleResumeExecutes(Defect):
+    """An answer that nobody asked for starts a pass of the graph.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def base(self, run: Run) -> Checkpoint | None:
+        base = super().base(run)
+        resumes = run.request.command is not None and run.request.command.resume is not None
+        if base is None or not resumes or base.next or not self.strikes(run):
+            return base
+        return replace(base, next=(super().entry(run, base, AGENT),))

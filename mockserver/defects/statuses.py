@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from mockserver.defects.base import Defect
@@ -146,3 +147,21 @@ class ForeignThreadStatus(Defect):
     def thread_status(self, thread: Thread) -> Any:
         status = super().thread_status(thread)
         return "running" if status == "busy" and self.strikes(thread) else status
+
+
+class StatusGoesBack(Defect):
+    """A run that was `running` reads `pending` every other time.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def __init__(self, times: int | None = None) -> None:
+        super().__init__(times)
+        self._readings: Counter[str] = Counter()
+
+    def run_status(self, run: Run) -> Any:
+        status = super().run_status(run)
+        if status != "running" or not self.strikes(run):
+            return status
+        self._readings[run.run_id] += 1
+        return "running" if self._readings[run.run_id] % 2 else "pending"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from mockserver.checkpoints import Checkpoint
+from mockserver.agent import written
+from mockserver.checkpoints import Checkpoint, Values
 from mockserver.defects.admission import unstarted
 from mockserver.defects.base import Defect
 from mockserver.records import Run, Thread
-from mockserver.writing import append_checkpoint
+from mockserver.writing import append_checkpoint, read_write
 
 
 class OverlapStart(Defect):
@@ -120,3 +121,44 @@ class CancelRecordLostExit(Defect):
         if run.fate == "stop" and run.request.durability == "exit" and self.strikes(run):
             run.thread.history.remove_run(run.run_id)
         super().release(run)
+
+
+class SupersededInputKept(Defect):
+    """A queued run that is superseded leaves its input in the state, though it never ran.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def release(self, run: Run) -> None:
+        head, raw = run.thread.history.head, run.request.given_input
+        if run.fate == "stop" and run.task is None and isinstance(raw, dict) and head is not None and self.strikes(run):
+            _write(run, head, written(head.values, read_write(raw, run.ids.uuid4)))
+        super().release(run)
+
+
+class InterruptAddsCheckpoint(Defect):
+    """A run that is stopped writes one more checkpoint, with nothing new in it.
+
+    Not seen anywhere; made so that the rule can be shown to be checked.
+    """
+
+    def release(self, run: Run) -> None:
+        head = run.thread.history.head
+        if run.fate == "stop" and head is not None and head.run_id == run.run_id and self.strikes(run):
+            append_checkpoint(
+                run.thread,
+                head,
+                node=head.written_by,
+                values=head.values,
+                following=head.next,
+                source="update",
+                run=run,
+            )
+        super().release(run)
+
+
+def _write(run: Run, head: Checkpoint, values: Values) -> None:
+    """One more checkpoint of a run, on top of the newest one and with the same step before it."""
+    append_checkpoint(
+        run.thread, head, node=head.written_by, values=values, following=head.next, source="update", run=run
+    )

@@ -8,9 +8,9 @@ from aiohttp import web
 
 from mockserver.checkpoints import Checkpoint, Values
 from mockserver.clock import milliseconds
-from mockserver.defects.answers import RUN, RUNS, asks, sent, with_body
+from mockserver.defects.answers import RUN, RUNS, asks, is_known_missing, run_asked_for, sent, with_body
 from mockserver.defects.base import Defect
-from mockserver.http import KEEP_ALIVE, open_stream, run_or_none
+from mockserver.http import KEEP_ALIVE, open_stream
 from mockserver.meddling import Handler
 from mockserver.records import Run, Thread
 from mockserver.schemas import STREAM_MODES
@@ -40,7 +40,7 @@ class RejoinNeverEnds(Defect):
     """
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        run = run_or_none(request) if asks(request, "GET", f"{RUN}/stream") else None
+        run = run_asked_for(request) if asks(request, "GET", f"{RUN}/stream") else None
         if run is None or not run.over or "Last-Event-ID" not in request.headers or not self.strikes(run):
             return await super().answer(request, handler)
         return await _without_end(request)
@@ -53,7 +53,7 @@ class LateStreamNeverEnds(Defect):
     """
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        run = run_or_none(request) if asks(request, "GET", f"{RUN}/stream") else None
+        run = run_asked_for(request) if asks(request, "GET", f"{RUN}/stream") else None
         if run is None or not run.over or not self.strikes(run):
             return await super().answer(request, handler)
         return await _without_end(request)
@@ -65,13 +65,13 @@ class JoinHang(Defect):
     Inferred from langgraphjs 864 and the JavaScript server's tests.
     """
 
+    def awaited(self, run: Run) -> asyncio.Event:
+        stopped = run.ended.is_set() and run.fate is not None
+        return asyncio.Event() if stopped and self.strikes(run) else super().awaited(run)
+
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if asks(request, "GET", f"{RUN}/join"):
-            run = run_or_none(request)
-            if run is not None:
-                await run.ended.wait()
-            if (run is None or run.fate is not None) and self.strikes(request.match_info["run_id"]):
-                await asyncio.Event().wait()
+        if asks(request, "GET", f"{RUN}/join") and is_known_missing(request) and self.strikes():
+            await asyncio.Event().wait()
         return await super().answer(request, handler)
 
 
@@ -82,7 +82,7 @@ class FinishedJoinHangs(Defect):
     """
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        run = run_or_none(request) if asks(request, "GET", f"{RUN}/join") else None
+        run = run_asked_for(request) if asks(request, "GET", f"{RUN}/join") else None
         if run is not None and run.status == "success" and self.strikes(run):
             await asyncio.Event().wait()
         return await super().answer(request, handler)
@@ -201,9 +201,8 @@ class CallNotStreamed(Defect):
     """
 
     def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
-        calls = event.name == "updates" and any(
-            message.get("tool_calls") for write in event.data.values() for message in write.get("messages", ())
-        )
+        writes = [write for write in event.data.values() if isinstance(write, dict)] if event.name == "updates" else []
+        calls = any(message.get("tool_calls") for write in writes for message in write.get("messages", ()))
         return not (calls and self.strikes()) and super().shows(event, asked)
 
 

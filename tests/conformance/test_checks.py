@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from conformance import registry
@@ -42,6 +44,26 @@ def test_an_agent_that_is_too_old_is_told(plays: dict[str, Transcript]) -> None:
     verdict = judge(BOOK.get("INT-19"), play, NOTHING_DECLARED)
     assert verdict.word == "INCONCLUSIVE"
     assert "the probe agent that is deployed knows version 1 only" in verdict.reason
+
+
+@pytest.mark.parametrize("requirement", BOOK.requirements, ids=lambda r: r.id)
+def test_a_check_that_only_returns_would_be_found_out(
+    requirement: registry.Requirement, plays: dict[str, Transcript], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its body replaced by `return` a test above fails: at a twin, or for a freedom at the correct mock."""
+    monkeypatch.setattr("conformance.verdicts.check_of", lambda _: lambda _: None)
+    twins = [twin for twin in all_twins() if twin.requirement == requirement.id]
+    assert any(_fails(test_a_broken_twin_is_found, twin, plays) for twin in twins) or _fails(
+        test_the_correct_mock_passes, requirement, plays
+    )
+
+
+def _fails(test: Callable[..., None], *arguments: object) -> bool:
+    try:
+        test(*arguments)
+    except AssertionError:
+        return True
+    return False
 
 
 def test_every_requirement_has_a_broken_twin() -> None:

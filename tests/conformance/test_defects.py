@@ -1,20 +1,13 @@
-"""The suite against deployments that are wrong in one known way each: what it reports, and under which requirement."""
+"""The suite against deployments that get one thing wrong each: what it reports, under which requirement, and why."""
 
 from __future__ import annotations
 
 import pytest
 
-from conformance import registry
-from conformance.catalogue import catalogue
-from conformance.deadlines import Deadlines
-from conformance.evidence import Play
-from conformance.profiles import NOTHING_DECLARED
-from conformance.session import Session
-from conformance.target import Target
-from conformance.verdicts import judge
-from tests.conformance.plays import SUITE
+from mockserver.defects import defects
+from tests.conformance.killing import play_wrong
+from tests.conformance.survivors import BLIND
 
-BOOK = registry.load()
 TOOLS = "interrupt/during-tools/create/unwatched"
 QUEUED = "enqueue/during-tools/create/unwatched"
 ROLLED_BACK = "rollback/during-tools/create/unwatched"
@@ -23,139 +16,409 @@ PENDING = "interrupt/pending/create/unwatched"
 LINGERING = "interrupt/lingering/create/unwatched"
 RECONNECTED = "none/during-tools/stream/reconnected"
 PARKED = "interrupt/parked/create/unwatched"
+STREAMED = "interrupt/during-tools/create/streamed"
 
-CASES: list[tuple[str, str, set[str]]] = [
-    ("strategy_ignored", TOOLS, {"INT-20", "RUN-05", "INT-02"}),
-    ("interrupt_as_enqueue", TOOLS, {"INT-02", "INT-20"}),
-    ("interrupt_as_reject", TOOLS, {"INT-01"}),
-    ("ghost_run", TOOLS, {"INT-18", "INT-08", "INT-07", "RUN-05"}),
-    ("overlap_start", TOOLS, {"INT-07", "RUN-05"}),
-    ("late_checkpoint", TOOLS, {"INT-08", "CHK-01"}),
-    ("success_overwrite", TOOLS, {"RUN-03", "INT-02"}),
-    ("interrupted_as_error", TOOLS, {"INT-02"}),
-    ("foreign_status", TOOLS, {"RUN-01", "RUN-08", "INT-02"}),
-    ("zombie_running", TOOLS, {"INT-02"}),
-    ("thread_stuck_busy", TOOLS, {"THR-03", "THR-08"}),
-    ("thread_idle_too_early", LINGERING, {"THR-02"}),
-    ("thread_idle_too_early", TOOLS, {"THR-10"}),
-    ("thread_values_cleared", TOOLS, {"PST-08"}),
-    ("partial_lost", TOOLS, {"PST-01", "PST-02", "INT-05", "CHK-03"}),
-    ("partial_tokens_persisted", ANSWER, {"PST-03", "INT-05"}),
-    ("toolcall_stripped", TOOLS, {"PST-04", "PST-01", "INT-05"}),
-    ("second_input_lost", "interrupt/at-once/create/unwatched", {"INT-21", "INT-04", "PST-10"}),
-    ("second_input_duplicated", TOOLS, {"PST-10", "INT-05"}),
-    ("resume_parked_node", PARKED, {"PST-12"}),
-    ("wrong_parent", TOOLS, {"CHK-01", "INT-06"}),
-    ("first_inflight_only", PENDING, {"INT-09", "INT-10"}),
-    ("rapid_fire_drop", "interrupt/thrice/create/unwatched", {"INT-16", "INT-09"}),
-    ("state_write_while_busy", "none/during-tools/create/unwatched/update-state", {"CHK-07"}),
-    ("default_reject", "default/during-tools/create/unwatched", {"RUN-07"}),
-    ("interrupt_as_rollback", TOOLS, {"INT-03", "PST-01", "PST-02", "CHK-03"}),
-    ("pending_superseded_executes", PENDING, {"INT-10"}),
-    ("inflight_strategy_wins", f"{TOOLS}/first-reject", {"INT-15"}),
-    ("inflight_strategy_wins", f"{TOOLS}/first-rollback", {"INT-15"}),
-    ("cross_thread_interrupt", f"{TOOLS}/elsewhere", {"INT-13"}),
-    ("idle_conflict", "interrupt/idle/create/unwatched", {"INT-12"}),
-    ("error_swallowed", "interrupt/failed/create/unwatched", {"THR-07"}),
-    ("foreign_thread_status", TOOLS, {"THR-01"}),
-    ("enqueue_parallel", QUEUED, {"ENQ-01", "RUN-05"}),
-    ("queue_lifo", "enqueue/pending/create/unwatched", {"ENQ-02"}),
-    ("queue_stale_base", QUEUED, {"ENQ-04", "ENQ-03", "CHK-01"}),
-    ("queue_stranded", "enqueue/failing/create/unwatched", {"ENQ-05"}),
-    ("reject_kills_first", "reject/during-tools/create/unwatched", {"REJ-02"}),
-    ("idle_conflict", "reject/finished/create/unwatched", {"REJ-04"}),
-    ("rollback_too_little_run", ROLLED_BACK, {"RBK-01"}),
-    ("rollback_too_little_checkpoints", ROLLED_BACK, {"RBK-02", "RBK-03"}),
-    ("rollback_too_much", f"{ROLLED_BACK}/second-turn", {"RBK-04"}),
-    ("rollback_messages_only", ROLLED_BACK, {"RBK-07"}),
-    ("rollback_running_errors", ROLLED_BACK, {"RBK-06", "RBK-01"}),
-    ("overlap_start", ROLLED_BACK, {"CON-07", "RUN-05"}),
-    ("first_inflight_only", "rollback/pending/create/unwatched", {"RBK-11", "RBK-08"}),
-    ("stream_never_closes", "interrupt/during-tools/create/streamed", {"STR-02"}),
-    ("rejoin_never_ends", RECONNECTED, {"STR-09"}),
-    ("late_stream_never_ends", "none/finished/create/late", {"STR-27"}),
-    ("join_hang", TOOLS, {"STR-05"}),
-    ("join_hang", ROLLED_BACK, {"STR-19"}),
-    ("finished_join_hangs", "none/finished/create/late", {"STR-04"}),
-    ("error_swallowed", "none/failed/create/late", {"STR-06"}),
-    ("interrupt_streams_error", "interrupt/during-tools/create/streamed", {"STR-03"}),
-    ("wrong_run_values", "interrupt/during-answer/create/waited", {"STR-16"}),
-    ("cross_run_events", "interrupt/during-tools/stream/unwatched", {"STR-14", "STR-26"}),
-    ("joiner_steals", "none/during-answer/create/two-joined", {"STR-07"}),
-    ("duplicate_event_ids", RECONNECTED, {"STR-10"}),
-    ("replay_missing", RECONNECTED, {"STR-08"}),
-    ("join_replays_everything", "interrupt/during-tools/create/join-streamed", {"STR-22"}),
-    ("resume_repeats", RECONNECTED, {"STR-23"}),
-    ("queued_stream_closes", "enqueue/during-tools/stream/unwatched", {"STR-15"}),
-    ("late_metadata", "interrupt/during-tools/create/streamed", {"STR-01"}),
-    ("events_after_end", "interrupt/during-tools/create/streamed", {"STR-18"}),
-    ("call_not_streamed", "interrupt/during-tools/create/streamed", {"STR-26"}),
-    ("stream_mode_ignored", "none/during-tools/stream/streamed/updates", {"STR-25"}),
-    ("wait_answers_early", "interrupt/during-tools/create/joined", {"STR-29"}),
-    ("wait_answers_early", "interrupt/during-answer/create/waited", {"STR-29"}),
-    ("wait_answers_early", "interrupt/during-tools/wait/unwatched", {"STR-28"}),
-    ("run_not_named", "interrupt/during-tools/create/streamed", {"STR-30"}),
-    ("stream_buffered", "none/during-tools/stream/streamed/updates", {"STR-31"}),
-    ("repeated_token_lost", "none/during-tools/stream/streamed/messages-tuple", {"STR-32"}),
-    ("joiner_steals", "none/during-answer/create/two-joined/one-leaves", {"STR-07"}),
-    ("queued_stream_closes", "enqueue/during-tools/create/unwatched/joined-queued", {"STR-15"}),
-    ("thread_stuck_busy", "leave/during-tools/stream/cancel", {"THR-06"}),
-    ("join_drops_subgraphs", "none/in-child/create/two-joined", {"STR-11"}),
-    ("one_mode_only", "none/during-tools/create/join-streamed/several-modes", {"STR-33"}),
-    ("backpressure_stall", "none/during-answer/stream/stalled", {"STR-21"}),
-    ("disconnect_inverted", "leave/during-tools/stream/default", {"STR-12"}),
-    ("disconnect_inverted", "leave/during-tools/stream/cancel", {"STR-24"}),
-    ("disconnect_inverted", "leave/during-tools/join-stream/default", {"STR-13"}),
-    ("disconnect_inverted", "leave/during-tools/join/cancel", {"STR-13"}),
-    ("partial_lost", "interrupt/during-tools/create/streamed", {"CLI-04"}),
-    ("checkpoint_ignored", "none/cancelled/create/unwatched/from-checkpoint", {"CHK-06"}),
-    ("invalid_strategy_coerced", "bad-input/runs/create", {"ERR-01"}),
-    ("missing_thread_conflict", "bad-input/missing-thread", {"ERR-02"}),
-    ("missing_thread_conflict", "reject/missing-thread/create/unwatched", {"REJ-07"}),
-    ("unknown_id_2xx", "bad-input/malformed-ids", {"ERR-04"}),
-    ("unknown_id_2xx", "bad-input/unknown-ids", {"ERR-14"}),
-    ("unknown_assistant_accepted", "bad-input/runs/create", {"ERR-03"}),
-    ("cancel_500", "cancel/during-tools/interrupt/unwatched", {"CAN-05", "ERR-06"}),
-    ("created_201", TOOLS, {"RUN-02"}),
-    ("bulk_cancel_mix", "bad-input/bulk-cancel", {"ERR-13"}),
-    ("invalid_as_400", "bad-input/runs/wait", {"ERR-07"}),
-    ("invalid_as_500", "bad-input/runs/stream", {"ERR-08"}),
-    ("refusal_without_words", "bad-input/busy", {"ERR-15"}),
-    ("broken_body_accepted", "bad-input/runs/create", {"ERR-09"}),
-    ("broken_body_accepted", "bad-input/stateless/create", {"ERR-09"}),
-    ("wrong_fields_dropped", "bad-input/runs/create", {"ERR-10"}),
-    ("wrong_fields_dropped", "bad-input/stateless/stream", {"ERR-10"}),
-    ("refusal_leaves_run", "bad-input/runs/create", {"ERR-11"}),
-    ("unknown_filter_ignored", "bad-input/reads", {"ERR-12"}),
-    ("if_not_exists_ignored", "missing-thread/stream", {"ERR-16"}),
-    ("delay_ignored", "none/delayed/create/unwatched", {"RUN-20"}),
-    ("stateless_contend", "stateless/two-at-once", {"STL-01"}),
-    ("stateless_output_lost", "stateless/wait", {"STL-04"}),
-    ("stateless_shared", "stateless/create", {"STL-02"}),
-    ("stateless_disconnect_ignored", "stateless/left-cancel", {"STL-03"}),
-    ("webhook_missing_or_double", "webhook/interrupted", {"WHK-01"}),
-    ("webhook_missing_or_double", "webhook/finished", {"WHK-05"}),
-    ("webhook_out_of_order", "webhook/interrupted", {"WHK-02"}),
-    ("webhook_failure_spoils_run", "webhook/failing-listener", {"WHK-03"}),
-    ("cron_strategy_ignored", "cron/busy-thread", {"CRN-02"}),
-    ("cron_strategy_lost", "cron/made-and-deleted", {"CRN-01"}),
-    ("cron_stays", "cron/made-and-deleted", {"CRN-04"}),
-    ("invalid_as_500", "cron/bad-input", {"CRN-03"}),
+CASES: list[tuple[str, str, dict[str, str]]] = [
+    (
+        "strategy_ignored",
+        TOOLS,
+        {
+            "INT-02": "`success`",
+            "INT-20": "run A, in flight when run B was accepted, ran on to",
+            "RUN-05": "run B entered its first step, and run A reported from a",
+        },
+    ),
+    (
+        "interrupt_as_enqueue",
+        TOOLS,
+        {"INT-02": "`success`", "INT-20": "run A, in flight when run B was accepted, ran on to"},
+    ),
+    ("interrupt_as_reject", TOOLS, {"INT-01": "HTTP 409"}),
+    (
+        "ghost_run",
+        TOOLS,
+        {
+            "INT-07": "run B entered agent:1 while tools:1 of run A was still",
+            "INT-08": "of run A after it",
+            "INT-18": "tools:1 reported `exit` after that",
+            "RUN-05": "run B entered its first step, and run A reported from a",
+        },
+    ),
+    (
+        "overlap_start",
+        TOOLS,
+        {
+            "INT-07": "run B entered agent:1 while tools:1 of run A was still",
+            "RUN-05": "run B entered its first step, and run A reported from a",
+        },
+    ),
+    ("late_checkpoint", TOOLS, {"CHK-01": "is 2 places below", "INT-08": "of run A after it"}),
+    ("success_overwrite", TOOLS, {"INT-02": "`success`", "RUN-03": "`success` later"}),
+    ("interrupted_as_error", TOOLS, {"INT-02": "`error`"}),
+    ("foreign_status", TOOLS, {"INT-02": "`cancelled`", "RUN-01": "`cancelled`", "RUN-08": "`cancelled`"}),
+    ("zombie_running", TOOLS, {"INT-02": "`running`"}),
+    ("thread_stuck_busy", TOOLS, {"THR-03": "`busy`", "THR-08": "`busy`"}),
+    ("thread_idle_too_early", LINGERING, {"THR-02": "`idle`"}),
+    ("thread_idle_too_early", TOOLS, {"THR-10": "`idle`"}),
+    ("thread_values_cleared", TOOLS, {"PST-08": "`None`"}),
+    (
+        "partial_lost",
+        TOOLS,
+        {
+            "CHK-03": "none",
+            "INT-05": "[B.human B.call B.result B.answer]",
+            "PST-01": "no A.call in: B.human B.call B.result B.answer",
+            "PST-02": "no A.human in: B.human B.call B.result B.answer",
+        },
+    ),
+    (
+        "partial_tokens_persisted",
+        ANSWER,
+        {
+            "INT-05": "[A.human A.call A.result A.fragment B.human B.call",
+            "PST-03": "A.human A.call A.result A.fragment B.human B.call",
+        },
+    ),
+    (
+        "toolcall_stripped",
+        TOOLS,
+        {
+            "INT-05": "[A.human B.human B.call B.result B.answer]",
+            "PST-01": "no A.call in: A.human B.human B.call B.result B.answer",
+            "PST-04": "A.human B.human B.call B.result B.answer",
+        },
+    ),
+    (
+        "second_input_lost",
+        "interrupt/at-once/create/unwatched",
+        {
+            "INT-04": "no B.human, B.call, B.result, B.answer in: A.human A.call",
+            "INT-21": "0 times in: A.human A.call A.result A.answer",
+            "PST-10": "0 times in: A.human A.call A.result A.answer",
+        },
+    ),
+    (
+        "second_input_duplicated",
+        TOOLS,
+        {
+            "INT-05": "[A.human A.call B.human B.human B.call B.result B.answer]",
+            "PST-10": "2 times in: A.human A.call B.human B.human B.call",
+        },
+    ),
+    ("resume_parked_node", PARKED, {"PST-12": "run B began with tools:1"}),
+    ("wrong_parent", TOOLS, {"CHK-01": "is 3 places below", "INT-06": "its parent is"}),
+    ("first_inflight_only", PENDING, {"INT-09": "`success`", "INT-10": "it entered agent:1"}),
+    ("rapid_fire_drop", "interrupt/thrice/create/unwatched", {"INT-09": "`pending`", "INT-16": "`pending`"}),
+    ("state_write_while_busy", "none/during-tools/create/unwatched/update-state", {"CHK-07": "HTTP 200"}),
+    (
+        "default_reject",
+        "default/during-tools/create/unwatched",
+        {"RUN-07": "`reject`; declare it in the profile under [freedoms] as"},
+    ),
+    (
+        "interrupt_as_rollback",
+        TOOLS,
+        {
+            "CHK-03": "none",
+            "INT-03": "404",
+            "PST-01": "no A.call in: B.human B.call B.result B.answer",
+            "PST-02": "no A.human in: B.human B.call B.result B.answer",
+        },
+    ),
+    ("pending_superseded_executes", PENDING, {"INT-10": "it entered agent:1"}),
+    ("inflight_strategy_wins", "interrupt/during-tools/create/unwatched/first-reject", {"INT-15": "HTTP 409"}),
+    ("inflight_strategy_wins", "interrupt/during-tools/create/unwatched/first-rollback", {"INT-15": "404"}),
+    ("cross_thread_interrupt", "interrupt/during-tools/create/unwatched/elsewhere", {"INT-13": "`interrupted`"}),
+    ("idle_conflict", "interrupt/idle/create/unwatched", {"INT-12": "HTTP 409"}),
+    ("error_swallowed", "interrupt/failed/create/unwatched", {"THR-07": "`interrupted`"}),
+    ("foreign_thread_status", TOOLS, {"THR-01": "`running`"}),
+    (
+        "enqueue_parallel",
+        QUEUED,
+        {
+            "ENQ-01": "run B entered its first step, and the run ahead reported",
+            "RUN-05": "run B entered its first step, and run A reported from a",
+        },
+    ),
+    ("queue_lifo", "enqueue/pending/create/unwatched", {"ENQ-02": "Z B A"}),
+    (
+        "queue_stale_base",
+        QUEUED,
+        {
+            "CHK-01": "is 3 places below",
+            "ENQ-03": "[A.human A.call B.human B.call B.result B.answer]",
+            "ENQ-04": "its parent is",
+        },
+    ),
+    ("queue_stranded", "enqueue/failing/create/unwatched", {"ENQ-05": "`pending`"}),
+    ("reject_kills_first", "reject/during-tools/create/unwatched", {"REJ-02": "`interrupted`"}),
+    ("idle_conflict", "reject/finished/create/unwatched", {"REJ-04": "HTTP 409"}),
+    ("rollback_too_little_run", ROLLED_BACK, {"RBK-01": "`interrupted`"}),
+    (
+        "rollback_too_little_checkpoints",
+        ROLLED_BACK,
+        {
+            "RBK-02": "[A.human A.call B.human B.call B.result B.answer]",
+            "RBK-03": "of run B: A.human A.call B.human B.call B.result B.answer",
+        },
+    ),
+    ("rollback_too_much", "rollback/during-tools/create/unwatched/second-turn", {"RBK-04": "gone"}),
+    ("rollback_messages_only", ROLLED_BACK, {"RBK-07": "A/agent:1"}),
+    ("rollback_running_errors", ROLLED_BACK, {"RBK-01": "`error`", "RBK-06": "`error`"}),
+    (
+        "overlap_start",
+        ROLLED_BACK,
+        {
+            "CON-07": "run B entered agent:1 while tools:1 of run A was still",
+            "RUN-05": "run B entered its first step, and run A reported from a",
+        },
+    ),
+    ("first_inflight_only", "rollback/pending/create/unwatched", {"RBK-08": "it did", "RBK-11": "`success`"}),
+    ("stream_never_closes", STREAMED, {"STR-02": "it was still open when all was over"}),
+    ("rejoin_never_ends", RECONNECTED, {"STR-09": "it was still open when all was over"}),
+    (
+        "late_stream_never_ends",
+        "none/finished/create/late",
+        {"STR-27": "a stream that was still open when all was over"},
+    ),
+    ("join_hang", TOOLS, {"STR-05": "given up without whole answer"}),
+    ("join_hang", ROLLED_BACK, {"STR-19": "given up without answer"}),
+    ("finished_join_hangs", "none/finished/create/late", {"STR-04": "given up without answer"}),
+    ("error_swallowed", "none/failed/create/late", {"STR-06": "values of 2 channels"}),
+    ("interrupt_streams_error", STREAMED, {"STR-03": "`error` with {'error': 'UserInterrupt', 'message': 'User"}),
+    ("wrong_run_values", "interrupt/during-answer/create/waited", {"STR-16": "B.human B.call B.result B.answer"}),
+    (
+        "cross_run_events",
+        "interrupt/during-tools/stream/unwatched",
+        {"STR-14": "A.call", "STR-26": "[A.call B.call B.result B.answer]"},
+    ),
+    ("joiner_steals", "none/during-answer/create/two-joined", {"STR-07": "[]"}),
+    ("duplicate_event_ids", RECONNECTED, {"STR-10": "0-0 twice"}),
+    ("replay_missing", RECONNECTED, {"STR-08": "0 events, the same up to number 0"}),
+    ("join_replays_everything", "interrupt/during-tools/create/join-streamed", {"STR-22": "A.call"}),
+    ("resume_repeats", RECONNECTED, {"STR-23": "5 events; together the same up to number 4"}),
+    ("queued_stream_closes", "enqueue/during-tools/stream/unwatched", {"STR-15": "it was closed before run B began"}),
+    ("late_metadata", STREAMED, {"STR-01": "`values` with run_id None, while the run itself is"}),
+    ("events_after_end", STREAMED, {"STR-18": "`values`"}),
+    ("call_not_streamed", STREAMED, {"STR-26": "[]"}),
+    ("stream_mode_ignored", "none/during-tools/stream/streamed/updates", {"STR-25": "also `messages`, `values`"}),
+    (
+        "wait_answers_early",
+        "interrupt/during-tools/create/joined",
+        {"STR-29": "HTTP 200 before anything was done about run A"},
+    ),
+    (
+        "wait_answers_early",
+        "interrupt/during-answer/create/waited",
+        {"STR-29": "HTTP 200 before anything was done about run A"},
+    ),
+    ("wait_answers_early", "interrupt/during-tools/wait/unwatched", {"STR-28": "nothing"}),
+    ("run_not_named", STREAMED, {"STR-30": "no such header"}),
+    ("stream_buffered", "none/during-tools/stream/streamed/updates", {"STR-31": "it came only when A was let go"}),
+    (
+        "repeated_token_lost",
+        "none/during-tools/stream/streamed/messages-tuple",
+        {"STR-32": "37 pieces that make The search results give a high of 64F"},
+    ),
+    (
+        "queued_stream_closes",
+        "enqueue/during-tools/create/unwatched/joined-queued",
+        {"STR-15": "it was closed before run B began"},
+    ),
+    ("thread_stuck_busy", "leave/during-tools/stream/cancel", {"THR-06": "`busy`"}),
+    ("join_drops_subgraphs", "none/in-child/create/two-joined", {"STR-11": "only `updates`"}),
+    ("one_mode_only", "none/during-tools/create/join-streamed/several-modes", {"STR-33": "no `updates`"}),
+    ("backpressure_stall", "none/during-answer/stream/stalled", {"STR-21": "it did not end before its client left"}),
+    (
+        "disconnect_inverted",
+        "leave/during-tools/stream/default",
+        {"STR-12": "`cancel`; declare it in the profile under [freedoms] as"},
+    ),
+    ("disconnect_inverted", "leave/during-tools/stream/cancel", {"STR-24": "`success`"}),
+    ("disconnect_inverted", "leave/during-tools/join-stream/default", {"STR-13": "`interrupted`"}),
+    ("disconnect_inverted", "leave/during-tools/join/cancel", {"STR-13": "`success`"}),
+    ("partial_lost", STREAMED, {"CLI-04": "no A.human A.call"}),
+    (
+        "checkpoint_ignored",
+        "none/cancelled/create/unwatched/from-checkpoint",
+        {"CHK-06": "[A.human A.call A.result B.human B.call B.result B.answer]"},
+    ),
+    ("cancel_500", "cancel/during-tools/interrupt/unwatched", {"CAN-05": "HTTP 500", "ERR-06": "HTTP 500"}),
+    ("cancel_500", "cancel/burst/interrupt/unwatched", {"CON-05": "HTTP 500"}),
+    ("reject_blind_to_pending", "reject/delayed/create/unwatched", {"REJ-05": "HTTP 200"}),
+    (
+        "cancel_record_lost_exit",
+        "interrupt/during-tools/create/unwatched/durability-exit",
+        {"PST-05": "no A.human A.call in: B.human B.call B.result B.answer"},
+    ),
+    ("unknown_id_2xx", "cancel/unknown/interrupt/unwatched", {"CAN-09": "HTTP 202"}),
+    ("conflict_while_finalizing", "cancel/during-tools/interrupt/unwatched/then-enqueue", {"CAN-14": "HTTP 409"}),
+    (
+        "cancel_terminal_flip",
+        "cancel/finished/interrupt/unwatched",
+        {"CAN-07": "`interrupted`", "RUN-03": "`interrupted` later"},
+    ),
+    ("missing_thread_conflict", "reject/missing-thread/create/unwatched", {"REJ-07": "HTTP 409"}),
+    (
+        "crash_on_cancel",
+        "cancel/during-tools/interrupt/unwatched",
+        {"CAN-05": "connection broken: Server disconnected without sending a"},
+    ),
+    ("strategy_not_echoed", TOOLS, {"RUN-06": "`reject`"}),
+    ("rollback_unsupported", "cancel/during-tools/rollback/unwatched", {"CAN-06": "HTTP 422"}),
+    (
+        "rollback_overwrites_new",
+        "rollback/during-tools/create/unwatched/second-turn",
+        {"RBK-02": "[E.human E.call E.result E.answer]"},
+    ),
+    ("history_gap", TOOLS, {"CHK-03": "none"}),
+    ("resume_restarts", "resume/parked/create/unwatched", {"HIL-05": "agent:2"}),
+    (
+        "reject_toctou",
+        "reject/burst/create/unwatched/two",
+        {"CON-01": "accepted: R1, R2", "RUN-05": "run R2 entered its first step, and run R1 reported from a"},
+    ),
+    ("cancel_not_delivered", "cancel/during-tools/interrupt/unwatched", {"CAN-01": "`success`", "CAN-13": "`success`"}),
+    ("cancel_not_delivered", "cancel/at-once/interrupt/unwatched", {"CAN-17": "`success`"}),
+    ("checkpoint_id_collision", TOOLS, {"CHK-04": "twice"}),
+    (
+        "wait_returns_early",
+        "cancel/lingering/interrupt/unwatched/waited",
+        {"CAN-04": "run A reported `cancelled` of tools:1 after the answer"},
+    ),
+    (
+        "cancel_terminal_409",
+        "cancel/finished/interrupt/unwatched",
+        {"CAN-08": "`409`; declare it in the profile under [freedoms] as"},
+    ),
+    ("hitl_status_variant", PARKED, {"HIL-02": "`interrupted`; declare it in the profile under [freedoms]"}),
+    ("invalid_strategy_coerced", "bad-input/runs/create", {"ERR-01": "6 answered otherwise: HTTP 200 for POST"}),
+    ("created_201", TOOLS, {"RUN-02": "201"}),
+    ("hitl_interrupts_missing", PARKED, {"HIL-01": "`{}`"}),
+    ("hitl_interrupts_missing", "none/parking/stream/unwatched", {"HIL-07": "`{}`"}),
+    ("cancel_wrong_worker_409", "cancel/during-tools/interrupt/unwatched", {"CAN-05": "HTTP 409"}),
+    ("last_action_wins", "cancel/lingering/interrupt/unwatched/twice", {"CAN-10": "404"}),
+    ("interrupts_not_cleared", PARKED, {"HIL-03": "', 'value': {'question': 'Go on?', 'step': 'tools:1'}}]}`"}),
+    (
+        "reject_422",
+        "reject/during-tools/create/unwatched",
+        {"REJ-01": "`422`; declare it in the profile under [freedoms] as"},
+    ),
+    (
+        "reject_leaks",
+        "reject/during-tools/create/unwatched",
+        {"REJ-03": "1 of another run, or with what run B was to say"},
+    ),
+    ("race_5xx", ANSWER, {"ERR-06": "HTTP 500", "INT-01": "HTTP 500"}),
+    ("strategy_only_on_create", "interrupt/during-tools/stream/unwatched", {"INT-14": "run A ended `success`"}),
+    (
+        "bulk_cancel_mix",
+        "bad-input/bulk-cancel",
+        {"ERR-13": "5 answered otherwise: HTTP 204 for POST /runs/cancel with"},
+    ),
+    ("status_goes_back", TOOLS, {"RUN-04": "`pending` later"}),
+    ("delay_ignored", "none/delayed/create/unwatched", {"RUN-20": "the first one after"}),
+    ("superseded_input_kept", PENDING, {"INT-11": "A.human"}),
+    ("interrupt_adds_checkpoint", TOOLS, {"CHK-09": "source `update`: A.human A.call"}),
+    (
+        "finished_answer_lost",
+        "interrupt/finishing/create/unwatched",
+        {"INT-17": "A success, B success [A.human A.call A.result B.human"},
+    ),
+    ("stale_resume_executes", "resume/finished/create/unwatched", {"HIL-10": "agent:3"}),
+    (
+        "checkpoints_lag",
+        "interrupt/during-tools/create/unwatched/durability-sync",
+        {"PST-06": "newest checkpoint: A.human"},
+    ),
+    ("history_shrinks", "interrupt/during-tools/create/unwatched/second-turn", {"CHK-08": "vanished"}),
+    (
+        "state_lags",
+        TOOLS,
+        {"CHK-05": "[A.human A.call B.human B.call B.result B.answer] in the", "PST-08": "{messages: 6, steps: 4}"},
+    ),
+    ("message_ids_reused", TOOLS, {"PST-09": "twice"}),
+    ("next_cleared", "cancel/during-tools/interrupt/unwatched", {"PST-11": "[]"}),
+    ("task_results_missing", "cancel/half-superstep/interrupt/unwatched", {"PST-07": "[None]"}),
+    (
+        "list_oldest_first",
+        "interrupt/during-tools/create/unwatched/second-turn",
+        {"RUN-10": "created_at in the order ['2025-01-01T00:00"},
+    ),
+    ("search_ignores_status", "interrupt/during-tools/create/unwatched/elsewhere", {"THR-09": "found"}),
+    ("cancel_pending_stops_all", "cancel/pending/interrupt/unwatched", {"ENQ-06": "`interrupted`"}),
+    ("cancelled_pending_executes", "cancel/pending/interrupt/unwatched", {"CAN-02": "it did"}),
+    ("thread_idle_too_early", "cancel/pending/interrupt/unwatched", {"THR-05": "`idle`"}),
+    ("deleted_run_stays", "delete/finished/run/unwatched", {"RUN-13": "`success`"}),
+    ("deleted_run_goes_on", "delete/during-tools/run/unwatched", {"RUN-14": "tools:1 reported `exit` after that"}),
+    (
+        "deleted_thread_goes_on",
+        "delete/during-tools/thread/unwatched",
+        {"THR-11": "tools:1 reported `exit` after that"},
+    ),
+    ("first_messages_conflict", "missing-thread/burst", {"CON-08": "HTTP 409", "ERR-16": "HTTP 409"}),
+    ("refusal_without_words", "reject/during-tools/create/unwatched", {"REJ-08": "`{'error': True}`"}),
+    (
+        "rollback_half_step_reappears",
+        "rollback/half-superstep/create/unwatched",
+        {"RBK-10": "A/audit:1 B/agent:1 B/tools:1 B/agent:2"},
+    ),
+    (
+        "enqueue_parallel",
+        "enqueue/burst/create/unwatched",
+        {"CON-03": "R7.human R1.human R2.human R3.human R4.human R5.human"},
+    ),
+    ("state_lags", "cancel/finishing/interrupt/unwatched", {"CON-04": "A success [A.human A.call A.result]"}),
+    ("rollback_pending_reverts", "rollback/pending/create/unwatched/second-turn", {"RBK-04": "gone"}),
+    ("missing_thread_conflict", "bad-input/missing-thread", {"ERR-02": "9 answered otherwise: HTTP 409 for POST"}),
+    ("unknown_id_2xx", "bad-input/malformed-ids", {"ERR-04": "2 answered otherwise: HTTP 202 for POST"}),
+    ("unknown_id_2xx", "bad-input/unknown-ids", {"ERR-14": "2 answered otherwise: HTTP 202 for POST"}),
+    ("unknown_assistant_accepted", "bad-input/runs/create", {"ERR-03": "3 answered otherwise: HTTP 200 for POST"}),
+    ("invalid_as_400", "bad-input/runs/wait", {"ERR-07": "27 answered otherwise: HTTP 400 for POST"}),
+    ("invalid_as_500", "bad-input/runs/stream", {"ERR-08": "31 answered otherwise: HTTP 500 for POST"}),
+    ("refusal_without_words", "bad-input/busy", {"ERR-15": "20 answered otherwise: HTTP 422 for POST"}),
+    ("broken_body_accepted", "bad-input/runs/create", {"ERR-09": "6 answered otherwise: HTTP 200 for POST"}),
+    (
+        "broken_body_accepted",
+        "bad-input/stateless/create",
+        {"ERR-09": "6 answered otherwise: HTTP 200 for POST /runs with an"},
+    ),
+    ("wrong_fields_dropped", "bad-input/runs/create", {"ERR-10": "14 answered otherwise: HTTP 200 for POST"}),
+    (
+        "wrong_fields_dropped",
+        "bad-input/stateless/stream",
+        {"ERR-10": "14 answered otherwise: HTTP 200 for POST /runs/stream"},
+    ),
+    (
+        "refusal_leaves_run",
+        "bad-input/runs/create",
+        {"ERR-11": "30 more in the list of runs, and 0 requests that were not"},
+    ),
+    ("unknown_filter_ignored", "bad-input/reads", {"ERR-12": "4 answered otherwise: HTTP 200 for GET"}),
+    ("if_not_exists_ignored", "missing-thread/stream", {"ERR-16": "stream not read to its end: NotFoundError"}),
+    ("stateless_contend", "stateless/two-at-once", {"STL-01": "HTTP 409"}),
+    ("stateless_output_lost", "stateless/wait", {"STL-04": "[]"}),
+    ("stateless_shared", "stateless/create", {"STL-02": "HTTP 200"}),
+    ("stateless_disconnect_ignored", "stateless/left-cancel", {"STL-03": "it went on"}),
+    ("webhook_missing_or_double", "webhook/interrupted", {"WHK-01": "none came"}),
+    ("webhook_missing_or_double", "webhook/finished", {"WHK-05": "2"}),
+    ("webhook_out_of_order", "webhook/interrupted", {"WHK-02": "the webhook of run B came first"}),
+    ("webhook_failure_spoils_run", "webhook/failing-listener", {"WHK-03": "`error`"}),
+    ("cron_strategy_ignored", "cron/busy-thread", {"CRN-02": "`success`"}),
+    ("cron_strategy_lost", "cron/made-and-deleted", {"CRN-01": "`None`"}),
+    ("cron_stays", "cron/made-and-deleted", {"CRN-04": "5"}),
+    ("invalid_as_500", "cron/bad-input", {"CRN-03": "10 answered otherwise: HTTP 500 for POST"}),
 ]
+"""A defect, a scenario, and for each requirement that must be broken then what must be observed of it."""
 
 
-@pytest.mark.parametrize(("defect", "scenario", "due"), CASES)
-def test_a_wrong_deployment_is_found_out(defect: str, scenario: str, due: set[str]) -> None:
-    found = next(s for s in catalogue() if s.id == scenario)
-    session = Session(suite=SUITE, jobs=1, witness_host=None)
-    session.start()
-    try:
-        url = session.embed_mock(defects=[defect])
-        target = Target(url=url, assistant="agent", headers={}, profile=None, deadlines=Deadlines().scaled(0.1))
-        play = Play(session.transcript(target, found))
-    finally:
-        session.stop()
-    verdicts = {r.id: judge(r, play, NOTHING_DECLARED) for r in BOOK.requirements if r.applies_to(scenario)}
-    broken = {name for name, verdict in verdicts.items() if verdict.word in ("FAIL", "WARN")}
-    assert due <= broken
-    assert "ERROR" not in {verdict.word for verdict in verdicts.values()}
+@pytest.mark.parametrize(("defect", "scenario", "facts"), CASES)
+def test_a_wrong_deployment_is_found_out(defect: str, scenario: str, facts: dict[str, str]) -> None:
+    [played] = play_wrong([(defect, scenario)])
+    assert facts.keys() <= played.broken.keys()
+    assert {name: fact for name, fact in facts.items() if fact not in played.broken[name]} == {}
+    assert "ERROR" not in {verdict.word for verdict in played.verdicts.values()}
+
+
+def test_every_defect_has_a_case() -> None:
+    assert {case[0] for case in CASES} == set(defects()) - set(BLIND)

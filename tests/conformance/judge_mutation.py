@@ -1,0 +1,145 @@
+"""How many of a machine's edits the judge notices, and which checks notice any.
+
+`python -m tests.conformance.judge_mutation` writes `docs/judge-mutation.md`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from conformance import registry
+from conformance.evidence import Play
+from conformance.profiles import NOTHING_DECLARED
+from conformance.verdicts import judge
+from tests.conformance import timeless
+from tests.conformance.blunders import BLUNDERS, edits
+from tests.conformance.killing import SCENARIOS, stage
+from tests.conformance.survivors import UNMOVED
+
+PAGE = Path(__file__).parents[2] / "docs" / "judge-mutation.md"
+
+EACH = 2
+"""Edits of each kind in each record."""
+
+SLICE = 6
+
+UNNOTICED = {
+    "run_status": "One reading among many: `pending` for `running` in the middle of a life contradicts nothing.",
+    "thread_status": "Most readings of a thread lie where a run may just have begun or ended, and prove nothing.",
+    "http_status": "A reading that is one among many, or was to fail anyway.",
+    "message_dropped": "Only that of another thread, or of a scenario that is about refusals.",
+    "message_doubled": "As with a dropped one.",
+    "parent_changed": "Never where a history is judged.",
+    "checkpoint_dropped": "The oldest one of a run of which nobody asks how many there are.",
+    "events_swapped": "Two tokens, or two modes of one step: no document says in which order those come.",
+    "reports_swapped": "Two reports of one step, or of two runs that may overlap: the last of a step counts.",
+    "event_dropped": "A token, or the values between two steps, of which no document promises every one.",
+    "report_dropped": "The report of an exit that the next entry implies.",
+    "answer_lost": "A reading that is one among many.",
+}
+"""By kind of edit, what the unnoticed ones are, and why that is right."""
+
+HEAD = """# Mutation of the judge
+
+Made by `python -m tests.conformance.judge_mutation`; do not edit. A test computes it anew and compares.
+
+Every record that the correct mock leaves is edited by a machine, blindly and always in the same way, and judged again.
+An edit is *caught* if a requirement is broken then, and *doubted* if none is but a verdict becomes inconclusive. Of
+{edits} edits in {records} records {caught:.0%} are caught and {doubted:.0%} doubted. Every check but those named below
+catches some; one whose body were replaced by `return` would catch none, and would fail its broken twin, too.
+
+| kind of edit | edits | caught | doubted | the rest, and why that is right |
+|---|---|---|---|---|
+"""
+
+TAIL = """
+Checks that catch none of these edits; each catches its broken twin in `tests/conformance/twins/`:
+
+"""
+
+ORDER = [requirement.id for requirement in registry.load().requirements]
+
+
+@dataclass
+class Tally:
+    """What was noticed: edits, caught and doubted ones by kind; and how many edits each requirement caught."""
+
+    edits: Counter[str] = field(default_factory=Counter)
+    caught: Counter[str] = field(default_factory=Counter)
+    doubted: Counter[str] = field(default_factory=Counter)
+    by: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Tally) -> None:
+        """Count what another process counted."""
+        for mine, more in zip(vars(self).values(), vars(other).values(), strict=True):
+            mine.update(more)
+
+
+def compute() -> Tally:
+    """Play and edit everything, in as many processes as there are processors."""
+    names, total = list(SCENARIOS), Tally()
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn")) as pool:
+        for found in pool.map(_tally, [names[start : start + SLICE] for start in range(0, len(names), SLICE)]):
+            total.add(found)
+    return total
+
+
+def _tally(names: Sequence[str]) -> Tally:
+    async def work() -> Tally:
+        tally = Tally()
+        async with stage() as here:
+            for name in names:
+                for kind, changed in edits(await here.record(SCENARIOS[name]), EACH):
+                    _judge(tally, kind, Play(changed))
+        return tally
+
+    return timeless.run(work())
+
+
+def _judge(tally: Tally, kind: str, play: Play) -> None:
+    verdicts = {
+        requirement.id: judge(requirement, play, NOTHING_DECLARED).word
+        for requirement in registry.load().requirements
+        if requirement.applies_to(play.scenario.id)
+    }
+    assert "ERROR" not in verdicts.values(), (play.scenario.id, kind)
+    broken = [name for name, word in verdicts.items() if word in ("FAIL", "WARN")]
+    tally.edits[kind] += 1
+    tally.caught[kind] += bool(broken)
+    tally.doubted[kind] += not broken and "INCONCLUSIVE" in verdicts.values()
+    tally.by.update(broken)
+
+
+def page(tally: Tally) -> str:
+    """The page, Markdown."""
+    edits_made = tally.edits.total()
+    lines = [
+        HEAD.format(
+            edits=edits_made,
+            records=len(SCENARIOS),
+            caught=tally.caught.total() / edits_made,
+            doubted=tally.doubted.total() / edits_made,
+        ).rstrip()
+    ]
+    for blunder in BLUNDERS:
+        kind, what = blunder.__name__, (blunder.__doc__ or "").strip()
+        made, caught, doubted = tally.edits[kind], tally.caught[kind], tally.doubted[kind]
+        lines.append(f"| {what} | {made} | {caught / made:.0%} | {doubted / made:.0%} | {UNNOTICED[kind]} |")
+    lines.append(TAIL)
+    lines += [f"- {name}: {UNMOVED.get(name, 'unexplained')}" for name in blind(tally)]
+    return "\n".join(lines) + "\n"
+
+
+def blind(tally: Tally) -> list[str]:
+    """The requirements whose checks caught nothing."""
+    return [name for name in ORDER if not tally.by[name]]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(compute()))

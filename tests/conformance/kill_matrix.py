@@ -1,0 +1,115 @@
+"""The kill matrix: which defect turns the verdict of which requirement, in which scenario.
+
+`python -m tests.conformance.kill_matrix` computes it and writes what is made from it: `docs/kill-matrix.md`,
+`conformance/requirements/proofs.toml` and, with every scenario, `build/kill-matrix.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from conformance import registry
+from mockserver.defects import defects
+from tests.conformance.killing import SCENARIOS, Played, play_right, play_wrong
+from tests.conformance.survivors import BLIND, SURVIVORS
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "kill-matrix.md"
+PROOFS = ROOT / "conformance" / "requirements" / "proofs.toml"
+DETAILS = ROOT / "build" / "kill-matrix.json"
+
+SLICE = 12
+"""Plays that a process takes at a time: enough to start it for, few enough that no process is left alone at the end."""
+
+HEAD = """# The kill matrix
+
+Made by `python -m tests.conformance.kill_matrix`; do not edit. A test computes it anew and compares.
+
+Every requirement is judged on mocks that get one thing wrong, as [a real server was seen to](defects.md): {defects}
+defects, in each of the {scenarios} scenarios in which they can show. A defect that turns the verdict *kills* the
+requirement there. The correct mock kills nothing.
+
+That is {plays} plays. Left out are those of a defect in a scenario that gives it no chance: on a mock that is right but
+has every defect armed for no occurrence at all, each counts where it could have struck. Without a chance a defect does
+what is right, so such a play is that of the correct mock.
+
+The number behind a defect is that of scenarios in which it kills the requirement.
+
+"""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """What was observed, by requirement, defect and scenario; `right` are the plays on the correct mock."""
+
+    right: Sequence[Played]
+    plays: int
+    kills: Mapping[str, Mapping[str, Mapping[str, str]]]
+
+    def killed_by(self, defect: str) -> list[str]:
+        """The requirements that a defect kills somewhere."""
+        return [requirement for requirement, by in self.kills.items() if defect in by]
+
+
+def compute() -> Matrix:
+    """Play everything, in as many processes as there are processors."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
+        right = [played for found in pool.map(play_right, _slices(list(SCENARIOS))) for played in found]
+        pairs = [(defect, played.scenario) for played in right for defect in played.chances]
+        wrong = [played for found in pool.map(play_wrong, _slices(pairs)) for played in found]
+    kills: dict[str, dict[str, dict[str, str]]] = {one.id: {} for one in registry.load().requirements}
+    for (defect, scenario), played in zip(pairs, wrong, strict=True):
+        for requirement, observed in played.broken.items():
+            kills[requirement].setdefault(defect, {})[scenario] = observed
+    return Matrix(right, len(right) + len(wrong), {name: dict(sorted(by.items())) for name, by in kills.items()})
+
+
+def _slices(whole: Sequence[T]) -> Iterable[Sequence[T]]:
+    return [whole[start : start + SLICE] for start in range(0, len(whole), SLICE)]
+
+
+def page(matrix: Matrix) -> str:
+    """The page, Markdown."""
+    book = registry.load()
+    lines = [HEAD.format(defects=len(defects()), scenarios=len(SCENARIOS), plays=matrix.plays), "## Survivors\n"]
+    if SURVIVORS:
+        lines += ["Requirements that no defect kills:\n"]
+        lines += [f"- **{name}** {book.get(name).sentence} {why}" for name, why in SURVIVORS.items()]
+    else:
+        lines += ["Every requirement of level MUST or SHOULD is killed by at least one defect."]
+    if BLIND:
+        lines += ["", "Defects that kill nothing:\n"]
+        lines += [f"- `{name}`: {why}" for name, why in BLIND.items()]
+    lines += ["", "## By requirement\n", "| requirement | level | scenarios | killed by |", "|---|---|---|---|"]
+    for requirement in book.requirements:
+        shown = sum(requirement.applies_to(name) for name in SCENARIOS)
+        by = ", ".join(f"`{defect}` {len(found)}" for defect, found in matrix.kills[requirement.id].items())
+        lines.append(f"| {requirement.id} | {requirement.level} | {shown} | {by} |")
+    lines += ["", "## By defect\n", "| defect | kills |", "|---|---|"]
+    lines += [f"| `{defect}` | {', '.join(matrix.killed_by(defect))} |" for defect in sorted(defects())]
+    return "\n".join(lines) + "\n"
+
+
+def proofs(matrix: Matrix) -> str:
+    """The defects that prove each requirement, as the rule book lists them; TOML."""
+    lines = ["# Made by `python -m tests.conformance.kill_matrix`: the defects of the mock that turn each verdict."]
+    lines += [f"{name} = {json.dumps(list(by))}" for name, by in matrix.kills.items() if by]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    found = compute()
+    PAGE.write_text(page(found))
+    PROOFS.write_text(proofs(found))
+    DETAILS.parent.mkdir(exist_ok=True)
+    DETAILS.write_text(json.dumps(found.kills, indent=1))

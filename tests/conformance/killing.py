@@ -1,0 +1,115 @@
+"""Plays against mocks that get something wrong, and what the suite says of them.
+
+A play with a defect is worth the time only where the defect can show: on a mock that is right but has every defect
+armed for no occurrence at all, each counts its chances. Without a chance a defect never does anything but what is
+right, up to its first chance the two mocks are the same mock, and a scenario is the same requests: so without a chance
+in a scenario the play, and every verdict, is that of the correct mock.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+
+from conformance import registry
+from conformance.catalogue import catalogue
+from conformance.deadlines import Deadlines
+from conformance.evidence import Play
+from conformance.profiles import NOTHING_DECLARED
+from conformance.scenarios import Scenario
+from conformance.target import Target
+from conformance.transcript import Transcript
+from conformance.verdicts import Verdict, judge
+from conformance.witness import Witness
+from mockserver.app import serving
+from mockserver.clock import RealClock
+from mockserver.defects import Defect, defects, named
+from tests.conformance import timeless
+from tests.conformance.plays import SUITE
+
+DEADLINES = Deadlines().scaled(0.1)
+"""Short, because nothing is slow on a timeless loop: what has not happened when time passes will not happen."""
+
+SCENARIOS = {scenario.id: scenario for scenario in catalogue()}
+
+
+@dataclass(frozen=True)
+class Played:
+    """What came of one scenario on one mock: the verdicts by requirement, and the chances that each defect had."""
+
+    scenario: str
+    verdicts: dict[str, Verdict]
+    chances: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def broken(self) -> dict[str, str]:
+        """What was observed, by requirement that is broken."""
+        return {name: found.observed for name, found in self.verdicts.items() if found.word in ("FAIL", "WARN")}
+
+
+class Stage:
+    """What plays share: the witness, and the transport under the official client."""
+
+    def __init__(self, witness: Witness, transport: httpx.AsyncBaseTransport) -> None:
+        self._witness = witness
+        self._transport = transport
+
+    async def record(self, scenario: Scenario, wrong: Sequence[Defect] = ()) -> Transcript:
+        """Play one scenario against a mock of its own that has these defects."""
+        async with serving(defects=wrong, clock=RealClock()) as url:
+            target = Target(url=url, assistant="agent", headers={}, profile=None, deadlines=DEADLINES)
+            return await target.play(scenario, self._transport, self._witness, SUITE)
+
+    async def play(self, scenario: Scenario, wrong: Sequence[Defect]) -> Played:
+        """Play one scenario so, and judge it."""
+        play = Play(await self.record(scenario, wrong))
+        verdicts = {
+            requirement.id: judge(requirement, play, NOTHING_DECLARED)
+            for requirement in registry.load().requirements
+            if requirement.applies_to(scenario.id)
+        }
+        return Played(scenario.id, verdicts, {one.name(): one.chances for one in wrong if one.chances})
+
+
+@asynccontextmanager
+async def stage() -> AsyncIterator[Stage]:
+    """A stage on the running loop."""
+    # What defects make the mock complain of is wanted here, and there is a lot of it.
+    logging.disable()
+    warnings.simplefilter("ignore", UserWarning)
+    witness = Witness()
+    await witness.start()
+    limits = httpx.Limits(max_connections=None)
+    try:
+        async with httpx.AsyncHTTPTransport(trust_env=False, limits=limits) as transport:
+            yield Stage(witness, transport)
+    finally:
+        await witness.stop()
+        logging.disable(logging.NOTSET)
+
+
+def play_right(scenarios: Iterable[str]) -> list[Played]:
+    """Play scenarios on the correct mock, with every defect looking on."""
+
+    async def work() -> list[Played]:
+        async with stage() as here:
+            return [
+                await here.play(SCENARIOS[name], [kind(times=0) for kind in defects().values()]) for name in scenarios
+            ]
+
+    return timeless.run(work())
+
+
+def play_wrong(pairs: Iterable[tuple[str, str]]) -> list[Played]:
+    """Play scenarios, each on a mock with one defect: `(defect, scenario)`."""
+
+    async def work() -> list[Played]:
+        async with stage() as here:
+            return [await here.play(SCENARIOS[scenario], [named(defect)()]) for defect, scenario in pairs]
+
+    return timeless.run(work())
