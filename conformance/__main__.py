@@ -47,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     judge.add_argument("--write", type=Path, metavar="DIR", help="write the new report.json and report.html into DIR")
     compare = commands.add_parser("compare", help="put reports side by side: who keeps which promise, what changed")
-    compare.add_argument("reports", type=Path, nargs="+", metavar="REPORT", help="report.json, or a folder of reports")
+    compare.add_argument(
+        "reports", type=Path, nargs="+", metavar="REPORT", help="report.json, a folder of reports, or one comparison"
+    )
     compare.add_argument("--html", type=Path, metavar="FILE", help="write a page, on which a reader may drop a report")
     compare.add_argument("--markdown", type=Path, metavar="FILE", help="write a Markdown page")
     compare.add_argument("--json", type=Path, metavar="FILE", help="write the comparison as data")

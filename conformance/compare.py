@@ -11,16 +11,20 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from conformance.areas import AREAS
 from conformance.badges import write_badges
 from conformance.html.templating import environment, in_table
 from conformance.judging import changes
-from conformance.reading import Unreadable, read_report
+from conformance.reading import Unreadable, parse, read_report
 from conformance.registry import Level
 from conformance.report import Report, Result, Rule
 from conformance.verdicts import Word
 from conformance.wording import one_line
+
+FORMAT: Literal["doubletext-comparison"] = "doubletext-comparison"
+VERSION: Literal[1] = 1
 
 WORST_FIRST: tuple[Word, ...] = ("FAIL", "ERROR", "INCONCLUSIVE", "WARN", "PASS", "NOT-APPLICABLE")
 RED = frozenset({"FAIL", "ERROR", "INCONCLUSIVE", "WARN"})
@@ -75,8 +79,8 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Several reports side by side; `better` and `worse` compare the first with the last, if both are of one server."""
 
-    format: Literal["doubletext-comparison"] = "doubletext-comparison"
-    version: Literal[1] = 1
+    format: Literal["doubletext-comparison"] = FORMAT
+    version: Literal[1] = VERSION
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     better: tuple[Moved, ...]
@@ -104,12 +108,20 @@ def compare(reports: Sequence[Report], files: Sequence[str]) -> Comparison:
         for rule in sorted(rules.values(), key=_place)
     )
     moved = _moved(reports[0], reports[-1]) if _same_server(reports) else []
+    columns = [_column(*one) for one in zip(reports, files, cells, strict=True)]
     return Comparison(
-        columns=tuple(_column(*one) for one in zip(reports, files, cells, strict=True)),
+        columns=tuple(_told_apart(column, columns) for column in columns),
         rows=tuple(row for row in rows if any(row.cells)),
         better=tuple(m for m in moved if _badness(m.after) < _badness(m.before)),
         worse=tuple(m for m in moved if _badness(m.after) > _badness(m.before)),
     )
+
+
+def _told_apart(column: Column, columns: Sequence[Column]) -> Column:
+    """The column with its profile in the name, where others are of the same version of the same server."""
+    if sum(other.name == column.name for other in columns) == 1:
+        return column
+    return replace(column, name=f"{column.name}, {column.profile or 'no profile'}")
 
 
 def _same_server(reports: Sequence[Report]) -> bool:
@@ -235,20 +247,37 @@ class Outputs(msgspec.Struct, frozen=True):
 
 def command(paths: Sequence[Path], outputs: Outputs, fail_on: str | None) -> int:
     """Compare reports, print what differs, write what was asked for; 1 when something got worse and that is to fail."""
-    files = [file for path in paths for file in _reports(path)]
-    reports = [read_report(file) for file in files]
-    if fail_on == "regressions" and not _same_server(reports):
-        raise Unreadable("--fail-on regressions compares two versions of one server; these reports are not of one")
-    found = compare(reports, [str(file) for file in files])
-    for line in in_terminal(found):
-        sys.stdout.write(line + "\n")
+    found = _compared(paths, fail_on) if not _is_comparison(paths) else read_comparison(paths[0])
     for path, text in ((outputs.html, in_html), (outputs.markdown, in_markdown), (outputs.json, in_json)):
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text(found), "utf-8")
     if outputs.badges is not None:
         write_badges(outputs.badges, found)
+    for line in in_terminal(found):
+        sys.stdout.write(line + "\n")
     return int(fail_on == "regressions" and bool(found.worse))
+
+
+def _compared(paths: Sequence[Path], fail_on: str | None) -> Comparison:
+    files = [file for path in paths for file in _reports(path)]
+    reports = [read_report(file) for file in files]
+    if fail_on == "regressions" and not _same_server(reports):
+        raise Unreadable("--fail-on regressions compares two versions of one server; these reports are not of one")
+    return compare(reports, [str(file) for file in files])
+
+
+def _is_comparison(paths: Sequence[Path]) -> bool:
+    """Whether what is given is what `--json` wrote, to be written in another form."""
+    try:
+        return len(paths) == 1 and paths[0].is_file() and b'"doubletext-comparison"' in paths[0].read_bytes()[:200]
+    except OSError:
+        return False
+
+
+def read_comparison(path: Path) -> Comparison:
+    """What `--json` wrote; raises Unreadable."""
+    return parse(path.read_bytes(), Comparison, FORMAT, VERSION, str(path))
 
 
 def in_json(found: Comparison) -> str:

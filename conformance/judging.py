@@ -82,10 +82,11 @@ def result_of(rule: Rule, play: Play, profile: Profile, path: str | None) -> Res
 def judge_again(
     transcripts: Iterable[tuple[str, Transcript]], rules: Sequence[Rule], suite: SuiteInfo, profile: Profile
 ) -> Report:
-    """The report that these transcripts give by these rules; `suite` says who judges by which book."""
-    results, target = [], None
+    """The report that these transcripts give by these rules, of the day on which the last was played."""
+    results, target, newest = [], None, ""
     for path, transcript in transcripts:
         play, target = Play(transcript), transcript.target
+        newest = max(newest, transcript.started_at)
         results += [result_of(rule, play, profile, path) for rule in rules if _applies(rule, play.scenario.id)]
     if target is None:
         raise Unreadable("no transcripts to judge")
@@ -97,6 +98,7 @@ def judge_again(
         results=results,
         stale=stale_entries(profile, results),
         rules=list(rules),
+        finished_at=newest,
     )
 
 

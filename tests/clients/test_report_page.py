@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from conformance.compare import compare, in_html
 from conformance.html import write_page
 from conformance.reading import read_transcript
-from conformance.report import Report, Result, summarise, transcript_path, write_transcript
+from conformance.report import Report, Result, summarise, transcript_path, write_report, write_transcript
 from conformance.transcript import Transcript
 from tests.clients.javascript import Node
 from tests.conformance.plays import play_catalogue
 from tests.conformance.reports import broken, write_folder
+from tests.conformance.test_compare import NEW, OLD
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -85,3 +87,31 @@ def enlarged(folder: Path, report: Report) -> Report:
                 )
             )
     return replace(report, results=results, summary=summarise(results))
+
+
+def test_a_reader_s_own_report_becomes_a_column_and_goes_nowhere(
+    browser_node: Node, chromium: str, tmp_path: Path
+) -> None:
+    (tmp_path / "index.html").write_text(in_html(compare([OLD], ["a"])), "utf-8")
+    write_report(tmp_path, replace(NEW, target=replace(NEW.target, server="<b>mine</b>")))
+    (tmp_path / "broken.json").write_text('{"format": "something"}')
+    found = browser_node.play(
+        "compare_reports",
+        "current",
+        "",
+        CHROMIUM=chromium,
+        PAGE=(tmp_path / "index.html").as_uri(),
+        OWN=str(tmp_path / "report.json"),
+        BROKEN=str(tmp_path / "broken.json"),
+    )
+    assert found == {
+        "errors": [],
+        "asked": [],
+        "said": [
+            "broken.json cannot be shown: this is no doubletext report",
+            "<b>mine</b> 2.0 is the last column now.",
+        ],
+        "before": ["Requirement", "Level", "theirs 1.0"],
+        "after": ["Requirement", "Level", "theirs 1.0", "<b>mine</b> 2.0 (yours)"],
+        "verdicts": ["PASS", "FAIL 1 of 2", "PASS"],
+    }
