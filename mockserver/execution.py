@@ -195,7 +195,8 @@ class Execution:
         )
         begins = self._agent.child_begins(task) if child is None else None
         if begins is not None:
-            return self._agent.after_child(task, await self._play_child(node, current, *begins))
+            playing = self._play_child(node, current, *begins)
+            return self._agent.after_child(task, await self._rules.play_child(self._run, playing))
         return await self._agent.run(task)
 
     async def _play_child(self, node: str, current: Checkpoint, place: Place, values: Values) -> Values:

@@ -7,6 +7,7 @@ something wrong is this class with one method replaced.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any, Literal
 
 from mockserver.checkpoints import Checkpoint, Values
@@ -80,6 +81,10 @@ class Rules:
         """Tell the execution of a run to stop; it ends in its own time."""
         if run.task is not None:
             run.task.cancel()
+
+    async def play_child(self, run: Run, child: Coroutine[Any, Any, Values]) -> Values:  # noqa: ARG002 - a seam
+        """Play the child graph of a run to its end; what stops the run stops the child graph."""
+        return await child
 
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
         """What the end of an execution means for the run. One that was decided to stop did not fail."""

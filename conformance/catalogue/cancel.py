@@ -109,11 +109,6 @@ def _once() -> Iterator[Scenario]:
         moves=(*held_first(IN_TOOLS, durability="exit"), Cancel(label="A"), *STOPPED),
     )
     yield Scenario(
-        id="cancel/during-tools/odd-action/unwatched",
-        about="A is cancelled with an action that there is not, and then let go.",
-        moves=(*held_first(IN_TOOLS), Cancel(label="A", action="explode"), Observe(), Release(), AwaitEnd(label="A")),
-    )
-    yield Scenario(
         id="cancel/during-tools/many/unwatched",
         about="Z, held in its tool, and A, which waits behind it, are cancelled in one request; B is not.",
         moves=(
@@ -195,6 +190,7 @@ def _races() -> Iterator[Scenario]:
             id=f"cancel/finishing/{action}/unwatched",
             about=f"A is let go in the last moment of its answer, and cancelled with `{action}` just then.",
             moves=(
+                *EARLIER_TURN,
                 *held_first("agent:2/exit"),
                 Release(label="A"),
                 Cancel(label="A", action=action),
@@ -216,6 +212,7 @@ def _races() -> Iterator[Scenario]:
         id="cancel/at-once/interrupt/unwatched",
         about="A is cancelled right behind its create, so no worker need have taken it up.",
         moves=(
+            *EARLIER_TURN,
             Submit(label="A", text=SF, hold=(FIRST_STEP,)),
             Cancel(label="A"),
             AwaitEnd(label="A"),

@@ -259,14 +259,6 @@ def named_runs_are_cancelled(play: Play) -> None:
         expect_end(play, label, due, who, cancel.asked)
 
 
-def answer_to_an_odd_action(play: Play) -> str:
-    """CAN-16: the freedom taken."""
-    response = _cancel(play).response
-    if response is None:
-        raise Unproven(f"the cancel was not answered: {_cancel(play).outcome()}", _cancel(play).asked)
-    return str(response.status)
-
-
 def early_cancel_is_honoured(play: Play) -> None:
     """CAN-17."""
     cancel = _cancel(play)
@@ -305,7 +297,6 @@ CHECKS: Mapping[str, Check] = {
     "CAN-12": accepted_cancel_ends_the_run,
     "CAN-13": cancelled_run_never_succeeds,
     "CAN-14": a_run_right_behind_a_cancel_is_accepted,
-    "CAN-16": answer_to_an_odd_action,
     "CAN-17": early_cancel_is_honoured,
     "CON-04": one_story,
     "CON-05": cancels_are_answered_without_a_crash,

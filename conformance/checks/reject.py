@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from conformance import scenarios as s
 from conformance.checks import Check
-from conformance.checks.common import status_word
+from conformance.checks.common import expect_end
 from conformance.evidence import Play
 from conformance.findings import Unproven, expect
 from conformance.messages import spell
@@ -26,9 +26,7 @@ def refusal(play: Play) -> str:
 def first_run_is_unaffected(play: Play) -> None:
     """REJ-02."""
     _refused(play)
-    status = play.final_status("A")
-    see = play.last("final run", "run A").asked
-    expect(status == "success", "run A to complete although run B was refused", status_word(status), see)
+    expect_end(play, "A", "success", "run A, because of which run B was refused")
     whole = parts_of(play.scenario.submit("A"))
     observed = tuple(message.word for message in play.messages("mid"))
     expect(
@@ -83,9 +81,7 @@ def accepted_afterwards(play: Play) -> None:
         submission.outcome(),
         submission.asked,
     )
-    status = play.final_status(asked)
-    see = play.last("final run", f"run {asked}").asked
-    expect(status == "success", f"run {asked} to succeed", status_word(status), see)
+    expect_end(play, asked, "success", f"run {asked}")
 
 
 def pending_counts_as_busy(play: Play) -> None:

@@ -165,3 +165,17 @@ class RollbackHalfStepReappears(Defect):
         if not isinstance(raw, dict) or left is None:
             return raw
         return {**raw, **{name: [*found, *raw.get(name, ())] for name, found in left.items()}}
+
+
+class RollbackKeepsTheChild(Defect):
+    """The run and its checkpoints go, those of its child graph stay.
+
+    Seen in aegra (607), which keeps all of them.
+    """
+
+    def erase(self, run: Run) -> None:
+        children = dict(run.thread.history.children)
+        kept = {namespace: child.copied(run.thread.thread_id) for namespace, child in children.items()}
+        super().erase(run)
+        if kept and self.strikes(run):
+            run.thread.history.children = kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
 from mockserver.agent import written
@@ -162,3 +163,26 @@ def _write(run: Run, head: Checkpoint, values: Values) -> None:
     append_checkpoint(
         run.thread, head, node=head.written_by, values=values, following=head.next, source="update", run=run
     )
+
+
+class SubgraphSurvives(Defect):
+    """The run stops, and its child graph is not told.
+
+    Seen in langgraph (8302, 5682) and the JavaScript server (langgraphjs 2755).
+    """
+
+    def __init__(self, times: int | None = None) -> None:
+        super().__init__(times)
+        self._children: set[asyncio.Task[Values]] = set()
+
+    async def play_child(self, run: Run, child: Coroutine[Any, Any, Values]) -> Values:
+        playing = asyncio.create_task(super().play_child(run, child))
+        self._children.add(playing)
+        playing.add_done_callback(self._children.discard)
+        try:
+            return await asyncio.shield(playing)
+        except asyncio.CancelledError:
+            if not self.strikes(run):
+                playing.cancel()
+                await asyncio.wait({playing})
+            raise

@@ -226,6 +226,12 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
         {"STR-15": "it was closed before run B began"},
     ),
     ("thread_stuck_busy", "leave/during-tools/stream/cancel", {"THR-06": "`busy`"}),
+    ("subgraph_survives", "cancel/in-subgraph/interrupt/unwatched", {"INT-19": "it was not"}),
+    (
+        "rollback_keeps_the_child",
+        "rollback/in-subgraph/create/unwatched",
+        {"RBK-12": "in the history of its namespace"},
+    ),
     ("join_drops_subgraphs", "none/in-child/create/two-joined", {"STR-11": "only `updates`"}),
     ("one_mode_only", "none/during-tools/create/join-streamed/several-modes", {"STR-33": "no `updates`"}),
     ("backpressure_stall", "none/during-answer/stream/stalled", {"STR-21": "it did not end before its client left"}),

@@ -14,7 +14,7 @@ def test_scenario_ids_are_unique_and_spell_strategy_phase_endpoint_observer() ->
     ids = [scenario.id for scenario in catalogue()]
     assert len(ids) == len(set(ids))
     families = "interrupt|rollback|enqueue|reject|cancel|resume|delete|default|none"
-    endpoints = "create|stream|wait|interrupt|rollback|many|odd-action|run|thread"
+    endpoints = "create|stream|wait|interrupt|rollback|many|run|thread"
     observers = "unwatched|joined|streamed|waited|join-streamed|two-joined|reconnected|stalled|late"
     form = rf"({families})/[a-z-]+/({endpoints})/({observers})(/[a-z-]+)?"
     form += r"|leave/[a-z-]+/(stream|wait|join|join-stream)/(default|continue|cancel)(/[a-z-]+)?"

@@ -56,8 +56,6 @@ TWINS = [
          fact="HTTP 500"),
     twin("CAN-11", "another run is cancelled, too", "cancel/during-tools/many/unwatched",
          run_status("B", "interrupted"), fact="`interrupted`"),
-    twin("CAN-16", "any action will do", "cancel/during-tools/odd-action/unwatched", status_code("cancel", "A", 202),
-         fact="`202`"),
     twin("CAN-17", "an early cancel is lost", "cancel/at-once/interrupt/unwatched", run_status("A", "success"),
          fact="`success`"),
 ]  # fmt: skip

@@ -34,7 +34,7 @@ TWINS = [
          bodies("final run", "run R3", lambda b: {**b, "status": "pending"}), fact="`pending`"),
     twin("CON-03", "one text is lost", "enqueue/burst/create/unwatched", messages(without("oslo")), fact="R2.human"),
     twin("CON-04", "success without its answer", "cancel/finishing/interrupt/unwatched", run_status("A", "success"),
-         messages(without("results give")), fact="A success [A.human A.call A.result]"),
+         messages(without("results give")), fact="E.answer A.human A.call A.result]"),
     twin("CON-05", "a cancel crashes", CANCEL_BURST, status_code("cancel", "A", 500), fact="HTTP 500"),
     twin("CON-05", "the run goes on", CANCEL_BURST,
          bodies("final run", "run A", lambda b: {**b, "status": "running"}), fact="still `running`"),
