@@ -109,6 +109,12 @@ def load() -> Registry:
     )
 
 
+@cache
+def proofs() -> dict[str, list[str]]:
+    """The defects of the mock that turn the verdict of a requirement, by its id; the kill matrix computes them."""
+    return _read("proofs")
+
+
 def _read(name: str) -> dict[str, Any]:
     return tomllib.loads(files("conformance").joinpath("requirements", f"{name}.toml").read_text("utf-8"))
 

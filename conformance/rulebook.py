@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.areas import AREAS
 from conformance.catalogue import catalogue
-from conformance.registry import Needs, Registry, Requirement, load
+from conformance.registry import Needs, Registry, Requirement, load, proofs
 
 HEAD = """# The rule book, revision {revision}
 
@@ -48,6 +48,8 @@ def _entry(requirement: Requirement) -> str:
     parts.append(f"  \n  *Shown by* {len(shown)} scenarios: {', '.join(f'`{p}`' for p in requirement.shown_by)}")
     if requirement.not_by:
         parts.append(f", without {', '.join(f'`{p}`' for p in requirement.not_by)}")
+    if proved := proofs().get(requirement.id):
+        parts.append(f"  \n  *Proved by* the defects {', '.join(f'`{name}`' for name in proved)}")
     return "- " + "".join(parts) + "\n"
 
 

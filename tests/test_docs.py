@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+import urllib.request
 from pathlib import Path
+from typing import Any
+
+from mockserver.defects import defects
+from mockserver.defects import page as defects_page
+from mockserver.deployment import MockDeployment
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -22,3 +29,24 @@ def test_links_between_pages_lead_somewhere() -> None:
     for page in pages:
         for target in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_page_about_defects_is_current() -> None:
+    page = (DOCS / "defects.md").read_text()
+    assert page == defects_page.render(), "run: python -m mockserver.defects.page > docs/defects.md"
+
+
+def test_every_defect_is_shown_with_a_test_that_switches_it_on() -> None:
+    shown = re.findall(r"```python\n(.*?)```", (DOCS / "defects.md").read_text(), re.DOTALL)
+    assert len(shown) == len(defects())
+    with MockDeployment() as mock_deployment:
+        for snippet in shown:
+            asked: list[str] = []
+            names: dict[str, Any] = {"ask_twice": asked.append}
+            exec(compile(snippet, "defects.md", "exec"), names)
+            [name] = [name for name in names if name.startswith("test_with_")]
+            names[name](mock_deployment)
+            assert asked == [mock_deployment.url]
+            on = json.load(urllib.request.urlopen(f"{mock_deployment.url}/_mock/defects"))["on"]
+            assert [one["name"] for one in on] == [name.removeprefix("test_with_")]
+            mock_deployment.defect_off()

@@ -25,6 +25,9 @@ from conformance.statuses import GONE
 def superseded_run_is_gone(play: Play) -> None:
     """RBK-01."""
     for label in _superseded(play):
+        reading = play.last("final run", f"run {label}")
+        refused = reading.response is not None and 400 <= reading.response.status < 500
+        expect(not refused or reading.outcome() == "HTTP 404", "404 for a run that is gone", reading.outcome())
         expect_end(play, label, GONE, f"run {label}, rolled back")
         listed = [run.get("run_id") for run in play.body("final runs", s.MAIN, list) if isinstance(run, dict)]
         expect(

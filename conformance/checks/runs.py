@@ -81,6 +81,12 @@ def create_answers_with_the_run(play: Play) -> None:
             exchange.asked,
         )
         expect(
+            f"/threads/{body['thread_id']}/runs" in exchange.request.path,
+            f"run {label} to be on the thread on which it was asked for",
+            f"thread_id {body['thread_id']}",
+            exchange.asked,
+        )
+        expect(
             body["status"] in ("pending", "running"),
             f"a new run {label} that is `pending` (or already `running`)",
             f"`{body['status']}`",

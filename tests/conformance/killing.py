@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -77,8 +77,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage() -> AsyncIterator[Stage]:
-    """A stage on the running loop."""
+async def stage(
+    proxy: Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport] = lambda inner: inner,
+) -> AsyncIterator[Stage]:
+    """A stage on the running loop; `proxy` may stand between the suite and the mock."""
     # What defects make the mock complain of is wanted here, and there is a lot of it.
     logging.disable()
     warnings.simplefilter("ignore", UserWarning)
@@ -87,7 +89,7 @@ async def stage() -> AsyncIterator[Stage]:
     limits = httpx.Limits(max_connections=None)
     try:
         async with httpx.AsyncHTTPTransport(trust_env=False, limits=limits) as transport:
-            yield Stage(witness, transport)
+            yield Stage(witness, proxy(transport))
     finally:
         await witness.stop()
         logging.disable(logging.NOTSET)

@@ -1,0 +1,82 @@
+"""The defects as a page for readers: `python -m mockserver.defects.page > docs/defects.md`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from mockserver.defects.catalogue import MODULES, Row, defects, table
+
+HEAD = """# What can go wrong
+
+Made by `python -m mockserver.defects.page`; do not edit.
+
+{built} ways in which a deployment gets something wrong, most of them as a real server was seen to, for the tests of an
+application: each with what its client sees. They combine, and the mock does everything else right.
+
+| | |
+|---|---|
+| on the command line | `python -m mockserver --defect ghost_run --defect cancel_500:2` |
+| in Python | `mockserver.serving(defects=["ghost_run"])`, `mock_deployment.defect_on("ghost_run")` |
+| in any language | `POST /_mock/defects` with `{{"name": "ghost_run"}}`; `DELETE /_mock/defects` |
+| on one thread | `"thread_id": …`, in Python `thread_id=…` |
+| only the next two times | `"times": 2`, in Python `times=2`, on the command line `:2` |
+
+In the snippets `mock_deployment` is the fixture of [the mock's pytest plugin](testing-your-app.md), and
+`ask_twice` stands for what the application under test does. Which requirement finds which defect is told
+in [the rule book](requirements.md). What the network can do wrong is told [elsewhere](testing-your-app.md).
+"""
+
+SNIPPET = """```python
+def test_with_{name}(mock_deployment):
+    mock_deployment.defect_on("{name}")
+    ask_twice(mock_deployment.url)
+```
+"""
+
+
+def render() -> str:
+    """The whole page, Markdown."""
+    rows = {row.name: row for row in table()}
+    lines = [HEAD.format(built=len(defects()))]
+    for module in MODULES:
+        named = [name for name, kind in defects().items() if kind.__module__ == f"mockserver.defects.{module}"]
+        lines.append(f"## {_heading(module)}\n")
+        lines += [_entry(rows[name]) for name in named]
+    lines.append("## Not built\n")
+    lines += [f"- **{row.id}** `{row.name}`: {_why_not(row)}." for row in table() if row.name not in defects()]
+    return "\n".join(lines) + "\n"
+
+
+def _heading(module: str) -> str:
+    """What goes wrong there: the first line of the module, without its full stop."""
+    doc = importlib.import_module(f"mockserver.defects.{module}").__doc__ or ""
+    return doc.strip().splitlines()[0].rstrip(".")
+
+
+def _entry(row: Row) -> str:
+    seen = f" Seen: {', '.join(_link(place) for place in row.seen)}." if row.seen else ""
+    return "\n".join(
+        (
+            f"### `{row.name}`\n",
+            f"{defects()[row.name].summary()}{seen}\n",
+            f"*A client sees:* {row.client}\n",
+            SNIPPET.format(name=row.name),
+        )
+    )
+
+
+def _link(place: str) -> str:
+    if not place.startswith("https://github.com/"):
+        return place
+    parts = place.removeprefix("https://github.com/").split("/")
+    short = "/".join(parts[:2]) + (f" {parts[3]}" if len(parts) == 4 and parts[2] in ("issues", "pull") else "")
+    return f"[{short}]({place})"
+
+
+def _why_not(row: Row) -> str:
+    return f"merged into `{row.merged_into}`" if row.merged_into else (row.left_out or "")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())

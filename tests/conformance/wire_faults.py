@@ -1,0 +1,70 @@
+"""Faults of our own invention at the wire: a proxy between the suite and a correct mock that edits what passes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+Body = Any
+Edit = Callable[[httpx.Request, Body], Body]
+"""Another JSON body for an answer."""
+
+
+@dataclass
+class Wire:
+    """What a proxy does: `edit` JSON, let `sent` change what goes out, rewrite `lines` of streams, or the `head`."""
+
+    edit: Edit = lambda _, body: body
+    head: Callable[[httpx.Request, int, httpx.Headers], int] = lambda _, status, __: status
+    frames: Callable[[list[bytes]], list[bytes]] = lambda frames: frames
+    twice: Callable[[httpx.Request], bool] = lambda _: False
+
+
+class Proxy(httpx.AsyncBaseTransport):
+    """A transport that does to each exchange what a wire does."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, wire: Wire) -> None:
+        self._inner = inner
+        self._wire = wire
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self._wire.twice(request):
+            await (await self._inner.handle_async_request(request)).aread()
+        response = await self._inner.handle_async_request(request)
+        status = self._wire.head(request, response.status_code, response.headers)
+        stream = response.headers.get("content-type", "").startswith("text/event-stream")
+        if stream:
+            assert isinstance(response.stream, httpx.AsyncByteStream)
+            changed: Any = _Frames(response.stream, self._wire)
+            return httpx.Response(status, headers=response.headers, stream=changed, extensions=response.extensions)
+        raw = await response.aread()
+        await response.aclose()
+        if raw.strip() and "json" in response.headers.get("content-type", ""):
+            raw = json.dumps(self._wire.edit(request, json.loads(raw))).encode()
+        headers = [(name, value) for name, value in response.headers.items() if name not in _LENGTHS]
+        return httpx.Response(status, headers=headers, content=raw, extensions=response.extensions)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+_LENGTHS = ("content-length", "transfer-encoding")
+
+
+class _Frames(httpx.AsyncByteStream):
+    def __init__(self, inner: httpx.AsyncByteStream, wire: Wire) -> None:
+        self._inner = inner
+        self._wire = wire
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        held = b""
+        async for chunk in self._inner:
+            *frames, held = (held + chunk).split(b"\r\n\r\n")
+            yield b"".join(frame + b"\r\n\r\n" for frame in self._wire.frames(frames))
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
