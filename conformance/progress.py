@@ -21,13 +21,14 @@ class Progress:
         self._seen: set[str] = set()
         self._now = ""
         self._marked = False
+        self._unjudgeable: set[str] = set()
         self._rewrites = terminal.isatty and terminal.hasmarkup
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Tell the scenario, when the first of its tests begins."""
         scenario = self._scenarios.get(nodeid)
-        if scenario is None or scenario == self._now:
+        if scenario is None or scenario == self._now or _deployment(scenario) in self._unjudgeable:
             return
         self._now = scenario
         self._seen.add(scenario)
@@ -37,6 +38,11 @@ class Progress:
         else:
             self._terminal.write(f"\n{line}")
         self._marked = False
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A deployment that cannot be judged is told of once, so its scenarios are not."""
+        if getattr(report, "doubletext", {}).get("unjudged"):
+            self._unjudgeable.add(_deployment(self._scenarios[report.nodeid]))
 
     def _left(self) -> str:
         left = self._total - len(self._seen)
@@ -51,6 +57,11 @@ class Progress:
             return "passed", "", "PASSED"
         self._marked = True
         return None
+
+
+def _deployment(scenario: str) -> str:
+    """The name in front of a scenario, where there are several deployments."""
+    return scenario.rpartition("::")[0]
 
 
 def register(config: pytest.Config, scenarios: Mapping[str, str]) -> None:

@@ -98,6 +98,8 @@ def _freedom(play: Play, label: str) -> str:
 def _taken(play: Play, label: str) -> Exchange:
     """The submission of a run with a webhook; Unproven unless the deployment took both."""
     submission = play.submission(label)
+    if not play.witnessed:
+        raise Unproven("webhooks go to the witness, which nothing of this deployment reaches", submission.asked)
     response = submission.response
     if response is not None and 400 <= response.status < 500:
         detail = response.body.get("detail") if isinstance(response.body, dict) else response.body

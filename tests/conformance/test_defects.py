@@ -374,7 +374,6 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
         "enqueue/burst/create/unwatched",
         {"CON-03": "R7.human R1.human R2.human R3.human R4.human R5.human"},
     ),
-    ("state_lags", "cancel/finishing/interrupt/unwatched", {"CON-04": "A success [A.human A.call A.result]"}),
     ("rollback_pending_reverts", "rollback/pending/create/unwatched/second-turn", {"RBK-04": "gone"}),
     ("missing_thread_conflict", "bad-input/missing-thread", {"ERR-02": "9 answered otherwise: HTTP 409 for POST"}),
     ("unknown_id_2xx", "bad-input/malformed-ids", {"ERR-04": "2 answered otherwise: HTTP 202 for POST"}),

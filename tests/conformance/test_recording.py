@@ -25,7 +25,9 @@ from conformance.transcript import Closed, Request, Response, Transcript
         (b"404", "text/plain", "404"),
     ],
 )
-def test_a_body_is_json_where_a_client_would_read_it_as_such(raw: bytes, content_type: str, recorded: Any) -> None:
+async def test_a_body_is_json_where_a_client_would_read_it_as_such(
+    raw: bytes, content_type: str, recorded: Any
+) -> None:
     assert Recorder(Redactor({}, httpx.URL("http://127.0.0.1"))).body(raw, content_type) == recorded
 
 
