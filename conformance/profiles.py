@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -106,7 +107,7 @@ def load(name_or_path: str) -> Profile:
             f"no profile `{name_or_path}`: it is neither a file nor one of {', '.join(shipped())}"
             + (f"; is `{near[0]}` meant?" if near else "")
         )
-    return parse(_shipped(name_or_path), f"profile {name_or_path}")
+    return _shipped(name_or_path)
 
 
 def shipped() -> list[str]:
@@ -158,8 +159,11 @@ def _in_range(versions: str, version: str | None) -> bool | None:
 # -- reading -------------------------------------------------------------------------------------------------------
 
 
-def _shipped(name: str) -> str:
-    return files("conformance").joinpath("profiles", f"{name}.toml").read_text("utf-8")
+@cache
+def _shipped(name: str) -> Profile:
+    """Read once: every verdict of a run asks which profile fits."""
+    text = files("conformance").joinpath("profiles", f"{name}.toml").read_text("utf-8")
+    return parse(text, f"profile {name}")
 
 
 def _read(path: Path) -> str:
