@@ -22,6 +22,7 @@ class Deadlines:
     between two looks at the statuses. `capacity`: for a run on a second thread to start while the first
     thread's run is held; a deployment with one worker cannot do that, and that is no fault. `hear`: from a run's
     being told to execute to the first report of its agent. `cron`: for a cron to fire that is due every minute.
+    `hold`: for which a run holds that cannot reach the witness, which is no bound and is not scaled.
     """
 
     answer: float = 10.0
@@ -33,6 +34,7 @@ class Deadlines:
     capacity: float = 3.0
     hear: float = 2.0
     cron: float = 75.0
+    hold: float = 3.0
 
     def scaled(self, factor: float) -> Deadlines:
         """The same deadlines for a deployment that is `factor` times slower; `poll` stays."""

@@ -16,7 +16,9 @@ from conformance import registry
 from conformance import scenarios as s
 from conformance.catalogue.blocks import FIRST_STEP, SF
 from conformance.deadlines import Deadlines
-from conformance.driver import Driver, steps_of
+from conformance.driver import playing
+from conformance.driver.reading import steps_of
+from conformance.driver.situation import Situation
 from conformance.evidence import Exchange, Play
 from conformance.findings import Unproven
 from conformance.model import STEPS
@@ -121,10 +123,15 @@ class Target:
         """
         recorder = Recorder(self.redactor)
         wire = self._wire(transport, recorder)
-        driver = Driver(
-            wire=wire, recorder=recorder, deadlines=self.deadlines, assistant=self.assistant, witness=witness
+        now = Situation(
+            wire=wire,
+            recorder=recorder,
+            deadlines=self.deadlines,
+            assistant=self.assistant,
+            witness=witness,
+            probe=self.info.probe,
         )
-        transcript = await driver.play(scenario, suite, self.info, on_quiet)
+        transcript = await playing.play(now, scenario, suite, self.info, on_quiet)
         if wire.lost is not None and self.problem is None:
             self.problem = f"it stopped answering during {scenario.id}: {wire.lost}"
         return transcript

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from conformance import driver, registry
+from conformance import registry
 from conformance.catalogue import catalogue
 from conformance.deadlines import Deadlines
 from conformance.evidence import Play
@@ -134,12 +134,11 @@ def session() -> Iterator[Session]:
     session.stop()
 
 
-def test_nothing_is_held_against_a_right_deployment_that_reaches_no_witness(
-    session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_held_against_a_right_deployment_that_reaches_no_witness(session: Session) -> None:
     """A hold that is shorter than the machine is slow makes more INCONCLUSIVE, and never a failure."""
-    monkeypatch.setattr(driver, "TIMED_HOLD", 1.0)
-    target = Target(url=session.embed_mock(), assistant="agent", headers={}, profile=None, deadlines=Deadlines())
+    target = Target(
+        url=session.embed_mock(), assistant="agent", headers={}, profile=None, deadlines=Deadlines(hold=1.0)
+    )
     scenarios = [
         s for s in catalogue() if s.id.split("/")[1] in ("during-tools", "pending", "thrice", "idle", "parked")
     ]
@@ -150,9 +149,9 @@ def test_nothing_is_held_against_a_right_deployment_that_reaches_no_witness(
     assert target.info.probe == "unwitnessed"
 
 
-def test_a_hold_by_time_makes_the_moment(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "TIMED_HOLD", 60.0)  # the interrupt ends it
-    target = Target(url=session.embed_mock(), assistant="agent", headers={}, profile=None, deadlines=Deadlines())
+def test_a_hold_by_time_makes_the_moment(session: Session) -> None:
+    there, for_long = session.embed_mock(), Deadlines(hold=60.0)  # the interrupt ends it
+    target = Target(url=there, assistant="agent", headers={}, profile=None, deadlines=for_long)
     scenario = next(s for s in catalogue() if s.id == "cancel/during-tools/interrupt/unwatched")
     play = Play(session.transcript(target, scenario))
     assert words(play)["CAN-12"] == "PASS"

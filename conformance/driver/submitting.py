@@ -1,0 +1,116 @@
+"""Requests that ask for a run, well made or not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, assert_never
+
+import msgspec
+
+from conformance import scenarios as s
+from conformance.driver import watching
+from conformance.driver.situation import Situation
+from conformance.evidence import checkpoint_id
+from conformance.probe import Probe, to_config
+from conformance.witness import webhook_url
+
+
+async def submit(now: Situation, move: s.Submit) -> None:
+    """Ask for a run and learn its id, if it was told."""
+    label = move.label
+    thread = None if move.thread == s.STATELESS else await now.thread_for(move.thread)
+    if thread is None and move.thread != s.STATELESS:
+        return  # a run without a thread is another thing altogether
+    now.thread_of[label] = thread
+    now.stand.hold(label, move.hold)
+    body = run_request(now, move)
+    runs, wire = now.wire.client.runs, now.wire
+    match move.endpoint:
+        case "create":
+            await wire.call("submit", label, runs.create(thread, now.assistant, **body))
+        case "stream":
+            now.readers[label] = [label]
+            await watching.stream(
+                now, label, "submit", label, runs.stream(thread, now.assistant, **body), reads=move.reads
+            )
+        case "wait":
+            now.readers[label] = [label]
+            wait = runs.wait(thread, now.assistant, raise_error=False, **body)
+            await watching.await_answer(now, label, "submit", label, wait)
+        case _:
+            assert_never(move.endpoint)
+    now.learn_run_id(label)
+    if move.watch and label in now.run_ids:
+        watching.join(now, label)
+
+
+def run_request(now: Situation, move: s.Submit) -> dict[str, Any]:
+    """What the client is asked to send for a run, but for thread and assistant."""
+    probe = Probe(
+        version=1 if move.work == "tools" else 2,
+        label=move.label,
+        witness=now.witness_url if now.probe == "witnessed" else None,
+        hold=dict.fromkeys(move.hold, now.deadlines.hold),
+        fail=move.fail,
+        interrupt=move.interrupt,
+        on_cancel=move.on_cancel,
+        work=move.work,
+    )
+    body: dict[str, Any] = {
+        **({} if now.probe == "none" else {"config": to_config(probe)}),
+        "metadata": {"doubletext_label": move.label},
+    }
+    if move.answers is None:
+        body["input"] = {"messages": [{"role": "user", "content": move.text}]}
+    else:
+        body["command"] = {"resume": "go on"}
+    at = None if move.from_step is None else _checkpoint_after(now, move.from_step)
+    modes = move.stream_mode or (("values", "updates") if move.endpoint == "stream" else ())
+    optional: dict[str, Any] = {
+        "multitask_strategy": move.strategy,
+        "durability": move.durability,
+        "stream_mode": list(modes) or None,
+        "stream_resumable": move.resumable or None,
+        "stream_subgraphs": move.subgraphs or None,
+        "on_disconnect": move.on_disconnect,
+        "checkpoint": at and {"checkpoint_ns": "", "checkpoint_id": at},
+        "after_seconds": move.after_seconds,
+        "if_not_exists": move.if_not_exists,
+        "on_completion": move.on_completion,
+        "webhook": move.webhook and webhook_url(now.witness_url, move.label, fails=move.webhook == "failing"),
+    }
+    return body | {name: value for name, value in optional.items() if value is not None}
+
+
+def _checkpoint_after(now: Situation, step: str) -> str | None:
+    """The id of the oldest checkpoint whose newest step is `step`, in the history that was read last."""
+    found = None
+    for entry in now.wire.body("mid history", s.MAIN) or ():
+        values = entry.get("values") if isinstance(entry, dict) else None
+        steps = values.get("steps") if isinstance(values, dict) else None
+        if isinstance(steps, list) and steps[-1:] == [step]:
+            found = checkpoint_id(entry, "")
+    return found
+
+
+async def ask(now: Situation, move: s.Ask) -> None:
+    """Ask with a request that the scenario made by hand, right or wrong."""
+    body = move.body
+    if move.order is not None:
+        order = run_request(now, s.Submit(label=s.ASKED, text="hello"))
+        body = {"assistant_id": now.assistant, **order, **move.order}
+        body = {field: value for field, value in body.items() if field not in move.without}
+    content = None if body is None else msgspec.json.encode(body).decode()
+    content = move.text if move.text is not None else content
+    names = {"main": now.threads[s.MAIN], "missing": now.missing, "nobody": now.nobody, **now.run_ids}
+    if "{other}" in move.path:
+        names["other"] = await now.thread_for(s.OTHER) or now.missing
+    path = _filled(move.path, names)
+    content = None if content is None else _filled(content, names)
+    await now.wire.send("ask", move.what, move.method, path, content)
+
+
+def _filled(text: str, names: Mapping[str, str]) -> str:
+    """`text` with every `{name}` that there is replaced."""
+    return re.sub(r"{(\w+)}", lambda found: names.get(found[1], found[0]), text)
