@@ -71,6 +71,8 @@ def entries(reports: Sequence[Report]) -> list[Entry]:
                 results.setdefault((result.requirement, result.scenario), []).append(result)
     found = []
     for requirement in registry.load().requirements:
+        if requirement.level == "PROFILE":
+            continue  # of a freedom it is declared which one is taken, or that there is nothing to judge
         mine = {scenario: found for (name, scenario), found in results.items() if name == requirement.id}
         everywhere = {s.id for s in catalogue() if requirement.applies_to(s.id)} | mine.keys()
         for flaky in (False, True):
@@ -114,7 +116,10 @@ def _freedoms(reports: Sequence[Report]) -> list[str]:
 
 
 def _absences(reports: Sequence[Report]) -> Iterator[str]:
-    """What was declared absent already, with its reason: by requirement, or by scenario where others judge it."""
+    """What was declared absent already, with its reason: by requirement, or by scenario where others judge it.
+
+    And freedoms of which it was nowhere seen which one is taken, with the reason to be written.
+    """
     results = [r for report in reports for r in report.results]
     absent = [r for r in results if r.verdict == "NOT-APPLICABLE" and r.reason.startswith(ABSENT)]
     judged = {r.requirement for r in results if r not in absent}
@@ -124,6 +129,12 @@ def _absences(reports: Sequence[Report]) -> Iterator[str]:
     }
     for (key, name), reason in sorted(entries.items()):
         yield from ("[[absent]]", f"{key} = {_text(name)}", f"reason = {_text(reason.removeprefix(ABSENT))}", "")
+    told = {r.requirement for r in results if r.freedom is not None}
+    unseen = {r.requirement: r for r in results if r.level == "PROFILE" and r.verdict in RED}
+    for name, result in sorted(unseen.items()):
+        if name not in told:
+            yield f"# {result.verdict}: {one_line(result.reason, 300)}"
+            yield from ("[[absent]]", f"requirement = {_text(name)}", 'reason = ""', "")
 
 
 def _known(entry: Entry) -> list[str]:

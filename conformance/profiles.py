@@ -1,8 +1,8 @@
 """Profiles: what a vendor declares about a deployment.
 
 A profile is TOML: the freedoms it takes, what it does not offer, and its known failures by requirements and scenario
-pattern, each with a reason and evidence. A known failure that does not happen is stale, and fails the run.
-What is wrong with a profile is said with file and line.
+pattern, each with a reason and evidence. A known failure that does not happen is stale, and fails the run. What several
+profiles have in common stands in one that they extend. What is wrong with a profile is said with file and line.
 """
 
 from __future__ import annotations
@@ -69,10 +69,12 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """What one deployment declares; the empty profile declares nothing.
 
     `server` and `versions` (a range: `>=0.16,<0.17`) say for what it was written, as `/info` tells it, and `workers`
-    whether for a deployment that executes one run at a time or several.
+    whether for a deployment that executes one run at a time or several. `extends`: what another profile declares, one
+    that is shipped or a file beside this one, is declared here, too; what is said here goes first.
     """
 
     name: str
+    extends: str = ""
     server: str = ""
     versions: str = ""
     workers: Workers | None = None
@@ -100,13 +102,9 @@ def load(name_or_path: str) -> Profile:
     """A shipped profile by name, or one from a file; raises ProfileError."""
     path = Path(name_or_path)
     if path.suffix == ".toml" or path.exists():
-        return parse(_read(path), str(path))
+        return _from_file(path, ())
     if name_or_path not in shipped():
-        near = get_close_matches(name_or_path, shipped(), 1)
-        raise ProfileError(
-            f"no profile `{name_or_path}`: it is neither a file nor one of {', '.join(shipped())}"
-            + (f"; is `{near[0]}` meant?" if near else "")
-        )
+        raise ProfileError(_no_profile(name_or_path))
     return _shipped(name_or_path)
 
 
@@ -116,15 +114,23 @@ def shipped() -> list[str]:
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
-def parse(text: str, where: str) -> Profile:
-    """A profile from its text; raises ProfileError, which begins with `where` and the line."""
+def parse(text: str, where: str, beside: Path = Path(), on_the_way: tuple[str, ...] = ()) -> Profile:
+    """A profile from its text; raises ProfileError, which begins with `where` and the line.
+
+    A file that it extends is looked for in the folder `beside`. `on_the_way`: the files that extend this one.
+    """
     try:
         profile = msgspec.convert(tomllib.loads(text), Profile)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ProfileError(f"{where}:{line_of_error(text, str(error))}: {error}") from error
     for line, problem in _problems(profile, text):
         raise ProfileError(f"{where}:{line}: {problem}")
-    return profile
+    if not profile.extends:
+        return profile
+    try:
+        return _extended(profile, _base(profile.extends, beside, on_the_way))
+    except ProfileError as error:
+        raise ProfileError(f"{where}:{line_of(text, key='extends')}: extends: {error}") from error
 
 
 # -- what a profile is for ---------------------------------------------------------------------------------------
@@ -164,6 +170,43 @@ def _shipped(name: str) -> Profile:
     """Read once: every verdict of a run asks which profile fits."""
     text = files("conformance").joinpath("profiles", f"{name}.toml").read_text("utf-8")
     return parse(text, f"profile {name}")
+
+
+def _no_profile(name: str) -> str:
+    near = get_close_matches(name, shipped(), 1)
+    return f"no profile `{name}`: it is neither a file nor one of {', '.join(shipped())}" + (
+        f"; is `{near[0]}` meant?" if near else ""
+    )
+
+
+def _from_file(path: Path, on_the_way: tuple[str, ...]) -> Profile:
+    here = str(path.resolve())
+    if here in on_the_way:
+        raise ProfileError(f"{path} extends itself")
+    return parse(_read(path), str(path), path.parent, (*on_the_way, here))
+
+
+def _base(extends: str, beside: Path, on_the_way: tuple[str, ...]) -> Profile:
+    """The profile that is extended; raises ProfileError. Of the same name, a file goes before one that is shipped."""
+    path = beside / extends
+    if path.suffix == ".toml" or path.is_file():
+        return _from_file(path, on_the_way)
+    if extends not in shipped():
+        raise ProfileError(_no_profile(extends))
+    return _shipped(extends)
+
+
+def _extended(profile: Profile, base: Profile) -> Profile:
+    """A profile with what it extends."""
+    return msgspec.structs.replace(
+        profile,
+        server=profile.server or base.server,
+        versions=profile.versions or base.versions,
+        workers=profile.workers or base.workers,
+        freedoms={**base.freedoms, **profile.freedoms},
+        absent=(*profile.absent, *base.absent),
+        known=(*profile.known, *base.known),
+    )
 
 
 def _read(path: Path) -> str:
@@ -207,6 +250,12 @@ def _problems_of(known: Known) -> Iterator[tuple[str, str]]:
     for name in known.requirements:
         if problem := _unknown(name):
             yield "requirements", problem
+        elif registry.load().get(name).level == "PROFILE":
+            yield (
+                "requirements",
+                f"{name} is a documented freedom, which cannot be a known failure: declare under [freedoms] which one "
+                "is taken, or under [[absent]] that there is nothing to judge",
+            )
         elif not any(
             known.covers(name, scenario.id) and registry.load().get(name).applies_to(scenario.id)
             for scenario in catalogue()

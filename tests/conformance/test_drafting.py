@@ -103,6 +103,18 @@ def test_a_documented_freedom_and_an_error_of_the_suite_are_not_declared() -> No
     assert profiles.parse(text, "draft") == profiles.Profile(name="ours", server="ours", versions="==1.2.*")
 
 
+def test_a_freedom_that_was_nowhere_seen_is_drafted_as_absent() -> None:
+    unseen = Result(
+        requirement="CAN-08", level="PROFILE", scenario="default", verdict="INCONCLUSIVE", reason="it was not answered"
+    )
+    text = drafting.draft([msgspec.structs.replace(report({}), results=[unseen])])
+    with pytest.raises(ProfileError, match="the absence of CAN-08 needs a reason"):
+        profiles.parse(text, "draft")
+    assert "# INCONCLUSIVE: it was not answered\n" in text
+    profile = profiles.parse(text.replace('reason = ""', 'reason = "there is no cancel"'), "draft")
+    assert profile.absence("CAN-08", "cancel/finished/interrupt/unwatched") == "there is no cancel"
+
+
 def test_the_command_prints_a_draft(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()

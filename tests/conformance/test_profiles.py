@@ -66,6 +66,7 @@ BAD = [
     (GOOD.replace('requirement = "PST-05"', 'scenario = "in-*"'), "7: no scenario matches `in-*`"),
     (GOOD.replace('["INT-07"]', "[]"), "10: a known failure names at least one requirement"),
     (GOOD.replace('["INT-07"]', '["IMT-07"]'), "10: no requirement `IMT-07`; is INT-07 meant?"),
+    (GOOD.replace('["INT-07"]', '["RUN-07"]'), "10: RUN-07 is a documented freedom, which cannot be a known failure"),
     (
         GOOD.replace("interrupt/ling", "reject/ling"),
         "11: no scenario in which INT-07 is judged matches `reject/lingering/*`",
@@ -127,7 +128,67 @@ def test_a_known_failure_that_was_not_judged_is_not_stale(good: profiles.Profile
     assert stale_entries(good, [result("INT-07", "interrupt/lingering/create/joined", "INCONCLUSIVE")]) == []
 
 
-@pytest.mark.parametrize("name", profiles.shipped())
+CHILD = """
+name = "mine-2"
+extends = "mine.toml"
+versions = ">=2"
+[freedoms]
+RUN-07 = "rollback"
+CAN-08 = "202"
+[[known]]
+requirements = ["INT-07"]
+scenario = "interrupt/lingering/create/joined"
+reason = "a reason of its own"
+evidence = "another transcript"
+"""
+
+
+def test_a_profile_declares_what_it_extends_and_goes_first(good: profiles.Profile, tmp_path: Path) -> None:
+    path = tmp_path / "mine-2.toml"
+    path.write_text(CHILD)
+    child = profiles.load(str(path))
+    assert (child.name, child.versions) == ("mine-2", ">=2")
+    assert child.freedoms == {"RUN-07": "rollback", "CAN-08": "202"}
+    assert child.absence("PST-05", "interrupt/idle/create/unwatched") == "no durability modes"
+    assert child.known_failure("INT-07", "interrupt/lingering/create/joined") == "a reason of its own"
+    assert child.known_failure("INT-07", "interrupt/lingering/create/unwatched") == good.known[0].reason
+    path.write_text(CHILD.replace('versions = ">=2"\n', ""))
+    assert profiles.load(str(path)).versions == good.versions
+
+
+def test_a_profile_may_extend_one_that_is_shipped(tmp_path: Path) -> None:
+    path = tmp_path / "ours.toml"
+    path.write_text('name = "ours"\nextends = "langgraph-api-workers"\n')
+    ours, shipped = profiles.load(str(path)), profiles.load("langgraph-api-workers")
+    assert (ours.name, ours.workers, ours.known) == ("ours", "several", shipped.known)
+
+
+@pytest.mark.parametrize(
+    ("extends", "said"),
+    [
+        ("langgraph-apy", "3: extends: no profile `langgraph-apy`: it is neither a file nor one of"),
+        ("absent.toml", "3: extends: {folder}/absent.toml: cannot be read"),
+        ("bad.toml", "3: extends: {folder}/bad.toml:1: Expected `str`, got `int` - at `$.name`"),
+        ("mine-2.toml", "3: extends: {folder}/mine-2.toml extends itself"),
+        ("back.toml", "3: extends: {folder}/back.toml:2: extends: {folder}/mine-2.toml extends itself"),
+    ],
+)
+def test_what_cannot_be_extended_is_said_with_file_and_line(extends: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("name = 3")
+    (tmp_path / "back.toml").write_text('name = "back"\nextends = "mine-2.toml"\n')
+    path = tmp_path / "mine-2.toml"
+    path.write_text(CHILD.replace("mine.toml", extends))
+    with pytest.raises(ProfileError) as caught:
+        profiles.load(str(path))
+    assert str(caught.value).startswith(f"{path}:{said.format(folder=tmp_path)}")
+
+
+def test_what_is_shipped_only_to_be_extended_is_proposed_for_nothing() -> None:
+    assert [name for name in profiles.shipped() if not profiles.load(name).server] == ["langgraph-js"]
+    assert "langgraph-js" not in [p.name for p in profiles.proposals(target("langgraph-js", "2.0.0"))]
+
+
+@pytest.mark.parametrize("name", set(profiles.shipped()) - {"langgraph-js"})
 def test_a_shipped_profile_is_sound_and_says_for_what_it_was_written(name: str) -> None:
     profile = profiles.load(name)
     assert profile.name == name
