@@ -28,7 +28,6 @@ from mockserver.witnesses import Witnesses
 if TYPE_CHECKING:
     from mockserver.records import Run, Thread
 
-GRAPH: Final = "agent"
 CHILD: Final = "research"
 """The node that runs a probe's child graph; it is no step of its own."""
 CHILD_NODES: Final = ("search", "quote")

@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from mockserver.assistants import Assistant
 from mockserver.clock import Clock, Clocks, InstantClock
-from mockserver.records import Assistant, Thread
+from mockserver.records import Thread
 
 _log = logging.getLogger(__name__)
 
@@ -75,9 +76,9 @@ class Crons:
         if cron.task is not None:
             cron.task.cancel()
 
-    def remove_of(self, thread: Thread) -> None:
-        """Forget the crons of a thread that is deleted."""
-        for cron in [cron for cron in self.by_id.values() if cron.thread is thread]:
+    def remove_of(self, owner: Thread | Assistant) -> None:
+        """Forget the crons of a thread, or of an assistant, that is deleted."""
+        for cron in [cron for cron in self.by_id.values() if owner in (cron.thread, cron.assistant)]:
             self.remove(cron)
 
     async def close(self) -> None:

@@ -19,6 +19,7 @@ from msgspec import UNSET, structs
 
 from mockserver import agent
 from mockserver.agent import ScriptedAgent
+from mockserver.assistants import Assistant
 from mockserver.changes import Changes
 from mockserver.checkpoints import END, Checkpoint
 from mockserver.clock import Clock, Clocks, milliseconds
@@ -47,6 +48,10 @@ _log = logging.getLogger(__name__)
 
 class ThreadBusyError(Exception):
     """A run was refused because of what is in flight on its thread."""
+
+
+class NoAssistantError(Exception):
+    """A run asked for an assistant that is not there, or is no more."""
 
 
 class Engine:
@@ -79,6 +84,10 @@ class Engine:
 
     def create_run(self, thread: Thread, request: RunRequest, *, temporary: bool = False) -> Run:
         """Create a run on a thread and decide what becomes of those in flight. Raises `ThreadBusyError`."""
+        assistant = self.store.assistants.find(request.assistant_id)
+        if assistant is None:
+            raise NoAssistantError(request.assistant_id)
+        request = assistant.instructed(request)
         asked = request.multitask_strategy
         strategy = thread.rules.default_strategy() if asked is UNSET else asked
         decision = thread.rules.admit(thread, strategy)
@@ -87,12 +96,11 @@ class Engine:
             raise ThreadBusyError(
                 "Thread is already running a task. Wait for it to finish or choose a different multitask strategy."
             )
-        assistant = self.store.assistant
         moment = thread.timeline.moment()
         run_id = thread.ids.uuid7(moment)
         ids = thread.ids.scoped(run_id)
         metadata = {
-            "created_by": "system",
+            **assistant.current.metadata,
             **thread.metadata,
             **request.config.metadata,
             **request.metadata,
@@ -128,7 +136,7 @@ class Engine:
         """Put a new run on its thread; it starts, at the earliest, at the next turn of the event loop."""
         thread = run.thread
         thread.runs[run.run_id] = thread.in_flight[run.run_id] = run
-        thread.was_run = True
+        thread.config = {"configurable": {}, **run.assistant.current.config}
         thread.metadata |= {"graph_id": run.assistant.graph_id, "assistant_id": run.assistant.assistant_id}
         self.store.touch(thread, run.created_at)
         if run.ready:
@@ -208,6 +216,18 @@ class Engine:
                 self.create_run(cron.thread, cron.thread.rules.cron_order(cron.thread, order))
         except ThreadBusyError as busy:
             _log.info("cron %s: %s", cron.cron_id, busy)
+
+    def forget_assistant(self, assistant: Assistant, *, threads: bool) -> None:
+        """Delete an assistant with its crons and, if asked, the threads whose metadata names it."""
+        self.crons.remove_of(assistant)
+        self.store.assistants.remove(assistant)
+        named = [
+            thread
+            for thread in self.store.threads.values()
+            if threads and thread.metadata.get("assistant_id") == assistant.assistant_id
+        ]
+        for thread in named:
+            self.forget_thread(thread)
 
     def forget_thread(self, thread: Thread) -> None:
         """Delete a thread with its crons; what is in flight on it is stopped."""

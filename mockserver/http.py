@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET
 
 from mockserver import views
 from mockserver.clock import Clock
@@ -85,6 +86,29 @@ async def read(request: web.Request, schema: type[T], *, default: bytes = b"") -
         raise Refusal(422, str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Refusal(422, "Invalid JSON in request body") from None
+
+
+class Page(Protocol):
+    """Which of the things found to show, and what of each."""
+
+    @property
+    def limit(self) -> int: ...  # noqa: D102 - the names say it
+    @property
+    def offset(self) -> int: ...  # noqa: D102
+    @property
+    def select(self) -> Any: ...  # noqa: D102
+
+
+def page_answer(found: Sequence[T], asked: Page, show: Callable[[T], views.Shown]) -> web.Response:
+    """One page of what was found, with the headers by which clients find the next."""
+    end = asked.offset + asked.limit
+    headers = {"X-Pagination-Total": str(len(found))}
+    if end < len(found):
+        headers["X-Pagination-Next"] = str(end)
+    page = [show(one) for one in found[asked.offset : end]]
+    if asked.select is not UNSET:
+        page = [{field: shown.get(field) for field in asked.select} for shown in page]
+    return json_answer(page, headers=headers)
 
 
 def query(request: web.Request, schema: type[T]) -> T:

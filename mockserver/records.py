@@ -1,4 +1,4 @@
-"""What a server remembers: assistants, threads, runs. Plain data; `rules` and `engine` say what may happen to it."""
+"""What a server remembers: threads and runs. Plain data; `rules` and `engine` say what may happen to it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from mockserver.assistants import Assistant
 from mockserver.checkpoints import History, Values
 from mockserver.clock import Timeline
 from mockserver.ids import IdSource
@@ -18,16 +19,6 @@ from mockserver.streams import EventLog
 if TYPE_CHECKING:
     from mockserver.rules import Rules
     from mockserver.script import Script
-
-
-@dataclass(frozen=True, slots=True)
-class Assistant:
-    """A graph under a name; a mock deployment has one."""
-
-    assistant_id: str
-    graph_id: str
-    name: str
-    created_at: datetime
 
 
 @dataclass(slots=True, eq=False)
@@ -112,5 +103,5 @@ class Thread:
     """The error of the run that executed last, if it failed."""
     rested: bool = False
     """Whether a run ever ended on it, or its state was ever updated by hand."""
-    was_run: bool = False
-    """Whether a run was ever created on it."""
+    config: dict[str, Any] = field(default_factory=dict)
+    """The settings of the assistant that ran on it last."""

@@ -8,7 +8,15 @@ from typing import Any
 
 from aiohttp import web
 
-from mockserver import __version__, routes_assistants, routes_crons, routes_runs, routes_threads, schemas
+from mockserver import (
+    __version__,
+    routes_assistants,
+    routes_crons,
+    routes_runs,
+    routes_threads,
+    schemas,
+    schemas_assistants,
+)
 from mockserver.http import Refusal, json_answer, query
 
 
@@ -65,6 +73,8 @@ async def description(_: web.Request) -> web.StreamResponse:
 
 
 _T, _R, _A, _C, _S = routes_threads, routes_runs, routes_assistants, routes_crons, schemas
+_SA = schemas_assistants
+_ASSISTANT = "/assistants/{assistant_id}"
 _THREAD, _RUN, _CRON = "/threads/{thread_id}", "/threads/{thread_id}/runs/{run_id}", "/runs/crons/{cron_id}"
 
 ROUTES: tuple[Route, ...] = (
@@ -72,22 +82,39 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/ok", ok, query=OkQuery, statuses=(200, 422)),
     Route("GET", "/info", info),
     Route("GET", "/openapi.json", description),
-    Route("POST", "/assistants/search", _A.search, _S.AssistantSearch, body_optional=True, statuses=(200, 422)),
-    Route("POST", "/assistants/count", _A.count, _S.AssistantCount, body_optional=True, statuses=(200, 422)),
-    Route("GET", "/assistants/{assistant_id}/graph", _A.graph, query=_A.GraphQuery, statuses=(200, 404, 422)),
-    Route("GET", "/assistants/{assistant_id}/schemas", _A.schemas, statuses=(200, 404, 422)),
-    Route(
-        "GET", "/assistants/{assistant_id}/subgraphs", _A.subgraphs, query=_A.SubgraphsQuery, statuses=(200, 404, 422)
-    ),
+    Route("POST", "/assistants/search", _A.search, _SA.AssistantSearch, body_optional=True, statuses=(200, 422)),
+    Route("POST", "/assistants/count", _A.count, _SA.AssistantCount, body_optional=True, statuses=(200, 422)),
+    Route("GET", f"{_ASSISTANT}/graph", _A.graph, query=_A.GraphQuery, statuses=(200, 404, 422)),
+    Route("GET", f"{_ASSISTANT}/schemas", _A.schemas, statuses=(200, 404, 422)),
+    Route("GET", f"{_ASSISTANT}/subgraphs", _A.subgraphs, query=_A.SubgraphsQuery, statuses=(200, 404, 422)),
     Route(
         "POST",
-        "/assistants/{assistant_id}/versions",
+        f"{_ASSISTANT}/versions",
         _A.versions,
-        _S.AssistantVersions,
+        _SA.AssistantVersions,
         body_optional=True,
         statuses=(200, 404, 422),
     ),
-    Route("GET", "/assistants/{assistant_id}", _A.get, statuses=(200, 404, 422)),
+    Route(
+        "GET",
+        f"{_ASSISTANT}/subgraphs/{{namespace}}",
+        _A.subgraphs_of,
+        query=_A.SubgraphsQuery,
+        statuses=(200, 404, 422),
+    ),
+    Route(
+        "POST",
+        f"{_ASSISTANT}/latest",
+        _A.set_latest,
+        _SA.AssistantLatest,
+        query=_SA.AssistantLatest,
+        body_optional=True,
+        statuses=(200, 404, 422),
+    ),
+    Route("POST", "/assistants", _A.create, _SA.AssistantCreate, statuses=(200, 400, 404, 409, 422)),
+    Route("GET", _ASSISTANT, _A.get, statuses=(200, 404, 422)),
+    Route("PATCH", _ASSISTANT, _A.patch, _SA.AssistantPatch, statuses=(200, 400, 404, 422)),
+    Route("DELETE", _ASSISTANT, _A.delete, query=_A.DeleteQuery, statuses=(204, 404, 422)),
     Route("POST", "/threads", _T.create, _S.ThreadCreate, body_optional=True, statuses=(200, 409, 422)),
     Route("POST", "/threads/search", _T.search, _S.ThreadSearch, body_optional=True, statuses=(200, 422)),
     Route("POST", "/threads/count", _T.count, _S.ThreadCount, body_optional=True, statuses=(200, 422)),

@@ -13,7 +13,7 @@ from mockserver import views
 from mockserver.crons import Cron, CronError
 from mockserver.http import ENGINE, Refusal, holds, json_answer, read, thread_of, uuid_in
 from mockserver.records import Thread
-from mockserver.routes_runs import check_order
+from mockserver.routes_runs import assistant_of, check_order
 from mockserver.schemas import CronCount, CronCreate, CronPatch, CronSearch
 
 CHANGEABLE = ("schedule", "timezone", "end_time", "enabled", "on_run_completed")
@@ -104,7 +104,7 @@ async def _create(request: web.Request, thread: Thread | None) -> web.StreamResp
     cron = Cron(
         cron_id=engine.store.new_id(moment),
         thread=thread,
-        assistant=engine.store.assistant,
+        assistant=assistant_of(request, order.assistant_id),
         payload=msgspec.json.decode(await request.read()),
         schedule=order.schedule,
         timezone=order.timezone,

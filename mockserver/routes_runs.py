@@ -12,6 +12,7 @@ from aiohttp import web
 from msgspec import UNSET
 
 from mockserver import agent, views, webhooks
+from mockserver.assistants import BOTH, GRAPH, Assistant
 from mockserver.http import (
     ENGINE,
     NOT_IN_SUBGRAPHS,
@@ -262,19 +263,25 @@ def _stateless(request: web.Request, order: RunRequest) -> Run:
     return engine.create_run(engine.store.create_thread(), order, temporary=True)
 
 
-def check_order(request: web.Request, order: RunRequest) -> None:
-    """Refuse what the types cannot tell; raises `Refusal`."""
-    assistant = request.app[ENGINE].store.assistant
-    if order.assistant_id not in (assistant.graph_id, assistant.assistant_id):
-        if canonical(order.assistant_id) is not None:
-            raise Refusal(404, "Thread or assistant not found.")
+def assistant_of(request: web.Request, name: str) -> Assistant:
+    """The assistant that a run asks for, by id or by graph; raises `Refusal` 404 or 422."""
+    assistant = request.app[ENGINE].store.assistants.find(name)
+    if assistant is None and name != GRAPH and canonical(name) is None:
         raise Refusal(
             422,
-            f"Invalid assistant: {order.assistant_id!r}. Must be either:\n- A valid assistant UUID, or\n"
-            f"- One of the registered graphs: {assistant.graph_id}",
+            f"Invalid assistant: {name!r}. Must be either:\n- A valid assistant UUID, or\n"
+            f"- One of the registered graphs: {GRAPH}",
         )
+    if assistant is None:
+        raise Refusal(404, "Thread or assistant not found.")
+    return assistant
+
+
+def check_order(request: web.Request, order: RunRequest) -> None:
+    """Refuse what the types cannot tell; raises `Refusal`."""
+    assistant_of(request, order.assistant_id)
     if order.config.configurable and order.context:
-        raise Refusal(400, "Cannot specify both configurable and context.")
+        raise Refusal(400, BOTH)
     if order.checkpoint is not None and order.checkpoint.of_subgraph:
         raise Refusal(422, NOT_IN_SUBGRAPHS)
     nodes = agent.nodes(request.app[ENGINE].store.script)

@@ -9,7 +9,18 @@ from msgspec import UNSET
 
 from mockserver import agent, views
 from mockserver.checkpoints import END, START, Checkpoint, History
-from mockserver.http import ENGINE, NOT_IN_SUBGRAPHS, Refusal, holds, json_answer, query, read, thread_of, uuid_in
+from mockserver.http import (
+    ENGINE,
+    NOT_IN_SUBGRAPHS,
+    Refusal,
+    holds,
+    json_answer,
+    page_answer,
+    query,
+    read,
+    thread_of,
+    uuid_in,
+)
 from mockserver.records import Thread
 from mockserver.schemas import (
     Body,
@@ -99,13 +110,7 @@ async def search(request: web.Request) -> web.StreamResponse:
         if _matches(thread, asked) and (asked.ids is UNSET or thread.thread_id in asked.ids)
     ]
     found.sort(key=lambda thread: _sort_key(thread, asked.sort_by), reverse=asked.sort_order == "desc")
-    page = [views.thread(thread) for thread in found[asked.offset : asked.offset + asked.limit]]
-    headers = {"X-Pagination-Total": str(len(found))}
-    if asked.offset + asked.limit < len(found):
-        headers["X-Pagination-Next"] = str(asked.offset + asked.limit)
-    if asked.select is not UNSET:
-        page = [{field: shown.get(field) for field in asked.select} for shown in page]
-    return json_answer(page, headers=headers)
+    return page_answer(found, asked, views.thread)
 
 
 async def count(request: web.Request) -> web.StreamResponse:

@@ -1,15 +1,15 @@
-"""All threads of a server, and its one assistant."""
+"""All threads of a server, and its assistants."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from mockserver.agent import GRAPH
+from mockserver.assistants import Assistants
 from mockserver.changes import Changes
-from mockserver.clock import EPOCH, Timeline
-from mockserver.ids import IdSource, named
-from mockserver.records import Assistant, Thread
+from mockserver.clock import Timeline
+from mockserver.ids import IdSource
+from mockserver.records import Thread
 from mockserver.rules import Rules
 from mockserver.script import Script
 
@@ -21,13 +21,14 @@ class Store:
         self.rules = rules
         self.script = script
         self._changed = changes
-        self.assistant = Assistant(named(f"graph:{GRAPH}"), GRAPH, GRAPH, EPOCH)
+        self.assistants = Assistants()
         self.threads: dict[str, Thread] = {}
         self.clear(seed)
 
     def clear(self, seed: int) -> None:
         """Forget every thread; ids and times begin anew."""
         self.threads.clear()
+        self.assistants.clear()
         self._ids = IdSource(seed)
         self._timeline = Timeline()
         self._changes = 0

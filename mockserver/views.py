@@ -10,10 +10,11 @@ import msgspec
 from msgspec import UNSET
 
 from mockserver import agent
+from mockserver.assistants import GRAPH, Assistant, Version
 from mockserver.checkpoints import END, START, Checkpoint, History, MarkKind
 from mockserver.clock import iso, milliseconds
 from mockserver.crons import Cron
-from mockserver.records import Assistant, Run, Thread
+from mockserver.records import Run, Thread
 from mockserver.schemas import RunRequest
 from mockserver.script import AGENT, Script
 
@@ -25,14 +26,30 @@ def assistant(record: Assistant) -> Shown:
     return {
         "assistant_id": record.assistant_id,
         "graph_id": record.graph_id,
-        "config": {},
-        "context": {},
-        "metadata": {"created_by": "system"},
-        "name": record.name,
+        **_settings(record.current),
         "created_at": iso(record.created_at),
-        "updated_at": iso(record.created_at),
-        "version": 1,
-        "description": None,
+        "updated_at": iso(record.updated_at),
+    }
+
+
+def assistant_version(record: Assistant, version: Version) -> Shown:
+    """One version of an assistant."""
+    return {
+        "assistant_id": record.assistant_id,
+        "graph_id": record.graph_id,
+        **_settings(version),
+        "created_at": iso(version.created_at),
+    }
+
+
+def _settings(version: Version) -> Shown:
+    return {
+        "version": version.number,
+        "name": version.name,
+        "description": version.description,
+        "config": version.config,
+        "context": version.told,
+        "metadata": version.metadata,
     }
 
 
@@ -89,11 +106,11 @@ def _state(script: Script, title: str) -> Shown:
     return {"type": "object", "title": title, "properties": properties}
 
 
-def graph_schemas(record: Assistant, script: Script) -> Shown:
+def graph_schemas(script: Script) -> Shown:
     """What the graph of an assistant takes and gives, as JSON Schemas."""
     state = _state(script, "State")
     return {
-        "graph_id": record.graph_id,
+        "graph_id": GRAPH,
         "input_schema": state,
         "output_schema": state,
         "state_schema": state,
@@ -111,7 +128,7 @@ def thread(record: Thread) -> Shown:
         "state_updated_at": iso(record.state_updated_at),
         "metadata": record.metadata,
         "status": record.rules.thread_status(record),
-        "config": {"configurable": {}} if record.was_run else {},
+        "config": record.config,
         "values": record.rules.thread_values(record),
     }
     if record.rested:

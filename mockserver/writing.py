@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mockserver import __version__, messages
-from mockserver.agent import GRAPH
+from mockserver.assistants import GRAPH
 from mockserver.checkpoints import START, Checkpoint, History, Source, Values
 from mockserver.place import Place
 from mockserver.records import Run, Thread

@@ -241,7 +241,7 @@ async def test_unknown_and_malformed_ids(stage: Stage) -> None:
         ("/threads/nonsense", 422, "Invalid thread ID: must be a UUID"),
         (f"/threads/{known}/runs/nonsense", 422, "Invalid run ID: must be a UUID"),
         (f"/threads/{known}/runs/{unknown}", 404, "Not Found"),
-        (f"/assistants/{unknown}", 404, "Not Found"),
+        (f"/assistants/{unknown}", 404, f"Assistant with ID {unknown} not found"),
         ("/assistants/agent", 422, "Invalid assistant ID: must be a UUID"),
     ]:
         answer = await stage.http.get(path)
