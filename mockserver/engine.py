@@ -26,6 +26,7 @@ from mockserver.clock import Clock, Clocks, milliseconds
 from mockserver.crons import Cron, Crons
 from mockserver.execution import Execution
 from mockserver.gates import Gates
+from mockserver.items import Items
 from mockserver.lifecycle import after
 from mockserver.place import Place
 from mockserver.records import Run, Thread
@@ -70,6 +71,7 @@ class Engine:
         self.changes = Changes()
         self.store = Store(seed=seed, rules=rules or Rules(), script=script, changes=self.changes)
         self.clock = Clocks(clock)
+        self.items = Items(lambda: self.clock.now)
         self.seed = seed
         self.superseded: dict[str, str] = {}
         """Runs that a newcomer stopped or erased, each with that newcomer; the oldest are forgotten."""
@@ -253,6 +255,7 @@ class Engine:
         await self.close()
         self.seed = seed
         self.store.clear(seed)
+        self.items.clear()
         self.superseded.clear()
         self._witnesses = Witnesses(self.clock)
         self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)

@@ -38,18 +38,21 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
 
 def _operation(route: Route, body: dict[str, Any] | None) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "summary": (route.handler.__doc__ or "").strip(),
+        "summary": route.summary,
         "operationId": f"{route.handler.__module__.rpartition('_')[2]}_{route.handler.__name__}",
         "parameters": [*_path_parameters(route.path), *_query_parameters(route.query)],
-        "responses": {str(status): _response(status, streams=route.streams) for status in route.statuses},
+        "responses": {
+            str(status): _response(status, "text/event-stream" if route.streams else route.kind)
+            for status in route.statuses
+        },
     }
     if body is not None:
         operation["requestBody"] = {
             "required": not route.body_optional,
             "content": {"application/json": {"schema": body}},
         }
-        operation["responses"]["413"] = _response(413, streams=False)
-        operation["responses"]["415"] = _response(415, streams=False)
+        operation["responses"]["413"] = _response(413)
+        operation["responses"]["415"] = _response(415)
     return operation
 
 
@@ -73,10 +76,9 @@ def _query_parameters(query: type | None) -> list[dict[str, Any]]:
     return [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in fields.items()]
 
 
-def _response(status: int, *, streams: bool) -> dict[str, Any]:
+def _response(status: int, kind: str = "application/json") -> dict[str, Any]:
     if status in (202, 204):
         return {"description": "Done, nothing to show."}
     if status >= 400:
         return {"description": "Refused.", "content": {"application/json": {"schema": _REFUSAL}}}
-    kind = "text/event-stream" if streams else "application/json"
     return {"description": "Success.", "content": {kind: {"schema": {}}}}

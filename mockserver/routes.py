@@ -9,15 +9,17 @@ from typing import Any
 from aiohttp import web
 
 from mockserver import (
-    __version__,
     routes_assistants,
     routes_crons,
     routes_runs,
+    routes_store,
+    routes_system,
     routes_threads,
     schemas,
     schemas_assistants,
+    schemas_store,
 )
-from mockserver.http import Refusal, json_answer, query
+from mockserver.http import Refusal, json_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,37 +33,14 @@ class Route:
     query: type | None = None
     statuses: tuple[int, ...] = (200,)
     streams: bool = False
+    kind: str = "application/json"
+    """The type of a successful answer."""
     body_optional: bool = False
 
-
-class OkQuery(schemas.Body, frozen=True):
-    """What health checks of real deployments ask; there is no database whose check could fail."""
-
-    check_db: bool = False
-
-
-async def ok(request: web.Request) -> web.StreamResponse:
-    """Say that the server is there."""
-    query(request, OkQuery)
-    return json_answer({"ok": True})
-
-
-async def root(_: web.Request) -> web.StreamResponse:
-    """Say that the server is there, to who only knows its address."""
-    return json_answer({"ok": True})
-
-
-async def info(_: web.Request) -> web.StreamResponse:
-    """Say what server this is."""
-    return json_answer(
-        {
-            "name": "doubletext-mockserver",
-            "version": __version__,
-            "langgraph_py_version": None,
-            "flags": {"assistants": True, "crons": True, "langsmith": False},
-            "host": {"kind": "mock"},
-        }
-    )
+    @property
+    def summary(self) -> str:
+        """What it does, in one line."""
+        return (self.handler.__doc__ or "").strip()
 
 
 async def description(_: web.Request) -> web.StreamResponse:
@@ -72,16 +51,25 @@ async def description(_: web.Request) -> web.StreamResponse:
     return json_answer(describe(ROUTES))
 
 
+async def documentation(_: web.Request) -> web.StreamResponse:
+    """List what this server takes, for people."""
+    rows = "".join(f"<li><code>{one.method} {one.path}</code> {one.summary}</li>" for one in ROUTES)
+    head = "<!doctype html><title>doubletext-mockserver</title><p>See <a href=/openapi.json>openapi.json</a>."
+    return web.Response(text=f"{head}<ul>{rows}</ul>", content_type="text/html")
+
+
 _T, _R, _A, _C, _S = routes_threads, routes_runs, routes_assistants, routes_crons, schemas
-_SA = schemas_assistants
+_Y, _SA, _ST, _I = routes_system, schemas_assistants, schemas_store, routes_store
 _ASSISTANT = "/assistants/{assistant_id}"
 _THREAD, _RUN, _CRON = "/threads/{thread_id}", "/threads/{thread_id}/runs/{run_id}", "/runs/crons/{cron_id}"
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", "/", root),
-    Route("GET", "/ok", ok, query=OkQuery, statuses=(200, 422)),
-    Route("GET", "/info", info),
+    Route("GET", "/", _Y.root),
+    Route("GET", "/ok", _Y.ok, query=_Y.OkQuery, statuses=(200, 422)),
+    Route("GET", "/info", _Y.info),
     Route("GET", "/openapi.json", description),
+    Route("GET", "/docs", documentation, kind="text/html"),
+    Route("GET", "/metrics", _Y.metrics, query=_Y.MetricsQuery, statuses=(200, 422), kind="text/plain"),
     Route("POST", "/assistants/search", _A.search, _SA.AssistantSearch, body_optional=True, statuses=(200, 422)),
     Route("POST", "/assistants/count", _A.count, _SA.AssistantCount, body_optional=True, statuses=(200, 422)),
     Route("GET", f"{_ASSISTANT}/graph", _A.graph, query=_A.GraphQuery, statuses=(200, 404, 422)),
@@ -155,6 +143,11 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_RUN}/stream", _R.join_stream, query=_R.JoinStreamQuery, statuses=(200, 422), streams=True),
     Route("POST", f"{_RUN}/cancel", _R.cancel, query=_R.CancelQuery, statuses=(200, 202, 404, 422)),
     Route("POST", "/runs/cancel", _R.cancel_many, _S.BulkCancel, query=_R.BulkCancelQuery, statuses=(204, 404, 422)),
+    Route("PUT", "/store/items", _I.put, _ST.ItemPut, statuses=(204, 422)),
+    Route("GET", "/store/items", _I.get, query=_I.ItemQuery, statuses=(200, 422)),
+    Route("DELETE", "/store/items", _I.delete, _ST.ItemDelete, statuses=(204, 422)),
+    Route("POST", "/store/items/search", _I.search, _ST.ItemSearch, body_optional=True, statuses=(200, 422)),
+    Route("POST", "/store/namespaces", _I.namespaces, _ST.NamespaceSearch, body_optional=True, statuses=(200, 422)),
     Route("POST", "/runs/batch", _R.create_batch, list[_S.BatchedRun], statuses=(200, 400, 404, 422)),
     Route("POST", "/runs", _R.create_stateless, _S.RunRequest, statuses=(200, 400, 404, 422)),
     Route(
@@ -180,6 +173,9 @@ def add_to(app: web.Application) -> None:
         resource.add_route(route.method, _guarded(route))
         if route.method == "GET" and not route.streams:
             resource.add_route("HEAD", _guarded(route))
+
+    for path in routes_system.NOT_OFFERED:
+        app.router.add_route("*", path, routes_system.not_offered)
 
 
 def _guarded(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

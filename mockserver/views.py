@@ -14,6 +14,7 @@ from mockserver.assistants import GRAPH, Assistant, Version
 from mockserver.checkpoints import END, START, Checkpoint, History, MarkKind
 from mockserver.clock import iso, milliseconds
 from mockserver.crons import Cron
+from mockserver.items import Item
 from mockserver.records import Run, Thread
 from mockserver.schemas import RunRequest
 from mockserver.script import AGENT, Script
@@ -169,6 +170,17 @@ def cron(record: Cron) -> Shown:
         "metadata": record.metadata,
         "on_run_completed": record.on_run_completed,
         "enabled": record.enabled,
+        "created_at": iso(record.created_at),
+        "updated_at": iso(record.updated_at),
+    }
+
+
+def item(record: Item) -> Shown:
+    """An item of the store."""
+    return {
+        "namespace": record.namespace,
+        "key": record.key,
+        "value": record.value,
         "created_at": iso(record.created_at),
         "updated_at": iso(record.updated_at),
     }

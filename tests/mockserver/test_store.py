@@ -1,0 +1,124 @@
+"""The store of items, through the official clients of Python."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from langgraph_sdk import get_sync_client
+
+from mockserver.clock import HandClock
+from tests.mockserver.stage import Stage, on_stage
+
+
+async def keep(stage: Stage, *items: tuple[str, str, dict[str, Any]]) -> None:
+    for namespace, key, value in items:
+        await stage.client.store.put_item(namespace.split("."), key, value)
+
+
+async def keys(stage: Stage, *prefix: str, **asked: Any) -> list[str]:
+    found = await stage.client.store.search_items(prefix, **asked)
+    return [item["key"] for item in found["items"]]
+
+
+async def test_an_item_is_kept_replaced_and_deleted(stage: Stage) -> None:
+    store = stage.client.store
+    await keep(stage, ("users.ann", "likes", {"food": "soup"}))
+    first: Any = await store.get_item(["users", "ann"], "likes")
+    assert (first["namespace"], first["key"], first["value"]) == (["users", "ann"], "likes", {"food": "soup"})
+    assert first["created_at"] == first["updated_at"]
+    await keep(stage, ("users.ann", "likes", {"food": "bread"}))
+    second: Any = await store.get_item(["users", "ann"], "likes")
+    assert (second["value"], second["created_at"]) == ({"food": "bread"}, first["created_at"])
+    assert second["updated_at"] > first["updated_at"]
+    repeated = await stage.http.get("/store/items", params={"namespace": ["users", "ann"], "key": "likes"})
+    assert repeated.json() == second
+    await store.delete_item(["users", "ann"], "likes")
+    await store.delete_item(["users", "ann"], "likes")
+    assert await store.get_item(["users", "ann"], "likes") is None
+
+
+async def test_searching(stage: Stage) -> None:
+    await keep(stage, ("a.b", "1", {"x": 1}), ("a.c", "2", {"x": 2, "n": {"y": 1}}), ("ab", "3", {"x": "2"}))
+    assert await keys(stage) == ["3", "2", "1"]
+    assert await keys(stage, "a") == ["2", "1"]
+    assert await keys(stage, "a", limit=1, offset=1) == ["1"]
+    assert await keys(stage, filter={"x": 2}) == ["2"]
+    assert await keys(stage, filter={"n": {"y": 1}}) == ["2"]
+    assert await keys(stage, filter={"x": {"$gte": 2}}) == ["2"]
+    assert await keys(stage, filter={"x": {"$gt": 0, "$ne": 2}}) == ["1"]
+    assert await keys(stage, filter={"x": {"$lt": "3"}}) == ["3"]
+    assert await keys(stage, filter={"x": {"$eq": True}}) == []
+    assert await keys(stage, filter={"x": {"$lte": 1}}, query="of no effect") == ["1"]
+    (found,) = (await stage.client.store.search_items(["ab"]))["items"]
+    assert found["score"] is None
+    unknown = await stage.http.post("/store/items/search", json={"filter": {"x": {"$near": 1}}})
+    assert (unknown.status_code, "$near" in unknown.json()["detail"]) == (422, True)
+
+
+async def test_namespaces(stage: Stage) -> None:
+    await keep(stage, ("a.b", "1", {}), ("a.c.b", "2", {}), ("b", "3", {}), ("a.b", "4", {}))
+
+    async def found(**asked: Any) -> Any:
+        return (await stage.client.store.list_namespaces(**asked))["namespaces"]
+
+    assert await found() == [["a", "b"], ["a", "c", "b"], ["b"]]
+    assert await found(prefix=["a"]) == [["a", "b"], ["a", "c", "b"]]
+    assert await found(prefix=["*", "c"]) == [["a", "c", "b"]]
+    assert await found(suffix=["b"], max_depth=1) == [["a"], ["b"]]
+    assert await found(limit=1, offset=1) == [["a", "c", "b"]]
+
+
+async def test_an_item_with_a_time_to_live_is_gone_by_the_clock_of_the_deployment() -> None:
+    clock = HandClock()
+    async with on_stage(clock=clock) as stage:
+        store = stage.client.store
+        await store.put_item(["a"], "brief", {"x": 1}, ttl=1)
+        await store.put_item(["a"], "for good", {"x": 1})
+        await clock.advance(50)
+        assert await store.get_item(["a"], "brief", refresh_ttl=True) is not None
+        await clock.advance(50)
+        assert await keys(stage, "a", refresh_ttl=False) == ["for good", "brief"]
+        await clock.advance(10)
+        assert await store.get_item(["a"], "brief") is None
+        assert await keys(stage, "a") == ["for good"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "named"),
+    [
+        ("PUT", "items", {"namespace": ["a.b"], "key": "k", "value": {}}, "namespace"),
+        ("PUT", "items", {"namespace": [], "key": "k", "value": {}}, "namespace"),
+        ("PUT", "items", {"namespace": ["langgraph"], "key": "k", "value": {}}, "reserved"),
+        ("PUT", "items", {"namespace": ["a"], "key": "k", "value": 3}, "value"),
+        ("PUT", "items", {"namespace": ["a"], "key": "k", "value": {}, "ttl": -1}, "ttl"),
+        ("DELETE", "items", {"key": "k"}, "namespace"),
+        ("POST", "items/search", {"limit": -1}, "limit"),
+        ("POST", "namespaces", {"max_depth": 0}, "max_depth"),
+        ("GET", "items?namespace=a", None, "key"),
+        ("GET", "items?key=k", None, "namespace"),
+    ],
+)
+async def test_bad_input_is_named(stage: Stage, method: str, path: str, body: Any, named: str) -> None:
+    answer = await stage.http.request(method, f"/store/{path}", json=body)
+    assert (answer.status_code, named in answer.json()["detail"]) == (422, True), answer.text
+
+
+async def test_the_synchronous_client(stage: Stage) -> None:
+    def play() -> Any:
+        with get_sync_client(url=stage.url) as client:
+            store = client.store
+            store.put_item(["a"], "k", {"x": 1}, index=["x"], ttl=5)
+            found = store.search_items(["a"])["items"], store.list_namespaces()["namespaces"]
+            store.delete_item(["a"], "k")
+            return *found, store.get_item(["a"], "k")
+
+    items, namespaces, gone = await asyncio.to_thread(play)
+    assert ([item["value"] for item in items], namespaces, gone) == ([{"x": 1}], [["a"]], None)
+
+
+async def test_a_reset_forgets_the_items(stage: Stage) -> None:
+    await keep(stage, ("a", "k", {}))
+    assert (await stage.http.post("/_mock/reset", json={})).status_code == 200
+    assert await keys(stage) == []
