@@ -168,6 +168,13 @@ def written_by_hand(thread: Thread, base: Checkpoint | None, node: str, values: 
     return place.follow(thread.script, found, said, around)
 
 
+def calls_answered(task: Task) -> list[dict[str, Any]]:
+    """The tool calls to which a node is about to give the results."""
+    step = task.place.step
+    answers = step is not None and step.result is not None and scripted_node(task.node) == step.at
+    return _calls_waiting(task.values) if answers and task.node != "audit" else []
+
+
 class ScriptedAgent:
     """Plays the nodes; one serves all runs of a server."""
 

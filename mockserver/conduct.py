@@ -89,10 +89,10 @@ def kept_reading(facts: Facts) -> Iterator[Finding]:
 def ignored_conflict(facts: Facts) -> Iterator[Finding]:
     """It was answered 409 and went on as if its text had been taken: that text was never sent again."""
     for entry in facts.requests:
-        if not entry.creates_run or entry.status != 409:
+        if not entry.creates_run or entry.outcome != 409:
             continue
         again = [one for one in facts.requests if one.number > entry.number and _said(one) == _said(entry)]
-        if not any(one.thread_id == entry.thread_id and one.status == 200 for one in again):
+        if not any(one.thread_id == entry.thread_id and one.outcome == 200 for one in again):
             yield Finding(
                 "ignored-conflict", f"{_quoted(entry)} was refused with 409 and never taken later", (entry.number,)
             )
@@ -114,7 +114,7 @@ def other_strategy(facts: Facts) -> Iterator[Finding]:
 def resumed_gone(facts: Facts) -> Iterator[Finding]:
     """It resumed a question that nobody asked any more."""
     for entry in facts.requests:
-        command = entry.body.get("command") if entry.creates_run and isinstance(entry.body, dict) else None
+        command = entry.order.get("command")
         answer = command.get("resume") if isinstance(command, dict) else None
         if answer is None:
             continue
@@ -128,16 +128,16 @@ def retried(facts: Facts) -> Iterator[Finding]:
     """It sent a request again that must not be: one that was refused for good, or that had created a run."""
     for place, entry in enumerate(facts.requests):
         earlier = _same_before(facts.requests[:place], entry) if entry.creates_run else None
-        if earlier is None or earlier.status is None:
+        if earlier is None or earlier.outcome is None:
             continue
         shown = (earlier.number, entry.number)
-        if earlier.status == 409 and entry.busy:
+        if earlier.outcome == 409 and entry.busy:
             yield Finding("retried", f"{_quoted(entry)} was refused with 409 and sent again to a busy thread", shown)
-        elif earlier.status in (400, 404, 422):
+        elif earlier.outcome in (400, 404, 422):
             yield Finding(
-                "retried", f"{_quoted(entry)} was refused with {earlier.status} and sent again as it was", shown
+                "retried", f"{_quoted(entry)} was refused with {earlier.outcome} and sent again as it was", shown
             )
-        elif earlier.status == 200 and (earlier.cut or _has_ids(entry)):
+        elif earlier.outcome == 200 and (earlier.cut or _has_ids(entry)):
             yield Finding("retried", f"{_quoted(entry)} had created run {earlier.run_id} and was sent again", shown)
 
 
@@ -219,7 +219,7 @@ def _same_before(earlier: Sequence[Entry], entry: Entry) -> Entry | None:
 
 
 def _said(entry: Entry) -> Any:
-    return entry.body.get("input") if entry.creates_run and isinstance(entry.body, dict) else None
+    return entry.order.get("input")
 
 
 def _messages(entry: Entry) -> list[Any]:

@@ -228,7 +228,7 @@ def _has(entry: Entry, name: str, value: Any) -> bool:
 
 
 def _value(entry: Entry, name: str) -> Any:
-    if name in ("strategy", "status", "thread_id", "run_id", "busy", "query", "body"):
+    if name in ("strategy", "status", "thread_id", "run_id", "busy", "query", "body", "protocol"):
         return getattr(entry, name)
     return entry.body.get(name) if isinstance(entry.body, dict) else None
 

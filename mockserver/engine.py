@@ -29,6 +29,8 @@ from mockserver.gates import Gates
 from mockserver.items import Items
 from mockserver.lifecycle import after
 from mockserver.place import Place
+from mockserver.protocol_events import Ended, Narrator
+from mockserver.protocol_feed import Feeds
 from mockserver.records import Run, Thread
 from mockserver.rules import Ending, Rules
 from mockserver.schemas import RunRequest
@@ -79,6 +81,7 @@ class Engine:
         self.gates = Gates(self.changes)
         self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
         self._webhooks = Webhooks(self.clock)
+        self.feeds = Feeds()
         self.crons = Crons(self.clock, self._fire)
         self._tasks: set[asyncio.Task[None]] = set()
         self.starts = 1
@@ -235,10 +238,12 @@ class Engine:
         """Delete a thread with its crons; what is in flight on it is stopped."""
         self.crons.remove_of(thread)
         self.store.remove(thread)
+        self.feeds.remove(thread.thread_id)
         self.stop_all(dict.fromkeys(thread.in_flight.values(), "erase"))
 
     async def close(self) -> None:
         """Stop every run and let go of every witness; returns when no task is left."""
+        self.feeds.clear()
         await self.crons.close()
         # Lists, because a stateless run takes its thread with it when it stops.
         for thread in list(self.store.threads.values()):
@@ -305,7 +310,7 @@ class Engine:
             run.watchdog = self._spawn(self._expire(run, self._run_timeout))
         ending: Ending = "stopped"
         try:
-            await Execution(run, self._agent).play()
+            await Execution(run, self._agent, self.feeds).play()
             ending = "succeeded"
         except asyncio.CancelledError:
             # Somebody stopped the run; `stop` has noted who.
@@ -349,9 +354,26 @@ class Engine:
             run.log.append("error", None, run.error, at=milliseconds(run.updated_at))
         self._notify(run)
         thread.rules.release(run)
+        self._tell_end(run)
         if run.temporary and run.request.on_completion != "keep":
             self.store.remove(thread)
+            self.feeds.remove(thread.thread_id)
         self._start_next(thread)
+
+    def _tell_end(self, run: Run) -> None:
+        """Tell those who listen to the thread how a run ended; one that was erased is never told of again."""
+        thread = run.thread
+        head = thread.history.head
+        how: Ended = "interrupted"
+        if run.status in ("error", "timeout"):
+            how = "failed"
+        elif run.status == "success" and not (head is not None and head.next):
+            how = "completed"
+        error = None if run.error is None else run.error["message"]
+        Narrator(run, self.feeds, lambda: True).ends(how, error)
+        feed = self.feeds.find(thread.thread_id)
+        if feed is not None and run.fate == "erase":
+            feed.forget_run(run.run_id)
 
     def _notify(self, run: Run) -> None:
         """Send the webhooks that the end of a run calls for."""

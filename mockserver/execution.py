@@ -18,6 +18,8 @@ from mockserver.agent import Said, ScriptedAgent, Task
 from mockserver.checkpoints import START, Checkpoint, Mark, Source, Values
 from mockserver.clock import milliseconds
 from mockserver.place import Place
+from mockserver.protocol_events import Ended, Narrator
+from mockserver.protocol_feed import Feeds
 from mockserver.records import Run
 from mockserver.rules import Rules
 from mockserver.step import Paused
@@ -46,8 +48,9 @@ class Waits(Exception):  # noqa: N818 - nothing went wrong
 class Execution:
     """One execution of a run. `play` does it all; what it raises, apart from cancellation, is the run's failure."""
 
-    def __init__(self, run: Run, agent: ScriptedAgent) -> None:
+    def __init__(self, run: Run, agent: ScriptedAgent, feeds: Feeds) -> None:
         self._run = run
+        self._narrator = Narrator(run, feeds, self._may_emit)
         self._thread = run.thread
         self._agent = agent
         self._modes = run.request.modes
@@ -64,10 +67,11 @@ class Execution:
     async def play(self) -> None:
         """Execute the run from its base checkpoint to its end, or to where it waits for a human."""
         self._emit("metadata", None, {"run_id": self._run.run_id, "attempt": self._attempt})
+        self._narrator.starts()
         self._base = base = self._rules.base(self._run)
         raw = self._rules.input(self._run)
         current = self._go_on(base) if raw is None else self._take_in(base, raw)
-        self._show_values(current.values)
+        self._show_values(current, current.values)
         with contextlib.suppress(Waits):
             await self._supersteps(current, None, goes_on=raw is None)
 
@@ -114,12 +118,18 @@ class Execution:
         """Play one node; what becomes of it is noted on its task. Raises `Waits` if it waits for a human."""
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
+        resumed = resumed and node in history.waiting_interrupts()
+        task = self._task(node, current, namespace, resumed=resumed)
+        calls = agent.calls_answered(task)
+        self._narrator.task_starts(current.task_id(node), node, current.values, calls, namespace)
         try:
-            write = await self._step(node, current, child, resumed=resumed and node in history.waiting_interrupts())
+            write = await self._step(task, current, child)
         except Paused as paused:
             if not self._may_write():
                 raise asyncio.CancelledError from None
-            self._pause(node, current, child, {"id": self._run.ids.hex(), "value": paused.value})
+            question = {"id": self._run.ids.hex(), "value": paused.value}
+            self._narrator.asks(question, namespace)
+            self._pause(node, current, child, question)
         except Waits as waits:
             self._pause(node, current, child, waits.question)
         except asyncio.CancelledError:
@@ -128,10 +138,13 @@ class Execution:
             if self._may_write():
                 text = f"{type(error).__name__}({str(error)!r})"
                 history.mark(current.checkpoint_id, Mark(self._run.run_id, "error", text, node))
+                self._narrator.task_ends(current.task_id(node), node, namespace, error=error, calls=calls)
             raise
         if not self._may_write():
             raise asyncio.CancelledError
         history.mark(current.checkpoint_id, Mark(self._run.run_id, "result", write, node))
+        self._narrator.task_ends(current.task_id(node), node, namespace, write=write, calls=calls)
+        self._narrator.wrote(node, write, namespace)
         self._emit("updates", "updates", {node: write}, namespace)
         return write
 
@@ -178,8 +191,8 @@ class Execution:
             place = place.answered(answer_to(self._answer, [question["id"] for question in asked.values()]))
         return replace(current, place=place.at_node(agent.scripted_node(current.next[0])))
 
-    async def _step(self, node: str, current: Checkpoint, child: ChildGraph | None, *, resumed: bool) -> Values:
-        task = Task(
+    def _task(self, node: str, current: Checkpoint, namespace: str, *, resumed: bool) -> Task:
+        return Task(
             node=node,
             values=current.values,
             script=self._thread.script,
@@ -190,14 +203,33 @@ class Execution:
             ids=self._run.ids,
             timeline=self._thread.timeline,
             resumed=resumed,
-            say=lambda said: self._say(node, current, said),
-            custom=lambda data: self._emit("custom", "custom", data),
+            say=lambda said: self._say(node, current, said, namespace),
+            custom=lambda data: self._custom(data, namespace),
         )
+
+    async def _step(self, task: Task, current: Checkpoint, child: ChildGraph | None) -> Values:
         begins = self._agent.child_begins(task) if child is None else None
-        if begins is not None:
-            playing = self._play_child(node, current, *begins)
-            return self._agent.after_child(task, await self._rules.play_child(self._run, playing))
-        return await self._agent.run(task)
+        if begins is None:
+            return await self._agent.run(task)
+        playing = self._told_of_child(task.node, current, self._play_child(task.node, current, *begins))
+        return self._agent.after_child(task, await self._rules.play_child(self._run, playing))
+
+    async def _told_of_child(self, node: str, current: Checkpoint, playing: Coroutine[Any, Any, Values]) -> Values:
+        """Play a child graph, and tell that it begins and how it ends."""
+        namespace = current.namespace(node)
+        ended: Ended = "failed"
+        self._narrator.child_starts(node, current.task_id(node), namespace)
+        try:
+            values = await playing
+            ended = "completed"
+        except (Waits, asyncio.CancelledError):
+            ended = "interrupted"
+            raise
+        finally:
+            # The worker that a server lost tells nobody anything.
+            if self._attempt == self._run.attempt:
+                self._narrator.child_ends(node, ended, namespace)
+        return values
 
     async def _play_child(self, node: str, current: Checkpoint, place: Place, values: Values) -> Values:
         """Play the child graph of a node to its end, from where it was left if it was begun before."""
@@ -206,8 +238,8 @@ class Execution:
         begun = child.history.head
         if begun is None:
             received = self._append(None, START, {"steps": []}, (START,), "input", child)
-            self._show_values(values, namespace)
             entered = self._append(received, START, values, place.next, "loop", child, place)
+            self._show_values(entered, values, namespace)
             return (await self._supersteps(entered, child, goes_on=False)).values
         return (await self._supersteps(begun, child, goes_on=True)).values
 
@@ -219,7 +251,7 @@ class Execution:
         place = place.passed() if child is not None else agent.follow(self._run, place, values)
         following = agent.nodes_at(place, self._run.configurable)
         written = self._append(current, list(writes)[-1], values, following, "loop", child, place)
-        self._show_values(values, "" if child is None else child.namespace)
+        self._show_values(written, values, "" if child is None else child.namespace)
         return written
 
     def _pause(self, node: str, current: Checkpoint, child: ChildGraph | None, question: dict[str, Any]) -> NoReturn:
@@ -228,8 +260,9 @@ class Execution:
         namespace = "" if child is None else child.namespace
         history.mark(current.checkpoint_id, Mark(self._run.run_id, "interrupt", question, node))
         shown = [{"value": question["value"], "id": question["id"], "response_schema": None}]
+        self._narrator.task_ends(current.task_id(node), node, namespace, question=question)
         self._emit("updates", "updates", {"__interrupt__": shown}, namespace)
-        self._show_values({**current.values, "__interrupt__": shown}, namespace)
+        self._show_values(current, {**current.values, "__interrupt__": shown}, namespace)
         raise Waits(question)
 
     def _break(self, when: Literal["interrupt_before", "interrupt_after"], nodes: tuple[str, ...]) -> None:
@@ -270,13 +303,19 @@ class Execution:
     def _may_emit(self) -> bool:
         return self._attempt == self._run.attempt and self._rules.may_emit(self._run)
 
-    def _show_values(self, values: Values, namespace: str = "") -> None:
+    def _show_values(self, checkpoint: Checkpoint, values: Values, namespace: str = "") -> None:
         if not namespace and self._may_emit():
             self._run.output = values
+        self._narrator.values(checkpoint, values, namespace)
         self._emit("values", "values", values, namespace)
 
-    def _say(self, node: str, current: Checkpoint, said: Said) -> None:
+    def _custom(self, data: Any, namespace: str) -> None:
+        self._narrator.custom(data, namespace)
+        self._emit("custom", "custom", data)
+
+    def _say(self, node: str, current: Checkpoint, said: Said, namespace: str) -> None:
         """Put what a node says into the stream of tokens or, for those who asked only for that, of messages."""
+        self._narrator.says(node, said, namespace)
         if "messages-tuple" in self._modes:
             metadata = self._message_metadata(node, current, by_model=said.by_model)
             self._emit("messages", "messages-tuple", [said.piece, metadata])

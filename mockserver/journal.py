@@ -28,6 +28,9 @@ LENGTH: Final = 2000
 MAX_BODY: Final = 64 * 1024
 """Bytes of a body that are kept; of a longer one nothing is."""
 
+FRAME: Final = "WS"
+"""The method of what is said over a WebSocket."""
+
 _LOCATION = re.compile(r"^(?:/threads/(?P<thread>[^/]+))?/runs/(?P<run>[^/]+)")
 
 
@@ -56,6 +59,8 @@ class Entry:
     """How many requests had come when its answer came to its end; None while it has not."""
     cut: bool = False
     """Whether its answer broke off, or the client left before its end."""
+    refused: int | None = None
+    """The status that the refusal of a protocol's command stands for: the answer itself is 200."""
 
     @cached_property
     def body(self) -> Any:
@@ -66,27 +71,58 @@ class Entry:
             return None
 
     @property
+    def outcome(self) -> int | None:
+        """How it was answered: its status, or that which the refusal of a command stands for."""
+        return self.refused or self.status
+
+    @property
+    def protocol(self) -> str | None:
+        """The command of the streaming protocol that it is, None for any other request."""
+        spoken = self.method == FRAME or (self.method == "POST" and self.path.endswith("/commands"))
+        named = self.body.get("method") if spoken and isinstance(self.body, dict) else None
+        return named if isinstance(named, str) else None
+
+    @property
     def creates_run(self) -> bool:
         """Whether it asks for a run."""
-        return self.method == "POST" and re.search(r"/runs(/stream|/wait)?$", self.path) is not None
+        asked = self.method == "POST" and re.search(r"/runs(/stream|/wait)?$", self.path) is not None
+        return asked or self.protocol in ("run.start", "input.respond")
+
+    @cached_property
+    def order(self) -> dict[str, Any]:
+        """What it asks of a run, as a body of the run endpoints says it; empty where it asks for none."""
+        if not self.creates_run or not isinstance(self.body, dict):
+            return {}
+        if self.protocol is None:
+            return self.body
+        params = self.body.get("params")
+        told = dict(params) if isinstance(params, dict) else {}
+        if self.protocol == "input.respond":
+            several = told.get("responses")
+            answers = several if isinstance(several, list) else [told]
+            resumed = {one["interrupt_id"]: one.get("response") for one in answers if _names_question(one)}
+            return {**told, "command": {"resume": resumed}}
+        return {"multitask_strategy": told.get("multitaskStrategy"), **told}
 
     @property
     def strategy(self) -> str | None:
         """The multitask strategy that it names, None if it names none."""
-        named = self.body.get("multitask_strategy") if isinstance(self.body, dict) else None
+        named = self.order.get("multitask_strategy")
         return named if isinstance(named, str) else None
 
     def shown(self) -> dict[str, Any]:
         """The entry as the control API shows it."""
         names = ("number", "at", "method", "path", "query", "thread_id", "run_id", "strategy", "body", "busy", "status")
-        return {**{name: getattr(self, name) for name in names}, "ended": self.ended is not None, "cut": self.cut}
+        more = {"protocol": self.protocol, "refused": self.refused} if self.protocol else {}
+        shown = {name: getattr(self, name) for name in names}
+        return {**shown, **more, "ended": self.ended is not None, "cut": self.cut}
 
     def line(self) -> str:
         """The entry in one line, for people."""
         query = "?" + "&".join(f"{key}={value}" for key, value in self.query.items()) if self.query else ""
-        strategy = f" {self.strategy}" if self.strategy else ""
-        status = "no answer yet" if self.status is None and not self.cut else self.status or "left before an answer"
-        return f"{self.number:>4} {self.at:9.3f}s {self.method} {self.path}{query}{strategy} -> {status}"
+        said = "".join(f" {one}" for one in (self.protocol, self.strategy) if one)
+        status = "no answer yet" if self.status is None and not self.cut else self.outcome or "left before an answer"
+        return f"{self.number:>4} {self.at:9.3f}s {self.method} {self.path}{query}{said} -> {status}"
 
 
 class Journal:
@@ -142,7 +178,13 @@ class Journal:
             _answered(entry, response)
             self._changes.tell()
 
-    def _noted(self, request: web.Request, raw: bytes) -> Entry:
+    def frame(self, request: web.Request, raw: bytes) -> Entry:
+        """Note what a client says over its WebSocket."""
+        entry = self._noted(request, raw, FRAME)
+        entry.ended = self._last
+        return entry
+
+    def _noted(self, request: web.Request, raw: bytes, method: str | None = None) -> Entry:
         thread_id = canonical(request.match_info.get("thread_id", ""))
         thread = self._threads().get(thread_id or "")
         waiting = {} if thread is None else thread.history.waiting_interrupts()
@@ -150,7 +192,7 @@ class Journal:
         entry = Entry(
             number=self._last,
             at=self._clock.now,
-            method=request.method,
+            method=method or request.method,
             path=request.path,
             query=dict(request.query),
             raw=raw if len(raw) <= MAX_BODY else b"",
@@ -166,6 +208,15 @@ class Journal:
 
 _ENTRY: Final = ContextVar[Entry]("entry")
 """The entry of the request that is being answered."""
+
+
+def current_entry() -> Entry:
+    """The entry of the request that is being answered."""
+    return _ENTRY.get()
+
+
+def _names_question(answer: Any) -> bool:
+    return isinstance(answer, dict) and isinstance(answer.get("interrupt_id"), str)
 
 
 def _answered(entry: Entry, answer: web.StreamResponse) -> None:

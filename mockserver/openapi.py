@@ -20,13 +20,15 @@ _UUIDS = ("thread_id", "run_id", "assistant_id", "cron_id")
 def describe(routes: Iterable[Route]) -> dict[str, Any]:
     """The OpenAPI document of these routes."""
     known = list(routes)
-    bodies = [route.body for route in known if route.body is not None]
-    shown, schemas = msgspec.json.schema_components(bodies, ref_template="#/components/schemas/{name}")
+    types = [kind for route in known for kind in (route.body, route.malformed) if kind is not None]
+    shown, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     shapes = iter(shown)
     paths: dict[str, dict[str, Any]] = {}
     for route in known:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(
-            route, next(shapes) if route.body is not None else None
+            route,
+            next(shapes) if route.body is not None else None,
+            next(shapes) if route.malformed is not None else _REFUSAL,
         )
     return {
         "openapi": "3.1.0",
@@ -36,13 +38,15 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
     }
 
 
-def _operation(route: Route, body: dict[str, Any] | None) -> dict[str, Any]:
+def _operation(route: Route, body: dict[str, Any] | None, malformed: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": route.summary,
         "operationId": f"{route.handler.__module__.rpartition('_')[2]}_{route.handler.__name__}",
         "parameters": [*_path_parameters(route.path), *_query_parameters(route.query)],
         "responses": {
-            str(status): _response(status, "text/event-stream" if route.streams else route.kind)
+            str(status): _response(
+                status, "text/event-stream" if route.streams else route.kind, malformed if status == 400 else _REFUSAL
+            )
             for status in route.statuses
         },
     }
@@ -76,9 +80,11 @@ def _query_parameters(query: type | None) -> list[dict[str, Any]]:
     return [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in fields.items()]
 
 
-def _response(status: int, kind: str = "application/json") -> dict[str, Any]:
+def _response(status: int, kind: str = "application/json", refusal: dict[str, Any] = _REFUSAL) -> dict[str, Any]:
+    if status == 101:
+        return {"description": "A WebSocket from here on."}
     if status in (202, 204):
         return {"description": "Done, nothing to show."}
     if status >= 400:
-        return {"description": "Refused.", "content": {"application/json": {"schema": _REFUSAL}}}
+        return {"description": "Refused.", "content": {"application/json": {"schema": refusal}}}
     return {"description": "Success.", "content": {kind: {"schema": {}}}}

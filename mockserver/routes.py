@@ -9,8 +9,10 @@ from typing import Any
 from aiohttp import web
 
 from mockserver import (
+    protocol,
     routes_assistants,
     routes_crons,
+    routes_protocol,
     routes_runs,
     routes_store,
     routes_system,
@@ -36,6 +38,8 @@ class Route:
     kind: str = "application/json"
     """The type of a successful answer."""
     body_optional: bool = False
+    malformed: Any = None
+    """The type of an answer with 400, where it is not the usual one."""
 
     @property
     def summary(self) -> str:
@@ -61,6 +65,7 @@ async def documentation(_: web.Request) -> web.StreamResponse:
 _T, _R, _A, _C, _S = routes_threads, routes_runs, routes_assistants, routes_crons, schemas
 _Y, _SA, _ST, _I = routes_system, schemas_assistants, schemas_store, routes_store
 _ASSISTANT = "/assistants/{assistant_id}"
+_P = routes_protocol
 _THREAD, _RUN, _CRON = "/threads/{thread_id}", "/threads/{thread_id}/runs/{run_id}", "/runs/crons/{cron_id}"
 
 ROUTES: tuple[Route, ...] = (
@@ -119,6 +124,23 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST", f"{_THREAD}/history", _T.history_search, _S.HistoryRequest, body_optional=True, statuses=(200, 404, 422)
     ),
+    Route(
+        "POST",
+        f"{_THREAD}/commands",
+        _P.commands,
+        protocol.Envelope,
+        statuses=(200, 400, 422),
+        malformed=protocol.Malformed,
+    ),
+    Route(
+        "POST",
+        f"{_THREAD}/stream/events",
+        _P.events,
+        protocol.Subscription,
+        statuses=(200, 400, 404, 422),
+        streams=True,
+    ),
+    Route("GET", f"{_THREAD}/stream/events", _P.converse, statuses=(101, 422, 426), streams=True),
     Route("POST", f"{_THREAD}/runs", _R.create, _S.RunRequest, statuses=(200, 400, 404, 409, 422)),
     Route("GET", f"{_THREAD}/runs", _R.listing, query=_R.ListQuery, statuses=(200, 404, 422)),
     Route(

@@ -110,17 +110,17 @@ def _several(given: str | list[str], one: Any, name: str) -> Any:
 
 async def create(request: web.Request) -> web.StreamResponse:
     """Create a run on a thread."""
-    return created(_created(request, await read(request, RunRequest)))
+    return created(created_run(request, await read(request, RunRequest)))
 
 
 async def create_and_stream(request: web.Request) -> web.StreamResponse:
     """Create a run on a thread and watch it."""
-    return await _watch(request, _created(request, await read(request, RunRequest)))
+    return await _watch(request, created_run(request, await read(request, RunRequest)))
 
 
 async def create_and_wait(request: web.Request) -> web.StreamResponse:
     """Create a run on a thread and wait for its values."""
-    return await _await(request, _created(request, await read(request, RunRequest)))
+    return await _await(request, created_run(request, await read(request, RunRequest)))
 
 
 async def create_stateless(request: web.Request) -> web.StreamResponse:
@@ -236,7 +236,8 @@ def _fate(action: Literal["interrupt", "rollback"]) -> Fate:
     return "erase" if action == "rollback" else "stop"
 
 
-def _created(request: web.Request, order: RunRequest) -> Run:
+def created_run(request: web.Request, order: RunRequest) -> Run:
+    """Create a run on the thread that the path names. Raises `Refusal` and `ThreadBusyError`."""
     thread_id = path_uuid(request, "thread")
     engine = request.app[ENGINE]
     check_order(request, order)

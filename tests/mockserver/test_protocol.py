@@ -1,0 +1,659 @@
+"""The newer streaming protocol at the wire: commands, channels, namespaces, replays, WebSockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import httpx
+import pytest
+
+from mockserver.deployment import MockDeployment
+from mockserver.protocol import CHANNELS
+from mockserver.protocol_feed import KEPT, Feed, Filter, Listener
+from tests.mockserver.stage import Stage, asking, on_stage
+from tests.mockserver.witness import DEADLINE
+
+Heard = dict[str, Any]
+
+OVER = ("completed", "failed", "interrupted")
+
+
+class Ear:
+    """Somebody who hears events, whatever they came over, up to the one that is waited for."""
+
+    def __init__(self, source: AsyncIterator[Heard]) -> None:
+        self._source = source
+        self.heard: list[Heard] = []
+
+    async def until(self, wanted: Callable[[Heard], bool]) -> list[Heard]:
+        """Every event up to the first that is wanted, within the deadline."""
+        async with asyncio.timeout(DEADLINE):
+            async for event in self._source:
+                self.heard.append(event)
+                if wanted(event):
+                    return self.heard
+        raise AssertionError(f"the stream ended with {self.heard[-3:]}")
+
+    async def to_the_end(self) -> list[Heard]:
+        """Every event until the server ends the stream."""
+        async with asyncio.timeout(DEADLINE):
+            self.heard += [event async for event in self._source]
+        return self.heard
+
+
+def over(run_id: str) -> Callable[[Heard], bool]:
+    """Whether an event tells the end of a run."""
+    return lambda event: f"{run_id}:lc||" in event["event_id"] and event["params"]["data"]["event"] in OVER
+
+
+def data(events: list[Heard], method: str) -> list[Any]:
+    return [event["params"]["data"] for event in events if event["method"] == method]
+
+
+def lifecycle(events: list[Heard]) -> list[tuple[str, str]]:
+    """The nodes whose graphs began and ended, and how; the root is empty."""
+    told = [event["params"] for event in events if event["method"] == "lifecycle"]
+    return [("".join(one["namespace"]).partition(":")[0], one["data"]["event"]) for one in told]
+
+
+def said(values: Any) -> str:
+    return "".join(message["type"][0].upper() for message in values["messages"])
+
+
+class Protocol:
+    """The protocol on the thread of a stage."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+
+    async def command(self, method: str, params: Any = None, *, status: int = 200) -> Any:
+        told = {"id": 7, "method": method, **({} if params is None else {"params": params})}
+        answer = await self.stage.http.post(f"/threads/{self.stage.thread}/commands", json=told)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    async def start(self, label: str, strategy: str | None = None, *, probe: Any = None, **more: Any) -> str:
+        """Start a run, and its id."""
+        named = {} if strategy is None else {"multitask_strategy": strategy}
+        config = self.stage.config(label, **(probe or {}))
+        told = {"assistant_id": "agent", "input": asking("sf"), "config": config, **named, **more}
+        answer = await self.command("run.start", told)
+        assert answer["type"] == "success", answer
+        return str(answer["result"]["run_id"])
+
+    async def refused(self, method: str, params: Any = None) -> tuple[str, str]:
+        """The code and the message with which a command is refused."""
+        answer = await self.command(method, params)
+        assert (answer["type"], answer["id"]) == ("error", 7)
+        return answer["error"], answer["message"]
+
+    @asynccontextmanager
+    async def listening(self, *channels: str, **more: Any) -> AsyncIterator[Ear]:
+        wanted = {"channels": channels or CHANNELS, **more}
+        path = f"/threads/{self.stage.thread}/stream/events"
+        async with self.stage.http.stream("POST", path, json=wanted) as answer:
+            assert answer.status_code == 200, await answer.aread()
+            yield Ear(_sent(answer))
+
+
+async def _sent(answer: httpx.Response) -> AsyncIterator[Heard]:
+    frame: dict[str, str] = {}
+    async for line in answer.aiter_lines():
+        name, _, value = line.partition(": ")
+        if name:
+            frame[name] = value
+            continue
+        if "data" in frame:
+            event = json.loads(frame["data"])
+            assert (frame["event"], frame["id"]) == (event["method"], str(event["seq"]))
+            yield event
+        frame = {}
+
+
+@pytest.fixture
+def protocol(stage: Stage) -> Protocol:
+    return Protocol(stage)
+
+
+async def test_a_run_on_every_channel(protocol: Protocol) -> None:
+    async with protocol.listening() as ear:
+        run = await protocol.start("A")
+        events = await ear.until(over(run))
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert len({event["event_id"] for event in events}) == len(events)
+    assert lifecycle(events) == [("", "running"), ("", "completed")]
+    assert [said(values) for values in data(events, "values")] == ["H", "HA", "HAT", "HATA"]
+    assert [write["node"] for write in data(events, "updates")] == ["agent", "tools", "agent"]
+    tasks = data(events, "tasks")
+    assert [(task["name"], "result" in task) for task in tasks] == [
+        ("agent", False),
+        ("agent", True),
+        ("tools", False),
+        ("tools", True),
+        ("agent", False),
+        ("agent", True),
+    ]
+    started, finished = data(events, "tools")
+    assert (started["event"], finished["event"]) == ("tool-started", "tool-finished")
+    assert started["input"] == {"query": "weather in san francisco"}
+    assert finished["output"]["tool_call_id"] == started["tool_call_id"] == finished["tool_call_id"]
+    assert set(data(events, "values")[0]["messages"][0]) == {"type", "content", "id"}
+
+
+async def test_every_state_is_told_behind_its_checkpoint(protocol: Protocol) -> None:
+    async with protocol.listening("checkpoints", "values") as ear:
+        run = await protocol.start("A")
+        events = await ear.until(lambda _: len(ear.heard) == 8)
+    assert [event["method"] for event in events] == ["checkpoints", "values"] * 4
+    history = await protocol.stage.history()
+    assert [pointer["id"] for pointer in data(events, "checkpoints")] == [one["checkpoint_id"] for one in history[1:]]
+    assert [pointer["parent_id"] for pointer in data(events, "checkpoints")] == [
+        one["parent_checkpoint_id"] for one in history[1:]
+    ]
+    assert {(one["source"], one["step"] >= 0) for one in data(events, "checkpoints")} == {("loop", True)}
+    assert (await protocol.stage.client.runs.get(protocol.stage.thread, run))["status"] == "success"
+
+
+async def test_a_message_in_blocks(protocol: Protocol) -> None:
+    async with protocol.listening("messages", "lifecycle") as ear:
+        events = await ear.until(over(await protocol.start("A")))
+    told = data(events, "messages")
+    kinds = [one["event"] for one in told]
+    first, second = (place for place, kind in enumerate(kinds) if kind == "message-start")
+    assert [kind for place, kind in enumerate(kinds) if kind != kinds[place - 1]] == [
+        *("message-start", "content-block-start", "content-block-finish", "content-block-start"),
+        *("content-block-finish", "message-finish"),
+        *("message-start", "content-block-start", "content-block-delta", "content-block-finish", "message-finish"),
+    ]
+    call = next(one for one in told if one.get("content", {}).get("type") == "tool_call" and "finish" in one["event"])
+    assert call["content"]["args"] == {"query": "weather in san francisco"}
+    pieces = [one["delta"]["text"] for one in told[second:] if one["event"] == "content-block-delta"]
+    final = next(one for one in told[second:] if one["event"] == "content-block-finish")
+    assert len(pieces) > 3
+    assert "".join(pieces) == final["content"]["text"]
+    assert (told[first]["role"], told[second]["role"]) == ("ai", "ai")
+    assert [event["params"]["node"] for event in events if event["method"] == "messages"] == ["agent"] * len(told)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "statuses", "heard", "state"),
+    [
+        ("enqueue", ["success", "success"], ["running", "completed", "running", "completed"], "HATAHATA"),
+        (None, ["success", "success"], ["running", "completed", "running", "completed"], "HATAHATA"),
+        ("interrupt", ["interrupted", "success"], ["running", "interrupted", "running", "completed"], "HAHATA"),
+        ("rollback", ["success"], ["running", "interrupted", "running", "completed"], "HATA"),
+    ],
+)
+async def test_double_texts(
+    protocol: Protocol, strategy: str | None, statuses: list[str], heard: list[str], state: str
+) -> None:
+    stage = protocol.stage
+    async with protocol.listening("lifecycle") as ear:
+        stage.witness.hold("A/tools:1/enter")
+        await protocol.start("A")
+        await stage.witness.reached("A/tools:1/enter")
+        second = await protocol.start("B", strategy)
+        stage.witness.release()
+        events = await ear.until(over(second))
+    assert [event for _, event in lifecycle(events)] == heard
+    runs = await stage.client.runs.list(stage.thread)
+    assert [run["status"] for run in reversed(runs)] == statuses
+    assert await stage.said() == state
+
+
+async def test_what_was_rolled_back_is_not_told_again(protocol: Protocol) -> None:
+    stage = protocol.stage
+    stage.witness.hold("A/tools:1/enter")
+    await protocol.start("A")
+    await stage.witness.reached("A/tools:1/enter")
+    second = await protocol.start("B", "rollback")
+    await stage.join(second)
+    async with protocol.listening() as ear:
+        events = await ear.until(over(second))
+    assert {event["event_id"].split(":")[1] for event in events if event["method"] == "lifecycle"} == {second}
+    assert [said(values) for values in data(events, "values")] == ["H", "HA", "HAT", "HATA"]
+
+
+async def test_reject(protocol: Protocol) -> None:
+    stage = protocol.stage
+    stage.witness.hold("A/tools:1/enter")
+    first = await protocol.start("A")
+    await stage.witness.reached("A/tools:1/enter")
+    for name in ("multitask_strategy", "multitaskStrategy"):
+        told = {"assistant_id": "agent", "input": asking("nyc"), name: "reject"}
+        code, message = await protocol.refused("run.start", told)
+        assert (code, message[:5]) == ("unknown_error", "409: ")
+    stage.witness.release()
+    await stage.join(first)
+    assert len(await stage.client.runs.list(stage.thread)) == 1
+
+
+async def test_a_run_that_fails(protocol: Protocol) -> None:
+    async with protocol.listening() as ear:
+        events = await ear.until(over(await protocol.start("A", probe={"fail": ["tools:1"]})))
+    assert lifecycle(events) == [("", "running"), ("", "failed")]
+    assert data(events, "lifecycle")[-1]["error"] == "probe failure at tools:1"
+    assert [one["event"] for one in data(events, "tools")] == ["tool-started", "tool-error"]
+    assert data(events, "tasks")[-1]["error"] == "ProbeError('probe failure at tools:1')"
+
+
+async def test_a_run_that_is_cancelled_inside_a_child_graph(protocol: Protocol) -> None:
+    stage = protocol.stage
+    stage.witness.hold("A/search:1/enter")
+    async with protocol.listening() as ear:
+        run = await protocol.start("A", probe={"version": 2, "work": "subgraph"})
+        await stage.witness.reached("A/search:1/enter")
+        await stage.client.runs.cancel(stage.thread, run)
+        stage.witness.release()
+        events = await ear.until(over(run))
+    assert lifecycle(events) == [
+        ("", "running"),
+        ("research", "started"),
+        ("research", "interrupted"),
+        ("", "interrupted"),
+    ]
+
+
+async def test_a_child_graph(protocol: Protocol) -> None:
+    async with protocol.listening() as ear:
+        events = await ear.until(over(await protocol.start("A", probe={"version": 2, "work": "subgraph"})))
+    assert lifecycle(events) == [("", "running"), ("research", "started"), ("research", "completed"), ("", "completed")]
+    started = next(one for one in data(events, "lifecycle") if one["event"] == "started")
+    assert started["namespace"] == [f"research:{started['trigger_call_id']}"]
+    inside = [event for event in events if event["params"]["namespace"]]
+    assert [values["steps"] for values in data(inside, "values")] == [[], ["A/search:1"], ["A/search:1", "A/quote:1"]]
+    (answer,) = (await protocol.command("agent.getTree"),)
+    tree = answer["result"]["tree"]
+    assert (tree["namespace"], tree["status"], tree["graph_name"]) == ([], "completed", "agent")
+    assert [(child["namespace"], child["status"]) for child in tree["children"]] == [
+        (started["namespace"], "completed")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "inside", "outside"),
+    [
+        ({}, 3, 4),
+        ({"namespaces": []}, 3, 4),
+        ({"namespaces": [["research"]]}, 3, 0),
+        ({"namespaces": [[]], "depth": 0}, 0, 4),
+        ({"depth": 0}, 3, 4),
+        ({"namespaces": [["nobody"], ["research"]], "depth": 0}, 3, 0),
+        ({"namespaces": [["research:1"]]}, 0, 0),
+        ({"namespaces": [["research", "deeper"]]}, 0, 0),
+    ],
+)
+async def test_namespaces(protocol: Protocol, asked: Any, inside: int, outside: int) -> None:
+    stage = protocol.stage
+    async with protocol.listening("lifecycle") as ear:
+        await ear.until(over(await protocol.start("A", probe={"version": 2, "work": "subgraph"})))
+    async with protocol.listening("values", **asked) as ear:
+        # Its stream ends with its thread.
+        await stage.client.threads.delete(stage.thread)
+        events = await ear.to_the_end()
+    counted = [bool(event["params"]["namespace"]) for event in events]
+    assert (sum(counted), len(counted) - sum(counted)) == (inside, outside)
+
+
+async def test_a_client_that_comes_back_asks_for_what_it_missed(protocol: Protocol) -> None:
+    async with protocol.listening() as ear:
+        whole = await ear.until(over(await protocol.start("A")))
+    seen = whole[4]["seq"]
+    async with protocol.listening(since=seen) as ear:
+        await ear.until(lambda event: bool(event["seq"] == whole[-1]["seq"]))
+        assert ear.heard == whole[5:]
+    async with protocol.listening(since=whole[-1]["seq"]) as ear:
+        second = await protocol.start("B")
+        events = await ear.until(over(second))
+    assert lifecycle(events) == [("", "running"), ("", "completed")]
+
+
+async def test_a_run_of_the_run_endpoints_is_heard_too(protocol: Protocol) -> None:
+    async with protocol.listening() as ear:
+        events = await ear.until(over(await protocol.stage.create("A", "sf")))
+    assert [said(values) for values in data(events, "values")] == ["H", "HA", "HAT", "HATA"]
+
+
+async def test_a_question_and_its_answer(protocol: Protocol) -> None:
+    stage = protocol.stage
+    async with protocol.listening("input", "lifecycle", "values") as ear:
+        events = await ear.until(over(await protocol.start("A", probe={"interrupt": ["tools:1"]})))
+        assert lifecycle(events) == [("", "running"), ("", "interrupted")]
+        (asked,) = data(events, "input.requested")
+        assert asked["payload"] == {"question": "Go on?", "step": "tools:1"}
+        assert "__interrupt__" not in data(events, "values")[-1]
+        answer = {"interrupt_id": asked["interrupt_id"], "namespace": [], "response": "yes"}
+        wrong = "Unknown or already-consumed interrupt: nobody"
+        assert await protocol.refused("input.respond", {**answer, "interrupt_id": "nobody"}) == (
+            "no_such_interrupt",
+            wrong,
+        )
+        assert (await protocol.refused("input.respond", {**answer, "namespace": ["elsewhere"]}))[0] == (
+            "no_such_interrupt"
+        )
+        update = {"update": {"steps": ["by hand"]}, "config": stage.config("R")}
+        assert (await protocol.command("input.respond", {**answer, **update}))["result"] == {}
+        assert (await protocol.refused("input.respond", answer))[0] == "no_such_interrupt"
+        events = await ear.until(lambda event: event["params"]["data"].get("event") == "completed")
+    assert await stage.steps() == ["A/agent:1", "by hand", "R/tools:1", "R/agent:2"]
+
+
+async def test_a_question_of_a_child_graph_is_answered_in_its_namespace(protocol: Protocol) -> None:
+    stage = protocol.stage
+    probe = {"version": 2, "work": "subgraph"}
+    async with protocol.listening("input", "lifecycle") as ear:
+        events = await ear.until(over(await protocol.start("A", probe={**probe, "interrupt": ["search:1"]})))
+        (asked,) = (event["params"] for event in events if event["method"] == "input.requested")
+        assert asked["namespace"][0].startswith("research:")
+        answer = {"interrupt_id": asked["data"]["interrupt_id"], "namespace": [], "response": 1}
+        assert (await protocol.refused("input.respond", answer))[0] == "no_such_interrupt"
+        told = {"responses": [{**answer, "namespace": asked["namespace"]}], "config": stage.config("R", **probe)}
+        assert (await protocol.command("input.respond", told))["type"] == "success"
+        await ear.until(lambda event: event["params"]["data"].get("event") == "completed" and not _inside(event))
+    assert await stage.said() == "HATA"
+
+
+def _inside(event: Heard) -> bool:
+    return bool(event["params"]["namespace"])
+
+
+async def test_a_run_started_on_a_thread_that_waits_answers_it(protocol: Protocol) -> None:
+    stage = protocol.stage
+    await stage.join(await protocol.start("A", probe={"interrupt": ["tools:1"]}))
+    await stage.join(await protocol.start("B", input="yes"))
+    runs: list[Any] = list(await stage.client.runs.list(stage.thread))
+    kwargs = runs[0]["kwargs"]
+    assert (kwargs["command"]["resume"], kwargs["input"]) == ("yes", None)
+    assert await stage.steps() == ["A/agent:1", "B/tools:1", "B/agent:2"]
+
+
+async def test_going_on_from_a_checkpoint(protocol: Protocol) -> None:
+    stage = protocol.stage
+    await stage.join(await protocol.start("A"))
+    before_tools = next(one for one in await stage.history() if one["next"] == ["tools"])
+    config = stage.config("F")
+    config["configurable"]["checkpoint_id"] = before_tools["checkpoint_id"]
+    await stage.join(await protocol.start("F", input=None, config=config))
+    assert await stage.steps() == ["A/agent:1", "F/tools:1", "F/agent:2"]
+    config["configurable"]["checkpoint_id"] = str(uuid.uuid4())
+    told = {"assistant_id": "agent", "config": config}
+    assert (await protocol.refused("run.start", told))[0] == "no_such_checkpoint"
+
+
+async def test_a_run_creates_its_thread(stage: Stage) -> None:
+    stage.thread = str(uuid.uuid4())
+    protocol = Protocol(stage)
+    assert (
+        await stage.http.post(f"/threads/{stage.thread}/stream/events", json={"channels": ["values"]})
+    ).status_code == 404
+    answer = {"interrupt_id": "x", "namespace": [], "response": 1}
+    assert (await protocol.refused("input.respond", answer))[0] == "no_such_run"
+    await stage.join(await protocol.start("A", metadata={"mine": 1}))
+    thread: Any = await stage.client.threads.get(stage.thread)
+    assert thread["metadata"]["mine"] == 1
+    async with protocol.listening("lifecycle") as ear:
+        assert lifecycle(await ear.until(lambda event: event["params"]["data"]["event"] == "completed")) == [
+            ("", "running"),
+            ("", "completed"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "code", "told"),
+    [
+        ("run.start", None, "invalid_argument", "run.start: Object missing required field `assistant_id`"),
+        ("run.start", {"assistant_id": "nobody"}, "unknown_error", "422: Invalid assistant: 'nobody'."),
+        ("run.start", {"assistant_id": "agent", "strategy": "x"}, "invalid_argument", "unknown field `strategy`"),
+        ("run.start", {"assistant_id": "agent", "multitask_strategy": "x"}, "invalid_argument", "$.multitask_strategy"),
+        (
+            "run.start",
+            {"assistant_id": "agent", "multitask_strategy": "reject", "multitaskStrategy": "enqueue"},
+            "invalid_argument",
+            "differ",
+        ),
+        ("input.respond", {"responses": []}, "invalid_argument", "$.responses"),
+        ("input.respond", {}, "invalid_argument", "missing required field"),
+        ("agent.getTree", {}, "no_such_run", "No active run"),
+        ("agent.getTree", {"run_id": "x"}, "no_such_run", "No active run"),
+        ("subscription.subscribe", {"channels": ["values"]}, "not_supported", "over HTTP, POST to stream/events"),
+        ("subscription.unsubscribe", {"subscription_id": "x"}, "no_such_subscription", "Unknown subscription: x"),
+        ("subscription.reconnect", {"run_id": "x"}, "not_supported", "`since`"),
+        ("state.get", {"namespace": []}, "unknown_command", "state.get"),
+        ("input.inject", {}, "unknown_command", "input.inject"),
+        ("nonsense", {}, "unknown_command", "nonsense"),
+    ],
+)
+async def test_commands_that_cannot_be_done(protocol: Protocol, method: str, params: Any, code: str, told: str) -> None:
+    found, message = await protocol.refused(method, params)
+    assert (found, told in message) == (code, True), message
+    assert await protocol.stage.client.runs.list(protocol.stage.thread) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "number"),
+    [
+        (b"nope", None),
+        (b"", None),
+        (b"[]", None),
+        (b'{"id": 1}', 1),
+        (b'{"method": "x"}', None),
+        (b'{"id": "1"}', None),
+    ],
+)
+async def test_what_is_no_command(stage: Stage, body: bytes, number: int | None) -> None:
+    answer = await stage.http.post(f"/threads/{stage.thread}/commands", content=body)
+    assert answer.status_code == 400
+    told = answer.json()
+    assert (told["type"], told["id"], told["error"]) == ("error", number, "invalid_argument")
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("nope", "Invalid JSON"),
+        ([], "Expected `object`"),
+        ({}, "`channels`"),
+        ({"channels": []}, "$.channels"),
+        ({"channels": ["bogus"]}, "'bogus' is no channel; there are values, "),
+        ({"channels": ["custom:"]}, "is no channel"),
+        ({"channels": ["values"], "since": -1}, "$.since"),
+        ({"channels": ["values"], "depth": -1}, "$.depth"),
+        ({"channels": ["values"], "namespaces": "x"}, "$.namespaces"),
+        ({"channels": ["values"], "more": 1}, "unknown field `more`"),
+    ],
+)
+async def test_streams_that_cannot_be_had(stage: Stage, body: Any, told: str) -> None:
+    content = body if isinstance(body, str) else json.dumps(body)
+    answer = await stage.http.post(f"/threads/{stage.thread}/stream/events", content=content)
+    assert (answer.status_code, told in answer.json()["detail"]) == (400, True), answer.text
+
+
+SCRIPT = """
+channels: {seen: append}
+turns:
+  - steps:
+      - say: Let me see.
+        call: {tool: look, args: {at: you}}
+        custom: [plain, {name: progress, payload: {part: 1}}]
+      - node: helper
+        subgraph:
+          - {say: Inside., node: writer, custom: [deep]}
+      - result: {content: nothing, status: error}
+        channels: {seen: 1}
+      - say: Nothing.
+"""
+
+
+async def test_a_script_on_every_channel(tmp_path: Any) -> None:
+    from mockserver.scriptfile import load
+
+    path = tmp_path / "script.yaml"
+    path.write_text(SCRIPT, "utf-8")
+    async with on_stage(script=load(path)) as stage:
+        protocol = Protocol(stage)
+        async with protocol.listening() as ear:
+            told = {"assistant_id": "agent", "input": {"messages": "hello"}}
+            run = (await protocol.command("run.start", told))["result"]["run_id"]
+            events = await ear.until(over(run))
+        assert [
+            (event["params"]["namespace"] != [], event["params"]["data"])
+            for event in events
+            if event["method"] == "custom"
+        ] == [
+            (False, {"payload": "plain"}),
+            (False, {"name": "progress", "payload": {"part": 1}}),
+            (True, {"payload": "deep"}),
+        ]
+        starts = [event["params"] for event in events if event["params"]["data"].get("event") == "message-start"]
+        assert [(one["node"], len(one["namespace"])) for one in starts] == [("agent", 0), ("writer", 1), ("agent", 0)]
+        blocks = [one["content"] for one in data(events, "messages") if one["event"] == "content-block-finish"]
+        assert [block["type"] for block in blocks] == ["text", "tool_call", "text", "text"]
+        assert data(events, "values")[-1]["seen"] == [1]
+        async with protocol.listening("custom:progress") as ear:
+            await stage.client.threads.delete(stage.thread)
+            assert data(await ear.to_the_end(), "custom") == [{"name": "progress", "payload": {"part": 1}}]
+
+
+class Socket:
+    """A WebSocket to the thread of a stage."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket = socket
+        self.events: list[Heard] = []
+
+    async def says(self, method: str, params: Any = None, *, number: int = 1) -> Any:
+        """Say a command, and what is answered; events that come before are kept."""
+        await self.socket.send_json({"id": number, "method": method, "params": params or {}})
+        return await self.answer()
+
+    async def answer(self) -> Any:
+        async with asyncio.timeout(DEADLINE):
+            while (told := await self.socket.receive_json())["type"] == "event":
+                self.events.append(told)
+        return told
+
+    async def until(self, wanted: Callable[[Heard], bool]) -> list[Heard]:
+        async with asyncio.timeout(DEADLINE):
+            while not any(wanted(event) for event in self.events):
+                self.events.append(await self.socket.receive_json())
+        return self.events
+
+
+@asynccontextmanager
+async def connected(stage: Stage, thread: str | None = None) -> AsyncIterator[Socket]:
+    path = f"{stage.url}/threads/{thread or stage.thread}/stream/events"
+    async with aiohttp.ClientSession() as session, session.ws_connect(path) as socket:
+        yield Socket(socket)
+
+
+def order(stage: Stage, label: str, **more: Any) -> Any:
+    return {"assistant_id": "agent", "input": asking("sf"), "config": stage.config(label), **more}
+
+
+async def test_a_websocket(stage: Stage) -> None:
+    async with connected(stage) as socket:
+        assert (await socket.says("agent.getTree"))["error"] == "no_such_run"
+        subscribed = await socket.says("subscription.subscribe", {"channels": ["values", "lifecycle"]})
+        assert subscribed["result"]["replayed_events"] == 0
+        run = (await socket.says("run.start", order(stage, "A")))["result"]["run_id"]
+        events = await socket.until(over(run))
+        assert [event["method"] for event in events] == ["lifecycle", *["values"] * 4, "lifecycle"]
+        told = await socket.says("agent.getTree", number=9)
+        assert (told["id"], told["meta"]["applied_through_seq"]) == (9, events[-1]["seq"])
+        # Another subscription replays what is its own, and no event comes twice after that.
+        again = await socket.says("subscription.subscribe", {"channels": ["lifecycle"], "since": events[0]["seq"]})
+        assert again["result"]["replayed_events"] == 1
+        assert socket.events[-1] == events[5]
+        gone = await socket.says("subscription.unsubscribe", subscribed["result"])
+        assert gone["type"] == "error", "it is named, and nothing else is given"
+        for found in (subscribed, again):
+            name = {"subscription_id": found["result"]["subscription_id"]}
+            assert (await socket.says("subscription.unsubscribe", name))["result"] == {}
+        heard = len(socket.events)
+        await stage.join((await socket.says("run.start", order(stage, "B")))["result"]["run_id"])
+        assert (await socket.says("agent.getTree"))["result"]["tree"]["status"] == "completed"
+        assert len(socket.events) == heard
+
+
+async def test_what_is_no_command_over_a_websocket(stage: Stage) -> None:
+    async with connected(stage) as socket:
+        for said in ("nope", "[]", '{"channels": ["values"]}'):
+            await socket.socket.send_str(said)
+            told = await socket.answer()
+            assert (told["type"], told["id"], told["error"]) == ("error", None, "invalid_argument")
+        await socket.socket.send_bytes(b'{"id": 3, "method": "agent.getTree"}')
+        assert (await socket.answer())["id"] == 3
+
+
+async def test_a_websocket_creates_its_thread(stage: Stage) -> None:
+    stage.thread = str(uuid.uuid4())
+    async with connected(stage) as socket:
+        await socket.says("subscription.subscribe", {"channels": ["lifecycle"]})
+        run = (await socket.says("run.start", order(stage, "A")))["result"]["run_id"]
+        assert lifecycle(await socket.until(over(run))) == [("", "running"), ("", "completed")]
+        await stage.client.threads.delete(stage.thread)
+        message = await socket.socket.receive(timeout=DEADLINE)
+        assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 4404)
+
+
+async def test_a_websocket_that_is_none(stage: Stage) -> None:
+    answer = await stage.http.get(f"/threads/{stage.thread}/stream/events")
+    assert (answer.status_code, "POST" in answer.json()["detail"]) == (426, True)
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="422"):
+        async with connected(stage, "x"):
+            pass
+
+
+async def test_a_reset_ends_streams() -> None:
+    async with MockDeployment() as mock, httpx.AsyncClient(base_url=mock.url, timeout=DEADLINE) as http:
+        thread = (await http.post("/threads", json={})).json()["thread_id"]
+        path = f"/threads/{thread}/stream/events"
+        async with http.stream("POST", path, json={"channels": ["values"]}) as answer:
+            mock.reset()
+            async with asyncio.timeout(DEADLINE):
+                assert [line async for line in answer.aiter_lines()] == []
+
+
+async def test_the_journal_knows_what_was_said_over_either() -> None:
+    async with MockDeployment() as mock, httpx.AsyncClient(base_url=mock.url, timeout=DEADLINE) as http:
+        thread = (await http.post("/threads", json={})).json()["thread_id"]
+        mock.hold("agent:1/enter")
+        told = {"assistant_id": "agent", "input": asking("sf")}
+        first = {"id": 1, "method": "run.start", "params": told}
+        run = (await http.post(f"/threads/{thread}/commands", json=first)).json()["result"]["run_id"]
+        rejected = {**first, "params": {**told, "input": asking("nyc"), "multitaskStrategy": "reject"}}
+        await http.post(f"/threads/{thread}/commands", json=rejected)
+        address = f"{mock.url}/threads/{thread}/stream/events"
+        async with aiohttp.ClientSession() as session, session.ws_connect(address) as socket:
+            await socket.send_json({**first, "params": {**told, "multitask_strategy": "interrupt"}})
+            await socket.receive_json(timeout=DEADLINE)
+        mock.assert_requested("POST", "*/commands", protocol="run.start", strategy=None, run_id=run)
+        mock.assert_requested("POST", "*/commands", protocol="run.start", strategy="reject")
+        mock.assert_requested("WS", "*/stream/events", protocol="run.start", strategy="interrupt")
+        (ignored, other) = mock.conduct(strategy="interrupt")
+        assert {ignored.rule, other.rule} == {"ignored-conflict", "other-strategy"}
+        assert {ignored.requests, other.requests} == {(3,)}
+
+
+def test_a_listener_that_never_reads_is_cut_off() -> None:
+    feed, listener = Feed(), Listener()
+    feed.subscribe(listener, "", Filter(frozenset(["custom"])))
+    for number in range(KEPT + 1):
+        feed.tell("custom", {"payload": number}, run_id="A", at=number)
+    assert listener.closed
+    later = Listener()
+    assert feed.subscribe(later, "", Filter(frozenset(["custom"]))) == KEPT
+    assert not later.closed
+
+
+async def test_nobody_is_told_of_a_thread_that_nobody_asked_about(stage: Stage) -> None:
+    await stage.join(await stage.create("A", "sf"))
+    async with Protocol(stage).listening() as ear:
+        await stage.client.threads.delete(stage.thread)
+        assert await ear.to_the_end() == []
