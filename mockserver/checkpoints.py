@@ -142,6 +142,20 @@ class History:
             if key in self._chain
         }
 
+    def keep_newest(self) -> None:
+        """Take out every checkpoint but the newest, with what hangs on them."""
+        head = self.head
+        if head is not None:
+            kept = {head.namespace(node) for node in head.next}
+            self._chain = {head.checkpoint_id: replace(head, parent_id=None)}
+            self._marks = {key: marks for key, marks in self._marks.items() if key in self._chain}
+            self.children = {namespace: child for namespace, child in self.children.items() if namespace in kept}
+
+    def weigh(self) -> list[tuple[Checkpoint, list[Mark]]]:
+        """Every checkpoint with what hangs on it, oldest first, and then those of child graphs."""
+        own = [(checkpoint, self._marks.get(key, [])) for key, checkpoint in self._chain.items()]
+        return own + [one for child in self.children.values() for one in child.weigh()]
+
     def copied(self, thread_id: str) -> History:
         """The same history for another thread."""
         copy = History()

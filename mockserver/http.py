@@ -107,7 +107,8 @@ def page_answer(found: Sequence[T], asked: Page, show: Callable[[T], views.Shown
         headers["X-Pagination-Next"] = str(end)
     page = [show(one) for one in found[asked.offset : end]]
     if asked.select is not UNSET:
-        page = [{field: shown.get(field) for field in asked.select} for shown in page]
+        chosen = {*asked.select, "extracted"}
+        page = [{field: value for field, value in shown.items() if field in chosen} for shown in page]
     return json_answer(page, headers=headers)
 
 

@@ -74,6 +74,15 @@ class Run:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class TimeLeft:
+    """When a thread may be swept, as a client wished."""
+
+    strategy: str
+    minutes: float
+    expires_at: datetime
+
+
 @dataclass(slots=True, eq=False)
 class Thread:
     """A conversation: its runs and its checkpoints."""
@@ -103,5 +112,6 @@ class Thread:
     """The error of the run that executed last, if it failed."""
     rested: bool = False
     """Whether a run ever ended on it, or its state was ever updated by hand."""
+    ttl: TimeLeft | None = None
     config: dict[str, Any] = field(default_factory=dict)
     """The settings of the assistant that ran on it last."""

@@ -14,12 +14,14 @@ from mockserver import (
     routes_crons,
     routes_protocol,
     routes_runs,
+    routes_state,
     routes_store,
     routes_system,
     routes_threads,
     schemas,
     schemas_assistants,
     schemas_store,
+    schemas_threads,
 )
 from mockserver.http import Refusal, json_answer
 
@@ -64,6 +66,7 @@ async def documentation(_: web.Request) -> web.StreamResponse:
 
 _T, _R, _A, _C, _S = routes_threads, routes_runs, routes_assistants, routes_crons, schemas
 _Y, _SA, _ST, _I = routes_system, schemas_assistants, schemas_store, routes_store
+_TS, _TA = schemas_threads, routes_state
 _ASSISTANT = "/assistants/{assistant_id}"
 _P = routes_protocol
 _THREAD, _RUN, _CRON = "/threads/{thread_id}", "/threads/{thread_id}/runs/{run_id}", "/runs/crons/{cron_id}"
@@ -108,21 +111,27 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", _ASSISTANT, _A.get, statuses=(200, 404, 422)),
     Route("PATCH", _ASSISTANT, _A.patch, _SA.AssistantPatch, statuses=(200, 400, 404, 422)),
     Route("DELETE", _ASSISTANT, _A.delete, query=_A.DeleteQuery, statuses=(204, 404, 422)),
-    Route("POST", "/threads", _T.create, _S.ThreadCreate, body_optional=True, statuses=(200, 409, 422)),
-    Route("POST", "/threads/search", _T.search, _S.ThreadSearch, body_optional=True, statuses=(200, 422)),
-    Route("POST", "/threads/count", _T.count, _S.ThreadCount, body_optional=True, statuses=(200, 422)),
-    Route("POST", "/threads/prune", _T.prune, _S.ThreadPrune, statuses=(200, 422)),
-    Route("GET", _THREAD, _T.get, statuses=(200, 404, 422)),
-    Route("PATCH", _THREAD, _T.patch, _S.ThreadPatch, statuses=(200, 204, 404, 422)),
+    Route("POST", "/threads", _T.create, _TS.ThreadCreate, body_optional=True, statuses=(200, 409, 422)),
+    Route("POST", "/threads/search", _T.search, _TS.ThreadSearch, body_optional=True, statuses=(200, 422)),
+    Route("POST", "/threads/count", _T.count, _TS.ThreadCount, body_optional=True, statuses=(200, 422)),
+    Route("POST", "/threads/prune", _T.prune, _TS.ThreadPrune, statuses=(200, 409, 422)),
+    Route("GET", f"{_THREAD}/storage", _T.storage, statuses=(200, 404, 422)),
+    Route("GET", _THREAD, _T.get, query=_T.IncludeQuery, statuses=(200, 404, 422)),
+    Route("PATCH", _THREAD, _T.patch, _TS.ThreadPatch, statuses=(200, 204, 404, 422)),
     Route("DELETE", _THREAD, _T.delete, statuses=(204, 404, 422)),
     Route("POST", f"{_THREAD}/copy", _T.copy, statuses=(200, 404, 422)),
-    Route("GET", f"{_THREAD}/state", _T.state, query=_T.StateQuery, statuses=(200, 404, 422)),
-    Route("POST", f"{_THREAD}/state", _T.update_state, _S.StateUpdate, statuses=(200, 404, 409, 422)),
-    Route("POST", f"{_THREAD}/state/checkpoint", _T.state_at_checkpoint, _S.StateRequest, statuses=(200, 404, 422)),
-    Route("GET", f"{_THREAD}/state/{{checkpoint_id}}", _T.state_at, query=_T.StateQuery, statuses=(200, 404, 422)),
-    Route("GET", f"{_THREAD}/history", _T.history, query=_T.HistoryQuery, statuses=(200, 404, 422)),
+    Route("GET", f"{_THREAD}/state", _TA.state, query=_TA.StateQuery, statuses=(200, 404, 422)),
+    Route("POST", f"{_THREAD}/state", _TA.update_state, _TS.StateUpdate, statuses=(200, 404, 409, 422)),
+    Route("POST", f"{_THREAD}/state/checkpoint", _TA.state_at_checkpoint, _TS.StateRequest, statuses=(200, 404, 422)),
+    Route("GET", f"{_THREAD}/state/{{checkpoint_id}}", _TA.state_at, query=_TA.StateQuery, statuses=(200, 404, 422)),
+    Route("GET", f"{_THREAD}/history", _TA.history, query=_TA.HistoryQuery, statuses=(200, 404, 422)),
     Route(
-        "POST", f"{_THREAD}/history", _T.history_search, _S.HistoryRequest, body_optional=True, statuses=(200, 404, 422)
+        "POST",
+        f"{_THREAD}/history",
+        _TA.history_search,
+        _TS.HistoryRequest,
+        body_optional=True,
+        statuses=(200, 404, 422),
     ),
     Route(
         "POST",

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from mockserver.lifecycle import ThreadStatus
 from mockserver.strategies import Strategy
 
 StreamMode = Literal["values", "updates", "messages", "messages-tuple", "custom"]
@@ -38,12 +37,6 @@ class CheckpointConfig(Body, frozen=True):
     def of_subgraph(self) -> bool:
         """Whether it names something inside a subgraph."""
         return bool(self.checkpoint_ns)
-
-
-class Before(CheckpointConfig, frozen=True):
-    """A checkpoint as JavaScript's client names it: as the config of a run, or as it is."""
-
-    configurable: CheckpointConfig | None = None
 
 
 class Command(Body, frozen=True):
@@ -118,95 +111,6 @@ class BatchedRun(RunRequest, frozen=True, rename={"camel_case": "assistantId"}):
 
     camel_case: str | UnsetType = UNSET
     """JavaScript's client repeats the name of the assistant under this name."""
-
-
-class ThreadCreate(Body, frozen=True):
-    """A new thread."""
-
-    thread_id: str | UnsetType = UNSET
-    metadata: Json = {}
-    if_exists: Literal["raise", "do_nothing"] = "raise"
-
-
-class ThreadPatch(Body, frozen=True):
-    """Metadata to merge into that of a thread."""
-
-    metadata: Json = {}
-
-
-class ThreadPrune(Body, frozen=True):
-    """Threads to delete."""
-
-    thread_ids: list[str]
-    strategy: Literal["delete"] = "delete"
-
-
-class ThreadCount(Body, frozen=True):
-    """Which threads to count."""
-
-    metadata: Json = {}
-    values: Json = {}
-    status: ThreadStatus | UnsetType = UNSET
-
-
-ThreadField = Literal[
-    "thread_id",
-    "created_at",
-    "updated_at",
-    "state_updated_at",
-    "metadata",
-    "config",
-    "status",
-    "values",
-    "interrupts",
-    "error",
-]
-
-
-class ThreadSearch(Body, frozen=True):
-    """Which threads to list, and how."""
-
-    ids: list[UUID] | UnsetType = UNSET
-    metadata: Json = {}
-    values: Json = {}
-    status: ThreadStatus | UnsetType = UNSET
-    limit: Limit = 10
-    offset: Offset = 0
-    sort_by: Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"] = "created_at"
-    sort_order: Literal["asc", "desc"] = "desc"
-    select: list[ThreadField] | UnsetType = UNSET
-
-
-class StateUpdate(Body, frozen=True):
-    """A write to the state by hand, as if a node had made it."""
-
-    values: Json | None = None
-    as_node: str | None = None
-    checkpoint: CheckpointConfig | None = None
-    checkpoint_id: str | None = None
-
-
-class StateRequest(Body, frozen=True):
-    """The state at a checkpoint."""
-
-    checkpoint: CheckpointConfig
-    subgraphs: bool = False
-
-
-class HistoryRequest(Body, frozen=True):
-    """Which checkpoints to list."""
-
-    limit: Limit = 10
-    before: str | Before | None = None
-    metadata: Json = {}
-    checkpoint: CheckpointConfig | None = None
-
-    @property
-    def before_id(self) -> str | None:
-        """The id of the checkpoint before which the list begins."""
-        if not isinstance(self.before, Before):
-            return self.before
-        return (self.before.configurable or self.before).checkpoint_id
 
 
 class BulkCancel(Body, frozen=True):

@@ -20,6 +20,7 @@ from mockserver.schemas import RunRequest
 from mockserver.script import AGENT, Script
 
 Shown = dict[str, Any]
+_encode = msgspec.json.Encoder().encode
 
 
 def assistant(record: Assistant) -> Shown:
@@ -135,6 +136,35 @@ def thread(record: Thread) -> Shown:
     if record.rested:
         shown |= {"error": record.failure, "interrupts": record.rules.thread_interrupts(record)}
     return shown
+
+
+def ttl(record: Thread) -> Shown:
+    """When a thread may be swept, if a client wished it."""
+    left = record.ttl
+    if left is None:
+        return {}
+    return {"ttl": {"strategy": left.strategy, "ttl_minutes": left.minutes, "expires_at": iso(left.expires_at)}}
+
+
+def storage(record: Thread) -> Shown:
+    """How many bytes the checkpoints of a thread take up: records, channels (each version once), pending writes."""
+    channels: dict[str, set[bytes]] = {}
+    records: list[int] = []
+    writes: list[int] = []
+    for checkpoint, marks in record.history.weigh():
+        records.append(len(_encode([checkpoint.checkpoint_id, checkpoint.next, checkpoint.metadata])))
+        writes += [len(_encode(mark.value)) for mark in marks]
+        for name, value in checkpoint.values.items():
+            channels.setdefault(name, set()).add(_encode(value))
+    by_channel = {name: {"versions": len(kept), "bytes": sum(map(len, kept))} for name, kept in channels.items()}
+    sizes = [size for kept in channels.values() for size in map(len, kept)]
+    return {
+        "thread_id": record.thread_id,
+        "total_bytes": sum((*records, *writes, *sizes)),
+        "checkpoints": {"count": len(records), "bytes": sum(records)},
+        "channel_values": {"count": len(sizes), "bytes": sum(sizes), "by_channel": by_channel},
+        "pending_writes": {"count": len(writes), "bytes": sum(writes)},
+    }
 
 
 def run(record: Run) -> Shown:

@@ -211,3 +211,119 @@ async def test_a_run_from_an_older_checkpoint_branches_off(stage: Stage) -> None
         checkpoint=before_tools["checkpoint"],
     )
     assert await stage.said() == "HAHATA"
+
+
+async def test_a_time_to_live_is_shown_and_of_no_effect(stage: Stage) -> None:
+    threads: Any = stage.client.threads
+    mortal = (await threads.create(ttl=5))["thread_id"]
+    told = (await threads.get(mortal, include=["ttl"]))["ttl"]
+    assert (told["strategy"], told["ttl_minutes"]) == ("delete", 5)
+    assert told["expires_at"] > (await threads.get(mortal))["created_at"]
+    await threads.update(mortal, metadata={}, ttl={"ttl": 7, "strategy": "keep_latest"})
+    assert (await threads.get(mortal, include=["ttl"]))["ttl"]["strategy"] == "keep_latest"
+    assert "ttl" not in await threads.get(mortal)
+    assert "ttl" not in await threads.get(stage.thread, include=["ttl"])
+    assert (await stage.http.get(f"/threads/{mortal}", params={"include": "soul"})).status_code == 422
+    assert (await stage.http.post("/threads", json={"ttl": {"ttl": -5}})).status_code == 422
+
+
+async def test_a_thread_may_begin_with_the_supersteps_of_another(stage: Stage) -> None:
+    def wrote(node: str, **more: Any) -> Any:
+        return {"updates": [{"as_node": node, "values": None, **more}]}
+
+    threads: Any = stage.client.threads
+    thread = await threads.create(
+        graph_id="agent",
+        supersteps=[
+            wrote("__input__", values={"messages": [{"role": "user", "content": "hi", "id": "h"}]}),
+            wrote(
+                "agent",
+                values={"messages": [{"role": "assistant", "content": "yo"}]},
+                command={"update": {"steps": ["x"]}},
+            ),
+        ],
+    )
+    stage.thread = thread["thread_id"]
+    assert (thread["status"], thread["metadata"]) == ("idle", {"graph_id": "agent"})
+    assert (await stage.said(), await stage.steps()) == ("HA", ["x"])
+    assert [(one["next"], one["metadata"]["source"]) for one in await stage.history()] == [
+        (["agent"], "update"),
+        ([], "update"),
+    ]
+    before = await threads.count()
+    emptied: Any = {"updates": []}
+    for wrong in (wrote("nobody"), emptied, wrote("agent", command={"goto": ["agent"]})):
+        answer = await stage.http.post("/threads", json={"supersteps": [wrong]})
+        assert (answer.status_code, await threads.count()) == (422, before), answer.text
+
+
+async def test_a_search_extracts_parts_of_threads(stage: Stage) -> None:
+    await stage.join(await stage.create("A", "sf"))
+    paths = {
+        "last": "values.messages[-1].type",
+        "graph": "metadata.graph_id",
+        "none": "values.nope.deeper[3]",
+        "beyond": "values.messages[99]",
+    }
+    (found,) = await stage.client.threads.search(ids=[stage.thread], extract=paths, select=["thread_id"])
+    extracted = {"last": "ai", "graph": "agent", "none": None, "beyond": None}
+    assert found == {"thread_id": stage.thread, "extracted": extracted}  # type: ignore[comparison-overlap]
+    wrongs: list[dict[str, str]] = [
+        {"x": "status"},
+        {"x": "values..y"},
+        {str(number): "values" for number in range(11)},
+    ]
+    for wrong in wrongs:
+        assert (await stage.http.post("/threads/search", json={"extract": wrong})).status_code == 422
+
+
+async def test_pruning(stage: Stage) -> None:
+    threads: Any = stage.client.threads
+    await stage.join(await stage.create("A", "sf"))
+    state = await stage.state()
+    assert await threads.prune([stage.thread, str(uuid4())], strategy="keep_latest") == {"pruned_count": 1}
+    (kept,) = await stage.history()
+    assert (kept["checkpoint_id"], kept["values"], kept["parent_checkpoint"]) == (
+        state["checkpoint_id"],
+        state["values"],
+        None,
+    )
+    await stage.held("B", "nyc", "tools:1/enter")
+    with pytest.raises(ConflictError):
+        await threads.prune([stage.thread], strategy="keep_latest")
+    stage.witness.release()
+    await stage.until(lambda: _is(stage, "idle"))
+    assert await stage.said() == "HATAHATA"
+    assert await threads.prune([stage.thread]) == {"pruned_count": 1}
+    assert await threads.count() == 0
+
+
+async def _is(stage: Stage, status: str) -> bool:
+    return await stage.thread_status() == status
+
+
+async def test_the_storage_of_a_thread(stage: Stage) -> None:
+    await stage.join(await stage.create("A", "sf"))
+    told = (await stage.http.get(f"/threads/{stage.thread}/storage")).json()
+    assert told["thread_id"] == stage.thread
+    assert told["checkpoints"]["count"] == len(await stage.history())
+    assert set(told["channel_values"]["by_channel"]) == {"messages", "steps"}
+    assert told["total_bytes"] == sum(
+        told[part]["bytes"] for part in ("checkpoints", "channel_values", "pending_writes")
+    )
+
+
+async def test_some_fields_of_a_state(stage: Stage) -> None:
+    await stage.join(await stage.create("A", "sf"))
+    threads: Any = stage.client.threads
+    whole: Any = await stage.state()
+    steps = {"values": {"steps": whole["values"]["steps"]}, "next": []}
+    asked: Any = {"select": ["values.steps", "next"]}
+    assert await threads.get_state(stage.thread, **asked) == steps
+    assert await threads.get_state(stage.thread, checkpoint_id=whole["checkpoint_id"], **asked) == steps
+    assert await threads.get_state(stage.thread, checkpoint=whole["checkpoint"], **asked) == steps
+    assert await threads.get_history(stage.thread, limit=1, **asked) == [steps]
+    assert await threads.get_state(stage.thread, select=["values"]) == {"values": whole["values"]}
+    for path in ("state", f"state/{whole['checkpoint_id']}"):
+        unknown = await stage.http.get(f"/threads/{stage.thread}/{path}", params={"select": "nope"})
+        assert (unknown.status_code, "select" in unknown.json()["detail"]) == (422, True)
