@@ -35,7 +35,7 @@ LABELS = 90.0
 STEP = 40.0
 """What a step takes at least, so that its name can be written into it, before all is fitted to the width."""
 
-CHANGES = frozenset({"submit", "cancel", "update state"})
+CHANGES = frozenset({"submit", "cancel", "cancel many", "update state", "delete", "ask", "create cron"})
 """Purposes of requests that change something; all others only look."""
 
 
@@ -109,6 +109,8 @@ class Timeline:
     lanes: tuple[Lane, ...]
     client_y: float
     marks: tuple[Mark, ...]
+    looks: tuple[int, ...]
+    """Where requests stand that change nothing."""
     overlaps: tuple[Band, ...]
     cited: tuple[Mark, ...]
     axis: tuple[tuple[float, str], ...]
@@ -154,7 +156,6 @@ def draw(play: Play, cited: dict[int, str] | None = None) -> Timeline:
     """The picture of a play; `cited` are seqs that verdicts point to, with the requirements that do."""
     scale = Scale(_times(play), (m.t for m in play.moments if isinstance(m, WitnessEvent) and m.event == "enter"))
     submits = [move for move in play.scenario.moves if isinstance(move, Submit)]
-    marks = tuple(_marks(play, scale))
     ticks = _ticks(play, scale)
     lanes = tuple(
         _lane(play, submit, scale, TOP + ROW * row, ticks.get(submit.label, ())) for row, submit in enumerate(submits)
@@ -165,7 +166,8 @@ def draw(play: Play, cited: dict[int, str] | None = None) -> Timeline:
         height=client_y + CLIENT_ROW + 24,
         lanes=lanes,
         client_y=client_y,
-        marks=marks,
+        marks=tuple(_marks(play, scale)),
+        looks=tuple(sorted({round(scale.x(e.request.t)) for e in play.exchanges if e.request.purpose not in CHANGES})),
         overlaps=tuple(_overlaps(play, submits, scale)),
         cited=tuple(
             Mark(scale.x(play.moments[seq].t), "cited", text, seq)
@@ -292,10 +294,8 @@ def _marks(play: Play, scale: Scale) -> Iterator[Mark]:
         x = scale.x(moment.t)
         at = f"{moment.t:.3f} s: "
         match moment:
-            case Request(purpose=("submit" | "cancel" | "update state") as purpose, about=about):
-                yield Mark(x, purpose.replace(" ", "-"), f"{at}{purpose} {about}", moment.seq)
-            case Request():
-                yield Mark(x, "look", f"{at}{moment.purpose} {moment.about}", moment.seq)
+            case Request(purpose=purpose, about=about) if purpose in CHANGES:
+                yield Mark(x, purpose, f"{at}{purpose} {about}", moment.seq)
             case Released():
                 yield Mark(x, "released", f"{at}the witness lets run {moment.label} go on", moment.seq)
             case Missed():

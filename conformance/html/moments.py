@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ from conformance.transcript import (
     StreamEvent,
     WitnessEvent,
 )
+
+OF_TRANSPORT = frozenset({"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"})
+"""Headers that are left out of an answer to which no verdict refers; the transcript has all."""
 
 EVENTS = 200
 """Stream events of one exchange that are shown; the transcript has all."""
@@ -57,17 +61,19 @@ class ExchangeView:
     good: bool
     took: str
     tells: str
+    sends: bool
     sent: Text
     got: Text
     answered: int | None
     events: tuple[Event, ...]
     more_events: int
     curl: str
+    look: bool
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the record: an exchange, or a `text`."""
+    """One line of the record: an exchange, or a `text`; `looks` are the exchanges of a line that stands for several."""
 
     seq: int
     at: str
@@ -75,6 +81,13 @@ class Row:
     text: str
     exchange: ExchangeView | None = None
     cited: tuple[str, ...] = ()
+    looks: tuple[Row, ...] = ()
+
+    @property
+    def tells_nothing_new(self) -> bool:
+        """Whether this is a look at a status whose answer was shown before, and that no verdict refers to."""
+        exchange = self.exchange
+        return exchange is not None and exchange.look and exchange.got.same is not None and not self.cited
 
 
 @dataclass
@@ -101,8 +114,13 @@ class Rows:
                 self._closed[moment.exchange] = moment
 
     def rows(self) -> list[Row]:
-        """Every row, in the order in which things began."""
-        return [row for moment in self.play.moments if (row := self._row(moment)) is not None]
+        """Every row, in the order in which things began; looks that tell nothing new share one."""
+        rows = [row for moment in self.play.moments if (row := self._row(moment)) is not None]
+        return [
+            one
+            for quiet, group in itertools.groupby(rows, lambda row: row.tells_nothing_new)
+            for one in ([_together(tuple(group))] if quiet else group)
+        ]
 
     def _row(self, moment: AnyMoment) -> Row | None:
         """One row, None for an answer: it stands with its request."""
@@ -147,25 +165,34 @@ class Rows:
             good=exchange.ok,
             took=f"{1000 * (last.t - request.t):.0f} ms" if last is not None else "",
             tells=_tells(exchange.body),
+            sends=request.body is not None,
             sent=self._text(request.headers, request.body, request.seq),
             got=got,
             answered=None if answer is None else answer.seq,
             events=tuple(Event(e.seq, _at(e), e.event, _json(e.data)[: self.limit]) for e in events[:EVENTS]),
             more_events=max(0, len(events) - EVENTS),
             curl=curl(exchange, self.play.transcript.target.url),
+            look=request.purpose == "look",
         )
 
     def _text(self, headers: Mapping[str, str], body: object, seq: int) -> Text:
         """Headers and body; a long body that was shown before, as when a status is read again, is only pointed to."""
-        head = "".join(f"{name}: {value}\n" for name, value in headers.items())
+        cited = seq in self.cited or seq - 1 in self.cited
+        head = "".join(f"{name}: {value}\n" for name, value in headers.items() if cited or name not in OF_TRANSPORT)
         if body is None:
             return Text(head)
         whole = body if isinstance(body, str) else _json(body, indent=2)
         same = self._bodies.setdefault(whole, seq) if len(whole) > 200 else seq
         if same != seq:
             return Text(head, same=same)
-        limit = self.limit * (8 if seq in self.cited or seq - 1 in self.cited else 1)
+        limit = self.limit * (8 if cited else 1)
         return Text(f"{head}\n{whole[:limit]}", more=max(0, len(whole) - limit))
+
+
+def _together(looks: tuple[Row, ...]) -> Row:
+    """One row for several looks, one after the other, that tell nothing new."""
+    about = ", ".join(dict.fromkeys(look.text.removeprefix("look ") for look in looks))
+    return Row(looks[0].seq, looks[0].at, "looks", f"nothing new of {about}", looks=looks)
 
 
 def _tells(body: Any) -> str:

@@ -29,6 +29,11 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\u{ord(character):04x}" if unicodedata.category(character) in _INVISIBLE else character
 
 
+def content(text: object) -> Markup:
+    """Text as it may stand between two tags, and nowhere else; JSON is shorter so, whose every other sign is a quote."""
+    return Markup(visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+
+
 def link(url: str) -> str | None:
     """The URL if a reader may follow it, else None: a source may be words, and a report may come from anybody."""
     return url if url.startswith(("https://", "http://")) else None
@@ -52,7 +57,7 @@ def environment() -> jinja2.Environment:
     )
     made.globals["asset"] = _asset
     made.globals["policy"] = policy
-    made.filters |= {"link": link, "quote": shlex.quote}
+    made.filters |= {"link": link, "quote": shlex.quote, "content": content}
     return made
 
 

@@ -234,3 +234,13 @@ def test_an_older_report_without_rules_is_shown_with_what_it_has(tmp_path: Path,
     page = page_of(msgspec.json.decode(msgspec.json.encode(older), type=Report), tmp_path)
     assert "INT-02" in page
     assert "run A, in flight when run B arrived, to end `interrupted`" in page
+
+
+def test_looks_that_tell_nothing_new_share_a_line_and_none_is_lost(folder: Path, plays: dict[str, Transcript]) -> None:
+    page = (folder / "report.html").read_text("utf-8")
+    [scene] = re.findall(r'<details class="scene entry" id="s2".*?</ol>\s*</noscript>', page, re.DOTALL)
+    shared = re.findall(r"<b>(\d+) looks?</b>", scene)
+    told = len(re.findall(r"<b>GET</b>.*? · look ", scene))
+    asked = [m for m in plays["reject/during-tools/create/unwatched"].moments if getattr(m, "purpose", "") == "look"]
+    assert shared
+    assert sum(map(int, shared)) + told == len(asked)
