@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,17 @@ from pathlib import Path
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks for; the exit code is 0, 1 when something is wrong, 2 when it cannot be done."""
     options = _parser().parse_args(arguments)
+    try:
+        code = _do(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read, as in `judge DIR | head`, has seen enough. The interpreter flushes once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+def _do(options: argparse.Namespace) -> int:
     match options.command:
         case "requirements":
             return _requirements()
@@ -114,6 +126,8 @@ def _compare(options: argparse.Namespace) -> int:
     outputs = Outputs(html=options.html, markdown=options.markdown, json=options.json, badges=options.badges)
     try:
         return command(options.reports, outputs, options.fail_on)
+    except BrokenPipeError:
+        raise
     except (Unreadable, OSError) as reason:
         print(f"compare: {reason}", file=sys.stderr)
         return 2

@@ -76,8 +76,19 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Freed(msgspec.Struct, frozen=True, kw_only=True):
+    """A documented freedom that the last report saw taken in another way than the first."""
+
+    id: str
+    before: str
+    after: str
+
+
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """Several reports side by side; `better` and `worse` compare the first with the last, if both are of one server."""
+    """Several reports side by side.
+
+    `better`, `worse` and `freed` compare the first with the last, if both are of one server.
+    """
 
     format: Literal["doubletext-comparison"] = FORMAT
     version: Literal[1] = VERSION
@@ -85,6 +96,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
     better: tuple[Moved, ...]
     worse: tuple[Moved, ...]
+    freed: tuple[Freed, ...] = ()
 
     @property
     def areas(self) -> Iterator[tuple[str, list[Row]]]:
@@ -107,14 +119,23 @@ def compare(reports: Sequence[Report], files: Sequence[str]) -> Comparison:
         Row(id=rule.id, level=rule.level, sentence=rule.sentence, cells=tuple(column[rule.id] for column in cells))
         for rule in sorted(rules.values(), key=_place)
     )
-    moved = _moved(reports[0], reports[-1]) if _same_server(reports) else []
+    same = _same_server(reports)
+    moved = _moved(reports[0], reports[-1]) if same else []
     columns = [_column(*one) for one in zip(reports, files, cells, strict=True)]
     return Comparison(
         columns=tuple(_told_apart(column, columns) for column in columns),
         rows=tuple(row for row in rows if any(row.cells)),
         better=tuple(m for m in moved if _badness(m.after) < _badness(m.before)),
         worse=tuple(m for m in moved if _badness(m.after) > _badness(m.before)),
+        freed=tuple(_freed(rows)) if same else (),
     )
+
+
+def _freed(rows: Sequence[Row]) -> Iterator[Freed]:
+    for row in rows:
+        before, after = row.cells[0], row.cells[-1]
+        if before and after and before.freedom and after.freedom and before.freedom != after.freedom:
+            yield Freed(id=row.id, before=before.freedom, after=after.freedom)
 
 
 def _told_apart(column: Column, columns: Sequence[Column]) -> Column:
@@ -129,8 +150,8 @@ def _same_server(reports: Sequence[Report]) -> bool:
 
 
 def _badness(word: Word) -> int:
-    """INCONCLUSIVE is worse than PASS: what could be shown can no longer be shown."""
-    return {"PASS": 0, "NOT-APPLICABLE": 0, "WARN": 1, "INCONCLUSIVE": 2, "ERROR": 2, "FAIL": 3}[word]
+    """What can no longer be shown, or is no longer offered, is worse than PASS."""
+    return {"PASS": 0, "NOT-APPLICABLE": 1, "WARN": 2, "INCONCLUSIVE": 3, "ERROR": 3, "FAIL": 4}[word]
 
 
 def _moved(before: Report, after: Report) -> list[Moved]:
@@ -212,6 +233,11 @@ def in_terminal(found: Comparison) -> Iterator[str]:
             yield f"  {one_line(one.id)}: {one.before} -> {one.after}" + (
                 f": {one_line(one.reason, 200)}" if one.reason else ""
             )
+    if found.freed:
+        yield ""
+        yield f"another freedom taken: {len(found.freed)}"
+    for freed in found.freed:
+        yield f"  {one_line(freed.id)}: {one_line(freed.before)} -> {one_line(freed.after)}"
 
 
 def _short(cell: Cell | None) -> str:

@@ -30,7 +30,7 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def content(text: object) -> Markup:
-    """Text as it may stand between two tags, and nowhere else; JSON is shorter so, whose every other sign is a quote."""
+    """Text as it may stand between two tags, and nowhere else: JSON is much shorter with its quotes left alone."""
     return Markup(visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
 

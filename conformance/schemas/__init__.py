@@ -12,12 +12,14 @@ from typing import Any
 
 import msgspec
 
+from conformance.compare import Comparison
 from conformance.profiles import Profile
 from conformance.report import Report
 from conformance.snapshots.record import ThreadState
 from conformance.transcript import Transcript
 
 PUBLISHED: dict[str, tuple[type[msgspec.Struct], str]] = {
+    "comparison-1.schema.json": (Comparison, "doubletext comparison, version 1"),
     "profile-1.schema.json": (Profile, "doubletext profile, version 1"),
     "report-1.schema.json": (Report, "doubletext report, version 1"),
     "thread-state-1.schema.json": (ThreadState, "doubletext thread state, version 1"),

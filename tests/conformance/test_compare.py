@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
+import jsonschema  # type: ignore[import-untyped]
 import msgspec
 import pytest
 from msgspec.structs import replace
@@ -14,6 +17,7 @@ from conformance.__main__ import main
 from conformance.compare import Comparison, compare, in_html, in_markdown, in_terminal
 from conformance.registry import Level
 from conformance.report import Report, Result, Rule, summarise, write_report
+from conformance.schemas import schema
 from conformance.transcript import SuiteInfo, TargetInfo
 from conformance.verdicts import Word
 
@@ -65,7 +69,8 @@ def test_two_versions_are_put_side_by_side() -> None:
         ("INCONCLUSIVE", "FAIL", 0, 1),
         ("FAIL", "WARN", 1, 0),
         ("ERROR", "INCONCLUSIVE", 0, 0),
-        ("NOT-APPLICABLE", "PASS", 0, 0),
+        ("NOT-APPLICABLE", "PASS", 1, 0),
+        ("PASS", "NOT-APPLICABLE", 0, 1),
         ("PASS", "PASS", 0, 0),
     ],
 )
@@ -77,6 +82,18 @@ def test_what_counts_as_better_and_worse(before: Word, after: Word, better: int,
 def test_of_different_servers_nothing_is_better_or_worse() -> None:
     found = compare([OLD, replace(NEW, target=replace(NEW.target, server="other"))], ["a", "b"])
     assert (found.better, found.worse) == ((), ())
+
+
+def test_a_freedom_that_is_taken_in_another_way_is_told_by_every_form() -> None:
+    other = replace(NEW, results=[replace(r, freedom="patient") for r in NEW.results if r.requirement == "REJ-01"])
+    eager = replace(NEW, results=[replace(r, freedom="eager") for r in NEW.results if r.requirement == "REJ-01"])
+    found = compare([eager, other], ["a", "b"])
+    assert [(one.id, one.before, one.after) for one in found.freed] == [("REJ-01", "eager", "patient")]
+    assert "  REJ-01: eager -> patient" in in_terminal(found)
+    assert "- REJ-01: `eager` → `patient`" in in_markdown(found)
+    assert "<li><code>eager</code> → <code>patient</code> REJ-01</li>" in in_html(found)
+    elsewhere = replace(other, target=replace(other.target, server="other"))
+    assert compare([eager, elsewhere], ["a", "b"]).freed == ()
 
 
 def test_what_a_report_does_not_judge_is_empty_and_what_it_declares_is_known() -> None:
@@ -112,7 +129,9 @@ def test_everything_is_written_and_can_be_read_back(tmp_path: Path, capsys: pyte
     )
     assert code == 1
     assert "worse: 1" in capsys.readouterr().out
-    found = msgspec.json.decode((out / "c.json").read_bytes(), type=Comparison)
+    raw = (out / "c.json").read_bytes()
+    jsonschema.validate(msgspec.json.decode(raw), schema("comparison-1.schema.json"))
+    found = msgspec.json.decode(raw, type=Comparison)
     assert [one.id for one in found.worse] == ["a/b::INT-01"]
     assert "| INT-01 | MUST. Rule INT-01. | PASS | FAIL 1/2 |" in (out / "c.md").read_text("utf-8")
     assert "theirs 2.0" in (out / "index.html").read_text("utf-8")
@@ -190,3 +209,17 @@ def test_hostile_names_are_only_text() -> None:
     assert [row.count("|") for row in rows] == [5]
     for output in (page, text, "\n".join(in_terminal(found))):
         assert not {"\x1b", "\u202e"} & set(output)
+
+
+def test_a_reader_who_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
+    for verdict in ("PASS", "FAIL"):
+        many = [replace(OLD.results[0], scenario=f"a/{number}", verdict=verdict) for number in range(20_000)]
+        write_report(tmp_path / verdict, replace(OLD, results=many))
+    command = [sys.executable, "-m", "conformance", "compare", str(tmp_path / "PASS"), str(tmp_path / "FAIL")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith("[1] theirs")
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
