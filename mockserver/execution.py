@@ -16,14 +16,14 @@ from msgspec import UNSET
 from mockserver import agent
 from mockserver.agent import Said, ScriptedAgent, Task
 from mockserver.checkpoints import START, Checkpoint, Mark, Source, Values
-from mockserver.clock import milliseconds
 from mockserver.place import Place
 from mockserver.protocol_events import Ended, Narrator
 from mockserver.protocol_feed import Feeds
 from mockserver.records import Run
 from mockserver.rules import Rules
+from mockserver.run_stream import RunStream
 from mockserver.step import Paused
-from mockserver.writing import SERVER_METADATA, ChildGraph, append_checkpoint, read_write
+from mockserver.writing import ChildGraph, append_checkpoint, read_write
 
 RECURSION_LIMIT: Final = 1000
 """How many steps a run may take that names no limit."""
@@ -53,10 +53,9 @@ class Execution:
         self._narrator = Narrator(run, feeds, self._may_emit)
         self._thread = run.thread
         self._agent = agent
-        self._modes = run.request.modes
+        self._stream = RunStream(run, self._may_emit)
         self._answer = None if run.request.command is None else run.request.command.resume
         self._base: Checkpoint | None = None
-        self._announced: set[str] = set()
         self._steps = 0
         self._attempt = run.attempt
 
@@ -66,14 +65,15 @@ class Execution:
 
     async def play(self) -> None:
         """Execute the run from its base checkpoint to its end, or to where it waits for a human."""
-        self._emit("metadata", None, {"run_id": self._run.run_id, "attempt": self._attempt})
+        self._stream.begins(self._attempt)
         self._narrator.starts()
         self._base = base = self._rules.base(self._run)
         raw = self._rules.input(self._run)
         current = self._go_on(base) if raw is None else self._take_in(base, raw)
-        self._show_values(current, current.values)
+        self._show(current, current.values)
         with contextlib.suppress(Waits):
             await self._supersteps(current, None, goes_on=raw is None)
+        self._stream.ends(self._run.output)
 
     async def _supersteps(self, current: Checkpoint, child: ChildGraph | None, *, goes_on: bool) -> Checkpoint:
         """Play a graph superstep by superstep to its end. Raises `Waits` where it waits for a human.
@@ -122,6 +122,7 @@ class Execution:
         task = self._task(node, current, namespace, resumed=resumed)
         calls = agent.calls_answered(task)
         self._narrator.task_starts(current.task_id(node), node, current.values, calls, namespace)
+        self._stream.task_starts(node, current, namespace)
         try:
             write = await self._step(task, current, child)
         except Paused as paused:
@@ -139,13 +140,14 @@ class Execution:
                 text = f"{type(error).__name__}({str(error)!r})"
                 history.mark(current.checkpoint_id, Mark(self._run.run_id, "error", text, node))
                 self._narrator.task_ends(current.task_id(node), node, namespace, error=error, calls=calls)
+                self._stream.failed(node, current, error, namespace)
             raise
         if not self._may_write():
             raise asyncio.CancelledError
         history.mark(current.checkpoint_id, Mark(self._run.run_id, "result", write, node))
         self._narrator.task_ends(current.task_id(node), node, namespace, write=write, calls=calls)
         self._narrator.wrote(node, write, namespace)
-        self._emit("updates", "updates", {node: write}, namespace)
+        self._stream.wrote(node, current, write, namespace)
         return write
 
     def _count_step(self) -> None:
@@ -179,6 +181,7 @@ class Execution:
         updated = self._written(values, write)
         place = agent.enter(self._run, updated)
         received = self._append(base, START, values, (START,), "input")
+        self._stream.checkpoint(received)
         self._thread.history.mark(received.checkpoint_id, Mark(self._run.run_id, "result", raw, START))
         entry = self._rules.entry(self._run, base, place.next[0])
         return self._append(received, START, updated, (entry,), "loop", place=place)
@@ -239,7 +242,8 @@ class Execution:
         if begun is None:
             received = self._append(None, START, {"steps": []}, (START,), "input", child)
             entered = self._append(received, START, values, place.next, "loop", child, place)
-            self._show_values(entered, values, namespace)
+            self._stream.checkpoint(received, namespace)
+            self._show(entered, values, namespace)
             return (await self._supersteps(entered, child, goes_on=False)).values
         return (await self._supersteps(begun, child, goes_on=True)).values
 
@@ -251,7 +255,7 @@ class Execution:
         place = place.passed() if child is not None else agent.follow(self._run, place, values)
         following = agent.nodes_at(place, self._run.configurable)
         written = self._append(current, list(writes)[-1], values, following, "loop", child, place)
-        self._show_values(written, values, "" if child is None else child.namespace)
+        self._show(written, values, "" if child is None else child.namespace)
         return written
 
     def _pause(self, node: str, current: Checkpoint, child: ChildGraph | None, question: dict[str, Any]) -> NoReturn:
@@ -259,17 +263,17 @@ class Execution:
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
         history.mark(current.checkpoint_id, Mark(self._run.run_id, "interrupt", question, node))
-        shown = [{"value": question["value"], "id": question["id"], "response_schema": None}]
         self._narrator.task_ends(current.task_id(node), node, namespace, question=question)
-        self._emit("updates", "updates", {"__interrupt__": shown}, namespace)
-        self._show_values(current, {**current.values, "__interrupt__": shown}, namespace)
+        shown = [{"value": question["value"], "id": question["id"], "response_schema": None}]
+        self._note_output(current, {**current.values, "__interrupt__": shown}, namespace)
+        self._stream.asks(node, current, question, namespace)
         raise Waits(question)
 
     def _break(self, when: Literal["interrupt_before", "interrupt_after"], nodes: tuple[str, ...]) -> None:
         """Raises `Waits` where the request asked the run to wait, without a question."""
         asked = getattr(self._run.request, when)
         if asked is not None and (asked == "*" or set(asked) & set(nodes)):
-            self._emit("updates", "updates", {"__interrupt__": []})
+            self._stream.breaks()
             raise Waits({})
 
     def _written(self, values: Values, write: Values) -> Values:
@@ -303,56 +307,24 @@ class Execution:
     def _may_emit(self) -> bool:
         return self._attempt == self._run.attempt and self._rules.may_emit(self._run)
 
-    def _show_values(self, checkpoint: Checkpoint, values: Values, namespace: str = "") -> None:
+    def _show(self, checkpoint: Checkpoint, values: Values, namespace: str = "") -> None:
+        """Let everybody see the state as it is now, at a checkpoint."""
+        self._note_output(checkpoint, values, namespace)
+        self._stream.values(values, namespace)
+        self._stream.checkpoint(checkpoint, namespace)
+
+    def _note_output(self, checkpoint: Checkpoint, values: Values, namespace: str) -> None:
         if not namespace and self._may_emit():
             self._run.output = values
         self._narrator.values(checkpoint, values, namespace)
-        self._emit("values", "values", values, namespace)
 
     def _custom(self, data: Any, namespace: str) -> None:
         self._narrator.custom(data, namespace)
-        self._emit("custom", "custom", data)
+        self._stream.custom(data)
 
     def _say(self, node: str, current: Checkpoint, said: Said, namespace: str) -> None:
-        """Put what a node says into the stream of tokens or, for those who asked only for that, of messages."""
         self._narrator.says(node, said, namespace)
-        if "messages-tuple" in self._modes:
-            metadata = self._message_metadata(node, current, by_model=said.by_model)
-            self._emit("messages", "messages-tuple", [said.piece, metadata])
-        elif "messages" in self._modes:
-            message_id = said.message["id"]
-            if message_id not in self._announced:
-                self._announced.add(message_id)
-                metadata = self._message_metadata(node, current, by_model=said.by_model)
-                self._emit("messages/metadata", "messages", {message_id: {"metadata": metadata}})
-            self._emit("messages/partial" if said.by_model else "messages/complete", "messages", [said.so_far])
-
-    def _message_metadata(self, node: str, current: Checkpoint, *, by_model: bool) -> dict[str, Any]:
-        namespace = current.namespace(node)
-        metadata = {
-            **self._run.metadata,
-            **SERVER_METADATA,
-            "thread_id": self._thread.thread_id,
-            "run_id": self._run.run_id,
-            "ls_integration": "langchain_chat_model" if by_model else "langgraph",
-            "langgraph_step": current.step + 1,
-            "langgraph_node": node,
-            "langgraph_triggers": [f"branch:to:{node}"],
-            "langgraph_path": ["__pregel_pull", node],
-            "langgraph_checkpoint_ns": namespace,
-        }
-        if by_model:
-            metadata |= {"checkpoint_ns": namespace, "ls_provider": "doubletext", "ls_model_type": "chat"}
-        return metadata
-
-    def _emit(self, name: str, mode: str | None, data: Any, namespace: str = "") -> None:
-        """Put an event into the stream; one of a child graph only if the request asked for those."""
-        if namespace:
-            if not self._run.request.stream_subgraphs:
-                return
-            name = f"{name}|{namespace}"
-        if (mode is None or mode in self._modes) and self._may_emit():
-            self._run.log.append(name, mode, data, at=milliseconds(self._thread.timeline.now))
+        self._stream.says(node, current, said)
 
 
 async def _together(works: list[Coroutine[Any, Any, None]]) -> None:

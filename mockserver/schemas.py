@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from mockserver.strategies import Strategy
 
-StreamMode = Literal["values", "updates", "messages", "messages-tuple", "custom"]
-STREAM_MODES: Final[tuple[StreamMode, ...]] = ("values", "updates", "messages", "messages-tuple", "custom")
+StreamMode = Literal[
+    "values", "updates", "messages", "messages-tuple", "custom", "tasks", "checkpoints", "debug", "events"
+]
+STREAM_MODES: Final[tuple[StreamMode, ...]] = get_args(StreamMode)
 
 UUID = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$(?!\n)")]
 Limit = Annotated[int, Meta(ge=1, le=1000)]
