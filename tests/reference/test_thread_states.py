@@ -1,0 +1,37 @@
+"""What real servers leave of the guides' double texts today is what was reviewed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conformance.reading import read_transcript
+from conformance.report import transcript_path
+from conformance.snapshots import from_transcript, tell
+from tests.conformance.runs import run_suite
+from tests.reference.references import Reference, javascript, python
+from tests.snapshots.recordings import STRATEGIES, newest, scenario_of, servers, snapshot
+
+REFERENCES = [
+    pytest.param(python(4), "langgraph-api", marks=pytest.mark.reference, id="python"),
+    pytest.param(javascript("latest"), "langgraph-js", marks=pytest.mark.javascript, id="javascript"),
+]
+UNSEEN = "{server} is not recorded; the diff to {reviewed} is below. Review it: python -m tests.snapshots REPORT_DIR"
+
+
+@pytest.mark.parametrize(("reference", "name"), REFERENCES)
+async def test_a_server_leaves_what_was_reviewed(reference: Reference, name: str, tmp_path: Path) -> None:
+    """A version that was not recorded yet is red, with all that changed: recording it makes the diff to review."""
+    played = " or ".join(f"{scenario_of(strategy)}::" for strategy in STRATEGIES)
+    with reference.serve(tmp_path / "server.log") as url:
+        run = await run_suite(f"--deployment-url={url}", f"--conformance-report={tmp_path}", "-k", played)
+    left, reviewed = {}, {}
+    for strategy in STRATEGIES:
+        path = tmp_path / transcript_path(scenario_of(strategy))
+        assert path.exists(), run.output
+        state = from_transcript(read_transcript(path))
+        left[strategy], reviewed[strategy] = tell(state), snapshot(newest(name), strategy)
+        server = (state.server or "a server without a name").replace(" ", "-")
+    assert left == reviewed, UNSEEN.format(server=server, reviewed=newest(name))
+    assert server in servers(), UNSEEN.format(server=server, reviewed=newest(name))
