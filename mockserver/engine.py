@@ -38,7 +38,7 @@ from mockserver.script import Script
 from mockserver.store import Store
 from mockserver.strategies import Fate
 from mockserver.streams import EventLog
-from mockserver.views import notice, stored_kwargs
+from mockserver.views import notice, state, stored_kwargs
 from mockserver.webhooks import Webhooks
 from mockserver.witnesses import Witnesses
 from mockserver.writing import SERVER_METADATA, append_checkpoint, last_node, read_write
@@ -123,7 +123,7 @@ class Engine:
             metadata=metadata,
             kwargs=stored_kwargs(request, metadata, run_id, thread.thread_id, ids.uuid4(), moment, temporary=temporary),
             ids=ids,
-            log=EventLog(resumable=request.stream_resumable),
+            log=EventLog(resumable=request.stream_resumable, tap=partial(_tell_thread, thread, run_id, request)),
             temporary=temporary,
             ready=request.after_seconds == 0,
         )
@@ -201,6 +201,8 @@ class Engine:
         self.store.touch(thread, checkpoint.created_at)
         thread.failure = None
         self.rest(thread)
+        told = {"state": state(thread, checkpoint), "thread_id": thread.thread_id}
+        thread.stream.tell("state_update", told, at=milliseconds(checkpoint.created_at))
         return checkpoint
 
     def order_of(self, cron: Cron) -> RunRequest:
@@ -247,6 +249,7 @@ class Engine:
         await self.crons.close()
         # Lists, because a stateless run takes its thread with it when it stops.
         for thread in list(self.store.threads.values()):
+            thread.stream.close()
             self.stop_all(dict.fromkeys(thread.in_flight.values(), "stop"))
         for task in self._tasks:
             task.cancel()
@@ -353,6 +356,16 @@ class Engine:
         if run.error is not None:
             run.log.append("error", None, run.error, at=milliseconds(run.updated_at))
         self._notify(run)
+        _tell_thread(
+            thread,
+            run.run_id,
+            run.request,
+            "metadata",
+            {"status": "run_done", "run_id": run.run_id},
+            milliseconds(run.updated_at),
+        )
+        if run.fate == "erase":
+            thread.stream.forget_run(run.run_id)
         thread.rules.release(run)
         self._tell_end(run)
         if run.temporary and run.request.on_completion != "keep":
@@ -411,3 +424,8 @@ class Engine:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _tell_thread(thread: Thread, run_id: str, request: RunRequest, name: str, data: Any, at: int) -> None:
+    """Tell those who watch a whole thread of what one of its runs streams."""
+    thread.stream.tell(name, data, at=at, run_id=run_id, keep=request.stream_resumable)

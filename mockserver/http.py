@@ -16,6 +16,7 @@ from mockserver import views
 from mockserver.clock import Clock
 from mockserver.engine import Engine, ThreadBusyError
 from mockserver.ids import canonical
+from mockserver.protocol_feed import Listener
 from mockserver.records import Run, Thread
 from mockserver.streams import HEARTBEAT
 
@@ -125,6 +126,17 @@ def query(request: web.Request, schema: type[T]) -> T:
         raise Refusal(422, str(error)) from None
 
 
+def several(given: str | list[str], one: Any, name: str) -> Any:
+    """One or several values of the query parameter `name`; older JavaScript clients write a list as JSON."""
+    several = [given] if isinstance(given, str) else given
+    try:
+        if len(several) == 1 and several[0].startswith("["):
+            return msgspec.json.decode(several[0], type=list[one])
+        return msgspec.convert(several, list[one])
+    except msgspec.MsgspecError as error:
+        raise Refusal(422, f"{name}: {error}") from None
+
+
 def holds(whole: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
     """Whether an object has these fields with these values; `true` and `1` are equal in Python, but not in JSON."""
     return all(
@@ -220,6 +232,16 @@ async def event_stream(
             await response.write(b"".join(frames) if batch else HEARTBEAT)
         await response.write_eof()
         return response
+
+
+async def listener_stream(request: web.Request, thread: Thread, listener: Listener) -> web.StreamResponse:
+    """What somebody hears of a thread, as server-sent events, for as long as there is more to come."""
+    response = await open_stream(request, {})
+    within = request.app[ENGINE].clock.of(thread.thread_id).within
+    while (batch := await listener.batch(request.app[KEEP_ALIVE], within)) is not None:
+        await response.write(b"".join(event.frame() for event in batch) or HEARTBEAT)
+    await response.write_eof()
+    return response
 
 
 async def open_stream(request: web.Request, headers: Mapping[str, str]) -> web.StreamResponse:

@@ -35,6 +35,13 @@ class Message(Protocol):
         """It as JSON."""
 
 
+class Framed(Protocol):
+    """Something that a listener is sent as a server-sent event."""
+
+    def frame(self) -> bytes:
+        """It as a server-sent event."""
+
+
 @dataclass(slots=True)
 class FeedEvent:
     """One event of a thread; `node` is the one that caused it, where that is told."""
@@ -129,13 +136,13 @@ class Listener:
         if not self.closed and any(wanted.passes(event) for wanted in self.filters.values()):
             self.put(event)
             self.last_seq = event.seq
-            if len(self._outbox) > KEPT:
-                # It can come back and ask for what it missed.
-                self.close()
 
-    def put(self, message: Message) -> None:
+    def put(self, message: Message | Framed) -> None:
         """Send something, wanted or not."""
         self._outbox.append(message)
+        if len(self._outbox) > KEPT:
+            # It can come back and ask for what it missed.
+            self.close()
         self._woken.set()
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from mockserver.lifecycle import TERMINAL, RunStatus
 from mockserver.schemas import RunRequest
 from mockserver.strategies import Fate, Phase, Strategy
 from mockserver.streams import EventLog
+from mockserver.thread_stream import ThreadStream
 
 if TYPE_CHECKING:
     from mockserver.rules import Rules
@@ -112,6 +113,8 @@ class Thread:
     """The error of the run that executed last, if it failed."""
     rested: bool = False
     """Whether a run ever ended on it, or its state was ever updated by hand."""
+    stream: ThreadStream = field(default_factory=ThreadStream)
+    """What is told to those who watch the whole thread."""
     ttl: TimeLeft | None = None
     config: dict[str, Any] = field(default_factory=dict)
     """The settings of the assistant that ran on it last."""

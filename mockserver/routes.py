@@ -115,6 +115,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/threads/search", _T.search, _TS.ThreadSearch, body_optional=True, statuses=(200, 422)),
     Route("POST", "/threads/count", _T.count, _TS.ThreadCount, body_optional=True, statuses=(200, 422)),
     Route("POST", "/threads/prune", _T.prune, _TS.ThreadPrune, statuses=(200, 409, 422)),
+    Route("GET", f"{_THREAD}/stream", _T.stream, query=_T.StreamQuery, statuses=(200, 404, 422), streams=True),
     Route("GET", f"{_THREAD}/storage", _T.storage, statuses=(200, 404, 422)),
     Route("GET", _THREAD, _T.get, query=_T.IncludeQuery, statuses=(200, 404, 422)),
     Route("PATCH", _THREAD, _T.patch, _TS.ThreadPatch, statuses=(200, 204, 404, 422)),

@@ -10,11 +10,10 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from mockserver.control import DESK
-from mockserver.http import ENGINE, KEEP_ALIVE, Refusal, json_answer, open_stream, path_uuid, read, thread_of
+from mockserver.http import ENGINE, KEEP_ALIVE, Refusal, json_answer, listener_stream, path_uuid, read, thread_of
 from mockserver.journal import Entry, current_entry
 from mockserver.protocol import ProtocolError, Session, Subscription, read_params
 from mockserver.protocol_feed import Answer, Listener
-from mockserver.streams import HEARTBEAT
 
 GONE = 4404
 """What a WebSocket is closed with when its thread was deleted: 4000 and the status."""
@@ -52,12 +51,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     feed, listener = engine.feeds.of(thread.thread_id), Listener()
     feed.subscribe(listener, "", asked.filter, asked.since or 0)
     try:
-        response = await open_stream(request, {})
-        within = engine.clock.of(thread.thread_id).within
-        while (batch := await listener.batch(request.app[KEEP_ALIVE], within)) is not None:
-            await response.write(b"".join(event.frame() for event in batch) or HEARTBEAT)
-        await response.write_eof()
-        return response
+        return await listener_stream(request, thread, listener)
     finally:
         feed.leave(listener)
 

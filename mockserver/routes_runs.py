@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from itertools import islice
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from aiohttp import web
@@ -28,6 +28,7 @@ from mockserver.http import (
     run_location,
     run_of,
     run_or_none,
+    several,
     thread_of,
     when_over,
 )
@@ -62,7 +63,7 @@ class ListQuery(Body, frozen=True):
 
     def fields(self) -> list[RunField] | None:
         """The fields to show, None for all; raises `Refusal` 422 for one that is unknown."""
-        return _several(self.select, RunField, "select") if self.select else None
+        return several(self.select, RunField, "select") if self.select else None
 
 
 class CancelQuery(Body, frozen=True):
@@ -94,18 +95,7 @@ class JoinStreamQuery(Body, frozen=True):
 
     def modes(self) -> frozenset[str] | None:
         """The modes to see, None for all; raises `Refusal` 422 for one that is unknown."""
-        return frozenset(_several(self.stream_mode, StreamMode, "stream_mode")) if self.stream_mode else None
-
-
-def _several(given: str | list[str], one: Any, name: str) -> Any:
-    """One or several values of the query parameter `name`; older JavaScript clients write a list as JSON."""
-    several = [given] if isinstance(given, str) else given
-    try:
-        if len(several) == 1 and several[0].startswith("["):
-            return msgspec.json.decode(several[0], type=list[one])
-        return msgspec.convert(several, list[one])
-    except msgspec.MsgspecError as error:
-        raise Refusal(422, f"{name}: {error}") from None
+        return frozenset(several(self.stream_mode, StreamMode, "stream_mode")) if self.stream_mode else None
 
 
 async def create(request: web.Request) -> web.StreamResponse:

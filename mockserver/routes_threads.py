@@ -11,7 +11,19 @@ from msgspec import UNSET, Meta
 from mockserver import views
 from mockserver.checkpoints import START
 from mockserver.extracting import extracted
-from mockserver.http import ENGINE, Refusal, holds, json_answer, page_answer, query, read, thread_of, uuid_in
+from mockserver.http import (
+    ENGINE,
+    Refusal,
+    holds,
+    json_answer,
+    listener_stream,
+    page_answer,
+    query,
+    read,
+    several,
+    thread_of,
+    uuid_in,
+)
 from mockserver.records import Thread, TimeLeft
 from mockserver.routes_state import write_state
 from mockserver.schemas import Body
@@ -24,12 +36,25 @@ from mockserver.schemas_threads import (
     ThreadSearch,
     TimeToLive,
 )
+from mockserver.thread_stream import ThreadStreamMode
 
 
 class IncludeQuery(Body, frozen=True):
     """What to show beside the record itself; `ttl` is all there is."""
 
     include: Annotated[str, Meta(pattern=r"^(ttl(,ttl)*)?$(?!\n)")] = ""
+
+
+class StreamQuery(Body, frozen=True):
+    """What of a thread to watch; the description names `stream_modes`, and the official clients send `stream_mode`."""
+
+    stream_modes: str | list[str] | None = None
+    stream_mode: str | list[str] | None = None
+
+    def modes(self) -> frozenset[ThreadStreamMode]:
+        """The modes to see; raises `Refusal` 422 for one that is unknown."""
+        asked = self.stream_modes or self.stream_mode or "run_modes"
+        return frozenset(several(asked, ThreadStreamMode, "stream_modes"))
 
 
 async def create(request: web.Request) -> web.StreamResponse:
@@ -99,6 +124,16 @@ async def delete(request: web.Request) -> web.StreamResponse:
 async def copy(request: web.Request) -> web.StreamResponse:
     """Copy a thread with its history, without its runs."""
     return json_answer(views.thread(request.app[ENGINE].store.copy_thread(thread_of(request))))
+
+
+async def stream(request: web.Request) -> web.StreamResponse:
+    """Watch a thread: what each of its runs streams, for as long as the client stays."""
+    thread, asked = thread_of(request), query(request, StreamQuery)
+    listener = thread.stream.listen(asked.modes(), request.headers.get("Last-Event-ID"))
+    try:
+        return await listener_stream(request, thread, listener)
+    finally:
+        thread.stream.leave(listener)
 
 
 async def search(request: web.Request) -> web.StreamResponse:

@@ -83,4 +83,5 @@ class Store:
         """Forget a thread."""
         if self.threads.get(thread.thread_id) is thread:
             del self.threads[thread.thread_id]
+            thread.stream.close()
             self._changed.tell()

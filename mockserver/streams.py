@@ -22,6 +22,9 @@ HEARTBEAT: Final = b": heartbeat\r\n\r\n"
 _encode = msgspec.json.Encoder().encode
 
 
+Tap = Callable[[str, Any, int], None]
+"""Is told the name, the data and the moment of every event."""
+
 Within = Callable[[float], AbstractAsyncContextManager[object]]
 
 
@@ -46,10 +49,11 @@ class Event:
 
 
 class EventLog:
-    """The events of a run in order. A resumable log can be read again after its end."""
+    """The events of a run in order. A resumable log can be read again after its end; `tap` is told of each event."""
 
-    def __init__(self, *, resumable: bool) -> None:
+    def __init__(self, *, resumable: bool, tap: Tap | None = None) -> None:
         self.resumable = resumable
+        self._tap = tap
         self.closed = False
         self._events: list[Event] = []
         self.readers: set[Reader] = set()
@@ -61,6 +65,8 @@ class EventLog:
         event_id = f"{at}-{len(self._events)}" if self.resumable else None
         self._events.append(Event(name, mode, data, event_id))
         self._wake()
+        if self._tap is not None:
+            self._tap(name, data, at)
 
     def close(self) -> None:
         """End the stream for every reader, now and later."""
