@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, Final, Literal, NoReturn
 
@@ -22,6 +22,8 @@ from mockserver.protocol_feed import Feeds
 from mockserver.records import Run
 from mockserver.rules import Rules
 from mockserver.run_stream import RunStream
+from mockserver.schemas import Command
+from mockserver.steering import answer_to, check_answer, target_of
 from mockserver.step import Paused
 from mockserver.writing import ChildGraph, append_checkpoint, read_write
 
@@ -158,18 +160,25 @@ class Execution:
             raise GraphRecursionError(f"Recursion limit of {limit} reached without hitting a stop condition.")
 
     def _go_on(self, base: Checkpoint | None) -> Checkpoint:
-        """The checkpoint that a run without input goes on from."""
-        if base is None:
+        """The checkpoint that a run without input goes on from; where it is sent to a node, one before that node."""
+        command = self._run.request.command or Command()
+        history, target = self._thread.history, target_of(command, base)
+        if base is None and not target:
             raise EmptyInputError("Received no input for __start__")
-        values = self._thread.history.values(base)
-        current = base
-        if base is not self._thread.history.head:
+        if self._run.request.strict_resume:
+            check_answer(self._answer, history)
+        values = agent.empty_values() if base is None else history.values(base)
+        if base is None or target:
+            written_by = START if base is None else base.written_by
+            place = None if base is None else base.place
+            current = self._append(base, written_by, values, target, "fork", place=place)
+        elif base is not history.head:
             current = self._append(base, base.written_by, values, base.next, "fork", place=base.place)
-        command = self._run.request.command
-        if command is not None and command.update is not None:
-            values = self._written(
-                values, read_write(command.update, self._run.ids.uuid4, self._thread.script.reducers)
-            )
+        else:
+            current = base
+        if command.written is not None:
+            write = read_write(command.written, self._run.ids.uuid4, self._thread.script.reducers)
+            values = self._written(values, write)
             self._thread.history.mark(current.checkpoint_id, Mark(self._run.run_id, "values", values))
         return replace(current, values=values)
 
@@ -337,9 +346,3 @@ async def _together(works: list[Coroutine[Any, Any, None]]) -> None:
                 group.create_task(work)
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
-
-
-def answer_to(answer: Any, questions: Iterable[str]) -> Any:
-    """What a human answered to a question that waits; a client may give it under the question's id."""
-    known = [question for question in questions if isinstance(answer, dict) and question in answer]
-    return answer[known[0]] if known else answer

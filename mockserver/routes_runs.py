@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from itertools import islice
 from typing import Literal
 
@@ -13,6 +13,7 @@ from msgspec import UNSET
 
 from mockserver import agent, views, webhooks
 from mockserver.assistants import BOTH, GRAPH, Assistant
+from mockserver.checkpoints import END
 from mockserver.http import (
     ENGINE,
     NOT_IN_SUBGRAPHS,
@@ -35,7 +36,7 @@ from mockserver.http import (
 from mockserver.ids import canonical
 from mockserver.lifecycle import RunStatus
 from mockserver.records import Run, Thread
-from mockserver.schemas import BatchedRun, Body, BulkCancel, Limit, Offset, RunRequest, StreamMode
+from mockserver.schemas import BatchedRun, Body, BulkCancel, Limit, Offset, RunRequest, Send, StreamMode
 from mockserver.strategies import Fate
 
 RunField = Literal[
@@ -276,12 +277,24 @@ def check_order(request: web.Request, order: RunRequest) -> None:
     if order.checkpoint is not None and order.checkpoint.of_subgraph:
         raise Refusal(422, NOT_IN_SUBGRAPHS)
     nodes = agent.nodes(request.app[ENGINE].store.script)
+    _check_targets(() if order.command is None else order.command.targets, nodes)
     if order.webhook is not None and (problem := webhooks.problem_of(order.webhook)) is not None:
         raise Refusal(422, problem)
     for field in ("interrupt_before", "interrupt_after"):
         for node in getattr(order, field) or ():
             if node not in (*nodes, "*"):
                 raise Refusal(422, f"`{field}` names the node {node!r}, which the graph does not have.")
+
+
+def _check_targets(targets: Sequence[str | Send], nodes: Sequence[str]) -> None:
+    """Refuse to go on where a script cannot; raises `Refusal`."""
+    for target in targets:
+        if isinstance(target, Send):
+            raise Refusal(422, "`command.goto` with an `input` of its own is not offered by the mock; name the node.")
+        if target not in (*nodes, END):
+            raise Refusal(422, f"`command.goto` names the node {target!r}, which the graph does not have.")
+    if len(targets) > 1:
+        raise Refusal(422, "`command.goto` takes one node; the mock does not run several from there.")
 
 
 def _check_on_thread(thread: Thread, order: RunRequest) -> None:

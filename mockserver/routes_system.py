@@ -49,7 +49,7 @@ async def info(_: web.Request) -> web.StreamResponse:
             "name": "doubletext-mockserver",
             "version": __version__,
             "langgraph_py_version": None,
-            "flags": {"assistants": True, "crons": True, "langsmith": False},
+            "flags": {"assistants": True, "crons": True, "langsmith": False, "strict_resume": True},
             "host": {"kind": "mock"},
             "metadata": {},
         }

@@ -167,7 +167,7 @@ def _write_past(request: web.Request, thread: Thread, supersteps: list[Superstep
         if update.command is not None:
             if update.command.goto or update.command.resume is not None:
                 raise Refusal(422, "`supersteps` take a `command` with an `update` only.")
-            values = {**(values or {}), **(update.command.update or {})}
+            values = {**(values or {}), **(update.command.written or {})}
         write_state(request, thread, thread.history.head, values, START if node == "__input__" else node)
 
 

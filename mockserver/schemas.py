@@ -41,13 +41,38 @@ class CheckpointConfig(Body, frozen=True):
         return bool(self.checkpoint_ns)
 
 
+class Send(Body, frozen=True):
+    """A node that is to run with an input of its own, which a script cannot play."""
+
+    node: str
+    input: Any
+
+
 class Command(Body, frozen=True):
-    """What a run does instead of taking new input: write to the state, answer what the thread waits for."""
+    """What a run does instead of taking new input: write to the state, answer a question, go on at a node."""
 
     resume: Any = None
-    update: Json | None = None
-    goto: Annotated[list[Any], Meta(max_length=0)] | None = None
+    update: Json | list[tuple[str, Any]] | None = None
+    goto: str | Send | list[str | Send] | None = None
     graph: None = None
+
+    @property
+    def written(self) -> Json | None:
+        """What it writes to the state; a client may give it as pairs."""
+        return dict(self.update) if isinstance(self.update, list) else self.update
+
+    @property
+    def targets(self) -> tuple[str | Send, ...]:
+        """Where it goes on, each node once."""
+        asked = self.goto if isinstance(self.goto, list) else [] if self.goto is None else [self.goto]
+        return tuple(dict.fromkeys(asked)) if all(isinstance(one, str) for one in asked) else tuple(asked)
+
+
+class Tracer(Body, frozen=True):
+    """Where a trace would go, and a mock makes none."""
+
+    project_name: str | None = None
+    example_id: str | None = None
 
 
 class Config(Body, frozen=True):
@@ -87,7 +112,11 @@ class RunRequest(Body, frozen=True):
     durability: Literal["sync", "async", "exit"] = "async"
     checkpoint_during: bool | None = None
     webhook: Annotated[str, Meta(min_length=1, max_length=65536)] | None = None
-    feedback_keys: Annotated[list[str], Meta(max_length=0)] | None = None
+    feedback_keys: list[str] | None = None
+    """For links into traces, and a mock makes none."""
+    langsmith_tracer: Tracer | None = None
+    strict_resume: bool = False
+    """Whether to fail where nothing waits for what `command.resume` answers."""
 
     @property
     def modes(self) -> tuple[StreamMode, ...]:
@@ -137,6 +166,8 @@ class CronCreate(Body, frozen=True):
     context: Json = {}
     metadata: Json = {}
     multitask_strategy: Strategy | UnsetType = UNSET
+    if_not_exists: Literal["create", "reject"] = "reject"
+    """Of no effect: the thread is there when the cron is made, and the cron is deleted with it."""
     stream_mode: StreamMode | list[StreamMode] = "values"
     stream_subgraphs: bool = False
     stream_resumable: bool = False

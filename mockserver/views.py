@@ -271,7 +271,7 @@ def stored_kwargs(
         "interrupt_before": request.interrupt_before,
         "interrupt_after": request.interrupt_after,
         "webhook": request.webhook,
-        "feedback_keys": None,
+        "feedback_keys": request.feedback_keys,
         "temporary": temporary,
         "subgraphs": request.stream_subgraphs,
         "resumable": request.stream_resumable,
