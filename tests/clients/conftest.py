@@ -5,13 +5,23 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.clients.javascript import Node
 from tests.guide.node import FOLDER
-from tests.guide.servers import mock
+from tests.guide.servers import WORKERS, mock
+from tests.reference.langgraph_dev import langgraph_dev
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment under a client that others wrote: the mock or, asked for with `-m reference`, a real one."""
+
+    name: str
+    url: str
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +34,15 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The mock deployment as a person starts it, in a process of its own."""
     with mock(tmp_path_factory.mktemp("mock") / "log") as found:
         yield found
+
+
+@pytest.fixture(scope="session", params=["mock", pytest.param("langgraph-dev", marks=pytest.mark.reference)])
+def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    if request.param == "mock":
+        yield Deployment("mock", request.getfixturevalue("url"))
+        return
+    with langgraph_dev(workers=WORKERS, log=tmp_path_factory.mktemp("langgraph-dev") / "log") as url:
+        yield Deployment("langgraph-dev", url)
 
 
 @pytest.fixture(scope="session")
