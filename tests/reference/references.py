@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from conformance.html import write_page
+from conformance.reading import read_report
+from conformance.report import summarise, write_report
 from tests.reference.langgraph_dev import langgraph_dev
 from tests.reference.langgraphjs_dev import LINES, langgraphjs_dev
 
@@ -66,10 +71,12 @@ def javascript(line: str) -> Reference:
 def judge(reference: Reference, report_dir: Path, extra: Sequence[str]) -> int:
     """The exit code of the suite on a reference server; `extra` are more arguments for pytest.
 
-    The report goes to the folder NAME, beside the server's log; where several servers share the scenarios, to
-    NAME/part-1 and so on. Raises `ServerError` if a server does not start.
+    The report goes to the folder NAME, beside the server's log. Where several servers share the scenarios, what each
+    found is put together there; its log and what pytest printed stay as NAME/part-1.log and so on. Raises `ServerError`
+    if a server does not start.
     """
     whole = report_dir / reference.name
+    shutil.rmtree(whole, ignore_errors=True)
     if reference.servers == 1:
         with reference.serve(_beside(whole, "log")) as url:
             return subprocess.call(suite_command(reference, url, whole, extra), cwd=CHECKOUT)
@@ -86,6 +93,7 @@ def judge(reference: Reference, report_dir: Path, extra: Sequence[str]) -> int:
             codes.append(process.wait())
             sys.stdout.write(f"----- {part.name} of {len(parts)} -----\n{_beside(part, 'txt').read_text('utf-8')}\n")
             sys.stdout.flush()
+    put_together(parts, whole)
     return merged(codes)
 
 
@@ -105,6 +113,32 @@ def merged(codes: Sequence[int]) -> int:
     """One exit code for all parts: a part for which `-k` leaves nothing says nothing, unless that is so for all."""
     said = [code for code in codes if code != pytest.ExitCode.NO_TESTS_COLLECTED]
     return max(said, key=abs) if said else int(pytest.ExitCode.NO_TESTS_COLLECTED)
+
+
+def put_together(parts: Sequence[Path], whole: Path) -> None:
+    """One report, with its transcripts, in place of those of the parts, which judged scenarios of their own each.
+
+    A part without a report, because nothing of it was selected or its run broke off, has nothing to add.
+    """
+    found = [part for part in parts if (part / "report.json").exists()]
+    if not found:
+        return
+    reports = [read_report(part) for part in found]
+    results = sorted((result for report in reports for result in report.results), key=lambda result: result.id)
+    for part in found:
+        shutil.copytree(part / "transcripts", whole / "transcripts", dirs_exist_ok=True)
+        shutil.rmtree(part)
+    report = replace(
+        reports[0],
+        results=results,
+        summary=summarise(results),
+        stale=[entry for report in reports for entry in report.stale],
+        notes=list(dict.fromkeys(note for report in reports for note in report.notes)),
+        problem=next((report.problem for report in reports if report.problem), None),
+        finished_at=max(report.finished_at or "" for report in reports) or None,
+    )
+    write_report(whole, report)
+    write_page(whole, report)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from conformance.catalogue import catalogue
+from conformance.reading import read_report
+from conformance.report import Report, Result, summarise, write_report
+from conformance.transcript import SuiteInfo, TargetInfo
 from tests.reference import __main__ as command_line
 from tests.reference import references
 from tests.reference.langgraphjs_dev import LINES
@@ -87,6 +90,50 @@ def test_servers_with_one_worker_share_the_scenarios(
         } <= set(command)
     printed = capfd.readouterr().out
     assert printed.index("played 1") < printed.index(f"part-2 of {references.SHARING}") < printed.index("played 2")
+
+
+def part_of_a_report(folder: Path, scenario: str, **told: list[str] | str | None) -> None:
+    """What the suite writes about one scenario; its transcript is not looked into."""
+    result = Result(requirement="INT-02", level="MUST", scenario=scenario, verdict="PASS", reason="")
+    report = Report(
+        suite=SuiteInfo.here("2026-01-01"),
+        target=TargetInfo("http://there", "ours", "1.2.3"),
+        summary=summarise([result]),
+        results=[result],
+        **told,  # type: ignore[arg-type]  # what each test tells
+    )
+    write_report(folder, report)
+    (folder / "transcripts").mkdir()
+    (folder / "transcripts" / f"{scenario}.json").write_text(scenario)
+
+
+def test_the_parts_become_one_report_with_all_transcripts(tmp_path: Path) -> None:
+    parts = [tmp_path / name for name in ("one", "two", "without-a-report")]
+    part_of_a_report(parts[0], "b", stale=["b is stale"], notes=["slow"], finished_at="2026-01-02")
+    part_of_a_report(parts[1], "a", notes=["slow"], problem="it went down", finished_at="2026-01-03")
+    parts[2].mkdir()
+    references.put_together(parts, tmp_path / "whole")
+    whole = read_report(tmp_path / "whole")
+    assert [result.scenario for result in whole.results] == ["a", "b"]
+    assert whole.summary["PASS"] == 2
+    assert (whole.stale, whole.notes, whole.problem) == (["b is stale"], ["slow"], "it went down")
+    assert whole.finished_at == "2026-01-03"
+    transcripts = tmp_path / "whole" / "transcripts"
+    assert {path.name: path.read_text() for path in transcripts.iterdir()} == {"a.json": "a", "b.json": "b"}
+    assert (tmp_path / "whole" / "report.html").is_file()
+    assert [part.exists() for part in parts] == [False, False, True]
+
+
+def test_where_no_part_has_a_report_there_is_none(tmp_path: Path) -> None:
+    references.put_together([tmp_path / "one"], tmp_path / "whole")
+    assert not (tmp_path / "whole").exists()
+
+
+def test_a_report_of_an_earlier_run_does_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Judged(monkeypatch)
+    part_of_a_report(tmp_path / "workers-2", "a")
+    assert references.judge(references.python(2), tmp_path, []) == 0
+    assert not (tmp_path / "workers-2").exists()
 
 
 def test_every_line_of_the_javascript_server_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
