@@ -116,7 +116,10 @@ class Leave(msgspec.Struct, frozen=True, kw_only=True, tag="leave"):
 
 
 class AwaitPoint(msgspec.Struct, frozen=True, kw_only=True, tag="await-point", omit_defaults=True):
-    """Wait until run `label` is at `point`. `optional`: a deployment without a free worker need not get there."""
+    """Wait until run `label` is at `point`.
+
+    `optional`: a deployment without a free worker need not get there in time, and the run is not held there then.
+    """
 
     label: str
     point: str

@@ -48,11 +48,14 @@ async def await_point(now: Situation, move: s.AwaitPoint) -> None:
         seconds = now.deadlines.capacity
     else:
         seconds = now.deadlines.stop if event == "cancelled" else now.deadlines.start
-    await now.until(
+    there = await now.until(
         lambda: now.reported(move.label, step, event) or now.refused(move.label),
         seconds,
         None if move.optional else f"run {move.label} to be at {move.point}",
     )
+    if move.optional and not there:
+        # Held later on, it would keep the only worker from the runs that the scenario is about.
+        now.stand.release(move.label, move.point)
 
 
 async def _await_point_unseen(now: Situation, label: str, step: str) -> None:
