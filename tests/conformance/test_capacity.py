@@ -1,0 +1,51 @@
+"""A run that finds no free worker in time is not held later on, when it would keep others from theirs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from conformance.catalogue.blocks import IN_TOOLS, NYC, SF
+from conformance.deadlines import Deadlines
+from conformance.evidence import Play
+from conformance.scenarios import AwaitEnd, AwaitPoint, Release, Scenario, Submit
+from conformance.session import Session
+from conformance.target import Target
+from conformance.transcript import Released
+from tests.conformance.plays import SUITE
+
+NO_WORKER_FOR_B = Scenario(
+    id="enqueue/no-worker/create/unwatched",
+    about="B has to wait for A, as on a deployment with one worker any run has.",
+    moves=(
+        Submit(label="A", text=SF, hold=(IN_TOOLS,)),
+        AwaitPoint(label="A", point=IN_TOOLS),
+        Submit(label="B", text=NYC, hold=(IN_TOOLS,)),
+        AwaitPoint(label="B", point=IN_TOOLS, optional=True),
+        Release(label="A"),
+        AwaitEnd(label="A"),
+        AwaitEnd(label="B"),
+    ),
+)
+
+
+def test_a_run_that_is_not_there_in_time_is_not_held_there() -> None:
+    session = Session(suite=SUITE, jobs=1, witness_host=None)
+    session.start()
+    try:
+        target = Target(
+            url=session.embed_mock(),
+            assistant="agent",
+            headers={},
+            profile=None,
+            deadlines=replace(Deadlines(), capacity=0.2),
+        )
+        play = Play(session.transcript(target, NO_WORKER_FOR_B))
+    finally:
+        session.stop()
+    assert play.missed() == []
+    assert play.final_status("B") == "success"
+    released = [moment for moment in play.moments if isinstance(moment, Released)]
+    assert [moment.label for moment in released] == ["B", "A"]
+    began = play.began("B")
+    assert began is not None
+    assert began > released[1].seq
