@@ -147,10 +147,11 @@ class Play:
     def accepted(self, label: str) -> Exchange:
         """The submission of run `label`; Unproven unless the deployment accepted it.
 
-        A `wait` that was given up, or had no answer yet, counts as accepted when a step of the run was seen.
+        A `wait` that was given up, or had no answer yet, counts as accepted when the run or a step of it was seen.
         """
         submission = self.submission(label)
-        if not submission.ok and not (submission.response is None and self.steps(label)):
+        seen = submission.response is None and (label in self._run_ids or self.steps(label))
+        if not submission.ok and not seen:
             raise Unproven(f"run {label} was not accepted: {submission.outcome()}", submission.asked)
         return submission
 
@@ -172,7 +173,7 @@ class Play:
         }
 
     def _told_run_id(self, label: str) -> str | None:
-        """From the answer's body or head, the stream's first event, or the agent's reports."""
+        """From the answer's body or head, the stream's first event, the agent's reports, or a list of runs."""
         for exchange in self.asked_for("submit", label):
             if exchange.ok and exchange.response is not None:
                 if isinstance(exchange.body, dict) and isinstance(exchange.body.get("run_id"), str):
@@ -184,7 +185,8 @@ class Play:
                 if event.event == "metadata" and isinstance(event.data, dict):
                     found = event.data.get("run_id")
                     return found if isinstance(found, str) else None
-        return next((r.run_id for r in self._reports(label) if r.run_id), None)
+        listed = (listed_run(exchange.body, label) for exchange in self.asked_for("find run", label))
+        return next((r.run_id for r in self._reports(label) if r.run_id), None) or next(filter(None, listed), None)
 
     def events(self, exchange: Exchange) -> list[StreamEvent]:
         """The stream events that answered `exchange`, also after the client reconnected."""
@@ -378,6 +380,15 @@ def checkpoint_id(entry: dict[str, Any], prefix: str) -> str | None:
     checkpoint = entry.get(f"{prefix}checkpoint")
     nested = checkpoint.get("checkpoint_id") if isinstance(checkpoint, dict) else None
     return _text(nested or entry.get(f"{prefix}checkpoint_id"))
+
+
+def listed_run(runs: object, label: str) -> str | None:
+    """The id of run `label` in a list of runs, by the label that the driver put into its metadata."""
+    for run in runs if isinstance(runs, list) else ():
+        metadata = run.get("metadata") if isinstance(run, dict) else None
+        if isinstance(metadata, dict) and metadata.get("doubletext_label") == label:
+            return _text(run.get("run_id"))
+    return None
 
 
 def status_text(status: object) -> str:

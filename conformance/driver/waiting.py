@@ -7,7 +7,9 @@ import contextlib
 
 from conformance import scenarios as s
 from conformance.driver import reading, watching
+from conformance.driver.reading import LIST_LIMIT
 from conformance.driver.situation import Situation
+from conformance.evidence import listed_run
 from conformance.model import STEPS
 from conformance.statuses import GONE, TERMINAL
 from conformance.transcript import Delivery, Response
@@ -58,8 +60,23 @@ async def await_point(now: Situation, move: s.AwaitPoint) -> None:
         now.stand.release(move.label, move.point)
 
 
+async def _find(now: Situation, label: str) -> None:
+    """Learn the id of a run from the list of the thread's runs, where its client is told it only with the answer."""
+    thread = now.thread_of.get(label)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(now.deadlines.answer):
+            while thread is not None and not (now.learn_run_id(label) or now.refused(label) or now.wire.lost):
+                listing = now.wire.client.runs.list(thread, limit=LIST_LIMIT)
+                await now.wire.call("find run", label, listing)
+                if found := listed_run(now.wire.body("find run", label), label):
+                    now.run_ids[label] = found
+                    return
+                await now.next_moment()
+
+
 async def _await_point_unseen(now: Situation, label: str, step: str) -> None:
     """Without a witness: wait until the run executes, and its state has what the step before this one wrote."""
+    await _find(now, label)
     awaited = f"run {label} to execute"
     running = await now.until(lambda: now.begun(label) or now.refused(label), now.deadlines.start, awaited)
     thread = now.thread_of.get(label)

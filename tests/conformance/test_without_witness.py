@@ -159,6 +159,16 @@ def test_a_hold_by_time_makes_the_moment(session: Session) -> None:
     assert play.state()["values"]["steps"] == ["A/agent:1"]
 
 
+def test_a_run_whose_client_waits_for_its_answer_is_found_in_the_list(session: Session) -> None:
+    """Else nobody would know its id before it is over, and nothing could be done to it in time."""
+    there, for_long = session.embed_mock(), Deadlines(hold=60.0)  # that its client leaves ends it
+    target = Target(url=there, assistant="agent", headers={}, profile=None, deadlines=for_long)
+    scenario = next(s for s in catalogue() if s.id == "leave/during-tools/wait/cancel")
+    play = Play(session.transcript(target, scenario))
+    assert play.final_status("A") == "interrupted"
+    assert play.state()["values"]["steps"] == ["A/agent:1"]
+
+
 async def test_a_witness_out_of_reach_is_told_once_and_the_run_goes_on(tmp_path: Path) -> None:
     async with deployment() as there:
         run = await run_suite(f"--deployment-url={there.url}", NOBODY_THERE, f"--conformance-report={tmp_path}", *ONE)
