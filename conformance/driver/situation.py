@@ -35,6 +35,8 @@ class Situation:
         self.missing, self.nobody = str(uuid.uuid4()), str(uuid.uuid4())
         self.thread_of: dict[str, str | None] = {}
         """By run; None while a stateless run's thread was not told."""
+        self.asked: dict[str, s.Submit] = {}
+        """How each run was asked for."""
         self.run_ids: dict[str, str] = {}
         self.statuses: dict[str, str] = {}
         self.probe = probe

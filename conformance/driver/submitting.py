@@ -22,7 +22,7 @@ async def submit(now: Situation, move: s.Submit) -> None:
     thread = None if move.thread == s.STATELESS else await now.thread_for(move.thread)
     if thread is None and move.thread != s.STATELESS:
         return  # a run without a thread is another thing altogether
-    now.thread_of[label] = thread
+    now.thread_of[label], now.asked[label] = thread, move
     now.stand.hold(label, move.hold)
     body = run_request(now, move)
     runs, wire = now.wire.client.runs, now.wire

@@ -82,6 +82,12 @@ async def _await_point_unseen(now: Situation, label: str, step: str) -> None:
     thread = now.thread_of.get(label)
     if not running or now.probe == "none" or step not in STEPS[1:] or thread is None:
         return
+    if now.asked[label].answers is not None:
+        return  # it begins in the step that asked, and has written nothing before
+    if now.asked[label].durability == "exit":
+        # Nothing is written before its end, so that only time can tell.
+        await now.until(lambda: now.stopped(label), now.deadlines.hold / 3)
+        return
     before = f"{label}/{STEPS[STEPS.index(step) - 1]}"
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(now.deadlines.hold):
