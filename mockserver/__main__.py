@@ -167,6 +167,9 @@ def _importing_quickly() -> Iterator[None]:
     try:
         yield
     finally:
+        # What was imported stays, and so does most of what is remembered, so there is rarely much garbage to find.
+        gc.freeze()
+        gc.set_threshold(10_000, 20, 20)
         gc.enable()
         for name in names:
             del os.environ[name]

@@ -6,7 +6,7 @@ A probe may ask for a child graph, `research`, instead of `tools`, or for `audit
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -38,6 +38,8 @@ WORKERS: Final[dict[Work, tuple[str, ...]]] = {
     "parallel": ("audit", script.TOOLS),
 }
 """The nodes that work on a tool call, as a probe asks."""
+PIECES_A_TURN: Final = 16
+"""Pieces of an answer that are said at once where they take no time: a long one must not keep the server to itself."""
 
 
 class ProbeConfigError(Exception):
@@ -96,7 +98,14 @@ class Task:
     timeline: Timeline
     resumed: bool
     say: Callable[[Said], None]
+    heard: Callable[[], bool]
+    """Whether anybody wants to hear the pieces of what is said."""
     custom: Callable[[Any], None]
+
+    def show(self, said: Sequence[Message]) -> None:
+        """Say whole messages."""
+        for message in said:
+            self.say(Said(message))
 
 
 def empty_values() -> Values:
@@ -202,7 +211,7 @@ class ScriptedAgent:
             come,
             resumed=task.resumed,
         )
-        play = _Play(task, scripted, step, self._take if probe is None else _take_a_turn)
+        play = _Play(task, scripted, step, takes=scripted.takes if probe is None else 0)
         write = await step.play(lambda _: self._work(play))
         return {**write, "steps": [step.entry]}
 
@@ -222,8 +231,7 @@ class ScriptedAgent:
         """What a node writes when its child graph has come to its end with these values."""
         if task.node == CHILD and task.place.next == (script.TOOLS,):
             said = self._results(task, script.Step(result="") if task.place.step is None else task.place.step)
-            for message in said:
-                task.say(Said(message))
+            task.show(said)
             return {"messages": said, "steps": values["steps"]}
         known = {message["id"]: message for message in task.values["messages"]}
         said = [message for message in values["messages"] if known.get(message["id"]) != message]
@@ -241,12 +249,11 @@ class ScriptedAgent:
         if step.speaks:
             said.append(await self._speak(play))
         else:
-            await play.take(task, step.takes)
+            await self._take(task, play.takes)
             await self._hold(play)
             said += self._results(task, step)
         said += messages.coerce_all(fill(step.messages, task.place.fills), task.ids.uuid4)
-        for message in said[1 if step.speaks else 0 :]:
-            task.say(Said(message))
+        task.show(said[1 if step.speaks else 0 :])
         if step.error is not None:
             raise _exception(step.error, task.place.fills)
         channels: Values = fill(step.channels, task.place.fills)
@@ -261,11 +268,13 @@ class ScriptedAgent:
         pieces = [""] if whole else ([fill(one, task.place.fills) for one in step.tokens or ()] or tokens(text))
         spoken = 0
         for number, piece in enumerate(pieces, start=1):
-            await play.take(task, step.takes / len(pieces))
+            if play.takes or number % PIECES_A_TURN == 1:
+                await self._take(task, play.takes / len(pieces))
             spoken += len(piece)
             # Tool calls come when all was said.
             last = number == len(pieces)
-            task.say(Said(message) if whole else Said(message, piece, spoken, last))
+            if task.heard():
+                task.say(Said(message) if whole else Said(message, piece, spoken, last))
             if number == max(1, len(pieces) // 2):
                 if not whole:
                     await play.step.reach("token")
@@ -292,9 +301,9 @@ class ScriptedAgent:
             await self._gates.come(play.scripted.hold, play.task.thread_id, play.task.run_id, closed=True)
 
     async def _take(self, task: Task, seconds: float) -> None:
-        """Let so many seconds of scripted time pass."""
+        """Let so many seconds of scripted time pass; if none, everybody else has a turn."""
         if not seconds:
-            await _take_a_turn(task, seconds)
+            await asyncio.sleep(0)
         else:
             await self._clock.of(task.thread_id).sleep(seconds)
             task.timeline.spend(seconds)
@@ -307,12 +316,8 @@ class _Play:
     task: Task
     scripted: script.Step
     step: Step
-    take: Callable[[Task, float], Any]
-
-
-async def _take_a_turn(_: Task, seconds: float) -> None:  # noqa: ARG001 - nothing takes time in a run with a probe
-    """Take no time, but let everybody else have a turn: a long answer must not keep the server to itself."""
-    await asyncio.sleep(0)
+    takes: float
+    """Seconds of scripted time; in a run with a probe nothing takes time."""
 
 
 def _message(play: _Play, text: str | list[Any]) -> Message:

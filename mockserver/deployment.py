@@ -91,7 +91,11 @@ class MockDeployment:
             target=lambda: asyncio.run(self._serve(started)), name="mockserver", daemon=True
         )
         self._thread.start()
-        self._url = started.result()
+        try:
+            self._url = started.result()
+        except BaseException:
+            self._thread.join()
+            raise
         self._log.attach(self._thread)
         return self
 

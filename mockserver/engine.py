@@ -298,9 +298,15 @@ class Engine:
 
     def _work_on(self, run: Run) -> None:
         attempt = run.attempt
+
+        def ended(task: asyncio.Task[None]) -> None:
+            # A task that is cancelled before its first turn never runs, so its end must be seen from outside.
+            self._settle(run, "stopped", attempt)
+            if run.task is task:
+                run.task = None
+
         run.task = self._spawn(self._execute(run))
-        # A task that is cancelled before its first turn never runs, so its end must be seen from outside.
-        run.task.add_done_callback(lambda _: self._settle(run, "stopped", attempt))
+        run.task.add_done_callback(ended)
 
     async def _execute(self, run: Run) -> None:
         attempt = run.attempt

@@ -216,6 +216,7 @@ class Execution:
             timeline=self._thread.timeline,
             resumed=resumed,
             say=lambda said: self._say(node, current, said, namespace),
+            heard=self._is_heard,
             custom=lambda data: self._custom(data, namespace),
         )
 
@@ -330,6 +331,10 @@ class Execution:
     def _custom(self, data: Any, namespace: str) -> None:
         self._narrator.custom(data, namespace)
         self._stream.custom(data)
+
+    def _is_heard(self) -> bool:
+        """Whether somebody asked for the pieces of messages."""
+        return "messages" in self._modes or "messages-tuple" in self._modes or self._narrator.is_heard
 
     def _say(self, node: str, current: Checkpoint, said: Said, namespace: str) -> None:
         self._narrator.says(node, said, namespace)

@@ -103,6 +103,8 @@ class Faults:
         return self._of_thread.get(thread_id or "") or self._everywhere
 
     async def _meddle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not self._everywhere and not self._of_thread and HEADER not in request.headers:
+            return await handler(request)
         try:
             struck = [one.fault for one in self._nearest(request) if one.strikes(request, self._random)]
         except BadFaultError as error:

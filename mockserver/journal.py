@@ -185,8 +185,8 @@ class Journal:
         return entry
 
     def _noted(self, request: web.Request, raw: bytes, method: str | None = None) -> Entry:
-        thread_id = canonical(request.match_info.get("thread_id", ""))
-        thread = self._threads().get(thread_id or "")
+        thread_id, run_id = (_named(request, name) for name in ("thread_id", "run_id"))
+        thread = None if thread_id is None else self._threads().get(thread_id)
         waiting = {} if thread is None else thread.history.waiting_interrupts()
         self._last = next(self._numbers)
         entry = Entry(
@@ -194,10 +194,10 @@ class Journal:
             at=self._clock.now,
             method=method or request.method,
             path=request.path,
-            query=dict(request.query),
+            query=dict(request.query) if request.query_string else {},
             raw=raw if len(raw) <= MAX_BODY else b"",
             thread_id=thread_id,
-            run_id=canonical(request.match_info.get("run_id", "")),
+            run_id=run_id,
             busy=thread is not None and bool(thread.in_flight),
             asks=tuple(question["id"] for question in waiting.values()),
         )
@@ -217,6 +217,12 @@ def current_entry() -> Entry:
 
 def _names_question(answer: Any) -> bool:
     return isinstance(answer, dict) and isinstance(answer.get("interrupt_id"), str)
+
+
+def _named(request: web.Request, name: str) -> str | None:
+    """An id from the path, None where there is none."""
+    raw = request.match_info.get(name)
+    return None if raw is None else canonical(raw)
 
 
 def _answered(entry: Entry, answer: web.StreamResponse) -> None:

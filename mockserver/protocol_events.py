@@ -62,6 +62,11 @@ class Narrator:
         feed = self._feeds.find(self._run.thread.thread_id)
         return feed if feed is not None and self._may_tell() else None
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether there is anybody to tell."""
+        return self._feed is not None
+
     def starts(self) -> None:
         """The run starts."""
         self._lifecycle("running", (), self._run.assistant.graph_id)

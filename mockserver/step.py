@@ -2,7 +2,8 @@
 
 A step is played by two tasks. The *body* does the node's work and waits where it is held. The task that the
 engine knows, and cancels, only waits for the body. So a cancellation never lands in the middle of the work: it
-lands in `Step.play`, which decides as the probe says.
+lands in `Step.play`, which decides as the probe says. Where nobody is told and a cancellation is obeyed at
+once the body is all there is.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Step:
         self._gate = gate
         self._resumed = resumed
         self._swallows = probe is not None and probe.on_cancel == "swallow"
+        self._has_manners = probe is not None and (bool(probe.witness or probe.hold) or probe.on_cancel != "stop")
         self._wait: asyncio.Task[None] | None = None
         self._may_go_on = asyncio.Event()
         self._may_go_on.set()
@@ -67,6 +69,8 @@ class Step:
         Returns what `work` returns. Raises what it raises, `ProbeError` and `Paused` where the probe asks for
         them, and CancelledError if the step was cancelled and obeys.
         """
+        if not self._has_manners:
+            return await self._body(work)
         body = asyncio.create_task(self._body(work))
         while not body.done():
             try:
@@ -79,24 +83,24 @@ class Step:
                 await self._outlast(_done(body))
                 # Looked at, so that asyncio does not complain of an exception that nobody saw.
                 _outcome(body)
-                await self._outlast(self._report("cancelled"))
-                await self._outlast(self._report("exit", "cancelled"))
+                await self._tell("cancelled")
+                await self._tell("exit", "cancelled")
                 raise
-        cancelled = await self._outlast(self._report("exit", _outcome(body)))
+        cancelled = await self._tell("exit", _outcome(body))
         if cancelled and not self._swallows:
             raise asyncio.CancelledError
         return body.result()
 
     async def reach(self, event: StepEvent) -> None:
         """Report that the work has come to `event`, and stay there for as long as the step is held."""
-        if self._probe is not None:
+        if self._takes_time(event):
             self._wait = self._witnesses.spawn(self._report(event))
             try:
                 await asyncio.wait({self._wait})
             finally:
                 self._wait.cancel()
                 self._wait = None
-            await self._may_go_on.wait()
+        await self._may_go_on.wait()
         await self._gate(f"{self.name}/{event}")
 
     async def _body(self, work: Callable[[Step], Awaitable[T]]) -> T:
@@ -113,16 +117,28 @@ class Step:
     async def _swallow(self) -> None:
         """Report the cancellation while the body stands still, then let the body go on after its wait."""
         self._may_go_on.clear()
-        await self._outlast(self._report("cancelled"))
+        await self._tell("cancelled")
         if self._wait is not None:
             self._wait.cancel()
         self._may_go_on.set()
 
+    async def _tell(self, event: StepEvent, outcome: Outcome | None = None) -> bool:
+        """Report, however often the waiting task is cancelled; True if it was."""
+        return self._takes_time(event) and await self._outlast(self._report(event, outcome))
+
+    def _takes_time(self, event: StepEvent) -> bool:
+        """Whether there is a witness to tell of an event, or a time that stands for one."""
+        return self._probe is not None and (self._probe.witness is not None or self._seconds(self._probe, event) > 0)
+
+    def _seconds(self, probe: Probe, event: StepEvent) -> float:
+        """The time that stands for an absent witness."""
+        stubborn = event == "cancelled" and probe.on_cancel != "stop"
+        return probe.hold.get(f"{self.name}/{event}", probe.linger if stubborn else 0)
+
     async def _report(self, event: StepEvent, outcome: Outcome | None = None) -> None:
         """Return when the witness has answered, or after the time that stands for an absent witness."""
         probe = self._probe
-        if probe is None:
-            return
+        assert probe is not None  # else nothing takes time
         if probe.witness is not None:
             report = Report(
                 version=1,
@@ -134,8 +150,7 @@ class Step:
             )
             if await self._witnesses.tell(probe.witness, report):
                 return
-        stubborn = event == "cancelled" and probe.on_cancel != "stop"
-        await self._witnesses.hold(probe.hold.get(f"{self.name}/{event}", probe.linger if stubborn else 0))
+        await self._witnesses.hold(self._seconds(probe, event))
 
     async def _outlast(self, wait: Coroutine[Any, Any, None]) -> bool:
         """Wait until `wait` is over, however often the waiting task is cancelled; True if it was."""

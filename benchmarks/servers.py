@@ -1,0 +1,89 @@
+"""The servers that are measured, each in a process of its own, and what the system says of those processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.reference.langgraph_dev import langgraph_dev
+
+OFFICIAL_WORKERS: Final = 10
+"""Runs that `langgraph dev` plays at once, which is its default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that runs."""
+
+    name: str
+    url: str
+    pid: int
+
+    def resident(self) -> float:
+        """Megabytes that its processes keep in memory."""
+        return sum(kilobytes for *_, session, kilobytes in _sessions() if session == self.pid) / 1024
+
+    def cpu(self) -> float:
+        """Seconds of CPU time that it has used, to the system's tick of some ten milliseconds."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def mock(*options: str) -> Iterator[Server]:
+    """The mock, as it is started by hand, but that it logs no requests."""
+    with _printing_its_url("mockserver", "--port", "0", "--log-level", "warning", *options) as (process, url):
+        yield Server("mock", url, process.pid)
+
+
+@contextlib.contextmanager
+def bare() -> Iterator[Server]:
+    """The plainest server."""
+    with _printing_its_url("benchmarks.bare") as (process, url):
+        yield Server("bare aiohttp", url, process.pid)
+
+
+@contextlib.contextmanager
+def official() -> Iterator[Server]:
+    """`langgraph dev` with the probe agent. Raises `ServerError` when it cannot be started."""
+    with tempfile.TemporaryDirectory() as folder:
+        before = _leaders()
+        with langgraph_dev(workers=OFFICIAL_WORKERS, log=Path(folder) / "log") as url:
+            (pid,) = _leaders() - before
+            yield Server("langgraph dev", url, pid)
+
+
+@contextlib.contextmanager
+def _printing_its_url(module: str, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield process, process.stdout.readline().rpartition(" ")[2].strip()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+
+
+def _sessions() -> list[tuple[int, int, int, int]]:
+    """Every process: its id, its parent's, its session's, and its kilobytes in memory."""
+    lines = subprocess.check_output(["ps", "-A", "-o", "pid=,ppid=,sid=,rss="], encoding="utf-8").splitlines()
+    return [tuple(map(int, line.split())) for line in lines]  # type: ignore[misc]
+
+
+def _leaders() -> set[int]:
+    """The servers that this process has started: each has a session of its own."""
+    return {pid for pid, parent, session, _ in _sessions() if parent == os.getpid() and session == pid}

@@ -1,0 +1,41 @@
+"""What a benchmark found: a table, what it means, and the goals that were set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A ratio, and what it is to be at least."""
+
+    what: str
+    found: float
+    wanted: float
+    percent: bool = False
+
+    def told(self) -> str:
+        """The goal in words."""
+        met = "reached" if self.found >= self.wanted else "**missed**"
+        if self.percent:
+            return f"{self.found:.0%} {self.what}; goal: at least {self.wanted:.0%}, {met}."
+        return f"{self.found:.0f} {self.what}; goal: at least {self.wanted:g}, {met}."
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with a title."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str
+    goals: Sequence[Goal] = ()
+
+    def render(self) -> str:
+        """The table in Markdown."""
+        lines = [self.columns, ["---"] + ["---:"] * (len(self.columns) - 1), *self.rows]
+        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        parts = [f"## {self.title}", self.note, table, *(f"- {goal.told()}" for goal in self.goals)]
+        return "\n\n".join(part for part in parts if part)
