@@ -1,4 +1,4 @@
-"""The plainest server that aiohttp can be, to compare with: prepared bytes, no log, nothing remembered, nothing checked.
+"""The plainest server that aiohttp can be, to compare with: prepared bytes, nothing remembered or checked.
 
 `python -m benchmarks.bare` prints its URL. It answers `GET /ok`, and reads what is posted to a thread's runs.
 """

@@ -21,7 +21,8 @@ THREADS: Final = 300
 
 def asking(place: str, **more: Any) -> dict[str, Any]:
     """A request for a run of the guides' conversation, of some seconds; nobody is told of its steps."""
-    return {"assistant_id": "agent", "input": {"messages": [{"role": "user", "content": f"weather in {place}?"}]}, **more}
+    said = {"messages": [{"role": "user", "content": f"weather in {place}?"}]}
+    return {"assistant_id": "agent", "input": said, **more}
 
 
 def quickly(place: str, **more: Any) -> dict[str, Any]:
@@ -33,7 +34,9 @@ async def measure() -> list[Table]:
     """The tables. Raises `ServerError` when `langgraph dev` cannot be started."""
     with ExitStack() as stack:
         servers = [stack.enter_context(official()), stack.enter_context(mock())]
-        return [await _first_events(servers), await _waits(servers), await _memory(servers)]
+        # Memory first: it is to grow from what a fresh server has.
+        memory = await _memory(servers)
+        return [await _first_events(servers), await _waits(servers), memory]
 
 
 async def _first_events(servers: Sequence[Server]) -> Table:
@@ -96,10 +99,13 @@ async def _memory(servers: Sequence[Server]) -> Table:
 
 async def converse(url: str, threads: int) -> list[str]:
     """Threads with a conversation on each; their ids."""
-    ids: list[str] = []
-    async with connected(url) as connection:
-        for _ in range(threads):
-            ids.append((await connection.ask_json("POST", "/threads", {}))["thread_id"])
+    ids = await new_threads(url, threads)
     wanted = (request("POST", f"/threads/{thread}/runs/wait", quickly("sf")) for thread in ids)
     await send_all(url, wanted, CLIENTS)
     return ids
+
+
+async def new_threads(url: str, count: int) -> list[str]:
+    """The ids of new threads."""
+    async with connected(url) as connection:
+        return [(await connection.ask_json("POST", "/threads", {}))["thread_id"] for _ in range(count)]

@@ -6,20 +6,15 @@ The two start in turns, so that a machine that gets busier or cooler treats both
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import signal
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from tests.reference.langgraph_dev import langgraph_dev
+from benchmarks.servers import mock, official
 from tests.reference.process import ServerError
 
 CONVERSATIONS = 200
@@ -61,51 +56,28 @@ def show(name: str, seconds: list[float]) -> None:
 def start_mock() -> float:
     """Seconds from the start of the mock's process to its first answer."""
     began = time.perf_counter()
-    with mock_process() as (_, url):
-        ask(f"{url}/ok")
+    with mock() as server:
+        ask(f"{server.url}/ok")
         return time.perf_counter() - began
 
 
 def start_official() -> float:
     """Seconds from the start of `langgraph dev` to its first answer, looked for ten times a second."""
-    with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
-        with langgraph_dev(workers=1, log=Path(folder) / "log"):
-            return time.perf_counter() - began
+    began = time.perf_counter()
+    with official():
+        return time.perf_counter() - began
 
 
 def memory() -> tuple[float, float]:
     """Megabytes of a mock that has just started, and of one that has held many conversations."""
-    with mock_process("--time-scale", "0", "--log-level", "error") as (process, url):
-        ask(f"{url}/ok")
-        fresh = resident(process.pid)
+    with mock("--time-scale", "0") as server:
+        ask(f"{server.url}/ok")
+        fresh = server.resident()
         run = {"assistant_id": "agent", "input": {"messages": [{"role": "user", "content": TEXT}]}}
         for _ in range(CONVERSATIONS):
-            thread = ask(f"{url}/threads", {})
-            ask(f"{url}/threads/{thread['thread_id']}/runs/wait", run)
-        return fresh, resident(process.pid)
-
-
-def resident(pid: int) -> float:
-    """Megabytes that a process keeps in memory."""
-    return int(subprocess.check_output(["ps", "-o", "rss=", "-p", str(pid)])) / 1024
-
-
-@contextlib.contextmanager
-def mock_process(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A mock in a process of its own, and its URL."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mockserver", "--port", "0", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        encoding="utf-8",
-    )
-    try:
-        assert process.stdout is not None
-        yield process, process.stdout.readline().rpartition(" ")[2].strip()
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate()
+            thread = ask(f"{server.url}/threads", {})
+            ask(f"{server.url}/threads/{thread['thread_id']}/runs/wait", run)
+        return fresh, server.resident()
 
 
 def ask(url: str, body: object = None) -> Any:

@@ -1,4 +1,4 @@
-"""A client that costs as little as it can, so that what is measured is the server: prepared bytes over plain sockets."""
+"""A client that costs as little as it can, so that the server is what is measured: prepared bytes on plain sockets."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ async def connected(url: str) -> AsyncIterator[Connection]:
     """A connection to a server."""
     address = urlsplit(url)
     loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(Connection, address.hostname, address.port)
+    _, connection = await loop.create_connection(Connection, str(address.hostname), address.port or 80)
     try:
         yield connection
     finally:

@@ -15,9 +15,14 @@ class Goal:
     wanted: float
     percent: bool = False
 
+    @property
+    def is_met(self) -> bool:
+        """Whether it was reached."""
+        return self.found >= self.wanted
+
     def told(self) -> str:
         """The goal in words."""
-        met = "reached" if self.found >= self.wanted else "**missed**"
+        met = "reached" if self.is_met else "**missed**"
         if self.percent:
             return f"{self.found:.0%} {self.what}; goal: at least {self.wanted:.0%}, {met}."
         return f"{self.found:.0f} {self.what}; goal: at least {self.wanted:g}, {met}."

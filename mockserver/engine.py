@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
@@ -45,6 +46,8 @@ from mockserver.writing import SERVER_METADATA, append_checkpoint, last_node, re
 
 SUPERSEDED: Final = 2000
 """Superseded runs that are remembered."""
+RESUMABLE: Final = 1000
+"""Runs that are over whose streams can be resumed; of older ones the events are forgotten."""
 
 _log = logging.getLogger(__name__)
 
@@ -84,6 +87,7 @@ class Engine:
         self.feeds = Feeds()
         self.crons = Crons(self.clock, self._fire)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._resumable: deque[EventLog] = deque()
         self.starts = 1
         """How often this server was started."""
 
@@ -134,8 +138,8 @@ class Engine:
 
     def _note_superseded(self, newcomer: Run, stopped: Iterable[str]) -> None:
         self.superseded |= dict.fromkeys(stopped, newcomer.run_id)
-        for oldest in list(self.superseded)[: max(0, len(self.superseded) - SUPERSEDED)]:
-            del self.superseded[oldest]
+        while len(self.superseded) > SUPERSEDED:
+            del self.superseded[next(iter(self.superseded))]
 
     def _enter(self, run: Run) -> None:
         """Put a new run on its thread; it starts, at the earliest, at the next turn of the event loop."""
@@ -265,6 +269,7 @@ class Engine:
         self.store.clear(seed)
         self.items.clear()
         self.superseded.clear()
+        self._resumable.clear()
         self._witnesses = Witnesses(self.clock)
         self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
 
@@ -374,6 +379,7 @@ class Engine:
             thread.stream.forget_run(run.run_id)
         thread.rules.release(run)
         self._tell_end(run)
+        self._keep_stream(run.log)
         if run.temporary and run.request.on_completion != "keep":
             self.store.remove(thread)
             self.feeds.remove(thread.thread_id)
@@ -393,6 +399,13 @@ class Engine:
         feed = self.feeds.find(thread.thread_id)
         if feed is not None and run.fate == "erase":
             feed.forget_run(run.run_id)
+
+    def _keep_stream(self, log: EventLog) -> None:
+        """Let the stream of a run that is over be resumed for a while."""
+        if log.resumable:
+            self._resumable.append(log)
+            if len(self._resumable) > RESUMABLE:
+                self._resumable.popleft().forget()
 
     def _notify(self, run: Run) -> None:
         """Send the webhooks that the end of a run calls for."""

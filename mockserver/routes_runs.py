@@ -276,13 +276,13 @@ def check_order(request: web.Request, order: RunRequest) -> None:
         raise Refusal(400, BOTH)
     if order.checkpoint is not None and order.checkpoint.of_subgraph:
         raise Refusal(422, NOT_IN_SUBGRAPHS)
-    nodes = agent.nodes(request.app[ENGINE].store.script)
-    _check_targets(() if order.command is None else order.command.targets, nodes)
+    if order.command is not None:
+        _check_targets(order.command.targets, agent.nodes(request.app[ENGINE].store.script))
     if order.webhook is not None and (problem := webhooks.problem_of(order.webhook)) is not None:
         raise Refusal(422, problem)
     for field in ("interrupt_before", "interrupt_after"):
         for node in getattr(order, field) or ():
-            if node not in (*nodes, "*"):
+            if node not in (*agent.nodes(request.app[ENGINE].store.script), "*"):
                 raise Refusal(422, f"`{field}` names the node {node!r}, which the graph does not have.")
 
 

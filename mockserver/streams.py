@@ -72,9 +72,13 @@ class EventLog:
         """End the stream for every reader, now and later."""
         self.closed = True
         if not self.resumable:
-            # Readers under way hold the old list; nobody else may read it again.
-            self._events = []
+            # Nobody else may read it again.
+            self.forget()
         self._wake()
+
+    def forget(self) -> None:
+        """Keep the events no longer; readers under way still have them."""
+        self._events = []
 
     def place_after(self, last_event_id: str | None) -> int:
         """Where a reader begins: at the end without an id, at the start with `-1`, else behind that event.

@@ -1,0 +1,66 @@
+"""`python -m benchmarks`: everything that is measured in one run, as a page with ratios, which any machine can compare.
+
+Without names all parts are measured and docs/benchmarks.md is written anew; with names those parts are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from benchmarks.tables import Table
+from tests.reference.process import ServerError
+
+PAGE: Final = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+PARTS: Final = ("beside", "share", "growth", "crowd")
+HEAD: Final = """# Benchmarks
+
+Measured on {date} by `python -m benchmarks`, on {machine}. What is compared ran in turns in one run, so the ratios say
+more than the numbers. `python -m benchmarks.cold_start` measures how soon the mock is there, and `python -m
+benchmarks.suite` what the suite costs.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure; the exit code is 1 when a goal was missed, and 2 when `langgraph dev` cannot be started."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)} (default: all)")
+    asked: list[str] = parser.parse_args(arguments).parts
+    for part in asked:
+        if part not in PARTS:
+            parser.error(f"there is no part {part!r}; there are {', '.join(PARTS)}")
+    tables: list[Table] = []
+    try:
+        for part in asked or PARTS:
+            print(f"measuring: {part}", file=sys.stderr, flush=True)
+            tables += asyncio.run(import_module(f"benchmarks.{part}").measure())
+    except ServerError as error:
+        print(str(error).splitlines()[0], file=sys.stderr)
+        return 2
+    page = render(tables)
+    if asked:
+        print(page)
+    else:
+        PAGE.write_text(page, "utf-8")
+        print(f"written: {PAGE}")
+    return 0 if all(goal.is_met for table in tables for goal in table.goals) else 1
+
+
+def render(tables: Sequence[Table]) -> str:
+    """The page."""
+    machine = f"{os.cpu_count()} cores ({platform.machine()}, {platform.system()}), Python {platform.python_version()}"
+    head = HEAD.format(date=datetime.now(UTC).date(), machine=f"{machine}, aiohttp {version('aiohttp')}")
+    return "\n".join([head, *(table.render() + "\n" for table in tables)])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""What a run costs the mock as a deployment and its threads grow: the CPU time of the server per run."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from benchmarks.beside import converse, new_threads, quickly
+from benchmarks.load import Connection, connected
+from benchmarks.servers import Server, mock
+from benchmarks.tables import Table
+
+RUNS: Final = 400
+HELD: Final = "agent:1/enter"
+
+Grow = Callable[[Connection, Server, str, int], Awaitable[None]]
+
+
+async def measure() -> list[Table]:
+    """One curve per thing that grows."""
+    rows = [
+        await _curve("threads, a conversation on each", (0, 1000, 4000, 10000), _more_threads),
+        await _curve("runs on the thread", (0, 100, 1000, 4000), _more_runs),
+        await _curve("checkpoints of the thread", (0, 100, 1000, 4000), _more_checkpoints),
+        await _curve("messages in the state", (0, 100, 1000, 4000), _more_messages, threads=10),
+    ]
+    return [
+        Table(
+            "Cost of a run as things grow",
+            ("grows", *(f"{number}." for number in range(1, 5))),
+            rows,
+            f"Milliseconds of the server's CPU time for a run that starts at once and has five checkpoints, a mean of "
+            f"{RUNS}; in brackets, of how many threads, runs, checkpoints, messages there were before. A state of many "
+            "messages costs what it takes to list them in each checkpoint.",
+        )
+    ]
+
+
+async def _curve(name: str, sizes: tuple[int, ...], grow: Grow, *, threads: int = 1) -> tuple[str, ...]:
+    """A row of the table. With several threads each has a few of the runs, so that they change little."""
+    found = []
+    for size in sizes:
+        with mock("--time-scale", "0") as server:
+            async with connected(server.url) as connection:
+                ids = await new_threads(server.url, threads)
+                for thread in ids:
+                    await grow(connection, server, thread, size)
+                await _play(connection, ids[0], 20, anew=threads == 1)
+                used = server.cpu()
+                for thread in ids:
+                    await _play(connection, thread, RUNS // threads, anew=threads == 1)
+                found.append(f"{(server.cpu() - used) / RUNS * 1000:.2f} ({size})")
+    return (name, *found)
+
+
+async def _play(connection: Connection, thread: str, count: int, *, anew: bool) -> None:
+    """Play runs one after another; each may begin the conversation `anew`, so that the state stays as long as it is."""
+    order = quickly("sf")
+    if anew:
+        order["input"]["messages"].insert(0, {"role": "remove", "id": "__remove_all__"})
+    for _ in range(count):
+        await connection.ask_json("POST", f"/threads/{thread}/runs", order)
+        await connection.ask_json("POST", "/_mock/wait", {"status": "idle", "thread_id": thread})
+
+
+async def _more_threads(connection: Connection, server: Server, thread: str, size: int) -> None:
+    await converse(server.url, size)
+
+
+async def _more_runs(connection: Connection, server: Server, thread: str, size: int) -> None:
+    """Runs that were cancelled before they began, so that the state is as it was."""
+    if not size:
+        return
+    await connection.ask_json("POST", "/_mock/holds", {"point": HELD, "thread_id": thread})
+    await connection.ask_json("POST", f"/threads/{thread}/runs", quickly("sf"))
+    await connection.ask_json("POST", "/_mock/wait", {"point": HELD, "thread_id": thread})
+    for _ in range(size - 1):
+        await connection.ask_json("POST", f"/threads/{thread}/runs", quickly("sf"))
+    await connection.ask_json("POST", "/runs/cancel", {"status": "pending"})
+    await connection.ask_json("DELETE", "/_mock/holds")
+    await connection.ask_json("POST", "/_mock/wait", {"status": "idle", "thread_id": thread})
+
+
+async def _more_checkpoints(connection: Connection, server: Server, thread: str, size: int) -> None:
+    for _ in range(size):
+        await connection.ask_json("POST", f"/threads/{thread}/state", {"values": {"messages": []}, "as_node": "agent"})
+
+
+async def _more_messages(connection: Connection, server: Server, thread: str, size: int) -> None:
+    said: list[Any] = [{"role": "system", "content": f"message {number}"} for number in range(size)]
+    await connection.ask_json("POST", f"/threads/{thread}/state", {"values": {"messages": said}, "as_node": "agent"})

@@ -1,0 +1,136 @@
+"""Many threads at once: what they leave, and what the mock does not keep. How fast it is, benchmarks/ measures."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+
+from mockserver import engine as engines
+from mockserver.app import create_app, listening
+from mockserver.clock import InstantClock
+from mockserver.control import DESK
+from mockserver.engine import Engine
+from mockserver.http import ENGINE
+from mockserver.journal import LENGTH
+from mockserver.strategies import STRATEGIES, Strategy
+from tests.mockserver.stage import asking
+from tests.mockserver.witness import DEADLINE
+
+THREADS = 1000
+LEFT: dict[Strategy, list[str]] = {
+    "reject": ["success"],
+    "rollback": ["success"],
+    "interrupt": ["interrupted", "success"],
+    "enqueue": ["success", "success"],
+}
+"""The statuses of a thread's runs after a double text with each strategy."""
+SAID: dict[Strategy, list[str]] = {
+    "reject": ["sf"],
+    "rollback": ["nyc"],
+    "interrupt": ["sf", "nyc"],
+    "enqueue": ["sf", "nyc"],
+}
+"""What the humans said of which the thread knows then."""
+
+
+@asynccontextmanager
+async def deployment() -> AsyncIterator[tuple[Engine, aiohttp.ClientSession]]:
+    app = create_app(clock=InstantClock())
+    # No time limit for a request: it would count the time for which it waits for a connection.
+    async with (
+        listening(app, "127.0.0.1", 0) as url,
+        aiohttp.ClientSession(
+            url, timeout=aiohttp.ClientTimeout(total=None), connector=aiohttp.TCPConnector(limit=50)
+        ) as client,
+    ):
+        yield app[ENGINE], client
+
+
+async def post(client: aiohttp.ClientSession, path: str, body: Any) -> Any:
+    async with client.post(path, json=body) as answer:
+        return await answer.json() if answer.status == 200 else answer.status
+
+
+def order(text: str, **more: Any) -> dict[str, Any]:
+    said = {"messages": [{"role": "user", "content": text}]}
+    return {"assistant_id": "agent", "input": said, "config": QUICK, **more}
+
+
+QUICK = {"configurable": {"probe": {"version": 1, "label": "A"}}}
+
+
+def at_work() -> set[str]:
+    """What the tasks of the event loop do."""
+    return {getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()}
+
+
+async def test_a_thousand_threads_double_text_at_once_and_leave_nothing() -> None:
+    before = asyncio.all_tasks()
+    async with deployment() as (engine, client):
+        await post(client, "/_mock/holds", {"point": "agent:1/enter"})
+        idle = at_work()
+
+        async def double_text(number: int) -> None:
+            thread = (await post(client, "/threads", {"metadata": {"number": number}}))["thread_id"]
+            strategy = STRATEGIES[number % len(STRATEGIES)]
+            await post(client, f"/threads/{thread}/runs", order(f"sf {number}"))
+            second = await post(client, f"/threads/{thread}/runs", order(f"nyc {number}", multitask_strategy=strategy))
+            assert (second == 409) == (strategy == "reject")
+
+        await asyncio.gather(*(double_text(number) for number in range(THREADS)))
+        threads = list(engine.store.threads.values())
+        assert all(thread.in_flight for thread in threads)
+        assert len(threads) == THREADS
+        async with client.delete("/_mock/holds"):
+            pass
+        for thread in threads:
+            for run in list(thread.in_flight.values()):
+                await asyncio.wait_for(run.ended.wait(), DEADLINE)
+        for thread in threads:
+            number = thread.metadata["number"]
+            strategy = STRATEGIES[number % len(STRATEGIES)]
+            assert [run.status for run in thread.runs.values()] == LEFT[strategy]
+            values = thread.rules.thread_values(thread)
+            assert values is not None
+            said = [message["content"] for message in values["messages"] if message["type"] == "human"]
+            assert said == [f"{place} {number}" for place in SAID[strategy]]
+        logs = [run.log for thread in threads for run in thread.runs.values()]
+        forgotten = [weakref.ref(one) for one in (*logs, *(thread.history for thread in threads))]
+        del thread, threads, run, logs
+        await post(client, "/_mock/reset", {})
+        gc.collect()
+        assert [ref for ref in forgotten if ref() is not None] == []
+        assert at_work() <= idle
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+
+
+async def test_the_journal_keeps_the_newest_requests() -> None:
+    app = create_app(clock=InstantClock())
+    async with listening(app, "127.0.0.1", 0) as url, aiohttp.ClientSession(url) as client:
+        for number in range(LENGTH + 3):
+            async with client.get(f"/ok?check_db={'false' if number % 2 else 'true'}"):
+                pass
+        kept = list(app[DESK].journal)
+        assert [kept[0].number, kept[-1].number, len(kept)] == [4, LENGTH + 3, LENGTH]
+
+
+async def test_of_old_streams_the_events_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "RESUMABLE", 2)
+    async with deployment() as (_, client):
+        thread = (await post(client, "/threads", {}))["thread_id"]
+        texts = []
+        for _ in range(3):
+            body = {"assistant_id": "agent", "input": asking("sf"), "config": QUICK, "stream_resumable": True}
+            async with client.post(f"/threads/{thread}/runs/stream", json=body) as answer:
+                texts.append((answer.headers["Content-Location"], await answer.text()))
+        for number, (run, text) in enumerate(texts):
+            async with client.get(f"{run}/stream", headers={"Last-Event-ID": "-1"}) as again:
+                assert await again.text() == ("" if number == 0 else text)
