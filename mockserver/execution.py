@@ -334,7 +334,7 @@ class Execution:
 
     def _is_heard(self) -> bool:
         """Whether somebody asked for the pieces of messages."""
-        return "messages" in self._modes or "messages-tuple" in self._modes or self._narrator.is_heard
+        return self._stream.is_heard or self._narrator.is_heard
 
     def _say(self, node: str, current: Checkpoint, said: Said, namespace: str) -> None:
         self._narrator.says(node, said, namespace)

@@ -103,6 +103,11 @@ class RunStream:
         """A node says something of its own."""
         self.emit("custom", "custom", data)
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether the client asked for the pieces of messages."""
+        return self._events is not None or "messages" in self._modes or "messages-tuple" in self._modes
+
     def says(self, node: str, current: Checkpoint, said: Said) -> None:
         """A node says something: into the stream of tokens or, for those who asked only for that, of messages."""
         if "messages-tuple" in self._modes:
