@@ -56,3 +56,8 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def browser_node(tmp_path_factory: pytest.TempPathFactory) -> Node:
     return Node(tmp_path_factory.mktemp("browser"), packages=Path(__file__).with_name("browser"))
+
+
+@pytest.fixture(scope="session")
+def frontends_node(tmp_path_factory: pytest.TempPathFactory) -> Node:
+    return Node(tmp_path_factory.mktemp("frontends"), packages=Path(__file__).with_name("frontends"))

@@ -1,4 +1,7 @@
-"""React's `useStream` in a headless Chromium, on a page of another origin than the mock's."""
+"""React's `useStream` in a headless Chromium, on a page of another origin than the mock's.
+
+The hook of the SDK uses the run endpoints; the current one, of `@langchain/react`, the newer streaming protocol.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,10 @@ import pytest
 
 from tests.clients.javascript import Node
 
-pytestmark = [pytest.mark.browser, pytest.mark.parametrize("sdk", ["current", "line-1"])]
+pytestmark = pytest.mark.browser
 
 
+@pytest.mark.parametrize("sdk", ["current", "line-1"])
 def test_use_stream(browser_node: Node, chromium: str, url: str, sdk: str) -> None:
     found = browser_node.play("use_stream", sdk, url, CHROMIUM=chromium)
     submitted = found.pop("submitted")
@@ -38,4 +42,28 @@ def test_use_stream(browser_node: Node, chromium: str, url: str, sdk: str) -> No
             "error": None,
             "statuses": ["success", "success"],
         },
+    }
+
+
+@pytest.mark.parametrize("transport", ["sse", "websocket"])
+def test_the_use_stream_of_langchain_react(frontends_node: Node, chromium: str, url: str, transport: str) -> None:
+    found = frontends_node.play("react", "current", url, CHROMIUM=chromium, TRANSPORT=transport)
+    submitted = found.pop("submitted")
+    assert submitted.pop("last").startswith("The search results give")
+    assert submitted == {"error": None, "tools": "finished", "statuses": ["success"]}
+    stopped = {"error": None, "statuses": ["interrupted", "success"], "state": "HAHATA"}
+    assert found == {
+        # The hook keeps a text to itself until the run is over, or refuses it: that strategy never leaves the browser.
+        "enqueue": {
+            "error": None,
+            "statuses": ["success", "success"],
+            "state": "HATAHATA",
+            "sent": ["none", "none"],
+        },
+        "reject": {"error": None, "statuses": ["success"], "state": "HATA", "sent": ["none"]},
+        "interrupt": {**stopped, "sent": ["none", "interrupt"]},
+        "rollback": {"error": None, "statuses": ["success"], "state": "HATA", "sent": ["none", "rollback"]},
+        "stopped": {"error": None, "statuses": ["interrupted"], "state": "HA"},
+        "reloaded": {"errors": [None, None], "statuses": ["success"], "state": "HATA"},
+        "resumed": {"error": None, "statuses": ["success", "success"]},
     }

@@ -1,61 +1,13 @@
 // React's useStream in a headless browser, on a page of another origin than the deployment's.
-import { once } from "node:events";
-import { createServer } from "node:http";
-import { build } from "esbuild";
-import { launch } from "./browser.mjs";
-import { Witness, all, asking, client, kinds, probed, report } from "./play.mjs";
-
-const DEADLINE = 20_000;
-
-const bundled = await build({
-  entryPoints: ["page.jsx"],
-  bundle: true,
-  write: false,
-  format: "esm",
-  jsx: "automatic",
-  alias: { sdk: process.env.SDK },
-  define: { "process.env.NODE_ENV": '"production"', "process.env": "{}" },
-  logLevel: "error",
-});
-const html = '<!doctype html><meta charset="utf-8"><div id="root"></div><script type="module" src="/page.js"></script>';
-const site = createServer((request, response) => {
-  const script = request.url === "/page.js";
-  response.writeHead(200, { "Content-Type": script ? "text/javascript" : "text/html" });
-  response.end(script ? bundled.outputFiles[0].text : html);
-});
-site.listen(0, "127.0.0.1");
-await once(site, "listening");
-const origin = `http://127.0.0.1:${site.address().port}`;
+import { DEADLINE, site } from "./site.mjs";
+import { Witness, asking, client, kinds, probed, report } from "./play.mjs";
 
 const witness = await new Witness().listen();
-const browser = await launch();
-
-async function open({ thread = "", reconnect = "no" } = {}) {
-  const page = await browser.newPage();
-  const query = new URLSearchParams({ deployment: process.env.DEPLOYMENT_URL, reconnect, ...(thread && { thread }) });
-  await page.goto(`${origin}/?${query}`);
-  await shows(page, "first", { loading: false });
-  return page;
-}
+const { open: opened, shows, close } = await site("page.jsx", { sdk: process.env.SDK });
+const open = ({ thread = "", reconnect = "no" } = {}) => opened({ thread, reconnect });
 
 const submit = (page, chat, input, options) =>
   page.evaluate((chat, input, options) => void window.chats[chat].submit(input, options), chat, input, options);
-
-/** What a chat shows once it shows this; what it shows instead is told when it never does. */
-async function shows(page, chat, wanted) {
-  const shown = (chat) => JSON.parse(document.getElementById(chat)?.textContent || "{}");
-  const met = `(chat, wanted) => {
-    const shown = (${shown})(chat);
-    return Object.entries(wanted).every(([key, value]) => shown[key] === value);
-  }`;
-  try {
-    await page.waitForFunction(`(${met})(${JSON.stringify(chat)}, ${JSON.stringify(wanted)})`, { timeout: DEADLINE });
-  } catch (error) {
-    const instead = JSON.stringify(await page.evaluate(shown, chat));
-    throw new Error(`${chat} never showed ${JSON.stringify(wanted)}, but ${instead}`, { cause: error });
-  }
-  return page.evaluate(shown, chat);
-}
 
 const threadOf = (page) => new URL(page.url()).searchParams.get("thread");
 const statuses = async (thread) => (await client.runs.list(thread)).map((run) => run.status).reverse();
@@ -165,7 +117,6 @@ for (const strategy of ["enqueue", "reject", "interrupt", "rollback"]) {
   await page.close();
 }
 
-await browser.close();
+await close();
 witness.close();
-site.close();
 report(found);
