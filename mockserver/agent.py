@@ -179,8 +179,8 @@ def written_by_hand(thread: Thread, base: Checkpoint | None, node: str, values: 
 
 def calls_answered(task: Task) -> list[dict[str, Any]]:
     """The tool calls to which a node is about to give the results."""
-    step = task.place.step
-    answers = step is not None and step.result is not None and scripted_node(task.node) == step.at
+    step = task.place.at_step(scripted_node(task.node))
+    answers = step is not None and step.result is not None
     return _calls_waiting(task.values) if answers and task.node != "audit" else []
 
 

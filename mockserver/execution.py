@@ -193,7 +193,8 @@ class Execution:
         self._stream.checkpoint(received)
         self._thread.history.mark(received.checkpoint_id, Mark(self._run.run_id, "result", raw, START))
         entry = self._rules.entry(self._run, base, place.next[0])
-        return self._append(received, START, updated, (entry,), "loop", place=place)
+        following = place.next if entry == place.next[0] else (entry,)
+        return self._append(received, START, updated, following, "loop", place=place)
 
     def _placed(self, current: Checkpoint, child: ChildGraph | None, *, goes_on: bool) -> Checkpoint:
         """The checkpoint with its place in the script: at a step of its node, and past an answered question."""

@@ -21,6 +21,8 @@ from mockserver.script import Failure, Interrupt, Script, Step, When
 
 NO_TURN: Final = "NoMatchingTurnError"
 """The class of the exception with which a run fails whose last message no turn is for."""
+ALWAYS: Final = ("text", "resume")
+"""The names that texts may use in every turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,14 @@ class Place:
         return self.steps[self.index] if self.index < len(self.steps) else None
 
     def at_step(self, node: str) -> Step | None:
-        """The step that comes next, if `node` plays it."""
-        return self.step if self.next == (node,) else None
+        """The step, or the part of it, that `node` plays next."""
+        parts = () if self.step is None else self.step.parts
+        return next((part for part in parts if part.at == node), None)
 
     @property
     def next(self) -> tuple[str, ...]:
-        """The node that plays the next step, as a checkpoint names it."""
-        return () if self.step is None else (self.step.at,)
+        """The nodes that play the next step, as a checkpoint names them."""
+        return () if self.step is None else self.step.nodes
 
     def visit(self, node: str) -> int:
         """The number of the next visit of a node within the turn."""
@@ -73,7 +76,7 @@ class Place:
         step = self.step
         if step is None:
             return self
-        visits = {**self.visits, step.at: self.visit(step.at)}
+        visits = {**self.visits, **{node: self.visit(node) for node in step.nodes}}
         return _unrolled(replace(self, index=self.index + 1, visits=visits))
 
     def unrolled(self) -> Place:
@@ -129,6 +132,7 @@ def fill(content: Any, fills: Mapping[str, str]) -> Any:
     """Texts with what stands for {names}, also inside of lists and objects; other braces stay as they are.
 
     {name:lower} is in lower case, and {name:slug} has each run of other characters than a-z and 0-9 as one _.
+    Of {{name}} the outer braces go, and nothing is filled in.
     """
     if isinstance(content, str):
         return _FILL.sub(lambda found: _filled(found, fills), content) if "{" in content else content
@@ -144,17 +148,32 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-_FILL = re.compile(r"{([A-Za-z_]\w*)(?::(lower|slug))?}")
+def literal(content: Any) -> Any:
+    """A content of which `fill` makes this content, in a turn that names no groups."""
+    if isinstance(content, str):
+        return _FILL.sub(lambda found: f"{{{found.group()}}}" if found["name"] in ALWAYS else found.group(), content)
+    if isinstance(content, list):
+        return [literal(one) for one in content]
+    if isinstance(content, dict):
+        return {key: literal(value) for key, value in content.items()}
+    return content
+
+
+_FILL = re.compile(r"(?P<before>{*){(?P<name>[A-Za-z_]\w*)(?::(?P<change>lower|slug))?}(?P<behind>}*)")
 
 
 def _filled(found: re.Match[str], fills: Mapping[str, str]) -> str:
-    name, change = found.groups()
+    before, name, change, behind = found.group("before", "name", "change", "behind")
+    if before and behind and (name in fills or name in ALWAYS):
+        return found.group()[1:-1]
     if name not in fills:
         return found.group()
     text = fills[name]
-    if change is None:
-        return text
-    return text.lower() if change == "lower" else re.sub(r"[^a-z0-9]+", "_", text.lower())
+    if change == "lower":
+        text = text.lower()
+    elif change == "slug":
+        text = re.sub(r"[^a-z0-9]+", "_", text.lower())
+    return f"{before}{text}{behind}"
 
 
 def _begun(script: Script, last: Message, said: Sequence[Message], around: Circumstances) -> Place | None:
@@ -221,7 +240,7 @@ def _unrolled(place: Place) -> Place:
 
 
 def _nearest(steps: Sequence[Step], node: str, *ways: Iterable[int]) -> int | None:
-    return next((index for way in ways for index in way if steps[index].at == node), None)
+    return next((index for way in ways for index in way if node in steps[index].nodes), None)
 
 
 def _behind(place: Place, kind: str) -> Place:
@@ -236,6 +255,8 @@ def _behind(place: Place, kind: str) -> Place:
 
 def _writes(step: Step) -> str | None:
     """The kind of message by which a step that was played can be told."""
+    if step.parallel:
+        return next((kind for part in reversed(step.parallel) if (kind := _writes(part)) is not None), None)
     if step.messages:
         return str(step.messages[-1].get("type", step.messages[-1].get("role")))
     if step.speaks:

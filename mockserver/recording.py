@@ -1,7 +1,7 @@
 """`python -m mockserver record`: a script that plays the history of a real deployment's thread again.
 
 It follows the checkpoints from the first to the newest, with the parents of each, so branches that were left are
-left out. A superstep becomes a step; one of several nodes becomes several steps. Where a run was stopped the script
+left out. A superstep becomes a step, one of several nodes a step with `parallel`. Where a run was stopped the script
 holds, so that the client's next message finds the run as it found it then.
 """
 
@@ -20,6 +20,7 @@ import msgspec
 import yaml
 
 from mockserver.checkpoints import START
+from mockserver.place import literal
 from mockserver.script import RESERVED, Script
 
 PAGE: Final = 100
@@ -94,7 +95,7 @@ def script_of(history: Sequence[_State]) -> dict[str, Any]:
             turns[-1]["steps"] += _steps(state, later)
     # A turn without steps was stopped before its first; so it does nothing but wait.
     for place, turn in enumerate(turns, start=1):
-        turn["steps"] = turn["steps"] or [{"node": "agent", "hold": f"stopped-{place}"}]
+        turn["steps"] = literal(turn["steps"]) or [{"node": "agent", "hold": f"stopped-{place}"}]
     channels = sorted({name for turn in turns for step in turn["steps"] for name in step.get("channels", ())})
     made = {"version": 1, **({"channels": dict.fromkeys(channels, "replace")} if channels else {}), "turns": turns}
     try:
@@ -159,9 +160,9 @@ def _steps(state: _State, later: _State | None) -> Iterator[dict[str, Any]]:
         did = _did(state, later) if goes_on else {}
         yield _shortened({"node": node, "interrupt": {"value": asked[0].get("value")}, **did, "takes": 0})
     elif goes_on and later is not None:
-        if len(state["next"]) > 1 and all(isinstance(task.get("result"), dict) for task in tasks):
-            for task in tasks:
-                yield _shortened({"node": task["name"], **_of_write(task["result"]), "takes": _took(state, later)})
+        if _is_parallel(tasks):
+            took = _took(state, later)
+            yield {"parallel": [_part(task["name"], task["result"], took) for task in tasks]}
         else:
             yield _shortened({"node": node, **_did(state, later), "takes": _took(state, later)})
     elif failed:
@@ -169,6 +170,21 @@ def _steps(state: _State, later: _State | None) -> Iterator[dict[str, Any]]:
         yield {"node": node, "error": {"type": kind, "message": text.removesuffix(")").strip("'\"")}}
     else:
         yield {"node": node, "hold": f"stopped-{(state.get('metadata') or {}).get('step', 0)}"}
+
+
+def _is_parallel(tasks: Sequence[_State]) -> bool:
+    """Whether several nodes did something in a superstep. Several tasks of one node are told as one step."""
+    names = {task["name"] for task in tasks}
+    return len(tasks) > 1 and len(names) == len(tasks) and all(isinstance(task.get("result"), dict) for task in tasks)
+
+
+def _part(node: str, write: dict[str, Any], took: float) -> dict[str, Any]:
+    """One of several steps at the same time; a result names its call, for each answers only its own."""
+    did = _of_write(write)
+    if "result" in did:
+        del did["result"]
+        did["messages"] = _plain(write["messages"] if isinstance(write["messages"], list) else [write["messages"]])
+    return {"node": node, **did, **({"takes": took} if took else {})}
 
 
 def _did(state: _State, later: _State | None) -> dict[str, Any]:
@@ -191,11 +207,15 @@ def _of_write(write: dict[str, Any]) -> dict[str, Any]:
         return {**_spoken(said[0]), **others}
     if kinds and set(kinds) == {"tool"}:
         return {"result": [_result(message) for message in said], **others}
-    plain = [
+    return {**({"messages": _plain(said)} if said else {}), **others}
+
+
+def _plain(said: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Messages as a client writes them."""
+    return [
         {key: value for key, value in message.items() if key != "id" and value not in (None, [], {})}
         for message in said
     ]
-    return {**({"messages": plain} if plain else {}), **others}
 
 
 def _spoken(message: dict[str, Any]) -> dict[str, Any]:

@@ -116,6 +116,7 @@ class Step(Part, frozen=True):
     takes: Annotated[Seconds, Meta(description="seconds of scripted time; `say` is spread over them")] = 0.0
     hold: Annotated[Name, Meta(description="stop here until a test releases this point")] | None = None
     subgraph: Annotated[list[Step], Meta(description="the steps of a child graph that the node runs")] = []
+    parallel: Annotated[list[Step], Meta(description="steps of several nodes, played in the same superstep")] = []
     node: Annotated[Name, Meta(description="the node that does it (`tools` for results, else `agent`)")] | None = None
     repeat: Annotated[int, Meta(ge=1)] | Literal["forever"] | None = None
     steps: Annotated[list[Step], Meta(description="what `repeat` repeats; the recursion limit ends it")] = []
@@ -133,6 +134,8 @@ class Step(Part, frozen=True):
         if "subgraph" in given and given - {"subgraph", "node"}:
             others = _listed(given - {"subgraph", "node"})
             raise ValueError(f"a step that runs a child graph does nothing else: move {others} into its `subgraph`")
+        if self.parallel:
+            self._check_parallel(given)
         if any(inner.subgraph for inner in every_step(self.subgraph)):
             raise ValueError("a child graph has no child graphs of its own")
         if self.tokens is not None and "".join(self.tokens) != self.say:
@@ -141,9 +144,33 @@ class Step(Part, frozen=True):
             if name in self.channels:
                 raise ValueError(f"`{name}` is written by the step itself; `channels` is for others")
 
+    def _check_parallel(self, given: set[str]) -> None:
+        if given != {"parallel"}:
+            raise ValueError(
+                f"a step of several nodes does nothing itself: move {_listed(given - {'parallel'})} into its `parallel`"
+            )
+        if len(set(self.nodes)) != len(self.parallel) or len(self.parallel) < 2:
+            raise ValueError("the steps in `parallel` are two or more, each with a `node` of its own")
+        for part in self.parallel:
+            for name in ("parallel", "repeat", "subgraph", "interrupt"):
+                if getattr(part, name):
+                    raise ValueError(f"a step in `parallel` has no `{name}`; put that into a step before or after")
+
+    @property
+    def parts(self) -> Sequence[Step]:
+        """The steps that are played at the same time: those in `parallel`, else this one alone."""
+        return self.parallel or (self,)
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes that play the step."""
+        return tuple(part.at for part in self.parts)
+
     @property
     def at(self) -> str:
-        """The node that plays the step."""
+        """The node that plays the step, the first of several."""
+        if self.parallel:
+            return self.parallel[0].at
         if self.node is not None:
             return self.node
         if self.subgraph:
@@ -234,14 +261,14 @@ class Script(Part, frozen=True, dict=True):
 
 
 def every_step(steps: Sequence[Step]) -> list[Step]:
-    """These steps, with those inside of repetitions and cases, but not those of child graphs."""
+    """These steps, with those inside of repetitions, cases and `parallel`, but not those of child graphs."""
     found: list[Step] = []
     waiting = list(steps)
     while waiting:
         step = waiting.pop(0)
         inner = [one for case in (step.interrupt.cases if step.interrupt else ()) for one in case.steps]
-        waiting[:0] = [*step.steps, *inner]
-        if step.repeat is None:
+        waiting[:0] = [*step.steps, *inner, *step.parallel]
+        if step.repeat is None and not step.parallel:
             found.append(step)
     return found
 

@@ -119,3 +119,35 @@ def test_the_command_line_writes_a_script(capsys: pytest.CaptureFixture[str]) ->
         assert thread in out
         assert main(["--from", mock.url, "--thread", "nonsense"]) == 1
         assert capsys.readouterr().err.startswith("mockserver record: ")
+
+
+BRANCHES = """
+channels: {log: replace}
+turns:
+  - steps:
+      - say: "The text is {text}, not {{text}}."
+        call: [{tool: a, args: {"as": "{{resume}}"}, id: one}, {tool: b, id: two}]
+      - parallel:
+          - {node: first, messages: [{role: tool, content: found, tool_call_id: one, name: a}], takes: 1}
+          - {node: second, messages: [{role: tool, content: found, tool_call_id: two, name: b}], takes: 1}
+          - {node: third, channels: {log: [seen]}}
+      - say: Done.
+"""
+
+
+async def test_several_nodes_in_one_superstep_and_texts_with_braces_are_played_again() -> None:
+    async with MockDeployment(script=BRANCHES) as mock, httpx.AsyncClient(base_url=mock.url, timeout=DEADLINE) as http:
+
+        async def converse() -> str:
+            thread = str((await http.post("/threads", json={})).json()["thread_id"])
+            body = {"assistant_id": "agent", "input": {"messages": "{name}"}}
+            await http.post(f"/threads/{thread}/runs/wait", json=body)
+            return thread
+
+        history = await fetch(mock.url, await converse())
+        made = script_of(history)
+        (turn,) = made["turns"]
+        assert turn["steps"][0]["say"] == "The text is {name}, not {{text}}."
+        assert [part["node"] for part in turn["steps"][1]["parallel"]] == ["first", "second", "third"]
+        mock.reset(script=parse(written(made)))
+        assert plain(await fetch(mock.url, await converse())) == plain(history)

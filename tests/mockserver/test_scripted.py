@@ -10,6 +10,8 @@ from langgraph_sdk import get_client
 
 from mockserver.app import create_app, listening
 from mockserver.http import ENGINE
+from mockserver.place import literal
+from mockserver.script import Script, Step, Turn
 from mockserver.scriptfile import parse
 from tests.mockserver.stage import LETTERS, Stage, on_stage
 from tests.mockserver.witness import DEADLINE
@@ -291,3 +293,71 @@ turns:
         ]
         described = await stage.client.assistants.get_subgraphs("agent")
         assert set(described) >= {"researcher"}
+
+
+PARALLEL = """
+channels: {log: append}
+turns:
+  - when: {contains: both}
+    steps:
+      - parallel:
+          - {node: web, channels: {log: web}, takes: 3}
+          - {node: archive, say: "Found in the archive.", channels: {log: archive}, takes: 1}
+      - say: Done.
+  - when: {contains: broken}
+    steps:
+      - say: I look.
+      - parallel: [{node: web, say: web}, {node: archive, error: closed}]
+"""
+
+
+async def test_several_nodes_in_one_superstep() -> None:
+    async with on_stage(script=parse(PARALLEL)) as stage:
+        values = await run(stage, "look in both")
+        assert values["log"] == ["web", "archive"]
+        assert values["steps"] == ["run/web:1", "run/archive:1", "run/agent:1"]
+        history = await stage.history()
+        assert [one["next"] for one in history] == [["__start__"], ["web", "archive"], ["agent"], []]
+        assert [task["name"] for task in history[1]["tasks"]] == ["web", "archive"]
+
+
+async def test_a_superstep_that_is_stopped_keeps_what_one_of_its_nodes_has_written() -> None:
+    async with on_stage(script=parse(PARALLEL)) as stage:
+        await stage.http.post("/_mock/holds", json={"point": "web:1/enter"})
+        body = {"assistant_id": "agent", "input": {"messages": "both"}}
+        first = (await stage.http.post(f"/threads/{stage.thread}/runs", json=body)).json()["run_id"]
+        await stage.http.post("/_mock/wait", json={"point": "web:1/enter"})
+
+        async def archive_has_written() -> bool:
+            return bool((await stage.state())["next"] == ["web"])
+
+        await stage.until(archive_has_written)
+        await stage.client.runs.cancel(stage.thread, first, wait=True)
+        await stage.http.delete("/_mock/holds")
+        state = await stage.state()
+        assert (state["next"], state["values"]["log"]) == (["web"], ["archive"])
+        assert (await run(stage, None))["log"] == ["web", "archive"]
+
+
+async def test_one_of_several_nodes_fails() -> None:
+    async with on_stage(script=parse(PARALLEL)) as stage:
+        assert (await run(stage, "broken"))["__error__"]["message"] == "closed"
+        state = await stage.state()
+        assert {task["name"]: bool(task["error"]) for task in state["tasks"]} == {"web": False, "archive": True}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("{{text}} is {text}", "{text} is go"),
+        ("{{{text}}}, {{text:lower}}", "{{text}}, {text:lower}"),
+        ('{"a":{text}}, {{other}}, {{resume}}', '{"a":go}, {{other}}, {resume}'),
+    ],
+)
+async def test_a_literal_brace(said: str, told: str) -> None:
+    script = Script(turns=[Turn(steps=[Step(say=said)])])
+    async with on_stage(script=script) as stage:
+        assert last(await run(stage)) == told
+    again = Script(turns=[Turn(steps=[Step(say=literal(told))])])
+    async with on_stage(script=again) as stage:
+        assert last(await run(stage)) == told
