@@ -37,6 +37,7 @@ LOOKING_ON = (
 def expect_made(play: Play) -> None:
     """Unproven unless every run that the scenario holds was in flight when something was done to it."""
     for submit, index in _claims(play.scenario):
+        play.accepted(submit.label)
         overlapped = in_flight(play, submit, index)
         if overlapped is False:
             raise Unproven(f"run {submit.label}, which no witness held, was over before “{_told(play, index)}”")

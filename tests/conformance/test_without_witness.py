@@ -109,6 +109,18 @@ def test_a_refusal_is_judged_where_the_first_was_seen_to_go_on(plays: dict[str, 
     assert set(words(Play(blind)).values()) == {"INCONCLUSIVE"}
 
 
+def test_that_the_first_was_not_accepted_is_told(plays: dict[str, Transcript]) -> None:
+    def refuse(raw: Json) -> None:
+        a = next(m["exchange"] for m in raw["moments"] if (m.get("purpose"), m.get("about")) == ("submit", "A"))
+        for moment in raw["moments"]:
+            if moment["kind"] == "response" and moment["exchange"] == a:
+                moment |= {"status": 422, "body": {"detail": "Webhook domain not allowed"}}
+
+    play = Play(edited(unwitnessed(plays[PLAINEST]), refuse))
+    verdict = judge(BOOK.get("INT-02"), play, NOTHING_DECLARED)
+    assert (verdict.word, verdict.reason) == ("INCONCLUSIVE", "run A was not accepted: HTTP 422")
+
+
 def test_a_scenario_in_which_nothing_overlaps_needs_no_proof(plays: dict[str, Transcript]) -> None:
     found = words(Play(unwitnessed(plays["interrupt/finished/create/unwatched"])))
     assert found["RUN-01"] == "PASS"
