@@ -18,7 +18,7 @@ from conformance.profiles import NOTHING_DECLARED
 from conformance.report import Report
 from conformance.session import Session
 from conformance.target import Target
-from conformance.transcript import Transcript
+from conformance.transcript import Probe, Transcript
 from conformance.verdicts import judge
 from tests.conformance.deployments import ONE, PLAINEST, agent_without_probe, deployment
 from tests.conformance.plays import SUITE, Edit, Json, edited, run_status, unwitnessed
@@ -133,6 +133,17 @@ def test_with_any_agent_what_needs_the_probe_is_not_applicable(plays: dict[str, 
         assert word == ("PASS" if BOOK.get(name).needs == "any" else "NOT-APPLICABLE"), name
     failing = words(Play(unwitnessed(plays["interrupt/failed/create/unwatched"], "none")))
     assert set(failing.values()) == {"NOT-APPLICABLE"}
+
+
+@pytest.mark.parametrize(("probe", "word"), [("none", "PASS"), ("unwitnessed", "FAIL")])
+def test_an_agent_that_calls_no_model_need_not_stream_messages(
+    probe: Probe, word: str, plays: dict[str, Transcript]
+) -> None:
+    def silence(raw: Json) -> None:
+        raw["moments"] = [m for m in raw["moments"] if not (m["kind"] == "stream" and m["event"] == "messages")]
+
+    play = Play(edited(unwitnessed(plays["none/during-tools/stream/streamed/messages-tuple"], probe), silence))
+    assert judge(BOOK.get("STR-25"), play, NOTHING_DECLARED).word == word
 
 
 # -- whole runs -------------------------------------------------------------------------------------------------------
