@@ -213,9 +213,14 @@ class Engine:
         """The run that a cron asks for when it fires."""
         told = {name: value for name, value in cron.payload.items() if name in RunRequest.__struct_fields__}
         order = msgspec.convert(told, RunRequest)
-        config = structs.replace(order.config, configurable={**order.config.configurable, "cron_id": cron.cron_id})
+        named = {"cron_id": cron.cron_id}
+        if order.context:
+            order = structs.replace(order, context={**order.context, **named})
+        else:
+            config = structs.replace(order.config, configurable={**order.config.configurable, **named})
+            order = structs.replace(order, config=config)
         kept = UNSET if cron.thread is not None else "keep" if cron.on_run_completed == "keep" else "delete"
-        return structs.replace(order, config=config, on_completion=kept)
+        return structs.replace(order, on_completion=kept)
 
     def _fire(self, cron: Cron) -> None:
         """Ask for the run of a cron that is due; one that is refused is left out."""

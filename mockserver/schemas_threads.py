@@ -130,7 +130,7 @@ class StateRequest(Body, frozen=True):
 class HistoryRequest(Body, frozen=True):
     """Which checkpoints to list."""
 
-    limit: Limit = 10
+    limit: Limit = 1
     before: str | Before | None = None
     metadata: Json = {}
     checkpoint: CheckpointConfig | None = None

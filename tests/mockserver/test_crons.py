@@ -173,3 +173,58 @@ async def test_a_disabled_cron_does_not_fire_and_one_of_a_deleted_thread_is_gone
     assert await timed.client.runs.list(timed.thread) == []
     await timed.client.threads.delete(timed.thread)
     assert await timed.client.crons.count() == 0
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["at once", "by a change"])
+async def test_a_run_of_a_cron_is_asked_for_with_all_that_the_cron_was_told(
+    timed: Stage, clock: HandClock, *, changed: bool
+) -> None:
+    told: dict[str, Any] = {
+        "input": asking("sf"),
+        "metadata": {"a": 1},
+        "config": {"tags": ["t"]},
+        "context": {"x": 1},
+        "webhook": "http://127.0.0.1:9/",
+        "stream_mode": ["updates", "tasks"],
+        "stream_subgraphs": True,
+        "stream_resumable": True,
+        "interrupt_before": ["tools"],
+        "interrupt_after": ["agent"],
+        "durability": "exit",
+        "if_not_exists": "create",
+    }
+    other = await timed.client.assistants.create("agent")
+    cron = await made(timed, "* * * * *", assistant_id=other["assistant_id"], **({} if changed else told))
+    if changed:
+        await timed.http.patch(f"/runs/crons/{cron['cron_id']}", json=told)
+    assert cron["assistant_id"] == other["assistant_id"]
+    await clock.advance(60)
+    (run,) = await all_over(timed, clock)
+    kwargs = run["kwargs"]
+    assert run["assistant_id"] == other["assistant_id"]
+    assert (run["metadata"]["a"], kwargs["config"]["tags"], kwargs["context"]["x"]) == (1, ["t"], 1)
+    assert (kwargs["subgraphs"], kwargs["resumable"]) == (True, True)
+    assert kwargs["config"]["configurable"]["cron_id"] == cron["cron_id"]
+    for name in ("input", "webhook", "stream_mode", "interrupt_before", "interrupt_after", "durability"):
+        assert kwargs[name] == told[name], name
+
+
+async def test_searching(stage: Stage) -> None:
+    crons: Any = stage.client.crons
+    other = (await stage.client.assistants.create("agent"))["assistant_id"]
+    on_thread = (await made(stage, metadata={"a": 1}))["cron_id"]
+    alone = (await made(stage, on="nothing", enabled=False, assistant_id=other))["cron_id"]
+
+    async def found(**asked: Any) -> list[str]:
+        answer = await stage.http.post("/runs/crons/search", json=asked)
+        return [one["cron_id"] for one in answer.json()]
+
+    assert await found() == [alone, on_thread]
+    assert await found(sort_by="created_at", sort_order="asc") == [on_thread, alone]
+    assert await found(limit=1, offset=1) == [on_thread]
+    assert await found(assistant_id=other) == await found(enabled=False) == [alone]
+    assert await found(metadata={"a": 1}) == await found(thread_id=stage.thread) == [on_thread]
+    assert await crons.search(select=["enabled"], limit=1) == [{"enabled": False}]
+    assert await crons.count() == 2
+    for asked in ({"assistant_id": other}, {"thread_id": stage.thread}, {"metadata": {"a": 1}}):
+        assert await crons.count(**asked) == 1

@@ -50,8 +50,11 @@ async def test_a_stopped_child_graph_leaves_its_writes_in_its_own_namespace(stag
         (["quote"], ["A/search:1"]),
     ]
     assert {one["checkpoint"]["checkpoint_ns"] for one in children} == {namespace}
-    whole = await stage.client.threads.get_state(stage.thread, subgraphs=True)
-    assert whole["tasks"][0]["state"]["values"] == children[-1]["values"]  # type: ignore[index]
+    threads: Any = stage.client.threads
+    whole = await threads.get_state(stage.thread, subgraphs=True)
+    assert whole["tasks"][0]["state"]["values"] == children[-1]["values"]
+    assert await threads.get_state(stage.thread, checkpoint=whole["checkpoint"], subgraphs=True) == whole
+    assert await threads.get_state(stage.thread, checkpoint_id=whole["checkpoint_id"], subgraphs=True) == whole
 
 
 async def test_no_step_of_a_child_graph_follows_one_that_swallowed_its_cancellation(stage: Stage) -> None:

@@ -34,3 +34,15 @@ async def test_info_names_the_server(stage: Stage) -> None:
 async def test_what_is_not_offered_says_so(stage: Stage, method: str, path: str) -> None:
     answer = await stage.http.request(method, path, follow_redirects=True)
     assert (answer.status_code, "not offered by the mock" in answer.json()["detail"]) == (501, True)
+
+
+async def test_what_no_deployment_has_is_refused(stage: Stage) -> None:
+    patched = await stage.http.patch(f"/threads/{stage.thread}/state", json={"metadata": {}})
+    assert (patched.status_code, "POST" in patched.headers["Allow"]) == (405, True)
+    run = await stage.create("A", "sf")
+    assert (await stage.http.get(f"/runs/{run}/stream")).status_code == 404
+
+
+async def test_anybody_is_let_in(stage: Stage) -> None:
+    for headers in ({}, {"X-Api-Key": "wrong"}, {"Authorization": "Bearer nobody"}):
+        assert (await stage.http.get("/info", headers=headers)).status_code == 200

@@ -327,3 +327,24 @@ async def test_some_fields_of_a_state(stage: Stage) -> None:
     for path in ("state", f"state/{whole['checkpoint_id']}"):
         unknown = await stage.http.get(f"/threads/{stage.thread}/{path}", params={"select": "nope"})
         assert (unknown.status_code, "select" in unknown.json()["detail"]) == (422, True)
+
+
+async def test_counting(stage: Stage) -> None:
+    await stage.join(await stage.create("A", "sf"))
+    threads: Any = stage.client.threads
+    await threads.create(metadata={"who": "me"})
+    assert (await threads.count(), await threads.count(metadata={"who": "me"})) == (2, 1)
+    assert await threads.count(values={"steps": await stage.steps()}) == 1
+    assert await threads.count(values={"steps": []}) == 0
+
+
+async def test_the_state_is_updated_on_top_of_an_older_checkpoint(stage: Stage) -> None:
+    await stage.join(await stage.create("A", "sf"))
+    threads: Any = stage.client.threads
+    older = (await stage.history())[2]
+    await threads.update_state(stage.thread, {"steps": ["mine"]}, checkpoint=older["checkpoint"])
+    state = await stage.state()
+    assert (await stage.steps(), state["parent_checkpoint_id"]) == (["A/agent:1", "mine"], older["checkpoint_id"])
+    inside = {**older["checkpoint"], "checkpoint_ns": "research:x"}
+    answer = await stage.http.post(f"/threads/{stage.thread}/state", json={"values": {}, "checkpoint": inside})
+    assert (answer.status_code, "checkpoint_ns" in answer.json()["detail"]) == (422, True)

@@ -1,0 +1,74 @@
+"""The page of the coverage says all that is published, and nothing that is not so."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from mockserver.openapi import describe
+from mockserver.routes import ROUTES
+from mockserver.routes_system import NOT_OFFERED
+from tests.api_coverage import page, published
+
+DOCS = Path(__file__).parents[2] / "docs"
+MOCK = published.names_of(describe(ROUTES))
+
+
+@cache
+def functions_in(file: Path) -> frozenset[str]:
+    found = ast.walk(ast.parse(file.read_text()))
+    return frozenset(node.name for node in found if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def test_the_page_is_current() -> None:
+    shown = (DOCS / "api-coverage.md").read_text()
+    assert shown == page.render(), "run: python -m tests.api_coverage > docs/api-coverage.md"
+
+
+def test_all_that_is_published_is_declared_and_nothing_else() -> None:
+    rows = [(row.operation, row.parameter) for row in page.declared()]
+    assert sorted(rows) == sorted(page.expected())
+
+
+@pytest.mark.parametrize("row", [*page.declared(), *page.beyond()], ids=lambda row: f"{row.operation} {row.parameter}")
+def test_a_row_is_backed_by_a_test_that_exists(row: page.Row) -> None:
+    file, name = row.where
+    assert file.is_file(), f"there is no {file}"
+    assert name in functions_in(file), f"there is no {name} in {file}"
+
+
+def test_the_mock_takes_what_it_is_declared_to_take() -> None:
+    """Against its own description: what the table says is taken is in it, and what is refused whole is not."""
+    for row in page.declared():
+        taken = MOCK.get(row.operation)
+        if row.effect == "refused" and not row.parameter:
+            path = row.operation.partition(" ")[2].rstrip("/")
+            assert (taken, path in NOT_OFFERED) == (None, True), row
+        elif not row.parameter:
+            assert taken is not None, row
+        elif row.effect != "refused":
+            # A header is no part of the types from which the description is made.
+            assert taken is not None
+            assert row.parameter in {"Last-Event-ID", *taken.get("query", ()), *taken.get("body", ())}, row
+
+
+def test_the_facts_are_read_from_a_description() -> None:
+    document = {
+        "paths": {
+            "/x/{id}": {
+                "post": {
+                    "parameters": [{"in": "path", "name": "id"}, {"in": "query", "name": "q"}],
+                    "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Many"}}}},
+                }
+            }
+        },
+        "components": {
+            "schemas": {
+                "Many": {"type": "array", "items": {"anyOf": [{"properties": {"b": {}}}, {"properties": {"a": {}}}]}}
+            }
+        },
+    }
+    assert published.names_of(document) == {"POST /x/{id}": {"query": ["q"], "body": ["a", "b"]}}
