@@ -37,9 +37,11 @@ class Route:
     query: type | None = None
     statuses: tuple[int, ...] = (200,)
     streams: bool = False
-    kind: str = "application/json"
-    """The type of a successful answer."""
+    kinds: tuple[str, ...] = ("application/json",)
+    """The types that a successful answer may have."""
     body_optional: bool = False
+    resumes: bool = False
+    """Whether it takes `Last-Event-ID`."""
     malformed: Any = None
     """The type of an answer with 400, where it is not the usual one."""
 
@@ -76,8 +78,15 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/ok", _Y.ok, query=_Y.OkQuery, statuses=(200, 422)),
     Route("GET", "/info", _Y.info),
     Route("GET", "/openapi.json", description),
-    Route("GET", "/docs", documentation, kind="text/html"),
-    Route("GET", "/metrics", _Y.metrics, query=_Y.MetricsQuery, statuses=(200, 422), kind="text/plain"),
+    Route("GET", "/docs", documentation, kinds=("text/html",)),
+    Route(
+        "GET",
+        "/metrics",
+        _Y.metrics,
+        query=_Y.MetricsQuery,
+        statuses=(200, 422),
+        kinds=("text/plain", "application/json"),
+    ),
     Route("POST", "/assistants/search", _A.search, _SA.AssistantSearch, body_optional=True, statuses=(200, 422)),
     Route("POST", "/assistants/count", _A.count, _SA.AssistantCount, body_optional=True, statuses=(200, 422)),
     Route("GET", f"{_ASSISTANT}/graph", _A.graph, query=_A.GraphQuery, statuses=(200, 404, 422)),
@@ -115,7 +124,15 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/threads/search", _T.search, _TS.ThreadSearch, body_optional=True, statuses=(200, 422)),
     Route("POST", "/threads/count", _T.count, _TS.ThreadCount, body_optional=True, statuses=(200, 422)),
     Route("POST", "/threads/prune", _T.prune, _TS.ThreadPrune, statuses=(200, 409, 422)),
-    Route("GET", f"{_THREAD}/stream", _T.stream, query=_T.StreamQuery, statuses=(200, 404, 422), streams=True),
+    Route(
+        "GET",
+        f"{_THREAD}/stream",
+        _T.stream,
+        query=_T.StreamQuery,
+        statuses=(200, 404, 422),
+        streams=True,
+        resumes=True,
+    ),
     Route("GET", f"{_THREAD}/storage", _T.storage, statuses=(200, 404, 422)),
     Route("GET", _THREAD, _T.get, query=_T.IncludeQuery, statuses=(200, 404, 422)),
     Route("PATCH", _THREAD, _T.patch, _TS.ThreadPatch, statuses=(200, 204, 404, 422)),
@@ -172,7 +189,15 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", _RUN, _R.get, statuses=(200, 404, 422)),
     Route("DELETE", _RUN, _R.delete, statuses=(204, 404, 422)),
     Route("GET", f"{_RUN}/join", _R.join, query=_R.JoinQuery, statuses=(200, 422)),
-    Route("GET", f"{_RUN}/stream", _R.join_stream, query=_R.JoinStreamQuery, statuses=(200, 422), streams=True),
+    Route(
+        "GET",
+        f"{_RUN}/stream",
+        _R.join_stream,
+        query=_R.JoinStreamQuery,
+        statuses=(200, 422),
+        streams=True,
+        resumes=True,
+    ),
     Route("POST", f"{_RUN}/cancel", _R.cancel, query=_R.CancelQuery, statuses=(200, 202, 404, 422)),
     Route("POST", "/runs/cancel", _R.cancel_many, _S.BulkCancel, query=_R.BulkCancelQuery, statuses=(204, 404, 422)),
     Route("PUT", "/store/items", _I.put, _ST.ItemPut, statuses=(204, 422)),

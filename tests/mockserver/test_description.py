@@ -1,0 +1,108 @@
+"""The description of the API is true: generated requests find no 5xx, no status and no answer that it does not tell of.
+
+The requests are the same at every run. Half of those that name a thread, a run, an assistant or a cron name one that is
+there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from mockserver.answers import ANSWERS
+from mockserver.deployment import MockDeployment
+from mockserver.openapi import describe
+from mockserver.records import Thread
+from mockserver.routes import ROUTES
+from mockserver.rules import Rules
+
+EXAMPLES: Final = 8
+CHECKS: Final = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+ENDLESS: Final = ("/threads/{thread_id}/stream", "/threads/{thread_id}/stream/events")
+"""Streams that never end on a thread that is there."""
+
+DESCRIPTION: Final = schemathesis.openapi.from_dict(describe(ROUTES))
+OPERATIONS: Final[list[Any]] = [DESCRIPTION[route.path][route.method] for route in ROUTES]
+
+
+@pytest.fixture(scope="module")
+def deployment() -> Iterator[MockDeployment]:
+    with MockDeployment() as found:
+        yield found
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: f"{one.method.upper()} {one.path}")
+def test_what_is_generated_is_answered_as_described(operation: Any, deployment: MockDeployment) -> None:
+    play(operation, deployment)
+
+
+def test_an_answer_that_is_not_as_described_is_found() -> None:
+    class Broken(Rules):
+        def thread_status(self, thread: Thread) -> Any:
+            return "asleep"
+
+    with MockDeployment(rules=Broken()) as deployment, pytest.raises(FailureGroup, match="asleep"):
+        play(DESCRIPTION["/threads"]["POST"], deployment)
+
+
+def play(operation: Any, deployment: MockDeployment) -> None:
+    """Ask for an operation as generated, and hold the answers against the description."""
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy())
+    def ask(case: schemathesis.Case[Any]) -> None:
+        name_what_is_there(case, deployment)
+        case.call_and_validate(base_url=deployment.url, checks=CHECKS, timeout=60)
+
+    ask()
+
+
+def name_what_is_there(case: schemathesis.Case[Any], deployment: MockDeployment) -> None:
+    """Let a request name what the deployment has; which requests do follows from what was generated."""
+    generated = dict(case.path_parameters or {})
+    if isinstance(case.body, dict) and "assistant_id" in case.body and len(repr(case.body)) % 2:
+        case.body["assistant_id"] = "agent"
+    if generated and case.operation.path not in ENDLESS and sum(map(ord, repr(generated))) % 2:
+        known = what_is_there(deployment)
+        case.path_parameters = {name: known.get(name, value) for name, value in generated.items()}
+
+
+def what_is_there(deployment: MockDeployment) -> dict[str, str]:
+    """A thread, a run and a checkpoint on it, an assistant and a cron, new ones each time: they may get deleted."""
+    with httpx.Client(base_url=deployment.url) as http:
+        assistant = http.post("/assistants", json={"graph_id": "agent"}).json()["assistant_id"]
+        thread = http.post("/threads").json()["thread_id"]
+        order = {"assistant_id": assistant, "input": {"messages": "hi"}}
+        run = http.post(f"/threads/{thread}/runs", json=order).json()["run_id"]
+        http.get(f"/threads/{thread}/runs/{run}/join")
+        checkpoint = http.get(f"/threads/{thread}/state").json()["checkpoint_id"]
+        cron = http.post("/runs/crons", json={**order, "schedule": "0 0 1 1 *", "enabled": False}).json()["cron_id"]
+    return {"thread_id": thread, "run_id": run, "checkpoint_id": checkpoint, "assistant_id": assistant, "cron_id": cron}
+
+
+def test_every_route_that_answers_in_json_says_what() -> None:
+    told = {
+        f"{route.method} {route.path}"
+        for route in ROUTES
+        if 200 in route.statuses and not route.streams and route.kinds == ("application/json",)
+    }
+    assert told == ANSWERS.keys()
