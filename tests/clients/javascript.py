@@ -14,6 +14,8 @@ from tests.guide.node import node_environment
 SCRIPTS = Path(__file__).with_name("scripts")
 SDKS = {"current": "@langchain/langgraph-sdk", "line-1": "langgraph-sdk-1", "line-0": "langgraph-sdk-0"}
 """The lines of the JavaScript SDK that people use: npm's `latest`, and the newest of the two older ones."""
+OLDEST = {"oldest": "langgraph-sdk-oldest"}
+"""The first version that was ever published, which has a part of what the others have."""
 
 PLAY_SECONDS = 120.0
 
@@ -34,7 +36,7 @@ class Node:
         done = subprocess.run(
             [node, f"{script}.mjs"],
             cwd=self._folder,
-            env={**self._environment, **more, **_DIRECT, "SDK": SDKS[sdk], "DEPLOYMENT_URL": url},
+            env={**self._environment, **more, **_DIRECT, "SDK": {**SDKS, **OLDEST}[sdk], "DEPLOYMENT_URL": url},
             capture_output=True,
             encoding="utf-8",
             timeout=PLAY_SECONDS,
