@@ -1,9 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
 import pytest
+import pytest_asyncio
 
 from conformance.transcript import Transcript
 from tests.conformance.plays import play_catalogue
+from tests.conformance.probing import Witness
+
+if TYPE_CHECKING:
+    from tests.conformance.probe_agents.javascript import Bridge, JavaScriptAgent
+    from tests.conformance.probe_agents.python import PythonAgent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -17,3 +26,41 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def plays() -> dict[str, Transcript]:
     """Every scenario of the catalogue as the correct mock plays it."""
     return play_catalogue()
+
+
+# The tests of the probe agents share the session's event loop, because they share one Node process. What plays an
+# agent is imported where it is made: most tests need none, and LangGraph takes a second to import.
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def witness() -> AsyncIterator[Witness]:
+    """A real witness, for a probe agent."""
+    listening = Witness()
+    await listening.start()
+    yield listening
+    await listening.stop()
+
+
+@pytest.fixture
+def python_agent(monkeypatch: pytest.MonkeyPatch) -> PythonAgent:
+    from tests.conformance.probe_agents.python import PythonAgent
+
+    return PythonAgent(monkeypatch)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def bridge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bridge]:
+    """The Node process that plays the JavaScript probe agent for all tests."""
+    from tests.conformance.probe_agents.javascript import Bridge
+
+    started = await Bridge.started(tmp_path_factory.mktemp("probe"))
+    yield started
+    await started.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def javascript_agent(bridge: Bridge) -> JavaScriptAgent:
+    from tests.conformance.probe_agents.javascript import JavaScriptAgent
+
+    await bridge.ask("forget")
+    return JavaScriptAgent(bridge)

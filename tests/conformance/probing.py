@@ -172,3 +172,11 @@ BAD: list[tuple[object, str]] = [
     (told(version=2, work=None), "work"),
     (told(version=2, fail=["research:1"]), "fail"),
 ]
+
+STAYS: list[tuple[dict[str, Any], list[float]]] = [
+    ({"on_cancel": "stop", "linger": 9.0}, []),
+    ({"on_cancel": "linger", "linger": 0.25}, [0.25]),
+    ({"on_cancel": "swallow"}, [0.5]),
+    ({"on_cancel": "linger", "hold": {"tools:1/cancelled": 2.0}}, [2.0]),
+]
+"""What `tools:1` is told, and how long it stays when it is cancelled and nobody listens."""

@@ -15,7 +15,7 @@ import { graph } from "./src/graph.mjs";
 import { readProbe } from "./src/probe.mjs";
 import { Step } from "./src/step.mjs";
 
-/** A timed hold that ends only by being cut short; all others take no time. */
+/** A timed hold that ends only by being cut short, as the adapters' `ENDLESS`; all others take no time. */
 const ENDLESS = 600;
 
 const signals = new Map();
@@ -53,9 +53,9 @@ const deeds = {
     // By its id, because the state of a thread shows what single steps of an unfinished superstep wrote.
     return snapshot(await graph.getState(config, { subgraphs }));
   },
-  tokens: ({ text, answering }) => {
-    const said = [new HumanMessage(text), ...(answering ? [new AIMessage("")] : [])];
-    return replyTo(said).tokens ?? null;
+  reply: ({ text, answering }) => {
+    const { call, tokens } = replyTo([new HumanMessage(text), ...(answering ? [new AIMessage("")] : [])]);
+    return { query: call?.query, tokens };
   },
   read: ({ configurable }) => readProbe(configurable),
   /** A step outside a graph, so that its own end is seen, which a cancelled graph does not wait for. */

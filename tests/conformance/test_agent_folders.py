@@ -1,0 +1,43 @@
+"""The folders of the probe agents are complete: a vendor copies one."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+from pathlib import Path
+
+from conformance import probe
+
+AGENTS = Path(probe.__file__).parent / "agents"
+
+
+def test_the_python_folder_imports_nothing_but_what_it_declares() -> None:
+    imported: set[str] = set()
+    for path in (AGENTS / "python").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                imported.add(str(node.module).partition(".")[0])
+    assert imported - sys.stdlib_module_names == {"doubletext_probe", "httpx", "langchain_core", "langgraph"}
+
+
+def test_the_javascript_folder_imports_nothing_but_what_it_declares() -> None:
+    folder = AGENTS / "javascript"
+    declared = json.loads((folder / "package.json").read_text("utf-8"))["dependencies"]
+    imported: set[str] = set()
+    for path in (folder / "src").iterdir():
+        imported |= set(re.findall(r'^import [^"]*"([^"]+)";$', path.read_text("utf-8"), re.MULTILINE))
+    packages = {"/".join(name.split("/")[:2]) for name in imported if not name.startswith(("node:", "."))}
+    assert packages == set(declared)
+    assert all((folder / "src" / name).is_file() for name in imported if name.startswith("."))
+
+
+def test_the_javascript_graph_is_served_under_the_name_agent() -> None:
+    folder = AGENTS / "javascript"
+    graphs = json.loads((folder / "langgraph.json").read_text("utf-8"))["graphs"]
+    (path, _, name) = graphs.pop("agent").partition(":")
+    assert graphs == {}
+    assert f"export const {name} =" in (folder / path).read_text("utf-8")
