@@ -19,10 +19,10 @@ Grow = Callable[[Connection, Server, str, int], Awaitable[None]]
 async def measure() -> list[Table]:
     """One curve per thing that grows."""
     rows = [
-        await _curve("threads, a conversation on each", (0, 1000, 4000, 10000), _more_threads),
-        await _curve("runs on the thread", (0, 100, 1000, 4000), _more_runs),
-        await _curve("checkpoints of the thread", (0, 100, 1000, 4000), _more_checkpoints),
-        await _curve("messages in the state", (0, 100, 1000, 4000), _more_messages, threads=10),
+        await _curve("threads, a conversation on each", (0, 1000, 4000, 10000), more_threads),
+        await _curve("runs on the thread", (0, 100, 1000, 4000), more_runs),
+        await _curve("checkpoints of the thread", (0, 100, 1000, 4000), more_checkpoints),
+        await _curve("messages in the state", (0, 100, 1000, 4000), more_messages, threads=10),
     ]
     return [
         Table(
@@ -45,15 +45,15 @@ async def _curve(name: str, sizes: tuple[int, ...], grow: Grow, *, threads: int 
                 ids = await new_threads(server.url, threads)
                 for thread in ids:
                     await grow(connection, server, thread, size)
-                await _play(connection, ids[0], 20, anew=threads == 1)
+                await play(connection, ids[0], 20, anew=threads == 1)
                 used = server.cpu()
                 for thread in ids:
-                    await _play(connection, thread, RUNS // threads, anew=threads == 1)
+                    await play(connection, thread, RUNS // threads, anew=threads == 1)
                 found.append(f"{(server.cpu() - used) / RUNS * 1000:.2f} ({size})")
     return (name, *found)
 
 
-async def _play(connection: Connection, thread: str, count: int, *, anew: bool) -> None:
+async def play(connection: Connection, thread: str, count: int, *, anew: bool) -> None:
     """Play runs one after another; each may begin the conversation `anew`, so that the state stays as long as it is."""
     order = quickly("sf")
     if anew:
@@ -63,11 +63,12 @@ async def _play(connection: Connection, thread: str, count: int, *, anew: bool) 
         await connection.ask_json("POST", "/_mock/wait", {"status": "idle", "thread_id": thread})
 
 
-async def _more_threads(connection: Connection, server: Server, thread: str, size: int) -> None:
+async def more_threads(connection: Connection, server: Server, thread: str, size: int) -> None:
+    """More threads in the deployment."""
     await converse(server.url, size)
 
 
-async def _more_runs(connection: Connection, server: Server, thread: str, size: int) -> None:
+async def more_runs(connection: Connection, server: Server, thread: str, size: int) -> None:
     """Runs that were cancelled before they began, so that the state is as it was."""
     if not size:
         return
@@ -81,11 +82,13 @@ async def _more_runs(connection: Connection, server: Server, thread: str, size: 
     await connection.ask_json("POST", "/_mock/wait", {"status": "idle", "thread_id": thread})
 
 
-async def _more_checkpoints(connection: Connection, server: Server, thread: str, size: int) -> None:
+async def more_checkpoints(connection: Connection, server: Server, thread: str, size: int) -> None:
+    """Writes by hand that change nothing."""
     for _ in range(size):
         await connection.ask_json("POST", f"/threads/{thread}/state", {"values": {"messages": []}, "as_node": "agent"})
 
 
-async def _more_messages(connection: Connection, server: Server, thread: str, size: int) -> None:
+async def more_messages(connection: Connection, server: Server, thread: str, size: int) -> None:
+    """Messages that are written to the state at once."""
     said: list[Any] = [{"role": "system", "content": f"message {number}"} for number in range(size)]
     await connection.ask_json("POST", f"/threads/{thread}/state", {"values": {"messages": said}, "as_node": "agent"})

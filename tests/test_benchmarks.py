@@ -1,0 +1,74 @@
+"""What the benchmarks send and read is right; how fast anything is, no test says."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from benchmarks import beside, growth
+from benchmarks.__main__ import PAGE, PARTS, main, render
+from benchmarks.load import AnswerError, connected, request, send_all
+from benchmarks.servers import mock
+from benchmarks.tables import Goal, Table
+from mockserver.deployment import MockDeployment
+
+
+async def test_the_client_reads_answers_of_every_kind() -> None:
+    async with MockDeployment() as deployment, connected(deployment.url) as connection:
+        thread = (await connection.ask_json("POST", "/threads", {}))["thread_id"]
+        values = await connection.ask_json("POST", f"/threads/{thread}/runs/wait", beside.quickly("sf"))
+        assert [message["type"] for message in values["messages"]] == ["human", "ai", "tool", "ai"]
+        assert await connection.ask_json("DELETE", f"/threads/{thread}") is None
+        with pytest.raises(AnswerError, match="404"):
+            await connection.ask_json("GET", f"/threads/{thread}")
+        assert await send_all(deployment.url, itertools.repeat(request("GET", "/ok"), 7), 3) == 7
+
+
+async def test_the_double_text_that_is_timed_is_one() -> None:
+    async with MockDeployment(time="real") as deployment:
+        assert await beside.first_event(deployment.url) > 0
+        (thread,) = deployment.threads()
+        assert deployment.runs(thread["thread_id"])[0]["status"] == "interrupted"
+        assert deployment.journal()[-1].strategy == "interrupt"
+
+
+async def test_things_grow_as_they_are_said_to() -> None:
+    with mock("--time-scale", "0") as server:
+        async with connected(server.url) as connection:
+            (thread,) = await beside.new_threads(server.url, 1)
+            await growth.more_runs(connection, server, thread, 3)
+            assert len(await connection.ask_json("GET", f"/threads/{thread}/runs")) == 3
+            await growth.more_checkpoints(connection, server, thread, 2)
+            await growth.more_messages(connection, server, thread, 5)
+            await growth.more_threads(connection, server, thread, 4)
+            assert await connection.ask_json("POST", "/threads/count", {}) == 5
+            state = await connection.ask_json("GET", f"/threads/{thread}/state")
+            assert len(state["values"]["messages"]) == 9
+            await growth.play(connection, thread, 2, anew=True)
+            state = await connection.ask_json("GET", f"/threads/{thread}/state")
+            assert len(state["values"]["messages"]) == 4
+        assert server.resident() > 1
+        assert server.cpu() > 0
+
+
+def test_a_goal_that_is_missed_is_said_to_be() -> None:
+    table = Table(
+        "Title", ("", "a"), [("b", "1")], "Note.", [Goal("times", 3, 2), Goal("of it", 0.2, 0.5, percent=True)]
+    )
+    page = render([table], 0)
+    assert "3 times; goal: at least 2, reached." in page
+    assert "20% of it; goal: at least 50%, **missed**." in page
+    assert "|  | a |\n| --- | ---: |\n| b | 1 |" in page
+
+
+def test_a_part_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["sideways"])
+    assert f"there is no part 'sideways'; there are {', '.join(PARTS)}" in capsys.readouterr().err
+
+
+def test_the_page_is_one_that_was_measured() -> None:
+    page = PAGE.read_text("utf-8")
+    assert page.startswith("# Benchmarks\n\nMeasured on 20")
+    assert page.count("; goal: at least ") == 5
