@@ -67,3 +67,16 @@ def test_the_use_stream_of_langchain_react(frontends_node: Node, chromium: str, 
         "reloaded": {"errors": [None, None], "statuses": ["success"], "state": "HATA"},
         "resumed": {"error": None, "statuses": ["success", "success"]},
     }
+
+
+def test_the_runtime_of_assistant_ui(frontends_node: Node, chromium: str, url: str) -> None:
+    found = frontends_node.play("assistant", "current", url, CHROMIUM=chromium)
+    submitted = found.pop("submitted")
+    assert submitted.pop("last").startswith("The search results give")
+    # It shows the tool's answer as a part of the assistant's message.
+    assert submitted == {"error": None, "said": "UA", "statuses": ["success"], "state": "HATA"}
+    assert found == {
+        "stopped": {"statuses": ["interrupted"], "state": "HA"},
+        "twice": {"statuses": ["success", "success"], "state": "HATAHATA"},
+        "resumed": {"statuses": ["success", "success"], "state": "HATA"},
+    }
