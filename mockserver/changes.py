@@ -13,17 +13,17 @@ class Changes:
     """Wakes those who wait whenever something changed; each looks for itself whether it was what it waits for."""
 
     def __init__(self) -> None:
-        self._waiters: set[asyncio.Event] = set()
+        self._waiters: dict[asyncio.Event, None] = {}
 
     def tell(self) -> None:
-        """Let everybody look again, at the next turn of the event loop."""
+        """Let everybody look again, at the next turn of the event loop, in the order in which they came."""
         for waiter in self._waiters:
             waiter.set()
 
     async def until(self, look: Callable[[], T | None]) -> T:
         """Return what `look` finds as soon as it finds something: anything that counts as true."""
         woken = asyncio.Event()
-        self._waiters.add(woken)
+        self._waiters[woken] = None
         try:
             while True:
                 woken.clear()
@@ -32,4 +32,4 @@ class Changes:
                     return found
                 await woken.wait()
         finally:
-            self._waiters.discard(woken)
+            self._waiters.pop(woken, None)

@@ -98,7 +98,7 @@ class Engine:
             raise NoAssistantError(request.assistant_id)
         request = assistant.instructed(request)
         asked = request.multitask_strategy
-        strategy = thread.rules.default_strategy() if asked is UNSET else asked
+        strategy = thread.rules.default_strategy(thread) if asked is UNSET else asked
         decision = thread.rules.admit(thread, strategy)
         if not decision.accepted:
             thread.rules.refused(thread, request)

@@ -24,7 +24,7 @@ Ending = Literal["succeeded", "failed", "stopped"]
 class Rules:
     """The documented semantics."""
 
-    def default_strategy(self) -> Strategy:
+    def default_strategy(self, thread: Thread) -> Strategy:  # noqa: ARG002 - a seam
         """The strategy of a request that names none."""
         return DEFAULT_STRATEGY
 

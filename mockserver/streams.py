@@ -56,7 +56,8 @@ class EventLog:
         self._tap = tap
         self.closed = False
         self._events: list[Event] = []
-        self.readers: set[Reader] = set()
+        self.readers: dict[Reader, None] = {}
+        """Those under way, in the order in which they came."""
 
     def append(self, name: str, mode: str | None, data: Any, *, at: int) -> None:
         """Add an event that happened `at` milliseconds; a closed log takes no more and drops it."""
@@ -112,11 +113,11 @@ class Reader:
         self.woken = asyncio.Event()
 
     async def __aenter__(self) -> Reader:
-        self._log.readers.add(self)
+        self._log.readers[self] = None
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._log.readers.discard(self)
+        self._log.readers.pop(self, None)
 
     @property
     def behind(self) -> bool:

@@ -174,13 +174,13 @@ class IdleConflict(Defect):
 
 
 class DefaultReject(Defect):
-    """A run without a strategy is treated as if it had asked for `reject`.
+    """A run without a strategy that comes while another is in flight is treated as if it had asked for `reject`.
 
     Seen in the JavaScript server and in Duragraph.
     """
 
-    def default_strategy(self) -> Strategy:
-        return "reject" if self.strikes() else super().default_strategy()
+    def default_strategy(self, thread: Thread) -> Strategy:
+        return "reject" if thread.in_flight and self.strikes() else super().default_strategy(thread)
 
 
 class ConflictWhileFinalizing(Defect):

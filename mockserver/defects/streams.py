@@ -95,8 +95,9 @@ class WaitAnswersEarly(Defect):
     """
 
     def awaited(self, run: Run) -> asyncio.Event:
-        if not self.strikes(run):
-            return super().awaited(run)
+        right = super().awaited(run)
+        if right.is_set() or not self.strikes(run):
+            return right
         at_once = asyncio.Event()
         at_once.set()
         return at_once
@@ -131,7 +132,7 @@ class InterruptStreamsError(Defect):
     """
 
     def release(self, run: Run) -> None:
-        if run.fate == "stop" and self.strikes(run):
+        if run.fate == "stop" and _can_be_read(run) and self.strikes(run):
             error = {"error": "UserInterrupt", "message": "User interrupted this run"}
             run.log.append("error", None, error, at=milliseconds(run.updated_at))
         super().release(run)
@@ -144,7 +145,7 @@ class EventsAfterEnd(Defect):
     """
 
     def release(self, run: Run) -> None:
-        if self.strikes(run):
+        if _can_be_read(run) and self.strikes(run):
             run.log.append("end", None, {"run_id": run.run_id, "status": run.status}, at=milliseconds(run.updated_at))
             run.log.append("values", "values", run.output, at=milliseconds(run.updated_at))
         super().release(run)
@@ -159,7 +160,7 @@ class CrossRunEvents(Defect):
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
         foreign = base is not None and base.run_id not in (None, run.run_id) and bool(base.values["messages"])
-        if base is not None and foreign and self.strikes(run):
+        if base is not None and foreign and _can_be_read(run) and self.strikes(run):
             data = {base.written_by: {"messages": base.values["messages"][-1:]}}
             run.log.append("updates", "updates", data, at=milliseconds(run.updated_at))
         return base
@@ -371,6 +372,11 @@ class ResumeRepeats(Defect):
     def reader_place(self, run: Run, last_event_id: str | None) -> int:
         place = super().reader_place(run, last_event_id)
         return place - 1 if last_event_id not in (None, "-1") and place and self.strikes(run) else place
+
+
+def _can_be_read(run: Run) -> bool:
+    """Whether anybody is ever sent what is added to the run's events now, at its beginning or its end."""
+    return bool(run.log.readers) or run.log.resumable
 
 
 async def _without_end(request: web.Request) -> web.StreamResponse:

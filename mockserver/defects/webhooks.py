@@ -14,7 +14,7 @@ class WebhookMissingOrDouble(Defect):
 
     def webhooks(self, run: Run) -> list[tuple[Run, str]]:
         right = super().webhooks(run)
-        if not right or not self.strikes(run):
+        if not right or run.request.webhook is None or not self.strikes(run):
             return right
         return [] if run.status == "interrupted" else right * 2
 
@@ -27,7 +27,8 @@ class WebhookOutOfOrder(Defect):
 
     def webhooks(self, run: Run) -> list[tuple[Run, str]]:
         right = super().webhooks(run)
-        if run.fate is not None and run.thread.in_flight and right and self.strikes(run):
+        asked = run.request.webhook is not None and bool(right)
+        if asked and run.fate is not None and run.thread.in_flight and self.strikes(run):
             return []
         late = [one for one in run.thread.runs.values() if one is not run and one.started_at and self.struck(one)]
         return [*right, *((one, one.status) for one in late)]

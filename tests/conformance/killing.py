@@ -29,7 +29,9 @@ from conformance.witness import Witness
 from mockserver.app import serving
 from mockserver.clock import RealClock
 from mockserver.defects import Defect, defects, named
+from mockserver.scriptfile import load
 from tests.conformance import timeless
+from tests.conformance.connections import transport
 from tests.conformance.plays import SUITE
 
 DEADLINES = Deadlines().scaled(0.1)
@@ -53,15 +55,16 @@ class Played:
 
 
 class Stage:
-    """What plays share: the witness, and the transport under the official client."""
+    """What plays share: the witness, the transport under the official client, and the script."""
 
-    def __init__(self, witness: Witness, transport: httpx.AsyncBaseTransport) -> None:
+    def __init__(self, witness: Witness, under: httpx.AsyncBaseTransport) -> None:
         self._witness = witness
-        self._transport = transport
+        self._transport = under
+        self._script = load()
 
     async def record(self, scenario: Scenario, wrong: Sequence[Defect] = ()) -> Transcript:
         """Play one scenario against a mock of its own that has these defects."""
-        async with serving(defects=wrong, clock=RealClock()) as url:
+        async with serving(defects=wrong, clock=RealClock(), script=self._script) as url:
             target = Target(url=url, assistant="agent", headers={}, profile=None, deadlines=DEADLINES)
             return await target.play(scenario, self._transport, self._witness, SUITE)
 
@@ -86,10 +89,9 @@ async def stage(
     warnings.simplefilter("ignore", UserWarning)
     witness = Witness()
     await witness.start()
-    limits = httpx.Limits(max_connections=None)
     try:
-        async with httpx.AsyncHTTPTransport(trust_env=False, limits=limits) as transport:
-            yield Stage(witness, proxy(transport))
+        async with transport() as inner:
+            yield Stage(witness, proxy(inner))
     finally:
         await witness.stop()
         logging.disable(logging.NOTSET)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from mockserver.defects import defects
@@ -282,7 +284,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     (
         "reject_toctou",
         "reject/burst/create/unwatched/two",
-        {"CON-01": "accepted: R1, R2", "RUN-05": "run R2 entered its first step, and run R1 reported from a"},
+        {"CON-01": "accepted: R, R", "RUN-05": "run R entered its first step, and run R reported from a"},
     ),
     ("cancel_not_delivered", "cancel/during-tools/interrupt/unwatched", {"CAN-01": "`success`", "CAN-13": "`success`"}),
     ("cancel_not_delivered", "cancel/at-once/interrupt/unwatched", {"CAN-17": "`success`"}),
@@ -372,7 +374,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     (
         "enqueue_parallel",
         "enqueue/burst/create/unwatched",
-        {"CON-03": "R7.human R1.human R2.human R3.human R4.human R5.human"},
+        {"CON-03": "R.human R.human R.human R.human R.human R.human"},
     ),
     ("rollback_pending_reverts", "rollback/pending/create/unwatched/second-turn", {"RBK-04": "gone"}),
     ("missing_thread_conflict", "bad-input/missing-thread", {"ERR-02": "9 answered otherwise: HTTP 409 for POST"}),
@@ -421,7 +423,9 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
 def test_a_wrong_deployment_is_found_out(defect: str, scenario: str, facts: dict[str, str]) -> None:
     [played] = play_wrong([(defect, scenario)])
     assert facts.keys() <= played.broken.keys()
-    assert {name: fact for name, fact in facts.items() if fact not in played.broken[name]} == {}
+    # Which of several runs that are asked for at the same time comes first is up to the machine.
+    observed = {name: re.sub(r"\bR\d\b", "R", fact) for name, fact in played.broken.items()}
+    assert {name: fact for name, fact in facts.items() if fact not in observed[name]} == {}
     assert "ERROR" not in {verdict.word for verdict in played.verdicts.values()}
 
 

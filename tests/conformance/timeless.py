@@ -11,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import selectors
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 
@@ -44,6 +46,8 @@ class TimelessLoop(asyncio.SelectorEventLoop):
         self._folder = tempfile.mkdtemp(prefix="timeless-")
         self._paths: dict[int, str] = {}
         """The Unix socket of each server, by its port."""
+        self._bound_for: WeakKeyDictionary[socket.socket, int] = WeakKeyDictionary()
+        """The ports of our own servers that sockets are to be connected to."""
 
     def time(self) -> float:
         """Seconds that were waited for on this loop."""
@@ -73,7 +77,7 @@ class TimelessLoop(asyncio.SelectorEventLoop):
     async def create_connection(self, protocol_factory: Any, *place: Any, **options: Any) -> Any:
         """A connection, through the Unix socket where there is one."""
         sock = options.get("sock")
-        port = sock.getpeername()[1] if sock is not None else (place[1] if len(place) > 1 else options.get("port"))
+        port = self._bound_for.get(sock) if sock is not None else (place[1] if len(place) > 1 else options.get("port"))
         if port not in self._paths:
             return await super().create_connection(protocol_factory, *place, **options)
         if sock is not None:
@@ -81,7 +85,11 @@ class TimelessLoop(asyncio.SelectorEventLoop):
         return await self.create_unix_connection(protocol_factory, self._paths[port])
 
     async def sock_connect(self, sock: Any, address: Any) -> None:
-        """Connect; meanwhile no time passes that was not waited for."""
+        """Connect, unless to a server of ours: how long that takes over TCP is not the same every time."""
+        if address[1] in self._paths:
+            self._bound_for[sock] = address[1]
+            return
+        # Meanwhile no time passes that was not waited for.
         self._timer.connecting += 1
         try:
             await super().sock_connect(sock, address)

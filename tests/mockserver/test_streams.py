@@ -24,7 +24,7 @@ async def test_readers_have_places_of_their_own() -> None:
         assert names(await waiting) == ["c"]
         assert names(await early.batch(LONG)) == ["c"]
         assert await early.batch(LONG) is await late.batch(LONG) is None
-    assert log.readers == set()
+    assert log.readers == {}
 
 
 async def test_a_closed_log_takes_no_more_and_only_a_resumable_one_can_be_read_again() -> None:
