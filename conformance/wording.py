@@ -13,6 +13,17 @@ def one_line(text: str, length: int = 900) -> str:
     return line if len(text) <= length else line[:length] + " …"
 
 
+def difference(first: object, second: object, place: str = "") -> str:
+    """The first place where two JSON values differ, with both values there; empty where they are equal."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        pairs = [(f"{place}.{key}".lstrip("."), first.get(key), second.get(key)) for key in {**first, **second}]
+    elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
+        pairs = [(f"{place}[{at}]", *both) for at, both in enumerate(zip(first, second, strict=True))]
+    else:
+        return "" if first == second else f"{place}: {snippet(first, 80)} and {snippet(second, 80)}"
+    return next((found for at, one, other in pairs if (found := difference(one, other, at))), "")
+
+
 def snippet(value: object, length: int = 160) -> str:
     """A JSON value, or text, as one short line."""
     return one_line(value if isinstance(value, str) else msgspec.json.encode(value).decode(), length)

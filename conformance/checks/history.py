@@ -12,6 +12,7 @@ from conformance.evidence import Checkpoint, Play, checkpoint_id
 from conformance.findings import Broken, Unproven, expect
 from conformance.messages import spell
 from conformance.model import parts_of
+from conformance.wording import difference
 
 
 def history_is_one_chain(play: Play) -> None:
@@ -103,7 +104,8 @@ def newest_checkpoint_is_the_state(play: Play) -> None:
         expect(
             newest.get(key) == state.get(key),
             f"`{key}` of the newest checkpoint equal to the state's",
-            f"[{spell(history[0].messages)}] in the history, [{spell(play.messages())}] in the state"
+            f"[{spell(history[0].messages)}] in the history, [{spell(play.messages())}] in the state; "
+            + difference(newest.get(key), state.get(key), key)
             if key == "values"
             else f"{newest.get(key)} and {state.get(key)}",
             see,

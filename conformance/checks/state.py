@@ -12,6 +12,7 @@ from conformance.evidence import Play
 from conformance.findings import Unproven, expect
 from conformance.messages import spell
 from conformance.model import STEPS, turns
+from conformance.wording import difference
 
 
 def finished_steps_are_kept(play: Play) -> None:
@@ -107,7 +108,7 @@ def thread_values_equal_state(play: Play) -> None:
     expect(
         thread == state,
         f"the thread's `values` equal to its state: {_shape(state)}",
-        _shape(thread),
+        f"{_shape(thread)}; {difference(thread, state)}",
         play.last("final thread", s.MAIN).asked,
         play.last("final state", s.MAIN).asked,
     )

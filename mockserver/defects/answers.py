@@ -11,10 +11,11 @@ import msgspec
 from aiohttp import web
 
 from mockserver.defects.base import Defect
-from mockserver.http import ENGINE, Refusal, json_answer, run_or_none
+from mockserver.http import ENGINE, Refusal, json_answer, query, run_or_none
 from mockserver.ids import canonical
 from mockserver.meddling import Handler
 from mockserver.records import Run
+from mockserver.routes_runs import CancelQuery
 from mockserver.strategies import STRATEGIES
 
 RUNS: Final = "/threads/{thread_id}/runs"
@@ -244,6 +245,10 @@ class CancelNotDelivered(_Cancelling):
     """
 
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
+        try:
+            query(request, CancelQuery)
+        except Refusal:
+            return None
         return web.Response(status=202) if run is not None and not run.over and self.strikes(run) else None
 
 

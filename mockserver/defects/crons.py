@@ -9,6 +9,8 @@ from msgspec import structs
 
 from mockserver.defects.answers import RUNS, asks, rewritten
 from mockserver.defects.base import Defect
+from mockserver.http import ENGINE
+from mockserver.ids import canonical
 from mockserver.meddling import Handler
 from mockserver.records import Thread
 from mockserver.schemas import RunRequest
@@ -49,6 +51,8 @@ class CronStays(Defect):
     """
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if asks(request, "DELETE", "/runs/crons/{cron_id}") and self.strikes():
-            return web.Response(status=204)
+        if asks(request, "DELETE", "/runs/crons/{cron_id}"):
+            known = canonical(request.match_info["cron_id"]) in request.app[ENGINE].crons.by_id
+            if known and self.strikes():
+                return web.Response(status=204)
         return await super().answer(request, handler)

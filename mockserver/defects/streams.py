@@ -328,7 +328,7 @@ class StatelessShared(Defect):
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if asks(request, "POST", "/runs", "/runs/stream", "/runs/wait"):
             body = await sent(request)
-            if isinstance(body, dict) and body.get("on_completion") != "keep" and self.strikes():
+            if isinstance(body, dict) and body.get("on_completion") in (None, "delete") and self.strikes():
                 request = with_body(request, {**body, "on_completion": "keep"})
         return await super().answer(request, handler)
 

@@ -1,7 +1,8 @@
 """Edits of a record that a machine makes, blindly but always the same ones: would the judge notice?
 
-Each kind takes one place of a record at random and changes it. What a check does not look at it cannot notice; a check
-that notices no edit of any kind in any record looks at nothing.
+Each kind takes one place of a record at random and changes it; of the answers first a purpose, for most of them are
+only looks at the statuses. What a check does not look at it cannot notice; a check that notices no edit of any kind in
+any record looks at nothing.
 """
 
 from __future__ import annotations
@@ -25,35 +26,92 @@ def _pick(random: Random, found: list[Any]) -> Any:
     return random.choice(found) if found else None
 
 
-def _bodies(raw: Json, kind: type) -> list[Any]:
-    """The bodies of all answers about the main parts of a play, of a type."""
-    return [
-        moment["body"] for moment in raw["moments"] if moment["kind"] == "response" and isinstance(moment["body"], kind)
-    ]
+def _pick_answer(raw: Json, random: Random, fits: Callable[[Any], bool] = lambda _: True) -> Any:
+    """An answer whose body fits, None where there is none."""
+    purposes = {m["exchange"]: m["purpose"] for m in raw["moments"] if m["kind"] == "request"}
+    by_purpose: dict[str, list[Json]] = {}
+    for moment in raw["moments"]:
+        if moment["kind"] == "response" and fits(moment["body"]):
+            by_purpose.setdefault(purposes[moment["exchange"]], []).append(moment)
+    return _pick(random, _pick(random, list(by_purpose.values())) or [])
 
 
 def run_status(raw: Json, random: Random) -> bool:
     """The status of a run in one answer."""
-    body = _pick(random, [body for body in _bodies(raw, dict) if "run_id" in body and "status" in body])
-    if body is not None:
+    answer = _pick_answer(raw, random, lambda body: isinstance(body, dict) and {"run_id", "status"} <= body.keys())
+    if answer is not None:
+        body = answer["body"]
         body["status"] = random.choice([status for status in STATUSES if status != body["status"]])
-    return body is not None
+    return answer is not None
 
 
 def thread_status(raw: Json, random: Random) -> bool:
     """The status of a thread in one answer."""
-    threads = [body for body in _bodies(raw, dict) if "status" in body and "run_id" not in body]
-    body = _pick(random, threads)
-    if body is not None:
+
+    def of_a_thread(body: Any) -> bool:
+        return isinstance(body, dict) and "status" in body and "run_id" not in body
+
+    answer = _pick_answer(raw, random, of_a_thread)
+    if answer is not None:
+        body = answer["body"]
         body["status"] = random.choice([s for s in ("idle", "busy", "interrupted", "error") if s != body["status"]])
-    return body is not None
+    return answer is not None
 
 
 def http_status(raw: Json, random: Random) -> bool:
     """The HTTP status of one answer."""
-    answer = _pick(random, [moment for moment in raw["moments"] if moment["kind"] == "response"])
+    answer = _pick_answer(raw, random)
     answer["status"] = random.choice([code for code in CODES if code != answer["status"]])
     return True
+
+
+def value_changed(raw: Json, random: Random) -> bool:
+    """One value somewhere in the body of an answer."""
+    return _in_a_body(raw, random, lambda holder, key: holder.__setitem__(key, _another(holder[key])))
+
+
+def value_dropped(raw: Json, random: Random) -> bool:
+    """One value somewhere in the body of an answer is not there."""
+    return _in_a_body(raw, random, lambda holder, key: holder.pop(key))
+
+
+def _in_a_body(raw: Json, random: Random, change: Callable[[Any, Any], object]) -> bool:
+    answer = _pick_answer(raw, random, lambda body: bool(body) and isinstance(body, dict | list))
+    place = None if answer is None else _pick(random, list(_leaves(answer["body"])))
+    if place is not None:
+        change(*place)
+    return place is not None
+
+
+def _leaves(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every value that holds no other, as its holder and its key there."""
+    for key, each in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        if isinstance(each, dict | list) and each:
+            yield from _leaves(each)
+        else:
+            yield value, key
+
+
+def _another(value: Any) -> Any:
+    """Something of the same type where there is such a thing."""
+    match value:
+        case bool():
+            return not value
+        case int() | float():
+            return value + 1
+        case str():
+            return f"{value}?"
+    return "?"
+
+
+def header_dropped(raw: Json, random: Random) -> bool:
+    """One header of an answer."""
+    answer = _pick_answer(raw, random)
+    names = [name for name in answer["headers"] if name not in ("date", "server", "content-length")]
+    name = _pick(random, names)
+    if name is not None:
+        del answer["headers"][name]
+    return name is not None
 
 
 def message_dropped(raw: Json, random: Random) -> bool:
@@ -133,16 +191,36 @@ def _dropped(raw: Json, random: Random, kinds: tuple[str, ...]) -> bool:
 
 def answer_lost(raw: Json, random: Random) -> bool:
     """One answer, in whose place the connection breaks."""
-    answer = _pick(random, [moment for moment in raw["moments"] if moment["kind"] == "response"])
+    answer = _pick_answer(raw, random)
     at = raw["moments"].index(answer)
     raw["moments"][at] = {"kind": "fault", "seq": 0, "t": answer["t"], "exchange": answer["exchange"], "error": "cut"}
     return True
+
+
+def answer_late(raw: Json, random: Random) -> bool:
+    """One answer, which comes only when all is over."""
+    answer = _pick_answer(raw, random)
+    raw["moments"].remove(answer)
+    raw["moments"].append(answer)
+    return True
+
+
+def event_doubled(raw: Json, random: Random) -> bool:
+    """One event of a stream twice."""
+    events = [place for place, moment in enumerate(raw["moments"]) if moment["kind"] == "stream"]
+    at = _pick(random, events)
+    if at is not None:
+        raw["moments"].insert(at, copy.deepcopy(raw["moments"][at]))
+    return at is not None
 
 
 BLUNDERS: tuple[Blunder, ...] = (
     run_status,
     thread_status,
     http_status,
+    value_changed,
+    value_dropped,
+    header_dropped,
     message_dropped,
     message_doubled,
     parent_changed,
@@ -150,15 +228,17 @@ BLUNDERS: tuple[Blunder, ...] = (
     events_swapped,
     reports_swapped,
     event_dropped,
+    event_doubled,
     report_dropped,
     answer_lost,
+    answer_late,
 )
 
 
 def edits(transcript: Transcript, each: int) -> Iterator[tuple[str, Transcript]]:
     """`each` edits of every kind that a record has something of, with the name of the kind."""
-    for blunder in BLUNDERS:
-        for number in range(each):
+    for number in range(each):
+        for blunder in BLUNDERS:
             made: list[bool] = []
             random = Random(f"{transcript.scenario.id}/{blunder.__name__}/{number}")
             changed = edited(transcript, lambda raw: made.append(blunder(raw, random)))  # noqa: B023 - called at once

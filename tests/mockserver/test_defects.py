@@ -14,6 +14,7 @@ from mockserver.control import COMMANDS
 from mockserver.defects import Defect, UnknownDefectError, catalogue, defects, named
 from mockserver.defects.base import SEAMS
 from mockserver.http import ENGINE
+from mockserver.records import Thread
 from mockserver.rules import Rules
 from mockserver.strategies import Strategy
 from tests.mockserver.stage import Stage, asking, on_stage
@@ -88,7 +89,7 @@ async def test_defects_combine() -> None:
 
 async def test_a_defect_on_top_of_rules_of_ones_own() -> None:
     class Rejecting(Rules):
-        def default_strategy(self) -> Strategy:
+        def default_strategy(self, thread: Thread) -> Strategy:
             return "reject"
 
     async with on_stage(rules=Rejecting(), defects=["reject_422"]) as stage:

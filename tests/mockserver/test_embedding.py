@@ -9,6 +9,7 @@ import pytest
 import mockserver
 from mockserver.clock import InstantClock
 from mockserver.http import ENGINE
+from mockserver.records import Thread
 from mockserver.routes import ROUTES
 from mockserver.rules import Rules
 from tests.mockserver.stage import Stage, asking, on_stage
@@ -37,7 +38,7 @@ async def test_no_task_is_left_behind_whatever_was_going_on() -> None:
 
 async def test_an_application_of_ones_own_and_rules_of_ones_own() -> None:
     class Impatient(Rules):
-        def default_strategy(self) -> Any:
+        def default_strategy(self, thread: Thread) -> Any:
             return "reject"
 
     assert mockserver.create_app(seed=3)[ENGINE].store.threads == {}
