@@ -23,6 +23,9 @@ CALL_IDS = {"sf": SF_CALL, "nyc": NYC_CALL}
 OPENINGS = {"sf": "The search results give", "nyc": "The search results provide"}
 """How the answers begin that the contract spells out; enough to tell them apart, and all end with `ENDING`."""
 
+RESULTS = {"sf": "wunderground.com", "nyc": "accuweather.com"}
+"""What is in the tool results that the contract spells out; enough to tell them from anything else."""
+
 ENDING = "any other details!"
 
 
@@ -79,7 +82,8 @@ def _part(role: object, text: str, message: dict[str, Any], asked: str) -> Part 
     if place is None:
         return "answer" if role in ("ai", "assistant") and text == f"You said: {asked}" else None
     if role == "tool":
-        return "result" if message.get("tool_call_id") == call_id(place) else None
+        due = RESULTS.get(place, f"Clear, 20C in {place}.")
+        return "result" if message.get("tool_call_id") == call_id(place) and due in text else None
     calls = message.get("tool_calls")
     if isinstance(calls, list) and any(isinstance(c, dict) and c.get("id") == call_id(place) for c in calls):
         return "call"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from conformance import scenarios as s
@@ -9,6 +10,7 @@ from conformance.checks import Check
 from conformance.evidence import Play
 from conformance.findings import Broken, Unproven, expect
 from conformance.statuses import GONE, RUN_STATUSES, TERMINAL
+from conformance.wording import snippet
 
 RANK = {"pending": 0, "running": 1}
 """How far a status is along a run's life; every terminal status comes after these."""
@@ -223,12 +225,16 @@ def no_status_for_stopping(play: Play) -> None:
 
 def runs_are_listed_by_filter(play: Play) -> None:
     """RUN-10."""
-    whole = play.body("final runs", s.MAIN, list)
+    whole = [run for run in play.body("final runs", s.MAIN, list) if isinstance(run, dict)]
     listings = play.asked_for("list runs")
     if not listings:
         raise Unproven("no filtered list was asked for")
     asked = [move for move in play.scenario.moves if isinstance(move, s.ListRuns)]
-    times = [str(run.get("created_at")) for run in whole if isinstance(run, dict)]
+    twice = sorted(name for name, count in Counter(str(run.get("run_id")) for run in whole).items() if count > 1)
+    expect(
+        not twice, "every run once in the list", f"twice: {_named(play, twice)}", play.last("final runs", s.MAIN).asked
+    )
+    times = [str(run.get("created_at")) for run in whole]
     expect(times == sorted(times, reverse=True), "runs newest first", f"created_at in the order {times}")
     for move, exchange in zip(asked, listings, strict=False):
         if not isinstance(exchange.body, list):
@@ -268,6 +274,40 @@ def delayed_run_waits(play: Play) -> None:
         )
 
 
+def run_is_whole(play: Play) -> None:
+    """RUN-15. The driver gives every run a label in its metadata."""
+    told = 0
+    for exchange in play.exchanges:
+        label, body = exchange.request.about.removeprefix("run "), exchange.body
+        if exchange.request.purpose not in ("submit", "look", "final run") or not isinstance(body, dict):
+            continue
+        if "run_id" not in body:
+            continue
+        told += 1
+        metadata, thread = body.get("metadata"), play.transcript.threads.get(s.thread_of(label))
+        thread = thread or play.transcript.threads.get(play.scenario.submit(label).thread)
+        expect(
+            body.get("thread_id") == thread,
+            f"run {label} to be on thread {thread}",
+            f"thread_id {snippet(body.get('thread_id'))}",
+            exchange.asked,
+        )
+        expect(
+            isinstance(body.get("assistant_id"), str),
+            f"the id of run {label}'s assistant",
+            f"assistant_id {snippet(body.get('assistant_id'))}",
+            exchange.asked,
+        )
+        expect(
+            isinstance(metadata, dict) and metadata.get("doubletext_label") == label,
+            f'`"doubletext_label": "{label}"` in the metadata of run {label}, as it was sent',
+            f"{snippet(metadata)}",
+            exchange.asked,
+        )
+    if not told:
+        raise Unproven("no answer told of a run")
+
+
 def _named(play: Play, run_ids: Sequence[object]) -> str:
     return ", ".join(play.label_of(run_id) for run_id in run_ids) or "none"
 
@@ -281,6 +321,7 @@ CHECKS: Mapping[str, Check] = {
     "RUN-06": strategy_is_echoed,
     "RUN-07": default_strategy,
     "RUN-08": no_status_for_stopping,
+    "RUN-15": run_is_whole,
     "RUN-10": runs_are_listed_by_filter,
     "RUN-20": delayed_run_waits,
 }

@@ -161,6 +161,21 @@ class StrategyNotEchoed(Defect):
         )
 
 
+class RunMetadataLost(Defect):
+    """A run does not tell the metadata that was sent for it.
+
+    Not seen anywhere; it shows that what a run tells of itself is judged.
+    """
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        return rewritten(response, self._without) if asks(request, "GET", RUN) else response
+
+    def _without(self, run: Any) -> Any:
+        found = isinstance(run, dict) and "metadata" in run and self.strikes(run["run_id"])
+        return {**run, "metadata": {}} if found else run
+
+
 class HistoryGap(Defect):
     """The checkpoints of a stopped run are missing in the history, though the state was built on them.
 

@@ -272,6 +272,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
         "cancel/during-tools/interrupt/unwatched",
         {"CAN-05": "connection broken: Server disconnected without sending a"},
     ),
+    ("run_metadata_lost", TOOLS, {"RUN-15": "{}"}),
     ("strategy_not_echoed", TOOLS, {"RUN-06": "`reject`"}),
     ("rollback_unsupported", "cancel/during-tools/rollback/unwatched", {"CAN-06": "HTTP 422"}),
     (
@@ -401,7 +402,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
         "bad-input/runs/create",
         {"ERR-11": "30 more in the list of runs, and 0 requests that were not"},
     ),
-    ("unknown_filter_ignored", "bad-input/reads", {"ERR-12": "4 answered otherwise: HTTP 200 for GET"}),
+    ("unknown_filter_ignored", "bad-input/reads", {"ERR-12": "1 answered otherwise: HTTP 200 for GET"}),
     ("if_not_exists_ignored", "missing-thread/stream", {"ERR-16": "stream not read to its end: NotFoundError"}),
     ("stateless_contend", "stateless/two-at-once", {"STL-01": "HTTP 409"}),
     ("stateless_output_lost", "stateless/wait", {"STL-04": "[]"}),

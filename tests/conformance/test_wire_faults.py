@@ -18,6 +18,11 @@ STREAMED = "interrupt/during-tools/stream/unwatched"
 ROLLED_BACK = "rollback/during-tools/create/unwatched"
 QUEUED = "enqueue/during-tools/create/unwatched"
 REJECTED = "reject/during-tools/create/unwatched"
+WATCHED = "interrupt/during-tools/create/streamed"
+WAITED = "interrupt/during-tools/wait/unwatched"
+CANCELLED = "cancel/during-tools/interrupt/unwatched"
+RECONNECTED = "none/during-tools/stream/reconnected"
+PARKED = "interrupt/parked/create/unwatched"
 
 
 def answers(kind: str, change: Callable[[Body], Body]) -> Wire:
@@ -27,7 +32,7 @@ def answers(kind: str, change: Callable[[Body], Body]) -> Wire:
 
 def _kind(request: httpx.Request) -> str:
     parts = request.url.path.strip("/").split("/")
-    if parts[-1] in ("state", "history", "join"):
+    if parts[-1] in ("state", "history", "join", "wait", "cancel"):
         return parts[-1]
     if parts[0] != "threads" or len(parts) < 2:
         return ""
@@ -107,6 +112,85 @@ def silent(frames: list[bytes]) -> list[bytes]:
     return [frame for frame in frames if b"event: updates" not in frame]
 
 
+def first_of(kind: str, answer: httpx.Response) -> Wire:
+    """The first request of a kind is not passed on, but answered by the proxy."""
+    waiting = [answer]
+    return Wire(instead=lambda request: waiting.pop() if waiting and _kind(request) == kind else None)
+
+
+def refused(body: Body) -> Wire:
+    """Every refusal has another body."""
+    return Wire(edit=lambda _, right: body if isinstance(right, dict) and right.keys() == {"detail"} else right)
+
+
+def located_elsewhere(_: httpx.Request, status: int, headers: httpx.Headers) -> int:
+    if "content-location" in headers:
+        headers["content-location"] = headers["content-location"].rpartition("/")[0] + "/" + "0" * 36
+    return status
+
+
+def event(name: bytes, change: Callable[[bytes], list[bytes]]) -> Wire:
+    """Change the events of one name in every stream."""
+    marker = b"event: " + name
+    return Wire(frames=lambda frames: [one for each in frames for one in (change(each) if marker in each else [each])])
+
+
+def overtaken() -> Wire:
+    """In a stream of updates every second one overtakes the one before it."""
+    held: list[bytes] = []
+
+    def frames(found: list[bytes]) -> list[bytes]:
+        out = []
+        for frame in found:
+            if b"event: updates" in frame and not held:
+                held.append(frame)
+                continue
+            out.append(frame)
+            if b"event: updates" in frame:
+                out.append(held.pop())
+        return out
+
+    return Wire(frames=frames)
+
+
+def cut_behind(name: bytes) -> Wire:
+    """The connection breaks behind the first event of a name."""
+
+    def frames(found: list[bytes]) -> list[bytes]:
+        if any(b"event: " + name in frame for frame in found):
+            raise httpx.ReadError("the proxy went away")
+        return found
+
+    return Wire(frames=frames)
+
+
+def over_thread(body: Body, status: str) -> Body:
+    """A thread at rest, with another status."""
+    return {**body, "status": status} if body["status"] == "idle" else body
+
+
+def other_results(body: Body) -> Body:
+    """Whatever holds the result of a tool, with other words."""
+    if isinstance(body, list):
+        return [other_results(each) for each in body]
+    if not isinstance(body, dict):
+        return body
+    changed = {name: other_results(each) for name, each in body.items()}
+    return {**changed, "content": "cancelled by user"} if body.get("type") == "tool" else changed
+
+
+def without_calls(found: list[Any]) -> list[Any]:
+    return [{**one, "tool_calls": [], "content": ""} if one.get("tool_calls") else one for one in found]
+
+
+def collided(found: list[Any]) -> list[Any]:
+    return [{**one, "checkpoint": found[0]["checkpoint"], "checkpoint_id": found[0]["checkpoint_id"]} for one in found]
+
+
+def twice_listed(found: list[Any]) -> list[Any]:
+    return [one for each in found for one in (each, each)]
+
+
 WIRES: list[tuple[str, Wire, str, set[str]]] = [
     ("the newest message is missing", answers("state", messages(lambda found: found[:-1])), TOOLS, {"INT-04"}),
     ("the messages come backwards", answers("state", messages(lambda found: found[::-1])), TOOLS, {"INT-05"}),
@@ -140,6 +224,62 @@ WIRES: list[tuple[str, Wire, str, set[str]]] = [
     ("a run that is gone is answered 200", answered(200, 404, "GET"), ROLLED_BACK, {"RBK-01"}),
     ("a stream tells another run's id", Wire(frames=foreign_metadata), STREAMED, {"STR-01"}),
     ("no updates in the stream", Wire(frames=silent), STREAMED, {"STR-26"}),
+    # Ours from here on.
+    ("the list of runs has another status", answers("runs", lambda found: [over(one, status="error") for one in found]),
+     TOOLS, {"RUN-03"}),
+    ("a run is over before it began", answers("created", lambda body: {**body, "status": "success"}), TOOLS,
+     {"RUN-02"}),
+    ("a create tells another id than its header", answers("created", lambda body: {**body, "run_id": "0" * 36}), TOOLS,
+     {"RUN-02"}),
+    ("Content-Location names another run", Wire(head=located_elsewhere), TOOLS, {"RUN-02"}),
+    ("a run's metadata is lost", answers("run", lambda body: {**body, "metadata": {}}), TOOLS, {"RUN-15"}),
+    ("a run has no assistant", answers("run", lambda body: {**body, "assistant_id": None}), TOOLS, {"RUN-15"}),
+    ("a run is shown on another thread", answers("run", lambda body: {**body, "thread_id": "0" * 36}), TOOLS,
+     {"RUN-15"}),
+    ("the oldest checkpoints are missing", answers("history", lambda found: found[:-2]), TOOLS, {"CHK-01"}),
+    ("all checkpoints have one id", answers("history", collided), TOOLS, {"CHK-04"}),
+    ("the newest checkpoint is missing", answers("history", lambda found: found[1:]), TOOLS, {"CHK-05"}),
+    ("the state has a next step", answers("state", lambda body: {**body, "next": ["tools"]}), TOOLS, {"CHK-05"}),
+    ("the state is another checkpoint's",
+     answers("state", lambda body: {**body, "checkpoint": body["parent_checkpoint"]}), TOOLS, {"CHK-05"}),
+    ("the thread is interrupted in the end", answers("thread", lambda body: over_thread(body, "interrupted")), TOOLS,
+     {"THR-03"}),
+    ("the thread has failed in the end", answers("thread", lambda body: over_thread(body, "error")), TOOLS,
+     {"THR-03"}),
+    ("a call is taken out of the state", answers("state", messages(without_calls)), TOOLS, {"PST-01"}),
+    ("what the user said is the agent's", answers("state", messages(lambda found: [{**one, "type": "ai"} for one in
+     found])), TOOLS, {"INT-05"}),
+    ("all messages have one id", answers("state", messages(lambda found: [{**one, "id": "m"} for one in found])), TOOLS,
+     {"PST-09"}),
+    ("tools say something else everywhere", Wire(edit=lambda _, body: other_results(body)), TOOLS, {"INT-05"}),
+    ("a wait answers without the last message", answers("wait", lambda body: {**body, "messages":
+     body["messages"][:-1]}), WAITED, {"STR-28"}),
+    ("join fails", Wire(head=lambda request, status, _: 500 if _kind(request) == "join" else status), TOOLS,
+     {"STR-05", "ERR-06"}),
+    ("a superseded run is not found", Wire(head=lambda request, status, _: 404 if _kind(request) == "run" else status),
+     TOOLS, {"INT-03"}),
+    ("a proxy is not there for a moment", first_of("created", httpx.Response(502, html="<h1>Bad Gateway</h1>")), TOOLS,
+     {"ERR-06"}),
+    ("a cancel is lost", first_of("cancel", httpx.Response(202)), CANCELLED, {"CAN-01"}),
+    ("a cancel fails", first_of("cancel", httpx.Response(500, json={"detail": "x"})), CANCELLED, {"CAN-05"}),
+    ("a refusal says nothing", refused({"error": True}), REJECTED, {"REJ-08"}),
+    ("a conflict is answered 423", answered(423, 409, "POST"), REJECTED, {"REJ-01"}),
+    ("an update comes twice", event(b"updates", lambda frame: [frame, frame]), STREAMED, {"STR-26"}),
+    ("updates overtake each other", overtaken(), STREAMED, {"STR-26"}),
+    ("a stream breaks in the middle", cut_behind(b"updates"), WATCHED, {"STR-26"}),
+    ("a stopped run's stream ends with an error", event(b"updates", lambda frame: [frame, b'event: error\r\ndata: {}']),
+     WATCHED, {"STR-03"}),
+    ("a stream begins with its values", event(b"metadata", lambda _: []), WATCHED, {"STR-01"}),
+    ("events have no ids", Wire(frames=lambda frames: [frame.partition(b"\r\nid:")[0] for frame in frames]),
+     RECONNECTED, {"STR-10"}),
+    ("a resumed stream begins again", event(b"metadata", lambda frame: [frame, frame]), RECONNECTED, {"STR-10"}),
+    ("questions are not told", answers("thread", lambda body: {**body, "interrupts": {}}), PARKED, {"HIL-01"}),
+    ("a thread's questions stay", answers("thread", lambda body: {**body, "interrupts": {"x": [{"value": "?"}]}}),
+     PARKED, {"HIL-03"}),
+    ("a thread's values are those of another", answers("thread", lambda body: {**body, "values": {"messages": [],
+     "steps": []}}), ROLLED_BACK, {"RBK-09"}),
+    ("a run is listed twice", answers("runs", twice_listed), f"{TOOLS}/second-turn", {"RUN-10"}),
+    ("runs are listed oldest first", answers("runs", lambda found: found[::-1]), f"{TOOLS}/second-turn", {"RUN-10"}),
 ]  # fmt: skip
 
 

@@ -16,12 +16,15 @@ Edit = Callable[[httpx.Request, Body], Body]
 
 @dataclass
 class Wire:
-    """What a proxy does: `edit` JSON, let `sent` change what goes out, rewrite `lines` of streams, or the `head`."""
+    """What a proxy does: `edit` JSON, rewrite the `frames` of streams, or the `head`, send a request `twice`, or not at
+    all because it has an answer `instead`.
+    """
 
     edit: Edit = lambda _, body: body
     head: Callable[[httpx.Request, int, httpx.Headers], int] = lambda _, status, __: status
     frames: Callable[[list[bytes]], list[bytes]] = lambda frames: frames
     twice: Callable[[httpx.Request], bool] = lambda _: False
+    instead: Callable[[httpx.Request], httpx.Response | None] = lambda _: None
 
 
 class Proxy(httpx.AsyncBaseTransport):
@@ -32,6 +35,9 @@ class Proxy(httpx.AsyncBaseTransport):
         self._wire = wire
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = self._wire.instead(request)
+        if answer is not None:
+            return answer
         if self._wire.twice(request):
             await (await self._inner.handle_async_request(request)).aread()
         response = await self._inner.handle_async_request(request)

@@ -29,6 +29,18 @@ TWINS = [
         bodies("final run", "run B", lambda b: of(b, multitask_strategy="enqueue")), fact="`enqueue`",
     ),
     twin(
+        "RUN-15", "the metadata is lost", TOOLS,
+        bodies("final run", "run A", lambda b: of(b, metadata={})), fact="{}",
+    ),
+    twin(
+        "RUN-15", "no assistant", TOOLS,
+        bodies("final run", "run B", lambda b: of(b, assistant_id=None)), fact="assistant_id null",
+    ),
+    twin(
+        "RUN-15", "another thread", TOOLS,
+        bodies("final run", "run B", lambda b: of(b, thread_id="x")), fact="thread_id x",
+    ),
+    twin(
         "RUN-07", "the default is reject", "default/during-tools/create/unwatched",
         status_code("submit", "B", 409), fact="`reject`",
     ),
@@ -44,6 +56,10 @@ TWINS = [
     twin(
         "RUN-10", "the filter by status does nothing", f"{TOOLS}/second-turn",
         bodies("list runs", "main", lambda runs: runs * 2), fact="B, E, B, E",
+    ),
+    twin(
+        "RUN-10", "a run is listed twice", f"{TOOLS}/second-turn",
+        bodies("final runs", "main", lambda runs: [*runs, runs[-1]]), fact="twice: E",
     ),
     twin("RUN-20", "a delay is not kept", "none/delayed/create/unwatched", begins_at_once("A"),
          fact="the first one after 0"),
