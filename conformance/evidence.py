@@ -198,7 +198,8 @@ class Play:
     def readings(self, label: str) -> list[Reading]:
         """Every status of run `label` that was told, by the time of the answer; 404 reads as `gone`.
 
-        From the answer to its create, from every GET of it, and from lists of the thread's runs.
+        From the answer to its create, from every GET of it, those included by which a client makes sure that a stream
+        has ended, and from lists of the thread's runs.
         """
         if label not in self._readings:
             self._readings[label] = sorted(self._read_statuses(label), key=lambda reading: reading.told)
@@ -215,6 +216,9 @@ class Play:
                     yield Reading(exchange.asked, told, GONE)
                 elif isinstance(body, dict):
                     yield Reading(exchange.asked, told, status_text(body.get("status")))
+            elif purpose in ("submit again", "watch again") and isinstance(body, dict) and "status" in body:
+                if body.get("run_id") == self._run_ids.get(label, ""):
+                    yield Reading(exchange.asked, told, status_text(body["status"]))
             elif purpose == "submit" and about == label and isinstance(body, dict) and "status" in body:
                 yield Reading(exchange.asked, told, status_text(body["status"]))
             elif purpose in ("final runs", "list runs") and isinstance(body, list):

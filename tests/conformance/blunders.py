@@ -197,14 +197,6 @@ def answer_lost(raw: Json, random: Random) -> bool:
     return True
 
 
-def answer_late(raw: Json, random: Random) -> bool:
-    """One answer, which comes only when all is over."""
-    answer = _pick_answer(raw, random)
-    raw["moments"].remove(answer)
-    raw["moments"].append(answer)
-    return True
-
-
 def event_doubled(raw: Json, random: Random) -> bool:
     """One event of a stream twice."""
     events = [place for place, moment in enumerate(raw["moments"]) if moment["kind"] == "stream"]
@@ -231,7 +223,6 @@ BLUNDERS: tuple[Blunder, ...] = (
     event_doubled,
     report_dropped,
     answer_lost,
-    answer_late,
 )
 
 

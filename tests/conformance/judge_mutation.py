@@ -52,7 +52,6 @@ UNNOTICED = {
     "event_doubled": "",
     "report_dropped": "The report of an exit that the next entry implies.",
     "answer_lost": "A reading that is one among many.",
-    "answer_late": "",
 }
 """By kind of edit, what the unnoticed ones are, and why that is right."""
 

@@ -18,7 +18,7 @@ from typing import TypeVar
 from conformance import registry
 from mockserver.defects import defects
 from tests.conformance.killing import SCENARIOS, Played, play_right, play_wrong
-from tests.conformance.survivors import BLIND, SURVIVORS
+from tests.conformance.survivors import BLIND, FREEDOMS, SURVIVORS
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "kill-matrix.md"
@@ -90,6 +90,8 @@ def page(matrix: Matrix) -> str:
     if BLIND:
         lines += ["", "Defects that kill nothing:\n"]
         lines += [f"- `{name}`: {why}" for name, why in BLIND.items()]
+    lines += ["", "Defects that turn only a requirement of level PROFILE, because what they do is a freedom:\n"]
+    lines += [f"- `{name}`: {FREEDOMS.get(name, 'unexplained')}" for name in freedoms(matrix)]
     lines += ["", "## By requirement\n", "| requirement | level | scenarios | killed by |", "|---|---|---|---|"]
     for requirement in book.requirements:
         shown = sum(requirement.applies_to(name) for name in SCENARIOS)
@@ -98,6 +100,13 @@ def page(matrix: Matrix) -> str:
     lines += ["", "## By defect\n", "| defect | kills |", "|---|---|"]
     lines += [f"| `{defect}` | {', '.join(matrix.killed_by(defect))} |" for defect in sorted(defects())]
     return "\n".join(lines) + "\n"
+
+
+def freedoms(matrix: Matrix) -> list[str]:
+    """The defects that turn nothing but requirements of level PROFILE."""
+    level = {one.id: one.level for one in registry.load().requirements}
+    found = {defect: {level[name] for name in matrix.killed_by(defect)} for defect in sorted(defects())}
+    return [defect for defect, levels in found.items() if levels == {"PROFILE"}]
 
 
 def proofs(matrix: Matrix) -> str:

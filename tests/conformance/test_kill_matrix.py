@@ -8,7 +8,7 @@ from conformance import registry
 from mockserver.defects import defects
 from tests.conformance import kill_matrix
 from tests.conformance.kill_matrix import Matrix
-from tests.conformance.survivors import BLIND, SURVIVORS
+from tests.conformance.survivors import BLIND, FREEDOMS, SURVIVORS
 
 pytestmark = [pytest.mark.matrix, pytest.mark.timeout(1800)]
 BOOK = registry.load()
@@ -37,6 +37,10 @@ def test_every_requirement_is_killed_by_a_defect_or_says_why_not(matrix: Matrix)
 
 def test_every_defect_kills_something_or_says_why_not(matrix: Matrix) -> None:
     assert sorted(name for name in defects() if not matrix.killed_by(name)) == sorted(BLIND)
+
+
+def test_a_defect_that_turns_only_a_freedom_says_why(matrix: Matrix) -> None:
+    assert kill_matrix.freedoms(matrix) == sorted(FREEDOMS)
 
 
 def test_no_requirement_is_killed_by_every_defect(matrix: Matrix) -> None:
