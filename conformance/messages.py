@@ -14,8 +14,10 @@ from typing import Any, Literal
 from conformance import scenarios as s
 from conformance.probe import place_asked_for
 
-Part = Literal["human", "call", "result", "answer", "fragment", "other"]
-"""What a message is: `fragment` is a part of an answer, `other` nothing that the contract knows."""
+Part = Literal["human", "call", "result", "invented", "answer", "fragment", "other"]
+"""What a message is: `invented` is a result that the tool did not give, `fragment` a part of an answer, `other` nothing
+that the contract knows.
+"""
 
 SF_CALL = "toolu_01MjNtVJwEcpujRGrf3x6Pih"
 NYC_CALL = "toolu_01KtE1m1ifPLQAx4fQLyZL9Q"
@@ -82,8 +84,9 @@ def _part(role: object, text: str, message: dict[str, Any], asked: str) -> Part 
     if place is None:
         return "answer" if role in ("ai", "assistant") and text == f"You said: {asked}" else None
     if role == "tool":
-        due = RESULTS.get(place, f"Clear, 20C in {place}.")
-        return "result" if message.get("tool_call_id") == call_id(place) and due in text else None
+        if message.get("tool_call_id") != call_id(place):
+            return None
+        return "result" if RESULTS.get(place, f"Clear, 20C in {place}.") in text else "invented"
     calls = message.get("tool_calls")
     if isinstance(calls, list) and any(isinstance(c, dict) and c.get("id") == call_id(place) for c in calls):
         return "call"

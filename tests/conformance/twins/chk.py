@@ -31,7 +31,7 @@ TWINS = [
     twin("CHK-06", "the run goes on from the newest checkpoint", "none/cancelled/create/unwatched/from-checkpoint",
          messages(lambda found: [*found[:2], {"type": "tool", "id": "t", "content": "",
                                               "tool_call_id": "toolu_01MjNtVJwEcpujRGrf3x6Pih"}, *found[2:]]),
-         fact="A.result"),
+         fact="A.invented"),
     twin("CHK-07", "the update is accepted", "none/during-tools/create/unwatched/update-state",
          status_code("update state", "main", 200), fact="HTTP 200"),
     twin("CHK-07", "the update is refused and written", "none/during-tools/create/unwatched/update-state",

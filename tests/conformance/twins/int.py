@@ -47,7 +47,7 @@ TWINS = [
         fact="tools:1 of run A was still executing",
     ),
     twin("INT-08", "a late checkpoint", TOOLS, history(late_checkpoint), fact="checkpoint zzz of run A"),
-    twin("INT-08", "a late message", TOOLS, messages(invented_result), fact="A.result"),
+    twin("INT-08", "a late message", TOOLS, messages(invented_result), fact="A.invented"),
     twin(
         "INT-09", "only one of two is superseded", "interrupt/pending/create/unwatched",
         run_status("A", "success"), fact="`success`",

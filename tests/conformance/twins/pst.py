@@ -25,7 +25,7 @@ TWINS = [
     twin("PST-03", "half an answer is kept", "interrupt/during-answer/create/unwatched", messages(half_answer),
          fact="A.fragment"),
     twin("PST-04", "the open call is removed", TOOLS, messages(without("toolu_01Mj")), fact="A.human B.human"),
-    twin("PST-04", "a result is invented", TOOLS, messages(invented_result), fact="A.result"),
+    twin("PST-04", "a result is invented", TOOLS, messages(invented_result), fact="A.invented"),
     twin("PST-05", "with exit all is lost", f"{TOOLS}/durability-exit", messages(without("toolu_01Mj")),
          fact="no A.call"),
     twin("PST-06", "with sync the step is not there yet", f"{TOOLS}/durability-sync",
