@@ -75,7 +75,7 @@ def open_tool_call_is_left_alone(play: Play) -> None:
     )
     foreign = [m for m in play.messages() if m.label == "?"]
     expect(
-        "A.result" not in words and not foreign,
+        not {"A.result", "A.invented"} & {*words} and not foreign,
         "no result for the tool call of run A, whose tool never finished",
         spell(play.messages()),
         see,
