@@ -35,22 +35,26 @@ HUNTS = 3
 HUNTED = 40
 """how many of each kind are made in each."""
 
+ELSEWHERE = "Where a scenario is about something else: bad input, crons, webhooks, a second thread."
+
 UNNOTICED = {
-    "run_status": "One reading among many: `pending` for `running` in the middle of a life contradicts nothing.",
+    "run_status": "One reading among many: `pending` for `running`, or the first word of a longer life, contradicts nothing.",
     "thread_status": "Most readings of a thread lie where a run may just have begun or ended, and prove nothing.",
-    "http_status": "A reading that is one among many, or was to fail anyway.",
-    "value_changed": "",
-    "value_dropped": "",
-    "header_dropped": "",
-    "message_dropped": "Only that of another thread, or of a scenario that is about refusals.",
-    "message_doubled": "As with a dropped one.",
-    "parent_changed": "Never where a history is judged.",
-    "checkpoint_dropped": "The oldest one of a run of which nobody asks how many there are.",
-    "events_swapped": "Two tokens, or two modes of one step: no document says in which order those come.",
-    "reports_swapped": "Two reports of one step, or of two runs that may overlap: the last of a step counts.",
-    "event_dropped": "A token, or the values between two steps, of which no document promises every one.",
-    "event_doubled": "",
-    "report_dropped": "The report of an exit that the next entry implies.",
+    "http_status": "A 2xx for another in a reading, of which only creates have one that is documented; a reading that fails "
+    "is as good as none.",
+    "value_changed": "What the answer says of the request, names, times, ids that stand in no other answer: no document "
+    "says what must be there.",
+    "value_dropped": "As with a changed one.",
+    "header_dropped": "`Content-Type` in front of JSON, `Location`, and `Content-Location` where no requirement reads it.",
+    "message_dropped": ELSEWHERE,
+    "message_doubled": ELSEWHERE,
+    "parent_changed": ELSEWHERE,
+    "checkpoint_dropped": ELSEWHERE,
+    "events_swapped": "Two modes of one step, or what came before the client joined: no document orders those.",
+    "reports_swapped": "Two reports of one run: a step's order is told by its names; the runs do not overlap by that.",
+    "event_dropped": "`values` between two steps, or a token where only steps are judged: no document promises each.",
+    "event_doubled": "`values` are the state once more, and `metadata` the same id: no document says once.",
+    "report_dropped": "A report that its neighbours imply: the next step's entry, or the run's status.",
     "answer_lost": "A reading that is one among many.",
 }
 """By kind of edit, what the unnoticed ones are, and why that is right."""

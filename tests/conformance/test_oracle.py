@@ -172,6 +172,47 @@ def test_a_run_that_is_being_stopped_may_count_for_reject_or_not() -> None:
     assert {outcome.status("B") for outcome in outcomes} == {"refused", "success"}
 
 
+def plain(label: str, strategy: Strategy, *in_flight: bool) -> Turn:
+    """A turn that had written all when it was superseded, if it was."""
+    return Turn(label, strategy, parts(label), LENGTH, LENGTH, LENGTH, in_flight)
+
+
+@pytest.mark.parametrize(("strategy", "end"), [("interrupt", "interrupted"), ("rollback", "gone")])
+def test_a_cancel_of_what_a_newcomer_has_stopped_changes_nothing(strategy: Strategy, end: str) -> None:
+    turns = [plain("A", "enqueue", True), plain("B", strategy)]
+    for action in ACTIONS:
+        outcomes = legal_outcomes(turns, [Cancelled("A", action, 2, True)])
+        assert {outcome.status("A") for outcome in outcomes} == {end}
+
+
+def test_a_run_that_a_later_newcomer_found_in_flight_was_so_for_the_cancel_before() -> None:
+    turns = [plain("A", "enqueue", True), plain("B", "enqueue")]
+    outcomes = legal_outcomes(turns, [Cancelled("A", "rollback", 1, None)])
+    assert {outcome.status("A") for outcome in outcomes} == {"gone"}
+
+
+def test_a_cancel_between_two_newcomers_may_have_come_too_late() -> None:
+    turns = [plain("A", "enqueue", True, False), plain("B", "enqueue", True), plain("C", "enqueue")]
+    outcomes = legal_outcomes(turns, [Cancelled("A", "rollback", 2, None)])
+    assert {outcome.status("A") for outcome in outcomes} == {"gone", "success"}
+
+
+def test_a_newcomer_stops_what_is_in_flight_for_it_and_nothing_that_was_so_for_others() -> None:
+    turns = [
+        plain("A", "enqueue", True, True, False),
+        plain("B", "enqueue", True, True),
+        plain("C", "enqueue", True),
+        plain("D", "interrupt"),
+    ]
+    [outcome] = legal_outcomes(turns)
+    assert dict(outcome.statuses) == {"A": "success", "B": "interrupted", "C": "interrupted", "D": "success"}
+
+
+def test_equal_turns_and_cancels_are_one() -> None:
+    assert len({plain("A", "enqueue"), plain("A", "enqueue")}) == 1
+    assert len({Cancelled("A", "interrupt", 1, True), Cancelled("A", "interrupt", 1, True)}) == 1
+
+
 def test_a_cancel_of_an_unknown_run_is_refused() -> None:
     with pytest.raises(KeyError):
         legal_outcomes([Turn("A", "enqueue", parts("A"), 3, 0, 0)], [Cancelled("B", "interrupt", 1, True)])

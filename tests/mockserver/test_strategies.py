@@ -1,8 +1,15 @@
+from dataclasses import FrozenInstanceError
 from itertools import product
 
 import pytest
 
 from mockserver.strategies import DECISIONS, PHASES, STRATEGIES, Decision, Phase, Strategy, decide
+
+
+def test_a_decision_stands() -> None:
+    decision = decide("reject", {})
+    with pytest.raises(FrozenInstanceError):
+        decision.accepted = False  # type: ignore[misc]
 
 
 def test_the_table_decides_every_case() -> None:
