@@ -38,14 +38,12 @@ HUNTED = 40
 ELSEWHERE = "Where a scenario is about something else: bad input, crons, webhooks, a second thread."
 
 UNNOTICED = {
-    "run_status": "One reading among many: `pending` for `running`, or the first word of a longer life, contradicts nothing.",
+    "run_status": "One reading among many: `pending` for `running`, or a first word, contradicts nothing.",
     "thread_status": "Most readings of a thread lie where a run may just have begun or ended, and prove nothing.",
-    "http_status": "A 2xx for another in a reading, of which only creates have one that is documented; a reading that fails "
-    "is as good as none.",
-    "value_changed": "What the answer says of the request, names, times, ids that stand in no other answer: no document "
-    "says what must be there.",
+    "http_status": "Another 2xx for a reading, of which no document names one; one that fails is as good as none.",
+    "value_changed": "What was said in the request, names, times, ids that no other answer has: no document says more.",
     "value_dropped": "As with a changed one.",
-    "header_dropped": "`Content-Type` in front of JSON, `Location`, and `Content-Location` where no requirement reads it.",
+    "header_dropped": "`Content-Type` of JSON, `Location`, and `Content-Location` where no requirement reads it.",
     "message_dropped": ELSEWHERE,
     "message_doubled": ELSEWHERE,
     "parent_changed": ELSEWHERE,
