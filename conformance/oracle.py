@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Strategy = Literal["enqueue", "reject", "interrupt", "rollback"]
 Ending = Literal["success", "error"]
@@ -80,8 +80,7 @@ class Outcome:
         return dict(self.statuses)[label]
 
 
-@dataclass(frozen=True)
-class _Fate:
+class _Fate(NamedTuple):
     status: str
     kept: int
 

@@ -45,6 +45,12 @@ EXPLAINED: dict[tuple[str, str], str] = {
     ("*zip(*strict=True)*", "ReplaceTrueWithFalse"): "What is zipped has one length, always: `strict` only says so.",
     ("if len(turn.in_flight) != *", "ReplaceComparisonOperator_NotEq_IsNot"): SMALL,
     ("if after == index + 1 and *", "ReplaceComparisonOperator_Eq_Is"): SMALL,
+    ("if after == index + 1 and *", "ReplaceComparisonOperator_Eq_LtE"): (
+        "What was stopped is not ended by `itself` any more: to stop it again changes nothing."
+    ),
+    ("*, *stopping_counts: bool*", "ReplaceBinaryOperator_Mul_*"): (
+        "The star of a signature, not of a product: by name or by place, the call is the same."
+    ),
     ("return (way for way in ways if tuple(sorted(way, reverse=True)) == way)", "ReplaceComparisonOperator_Eq_LtE"): (
         "Nothing is greater than what is sorted the greatest first, so not greater is equal."
     ),

@@ -278,5 +278,5 @@ def test_progress_that_cannot_be_is_refused() -> None:
 
 def test_every_later_turn_needs_its_entry() -> None:
     first = Turn("A", "enqueue", parts("A"), 3, 0, 0)
-    with pytest.raises(ValueError, match="turn A: 0 entries for 1 later turns"):
-        legal_outcomes([first, Turn("B", "enqueue", parts("B"), 3, 0, 0)])
+    with pytest.raises(ValueError, match="turn A: 0 entries for 2 later turns"):
+        legal_outcomes([first, plain("B", "enqueue", True), plain("C", "enqueue")])
