@@ -203,7 +203,11 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     ("late_metadata", STREAMED, {"STR-01": "`values` with run_id None, while the run itself is"}),
     ("events_after_end", STREAMED, {"STR-18": "`values`"}),
     ("call_not_streamed", STREAMED, {"STR-26": "[]"}),
-    ("stream_mode_ignored", "none/during-tools/stream/streamed/updates", {"STR-25": "also `messages`, `values`"}),
+    (
+        "stream_mode_ignored",
+        "none/during-tools/stream/streamed/updates",
+        {"STR-25": "also `checkpoints`, `debug`, `events`, `messages`, `tasks`, `values`"},
+    ),
     (
         "wait_answers_early",
         "interrupt/during-tools/create/joined",

@@ -205,8 +205,16 @@ def half_answer(found: list[Json]) -> list[Json]:
 
 
 def invented_result(found: list[Json]) -> list[Json]:
+    return _with_result(found, "cancelled")
+
+
+def late_result(found: list[Json]) -> list[Json]:
+    return _with_result(found, '[{"url": "https://www.wunderground.com/hourly"}]')
+
+
+def _with_result(found: list[Json], text: str) -> list[Json]:
     call = "toolu_01MjNtVJwEcpujRGrf3x6Pih"
-    made_up = {"type": "tool", "id": "made-up", "content": "cancelled", "tool_call_id": call}
+    made_up = {"type": "tool", "id": "made-up", "content": text, "tool_call_id": call}
     at = next(i for i, m in enumerate(found) if "nyc" in str(m["content"]))
     return [*found[:at], made_up, *found[at:]]
 
