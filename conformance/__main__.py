@@ -88,8 +88,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _profile(paths: Sequence[Path], name: str | None) -> int:
-    from conformance import drafting
-    from conformance.reading import Unreadable, read_report
+    from conformance.results import drafting
+    from conformance.results.reading import Unreadable, read_report
 
     try:
         reports = [read_report(path) for path in paths]
@@ -101,16 +101,16 @@ def _profile(paths: Sequence[Path], name: str | None) -> int:
 
 
 def _requirements() -> int:
-    from conformance import rulebook
+    from conformance.rules import rulebook
 
     print(rulebook.render(), end="")
     return 0
 
 
 def _judge(options: argparse.Namespace) -> int:
-    from conformance import judging
     from conformance.profiles import ProfileError
-    from conformance.reading import Unreadable
+    from conformance.results import judging
+    from conformance.results.reading import Unreadable
 
     try:
         return judging.command(options.folder, options.rule_book, options.deployment_profile, options.write)
@@ -120,8 +120,8 @@ def _judge(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from conformance.compare import Outputs, command
-    from conformance.reading import Unreadable
+    from conformance.results.compare import Outputs, command
+    from conformance.results.reading import Unreadable
 
     outputs = Outputs(html=options.html, markdown=options.markdown, json=options.json, badges=options.badges)
     try:

@@ -20,10 +20,10 @@ import msgspec
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from conformance import registry
 from conformance.catalogue import catalogue
+from conformance.record.transcript import TargetInfo
+from conformance.rules import registry
 from conformance.toml_places import line_of, line_of_error
-from conformance.transcript import TargetInfo
 
 Workers = Literal["one", "several"]
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.areas import AREAS, MARKERS
+from conformance.rules.areas import AREAS, MARKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from syrupy.assertion import SnapshotAssertion
 
-    from conformance.book import Book, Case
-    from conformance.options import Options
+    from conformance.running.book import Book, Case
+    from conformance.running.options import Options
 
 PROPERTIES = ("requirement", "scenario", "deployment", "area", "level", "verdict", "reason")
 """What a JUnit file tells of every case."""
@@ -139,7 +139,7 @@ class _Reports:
         yield
         path = session.config.getoption("xmlpath", None)
         if path and self._found and not hasattr(session.config, "workerinput"):
-            from conformance import junit
+            from conformance.results import junit
 
             junit.name_by_requirement(Path(os.path.expandvars(path)).expanduser())
 
@@ -176,7 +176,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def _options(config: pytest.Config) -> Options:
     """The run's options, read once; raises UsageError."""
     if OPTIONS not in config.stash:
-        from conformance import options
+        from conformance.running import options
 
         config.stash[OPTIONS] = options.read(config)
     return config.stash[OPTIONS]
@@ -185,7 +185,7 @@ def _options(config: pytest.Config) -> Options:
 def _book(config: pytest.Config) -> Book:
     """The run's book, opened when the first test of the suite is collected."""
     if BOOK not in config.stash:
-        from conformance.book import Book
+        from conformance.running.book import Book
 
         config.stash[BOOK] = book = Book(_options(config))
         for marker in book.family_markers:
@@ -236,7 +236,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     # xdist's controller plays nothing, and each worker only what it is given.
     distributed = hasattr(session.config, "workerinput") or session.config.getoption("dist", "no") != "no"
     if BOOK in session.config.stash and not session.config.option.collectonly and not distributed:
-        from conformance import progress
+        from conformance.running import progress
 
         session.config.stash[BOOK].begin([case for item in session.items if (case := _case(item)) is not None])
         progress.register(session.config, progress.scenarios_of(session.items))
@@ -294,7 +294,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
     """With xdist's default distribution, tests of one scenario stay on one worker, so that it is played once."""
     if config.getoption("dist", "no") != "load":
         return None
-    from conformance.scheduling import ScenarioScheduling
+    from conformance.running.scheduling import ScenarioScheduling
 
     return ScenarioScheduling(config, log)
 
@@ -307,7 +307,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         config.stash[BOOK].close()
     if hasattr(config, "workerinput") or not config.stash[FOUND]:
         return
-    from conformance.summary import Findings
+    from conformance.results.summary import Findings
 
     findings = Findings(config.stash[FOUND], _options(config).profile)
     findings.write()

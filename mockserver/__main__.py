@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from mockserver import __version__
 
 if TYPE_CHECKING:
+    from mockserver.control.desk import Desk
     from mockserver.defects import Defect
-    from mockserver.desk import Desk
 
 _LEVELS = ("debug", "info", "warning", "error")
 
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         return record(arguments[1:])
     options = _parser().parse_args(arguments)
     if options.command == "schema":
-        from mockserver.scriptfile import schema
+        from mockserver.agent.scriptfile import schema
 
         print(json.dumps(schema(), indent=2))
         return 0
@@ -178,11 +178,11 @@ def _importing_quickly() -> Iterator[None]:
 
 async def _serve(options: argparse.Namespace) -> int:
     with _importing_quickly():
-        from mockserver.app import create_app, listening
-        from mockserver.control import DESK
-        from mockserver.desk import clock_of
-        from mockserver.faults import BadFaultError
-        from mockserver.scriptfile import ScriptError, load
+        from mockserver.agent.scriptfile import ScriptError, load
+        from mockserver.control.control import DESK
+        from mockserver.control.desk import clock_of
+        from mockserver.web.app import create_app, listening
+        from mockserver.web.faults import BadFaultError
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -218,7 +218,7 @@ async def _serve(options: argparse.Namespace) -> int:
 
 def _reload(path: Path, desk: Desk) -> None:
     """Play the script as it is now; one that cannot be read is told, and the old one is kept."""
-    from mockserver.scriptfile import ScriptError, load
+    from mockserver.agent.scriptfile import ScriptError, load
 
     try:
         desk.load_script(load(path))

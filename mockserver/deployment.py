@@ -14,19 +14,19 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from mockserver import control
-from mockserver.app import KEEP_ALIVE_SECONDS, create_app, listening
-from mockserver.conduct import Finding
-from mockserver.desk import DEADLINE, Desk, Mode, clock_of
-from mockserver.gates import Held
-from mockserver.journal import Entry
-from mockserver.rules import Rules
+from mockserver.agent.gates import Held
+from mockserver.agent.scriptfile import load, parse
+from mockserver.control import control
+from mockserver.control.conduct import Finding
+from mockserver.control.desk import DEADLINE, Desk, Mode, clock_of
+from mockserver.control.journal import Entry
+from mockserver.core.rules import Rules
 from mockserver.script import Script
-from mockserver.scriptfile import load, parse
+from mockserver.web.app import KEEP_ALIVE_SECONDS, create_app, listening
 
 if TYPE_CHECKING:
     from mockserver.defects import Defect
-    from mockserver.faults import Fault
+    from mockserver.web.faults import Fault
 
 T = TypeVar("T")
 LOG_LINES: Final = 500
@@ -154,7 +154,7 @@ class MockDeployment:
 
     def fault(self, fault: str | Fault, *, thread_id: str | None = None) -> None:
         """Let the network do something wrong (`cut@2`). Raises `BadFaultError`."""
-        from mockserver.faults import spelled
+        from mockserver.web.faults import spelled
 
         made = spelled(fault) if isinstance(fault, str) else fault
         self._do(lambda _: self._app[control.FAULTS].set(made, thread_id))

@@ -19,8 +19,8 @@ import aiohttp
 import msgspec
 import yaml
 
-from mockserver.checkpoints import START
-from mockserver.place import literal
+from mockserver.core.checkpoints import START
+from mockserver.core.place import literal
 from mockserver.script import RESERVED, Script
 
 PAGE: Final = 100

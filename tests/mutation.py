@@ -20,9 +20,9 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "mutation.md"
 
 TESTS = {
-    "mockserver/lifecycle.py": "tests/mockserver/test_lifecycle.py",
-    "mockserver/strategies.py": "tests/mockserver/test_strategies.py",
-    "conformance/oracle.py": "tests/conformance/test_oracle.py",
+    "mockserver/core/lifecycle.py": "tests/mockserver/test_lifecycle.py",
+    "mockserver/core/strategies.py": "tests/mockserver/test_strategies.py",
+    "conformance/rules/oracle.py": "tests/conformance/test_oracle.py",
 }
 """By module, its own tests; the rest of the tests would notice more, and take minutes for each fault."""
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from conformance.catalogue import catalogue
-from mockserver.conduct import RULES
-from mockserver.control import COMMANDS
+from mockserver.control.conduct import RULES
+from mockserver.control.control import COMMANDS
 from mockserver.deployment import MockDeployment
 from tests.conformance.plays import play
 

@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from functools import cache
 
-from conformance.evidence import Play
+from conformance.facts.evidence import Play
 
 Check = Callable[[Play], str | None]
 

@@ -8,11 +8,11 @@ from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import expect_accepted, expect_end, expect_nothing_of, one_story, status_word
 from conformance.checks.threads import thread_in_flight_is_busy
-from conformance.evidence import Exchange, Play
-from conformance.findings import Unproven, expect
-from conformance.messages import spell
-from conformance.model import parts_of
-from conformance.statuses import GONE, TERMINAL
+from conformance.facts.evidence import Exchange, Play
+from conformance.facts.findings import Unproven, expect
+from conformance.facts.messages import spell
+from conformance.facts.model import parts_of
+from conformance.facts.statuses import GONE, TERMINAL
 
 
 def cancelled_run_is_interrupted_and_stays(play: Play) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from conformance import scenarios as s
-from conformance.evidence import Play
-from conformance.findings import Broken, Unproven, expect
-from conformance.messages import spell
-from conformance.model import outcomes
-from conformance.statuses import GONE, TERMINAL
+from conformance.facts.evidence import Play
+from conformance.facts.findings import Broken, Unproven, expect
+from conformance.facts.messages import spell
+from conformance.facts.model import outcomes
+from conformance.facts.statuses import GONE, TERMINAL
 
 
 def newcomer_continues_the_chain(play: Play) -> None:

@@ -9,9 +9,9 @@ from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import status_word
 from conformance.checks.errors import each_is_answered
-from conformance.evidence import Exchange, Play, status_text
-from conformance.findings import Unproven, expect
-from conformance.statuses import GONE
+from conformance.facts.evidence import Exchange, Play, status_text
+from conformance.facts.findings import Unproven, expect
+from conformance.facts.statuses import GONE
 
 NO_CRONS = (404, 405, 501)
 """What a deployment answers that does not have crons."""

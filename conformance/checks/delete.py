@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import expect_end
-from conformance.evidence import Exchange, Play
-from conformance.findings import Unproven, expect
-from conformance.statuses import GONE
+from conformance.facts.evidence import Exchange, Play
+from conformance.facts.findings import Unproven, expect
+from conformance.facts.statuses import GONE
 
 
 def deleted_run_is_gone(play: Play) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import conversation_is_legal, expect_end, newcomer_continues_the_chain
-from conformance.evidence import Play
-from conformance.findings import Broken, Unproven, expect
-from conformance.statuses import TERMINAL
+from conformance.facts.evidence import Play
+from conformance.facts.findings import Broken, Unproven, expect
+from conformance.facts.statuses import TERMINAL
 
 
 def queued_run_waits(play: Play) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import conversation_is_legal, status_word
-from conformance.evidence import Exchange, Play
-from conformance.findings import Broken, Unproven, expect
+from conformance.facts.evidence import Exchange, Play
+from conformance.facts.findings import Broken, Unproven, expect
 
 SHOWN = 6
 """Requests that a failure names; the others are counted."""

@@ -8,11 +8,11 @@ from itertools import pairwise
 
 from conformance import scenarios as s
 from conformance.checks import Check
-from conformance.evidence import Checkpoint, Play, checkpoint_id
-from conformance.findings import Broken, Unproven, expect
-from conformance.messages import spell
-from conformance.model import parts_of
-from conformance.wording import difference
+from conformance.facts.evidence import Checkpoint, Play, checkpoint_id
+from conformance.facts.findings import Broken, Unproven, expect
+from conformance.facts.messages import spell
+from conformance.facts.model import parts_of
+from conformance.record.wording import difference
 
 
 def history_is_one_chain(play: Play) -> None:

@@ -9,11 +9,11 @@ from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import conversation_is_legal, expect_end, settled
 from conformance.checks.state import new_input_enters_at_the_start
-from conformance.evidence import Exchange, Play
-from conformance.findings import Unproven, expect
-from conformance.messages import spell
-from conformance.model import parts_of
-from conformance.statuses import TERMINAL
+from conformance.facts.evidence import Exchange, Play
+from conformance.facts.findings import Unproven, expect
+from conformance.facts.messages import spell
+from conformance.facts.model import parts_of
+from conformance.facts.statuses import TERMINAL
 
 
 def pause_shows_in_the_thread(play: Play) -> None:

@@ -20,13 +20,13 @@ from conformance.checks.common import (
     one_story,
     status_word,
 )
-from conformance.evidence import Play
-from conformance.findings import Broken, Unproven, expect
-from conformance.messages import spell
-from conformance.model import STEPS, expect_proven_overlap, expect_superseded, outcomes, parts_of
+from conformance.facts.evidence import Play
+from conformance.facts.findings import Broken, Unproven, expect
+from conformance.facts.messages import spell
+from conformance.facts.model import STEPS, expect_proven_overlap, expect_superseded, outcomes, parts_of
+from conformance.facts.statuses import IN_FLIGHT, TERMINAL
 from conformance.probe import OnCancel
-from conformance.statuses import IN_FLIGHT, TERMINAL
-from conformance.transcript import WitnessEvent
+from conformance.record.transcript import WitnessEvent
 
 
 def newcomer_is_accepted(play: Play) -> None:

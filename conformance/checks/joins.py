@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from conformance import scenarios as s
 from conformance.checks import Check
-from conformance.evidence import Exchange, Play
-from conformance.findings import Unproven, expect
-from conformance.messages import read_messages, spell
-from conformance.model import parts_of
-from conformance.transcript import AnyMoment, Fault, Left, Released, Request
-from conformance.watchers import Watcher, watcher, watchers, written
+from conformance.facts.evidence import Exchange, Play
+from conformance.facts.findings import Unproven, expect
+from conformance.facts.messages import read_messages, spell
+from conformance.facts.model import parts_of
+from conformance.facts.watchers import Watcher, watcher, watchers, written
+from conformance.record.transcript import AnyMoment, Fault, Left, Released, Request
 
 
 def join_of_a_finished_run_answers(play: Play) -> None:

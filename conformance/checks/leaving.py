@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import expect_end
-from conformance.evidence import Play
-from conformance.findings import Unproven, expect
-from conformance.model import parts_of
-from conformance.transcript import Left
+from conformance.facts.evidence import Play
+from conformance.facts.findings import Unproven, expect
+from conformance.facts.model import parts_of
+from conformance.record.transcript import Left
 
 UNTOUCHED, STOPPED = "success", "interrupted"
 """How run A ends that goes on, and that is cancelled."""

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import expect_accepted, expect_end, one_story
-from conformance.evidence import Play
-from conformance.findings import Unproven, expect
-from conformance.model import parts_of
-from conformance.statuses import GONE
+from conformance.facts.evidence import Play
+from conformance.facts.findings import Unproven, expect
+from conformance.facts.model import parts_of
+from conformance.facts.statuses import GONE
 
 
 def one_of_several_rejects_is_accepted(play: Play) -> None:

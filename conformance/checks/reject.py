@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import expect_end
-from conformance.evidence import Play
-from conformance.findings import Unproven, expect
-from conformance.messages import spell
-from conformance.model import expect_proven_overlap, parts_of
-from conformance.statuses import TERMINAL
+from conformance.facts.evidence import Play
+from conformance.facts.findings import Unproven, expect
+from conformance.facts.messages import spell
+from conformance.facts.model import expect_proven_overlap, parts_of
+from conformance.facts.statuses import TERMINAL
 
 
 def refusal(play: Play) -> str:

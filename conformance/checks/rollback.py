@@ -15,11 +15,11 @@ from conformance.checks.common import (
     settled,
 )
 from conformance.checks.state import thread_values_equal_state
-from conformance.evidence import Checkpoint, Play
-from conformance.findings import Unproven, expect
-from conformance.messages import spell
-from conformance.model import expect_proven_overlap, expect_superseded
-from conformance.statuses import GONE
+from conformance.facts.evidence import Checkpoint, Play
+from conformance.facts.findings import Unproven, expect
+from conformance.facts.messages import spell
+from conformance.facts.model import expect_proven_overlap, expect_superseded
+from conformance.facts.statuses import GONE
 
 
 def superseded_run_is_gone(play: Play) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from conformance import scenarios as s
 from conformance.checks import Check
-from conformance.evidence import Play
-from conformance.findings import Broken, Unproven, expect
-from conformance.statuses import GONE, RUN_STATUSES, TERMINAL
-from conformance.wording import snippet
+from conformance.facts.evidence import Play
+from conformance.facts.findings import Broken, Unproven, expect
+from conformance.facts.statuses import GONE, RUN_STATUSES, TERMINAL
+from conformance.record.wording import snippet
 
 RANK = {"pending": 0, "running": 1}
 """How far a status is along a run's life; every terminal status comes after these."""

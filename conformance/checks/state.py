@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import settled
-from conformance.evidence import Play
-from conformance.findings import Unproven, expect
-from conformance.messages import spell
-from conformance.model import STEPS, turns
-from conformance.wording import difference
+from conformance.facts.evidence import Play
+from conformance.facts.findings import Unproven, expect
+from conformance.facts.messages import spell
+from conformance.facts.model import STEPS, turns
+from conformance.record.wording import difference
 
 
 def finished_steps_are_kept(play: Play) -> None:

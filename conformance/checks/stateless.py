@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import status_word
-from conformance.evidence import Exchange, Play
-from conformance.findings import Unproven, expect
-from conformance.messages import read_messages
-from conformance.model import parts_of
-from conformance.transcript import Left
+from conformance.facts.evidence import Exchange, Play
+from conformance.facts.findings import Unproven, expect
+from conformance.facts.messages import read_messages
+from conformance.facts.model import parts_of
+from conformance.record.transcript import Left
 
 
 def stateless_runs_never_meet(play: Play) -> None:

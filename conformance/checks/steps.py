@@ -8,8 +8,8 @@ from typing import Any
 from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import settled
-from conformance.evidence import Exchange, Play
-from conformance.findings import Unproven, expect
+from conformance.facts.evidence import Exchange, Play
+from conformance.facts.findings import Unproven, expect
 
 AUDIT = "A/audit:1"
 """What the step beside A's tool writes to the channel `steps`."""

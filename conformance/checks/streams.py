@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from conformance import scenarios as s
 from conformance.checks import Check
-from conformance.evidence import Play
-from conformance.findings import Broken, Unproven, expect
-from conformance.messages import read_messages, spell, text_of
-from conformance.model import parts_of
-from conformance.statuses import GONE, TERMINAL
-from conformance.transcript import Left, Missed, Released
-from conformance.watchers import Watcher, own_streams, streaming, streams, watcher, written
-from conformance.wording import snippet
+from conformance.facts.evidence import Play
+from conformance.facts.findings import Broken, Unproven, expect
+from conformance.facts.messages import read_messages, spell, text_of
+from conformance.facts.model import parts_of
+from conformance.facts.statuses import GONE, TERMINAL
+from conformance.facts.watchers import Watcher, own_streams, streaming, streams, watcher, written
+from conformance.record.transcript import Left, Missed, Released
+from conformance.record.wording import snippet
 
 EVENT_OF_MODE = {"messages-tuple": "messages"}
 """The name of a mode's events, where it is not the mode's own."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.runs import labels
-from conformance.evidence import Play, Reading
-from conformance.findings import Unproven, expect
-from conformance.statuses import IN_FLIGHT, TERMINAL, THREAD_STATUSES
+from conformance.facts.evidence import Play, Reading
+from conformance.facts.findings import Unproven, expect
+from conformance.facts.statuses import IN_FLIGHT, TERMINAL, THREAD_STATUSES
 
 
 def statuses_are_documented(play: Play) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import status_word
-from conformance.evidence import Exchange, Play, status_text
-from conformance.findings import Unproven, expect
-from conformance.model import expect_superseded
-from conformance.transcript import Delivery
+from conformance.facts.evidence import Exchange, Play, status_text
+from conformance.facts.findings import Unproven, expect
+from conformance.facts.model import expect_superseded
+from conformance.record.transcript import Delivery
 
 
 def stopped_run_tells_once(play: Play) -> None:

@@ -8,7 +8,7 @@ from conformance import scenarios as s
 from conformance.driver.reading import LIST_LIMIT
 from conformance.driver.situation import Situation
 from conformance.driver.submitting import run_request
-from conformance.transcript import Missed, Response
+from conformance.record.transcript import Missed, Response
 
 
 async def create(now: Situation, move: s.CreateCron) -> None:

@@ -13,7 +13,7 @@ from conformance import scenarios as s
 from conformance.driver import crons, moves, reading
 from conformance.driver.situation import Situation
 from conformance.driver.telling import describe
-from conformance.transcript import Move, SuiteInfo, TargetInfo, Transcript
+from conformance.record.transcript import Move, SuiteInfo, TargetInfo, Transcript
 
 
 async def play(

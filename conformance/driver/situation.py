@@ -9,13 +9,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from conformance import scenarios as s
-from conformance.clients import Clients
-from conformance.deadlines import Deadlines
-from conformance.recorder import Recorder
-from conformance.statuses import GONE, IN_FLIGHT, TERMINAL
-from conformance.transcript import Missed, Probe, Response, StreamEvent, WitnessEvent
-from conformance.wire import Wire
-from conformance.witness import Witness
+from conformance.driver.clients import Clients
+from conformance.driver.deadlines import Deadlines
+from conformance.driver.wire import Wire
+from conformance.driver.witness import Witness
+from conformance.facts.statuses import GONE, IN_FLIGHT, TERMINAL
+from conformance.record.recorder import Recorder
+from conformance.record.transcript import Missed, Probe, Response, StreamEvent, WitnessEvent
 
 
 class Situation:

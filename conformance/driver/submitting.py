@@ -11,9 +11,9 @@ import msgspec
 from conformance import scenarios as s
 from conformance.driver import watching
 from conformance.driver.situation import Situation
-from conformance.evidence import checkpoint_id
+from conformance.driver.witness import webhook_url
+from conformance.facts.evidence import checkpoint_id
 from conformance.probe import Probe, to_config
-from conformance.witness import webhook_url
 
 
 async def submit(now: Situation, move: s.Submit) -> None:

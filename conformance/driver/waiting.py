@@ -9,10 +9,10 @@ from conformance import scenarios as s
 from conformance.driver import reading, watching
 from conformance.driver.reading import LIST_LIMIT
 from conformance.driver.situation import Situation
-from conformance.evidence import listed_run
-from conformance.model import STEPS
-from conformance.statuses import GONE, TERMINAL
-from conformance.transcript import Delivery, Response
+from conformance.facts.evidence import listed_run
+from conformance.facts.model import STEPS
+from conformance.facts.statuses import GONE, TERMINAL
+from conformance.record.transcript import Delivery, Response
 
 
 async def await_event(now: Situation, move: s.AwaitEvent) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from conformance import scenarios as s
 from conformance.driver.situation import Situation
-from conformance.transcript import Missed
+from conformance.record.transcript import Missed
 
 
 async def watch(now: Situation, move: s.Watch) -> None:

@@ -8,8 +8,8 @@ import msgspec
 from langgraph_sdk.client import LangGraphClient
 
 from conformance import scenarios as s
-from conformance.evidence import Play
-from conformance.transcript import Transcript
+from conformance.facts.evidence import Play
+from conformance.record.transcript import Transcript
 
 FORMAT: Literal["doubletext-thread-state"] = "doubletext-thread-state"
 VERSION: Literal[1] = 1

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator
 from itertools import pairwise
 from typing import Any
 
-from conformance.evidence import checkpoint_id
-from conformance.messages import text_of
+from conformance.facts.evidence import checkpoint_id
+from conformance.facts.messages import text_of
 from conformance.snapshots.names import Names, messages_of, oldest_first
 from conformance.snapshots.noise import check_names, is_noise
 from conformance.snapshots.record import VERSION, ThreadState

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mockserver.agent import written
+from mockserver.agent.agent import written
+from mockserver.core.records import Run, Thread
+from mockserver.core.strategies import Decision, Phase, Strategy
+from mockserver.core.writing import append_checkpoint, read_write
 from mockserver.defects.base import Defect
-from mockserver.records import Run, Thread
-from mockserver.schemas import RunRequest
-from mockserver.strategies import Decision, Phase, Strategy
-from mockserver.writing import append_checkpoint, read_write
+from mockserver.schemas.common import RunRequest
 
 
 def in_flight(thread: Thread) -> dict[str, Phase]:

@@ -10,13 +10,13 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from mockserver.core.ids import canonical
+from mockserver.core.records import Run
+from mockserver.core.strategies import STRATEGIES
 from mockserver.defects.base import Defect
-from mockserver.http import ENGINE, Refusal, json_answer, query, run_or_none
-from mockserver.ids import canonical
-from mockserver.meddling import Handler
-from mockserver.records import Run
-from mockserver.routes_runs import CancelQuery
-from mockserver.strategies import STRATEGIES
+from mockserver.web.http import ENGINE, Refusal, json_answer, query, run_or_none
+from mockserver.web.meddling import Handler
+from mockserver.web.routes_runs import CancelQuery
 
 RUNS: Final = "/threads/{thread_id}/runs"
 RUN: Final = "/threads/{thread_id}/runs/{run_id}"

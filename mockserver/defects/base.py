@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from mockserver.meddling import Handler
-from mockserver.records import Run, Thread
-from mockserver.rules import Rules
+from mockserver.core.records import Run, Thread
+from mockserver.core.rules import Rules
+from mockserver.web.meddling import Handler
 
 SEAMS: Final = frozenset(name for name in vars(Rules) if not name.startswith("_")) | {"answer"}
 """What a defect can override: a decision of the rules, or `answer`, which stands between the wire and the routes."""

@@ -7,13 +7,13 @@ from typing import Any
 from aiohttp import web
 from msgspec import structs
 
+from mockserver.core.ids import canonical
+from mockserver.core.records import Thread
 from mockserver.defects.answers import RUNS, asks, rewritten
 from mockserver.defects.base import Defect
-from mockserver.http import ENGINE
-from mockserver.ids import canonical
-from mockserver.meddling import Handler
-from mockserver.records import Thread
-from mockserver.schemas import RunRequest
+from mockserver.schemas.common import RunRequest
+from mockserver.web.http import ENGINE
+from mockserver.web.meddling import Handler
 
 
 class CronStrategyIgnored(Defect):

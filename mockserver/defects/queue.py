@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from mockserver.checkpoints import Checkpoint
+from mockserver.core.checkpoints import Checkpoint
+from mockserver.core.records import Run, Thread
+from mockserver.core.strategies import Decision, Strategy
 from mockserver.defects.admission import unstarted
 from mockserver.defects.base import Defect
-from mockserver.records import Run, Thread
-from mockserver.strategies import Decision, Strategy
 
 
 class EnqueueParallel(Defect):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mockserver.agent import empty_values
-from mockserver.checkpoints import Checkpoint, Values
+from mockserver.agent.agent import empty_values
+from mockserver.core.checkpoints import Checkpoint, Values
+from mockserver.core.lifecycle import RunEvent
+from mockserver.core.records import Run
+from mockserver.core.rules import Ending
+from mockserver.core.writing import append_checkpoint
 from mockserver.defects.base import Defect
-from mockserver.lifecycle import RunEvent
-from mockserver.records import Run
-from mockserver.rules import Ending
-from mockserver.writing import append_checkpoint
 
 
 def wrote(run: Run) -> bool:

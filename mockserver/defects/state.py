@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from mockserver import messages
-from mockserver.agent import written
-from mockserver.checkpoints import Checkpoint, Values
+from mockserver.agent.agent import written
+from mockserver.core import messages
+from mockserver.core.checkpoints import Checkpoint, Values
+from mockserver.core.records import Run, Thread
 from mockserver.defects.base import Defect
-from mockserver.records import Run, Thread
 from mockserver.script import AGENT
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from mockserver.core.lifecycle import RunEvent
+from mockserver.core.records import Run, Thread
+from mockserver.core.rules import Ending
 from mockserver.defects.base import Defect
-from mockserver.lifecycle import RunEvent
-from mockserver.records import Run, Thread
-from mockserver.rules import Ending
 
 
 def stopped(thread: Thread) -> bool:

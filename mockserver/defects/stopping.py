@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from mockserver.agent import written
-from mockserver.checkpoints import Checkpoint, Values
+from mockserver.agent.agent import written
+from mockserver.core.checkpoints import Checkpoint, Values
+from mockserver.core.records import Run, Thread
+from mockserver.core.writing import append_checkpoint, read_write
 from mockserver.defects.admission import unstarted
 from mockserver.defects.base import Defect
-from mockserver.records import Run, Thread
-from mockserver.writing import append_checkpoint, read_write
 
 
 class OverlapStart(Defect):

@@ -6,15 +6,15 @@ import asyncio
 
 from aiohttp import web
 
-from mockserver.checkpoints import Checkpoint, Values
-from mockserver.clock import milliseconds
+from mockserver.core.checkpoints import Checkpoint, Values
+from mockserver.core.clock import milliseconds
+from mockserver.core.records import Run, Thread
+from mockserver.core.streams import HEARTBEAT, Event
 from mockserver.defects.answers import RUN, RUNS, asks, is_known_missing, run_asked_for, sent, with_body
 from mockserver.defects.base import Defect
-from mockserver.http import KEEP_ALIVE, open_stream
-from mockserver.meddling import Handler
-from mockserver.records import Run, Thread
-from mockserver.schemas import STREAM_MODES
-from mockserver.streams import HEARTBEAT, Event
+from mockserver.schemas.common import STREAM_MODES
+from mockserver.web.http import KEEP_ALIVE, open_stream
+from mockserver.web.meddling import Handler
 
 LOOK_SECONDS = 0.02
 """How often a run looks whether its readers have caught up, where it wrongly waits for them."""

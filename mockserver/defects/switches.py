@@ -6,12 +6,12 @@ from typing import Any
 
 from aiohttp import web
 
+from mockserver.core.records import Thread
+from mockserver.core.rules import Rules
+from mockserver.core.store import Store
 from mockserver.defects.base import Defect
 from mockserver.defects.catalogue import named
-from mockserver.meddling import Handler, Meddler
-from mockserver.records import Thread
-from mockserver.rules import Rules
-from mockserver.store import Store
+from mockserver.web.meddling import Handler, Meddler
 
 
 class Switches:

@@ -7,12 +7,12 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from mockserver.core.ids import canonical
 from mockserver.defects.answers import CREATING, RUNS, asks, refusal, sent, with_body
 from mockserver.defects.base import Defect
-from mockserver.http import ENGINE, json_answer
-from mockserver.ids import canonical
-from mockserver.meddling import Handler
-from mockserver.schemas import RunRequest
+from mockserver.schemas.common import RunRequest
+from mockserver.web.http import ENGINE, json_answer
+from mockserver.web.meddling import Handler
 
 STATELESS: Final = ("/runs", "/runs/stream", "/runs/wait")
 HARMLESS: Final = ("assistant_id", "input", "multitask_strategy")

@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from mockserver import views
+from mockserver.core.ids import canonical
+from mockserver.core.records import Thread
 from mockserver.defects.answers import RUNS, asks, rewritten, sent, with_body
 from mockserver.defects.base import Defect
-from mockserver.http import ENGINE
-from mockserver.ids import canonical
-from mockserver.meddling import Handler
-from mockserver.records import Thread
+from mockserver.views import views
+from mockserver.web.http import ENGINE
+from mockserver.web.meddling import Handler
 
 STATE: Final = "/threads/{thread_id}/state"
 _HISTORY: Final = (("GET", "/threads/{thread_id}/history"), ("POST", "/threads/{thread_id}/history"))

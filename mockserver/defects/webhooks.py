@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mockserver.core.records import Run
 from mockserver.defects.base import Defect
-from mockserver.records import Run
 
 
 class WebhookMissingOrDouble(Defect):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mockserver.openapi import describe
-from mockserver.routes import ROUTES
-from mockserver.routes_system import NOT_OFFERED
+from mockserver.web.openapi import describe
+from mockserver.web.routes import ROUTES
+from mockserver.web.routes_system import NOT_OFFERED
 from tests.api_coverage import page, published
 
 DOCS = Path(__file__).parents[2] / "docs"

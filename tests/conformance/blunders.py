@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from conformance.transcript import Transcript
+from conformance.record.transcript import Transcript
 from tests.conformance.plays import Json, edited, requests
 
 Blunder = Callable[[Json, Random], bool]

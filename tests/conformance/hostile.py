@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 import httpx
 
-from conformance import registry
 from conformance.catalogue import catalogue
-from conformance.deadlines import Deadlines
-from conformance.evidence import Play
+from conformance.driver.deadlines import Deadlines
+from conformance.driver.witness import Witness
+from conformance.facts.evidence import Play
 from conformance.profiles import NOTHING_DECLARED
+from conformance.record.transcript import SuiteInfo, Transcript
+from conformance.rules import registry
+from conformance.rules.verdicts import Verdict, judge
+from conformance.running.target import Target
 from conformance.scenarios import Scenario
-from conformance.target import Target
-from conformance.transcript import SuiteInfo, Transcript
-from conformance.verdicts import Verdict, judge
-from conformance.witness import Witness
 
 SUITE = SuiteInfo("doubletext", "0", "today")
 QUICK = Deadlines().scaled(0.05)

@@ -13,10 +13,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from conformance import registry
-from conformance.evidence import Play
+from conformance.facts.evidence import Play
 from conformance.profiles import NOTHING_DECLARED
-from conformance.verdicts import judge
+from conformance.rules import registry
+from conformance.rules.verdicts import judge
 from tests.conformance import timeless
 from tests.conformance.blunders import BLUNDERS, edits
 from tests.conformance.killing import SCENARIOS, stage

@@ -16,20 +16,20 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from conformance import registry
 from conformance.catalogue import catalogue
-from conformance.deadlines import Deadlines
-from conformance.evidence import Play
+from conformance.driver.deadlines import Deadlines
+from conformance.driver.witness import Witness
+from conformance.facts.evidence import Play
 from conformance.profiles import NOTHING_DECLARED
+from conformance.record.transcript import Transcript
+from conformance.rules import registry
+from conformance.rules.verdicts import Verdict, judge
+from conformance.running.target import Target
 from conformance.scenarios import Scenario
-from conformance.target import Target
-from conformance.transcript import Transcript
-from conformance.verdicts import Verdict, judge
-from conformance.witness import Witness
-from mockserver.app import serving
-from mockserver.clock import RealClock
+from mockserver.agent.scriptfile import load
+from mockserver.core.clock import RealClock
 from mockserver.defects import Defect, defects, named
-from mockserver.scriptfile import load
+from mockserver.web.app import serving
 from tests.conformance import timeless
 from tests.conformance.connections import transport
 from tests.conformance.plays import SUITE

@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
-from conformance import registry
 from conformance.catalogue import catalogue
-from conformance.deadlines import Deadlines
+from conformance.driver.deadlines import Deadlines
+from conformance.record.transcript import Probe, Released, SuiteInfo, Transcript, WitnessEvent
+from conformance.rules import registry
+from conformance.running.session import Session
+from conformance.running.target import Target
 from conformance.scenarios import Scenario
-from conformance.session import Session
-from conformance.target import Target
-from conformance.transcript import Probe, Released, SuiteInfo, Transcript, WitnessEvent
 
 Json = dict[str, Any]
 Edit = Callable[[Json], None]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from conformance import registry
-from conformance.html import write_page
-from conformance.judging import judge_again, read_transcripts
 from conformance.profiles import NOTHING_DECLARED, Profile
-from conformance.report import Report, rules_of, write_report, write_transcript
-from conformance.transcript import Transcript
+from conformance.record.transcript import Transcript
+from conformance.results.html import write_page
+from conformance.results.judging import judge_again, read_transcripts
+from conformance.results.report import Report, rules_of, write_report, write_transcript
+from conformance.rules import registry
 from tests.conformance.plays import SUITE, edited, move_report, run_status, witness
 
 TOOLS = "interrupt/during-tools/create/unwatched"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from conformance.evidence import Play
-from conformance.explain import by_hand
-from conformance.transcript import Transcript
+from conformance.facts.evidence import Play
+from conformance.record.transcript import Transcript
+from conformance.results.explain import by_hand
 from tests.conformance.plays import edited, play_named
 from tests.conformance.reports import NAMES, TOOLS
 

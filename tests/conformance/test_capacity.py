@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conformance.catalogue.blocks import IN_TOOLS, NYC, SF
-from conformance.deadlines import Deadlines
-from conformance.evidence import Play
+from conformance.driver.deadlines import Deadlines
+from conformance.facts.evidence import Play
+from conformance.record.transcript import Released
+from conformance.running.session import Session
+from conformance.running.target import Target
 from conformance.scenarios import AwaitEnd, AwaitPoint, Release, Scenario, Submit
-from conformance.session import Session
-from conformance.target import Target
-from conformance.transcript import Released
 from tests.conformance.plays import SUITE
 
 NO_WORKER_FOR_B = Scenario(

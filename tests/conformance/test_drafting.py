@@ -7,13 +7,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from conformance import drafting, profiles, registry
+from conformance import profiles
 from conformance.__main__ import main
 from conformance.catalogue import catalogue
 from conformance.profiles import ProfileError
-from conformance.report import Report, Result, summarise
-from conformance.transcript import SuiteInfo, TargetInfo
-from conformance.verdicts import Word
+from conformance.record.transcript import SuiteInfo, TargetInfo
+from conformance.results import drafting
+from conformance.results.report import Report, Result, summarise
+from conformance.rules import registry
+from conformance.rules.verdicts import Word
 
 BOOK = registry.load()
 LINGERING = [s.id for s in catalogue() if s.id.startswith("interrupt/lingering/")]

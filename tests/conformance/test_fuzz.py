@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance import registry
-from conformance.deadlines import Deadlines
-from conformance.evidence import Play
-from conformance.explain import explain
-from conformance.target import problem_of
-from conformance.transcript import Transcript, decode, encode
+from conformance.driver.deadlines import Deadlines
+from conformance.facts.evidence import Play
+from conformance.record.transcript import Transcript, decode, encode
+from conformance.results.explain import explain
+from conformance.rules import registry
+from conformance.running.target import problem_of
 from mockserver import serving
 from tests.conformance.hostile import SUITE, scenario, stage, verdicts
 

@@ -15,10 +15,10 @@ import msgspec
 import pytest
 import respx
 
-from conformance.deadlines import Deadlines
-from conformance.recorder import MAX_BODY, MAX_PLAY
-from conformance.transcript import Fault, Lost, Missed, StreamEvent
-from conformance.wire import MAX_EVENTS
+from conformance.driver.deadlines import Deadlines
+from conformance.driver.wire import MAX_EVENTS
+from conformance.record.recorder import MAX_BODY, MAX_PLAY
+from conformance.record.transcript import Fault, Lost, Missed, StreamEvent
 from mockserver import serving
 from tests.conformance.hostile import QUICK, Behaviour, Connection, Stage, listening, stage, verdicts
 

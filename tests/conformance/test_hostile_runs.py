@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from conformance.recorder import MAX_BODY
-from conformance.report import Report
+from conformance.record.recorder import MAX_BODY
+from conformance.results.report import Report
 from mockserver import serving
 from tests.conformance.hostile import Connection, listening
 from tests.conformance.runs import Run, run_suite

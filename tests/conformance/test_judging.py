@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from conformance.__main__ import main
-from conformance.reading import read_report
-from conformance.report import Report, write_report
-from conformance.transcript import Transcript
+from conformance.record.transcript import Transcript
+from conformance.results.reading import read_report
+from conformance.results.report import Report, write_report
 from tests.conformance.plays import edited, play_named
 from tests.conformance.reports import AS_ERROR, NAMES, TOOLS, write_folder
 

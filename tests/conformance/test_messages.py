@@ -6,7 +6,7 @@ import pytest
 
 from conformance import scenarios as s
 from conformance.catalogue.blocks import LA, NYC, SF
-from conformance.messages import read_messages, spell
+from conformance.facts.messages import read_messages, spell
 
 SMALL_TALK = "thanks, that is all"
 

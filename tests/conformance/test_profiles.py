@@ -7,9 +7,9 @@ import pytest
 
 from conformance import profiles
 from conformance.profiles import ProfileError
-from conformance.report import Result
-from conformance.summary import stale_entries
-from conformance.transcript import TargetInfo
+from conformance.record.transcript import TargetInfo
+from conformance.results.report import Result
+from conformance.results.summary import stale_entries
 
 GOOD = """
 name = "mine"

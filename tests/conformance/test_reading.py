@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from conformance.reading import Unreadable, read_report, read_transcript
-from conformance.transcript import Transcript, encode
+from conformance.record.transcript import Transcript, encode
+from conformance.results.reading import Unreadable, read_report, read_transcript
 from tests.conformance.plays import play_named
 from tests.conformance.reports import NAMES, TOOLS, write_folder
 

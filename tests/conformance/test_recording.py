@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from conformance.recorder import Recorder
-from conformance.redaction import Redactor
-from conformance.transcript import Closed, Request, Response, Transcript
+from conformance.record.recorder import Recorder
+from conformance.record.redaction import Redactor
+from conformance.record.transcript import Closed, Request, Response, Transcript
 
 
 @pytest.mark.parametrize(

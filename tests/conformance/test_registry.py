@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import re
 
-from conformance import registry
-from conformance.areas import AREAS, MARKERS
 from conformance.catalogue import catalogue
+from conformance.rules import registry
+from conformance.rules.areas import AREAS, MARKERS
 from conformance.scenarios import Ask
 
 BOOK = registry.load()

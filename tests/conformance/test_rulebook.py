@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conformance import rulebook
+from conformance.rules import rulebook
 
 PAGE = Path(__file__).parents[2] / "docs" / "requirements.md"
 

@@ -14,8 +14,8 @@ import pytest
 
 from conformance import profiles, schemas
 from conformance.__main__ import main
-from conformance.report import Report
-from conformance.transcript import Transcript, decode, encode
+from conformance.record.transcript import Transcript, decode, encode
+from conformance.results.report import Report
 from tests.conformance.runs import run_suite
 
 REPORT, TRANSCRIPT = "report-1.schema.json", "transcript-1.schema.json"

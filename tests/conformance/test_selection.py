@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from conformance import registry
-from conformance.areas import MARKERS
 from conformance.catalogue import catalogue
+from conformance.rules import registry
+from conformance.rules.areas import MARKERS
 from tests.conformance.deployments import PLAINEST
 from tests.conformance.runs import run_suite
 

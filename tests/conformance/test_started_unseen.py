@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from conformance import registry
-from conformance.evidence import Play
+from conformance.facts.evidence import Play
 from conformance.profiles import NOTHING_DECLARED
-from conformance.transcript import Transcript
-from conformance.verdicts import judge
+from conformance.record.transcript import Transcript
+from conformance.rules import registry
+from conformance.rules.verdicts import judge
 from tests.conformance.plays import edited, messages
 
 THRICE = "interrupt/thrice/create/unwatched"

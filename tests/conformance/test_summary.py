@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from conformance.profiles import NOTHING_DECLARED
-from conformance.registry import Level
-from conformance.report import Result
-from conformance.summary import SHOWN, Findings, table
-from conformance.transcript import SuiteInfo, TargetInfo
-from conformance.verdicts import WORDS, Word
+from conformance.record.transcript import SuiteInfo, TargetInfo
+from conformance.results.report import Result
+from conformance.results.summary import SHOWN, Findings, table
+from conformance.rules.registry import Level
+from conformance.rules.verdicts import WORDS, Word
 
 
 def result(requirement: str, level: Level, verdict: Word, scenario: str = "interrupt/idle", reason: str = "") -> Result:

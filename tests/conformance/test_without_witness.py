@@ -9,17 +9,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from conformance import registry
 from conformance.catalogue import catalogue
-from conformance.deadlines import Deadlines
-from conformance.evidence import Play
-from conformance.overlap import in_flight
+from conformance.driver.deadlines import Deadlines
+from conformance.facts.evidence import Play
+from conformance.facts.overlap import in_flight
 from conformance.profiles import NOTHING_DECLARED
-from conformance.report import Report
-from conformance.session import Session
-from conformance.target import Target
-from conformance.transcript import Probe, Transcript
-from conformance.verdicts import judge
+from conformance.record.transcript import Probe, Transcript
+from conformance.results.report import Report
+from conformance.rules import registry
+from conformance.rules.verdicts import judge
+from conformance.running.session import Session
+from conformance.running.target import Target
 from tests.conformance.deployments import ONE, PLAINEST, agent_without_probe, deployment
 from tests.conformance.plays import SUITE, Edit, Json, edited, run_status, unwitnessed
 from tests.conformance.runs import run_suite

@@ -12,8 +12,8 @@ from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
 from conformance.probe import Probe, to_config
-from mockserver.app import serving
-from mockserver.clock import InstantClock
+from mockserver.core.clock import InstantClock
+from mockserver.web.app import serving
 from tests.mockserver.witness import DEADLINE, FakeWitness
 
 LETTERS = {"human": "H", "ai": "A", "tool": "T", "system": "S"}

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from mockserver.checkpoints import Checkpoint, History, Mark
-from mockserver.clock import EPOCH
+from mockserver.core.checkpoints import Checkpoint, History, Mark
+from mockserver.core.clock import EPOCH
 
 
 def checkpoint(name: str, parent: str | None, run: str | None) -> Checkpoint:

@@ -2,8 +2,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from mockserver.clock import EPOCH, HandClock, InstantClock, RealClock, Timeline, iso, milliseconds
-from mockserver.ids import IdSource, canonical, named
+from mockserver.core.clock import EPOCH, HandClock, InstantClock, RealClock, Timeline, iso, milliseconds
+from mockserver.core.ids import IdSource, canonical, named
 
 
 async def test_a_hand_clock_wakes_sleepers_in_the_order_of_their_times() -> None:

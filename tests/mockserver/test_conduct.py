@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from langgraph_sdk import get_sync_client
 
-from mockserver.conduct import RULES, Facts, Finding, RunFacts, judge
+from mockserver.control.conduct import RULES, Facts, Finding, RunFacts, judge
+from mockserver.control.journal import Entry
 from mockserver.deployment import MockDeployment
-from mockserver.journal import Entry
 from tests.mockserver.stage import asking
 from tests.mockserver.witness import DEADLINE
 

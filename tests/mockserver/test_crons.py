@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from mockserver.clock import HandClock
+from mockserver.core.clock import HandClock
 from tests.mockserver.stage import Stage, asking, on_stage
 
 NEVER = "0 0 1 1 *"

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 import mockserver
-from mockserver.app import create_app
-from mockserver.control import COMMANDS
+from mockserver.control.control import COMMANDS
+from mockserver.core.records import Thread
+from mockserver.core.rules import Rules
+from mockserver.core.strategies import Strategy
 from mockserver.defects import Defect, UnknownDefectError, catalogue, defects, named
 from mockserver.defects.base import SEAMS
-from mockserver.http import ENGINE
-from mockserver.records import Thread
-from mockserver.rules import Rules
-from mockserver.strategies import Strategy
+from mockserver.web.app import create_app
+from mockserver.web.http import ENGINE
 from tests.mockserver.stage import Stage, asking, on_stage
 
 PACKAGE = Path(mockserver.__file__).parent
@@ -166,7 +166,7 @@ async def test_the_control_api_tells_what_it_offers_and_what_there_is() -> None:
 
 
 def test_a_plain_deployment_imports_no_defect() -> None:
-    code = "import sys, mockserver.app; mockserver.app.create_app(); print('mockserver.defects' in sys.modules)"
+    code = "import sys, mockserver.web.app; mockserver.web.app.create_app(); print('mockserver.defects' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -13,10 +13,10 @@ import pytest
 from langgraph_sdk import get_client, get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
 
+from mockserver.agent.scriptfile import ScriptError
+from mockserver.control.desk import DeadlineError, DeskError
 from mockserver.defects import UnknownDefectError
 from mockserver.deployment import MockDeployment, read_script
-from mockserver.desk import DeadlineError, DeskError
-from mockserver.scriptfile import ScriptError
 from tests.mockserver.stage import asking
 
 

@@ -21,12 +21,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from mockserver.answers import ANSWERS
+from mockserver.core.records import Thread
+from mockserver.core.rules import Rules
 from mockserver.deployment import MockDeployment
-from mockserver.openapi import describe
-from mockserver.records import Thread
-from mockserver.routes import ROUTES
-from mockserver.rules import Rules
+from mockserver.web.answers import ANSWERS
+from mockserver.web.openapi import describe
+from mockserver.web.routes import ROUTES
 
 EXAMPLES: Final = 8
 CHECKS: Final = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]

@@ -7,11 +7,11 @@ import httpx
 import pytest
 
 import mockserver
-from mockserver.clock import InstantClock
-from mockserver.http import ENGINE
-from mockserver.records import Thread
-from mockserver.routes import ROUTES
-from mockserver.rules import Rules
+from mockserver.core.clock import InstantClock
+from mockserver.core.records import Thread
+from mockserver.core.rules import Rules
+from mockserver.web.http import ENGINE
+from mockserver.web.routes import ROUTES
 from tests.mockserver.stage import Stage, asking, on_stage
 from tests.mockserver.witness import FakeWitness
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 import mockserver
-from mockserver.clock import HandClock, InstantClock
-from mockserver.faults import BadFaultError, spelled
+from mockserver.core.clock import HandClock, InstantClock
+from mockserver.web.faults import BadFaultError, spelled
 from tests.mockserver.stage import Stage, asking, on_stage
 from tests.mockserver.witness import DEADLINE
 

@@ -3,7 +3,7 @@ from typing import get_args
 
 import pytest
 
-from mockserver.lifecycle import (
+from mockserver.core.lifecycle import (
     RUN_STATUSES,
     RUN_TRANSITIONS,
     TERMINAL,

@@ -12,14 +12,14 @@ from typing import Any
 import aiohttp
 import pytest
 
-from mockserver import engine as engines
-from mockserver.app import create_app, listening
-from mockserver.clock import InstantClock
-from mockserver.control import DESK
-from mockserver.engine import Engine
-from mockserver.http import ENGINE
-from mockserver.journal import LENGTH
-from mockserver.strategies import STRATEGIES, Strategy
+from mockserver.control.control import DESK
+from mockserver.control.journal import LENGTH
+from mockserver.core.clock import InstantClock
+from mockserver.core.strategies import STRATEGIES, Strategy
+from mockserver.engine import engine as engines
+from mockserver.engine.engine import Engine
+from mockserver.web.app import create_app, listening
+from mockserver.web.http import ENGINE
 from tests.mockserver.stage import asking
 from tests.mockserver.witness import DEADLINE
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from mockserver.messages import REMOVE_ALL, coerce, coerce_all, merge, text_of
+from mockserver.core.messages import REMOVE_ALL, coerce, coerce_all, merge, text_of
 from mockserver.script import tokens
 
 

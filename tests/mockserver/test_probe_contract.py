@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mockserver.clock import HandClock
+from mockserver.core.clock import HandClock
 from tests.mockserver.stage import Stage, asking, on_stage
 from tests.mockserver.witness import DEADLINE, FakeWitness
 

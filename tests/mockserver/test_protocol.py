@@ -13,9 +13,9 @@ import aiohttp
 import httpx
 import pytest
 
+from mockserver.core.protocol_feed import KEPT, Feed, Filter, Listener
 from mockserver.deployment import MockDeployment
-from mockserver.protocol import CHANNELS
-from mockserver.protocol_feed import KEPT, Feed, Filter, Listener
+from mockserver.web.protocol import CHANNELS
 from tests.mockserver.stage import Stage, asking, on_stage
 from tests.mockserver.witness import DEADLINE
 
@@ -491,7 +491,7 @@ turns:
 
 
 async def test_a_script_on_every_channel(tmp_path: Any) -> None:
-    from mockserver.scriptfile import load
+    from mockserver.agent.scriptfile import load
 
     path = tmp_path / "script.yaml"
     path.write_text(SCRIPT, "utf-8")

@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
-from mockserver.app import serving
-from mockserver.clock import InstantClock
+from mockserver.agent.scriptfile import GUIDE, parse
+from mockserver.core.clock import InstantClock
 from mockserver.deployment import MockDeployment
 from mockserver.recording import RecordingError, fetch, main, script_of, written
-from mockserver.scriptfile import GUIDE, parse
+from mockserver.web.app import serving
 from tests.mockserver.witness import DEADLINE
 
 ELABORATE = """

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 import yaml
 
-from mockserver.place import Circumstances, Place, enter, fill
+from mockserver.agent.scriptfile import GUIDE, ScriptError, load, parse, schema
+from mockserver.core.place import Circumstances, Place, enter, fill
 from mockserver.script import Call, Failure, Interrupt, Result, Script, Step, Turn, When
-from mockserver.scriptfile import GUIDE, ScriptError, load, parse, schema
 
 
 def begin(script: Script, text: str) -> Place:

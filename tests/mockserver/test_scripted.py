@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from langgraph_sdk import get_client
 
-from mockserver.app import create_app, listening
-from mockserver.http import ENGINE
-from mockserver.place import literal
+from mockserver.agent.scriptfile import parse
+from mockserver.core.place import literal
 from mockserver.script import Script, Step, Turn
-from mockserver.scriptfile import parse
+from mockserver.web.app import create_app, listening
+from mockserver.web.http import ENGINE
 from tests.mockserver.stage import LETTERS, Stage, on_stage
 from tests.mockserver.witness import DEADLINE
 

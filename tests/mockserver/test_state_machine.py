@@ -16,9 +16,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from mockserver.core.lifecycle import TERMINAL
+from mockserver.core.strategies import STRATEGIES
 from mockserver.deployment import MockDeployment
-from mockserver.lifecycle import TERMINAL
-from mockserver.strategies import STRATEGIES
 from tests.mockserver.witness import DEADLINE
 
 HELD = "agent:1/enter"

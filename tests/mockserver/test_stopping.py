@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from mockserver.clock import HandClock
+from mockserver.agent.scriptfile import load
+from mockserver.core.clock import HandClock
 from mockserver.script import tokens
-from mockserver.scriptfile import load
 from tests.mockserver.stage import Stage, asking, on_stage
 from tests.mockserver.witness import DEADLINE
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from langgraph_sdk import get_sync_client
 
-from mockserver.clock import HandClock
+from mockserver.core.clock import HandClock
 from tests.mockserver.stage import Stage, on_stage
 
 

@@ -3,7 +3,7 @@ from itertools import product
 
 import pytest
 
-from mockserver.strategies import DECISIONS, PHASES, STRATEGIES, Decision, Phase, Strategy, decide
+from mockserver.core.strategies import DECISIONS, PHASES, STRATEGIES, Decision, Phase, Strategy, decide
 
 
 def test_a_decision_stands() -> None:

@@ -1,6 +1,6 @@
 import asyncio
 
-from mockserver.streams import MAX_BATCH, EventLog
+from mockserver.core.streams import MAX_BATCH, EventLog
 
 LONG = 60.0
 

@@ -12,8 +12,8 @@ from uuid import uuid4
 import pytest
 from langgraph_sdk.errors import NotFoundError
 
-from mockserver.protocol_feed import KEPT
-from mockserver.thread_stream import ThreadStream
+from mockserver.core.protocol_feed import KEPT
+from mockserver.core.thread_stream import ThreadStream
 from tests.mockserver.stage import Stage
 from tests.mockserver.witness import DEADLINE
 

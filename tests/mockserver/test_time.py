@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from mockserver.app import create_app, listening
-from mockserver.clock import Clock, Clocks, HandClock, InstantClock, JumpingClock, RealClock
+from mockserver.agent.scriptfile import parse
+from mockserver.core.clock import Clock, Clocks, HandClock, InstantClock, JumpingClock, RealClock
+from mockserver.core.streams import EventLog
 from mockserver.deployment import MockDeployment
-from mockserver.http import ENGINE
-from mockserver.scriptfile import parse
-from mockserver.streams import EventLog
+from mockserver.web.app import create_app, listening
+from mockserver.web.http import ENGINE
 from tests.mockserver.stage import on_stage
 from tests.mockserver.witness import DEADLINE
 

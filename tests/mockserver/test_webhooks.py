@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from mockserver.webhooks import ATTEMPTS
+from mockserver.engine.webhooks import ATTEMPTS
 from tests.mockserver.stage import Stage, asking
 from tests.mockserver.witness import DEADLINE
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.reading import read_transcript
-from conformance.report import transcript_path
+from conformance.results.reading import read_transcript
+from conformance.results.report import transcript_path
 from conformance.snapshots import from_transcript, tell
 from tests.conformance.runs import run_suite
 from tests.reference.references import Reference, javascript, python

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from conformance.reading import read_thread_state
+from conformance.results.reading import read_thread_state
 from conformance.snapshots import RULES, ThreadState, tell
 from conformance.snapshots.noise import is_noise
 from tests.snapshots.recordings import FOLDER, newest

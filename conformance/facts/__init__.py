@@ -1,0 +1,1 @@
+"""What a record shows, as answers to questions; nothing in here judges."""

@@ -1,0 +1,1 @@
+"""The record of a play: what is written down, in which order, and without secrets."""

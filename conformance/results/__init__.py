@@ -1,0 +1,1 @@
+"""What becomes of verdicts: reports, pages, summaries, comparisons, and judging again."""

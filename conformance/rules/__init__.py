@@ -1,0 +1,1 @@
+"""Right and wrong: the requirements as data, the model of a legal thread, and verdicts."""

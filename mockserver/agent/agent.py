@@ -1,0 +1,382 @@
+"""The scripted agent: it plays the steps of a script, under the probe contract.
+
+A probe may ask for a child graph, `research`, instead of `tools`, or for `audit` beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from conformance.probe import Probe, Work, read_probe
+from mockserver import script
+from mockserver.agent.gates import Gates
+from mockserver.agent.step import Paused, Step
+from mockserver.agent.witnesses import Witnesses
+from mockserver.core import messages, place
+from mockserver.core.checkpoints import START, Checkpoint, Values
+from mockserver.core.clock import Clocks, Timeline
+from mockserver.core.ids import IdSource
+from mockserver.core.messages import Message
+from mockserver.core.place import Circumstances, Place, fill
+from mockserver.script import Failure, Reducer, Script, tokens
+
+if TYPE_CHECKING:
+    from mockserver.core.records import Run, Thread
+
+CHILD: Final = "research"
+"""The node that runs a probe's child graph; it is no step of its own."""
+CHILD_NODES: Final = ("search", "quote")
+"""The nodes of that child graph, in their order."""
+WORKERS: Final[dict[Work, tuple[str, ...]]] = {
+    "tools": (script.TOOLS,),
+    "subgraph": (CHILD,),
+    "parallel": ("audit", script.TOOLS),
+}
+"""The nodes that work on a tool call, as a probe asks."""
+PIECES_A_TURN: Final = 16
+"""Pieces of an answer that are said at once where they take no time: a long one must not keep the server to itself."""
+
+
+class ProbeConfigError(Exception):
+    """A `probe` that is not one; the text names the key that is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a node says: a message, or the piece of an answer that ends after `spoken` characters."""
+
+    message: Message
+    token: str | None = None
+    spoken: int = 0
+    last: bool = True
+
+    @property
+    def by_model(self) -> bool:
+        """Whether the model says it, which speaks in pieces; its tool calls come with the last one."""
+        return bool(self.message["type"] == "ai")
+
+    @property
+    def piece(self) -> Message:
+        """The message, or the piece of it, as the stream of tokens shows it."""
+        if not self.by_model:
+            return self.message
+        content = self.message["content"]
+        if self.token is not None:
+            content = _with_text(content, self.token, rest=self.last)
+        return messages.chunk(self._known, content, last=self.last)
+
+    @property
+    def so_far(self) -> Message:
+        """The message as far as it was said; a copy, so made only for those who want it."""
+        if self.token is None or self.last:
+            return self.message
+        text = messages.text_of(self.message)[: self.spoken]
+        return {**self._known, "content": _with_text(self.message["content"], text, rest=False)}
+
+    @property
+    def _known(self) -> Message:
+        return self.message if self.last or not self.message["tool_calls"] else {**self.message, "tool_calls": []}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the engine gives a node: the state (in a child graph: the child's), the script, the run, where to speak."""
+
+    node: str
+    values: Values
+    script: Script
+    place: Place
+    configurable: dict[str, Any]
+    thread_id: str
+    run_id: str
+    ids: IdSource
+    timeline: Timeline
+    resumed: bool
+    say: Callable[[Said], None]
+    heard: Callable[[], bool]
+    """Whether anybody wants to hear the pieces of what is said."""
+    custom: Callable[[Any], None]
+
+    def show(self, said: Sequence[Message]) -> None:
+        """Say whole messages."""
+        for message in said:
+            self.say(Said(message))
+
+
+def empty_values() -> Values:
+    """The state of a thread on which nothing was written yet."""
+    return {"messages": [], "steps": []}
+
+
+def written(values: Values, write: Values, reducers: Mapping[str, Reducer] = MappingProxyType({})) -> Values:
+    """The state after a write to some of its channels; a channel that the graph does not have is ignored.
+
+    Raises ValueError for what a channel cannot take up.
+    """
+    said = {"messages": messages.merge(values.get("messages", ()), write["messages"])} if "messages" in write else {}
+    return {
+        **values,
+        **said,
+        **{
+            name: _taken_up(name, reducer, values.get(name), write[name])
+            for name, reducer in reducers.items()
+            if name in write
+        },
+        "steps": [*values["steps"], *write.get("steps", ())],
+    }
+
+
+def nodes(script: Script) -> tuple[str, ...]:
+    """The nodes of the graph: those of the script, and those that probes ask for."""
+    return tuple(dict.fromkeys((*script.nodes, "audit", CHILD)))
+
+
+def scripted_node(node: str) -> str:
+    """The node whose steps in the script a node of the graph plays."""
+    return script.TOOLS if any(node in workers for workers in WORKERS.values()) else node
+
+
+def nodes_at(place: Place, configurable: dict[str, Any]) -> tuple[str, ...]:
+    """The nodes that are next at a place, in a run that is told `configurable`."""
+    if place.next != (script.TOOLS,):
+        return place.next
+    probe = _probe_of(configurable)
+    return WORKERS["tools" if probe is None else probe.work]
+
+
+def enter(run: Run, values: Values) -> Place:
+    """Where new input leads that made the state `values`."""
+    return place.enter(run.thread.script, values["messages"], _around(run))
+
+
+def locate(run: Run, values: Values) -> Place:
+    """Where a state stands of which nothing is known but its messages."""
+    return place.locate(run.thread.script, values["messages"], _around(run))
+
+
+def follow(run: Run, played: Place, values: Values) -> Place:
+    """What follows when the step at a place has left the state as `values`."""
+    return place.follow(run.thread.script, played.passed(), values["messages"], _around(run))
+
+
+def written_by_hand(thread: Thread, base: Checkpoint | None, node: str, values: Values) -> Place:
+    """What follows when somebody wrote to the state, on top of `base`, as if `node` had done it."""
+    said, around = values["messages"], Circumstances(metadata=thread.metadata)
+    if node == START:
+        return place.enter(thread.script, said, around)
+    known = base.place if base is not None else None
+    found = (known.after_node(node) if known is not None else None) or place.locate(thread.script, said, around)
+    if found.step is None and _calls_waiting(values):
+        # A tool call that the script does not know of wants its result all the same.
+        found = Place((script.Step(node=script.TOOLS, result=""),), fills=found.fills, visits=found.visits)
+    return place.follow(thread.script, found, said, around)
+
+
+def calls_answered(task: Task) -> list[dict[str, Any]]:
+    """The tool calls to which a node is about to give the results."""
+    step = task.place.at_step(scripted_node(task.node))
+    answers = step is not None and step.result is not None
+    return _calls_waiting(task.values) if answers and task.node != "audit" else []
+
+
+class ScriptedAgent:
+    """Plays the nodes; one serves all runs of a server."""
+
+    def __init__(self, clock: Clocks, witnesses: Witnesses, gates: Gates) -> None:
+        self._clock = clock
+        self._witnesses = witnesses
+        self._gates = gates
+
+    async def run(self, task: Task) -> Values:
+        """Play one step and return what it writes.
+
+        Raises `ProbeConfigError`, what the script or `Step.play` raises, and nothing else.
+        """
+        probe = _probe_of(task.configurable)
+        scripted = task.place.at_step(task.node) or script.Step(node=task.node)
+
+        async def come(point: str) -> None:
+            await self._gates.come(point, task.thread_id, task.run_id)
+
+        step = Step(
+            f"{task.node}:{task.place.visit(scripted_node(task.node))}",
+            probe,
+            task.run_id,
+            self._witnesses,
+            come,
+            resumed=task.resumed,
+        )
+        play = _Play(task, scripted, step, takes=scripted.takes if probe is None else 0)
+        write = await step.play(lambda _: self._work(play))
+        return {**write, "steps": [step.entry]}
+
+    def child_begins(self, task: Task) -> tuple[Place, Values] | None:
+        """Where the child graph of a node begins, and with which values; None for a node without one."""
+        if task.node == CHILD and task.place.next == (script.TOOLS,):
+            visits = dict.fromkeys(CHILD_NODES, task.place.visit(script.TOOLS) - 1)
+            (call,) = _calls_waiting(task.values)
+            values = {"call": call, "visit": task.place.visit(script.TOOLS), "steps": []}
+            return Place(tuple(script.Step(node=name) for name in CHILD_NODES), visits=visits), values
+        step = task.place.step
+        if step is None or not step.subgraph or task.node != step.at:
+            return None
+        return Place(tuple(step.subgraph), fills=task.place.fills).unrolled(), {**task.values, "steps": []}
+
+    def after_child(self, task: Task, values: Values) -> Values:
+        """What a node writes when its child graph has come to its end with these values."""
+        if task.node == CHILD and task.place.next == (script.TOOLS,):
+            said = self._results(task, script.Step(result="") if task.place.step is None else task.place.step)
+            task.show(said)
+            return {"messages": said, "steps": values["steps"]}
+        known = {message["id"]: message for message in task.values["messages"]}
+        said = [message for message in values["messages"] if known.get(message["id"]) != message]
+        channels = {name: values[name] for name in task.script.reducers if name in values}
+        return {**channels, "messages": said, "steps": values["steps"]}
+
+    async def _work(self, play: _Play) -> Values:
+        """Do what the script says of a step, in the order in which it lists what a step can do."""
+        step, task = play.scripted, play.task
+        if step.interrupt is not None and not task.resumed:
+            raise Paused(fill(step.interrupt.value, task.place.fills))
+        for event in step.custom:
+            task.custom(fill(event, task.place.fills))
+        said: list[Message] = []
+        if step.speaks:
+            said.append(await self._speak(play))
+        else:
+            await self._take(task, play.takes)
+            await self._hold(play)
+            said += self._results(task, step)
+        said += messages.coerce_all(fill(step.messages, task.place.fills), task.ids.uuid4)
+        task.show(said[1 if step.speaks else 0 :])
+        if step.error is not None:
+            raise _exception(step.error, task.place.fills)
+        channels: Values = fill(step.channels, task.place.fills)
+        return {"messages": said, **channels} if step.writes_messages else channels
+
+    async def _speak(self, play: _Play) -> Message:
+        """The message of the model, in pieces."""
+        step, task = play.scripted, play.task
+        text = fill(step.say, task.place.fills) if step.say is not None else ""
+        message = _message(play, text)
+        whole = not isinstance(text, str) or (step.say is None and bool(step.calls))
+        pieces = [""] if whole else ([fill(one, task.place.fills) for one in step.tokens or ()] or tokens(text))
+        spoken = 0
+        for number, piece in enumerate(pieces, start=1):
+            if play.takes or number % PIECES_A_TURN == 1:
+                await self._take(task, play.takes / len(pieces))
+            spoken += len(piece)
+            # Tool calls come when all was said.
+            last = number == len(pieces)
+            if task.heard():
+                task.say(Said(message) if whole else Said(message, piece, spoken, last))
+            if number == max(1, len(pieces) // 2):
+                if not whole:
+                    await play.step.reach("token")
+                await self._hold(play)
+        return message
+
+    def _results(self, task: Task, step: script.Step) -> list[Message]:
+        """The answers that a step gives to the tool calls of the last message."""
+        calls, given = _calls_waiting(task.values), step.results
+        return [
+            messages.tool_result(
+                fill(result.content, task.place.fills),
+                task.ids.uuid4(),
+                name=call["name"],
+                call_id=call["id"],
+                status=result.status,
+                artifact=result.artifact,
+            )
+            for call, result in zip(calls, given * len(calls) if len(given) == 1 else given, strict=False)
+        ]
+
+    async def _hold(self, play: _Play) -> None:
+        if play.scripted.hold is not None:
+            await self._gates.come(play.scripted.hold, play.task.thread_id, play.task.run_id, closed=True)
+
+    async def _take(self, task: Task, seconds: float) -> None:
+        """Let so many seconds of scripted time pass; if none, everybody else has a turn."""
+        if not seconds:
+            await asyncio.sleep(0)
+        else:
+            await self._clock.of(task.thread_id).sleep(seconds)
+            task.timeline.spend(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Play:
+    """A step of the script while it is played."""
+
+    task: Task
+    scripted: script.Step
+    step: Step
+    takes: float
+    """Seconds of scripted time; in a run with a probe nothing takes time."""
+
+
+def _message(play: _Play, text: str | list[Any]) -> Message:
+    """What the model says, and the tools it calls, as one message."""
+    task = play.task
+    fills, ids = task.place.fills, task.ids
+    calls = [
+        {"name": call.tool, "args": fill(call.args, fills), "id": fill(call.id, fills) or f"call_{ids.hex()[:24]}"}
+        for call in play.scripted.calls
+    ]
+    content: str | list[Any] = text
+    if calls and task.script.content == "blocks":
+        uses = [{"id": one["id"], "input": one["args"], "name": one["name"], "type": "tool_use"} for one in calls]
+        said = [{"type": "text", "text": text}] if text and isinstance(text, str) else text or []
+        content = [*said, *uses]
+    # Its id is as chat models give them.
+    return messages.ai(content, f"lc_run--{ids.uuid7(task.timeline.moment())}-0", calls)
+
+
+def _calls_waiting(values: Values) -> list[dict[str, Any]]:
+    """The tool calls of the last message."""
+    said = values.get("messages")
+    last = said[-1] if said else {}
+    calls: list[dict[str, Any]] = last.get("tool_calls") or []
+    return calls
+
+
+def _with_text(content: str | list[Any], text: str, *, rest: bool) -> str | list[Any]:
+    """A message's content with another text; with `rest`, whatever else is in it follows."""
+    if isinstance(content, str):
+        return text
+    others = [block for block in content if not (isinstance(block, dict) and block.get("type") == "text")]
+    return [{"type": "text", "text": text}, *(others if rest else ())]
+
+
+def _exception(error: str | Failure, fills: Mapping[str, str]) -> Exception:
+    failure = error if isinstance(error, Failure) else Failure(message=error)
+    kind: type[Exception] = type(failure.type, (Exception,), {})
+    return kind(fill(failure.message, fills))
+
+
+def _taken_up(name: str, reducer: Reducer, old: Any, new: Any) -> Any:
+    if reducer == "append":
+        return [*(old or ()), *(new if isinstance(new, list) else [new])]
+    if reducer == "merge":
+        if not isinstance(new, dict):
+            raise ValueError(f"The channel {name} merges objects, and got {new!r}")
+        return {**(old or {}), **new}
+    return new
+
+
+def _around(run: Run) -> Circumstances:
+    assistant = run.assistant
+    return Circumstances((assistant.assistant_id, assistant.graph_id, assistant.name), run.thread.metadata)
+
+
+def _probe_of(configurable: dict[str, Any]) -> Probe | None:
+    try:
+        return read_probe(configurable)
+    except msgspec.ValidationError as error:
+        raise ProbeConfigError(f"configurable.probe: {error}") from error

@@ -1,0 +1,69 @@
+"""Reports to witnesses: the scripted agent tells a listener in the tester's process about its steps.
+
+The witness holds the agent by not answering, so a report has no read timeout.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Coroutine
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+
+from conformance.probe import Report
+from mockserver.core.clock import Clock
+
+CONNECT_SECONDS: Final = 2.0
+"""How long a witness may take to accept a connection; the probe contract says so."""
+
+
+class Witnesses:
+    """All reports of a server, through one HTTP client; `close` lets go of everybody who waits."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._session: aiohttp.ClientSession | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._waits: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    async def tell(self, url: str, report: Report) -> bool:
+        """Report, and return once the witness has answered; False if it cannot be reached or does not want it."""
+        if self._closed:
+            return False
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
+            # No limit: a held run keeps its connection for as long as it is held.
+            self._session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
+        if self._tls is None and url.startswith("https:"):
+            self._tls = ssl.create_default_context()
+        try:
+            headers = {"Content-Type": "application/json"}
+            body = msgspec.json.encode(report)
+            async with self._session.post(url, data=body, headers=headers, ssl=self._tls or True) as answer:
+                return answer.ok
+        except (aiohttp.ClientError, OSError, ValueError, TimeoutError):
+            return False
+
+    async def hold(self, seconds: float) -> None:
+        """Hold for so long, in place of a witness."""
+        if not self._closed:
+            await self._clock.sleep(seconds)
+
+    def spawn(self, wait: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start a wait that `close` can end, however its owner clings to it."""
+        task = asyncio.create_task(wait)
+        self._waits.add(task)
+        task.add_done_callback(self._waits.discard)
+        return task
+
+    async def close(self) -> None:
+        """Let go of everybody; from now on nobody is told anything, or held."""
+        self._closed = True
+        for task in self._waits:
+            task.cancel()
+        if self._session is not None:
+            await self._session.close()

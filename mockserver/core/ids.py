@@ -1,0 +1,80 @@
+"""Identifiers that look random and are not: each follows from the seed, a scope and a counter.
+
+A scope is a name such as a thread's id. Scopes do not share counters, so what happens on one thread never
+changes an id on another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from mockserver.core.clock import milliseconds
+
+_GREGORIAN = datetime(1582, 10, 15, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SPELLED = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_VERSION, _VARIANT = 76, 62  # bit offsets of the two fixed fields of a UUID
+
+
+class IdSource:
+    """The ids of one scope, in the order in which they are asked for."""
+
+    def __init__(self, seed: int, scope: str = "") -> None:
+        self._seed = seed
+        self._scope = scope
+        self._count = 0
+
+    def scoped(self, scope: str) -> IdSource:
+        """A source of its own for something inside this scope."""
+        return IdSource(self._seed, f"{self._scope}/{scope}")
+
+    def uuid4(self) -> str:
+        """An id without a time, as messages have."""
+        return _stamp(self._bits(), version=4)
+
+    def uuid7(self, moment: datetime) -> str:
+        """An id that sorts by its millisecond, as threads and runs have."""
+        return _stamp((milliseconds(moment) << 80) | (self._bits() & ((1 << 80) - 1)), version=7)
+
+    def uuid6(self, moment: datetime, step: int) -> str:
+        """An id that sorts by its moment, as checkpoints have; `step` shows in it as on the real server."""
+        # Whole numbers all the way: a float has not enough digits for 100 ns since 1582.
+        time = (moment - _GREGORIAN) // _MICROSECOND * 10
+        high, low = time >> 12, time & 0xFFF
+        sequence = step & 0x3FFF
+        node = self._bits() & ((1 << 48) - 1)
+        return _stamp((high << 80) | (low << 64) | (sequence << 48) | node, version=6)
+
+    def hex(self) -> str:
+        """Thirty-two hexadecimal digits, as interrupts have."""
+        return f"{self._bits():032x}"
+
+    def _bits(self) -> int:
+        self._count += 1
+        text = f"{self._seed}|{self._scope}|{self._count}"
+        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest())
+
+
+def named(name: str) -> str:
+    """The id of something that has a name and is the same on every server, such as an assistant."""
+    return _stamp(int.from_bytes(hashlib.blake2b(name.encode(), digest_size=16).digest()), version=5)
+
+
+def canonical(text: str) -> str | None:
+    """A UUID in the spelling that the server uses, None for what is not a UUID."""
+    if _SPELLED.fullmatch(text):
+        return text
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return None
+
+
+def _stamp(bits: int, *, version: int) -> str:
+    bits &= ~((0xF << _VERSION) | (0x3 << _VARIANT))
+    # Not by way of `UUID`, which takes several times as long; a run has a dozen ids.
+    text = f"{bits | (version << _VERSION) | (0x2 << _VARIANT):032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,0 +1,455 @@
+"""The engine: creates runs, lets one at a time execute on each thread, stops and settles them.
+
+It owns the asyncio tasks. What should happen it asks the thread's `Rules`; how a run executes is `Execution`'s
+business. Every method but `close` and those marked async returns without giving up control, so that what it
+does is one indivisible change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Coroutine, Iterable, Mapping
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, structs
+
+from mockserver.agent import agent
+from mockserver.agent.agent import ScriptedAgent
+from mockserver.agent.gates import Gates
+from mockserver.agent.witnesses import Witnesses
+from mockserver.core.assistants import Assistant
+from mockserver.core.changes import Changes
+from mockserver.core.checkpoints import END, Checkpoint
+from mockserver.core.clock import Clock, Clocks, milliseconds
+from mockserver.core.crons import Cron, Crons
+from mockserver.core.items import Items
+from mockserver.core.lifecycle import after
+from mockserver.core.place import Place
+from mockserver.core.protocol_feed import Feeds
+from mockserver.core.records import Run, Thread
+from mockserver.core.rules import Ending, Rules
+from mockserver.core.store import Store
+from mockserver.core.strategies import Fate
+from mockserver.core.streams import EventLog
+from mockserver.core.writing import SERVER_METADATA, append_checkpoint, last_node, read_write
+from mockserver.engine.execution import Execution
+from mockserver.engine.webhooks import Webhooks
+from mockserver.schemas.common import RunRequest
+from mockserver.script import Script
+from mockserver.views.protocol_events import Ended, Narrator
+from mockserver.views.views import notice, state, stored_kwargs
+
+SUPERSEDED: Final = 2000
+"""Superseded runs that are remembered."""
+RESUMABLE: Final = 1000
+"""Runs that are over whose streams can be resumed; of older ones the events are forgotten."""
+
+_log = logging.getLogger(__name__)
+
+
+class ThreadBusyError(Exception):
+    """A run was refused because of what is in flight on its thread."""
+
+
+class NoAssistantError(Exception):
+    """A run asked for an assistant that is not there, or is no more."""
+
+
+class Engine:
+    """One deployment without its HTTP side."""
+
+    def __init__(
+        self,
+        script: Script,
+        clock: Clock,
+        *,
+        seed: int = 0,
+        rules: Rules | None = None,
+        run_timeout: float | None = None,
+    ) -> None:
+        self._run_timeout = run_timeout
+        self.changes = Changes()
+        self.store = Store(seed=seed, rules=rules or Rules(), script=script, changes=self.changes)
+        self.clock = Clocks(clock)
+        self.items = Items(lambda: self.clock.now)
+        self.seed = seed
+        self.superseded: dict[str, str] = {}
+        """Runs that a newcomer stopped or erased, each with that newcomer; the oldest are forgotten."""
+        self._witnesses = Witnesses(self.clock)
+        self.gates = Gates(self.changes)
+        self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
+        self._webhooks = Webhooks(self.clock)
+        self.feeds = Feeds()
+        self.crons = Crons(self.clock, self._fire)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._resumable: deque[EventLog] = deque()
+        self.starts = 1
+        """How often this server was started."""
+
+    def create_run(self, thread: Thread, request: RunRequest, *, temporary: bool = False) -> Run:
+        """Create a run on a thread and decide what becomes of those in flight. Raises `ThreadBusyError`."""
+        assistant = self.store.assistants.find(request.assistant_id)
+        if assistant is None:
+            raise NoAssistantError(request.assistant_id)
+        request = assistant.instructed(request)
+        asked = request.multitask_strategy
+        strategy = thread.rules.default_strategy(thread) if asked is UNSET else asked
+        decision = thread.rules.admit(thread, strategy)
+        if not decision.accepted:
+            thread.rules.refused(thread, request)
+            raise ThreadBusyError(
+                "Thread is already running a task. Wait for it to finish or choose a different multitask strategy."
+            )
+        moment = thread.timeline.moment()
+        run_id = thread.ids.uuid7(moment)
+        ids = thread.ids.scoped(run_id)
+        metadata = {
+            **assistant.current.metadata,
+            **thread.metadata,
+            **request.config.metadata,
+            **request.metadata,
+            "graph_id": assistant.graph_id,
+            "assistant_id": assistant.assistant_id,
+        }
+        run = Run(
+            run_id=run_id,
+            thread=thread,
+            assistant=assistant,
+            request=request,
+            strategy=strategy,
+            created_at=moment,
+            updated_at=moment,
+            metadata=metadata,
+            kwargs=stored_kwargs(request, metadata, run_id, thread.thread_id, ids.uuid4(), moment, temporary=temporary),
+            ids=ids,
+            log=EventLog(resumable=request.stream_resumable, tap=partial(_tell_thread, thread, run_id, request)),
+            temporary=temporary,
+            ready=request.after_seconds == 0,
+        )
+        self._enter(run)
+        self._note_superseded(run, decision.fates)
+        self.stop_all({thread.in_flight[superseded]: fate for superseded, fate in decision.fates.items()})
+        return run
+
+    def _note_superseded(self, newcomer: Run, stopped: Iterable[str]) -> None:
+        self.superseded |= dict.fromkeys(stopped, newcomer.run_id)
+        while len(self.superseded) > SUPERSEDED:
+            del self.superseded[next(iter(self.superseded))]
+
+    def _enter(self, run: Run) -> None:
+        """Put a new run on its thread; it starts, at the earliest, at the next turn of the event loop."""
+        thread = run.thread
+        thread.runs[run.run_id] = thread.in_flight[run.run_id] = run
+        thread.config = {"configurable": {}, **run.assistant.current.config}
+        thread.metadata |= {"graph_id": run.assistant.graph_id, "assistant_id": run.assistant.assistant_id}
+        self.store.touch(thread, run.created_at)
+        if run.ready:
+            # Not now: whoever created the run is to see it pending.
+            asyncio.get_running_loop().call_soon(self._start_next, thread)
+        else:
+            run.watchdog = self._spawn(self._make_ready(run))
+
+    def stop(self, run: Run, fate: Fate) -> None:
+        """Decide that a run in flight is to stop. A run that is over, or was decided about before, is left alone."""
+        self.stop_all({run: fate})
+
+    def stop_all(self, fates: Mapping[Run, Fate]) -> None:
+        """Decide about several runs at once, so that none of them starts because another stops."""
+        decided = [run for run in fates if not run.over and run.fate is None]
+        for run in decided:
+            run.fate = fates[run]
+        for run in decided:
+            if run.thread.active is run:
+                run.thread.rules.deliver_stop(run)
+            else:
+                self._settle(run, "stopped")
+
+    def forget_run(self, run: Run) -> None:
+        """Delete a run that is over, with its checkpoints unless others are built upon those."""
+        thread = run.thread
+        if thread.runs.pop(run.run_id, None) is None:
+            return
+        if not thread.history.is_built_upon(run.run_id):
+            thread.history.remove_run(run.run_id)
+            if not thread.in_flight:
+                self.rest(thread)
+
+    def update_state(
+        self, thread: Thread, base: Checkpoint | None, raw: dict[str, Any] | None, as_node: str | None
+    ) -> Checkpoint:
+        """Write to the state by hand, on top of `base`, as if `as_node` (default: whoever wrote last) had done it.
+
+        Raises `ThreadBusyError` while a run is in flight, and what `read_write` and `agent.written` raise.
+        """
+        if not thread.rules.may_update_state(thread):
+            raise ThreadBusyError(f"Thread {thread.thread_id} has runs in flight; its state cannot be updated now.")
+        values = agent.empty_values() if base is None else thread.history.values(base)
+        reducers = thread.script.reducers
+        updated = agent.written(values, read_write(raw or {}, thread.ids.uuid4, reducers), reducers)
+        node = as_node or last_node(base)
+        place = Place() if node == END else agent.written_by_hand(thread, base, node, updated)
+        checkpoint = append_checkpoint(
+            thread,
+            base,
+            values=updated,
+            following=agent.nodes_at(place, {}),
+            source="update",
+            node=node,
+            place=place,
+        )
+        self.store.touch(thread, checkpoint.created_at)
+        thread.failure = None
+        self.rest(thread)
+        told = {"state": state(thread, checkpoint), "thread_id": thread.thread_id}
+        thread.stream.tell("state_update", told, at=milliseconds(checkpoint.created_at))
+        return checkpoint
+
+    def order_of(self, cron: Cron) -> RunRequest:
+        """The run that a cron asks for when it fires."""
+        told = {name: value for name, value in cron.payload.items() if name in RunRequest.__struct_fields__}
+        order = msgspec.convert(told, RunRequest)
+        named = {"cron_id": cron.cron_id}
+        if order.context:
+            order = structs.replace(order, context={**order.context, **named})
+        else:
+            config = structs.replace(order.config, configurable={**order.config.configurable, **named})
+            order = structs.replace(order, config=config)
+        kept = UNSET if cron.thread is not None else "keep" if cron.on_run_completed == "keep" else "delete"
+        return structs.replace(order, on_completion=kept)
+
+    def _fire(self, cron: Cron) -> None:
+        """Ask for the run of a cron that is due; one that is refused is left out."""
+        order = self.order_of(cron)
+        try:
+            if cron.thread is None:
+                self.create_run(self.store.create_thread(), order, temporary=True)
+            else:
+                self.create_run(cron.thread, cron.thread.rules.cron_order(cron.thread, order))
+        except ThreadBusyError as busy:
+            _log.info("cron %s: %s", cron.cron_id, busy)
+
+    def forget_assistant(self, assistant: Assistant, *, threads: bool) -> None:
+        """Delete an assistant with its crons and, if asked, the threads whose metadata names it."""
+        self.crons.remove_of(assistant)
+        self.store.assistants.remove(assistant)
+        named = [
+            thread
+            for thread in self.store.threads.values()
+            if threads and thread.metadata.get("assistant_id") == assistant.assistant_id
+        ]
+        for thread in named:
+            self.forget_thread(thread)
+
+    def forget_thread(self, thread: Thread) -> None:
+        """Delete a thread with its crons; what is in flight on it is stopped."""
+        self.crons.remove_of(thread)
+        self.store.remove(thread)
+        self.feeds.remove(thread.thread_id)
+        self.stop_all(dict.fromkeys(thread.in_flight.values(), "erase"))
+
+    async def close(self) -> None:
+        """Stop every run and let go of every witness; returns when no task is left."""
+        self.feeds.clear()
+        await self.crons.close()
+        # Lists, because a stateless run takes its thread with it when it stops.
+        for thread in list(self.store.threads.values()):
+            thread.stream.close()
+            self.stop_all(dict.fromkeys(thread.in_flight.values(), "stop"))
+        for task in self._tasks:
+            task.cancel()
+        await self._witnesses.close()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._webhooks.close()
+
+    async def clear(self, seed: int) -> None:
+        """Forget everything, as if just started with this seed; returns when no task is left."""
+        await self.close()
+        self.seed = seed
+        self.store.clear(seed)
+        self.items.clear()
+        self.superseded.clear()
+        self._resumable.clear()
+        self._witnesses = Witnesses(self.clock)
+        self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
+
+    async def restart(self) -> None:
+        """Lose every worker, as when the process dies; returns when those are gone.
+
+        Kept is what a database holds: threads, runs, checkpoints, events. A run that was being executed is executed
+        again, from its newest checkpoint on; one that was being stopped is over.
+        """
+        self.starts += 1
+        lost, self._witnesses = self._witnesses, Witnesses(self.clock)
+        self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
+        in_flight = [run for thread in self.store.threads.values() for run in thread.in_flight.values()]
+        for run in in_flight:
+            if run.task is not None:
+                run.attempt += 1
+                run.task.cancel()
+        # Before the lost workers have their turn: the dead tell nobody anything.
+        await lost.close()
+        for run in in_flight:
+            if run.task is not None and run.fate is None:
+                self._work_on(run)
+            elif run.task is not None:
+                self._settle(run, "stopped")
+
+    def _start_next(self, thread: Thread) -> None:
+        run = thread.rules.next_to_start(thread)
+        if run is not None:
+            thread.active = run
+            self._work_on(run)
+
+    def _work_on(self, run: Run) -> None:
+        attempt = run.attempt
+
+        def ended(task: asyncio.Task[None]) -> None:
+            # A task that is cancelled before its first turn never runs, so its end must be seen from outside.
+            self._settle(run, "stopped", attempt)
+            if run.task is task:
+                run.task = None
+
+        run.task = self._spawn(self._execute(run))
+        run.task.add_done_callback(ended)
+
+    async def _execute(self, run: Run) -> None:
+        attempt = run.attempt
+        if run.status == "pending":
+            run.status = after(run.status, "start")
+            run.started_at = run.thread.timeline.now
+        run.kwargs["config"]["metadata"] |= SERVER_METADATA
+        self._touch(run)
+        if self._run_timeout is not None and attempt == 1:
+            run.watchdog = self._spawn(self._expire(run, self._run_timeout))
+        ending: Ending = "stopped"
+        try:
+            await Execution(run, self._agent, self.feeds).play()
+            ending = "succeeded"
+        except asyncio.CancelledError:
+            # Somebody stopped the run; `stop` has noted who.
+            pass
+        except Exception as error:  # noqa: BLE001 - whatever a node raises is the run's failure, not the server's
+            _log.info("run %s failed: %s: %s", run.run_id, type(error).__name__, error)
+            ending = "failed"
+            if run.attempt == attempt:
+                run.error = {"error": type(error).__name__, "message": str(error)}
+        self._settle(run, ending, attempt)
+
+    def _settle(self, run: Run, ending: Ending, attempt: int | None = None) -> None:
+        """Give a run its terminal status, let everybody know, and start the next. A run settles once.
+
+        `attempt`: the execution that came to its end; that of a lost worker does not count.
+        """
+        thread = run.thread
+        if run.ended.is_set() or attempt not in (None, run.attempt):
+            return
+        executed = thread.active is run
+        event = thread.rules.conclude(run, ending)
+        run.status = after(run.status, event)
+        if event == "time_out":
+            run.error = {"error": "TimeoutError", "message": f"The run took longer than {self._run_timeout} s."}
+        elif event != "fail":
+            run.error = None
+        thread.in_flight.pop(run.run_id, None)
+        if executed:
+            thread.active = None
+        if event == "stop" and run.fate == "erase":
+            thread.rules.erase(run)
+            run.output = {}
+        elif executed:
+            thread.failure = run.error
+        self._touch(run)
+        if executed:
+            self.rest(thread)
+        if run.watchdog is not None:
+            run.watchdog.cancel()
+        if run.error is not None:
+            run.log.append("error", None, run.error, at=milliseconds(run.updated_at))
+        self._notify(run)
+        _tell_thread(
+            thread,
+            run.run_id,
+            run.request,
+            "metadata",
+            {"status": "run_done", "run_id": run.run_id},
+            milliseconds(run.updated_at),
+        )
+        if run.fate == "erase":
+            thread.stream.forget_run(run.run_id)
+        thread.rules.release(run)
+        self._tell_end(run)
+        self._keep_stream(run.log)
+        if run.temporary and run.request.on_completion != "keep":
+            self.store.remove(thread)
+            self.feeds.remove(thread.thread_id)
+        self._start_next(thread)
+
+    def _tell_end(self, run: Run) -> None:
+        """Tell those who listen to the thread how a run ended; one that was erased is never told of again."""
+        thread = run.thread
+        head = thread.history.head
+        how: Ended = "interrupted"
+        if run.status in ("error", "timeout"):
+            how = "failed"
+        elif run.status == "success" and not (head is not None and head.next):
+            how = "completed"
+        error = None if run.error is None else run.error["message"]
+        Narrator(run, self.feeds, lambda: True).ends(how, error)
+        feed = self.feeds.find(thread.thread_id)
+        if feed is not None and run.fate == "erase":
+            feed.forget_run(run.run_id)
+
+    def _keep_stream(self, log: EventLog) -> None:
+        """Let the stream of a run that is over be resumed for a while."""
+        if log.resumable:
+            self._resumable.append(log)
+            if len(self._resumable) > RESUMABLE:
+                self._resumable.popleft().forget()
+
+    def _notify(self, run: Run) -> None:
+        """Send the webhooks that the end of a run calls for."""
+        rules = run.thread.rules
+        for subject, status in rules.webhooks(run):
+            url = subject.request.webhook
+            if url is not None:
+                body = notice(subject, status)
+                self._webhooks.send(run.thread.thread_id, url, body, partial(rules.webhook_failed, subject))
+
+    def rest(self, thread: Thread) -> None:
+        """Note that the state of a thread has come to rest as it is now."""
+        head = thread.history.head
+        thread.settled = None if head is None else thread.history.values(head)
+        thread.rested = True
+        thread.state_updated_at = thread.updated_at
+
+    def _touch(self, run: Run) -> None:
+        run.updated_at = run.thread.timeline.moment()
+        self.store.touch(run.thread, run.updated_at)
+
+    async def _expire(self, run: Run, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with self.clock.of(run.thread.thread_id).within(seconds):
+                await run.ended.wait()
+        self.stop(run, "expire")
+
+    async def _make_ready(self, run: Run) -> None:
+        await self.clock.of(run.thread.thread_id).sleep(run.request.after_seconds)
+        run.ready = True
+        self._start_next(run.thread)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _tell_thread(thread: Thread, run_id: str, request: RunRequest, name: str, data: Any, at: int) -> None:
+    """Tell those who watch a whole thread of what one of its runs streams."""
+    thread.stream.tell(name, data, at=at, run_id=run_id, keep=request.stream_resumable)

@@ -1,0 +1,102 @@
+"""Webhooks: a run that is over is told to the URL that its request named.
+
+Nobody waits for a delivery. Those of one thread begin in the order in which its runs ended; a target that fails, or
+does not answer, is asked a few times more, and then let be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from mockserver.core.clock import Clock
+
+ATTEMPTS: Final = 3
+ANSWER_SECONDS: Final = 5.0
+"""How long a target may take to answer."""
+
+MAX_WAITING: Final = 1000
+"""Deliveries under way at once; what comes on top is dropped, and logged."""
+
+_log = logging.getLogger(__name__)
+
+
+class Webhooks:
+    """All deliveries of a server, through one HTTP client. Pauses between attempts run on `clock`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._session: aiohttp.ClientSession | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._newest: dict[str, asyncio.Event] = {}
+        """By thread: the first attempt of its newest delivery, set when it is over."""
+
+    def send(self, thread_id: str, url: str, body: dict[str, Any], failed: Callable[[], None]) -> None:
+        """Begin to deliver `body`; `failed` is called after each attempt that fails."""
+        if len(self._tasks) >= MAX_WAITING:
+            _log.warning("webhook %s dropped: %d deliveries are under way", url, len(self._tasks))
+            return
+        before, tried = self._newest.get(thread_id), asyncio.Event()
+        self._newest[thread_id] = tried
+
+        async def deliver() -> None:
+            try:
+                if before is not None:
+                    await before.wait()
+                await self._deliver(url, msgspec.json.encode(body), tried, failed)
+            finally:
+                tried.set()
+                if self._newest.get(thread_id) is tried:
+                    del self._newest[thread_id]
+
+        task = asyncio.create_task(deliver())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _deliver(self, url: str, body: bytes, tried: asyncio.Event, failed: Callable[[], None]) -> None:
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                await self._clock.sleep(2.0 ** (attempt - 1))
+            delivered = await self._post(url, body)
+            tried.set()
+            if delivered:
+                return
+            failed()
+        _log.info("webhook %s given up after %d attempts", url, ATTEMPTS)
+
+    async def _post(self, url: str, body: bytes) -> bool:
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
+            self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
+        try:
+            headers = {"Content-Type": "application/json"}
+            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+                return answer.status < 400
+        except (aiohttp.ClientError, OSError, ValueError, TimeoutError):
+            return False
+
+    async def close(self) -> None:
+        """Give up what is under way; returns when no delivery is left."""
+        for task in self._tasks:
+            task.cancel()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+def problem_of(url: str) -> str | None:
+    """What is wrong with the URL of a webhook, None if nothing is."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    return None if usable else f"`webhook` must be an http or https URL with a host, not {url!r}."

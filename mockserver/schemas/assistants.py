@@ -1,0 +1,79 @@
+"""The bodies of requests about assistants."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from mockserver.schemas.common import UUID, Body, Config, Json, Limit, Offset
+
+
+class AssistantCreate(Body, frozen=True):
+    """A new assistant; what it tells the nodes is `context` or `config.configurable`."""
+
+    graph_id: str
+    assistant_id: UUID | UnsetType = UNSET
+    config: Config = Config()
+    context: Json = {}
+    metadata: Json = {}
+    if_exists: Literal["raise", "do_nothing"] = "raise"
+    name: str | None = None
+    description: str | None = None
+
+
+class AssistantPatch(Body, frozen=True):
+    """What is to change about an assistant, in a new version of it; metadata is merged, the rest replaced."""
+
+    graph_id: str | UnsetType = UNSET
+    config: Config | UnsetType = UNSET
+    context: Json | UnsetType = UNSET
+    metadata: Json = {}
+    name: str | UnsetType = UNSET
+    description: str | UnsetType | None = UNSET
+
+
+class AssistantLatest(Body, frozen=True):
+    """Which version of an assistant is to be the one that runs."""
+
+    version: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+
+
+class AssistantCount(Body, frozen=True):
+    """Which assistants to count."""
+
+    metadata: Json = {}
+    graph_id: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+
+
+class AssistantVersions(Body, frozen=True):
+    """Which versions of an assistant to list."""
+
+    metadata: Json = {}
+    limit: Limit = 10
+    offset: Offset = 0
+
+
+AssistantField = Literal[
+    "assistant_id",
+    "graph_id",
+    "name",
+    "description",
+    "config",
+    "context",
+    "created_at",
+    "updated_at",
+    "metadata",
+    "version",
+]
+
+
+class AssistantSearch(AssistantCount, frozen=True):
+    """Which assistants to list, and how."""
+
+    limit: Limit = 10
+    offset: Offset = 0
+    sort_by: Literal["assistant_id", "created_at", "updated_at", "name", "graph_id"] = "created_at"
+    sort_order: Literal["asc", "desc"] = "desc"
+    select: list[AssistantField] | UnsetType = UNSET

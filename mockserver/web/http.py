@@ -1,0 +1,261 @@
+"""What all routes share: JSON in and out, refusals, and answers that take their time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any, Final, Literal, Protocol, TypeVar
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET
+
+from mockserver.core.clock import Clock
+from mockserver.core.ids import canonical
+from mockserver.core.protocol_feed import Listener
+from mockserver.core.records import Run, Thread
+from mockserver.core.streams import HEARTBEAT
+from mockserver.engine.engine import Engine, ThreadBusyError
+from mockserver.views import views
+
+_log = logging.getLogger(__name__)
+
+ENGINE: Final = web.AppKey("engine", Engine)
+KEEP_ALIVE: Final = web.AppKey("keep_alive", float)
+"""Seconds of silence after which an open answer shows that it is alive."""
+
+NOT_IN_SUBGRAPHS: Final = (
+    "`checkpoint_ns` names a subgraph; runs start, and the state is updated, only in the graph itself."
+)
+
+ANSWER_WITH: Final = ContextVar[Callable[[Mapping[str, str]], web.StreamResponse]]("answer_with")
+"""What makes an answer that is written bit by bit, from its headers, where a request wants another than usual."""
+
+T = TypeVar("T")
+_encode = msgspec.json.Encoder().encode
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, not an error
+    """An answer other than success; `detail` says why."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+def json_answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """An answer with a JSON body."""
+    return web.Response(body=_encode(body), status=status, headers=headers, content_type="application/json")
+
+
+@web.middleware
+async def refusals(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Turn whatever a route refuses, or fails at, into `{"detail": ...}`."""
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        return json_answer({"detail": refusal.detail}, refusal.status)
+    except ThreadBusyError as busy:
+        return json_answer({"detail": str(busy)}, 409)
+    except web.HTTPException as error:
+        if isinstance(error, web.HTTPMove):
+            return web.Response(status=error.status, headers={"Location": str(error.location)})
+        allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+        detail = f"Not Found: the mock has no {request.path}" if error.status == 404 else error.reason
+        return json_answer({"detail": detail}, error.status, allow)
+    except (asyncio.CancelledError, ConnectionError):
+        raise
+    except Exception:  # noqa: BLE001 - a fault of ours is an answer too
+        _log.exception("%s %s failed", request.method, request.path)
+        return json_answer({"detail": "Internal Server Error"}, 500)
+
+
+async def read(request: web.Request, schema: type[T], *, default: bytes = b"") -> T:
+    """The body of a request; raises `Refusal` 422, naming the place of what is wrong, or 415."""
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":
+        raise Refusal(415, f"Content-Encoding: {encoding} is not supported; send the body as it is.")
+    raw = await request.read() or default
+    try:
+        return msgspec.json.decode(raw, type=schema)
+    except msgspec.ValidationError as error:
+        raise Refusal(422, str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Refusal(422, "Invalid JSON in request body") from None
+
+
+class Page(Protocol):
+    """Which of the things found to show, and what of each."""
+
+    @property
+    def limit(self) -> int: ...  # noqa: D102 - the names say it
+    @property
+    def offset(self) -> int: ...  # noqa: D102
+    @property
+    def select(self) -> Any: ...  # noqa: D102
+
+
+def page_answer(found: Sequence[T], asked: Page, show: Callable[[T], views.Shown]) -> web.Response:
+    """One page of what was found, with the headers by which clients find the next."""
+    end = asked.offset + asked.limit
+    headers = {"X-Pagination-Total": str(len(found))}
+    if end < len(found):
+        headers["X-Pagination-Next"] = str(end)
+    page = [show(one) for one in found[asked.offset : end]]
+    if asked.select is not UNSET:
+        chosen = {*asked.select, "extracted"}
+        page = [{field: value for field, value in shown.items() if field in chosen} for shown in page]
+    return json_answer(page, headers=headers)
+
+
+def query(request: web.Request, schema: type[T]) -> T:
+    """The query parameters of a request; one that is repeated is a list. Raises `Refusal` 422."""
+    plain: dict[str, Any] = {}
+    for key in request.query:
+        found = request.query.getall(key)
+        plain[key] = found if len(found) > 1 else found[0]
+    try:
+        # Not strict: in a query everything is text.
+        return msgspec.convert(plain, schema, strict=False)
+    except msgspec.ValidationError as error:
+        raise Refusal(422, str(error)) from None
+
+
+def several(given: str | list[str], one: Any, name: str) -> Any:
+    """One or several values of the query parameter `name`; older JavaScript clients write a list as JSON."""
+    several = [given] if isinstance(given, str) else given
+    try:
+        if len(several) == 1 and several[0].startswith("["):
+            return msgspec.json.decode(several[0], type=list[one])
+        return msgspec.convert(several, list[one])
+    except msgspec.MsgspecError as error:
+        raise Refusal(422, f"{name}: {error}") from None
+
+
+def holds(whole: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
+    """Whether an object has these fields with these values; `true` and `1` are equal in Python, but not in JSON."""
+    return all(
+        key in whole and whole[key] == value and isinstance(whole[key], bool) == isinstance(value, bool)
+        for key, value in part.items()
+    )
+
+
+def path_uuid(request: web.Request, name: Literal["thread", "run", "assistant"]) -> str:
+    """An id from the path; raises `Refusal` 422 for what is not a UUID."""
+    return uuid_in(request.match_info[f"{name}_id"], name)
+
+
+def uuid_in(raw: str, name: Literal["thread", "run", "assistant", "cron"]) -> str:
+    """An id as the server spells it; raises `Refusal` 422 for what is not a UUID."""
+    found = canonical(raw)
+    if found is None:
+        raise Refusal(422, f"Invalid {name} ID: must be a UUID")
+    return found
+
+
+def thread_of(request: web.Request) -> Thread:
+    """The thread that the path names; raises `Refusal` 422 or 404."""
+    thread_id = path_uuid(request, "thread")
+    thread = request.app[ENGINE].store.threads.get(thread_id)
+    if thread is None:
+        raise Refusal(404, f"Thread with ID {thread_id} not found")
+    return thread
+
+
+def run_of(request: web.Request, detail: str = "Not Found") -> Run:
+    """The run that the path names; raises `Refusal` 422 or 404."""
+    run = run_or_none(request)
+    if run is None:
+        raise Refusal(404, detail)
+    return run
+
+
+def run_or_none(request: web.Request) -> Run | None:
+    """The run that the path names, None if there is none; raises `Refusal` 422 for malformed ids."""
+    thread_id, run_id = path_uuid(request, "thread"), path_uuid(request, "run")
+    thread = request.app[ENGINE].store.threads.get(thread_id)
+    return None if thread is None else thread.runs.get(run_id)
+
+
+def run_location(thread_id: str, run_id: str, suffix: str = "") -> str:
+    """The path of a run."""
+    return f"/threads/{thread_id}/runs/{run_id}{suffix}"
+
+
+def run_headers(run: Run, suffix: str) -> dict[str, str]:
+    """What the head of an answer that takes its time says of its run, and where to come back for the rest."""
+    location = run_location(run.thread.thread_id, run.run_id)
+    named = {"Content-Location": location} if run.thread.rules.names_run(run) else {}
+    return {"Location": location + suffix, **named}
+
+
+def created(run: Run) -> web.Response:
+    """The answer to a request that created a run and does not wait for it."""
+    location = run_location(run.thread.thread_id, run.run_id)
+    return json_answer(views.run(run), headers={"Content-Location": location})
+
+
+async def when_over(
+    request: web.Request, run: Run | None, body: Callable[[], Any], headers: Mapping[str, str]
+) -> web.StreamResponse:
+    """A JSON answer that is known once `run` is over; until then a newline now and then keeps it alive."""
+    response = await _begin(request, {**headers, "Content-Type": "application/json"})
+    while run is not None and not (ended := run.thread.rules.awaited(run)).is_set():
+        try:
+            async with _clock(request, run).within(request.app[KEEP_ALIVE]):
+                await ended.wait()
+        except TimeoutError:
+            await response.write(b"\n")
+    await response.write(_encode(body()))
+    await response.write_eof()
+    return response
+
+
+def _clock(request: web.Request, run: Run) -> Clock:
+    return request.app[ENGINE].clock.of(run.thread.thread_id)
+
+
+async def event_stream(
+    request: web.Request, run: Run, place: int, modes: frozenset[str] | None, headers: Mapping[str, str]
+) -> web.StreamResponse:
+    """The events of a run from `place` on, as server-sent events; `modes` keeps only some of them."""
+    async with run.log.read(place) as reader:
+        response = await open_stream(request, headers)
+        while (batch := await reader.batch(request.app[KEEP_ALIVE], _clock(request, run).within)) is not None:
+            await run.thread.rules.before_sending(run)
+            frames = [event.frame() for event in batch if run.thread.rules.shows(event, modes)]
+            await response.write(b"".join(frames) if batch else HEARTBEAT)
+        await response.write_eof()
+        return response
+
+
+async def listener_stream(request: web.Request, thread: Thread, listener: Listener) -> web.StreamResponse:
+    """What somebody hears of a thread, as server-sent events, for as long as there is more to come."""
+    response = await open_stream(request, {})
+    within = request.app[ENGINE].clock.of(thread.thread_id).within
+    while (batch := await listener.batch(request.app[KEEP_ALIVE], within)) is not None:
+        await response.write(b"".join(event.frame() for event in batch) or HEARTBEAT)
+    await response.write_eof()
+    return response
+
+
+async def open_stream(request: web.Request, headers: Mapping[str, str]) -> web.StreamResponse:
+    """The beginning of a stream of server-sent events."""
+    kind = {
+        "Cache-Control": "no-store",
+        "X-Accel-Buffering": "no",
+        "Content-Type": "text/event-stream; charset=utf-8",
+    }
+    return await _begin(request, {**headers, **kind})
+
+
+async def _begin(request: web.Request, headers: Mapping[str, str]) -> web.StreamResponse:
+    make = ANSWER_WITH.get(None)
+    response = web.StreamResponse(headers=headers) if make is None else make(headers)
+    await response.prepare(request)
+    return response

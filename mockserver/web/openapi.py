@@ -1,0 +1,102 @@
+"""The description of the API, made from the route table and the types of the requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from mockserver import __version__
+from mockserver.web.answers import ANSWERS
+
+if TYPE_CHECKING:
+    from mockserver.web.routes import Route
+
+_REFUSAL = {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
+_HEADERS = [{"name": "Last-Event-ID", "in": "header", "required": False, "schema": {"type": "string"}}]
+"""Of a stream that can be resumed."""
+_UUIDS = ("thread_id", "run_id", "assistant_id", "cron_id")
+
+
+def describe(routes: Iterable[Route]) -> dict[str, Any]:
+    """The OpenAPI document of these routes."""
+    known = list(routes)
+    types = [kind for route in known for kind in _types(route) if kind is not None]
+    shown, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    shapes = iter(shown)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in known:
+        body, malformed, answer = (None if kind is None else next(shapes) for kind in _types(route))
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, body, malformed or _REFUSAL, answer)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "doubletext-mockserver", "version": __version__},
+        "paths": paths,
+        "components": {"schemas": schemas},
+    }
+
+
+def _types(route: Route) -> tuple[Any, Any, Any]:
+    """The types of a route's body, of its refusal with 400, and of its answer; None for what is usual, or not there."""
+    return route.body, route.malformed, ANSWERS.get(f"{route.method} {route.path}")
+
+
+def _operation(
+    route: Route, body: dict[str, Any] | None, malformed: dict[str, Any], answer: dict[str, Any] | None
+) -> dict[str, Any]:
+    kinds = ("text/event-stream",) if route.streams else route.kinds
+    operation: dict[str, Any] = {
+        "summary": route.summary,
+        "operationId": f"{route.handler.__module__.rpartition('_')[2]}_{route.handler.__name__}",
+        "parameters": [*_path_parameters(route.path), *_query_parameters(route.query), *_HEADERS[: route.resumes]],
+        "responses": {
+            str(status): _response(status, malformed if status == 400 else _REFUSAL, kinds, answer or {})
+            for status in route.statuses
+        },
+    }
+    if body is not None:
+        operation["requestBody"] = {
+            "required": not route.body_optional,
+            "content": {"application/json": {"schema": body}},
+        }
+        operation["responses"]["413"] = _response(413)
+        operation["responses"]["415"] = _response(415)
+    return operation
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", **({"format": "uuid"} if name in _UUIDS else {})},
+        }
+        for name in re.findall(r"{(\w+)}", path)
+    ]
+
+
+def _query_parameters(query: type | None) -> list[dict[str, Any]]:
+    if query is None:
+        return []
+    (_,), components = msgspec.json.schema_components([query], ref_template="{name}")
+    shape = components[query.__name__]
+    required = shape.get("required", ())
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": schema}
+        for name, schema in shape["properties"].items()
+    ]
+
+
+def _response(
+    status: int, refusal: dict[str, Any] = _REFUSAL, kinds: tuple[str, ...] = (), answer: dict[str, Any] = _REFUSAL
+) -> dict[str, Any]:
+    if status == 101:
+        return {"description": "A WebSocket from here on."}
+    if status in (202, 204):
+        return {"description": "Done, nothing to show."}
+    if status >= 400:
+        return {"description": "Refused.", "content": {"application/json": {"schema": refusal}}}
+    return {"description": "Success.", "content": {kind: {"schema": answer} for kind in kinds}}

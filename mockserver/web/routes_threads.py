@@ -1,0 +1,188 @@
+"""The routes of threads: their records."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from aiohttp import web
+from msgspec import UNSET, Meta
+
+from mockserver.core.checkpoints import START
+from mockserver.core.records import Thread, TimeLeft
+from mockserver.core.thread_stream import ThreadStreamMode
+from mockserver.schemas.common import Body
+from mockserver.schemas.threads import (
+    Superstep,
+    ThreadCount,
+    ThreadCreate,
+    ThreadPatch,
+    ThreadPrune,
+    ThreadSearch,
+    TimeToLive,
+)
+from mockserver.views import views
+from mockserver.views.extracting import extracted
+from mockserver.web.http import (
+    ENGINE,
+    Refusal,
+    holds,
+    json_answer,
+    listener_stream,
+    page_answer,
+    query,
+    read,
+    several,
+    thread_of,
+    uuid_in,
+)
+from mockserver.web.routes_state import write_state
+
+
+class IncludeQuery(Body, frozen=True):
+    """What to show beside the record itself; `ttl` is all there is."""
+
+    include: Annotated[str, Meta(pattern=r"^(ttl(,ttl)*)?$(?!\n)")] = ""
+
+
+class StreamQuery(Body, frozen=True):
+    """What of a thread to watch; the description names `stream_modes`, and the official clients send `stream_mode`."""
+
+    stream_modes: str | list[str] | None = None
+    stream_mode: str | list[str] | None = None
+
+    def modes(self) -> frozenset[ThreadStreamMode]:
+        """The modes to see; raises `Refusal` 422 for one that is unknown."""
+        asked = self.stream_modes or self.stream_mode or "run_modes"
+        return frozenset(several(asked, ThreadStreamMode, "stream_modes"))
+
+
+async def create(request: web.Request) -> web.StreamResponse:
+    """Create a thread."""
+    body = await read(request, ThreadCreate, default=b"{}")
+    store = request.app[ENGINE].store
+    thread_id = None if body.thread_id is UNSET else uuid_in(body.thread_id, "thread")
+    existing = None if thread_id is None else store.threads.get(thread_id)
+    if existing is not None and body.if_exists == "raise":
+        raise Refusal(409, f"Thread with ID {thread_id} already exists")
+    thread = existing or store.create_thread(thread_id, body.metadata)
+    if existing is None:
+        _note_ttl(thread, body.ttl)
+        try:
+            _write_past(request, thread, body.supersteps)
+        except Refusal:
+            store.remove(thread)
+            raise
+    return json_answer(views.thread(thread))
+
+
+async def get(request: web.Request) -> web.StreamResponse:
+    """Show a thread."""
+    thread, asked = thread_of(request), query(request, IncludeQuery)
+    return json_answer(views.thread(thread) | (views.ttl(thread) if asked.include else {}))
+
+
+async def patch(request: web.Request) -> web.StreamResponse:
+    """Merge metadata into that of a thread."""
+    thread, body = thread_of(request), await read(request, ThreadPatch)
+    thread.metadata |= body.metadata
+    _note_ttl(thread, body.ttl)
+    request.app[ENGINE].store.touch(thread, thread.timeline.moment())
+    if "return=minimal" in request.headers.get("Prefer", ""):
+        return web.Response(status=204)
+    return json_answer(views.thread(thread))
+
+
+async def prune(request: web.Request) -> web.StreamResponse:
+    """Delete several threads, or cut down their histories; those that are not there are not counted."""
+    asked = await read(request, ThreadPrune)
+    engine = request.app[ENGINE]
+    ids = dict.fromkeys(uuid_in(thread_id, "thread") for thread_id in asked.thread_ids)
+    found = [engine.store.threads[thread_id] for thread_id in ids if thread_id in engine.store.threads]
+    busy = next((thread.thread_id for thread in found if thread.in_flight), None)
+    if asked.strategy == "keep_latest" and busy is not None:
+        raise Refusal(409, f"Thread {busy} has runs in flight; its history cannot be cut down now.")
+    for thread in found:
+        if asked.strategy == "keep_latest":
+            thread.history.keep_newest()
+        else:
+            engine.forget_thread(thread)
+    return json_answer({"pruned_count": len(found)})
+
+
+async def storage(request: web.Request) -> web.StreamResponse:
+    """Say how many bytes the checkpoints of a thread take up, as JSON."""
+    return json_answer(views.storage(thread_of(request)))
+
+
+async def delete(request: web.Request) -> web.StreamResponse:
+    """Delete a thread; what is in flight on it is stopped."""
+    request.app[ENGINE].forget_thread(thread_of(request))
+    return web.Response(status=204)
+
+
+async def copy(request: web.Request) -> web.StreamResponse:
+    """Copy a thread with its history, without its runs."""
+    return json_answer(views.thread(request.app[ENGINE].store.copy_thread(thread_of(request))))
+
+
+async def stream(request: web.Request) -> web.StreamResponse:
+    """Watch a thread: what each of its runs streams, for as long as the client stays."""
+    thread, asked = thread_of(request), query(request, StreamQuery)
+    listener = thread.stream.listen(asked.modes(), request.headers.get("Last-Event-ID"))
+    try:
+        return await listener_stream(request, thread, listener)
+    finally:
+        thread.stream.leave(listener)
+
+
+async def search(request: web.Request) -> web.StreamResponse:
+    """List threads."""
+    asked = await read(request, ThreadSearch, default=b"{}")
+    found = [
+        thread
+        for thread in request.app[ENGINE].store.threads.values()
+        if _matches(thread, asked) and (asked.ids is UNSET or thread.thread_id in asked.ids)
+    ]
+    found.sort(key=lambda thread: _sort_key(thread, asked.sort_by), reverse=asked.sort_order == "desc")
+    return page_answer(found, asked, lambda thread: views.thread(thread) | extracted(thread, asked.extract))
+
+
+async def count(request: web.Request) -> web.StreamResponse:
+    """Count threads."""
+    asked = await read(request, ThreadCount, default=b"{}")
+    return json_answer(sum(_matches(thread, asked) for thread in request.app[ENGINE].store.threads.values()))
+
+
+def _note_ttl(thread: Thread, asked: TimeToLive | None) -> None:
+    if asked is not None:
+        thread.ttl = TimeLeft(asked.strategy, asked.ttl, thread.updated_at + timedelta(minutes=asked.ttl))
+
+
+def _write_past(request: web.Request, thread: Thread, supersteps: list[Superstep]) -> None:
+    """Let a new thread begin with the supersteps of another; raises `Refusal` 422."""
+    for superstep in supersteps:
+        (update,) = superstep.updates
+        values, node = update.values, update.as_node
+        if update.command is not None:
+            if update.command.goto or update.command.resume is not None:
+                raise Refusal(422, "`supersteps` take a `command` with an `update` only.")
+            values = {**(values or {}), **(update.command.written or {})}
+        write_state(request, thread, thread.history.head, values, START if node == "__input__" else node)
+
+
+def _matches(thread: Thread, asked: ThreadSearch | ThreadCount) -> bool:
+    return (
+        (asked.status is UNSET or thread.rules.thread_status(thread) == asked.status)
+        and holds(thread.metadata, asked.metadata)
+        and holds(thread.rules.thread_values(thread) or {}, asked.values)
+    )
+
+
+def _sort_key(thread: Thread, field: str) -> tuple[Any, ...]:
+    if field == "thread_id":
+        return (thread.thread_id,)
+    if field == "created_at":
+        return (thread.created_at, thread.thread_id)
+    # Threads have timelines of their own, so only the server's count of changes says which changed last.
+    return (thread.rules.thread_status(thread), thread.touched) if field == "status" else (thread.touched,)
