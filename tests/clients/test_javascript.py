@@ -63,7 +63,7 @@ def test_runs(node: Node, url: str, sdk: str) -> None:
         "failed": "undefined",
     }
     assert "ProbeError: probe failure at tools:1" in refused["failed"]
-    assert "'events'" in refused["unknownMode"]
+    assert "'tools'" in refused["unknownMode"]
     last = found.pop("failedStream")
     assert (last["event"], last["data"]["error"]) == ("error", "ProbeError")
     assert found.pop("failure")["error"] == "ProbeError"
@@ -104,6 +104,20 @@ def test_runs(node: Node, url: str, sdk: str) -> None:
             "watched": ["metadata", "updates"],
             "replayed": ["metadata", "values", "updates", "values"],
         },
+    }
+
+
+def test_the_store_and_assistants_of_its_own(node: Node, url: str, sdk: str) -> None:
+    assert node.play("store_and_assistants", sdk, url) == {
+        "item": {"food": "soup"},
+        "searched": [["users", "bob"]],
+        "namespaces": [["users", "ann"], ["users", "bob"]],
+        "gone": None,
+        "versions": [1, 2],
+        "listed": ["Bee 2", "Bee"],
+        "latest": "Bee",
+        "search": 1,
+        "left": 1,
     }
 
 

@@ -40,7 +40,7 @@ for (const streamMode of [...modes, ["values", "messages-tuple", "updates"]]) {
   );
   found.modes[String(streamMode)] = names(events);
 }
-found.unknownMode = await refusal(() => all(client.runs.stream(thread, "agent", { input: asking("sf"), streamMode: "events" })));
+found.unknownMode = await refusal(() => all(client.runs.stream(thread, "agent", { input: asking("sf"), streamMode: "tools" })));
 
 const stateless = { input: asking("sf"), config: probed("A") };
 found.stateless = {
