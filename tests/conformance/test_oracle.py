@@ -172,7 +172,7 @@ def test_a_run_that_is_being_stopped_may_count_for_reject_or_not() -> None:
     assert {outcome.status("B") for outcome in outcomes} == {"refused", "success"}
 
 
-def plain(label: str, strategy: Strategy, *in_flight: bool) -> Turn:
+def plain(label: str, strategy: Strategy, *in_flight: bool | None) -> Turn:
     """A turn that had written all when it was superseded, if it was."""
     return Turn(label, strategy, parts(label), LENGTH, LENGTH, LENGTH, in_flight)
 
@@ -185,16 +185,36 @@ def test_a_cancel_of_what_a_newcomer_has_stopped_changes_nothing(strategy: Strat
         assert {outcome.status("A") for outcome in outcomes} == {end}
 
 
-def test_a_run_that_a_later_newcomer_found_in_flight_was_so_for_the_cancel_before() -> None:
-    turns = [plain("A", "enqueue", True), plain("B", "enqueue")]
-    outcomes = legal_outcomes(turns, [Cancelled("A", "rollback", 1, None)])
-    assert {outcome.status("A") for outcome in outcomes} == {"gone"}
+@pytest.mark.parametrize(
+    ("in_flight", "label", "after", "ends"),
+    [
+        # In flight for a later newcomer: so it was for the cancel.
+        (((True,), ()), "A", 1, {"gone"}),
+        (((True, True), (True,), ()), "A", 2, {"gone"}),
+        (((True, True), (True,), ()), "B", 2, {"gone"}),
+        # Over for an earlier newcomer: so it was for the cancel.
+        (((True, False, False), (True, True), (True,), ()), "A", 3, {"success"}),
+        # Between the two it may have been either.
+        (((True, False), (True,), ()), "A", 2, {"gone", "success"}),
+    ],
+)
+def test_what_newcomers_found_tells_what_a_cancel_found(
+    in_flight: tuple[tuple[bool, ...], ...], label: str, after: int, ends: set[str]
+) -> None:
+    turns = [plain(name, "enqueue", *found) for name, found in zip("ABCD", in_flight, strict=False)]
+    outcomes = legal_outcomes(turns, [Cancelled(label, "rollback", after, None)])
+    assert {outcome.status(label) for outcome in outcomes} == ends
 
 
-def test_a_cancel_between_two_newcomers_may_have_come_too_late() -> None:
-    turns = [plain("A", "enqueue", True, False), plain("B", "enqueue", True), plain("C", "enqueue")]
-    outcomes = legal_outcomes(turns, [Cancelled("A", "rollback", 2, None)])
-    assert {outcome.status("A") for outcome in outcomes} == {"gone", "success"}
+def test_what_is_over_stays_over() -> None:
+    turns = [plain("A", "enqueue", None, None), plain("B", "reject", False), plain("C", "rollback")]
+    found = {(outcome.status("A"), outcome.status("B")) for outcome in legal_outcomes(turns)}
+    assert found == {("gone", "refused"), ("success", "refused"), ("success", "success")}
+
+
+def test_of_two_newcomers_the_first_decides() -> None:
+    turns = [plain("A", "enqueue", True, True), plain("B", "rollback", True), plain("C", "interrupt")]
+    assert {outcome.status("A") for outcome in legal_outcomes(turns)} == {"gone"}
 
 
 def test_a_newcomer_stops_what_is_in_flight_for_it_and_nothing_that_was_so_for_others() -> None:
@@ -271,12 +291,15 @@ def test_some_outcome_is_always_legal_and_none_loses_the_last_text(
                 assert kept == []
 
 
-def test_progress_that_cannot_be_is_refused() -> None:
-    with pytest.raises(ValueError, match="turn A: 0 <= 2 <= 1 <= 3 is not so"):
-        Turn("A", "enqueue", parts("A"), 3, 2, 1)
+@pytest.mark.parametrize(("least", "most"), [(2, 1), (-1, 1), (1, 4)])
+def test_progress_that_cannot_be_is_refused(least: int, most: int) -> None:
+    with pytest.raises(ValueError, match=f"turn A: 0 <= {least} <= {most} <= 3 is not so"):
+        Turn("A", "enqueue", parts("A"), 3, least, most)
 
 
 def test_every_later_turn_needs_its_entry() -> None:
     first = Turn("A", "enqueue", parts("A"), 3, 0, 0)
     with pytest.raises(ValueError, match="turn A: 0 entries for 2 later turns"):
         legal_outcomes([first, plain("B", "enqueue", True), plain("C", "enqueue")])
+    with pytest.raises(ValueError, match="turn B: 2 entries for 1 later turns"):
+        legal_outcomes([plain("A", "enqueue", True, True), plain("B", "enqueue", True, True), plain("C", "enqueue")])
