@@ -46,9 +46,13 @@ async def following(now: Situation) -> AsyncIterator[None]:
     watcher = asyncio.create_task(watch())
     try:
         yield
-    finally:
-        over.set()
-        await watcher
+    except BaseException:
+        # Nobody waits any more for an answer that may never come.
+        watcher.cancel()
+        await asyncio.gather(watcher, return_exceptions=True)
+        raise
+    over.set()
+    await watcher
 
 
 async def read(now: Situation, when: str, name: str = s.MAIN) -> None:

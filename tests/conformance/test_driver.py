@@ -1,0 +1,36 @@
+"""A play that is given up, as by Ctrl-C, waits for nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from conformance.driver import reading
+from conformance.driver.deadlines import Deadlines
+from conformance.driver.situation import Situation
+
+
+async def test_an_answer_that_never_comes_does_not_keep_a_play_that_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = asyncio.Event()
+
+    async def look(now: Situation) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    async def play() -> None:
+        now: Any = SimpleNamespace(deadlines=Deadlines())
+        async with reading.following(cast(Situation, now)):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(reading, "look", look)
+    playing = asyncio.create_task(play())
+    await asked.wait()
+    playing.cancel()
+    ended, _ = await asyncio.wait({playing}, timeout=20)
+    assert ended
+    assert playing.cancelled()
