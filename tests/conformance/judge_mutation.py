@@ -24,7 +24,7 @@ from tests.conformance.survivors import UNMOVED
 
 PAGE = Path(__file__).parents[2] / "docs" / "judge-mutation.md"
 
-EACH = 2
+EACH = 1
 """Edits of each kind in each record."""
 
 SLICE = 6

@@ -15,5 +15,18 @@ FREEDOMS: dict[str, str] = {
 }
 """Defects that turn only requirements of level PROFILE, and why: what they do is a freedom that a server may take."""
 
-UNMOVED: dict[str, str] = {}
-"""Requirements whose checks catch none of a machine's edits, and why."""
+_INVENTED = "It forbids something that is not there; the edits change, drop, double and swap, and invent nothing."
+_DELIVERED = "It looks at what webhooks delivered, which no edit touches."
+_ORDERED = "It looks at an order: a changed id has one more sign at its end and sorts as before; no list is sorted."
+_RARE = "The fact that decides is one among hundreds of its record, and none of the edits hit it."
+
+UNMOVED: dict[str, str] = {
+    **dict.fromkeys(("RUN-08", "INT-08", "INT-11", "PST-03", "CHK-09", "REJ-03"), _INVENTED),
+    **dict.fromkeys(("RBK-03", "RBK-05", "RBK-08", "RBK-12"), _INVENTED),
+    **dict.fromkeys(("STR-03", "STR-14", "STR-18", "STR-25", "STR-33", "WHK-06"), _INVENTED),
+    **dict.fromkeys(("WHK-01", "WHK-02", "WHK-04"), _DELIVERED),
+    **dict.fromkeys(("RUN-10", "CHK-04", "ENQ-02"), _ORDERED),
+    **dict.fromkeys(("PST-06", "CHK-02", "REJ-01", "RBK-07", "STR-11", "STR-22"), _RARE),
+    **dict.fromkeys(("HIL-07", "HIL-08", "THR-09", "ERR-12"), _RARE),
+}
+"""Requirements whose checks catch none of a machine's edits, and why; each catches its broken twin."""
