@@ -24,12 +24,26 @@ from conformance.scenarios import (
     Release,
     Scenario,
     Submit,
+    Watch,
 )
 
 
 def scenarios() -> Iterator[Scenario]:
     """Alone, two at once, kept, cancelled, and left by the client."""
-    endpoints: tuple[Endpoint, ...] = ("create", "stream", "wait")
+    yield Scenario(
+        id="stateless/create",
+        about="A is asked for without a thread (create), and joined while it is in its tool.",
+        moves=(
+            _stateless("A", SF, hold=(IN_TOOLS,)),
+            AwaitPoint(label="A", point=IN_TOOLS),
+            Watch(name="V", label="A", how="join"),
+            Look(),  # whose answer comes after the deployment has heard of the join
+            Release(),
+            AwaitEnd(label="A"),
+            AwaitGone(label="A"),
+        ),
+    )
+    endpoints: tuple[Endpoint, ...] = ("stream", "wait")
     for endpoint in endpoints:
         yield Scenario(
             id=f"stateless/{endpoint}",

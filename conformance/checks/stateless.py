@@ -11,6 +11,8 @@ from conformance.facts.evidence import Exchange, Play
 from conformance.facts.findings import Unproven, expect
 from conformance.facts.messages import read_messages
 from conformance.facts.model import parts_of
+from conformance.facts.overlap import was_executing
+from conformance.facts.watchers import watcher
 from conformance.record.transcript import Left
 
 
@@ -56,19 +58,20 @@ def stops_when_its_client_leaves(play: Play) -> None:
 
 def output_is_told(play: Play) -> None:
     """STL-04."""
-    submission = play.accepted("A")
+    answer = play.accepted("A")
     match play.scenario.submit("A").endpoint:
         case "create":
-            told = play.body("join", "A", dict)
+            answer = watcher(play, "V").exchange
+            if not was_executing(play, "A", answer.asked):
+                raise Unproven("run A, and its thread with it, may have been gone when it was joined", answer.asked)
+            told = answer.body
         case "wait":
-            told = submission.body
+            told = answer.body
         case "stream":
-            told = next((e.data for e in reversed(play.events(submission)) if e.event == "values"), None)
+            told = next((e.data for e in reversed(play.events(answer)) if e.event == "values"), None)
     observed = tuple(message.word for message in read_messages(told, play.scenario))
     due = parts_of(play.scenario.submit("A"))
-    expect(
-        observed == due, f"the values that run A left: [{' '.join(due)}]", f"[{' '.join(observed)}]", submission.asked
-    )
+    expect(observed == due, f"the values that run A left: [{' '.join(due)}]", f"[{' '.join(observed)}]", answer.asked)
 
 
 def _is_kept_whole(play: Play, label: str) -> None:

@@ -10,6 +10,7 @@ from conformance.facts.evidence import Play
 from conformance.facts.findings import Broken, Unproven, expect
 from conformance.facts.messages import read_messages, spell, text_of
 from conformance.facts.model import parts_of
+from conformance.facts.overlap import was_executing
 from conformance.facts.statuses import GONE, TERMINAL
 from conformance.facts.watchers import Watcher, own_streams, streaming, streams, watcher, written
 from conformance.record.transcript import Left, Missed, Released
@@ -154,6 +155,8 @@ def modes_are_those_asked_for(play: Play) -> None:
         names = {event.event for event in stream.events}
         others = sorted(names - {*asked, *ABOUT_THE_STREAM})
         missing = sorted({*asked} - need_not_come - names)
+        if missing and not stream.own and not was_executing(play, "A", stream.exchange.asked):
+            raise Unproven(f"run A may have been over when client {stream.name} joined it", stream.exchange.asked)
         expect(
             not others and not missing,
             f"`{'`, `'.join(asked)}` and nothing else in {_whose(stream)}",

@@ -72,6 +72,13 @@ def in_flight(play: Play, submit: s.Submit, index: int) -> bool | None:
     return True if any(seen) else None
 
 
+def was_executing(play: Play, label: str, seq: int) -> bool:
+    """Whether run `label` certainly still executed at this seq: it told the witness of a step later on, or as above."""
+    if play.witnessed:
+        return any(trace.last > seq for trace in play.steps(label))
+    return in_flight(play, play.scenario.submit(label), move_at(play, seq)) is True
+
+
 def _claims(scenario: s.Scenario) -> Iterator[tuple[s.Submit, int]]:
     """Every run that is held while something is done, with the move at which it has to be in flight."""
     for submit in scenario.all_submits:

@@ -121,6 +121,26 @@ def test_that_the_first_was_not_accepted_is_told(plays: dict[str, Transcript]) -
     assert (verdict.word, verdict.reason) == ("INCONCLUSIVE", "run A was not accepted: HTTP 422")
 
 
+def test_what_a_late_client_was_not_sent_is_held_against_nobody(plays: dict[str, Transcript]) -> None:
+    """With the witness, or where the run was seen to execute after the client had joined it, it is."""
+
+    def silence(raw: Json) -> None:
+        joined = next(m["exchange"] for m in raw["moments"] if m["kind"] == "request" and m["purpose"] == "watch")
+        raw["moments"] = [m for m in raw["moments"] if not (m["kind"] == "stream" and m["exchange"] == joined)]
+
+    silent = edited(plays["none/during-tools/create/join-streamed/updates"], silence)
+
+    def unseen(raw: Json) -> None:
+        for moment in raw["moments"]:
+            body = moment.get("body")
+            if moment["kind"] == "response" and isinstance(body, dict) and body.get("status") == "running":
+                body["status"] = "success"
+
+    assert words(Play(silent))["STR-25"] == "FAIL"
+    assert words(Play(unwitnessed(silent)))["STR-25"] == "FAIL"
+    assert words(Play(edited(unwitnessed(silent), unseen)))["STR-25"] == "INCONCLUSIVE"
+
+
 def test_a_scenario_in_which_nothing_overlaps_needs_no_proof(plays: dict[str, Transcript]) -> None:
     found = words(Play(unwitnessed(plays["interrupt/finished/create/unwatched"])))
     assert found["RUN-01"] == "PASS"
@@ -157,14 +177,14 @@ def session() -> Iterator[Session]:
     session.stop()
 
 
-def test_nothing_is_held_against_a_right_deployment_that_reaches_no_witness(session: Session) -> None:
-    """A hold that is shorter than the machine is slow makes more INCONCLUSIVE, and never a failure."""
+@pytest.mark.parametrize("hold", [0.0, 1.0])
+def test_nothing_is_held_against_a_right_deployment_that_reaches_no_witness(hold: float, session: Session) -> None:
+    """A hold that is shorter than the machine is slow, or none at all, makes more INCONCLUSIVE, and never a failure."""
     target = Target(
-        url=session.embed_mock(), assistant="agent", headers={}, profile=None, deadlines=Deadlines(hold=1.0)
+        url=session.embed_mock(), assistant="agent", headers={}, profile=None, deadlines=Deadlines(hold=hold)
     )
-    scenarios = [
-        s for s in catalogue() if s.id.split("/")[1] in ("during-tools", "pending", "thrice", "idle", "parked")
-    ]
+    phases = ("during-tools", "pending", "thrice", "idle", "parked", "create")
+    scenarios = [s for s in catalogue() if s.id.split("/")[1] in phases]
     session.begin(target, scenarios)
     for scenario in scenarios:
         found = words(Play(session.transcript(target, scenario)))
