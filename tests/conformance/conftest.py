@@ -15,16 +15,9 @@ if TYPE_CHECKING:
     from tests.conformance.probe_agents.python import PythonAgent
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup`, one process plays the catalogue for all tests that look at its plays."""
-    for item in items:
-        if "plays" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("plays"))
-
-
 @pytest.fixture(scope="session")
 def plays() -> dict[str, Transcript]:
-    """Every scenario of the catalogue as the correct mock plays it."""
+    """Every scenario of the catalogue as the correct mock plays it; tests/conftest.py tells who looks at them."""
     return play_catalogue()
 
 

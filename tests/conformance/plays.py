@@ -10,8 +10,11 @@ import msgspec
 
 from conformance.catalogue import catalogue
 from conformance.driver.deadlines import Deadlines
+from conformance.facts.evidence import Play
+from conformance.profiles import NOTHING_DECLARED
 from conformance.record.transcript import Probe, Released, SuiteInfo, Transcript, WitnessEvent
 from conformance.rules import registry
+from conformance.rules.verdicts import judge
 from conformance.running.session import Session
 from conformance.running.target import Target
 from conformance.scenarios import Scenario
@@ -43,6 +46,12 @@ def play(scenarios: Sequence[Scenario]) -> dict[str, Transcript]:
 def play_named(*names: str) -> dict[str, Transcript]:
     """The scenarios with these ids, played once."""
     return play([scenario for scenario in catalogue() if scenario.id in names])
+
+
+def words(play: Play) -> dict[str, str]:
+    """What is said of a play by each requirement that it shows, with no profile."""
+    mine = [r for r in registry.load().requirements if r.applies_to(play.scenario.id)]
+    return {r.id: judge(r, play, NOTHING_DECLARED).word for r in mine}
 
 
 def unwitnessed(transcript: Transcript, probe: Probe = "unwitnessed") -> Transcript:

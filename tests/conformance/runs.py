@@ -15,7 +15,7 @@ DEADLINE = 120.0
 """Seconds after which a run counts as hung; far more than any of them takes on a busy machine."""
 
 
-UNUSED_PLUGINS = ("langsmith_plugin", "anyio", "hypothesispytest", "syrupy", "respx", "asyncio")
+UNUSED_PLUGINS = ("langsmith_plugin", "anyio", "hypothesispytest", "syrupy", "respx", "asyncio", "schemathesis")
 """Plugins that this project's tests bring along, and a user's run of the suite does not have: seconds to load."""
 
 

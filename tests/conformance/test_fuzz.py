@@ -6,6 +6,7 @@ Answers that a correct deployment gave are changed in random places into anythin
 from __future__ import annotations
 
 import asyncio
+import copy
 import random
 from typing import Any
 
@@ -50,15 +51,16 @@ def scrambled(body: Any, dice: random.Random) -> Any:
     found = places(body)
     # Deep values are many, and those near the root decide more.
     path = dice.choice([path for path in found if len(path) <= dice.choice([2, 3, 99])])
+    strange = copy.deepcopy(dice.choice(STRANGE))  # it may be changed in place later on
     if not path:
-        return dice.choice(STRANGE)
+        return strange
     parent = body
     for key in path[:-1]:
         parent = parent[key]
     if dice.random() < 0.2:
         del parent[path[-1]]
     else:
-        parent[path[-1]] = dice.choice(STRANGE)
+        parent[path[-1]] = strange
     return body
 
 

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from pathlib import Path
-
-import msgspec
 import pytest
 
-from conformance.catalogue import catalogue
-from conformance.driver.deadlines import Deadlines
 from conformance.facts.evidence import Play
 from conformance.facts.overlap import in_flight
 from conformance.profiles import NOTHING_DECLARED
 from conformance.record.transcript import Probe, Transcript
-from conformance.results.report import Report
 from conformance.rules import registry
 from conformance.rules.verdicts import judge
-from conformance.running.session import Session
-from conformance.running.target import Target
-from tests.conformance.deployments import ONE, PLAINEST, agent_without_probe, deployment
-from tests.conformance.plays import SUITE, Edit, Json, edited, run_status, unwitnessed
-from tests.conformance.runs import run_suite
+from tests.conformance.deployments import PLAINEST
+from tests.conformance.plays import Edit, Json, edited, run_status, unwitnessed, words
 
 BOOK = registry.load()
-NOBODY_THERE = "--conformance-witness-host=witness.invalid"
-
-
-def words(play: Play) -> dict[str, str]:
-    mine = [r for r in BOOK.requirements if r.applies_to(play.scenario.id)]
-    return {r.id: judge(r, play, NOTHING_DECLARED).word for r in mine}
 
 
 def without_looks(label: str, *, after: str) -> Edit:
@@ -164,88 +147,3 @@ def test_an_agent_that_calls_no_model_need_not_stream_messages(
 
     play = Play(edited(unwitnessed(plays["none/during-tools/stream/streamed/messages-tuple"], probe), silence))
     assert judge(BOOK.get("STR-25"), play, NOTHING_DECLARED).word == word
-
-
-# -- whole runs -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def session() -> Iterator[Session]:
-    session = Session(suite=SUITE, jobs=12, witness_host="witness.invalid")
-    session.start()
-    yield session
-    session.stop()
-
-
-@pytest.mark.parametrize("hold", [0.0, 1.0])
-def test_nothing_is_held_against_a_right_deployment_that_reaches_no_witness(hold: float, session: Session) -> None:
-    """A hold that is shorter than the machine is slow, or none at all, makes more INCONCLUSIVE, and never a failure."""
-    target = Target(
-        url=session.embed_mock(), assistant="agent", headers={}, profile=None, deadlines=Deadlines(hold=hold)
-    )
-    phases = ("during-tools", "pending", "thrice", "idle", "parked", "create")
-    scenarios = [s for s in catalogue() if s.id.split("/")[1] in phases]
-    session.begin(target, scenarios)
-    for scenario in scenarios:
-        found = words(Play(session.transcript(target, scenario)))
-        assert set(found.values()) <= {"PASS", "INCONCLUSIVE"}, scenario.id
-    assert target.info.probe == "unwitnessed"
-
-
-def test_a_hold_by_time_makes_the_moment(session: Session) -> None:
-    there, for_long = session.embed_mock(), Deadlines(hold=60.0)  # the interrupt ends it
-    target = Target(url=there, assistant="agent", headers={}, profile=None, deadlines=for_long)
-    scenario = next(s for s in catalogue() if s.id == "cancel/during-tools/interrupt/unwatched")
-    play = Play(session.transcript(target, scenario))
-    assert words(play)["CAN-12"] == "PASS"
-    # It was cancelled where the scenario wants it: the first step's writes are there, and no more.
-    assert play.state()["values"]["steps"] == ["A/agent:1"]
-
-
-def test_a_run_whose_client_waits_for_its_answer_is_found_in_the_list(session: Session) -> None:
-    """Else nobody would know its id before it is over, and nothing could be done to it in time."""
-    there, for_long = session.embed_mock(), Deadlines(hold=60.0)  # that its client leaves ends it
-    target = Target(url=there, assistant="agent", headers={}, profile=None, deadlines=for_long)
-    scenario = next(s for s in catalogue() if s.id == "leave/during-tools/wait/cancel")
-    play = Play(session.transcript(target, scenario))
-    assert play.final_status("A") == "interrupted"
-    assert play.state()["values"]["steps"] == ["A/agent:1"]
-
-
-async def test_a_witness_out_of_reach_is_told_once_and_the_run_goes_on(tmp_path: Path) -> None:
-    async with deployment() as there:
-        run = await run_suite(f"--deployment-url={there.url}", NOBODY_THERE, f"--conformance-report={tmp_path}", *ONE)
-    assert run.code == 1, run.output
-    assert run.output.count("the agent does not reach the witness (--conformance-witness-host)") == 1
-    report = msgspec.json.decode((tmp_path / "report.json").read_bytes(), type=Report)
-    assert report.target.probe == "unwitnessed"
-    assert report.notes[0].startswith("the agent does not reach the witness")
-    assert report.summary["FAIL"] == report.summary["WARN"] == report.summary["ERROR"] == 0
-    assert report.summary["INCONCLUSIVE"] > 5
-
-
-async def test_an_agent_that_knows_nothing_of_the_probe_is_judged_where_it_is_named(tmp_path: Path) -> None:
-    some = ("-k", f"{PLAINEST}:: or interrupt/idle/ or interrupt/failed/")
-    async with agent_without_probe() as url:
-        run = await run_suite(
-            f"--deployment-url={url}", "--deployment-assistant=agent", f"--conformance-report={tmp_path}", *some
-        )
-    report = msgspec.json.decode((tmp_path / "report.json").read_bytes(), type=Report)
-    assert report.target.probe == "none"
-    assert report.summary["FAIL"] == report.summary["WARN"] == report.summary["ERROR"] == 0, run.output
-    idle = {r.requirement: r.verdict for r in report.results if r.scenario.startswith("interrupt/idle/")}
-    assert idle["RUN-01"] == idle["THR-01"] == "PASS"
-    assert idle["INT-05"] == "NOT-APPLICABLE"
-    assert {r.verdict for r in report.results if r.scenario.startswith("interrupt/failed/")} == {"NOT-APPLICABLE"}
-    assert (
-        "note: the agent `agent` knows nothing of the probe: what needs the probe agent is NOT-APPLICABLE" in run.output
-    )
-    assert re.search(r"judged \d+ of the \d+ requirements of the rule book", run.output)
-
-
-async def test_an_agent_that_knows_nothing_of_the_probe_and_was_not_named_is_not_judged() -> None:
-    async with agent_without_probe(0.1) as url:
-        run = await run_suite(f"--deployment-url={url}", *ONE)
-    assert run.code == 1, run.output
-    assert "cannot be judged" in run.output
-    assert "deploy the probe agent under this name; or name the agent, --deployment-assistant=agent" in run.output

@@ -22,8 +22,11 @@ from tests.reference.langgraphjs_dev import LINES, langgraphjs_dev
 
 CHECKOUT = Path(__file__).parents[2]
 
-SHARING = 4
+SHARING_ALONE = 4
 """Servers that share the scenarios where one server must play one scenario at a time."""
+
+SHARING = 2
+"""Servers that share the scenarios where one server plays several at a time."""
 
 JAVASCRIPT_WORKERS = 10
 """Runs that the JavaScript server plays at once; also what it does unless told otherwise."""
@@ -45,7 +48,7 @@ def python(workers: int) -> Reference:
     """`langgraph dev` with so many workers.
 
     With one worker it has other faults than with several, and plays one scenario at a time, because its queue is not
-    fair between threads; so several servers share the scenarios.
+    fair between threads; so more servers share the scenarios.
     """
     return Reference(
         name=f"workers-{workers}",
@@ -53,7 +56,7 @@ def python(workers: int) -> Reference:
         profile="langgraph-api" if workers == 1 else "langgraph-api-workers",
         serve=lambda log: langgraph_dev(workers=workers, log=log),
         jobs=max(1, workers // 2),
-        servers=SHARING if workers == 1 else 1,
+        servers=SHARING_ALONE if workers == 1 else SHARING,
     )
 
 
@@ -65,6 +68,7 @@ def javascript(line: str) -> Reference:
         profile=LINES[line].profile,
         serve=lambda log: langgraphjs_dev(line=line, workers=JAVASCRIPT_WORKERS, log=log),
         jobs=JAVASCRIPT_WORKERS // 2,
+        servers=SHARING,
     )
 
 

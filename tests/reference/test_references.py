@@ -50,20 +50,26 @@ class Judged:
 _suite_command = references.suite_command
 
 
+def logs(folder: Path, servers: int) -> list[Path]:
+    """The logs of servers that share the scenarios."""
+    return [folder / f"part-{number}.log" for number in range(1, servers + 1)]
+
+
 def test_the_suite_is_run_once_for_each_number_of_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     judged = Judged(monkeypatch)
     report_dir = ["--report-dir", str(tmp_path)]
     assert command_line.main(["--workers", "4", "--workers", "10", *report_dir, "--", "-k", "x"]) == 0
-    assert judged.started == [(4, tmp_path / "workers-4.log"), (10, tmp_path / "workers-10.log")]
-    command = judged.commands[1]
+    judging = [(n, log) for n in (4, 10) for log in logs(tmp_path / f"workers-{n}", references.SHARING)]
+    assert judged.started == judging
+    command = judged.commands[references.SHARING]
     assert command[:4] == [sys.executable, "-m", "pytest", "conformance"]
     assert command[-2:] == ["-k", "x"]
     assert {
-        "--deployment-url=http://127.0.0.1:2",
+        f"--deployment-url=http://127.0.0.1:{references.SHARING + 1}",
         "--deployment-profile=langgraph-api-workers",
-        f"--conformance-report={tmp_path / 'workers-10'}",
+        f"--conformance-report={tmp_path / 'workers-10' / 'part-1'}",
         "--conformance-jobs=5",
     } <= set(command)
     printed = capfd.readouterr().out
@@ -77,19 +83,21 @@ def test_servers_with_one_worker_share_the_scenarios(
 ) -> None:
     judged = Judged(monkeypatch)
     assert command_line.main(["--report-dir", str(tmp_path), "--", "-x"]) == 0
-    parts = [tmp_path / "workers-1" / f"part-{number}" for number in range(1, references.SHARING + 1)]
-    assert judged.started == [(1, part.with_name(f"{part.name}.log")) for part in parts]
+    parts = [log.with_suffix("") for log in logs(tmp_path / "workers-1", references.SHARING_ALONE)]
+    assert judged.started == [(1, part.with_suffix(".log")) for part in parts]
     for number, (command, part) in enumerate(zip(judged.commands, parts, strict=True), 1):
         assert {
             f"--deployment-url=http://127.0.0.1:{number}",
             "--deployment-profile=langgraph-api",
             f"--conformance-report={part}",
             "--conformance-jobs=1",
-            f"--part={number}/{references.SHARING}",
+            f"--part={number}/{references.SHARING_ALONE}",
             "-x",
         } <= set(command)
     printed = capfd.readouterr().out
-    assert printed.index("played 1") < printed.index(f"part-2 of {references.SHARING}") < printed.index("played 2")
+    assert (
+        printed.index("played 1") < printed.index(f"part-2 of {references.SHARING_ALONE}") < printed.index("played 2")
+    )
 
 
 def part_of_a_report(folder: Path, scenario: str, **told: list[str] | str | None) -> None:
@@ -131,31 +139,32 @@ def test_where_no_part_has_a_report_there_is_none(tmp_path: Path) -> None:
 
 def test_a_report_of_an_earlier_run_does_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Judged(monkeypatch)
-    part_of_a_report(tmp_path / "workers-2", "a")
+    earlier = tmp_path / "workers-2"
+    part_of_a_report(earlier, "a")
     assert references.judge(references.python(2), tmp_path, []) == 0
-    assert not (tmp_path / "workers-2").exists()
+    assert not (earlier / "report.json").exists()
 
 
 def test_every_line_of_the_javascript_server_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     judged = Judged(monkeypatch)
     assert command_line.main(["--server", "js", "--report-dir", str(tmp_path)]) == 0
-    assert judged.started == [(line, tmp_path / f"js-{line}.log") for line in LINES]
-    for command, line in zip(judged.commands, LINES.values(), strict=True):
-        assert f"--deployment-profile={line.profile}" in command
+    assert [line for line, _ in judged.started] == [line for line in LINES for _ in range(references.SHARING)]
+    for command, (line, _) in zip(judged.commands, judged.started, strict=True):
+        assert f"--deployment-profile={LINES[str(line)].profile}" in command
 
 
 def test_one_line_of_the_javascript_server_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     judged = Judged(monkeypatch)
     assert command_line.main(["--server", "js", "--line", "1.5", "--report-dir", str(tmp_path)]) == 0
-    assert judged.started == [("1.5", tmp_path / "js-1.5.log")]
+    assert judged.started == [("1.5", log) for log in logs(tmp_path / "js-1.5", references.SHARING)]
 
 
 def test_one_red_run_makes_the_whole_red_and_does_not_stop_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    judged = Judged(monkeypatch, [1, 0])
+    judged = Judged(monkeypatch, [1, 0, 0, 0])
     assert command_line.main(["--workers", "2", "--workers", "3", "--report-dir", str(tmp_path)]) == 1
-    assert [workers for workers, _ in judged.started] == [2, 3]
+    assert {workers for workers, _ in judged.started} == {2, 3}
     assert "not green: workers-2 (exit code 1)" in capsys.readouterr().out
 
 
