@@ -36,7 +36,7 @@ CHILD_NODES: Final = ("search", "quote")
 WORKERS: Final[dict[Work, tuple[str, ...]]] = {
     "tools": (script.TOOLS,),
     "subgraph": (CHILD,),
-    "parallel": ("audit", script.TOOLS),
+    "parallel": (script.TOOLS, "audit"),
 }
 """The nodes that work on a tool call, as a probe asks."""
 PIECES_A_TURN: Final = 16
@@ -334,8 +334,8 @@ def _message(play: _Play, text: str | list[Any]) -> Message:
         uses = [{"id": one["id"], "input": one["args"], "name": one["name"], "type": "tool_use"} for one in calls]
         said = [{"type": "text", "text": text}] if text and isinstance(text, str) else text or []
         content = [*said, *uses]
-    # Its id is as chat models give them.
-    return messages.ai(content, f"lc_run--{ids.uuid7(task.timeline.moment())}-0", calls)
+    # Its id is as chat models give them that stream.
+    return messages.ai(content, f"lc_run--{ids.uuid7(task.timeline.moment())}", calls)
 
 
 def _calls_waiting(values: Values) -> list[dict[str, Any]]:

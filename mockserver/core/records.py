@@ -54,6 +54,8 @@ class Run:
     output: Values = field(default_factory=dict)
     """What join and wait give: the values that the run left, and the interrupts it ended with."""
     error: dict[str, str] | None = None
+    interruption: dict[str, str] | None = None
+    """Why the run was stopped, if it was."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -111,6 +113,8 @@ class Thread:
     """The values when a run last ended or the state was last updated by hand."""
     failure: dict[str, str] | None = None
     """The error of the run that executed last, if it failed."""
+    interruption: dict[str, str] | None = None
+    """Why the run that executed last was stopped, if it was."""
     rested: bool = False
     """Whether a run ever ended on it, or its state was ever updated by hand."""
     stream: ThreadStream = field(default_factory=ThreadStream)

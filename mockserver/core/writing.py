@@ -26,8 +26,9 @@ SERVER_METADATA: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class ChildGraph:
-    """A child graph that is being played: what it writes goes to `history`, the one of its namespace."""
+    """A child graph that `node` plays: what it writes goes to `history`, the one of its namespace."""
 
+    node: str
     history: History
     namespace: str
     parent: Checkpoint
@@ -37,7 +38,12 @@ class ChildGraph:
         """What its checkpoints say of where they belong."""
         return {
             "parents": {"": self.parent.checkpoint_id},
+            "checkpoint_map": {"": self.parent.checkpoint_id},
             "checkpoint_ns": self.namespace,
+            "langgraph_step": self.parent.step + 1,
+            "langgraph_node": self.node,
+            "langgraph_triggers": [f"branch:to:{self.node}"],
+            "langgraph_path": ["__pregel_pull", self.node],
             "langgraph_checkpoint_ns": self.namespace,
         }
 
@@ -115,8 +121,10 @@ def last_node(checkpoint: Checkpoint | None) -> str:
 
 def _run_metadata(run: Run) -> dict[str, Any]:
     """What a checkpoint says of the run that wrote it, and what the run was told."""
+    asked = run.request.checkpoint_asked_for
     return {
         **(run.request.config.configurable or run.request.context),
+        **({} if asked is None else {"checkpoint_id": asked}),
         **run.metadata,
         **SERVER_METADATA,
         "user_id": "",

@@ -108,6 +108,7 @@ class Engine:
         moment = thread.timeline.moment()
         run_id = thread.ids.uuid7(moment)
         ids = thread.ids.scoped(run_id)
+        erased = temporary and request.on_completion != "keep"
         metadata = {
             **assistant.current.metadata,
             **thread.metadata,
@@ -125,7 +126,7 @@ class Engine:
             created_at=moment,
             updated_at=moment,
             metadata=metadata,
-            kwargs=stored_kwargs(request, metadata, run_id, thread.thread_id, ids.uuid4(), moment, temporary=temporary),
+            kwargs=stored_kwargs(request, metadata, run_id, thread.thread_id, ids.uuid4(), moment, temporary=erased),
             ids=ids,
             log=EventLog(resumable=request.stream_resumable, tap=partial(_tell_thread, thread, run_id, request)),
             temporary=temporary,
@@ -154,8 +155,13 @@ class Engine:
         else:
             run.watchdog = self._spawn(self._make_ready(run))
 
-    def stop(self, run: Run, fate: Fate) -> None:
-        """Decide that a run in flight is to stop. A run that is over, or was decided about before, is left alone."""
+    def stop(self, run: Run, fate: Fate, why: str | None = None) -> None:
+        """Decide that a run in flight is to stop. A run that is over, or was decided about before, is left alone.
+
+        `why` is told where neither a newcomer nor a request to cancel is the reason.
+        """
+        if why is not None and not run.over and run.fate is None:
+            run.interruption = {"error": "UserInterrupt", "message": why}
         self.stop_all({run: fate})
 
     def stop_all(self, fates: Mapping[Run, Fate]) -> None:
@@ -203,7 +209,7 @@ class Engine:
             place=place,
         )
         self.store.touch(thread, checkpoint.created_at)
-        thread.failure = None
+        thread.failure = thread.interruption = None
         self.rest(thread)
         told = {"state": state(thread, checkpoint), "thread_id": thread.thread_id}
         thread.stream.tell("state_update", told, at=milliseconds(checkpoint.created_at))
@@ -356,6 +362,7 @@ class Engine:
             run.error = {"error": "TimeoutError", "message": f"The run took longer than {self._run_timeout} s."}
         elif event != "fail":
             run.error = None
+        run.interruption = (run.interruption or self._why_stopped(run)) if event == "stop" else None
         thread.in_flight.pop(run.run_id, None)
         if executed:
             thread.active = None
@@ -364,6 +371,7 @@ class Engine:
             run.output = {}
         elif executed:
             thread.failure = run.error
+            thread.interruption = run.interruption
         self._touch(run)
         if executed:
             self.rest(thread)
@@ -389,6 +397,15 @@ class Engine:
             self.store.remove(thread)
             self.feeds.remove(thread.thread_id)
         self._start_next(thread)
+
+    def _why_stopped(self, run: Run) -> dict[str, str]:
+        """What is told of a run that was stopped: by its webhook, and by the thread until the next one has ended."""
+        newcomer = self.superseded.get(run.run_id)
+        kind, how = ("UserRollback", "rollback") if run.fate == "erase" else ("UserInterrupt", "interrupt")
+        why = f"{how} requested via POST /threads/{{thread_id}}/runs/{{run_id}}/cancel"
+        if newcomer is not None:
+            why = f"superseded by run {newcomer} (multitask_strategy={how})"
+        return {"error": kind, "message": why}
 
     def _tell_end(self, run: Run) -> None:
         """Tell those who listen to the thread how a run ended; one that was erased is never told of again."""

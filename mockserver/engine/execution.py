@@ -100,7 +100,10 @@ class Execution:
         return current
 
     async def _superstep(self, current: Checkpoint, child: ChildGraph | None, *, goes_on: bool) -> dict[str, Values]:
-        """Play the nodes that are next, at the same time; what one of them has written before is not played again."""
+        """Play the nodes that are next, at the same time; what one of them has written before is not played again.
+
+        They begin, and are written, in the order of their names, as langgraph does.
+        """
         history = self._thread.history if child is None else child.history
         writes = history.pending_writes(current) if goes_on else {}
         asked: list[Waits] = []
@@ -111,10 +114,10 @@ class Execution:
             except Waits as waits:
                 asked.append(waits)
 
-        await _together([play(node) for node in current.next if node not in writes])
+        await _together([play(node) for node in sorted(current.next) if node not in writes])
         if asked:
             raise asked[0]
-        return {node: writes[node] for node in current.next if node in writes}
+        return {node: writes[node] for node in sorted(current.next) if node in writes}
 
     async def _node(self, node: str, current: Checkpoint, child: ChildGraph | None, *, resumed: bool) -> Values:
         """Play one node; what becomes of it is noted on its task. Raises `Waits` if it waits for a human."""
@@ -248,7 +251,7 @@ class Execution:
     async def _play_child(self, node: str, current: Checkpoint, place: Place, values: Values) -> Values:
         """Play the child graph of a node to its end, from where it was left if it was begun before."""
         namespace = current.namespace(node)
-        child = ChildGraph(self._thread.history.child(namespace), namespace, current)
+        child = ChildGraph(node, self._thread.history.child(namespace), namespace, current)
         begun = child.history.head
         if begun is None:
             received = self._append(None, START, {"steps": []}, (START,), "input", child)

@@ -134,7 +134,7 @@ def thread(record: Thread) -> Shown:
         "values": record.rules.thread_values(record),
     }
     if record.rested:
-        shown |= {"error": record.failure, "interrupts": record.rules.thread_interrupts(record)}
+        shown |= {"error": record.failure or record.interruption, "interrupts": record.rules.thread_interrupts(record)}
     return shown
 
 
@@ -223,10 +223,10 @@ def notice(record: Run, status: str) -> Shown:
         "run_started_at": None if record.started_at is None else iso(record.started_at),
         "run_ended_at": iso(record.updated_at),
         "webhook_sent_at": iso(record.updated_at),
-        "values": record.output,
+        "values": None if record.fate == "erase" else record.output,
     }
-    if record.error is not None:
-        shown["error"] = record.error
+    if record.error or record.interruption:
+        shown["error"] = record.error or record.interruption
     return shown
 
 
@@ -256,6 +256,8 @@ def stored_kwargs(
         "assistant_id": metadata["assistant_id"],
         "user_id": "",
     }
+    if request.checkpoint_asked_for is not None:
+        configurable |= {"checkpoint_id": request.checkpoint_asked_for, "checkpoint_ns": ""}
     config: Shown = {"configurable": configurable, "metadata": dict(metadata)}
     if request.config.tags:
         config["tags"] = request.config.tags
@@ -318,8 +320,8 @@ def state(record: Thread, checkpoint: Checkpoint | None, *, namespace: str = "",
         "tasks": tasks,
         "metadata": checkpoint.metadata,
         "created_at": iso(checkpoint.created_at),
-        "checkpoint": _reference(record, checkpoint.checkpoint_id, namespace),
-        "parent_checkpoint": None if parent is None else _reference(record, parent, namespace),
+        "checkpoint": _reference(record, checkpoint, checkpoint.checkpoint_id, namespace),
+        "parent_checkpoint": None if parent is None else _reference(record, checkpoint, parent, namespace),
         "interrupts": [interrupt for task in tasks for interrupt in task["interrupts"]],
         "checkpoint_id": checkpoint.checkpoint_id,
         "parent_checkpoint_id": checkpoint.parent_id,
@@ -336,8 +338,12 @@ def updated_state(record: Thread, checkpoint: Checkpoint) -> Shown:
     return {"checkpoint": reference, "configurable": reference, "checkpoint_id": checkpoint.checkpoint_id}
 
 
-def _reference(record: Thread, checkpoint_id: str, namespace: str) -> Shown:
-    return {"checkpoint_id": checkpoint_id, "thread_id": record.thread_id, "checkpoint_ns": namespace}
+def _reference(record: Thread, checkpoint: Checkpoint, checkpoint_id: str, namespace: str) -> Shown:
+    """What names a checkpoint, or its parent; in a child graph with the checkpoint of the graph around it."""
+    shown: Shown = {"checkpoint_id": checkpoint_id, "thread_id": record.thread_id, "checkpoint_ns": namespace}
+    if namespace:
+        shown["checkpoint_map"] = {**checkpoint.metadata["parents"], namespace: checkpoint_id}
+    return shown
 
 
 def _task(record: Thread, history: History, checkpoint: Checkpoint, node: str, *, subgraphs: bool) -> Shown:

@@ -167,11 +167,13 @@ def thread_of(request: web.Request) -> Thread:
     return thread
 
 
-def run_of(request: web.Request, detail: str = "Not Found") -> Run:
-    """The run that the path names; raises `Refusal` 422 or 404."""
+def run_of(request: web.Request, detail: str | None = None) -> Run:
+    """The run that the path names; raises `Refusal` 422 or 404, which says by default whether the thread is there."""
     run = run_or_none(request)
     if run is None:
-        raise Refusal(404, detail)
+        if detail is None:
+            thread_of(request)
+        raise Refusal(404, detail or "Not Found")
     return run
 
 

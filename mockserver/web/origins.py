@@ -31,6 +31,7 @@ async def browsers(
 async def sign(request: web.Request, response: web.StreamResponse) -> None:
     """Put on every answer who gave it, and that any page may read it: there is nothing here to protect."""
     response.headers["Server"] = "doubletext-mockserver"
+    response.headers["Vary"] = "Origin"
     if "Origin" in request.headers:
         response.headers["Access-Control-Allow-Origin"] = "*"
         response.headers["Access-Control-Expose-Headers"] = _EXPOSED

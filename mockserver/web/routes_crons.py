@@ -76,7 +76,7 @@ async def search(request: web.Request) -> web.StreamResponse:
     page = shown[asked.offset : asked.offset + asked.limit]
     if asked.select is not UNSET:
         page = [{name: one[name] for name in asked.select} for one in page]
-    return json_answer(page)
+    return json_answer(page, headers={"X-Pagination-Total": str(len(shown))})
 
 
 async def count(request: web.Request) -> web.StreamResponse:

@@ -238,7 +238,7 @@ def created_run(request: web.Request, order: RunRequest) -> Run:
     if thread is None:
         if order.if_not_exists == "reject":
             raise Refusal(404, "Thread or assistant not found.")
-        thread = engine.store.create_thread(thread_id)
+        thread = engine.store.create_thread(thread_id, order.metadata)
     _check_on_thread(thread, order)
     return engine.create_run(thread, order)
 
@@ -254,7 +254,7 @@ def _check_stateless(request: web.Request, order: RunRequest) -> None:
 def _stateless(request: web.Request, order: RunRequest) -> Run:
     _check_stateless(request, order)
     engine = request.app[ENGINE]
-    return engine.create_run(engine.store.create_thread(), order, temporary=True)
+    return engine.create_run(engine.store.create_thread(metadata=order.metadata), order, temporary=True)
 
 
 def assistant_of(request: web.Request, name: str) -> Assistant:
@@ -335,5 +335,5 @@ async def _unless_gone(
     except (asyncio.CancelledError, ConnectionError):
         # A server that died has not seen its clients leave.
         if engine.starts == starts and run.thread.rules.stops_when_left(run, asked=cancel):
-            engine.stop(run, "stop")
+            engine.stop(run, "stop", "client disconnected from the run stream (on_disconnect=cancel)")
         raise

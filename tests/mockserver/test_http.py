@@ -100,6 +100,11 @@ async def test_a_slash_too_many_leads_to_the_path_without_it(stage: Stage) -> No
     assert (await stage.http.get("/nothing/")).status_code == 404
 
 
+async def test_every_answer_says_that_it_depends_on_the_page_that_asks(stage: Stage) -> None:
+    for path in ("/ok", f"/threads/{stage.thread}", "/nothing"):
+        assert (await stage.http.get(path)).headers["Vary"] == "Origin"
+
+
 async def test_head_and_options(stage: Stage) -> None:
     for path in ("/", "/ok", f"/threads/{stage.thread}", f"/threads/{stage.thread}/state"):
         head, got = await stage.http.head(path), await stage.http.get(path)

@@ -59,6 +59,37 @@ async def test_a_missing_thread_is_created_where_that_was_asked_for_and_only_onc
     assert await stage.said() == "HATAHATA"
 
 
+async def test_a_thread_that_a_run_makes_has_the_metadata_of_the_run(stage: Stage) -> None:
+    stage.thread = str(uuid4())
+    await stage.create("A", "sf", if_not_exists="create", metadata={"asked_by": "the run"})
+    made: Any = await stage.client.threads.get(stage.thread)
+    assert made["metadata"]["asked_by"] == "the run"
+    body = {"assistant_id": "agent", "metadata": {"asked_by": "nobody"}, "on_completion": "keep"}
+    thread = (await stage.http.post("/runs", json=body)).json()["thread_id"]
+    made = await stage.client.threads.get(thread)
+    assert made["metadata"]["asked_by"] == "nobody"
+
+
+async def test_a_run_that_is_missing_on_a_missing_thread_names_the_thread(stage: Stage) -> None:
+    missing = uuid4()
+    answer = await stage.http.get(f"/threads/{missing}/runs/{uuid4()}")
+    assert (answer.status_code, answer.json()) == (404, {"detail": f"Thread with ID {missing} not found"})
+    answer = await stage.http.get(f"/threads/{stage.thread}/runs/{uuid4()}")
+    assert (answer.status_code, answer.json()) == (404, {"detail": "Not Found"})
+
+
+async def test_a_run_that_goes_on_from_a_checkpoint_says_from_which(stage: Stage) -> None:
+    await stage.join(await stage.create("A", "sf"))
+    asked = (await stage.history())[-1]["checkpoint_id"]
+    run = await stage.create("B", "nyc", checkpoint_id=asked)
+    await stage.join(run)
+    kept: Any = await stage.client.runs.get(stage.thread, run)
+    told = kept["kwargs"]["config"]["configurable"]
+    assert (told["checkpoint_id"], told["checkpoint_ns"]) == (asked, "")
+    said = [one["metadata"].get("checkpoint_id") for one in await stage.history()]
+    assert [one for one in said if one is not None] == [asked] * 5
+
+
 async def test_runs_for_people_take_their_time_and_need_no_witness() -> None:
     async with on_stage() as stage:
         values: Any = await stage.client.runs.wait(stage.thread, "agent", input={"messages": "hello there"})
@@ -143,7 +174,7 @@ async def test_stateless_runs_use_a_thread_each_and_leave_none(stage: Stage, how
         assert (await runs.wait(None, "agent", **arguments))["steps"][-1] == "A/agent:2"
     else:
         run = await runs.create(None, "agent", **arguments)
-        assert run["kwargs"]["temporary"] is True
+        assert run["kwargs"]["temporary"] is (on_completion != "keep")
         await stage.http.get(f"/threads/{run['thread_id']}/runs/{run['run_id']}/join")
     assert await stage.client.threads.count() == (2 if on_completion == "keep" else 1)
 

@@ -314,8 +314,8 @@ turns:
 async def test_several_nodes_in_one_superstep() -> None:
     async with on_stage(script=parse(PARALLEL)) as stage:
         values = await run(stage, "look in both")
-        assert values["log"] == ["web", "archive"]
-        assert values["steps"] == ["run/web:1", "run/archive:1", "run/agent:1"]
+        assert values["log"] == ["archive", "web"]
+        assert values["steps"] == ["run/archive:1", "run/web:1", "run/agent:1"]
         history = await stage.history()
         assert [one["next"] for one in history] == [["__start__"], ["web", "archive"], ["agent"], []]
         assert [task["name"] for task in history[1]["tasks"]] == ["web", "archive"]
@@ -336,7 +336,7 @@ async def test_a_superstep_that_is_stopped_keeps_what_one_of_its_nodes_has_writt
         await stage.http.delete("/_mock/holds")
         state = await stage.state()
         assert (state["next"], state["values"]["log"]) == (["web"], ["archive"])
-        assert (await run(stage, None))["log"] == ["web", "archive"]
+        assert (await run(stage, None))["log"] == ["archive", "web"]
 
 
 async def test_one_of_several_nodes_fails() -> None:

@@ -247,6 +247,32 @@ async def _answers(stage: Stage) -> bool:
     return (await stage.http.get("/ok")).status_code == 200
 
 
+async def test_a_thread_tells_why_its_last_run_was_stopped_until_the_next_has_ended(stage: Stage) -> None:
+    async def error() -> Any:
+        return dict(await stage.client.threads.get(stage.thread)).get("error")
+
+    first = await stage.held("A", "sf", "tools:1/enter")
+    stage.witness.hold("B/agent:1/enter")
+    second = await stage.create("B", "nyc", "interrupt")
+    await stage.witness.reached("B/agent:1/enter")
+    message = f"superseded by run {second} (multitask_strategy=interrupt)"
+    assert (await stage.status(first), await error()) == ("interrupted", {"error": "UserInterrupt", "message": message})
+    assert await stage.thread_status() == "busy"
+    stage.witness.release()
+    await stage.join(second)
+    assert (await stage.thread_status(), await error()) == ("idle", None)
+
+    await stage.client.runs.cancel(stage.thread, await stage.held("C", "la", "tools:1/enter"), wait=True)
+    told = await error()
+    assert (await stage.thread_status(), told["error"]) == ("interrupted", "UserInterrupt")
+    assert "cancel" in told["message"]
+    fourth = await stage.held("D", "la", "tools:1/enter")
+    await stage.client.runs.cancel(stage.thread, fourth, wait=True, action="rollback")
+    assert await error() == told
+    await stage.client.threads.update_state(stage.thread, {"steps": ["by hand"]}, as_node="agent")
+    assert await error() is None
+
+
 async def test_a_failed_run_makes_the_thread_error_until_a_good_one(stage: Stage) -> None:
     first = await stage.create("A", "sf", probe={"fail": ("tools:1",)})
     error = {"error": "ProbeError", "message": "probe failure at tools:1"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -50,6 +51,16 @@ async def test_a_stopped_child_graph_leaves_its_writes_in_its_own_namespace(stag
         (["quote"], ["A/search:1"]),
     ]
     assert {one["checkpoint"]["checkpoint_ns"] for one in children} == {namespace}
+    around = (await stage.state())["checkpoint"]["checkpoint_id"]
+    for before, one in pairwise([None, *children]):
+        assert one is not None
+        assert one["checkpoint"]["checkpoint_map"] == {"": around, namespace: one["checkpoint_id"]}
+        if before is not None:
+            assert one["parent_checkpoint"]["checkpoint_map"] == {"": around, namespace: before["checkpoint_id"]}
+        told = one["metadata"]
+        assert (told["langgraph_node"], told["langgraph_step"], told["checkpoint_map"]) == ("research", 2, {"": around})
+        assert told["langgraph_path"] == ["__pregel_pull", "research"]
+        assert told["langgraph_triggers"] == ["branch:to:research"]
     threads: Any = stage.client.threads
     whole = await threads.get_state(stage.thread, subgraphs=True)
     assert whole["tasks"][0]["state"]["values"] == children[-1]["values"]
@@ -106,7 +117,7 @@ async def test_two_steps_end_in_one_superstep(stage: Stage) -> None:
     run = await stage.held("A", "sf", "tools:1/enter", probe=PARALLEL)
     await stage.until(lambda: _audited(stage))
     newest = (await stage.history())[-1]
-    assert (newest["next"], newest["values"]["steps"]) == (["audit", "tools"], ["A/agent:1"])
+    assert (newest["next"], newest["values"]["steps"]) == (["tools", "audit"], ["A/agent:1"])
     stage.witness.release()
     await stage.join(run)
     assert await stage.steps() == ["A/agent:1", "A/audit:1", "A/tools:1", "A/agent:2"]

@@ -74,6 +74,10 @@ async def test_a_superseded_run_is_told_first_and_once(stage: Stage, strategy: s
         await stage.join(run_id)
         taken = await listener.came(2)
     assert [(name, body["status"]) for name, body in taken] == [("a", told), ("b", "success")]
+    why = {"interrupt": "UserInterrupt", "rollback": "UserRollback"}[strategy]
+    message = f"superseded by run {run_id} (multitask_strategy={strategy})"
+    assert [body.get("error") for _, body in taken] == [{"error": why, "message": message}, None]
+    assert (taken[0][1]["values"] is None) == (strategy == "rollback")
 
 
 async def test_a_run_that_never_began_tells_nothing(stage: Stage) -> None:

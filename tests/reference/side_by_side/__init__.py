@@ -1,0 +1,1 @@
+"""Two recordings of the suite laid side by side: the mock and a real server."""

@@ -1,0 +1,249 @@
+"""A transcript as the conversation that it holds, so that it can be laid beside another server's.
+
+By topic: each request with its answer, each stream's events in order, the statuses that were read, the steps that the
+witness saw, the webhooks. Ids and times are placeholders, and an id has the same one wherever it stands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any
+
+from conformance.facts.evidence import Exchange, Play, checkpoint_id
+from conformance.facts.findings import Unproven
+from conformance.record.transcript import (
+    Closed,
+    Delivery,
+    Left,
+    Missed,
+    Response,
+    StreamEvent,
+    Transcript,
+    WitnessEvent,
+)
+from conformance.snapshots.names import Bindings, messages_of, oldest_first
+
+Conversation = dict[str, Any]
+"""What was said, by topic: `submit A`, `final history main`, `statuses of run A`, …"""
+
+FRAMING = frozenset({"date", "server", "content-length", "transfer-encoding", "connection", "keep-alive"})
+"""Headers that HTTP libraries write, about how the bytes travel."""
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?")
+_TESTER = re.compile(r"http://[\w.-]+:\d+(?=/witness/|/webhook/)")
+IN_FLIGHT = frozenset({"pending", "running", "busy"})
+"""Statuses that go by: whether a look meets one is luck."""
+
+SIGNATURE = frozenset(
+    {"langgraph_version", "langgraph_api_version", "langgraph_plan", "langgraph_host", "langgraph_api_url"}
+)
+"""What a server writes of itself into the metadata of runs and checkpoints."""
+
+LEFT_OVER = frozenset({"__pregel_node_finished"})
+"""Keys of the runtime's own that `langgraph dev` leaves, as null, in the configurable of a run that was executed."""
+
+_MILLISECONDS = range(10**12, 10**13)
+"""Numbers that are the time of this century, in milliseconds."""
+
+
+def conversation(transcript: Transcript) -> Conversation:
+    """What was said in this play, with placeholders."""
+    play = Play(transcript)
+    names = _PlayNames(play)
+    told: Conversation = {}
+    for exchange in play.exchanges:
+        if exchange.request.purpose == "look":
+            continue
+        names.begin()
+        topic = f"{exchange.request.purpose} {exchange.request.about}"
+        told.setdefault(topic, []).append({"asked": _asked(exchange, names), "answer": _answer(exchange, play, names)})
+    told |= _looks(play, names)
+    told |= _heard(play, names)
+    if missed := [moment.awaited for moment in play.moments if isinstance(moment, Missed)]:
+        told["missed"] = missed
+    return told
+
+
+def _asked(exchange: Exchange, names: _PlayNames) -> dict[str, Any]:
+    request = exchange.request
+    return {
+        "line": f"{request.method} {names.text(request.path)}",
+        "headers": names.value(request.headers),
+        "body": names.value(request.body),
+    }
+
+
+def _answer(exchange: Exchange, play: Play, names: _PlayNames) -> dict[str, Any]:
+    if exchange.response is None:
+        return {"fault": names.text(exchange.fault.error) if exchange.fault else "none"}
+    told: dict[str, Any] = {"status": exchange.response.status, "headers": _headers(exchange.response, names)}
+    if exchange.response.streamed:
+        number = exchange.request.exchange
+        events = [m for m in play.moments if isinstance(m, StreamEvent) and m.exchange == number]
+        told["events"] = [_event(event, names) for event in events]
+        told["end"] = _end(exchange, play)
+    else:
+        told["body"] = names.value(exchange.response.body)
+    return told
+
+
+def _headers(response: Response, names: _PlayNames) -> dict[str, str]:
+    return {name: names.text(text) for name, text in response.headers.items() if name.lower() not in FRAMING}
+
+
+def _event(event: StreamEvent, names: _PlayNames) -> dict[str, Any]:
+    return {"event": names.text(event.event), "id": names.value(event.id), "data": names.value(event.data)}
+
+
+def _end(exchange: Exchange, play: Play) -> str:
+    """How a stream ended."""
+    number = exchange.request.exchange
+    ends = [m for m in play.moments if isinstance(m, Closed | Left) and m.exchange == number]
+    if exchange.fault is not None:
+        return "broken off"
+    return "open" if not ends else "left by the client" if isinstance(ends[0], Left) else "closed by the server"
+
+
+def _looks(play: Play, names: _PlayNames) -> dict[str, Any]:
+    """Of the statuses that are read again and again, the course; and which fields an answer with each status has.
+
+    The course leaves out what goes by: what a status in flight may be is judged, with the witness, by requirements.
+    """
+    told: dict[str, Any] = {}
+    about = dict.fromkeys(e.request.about for e in play.exchanges if e.request.purpose == "look")
+    for one in about:
+        looks = [e for e in play.asked_for("look", one) if e.response is not None]
+        course = (status for look in looks if (status := _status(look)) not in IN_FLIGHT)
+        told[f"statuses of {one}"] = [status for status, _ in groupby(course)]
+        names.begin()
+        fields = {_status(look): _shape(names.value(look.body)) for look in looks}
+        told[f"fields of {one}"] = dict(sorted(fields.items()))
+    return told
+
+
+def _status(look: Exchange) -> str:
+    if look.ok and isinstance(look.body, dict):
+        return str(look.body.get("status"))
+    return look.outcome()
+
+
+def _shape(value: Any) -> Any:
+    """The fields of an object, and of its metadata; without those that a thread has from its first rest on."""
+    if not isinstance(value, dict):
+        return value
+    fields = sorted(key for key in value if key not in ("error", "interrupts"))
+    metadata = value.get("metadata")
+    return {"fields": fields, "metadata": sorted(metadata) if isinstance(metadata, dict) else metadata}
+
+
+def _heard(play: Play, names: _PlayNames) -> dict[str, Any]:
+    """What the agent told the witness, and what webhooks told, by run."""
+    told: dict[str, Any] = {}
+    for moment in play.moments:
+        if isinstance(moment, WitnessEvent) and moment.event != "token":
+            outcome = f" {moment.outcome}" if moment.outcome else ""
+            told.setdefault(f"steps of {moment.label}", []).append(f"{moment.event} {moment.step}{outcome}")
+        elif isinstance(moment, Delivery):
+            names.begin()
+            told.setdefault(f"webhook of {moment.label}", []).append(names.value(moment.body))
+    return told
+
+
+class _PlayNames(Bindings):
+    """The names of what has an id in one play; one that is in no list is numbered within its exchange."""
+
+    def __init__(self, play: Play) -> None:
+        super().__init__()
+        self._strays: dict[str, int] = {}
+        self._events: dict[str, str] = {}
+        for thread, found in play.transcript.threads.items():
+            self.name(found, f"thread {thread}")
+        for submit in play.scenario.all_submits:
+            try:
+                self.name(play.run_id(submit.label), f"run {submit.label}")
+            except Unproven:
+                continue
+        self._bind_lists(play)
+        self._bind_events(play)
+
+    def begin(self) -> None:
+        """From here on, ids that have no name are numbered anew."""
+        self._strays = {}
+
+    def unknown(self, match: re.Match[str]) -> str:
+        """An id without a name, by its place in this exchange."""
+        return f"<id {self._strays.setdefault(match[0], len(self._strays) + 1)}>"
+
+    def text(self, text: str) -> str:
+        """A text with every id and every time in it replaced."""
+        if text in self._events:
+            return self._events[text]
+        return super().text(_TIME.sub("<time>", _TESTER.sub("<tester>", text)))
+
+    def value(self, value: Any) -> Any:
+        """A JSON value with every id and every time in it replaced."""
+        if isinstance(value, int | float) and not isinstance(value, bool) and int_of(value) in _MILLISECONDS:
+            return "<time>"
+        if isinstance(value, dict):
+            value = {
+                key: "<the server's own>" if key in SIGNATURE else item
+                for key, item in value.items()
+                if key not in LEFT_OVER
+            }
+        return super().value(value)
+
+    def _bind_lists(self, play: Play) -> None:
+        runs = list(_dicts(play, "final runs"))
+        self.bind("run", (run.get("run_id") for run in oldest_first(runs)))
+        self.bind("assistant", (run.get("assistant_id") for run in [*runs, *_answers(play, "submit")]))
+        entries = [*reversed(list(_dicts(play, " history"))), *_dicts(play, " state")]
+        self.bind("checkpoint", (checkpoint_id(entry, "") for entry in entries))
+        messages = [message for entry in entries for message in messages_of(entry.get("values"))]
+        self.bind("message", (message.get("id") for message in messages))
+        tasks = [task for entry in entries for task in entry.get("tasks") or () if isinstance(task, dict)]
+        self.bind("task", (task.get("id") for task in tasks))
+        self.bind("request", (_request_id(run) for run in oldest_first(runs)))
+        self.bind("interrupt", (one.get("id") for task in tasks for one in task.get("interrupts") or ()))
+        self.bind("cron", (cron.get("cron_id") for cron in _answers(play, "create cron")))
+        self.bind("play", (_token(e.request.body) for e in play.asked_for("create thread")))
+
+    def _bind_events(self, play: Play) -> None:
+        """Name every stream event after the stream in which it was first seen, and its place there."""
+        topics = {e.request.exchange: f"{e.request.purpose} {e.request.about}" for e in play.exchanges}
+        counts: dict[str, int] = {}
+        for moment in play.moments:
+            if isinstance(moment, StreamEvent) and moment.id is not None and moment.id not in self._events:
+                topic = topics[moment.exchange]
+                counts[topic] = counts.get(topic, 0) + 1
+                self._events[moment.id] = f"<event {counts[topic]} of {topic}>"
+
+
+def int_of(number: float) -> int:
+    """A number as a whole one, 0 where it is none that could be a time."""
+    return int(number) if abs(number) < 10**15 else 0
+
+
+def _request_id(run: dict[str, Any]) -> object:
+    """The id of the request that asked for a run, as the run keeps it."""
+    config = run.get("kwargs", {}).get("config") if isinstance(run.get("kwargs"), dict) else None
+    configurable = config.get("configurable") if isinstance(config, dict) else None
+    return configurable.get("langgraph_request_id") if isinstance(configurable, dict) else None
+
+
+def _token(body: object) -> object:
+    metadata = body.get("metadata") if isinstance(body, dict) else None
+    return metadata.get("doubletext_play") if isinstance(metadata, dict) else None
+
+
+def _answers(play: Play, purpose: str) -> Iterable[dict[str, Any]]:
+    return [e.body for e in play.exchanges if e.request.purpose == purpose and isinstance(e.body, dict)]
+
+
+def _dicts(play: Play, purpose: str) -> Iterator[dict[str, Any]]:
+    """The objects in the answers to requests whose purpose ends so, those of the last request first."""
+    for exchange in reversed(play.exchanges):
+        if exchange.request.purpose.endswith(purpose):
+            body = exchange.body
+            yield from (one for one in (body if isinstance(body, list) else [body]) if isinstance(one, dict))
