@@ -129,6 +129,20 @@ def test_one_event_more_is_one_difference(servers: tuple[Server, Server]) -> Non
     ]
 
 
+def test_another_order_is_one_difference(servers: tuple[Server, Server]) -> None:
+    for server, order in zip(servers, ((1, 2), (2, 1)), strict=True):
+        server.says("final runs", "main", [{"name": f"run {number}", "status": "success"} for number in order])
+    assert [place for place, _, _ in places(servers)] == ["final runs main: 1.answer.body.order"]
+
+
+def test_of_requests_that_only_wait_the_last_one_counts(servers: tuple[Server, Server]) -> None:
+    for server, times in zip(servers, (1, 3), strict=True):
+        for _ in range(times):
+            server.says("cron runs", "A", [])
+        server.says("cron runs", "A", [{"run_id": server.run}])
+    assert found(servers) == []
+
+
 def test_looks_are_reduced_to_the_statuses_that_stay(servers: tuple[Server, Server]) -> None:
     for server, statuses in zip(
         servers, (("pending", "running", "running", "success"), ("running", "success", "success")), strict=True

@@ -28,6 +28,9 @@ from conformance.snapshots.names import Bindings, messages_of, oldest_first
 Conversation = dict[str, Any]
 """What was said, by topic: `submit A`, `final history main`, `statuses of run A`, …"""
 
+POLLS = frozenset({"find run", "await state", "cron runs"})
+"""Purposes of requests that are repeated until the answer is the one that was waited for; the last one counts."""
+
 FRAMING = frozenset({"date", "server", "content-length", "transfer-encoding", "connection", "keep-alive"})
 """Headers that HTTP libraries write, about how the bytes travel."""
 
@@ -58,7 +61,9 @@ def conversation(transcript: Transcript) -> Conversation:
             continue
         names.begin()
         topic = f"{exchange.request.purpose} {exchange.request.about}"
-        told.setdefault(topic, []).append({"asked": _asked(exchange, names), "answer": _answer(exchange, play, names)})
+        said = {"asked": _asked(exchange, names), "answer": _answer(exchange, play, names)}
+        earlier = [] if exchange.request.purpose in POLLS else told.get(topic, [])
+        told[topic] = [*earlier, said]
     told |= _looks(play, names)
     told |= _heard(play, names)
     if missed := [moment.awaited for moment in play.moments if isinstance(moment, Missed)]:
@@ -204,7 +209,9 @@ class _PlayNames(Bindings):
         self.bind("message", (message.get("id") for message in messages))
         tasks = [task for entry in entries for task in entry.get("tasks") or () if isinstance(task, dict)]
         self.bind("task", (task.get("id") for task in tasks))
-        self.bind("request", (_request_id(run) for run in oldest_first(runs)))
+        for run in [*runs, *_answers(play, "submit")]:
+            if isinstance(request := _request_id(run), str):
+                self.name(request, f"request of {self.text(str(run.get('run_id')))}")
         self.bind("interrupt", (one.get("id") for task in tasks for one in task.get("interrupts") or ()))
         self.bind("cron", (cron.get("cron_id") for cron in _answers(play, "create cron")))
         self.bind("play", (_token(e.request.body) for e in play.asked_for("create thread")))

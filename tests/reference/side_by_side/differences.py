@@ -69,13 +69,20 @@ def _values(left: Any, right: Any, path: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _lists(left: list[Any], right: list[Any], path: str) -> Iterator[tuple[str, str, str]]:
-    """Entry by entry; where one list is longer, entries of a kind are paired, and the others stand alone."""
+    """Entry by entry; where one list is longer, entries of a kind are paired, and the others stand alone.
+
+    Of the same entries in another order, the order differs, and they are paired.
+    """
     prefix = f"{path}." if path else ""
+    order, other_order = [_kind(one) for one in left], [_kind(one) for one in right]
+    if order != other_order and sorted(order) == sorted(other_order) and len(set(order)) == len(order):
+        yield f"{prefix}order", _json(order), _json(other_order)
+        right = [right[other_order.index(kind)] for kind in order]
     if len(left) == len(right):
         for number, (one, other) in enumerate(zip(left, right, strict=True), 1):
             yield from _values(one, other, f"{prefix}{number}")
         return
-    matcher = SequenceMatcher(None, [_kind(one) for one in left], [_kind(one) for one in right], autojunk=False)
+    matcher = SequenceMatcher(None, order, other_order, autojunk=False)
     for how, a, b, c, d in matcher.get_opcodes():
         pairs = min(b - a, d - c) if how in ("equal", "replace") else 0
         for number in range(pairs):
