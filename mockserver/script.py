@@ -164,7 +164,7 @@ class Step(Part, frozen=True):
     @property
     def nodes(self) -> tuple[str, ...]:
         """The nodes that play the step."""
-        return tuple(part.at for part in self.parts)
+        return tuple(part.at for part in self.parallel) if self.parallel else (self.at,)
 
     @property
     def at(self) -> str:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from conformance.probe import Probe, Work, read_probe
 from mockserver import script
@@ -39,6 +39,7 @@ WORKERS: Final[dict[Work, tuple[str, ...]]] = {
     "parallel": (script.TOOLS, "audit"),
 }
 """The nodes that work on a tool call, as a probe asks."""
+_WORKING: Final = frozenset(node for nodes in WORKERS.values() for node in nodes)
 PIECES_A_TURN: Final = 16
 """Pieces of an answer that are said at once where they take no time: a long one must not keep the server to itself."""
 
@@ -47,8 +48,7 @@ class ProbeConfigError(Exception):
     """A `probe` that is not one; the text names the key that is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """What a node says: a message, or the piece of an answer that ends after `spoken` characters."""
 
     message: Message
@@ -84,8 +84,7 @@ class Said:
         return self.message if self.last or not self.message["tool_calls"] else {**self.message, "tool_calls": []}
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """What the engine gives a node: the state (in a child graph: the child's), the script, the run, where to speak."""
 
     node: str
@@ -139,7 +138,7 @@ def nodes(script: Script) -> tuple[str, ...]:
 
 def scripted_node(node: str) -> str:
     """The node whose steps in the script a node of the graph plays."""
-    return script.TOOLS if any(node in workers for workers in WORKERS.values()) else node
+    return script.TOOLS if node in _WORKING else node
 
 
 def nodes_at(place: Place, configurable: dict[str, Any]) -> tuple[str, ...]:
@@ -267,19 +266,22 @@ class ScriptedAgent:
         message = _message(play, text)
         whole = not isinstance(text, str) or (step.say is None and bool(step.calls))
         pieces = [""] if whole else ([fill(one, task.place.fills) for one in step.tokens or ()] or tokens(text))
-        spoken = 0
+        spoken, half, heard = 0, max(1, len(pieces) // 2), False
         for number, piece in enumerate(pieces, start=1):
             if play.takes or number % PIECES_A_TURN == 1:
                 await self._take(task, play.takes / len(pieces))
+                heard = task.heard()
             spoken += len(piece)
-            # Tool calls come when all was said.
-            last = number == len(pieces)
-            if task.heard():
+            if heard:
+                # Tool calls come when all was said.
+                last = number == len(pieces)
                 task.say(Said(message) if whole else Said(message, piece, spoken, last))
-            if number == max(1, len(pieces) // 2):
+            if number == half:
                 if not whole:
                     await play.step.reach("token")
                 await self._hold(play)
+                # Somebody may have come, or stopped the run, while others had their turn.
+                heard = task.heard()
         return message
 
     def _results(self, task: Task, step: script.Step) -> list[Message]:
@@ -310,8 +312,7 @@ class ScriptedAgent:
             task.timeline.spend(seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class _Play:
+class _Play(Struct, frozen=True):
     """A step of the script while it is played."""
 
     task: Task

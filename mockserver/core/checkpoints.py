@@ -10,9 +10,11 @@ A node that runs a child graph has a history of its own for it, under the namesp
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mockserver.core.place import Place
 
@@ -24,8 +26,7 @@ Source = Literal["input", "loop", "update", "fork"]
 MarkKind = Literal["result", "error", "interrupt", "values"]
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Struct, frozen=True):
     """The state of a thread after a step; `next` names the nodes that are to run now."""
 
     checkpoint_id: str
@@ -53,8 +54,7 @@ class Checkpoint:
         return f"{node}:{self.task_id(node)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """What a run left on a checkpoint: on the task of `node`, or on its state, which has no node."""
 
     run_id: str
@@ -115,7 +115,9 @@ class History:
     def waiting_interrupts(self) -> dict[str, dict[str, Any]]:
         """The questions that wait for a human to answer, by the node that asks."""
         head = self.head
-        asked = {} if head is None else {n: self.last_mark(head.checkpoint_id, "interrupt", n) for n in head.next}
+        if head is None or head.checkpoint_id not in self._marks:
+            return {}
+        asked = {node: self.last_mark(head.checkpoint_id, "interrupt", node) for node in head.next}
         return {node: question for node, question in asked.items() if question is not None}
 
     def pending_writes(self, checkpoint: Checkpoint) -> dict[str, Values]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from mockserver.core import messages
 from mockserver.core.messages import Message
@@ -25,23 +25,21 @@ ALWAYS: Final = ("text", "resume")
 """The names that texts may use in every turn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(Struct, frozen=True):
     """What a turn may ask about beside the messages: who is asked, and on which thread."""
 
     assistants: tuple[str, ...] = ()
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """The steps of a turn as far as they are known, and the number of the one that comes next."""
 
     steps: tuple[Step, ...] = ()
     index: int = 0
-    fills: Mapping[str, str] = field(default_factory=dict)
+    fills: Mapping[str, str] = {}
     """What stands for {names} in the texts."""
-    visits: Mapping[str, int] = field(default_factory=dict)
+    visits: Mapping[str, int] = {}
     """How often each node was at work in this turn."""
 
     @property
@@ -232,7 +230,7 @@ def _unrolled(place: Place) -> Place:
     step = place.step
     while step is not None and step.repeat is not None:
         rounds = step.repeat if step.repeat == "forever" else step.repeat - 1
-        again = [msgspec.structs.replace(step, repeat=rounds)] if rounds else []
+        again = [replace(step, repeat=rounds)] if rounds else []
         steps = (*place.steps[: place.index], *step.steps, *again, *place.steps[place.index + 1 :])
         place = replace(place, steps=steps)
         step = place.step

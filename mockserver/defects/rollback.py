@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from mockserver.agent.agent import empty_values
 from mockserver.core.checkpoints import Checkpoint, Values

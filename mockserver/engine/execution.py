@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Coroutine
-from dataclasses import replace
 from typing import Any, Final, Literal, NoReturn
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from mockserver.agent import agent
 from mockserver.agent.agent import Said, ScriptedAgent, Task

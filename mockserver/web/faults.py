@@ -182,11 +182,13 @@ class BrokenAnswer(web.StreamResponse):
             await super().write(whole)
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """End the answer; an event that was held back comes last."""
+        """Write `data` as any other, and end the answer; an event that was held back comes last."""
+        if data:
+            await self.write(data)
         if self._held:
             await super().write(self._held)
             self._held = b""
-        await super().write_eof(data)
+        await super().write_eof()
 
     async def _write_event(self, frame: bytes) -> None:
         if frame.startswith(b":"):

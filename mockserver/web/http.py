@@ -213,8 +213,7 @@ async def when_over(
                 await ended.wait()
         except TimeoutError:
             await response.write(b"\n")
-    await response.write(_encode(body()))
-    await response.write_eof()
+    await response.write_eof(_encode(body()))
     return response
 
 

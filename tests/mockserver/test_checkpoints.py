@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from mockserver.core.checkpoints import Checkpoint, History, Mark
 from mockserver.core.clock import EPOCH
