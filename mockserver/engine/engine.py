@@ -294,16 +294,17 @@ class Engine:
         lost, self._witnesses = self._witnesses, Witnesses(self.clock)
         self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
         in_flight = [run for thread in self.store.threads.values() for run in thread.in_flight.values()]
-        for run in in_flight:
+        executed = [run for run in in_flight if run.task is not None]
+        for run in executed:
+            run.attempt += 1
             if run.task is not None:
-                run.attempt += 1
                 run.task.cancel()
         # Before the lost workers have their turn: the dead tell nobody anything.
         await lost.close()
-        for run in in_flight:
-            if run.task is not None and run.fate is None:
+        for run in executed:
+            if run.fate is None:
                 self._work_on(run)
-            elif run.task is not None:
+            else:
                 self._settle(run, "stopped")
 
     def _start_next(self, thread: Thread) -> None:

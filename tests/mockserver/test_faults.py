@@ -167,6 +167,20 @@ async def test_a_restart_before_anything_was_written_takes_up_the_input_once() -
         assert await stage.said() == "HATA"
 
 
+async def test_a_run_whose_worker_is_gone_before_its_witness_is_let_go_is_executed_again() -> None:
+    async with on_stage() as stage:
+        # A connection to the witness is left open, and takes some turns to close.
+        await stage.join(await stage.create("A", "sf"))
+        await stage.http.post("/_mock/holds", json={"point": "agent:1/enter"})
+        run_id = await stage.create("B", "nyc", probe={"witness": None})
+        await stage.http.post("/_mock/wait", json={"point": "agent:1/enter"})
+        await stage.http.post("/_mock/restart")
+        await stage.http.delete("/_mock/holds")
+        await stage.join(run_id)
+        assert await stage.status(run_id) == "success"
+        assert await stage.said() == "HATAHATA"
+
+
 async def test_the_lost_worker_tells_nobody_anything_and_writes_nothing() -> None:
     async with on_stage() as stage:
         run_id = await stage.held("A", "sf", "tools:1/enter", probe={"on_cancel": "swallow"})
