@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from tests.reference.langgraph_dev import langgraph_dev
 
 OFFICIAL_WORKERS: Final = 10
 """Runs that `langgraph dev` plays at once, which is its default."""
+MOCK: Final = ("--port", "0", "--log-level", "warning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,30 @@ class Server:
 @contextlib.contextmanager
 def mock(*options: str) -> Iterator[Server]:
     """The mock, as it is started by hand, but that it logs no requests."""
-    with _printing_its_url("mockserver", "--port", "0", "--log-level", "warning", *options) as (process, url):
+    with _printing_its_url("mockserver", *MOCK, *options) as (process, url):
         yield Server("mock", url, process.pid)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a server holds at a moment."""
+
+    blocks: int
+    """Blocks of memory that are in use, as Python counts them: whatever is kept has some."""
+    tasks: int
+
+
+@contextlib.contextmanager
+def counted(*options: str) -> Iterator[tuple[Server, Callable[[], Held]]]:
+    """The mock, and what tells how much it holds."""
+    with _printing_its_url("benchmarks.counted", *MOCK, *options) as (process, url):
+
+        def held() -> Held:
+            process.send_signal(signal.SIGUSR1)
+            assert process.stdout is not None
+            return Held(**json.loads(process.stdout.readline()))
+
+        yield Server("mock", url, process.pid), held
 
 
 @contextlib.contextmanager
