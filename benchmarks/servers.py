@@ -93,6 +93,8 @@ def _printing_its_url(module: str, *options: str) -> Iterator[tuple[subprocess.P
         stderr=subprocess.DEVNULL,
         encoding="utf-8",
         start_new_session=True,
+        # Its modules are compiled once, as they are where it was installed.
+        env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
     )
     try:
         assert process.stdout is not None
