@@ -31,7 +31,7 @@ async def measure() -> list[Table]:
             rows,
             f"Milliseconds of the server's CPU time for a run that starts at once and has five checkpoints, a mean of "
             f"{RUNS}; in brackets, of how many threads, runs, checkpoints, messages there were before. A state of many "
-            "messages costs what it takes to list them in each checkpoint.",
+            "messages costs what it takes to look at the ids of all at each step, as a write may replace any of them.",
         )
     ]
 
