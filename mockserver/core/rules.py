@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.lifecycle import RunEvent, RunStatus, ThreadStatus, thread_status
 from mockserver.core.records import Run, Thread
-from mockserver.core.strategies import DEFAULT_STRATEGY, Decision, Strategy, decide
+from mockserver.core.strategies import DECISIONS, DEFAULT_STRATEGY, PHASES, STRATEGIES, Decision, Strategy, decide
 from mockserver.core.streams import Event
 from mockserver.schemas.common import RunRequest
 
 Ending = Literal["succeeded", "failed", "stopped"]
 """How the execution of a run came to its end, whatever was decided about it meanwhile."""
+
+LEAVING: Final = frozenset(
+    strategy for strategy in STRATEGIES if all(DECISIONS[strategy, phase] == "leave" for phase in PHASES)
+)
+"""The strategies that leave every run in flight alone, however many there are; none of those need be looked at."""
 
 
 class Rules:
@@ -30,7 +35,8 @@ class Rules:
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         """Whether a newcomer is accepted, and what becomes of the runs in flight."""
-        return decide(strategy, {run.run_id: run.phase for run in thread.in_flight.values()})
+        asked = () if strategy in LEAVING else thread.in_flight.values()
+        return decide(strategy, {run.run_id: run.phase for run in asked})
 
     def refused(self, thread: Thread, request: RunRequest) -> None:
         """Note that a newcomer was refused: nothing is left of it."""

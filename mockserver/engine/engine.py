@@ -397,6 +397,8 @@ class Engine:
         if run.temporary and run.request.on_completion != "keep":
             self.store.remove(thread)
             self.feeds.remove(thread.thread_id)
+            # So that both are gone with the last who asks for the run, and need not wait for the collector.
+            thread.runs.pop(run.run_id, None)
         self._start_next(thread)
 
     def _why_stopped(self, run: Run) -> dict[str, str]:

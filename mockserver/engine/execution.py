@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, Final, Literal, NoReturn
 
 from msgspec import UNSET
@@ -52,6 +53,8 @@ class Execution:
 
     def __init__(self, run: Run, agent: ScriptedAgent, feeds: Feeds) -> None:
         self._run = run
+        # Not a method of this object: whoever holds it would be held by it, and only the collector could part them.
+        self._may_emit = partial(_may_emit, run, run.attempt)
         self._narrator = Narrator(run, feeds, self._may_emit)
         self._thread = run.thread
         self._agent = agent
@@ -318,9 +321,6 @@ class Execution:
     def _may_write(self) -> bool:
         return self._attempt == self._run.attempt and self._rules.may_write(self._run)
 
-    def _may_emit(self) -> bool:
-        return self._attempt == self._run.attempt and self._rules.may_emit(self._run)
-
     def _show(self, checkpoint: Checkpoint, values: Values, namespace: str = "") -> None:
         """Let everybody see the state as it is now, at a checkpoint."""
         self._note_output(checkpoint, values, namespace)
@@ -343,6 +343,11 @@ class Execution:
     def _say(self, node: str, current: Checkpoint, said: Said, namespace: str) -> None:
         self._narrator.says(node, said, namespace)
         self._stream.says(node, current, said)
+
+
+def _may_emit(run: Run, attempt: int) -> bool:
+    """Whether an execution of a run may still be heard: not that of a lost worker."""
+    return attempt == run.attempt and run.thread.rules.may_emit(run)
 
 
 async def _together(works: list[Coroutine[Any, Any, None]]) -> None:
