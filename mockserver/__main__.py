@@ -169,7 +169,7 @@ def _importing_quickly() -> Iterator[None]:
     finally:
         # What was imported stays, and so does most of what is remembered, so there is rarely much garbage to find.
         gc.freeze()
-        gc.set_threshold(5_000, 10, 10)
+        gc.set_threshold(50_000, 10, 10)
         gc.enable()
         for name in names:
             del os.environ[name]
