@@ -43,7 +43,7 @@ UNNOTICED = {
     "http_status": "Another 2xx for a reading, of which no document names one; one that fails is as good as none.",
     "value_changed": "What was said in the request, names, times, ids that no other answer has: no document says more.",
     "value_dropped": "As with a changed one.",
-    "header_dropped": "`Content-Type` of JSON, `Location`, and `Content-Location` where no requirement reads it.",
+    "header_dropped": "`Vary`, `Content-Type` of JSON, `Location`, and `Content-Location` where nobody reads it.",
     "message_dropped": ELSEWHERE,
     "message_doubled": ELSEWHERE,
     "parent_changed": ELSEWHERE,

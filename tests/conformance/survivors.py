@@ -26,7 +26,7 @@ UNMOVED: dict[str, str] = {
     **dict.fromkeys(("STR-03", "STR-14", "STR-18", "STR-25", "STR-33", "WHK-06"), _INVENTED),
     **dict.fromkeys(("WHK-01", "WHK-02", "WHK-04"), _DELIVERED),
     **dict.fromkeys(("RUN-10", "CHK-04", "ENQ-02"), _ORDERED),
-    **dict.fromkeys(("PST-06", "CHK-02", "REJ-01", "RBK-07", "STR-11", "STR-22"), _RARE),
+    **dict.fromkeys(("PST-06", "PST-07", "CHK-02", "REJ-01", "RBK-07", "STR-11", "STR-22"), _RARE),
     **dict.fromkeys(("HIL-07", "HIL-08", "THR-09", "ERR-12"), _RARE),
 }
 """Requirements whose checks catch none of a machine's edits, and why; each catches its broken twin."""
