@@ -71,4 +71,4 @@ def test_a_part_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_page_is_one_that_was_measured() -> None:
     page = PAGE.read_text("utf-8")
     assert page.startswith("# Benchmarks\n\nMeasured on 20")
-    assert page.count("; goal: at least ") == 5
+    assert page.count("; goal: at least ") == 6
