@@ -5,11 +5,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +16,7 @@ from conformance.rules import registry
 from conformance.rules.verdicts import judge
 from tests.conformance import timeless
 from tests.conformance.blunders import BLUNDERS, edits
-from tests.conformance.killing import SCENARIOS, stage
+from tests.conformance.killing import SCENARIOS, processes, stage
 from tests.conformance.survivors import UNMOVED
 
 PAGE = Path(__file__).parents[2] / "docs" / "judge-mutation.md"
@@ -100,7 +97,7 @@ class Tally:
 def compute() -> Tally:
     """Play and edit everything, in as many processes as there are processors."""
     names, total = list(SCENARIOS), Tally()
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn")) as pool:
+    with processes() as pool:
         for found in pool.map(_tally, [names[start : start + SLICE] for start in range(0, len(names), SLICE)]):
             total.add(found)
         idle = [name for name in ORDER if not total.by[name]]

@@ -7,17 +7,14 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from conformance.rules import registry
 from mockserver.defects import defects
-from tests.conformance.killing import SCENARIOS, Played, play_right, play_wrong
+from tests.conformance.killing import SCENARIOS, Played, play_right, play_wrong, processes
 from tests.conformance.survivors import BLIND, FREEDOMS, SURVIVORS
 
 ROOT = Path(__file__).parents[2]
@@ -62,8 +59,7 @@ class Matrix:
 
 def compute() -> Matrix:
     """Play everything, in as many processes as there are processors."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
+    with processes() as pool:
         right = [played for found in pool.map(play_right, _slices(list(SCENARIOS))) for played in found]
         pairs = [(defect, played.scenario) for played in right for defect in played.chances]
         wrong = [played for found in pool.map(play_wrong, _slices(pairs)) for played in found]

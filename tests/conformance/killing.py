@@ -8,9 +8,13 @@ in a scenario the play, and every verdict, is that of the correct mock.
 
 from __future__ import annotations
 
+import gc
 import logging
+import multiprocessing
+import os
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -95,6 +99,18 @@ async def stage(
     finally:
         await witness.stop()
         logging.disable(logging.NOTSET)
+
+
+def processes() -> ProcessPoolExecutor:
+    """As many processes as there are processors."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=_collect_seldom)
+
+
+def _collect_seldom() -> None:
+    """What was imported stays, and a play leaves little garbage: looking for it takes a tenth of the time."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def play_right(scenarios: Iterable[str]) -> list[Played]:
