@@ -12,7 +12,8 @@ settings.load_profile("doubletext")
 
 
 LOOKING_AT_PLAYS = tuple(
-    f"conformance/test_{name}.py::" for name in ("checks", "fuzz", "schemas", "started_unseen", "without_witness")
+    f"conformance/test_{name}.py::"
+    for name in ("checks", "fuzz", "recording", "schemas", "started_unseen", "without_witness")
 )
 """Modules whose tests look at what the correct mock plays."""
 
