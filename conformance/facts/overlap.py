@@ -73,7 +73,10 @@ def in_flight(play: Play, submit: s.Submit, index: int) -> bool | None:
 
 
 def was_executing(play: Play, label: str, seq: int) -> bool:
-    """Whether run `label` certainly still executed at this seq: it told the witness of a step later on, or as above."""
+    """Whether run `label` certainly still executed at this seq: it told the witness of a step later on.
+
+    Without a witness, whether it was `in_flight` when the move was made that is at this seq.
+    """
     if play.witnessed:
         return any(trace.last > seq for trace in play.steps(label))
     return in_flight(play, play.scenario.submit(label), move_at(play, seq)) is True

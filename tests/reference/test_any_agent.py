@@ -16,7 +16,7 @@ import asyncio
 from langgraph.graph import START, MessagesState, StateGraph
 
 async def think(state):
-    await asyncio.sleep(5)
+    await asyncio.sleep(5)  # how long this agent thinks, as any agent does; the test waits for the suite
     return {"messages": [("ai", "I have thought about it.")]}
 
 graph = StateGraph(MessagesState).add_node(think).add_edge(START, "think").compile()
