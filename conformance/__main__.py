@@ -88,40 +88,40 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _profile(paths: Sequence[Path], name: str | None) -> int:
-    from conformance.results import drafting
-    from conformance.results.reading import Unreadable, read_report
+    from conformance.report import draft_profile
+    from conformance.report.load import Unreadable, read_report
 
     try:
         reports = [read_report(path) for path in paths]
     except Unreadable as reason:
         print(f"profile: {reason}", file=sys.stderr)
         return 2
-    print(drafting.draft(reports, name), end="")
+    print(draft_profile.draft(reports, name), end="")
     return 0
 
 
 def _requirements() -> int:
-    from conformance.rules import rulebook
+    from conformance.requirements import page
 
-    print(rulebook.render(), end="")
+    print(page.render(), end="")
     return 0
 
 
 def _judge(options: argparse.Namespace) -> int:
-    from conformance.profiles import ProfileError
-    from conformance.results import judging
-    from conformance.results.reading import Unreadable
+    from conformance.judge.profiles import ProfileError
+    from conformance.report import rejudge
+    from conformance.report.load import Unreadable
 
     try:
-        return judging.command(options.folder, options.rule_book, options.deployment_profile, options.write)
+        return rejudge.command(options.folder, options.rule_book, options.deployment_profile, options.write)
     except (Unreadable, ProfileError) as reason:
         print(f"judge: {reason}", file=sys.stderr)
         return 2
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from conformance.results.compare import Outputs, command
-    from conformance.results.reading import Unreadable
+    from conformance.report.compare import Outputs, command
+    from conformance.report.load import Unreadable
 
     outputs = Outputs(html=options.html, markdown=options.markdown, json=options.json, badges=options.badges)
     try:

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.rules.areas import AREAS, MARKERS
+from conformance.requirements.areas import AREAS, MARKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from syrupy.assertion import SnapshotAssertion
 
-    from conformance.running.book import Book, Case
-    from conformance.running.options import Options
+    from conformance.session.options import Options
+    from conformance.session.session import Case, Session
 
 PROPERTIES = ("requirement", "scenario", "deployment", "area", "level", "verdict", "reason")
 """What a JUnit file tells of every case."""
@@ -31,7 +31,7 @@ HEADER_VARIABLE = "DOUBLETEXT_DEPLOYMENT_HEADERS"
 """Environment variable with further headers, one `Name: value` per line."""
 
 OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
-BOOK: pytest.StashKey[Book] = pytest.StashKey()
+SESSION: pytest.StashKey[Session] = pytest.StashKey()
 RECORD: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 FOUND: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
 
@@ -139,7 +139,7 @@ class _Reports:
         yield
         path = session.config.getoption("xmlpath", None)
         if path and self._found and not hasattr(session.config, "workerinput"):
-            from conformance.results import junit
+            from conformance.report import junit
 
             junit.name_by_requirement(Path(os.path.expandvars(path)).expanduser())
 
@@ -176,29 +176,29 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def _options(config: pytest.Config) -> Options:
     """The run's options, read once; raises UsageError."""
     if OPTIONS not in config.stash:
-        from conformance.running import options
+        from conformance.session import options
 
         config.stash[OPTIONS] = options.read(config)
     return config.stash[OPTIONS]
 
 
-def _book(config: pytest.Config) -> Book:
-    """The run's book, opened when the first test of the suite is collected."""
-    if BOOK not in config.stash:
-        from conformance.running.book import Book
+def _session(config: pytest.Config) -> Session:
+    """The session, opened when the first test of the suite is collected."""
+    if SESSION not in config.stash:
+        from conformance.session.session import Session
 
-        config.stash[BOOK] = book = Book(_options(config))
-        for marker in book.family_markers:
+        config.stash[SESSION] = suite = Session(_options(config))
+        for marker in suite.family_markers:
             if marker not in MARKERS.values():
                 _declare(config, marker, "scenarios with this first part of the id")
-    return config.stash[BOOK]
+    return config.stash[SESSION]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test per scenario of the module's FAMILIES and requirement that it shows."""
     if "conformance_case" not in metafunc.fixturenames:
         return
-    cases = _book(metafunc.config).cases(metafunc.module.FAMILIES)
+    cases = _session(metafunc.config).cases(metafunc.module.FAMILIES)
     metafunc.parametrize(
         "conformance_case",
         [pytest.param(case, id=case.id, marks=_marks("conformance", *case.markers)) for case in cases],
@@ -235,10 +235,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Begin to play what was selected, ahead of the tests that will ask for it."""
     # xdist's controller plays nothing, and each worker only what it is given.
     distributed = hasattr(session.config, "workerinput") or session.config.getoption("dist", "no") != "no"
-    if BOOK in session.config.stash and not session.config.option.collectonly and not distributed:
-        from conformance.running import progress
+    if SESSION in session.config.stash and not session.config.option.collectonly and not distributed:
+        from conformance.session import progress
 
-        session.config.stash[BOOK].begin([case for item in session.items if (case := _case(item)) is not None])
+        session.config.stash[SESSION].begin([case for item in session.items if (case := _case(item)) is not None])
         progress.register(session.config, progress.scenarios_of(session.items))
 
 
@@ -261,7 +261,7 @@ def judge(
     """Judge one case: returns for PASS and WARN, and fails, xfails or skips the test otherwise."""
 
     def judge_case(case: Case) -> None:
-        outcome = _book(request.config).judge(case, tmp_path_factory.getbasetemp)
+        outcome = _session(request.config).judge(case, tmp_path_factory.getbasetemp)
         result = outcome.record["result"]
         request.node.stash[RECORD] = outcome.record
         # For JUnit files; the fixture record_property would warn about their newer format.
@@ -294,20 +294,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
     """With xdist's default distribution, tests of one scenario stay on one worker, so that it is played once."""
     if config.getoption("dist", "no") != "load":
         return None
-    from conformance.running.scheduling import ScenarioScheduling
+    from conformance.session.xdist import ScenarioScheduling
 
     return ScenarioScheduling(config, log)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Close the book, write the reports, and fail a run that the tests alone would let pass."""
+    """Close the session, write the reports, and fail a run that the tests alone would let pass."""
     config = session.config
-    if BOOK in config.stash:
-        config.stash[BOOK].close()
+    if SESSION in config.stash:
+        config.stash[SESSION].close()
     if hasattr(config, "workerinput") or not config.stash[FOUND]:
         return
-    from conformance.results.summary import Findings
+    from conformance.report.summary import Findings
 
     findings = Findings(config.stash[FOUND], _options(config).profile)
     findings.write()

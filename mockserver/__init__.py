@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mockserver.web.app import create_app, serving
+    from mockserver.app import create_app, serving
 
 __version__ = "0.1.0"
 
@@ -15,7 +15,7 @@ __all__ = ["create_app", "serving"]
 def __getattr__(name: str) -> Any:
     # Late, because the pure modules are useful without aiohttp.
     if name in __all__:
-        from mockserver.web import app
+        from mockserver import app
 
         return getattr(app, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

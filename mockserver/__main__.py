@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from mockserver import __version__
 
 if TYPE_CHECKING:
-    from mockserver.control.desk import Desk
+    from mockserver.control.controller import Controller
     from mockserver.defects import Defect
 
 _LEVELS = ("debug", "info", "warning", "error")
@@ -35,12 +35,12 @@ def main(arguments: list[str] | None = None) -> int:
         return record(arguments[1:])
     options = _parser().parse_args(arguments)
     if options.command == "schema":
-        from mockserver.agent.scriptfile import schema
+        from mockserver.script.load import schema
 
         print(json.dumps(schema(), indent=2))
         return 0
     if options.command == "defects":
-        from mockserver.defects.catalogue import listing
+        from mockserver.defects.registry import listing
 
         print(listing())
         return 0
@@ -178,10 +178,10 @@ def _importing_quickly() -> Iterator[None]:
 
 async def _serve(options: argparse.Namespace) -> int:
     with _importing_quickly():
-        from mockserver.agent.scriptfile import ScriptError, load
-        from mockserver.control.control import DESK
-        from mockserver.control.desk import clock_of
-        from mockserver.web.app import create_app, listening
+        from mockserver.app import create_app, listening
+        from mockserver.control.controller import clock_of
+        from mockserver.control.routes import CONTROLLER
+        from mockserver.script.load import ScriptError, load
         from mockserver.web.faults import BadFaultError
 
     stop = asyncio.Event()
@@ -202,7 +202,7 @@ async def _serve(options: argparse.Namespace) -> int:
         print(f"mockserver: {error}", file=sys.stderr)
         return 2
     if options.script is not None:
-        loop.add_signal_handler(signal.SIGHUP, lambda: _reload(options.script, app[DESK]))
+        loop.add_signal_handler(signal.SIGHUP, lambda: _reload(options.script, app[CONTROLLER]))
     try:
         async with listening(app, options.host, options.port) as url:
             print(f"mockserver listening on {url}", flush=True)
@@ -216,12 +216,12 @@ async def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def _reload(path: Path, desk: Desk) -> None:
+def _reload(path: Path, controller: Controller) -> None:
     """Play the script as it is now; one that cannot be read is told, and the old one is kept."""
-    from mockserver.agent.scriptfile import ScriptError, load
+    from mockserver.script.load import ScriptError, load
 
     try:
-        desk.load_script(load(path))
+        controller.load_script(load(path))
     except ScriptError as error:
         logging.getLogger("mockserver").error("the script was not read again: %s", error)
     else:

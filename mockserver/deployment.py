@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from mockserver.agent.gates import Held
-from mockserver.agent.scriptfile import load, parse
-from mockserver.control import control
-from mockserver.control.conduct import Finding
-from mockserver.control.desk import DEADLINE, Desk, Mode, clock_of
-from mockserver.control.journal import Entry
-from mockserver.core.rules import Rules
-from mockserver.script import Script
-from mockserver.web.app import KEEP_ALIVE_SECONDS, create_app, listening
+from mockserver.app import KEEP_ALIVE_SECONDS, create_app, listening
+from mockserver.control import routes
+from mockserver.control.client_checks import Finding
+from mockserver.control.controller import DEADLINE, Controller, Mode, clock_of
+from mockserver.core.policy import Policy
+from mockserver.script.load import load, parse
+from mockserver.script.types import Script
+from mockserver.web.journal import Entry
 
 if TYPE_CHECKING:
     from mockserver.defects import Defect
@@ -48,7 +48,7 @@ class MockDeployment:
         time: Mode = "instant",
         scale: float = 1.0,
         seed: int = 0,
-        rules: Rules | None = None,
+        policy: Policy | None = None,
         defects: Iterable[str | Defect] = (),
         faults: Iterable[str | Fault] = (),
         keep_alive: float = KEEP_ALIVE_SECONDS,
@@ -64,7 +64,7 @@ class MockDeployment:
             script=read_script(script),
             clock=clock_of(time, scale),
             seed=seed,
-            rules=rules,
+            policy=policy,
             defects=defects,
             faults=faults,
             keep_alive=keep_alive,
@@ -124,40 +124,42 @@ class MockDeployment:
     def load_script(self, script: Script | Path | str, *, thread_id: str | None = None) -> None:
         """Play another script, on one thread or everywhere; turns under way come to their end. Raises `ScriptError`."""
         read = read_script(script)
-        self._do(lambda desk: desk.load_script(read or load(), thread_id))
+        self._do(lambda controller: controller.load_script(read or load(), thread_id))
 
     def hold(self, point: str, *, thread_id: str | None = None) -> None:
         """Hold every run that comes to a point from now on: `tools:1/enter`, `agent:2/token`, `agent:1/exit`."""
-        self._do(lambda desk: desk.hold(point, thread_id))
+        self._do(lambda controller: controller.hold(point, thread_id))
 
     def release(self, point: str | None = None, *, thread_id: str | None = None) -> int:
         """Let runs go that are held, and hold no more, at a point or at all; returns how many went."""
-        return self._do(lambda desk: desk.release(point, thread_id))
+        return self._do(lambda controller: controller.release(point, thread_id))
 
     def set_time(self, mode: Mode, *, scale: float = 1.0, thread_id: str | None = None) -> None:
         """Let time pass in another way, on one thread or everywhere."""
-        self._do(lambda desk: desk.set_time(mode, scale, thread_id))
+        self._do(lambda controller: controller.set_time(mode, scale, thread_id))
 
     def advance(self, seconds: float, *, thread_id: str | None = None) -> float:
         """Let seconds of scripted time pass; returns what time it is then."""
-        return self._wait(lambda desk: desk.advance(seconds, thread_id))
+        return self._wait(lambda controller: controller.advance(seconds, thread_id))
 
     def defect_on(self, name: str | Defect, *, thread_id: str | None = None, times: int | None = None) -> None:
         """Get something wrong from now on, or the next few times. Raises `UnknownDefectError`."""
         self._do(
-            lambda desk: control.switches(self._app).on(name, desk.thread(thread_id) if thread_id else None, times)
+            lambda controller: routes.switches(self._app).on(
+                name, controller.thread(thread_id) if thread_id else None, times
+            )
         )
 
     def defect_off(self, name: str | None = None) -> None:
         """Do it right again: this, or all that was switched on everywhere."""
-        self._do(lambda _: control.switches(self._app).off(name) if name else control.switches(self._app).clear())
+        self._do(lambda _: routes.switches(self._app).off(name) if name else routes.switches(self._app).clear())
 
     def fault(self, fault: str | Fault, *, thread_id: str | None = None) -> None:
         """Let the network do something wrong (`cut@2`). Raises `BadFaultError`."""
         from mockserver.web.faults import spelled
 
         made = spelled(fault) if isinstance(fault, str) else fault
-        self._do(lambda _: self._app[control.FAULTS].set(made, thread_id))
+        self._do(lambda _: self._app[routes.FAULTS].set(made, thread_id))
 
     def reset(
         self,
@@ -171,7 +173,7 @@ class MockDeployment:
     ) -> None:
         """Make it as new: no threads, no journal, no defects, no faults; the arguments are those of the beginning."""
         read, clock = read_script(script) or load(), clock_of(time, scale)
-        self._wait(lambda _: control.reset(self._app, script=read, clock=clock, seed=seed))
+        self._wait(lambda _: routes.reset(self._app, script=read, clock=clock, seed=seed))
         self._log.clear()
         for defect in defects:
             self.defect_on(defect)
@@ -182,38 +184,38 @@ class MockDeployment:
 
     def threads(self) -> list[dict[str, Any]]:
         """Every thread, as the API shows it, oldest first."""
-        return self._do(lambda desk: desk.threads())
+        return self._do(lambda controller: controller.threads())
 
     def runs(self, thread_id: str) -> list[dict[str, Any]]:
         """Every run of a thread, as the API shows it, oldest first."""
-        return self._do(lambda desk: desk.runs(thread_id))
+        return self._do(lambda controller: controller.runs(thread_id))
 
     def state(self, thread_id: str) -> dict[str, Any]:
         """The state of a thread, as the API shows it."""
-        return self._do(lambda desk: desk.state(thread_id))
+        return self._do(lambda controller: controller.state(thread_id))
 
     def checkpoints(self, thread_id: str) -> list[dict[str, Any]]:
         """Every checkpoint of a thread, as the API shows it, oldest first."""
-        return self._do(lambda desk: desk.checkpoints(thread_id))
+        return self._do(lambda controller: controller.checkpoints(thread_id))
 
     def journal(self) -> list[Entry]:
         """Every request that came, in order."""
-        return self._do(lambda desk: list(desk.journal))
+        return self._do(lambda controller: list(controller.journal))
 
     def held(self) -> list[Held]:
         """The runs that are held."""
-        return self._do(lambda desk: desk.engine.gates.held())
+        return self._do(lambda controller: controller.engine.gates.held())
 
     def conduct(self, *, strategy: str | None = None, without: Sequence[str] = ()) -> list[Finding]:
         """What the application did that it should not have; `strategy` is the one that it is configured with."""
-        return self._do(lambda desk: desk.conduct(strategy, without))
+        return self._do(lambda controller: controller.conduct(strategy, without))
 
     def assert_requested(self, method: str = "*", path: str = "*", *, times: int | None = None, **wanted: Any) -> Entry:
         """Assert that such a request came (`times`: so often), and return the last; a failure shows the nearest."""
         __tracebackhide__ = True  # pytest then shows the line of the test
-        found = self._do(lambda desk: desk.requests(method, path, wanted))
+        found = self._do(lambda controller: controller.requests(method, path, wanted))
         if not found:
-            raise AssertionError(self._do(lambda desk: desk.nearest(method, path, wanted)))
+            raise AssertionError(self._do(lambda controller: controller.nearest(method, path, wanted)))
         if times is not None and len(found) != times:
             lines = "\n".join(f"  {entry.line()}" for entry in found)
             raise AssertionError(f"{len(found)} requests like this came, and not {times}:\n{lines}")
@@ -227,19 +229,19 @@ class MockDeployment:
 
     def wait_for_request(self, method: str = "*", path: str = "*", **wanted: Any) -> Entry:
         """Return the first such request as soon as it came. Raises `DeadlineError`, which shows the nearest."""
-        return self._wait(lambda desk: desk.wait_for_request(method, path, wanted, deadline=self.deadline))
+        return self._wait(lambda controller: controller.wait_for_request(method, path, wanted, deadline=self.deadline))
 
     def wait_for_status(self, status: str, thread_id: str, run_id: str | None = None) -> None:
         """Return as soon as a run, or without one the thread, has this status. Raises `DeadlineError`."""
-        self._wait(lambda desk: desk.wait_for_status(status, thread_id, run_id, deadline=self.deadline))
+        self._wait(lambda controller: controller.wait_for_status(status, thread_id, run_id, deadline=self.deadline))
 
     def wait_until_held(self, point: str, *, thread_id: str | None = None) -> Held:
         """Return as soon as a run is held at a point. Raises `DeadlineError`."""
-        return self._wait(lambda desk: desk.wait_until_held(point, thread_id, deadline=self.deadline))
+        return self._wait(lambda controller: controller.wait_until_held(point, thread_id, deadline=self.deadline))
 
     def wait_until_quiet(self) -> None:
         """Return as soon as no run is in flight. Raises `DeadlineError`."""
-        self._wait(lambda desk: desk.wait_until_quiet(deadline=self.deadline))
+        self._wait(lambda controller: controller.wait_until_quiet(deadline=self.deadline))
 
     async def _serve(self, started: Future[str]) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
@@ -260,18 +262,18 @@ class MockDeployment:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     @property
-    def desk(self) -> Desk:
+    def controller(self) -> Controller:
         """The controls, for use inside the deployment's event loop only."""
-        return self._app[control.DESK]
+        return self._app[routes.CONTROLLER]
 
-    def _do(self, action: Callable[[Desk], T]) -> T:
+    def _do(self, action: Callable[[Controller], T]) -> T:
         async def act() -> T:
-            return action(self.desk)
+            return action(self.controller)
 
         return self.submit(act()).result()
 
-    def _wait(self, action: Callable[[Desk], Coroutine[Any, Any, T]]) -> T:
-        return self.submit(action(self.desk)).result()
+    def _wait(self, action: Callable[[Controller], Coroutine[Any, Any, T]]) -> T:
+        return self.submit(action(self.controller)).result()
 
 
 class AsyncWaits:
@@ -282,26 +284,26 @@ class AsyncWaits:
 
     async def wait_for_request(self, method: str = "*", path: str = "*", **wanted: Any) -> Entry:
         """Return the first such request as soon as it came. Raises `DeadlineError`, which shows the nearest."""
-        desk, deadline = self._deployment.desk, self._deployment.deadline
-        return await self._run(desk.wait_for_request(method, path, wanted, deadline=deadline))
+        controller, deadline = self._deployment.controller, self._deployment.deadline
+        return await self._run(controller.wait_for_request(method, path, wanted, deadline=deadline))
 
     async def wait_for_status(self, status: str, thread_id: str, run_id: str | None = None) -> None:
         """Return as soon as a run, or without one the thread, has this status. Raises `DeadlineError`."""
-        desk, deadline = self._deployment.desk, self._deployment.deadline
-        await self._run(desk.wait_for_status(status, thread_id, run_id, deadline=deadline))
+        controller, deadline = self._deployment.controller, self._deployment.deadline
+        await self._run(controller.wait_for_status(status, thread_id, run_id, deadline=deadline))
 
     async def wait_until_held(self, point: str, *, thread_id: str | None = None) -> Held:
         """Return as soon as a run is held at a point. Raises `DeadlineError`."""
-        desk, deadline = self._deployment.desk, self._deployment.deadline
-        return await self._run(desk.wait_until_held(point, thread_id, deadline=deadline))
+        controller, deadline = self._deployment.controller, self._deployment.deadline
+        return await self._run(controller.wait_until_held(point, thread_id, deadline=deadline))
 
     async def wait_until_quiet(self) -> None:
         """Return as soon as no run is in flight. Raises `DeadlineError`."""
-        await self._run(self._deployment.desk.wait_until_quiet(deadline=self._deployment.deadline))
+        await self._run(self._deployment.controller.wait_until_quiet(deadline=self._deployment.deadline))
 
     async def advance(self, seconds: float, *, thread_id: str | None = None) -> float:
         """Let seconds of scripted time pass; returns what time it is then."""
-        return await self._run(self._deployment.desk.advance(seconds, thread_id))
+        return await self._run(self._deployment.controller.advance(seconds, thread_id))
 
     async def _run(self, work: Coroutine[Any, Any, T]) -> T:
         waiting: Awaitable[T] = asyncio.wrap_future(self._deployment.submit(work))

@@ -67,8 +67,8 @@ def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
     """What the marker of a test says; ends the test where that cannot be."""
     from inspect import signature
 
-    from mockserver.agent.scriptfile import ScriptError
     from mockserver.deployment import MockDeployment, read_script
+    from mockserver.script.load import ScriptError
 
     marker = request.node.get_closest_marker(MARKER)
     options = dict(marker.kwargs) if marker is not None else {}

@@ -20,8 +20,8 @@ import msgspec
 import yaml
 
 from mockserver.core.checkpoints import START
-from mockserver.core.place import literal
-from mockserver.script import RESERVED, Script
+from mockserver.core.script_cursor import literal
+from mockserver.script.types import RESERVED, Script
 
 PAGE: Final = 100
 HEADER: Final = "# Recorded from thread {thread}.\n"

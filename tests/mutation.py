@@ -22,7 +22,7 @@ PAGE = ROOT / "docs" / "mutation.md"
 TESTS = {
     "mockserver/core/lifecycle.py": "tests/mockserver/test_lifecycle.py",
     "mockserver/core/strategies.py": "tests/mockserver/test_strategies.py",
-    "conformance/rules/oracle.py": "tests/conformance/test_oracle.py",
+    "conformance/judge/oracle.py": "tests/conformance/test_oracle.py",
 }
 """By module, its own tests; the rest of the tests would notice more, and take minutes for each fault."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conformance.results.compare import in_markdown, read_comparison
+from conformance.report.compare import in_markdown, read_comparison
 
 CHECKOUT = Path(__file__).parents[1]
 KEPT = CHECKOUT / "fixtures" / "reports" / "compatibility.json"

@@ -68,7 +68,7 @@ def test_the_wheel_holds_both_packages_with_their_data_and_no_tests(wheel: Path)
     tracked = run("git", "ls-files", "conformance", "mockserver", cwd=CHECKOUT).split() if in_git() else []
     assert set(tracked) <= names
     assert {
-        "conformance/results/html/templates/report.html",
+        "conformance/report/html/templates/report.html",
         "conformance/requirements/book.toml",
         "conformance/requirements/int.toml",
         "conformance/profiles/langgraph-api.toml",
@@ -81,7 +81,7 @@ def test_the_wheel_holds_both_packages_with_their_data_and_no_tests(wheel: Path)
         "conformance/py.typed",
         "mockserver/py.typed",
     } <= names
-    assert any(name.startswith("mockserver/agent/scripts/") and name.endswith(".yaml") for name in names)
+    assert any(name.startswith("mockserver/script/scripts/") and name.endswith(".yaml") for name in names)
     assert not [name for name in names if "__pycache__" in name or "node_modules" in name]
     assert not [name for name in names if name.startswith("tests/")]
     assert told["Name"] == "doubletext"

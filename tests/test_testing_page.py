@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from conformance.catalogue import catalogue
-from mockserver.control.conduct import RULES
-from mockserver.control.control import COMMANDS
+from conformance.scenarios.catalogue import catalogue
+from mockserver.control.client_checks import RULES
+from mockserver.control.routes import COMMANDS
 from mockserver.deployment import MockDeployment
 from tests.conformance.plays import play
 

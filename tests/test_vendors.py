@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conformance import profiles
 from conformance.__main__ import main
+from conformance.judge import profiles
 from tests.conformance.deployments import PLAINEST, agent_without_probe, deployment
 from tests.conformance.runs import run_suite
 

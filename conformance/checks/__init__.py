@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from functools import cache
 
-from conformance.facts.evidence import Play
+from conformance.judge.play import Play
 
 Check = Callable[[Play], str | None]
 
@@ -28,7 +28,7 @@ MODULES = (
     "delete",
     "streams",
     "joins",
-    "leaving",
+    "disconnect",
     "hitl",
     "threads",
     "errors",

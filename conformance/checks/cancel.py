@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import expect_accepted, expect_end, expect_nothing_of, one_story, status_word
 from conformance.checks.threads import thread_in_flight_is_busy
-from conformance.facts.evidence import Exchange, Play
-from conformance.facts.findings import Unproven, expect
-from conformance.facts.messages import spell
-from conformance.facts.model import parts_of
-from conformance.facts.statuses import GONE, TERMINAL
+from conformance.judge.expect import Unproven, expect
+from conformance.judge.messages import spell
+from conformance.judge.play import Exchange, Play
+from conformance.judge.statuses import GONE, TERMINAL
+from conformance.judge.turns import parts_of
+from conformance.scenarios import scenario as s
 
 
 def cancelled_run_is_interrupted_and_stays(play: Play) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from conformance import scenarios as s
-from conformance.facts.evidence import Play
-from conformance.facts.findings import Broken, Unproven, expect
-from conformance.facts.messages import spell
-from conformance.facts.model import outcomes
-from conformance.facts.statuses import GONE, TERMINAL
+from conformance.judge.expect import Broken, Unproven, expect
+from conformance.judge.messages import spell
+from conformance.judge.play import Play
+from conformance.judge.statuses import GONE, TERMINAL
+from conformance.judge.turns import outcomes
+from conformance.scenarios import scenario as s
 
 
 def newcomer_continues_the_chain(play: Play) -> None:

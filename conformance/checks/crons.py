@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import status_word
 from conformance.checks.errors import each_is_answered
-from conformance.facts.evidence import Exchange, Play, status_text
-from conformance.facts.findings import Unproven, expect
-from conformance.facts.statuses import GONE
+from conformance.judge.expect import Unproven, expect
+from conformance.judge.play import Exchange, Play, status_text
+from conformance.judge.statuses import GONE
+from conformance.scenarios import scenario as s
 
 NO_CRONS = (404, 405, 501)
 """What a deployment answers that does not have crons."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import expect_end
-from conformance.facts.evidence import Exchange, Play
-from conformance.facts.findings import Unproven, expect
-from conformance.facts.statuses import GONE
+from conformance.judge.expect import Unproven, expect
+from conformance.judge.play import Exchange, Play
+from conformance.judge.statuses import GONE
+from conformance.scenarios import scenario as s
 
 
 def deleted_run_is_gone(play: Play) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import conversation_is_legal, expect_end, newcomer_continues_the_chain
-from conformance.facts.evidence import Play
-from conformance.facts.findings import Broken, Unproven, expect
-from conformance.facts.statuses import TERMINAL
+from conformance.judge.expect import Broken, Unproven, expect
+from conformance.judge.play import Play
+from conformance.judge.statuses import TERMINAL
+from conformance.scenarios import scenario as s
 
 
 def queued_run_waits(play: Play) -> None:

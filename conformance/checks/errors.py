@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import conversation_is_legal, status_word
-from conformance.facts.evidence import Exchange, Play
-from conformance.facts.findings import Broken, Unproven, expect
+from conformance.judge.expect import Broken, Unproven, expect
+from conformance.judge.play import Exchange, Play
+from conformance.scenarios import scenario as s
 
 SHOWN = 6
 """Requests that a failure names; the others are counted."""

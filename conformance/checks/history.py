@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 
-from conformance import scenarios as s
 from conformance.checks import Check
-from conformance.facts.evidence import Checkpoint, Play, checkpoint_id
-from conformance.facts.findings import Broken, Unproven, expect
-from conformance.facts.messages import spell
-from conformance.facts.model import parts_of
-from conformance.record.wording import difference
+from conformance.judge.expect import Broken, Unproven, expect
+from conformance.judge.messages import spell
+from conformance.judge.play import Checkpoint, Play, checkpoint_id
+from conformance.judge.turns import parts_of
+from conformance.scenarios import scenario as s
+from conformance.transcript.text import difference
 
 
 def history_is_one_chain(play: Play) -> None:

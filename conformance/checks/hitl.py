@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import conversation_is_legal, expect_end, settled
 from conformance.checks.state import new_input_enters_at_the_start
-from conformance.facts.evidence import Exchange, Play
-from conformance.facts.findings import Unproven, expect
-from conformance.facts.messages import spell
-from conformance.facts.model import parts_of
-from conformance.facts.statuses import TERMINAL
+from conformance.judge.expect import Unproven, expect
+from conformance.judge.messages import spell
+from conformance.judge.play import Exchange, Play
+from conformance.judge.statuses import TERMINAL
+from conformance.judge.turns import parts_of
+from conformance.scenarios import scenario as s
 
 
 def pause_shows_in_the_thread(play: Play) -> None:

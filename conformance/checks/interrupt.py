@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import (
     before_newcomer,
@@ -20,13 +19,14 @@ from conformance.checks.common import (
     one_story,
     status_word,
 )
-from conformance.facts.evidence import Play
-from conformance.facts.findings import Broken, Unproven, expect
-from conformance.facts.messages import spell
-from conformance.facts.model import STEPS, expect_proven_overlap, expect_superseded, outcomes, parts_of
-from conformance.facts.statuses import IN_FLIGHT, TERMINAL
+from conformance.judge.expect import Broken, Unproven, expect
+from conformance.judge.messages import spell
+from conformance.judge.play import Play
+from conformance.judge.statuses import IN_FLIGHT, TERMINAL
+from conformance.judge.turns import STEPS, expect_proven_overlap, expect_superseded, outcomes, parts_of
 from conformance.probe import OnCancel
-from conformance.record.transcript import WitnessEvent
+from conformance.scenarios import scenario as s
+from conformance.transcript.transcript import WitnessEvent
 
 
 def newcomer_is_accepted(play: Play) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from conformance import scenarios as s
 from conformance.checks import Check
-from conformance.facts.evidence import Exchange, Play
-from conformance.facts.findings import Unproven, expect
-from conformance.facts.messages import read_messages, spell
-from conformance.facts.model import parts_of
-from conformance.facts.watchers import Watcher, watcher, watchers, written
-from conformance.record.transcript import AnyMoment, Fault, Left, Released, Request
+from conformance.judge.expect import Unproven, expect
+from conformance.judge.messages import read_messages, spell
+from conformance.judge.play import Exchange, Play
+from conformance.judge.turns import parts_of
+from conformance.judge.watchers import Watcher, watcher, watchers, written
+from conformance.scenarios import scenario as s
+from conformance.transcript.transcript import AnyMoment, Fault, Left, Released, Request
 
 
 def join_of_a_finished_run_answers(play: Play) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import expect_accepted, expect_end, one_story
-from conformance.facts.evidence import Play
-from conformance.facts.findings import Unproven, expect
-from conformance.facts.model import parts_of
-from conformance.facts.statuses import GONE
+from conformance.judge.expect import Unproven, expect
+from conformance.judge.play import Play
+from conformance.judge.statuses import GONE
+from conformance.judge.turns import parts_of
+from conformance.scenarios import scenario as s
 
 
 def one_of_several_rejects_is_accepted(play: Play) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import expect_end
-from conformance.facts.evidence import Play
-from conformance.facts.findings import Unproven, expect
-from conformance.facts.messages import spell
-from conformance.facts.model import expect_proven_overlap, parts_of
-from conformance.facts.statuses import TERMINAL
+from conformance.judge.expect import Unproven, expect
+from conformance.judge.messages import spell
+from conformance.judge.play import Play
+from conformance.judge.statuses import TERMINAL
+from conformance.judge.turns import expect_proven_overlap, parts_of
+from conformance.scenarios import scenario as s
 
 
 def refusal(play: Play) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import (
     before_newcomer,
@@ -15,11 +14,12 @@ from conformance.checks.common import (
     settled,
 )
 from conformance.checks.state import thread_values_equal_state
-from conformance.facts.evidence import Checkpoint, Play
-from conformance.facts.findings import Unproven, expect
-from conformance.facts.messages import spell
-from conformance.facts.model import expect_proven_overlap, expect_superseded
-from conformance.facts.statuses import GONE
+from conformance.judge.expect import Unproven, expect
+from conformance.judge.messages import spell
+from conformance.judge.play import Checkpoint, Play
+from conformance.judge.statuses import GONE
+from conformance.judge.turns import expect_proven_overlap, expect_superseded
+from conformance.scenarios import scenario as s
 
 
 def superseded_run_is_gone(play: Play) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from conformance import scenarios as s
 from conformance.checks import Check
-from conformance.facts.evidence import Play
-from conformance.facts.findings import Broken, Unproven, expect
-from conformance.facts.statuses import GONE, RUN_STATUSES, TERMINAL
-from conformance.record.wording import snippet
+from conformance.judge.expect import Broken, Unproven, expect
+from conformance.judge.play import Play
+from conformance.judge.statuses import GONE, RUN_STATUSES, TERMINAL
+from conformance.scenarios import scenario as s
+from conformance.transcript.text import snippet
 
 RANK = {"pending": 0, "running": 1}
 """How far a status is along a run's life; every terminal status comes after these."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import settled
-from conformance.facts.evidence import Play
-from conformance.facts.findings import Unproven, expect
-from conformance.facts.messages import spell
-from conformance.facts.model import STEPS, turns
-from conformance.record.wording import difference
+from conformance.judge.expect import Unproven, expect
+from conformance.judge.messages import spell
+from conformance.judge.play import Play
+from conformance.judge.turns import STEPS, turns
+from conformance.scenarios import scenario as s
+from conformance.transcript.text import difference
 
 
 def finished_steps_are_kept(play: Play) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import status_word
-from conformance.facts.evidence import Exchange, Play
-from conformance.facts.findings import Unproven, expect
-from conformance.facts.messages import read_messages
-from conformance.facts.model import parts_of
-from conformance.facts.overlap import was_executing
-from conformance.facts.watchers import watcher
-from conformance.record.transcript import Left
+from conformance.judge.expect import Unproven, expect
+from conformance.judge.messages import read_messages
+from conformance.judge.overlap import was_executing
+from conformance.judge.play import Exchange, Play
+from conformance.judge.turns import parts_of
+from conformance.judge.watchers import watcher
+from conformance.scenarios import scenario as s
+from conformance.transcript.transcript import Left
 
 
 def stateless_runs_never_meet(play: Play) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import settled
-from conformance.facts.evidence import Exchange, Play
-from conformance.facts.findings import Unproven, expect
+from conformance.judge.expect import Unproven, expect
+from conformance.judge.play import Exchange, Play
+from conformance.scenarios import scenario as s
 
 AUDIT = "A/audit:1"
 """What the step beside A's tool writes to the channel `steps`."""

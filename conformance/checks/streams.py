@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conformance import scenarios as s
 from conformance.checks import Check
-from conformance.facts.evidence import Play
-from conformance.facts.findings import Broken, Unproven, expect
-from conformance.facts.messages import read_messages, spell, text_of
-from conformance.facts.model import parts_of
-from conformance.facts.overlap import was_executing
-from conformance.facts.statuses import GONE, TERMINAL
-from conformance.facts.watchers import Watcher, own_streams, streaming, streams, watcher, written
-from conformance.record.transcript import Left, Missed, Released
-from conformance.record.wording import snippet
+from conformance.judge.expect import Broken, Unproven, expect
+from conformance.judge.messages import read_messages, spell, text_of
+from conformance.judge.overlap import was_executing
+from conformance.judge.play import Play
+from conformance.judge.statuses import GONE, TERMINAL
+from conformance.judge.turns import parts_of
+from conformance.judge.watchers import Watcher, own_streams, streaming, streams, watcher, written
+from conformance.scenarios import scenario as s
+from conformance.transcript.text import snippet
+from conformance.transcript.transcript import Left, Missed, Released
 
 EVENT_OF_MODE = {"messages-tuple": "messages"}
 """The name of a mode's events, where it is not the mode's own."""

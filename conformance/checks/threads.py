@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.runs import labels
-from conformance.facts.evidence import Play, Reading
-from conformance.facts.findings import Unproven, expect
-from conformance.facts.statuses import IN_FLIGHT, TERMINAL, THREAD_STATUSES
+from conformance.judge.expect import Unproven, expect
+from conformance.judge.play import Play, Reading
+from conformance.judge.statuses import IN_FLIGHT, TERMINAL, THREAD_STATUSES
+from conformance.scenarios import scenario as s
 
 
 def statuses_are_documented(play: Play) -> None:

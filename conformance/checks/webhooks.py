@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conformance import scenarios as s
 from conformance.checks import Check
 from conformance.checks.common import status_word
-from conformance.facts.evidence import Exchange, Play, status_text
-from conformance.facts.findings import Unproven, expect
-from conformance.facts.model import expect_superseded
-from conformance.record.transcript import Delivery
+from conformance.judge.expect import Unproven, expect
+from conformance.judge.play import Exchange, Play, status_text
+from conformance.judge.turns import expect_superseded
+from conformance.scenarios import scenario as s
+from conformance.transcript.transcript import Delivery
 
 
 def stopped_run_tells_once(play: Play) -> None:

@@ -1,5 +1,5 @@
 """Plays a scenario against a deployment and hands back the transcript; nothing here knows right from wrong.
 
-`playing` is the whole play, `moves` says which function makes a move, `submitting`, `watching`, `waiting`, `stopping`,
-`crons` and `reading` make them, `situation` is what they share, and `telling` puts a move into words.
+`player` plays a whole scenario. `dispatch` finds the function that makes a move, and `moves` holds those functions, one
+module per kind of move. `context` is what the moves of one play share.
 """

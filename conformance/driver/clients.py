@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from conformance.driver.wire import Wire
-from conformance.record.recorder import Recorder
-from conformance.record.transcript import Left, StreamEvent
+from conformance.driver.http import Http
+from conformance.transcript.recorder import Recorder
+from conformance.transcript.transcript import Left, StreamEvent
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class _Client:
 class Clients:
     """What each client was sent so far, and a way to let it go."""
 
-    def __init__(self, wire: Wire, recorder: Recorder) -> None:
+    def __init__(self, wire: Http, recorder: Recorder) -> None:
         self._wire = wire
         self._recorder = recorder
         self._clients: dict[str, _Client] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from conformance import scenarios as s
+from conformance.scenarios import scenario as s
 
 
 def describe(move: s.Move) -> str:

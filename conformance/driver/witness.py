@@ -15,9 +15,9 @@ import msgspec
 from aiohttp import web
 
 from conformance.probe import Report
-from conformance.record.recorder import Recorder
-from conformance.record.redaction import TooDeep
-from conformance.record.transcript import Delivery, Released, WitnessEvent
+from conformance.transcript.recorder import Recorder
+from conformance.transcript.redaction import TooDeep
+from conformance.transcript.transcript import Delivery, Released, WitnessEvent
 
 MAX_REPORT = 64 * 1024
 """Bytes of one report."""

@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from conformance.profiles import Profile
-from conformance.record.transcript import Transcript
-from conformance.results.compare import Comparison
-from conformance.results.report import Report
+from conformance.judge.profiles import Profile
+from conformance.report.compare import Comparison
+from conformance.report.report import Report
 from conformance.snapshots.record import ThreadState
+from conformance.transcript.transcript import Transcript
 
 PUBLISHED: dict[str, tuple[type[msgspec.Struct], str]] = {
     "comparison-1.schema.json": (Comparison, "doubletext comparison, version 1"),

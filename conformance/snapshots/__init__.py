@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from conformance.snapshots.noise import RULES, NoiseRule
 from conformance.snapshots.record import ThreadState, from_transcript, read_thread
-from conformance.snapshots.telling import tell
+from conformance.snapshots.render import tell
 
 __all__ = ["RULES", "NoiseRule", "ThreadState", "from_transcript", "read_thread", "tell"]

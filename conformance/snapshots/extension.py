@@ -7,7 +7,7 @@ from typing import Any
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from conformance.snapshots.record import ThreadState
-from conformance.snapshots.telling import tell
+from conformance.snapshots.render import tell
 
 
 class ThreadStateSnapshot(SingleFileSnapshotExtension):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from conformance.facts.evidence import checkpoint_id
+from conformance.judge.play import checkpoint_id
 from conformance.snapshots.record import ThreadState
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")

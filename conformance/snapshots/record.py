@@ -7,9 +7,9 @@ from typing import Any, Literal
 import msgspec
 from langgraph_sdk.client import LangGraphClient
 
-from conformance import scenarios as s
-from conformance.facts.evidence import Play
-from conformance.record.transcript import Transcript
+from conformance.judge.play import Play
+from conformance.scenarios import scenario as s
+from conformance.transcript.transcript import Transcript
 
 FORMAT: Literal["doubletext-thread-state"] = "doubletext-thread-state"
 VERSION: Literal[1] = 1

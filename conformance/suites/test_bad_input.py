@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from conformance.running.book import Case
+from conformance.session.session import Case
 
 FAMILIES = ("bad-input",)
 

@@ -14,17 +14,16 @@ import msgspec
 from msgspec import Struct
 
 from conformance.probe import Probe, Work, read_probe
-from mockserver import script
 from mockserver.agent.gates import Gates
-from mockserver.agent.step import Paused, Step
+from mockserver.agent.step import Paused, StepPlayer
 from mockserver.agent.witnesses import Witnesses
-from mockserver.core import messages, place
+from mockserver.core import messages, script_cursor
 from mockserver.core.checkpoints import START, Checkpoint, Values
 from mockserver.core.clock import Clocks, Timeline
 from mockserver.core.ids import IdSource
 from mockserver.core.messages import Message
-from mockserver.core.place import Circumstances, Place, fill
-from mockserver.script import Failure, Reducer, Script, tokens
+from mockserver.core.script_cursor import Circumstances, Cursor, fill
+from mockserver.script.types import TOOLS, Failure, Reducer, Script, Step, tokens
 
 if TYPE_CHECKING:
     from mockserver.core.records import Run, Thread
@@ -34,9 +33,9 @@ CHILD: Final = "research"
 CHILD_NODES: Final = ("search", "quote")
 """The nodes of that child graph, in their order."""
 WORKERS: Final[dict[Work, tuple[str, ...]]] = {
-    "tools": (script.TOOLS,),
+    "tools": (TOOLS,),
     "subgraph": (CHILD,),
-    "parallel": (script.TOOLS, "audit"),
+    "parallel": (TOOLS, "audit"),
 }
 """The nodes that work on a tool call, as a probe asks."""
 _WORKING: Final = frozenset(node for nodes in WORKERS.values() for node in nodes)
@@ -90,7 +89,7 @@ class Task(Struct, frozen=True):
     node: str
     values: Values
     script: Script
-    place: Place
+    cursor: Cursor
     configurable: dict[str, Any]
     thread_id: str
     run_id: str
@@ -138,48 +137,48 @@ def nodes(script: Script) -> tuple[str, ...]:
 
 def scripted_node(node: str) -> str:
     """The node whose steps in the script a node of the graph plays."""
-    return script.TOOLS if node in _WORKING else node
+    return TOOLS if node in _WORKING else node
 
 
-def nodes_at(place: Place, configurable: dict[str, Any]) -> tuple[str, ...]:
-    """The nodes that are next at a place, in a run that is told `configurable`."""
-    if place.next != (script.TOOLS,):
-        return place.next
+def nodes_at(cursor: Cursor, configurable: dict[str, Any]) -> tuple[str, ...]:
+    """The nodes that are next at a cursor, in a run that is told `configurable`."""
+    if cursor.next != (TOOLS,):
+        return cursor.next
     probe = _probe_of(configurable)
     return WORKERS["tools" if probe is None else probe.work]
 
 
-def enter(run: Run, values: Values) -> Place:
+def enter(run: Run, values: Values) -> Cursor:
     """Where new input leads that made the state `values`."""
-    return place.enter(run.thread.script, values["messages"], _around(run))
+    return script_cursor.enter(run.thread.script, values["messages"], _around(run))
 
 
-def locate(run: Run, values: Values) -> Place:
+def locate(run: Run, values: Values) -> Cursor:
     """Where a state stands of which nothing is known but its messages."""
-    return place.locate(run.thread.script, values["messages"], _around(run))
+    return script_cursor.locate(run.thread.script, values["messages"], _around(run))
 
 
-def follow(run: Run, played: Place, values: Values) -> Place:
-    """What follows when the step at a place has left the state as `values`."""
-    return place.follow(run.thread.script, played.passed(), values["messages"], _around(run))
+def follow(run: Run, played: Cursor, values: Values) -> Cursor:
+    """What follows when the step at a cursor has left the state as `values`."""
+    return script_cursor.follow(run.thread.script, played.passed(), values["messages"], _around(run))
 
 
-def written_by_hand(thread: Thread, base: Checkpoint | None, node: str, values: Values) -> Place:
+def written_by_hand(thread: Thread, base: Checkpoint | None, node: str, values: Values) -> Cursor:
     """What follows when somebody wrote to the state, on top of `base`, as if `node` had done it."""
     said, around = values["messages"], Circumstances(metadata=thread.metadata)
     if node == START:
-        return place.enter(thread.script, said, around)
-    known = base.place if base is not None else None
-    found = (known.after_node(node) if known is not None else None) or place.locate(thread.script, said, around)
+        return script_cursor.enter(thread.script, said, around)
+    known = base.cursor if base is not None else None
+    found = (known.after_node(node) if known is not None else None) or script_cursor.locate(thread.script, said, around)
     if found.step is None and _calls_waiting(values):
         # A tool call that the script does not know of wants its result all the same.
-        found = Place((script.Step(node=script.TOOLS, result=""),), fills=found.fills, visits=found.visits)
-    return place.follow(thread.script, found, said, around)
+        found = Cursor((Step(node=TOOLS, result=""),), fills=found.fills, visits=found.visits)
+    return script_cursor.follow(thread.script, found, said, around)
 
 
 def calls_answered(task: Task) -> list[dict[str, Any]]:
     """The tool calls to which a node is about to give the results."""
-    step = task.place.at_step(scripted_node(task.node))
+    step = task.cursor.at_step(scripted_node(task.node))
     answers = step is not None and step.result is not None
     return _calls_waiting(task.values) if answers and task.node != "audit" else []
 
@@ -195,16 +194,16 @@ class ScriptedAgent:
     async def run(self, task: Task) -> Values:
         """Play one step and return what it writes.
 
-        Raises `ProbeConfigError`, what the script or `Step.play` raises, and nothing else.
+        Raises `ProbeConfigError`, what the script or `StepPlayer.play` raises, and nothing else.
         """
         probe = _probe_of(task.configurable)
-        scripted = task.place.at_step(task.node) or script.Step(node=task.node)
+        scripted = task.cursor.at_step(task.node) or Step(node=task.node)
 
         async def come(point: str) -> None:
             await self._gates.come(point, task.thread_id, task.run_id)
 
-        step = Step(
-            f"{task.node}:{task.place.visit(scripted_node(task.node))}",
+        step = StepPlayer(
+            f"{task.node}:{task.cursor.visit(scripted_node(task.node))}",
             probe,
             task.run_id,
             self._witnesses,
@@ -215,22 +214,22 @@ class ScriptedAgent:
         write = await step.play(lambda _: self._work(play))
         return {**write, "steps": [step.entry]}
 
-    def child_begins(self, task: Task) -> tuple[Place, Values] | None:
+    def child_begins(self, task: Task) -> tuple[Cursor, Values] | None:
         """Where the child graph of a node begins, and with which values; None for a node without one."""
-        if task.node == CHILD and task.place.next == (script.TOOLS,):
-            visits = dict.fromkeys(CHILD_NODES, task.place.visit(script.TOOLS) - 1)
+        if task.node == CHILD and task.cursor.next == (TOOLS,):
+            visits = dict.fromkeys(CHILD_NODES, task.cursor.visit(TOOLS) - 1)
             (call,) = _calls_waiting(task.values)
-            values = {"call": call, "visit": task.place.visit(script.TOOLS), "steps": []}
-            return Place(tuple(script.Step(node=name) for name in CHILD_NODES), visits=visits), values
-        step = task.place.step
+            values = {"call": call, "visit": task.cursor.visit(TOOLS), "steps": []}
+            return Cursor(tuple(Step(node=name) for name in CHILD_NODES), visits=visits), values
+        step = task.cursor.step
         if step is None or not step.subgraph or task.node != step.at:
             return None
-        return Place(tuple(step.subgraph), fills=task.place.fills).unrolled(), {**task.values, "steps": []}
+        return Cursor(tuple(step.subgraph), fills=task.cursor.fills).unrolled(), {**task.values, "steps": []}
 
     def after_child(self, task: Task, values: Values) -> Values:
         """What a node writes when its child graph has come to its end with these values."""
-        if task.node == CHILD and task.place.next == (script.TOOLS,):
-            said = self._results(task, script.Step(result="") if task.place.step is None else task.place.step)
+        if task.node == CHILD and task.cursor.next == (TOOLS,):
+            said = self._results(task, Step(result="") if task.cursor.step is None else task.cursor.step)
             task.show(said)
             return {"messages": said, "steps": values["steps"]}
         known = {message["id"]: message for message in task.values["messages"]}
@@ -242,9 +241,9 @@ class ScriptedAgent:
         """Do what the script says of a step, in the order in which it lists what a step can do."""
         step, task = play.scripted, play.task
         if step.interrupt is not None and not task.resumed:
-            raise Paused(fill(step.interrupt.value, task.place.fills))
+            raise Paused(fill(step.interrupt.value, task.cursor.fills))
         for event in step.custom:
-            task.custom(fill(event, task.place.fills))
+            task.custom(fill(event, task.cursor.fills))
         said: list[Message] = []
         if step.speaks:
             said.append(await self._speak(play))
@@ -252,20 +251,20 @@ class ScriptedAgent:
             await self._take(task, play.takes)
             await self._hold(play)
             said += self._results(task, step)
-        said += messages.coerce_all(fill(step.messages, task.place.fills), task.ids.uuid4)
+        said += messages.coerce_all(fill(step.messages, task.cursor.fills), task.ids.uuid4)
         task.show(said[1 if step.speaks else 0 :])
         if step.error is not None:
-            raise _exception(step.error, task.place.fills)
-        channels: Values = fill(step.channels, task.place.fills)
+            raise _exception(step.error, task.cursor.fills)
+        channels: Values = fill(step.channels, task.cursor.fills)
         return {"messages": said, **channels} if step.writes_messages else channels
 
     async def _speak(self, play: _Play) -> Message:
         """The message of the model, in pieces."""
         step, task = play.scripted, play.task
-        text = fill(step.say, task.place.fills) if step.say is not None else ""
+        text = fill(step.say, task.cursor.fills) if step.say is not None else ""
         message = _message(play, text)
         whole = not isinstance(text, str) or (step.say is None and bool(step.calls))
-        pieces = [""] if whole else ([fill(one, task.place.fills) for one in step.tokens or ()] or tokens(text))
+        pieces = [""] if whole else ([fill(one, task.cursor.fills) for one in step.tokens or ()] or tokens(text))
         spoken, half, heard = 0, max(1, len(pieces) // 2), False
         for number, piece in enumerate(pieces, start=1):
             if play.takes or number % PIECES_A_TURN == 1:
@@ -284,12 +283,12 @@ class ScriptedAgent:
                 heard = task.heard()
         return message
 
-    def _results(self, task: Task, step: script.Step) -> list[Message]:
+    def _results(self, task: Task, step: Step) -> list[Message]:
         """The answers that a step gives to the tool calls of the last message."""
         calls, given = _calls_waiting(task.values), step.results
         return [
             messages.tool_result(
-                fill(result.content, task.place.fills),
+                fill(result.content, task.cursor.fills),
                 task.ids.uuid4(),
                 name=call["name"],
                 call_id=call["id"],
@@ -316,8 +315,8 @@ class _Play(Struct, frozen=True):
     """A step of the script while it is played."""
 
     task: Task
-    scripted: script.Step
-    step: Step
+    scripted: Step
+    step: StepPlayer
     takes: float
     """Seconds of scripted time; in a run with a probe nothing takes time."""
 
@@ -325,7 +324,7 @@ class _Play(Struct, frozen=True):
 def _message(play: _Play, text: str | list[Any]) -> Message:
     """What the model says, and the tools it calls, as one message."""
     task = play.task
-    fills, ids = task.place.fills, task.ids
+    fills, ids = task.cursor.fills, task.ids
     calls = [
         {"name": call.tool, "args": fill(call.args, fills), "id": fill(call.id, fills) or f"call_{ids.hex()[:24]}"}
         for call in play.scripted.calls

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from mockserver.core.changes import Changes
+from mockserver.core.notifier import Notifier
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,8 +25,8 @@ class Held:
 class Gates:
     """The points at which runs are to be held, on one thread or on all, and the runs that are."""
 
-    def __init__(self, changes: Changes) -> None:
-        self._changes = changes
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
         self._closed: set[tuple[str, str | None]] = set()
         self._held: list[Held] = []
 
@@ -44,7 +44,7 @@ class Gates:
         for held in freed:
             held.released.set()
         self._held = [held for held in self._held if not held.released.is_set()]
-        self._changes.tell()
+        self._notifier.notify()
         return len(freed)
 
     def held(self, point: str | None = None, thread_id: str | None = None) -> list[Held]:
@@ -61,13 +61,13 @@ class Gates:
             return
         held = Held(point, thread_id, run_id)
         self._held.append(held)
-        self._changes.tell()
+        self._notifier.notify()
         try:
             await held.released.wait()
         finally:
             if held in self._held:
                 self._held.remove(held)
-                self._changes.tell()
+                self._notifier.notify()
 
 
 def _meant(at: str, on: str | None, point: str | None, thread_id: str | None) -> bool:

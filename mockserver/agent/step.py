@@ -2,7 +2,7 @@
 
 A step is played by two tasks. The *body* does the node's work and waits where it is held. The task that the
 engine knows, and cancels, only waits for the body. So a cancellation never lands in the middle of the work: it
-lands in `Step.play`, which decides as the probe says. Where nobody is told and a cancellation is obeyed at
+lands in `StepPlayer.play`, which decides as the probe says. Where nobody is told and a cancellation is obeyed at
 once the body is all there is.
 """
 
@@ -30,7 +30,7 @@ class Paused(Exception):  # noqa: N818 - nothing went wrong
         self.value = value
 
 
-class Step:
+class StepPlayer:
     """One visit of one node in one run; `name` is `NODE:VISIT`, and `probe` is None in a run for people.
 
     `gate` returns when the step may pass a point.
@@ -63,7 +63,7 @@ class Step:
         """What the step appends to the `steps` channel when it finishes."""
         return f"{self._probe.label if self._probe else 'run'}/{self.name}"
 
-    async def play(self, work: Callable[[Step], Awaitable[T]]) -> T:
+    async def play(self, work: Callable[[StepPlayer], Awaitable[T]]) -> T:
         """Play the step: report, hold, fail or pause as the probe says, and do `work`, the node's own part.
 
         Returns what `work` returns. Raises what it raises, `ProbeError` and `Paused` where the probe asks for
@@ -103,7 +103,7 @@ class Step:
         await self._may_go_on.wait()
         await self._gate(f"{self.name}/{event}")
 
-    async def _body(self, work: Callable[[Step], Awaitable[T]]) -> T:
+    async def _body(self, work: Callable[[StepPlayer], Awaitable[T]]) -> T:
         await self.reach("enter")
         if self._probe is not None:
             if self.name in self._probe.fail:

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mockserver.core.place import Place
+from mockserver.core.script_cursor import Cursor
 
 START: Final = "__start__"
 END: Final = "__end__"
@@ -42,7 +42,7 @@ class Checkpoint(Struct, frozen=True):
     metadata: dict[str, Any]
     task_ids: tuple[str, ...]
     """The ids of the tasks that run the next nodes, in their order."""
-    place: Place | None = None
+    cursor: Cursor | None = None
     """Where the script goes on from here; None: as the messages tell."""
 
     def task_id(self, node: str) -> str:

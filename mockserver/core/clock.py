@@ -65,11 +65,11 @@ class RealClock:
         return asyncio.timeout(seconds * self._scale)
 
 
-class InstantClock:
+class UndelayedClock:
     """Delays are left out: whoever would sleep gives the others a turn. Time-outs and keep-alives are real.
 
     The fastest there is; what happens at once on two threads may end in another order than in real time, for which
-    there is `JumpingClock`.
+    there is `InstantClock`.
     """
 
     def __init__(self) -> None:
@@ -167,7 +167,7 @@ class HandClock:
         alarm.wake()
 
 
-class JumpingClock(HandClock):
+class InstantClock(HandClock):
     """Delays take no time, but everything happens in the order in which it would: time jumps to the next sleeper.
 
     It jumps only for those who sleep. Time-outs and keep-alives that come before are due on the way; where all wait

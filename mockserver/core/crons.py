@@ -15,7 +15,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from mockserver.core.assistants import Assistant
-from mockserver.core.clock import Clock, Clocks, InstantClock
+from mockserver.core.clock import Clock, Clocks, UndelayedClock
 from mockserver.core.records import Thread
 
 _log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class Crons:
     async def _keep(self, cron: Cron) -> None:
         while cron.next_run is not None:
             clock = self._clock_of(cron)
-            if isinstance(clock, InstantClock):
+            if isinstance(clock, UndelayedClock):
                 return
             await clock.sleep((cron.next_run - cron.now).total_seconds())
             if clock is not self._clock_of(cron):

@@ -18,8 +18,8 @@ from mockserver.core.thread_stream import ThreadStream
 from mockserver.schemas.common import RunRequest
 
 if TYPE_CHECKING:
-    from mockserver.core.rules import Rules
-    from mockserver.script import Script
+    from mockserver.core.policy import Policy
+    from mockserver.script.types import Script
 
 
 @dataclass(slots=True, eq=False)
@@ -91,7 +91,7 @@ class Thread:
     """A conversation: its runs and its checkpoints."""
 
     thread_id: str
-    rules: Rules
+    policy: Policy
     script: Script
     """What the agent does on it."""
     created_at: datetime

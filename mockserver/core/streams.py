@@ -1,6 +1,6 @@
 """The events of one run, and the readers that follow them, each at its own pace.
 
-A run appends and never waits. A reader keeps its own place in the log, so that a slow one delays nobody and
+A run appends and never waits. A reader keeps its own offset in the log, so that a slow one delays nobody and
 several take nothing from each other.
 """
 
@@ -81,7 +81,7 @@ class EventLog:
         """Keep the events no longer; readers under way still have them."""
         self._events = []
 
-    def place_after(self, last_event_id: str | None) -> int:
+    def offset_after(self, last_event_id: str | None) -> int:
         """Where a reader begins: at the end without an id, at the start with `-1`, else behind that event.
 
         An id that this log never gave is as good as none.
@@ -89,14 +89,14 @@ class EventLog:
         if last_event_id is not None and self.resumable:
             if last_event_id == "-1":
                 return 0
-            for place, event in enumerate(self._events):
+            for offset, event in enumerate(self._events):
                 if event.event_id == last_event_id:
-                    return place + 1
+                    return offset + 1
         return len(self._events)
 
-    def read(self, place: int) -> Reader:
-        """A reader of everything from `place` to the end of the log."""
-        return Reader(self, self._events, place)
+    def read(self, offset: int) -> Reader:
+        """A reader of everything from `offset` to the end of the log."""
+        return Reader(self, self._events, offset)
 
     def _wake(self) -> None:
         for reader in self.readers:
@@ -104,12 +104,12 @@ class EventLog:
 
 
 class Reader:
-    """One reader's place in a log. Leave it with `async with`, so that the log forgets it."""
+    """One reader's position in a log. Leave it with `async with`, so that the log forgets it."""
 
-    def __init__(self, log: EventLog, events: list[Event], place: int) -> None:
+    def __init__(self, log: EventLog, events: list[Event], offset: int) -> None:
         self._log = log
         self._events = events
-        self._place = place
+        self._offset = offset
         self.woken = asyncio.Event()
 
     async def __aenter__(self) -> Reader:
@@ -122,7 +122,7 @@ class Reader:
     @property
     def behind(self) -> bool:
         """Whether there are events that it has not read yet."""
-        return self._place < len(self._events)
+        return self._offset < len(self._events)
 
     async def batch(self, keep_alive: float, within: Within = asyncio.timeout) -> list[Event] | None:
         """Some of the events that are new; none after `keep_alive` quiet seconds; None at the end of the log.
@@ -130,15 +130,15 @@ class Reader:
         `within` limits a block to some seconds.
         """
         self.woken.clear()
-        if self._place == len(self._events) and not self._log.closed:
+        if self._offset == len(self._events) and not self._log.closed:
             try:
                 async with within(keep_alive):
                     await self.woken.wait()
             except TimeoutError:
                 return []
-        if self._place == len(self._events):
+        if self._offset == len(self._events):
             # Woken by the end. What was appended before it is still read, for a closed log takes no more.
             return None
-        found = self._events[self._place : self._place + MAX_BATCH]
-        self._place += len(found)
+        found = self._events[self._offset : self._offset + MAX_BATCH]
+        self._offset += len(found)
         return found

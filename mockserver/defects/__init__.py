@@ -1,10 +1,10 @@
 """Deployments that get something wrong, as one was seen to do. The engine knows nothing of them.
 
-A defect is a small subclass of `Defect` that replaces one decision of `mockserver.core.rules`, or stands between the
+A defect is a small subclass of `Defect` that replaces one decision of `mockserver.core.policy`, or stands between the
 wire and the routes. `catalogue` lists them, `switches` switches them on and off.
 """
 
 from mockserver.defects.base import Defect
-from mockserver.defects.catalogue import UnknownDefectError, defects, named
+from mockserver.defects.registry import UnknownDefectError, defects, named
 
 __all__ = ["Defect", "UnknownDefectError", "defects", "named"]

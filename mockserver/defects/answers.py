@@ -15,7 +15,7 @@ from mockserver.core.records import Run
 from mockserver.core.strategies import STRATEGIES
 from mockserver.defects.base import Defect
 from mockserver.web.http import ENGINE, Refusal, json_answer, query, run_or_none
-from mockserver.web.meddling import Handler
+from mockserver.web.interceptors import Handler
 from mockserver.web.routes_runs import CancelQuery
 
 RUNS: Final = "/threads/{thread_id}/runs"
@@ -189,7 +189,7 @@ class HistoryGap(Defect):
         return response
 
     def _gone(self, request: web.Request, entry: dict[str, Any]) -> bool:
-        thread = request.app[ENGINE].store.threads[str(canonical(request.match_info["thread_id"]))]
+        thread = request.app[ENGINE].threads.by_id[str(canonical(request.match_info["thread_id"]))]
         run = thread.runs.get((entry.get("metadata") or {}).get("run_id", ""))
         return run is not None and run.over and run.fate == "stop" and self.strikes(run)
 
@@ -434,13 +434,13 @@ class DeletedThreadGoesOn(Defect):
     """
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        store = request.app[ENGINE].store
-        thread = store.threads.get(canonical(request.match_info.get("thread_id", "")) or "")
+        threads = request.app[ENGINE].threads
+        thread = threads.by_id.get(canonical(request.match_info.get("thread_id", "")) or "")
         if not asks(request, "DELETE", "/threads/{thread_id}") or thread is None or not thread.in_flight:
             return await super().answer(request, handler)
         if not self.strikes(thread):
             return await super().answer(request, handler)
-        store.remove(thread)
+        threads.remove(thread)
         return web.Response(status=204)
 
 
@@ -453,7 +453,7 @@ class FirstMessagesConflict(Defect):
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if asks(request, "POST", *CREATING):
             body = await sent(request)
-            thread = request.app[ENGINE].store.threads.get(canonical(request.match_info["thread_id"]) or "")
+            thread = request.app[ENGINE].threads.by_id.get(canonical(request.match_info["thread_id"]) or "")
             creates = isinstance(body, dict) and body.get("if_not_exists") == "create"
             if creates and thread is not None and thread.in_flight and self.strikes():
                 return refusal(409, "Thread already exists")

@@ -9,15 +9,15 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from mockserver.core.policy import Policy
 from mockserver.core.records import Run, Thread
-from mockserver.core.rules import Rules
-from mockserver.web.meddling import Handler
+from mockserver.web.interceptors import Handler
 
-SEAMS: Final = frozenset(name for name in vars(Rules) if not name.startswith("_")) | {"answer"}
+SEAMS: Final = frozenset(name for name in vars(Policy) if not name.startswith("_")) | {"answer"}
 """What a defect can override: a decision of the rules, or `answer`, which stands between the wire and the routes."""
 
 
-class Defect(Rules):
+class Defect(Policy):
     """One wrong behaviour. What it does not override it leaves to `right`, so that several can be on at once.
 
     In a subclass `super()` means the rules that are spoiled. Whatever it does wrong it does only where `strikes` says
@@ -25,7 +25,7 @@ class Defect(Rules):
     """
 
     def __init__(self, times: int | None = None) -> None:
-        self.right: Rules = Rules()
+        self.right: Policy = Policy()
         self.left = times
         """How often it may still strike; None: for ever."""
         self.chances = 0

@@ -13,7 +13,7 @@ from mockserver.defects.answers import RUNS, asks, rewritten
 from mockserver.defects.base import Defect
 from mockserver.schemas.common import RunRequest
 from mockserver.web.http import ENGINE
-from mockserver.web.meddling import Handler
+from mockserver.web.interceptors import Handler
 
 
 class CronStrategyIgnored(Defect):

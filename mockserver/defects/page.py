@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-from mockserver.defects.catalogue import MODULES, Row, defects, table
+from mockserver.defects.registry import MODULES, Row, defects, table
 
 HEAD = """# What can go wrong
 

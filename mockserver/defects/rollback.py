@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from mockserver.agent.agent import empty_values
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.lifecycle import RunEvent
+from mockserver.core.policy import Ending
 from mockserver.core.records import Run
-from mockserver.core.rules import Ending
-from mockserver.core.writing import append_checkpoint
+from mockserver.core.updates import append_checkpoint
 from mockserver.defects.base import Defect
 
 

@@ -13,7 +13,7 @@ from mockserver.core import messages
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.records import Run, Thread
 from mockserver.defects.base import Defect
-from mockserver.script import AGENT
+from mockserver.script.types import AGENT
 
 
 def after_a_stop(run: Run, base: Checkpoint | None) -> bool:

@@ -6,8 +6,8 @@ from collections import Counter
 from typing import Any
 
 from mockserver.core.lifecycle import RunEvent
+from mockserver.core.policy import Ending
 from mockserver.core.records import Run, Thread
-from mockserver.core.rules import Ending
 from mockserver.defects.base import Defect
 
 

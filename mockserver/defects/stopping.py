@@ -9,7 +9,7 @@ from typing import Any
 from mockserver.agent.agent import written
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.records import Run, Thread
-from mockserver.core.writing import append_checkpoint, read_write
+from mockserver.core.updates import append_checkpoint, read_write
 from mockserver.defects.admission import unstarted
 from mockserver.defects.base import Defect
 

@@ -14,7 +14,7 @@ from mockserver.defects.answers import RUN, RUNS, asks, is_known_missing, run_as
 from mockserver.defects.base import Defect
 from mockserver.schemas.common import STREAM_MODES
 from mockserver.web.http import KEEP_ALIVE, open_stream
-from mockserver.web.meddling import Handler
+from mockserver.web.interceptors import Handler
 
 LOOK_SECONDS = 0.02
 """How often a run looks whether its readers have caught up, where it wrongly waits for them."""
@@ -349,8 +349,8 @@ class ReplayMissing(Defect):
     Seen in the JavaScript server (langgraphjs 2805).
     """
 
-    def reader_place(self, run: Run, last_event_id: str | None) -> int:
-        return super().reader_place(run, None if last_event_id == "-1" and self.strikes() else last_event_id)
+    def reader_offset(self, run: Run, last_event_id: str | None) -> int:
+        return super().reader_offset(run, None if last_event_id == "-1" and self.strikes() else last_event_id)
 
 
 class JoinReplaysEverything(Defect):
@@ -359,8 +359,8 @@ class JoinReplaysEverything(Defect):
     Seen in the JavaScript server (langgraphjs 2805).
     """
 
-    def reader_place(self, run: Run, last_event_id: str | None) -> int:
-        return 0 if last_event_id is None and self.strikes(run) else super().reader_place(run, last_event_id)
+    def reader_offset(self, run: Run, last_event_id: str | None) -> int:
+        return 0 if last_event_id is None and self.strikes(run) else super().reader_offset(run, last_event_id)
 
 
 class ResumeRepeats(Defect):
@@ -369,9 +369,9 @@ class ResumeRepeats(Defect):
     Seen in the official server (langgraph 8112).
     """
 
-    def reader_place(self, run: Run, last_event_id: str | None) -> int:
-        place = super().reader_place(run, last_event_id)
-        return place - 1 if last_event_id not in (None, "-1") and place and self.strikes(run) else place
+    def reader_offset(self, run: Run, last_event_id: str | None) -> int:
+        offset = super().reader_offset(run, last_event_id)
+        return offset - 1 if last_event_id not in (None, "-1") and offset and self.strikes(run) else offset
 
 
 def _can_be_read(run: Run) -> bool:

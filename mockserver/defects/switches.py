@@ -6,21 +6,21 @@ from typing import Any
 
 from aiohttp import web
 
+from mockserver.core.policy import Policy
 from mockserver.core.records import Thread
-from mockserver.core.rules import Rules
-from mockserver.core.store import Store
+from mockserver.core.threads import Threads
 from mockserver.defects.base import Defect
-from mockserver.defects.catalogue import named
-from mockserver.web.meddling import Handler, Meddler
+from mockserver.defects.registry import named
+from mockserver.web.interceptors import Handler, Interceptor
 
 
 class Switches:
     """The switches of one deployment. They work by giving its threads other rules, and take effect at once."""
 
-    def __init__(self, store: Store, meddlers: list[Meddler]) -> None:
-        self._store = store
-        self._meddlers = meddlers
-        self._right = store.rules
+    def __init__(self, threads: Threads, interceptors: list[Interceptor]) -> None:
+        self._threads = threads
+        self._meddlers = interceptors
+        self._right = threads.policy
         self._everywhere: list[Defect] = []
         self._of_thread: dict[str, list[Defect]] = {}
 
@@ -56,22 +56,22 @@ class Switches:
 
     def _connect(self) -> None:
         """Put every defect around those that it goes on top of, and give every thread its rules."""
-        self._of_thread = {key: found for key, found in self._of_thread.items() if found and key in self._store.threads}
-        self._store.rules = _around(self._right, self._everywhere)
-        for thread in self._store.threads.values():
-            thread.rules = _around(self._store.rules, self._of_thread.get(thread.thread_id, []))
+        self._of_thread = {key: found for key, found in self._of_thread.items() if found and key in self._threads.by_id}
+        self._threads.policy = _around(self._right, self._everywhere)
+        for thread in self._threads.by_id.values():
+            thread.policy = _around(self._threads.policy, self._of_thread.get(thread.thread_id, []))
         if self._answer in self._meddlers:
             self._meddlers.remove(self._answer)
         if self._everywhere or self._of_thread:
             self._meddlers.append(self._answer)
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        thread = self._store.threads.get(request.match_info.get("thread_id", "").lower())
-        rules = self._store.rules if thread is None else thread.rules
+        thread = self._threads.by_id.get(request.match_info.get("thread_id", "").lower())
+        rules = self._threads.policy if thread is None else thread.policy
         return await (rules.answer(request, handler) if isinstance(rules, Defect) else handler(request))
 
 
-def _around(right: Rules, defects: list[Defect]) -> Rules:
+def _around(right: Policy, defects: list[Defect]) -> Policy:
     for defect in defects:
         defect.right, right = right, defect
     return right

@@ -12,7 +12,7 @@ from mockserver.defects.answers import CREATING, RUNS, asks, refusal, sent, with
 from mockserver.defects.base import Defect
 from mockserver.schemas.common import RunRequest
 from mockserver.web.http import ENGINE, json_answer
-from mockserver.web.meddling import Handler
+from mockserver.web.interceptors import Handler
 
 STATELESS: Final = ("/runs", "/runs/stream", "/runs/wait")
 HARMLESS: Final = ("assistant_id", "input", "multitask_strategy")
@@ -106,7 +106,7 @@ class StatelessContend(Defect):
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if asks(request, "POST", *STATELESS):
-            threads = request.app[ENGINE].store.threads.values()
+            threads = request.app[ENGINE].threads.by_id.values()
             busy = any(run.temporary for thread in threads for run in thread.in_flight.values())
             if busy and self.strikes():
                 return refusal(409, "Another run is in flight.")
@@ -123,7 +123,7 @@ class RefusalLeavesRun(Defect):
         response = await super().answer(request, handler)
         if asks(request, "POST", *CREATING) and response.status == 422:
             engine = request.app[ENGINE]
-            thread = engine.store.threads.get(str(canonical(request.match_info["thread_id"])))
+            thread = engine.threads.by_id.get(str(canonical(request.match_info["thread_id"])))
             if thread is not None and self.strikes():
                 engine.create_run(thread, RunRequest(assistant_id="agent", input={"messages": []}))
         return response
@@ -149,7 +149,7 @@ class IfNotExistsIgnored(Defect):
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if asks(request, "POST", *CREATING):
-            known = str(canonical(request.match_info["thread_id"])) in request.app[ENGINE].store.threads
+            known = str(canonical(request.match_info["thread_id"])) in request.app[ENGINE].threads.by_id
             body = await sent(request)
             if not known and isinstance(body, dict) and body.get("if_not_exists") == "create" and self.strikes():
                 return refusal(404, "Thread or assistant not found.")

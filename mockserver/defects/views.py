@@ -10,9 +10,9 @@ from mockserver.core.ids import canonical
 from mockserver.core.records import Thread
 from mockserver.defects.answers import RUNS, asks, rewritten, sent, with_body
 from mockserver.defects.base import Defect
-from mockserver.views import views
+from mockserver.views import records
 from mockserver.web.http import ENGINE
-from mockserver.web.meddling import Handler
+from mockserver.web.interceptors import Handler
 
 STATE: Final = "/threads/{thread_id}/state"
 _HISTORY: Final = (("GET", "/threads/{thread_id}/history"), ("POST", "/threads/{thread_id}/history"))
@@ -20,7 +20,7 @@ _HISTORY: Final = (("GET", "/threads/{thread_id}/history"), ("POST", "/threads/{
 
 def thread_asked_for(request: web.Request) -> Thread | None:
     """The thread that the path names."""
-    return request.app[ENGINE].store.threads.get(canonical(request.match_info.get("thread_id", "")) or "")
+    return request.app[ENGINE].threads.by_id.get(canonical(request.match_info.get("thread_id", "")) or "")
 
 
 class _Shown(Defect):
@@ -72,7 +72,7 @@ class StateLags(_Shown):
 
     def shown(self, thread: Thread, body: Any) -> Any:
         chain = list(thread.history.newest_first())
-        return views.state(thread, chain[1]) if len(chain) > 1 and self.strikes(thread) else body
+        return records.state(thread, chain[1]) if len(chain) > 1 and self.strikes(thread) else body
 
 
 class MessageIdsReused(_Shown):

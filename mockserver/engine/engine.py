@@ -1,6 +1,6 @@
 """The engine: creates runs, lets one at a time execute on each thread, stops and settles them.
 
-It owns the asyncio tasks. What should happen it asks the thread's `Rules`; how a run executes is `Execution`'s
+It owns the asyncio tasks. What should happen it asks the thread's `Policy`; how a run executes is `Execution`'s
 business. Every method but `close` and those marked async returns without giving up control, so that what it
 does is one indivisible change.
 """
@@ -23,26 +23,26 @@ from mockserver.agent.agent import ScriptedAgent
 from mockserver.agent.gates import Gates
 from mockserver.agent.witnesses import Witnesses
 from mockserver.core.assistants import Assistant
-from mockserver.core.changes import Changes
 from mockserver.core.checkpoints import END, Checkpoint
 from mockserver.core.clock import Clock, Clocks, milliseconds
 from mockserver.core.crons import Cron, Crons
-from mockserver.core.items import Items
 from mockserver.core.lifecycle import after
-from mockserver.core.place import Place
+from mockserver.core.notifier import Notifier
+from mockserver.core.policy import Ending, Policy
 from mockserver.core.protocol_feed import Feeds
 from mockserver.core.records import Run, Thread
-from mockserver.core.rules import Ending, Rules
+from mockserver.core.script_cursor import Cursor
 from mockserver.core.store import Store
 from mockserver.core.strategies import Fate
 from mockserver.core.streams import EventLog
-from mockserver.core.writing import SERVER_METADATA, append_checkpoint, last_node, read_write
+from mockserver.core.threads import Threads
+from mockserver.core.updates import SERVER_METADATA, append_checkpoint, last_node, read_write
 from mockserver.engine.execution import Execution
 from mockserver.engine.webhooks import Webhooks
 from mockserver.schemas.common import RunRequest
-from mockserver.script import Script
+from mockserver.script.types import Script
 from mockserver.views.protocol_events import Ended, Narrator
-from mockserver.views.views import notice, state, stored_kwargs
+from mockserver.views.records import notice, state, stored_kwargs
 
 SUPERSEDED: Final = 2000
 """Superseded runs that are remembered."""
@@ -69,19 +69,19 @@ class Engine:
         clock: Clock,
         *,
         seed: int = 0,
-        rules: Rules | None = None,
+        policy: Policy | None = None,
         run_timeout: float | None = None,
     ) -> None:
         self._run_timeout = run_timeout
-        self.changes = Changes()
-        self.store = Store(seed=seed, rules=rules or Rules(), script=script, changes=self.changes)
+        self.notifier = Notifier()
+        self.threads = Threads(seed=seed, policy=policy or Policy(), script=script, notifier=self.notifier)
         self.clock = Clocks(clock)
-        self.items = Items(lambda: self.clock.now)
+        self.store = Store(lambda: self.clock.now)
         self.seed = seed
         self.superseded: dict[str, str] = {}
         """Runs that a newcomer stopped or erased, each with that newcomer; the oldest are forgotten."""
         self._witnesses = Witnesses(self.clock)
-        self.gates = Gates(self.changes)
+        self.gates = Gates(self.notifier)
         self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
         self._webhooks = Webhooks(self.clock)
         self.feeds = Feeds()
@@ -93,15 +93,15 @@ class Engine:
 
     def create_run(self, thread: Thread, request: RunRequest, *, temporary: bool = False) -> Run:
         """Create a run on a thread and decide what becomes of those in flight. Raises `ThreadBusyError`."""
-        assistant = self.store.assistants.find(request.assistant_id)
+        assistant = self.threads.assistants.find(request.assistant_id)
         if assistant is None:
             raise NoAssistantError(request.assistant_id)
         request = assistant.instructed(request)
         asked = request.multitask_strategy
-        strategy = thread.rules.default_strategy(thread) if asked is UNSET else asked
-        decision = thread.rules.admit(thread, strategy)
+        strategy = thread.policy.default_strategy(thread) if asked is UNSET else asked
+        decision = thread.policy.admit(thread, strategy)
         if not decision.accepted:
-            thread.rules.refused(thread, request)
+            thread.policy.refused(thread, request)
             raise ThreadBusyError(
                 "Thread is already running a task. Wait for it to finish or choose a different multitask strategy."
             )
@@ -148,7 +148,7 @@ class Engine:
         thread.runs[run.run_id] = thread.in_flight[run.run_id] = run
         thread.config = {"configurable": {}, **run.assistant.current.config}
         thread.metadata |= {"graph_id": run.assistant.graph_id, "assistant_id": run.assistant.assistant_id}
-        self.store.touch(thread, run.created_at)
+        self.threads.touch(thread, run.created_at)
         if run.ready:
             # Not now: whoever created the run is to see it pending.
             asyncio.get_running_loop().call_soon(self._start_next, thread)
@@ -171,7 +171,7 @@ class Engine:
             run.fate = fates[run]
         for run in decided:
             if run.thread.active is run:
-                run.thread.rules.deliver_stop(run)
+                run.thread.policy.deliver_stop(run)
             else:
                 self._settle(run, "stopped")
 
@@ -192,23 +192,23 @@ class Engine:
 
         Raises `ThreadBusyError` while a run is in flight, and what `read_write` and `agent.written` raise.
         """
-        if not thread.rules.may_update_state(thread):
+        if not thread.policy.may_update_state(thread):
             raise ThreadBusyError(f"Thread {thread.thread_id} has runs in flight; its state cannot be updated now.")
         values = agent.empty_values() if base is None else thread.history.values(base)
         reducers = thread.script.reducers
         updated = agent.written(values, read_write(raw or {}, thread.ids.uuid4, reducers), reducers)
         node = as_node or last_node(base)
-        place = Place() if node == END else agent.written_by_hand(thread, base, node, updated)
+        cursor = Cursor() if node == END else agent.written_by_hand(thread, base, node, updated)
         checkpoint = append_checkpoint(
             thread,
             base,
             values=updated,
-            following=agent.nodes_at(place, {}),
+            following=agent.nodes_at(cursor, {}),
             source="update",
             node=node,
-            place=place,
+            cursor=cursor,
         )
-        self.store.touch(thread, checkpoint.created_at)
+        self.threads.touch(thread, checkpoint.created_at)
         thread.failure = thread.interruption = None
         self.rest(thread)
         told = {"state": state(thread, checkpoint), "thread_id": thread.thread_id}
@@ -233,19 +233,19 @@ class Engine:
         order = self.order_of(cron)
         try:
             if cron.thread is None:
-                self.create_run(self.store.create_thread(), order, temporary=True)
+                self.create_run(self.threads.create_thread(), order, temporary=True)
             else:
-                self.create_run(cron.thread, cron.thread.rules.cron_order(cron.thread, order))
+                self.create_run(cron.thread, cron.thread.policy.cron_order(cron.thread, order))
         except ThreadBusyError as busy:
             _log.info("cron %s: %s", cron.cron_id, busy)
 
     def forget_assistant(self, assistant: Assistant, *, threads: bool) -> None:
         """Delete an assistant with its crons and, if asked, the threads whose metadata names it."""
         self.crons.remove_of(assistant)
-        self.store.assistants.remove(assistant)
+        self.threads.assistants.remove(assistant)
         named = [
             thread
-            for thread in self.store.threads.values()
+            for thread in self.threads.by_id.values()
             if threads and thread.metadata.get("assistant_id") == assistant.assistant_id
         ]
         for thread in named:
@@ -254,7 +254,7 @@ class Engine:
     def forget_thread(self, thread: Thread) -> None:
         """Delete a thread with its crons; what is in flight on it is stopped."""
         self.crons.remove_of(thread)
-        self.store.remove(thread)
+        self.threads.remove(thread)
         self.feeds.remove(thread.thread_id)
         self.stop_all(dict.fromkeys(thread.in_flight.values(), "erase"))
 
@@ -263,7 +263,7 @@ class Engine:
         self.feeds.clear()
         await self.crons.close()
         # Lists, because a stateless run takes its thread with it when it stops.
-        for thread in list(self.store.threads.values()):
+        for thread in list(self.threads.by_id.values()):
             thread.stream.close()
             self.stop_all(dict.fromkeys(thread.in_flight.values(), "stop"))
         for task in self._tasks:
@@ -277,8 +277,8 @@ class Engine:
         """Forget everything, as if just started with this seed; returns when no task is left."""
         await self.close()
         self.seed = seed
-        self.store.clear(seed)
-        self.items.clear()
+        self.threads.clear(seed)
+        self.store.clear()
         self.superseded.clear()
         self._resumable.clear()
         self._witnesses = Witnesses(self.clock)
@@ -293,7 +293,7 @@ class Engine:
         self.starts += 1
         lost, self._witnesses = self._witnesses, Witnesses(self.clock)
         self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
-        in_flight = [run for thread in self.store.threads.values() for run in thread.in_flight.values()]
+        in_flight = [run for thread in self.threads.by_id.values() for run in thread.in_flight.values()]
         executed = [run for run in in_flight if run.task is not None]
         for run in executed:
             run.attempt += 1
@@ -308,7 +308,7 @@ class Engine:
                 self._settle(run, "stopped")
 
     def _start_next(self, thread: Thread) -> None:
-        run = thread.rules.next_to_start(thread)
+        run = thread.policy.next_to_start(thread)
         if run is not None:
             thread.active = run
             self._work_on(run)
@@ -357,7 +357,7 @@ class Engine:
         if run.ended.is_set() or attempt not in (None, run.attempt):
             return
         executed = thread.active is run
-        event = thread.rules.conclude(run, ending)
+        event = thread.policy.conclude(run, ending)
         run.status = after(run.status, event)
         if event == "time_out":
             run.error = {"error": "TimeoutError", "message": f"The run took longer than {self._run_timeout} s."}
@@ -368,7 +368,7 @@ class Engine:
         if executed:
             thread.active = None
         if event == "stop" and run.fate == "erase":
-            thread.rules.erase(run)
+            thread.policy.erase(run)
             run.output = {}
         elif executed:
             thread.failure = run.error
@@ -391,11 +391,11 @@ class Engine:
         )
         if run.fate == "erase":
             thread.stream.forget_run(run.run_id)
-        thread.rules.release(run)
+        thread.policy.release(run)
         self._tell_end(run)
         self._keep_stream(run.log)
         if run.temporary and run.request.on_completion != "keep":
-            self.store.remove(thread)
+            self.threads.remove(thread)
             self.feeds.remove(thread.thread_id)
             # So that both are gone with the last who asks for the run, and need not wait for the collector.
             thread.runs.pop(run.run_id, None)
@@ -434,7 +434,7 @@ class Engine:
 
     def _notify(self, run: Run) -> None:
         """Send the webhooks that the end of a run calls for."""
-        rules = run.thread.rules
+        rules = run.thread.policy
         for subject, status in rules.webhooks(run):
             url = subject.request.webhook
             if url is not None:
@@ -450,7 +450,7 @@ class Engine:
 
     def _touch(self, run: Run) -> None:
         run.updated_at = run.thread.timeline.moment()
-        self.store.touch(run.thread, run.updated_at)
+        self.threads.touch(run.thread, run.updated_at)
 
     async def _expire(self, run: Run, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

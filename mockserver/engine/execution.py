@@ -18,12 +18,12 @@ from mockserver.agent import agent
 from mockserver.agent.agent import Said, ScriptedAgent, Task
 from mockserver.agent.step import Paused
 from mockserver.core.checkpoints import START, Checkpoint, Mark, Source, Values
-from mockserver.core.place import Place
+from mockserver.core.commands import answer_to, check_answer, target_of
+from mockserver.core.policy import Policy
 from mockserver.core.protocol_feed import Feeds
 from mockserver.core.records import Run
-from mockserver.core.rules import Rules
-from mockserver.core.steering import answer_to, check_answer, target_of
-from mockserver.core.writing import ChildGraph, append_checkpoint, read_write
+from mockserver.core.script_cursor import Cursor
+from mockserver.core.updates import ChildGraph, append_checkpoint, read_write
 from mockserver.schemas.common import Command
 from mockserver.views.protocol_events import Ended, Narrator
 from mockserver.views.run_stream import RunStream
@@ -65,15 +65,15 @@ class Execution:
         self._attempt = run.attempt
 
     @property
-    def _rules(self) -> Rules:
-        return self._thread.rules
+    def _policy(self) -> Policy:
+        return self._thread.policy
 
     async def play(self) -> None:
         """Execute the run from its base checkpoint to its end, or to where it waits for a human."""
         self._stream.begins(self._attempt)
         self._narrator.starts()
-        self._base = base = self._rules.base(self._run)
-        raw = self._rules.input(self._run)
+        self._base = base = self._policy.base(self._run)
+        raw = self._policy.input(self._run)
         current = self._go_on(base) if raw is None else self._take_in(base, raw)
         self._show(current, current.values)
         with contextlib.suppress(Waits):
@@ -96,7 +96,7 @@ class Execution:
                 raise asyncio.CancelledError
             finished = current.next
             current = self._commit(current, child, writes)
-            await self._rules.after_step(self._run)
+            await self._policy.after_step(self._run)
             if child is None and current.next:
                 self._break("interrupt_after", finished)
             goes_on = False
@@ -176,10 +176,10 @@ class Execution:
         values = agent.empty_values() if base is None else history.values(base)
         if base is None or target:
             written_by = START if base is None else base.written_by
-            place = None if base is None else base.place
-            current = self._append(base, written_by, values, target, "fork", place=place)
+            cursor = None if base is None else base.cursor
+            current = self._append(base, written_by, values, target, "fork", cursor=cursor)
         elif base is not history.head:
-            current = self._append(base, base.written_by, values, base.next, "fork", place=base.place)
+            current = self._append(base, base.written_by, values, base.next, "fork", cursor=base.cursor)
         else:
             current = base
         if command.written is not None:
@@ -194,28 +194,28 @@ class Execution:
         # Read before anything is written: an input that cannot be read leaves no trace.
         write = read_write(raw, self._run.ids.uuid4, self._thread.script.reducers)
         updated = self._written(values, write)
-        place = agent.enter(self._run, updated)
+        cursor = agent.enter(self._run, updated)
         received = self._append(base, START, values, (START,), "input")
         self._stream.checkpoint(received)
         self._thread.history.mark(received.checkpoint_id, Mark(self._run.run_id, "result", raw, START))
-        entry = self._rules.entry(self._run, base, place.next[0])
-        following = place.next if entry == place.next[0] else (entry,)
-        return self._append(received, START, updated, following, "loop", place=place)
+        entry = self._policy.entry(self._run, base, cursor.next[0])
+        following = cursor.next if entry == cursor.next[0] else (entry,)
+        return self._append(received, START, updated, following, "loop", cursor=cursor)
 
     def _placed(self, current: Checkpoint, child: ChildGraph | None, *, goes_on: bool) -> Checkpoint:
         """The checkpoint with its place in the script: at a step of its node, and past an answered question."""
-        place = current.place or agent.locate(self._run, current.values)
+        cursor = current.cursor or agent.locate(self._run, current.values)
         asked = (self._thread.history if child is None else child.history).waiting_interrupts()
         if goes_on and self._answer is not None and asked:
-            place = place.answered(answer_to(self._answer, [question["id"] for question in asked.values()]))
-        return replace(current, place=place.at_node(agent.scripted_node(current.next[0])))
+            cursor = cursor.answered(answer_to(self._answer, [question["id"] for question in asked.values()]))
+        return replace(current, cursor=cursor.at_node(agent.scripted_node(current.next[0])))
 
     def _task(self, node: str, current: Checkpoint, namespace: str, *, resumed: bool) -> Task:
         return Task(
             node=node,
             values=current.values,
             script=self._thread.script,
-            place=current.place or Place(),
+            cursor=current.cursor or Cursor(),
             configurable=self._run.configurable,
             thread_id=self._thread.thread_id,
             run_id=self._run.run_id,
@@ -232,7 +232,7 @@ class Execution:
         if begins is None:
             return await self._agent.run(task)
         playing = self._told_of_child(task.node, current, self._play_child(task.node, current, *begins))
-        return self._agent.after_child(task, await self._rules.play_child(self._run, playing))
+        return self._agent.after_child(task, await self._policy.play_child(self._run, playing))
 
     async def _told_of_child(self, node: str, current: Checkpoint, playing: Coroutine[Any, Any, Values]) -> Values:
         """Play a child graph, and tell that it begins and how it ends."""
@@ -251,14 +251,14 @@ class Execution:
                 self._narrator.child_ends(node, ended, namespace)
         return values
 
-    async def _play_child(self, node: str, current: Checkpoint, place: Place, values: Values) -> Values:
+    async def _play_child(self, node: str, current: Checkpoint, cursor: Cursor, values: Values) -> Values:
         """Play the child graph of a node to its end, from where it was left if it was begun before."""
         namespace = current.namespace(node)
         child = ChildGraph(node, self._thread.history.child(namespace), namespace, current)
         begun = child.history.head
         if begun is None:
             received = self._append(None, START, {"steps": []}, (START,), "input", child)
-            entered = self._append(received, START, values, place.next, "loop", child, place)
+            entered = self._append(received, START, values, cursor.next, "loop", child, cursor)
             self._stream.checkpoint(received, namespace)
             self._show(entered, values, namespace)
             return (await self._supersteps(entered, child, goes_on=False)).values
@@ -266,12 +266,12 @@ class Execution:
 
     def _commit(self, current: Checkpoint, child: ChildGraph | None, writes: dict[str, Values]) -> Checkpoint:
         """Make what the nodes of a superstep wrote part of the state."""
-        values, place = current.values, current.place or Place()
+        values, cursor = current.values, current.cursor or Cursor()
         for write in writes.values():
             values = self._written(values, write)
-        place = place.passed() if child is not None else agent.follow(self._run, place, values)
-        following = agent.nodes_at(place, self._run.configurable)
-        written = self._append(current, list(writes)[-1], values, following, "loop", child, place)
+        cursor = cursor.passed() if child is not None else agent.follow(self._run, cursor, values)
+        following = agent.nodes_at(cursor, self._run.configurable)
+        written = self._append(current, list(writes)[-1], values, following, "loop", child, cursor)
         self._show(written, values, "" if child is None else child.namespace)
         return written
 
@@ -304,7 +304,7 @@ class Execution:
         following: tuple[str, ...],
         source: Source,
         child: ChildGraph | None = None,
-        place: Place | None = None,
+        cursor: Cursor | None = None,
     ) -> Checkpoint:
         return append_checkpoint(
             self._thread,
@@ -315,11 +315,11 @@ class Execution:
             source=source,
             run=self._run,
             child=child,
-            place=place,
+            cursor=cursor,
         )
 
     def _may_write(self) -> bool:
-        return self._attempt == self._run.attempt and self._rules.may_write(self._run)
+        return self._attempt == self._run.attempt and self._policy.may_write(self._run)
 
     def _show(self, checkpoint: Checkpoint, values: Values, namespace: str = "") -> None:
         """Let everybody see the state as it is now, at a checkpoint."""
@@ -347,7 +347,7 @@ class Execution:
 
 def _may_emit(run: Run, attempt: int) -> bool:
     """Whether an execution of a run may still be heard: not that of a lost worker."""
-    return attempt == run.attempt and run.thread.rules.may_emit(run)
+    return attempt == run.attempt and run.thread.policy.may_emit(run)
 
 
 async def _together(works: list[Coroutine[Any, Any, None]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from mockserver.agent.agent import Said
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.records import Run
-from mockserver.core.writing import SERVER_METADATA
+from mockserver.core.updates import SERVER_METADATA
 
 MODEL: Final = "ScriptedModel"
 

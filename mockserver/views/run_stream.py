@@ -13,7 +13,7 @@ from mockserver.agent.agent import Said
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.clock import iso, milliseconds
 from mockserver.core.records import Run
-from mockserver.core.writing import SERVER_METADATA
+from mockserver.core.updates import SERVER_METADATA
 from mockserver.views.model_events import ModelEvents
 
 Shown = dict[str, Any]

@@ -20,7 +20,7 @@ from mockserver.core.clock import Clock
 from mockserver.core.ids import canonical
 from mockserver.schemas.common import Body
 from mockserver.web.http import ANSWER_WITH
-from mockserver.web.meddling import Handler, Meddler
+from mockserver.web.interceptors import Handler, Interceptor
 
 HEADER: Final = "X-Mock-Fault"
 """The header in which a request asks for faults, one or several with commas; `none` is for none at all."""
@@ -64,14 +64,14 @@ def spelled(text: str) -> Fault:
 class Faults:
     """The faults of one deployment. Which of them strikes is decided by `seed` and the order of requests alone."""
 
-    def __init__(self, meddlers: list[Meddler], clock: Clock, seed: int) -> None:
-        self._meddlers = meddlers
+    def __init__(self, interceptors: list[Interceptor], clock: Clock, seed: int) -> None:
+        self._meddlers = interceptors
         self._clock = clock
         self._random = Random(seed)
         self._everywhere: list[_Armed] = []
         self._of_thread: dict[str, list[_Armed]] = {}
         # Before everybody else: a proxy stands before the whole deployment.
-        meddlers.insert(0, self._meddle)
+        interceptors.insert(0, self._intercept)
 
     def set(self, fault: Fault, thread_id: str | None = None) -> None:
         """Add a fault, to a thread or to the whole deployment."""
@@ -102,7 +102,7 @@ class Faults:
         thread_id = canonical(request.match_info.get("thread_id", ""))
         return self._of_thread.get(thread_id or "") or self._everywhere
 
-    async def _meddle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _intercept(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if not self._everywhere and not self._of_thread and HEADER not in request.headers:
             return await handler(request)
         try:

@@ -18,7 +18,7 @@ from mockserver.core.protocol_feed import Listener
 from mockserver.core.records import Run, Thread
 from mockserver.core.streams import HEARTBEAT
 from mockserver.engine.engine import Engine, ThreadBusyError
-from mockserver.views import views
+from mockserver.views import records
 
 _log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Page(Protocol):
     def select(self) -> Any: ...  # noqa: D102
 
 
-def page_answer(found: Sequence[T], asked: Page, show: Callable[[T], views.Shown]) -> web.Response:
+def page_answer(found: Sequence[T], asked: Page, show: Callable[[T], records.Shown]) -> web.Response:
     """One page of what was found, with the headers by which clients find the next."""
     end = asked.offset + asked.limit
     headers = {"X-Pagination-Total": str(len(found))}
@@ -161,7 +161,7 @@ def uuid_in(raw: str, name: Literal["thread", "run", "assistant", "cron"]) -> st
 def thread_of(request: web.Request) -> Thread:
     """The thread that the path names; raises `Refusal` 422 or 404."""
     thread_id = path_uuid(request, "thread")
-    thread = request.app[ENGINE].store.threads.get(thread_id)
+    thread = request.app[ENGINE].threads.by_id.get(thread_id)
     if thread is None:
         raise Refusal(404, f"Thread with ID {thread_id} not found")
     return thread
@@ -180,7 +180,7 @@ def run_of(request: web.Request, detail: str | None = None) -> Run:
 def run_or_none(request: web.Request) -> Run | None:
     """The run that the path names, None if there is none; raises `Refusal` 422 for malformed ids."""
     thread_id, run_id = path_uuid(request, "thread"), path_uuid(request, "run")
-    thread = request.app[ENGINE].store.threads.get(thread_id)
+    thread = request.app[ENGINE].threads.by_id.get(thread_id)
     return None if thread is None else thread.runs.get(run_id)
 
 
@@ -192,14 +192,14 @@ def run_location(thread_id: str, run_id: str, suffix: str = "") -> str:
 def run_headers(run: Run, suffix: str) -> dict[str, str]:
     """What the head of an answer that takes its time says of its run, and where to come back for the rest."""
     location = run_location(run.thread.thread_id, run.run_id)
-    named = {"Content-Location": location} if run.thread.rules.names_run(run) else {}
+    named = {"Content-Location": location} if run.thread.policy.names_run(run) else {}
     return {"Location": location + suffix, **named}
 
 
 def created(run: Run) -> web.Response:
     """The answer to a request that created a run and does not wait for it."""
     location = run_location(run.thread.thread_id, run.run_id)
-    return json_answer(views.run(run), headers={"Content-Location": location})
+    return json_answer(records.run(run), headers={"Content-Location": location})
 
 
 async def when_over(
@@ -207,7 +207,7 @@ async def when_over(
 ) -> web.StreamResponse:
     """A JSON answer that is known once `run` is over; until then a newline now and then keeps it alive."""
     response = await _begin(request, {**headers, "Content-Type": "application/json"})
-    while run is not None and not (ended := run.thread.rules.awaited(run)).is_set():
+    while run is not None and not (ended := run.thread.policy.awaited(run)).is_set():
         try:
             async with _clock(request, run).within(request.app[KEEP_ALIVE]):
                 await ended.wait()
@@ -222,14 +222,14 @@ def _clock(request: web.Request, run: Run) -> Clock:
 
 
 async def event_stream(
-    request: web.Request, run: Run, place: int, modes: frozenset[str] | None, headers: Mapping[str, str]
+    request: web.Request, run: Run, offset: int, modes: frozenset[str] | None, headers: Mapping[str, str]
 ) -> web.StreamResponse:
-    """The events of a run from `place` on, as server-sent events; `modes` keeps only some of them."""
-    async with run.log.read(place) as reader:
+    """The events of a run from `offset` on, as server-sent events; `modes` keeps only some of them."""
+    async with run.log.read(offset) as reader:
         response = await open_stream(request, headers)
         while (batch := await reader.batch(request.app[KEEP_ALIVE], _clock(request, run).within)) is not None:
-            await run.thread.rules.before_sending(run)
-            frames = [event.frame() for event in batch if run.thread.rules.shows(event, modes)]
+            await run.thread.policy.before_sending(run)
+            frames = [event.frame() for event in batch if run.thread.policy.shows(event, modes)]
             await response.write(b"".join(frames) if batch else HEARTBEAT)
         await response.write_eof()
         return response

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mockserver import __version__
-from mockserver.web.answers import ANSWERS
+from mockserver.schemas.responses import RESPONSES
 
 if TYPE_CHECKING:
     from mockserver.web.routes import Route
@@ -40,7 +40,7 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
 
 def _types(route: Route) -> tuple[Any, Any, Any]:
     """The types of a route's body, of its refusal with 400, and of its answer; None for what is usual, or not there."""
-    return route.body, route.malformed, ANSWERS.get(f"{route.method} {route.path}")
+    return route.body, route.malformed, RESPONSES.get(f"{route.method} {route.path}")
 
 
 def _operation(

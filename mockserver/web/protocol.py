@@ -170,7 +170,7 @@ class Session:
     @property
     def thread(self) -> Thread | None:
         """The thread, None before it was created."""
-        return self.request.app[ENGINE].store.threads.get(self.thread_id)
+        return self.request.app[ENGINE].threads.by_id.get(self.thread_id)
 
     @property
     def feed(self) -> Feed:

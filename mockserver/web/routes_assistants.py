@@ -8,7 +8,7 @@ from aiohttp import web
 from msgspec import UNSET
 
 from mockserver.core.assistants import GRAPH, Assistant, AssistantError
-from mockserver.core.store import Store
+from mockserver.core.threads import Threads
 from mockserver.schemas.assistants import (
     AssistantCount,
     AssistantCreate,
@@ -18,7 +18,7 @@ from mockserver.schemas.assistants import (
     AssistantVersions,
 )
 from mockserver.schemas.common import Body
-from mockserver.views import views
+from mockserver.views import records
 from mockserver.web.http import ENGINE, Refusal, holds, json_answer, page_answer, path_uuid, query, read, uuid_in
 
 
@@ -42,32 +42,32 @@ class DeleteQuery(Body, frozen=True):
 
 async def create(request: web.Request) -> web.StreamResponse:
     """Create an assistant."""
-    order, store = await read(request, AssistantCreate), _store(request)
-    moment = store.moment()
-    assistant_id = store.new_id(moment) if order.assistant_id is UNSET else uuid_in(order.assistant_id, "assistant")
-    existing = store.assistants.get(assistant_id)
+    order, threads = await read(request, AssistantCreate), _threads(request)
+    moment = threads.moment()
+    assistant_id = threads.new_id(moment) if order.assistant_id is UNSET else uuid_in(order.assistant_id, "assistant")
+    existing = threads.assistants.get(assistant_id)
     if existing is not None and order.if_exists == "raise":
         raise Refusal(409, f"Assistant {assistant_id} already exists")
     try:
-        made = existing or store.assistants.create(assistant_id, order, moment)
+        made = existing or threads.assistants.create(assistant_id, order, moment)
     except AssistantError as error:
         raise _refused(error) from None
-    return json_answer(views.assistant(made))
+    return json_answer(records.assistant(made))
 
 
 async def get(request: web.Request) -> web.StreamResponse:
     """Show an assistant."""
-    return json_answer(views.assistant(_assistant_of(request)))
+    return json_answer(records.assistant(_assistant_of(request)))
 
 
 async def patch(request: web.Request) -> web.StreamResponse:
     """Change an assistant, in a new version that runs from now on."""
-    assistant, order, store = _assistant_of(request), await read(request, AssistantPatch), _store(request)
+    assistant, order, threads = _assistant_of(request), await read(request, AssistantPatch), _threads(request)
     try:
-        store.assistants.change(assistant, order, store.moment())
+        threads.assistants.change(assistant, order, threads.moment())
     except AssistantError as error:
         raise _refused(error) from None
-    return json_answer(views.assistant(assistant))
+    return json_answer(records.assistant(assistant))
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
@@ -80,20 +80,20 @@ async def delete(request: web.Request) -> web.StreamResponse:
 async def graph(request: web.Request) -> web.StreamResponse:
     """Draw the graph of an assistant."""
     _assistant_or_graph(request)
-    return json_answer(views.graph(_store(request).script, xray=bool(query(request, GraphQuery).xray)))
+    return json_answer(records.graph(_threads(request).script, xray=bool(query(request, GraphQuery).xray)))
 
 
 async def schemas(request: web.Request) -> web.StreamResponse:
     """Describe what the graph of an assistant takes and gives."""
     _assistant_or_graph(request)
-    return json_answer(views.graph_schemas(_store(request).script))
+    return json_answer(records.graph_schemas(_threads(request).script))
 
 
 async def subgraphs(request: web.Request) -> web.StreamResponse:
     """List the subgraphs of an assistant."""
     _assistant_or_graph(request)
     query(request, SubgraphsQuery)
-    return json_answer(views.subgraphs(_store(request).script))
+    return json_answer(records.subgraphs(_threads(request).script))
 
 
 async def subgraphs_of(request: web.Request) -> web.StreamResponse:
@@ -101,7 +101,9 @@ async def subgraphs_of(request: web.Request) -> web.StreamResponse:
     _assistant_or_graph(request)
     query(request, SubgraphsQuery)
     name = request.match_info["namespace"]
-    return json_answer({key: shown for key, shown in views.subgraphs(_store(request).script).items() if key == name})
+    return json_answer(
+        {key: shown for key, shown in records.subgraphs(_threads(request).script).items() if key == name}
+    )
 
 
 async def versions(request: web.Request) -> web.StreamResponse:
@@ -110,7 +112,7 @@ async def versions(request: web.Request) -> web.StreamResponse:
     asked = await read(request, AssistantVersions, default=b"{}")
     newest_first = sorted(assistant.versions.values(), key=lambda one: one.number, reverse=True)
     found = [
-        views.assistant_version(assistant, version)
+        records.assistant_version(assistant, version)
         for version in newest_first
         if holds(version.metadata, asked.metadata)
     ]
@@ -119,34 +121,34 @@ async def versions(request: web.Request) -> web.StreamResponse:
 
 async def set_latest(request: web.Request) -> web.StreamResponse:
     """Let another version of an assistant be the one that runs."""
-    assistant, store = _assistant_of(request), _store(request)
+    assistant, threads = _assistant_of(request), _threads(request)
     named = await read(request, AssistantLatest, default=b"{}")
     asked = named if named.version is not UNSET else query(request, AssistantLatest)
     if asked.version is UNSET:
         raise Refusal(422, "Say which `version`, in the body or in the query.")
     try:
-        store.assistants.set_latest(assistant, asked.version, store.moment())
+        threads.assistants.set_latest(assistant, asked.version, threads.moment())
     except AssistantError as error:
         raise _refused(error) from None
-    return json_answer(views.assistant(assistant))
+    return json_answer(records.assistant(assistant))
 
 
 async def count(request: web.Request) -> web.StreamResponse:
     """Count assistants."""
     asked = await read(request, AssistantCount, default=b"{}")
-    return json_answer(sum(_matches(one, asked) for one in _store(request).assistants))
+    return json_answer(sum(_matches(one, asked) for one in _threads(request).assistants))
 
 
 async def search(request: web.Request) -> web.StreamResponse:
     """List assistants."""
     asked = await read(request, AssistantSearch, default=b"{}")
-    found = [one for one in _store(request).assistants if _matches(one, asked)]
+    found = [one for one in _threads(request).assistants if _matches(one, asked)]
     found.sort(key=lambda one: _sort_key(one, asked.sort_by), reverse=asked.sort_order == "desc")
-    return page_answer(found, asked, views.assistant)
+    return page_answer(found, asked, records.assistant)
 
 
-def _store(request: web.Request) -> Store:
-    return request.app[ENGINE].store
+def _threads(request: web.Request) -> Threads:
+    return request.app[ENGINE].threads
 
 
 def _refused(error: AssistantError) -> Refusal:
@@ -156,7 +158,7 @@ def _refused(error: AssistantError) -> Refusal:
 def _assistant_of(request: web.Request) -> Assistant:
     """The assistant that the path names by its id; raises `Refusal` 422 or 404."""
     assistant_id = path_uuid(request, "assistant")
-    found = _store(request).assistants.get(assistant_id)
+    found = _threads(request).assistants.get(assistant_id)
     if found is None:
         raise Refusal(404, f"Assistant with ID {assistant_id} not found")
     return found

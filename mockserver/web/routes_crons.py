@@ -12,7 +12,7 @@ from msgspec import UNSET
 from mockserver.core.crons import Cron, CronError
 from mockserver.core.records import Thread
 from mockserver.schemas.common import CronCount, CronCreate, CronPatch, CronSearch
-from mockserver.views import views
+from mockserver.views import records
 from mockserver.web.http import ENGINE, Refusal, holds, json_answer, read, thread_of, uuid_in
 from mockserver.web.routes_runs import assistant_of, check_order
 
@@ -32,7 +32,7 @@ async def create(request: web.Request) -> web.StreamResponse:
 
 async def get(request: web.Request) -> web.StreamResponse:
     """Show a cron."""
-    return json_answer(views.cron(_cron_of(request)))
+    return json_answer(records.cron(_cron_of(request)))
 
 
 async def patch(request: web.Request) -> web.StreamResponse:
@@ -50,7 +50,7 @@ async def patch(request: web.Request) -> web.StreamResponse:
     cron.end_time = _moment(given["end_time"]) if "end_time" in given else cron.end_time
     cron.metadata = cron.metadata | given.get("metadata", {})
     cron.payload = cron.payload | given
-    cron.updated_at = engine.store.moment()
+    cron.updated_at = engine.threads.moment()
     try:
         check_order(request, engine.order_of(cron))
         engine.crons.changed(cron)
@@ -58,7 +58,7 @@ async def patch(request: web.Request) -> web.StreamResponse:
         for name, value in before.items():
             setattr(cron, name, value)
         raise Refusal(422, str(error)) from None
-    return json_answer(views.cron(cron))
+    return json_answer(records.cron(cron))
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
@@ -71,7 +71,7 @@ async def search(request: web.Request) -> web.StreamResponse:
     """List crons."""
     asked = await read(request, CronSearch, default=b"{}")
     found = [cron for cron in _matching(request, asked) if asked.enabled in (UNSET, cron.enabled)]
-    shown = [views.cron(cron) for cron in found]
+    shown = [records.cron(cron) for cron in found]
     shown.sort(key=lambda one: (str(one[asked.sort_by] or ""), one["cron_id"]), reverse=asked.sort_order == "desc")
     page = shown[asked.offset : asked.offset + asked.limit]
     if asked.select is not UNSET:
@@ -100,9 +100,9 @@ async def _create(request: web.Request, thread: Thread | None) -> web.StreamResp
     engine = request.app[ENGINE]
     if thread is not None and order.on_run_completed is not UNSET:
         raise Refusal(422, "`on_run_completed` is for crons without a thread.")
-    moment = engine.store.moment()
+    moment = engine.threads.moment()
     cron = Cron(
-        cron_id=engine.store.new_id(moment),
+        cron_id=engine.threads.new_id(moment),
         thread=thread,
         assistant=assistant_of(request, order.assistant_id),
         payload=msgspec.json.decode(await request.read()),
@@ -121,7 +121,7 @@ async def _create(request: web.Request, thread: Thread | None) -> web.StreamResp
         engine.crons.add(cron)
     except CronError as error:
         raise Refusal(422, str(error)) from None
-    return json_answer(views.cron(cron))
+    return json_answer(records.cron(cron))
 
 
 def _cron_of(request: web.Request) -> Cron:

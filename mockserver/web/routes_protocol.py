@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 from aiohttp import WSMsgType, web
 
-from mockserver.control.control import DESK
-from mockserver.control.journal import Entry, current_entry
+from mockserver.control.routes import CONTROLLER
 from mockserver.core.protocol_feed import Answer, Listener
 from mockserver.web.http import ENGINE, KEEP_ALIVE, Refusal, json_answer, listener_stream, path_uuid, read, thread_of
+from mockserver.web.journal import Entry, current_entry
 from mockserver.web.protocol import ProtocolError, Session, Subscription, read_params
 
 GONE = 4404
@@ -77,14 +77,14 @@ async def converse(request: web.Request) -> web.StreamResponse:
         sending.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await sending
-        if thread_id not in engine.store.threads:
+        if thread_id not in engine.threads.by_id:
             engine.feeds.remove(thread_id)
     return socket
 
 
 def _answered(request: web.Request, listener: Listener, data: str | bytes) -> Answer:
     raw = data.encode() if isinstance(data, str) else data
-    entry = request.app[DESK].journal.frame(request, raw)
+    entry = request.app[CONTROLLER].journal.frame(request, raw)
     try:
         command = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):

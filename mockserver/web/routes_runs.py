@@ -20,7 +20,7 @@ from mockserver.core.records import Run, Thread
 from mockserver.core.strategies import Fate
 from mockserver.engine import webhooks
 from mockserver.schemas.common import BatchedRun, Body, BulkCancel, Limit, Offset, RunRequest, Send, StreamMode
-from mockserver.views import views
+from mockserver.views import records
 from mockserver.web.http import (
     ENGINE,
     NOT_IN_SUBGRAPHS,
@@ -119,7 +119,7 @@ async def create_and_wait(request: web.Request) -> web.StreamResponse:
 async def create_stateless(request: web.Request) -> web.StreamResponse:
     """Create a run on a throw-away thread."""
     run = _stateless(request, await read(request, RunRequest))
-    return json_answer(views.run(run), headers={"Content-Location": f"/runs/{run.run_id}"})
+    return json_answer(records.run(run), headers={"Content-Location": f"/runs/{run.run_id}"})
 
 
 async def create_batch(request: web.Request) -> web.StreamResponse:
@@ -127,7 +127,7 @@ async def create_batch(request: web.Request) -> web.StreamResponse:
     orders = await read(request, list[BatchedRun])
     for order in orders:
         _check_stateless(request, order)
-    return json_answer([views.run(_stateless(request, order)) for order in orders])
+    return json_answer([records.run(_stateless(request, order)) for order in orders])
 
 
 async def stateless_and_stream(request: web.Request) -> web.StreamResponse:
@@ -144,8 +144,8 @@ async def listing(request: web.Request) -> web.StreamResponse:
     """List the runs of a thread, newest first."""
     thread, asked = thread_of(request), query(request, ListQuery)
     fields = asked.fields()
-    found = (run for run in reversed(thread.runs.values()) if asked.status in (None, thread.rules.run_status(run)))
-    shown = [views.run(run) for run in islice(found, asked.offset, asked.offset + asked.limit)]
+    found = (run for run in reversed(thread.runs.values()) if asked.status in (None, thread.policy.run_status(run)))
+    shown = [records.run(run) for run in islice(found, asked.offset, asked.offset + asked.limit)]
     if fields is not None:
         shown = [{field: run[field] for field in fields} for run in shown]
     return json_answer(shown)
@@ -153,7 +153,7 @@ async def listing(request: web.Request) -> web.StreamResponse:
 
 async def get(request: web.Request) -> web.StreamResponse:
     """Show a run."""
-    return json_answer(views.run(run_of(request)))
+    return json_answer(records.run(run_of(request)))
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
@@ -186,8 +186,8 @@ async def join_stream(request: web.Request) -> web.StreamResponse:
         await response.write(b"event: error\r\ndata: " + msgspec.json.encode(GONE) + b"\r\n\r\n")
         await response.write_eof()
         return response
-    place = run.thread.rules.reader_place(run, request.headers.get("Last-Event-ID"))
-    watching = event_stream(request, run, place, modes, headers)
+    offset = run.thread.policy.reader_offset(run, request.headers.get("Last-Event-ID"))
+    watching = event_stream(request, run, offset, modes, headers)
     return await _unless_gone(request, run, watching, cancel=asked.cancel_on_disconnect)
 
 
@@ -206,7 +206,7 @@ async def cancel(request: web.Request) -> web.StreamResponse:
 async def cancel_many(request: web.Request) -> web.StreamResponse:
     """Cancel all runs of a status, or some of one thread."""
     asked, body = query(request, BulkCancelQuery), await read(request, BulkCancel)
-    store = request.app[ENGINE].store
+    threads = request.app[ENGINE].threads
     by_status = body.status is not UNSET
     by_ids = body.thread_id is not UNSET and body.run_ids is not UNSET
     by_part = (body.thread_id is not UNSET) != (body.run_ids is not UNSET)
@@ -214,9 +214,9 @@ async def cancel_many(request: web.Request) -> web.StreamResponse:
         raise Refusal(422, "Give either `status`, or `thread_id` and `run_ids`.")
     if body.status is not UNSET:
         wanted = {"pending", "running"} if body.status == "all" else {body.status}
-        found = [run for thread in store.threads.values() for run in thread.in_flight.values() if run.status in wanted]
+        found = [run for thread in threads.by_id.values() for run in thread.in_flight.values() if run.status in wanted]
     else:
-        thread = store.threads.get(str(canonical(str(body.thread_id))))
+        thread = threads.by_id.get(str(canonical(str(body.thread_id))))
         ids = {canonical(run_id) for run_id in (body.run_ids or ())}
         found = [] if thread is None else [run for key, run in thread.in_flight.items() if key in ids]
     if not found:
@@ -234,11 +234,11 @@ def created_run(request: web.Request, order: RunRequest) -> Run:
     thread_id = path_uuid(request, "thread")
     engine = request.app[ENGINE]
     check_order(request, order)
-    thread = engine.store.threads.get(thread_id)
+    thread = engine.threads.by_id.get(thread_id)
     if thread is None:
         if order.if_not_exists == "reject":
             raise Refusal(404, "Thread or assistant not found.")
-        thread = engine.store.create_thread(thread_id, order.metadata)
+        thread = engine.threads.create_thread(thread_id, order.metadata)
     _check_on_thread(thread, order)
     return engine.create_run(thread, order)
 
@@ -254,12 +254,12 @@ def _check_stateless(request: web.Request, order: RunRequest) -> None:
 def _stateless(request: web.Request, order: RunRequest) -> Run:
     _check_stateless(request, order)
     engine = request.app[ENGINE]
-    return engine.create_run(engine.store.create_thread(metadata=order.metadata), order, temporary=True)
+    return engine.create_run(engine.threads.create_thread(metadata=order.metadata), order, temporary=True)
 
 
 def assistant_of(request: web.Request, name: str) -> Assistant:
     """The assistant that a run asks for, by id or by graph; raises `Refusal` 404 or 422."""
-    assistant = request.app[ENGINE].store.assistants.find(name)
+    assistant = request.app[ENGINE].threads.assistants.find(name)
     if assistant is None and name != GRAPH and canonical(name) is None:
         raise Refusal(
             422,
@@ -279,12 +279,12 @@ def check_order(request: web.Request, order: RunRequest) -> None:
     if order.checkpoint is not None and order.checkpoint.of_subgraph:
         raise Refusal(422, NOT_IN_SUBGRAPHS)
     if order.command is not None:
-        _check_targets(order.command.targets, agent.nodes(request.app[ENGINE].store.script))
+        _check_targets(order.command.targets, agent.nodes(request.app[ENGINE].threads.script))
     if order.webhook is not None and (problem := webhooks.problem_of(order.webhook)) is not None:
         raise Refusal(422, problem)
     for field in ("interrupt_before", "interrupt_after"):
         for node in getattr(order, field) or ():
-            if node not in (*agent.nodes(request.app[ENGINE].store.script), "*"):
+            if node not in (*agent.nodes(request.app[ENGINE].threads.script), "*"):
                 raise Refusal(422, f"`{field}` names the node {node!r}, which the graph does not have.")
 
 
@@ -320,7 +320,7 @@ async def _await(request: web.Request, run: Run) -> web.StreamResponse:
 
 
 async def _answered(request: web.Request, run: Run, *, cancel: bool) -> web.StreamResponse:
-    waiting = when_over(request, run, lambda: run.thread.rules.output(run), run_headers(run, "/join"))
+    waiting = when_over(request, run, lambda: run.thread.policy.output(run), run_headers(run, "/join"))
     return await _unless_gone(request, run, waiting, cancel=cancel)
 
 
@@ -334,6 +334,6 @@ async def _unless_gone(
         return await answer
     except (asyncio.CancelledError, ConnectionError):
         # A server that died has not seen its clients leave.
-        if engine.starts == starts and run.thread.rules.stops_when_left(run, asked=cancel):
+        if engine.starts == starts and run.thread.policy.stops_when_left(run, asked=cancel):
             engine.stop(run, "stop", "client disconnected from the run stream (on_disconnect=cancel)")
         raise

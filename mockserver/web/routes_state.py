@@ -10,10 +10,10 @@ from aiohttp import web
 from mockserver.agent import agent
 from mockserver.core.checkpoints import END, START, Checkpoint, History
 from mockserver.core.records import Thread
-from mockserver.core.writing import InvalidUpdateError
+from mockserver.core.updates import InvalidUpdateError
 from mockserver.schemas.common import Body, CheckpointConfig, Json, Limit
 from mockserver.schemas.threads import HistoryRequest, StateField, StateRequest, StateUpdate
-from mockserver.views import views
+from mockserver.views import records
 from mockserver.web.http import ENGINE, NOT_IN_SUBGRAPHS, Refusal, holds, json_answer, query, read, thread_of
 
 
@@ -42,14 +42,14 @@ class HistoryQuery(Body, frozen=True):
 async def state(request: web.Request) -> web.StreamResponse:
     """Show the state of a thread."""
     thread, asked = thread_of(request), query(request, StateQuery)
-    return json_answer(selected(views.newest_state(thread, subgraphs=asked.subgraphs), asked.fields()))
+    return json_answer(selected(records.newest_state(thread, subgraphs=asked.subgraphs), asked.fields()))
 
 
 async def state_at(request: web.Request) -> web.StreamResponse:
     """Show the state of a thread at a checkpoint."""
     thread, asked = thread_of(request), query(request, StateQuery)
     checkpoint = _checkpoint(thread.history, request.match_info["checkpoint_id"])
-    return json_answer(selected(views.state(thread, checkpoint, subgraphs=asked.subgraphs), asked.fields()))
+    return json_answer(selected(records.state(thread, checkpoint, subgraphs=asked.subgraphs), asked.fields()))
 
 
 async def state_at_checkpoint(request: web.Request) -> web.StreamResponse:
@@ -57,10 +57,10 @@ async def state_at_checkpoint(request: web.Request) -> web.StreamResponse:
     thread, body = thread_of(request), await read(request, StateRequest)
     asked, namespace = body.checkpoint.checkpoint_id, body.checkpoint.checkpoint_ns or ""
     if not asked:
-        shown = views.newest_state(thread, namespace=namespace, subgraphs=body.subgraphs)
+        shown = records.newest_state(thread, namespace=namespace, subgraphs=body.subgraphs)
     else:
         checkpoint = _checkpoint(_history_of(thread, body.checkpoint), asked)
-        shown = views.state(thread, checkpoint, namespace=namespace, subgraphs=body.subgraphs)
+        shown = records.state(thread, checkpoint, namespace=namespace, subgraphs=body.subgraphs)
     return json_answer(selected(shown, body.select))
 
 
@@ -72,7 +72,7 @@ async def update_state(request: web.Request) -> web.StreamResponse:
     asked = (body.checkpoint.checkpoint_id if body.checkpoint else None) or body.checkpoint_id
     base = _checkpoint(thread.history, asked) if asked else thread.history.head
     written = write_state(request, thread, base, body.values, body.as_node)
-    return json_answer(views.updated_state(thread, written))
+    return json_answer(records.updated_state(thread, written))
 
 
 def write_state(
@@ -87,7 +87,7 @@ def write_state(
         raise Refusal(422, str(error)) from error
 
 
-def selected(shown: views.Shown, fields: Sequence[str] | None) -> views.Shown:
+def selected(shown: records.Shown, fields: Sequence[str] | None) -> records.Shown:
     """The fields of a state that are asked for, all without a choice; `values.NAME` is one channel."""
     if not fields:
         return shown
@@ -110,15 +110,15 @@ async def history_search(request: web.Request) -> web.StreamResponse:
     return json_answer(_history(thread, await read(request, HistoryRequest, default=b"{}")))
 
 
-def _history(thread: Thread, asked: HistoryRequest) -> list[views.Shown]:
+def _history(thread: Thread, asked: HistoryRequest) -> list[records.Shown]:
     before = asked.before_id
     namespace = (asked.checkpoint and asked.checkpoint.checkpoint_ns) or ""
-    shown: list[views.Shown] = []
+    shown: list[records.Shown] = []
     for checkpoint in _history_of(thread, asked.checkpoint).newest_first():
         if len(shown) == asked.limit:
             break
         if (before is None or checkpoint.checkpoint_id < before) and holds(checkpoint.metadata, asked.metadata):
-            shown.append(selected(views.state(thread, checkpoint, namespace=namespace), asked.select))
+            shown.append(selected(records.state(thread, checkpoint, namespace=namespace), asked.select))
     return shown
 
 

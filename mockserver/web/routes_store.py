@@ -6,10 +6,10 @@ from itertools import islice
 
 from aiohttp import web
 
-from mockserver.core.items import RESERVED, FilterError, Items, Namespace
+from mockserver.core.store import RESERVED, FilterError, Namespace, Store
 from mockserver.schemas.common import Body
 from mockserver.schemas.store import ItemDelete, ItemPut, ItemSearch, NamespaceSearch
-from mockserver.views import views
+from mockserver.views import records
 from mockserver.web.http import ENGINE, Refusal, json_answer, query, read
 
 
@@ -25,7 +25,7 @@ async def put(request: web.Request) -> web.StreamResponse:
     """Keep an item."""
     item, engine = await read(request, ItemPut), request.app[ENGINE]
     namespace = _namespace(item.namespace)
-    engine.items.put(namespace, item.key, item.value, minutes=item.ttl, moment=engine.store.moment())
+    engine.store.put(namespace, item.key, item.value, minutes=item.ttl, moment=engine.threads.moment())
     return web.Response(status=204)
 
 
@@ -35,20 +35,20 @@ async def get(request: web.Request) -> web.StreamResponse:
     parts = asked.namespace.split(".") if isinstance(asked.namespace, str) else asked.namespace
     if not all(parts):
         raise Refusal(422, "`namespace` must name the item's namespace, with dots between its parts.")
-    item = _items(request).get(tuple(parts), asked.key, refresh=asked.refresh_ttl)
-    return json_answer(None if item is None else views.item(item))
+    item = _store(request).get(tuple(parts), asked.key, refresh=asked.refresh_ttl)
+    return json_answer(None if item is None else records.item(item))
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
     """Delete an item, if it is there."""
     asked = await read(request, ItemDelete)
-    _items(request).delete(_namespace(asked.namespace), asked.key)
+    _store(request).delete(_namespace(asked.namespace), asked.key)
     return web.Response(status=204)
 
 
 async def search(request: web.Request) -> web.StreamResponse:
     """List items, the one that was written last first."""
-    asked, items = await read(request, ItemSearch, default=b"{}"), _items(request)
+    asked, items = await read(request, ItemSearch, default=b"{}"), _store(request)
     try:
         found = items.search(tuple(asked.namespace_prefix or ()), asked.filter or {})
     except FilterError as error:
@@ -57,18 +57,18 @@ async def search(request: web.Request) -> web.StreamResponse:
     if asked.refresh_ttl is not False:
         for item in page:
             items.get(item.namespace, item.key)
-    return json_answer({"items": [{**views.item(item), "score": None} for item in page]})
+    return json_answer({"items": [{**records.item(item), "score": None} for item in page]})
 
 
 async def namespaces(request: web.Request) -> web.StreamResponse:
     """List the namespaces that hold items."""
     asked = await read(request, NamespaceSearch, default=b"{}")
-    found = _items(request).namespaces(asked.prefix or (), asked.suffix or (), asked.max_depth)
+    found = _store(request).namespaces(asked.prefix or (), asked.suffix or (), asked.max_depth)
     return json_answer({"namespaces": found[asked.offset : asked.offset + asked.limit]})
 
 
-def _items(request: web.Request) -> Items:
-    return request.app[ENGINE].items
+def _store(request: web.Request) -> Store:
+    return request.app[ENGINE].store
 
 
 def _namespace(parts: list[str]) -> Namespace:

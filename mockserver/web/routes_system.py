@@ -59,7 +59,7 @@ async def info(_: web.Request) -> web.StreamResponse:
 async def metrics(request: web.Request) -> web.StreamResponse:
     """Count the runs in flight, for monitoring."""
     counts: dict[RunStatus, int] = {"pending": 0, "running": 0}
-    for thread in request.app[ENGINE].store.threads.values():
+    for thread in request.app[ENGINE].threads.by_id.values():
         for run in thread.in_flight.values():
             counts[run.status] += 1
     if query(request, MetricsQuery).format == "json":

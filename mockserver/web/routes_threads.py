@@ -21,8 +21,8 @@ from mockserver.schemas.threads import (
     ThreadSearch,
     TimeToLive,
 )
-from mockserver.views import views
-from mockserver.views.extracting import extracted
+from mockserver.views import records
+from mockserver.views.extract import extracted
 from mockserver.web.http import (
     ENGINE,
     Refusal,
@@ -60,26 +60,26 @@ class StreamQuery(Body, frozen=True):
 async def create(request: web.Request) -> web.StreamResponse:
     """Create a thread."""
     body = await read(request, ThreadCreate, default=b"{}")
-    store = request.app[ENGINE].store
+    threads = request.app[ENGINE].threads
     thread_id = None if body.thread_id is UNSET else uuid_in(body.thread_id, "thread")
-    existing = None if thread_id is None else store.threads.get(thread_id)
+    existing = None if thread_id is None else threads.by_id.get(thread_id)
     if existing is not None and body.if_exists == "raise":
         raise Refusal(409, f"Thread with ID {thread_id} already exists")
-    thread = existing or store.create_thread(thread_id, body.metadata)
+    thread = existing or threads.create_thread(thread_id, body.metadata)
     if existing is None:
         _note_ttl(thread, body.ttl)
         try:
             _write_past(request, thread, body.supersteps)
         except Refusal:
-            store.remove(thread)
+            threads.remove(thread)
             raise
-    return json_answer(views.thread(thread))
+    return json_answer(records.thread(thread))
 
 
 async def get(request: web.Request) -> web.StreamResponse:
     """Show a thread."""
     thread, asked = thread_of(request), query(request, IncludeQuery)
-    return json_answer(views.thread(thread) | (views.ttl(thread) if asked.include else {}))
+    return json_answer(records.thread(thread) | (records.ttl(thread) if asked.include else {}))
 
 
 async def patch(request: web.Request) -> web.StreamResponse:
@@ -87,10 +87,10 @@ async def patch(request: web.Request) -> web.StreamResponse:
     thread, body = thread_of(request), await read(request, ThreadPatch)
     thread.metadata |= body.metadata
     _note_ttl(thread, body.ttl)
-    request.app[ENGINE].store.touch(thread, thread.timeline.moment())
+    request.app[ENGINE].threads.touch(thread, thread.timeline.moment())
     if "return=minimal" in request.headers.get("Prefer", ""):
         return web.Response(status=204)
-    return json_answer(views.thread(thread))
+    return json_answer(records.thread(thread))
 
 
 async def prune(request: web.Request) -> web.StreamResponse:
@@ -98,7 +98,7 @@ async def prune(request: web.Request) -> web.StreamResponse:
     asked = await read(request, ThreadPrune)
     engine = request.app[ENGINE]
     ids = dict.fromkeys(uuid_in(thread_id, "thread") for thread_id in asked.thread_ids)
-    found = [engine.store.threads[thread_id] for thread_id in ids if thread_id in engine.store.threads]
+    found = [engine.threads.by_id[thread_id] for thread_id in ids if thread_id in engine.threads.by_id]
     busy = next((thread.thread_id for thread in found if thread.in_flight), None)
     if asked.strategy == "keep_latest" and busy is not None:
         raise Refusal(409, f"Thread {busy} has runs in flight; its history cannot be cut down now.")
@@ -112,7 +112,7 @@ async def prune(request: web.Request) -> web.StreamResponse:
 
 async def storage(request: web.Request) -> web.StreamResponse:
     """Say how many bytes the checkpoints of a thread take up, as JSON."""
-    return json_answer(views.storage(thread_of(request)))
+    return json_answer(records.storage(thread_of(request)))
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
@@ -123,7 +123,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
 
 async def copy(request: web.Request) -> web.StreamResponse:
     """Copy a thread with its history, without its runs."""
-    return json_answer(views.thread(request.app[ENGINE].store.copy_thread(thread_of(request))))
+    return json_answer(records.thread(request.app[ENGINE].threads.copy_thread(thread_of(request))))
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
@@ -141,17 +141,17 @@ async def search(request: web.Request) -> web.StreamResponse:
     asked = await read(request, ThreadSearch, default=b"{}")
     found = [
         thread
-        for thread in request.app[ENGINE].store.threads.values()
+        for thread in request.app[ENGINE].threads.by_id.values()
         if _matches(thread, asked) and (asked.ids is UNSET or thread.thread_id in asked.ids)
     ]
     found.sort(key=lambda thread: _sort_key(thread, asked.sort_by), reverse=asked.sort_order == "desc")
-    return page_answer(found, asked, lambda thread: views.thread(thread) | extracted(thread, asked.extract))
+    return page_answer(found, asked, lambda thread: records.thread(thread) | extracted(thread, asked.extract))
 
 
 async def count(request: web.Request) -> web.StreamResponse:
     """Count threads."""
     asked = await read(request, ThreadCount, default=b"{}")
-    return json_answer(sum(_matches(thread, asked) for thread in request.app[ENGINE].store.threads.values()))
+    return json_answer(sum(_matches(thread, asked) for thread in request.app[ENGINE].threads.by_id.values()))
 
 
 def _note_ttl(thread: Thread, asked: TimeToLive | None) -> None:
@@ -173,9 +173,9 @@ def _write_past(request: web.Request, thread: Thread, supersteps: list[Superstep
 
 def _matches(thread: Thread, asked: ThreadSearch | ThreadCount) -> bool:
     return (
-        (asked.status is UNSET or thread.rules.thread_status(thread) == asked.status)
+        (asked.status is UNSET or thread.policy.thread_status(thread) == asked.status)
         and holds(thread.metadata, asked.metadata)
-        and holds(thread.rules.thread_values(thread) or {}, asked.values)
+        and holds(thread.policy.thread_values(thread) or {}, asked.values)
     )
 
 
@@ -185,4 +185,4 @@ def _sort_key(thread: Thread, field: str) -> tuple[Any, ...]:
     if field == "created_at":
         return (thread.created_at, thread.thread_id)
     # Threads have timelines of their own, so only the server's count of changes says which changed last.
-    return (thread.rules.thread_status(thread), thread.touched) if field == "status" else (thread.touched,)
+    return (thread.policy.thread_status(thread), thread.touched) if field == "status" else (thread.touched,)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from conformance.record.transcript import Transcript
-from conformance.results.compare import compare, in_html
-from conformance.results.html import write_page
-from conformance.results.reading import read_transcript
-from conformance.results.report import Report, Result, summarise, transcript_path, write_report, write_transcript
+from conformance.report.compare import compare, in_html
+from conformance.report.html import write_page
+from conformance.report.load import read_transcript
+from conformance.report.report import Report, Result, summarise, transcript_path, write_report, write_transcript
+from conformance.transcript.transcript import Transcript
 from tests.clients.javascript import Node
 from tests.conformance.plays import play_catalogue
 from tests.conformance.reports import broken, write_folder

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from conformance.record.transcript import Transcript
+from conformance.transcript.transcript import Transcript
 from tests.conformance.plays import Json, edited, requests
 
 Blunder = Callable[[Json, Random], bool]
-"""Changes a record in place; False when it has nothing of the kind."""
+"""Notifier a record in place; False when it has nothing of the kind."""
 
 STATUSES = ("pending", "running", "success", "error", "timeout", "interrupted")
 CODES = (200, 202, 204, 404, 409, 422, 500)

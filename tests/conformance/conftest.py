@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
-from conformance.record.transcript import Transcript
+from conformance.transcript.transcript import Transcript
 from tests.conformance.plays import play_catalogue
 from tests.conformance.probing import Witness
 

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import msgspec
 from aiohttp import web
 
+from mockserver.app import create_app, listening
 from mockserver.core.clock import RealClock
-from mockserver.web.app import create_app, listening
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Wrong = Callable[[web.Request, web.StreamResponse], web.StreamResponse]

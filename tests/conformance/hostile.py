@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 import httpx
 
-from conformance.catalogue import catalogue
 from conformance.driver.deadlines import Deadlines
 from conformance.driver.witness import Witness
-from conformance.facts.evidence import Play
-from conformance.profiles import NOTHING_DECLARED
-from conformance.record.transcript import SuiteInfo, Transcript
-from conformance.rules import registry
-from conformance.rules.verdicts import Verdict, judge
-from conformance.running.target import Target
-from conformance.scenarios import Scenario
+from conformance.judge.judging import Verdict, judge
+from conformance.judge.play import Play
+from conformance.judge.profiles import NOTHING_DECLARED
+from conformance.requirements import registry
+from conformance.scenarios.catalogue import catalogue
+from conformance.scenarios.scenario import Scenario
+from conformance.session.target import Target
+from conformance.transcript.transcript import SuiteInfo, Transcript
 
 SUITE = SuiteInfo("doubletext", "0", "today")
 QUICK = Deadlines().scaled(0.05)

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from conformance.facts.evidence import Play
-from conformance.profiles import NOTHING_DECLARED
-from conformance.rules import registry
-from conformance.rules.verdicts import judge
+from conformance.judge.judging import judge
+from conformance.judge.play import Play
+from conformance.judge.profiles import NOTHING_DECLARED
+from conformance.requirements import registry
 from tests.conformance import timeless
 from tests.conformance.blunders import BLUNDERS, edits
 from tests.conformance.killing import SCENARIOS, processes, stage

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from conformance.rules import registry
+from conformance.requirements import registry
 from mockserver.defects import defects
 from tests.conformance.killing import SCENARIOS, Played, play_right, play_wrong, processes
 from tests.conformance.survivors import BLIND, FREEDOMS, SURVIVORS

@@ -20,20 +20,20 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from conformance.catalogue import catalogue
 from conformance.driver.deadlines import Deadlines
 from conformance.driver.witness import Witness
-from conformance.facts.evidence import Play
-from conformance.profiles import NOTHING_DECLARED
-from conformance.record.transcript import Transcript
-from conformance.rules import registry
-from conformance.rules.verdicts import Verdict, judge
-from conformance.running.target import Target
-from conformance.scenarios import Scenario
-from mockserver.agent.scriptfile import load
+from conformance.judge.judging import Verdict, judge
+from conformance.judge.play import Play
+from conformance.judge.profiles import NOTHING_DECLARED
+from conformance.requirements import registry
+from conformance.scenarios.catalogue import catalogue
+from conformance.scenarios.scenario import Scenario
+from conformance.session.target import Target
+from conformance.transcript.transcript import Transcript
+from mockserver.app import serving
 from mockserver.core.clock import RealClock
 from mockserver.defects import Defect, defects, named
-from mockserver.web.app import serving
+from mockserver.script.load import load
 from tests.conformance import timeless
 from tests.conformance.connections import transport
 from tests.conformance.plays import SUITE

@@ -8,20 +8,20 @@ from typing import Any
 
 import msgspec
 
-from conformance.catalogue import catalogue
 from conformance.driver.deadlines import Deadlines
-from conformance.facts.evidence import Play
-from conformance.profiles import NOTHING_DECLARED
-from conformance.record.transcript import Probe, Released, SuiteInfo, Transcript, WitnessEvent
-from conformance.rules import registry
-from conformance.rules.verdicts import judge
-from conformance.running.session import Session
-from conformance.running.target import Target
-from conformance.scenarios import Scenario
+from conformance.judge.judging import judge
+from conformance.judge.play import Play
+from conformance.judge.profiles import NOTHING_DECLARED
+from conformance.requirements import registry
+from conformance.scenarios.catalogue import catalogue
+from conformance.scenarios.scenario import Scenario
+from conformance.session.players import PlayPool
+from conformance.session.target import Target
+from conformance.transcript.transcript import Probe, Released, SuiteInfo, Transcript, WitnessEvent
 
 Json = dict[str, Any]
 Edit = Callable[[Json], None]
-"""Changes a transcript that was turned into plain JSON values, in place."""
+"""Notifier a transcript that was turned into plain JSON values, in place."""
 
 SUITE = SuiteInfo("doubletext", "test", registry.load().revision)
 
@@ -33,14 +33,14 @@ def play_catalogue() -> dict[str, Transcript]:
 
 def play(scenarios: Sequence[Scenario]) -> dict[str, Transcript]:
     """These scenarios, played once against a mock of their own."""
-    session = Session(suite=SUITE, jobs=8, witness_host=None)
-    session.start()
+    pool = PlayPool(suite=SUITE, jobs=8, witness_host=None)
+    pool.start()
     try:
-        target = Target(url=session.embed_mock(), assistant="agent", headers={}, profile=None, deadlines=Deadlines())
-        session.begin(target, scenarios)
-        return {scenario.id: session.transcript(target, scenario) for scenario in scenarios}
+        target = Target(url=pool.embed_mock(), assistant="agent", headers={}, profile=None, deadlines=Deadlines())
+        pool.begin(target, scenarios)
+        return {scenario.id: pool.transcript(target, scenario) for scenario in scenarios}
     finally:
-        session.stop()
+        pool.stop()
 
 
 def play_named(*names: str) -> dict[str, Transcript]:

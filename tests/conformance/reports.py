@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from conformance.profiles import NOTHING_DECLARED, Profile
-from conformance.record.transcript import Transcript
-from conformance.results.html import write_page
-from conformance.results.judging import judge_again, read_transcripts
-from conformance.results.report import Report, rules_of, write_report, write_transcript
-from conformance.rules import registry
+from conformance.judge.profiles import NOTHING_DECLARED, Profile
+from conformance.report.html import write_page
+from conformance.report.rejudge import judge_again, read_transcripts
+from conformance.report.report import Report, rules_of, write_report, write_transcript
+from conformance.requirements import registry
+from conformance.transcript.transcript import Transcript
 from tests.conformance.plays import SUITE, edited, move_report, run_status, witness
 
 TOOLS = "interrupt/during-tools/create/unwatched"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from conformance.facts.evidence import Play
-from conformance.record.transcript import Transcript
-from conformance.results.explain import by_hand
+from conformance.judge.play import Play
+from conformance.report.failure import by_hand
+from conformance.transcript.transcript import Transcript
 from tests.conformance.plays import edited, play_named
 from tests.conformance.reports import NAMES, TOOLS
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conformance.catalogue.blocks import IN_TOOLS, NYC, SF
 from conformance.driver.deadlines import Deadlines
-from conformance.facts.evidence import Play
-from conformance.record.transcript import Released
-from conformance.running.session import Session
-from conformance.running.target import Target
-from conformance.scenarios import AwaitEnd, AwaitPoint, Release, Scenario, Submit
+from conformance.judge.play import Play
+from conformance.scenarios.catalogue.blocks import IN_TOOLS, NYC, SF
+from conformance.scenarios.scenario import AwaitEnd, AwaitPoint, Release, Scenario, Submit
+from conformance.session.players import PlayPool
+from conformance.session.target import Target
+from conformance.transcript.transcript import Released
 from tests.conformance.plays import SUITE
 
 NO_WORKER_FOR_B = Scenario(
@@ -29,19 +29,19 @@ NO_WORKER_FOR_B = Scenario(
 
 
 def test_a_run_that_is_not_there_in_time_is_not_held_there() -> None:
-    session = Session(suite=SUITE, jobs=1, witness_host=None)
-    session.start()
+    pool = PlayPool(suite=SUITE, jobs=1, witness_host=None)
+    pool.start()
     try:
         target = Target(
-            url=session.embed_mock(),
+            url=pool.embed_mock(),
             assistant="agent",
             headers={},
             profile=None,
             deadlines=replace(Deadlines(), capacity=0.2),
         )
-        play = Play(session.transcript(target, NO_WORKER_FOR_B))
+        play = Play(pool.transcript(target, NO_WORKER_FOR_B))
     finally:
-        session.stop()
+        pool.stop()
     assert play.missed() == []
     assert play.final_status("B") == "success"
     released = [moment for moment in play.moments if isinstance(moment, Released)]

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.catalogue import catalogue
 from conformance.checks import all_checks
-from conformance.facts.evidence import Play
-from conformance.profiles import NOTHING_DECLARED
-from conformance.record.transcript import Transcript
-from conformance.rules import registry
-from conformance.rules.verdicts import judge
+from conformance.judge.judging import judge
+from conformance.judge.play import Play
+from conformance.judge.profiles import NOTHING_DECLARED
+from conformance.requirements import registry
+from conformance.scenarios.catalogue import catalogue
+from conformance.transcript.transcript import Transcript
 from tests.conformance.plays import edited, run_status, says_something_else, unwitnessed
 from tests.conformance.twins import all_twins
 from tests.conformance.twins.edits import Twin, drop_reports
@@ -51,7 +51,7 @@ def test_a_check_that_only_returns_would_be_found_out(
     requirement: registry.Requirement, plays: dict[str, Transcript], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With its body replaced by `return` a test above fails: at a twin, or for a freedom at the correct mock."""
-    monkeypatch.setattr("conformance.rules.verdicts.check_of", lambda _: lambda _: None)
+    monkeypatch.setattr("conformance.judge.judging.check_of", lambda _: lambda _: None)
     twins = [twin for twin in all_twins() if twin.requirement == requirement.id]
     assert any(_fails(test_a_broken_twin_is_found, twin, plays) for twin in twins) or _fails(
         test_the_correct_mock_passes, requirement, plays

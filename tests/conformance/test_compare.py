@@ -14,12 +14,12 @@ import pytest
 from msgspec.structs import replace
 
 from conformance.__main__ import main
-from conformance.record.transcript import SuiteInfo, TargetInfo
-from conformance.results.compare import Comparison, compare, in_html, in_markdown, in_terminal
-from conformance.results.report import Report, Result, Rule, summarise, write_report
-from conformance.rules.registry import Level
-from conformance.rules.verdicts import Word
+from conformance.judge.judging import Word
+from conformance.report.compare import Comparison, compare, in_html, in_markdown, in_terminal
+from conformance.report.report import Report, Result, Rule, summarise, write_report
+from conformance.requirements.registry import Level
 from conformance.schemas import schema
+from conformance.transcript.transcript import SuiteInfo, TargetInfo
 
 HOSTILE = "</script><img src=x onerror=alert(1)>|`[a](javascript:b)\x1b[2J\u202e"
 LEVELS: dict[str, Level] = {"INT-01": "MUST", "REJ-01": "PROFILE", "RUN-10": "SHOULD"}

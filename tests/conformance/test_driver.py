@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from conformance.driver import reading
+from conformance.driver.context import Context
 from conformance.driver.deadlines import Deadlines
-from conformance.driver.situation import Situation
+from conformance.driver.moves import read
 
 
 async def test_an_answer_that_never_comes_does_not_keep_a_play_that_is_given_up(
@@ -18,16 +18,16 @@ async def test_an_answer_that_never_comes_does_not_keep_a_play_that_is_given_up(
 ) -> None:
     asked = asyncio.Event()
 
-    async def look(now: Situation) -> None:
+    async def look(context: Context) -> None:
         asked.set()
         await asyncio.Event().wait()
 
     async def play() -> None:
-        now: Any = SimpleNamespace(deadlines=Deadlines())
-        async with reading.following(cast(Situation, now)):
+        context: Any = SimpleNamespace(deadlines=Deadlines())
+        async with read.following(cast(Context, context)):
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(reading, "look", look)
+    monkeypatch.setattr(read, "look", look)
     playing = asyncio.create_task(play())
     await asked.wait()
     playing.cancel()

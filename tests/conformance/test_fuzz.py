@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.driver.deadlines import Deadlines
-from conformance.facts.evidence import Play
-from conformance.record.transcript import Transcript, decode, encode
-from conformance.results.explain import explain
-from conformance.rules import registry
-from conformance.running.target import problem_of
+from conformance.judge.play import Play
+from conformance.report.failure import explain
+from conformance.requirements import registry
+from conformance.session.target import problem_of
+from conformance.transcript.transcript import Transcript, decode, encode
 from mockserver import serving
 from tests.conformance.hostile import SUITE, scenario, stage, verdicts
 
@@ -115,7 +115,7 @@ def test_every_strange_record_is_judged(records: list[bytes], seed: int) -> None
 
 
 class Scrambling(httpx.AsyncBaseTransport):
-    """Changes some of the answers of a deployment on their way."""
+    """Notifier some of the answers of a deployment on their way."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport, dice: random.Random) -> None:
         self._inner = inner

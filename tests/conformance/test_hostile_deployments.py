@@ -16,9 +16,9 @@ import pytest
 import respx
 
 from conformance.driver.deadlines import Deadlines
-from conformance.driver.wire import MAX_EVENTS
-from conformance.record.recorder import MAX_BODY, MAX_PLAY
-from conformance.record.transcript import Fault, Lost, Missed, StreamEvent
+from conformance.driver.http import MAX_EVENTS
+from conformance.transcript.recorder import MAX_BODY, MAX_PLAY
+from conformance.transcript.transcript import Fault, Lost, Missed, StreamEvent
 from mockserver import serving
 from tests.conformance.hostile import QUICK, Behaviour, Connection, Stage, listening, stage, verdicts
 

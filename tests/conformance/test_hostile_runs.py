@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from conformance.record.recorder import MAX_BODY
-from conformance.results.report import Report
+from conformance.report.report import Report
+from conformance.transcript.recorder import MAX_BODY
 from mockserver import serving
 from tests.conformance.hostile import Connection, listening
 from tests.conformance.runs import Run, run_suite

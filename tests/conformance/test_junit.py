@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.results import junit
+from conformance.report import junit
 from tests.conformance.deployments import PLAINEST, creates_with_201, deployment, lists_runs_backwards
 from tests.conformance.runs import run_suite
 

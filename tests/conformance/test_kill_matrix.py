@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.rules import registry
+from conformance.requirements import registry
 from mockserver.defects import defects
 from tests.conformance import kill_matrix
 from tests.conformance.kill_matrix import Matrix

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from conformance import scenarios as s
-from conformance.catalogue.blocks import LA, NYC, SF
-from conformance.facts.messages import read_messages, spell
+from conformance.judge.messages import read_messages, spell
+from conformance.scenarios import scenario as s
+from conformance.scenarios.catalogue.blocks import LA, NYC, SF
 
 SMALL_TALK = "thanks, that is all"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from conformance.results.report import Report, slug
+from conformance.report.report import Report, slug
 from tests.conformance.deployments import (
     ONE,
     PLAINEST,
@@ -365,11 +365,12 @@ async def test_other_peoples_tests_load_nothing_of_the_suite(tmp_path: Path) -> 
     (tmp_path / "test_unrelated.py").write_text(
         "import sys\n"
         "HEAVY = {'httpx', 'langgraph_sdk', 'aiohttp', 'msgspec', 'mockserver', 'asyncio'}\n"
-        "HEAVY |= {'conformance.running.book'}\n"
+        "HEAVY |= {'conformance.session.session'}\n"
         "def test_unrelated():\n"
         "    assert not HEAVY & sys.modules.keys()\n"
         "    ours = {name for name in sys.modules if name.startswith('conformance')}\n"
-        "    known = {'conformance', 'conformance.rules', 'conformance.rules.areas', 'conformance.pytest_plugin'}\n"
+        "    areas = {'conformance.requirements', 'conformance.requirements.areas'}\n"
+        "    known = {'conformance', *areas, 'conformance.pytest_plugin'}\n"
         "    assert ours == known\n"
     )
     run = await run_suite(

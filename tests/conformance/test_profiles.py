@@ -5,11 +5,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from conformance import profiles
-from conformance.profiles import ProfileError
-from conformance.record.transcript import TargetInfo
-from conformance.results.report import Result
-from conformance.results.summary import stale_entries
+from conformance.judge import profiles
+from conformance.judge.profiles import ProfileError
+from conformance.report.report import Result
+from conformance.report.summary import stale_entries
+from conformance.transcript.transcript import TargetInfo
 
 GOOD = """
 name = "mine"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from conformance.record.transcript import TargetInfo
-from conformance.results.jobsummary import SHOWN, job_summary, write_job_summary
-from conformance.results.report import Report, Result, summarise
+from conformance.report.github import SHOWN, job_summary, write_job_summary
+from conformance.report.report import Report, Result, summarise
+from conformance.transcript.transcript import TargetInfo
 from tests.conformance.plays import SUITE
 from tests.conformance.runs import run_suite
 

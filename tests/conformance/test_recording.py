@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from conformance.record.recorder import Recorder
-from conformance.record.redaction import Redactor
-from conformance.record.transcript import Closed, Request, Response, Transcript
+from conformance.transcript.recorder import Recorder
+from conformance.transcript.redaction import Redactor
+from conformance.transcript.transcript import Closed, Request, Response, Transcript
 
 
 @pytest.mark.parametrize(

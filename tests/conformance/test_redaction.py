@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from aiohttp import ClientSession, web
 
-from conformance.record.redaction import MAX_COOKIES, REDACTED, Redactor, TooDeep
+from conformance.transcript.redaction import MAX_COOKIES, REDACTED, Redactor, TooDeep
 from mockserver import serving
 from tests.conformance.runs import run_suite
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import re
 
-from conformance.catalogue import catalogue
-from conformance.rules import registry
-from conformance.rules.areas import AREAS, MARKERS
-from conformance.scenarios import Ask
+from conformance.requirements import registry
+from conformance.requirements.areas import AREAS, MARKERS
+from conformance.scenarios.catalogue import catalogue
+from conformance.scenarios.scenario import Ask
 
 BOOK = registry.load()
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from conformance.catalogue import catalogue
 from conformance.driver.deadlines import Deadlines
-from conformance.facts.evidence import Play
-from conformance.results.report import Report
-from conformance.running.session import Session
-from conformance.running.target import Target
+from conformance.judge.play import Play
+from conformance.report.report import Report
+from conformance.scenarios.catalogue import catalogue
+from conformance.session.players import PlayPool
+from conformance.session.target import Target
 from tests.conformance.deployments import ONE, PLAINEST, agent_without_probe, deployment
 from tests.conformance.plays import SUITE, words
 from tests.conformance.runs import run_suite
@@ -23,44 +23,42 @@ NOBODY_THERE = "--conformance-witness-host=witness.invalid"
 
 
 @pytest.fixture
-def session() -> Iterator[Session]:
-    session = Session(suite=SUITE, jobs=12, witness_host="witness.invalid")
-    session.start()
-    yield session
-    session.stop()
+def pool() -> Iterator[PlayPool]:
+    pool = PlayPool(suite=SUITE, jobs=12, witness_host="witness.invalid")
+    pool.start()
+    yield pool
+    pool.stop()
 
 
 @pytest.mark.parametrize("hold", [0.0, 1.0])
-def test_nothing_is_held_against_a_right_deployment_that_reaches_no_witness(hold: float, session: Session) -> None:
+def test_nothing_is_held_against_a_right_deployment_that_reaches_no_witness(hold: float, pool: PlayPool) -> None:
     """A hold that is shorter than the machine is slow, or none at all, makes more INCONCLUSIVE, and never a failure."""
-    target = Target(
-        url=session.embed_mock(), assistant="agent", headers={}, profile=None, deadlines=Deadlines(hold=hold)
-    )
+    target = Target(url=pool.embed_mock(), assistant="agent", headers={}, profile=None, deadlines=Deadlines(hold=hold))
     phases = ("during-tools", "pending", "thrice", "idle", "parked", "create")
     scenarios = [s for s in catalogue() if s.id.split("/")[1] in phases]
-    session.begin(target, scenarios)
+    pool.begin(target, scenarios)
     for scenario in scenarios:
-        found = words(Play(session.transcript(target, scenario)))
+        found = words(Play(pool.transcript(target, scenario)))
         assert set(found.values()) <= {"PASS", "INCONCLUSIVE"}, scenario.id
     assert target.info.probe == "unwitnessed"
 
 
-def test_a_hold_by_time_makes_the_moment(session: Session) -> None:
-    there, for_long = session.embed_mock(), Deadlines(hold=60.0)  # the interrupt ends it
+def test_a_hold_by_time_makes_the_moment(pool: PlayPool) -> None:
+    there, for_long = pool.embed_mock(), Deadlines(hold=60.0)  # the interrupt ends it
     target = Target(url=there, assistant="agent", headers={}, profile=None, deadlines=for_long)
     scenario = next(s for s in catalogue() if s.id == "cancel/during-tools/interrupt/unwatched")
-    play = Play(session.transcript(target, scenario))
+    play = Play(pool.transcript(target, scenario))
     assert words(play)["CAN-12"] == "PASS"
     # It was cancelled where the scenario wants it: the first step's writes are there, and no more.
     assert play.state()["values"]["steps"] == ["A/agent:1"]
 
 
-def test_a_run_whose_client_waits_for_its_answer_is_found_in_the_list(session: Session) -> None:
+def test_a_run_whose_client_waits_for_its_answer_is_found_in_the_list(pool: PlayPool) -> None:
     """Else nobody would know its id before it is over, and nothing could be done to it in time."""
-    there, for_long = session.embed_mock(), Deadlines(hold=60.0)  # that its client leaves ends it
+    there, for_long = pool.embed_mock(), Deadlines(hold=60.0)  # that its client leaves ends it
     target = Target(url=there, assistant="agent", headers={}, profile=None, deadlines=for_long)
     scenario = next(s for s in catalogue() if s.id == "leave/during-tools/wait/cancel")
-    play = Play(session.transcript(target, scenario))
+    play = Play(pool.transcript(target, scenario))
     assert play.final_status("A") == "interrupted"
     assert play.state()["values"]["steps"] == ["A/agent:1"]
 

@@ -12,10 +12,11 @@ import jsonschema  # type: ignore[import-untyped]
 import msgspec
 import pytest
 
-from conformance import profiles, schemas
+from conformance import schemas
 from conformance.__main__ import main
-from conformance.record.transcript import Transcript, decode, encode
-from conformance.results.report import Report
+from conformance.judge import profiles
+from conformance.report.report import Report
+from conformance.transcript.transcript import Transcript, decode, encode
 from tests.conformance.runs import run_suite
 
 REPORT, TRANSCRIPT = "report-1.schema.json", "transcript-1.schema.json"

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from conformance.catalogue import catalogue
-from conformance.rules import registry
-from conformance.rules.areas import MARKERS
+from conformance.requirements import registry
+from conformance.requirements.areas import MARKERS
+from conformance.scenarios.catalogue import catalogue
 from tests.conformance.deployments import PLAINEST
 from tests.conformance.runs import run_suite
 

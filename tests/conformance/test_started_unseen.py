@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from conformance.facts.evidence import Play
-from conformance.profiles import NOTHING_DECLARED
-from conformance.record.transcript import Transcript
-from conformance.rules import registry
-from conformance.rules.verdicts import judge
+from conformance.judge.judging import judge
+from conformance.judge.play import Play
+from conformance.judge.profiles import NOTHING_DECLARED
+from conformance.requirements import registry
+from conformance.transcript.transcript import Transcript
 from tests.conformance.plays import edited, messages
 
 THRICE = "interrupt/thrice/create/unwatched"

@@ -7,12 +7,12 @@ from typing import get_args
 import msgspec
 import pytest
 
-from conformance.profiles import NOTHING_DECLARED
-from conformance.record.transcript import SuiteInfo, TargetInfo
-from conformance.results.report import Result
-from conformance.results.summary import SHOWN, Findings, table
-from conformance.rules.registry import Level
-from conformance.rules.verdicts import WORDS, Word
+from conformance.judge.judging import WORDS, Word
+from conformance.judge.profiles import NOTHING_DECLARED
+from conformance.report.report import Result
+from conformance.report.summary import SHOWN, Findings, table
+from conformance.requirements.registry import Level
+from conformance.transcript.transcript import SuiteInfo, TargetInfo
 
 
 def result(requirement: str, level: Level, verdict: Word, scenario: str = "interrupt/idle", reason: str = "") -> Result:

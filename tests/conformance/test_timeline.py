@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from conformance.facts.evidence import Play
-from conformance.record.transcript import Transcript
-from conformance.results.timeline import LEFT, RIGHT, Scale, Timeline, draw
+from conformance.judge.play import Play
+from conformance.report.timeline import LEFT, RIGHT, Scale, Timeline, draw
+from conformance.transcript.transcript import Transcript
 from tests.conformance.plays import bodies, edited, history, play_named, status_code
 from tests.conformance.reports import NAMES, TOOLS, broken
 from tests.conformance.twins.edits import late_checkpoint

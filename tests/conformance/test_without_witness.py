@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.facts.evidence import Play
-from conformance.facts.overlap import in_flight
-from conformance.profiles import NOTHING_DECLARED
-from conformance.record.transcript import Probe, Transcript
-from conformance.rules import registry
-from conformance.rules.verdicts import judge
+from conformance.judge.judging import judge
+from conformance.judge.overlap import in_flight
+from conformance.judge.play import Play
+from conformance.judge.profiles import NOTHING_DECLARED
+from conformance.requirements import registry
+from conformance.transcript.transcript import Probe, Transcript
 from tests.conformance.deployments import PLAINEST
 from tests.conformance.plays import Edit, Json, edited, run_status, unwitnessed, words
 

@@ -12,8 +12,8 @@ from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
 from conformance.probe import Probe, to_config
-from mockserver.core.clock import InstantClock
-from mockserver.web.app import serving
+from mockserver.app import serving
+from mockserver.core.clock import UndelayedClock
 from tests.mockserver.witness import DEADLINE, FakeWitness
 
 LETTERS = {"human": "H", "ai": "A", "tool": "T", "system": "S"}
@@ -108,7 +108,7 @@ class Stage:
 @asynccontextmanager
 async def on_stage(**options: Any) -> AsyncIterator[Stage]:
     """A stage whose deployment takes no time for scripted delays, unless told otherwise."""
-    options = {"clock": InstantClock(), **options}
+    options = {"clock": UndelayedClock(), **options}
     async with (
         FakeWitness().listening() as witness,
         serving(**options) as url,

@@ -2,7 +2,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from mockserver.core.clock import EPOCH, HandClock, InstantClock, RealClock, Timeline, iso, milliseconds
+from mockserver.core.clock import EPOCH, HandClock, RealClock, Timeline, UndelayedClock, iso, milliseconds
 from mockserver.core.ids import IdSource, canonical, named
 
 
@@ -25,7 +25,7 @@ async def test_a_hand_clock_wakes_sleepers_in_the_order_of_their_times() -> None
 
 
 async def test_clocks_that_need_nobody() -> None:
-    await InstantClock().sleep(1_000_000)
+    await UndelayedClock().sleep(1_000_000)
     await RealClock(scale=0).sleep(1_000_000)
 
 

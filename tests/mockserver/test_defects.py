@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 import mockserver
-from mockserver.control.control import COMMANDS
+from mockserver.app import create_app
+from mockserver.control.routes import COMMANDS
+from mockserver.core.policy import Policy
 from mockserver.core.records import Thread
-from mockserver.core.rules import Rules
 from mockserver.core.strategies import Strategy
-from mockserver.defects import Defect, UnknownDefectError, catalogue, defects, named
+from mockserver.defects import Defect, UnknownDefectError, defects, named, registry
 from mockserver.defects.base import SEAMS
-from mockserver.web.app import create_app
 from mockserver.web.http import ENGINE
 from tests.mockserver.stage import Stage, asking, on_stage
 
@@ -23,7 +23,7 @@ PACKAGE = Path(mockserver.__file__).parent
 
 
 def test_every_candidate_is_decided_once_and_every_defect_is_a_candidate() -> None:
-    rows = catalogue.table()
+    rows = registry.table()
     assert [row.id for row in rows] == [f"D{number:02}" for number in range(1, len(rows) + 1)]
     built = [row.name for row in rows if row.merged_into is None and row.left_out is None]
     assert sorted(built) == sorted(defects())
@@ -88,11 +88,11 @@ async def test_defects_combine() -> None:
 
 
 async def test_a_defect_on_top_of_rules_of_ones_own() -> None:
-    class Rejecting(Rules):
+    class Rejecting(Policy):
         def default_strategy(self, thread: Thread) -> Strategy:
             return "reject"
 
-    async with on_stage(rules=Rejecting(), defects=["reject_422"]) as stage:
+    async with on_stage(policy=Rejecting(), defects=["reject_422"]) as stage:
         await stage.held("A", "sf", "tools:1/enter")
         answer = await stage.http.post(f"/threads/{stage.thread}/runs", json={"assistant_id": "agent"})
         assert answer.status_code == 422
@@ -166,11 +166,11 @@ async def test_the_control_api_tells_what_it_offers_and_what_there_is() -> None:
 
 
 def test_a_plain_deployment_imports_no_defect() -> None:
-    code = "import sys, mockserver.web.app; mockserver.web.app.create_app(); print('mockserver.defects' in sys.modules)"
+    code = "import sys, mockserver.app; mockserver.app.create_app(); print('mockserver.defects' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
 def test_the_thread_of_an_application_has_the_plain_rules() -> None:
     app = create_app()
-    assert type(app[ENGINE].store.create_thread().rules) is Rules
+    assert type(app[ENGINE].threads.create_thread().policy) is Policy

@@ -13,10 +13,10 @@ import pytest
 from langgraph_sdk import get_client, get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
 
-from mockserver.agent.scriptfile import ScriptError
-from mockserver.control.desk import DeadlineError, DeskError
+from mockserver.control.controller import ControlError, DeadlineError
 from mockserver.defects import UnknownDefectError
 from mockserver.deployment import MockDeployment, read_script
+from mockserver.script.load import ScriptError
 from tests.mockserver.stage import asking
 
 
@@ -104,7 +104,7 @@ def test_errors_tell_what_there_is_instead() -> None:
     with MockDeployment(deadline=0.2) as mock, get_sync_client(url=mock.url) as client:
         mock.hold("tools:1/enter")
         thread, run = begin(client)
-        with pytest.raises(DeskError, match=r"nobody is held at 'tool:1/enter'.*tools:1/enter"):
+        with pytest.raises(ControlError, match=r"nobody is held at 'tool:1/enter'.*tools:1/enter"):
             mock.release("tool:1/enter")
         with pytest.raises(DeadlineError, match=f"{run} is 'running', and not 'success'"):
             mock.wait_for_status("success", thread, run)
@@ -114,14 +114,14 @@ def test_errors_tell_what_there_is_instead() -> None:
             mock.wait_until_quiet()
         with pytest.raises(DeadlineError, match="no request like DELETE"):
             mock.wait_for_request("DELETE")
-        with pytest.raises(DeskError, match=f"there is no thread nowhere; threads: {thread}"):
+        with pytest.raises(ControlError, match=f"there is no thread nowhere; threads: {thread}"):
             mock.runs("nowhere")
-        with pytest.raises(DeskError, match="there is no rule 'nice'"):
+        with pytest.raises(ControlError, match="there is no rule 'nice'"):
             mock.conduct(without=["nice"])
         with pytest.raises(UnknownDefectError):
             mock.defect_on("interrupt_as_enqeue")
         mock.set_time("real")
-        with pytest.raises(DeskError, match="cannot be advanced while it is real"):
+        with pytest.raises(ControlError, match="cannot be advanced while it is real"):
             mock.advance(1)
     with pytest.raises(RuntimeError, match="not started"):
         mock.threads()

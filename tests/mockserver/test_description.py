@@ -21,10 +21,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from mockserver.core.policy import Policy
 from mockserver.core.records import Thread
-from mockserver.core.rules import Rules
 from mockserver.deployment import MockDeployment
-from mockserver.web.answers import ANSWERS
+from mockserver.schemas.responses import RESPONSES
 from mockserver.web.openapi import describe
 from mockserver.web.routes import ROUTES
 
@@ -49,11 +49,11 @@ def test_what_is_generated_is_answered_as_described(operation: Any, deployment: 
 
 
 def test_an_answer_that_is_not_as_described_is_found() -> None:
-    class Broken(Rules):
+    class Broken(Policy):
         def thread_status(self, thread: Thread) -> Any:
             return "asleep"
 
-    with MockDeployment(rules=Broken()) as deployment, pytest.raises(FailureGroup, match="asleep"):
+    with MockDeployment(policy=Broken()) as deployment, pytest.raises(FailureGroup, match="asleep"):
         play(DESCRIPTION["/threads"]["POST"], deployment)
 
 
@@ -105,4 +105,4 @@ def test_every_route_that_answers_in_json_says_what() -> None:
         for route in ROUTES
         if 200 in route.statuses and not route.streams and route.kinds == ("application/json",)
     }
-    assert told == ANSWERS.keys()
+    assert told == RESPONSES.keys()

@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 import mockserver
-from mockserver.core.clock import InstantClock
+from mockserver.core.clock import UndelayedClock
+from mockserver.core.policy import Policy
 from mockserver.core.records import Thread
-from mockserver.core.rules import Rules
 from mockserver.web.http import ENGINE
 from mockserver.web.routes import ROUTES
 from tests.mockserver.stage import Stage, asking, on_stage
@@ -37,12 +37,12 @@ async def test_no_task_is_left_behind_whatever_was_going_on() -> None:
 
 
 async def test_an_application_of_ones_own_and_rules_of_ones_own() -> None:
-    class Impatient(Rules):
+    class Impatient(Policy):
         def default_strategy(self, thread: Thread) -> Any:
             return "reject"
 
-    assert mockserver.create_app(seed=3)[ENGINE].store.threads == {}
-    async with on_stage(rules=Impatient()) as stage:
+    assert mockserver.create_app(seed=3)[ENGINE].threads.by_id == {}
+    async with on_stage(policy=Impatient()) as stage:
         await stage.held("A", "sf", "tools:1/enter")
         answer = await stage.http.post(f"/threads/{stage.thread}/runs", json={"assistant_id": "agent"})
         assert answer.status_code == 409
@@ -59,12 +59,12 @@ async def test_parallel_threads_do_not_disturb_each_others_ids_and_times() -> No
 
     threads = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(5)]
     async with (
-        mockserver.serving(clock=InstantClock()) as url,
+        mockserver.serving(clock=UndelayedClock()) as url,
         httpx.AsyncClient(base_url=url, timeout=30) as http,
     ):
         together = await asyncio.gather(*(conversation(http, thread) for thread in threads))
     async with (
-        mockserver.serving(clock=InstantClock()) as url,
+        mockserver.serving(clock=UndelayedClock()) as url,
         httpx.AsyncClient(base_url=url, timeout=30) as http,
     ):
         alone = [await conversation(http, thread) for thread in threads]
@@ -112,11 +112,11 @@ async def test_the_description_of_the_api_is_true(stage: Stage) -> None:
 async def test_a_fault_of_the_server_is_a_500_in_json_and_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    class Broken(Rules):
+    class Broken(Policy):
         def thread_status(self, thread: Any) -> Any:
             raise RuntimeError("broken on purpose")
 
-    async with mockserver.serving(rules=Broken()) as url, httpx.AsyncClient(base_url=url) as http:
+    async with mockserver.serving(policy=Broken()) as url, httpx.AsyncClient(base_url=url) as http:
         with caplog.at_level(logging.ERROR):
             answer = await http.post("/threads", json={})
     assert (answer.status_code, answer.json()) == (500, {"detail": "Internal Server Error"})

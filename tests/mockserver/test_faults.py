@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 import mockserver
-from mockserver.core.clock import HandClock, InstantClock
+from mockserver.core.clock import HandClock, UndelayedClock
 from mockserver.web.faults import BadFaultError, spelled
 from tests.mockserver.stage import Stage, asking, on_stage
 from tests.mockserver.witness import DEADLINE
@@ -222,7 +222,7 @@ async def test_after_a_restart_what_was_queued_is_still_queued_and_what_was_stop
 
 
 async def test_a_stream_of_a_restarted_run_tells_the_attempt() -> None:
-    async with mockserver.serving(clock=InstantClock()) as url, httpx.AsyncClient(base_url=url) as http:
+    async with mockserver.serving(clock=UndelayedClock()) as url, httpx.AsyncClient(base_url=url) as http:
         thread: Any = (await http.post("/threads", json={})).json()["thread_id"]
         await http.post("/_mock/holds", json={"point": "agent:1/enter"})
         run = (await http.post(f"/threads/{thread}/runs", json={**BODY, "stream_resumable": True})).json()

@@ -12,14 +12,14 @@ from typing import Any
 import aiohttp
 import pytest
 
-from mockserver.control.control import DESK
-from mockserver.control.journal import LENGTH
-from mockserver.core.clock import InstantClock
+from mockserver.app import create_app, listening
+from mockserver.control.routes import CONTROLLER
+from mockserver.core.clock import UndelayedClock
 from mockserver.core.strategies import STRATEGIES, Strategy
 from mockserver.engine import engine as engines
 from mockserver.engine.engine import Engine
-from mockserver.web.app import create_app, listening
 from mockserver.web.http import ENGINE
+from mockserver.web.journal import LENGTH
 from tests.mockserver.stage import asking
 from tests.mockserver.witness import DEADLINE
 
@@ -42,7 +42,7 @@ SAID: dict[Strategy, list[str]] = {
 
 @asynccontextmanager
 async def deployment() -> AsyncIterator[tuple[Engine, aiohttp.ClientSession]]:
-    app = create_app(clock=InstantClock())
+    app = create_app(clock=UndelayedClock())
     # No time limit for a request: it would count the time for which it waits for a connection.
     async with (
         listening(app, "127.0.0.1", 0) as url,
@@ -85,7 +85,7 @@ async def test_a_thousand_threads_double_text_at_once_and_leave_nothing() -> Non
             assert (second == 409) == (strategy == "reject")
 
         await asyncio.gather(*(double_text(number) for number in range(THREADS)))
-        threads = list(engine.store.threads.values())
+        threads = list(engine.threads.by_id.values())
         assert all(thread.in_flight for thread in threads)
         assert len(threads) == THREADS
         async with client.delete("/_mock/holds"):
@@ -97,7 +97,7 @@ async def test_a_thousand_threads_double_text_at_once_and_leave_nothing() -> Non
             number = thread.metadata["number"]
             strategy = STRATEGIES[number % len(STRATEGIES)]
             assert [run.status for run in thread.runs.values()] == LEFT[strategy]
-            values = thread.rules.thread_values(thread)
+            values = thread.policy.thread_values(thread)
             assert values is not None
             said = [message["content"] for message in values["messages"] if message["type"] == "human"]
             assert said == [f"{place} {number}" for place in SAID[strategy]]
@@ -113,12 +113,12 @@ async def test_a_thousand_threads_double_text_at_once_and_leave_nothing() -> Non
 
 
 async def test_the_journal_keeps_the_newest_requests() -> None:
-    app = create_app(clock=InstantClock())
+    app = create_app(clock=UndelayedClock())
     async with listening(app, "127.0.0.1", 0) as url, aiohttp.ClientSession(url) as client:
         for number in range(LENGTH + 3):
             async with client.get(f"/ok?check_db={'false' if number % 2 else 'true'}"):
                 pass
-        kept = list(app[DESK].journal)
+        kept = list(app[CONTROLLER].journal)
         assert [kept[0].number, kept[-1].number, len(kept)] == [4, LENGTH + 3, LENGTH]
 
 

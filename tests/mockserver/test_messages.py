@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from mockserver.core.messages import REMOVE_ALL, coerce, coerce_all, merge, text_of
-from mockserver.script import tokens
+from mockserver.script.types import tokens
 
 
 def ids() -> Any:

@@ -491,7 +491,7 @@ turns:
 
 
 async def test_a_script_on_every_channel(tmp_path: Any) -> None:
-    from mockserver.agent.scriptfile import load
+    from mockserver.script.load import load
 
     path = tmp_path / "script.yaml"
     path.write_text(SCRIPT, "utf-8")

@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
-from mockserver.agent.scriptfile import GUIDE, parse
-from mockserver.core.clock import InstantClock
+from mockserver.app import serving
+from mockserver.core.clock import UndelayedClock
 from mockserver.deployment import MockDeployment
 from mockserver.recording import RecordingError, fetch, main, script_of, written
-from mockserver.web.app import serving
+from mockserver.script.load import GUIDE, parse
 from tests.mockserver.witness import DEADLINE
 
 ELABORATE = """
@@ -79,7 +79,7 @@ async def test_the_same_requests_give_the_same_history() -> None:
 
 async def test_the_guides_thread_over_more_than_one_page() -> None:
     async with (
-        serving(clock=InstantClock()) as url,
+        serving(clock=UndelayedClock()) as url,
         httpx.AsyncClient(base_url=url, timeout=DEADLINE) as http,
     ):
         thread = (await http.post("/threads", json={})).json()["thread_id"]

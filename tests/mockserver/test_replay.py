@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from langgraph_sdk import get_sync_client
 
-from conformance.catalogue import catalogue
+from conformance.scenarios.catalogue import catalogue
 from mockserver.replay import NotRecordedError, TranscriptError, replaying
 from tests.conformance.plays import play
 

@@ -8,22 +8,22 @@ import msgspec
 import pytest
 import yaml
 
-from mockserver.agent.scriptfile import GUIDE, ScriptError, load, parse, schema
-from mockserver.core.place import Circumstances, Place, enter, fill
-from mockserver.script import Call, Failure, Interrupt, Result, Script, Step, Turn, When
+from mockserver.core.script_cursor import Circumstances, Cursor, enter, fill
+from mockserver.script.load import GUIDE, ScriptError, load, parse, schema
+from mockserver.script.types import Call, Failure, Interrupt, Result, Script, Step, Turn, When
 
 
-def begin(script: Script, text: str) -> Place:
+def begin(script: Script, text: str) -> Cursor:
     return enter(script, [{"type": "human", "content": text, "id": "1"}], Circumstances())
 
 
-def said(place: Place) -> list[object]:
+def said(cursor: Cursor) -> list[object]:
     """What the steps of a turn are to write, in one line each."""
     lines: list[object] = []
-    while (step := place.step) is not None:
+    while (step := cursor.step) is not None:
         call = step.calls[0] if step.calls else None
-        lines.append(fill([call.id, call.args["query"]] if call else step.say or step.results[0].content, place.fills))
-        place = place.passed()
+        lines.append(fill([call.id, call.args["query"]] if call else step.say or step.results[0].content, cursor.fills))
+        cursor = cursor.passed()
     return lines
 
 

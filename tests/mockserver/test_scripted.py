@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from langgraph_sdk import get_client
 
-from mockserver.agent.scriptfile import parse
-from mockserver.core.place import literal
-from mockserver.script import Script, Step, Turn
-from mockserver.web.app import create_app, listening
+from mockserver.app import create_app, listening
+from mockserver.core.script_cursor import literal
+from mockserver.script.load import parse
+from mockserver.script.types import Script, Step, Turn
 from mockserver.web.http import ENGINE
 from tests.mockserver.stage import LETTERS, Stage, on_stage
 from tests.mockserver.witness import DEADLINE
@@ -258,7 +258,7 @@ async def test_a_hold_of_the_script_stops_in_the_middle_until_it_is_released() -
             return [part.data[0]["content"] async for part in parts if part.event == "messages"]
 
         listener = asyncio.create_task(listen())
-        held = await app[ENGINE].changes.until(lambda: gates.held("half"))
+        held = await app[ENGINE].notifier.until(lambda: gates.held("half"))
         assert (len(held), held[0].thread_id) == (1, thread)
         assert gates.release("half", "another thread") == 0
         assert gates.release("half") == 1

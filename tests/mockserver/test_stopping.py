@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from mockserver.agent.scriptfile import load
 from mockserver.core.clock import HandClock
-from mockserver.script import tokens
+from mockserver.script.load import load
+from mockserver.script.types import tokens
 from tests.mockserver.stage import Stage, asking, on_stage
 from tests.mockserver.witness import DEADLINE
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mockserver.script import Call, Script, Step, Turn, tokens
+from mockserver.script.types import Call, Script, Step, Turn, tokens
 from tests.mockserver.stage import Stage, asking, on_stage
 from tests.mockserver.witness import DEADLINE
 

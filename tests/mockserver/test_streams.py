@@ -13,7 +13,7 @@ def names(batch: object) -> list[str]:
 async def test_readers_have_places_of_their_own() -> None:
     log = EventLog(resumable=False)
     log.append("a", None, {}, at=1)
-    async with log.read(0) as early, log.read(log.place_after(None)) as late:
+    async with log.read(0) as early, log.read(log.offset_after(None)) as late:
         log.append("b", "values", {}, at=2)
         assert names(await early.batch(LONG)) == ["a", "b"]
         assert names(await late.batch(LONG)) == ["b"]
@@ -33,7 +33,7 @@ async def test_a_closed_log_takes_no_more_and_only_a_resumable_one_can_be_read_a
         log.append("a", None, {}, at=1)
         log.close()
         log.append("late", None, {}, at=2)
-        async with log.read(log.place_after("-1")) as reader:
+        async with log.read(log.offset_after("-1")) as reader:
             batch = await reader.batch(LONG)
             assert (names(batch) if resumable else batch) == (["a"] if resumable else None)
 

@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from mockserver.agent.scriptfile import parse
-from mockserver.core.clock import Clock, Clocks, HandClock, InstantClock, JumpingClock, RealClock
+from mockserver.app import create_app, listening
+from mockserver.core.clock import Clock, Clocks, HandClock, InstantClock, RealClock, UndelayedClock
 from mockserver.core.streams import EventLog
 from mockserver.deployment import MockDeployment
-from mockserver.web.app import create_app, listening
+from mockserver.script.load import parse
 from mockserver.web.http import ENGINE
 from tests.mockserver.stage import on_stage
 from tests.mockserver.witness import DEADLINE
@@ -66,7 +66,7 @@ async def happenings(clock: Clock) -> list[str]:
 
 
 async def test_jumping_keeps_the_order_of_real_time() -> None:
-    clock = JumpingClock()
+    clock = InstantClock()
     assert await happenings(clock) == [
         *("bob-and-his-friends 0.05", "out of patience 0.055", "bob-and-his-friends 0.01", "alice 0.1"),
         *("bob-and-his-friends 0.2", "alice 0.2", "out of patience 0.31", "c 0.37", "alice 0.1"),
@@ -77,7 +77,7 @@ async def test_jumping_keeps_the_order_of_real_time() -> None:
 async def test_agents_of_thirty_seconds_end_at_once_with_everything_at_its_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clock, happened, names = JumpingClock(), list[tuple[float, str]](), dict[str, str]()
+    clock, happened, names = InstantClock(), list[tuple[float, str]](), dict[str, str]()
     append = EventLog.append
 
     def watched(self: EventLog, name: str, mode: str | None, data: Any, *, at: int) -> None:
@@ -98,7 +98,7 @@ async def test_agents_of_thirty_seconds_end_at_once_with_everything_at_its_time(
             await http.post(f"/threads/{thread}/runs/stream", json=body)
 
         playing = [asyncio.create_task(play(name)) for name in ("slow", "quick", "third")]
-        await app[ENGINE].changes.until(lambda: len(gates.held()) == 3)
+        await app[ENGINE].notifier.until(lambda: len(gates.held()) == 3)
         gates.release()
         await asyncio.gather(*playing)
     assert happened == sorted(
@@ -156,7 +156,7 @@ def test_a_thread_may_have_a_clock_of_its_own() -> None:
 
 
 async def test_while_all_wait_for_something_else_time_stands_still() -> None:
-    clock = JumpingClock()
+    clock = InstantClock()
     async with on_stage(clock=clock, keep_alive=5, run_timeout=60) as stage:
         run = await stage.held("A", "sf", "tools:1/enter")
         await asyncio.gather(*(stage.thread_status() for _ in range(20)))
@@ -173,10 +173,10 @@ async def test_alarms_that_nobody_waits_for_are_forgotten() -> None:
         async with clock.within(5):
             pass
     assert len(clock._alarms) < 100
-    clocks = Clocks(InstantClock())
+    clocks = Clocks(UndelayedClock())
     clocks.set(clock, "a")
     assert clocks.of("a") is clock
     clocks.forget_threads()
     assert clocks.of("a") is not clock
     assert RealClock(2).now >= 0
-    assert InstantClock().now >= 0
+    assert UndelayedClock().now >= 0

@@ -28,8 +28,9 @@ class Line(NamedTuple):
     profile: str
 
 
-# What npm calls latest is older than 1.5, in spite of its number.
-LINES = {"latest": Line("latest", "langgraph-js-2.0"), "1.5": Line("~1.5.0", "langgraph-js-1.5")}
+# Ranges and exact versions only: npm's tag `latest` moved back from 2.0.0 to 1.5.1, and took the wrong profile with it.
+# 2.0.0 is marked as deprecated, and the only release of its line.
+LINES = {"1.5": Line("~1.5.0", "langgraph-js-1.5"), "2.0": Line("2.0.0", "langgraph-js-2.0")}
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from conformance.catalogue import catalogue
+from conformance.scenarios.catalogue import catalogue
 
 
 @dataclass(frozen=True)

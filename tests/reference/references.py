@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from conformance.results.html import write_page
-from conformance.results.reading import read_report
-from conformance.results.report import summarise, write_report
+from conformance.report.html import write_page
+from conformance.report.load import read_report
+from conformance.report.report import summarise, write_report
 from tests.reference.langgraph_dev import langgraph_dev
 from tests.reference.langgraphjs_dev import LINES, langgraphjs_dev
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from conformance.results.report import Report
+from conformance.report.report import Report
 from tests.conformance.runs import run_suite
 from tests.reference.langgraph_dev import langgraph_dev
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from conformance import profiles
-from conformance.record.transcript import TargetInfo
-from conformance.running.target import server_of
+from conformance.judge import profiles
+from conformance.session.target import server_of
+from conformance.transcript.transcript import TargetInfo
 from tests.guide.node import NodeError
 from tests.reference import langgraphjs_dev as lines
 from tests.reference.langgraphjs_dev import LINES, installed_line, langgraphjs_dev

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from conformance.catalogue import catalogue
-from conformance.record.transcript import SuiteInfo, TargetInfo
-from conformance.results.reading import read_report
-from conformance.results.report import Report, Result, summarise, write_report
+from conformance.report.load import read_report
+from conformance.report.report import Report, Result, summarise, write_report
+from conformance.scenarios.catalogue import catalogue
+from conformance.transcript.transcript import SuiteInfo, TargetInfo
 from tests.reference import __main__ as command_line
 from tests.reference import references
 from tests.reference.langgraphjs_dev import LINES

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from conformance import scenarios as s
-from conformance.record import transcript as t
-from conformance.results.reading import Unreadable
-from conformance.results.report import Report, Result, summarise, write_report, write_transcript
+from conformance.report.load import Unreadable
+from conformance.report.report import Report, Result, summarise, write_report, write_transcript
+from conformance.scenarios import scenario as s
+from conformance.transcript import transcript as t
 from tests.reference.side_by_side import __main__ as command
 from tests.reference.side_by_side.conversation import conversation
 from tests.reference.side_by_side.differences import ABSENT, Difference, differences

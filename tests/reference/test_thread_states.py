@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.results.reading import read_transcript
-from conformance.results.report import transcript_path
+from conformance.report.load import read_transcript
+from conformance.report.report import transcript_path
 from conformance.snapshots import from_transcript, tell
 from tests.conformance.runs import run_suite
 from tests.reference.references import Reference, javascript, python
@@ -15,7 +15,7 @@ from tests.snapshots.recordings import STRATEGIES, newest, scenario_of, servers,
 
 REFERENCES = [
     pytest.param(python(4), "langgraph-api", marks=pytest.mark.reference, id="python"),
-    pytest.param(javascript("latest"), "langgraph-js", marks=pytest.mark.javascript, id="javascript"),
+    pytest.param(javascript("2.0"), "langgraph-js", marks=pytest.mark.javascript, id="javascript"),
 ]
 UNSEEN = "{server} is not recorded; the diff to {reviewed} is below. Review it: python -m tests.snapshots REPORT_DIR"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from conformance.results.reading import read_transcript
-from conformance.results.report import transcript_path
+from conformance.report.load import read_transcript
+from conformance.report.report import transcript_path
 from tests.snapshots.recordings import STRATEGIES, scenario_of, write
 
 

@@ -7,9 +7,9 @@ from typing import get_args
 
 import msgspec
 
-from conformance.record.transcript import Transcript
-from conformance.scenarios import Strategy
+from conformance.scenarios.scenario import Strategy
 from conformance.snapshots import ThreadState, from_transcript, tell
+from conformance.transcript.transcript import Transcript
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "thread-states"
 STRATEGIES: tuple[str, ...] = get_args(Strategy)

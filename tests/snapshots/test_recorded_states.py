@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.record.transcript import Transcript
-from conformance.results.reading import read_thread_state
+from conformance.report.load import read_thread_state
 from conformance.snapshots import from_transcript, tell
+from conformance.transcript.transcript import Transcript
 from tests.conformance.plays import play_named
 from tests.snapshots.recordings import FOLDER, STRATEGIES, newest, scenario_of, servers, snapshot
 

@@ -32,7 +32,7 @@ class Bridge:
     @classmethod
     async def started(cls, scratch: Path) -> Bridge:
         """A new process, in a copy of the agent's folder."""
-        installed, path = installed_line("latest")
+        installed, path = installed_line("1.5")
         folder = copy_of_agent(scratch / "agent")
         (folder / "node_modules").symlink_to(installed / "node_modules", target_is_directory=True)
         shutil.copy(BRIDGE, folder)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 
-from conformance.rules.areas import AREAS
+from conformance.requirements.areas import AREAS
 from tests.conformance.twins.edits import Twin
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from conformance.record.wording import one_line
-from conformance.results.reading import Unreadable, parse
+from conformance.report.load import Unreadable, parse
+from conformance.transcript.text import one_line
 from tests.reference.side_by_side.explaining import TableError, read_table
 from tests.reference.side_by_side.page import render
 from tests.reference.side_by_side.result import FORMAT, VERSION, SideBySide, side_by_side

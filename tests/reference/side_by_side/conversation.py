@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
-from conformance.facts.evidence import Exchange, Play, checkpoint_id
-from conformance.facts.findings import Unproven
-from conformance.record.transcript import (
+from conformance.judge.expect import Unproven
+from conformance.judge.play import Exchange, Play, checkpoint_id
+from conformance.snapshots.names import Bindings, messages_of, oldest_first
+from conformance.transcript.transcript import (
     Closed,
     Delivery,
     Left,
@@ -23,7 +24,6 @@ from conformance.record.transcript import (
     Transcript,
     WitnessEvent,
 )
-from conformance.snapshots.names import Bindings, messages_of, oldest_first
 
 Conversation = dict[str, Any]
 """What was said, by topic: `submit A`, `final history main`, `statuses of run A`, …"""

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from conformance.toml_places import line_of_error
+from conformance.toml_lines import line_of_error
 from tests.reference.side_by_side.differences import Difference
 
 TABLE: Final = Path(__file__).with_name("explained.toml")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from conformance.record.wording import one_line
+from conformance.transcript.text import one_line
 from tests.reference.side_by_side.explaining import Kind, Reason
 from tests.reference.side_by_side.result import Compared, SideBySide
 

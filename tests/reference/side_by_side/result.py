@@ -9,8 +9,8 @@ from typing import Literal
 
 import msgspec
 
-from conformance.results.reading import Unreadable, read_report, read_transcript
-from conformance.results.report import Report, transcript_path
+from conformance.report.load import Unreadable, read_report, read_transcript
+from conformance.report.report import Report, transcript_path
 from tests.reference.side_by_side.conversation import conversation
 from tests.reference.side_by_side.differences import Difference, differences
 from tests.reference.side_by_side.explaining import Reason, reason_for

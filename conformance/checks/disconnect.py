@@ -1,0 +1,63 @@
+"""STR: what becomes of a run when a client that watched it closes its connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from conformance.checks import Check
+from conformance.checks.common import expect_end
+from conformance.judge.expect import Unproven, expect
+from conformance.judge.play import Play
+from conformance.judge.turns import parts_of
+from conformance.scenarios import scenario as s
+from conformance.transcript.transcript import Left
+
+UNTOUCHED, STOPPED = "success", "interrupted"
+"""How run A ends that goes on, and that is cancelled."""
+
+
+def default_of_on_disconnect(play: Play) -> str:
+    """STR-12: the freedom taken."""
+    _left(play)
+    status = play.final_status("A")
+    return {UNTOUCHED: "continue", STOPPED: "cancel"}.get(status, f"ends {status}")
+
+
+def on_disconnect_is_honoured(play: Play) -> None:
+    """STR-24."""
+    sent = play.scenario.submit("A").on_disconnect
+    due = STOPPED if sent == "cancel" else UNTOUCHED
+    expect_end(play, "A", due, f"run A, whose client left that had sent on_disconnect={sent}", _left(play))
+    parts = parts_of(play.scenario.submit("A"))
+    # A step that was entered follows steps that were written.
+    written = parts[: len(play.steps("A"))] if sent == "cancel" else parts
+    kept = tuple(message.word for message in play.messages() if message.label == "A")
+    expect(
+        kept == written,
+        f"what run A had written in the state: [{' '.join(written)}]",
+        f"[{' '.join(kept)}]",
+        _left(play),
+        play.last("final state", s.MAIN).asked,
+    )
+
+
+def cancel_on_disconnect_is_honoured(play: Play) -> None:
+    """STR-13."""
+    sent = next(move.cancel_on_disconnect for move in play.scenario.moves if isinstance(move, s.Watch))
+    who = f"run A, whose client left that had sent {'cancel_on_disconnect=true' if sent else 'nothing about that'}"
+    expect_end(play, "A", STOPPED if sent else UNTOUCHED, who, _left(play))
+
+
+def _left(play: Play) -> int:
+    """Seq at which the client left; Unproven when it did not."""
+    for moment in play.moments:
+        if isinstance(moment, Left):
+            return moment.seq
+    raise Unproven("the client had its whole answer before it could leave")
+
+
+CHECKS: Mapping[str, Check] = {
+    "STR-12": default_of_on_disconnect,
+    "STR-13": cancel_on_disconnect_is_honoured,
+    "STR-24": on_disconnect_is_honoured,
+}

@@ -1,0 +1,198 @@
+"""What is known so far in one play, and a way to wait until more is."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from conformance.driver.clients import Clients
+from conformance.driver.deadlines import Deadlines
+from conformance.driver.http import Http
+from conformance.driver.witness import Witness
+from conformance.judge.statuses import GONE, IN_FLIGHT, TERMINAL
+from conformance.scenarios import scenario as s
+from conformance.transcript.recorder import Recorder
+from conformance.transcript.transcript import Missed, Probe, Response, StreamEvent, WitnessEvent
+
+
+class Context:
+    """One play of one scenario, through `http`, on the agent that `assistant` names."""
+
+    def __init__(
+        self, *, http: Http, recorder: Recorder, deadlines: Deadlines, assistant: str, witness: Witness, probe: Probe
+    ) -> None:
+        self.http = http
+        self.recorder = recorder
+        self.deadlines = deadlines
+        self.assistant = assistant
+        self._witness = witness
+        self.witness_url, self.stand = witness.open(recorder)
+        self.play_id = self.witness_url.rpartition("/")[2]
+        self.threads: dict[str, str] = {}
+        self.missing, self.nobody = str(uuid.uuid4()), str(uuid.uuid4())
+        self.thread_of: dict[str, str | None] = {}
+        """By run; None while a stateless run's thread was not told."""
+        self.asked: dict[str, s.Submit] = {}
+        """How each run was asked for."""
+        self.run_ids: dict[str, str] = {}
+        self.statuses: dict[str, str] = {}
+        self.probe = probe
+        self.deleted_crons: set[str] = set()
+        self.joins: dict[str, asyncio.Task[None]] = {}
+        self.readers: dict[str, list[str]] = {}
+        self.clients = Clients(http, recorder)
+        self.child: str | None = None
+        self._background: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        recorder.on_moment = self._wake.set
+
+    async def until(self, happened: Callable[[], bool], seconds: float, awaited: str | None = None) -> bool:
+        """Wait for `happened`, asked after every moment; record `awaited` as missed when it does not.
+
+        Over at once when the deployment is lost.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                while not happened():
+                    if self.http.lost is not None:
+                        return False
+                    await self.next_moment()
+        except TimeoutError:
+            if awaited is not None:
+                self.recorder.add(Missed, awaited=awaited, seconds=seconds)
+            return False
+        return True
+
+    async def next_moment(self) -> None:
+        """Wait until something else is recorded, or somebody's answer is complete."""
+        self._wake.clear()
+        await self._wake.wait()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do `work` in the background; its end is looked at by whoever waits."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(lambda _: self._wake.set())
+        self._background.add(task)
+        return task
+
+    async def finish_background(self) -> None:
+        """Give joins and streams of finished runs time to return."""
+        if self._background and self.http.lost is None:
+            await asyncio.wait(self._background, timeout=self.deadlines.answer)
+
+    async def cancel_background(self) -> None:
+        """Let go of whatever still waits for an answer."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    def close(self) -> None:
+        """Listen to the witness no more."""
+        self._witness.close(self.witness_url)
+
+    def _reports(self, label: str) -> list[WitnessEvent]:
+        return [m for m in self.recorder.moments if isinstance(m, WitnessEvent) and m.label == label]
+
+    def begun(self, label: str) -> bool:
+        """Whether a step of the run was seen; where no witness can see it, whether it was told to execute."""
+        if self.probe == "witnessed":
+            return bool(self._reports(label))
+        return self.statuses.get(label, "pending") != "pending"
+
+    def reported(self, label: str, step: str, event: str) -> bool:
+        """Whether the agent told of this event of this step."""
+        return any((r.step, r.event) == (step, event) for r in self._reports(label))
+
+    def stopped(self, label: str) -> bool:
+        """Whether the run's newest step has noticed that it is cancelled, or is over in another way."""
+        if self.probe != "witnessed":
+            return self.statuses.get(label) in TERMINAL | {GONE}
+        reports = self._reports(label)
+        return bool(reports) and reports[-1].event in ("cancelled", "exit", "gone")
+
+    def over(self, label: str, told: bool) -> bool:
+        """Whether the run has a terminal status, or (where a deployment has words of its own) the one at its end.
+
+        `told`: a client that waits for that end has its answer.
+        """
+        status = self.statuses.get(label)
+        return status in TERMINAL | {GONE} or (told and status is not None and status not in IN_FLIGHT)
+
+    def one_left(self) -> bool:
+        """Whether all runs that were accepted, but one at most, are over."""
+        accepted = [label for label in self.thread_of if not self.refused(label)]
+        return sum(self.statuses.get(label) not in TERMINAL | {GONE} for label in accepted) <= 1
+
+    def refused(self, label: str) -> bool:
+        """Whether the run certainly does not exist: it had no thread, or any answer but a success."""
+        if label not in self.thread_of:
+            return True
+        answer = self.http.answer("submit", label)
+        if label in self.clients.left and not isinstance(answer, Response):
+            return False  # nobody stayed for the answer
+        return answer is not None and not (isinstance(answer, Response) and answer.status < 300)
+
+    def learn_run_id(self, label: str) -> bool:
+        """Find out the run's id from its answer's body, head or first event, or from the agent itself."""
+        if label not in self.run_ids and (found := self._told_run_id(label)):
+            self.run_ids[label] = found
+        if label in self.thread_of and self.thread_of[label] is None and (thread := self._told_thread(label)):
+            self.thread_of[label] = self.threads[s.thread_of(label)] = thread
+        return label in self.run_ids
+
+    def _told_thread(self, label: str) -> str | None:
+        """The thread of a stateless run, from its answer's body or head."""
+        answer = self.http.answer("submit", label)
+        if not isinstance(answer, Response) or answer.status >= 300:
+            return None
+        if isinstance(answer.body, dict) and isinstance(answer.body.get("thread_id"), str):
+            return str(answer.body["thread_id"])
+        found = re.search(r"/threads/([^/]+)/runs/", answer.headers.get("content-location", ""))
+        return found and found[1]
+
+    def _told_run_id(self, label: str) -> str | None:
+        answer = self.http.answer("submit", label)
+        if isinstance(answer, Response) and answer.status < 300:
+            if isinstance(answer.body, dict) and isinstance(answer.body.get("run_id"), str):
+                return str(answer.body["run_id"])
+            location = answer.headers.get("content-location", "")
+            if "/runs/" in location:
+                return location.rpartition("/runs/")[2].partition("/")[0]
+        exchange = self.http.exchange("submit", label)
+        for moment in self.recorder.moments:
+            if isinstance(moment, StreamEvent) and moment.exchange == exchange and moment.event == "metadata":
+                found = moment.data.get("run_id") if isinstance(moment.data, dict) else None
+                return found if isinstance(found, str) else None
+        return next((r.run_id for r in self._reports(label) if r.run_id), None)
+
+    def learn_status(self, label: str) -> None:
+        """Take over the status that the run was last seen with."""
+        answer = self.http.answer("look", f"run {label}")
+        if isinstance(answer, Response):
+            if answer.status == 404:
+                self.statuses[label] = GONE
+            elif isinstance(answer.body, dict) and isinstance(answer.body.get("status"), str):
+                self.statuses[label] = answer.body["status"]
+
+    async def open_thread(self, name: str, why: str) -> None:
+        """Make the thread that a scenario calls `name`; `why` is in its metadata."""
+        metadata = {"doubletext": why}
+        if name == s.MAIN:
+            metadata["doubletext_play"] = self.play_id
+        await self.http.call("create thread", name, self.http.client.threads.create(metadata=metadata))
+        body = self.http.body("create thread", name)
+        if isinstance(body, dict) and isinstance(body.get("thread_id"), str):
+            self.threads[name] = body["thread_id"]
+
+    async def thread_for(self, name: str) -> str | None:
+        """The id of the thread that a scenario calls `name`; the missing one has an id that nothing has."""
+        if name == s.MISSING:
+            return self.missing
+        if name == s.FRESH:
+            return self.threads.setdefault(name, str(uuid.uuid4()))
+        if name not in self.threads:
+            await self.open_thread(name, "another thread")
+        return self.threads.get(name)

@@ -1,0 +1,1 @@
+"""How each kind of move is made: one module per kind."""

@@ -1,0 +1,46 @@
+"""Requests that cancel or delete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from conformance.driver.context import Context
+from conformance.scenarios import scenario as s
+
+
+async def cancel(context: Context, move: s.Cancel) -> None:
+    """Cancel one run, and wait for the answer unless the scenario is patient."""
+    if move.unless_begun and context.begun(move.label):
+        return
+    run_id = context.nobody if move.label == s.NOBODY else context.run_ids.get(move.label)
+    if run_id is None:
+        return
+    thread = context.thread_of.get(move.label) or context.threads[s.MAIN]
+    # Not through the client's own `cancel`: it cannot leave anything out.
+    told = {"wait": None if move.wait is None else int(move.wait), "action": move.action}
+    request = context.http.client.http.post(
+        f"/threads/{thread}/runs/{run_id}/cancel",
+        json=None,
+        params={name: value for name, value in told.items() if value is not None},
+    )
+    if move.patient:
+        context.spawn(context.http.call("cancel", move.label, request, seconds=context.http.patience))
+        await context.until(lambda: context.http.exchange("cancel", move.label) > 0, context.deadlines.answer)
+    else:
+        await context.http.call("cancel", move.label, request)
+
+
+async def cancel_many(context: Context, labels: Iterable[str]) -> None:
+    """Cancel several runs of the thread in one request."""
+    ids = [context.run_ids[label] for label in labels if label in context.run_ids]
+    body = {"thread_id": context.threads[s.MAIN], "run_ids": ids}
+    await context.http.call("cancel many", s.MAIN, context.http.client.http.post("/runs/cancel", json=body))
+
+
+async def delete(context: Context, label: str | None) -> None:
+    """Delete a run, or the thread."""
+    runs, threads, main = context.http.client.runs, context.http.client.threads, context.threads[s.MAIN]
+    if label is None:
+        await context.http.call("delete", s.MAIN, threads.delete(main))
+    elif label in context.run_ids:
+        await context.http.call("delete", f"run {label}", runs.delete(main, context.run_ids[label]))

@@ -1,0 +1,116 @@
+"""Requests that ask for a run, well made or not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, assert_never
+
+import msgspec
+
+from conformance.driver.context import Context
+from conformance.driver.moves import watch
+from conformance.driver.witness import webhook_url
+from conformance.judge.play import checkpoint_id
+from conformance.probe import Probe, to_config
+from conformance.scenarios import scenario as s
+
+
+async def submit(context: Context, move: s.Submit) -> None:
+    """Ask for a run and learn its id, if it was told."""
+    label = move.label
+    thread = None if move.thread == s.STATELESS else await context.thread_for(move.thread)
+    if thread is None and move.thread != s.STATELESS:
+        return  # a run without a thread is another thing altogether
+    context.thread_of[label], context.asked[label] = thread, move
+    context.stand.hold(label, move.hold)
+    body = run_request(context, move)
+    runs, wire = context.http.client.runs, context.http
+    match move.endpoint:
+        case "create":
+            await wire.call("submit", label, runs.create(thread, context.assistant, **body))
+        case "stream":
+            context.readers[label] = [label]
+            await watch.stream(
+                context, label, "submit", label, runs.stream(thread, context.assistant, **body), reads=move.reads
+            )
+        case "wait":
+            context.readers[label] = [label]
+            wait = runs.wait(thread, context.assistant, raise_error=False, **body)
+            await watch.await_answer(context, label, "submit", label, wait)
+        case _:
+            assert_never(move.endpoint)
+    context.learn_run_id(label)
+    if move.watch and label in context.run_ids:
+        watch.join(context, label)
+
+
+def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
+    """What the client is asked to send for a run, but for thread and assistant."""
+    probe = Probe(
+        version=1 if move.work == "tools" else 2,
+        label=move.label,
+        witness=context.witness_url if context.probe == "witnessed" else None,
+        hold=dict.fromkeys(move.hold, context.deadlines.hold),
+        fail=move.fail,
+        interrupt=move.interrupt,
+        on_cancel=move.on_cancel,
+        work=move.work,
+    )
+    body: dict[str, Any] = {
+        **({} if context.probe == "none" else {"config": to_config(probe)}),
+        "metadata": {"doubletext_label": move.label},
+    }
+    if move.answers is None:
+        body["input"] = {"messages": [{"role": "user", "content": move.text}]}
+    else:
+        body["command"] = {"resume": "go on"}
+    at = None if move.from_step is None else _checkpoint_after(context, move.from_step)
+    modes = move.stream_mode or (("values", "updates") if move.endpoint == "stream" else ())
+    optional: dict[str, Any] = {
+        "multitask_strategy": move.strategy,
+        "durability": move.durability,
+        "stream_mode": list(modes) or None,
+        "stream_resumable": move.resumable or None,
+        "stream_subgraphs": move.subgraphs or None,
+        "on_disconnect": move.on_disconnect,
+        "checkpoint": at and {"checkpoint_ns": "", "checkpoint_id": at},
+        "after_seconds": move.after_seconds,
+        "if_not_exists": move.if_not_exists,
+        "on_completion": move.on_completion,
+        "webhook": move.webhook and webhook_url(context.witness_url, move.label, fails=move.webhook == "failing"),
+    }
+    return body | {name: value for name, value in optional.items() if value is not None}
+
+
+def _checkpoint_after(context: Context, step: str) -> str | None:
+    """The id of the oldest checkpoint whose newest step is `step`, in the history that was read last."""
+    found = None
+    for entry in context.http.body("mid history", s.MAIN) or ():
+        values = entry.get("values") if isinstance(entry, dict) else None
+        steps = values.get("steps") if isinstance(values, dict) else None
+        if isinstance(steps, list) and steps[-1:] == [step]:
+            found = checkpoint_id(entry, "")
+    return found
+
+
+async def ask(context: Context, move: s.Ask) -> None:
+    """Ask with a request that the scenario made by hand, right or wrong."""
+    body = move.body
+    if move.order is not None:
+        order = run_request(context, s.Submit(label=s.ASKED, text="hello"))
+        body = {"assistant_id": context.assistant, **order, **move.order}
+        body = {field: value for field, value in body.items() if field not in move.without}
+    content = None if body is None else msgspec.json.encode(body).decode()
+    content = move.text if move.text is not None else content
+    names = {"main": context.threads[s.MAIN], "missing": context.missing, "nobody": context.nobody, **context.run_ids}
+    if "{other}" in move.path:
+        names["other"] = await context.thread_for(s.OTHER) or context.missing
+    path = _filled(move.path, names)
+    content = None if content is None else _filled(content, names)
+    await context.http.send("ask", move.what, move.method, path, content)
+
+
+def _filled(text: str, names: Mapping[str, str]) -> str:
+    """`text` with every `{name}` that there is replaced."""
+    return re.sub(r"{(\w+)}", lambda found: names.get(found[1], found[0]), text)

@@ -1,0 +1,321 @@
+"""Comparing reports: who keeps which promise, which freedoms each took, and what two versions of one server changed.
+
+The comparison is data; a terminal, Markdown and a page tell the same.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from conformance.judge.judging import Word
+from conformance.report.badges import write_badges
+from conformance.report.html.templating import environment, in_table
+from conformance.report.load import Unreadable, parse, read_report
+from conformance.report.rejudge import changes
+from conformance.report.report import Report, Result, Rule
+from conformance.requirements.areas import AREAS
+from conformance.requirements.registry import Level
+from conformance.transcript.text import one_line
+
+FORMAT: Literal["doubletext-comparison"] = "doubletext-comparison"
+VERSION: Literal[1] = 1
+
+WORST_FIRST: tuple[Word, ...] = ("FAIL", "ERROR", "INCONCLUSIVE", "WARN", "PASS", "NOT-APPLICABLE")
+RED = frozenset({"FAIL", "ERROR", "INCONCLUSIVE", "WARN"})
+JUDGED = frozenset({"PASS", "FAIL", "WARN"})
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one deployment makes of one requirement: the worst verdict, in how many scenarios of how many.
+
+    `known`: all of the red ones are declared by the profile. `freedom` is the one that was taken.
+    """
+
+    verdict: Word
+    count: int
+    of: int
+    known: bool = False
+    freedom: str | None = None
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One requirement; a cell is None where a report does not judge it."""
+
+    id: str
+    level: Level
+    sentence: str
+    cells: tuple[Cell | None, ...]
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """One report: which deployment, judged when, by which rule book; `holds` of its `judged` ones are PASS."""
+
+    name: str
+    url: str
+    profile: str | None
+    revision: str
+    finished_at: str | None
+    rules: int
+    judged: int
+    holds: int
+    file: str
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict that is another one in the last report than in the first."""
+
+    id: str
+    before: Word
+    after: Word
+    reason: str
+
+
+class Freed(msgspec.Struct, frozen=True, kw_only=True):
+    """A documented freedom that the last report saw taken in another way than the first."""
+
+    id: str
+    before: str
+    after: str
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """Several reports side by side.
+
+    `better`, `worse` and `freed` compare the first with the last, if both are of one server.
+    """
+
+    format: Literal["doubletext-comparison"] = FORMAT
+    version: Literal[1] = VERSION
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    better: tuple[Moved, ...]
+    worse: tuple[Moved, ...]
+    freed: tuple[Freed, ...] = ()
+
+    @property
+    def areas(self) -> Iterator[tuple[str, list[Row]]]:
+        """The rows by area, in the order of the book."""
+        for letters in dict.fromkeys([*AREAS, *(row.id.partition("-")[0] for row in self.rows)]):
+            mine = [row for row in self.rows if row.id.partition("-")[0] == letters]
+            if mine:
+                yield AREAS.get(letters, letters), mine
+
+
+def compare(reports: Sequence[Report], files: Sequence[str]) -> Comparison:
+    """Reports side by side, in the order in which they were given."""
+    rules: dict[str, Rule] = {}
+    for report in reports:
+        rules |= {rule.id: rule for rule in report.rules}
+        for result in report.results:
+            rules.setdefault(result.requirement, _unknown(result))
+    cells = [{key: _cell(report, key) for key in rules} for report in reports]
+    rows = tuple(
+        Row(id=rule.id, level=rule.level, sentence=rule.sentence, cells=tuple(column[rule.id] for column in cells))
+        for rule in sorted(rules.values(), key=_place)
+    )
+    same = _same_server(reports)
+    moved = _moved(reports[0], reports[-1]) if same else []
+    columns = [_column(*one) for one in zip(reports, files, cells, strict=True)]
+    return Comparison(
+        columns=tuple(_told_apart(column, columns) for column in columns),
+        rows=tuple(row for row in rows if any(row.cells)),
+        better=tuple(m for m in moved if _badness(m.after) < _badness(m.before)),
+        worse=tuple(m for m in moved if _badness(m.after) > _badness(m.before)),
+        freed=tuple(_freed(rows)) if same else (),
+    )
+
+
+def _freed(rows: Sequence[Row]) -> Iterator[Freed]:
+    for row in rows:
+        before, after = row.cells[0], row.cells[-1]
+        if before and after and before.freedom and after.freedom and before.freedom != after.freedom:
+            yield Freed(id=row.id, before=before.freedom, after=after.freedom)
+
+
+def _told_apart(column: Column, columns: Sequence[Column]) -> Column:
+    """The column with its profile in the name, where others are of the same version of the same server."""
+    if sum(other.name == column.name for other in columns) == 1:
+        return column
+    return replace(column, name=f"{column.name}, {column.profile or 'no profile'}")
+
+
+def _same_server(reports: Sequence[Report]) -> bool:
+    return len(reports) > 1 and reports[0].target.server == reports[-1].target.server
+
+
+def _badness(word: Word) -> int:
+    """What can no longer be shown, or is no longer offered, is worse than PASS."""
+    return {"PASS": 0, "NOT-APPLICABLE": 1, "WARN": 2, "INCONCLUSIVE": 3, "ERROR": 3, "FAIL": 4}[word]
+
+
+def _moved(before: Report, after: Report) -> list[Moved]:
+    return [
+        Moved(id=change.id, before=change.before.verdict, after=change.after.verdict, reason=change.after.reason)
+        for change in changes(before.results, after.results)
+        if change.before is not None and change.after is not None
+    ]
+
+
+def _place(rule: Rule) -> tuple[int, str]:
+    letters = list(AREAS)
+    return (letters.index(rule.area) if rule.area in letters else len(letters)), rule.id
+
+
+def _unknown(result: Result) -> Rule:
+    return Rule(id=result.requirement, level=result.level, sentence="", sources=(), shown_by=())
+
+
+def _cell(report: Report, requirement: str) -> Cell | None:
+    mine = [result for result in report.results if result.requirement == requirement]
+    if not mine:
+        return None
+    worst = min((result.verdict for result in mine), key=WORST_FIRST.index)
+    same = [result for result in mine if result.verdict == worst]
+    red = [result for result in mine if result.verdict in RED]
+    return Cell(
+        verdict=worst,
+        count=len(same),
+        of=len(mine),
+        known=bool(red) and all(result.known is not None for result in red),
+        freedom=next((result.freedom for result in mine if result.freedom), None),
+    )
+
+
+def _column(report: Report, file: str, cells: dict[str, Cell | None]) -> Column:
+    target = report.target
+    judged = [cell for cell in cells.values() if cell and cell.verdict in JUDGED]
+    return Column(
+        name=" ".join(part for part in (target.server, target.version) if part) or target.url,
+        url=target.url,
+        profile=target.profile,
+        revision=report.suite.revision,
+        finished_at=report.finished_at,
+        rules=len(report.rules) or len(judged),
+        judged=len(judged),
+        holds=sum(cell.verdict == "PASS" for cell in judged),
+        file=file,
+    )
+
+
+# -- telling -------------------------------------------------------------------------------------------------------
+
+
+def in_terminal(found: Comparison) -> Iterator[str]:
+    """The comparison as lines of text: rows on which the deployments differ, or that are broken."""
+    for number, column in enumerate(found.columns, 1):
+        holds = f"{column.holds} of {column.judged} requirements hold"
+        yield f"[{number}] {one_line(column.name)}: {holds} ({one_line(column.file)})"
+    yield ""
+    yield " " * 14 + "".join(f"[{number}]".ljust(18) for number in range(1, len(found.columns) + 1))
+    equal = 0
+    for row in found.rows:
+        words = {cell.verdict if cell else "" for cell in row.cells}
+        if words == {"PASS"} and len({cell.freedom for cell in row.cells if cell}) == 1:
+            equal += 1
+            continue
+        yield (
+            f"{one_line(row.id, 13):<14}"
+            + "".join(_short(cell).ljust(18) for cell in row.cells)
+            + one_line(row.sentence, 90)
+        )
+    yield f"and {equal} requirements that hold everywhere"
+    for title, moved in (("better", found.better), ("worse", found.worse)):
+        if moved:
+            yield ""
+            yield f"{title}: {len(moved)}"
+        for one in moved:
+            yield f"  {one_line(one.id)}: {one.before} -> {one.after}" + (
+                f": {one_line(one.reason, 200)}" if one.reason else ""
+            )
+    if found.freed:
+        yield ""
+        yield f"another freedom taken: {len(found.freed)}"
+    for freed in found.freed:
+        yield f"  {one_line(freed.id)}: {one_line(freed.before)} -> {one_line(freed.after)}"
+
+
+def _short(cell: Cell | None) -> str:
+    if cell is None:
+        return "-"
+    if cell.verdict == "PASS":
+        return f"`{one_line(cell.freedom, 13)}`" if cell.freedom else "PASS"
+    word = {"INCONCLUSIVE": "OPEN", "NOT-APPLICABLE": "N/A"}.get(cell.verdict, cell.verdict)
+    return f"{word} {cell.count}/{cell.of}" + (" known" if cell.known else "")
+
+
+def in_markdown(found: Comparison) -> str:
+    """The comparison as a Markdown page."""
+    return environment().get_template("compare.md").render(found=found, short=_short, cell=in_table)
+
+
+def in_html(found: Comparison) -> str:
+    """The comparison as a page, with a place for a reader's own report."""
+    return environment().get_template("compare.html").render(found=found)
+
+
+# -- the command ---------------------------------------------------------------------------------------------------
+
+
+class Outputs(msgspec.Struct, frozen=True):
+    """Where the comparison is written, besides the terminal."""
+
+    html: Path | None = None
+    markdown: Path | None = None
+    json: Path | None = None
+    badges: Path | None = None
+
+
+def command(paths: Sequence[Path], outputs: Outputs, fail_on: str | None) -> int:
+    """Compare reports, print what differs, write what was asked for; 1 when something got worse and that is to fail."""
+    found = _compared(paths, fail_on) if not _is_comparison(paths) else read_comparison(paths[0])
+    for path, text in ((outputs.html, in_html), (outputs.markdown, in_markdown), (outputs.json, in_json)):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text(found), "utf-8")
+    if outputs.badges is not None:
+        write_badges(outputs.badges, found)
+    for line in in_terminal(found):
+        sys.stdout.write(line + "\n")
+    return int(fail_on == "regressions" and bool(found.worse))
+
+
+def _compared(paths: Sequence[Path], fail_on: str | None) -> Comparison:
+    files = [file for path in paths for file in _reports(path)]
+    reports = [read_report(file) for file in files]
+    if fail_on == "regressions" and not _same_server(reports):
+        raise Unreadable("--fail-on regressions compares two versions of one server; these reports are not of one")
+    return compare(reports, [str(file) for file in files])
+
+
+def _is_comparison(paths: Sequence[Path]) -> bool:
+    """Whether what is given is what `--json` wrote, to be written in another form."""
+    try:
+        return len(paths) == 1 and paths[0].is_file() and b'"doubletext-comparison"' in paths[0].read_bytes()[:200]
+    except OSError:
+        return False
+
+
+def read_comparison(path: Path) -> Comparison:
+    """What `--json` wrote; raises Unreadable."""
+    return parse(path.read_bytes(), Comparison, FORMAT, VERSION, str(path))
+
+
+def in_json(found: Comparison) -> str:
+    """The comparison as data."""
+    return msgspec.json.format(msgspec.json.encode(found), indent=1).decode() + "\n"
+
+
+def _reports(path: Path) -> list[Path]:
+    """The report in a file or folder, or every one below a folder; raises Unreadable when there is none."""
+    if not path.is_dir() or (path / "report.json").exists():
+        return [path]
+    found = sorted(path.rglob("report.json"))
+    if not found:
+        raise Unreadable(f"{path}: no report.json in here")
+    return found

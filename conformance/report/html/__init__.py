@@ -1,0 +1,7 @@
+"""The report as one page for people: `report.html`, complete in itself, made from `report.json` and the transcripts."""
+
+from __future__ import annotations
+
+from conformance.report.html.page import render_page, write_page
+
+__all__ = ["render_page", "write_page"]

@@ -1,0 +1,177 @@
+"""Judging again: kept transcripts, offline, by the present rule book or an older one, and what that changes.
+
+A rule book is data, and every report carries the one by which it was judged. The checks are this version's: a rule of
+another book that they do not know cannot be judged, and is said to be so.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from conformance.checks import check_of
+from conformance.judge import profiles
+from conformance.judge.judging import Verdict, Word, judge
+from conformance.judge.play import Play
+from conformance.judge.profiles import NOTHING_DECLARED, Profile, ProfileError
+from conformance.report.html import write_page
+from conformance.report.load import Unreadable, inside, read_report, read_transcript
+from conformance.report.report import Report, Result, Rule, rules_of, summarise, write_report, write_transcript
+from conformance.report.summary import stale_entries
+from conformance.requirements import registry
+from conformance.requirements.registry import Requirement
+from conformance.transcript.text import one_line
+from conformance.transcript.transcript import SuiteInfo, Transcript
+
+WORSE_FIRST: tuple[Word, ...] = ("FAIL", "ERROR", "INCONCLUSIVE", "WARN", "NOT-APPLICABLE", "PASS")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A verdict that is not what it was; None where it was not, or is not any more, given."""
+
+    id: str
+    before: Result | None
+    after: Result | None
+
+    @property
+    def line(self) -> str:
+        """The change in one line."""
+        was, now = (result.verdict if result else "not judged" for result in (self.before, self.after))
+        why = self.after.reason if self.after else "this rule book does not judge it"
+        return f"{self.id}: {was} -> {now}" + (f": {why}" if why else "")
+
+
+def read_transcripts(folder: Path) -> Iterator[tuple[str, Transcript]]:
+    """Every transcript below a report's folder, with its path in there; raises Unreadable, also when there is none."""
+    found = sorted((folder / "transcripts").rglob("*.json"))
+    if not found:
+        raise Unreadable(f"{folder}: no transcripts in here; give the folder of --conformance-report")
+    for path in found:
+        yield path.relative_to(folder).as_posix(), read_transcript(path)
+
+
+def result_of(rule: Rule, play: Play, profile: Profile, path: str | None) -> Result:
+    """The verdict of one rule on one play, as a report has it."""
+    requirement = msgspec.convert(rule, Requirement, from_attributes=True)
+    try:
+        check_of(rule.id)
+    except KeyError:
+        verdict = Verdict(word="INCONCLUSIVE", reason="this version of doubletext has no check for this requirement")
+    else:
+        verdict = judge(requirement, play, profile)
+    return Result(
+        requirement=rule.id,
+        level=rule.level,
+        scenario=play.scenario.id,
+        verdict=verdict.word,
+        reason=verdict.reason,
+        transcript=path,
+        known=verdict.known,
+        freedom=verdict.freedom,
+        expected=verdict.expected,
+        observed=verdict.observed,
+        see=verdict.see,
+    )
+
+
+def judge_again(
+    transcripts: Iterable[tuple[str, Transcript]], rules: Sequence[Rule], suite: SuiteInfo, profile: Profile
+) -> Report:
+    """The report that these transcripts give by these rules, of the day on which the last was played."""
+    results, target, newest = [], None, ""
+    for path, transcript in transcripts:
+        play, target = Play(transcript), transcript.target
+        newest = max(newest, transcript.started_at)
+        results += [result_of(rule, play, profile, path) for rule in rules if _applies(rule, play.scenario.id)]
+    if target is None:
+        raise Unreadable("no transcripts to judge")
+    results.sort(key=lambda result: result.id)
+    return Report(
+        suite=suite,
+        target=target,
+        summary=summarise(results),
+        results=results,
+        stale=stale_entries(profile, results),
+        rules=list(rules),
+        finished_at=newest,
+    )
+
+
+def changes(before: Sequence[Result], after: Sequence[Result]) -> list[Change]:
+    """The verdicts that differ, the worst of the new ones first."""
+    old, new = ({result.id: result for result in results} for results in (before, after))
+    found = [
+        Change(key, old.get(key), new.get(key))
+        for key in {**old, **new}
+        if (old[key].verdict if key in old else None) != (new[key].verdict if key in new else None)
+    ]
+    return sorted(found, key=lambda change: (WORSE_FIRST.index(change.after.verdict) if change.after else 9, change.id))
+
+
+def command(folder: Path, book: str, profile: str | None, out: Path | None) -> int:
+    """Judge a report's folder again and print what that changes; 1 when something undeclared is broken."""
+    before = read_report(folder) if (folder / "report.json").exists() else None
+    rules, revision = _rule_book(book, before, folder)
+    declared = _profile(profile, before)
+    after = judge_again(read_transcripts(folder), rules, SuiteInfo.here(revision), declared)
+    if declared is not NOTHING_DECLARED:
+        after = replace(after, target=replace(after.target, profile=declared.name))
+    if out is not None:
+        _write(out, after, folder)
+    write = sys.stdout.write
+    scenarios = len({result.scenario for result in after.results})
+    write(f"{scenarios} scenarios of {one_line(after.target.url)} judged by rule book {one_line(revision)}\n")
+    write(", ".join(f"{count} {word}" for word, count in after.summary.items() if count) + "\n")
+    if before is None:
+        write(f"{folder} has no report.json, so nothing is said about what changed\n")
+    else:
+        found = changes(before.results, after.results)
+        since = f"since they were judged by rule book {one_line(before.suite.revision)}"
+        write(f"{len(found)} verdicts changed {since}:\n" if found else f"no verdict changed {since}\n")
+        for change in found:
+            write(f"  {change.line}\n")
+    if out is not None:
+        write(f"report: {out / 'report.html'}\n")
+    return int(any(r.verdict in ("FAIL", "ERROR", "INCONCLUSIVE") and r.known is None for r in after.results))
+
+
+def _rule_book(which: str, before: Report | None, folder: Path) -> tuple[Sequence[Rule], str]:
+    """The rules to judge by, and their revision; raises Unreadable."""
+    if which == "present":
+        return rules_of(registry.load()), registry.load().revision
+    source = read_report(Path(which)) if which != "kept" else before
+    if source is None or not source.rules:
+        where = folder / "report.json" if which == "kept" else which
+        raise Unreadable(f"{where}: has no rule book in it; judge by the present one, or by one of a newer report")
+    return source.rules, source.suite.revision
+
+
+def _profile(name: str | None, before: Report | None) -> Profile:
+    """What was asked for, else the shipped profile that the report names; raises ProfileError."""
+    named = name or (before.target.profile if before else None)
+    if named is None:
+        return NOTHING_DECLARED
+    try:
+        return profiles.load(named)
+    except ProfileError as error:
+        if name is not None:
+            raise
+        raise ProfileError(f"give the report's profile as --deployment-profile: {error}") from error
+
+
+def _write(out: Path, report: Report, transcripts: Path) -> None:
+    """Write the new report, and the transcripts beside it, so that it is complete."""
+    for result in {r.transcript: r for r in report.results if r.transcript}.values():
+        write_transcript(out, read_transcript(inside(transcripts, str(result.transcript))))
+    write_report(out, report)
+    write_page(out, report)
+
+
+def _applies(rule: Rule, scenario: str) -> bool:
+    return msgspec.convert(rule, Requirement, from_attributes=True).applies_to(scenario)

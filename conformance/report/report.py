@@ -1,0 +1,125 @@
+"""The report: `report.json` and the transcripts it points to."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from conformance.judge.judging import WORDS, Word
+from conformance.requirements.registry import Level, Needs, Registry
+from conformance.transcript.transcript import SuiteInfo, TargetInfo, Transcript, encode
+
+FORMAT: Literal["doubletext-report"] = "doubletext-report"
+VERSION: Literal[1] = 1
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One verdict. `transcript` is a path relative to the report; `known` the profile's reason for the failure.
+
+    `freedom` is the one that was taken, where a documented freedom was judged; `see` are seqs of the transcript's
+    moments that show it; `expected` and `observed` are told of what is broken.
+    """
+
+    requirement: str
+    level: Level
+    scenario: str
+    verdict: Word
+    reason: str
+    transcript: str | None = None
+    known: str | None = None
+    freedom: str | None = None
+    expected: str = ""
+    observed: str = ""
+    see: tuple[int, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """`SCENARIO::REQUIREMENT`, the same as the test's."""
+        return f"{self.scenario}::{self.requirement}"
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A requirement as the book had it by which was judged, so that a report can be read, and judged again, later."""
+
+    id: str
+    level: Level
+    sentence: str
+    sources: tuple[str, ...]
+    shown_by: tuple[str, ...]
+    not_by: tuple[str, ...] = ()
+    argument: str = ""
+    documented: str | None = None
+    needs: Needs = "witness"
+
+    @property
+    def area(self) -> str:
+        """The letters of the id: `INT`."""
+        return self.id.partition("-")[0]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run of the suite found about one deployment; `summary` counts verdicts by word.
+
+    `stale` lists known failures of the profile that did not happen, `notes` what a reader must know about how the
+    verdicts came about, `problem` why the deployment could not be judged (any more). `rules` is the whole rule book,
+    `finished_at` is wall-clock ISO 8601.
+    """
+
+    format: Literal["doubletext-report"] = FORMAT
+    version: Literal[1] = VERSION
+    suite: SuiteInfo
+    target: TargetInfo
+    summary: dict[Word, int]
+    results: list[Result]
+    stale: list[str] = []
+    notes: list[str] = []
+    problem: str | None = None
+    rules: list[Rule] = []
+    finished_at: str | None = None
+
+    def rule(self, requirement_id: str) -> Rule | None:
+        """What the book says of a requirement, None when the report does not tell."""
+        return next((rule for rule in self.rules if rule.id == requirement_id), None)
+
+
+def rules_of(registry: Registry) -> list[Rule]:
+    """The rule book as a report carries it."""
+    return [msgspec.convert(requirement, Rule, from_attributes=True) for requirement in registry.requirements]
+
+
+def summarise(results: Iterable[Result]) -> dict[Word, int]:
+    """How often each verdict was given; every word is there."""
+    counts = Counter(result.verdict for result in results)
+    return {word: counts[word] for word in WORDS}
+
+
+def transcript_path(scenario_id: str) -> str:
+    """Where a scenario's transcript lies, relative to the report."""
+    return f"transcripts/{scenario_id}.json"
+
+
+def write_transcript(folder: Path, transcript: Transcript) -> Path:
+    """Write one transcript under `folder` and return its path; raises OSError."""
+    path = folder / transcript_path(transcript.scenario.id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encode(transcript))
+    return path
+
+
+def write_report(folder: Path, report: Report) -> Path:
+    """Write `report.json` under `folder` and return its path; raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "report.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))
+    return path
+
+
+def slug(url: str) -> str:
+    """A deployment's URL as a folder name, without user and password."""
+    address = (url.partition("://")[2] or url).rpartition("@")[2]
+    return re.sub(r"[^A-Za-z0-9.]+", "-", address).strip("-.") or "deployment"

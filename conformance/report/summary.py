@@ -1,0 +1,181 @@
+"""What a run found, over all deployments: the reports, the terminal summary, and reasons to fail the run."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from conformance.judge.judging import WORDS
+from conformance.judge.profiles import Profile
+from conformance.report import github
+from conformance.report.report import Report, Result, rules_of, summarise, write_report
+from conformance.requirements import registry
+from conformance.requirements.areas import AREAS
+from conformance.requirements.registry import LEVELS
+from conformance.transcript.transcript import SuiteInfo, TargetInfo
+
+JUDGED = frozenset({"PASS", "FAIL", "WARN"})
+SHOWN = 25
+"""How many results of one kind the terminal lists; the report has all."""
+
+
+class Deployment(msgspec.Struct, kw_only=True):
+    """The results about one deployment. `problem` says why those with an id in `unjudged` could not be judged."""
+
+    target: TargetInfo
+    problem: str | None
+    unjudged: frozenset[str]
+    folder: str | None
+    results: list[Result]
+    stale: list[str] = []
+    notes: list[str] = []
+
+    @property
+    def judged(self) -> bool:
+        """Whether anything at all was judged."""
+        return any(result.verdict in JUDGED for result in self.results)
+
+
+class Findings:
+    """Built on the process that reports (xdist's controller, or the only one) from what the tests recorded."""
+
+    def __init__(self, records: list[dict[str, Any]], profile: Profile) -> None:
+        self._suite = msgspec.convert(records[0]["suite"], SuiteInfo)
+        self.deployments: list[Deployment] = []
+        for position in sorted({record["position"] for record in records}):
+            mine = [record for record in records if record["position"] == position]
+            results = [msgspec.convert(record["result"], Result) for record in mine]
+            self.deployments.append(
+                Deployment(
+                    target=msgspec.convert(mine[-1]["target"], TargetInfo),
+                    problem=next((record["problem"] for record in mine if record["problem"]), None),
+                    unjudged=frozenset(
+                        result.id for record, result in zip(mine, results, strict=True) if record["unjudged"]
+                    ),
+                    folder=mine[-1]["folder"],
+                    results=sorted(results, key=lambda result: result.id),
+                    stale=stale_entries(profile, results),
+                    notes=mine[-1]["notes"],
+                )
+            )
+
+    def failures(self) -> list[str]:
+        """Why the run fails although no test did: nothing judged, stale entries of the profile."""
+        found = []
+        for deployment in self.deployments:
+            if not deployment.judged:
+                found.append(f"{deployment.target.url}: nothing was judged")
+            found += [f"{deployment.target.url}: {entry}" for entry in deployment.stale]
+        return found
+
+    def write(self) -> None:
+        """Write the reports where a folder was given, and the summary of a CI job where one is wanted."""
+        folders = [deployment.folder for deployment in self.deployments if deployment.folder is not None]
+        if not folders and github.VARIABLE not in os.environ:
+            return
+        from conformance.report.html import write_page  # Jinja takes its time to import, and most runs write no report
+
+        reports = [self._report(deployment) for deployment in self.deployments]
+        for folder, report in zip(folders, reports, strict=False):
+            write_report(Path(folder), report)
+            write_page(Path(folder), report)
+        github.write_job_summary(reports, os.environ)
+
+    def _report(self, deployment: Deployment) -> Report:
+        return Report(
+            suite=self._suite,
+            target=deployment.target,
+            summary=summarise(deployment.results),
+            results=deployment.results,
+            stale=deployment.stale,
+            notes=deployment.notes,
+            problem=deployment.problem,
+            rules=rules_of(registry.load()),
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    def show(self, terminal: pytest.TerminalReporter) -> None:
+        """The summary: the failures first, then a table by area."""
+        for deployment in self.deployments:
+            target = deployment.target
+            server = " ".join(part for part in (target.server, target.version) if part) or "unnamed server"
+            terminal.section(f"doubletext: {target.url} ({server})")
+            if deployment.problem is not None:
+                how_far = f"cannot be judged ({len(deployment.unjudged)} of {len(deployment.results)} verdicts)"
+                terminal.line(f"{how_far}: {deployment.problem}", red=True)
+            for note in deployment.notes:
+                terminal.line(f"note: {note}", yellow=True, bold=True)
+            for word in ("FAIL", "ERROR", "INCONCLUSIVE", "WARN"):
+                self._list(terminal, word, deployment)
+            for line in table(deployment.results):
+                terminal.line(line)
+            self._tell_what_was_not_judged(terminal, deployment)
+            known = [result for result in deployment.results if result.known]
+            if known:
+                terminal.line(f"{len(known)} of these are known failures, declared by profile {target.profile}")
+            for entry in deployment.stale:
+                terminal.line(f"stale: {entry}", red=True)
+            if not deployment.judged:
+                terminal.line("nothing was judged: the run fails", red=True)
+            if deployment.folder:
+                terminal.line(f"report: {Path(deployment.folder) / 'report.html'}")
+        terminal.line(f"rule book {self._suite.revision}, doubletext {self._suite.version}")
+
+    def _tell_what_was_not_judged(self, terminal: pytest.TerminalReporter, deployment: Deployment) -> None:
+        """How much of the book was judged, and why the rest was not."""
+        judged = {result.requirement for result in deployment.results if result.verdict in JUDGED}
+        book = registry.load()
+        terminal.line(f"judged {len(judged)} of the {len(book.requirements)} requirements of the rule book")
+        reasons: dict[str, set[str]] = {}
+        for result in deployment.results:
+            if result.verdict == "NOT-APPLICABLE":
+                reasons.setdefault(result.reason, set()).add(result.requirement)
+        for reason, requirements in reasons.items():
+            terminal.line(f"not applicable: {', '.join(sorted(requirements))}: {reason}")
+
+    def _list(self, terminal: pytest.TerminalReporter, word: str, deployment: Deployment) -> None:
+        """One line for every requirement with this verdict, with the reason that its first scenario gave."""
+        by_requirement: dict[str, list[Result]] = {}
+        for result in deployment.results:
+            if result.verdict == word and not result.known and result.id not in deployment.unjudged:
+                by_requirement.setdefault(result.requirement, []).append(result)
+        for first, *others in list(by_requirement.values())[:SHOWN]:
+            more = f" (and in {len(others)} more scenario{'s' if len(others) > 1 else ''})" if others else ""
+            terminal.line(f"{word}  {first.id}: {first.reason}{more}", red=word != "WARN", yellow=word == "WARN")
+        if len(by_requirement) > SHOWN:
+            terminal.line(f"… and {len(by_requirement) - SHOWN} more requirements that are {word}")
+
+
+def table(results: list[Result]) -> list[str]:
+    """How often each verdict was given, by area and level; lines of equal width."""
+    counts = Counter((r.requirement.partition("-")[0], r.level, r.verdict) for r in results)
+    rows = [("", "", *WORDS)]
+    for area, name in AREAS.items():
+        levels = [level for level in LEVELS if any((area, level, word) in counts for word in WORDS)]
+        for level in levels:
+            cells = (str(counts[area, level, word] or "-") for word in WORDS)
+            rows.append((name if level == levels[0] else "", level, *cells))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if column < 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+
+
+def stale_entries(profile: Profile, results: list[Result]) -> list[str]:
+    """Known failures of the profile that were judged in this run and did not happen."""
+    return [
+        f"{result.id} is a known failure of the profile, but passes"
+        for result in results
+        for entry in profile.known
+        if result.verdict == "PASS" and not entry.flaky and entry.covers(result.requirement, result.scenario)
+    ]

@@ -1,0 +1,318 @@
+"""The picture of a play as geometry: where bars, steps, checkpoints and marks stand. Pure; a template draws it.
+
+Time runs from left to right, but pauses are compressed: a play is milliseconds of action between seconds of waiting.
+What a deployment's own clock says is not compared with ours, so a checkpoint stands at the step that wrote it.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+from conformance.judge.expect import Unproven
+from conformance.judge.play import Checkpoint, Play, StepTrace
+from conformance.judge.statuses import GONE
+from conformance.scenarios import scenario as s
+from conformance.scenarios.scenario import Submit
+from conformance.transcript.text import snippet
+from conformance.transcript.transcript import Lost, Missed, Released, Request, WitnessEvent
+
+WIDTH = 1000.0
+"""The whole picture; names of the runs stand left of `LEFT`."""
+
+LEFT = 150.0
+RIGHT = WIDTH - 30.0
+TOP = 34.0
+ROW = 58.0
+CLIENT_ROW = 34.0
+
+LABELS = 90.0
+"""The least distance between two times on the axis."""
+
+STEP = 40.0
+"""What a step takes at least, so that its name can be written into it, before all is fitted to the width."""
+
+CHANGES = frozenset({"submit", "cancel", "cancel many", "update state", "delete", "ask", "create cron"})
+"""Purposes of requests that change something; all others only look."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A run from its request to its end; until `begun` it only waits. `open`: it was never seen to end."""
+
+    x: float
+    begun: float
+    end: float
+    open: bool
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a run as the witness saw it."""
+
+    x: float
+    end: float
+    text: str
+    outcome: str
+    seq: int
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One checkpoint of the final history."""
+
+    x: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One run: `status` is its last one, or the answer that refused it."""
+
+    label: str
+    note: str
+    status: str
+    y: float
+    bar: Bar | None
+    steps: tuple[Step, ...]
+    ticks: tuple[Tick, ...]
+    events: tuple[Tick, ...]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A request, or something that the tester did, in the row of the client."""
+
+    x: float
+    kind: str
+    text: str
+    seq: int
+
+
+@dataclass(frozen=True)
+class Band:
+    """A stretch of time in which steps of two runs of one thread executed at once."""
+
+    x: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The whole picture, in units of a drawing that is `WIDTH` wide."""
+
+    height: float
+    lanes: tuple[Lane, ...]
+    client_y: float
+    marks: tuple[Mark, ...]
+    looks: tuple[int, ...]
+    """Where requests stand that change nothing."""
+    overlaps: tuple[Band, ...]
+    cited: tuple[Mark, ...]
+    axis: tuple[tuple[float, str], ...]
+
+
+class Scale:
+    """From seconds to x: each pause between two moments that matter takes the logarithm of its length.
+
+    `entered` are the times at which a step began.
+    """
+
+    def __init__(self, moments: Iterable[float], entered: Iterable[float] = ()) -> None:
+        self._times, steps = sorted(set(moments)) or [0.0], set(entered)
+        widths = [
+            max(6 + 10 * math.log10(1 + 1000 * (end - begin)), STEP if begin in steps else 0.0)
+            for begin, end in pairwise(self._times)
+        ]
+        unit = (RIGHT - LEFT) / (sum(widths) or 1)
+        self._places = [LEFT]
+        for width in widths:
+            self._places.append(self._places[-1] + width * unit)
+
+    def x(self, seconds: float) -> float:
+        """Where a time stands; times outside stand at the edges."""
+        index = bisect_right(self._times, seconds) - 1
+        if index < 0:
+            return LEFT
+        if index >= len(self._times) - 1:
+            return round(self._places[-1], 1)
+        share = (seconds - self._times[index]) / (self._times[index + 1] - self._times[index])
+        return round(self._places[index] + share * (self._places[index + 1] - self._places[index]), 1)
+
+    def axis(self) -> Iterator[tuple[float, str]]:
+        """Times to be written under the picture, none too near to the next."""
+        last = -LABELS
+        for seconds, place in zip(self._times, self._places, strict=True):
+            if place - last >= LABELS and (place <= RIGHT - LABELS or seconds == self._times[-1]):
+                last = place
+                yield round(place, 1), f"{seconds:.3f} s"
+
+
+def draw(play: Play, cited: dict[int, str] | None = None) -> Timeline:
+    """The picture of a play; `cited` are seqs that verdicts point to, with the requirements that do."""
+    scale = Scale(_times(play), (m.t for m in play.moments if isinstance(m, WitnessEvent) and m.event == "enter"))
+    submits = [move for move in play.scenario.moves if isinstance(move, Submit)]
+    ticks = _ticks(play, scale)
+    lanes = tuple(
+        _lane(play, submit, scale, TOP + ROW * row, ticks.get(submit.label, ())) for row, submit in enumerate(submits)
+    )
+    client_y = TOP + ROW * len(lanes)
+    last = len(play.moments) - 1
+    return Timeline(
+        height=client_y + CLIENT_ROW + 24,
+        lanes=lanes,
+        client_y=client_y,
+        marks=tuple(_marks(play, scale)),
+        looks=tuple(sorted({round(scale.x(e.request.t)) for e in play.exchanges if e.request.purpose not in CHANGES})),
+        overlaps=tuple(_overlaps(play, submits, scale)),
+        cited=tuple(
+            Mark(scale.x(play.moments[seq].t), "cited", text, seq)
+            for seq, text in sorted((cited or {}).items())
+            if 0 <= seq <= last
+        ),
+        axis=tuple(scale.axis()),
+    )
+
+
+def _times(play: Play) -> Iterator[float]:
+    """The moments that matter; what only looks stands in between, where there is room."""
+    if play.moments:
+        yield 0.0
+        yield play.moments[-1].t
+    for moment in play.moments:
+        if isinstance(moment, WitnessEvent | Released | Missed | Lost):
+            yield moment.t
+    for exchange in play.exchanges:
+        if exchange.request.purpose in CHANGES:
+            yield exchange.request.t
+            answer = exchange.response or exchange.fault
+            if answer is not None:
+                yield answer.t
+    for move in play.scenario.moves:
+        if isinstance(move, Submit) and (ended := _ended(play, move.label)) is not None:
+            yield play.moments[ended].t
+
+
+def _ended(play: Play, label: str) -> int | None:
+    try:
+        return play.ended(label)
+    except Unproven:
+        return None
+
+
+def _lane(play: Play, submit: Submit, scale: Scale, y: float, ticks: tuple[Tick, ...]) -> Lane:
+    note: str = submit.strategy or "no strategy"
+    if submit.thread != s.MAIN:
+        note += f", thread {submit.thread}"
+    steps = tuple(_step(play, trace, scale) for trace in play.steps_told(submit.label))
+    asked = play.asked_for("submit", submit.label)
+    if not asked:
+        return Lane(submit.label, note, "not asked for", y, None, steps, ticks, ())
+    submission = asked[-1]
+    ended, begun = _ended(play, submit.label), play.began(submit.label) if play.witnessed else None
+    readings = play.readings(submit.label)
+    refused = submission.response is not None and not submission.ok
+    over = submission.over if refused else ended
+    end = scale.x(play.moments[over].t) if over is not None else RIGHT
+    return Lane(
+        label=submit.label,
+        note=note,
+        status=_status(readings[-1].status if readings else submission.outcome()),
+        y=y,
+        bar=Bar(
+            x=scale.x(submission.request.t),
+            begun=end if begun is None else min(end, scale.x(play.moments[begun].t)),
+            end=end,
+            open=over is None,
+        ),
+        steps=steps,
+        ticks=ticks,
+        events=tuple(
+            Tick(scale.x(event.t), f"{event.t:.3f} s: stream event {snippet(event.event, 40)}")
+            for exchange in play.exchanges
+            if exchange.request.about == submit.label
+            for event in play.events(exchange)
+        ),
+    )
+
+
+def _status(status: str) -> str:
+    return "404, gone" if status == GONE else snippet(status, 24)
+
+
+def _step(play: Play, trace: StepTrace, scale: Scale) -> Step:
+    left = trace.last if trace.exit is None else trace.exit
+    outcome = trace.outcome or ("connection lost" if trace.gone else "no end seen")
+    return Step(
+        scale.x(play.moments[trace.enter].t), scale.x(play.moments[left].t), trace.step, snippet(outcome), trace.enter
+    )
+
+
+def _ticks(play: Play, scale: Scale) -> dict[str, tuple[Tick, ...]]:
+    """The checkpoints of each run: the first ones where it began, then one behind each step, never out of order."""
+    try:
+        history = play.history()
+    except Unproven:
+        return {}
+    found: dict[str, list[Tick]] = {}
+    seen: dict[str, int] = {}
+    newest = LEFT
+    for checkpoint in reversed(history):
+        label = play.label_of(checkpoint.run_id)
+        # The order of the history is kept, so a late checkpoint of a superseded run stands behind its bar.
+        newest = max(newest, _place(play, label, seen.get(label, 0), scale))
+        if checkpoint.source != "input":
+            seen[label] = seen.get(label, 0) + 1
+        found.setdefault(label, []).append(Tick(newest, _describe(checkpoint)))
+    return {label: tuple(ticks) for label, ticks in found.items()}
+
+
+def _place(play: Play, label: str, written: int, scale: Scale) -> float:
+    steps = play.steps_told(label)
+    if not steps:
+        asked = play.asked_for("submit", label)
+        return scale.x(play.moments[asked[-1].over or asked[-1].asked].t) if asked else LEFT
+    if written == 0:
+        return scale.x(play.moments[steps[0].enter].t)
+    trace = steps[min(written, len(steps)) - 1]
+    return scale.x(play.moments[trace.last if trace.exit is None else trace.exit].t)
+
+
+def _describe(checkpoint: Checkpoint) -> str:
+    following = ", ".join(checkpoint.next) or "nothing"
+    return snippet(
+        f"checkpoint {checkpoint.id}: {checkpoint.source}, {len(checkpoint.messages)} messages, next {following}"
+    )
+
+
+def _marks(play: Play, scale: Scale) -> Iterator[Mark]:
+    for moment in play.moments:
+        x = scale.x(moment.t)
+        at = f"{moment.t:.3f} s: "
+        match moment:
+            case Request(purpose=purpose, about=about) if purpose in CHANGES:
+                yield Mark(x, purpose, f"{at}{purpose} {about}", moment.seq)
+            case Released():
+                yield Mark(x, "released", f"{at}the witness lets run {moment.label} go on", moment.seq)
+            case Missed():
+                yield Mark(x, "missed", f"{at}waited in vain for {snippet(moment.awaited)}", moment.seq)
+            case Lost():
+                yield Mark(x, "missed", f"{at}the deployment answers nothing any more", moment.seq)
+
+
+def _overlaps(play: Play, submits: list[Submit], scale: Scale) -> Iterator[Band]:
+    for one, other in combinations(submits, 2):
+        if one.thread != other.thread:
+            continue
+        for a in play.steps_told(one.label):
+            met = [b for b in play.steps_told(other.label) if max(a.enter, b.enter) < min(a.last, b.last)]
+            if met:
+                begin = max(a.enter, met[0].enter)
+                end = min(a.last, max(b.last for b in met))
+                steps = ", ".join(b.step for b in met)
+                text = f"{a.step} of run {one.label} and {steps} of run {other.label} execute at once"
+                yield Band(scale.x(play.moments[begin].t), scale.x(play.moments[end].t), text)

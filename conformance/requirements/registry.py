@@ -1,0 +1,126 @@
+"""The requirements as data, read from `requirements/`: `book.toml`, and one file per area."""
+
+from __future__ import annotations
+
+import tomllib
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+import msgspec
+
+from conformance.requirements.areas import AREAS
+from conformance.transcript.transcript import Probe
+
+Level = Literal["MUST", "SHOULD", "PROFILE"]
+LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "PROFILE")
+
+
+Needs = Literal["any", "probe", "witness"]
+"""What a requirement needs to be judged: any agent; one that obeys the probe; and that it reaches the witness, too."""
+
+
+class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One rule. `sources` are pages, threads, or names from the file's `[sources]`, already resolved here.
+
+    `needs` is what it needs of the deployment's agent.
+    """
+
+    id: str
+    level: Level
+    sentence: str
+    sources: tuple[str, ...]
+    shown_by: tuple[str, ...]
+    not_by: tuple[str, ...] = ()
+    argument: str = ""
+    documented: str | None = None
+    needs: Needs = "witness"
+
+    @property
+    def area(self) -> str:
+        """The letters of the id: `INT`."""
+        return self.id.partition("-")[0]
+
+    def can_be_judged(self, probe: Probe, *, steered: bool) -> bool:
+        """Whether an agent of this kind will do; `steered`: the scenario needs one that fails, parks or is stubborn."""
+        return probe != "none" or (self.needs == "any" and not steered)
+
+    def applies_to(self, scenario_id: str) -> bool:
+        """Whether the scenario shows this requirement."""
+        shown = any(fnmatchcase(scenario_id, pattern) for pattern in self.shown_by)
+        return shown and not any(fnmatchcase(scenario_id, pattern) for pattern in self.not_by)
+
+
+class LeftOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A candidate that is not in this revision, and why."""
+
+    id: str
+    reason: str
+
+
+class _Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    revision: str
+    sources: dict[str, str]
+
+
+class _Area(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    requirement: tuple[Requirement, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def ids(self) -> list[str]:
+        return [*(entry.id for entry in self.requirement), *(entry.id for entry in self.left_out)]
+
+
+class Registry(msgspec.Struct, frozen=True):
+    """One revision of the rule book."""
+
+    revision: str
+    requirements: tuple[Requirement, ...]
+    left_out: tuple[LeftOut, ...]
+
+    def get(self, requirement_id: str) -> Requirement:
+        """One requirement; raises KeyError for an unknown id."""
+        for requirement in self.requirements:
+            if requirement.id == requirement_id:
+                return requirement
+        raise KeyError(requirement_id)
+
+
+@cache
+def load() -> Registry:
+    """The rule book that this version judges by; raises ValueError when its files contradict themselves."""
+    book = msgspec.convert(_read("book"), _Book)
+    areas = {letters: msgspec.convert(_read(letters.lower()), _Area) for letters in AREAS}
+    for letters, area in areas.items():
+        if strangers := [entry for entry in area.ids if not entry.startswith(f"{letters}-")]:
+            raise ValueError(f"{letters.lower()}.toml: {', '.join(strangers)} belongs into another file")
+        if twice := sorted({entry for entry in area.ids if area.ids.count(entry) > 1}):
+            raise ValueError(f"{letters.lower()}.toml: {', '.join(twice)} is used twice")
+    return Registry(
+        revision=book.revision,
+        requirements=tuple(
+            msgspec.structs.replace(requirement, sources=_resolved(requirement, book.sources))
+            for area in areas.values()
+            for requirement in area.requirement
+        ),
+        left_out=tuple(entry for area in areas.values() for entry in area.left_out),
+    )
+
+
+@cache
+def proofs() -> dict[str, list[str]]:
+    """The defects of the mock that turn the verdict of a requirement, by its id; the kill matrix computes them."""
+    return _read("proofs")
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(files("conformance").joinpath("requirements", f"{name}.toml").read_text("utf-8"))
+
+
+def _resolved(requirement: Requirement, sources: dict[str, str]) -> tuple[str, ...]:
+    for source in requirement.sources:
+        if source not in sources and not source.startswith("https://"):
+            raise ValueError(f"{requirement.id}: source `{source}` is neither a URL nor in [sources] of book.toml")
+    return tuple(sources.get(source, source) for source in requirement.sources)

@@ -1,7 +1,0 @@
-"""The report as one page for people: `report.html`, complete in itself, made from `report.json` and the transcripts."""
-
-from __future__ import annotations
-
-from conformance.results.html.page import render_page, write_page
-
-__all__ = ["render_page", "write_page"]

@@ -1,0 +1,233 @@
+"""`cancel`: a client stops a run; nobody double-texts, but where B is queued or comes right behind.
+
+The id's third part is the cancel's action. Absent on purpose: `joined` but for the plain phases (who watches is not
+what the others vary), and `rollback` where the action makes no difference to what is shown: behind a
+cancel, with wait, with another durability, of a run that is over. Durability `sync` differs in nothing that shows here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conformance.probe import OnCancel
+from conformance.scenarios.catalogue.blocks import (
+    CLEANING_UP,
+    EARLIER_TURN,
+    FIRST_STEP,
+    HELD_PHASES,
+    IN_TOOLS,
+    LA,
+    LOOKS,
+    SF,
+    held_first,
+    second,
+)
+from conformance.scenarios.scenario import (
+    NOBODY,
+    AwaitEnd,
+    AwaitPoint,
+    AwaitStopped,
+    Cancel,
+    CancelMany,
+    Move,
+    Observe,
+    Release,
+    Scenario,
+    Strategy,
+    Submit,
+    Together,
+)
+
+STOPPED: tuple[Move, ...] = (AwaitStopped(label="A"), AwaitEnd(label="A"), Release(), Observe())
+
+
+def scenarios() -> Iterator[Scenario]:
+    """A client cancels A once, twice, or in a race."""
+    yield from _once()
+    yield from _twice()
+    yield from _races()
+
+
+def _once() -> Iterator[Scenario]:
+    for phase, (point, where) in HELD_PHASES.items():
+        for watch in (False, True):
+            yield Scenario(
+                id=f"cancel/{phase}/interrupt/{'joined' if watch else 'unwatched'}",
+                about=f"A is cancelled {where}" + ("; a client waits for A in join." if watch else "."),
+                moves=(*held_first(point, watch=watch), Cancel(label="A"), *STOPPED),
+            )
+    yield Scenario(
+        id="cancel/during-tools/interrupt/unwatched/waited",
+        about="A is cancelled while its tool is running, and the answer is waited for.",
+        moves=(*held_first(IN_TOOLS), Cancel(label="A", wait=True), *LOOKS, *STOPPED),
+    )
+    yield Scenario(
+        id="cancel/lingering/interrupt/unwatched/waited",
+        about="A is cancelled with wait, and its tool is held in its cleaning up.",
+        moves=(
+            Submit(label="A", text=SF, hold=(IN_TOOLS, CLEANING_UP), on_cancel="linger"),
+            AwaitPoint(label="A", point=IN_TOOLS),
+            *LOOKS,
+            Cancel(label="A", wait=True, patient=True),
+            AwaitPoint(label="A", point=CLEANING_UP),
+            Observe(),
+            Release(label="A"),
+            AwaitEnd(label="A"),
+            Observe(),
+        ),
+    )
+    for phase, (point, where) in HELD_PHASES.items():
+        yield Scenario(
+            id=f"cancel/{phase}/rollback/unwatched",
+            about=f"After an earlier turn A is cancelled with the action `rollback` {where}.",
+            moves=(*EARLIER_TURN, *held_first(point), Cancel(label="A", action="rollback"), *STOPPED),
+        )
+    for action in ("interrupt", "rollback"):
+        yield Scenario(
+            id=f"cancel/swallowing/{action}/unwatched",
+            about=f"A is cancelled with the action `{action}`, and its tool returns its result all the same.",
+            moves=(*EARLIER_TURN, *_stubborn("swallow", action), Release(label="A"), AwaitEnd(label="A"), Observe()),
+        )
+    yield Scenario(
+        id="cancel/finished/interrupt/unwatched",
+        about="A is cancelled after it has finished.",
+        moves=(Submit(label="A", text=SF), AwaitEnd(label="A"), Cancel(label="A"), *LOOKS),
+    )
+    yield Scenario(
+        id="cancel/parked/interrupt/unwatched",
+        about="A is cancelled while it is parked at a human-in-the-loop interrupt() in its tool.",
+        moves=(
+            Submit(label="A", text=SF, interrupt=("tools:1",)),
+            AwaitEnd(label="A"),
+            Cancel(label="A"),
+            *LOOKS,
+        ),
+    )
+    yield Scenario(
+        id="cancel/during-tools/interrupt/unwatched/durability-exit",
+        about="A, which writes its checkpoints with durability `exit`, is cancelled.",
+        moves=(*held_first(IN_TOOLS, durability="exit"), Cancel(label="A"), *STOPPED),
+    )
+    yield Scenario(
+        id="cancel/during-tools/many/unwatched",
+        about="Z, held in its tool, and A, which waits behind it, are cancelled in one request; B is not.",
+        moves=(
+            Submit(label="Z", text=LA, hold=(IN_TOOLS,)),
+            AwaitPoint(label="Z", point=IN_TOOLS),
+            Submit(label="A", text=SF, strategy="enqueue"),
+            second("enqueue"),
+            *LOOKS,
+            CancelMany(labels=("Z", "A")),
+            AwaitStopped(label="Z"),
+            AwaitEnd(label="Z"),
+            AwaitEnd(label="A"),
+            AwaitEnd(label="B"),
+            Release(),
+        ),
+    )
+    for action in ("interrupt", "rollback"):
+        yield Scenario(
+            id=f"cancel/pending/{action}/unwatched",
+            about=f"A is cancelled with the action `{action}` while it is queued behind Z, and B behind A.",
+            moves=(
+                Submit(label="Z", text=LA, hold=(IN_TOOLS,)),
+                AwaitPoint(label="Z", point=IN_TOOLS),
+                Submit(label="A", text=SF, strategy="enqueue"),
+                second("enqueue"),
+                # The plain cancel says nothing of an action.
+                Cancel(label="A", action=None if action == "interrupt" else action),
+                *LOOKS,
+                Release(label="Z"),
+                AwaitEnd(label="Z"),
+                AwaitEnd(label="A"),
+                AwaitEnd(label="B"),
+            ),
+        )
+    yield Scenario(
+        id="cancel/unknown/interrupt/unwatched",
+        about="A run that does not exist is cancelled on a thread that does.",
+        moves=(Submit(label="A", text=SF), AwaitEnd(label="A"), Cancel(label=NOBODY)),
+    )
+    followers: tuple[Strategy, ...] = ("interrupt", "rollback", "enqueue")
+    for strategy in followers:
+        yield Scenario(
+            id=f"cancel/during-tools/interrupt/unwatched/then-{strategy}",
+            about=f"A is cancelled without waiting, and B follows at once with `{strategy}`.",
+            moves=(
+                *held_first(IN_TOOLS),
+                Cancel(label="A"),
+                second(strategy),
+                AwaitStopped(label="A"),
+                AwaitEnd(label="B"),
+                AwaitEnd(label="A"),
+                Observe(),
+            ),
+        )
+
+
+def _twice() -> Iterator[Scenario]:
+    """A is cancelled again while it is still stopping; the first decides."""
+    for first, then in (("interrupt", "rollback"), ("rollback", "interrupt")):
+        yield Scenario(
+            id=f"cancel/lingering/{first}/unwatched/twice",
+            about=f"A is cancelled with `{first}`, and again with `{then}` while its tool is cleaning up.",
+            moves=(
+                *EARLIER_TURN,
+                *_stubborn("linger", first),
+                *LOOKS,
+                Cancel(label="A", action=then),
+                Release(label="A"),
+                AwaitEnd(label="A"),
+                Observe(),
+            ),
+        )
+
+
+def _races() -> Iterator[Scenario]:
+    """The moment is not made: several outcomes are legal, a crash or a run without an end is not."""
+    for action in ("interrupt", "rollback"):
+        yield Scenario(
+            id=f"cancel/finishing/{action}/unwatched",
+            about=f"A is let go in the last moment of its answer, and cancelled with `{action}` just then.",
+            moves=(
+                *EARLIER_TURN,
+                *held_first("agent:2/exit"),
+                Release(label="A"),
+                Cancel(label="A", action=action),
+                AwaitEnd(label="A"),
+                *LOOKS,
+            ),
+        )
+        yield Scenario(
+            id=f"cancel/burst/{action}/unwatched",
+            about=f"Ten clients cancel A with `{action}` at the same time, while its tool is running.",
+            moves=(
+                *EARLIER_TURN,
+                *held_first(IN_TOOLS),
+                Together(moves=(Cancel(label="A", action=action),) * 10),
+                *STOPPED,
+            ),
+        )
+    yield Scenario(
+        id="cancel/at-once/interrupt/unwatched",
+        about="A is cancelled right behind its create, so no worker need have taken it up.",
+        moves=(
+            *EARLIER_TURN,
+            Submit(label="A", text=SF, hold=(FIRST_STEP,)),
+            Cancel(label="A"),
+            AwaitEnd(label="A"),
+            Release(),
+            Observe(),
+        ),
+    )
+
+
+def _stubborn(manners: OnCancel, action: str) -> tuple[Move, ...]:
+    """A is cancelled, and held in its cleaning up."""
+    return (
+        Submit(label="A", text=SF, hold=(IN_TOOLS, CLEANING_UP), on_cancel=manners),
+        AwaitPoint(label="A", point=IN_TOOLS),
+        *LOOKS,
+        Cancel(label="A", action=action),
+        AwaitPoint(label="A", point=CLEANING_UP),
+    )

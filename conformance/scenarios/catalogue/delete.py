@@ -1,0 +1,45 @@
+"""`delete`: a client deletes a run, or the whole thread. ENDPOINT is what is deleted: `run` or `thread`.
+
+Absent on purpose: other phases while A executes (a deletion does not care which step it finds), and observers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conformance.scenarios.catalogue.blocks import EARLIER_TURN, IN_TOOLS, LOOKS, NYC, SF, held_first, second
+from conformance.scenarios.scenario import AwaitEnd, AwaitStopped, Delete, Move, Observe, Release, Scenario, Submit
+
+
+def scenarios() -> Iterator[Scenario]:
+    """A run that is over, one that executes, one that waits; a thread with a run that executes."""
+    gone: tuple[Move, ...] = (AwaitStopped(label="A"), *LOOKS)
+    yield Scenario(
+        id="delete/finished/run/unwatched",
+        about="A is deleted after it has finished.",
+        moves=(*EARLIER_TURN, Submit(label="A", text=SF), AwaitEnd(label="A"), Delete(label="A"), *LOOKS),
+    )
+    yield Scenario(
+        id="delete/during-tools/run/unwatched",
+        about="A is deleted while its tool is running, and B follows.",
+        moves=(*held_first(IN_TOOLS), Delete(label="A"), *gone, second("enqueue"), AwaitEnd(label="B"), Release(),
+               Observe()),
+    )  # fmt: skip
+    yield Scenario(
+        id="delete/pending/run/unwatched",
+        about="B is deleted while it waits behind A.",
+        moves=(
+            *held_first(IN_TOOLS),
+            Submit(label="B", text=NYC, strategy="enqueue"),
+            Delete(label="B"),
+            *LOOKS,
+            Release(),
+            AwaitEnd(label="A"),
+            Observe(until_begun="B"),
+        ),
+    )
+    yield Scenario(
+        id="delete/during-tools/thread/unwatched",
+        about="The thread is deleted while A's tool is running.",
+        moves=(*held_first(IN_TOOLS), Delete(), *gone, Release(), Observe()),
+    )

@@ -1,0 +1,70 @@
+"""`reject`: B is refused while a run is in flight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conformance.scenarios.catalogue.blocks import (
+    BOSTON,
+    ENDPOINTS,
+    FIRST_STEP,
+    HELD_PHASES,
+    IN_TOOLS,
+    LA,
+    LOOKS,
+    SF,
+    held_first,
+    over,
+    second,
+)
+from conformance.scenarios.scenario import (
+    MISSING,
+    AwaitEnd,
+    ListRuns,
+    Move,
+    ReadState,
+    Release,
+    Scenario,
+    Submit,
+)
+
+
+def scenarios() -> Iterator[Scenario]:
+    """B is refused while A is in flight; the same request is accepted, as C, when A is over."""
+    afterwards: tuple[Move, ...] = (
+        *LOOKS,
+        Release(label="A"),
+        AwaitEnd(label="A"),
+        ReadState(),
+        ListRuns(),
+        Submit(label="C", text=LA, strategy="reject"),
+        AwaitEnd(label="C"),
+    )
+    for phase, (point, where) in HELD_PHASES.items():
+        yield Scenario(
+            id=f"reject/{phase}/create/unwatched",
+            about=f"B arrives with `reject` while A is held {where}.",
+            moves=(*held_first(point), second("reject"), *afterwards),
+        )
+    for endpoint in ENDPOINTS:
+        yield Scenario(
+            id=f"reject/during-tools/{endpoint}/unwatched",
+            about=f"B arrives with `reject` through the {endpoint} endpoint.",
+            moves=(*held_first(IN_TOOLS), second("reject", endpoint), *afterwards),
+        )
+    yield Scenario(
+        id="reject/during-tools/create/streamed",
+        about="B arrives with `reject` while A's own client reads its stream.",
+        moves=(*held_first(IN_TOOLS, endpoint="stream"), second("reject"), *afterwards),
+    )
+    yield Scenario(
+        id="reject/at-once/create/unwatched",
+        about="B follows A without a pause, so A may still be pending.",
+        moves=(Submit(label="A", text=SF, hold=(FIRST_STEP,)), second("reject"), *afterwards),
+    )
+    yield Scenario(
+        id="reject/missing-thread/create/unwatched",
+        about="A run with `reject` is asked for on a thread that does not exist.",
+        moves=(Submit(label="X", text=BOSTON, strategy="reject", thread=MISSING),),
+    )
+    yield from over("reject")

@@ -1,0 +1,216 @@
+"""One run of the suite: which deployments are judged by what, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from conformance.judge.judging import Verdict, is_red
+from conformance.judge.judging import judge as judge_play
+from conformance.judge.play import Play
+from conformance.judge.profiles import NOTHING_DECLARED, misfit, proposals
+from conformance.report.failure import explain
+from conformance.report.report import Result, transcript_path, write_transcript
+from conformance.requirements import registry
+from conformance.requirements.areas import MARKERS, family_marker
+from conformance.requirements.registry import Requirement
+from conformance.scenarios.catalogue import catalogue
+from conformance.scenarios.scenario import Scenario
+from conformance.session.options import Options
+from conformance.session.players import NotJudgeable, PlayPool
+from conformance.session.target import Target
+from conformance.transcript.transcript import SuiteInfo, Transcript
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test: a requirement to be judged in a scenario at a deployment (`position` among those given)."""
+
+    position: int
+    scenario: Scenario
+    requirement: Requirement
+    deployment: str
+    id: str
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """By what `-m` selects it: the requirement's area, the scenario's strategy, `races` where it is one."""
+        found = [MARKERS[self.requirement.area], family_marker(self.scenario.family)]
+        return tuple(dict.fromkeys([*found, *(["races"] if self.scenario.race else [])]))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What becomes of a test: `record` is for the report, `text` for people."""
+
+    how: Literal["pass", "fail", "xfail", "skip"]
+    text: str
+    record: dict[str, Any]
+
+
+class Session:
+    """Opened when the first test of the suite is collected."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self.registry = registry.load()
+        self.suite = SuiteInfo.here(self.registry.revision)
+        self._opened = False
+        self._plays: dict[tuple[int, str], Play] = {}
+        self._written: dict[tuple[int, str], Path] = {}
+
+    @property
+    def family_markers(self) -> set[str]:
+        """The markers of all strategies."""
+        return {family_marker(scenario.family) for scenario in catalogue()}
+
+    def cases(self, families: Sequence[str]) -> list[Case]:
+        """Every case of these families of scenarios, scenario by scenario, at every deployment."""
+        names = self._options.names
+        return [
+            Case(
+                position,
+                scenario,
+                requirement,
+                name,
+                (f"{name}::" if len(names) > 1 else "") + f"{scenario.id}::{requirement.id}",
+            )
+            for position, name in enumerate(names)
+            for scenario in catalogue()
+            if scenario.family in families
+            for requirement in self.registry.requirements
+            if requirement.applies_to(scenario.id)
+        ]
+
+    def begin(self, cases: Iterable[Case]) -> None:
+        """Begin to play the scenarios of these cases in the background."""
+        for case in cases:
+            self._pool.begin(self._targets[case.position], [case.scenario])
+
+    def judge(self, case: Case, scratch: Callable[[], Path]) -> Outcome:
+        """Judge one case. `scratch` gives a folder for transcripts of failures when no report was asked for."""
+        target = self._targets[case.position]
+        try:
+            play = self._play(case)
+        except NotJudgeable as problem:
+            verdict = Verdict(word="INCONCLUSIVE", reason=f"the deployment cannot be judged: {problem}")
+            record = self._record(case, target, verdict, None)
+            record["unjudged"] = True
+            return Outcome("fail", f"INCONCLUSIVE  {case.id}\n{verdict.reason}", record)
+        verdict = judge_play(case.requirement, play, self._options.profile)
+        red = is_red(verdict, strict=self._options.strict)
+        where = self._keep(case, play.transcript, scratch if red else None)
+        record = self._record(
+            case, target, verdict, transcript_path(case.scenario.id) if self._options.folder else None
+        )
+        if red:
+            return Outcome("fail", explain(case.requirement, play, verdict, str(where)), record)
+        if verdict.known is not None:
+            return Outcome("xfail", f"known: {verdict.known}", record)
+        if verdict.word == "NOT-APPLICABLE":
+            return Outcome("skip", verdict.reason, record)
+        return Outcome("pass", "", record)
+
+    def close(self) -> None:
+        """Stop playing."""
+        if self._opened:
+            self._pool.stop()
+
+    def folder_of(self, position: int) -> Path | None:
+        """Where the report about one deployment goes: the folder itself, or one inside it for each of several."""
+        folder, names = self._options.folder, self._options.names
+        return folder if folder is None or len(names) < 2 else folder / f"{position + 1}-{names[position]}"
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _pool(self) -> PlayPool:
+        pool = PlayPool(suite=self.suite, jobs=self._options.jobs, witness_host=self._options.witness_host)
+        pool.start()
+        self._opened = True
+        return pool
+
+    @cached_property
+    def _targets(self) -> list[Target]:
+        return [
+            Target(
+                url=url,
+                assistant=self._options.assistant,
+                named=self._options.assistant_named,
+                headers=self._options.headers,
+                profile=self._options.profile.name if self._options.profile is not NOTHING_DECLARED else None,
+                deadlines=self._options.deadlines,
+            )
+            for url in self._options.urls or [self._pool.embed_mock()]
+        ]
+
+    def _play(self, case: Case) -> Play:
+        """The facts of the case's play; raises NotJudgeable."""
+        key = (case.position, case.scenario.id)
+        if key not in self._plays:
+            transcript = self._pool.transcript(self._targets[case.position], case.scenario)
+            self._plays[key] = Play(transcript)
+        return self._plays[key]
+
+    def _keep(self, case: Case, transcript: Transcript, scratch: Callable[[], Path] | None) -> Path | None:
+        """Write the transcript where a report was asked for, or where a failure needs it."""
+        key = (case.position, case.scenario.id)
+        if key not in self._written:
+            folder = self.folder_of(case.position)
+            if folder is None:
+                if scratch is None:
+                    return None
+                folder = scratch() / f"doubletext-{case.position + 1}"
+            self._written[key] = write_transcript(folder, transcript)
+        return self._written[key]
+
+    def _record(self, case: Case, target: Target, verdict: Verdict, transcript: str | None) -> dict[str, Any]:
+        """The verdict as it travels to the report, in plain JSON values."""
+        result = Result(
+            requirement=case.requirement.id,
+            level=case.requirement.level,
+            scenario=case.scenario.id,
+            verdict=verdict.word,
+            reason=target.redactor.text(verdict.reason),
+            transcript=transcript,
+            known=verdict.known,
+            freedom=verdict.freedom,
+            expected=target.redactor.text(verdict.expected),
+            observed=target.redactor.text(verdict.observed),
+            see=verdict.see,
+        )
+        folder = self.folder_of(case.position)
+        record: dict[str, Any] = msgspec.to_builtins(
+            {
+                "position": case.position,
+                "suite": self.suite,
+                "target": target.info,
+                "problem": target.problem,
+                "notes": self._notes(target),
+                "folder": str(folder) if folder else None,
+                "unjudged": False,
+                "result": result,
+            }
+        )
+        return record
+
+    def _notes(self, target: Target) -> list[str]:
+        """What a reader of the verdicts must know about how they came about."""
+        if target.problem is not None:
+            return []
+        notes = list(target.notes)
+        profile = self._options.profile
+        if profile is not NOTHING_DECLARED:
+            unfit = misfit(profile, target.info)
+            return notes if unfit is None else [*notes, unfit]
+        return notes + [
+            f"no profile was given, and this looks like what profile {fitting.name} is for: "
+            f"--deployment-profile={fitting.name}"
+            for fitting in proposals(target.info)
+            if target.workers is None or fitting.workers in (None, target.workers)
+        ]

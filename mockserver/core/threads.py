@@ -1,0 +1,87 @@
+"""All threads of a server, and its assistants."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from mockserver.core.assistants import Assistants
+from mockserver.core.clock import Timeline
+from mockserver.core.ids import IdSource
+from mockserver.core.notifier import Notifier
+from mockserver.core.policy import Policy
+from mockserver.core.records import Thread
+from mockserver.script.types import Script
+
+
+class Threads:
+    """Creates, finds and removes threads; every thread has ids and a timeline of its own."""
+
+    def __init__(self, *, seed: int, policy: Policy, script: Script, notifier: Notifier) -> None:
+        self.policy = policy
+        self.script = script
+        self._notifier = notifier
+        self.assistants = Assistants()
+        self.by_id: dict[str, Thread] = {}
+        self.clear(seed)
+
+    def clear(self, seed: int) -> None:
+        """Forget every thread; ids and times begin anew."""
+        self.by_id.clear()
+        self.assistants.clear()
+        self._ids = IdSource(seed)
+        self._timeline = Timeline()
+        self._changes = 0
+        self._notifier.notify()
+
+    def create_thread(self, thread_id: str | None = None, metadata: dict[str, Any] | None = None) -> Thread:
+        """A new thread, under an id of the client's choice or of the server's."""
+        moment = self._timeline.moment()
+        thread_id = thread_id or self._ids.uuid7(moment)
+        thread = Thread(
+            thread_id=thread_id,
+            policy=self.policy,
+            script=self.script,
+            created_at=moment,
+            updated_at=moment,
+            state_updated_at=moment,
+            timeline=Timeline(moment),
+            ids=self._ids.scoped(thread_id),
+            metadata=dict(metadata or {}),
+            touched=0,
+        )
+        self.by_id[thread_id] = thread
+        self.touch(thread, moment)
+        return thread
+
+    def copy_thread(self, original: Thread) -> Thread:
+        """A new thread with the metadata and the history of another, and with no runs."""
+        copy = self.create_thread(metadata=original.metadata)
+        copy.script = original.script
+        copy.history = original.history.copied(copy.thread_id)
+        copy.settled = original.settled
+        # What comes next is later than what was copied.
+        copy.timeline.now = max(copy.timeline.now, original.timeline.now)
+        return copy
+
+    def moment(self) -> datetime:
+        """The next moment of the server's own time."""
+        return self._timeline.moment()
+
+    def new_id(self, moment: datetime) -> str:
+        """An id for something that belongs to no thread."""
+        return self._ids.uuid7(moment)
+
+    def touch(self, thread: Thread, moment: datetime) -> None:
+        """Note that a thread changed."""
+        self._changes += 1
+        thread.touched = self._changes
+        thread.updated_at = moment
+        self._notifier.notify()
+
+    def remove(self, thread: Thread) -> None:
+        """Forget a thread."""
+        if self.by_id.get(thread.thread_id) is thread:
+            del self.by_id[thread.thread_id]
+            thread.stream.close()
+            self._notifier.notify()

@@ -1,0 +1,134 @@
+"""How a write reaches the state: reading it as a client spells it, and the checkpoint that it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mockserver import __version__
+from mockserver.core import messages
+from mockserver.core.assistants import GRAPH
+from mockserver.core.checkpoints import START, Checkpoint, History, Source, Values
+from mockserver.core.records import Run, Thread
+from mockserver.core.script_cursor import Cursor
+
+SERVER_METADATA: Final[dict[str, Any]] = {
+    "run_attempt": 1,
+    "langgraph_version": __version__,
+    "langgraph_api_version": __version__,
+    "langgraph_plan": "mock",
+    "langgraph_host": "doubletext-mockserver",
+    "langgraph_api_url": "http://doubletext-mockserver",
+}
+"""What a server says of itself in the metadata of runs and checkpoints; here it is the same at every start."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildGraph:
+    """A child graph that `node` plays: what it writes goes to `history`, the one of its namespace."""
+
+    node: str
+    history: History
+    namespace: str
+    parent: Checkpoint
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What its checkpoints say of where they belong."""
+        return {
+            "parents": {"": self.parent.checkpoint_id},
+            "checkpoint_map": {"": self.parent.checkpoint_id},
+            "checkpoint_ns": self.namespace,
+            "langgraph_step": self.parent.step + 1,
+            "langgraph_node": self.node,
+            "langgraph_triggers": [f"branch:to:{self.node}"],
+            "langgraph_path": ["__pregel_pull", self.node],
+            "langgraph_checkpoint_ns": self.namespace,
+        }
+
+
+class InvalidUpdateError(Exception):
+    """An input or a write that the state cannot take."""
+
+
+def read_write(raw: Any, new_id: Callable[[], str], channels: Iterable[str] = ()) -> Values:
+    """A write to the state as a client spells it; `channels` are those beside messages and steps.
+
+    Raises `InvalidUpdateError` and ValueError.
+    """
+    if not isinstance(raw, dict):
+        raise InvalidUpdateError(f"Expected dict, got {raw!r}")
+    write: Values = {name: raw[name] for name in channels if name in raw}
+    if raw.get("messages") is not None:
+        write["messages"] = messages.coerce_all(raw["messages"], new_id)
+    steps = raw.get("steps")
+    if steps is not None:
+        if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps):
+            raise InvalidUpdateError(f"Expected a list of strings for steps, got {steps!r}")
+        write["steps"] = steps
+    return write
+
+
+def append_checkpoint(
+    thread: Thread,
+    parent: Checkpoint | None,
+    *,
+    values: Values,
+    following: tuple[str, ...],
+    source: Source,
+    node: str,
+    run: Run | None = None,
+    child: ChildGraph | None = None,
+    cursor: Cursor | None = None,
+) -> Checkpoint:
+    """Add the newest checkpoint of a thread: `node` left `values`, and `following` are to run; `run` wrote it.
+
+    Where a child graph is played the checkpoint goes to its history. `cursor` is where the script goes on.
+    """
+    moment = thread.timeline.moment()
+    step = -1 if parent is None else parent.step + 1
+    if parent is None and source != "input":
+        step = 0
+    checkpoint = Checkpoint(
+        checkpoint_id=thread.ids.uuid6(moment, step),
+        parent_id=None if parent is None else parent.checkpoint_id,
+        run_id=None if run is None else run.run_id,
+        values=values,
+        next=following,
+        step=step,
+        source=source,
+        written_by=node,
+        created_at=moment,
+        metadata={
+            **({"graph_id": GRAPH} if run is None else _run_metadata(run)),
+            "thread_id": thread.thread_id,
+            "source": source,
+            "step": step,
+            **({"parents": {}} if child is None else child.metadata),
+        },
+        task_ids=tuple(thread.ids.uuid4() for _ in following),
+        cursor=cursor,
+    )
+    (thread.history if child is None else child.history).append(checkpoint)
+    return checkpoint
+
+
+def last_node(checkpoint: Checkpoint | None) -> str:
+    """The node whose write a checkpoint holds."""
+    return START if checkpoint is None else checkpoint.written_by
+
+
+def _run_metadata(run: Run) -> dict[str, Any]:
+    """What a checkpoint says of the run that wrote it, and what the run was told."""
+    asked = run.request.checkpoint_asked_for
+    return {
+        **(run.request.config.configurable or run.request.context),
+        **({} if asked is None else {"checkpoint_id": asked}),
+        **run.metadata,
+        **SERVER_METADATA,
+        "user_id": "",
+        "run_id": run.run_id,
+        "langgraph_auth_user_id": "",
+        "langgraph_request_id": run.configurable["langgraph_request_id"],
+    }

@@ -1,0 +1,254 @@
+"""The answers of the routes as types. Nothing reads them but `/openapi.json`, against which a test holds the routes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from mockserver.core.lifecycle import RunStatus, ThreadStatus
+from mockserver.core.strategies import Strategy
+from mockserver.schemas.common import UUID, Json
+
+Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Part = Json
+"""Some fields of a record, those that were asked for."""
+
+
+class Response(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A JSON object in an answer."""
+
+
+class Ok(Response):
+    """The server is there."""
+
+    ok: bool
+
+
+class Info(Response):
+    """What server this is."""
+
+    name: str
+    version: str
+    langgraph_py_version: str | None
+    flags: dict[str, bool]
+    host: Json
+    metadata: Json
+
+
+class AssistantVersion(Response):
+    """One version of an assistant."""
+
+    assistant_id: UUID
+    graph_id: str
+    config: Json
+    context: Json
+    metadata: Json
+    name: str
+    description: str | None
+    version: int
+    created_at: Moment
+
+
+class Assistant(AssistantVersion):
+    """An assistant."""
+
+    updated_at: Moment
+
+
+class Drawn(Response):
+    """A graph, drawn."""
+
+    nodes: list[Json]
+    edges: list[Json]
+
+
+class GraphSchemas(Response):
+    """What a graph takes and gives, as JSON Schemas."""
+
+    graph_id: str
+    input_schema: Json
+    output_schema: Json
+    state_schema: Json
+    config_schema: Json
+    context_schema: Json | None
+
+
+class Thread(Response):
+    """A thread."""
+
+    thread_id: UUID
+    created_at: Moment
+    updated_at: Moment
+    state_updated_at: Moment
+    metadata: Json
+    status: ThreadStatus
+    config: Json
+    values: Json | None
+    error: Json | UnsetType | None = UNSET
+    interrupts: dict[str, list[Json]] | UnsetType = UNSET
+    ttl: Json | UnsetType = UNSET
+
+
+class Pruned(Response):
+    """How many threads were deleted or cut down."""
+
+    pruned_count: int
+
+
+class Weight(Response):
+    """How many there are of something, and how many bytes they take up."""
+
+    count: int
+    bytes: int
+
+
+class ChannelWeight(Weight):
+    """The same for channels, each by its name."""
+
+    by_channel: dict[str, Json]
+
+
+class Storage(Response):
+    """How many bytes the checkpoints of a thread take up."""
+
+    thread_id: UUID
+    total_bytes: int
+    checkpoints: Weight
+    channel_values: ChannelWeight
+    pending_writes: Weight
+
+
+class Reference(Response):
+    """The name of a checkpoint."""
+
+    checkpoint_id: str
+    thread_id: UUID
+    checkpoint_ns: str
+
+
+class StateWritten(Response):
+    """The checkpoint that a write to the state by hand left."""
+
+    checkpoint: Reference
+    configurable: Reference
+    checkpoint_id: str
+
+
+class Run(Response):
+    """A run."""
+
+    run_id: UUID
+    thread_id: UUID
+    assistant_id: UUID
+    metadata: Json
+    status: RunStatus
+    kwargs: Json
+    multitask_strategy: Strategy
+    created_at: Moment
+    updated_at: Moment
+    langsmith_session_name: None
+
+
+class Cron(Response):
+    """A cron."""
+
+    cron_id: UUID
+    assistant_id: UUID
+    thread_id: UUID | None
+    user_id: str
+    end_time: Moment | None
+    schedule: str
+    timezone: str | None
+    payload: Json
+    next_run_date: Moment | None
+    metadata: Json
+    on_run_completed: str | None
+    enabled: bool
+    created_at: Moment
+    updated_at: Moment
+
+
+class Item(Response):
+    """An item of the store."""
+
+    namespace: list[str]
+    key: str
+    value: Json
+    created_at: Moment
+    updated_at: Moment
+
+
+class FoundItem(Item):
+    """An item that a search found; the mock gives no score."""
+
+    score: None
+
+
+class FoundItems(Response):
+    """The items that a search found."""
+
+    items: list[FoundItem]
+
+
+class Namespaces(Response):
+    """The namespaces that hold items."""
+
+    namespaces: list[list[str]]
+
+
+Output = Any
+"""The values that a run left, whatever its script says they are."""
+
+RESPONSES: dict[str, Any] = {
+    "GET /": Ok,
+    "GET /ok": Ok,
+    "GET /info": Info,
+    "GET /openapi.json": Json,
+    "POST /assistants": Assistant,
+    "POST /assistants/search": list[Part],
+    "POST /assistants/count": int,
+    "GET /assistants/{assistant_id}": Assistant,
+    "PATCH /assistants/{assistant_id}": Assistant,
+    "GET /assistants/{assistant_id}/graph": Drawn,
+    "GET /assistants/{assistant_id}/schemas": GraphSchemas,
+    "GET /assistants/{assistant_id}/subgraphs": dict[str, Json],
+    "GET /assistants/{assistant_id}/subgraphs/{namespace}": dict[str, Json],
+    "POST /assistants/{assistant_id}/versions": list[AssistantVersion],
+    "POST /assistants/{assistant_id}/latest": Assistant,
+    "POST /threads": Thread,
+    "POST /threads/search": list[Part],
+    "POST /threads/count": int,
+    "POST /threads/prune": Pruned,
+    "GET /threads/{thread_id}": Thread,
+    "PATCH /threads/{thread_id}": Thread,
+    "POST /threads/{thread_id}/copy": Thread,
+    "GET /threads/{thread_id}/storage": Storage,
+    "GET /threads/{thread_id}/state": Part,
+    "POST /threads/{thread_id}/state": StateWritten,
+    "POST /threads/{thread_id}/state/checkpoint": Part,
+    "GET /threads/{thread_id}/state/{checkpoint_id}": Part,
+    "GET /threads/{thread_id}/history": list[Part],
+    "POST /threads/{thread_id}/history": list[Part],
+    "POST /threads/{thread_id}/commands": Json,
+    "POST /threads/{thread_id}/runs": Run,
+    "GET /threads/{thread_id}/runs": list[Part],
+    "POST /threads/{thread_id}/runs/wait": Output,
+    "GET /threads/{thread_id}/runs/{run_id}": Run,
+    "GET /threads/{thread_id}/runs/{run_id}/join": Output,
+    "POST /threads/{thread_id}/runs/{run_id}/cancel": Json,
+    "POST /threads/{thread_id}/runs/crons": Cron,
+    "POST /runs/crons": Cron,
+    "POST /runs/crons/search": list[Part],
+    "POST /runs/crons/count": int,
+    "GET /runs/crons/{cron_id}": Cron,
+    "PATCH /runs/crons/{cron_id}": Cron,
+    "POST /runs": Run,
+    "POST /runs/batch": list[Run],
+    "POST /runs/wait": Output,
+    "GET /store/items": Item | None,
+    "POST /store/items/search": FoundItems,
+    "POST /store/namespaces": Namespaces,
+}
+"""What a route answers with 200, where that is JSON."""

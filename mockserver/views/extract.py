@@ -1,0 +1,30 @@
+"""Parts of a thread that a search shows under names of the client's choice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mockserver.core.records import Thread
+from mockserver.views import records
+
+_STEP: Final = re.compile(r"\.?([^.\[\]]+)|\[(-?\d+)\]")
+
+
+def extracted(thread: Thread, paths: Mapping[str, str]) -> records.Shown:
+    """What lies at each path (`values.messages[-1].content`), None where nothing does; without paths, nothing."""
+    if not paths:
+        return {}
+    shown = records.thread(thread)
+    return {"extracted": {name: _at(shown, path) for name, path in paths.items()}}
+
+
+def _at(found: Any, path: str) -> Any:
+    for key, index in _STEP.findall(path):
+        if key:
+            found = found.get(key) if isinstance(found, dict) else None
+        else:
+            there = isinstance(found, list) and -len(found) <= int(index) < len(found)
+            found = found[int(index)] if there else None
+    return found

@@ -1,0 +1,137 @@
+"""A drafted profile declares what the reports found, and is refused until its reasons are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from conformance.__main__ import main
+from conformance.judge import profiles
+from conformance.judge.judging import Word
+from conformance.judge.profiles import ProfileError
+from conformance.report import draft_profile
+from conformance.report.report import Report, Result, summarise
+from conformance.requirements import registry
+from conformance.scenarios.catalogue import catalogue
+from conformance.transcript.transcript import SuiteInfo, TargetInfo
+
+BOOK = registry.load()
+LINGERING = [s.id for s in catalogue() if s.id.startswith("interrupt/lingering/")]
+PLAINEST = "interrupt/during-tools/create/unwatched"
+
+
+def report(bad: dict[tuple[str, str], Word], **changed: Result) -> Report:
+    """Every verdict is PASS, but those that are said to be `bad`."""
+    results = [
+        Result(
+            requirement=r.id,
+            level=r.level,
+            scenario=s.id,
+            verdict=bad.get((r.id, s.id), "PASS"),
+            reason="expected rest; observed a “step”" if (r.id, s.id) in bad else "",
+        )
+        for s in catalogue()
+        for r in BOOK.requirements
+        if r.applies_to(s.id)
+    ]
+    results = [changed.get(each.requirement.replace("-", "_"), each) for each in results]
+    return Report(
+        suite=SuiteInfo("doubletext", "1", BOOK.revision),
+        target=TargetInfo("http://there", "ours", "1.2.3"),
+        summary=summarise(results),
+        results=results,
+    )
+
+
+def test_what_fails_is_declared_by_the_broadest_pattern_that_is_true() -> None:
+    everywhere = {("INT-01", s.id): "FAIL" for s in catalogue() if BOOK.get("INT-01").applies_to(s.id)}
+    lingering = {("INT-07", name): "FAIL" for name in LINGERING}
+    bad: dict[tuple[str, str], Word] = {**everywhere, **lingering, ("INT-02", PLAINEST): "INCONCLUSIVE"}  # type: ignore[dict-item]
+    found = [(e.requirement, e.scenario, e.flaky) for e in draft_profile.entries([report(bad)])]
+    assert found == [
+        ("INT-01", "*", False),
+        ("INT-02", PLAINEST, False),
+        ("INT-07", "interrupt/lingering/*", False),
+    ]
+
+
+def test_what_fails_in_some_reports_only_is_flaky() -> None:
+    always: dict[tuple[str, str], Word] = {("INT-02", PLAINEST): "FAIL"}
+    found = draft_profile.entries([report({**always, ("INT-07", PLAINEST): "WARN"}), report(always), report(always)])
+    assert [(e.requirement, e.flaky, e.bad, e.judged) for e in found] == [
+        ("INT-02", False, 3, 3),
+        ("INT-07", True, 1, 3),
+    ]
+
+
+def test_a_draft_is_refused_until_every_reason_is_written() -> None:
+    text = draft_profile.draft([report({("INT-02", PLAINEST): "FAIL", ("INT-03", PLAINEST): "FAIL"})])
+    for requirement in ("INT-02", "INT-03"):
+        with pytest.raises(ProfileError, match=rf"draft:\d+: the known failure of {requirement} needs a reason"):
+            profiles.parse(text, "draft")
+        text = text.replace('reason = ""', 'reason = "we do not"', 1)
+    profile = profiles.parse(text, "draft")
+    assert profile.known_failure("INT-02", PLAINEST) == "we do not"
+    assert (profile.name, profile.server, profile.versions) == ("ours", "ours", "==1.2.*")
+
+
+def test_what_was_declared_already_keeps_its_reason() -> None:
+    known = Result(
+        requirement="INT-02", level="MUST", scenario=PLAINEST, verdict="FAIL", reason="", known='we "never" do\x7f'
+    )
+    absent = Result(
+        requirement="WHK", level="MUST", scenario=PLAINEST, verdict="NOT-APPLICABLE", reason="declared absent: no"
+    )
+    absent = msgspec.structs.replace(absent, requirement="PST-05")
+    freedom = Result(
+        requirement="RUN-07", level="PROFILE", scenario="default", verdict="FAIL", reason="", freedom="reject"
+    )
+    made = msgspec.structs.replace(report({}), results=[known, absent, freedom])
+    profile = profiles.parse(draft_profile.draft([made], name="mine"), "draft")
+    assert profile.name == "mine"
+    assert profile.known_failure("INT-02", PLAINEST) == 'we "never" do\x7f'
+    assert profile.absence("PST-05", PLAINEST) == "no"
+    assert profile.freedoms == {"RUN-07": "reject"}
+
+
+def test_a_documented_freedom_and_an_error_of_the_suite_are_not_declared() -> None:
+    documented = Result(
+        requirement="RUN-07", level="PROFILE", scenario="default", verdict="PASS", reason="", freedom="enqueue"
+    )
+    error = Result(requirement="INT-02", level="MUST", scenario=PLAINEST, verdict="ERROR", reason="oh")
+    text = draft_profile.draft([msgspec.structs.replace(report({}), results=[documented, error])])
+    assert profiles.parse(text, "draft") == profiles.Profile(name="ours", server="ours", versions="==1.2.*")
+
+
+def test_a_freedom_that_was_nowhere_seen_is_drafted_as_absent() -> None:
+    unseen = Result(
+        requirement="CAN-08", level="PROFILE", scenario="default", verdict="INCONCLUSIVE", reason="it was not answered"
+    )
+    text = draft_profile.draft([msgspec.structs.replace(report({}), results=[unseen])])
+    with pytest.raises(ProfileError, match="the absence of CAN-08 needs a reason"):
+        profiles.parse(text, "draft")
+    assert "# INCONCLUSIVE: it was not answered\n" in text
+    profile = profiles.parse(text.replace('reason = ""', 'reason = "there is no cancel"'), "draft")
+    assert profile.absence("CAN-08", "cancel/finished/interrupt/unwatched") == "there is no cancel"
+
+
+def test_the_command_prints_a_draft(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "report.json").write_bytes(msgspec.json.encode(report({("INT-02", PLAINEST): "FAIL"})))
+    code = main(["profile", "--from", str(tmp_path / "one"), "--report", str(tmp_path / "two" / "report.json")])
+    out = capsys.readouterr().out
+    assert code == 0
+    assert out.startswith("# Drafted by doubletext from 2 reports.")
+    assert "2 of 2 verdicts; for one see interrupt/during-tools/create/unwatched::INT-02" in out
+
+
+def test_a_file_that_is_no_report_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "report.json").write_text("{}")
+    assert main(["profile", "--from", str(tmp_path)]) == 2
+    assert main(["profile", "--from", str(tmp_path / "absent.json")]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"profile: {tmp_path / 'report.json'}: ")
+    assert second.startswith(f"profile: {tmp_path / 'absent.json'}: cannot be read: ")

@@ -1,0 +1,209 @@
+"""What is said of a client's conduct: rule by rule from made-up requests, and from what real clients did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from langgraph_sdk import get_sync_client
+
+from mockserver.control.client_checks import RULES, Facts, Finding, RunFacts, judge
+from mockserver.deployment import MockDeployment
+from mockserver.web.journal import Entry
+from tests.mockserver.stage import asking
+from tests.mockserver.witness import DEADLINE
+
+ASKED = "0123456789abcdef" * 2
+
+
+class Client:
+    """Writes down what a client might have requested."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def sends(self, method: str, path: str, body: Any = None, **more: Any) -> Entry:
+        number = len(self.entries) + 1
+        given: dict[str, Any] = {"thread_id": "t", "run_id": None, "busy": False, "asks": (), "status": 200}
+        raw = b"" if body is None else msgspec.json.encode(body)
+        entry = Entry(number, 0.0, method, path, {}, raw, **{**given, "ended": number, **more})
+        self.entries.append(entry)
+        return entry
+
+    def says(self, text: str, run: str | None = None, *, by: str = "", **more: Any) -> Entry:
+        body = {"assistant_id": "agent", "input": {"messages": [{"role": "user", "content": text}]}}
+        if by:
+            body["multitask_strategy"] = by
+        return self.sends("POST", "/threads/t/runs/stream", body, run_id=run, **more)
+
+    def found(self, **facts: Any) -> list[Finding]:
+        return judge(Facts(self.entries, **facts))
+
+
+def brief(findings: list[Finding]) -> list[tuple[str, tuple[int, ...]]]:
+    return [(finding.rule, finding.requests) for finding in findings]
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client()
+
+
+def test_a_well_behaved_client(client: Client) -> None:
+    client.says("one", "A", ended=2)
+    client.says("two", "B", by="interrupt", busy=True)
+    client.sends("GET", "/threads/t/runs/B/join", run_id="B")
+    client.says("three", None, by="reject", busy=True, status=409)
+    client.says("three", "C", by="reject")
+    client.says("three", "D")
+    assert client.found(superseded={"A": "B"}) == []
+
+
+@pytest.mark.parametrize(("path", "rule"), [("join", "joined-superseded"), ("stream", "kept-reading")])
+def test_going_back_to_a_superseded_run(client: Client, path: str, rule: str) -> None:
+    client.says("one", "A")
+    client.sends("GET", f"/threads/t/runs/A/{path}", run_id="A")
+    client.says("two", "B", by="interrupt", busy=True)
+    client.sends("GET", f"/threads/t/runs/A/{path}", run_id="A")
+    found = client.found(superseded={"A": "B"})
+    assert brief(found) == [(rule, (3, 4))]
+    assert "A" in str(found[0])
+    assert "B" in str(found[0])
+    assert client.found() == []
+
+
+def test_a_stream_that_is_read_on_and_on(client: Client) -> None:
+    client.says("one", "A", ended=None)
+    client.says("two", "B", by="interrupt", busy=True)
+    assert client.found(superseded={"A": "B"}) == []
+    client.says("three", "C")
+    assert brief(client.found(superseded={"A": "B"})) == [("kept-reading", (1, 2, 3))]
+
+
+def test_a_conflict_that_is_ignored(client: Client) -> None:
+    client.says("one", "A")
+    client.says("two", by="reject", busy=True, status=409)
+    client.says("three", "C", by="reject")
+    assert brief(client.found()) == [("ignored-conflict", (2,))]
+    client.says("two", "D", by="reject")
+    assert client.found() == []
+
+
+def test_another_strategy_than_configured(client: Client) -> None:
+    client.says("one", "A")
+    client.says("two", "B", by="interrupt", busy=True)
+    client.says("three", "C", busy=True)
+    assert brief(client.found(strategy="interrupt")) == [("other-strategy", (3,))]
+    assert "which it left out" in str(client.found(strategy="interrupt")[0])
+    assert brief(client.found(strategy="enqueue")) == [("other-strategy", (2,))]
+    assert client.found() == []
+
+
+def test_a_question_that_is_gone(client: Client) -> None:
+    def resumes(answer: Any, *asks: str) -> None:
+        body = {"assistant_id": "agent", "command": {"resume": answer}}
+        client.sends("POST", "/threads/t/runs", body, asks=asks)
+
+    resumes("yes", ASKED)
+    resumes({ASKED: "yes"}, ASKED)
+    resumes({"approved": True}, ASKED)
+    resumes("yes")
+    resumes({ASKED: "yes"}, ASKED[::-1])
+    assert brief(client.found()) == [("resumed-gone", (4,)), ("resumed-gone", (5,))]
+
+
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_what_was_refused_for_good_is_sent_again(client: Client, status: int) -> None:
+    client.says("one", status=status)
+    client.says("one", status=status)
+    assert brief(client.found()) == [("retried", (1, 2))]
+
+
+def test_what_was_refused_for_now_is_sent_again_too_soon(client: Client) -> None:
+    client.says("one", by="reject", busy=True, status=409)
+    client.says("one", by="reject", busy=True, status=409)
+    client.says("one", "A", by="reject", busy=False)
+    assert brief(client.found()) == [("retried", (1, 2))]
+
+
+def test_what_had_created_a_run_is_sent_again(client: Client) -> None:
+    client.says("one", "A")
+    client.says("one", "B")
+    assert client.found() == []
+    client.says("two", "C", cut=True)
+    client.says("two", "D")
+    body = {"input": {"messages": [{"role": "user", "content": "three", "id": "m"}]}}
+    client.sends("POST", "/threads/t/runs", body)
+    client.sends("POST", "/threads/t/runs", body)
+    assert brief(client.found()) == [("retried", (3, 4)), ("retried", (5, 6))]
+
+
+def test_a_text_over_a_dangling_tool_call(client: Client) -> None:
+    client.says("one", "A")
+    client.says("two", "B", by="interrupt", busy=True)
+    runs = {"A": RunFacts("t", "interrupted"), "B": RunFacts("t", "success", dangling=("call-1",))}
+    found = client.found(runs=runs)
+    assert brief(found) == [("left-dangling", (2,))]
+    assert "'two' was said over the tool call call-1 without a result" in str(found[0])
+
+
+def test_every_rule_says_what_it_is_about_and_can_be_left_out() -> None:
+    assert all(rule.__doc__ for rule in RULES.values())
+    client = Client()
+    client.says("one", status=409)
+    assert judge(Facts(client.entries), without=["ignored-conflict"]) == []
+    with pytest.raises(ValueError, match="there is no rule 'ignored'; there are joined-superseded"):
+        judge(Facts(client.entries), without=["ignored"])
+
+
+def test_the_conduct_of_a_real_client() -> None:
+    with MockDeployment() as mock, get_sync_client(url=mock.url) as client:
+        mock.hold("tools:1/enter")
+        thread = client.threads.create()["thread_id"]
+        first = client.runs.create(thread, "agent", input=asking("sf"))
+        mock.wait_until_held("tools:1/enter")
+        second = client.runs.create(thread, "agent", input=asking("nyc"), multitask_strategy="interrupt")
+        mock.release()
+        client.runs.join(thread, first["run_id"])
+        client.runs.join(thread, second["run_id"])
+        client.runs.create(thread, "agent", command={"resume": "yes"})
+        found = mock.conduct(strategy="rollback")
+        assert [finding.rule for finding in found] == [
+            *("other-strategy", "left-dangling", "joined-superseded", "resumed-gone"),
+        ]
+        assert [finding.rule for finding in mock.conduct(without=["left-dangling"])] == [
+            *("joined-superseded", "resumed-gone"),
+        ]
+
+
+def test_the_journal_tells_who_left_and_what_is_not_json() -> None:
+    with (
+        MockDeployment(keep_alive=0.01, time="real") as mock,
+        httpx.Client(base_url=mock.url, timeout=DEADLINE) as http,
+    ):
+        mock.hold("agent:1/enter")
+        thread = http.post("/threads", json={}).json()["thread_id"]
+        with http.stream("POST", f"/threads/{thread}/runs/stream", json={"assistant_id": "agent", "input": {}}) as gone:
+            lines = gone.iter_lines()
+            assert next(lines) == "event: metadata"
+            open_still = mock.wait_for_request("POST", "*/runs/stream", status=200)
+            assert (open_still.ended, open_still.cut, open_still.thread_id) == (None, False, thread)
+            assert open_still.run_id == mock.runs(thread)[0]["run_id"]
+        left = mock.submit(_left(mock)).result(DEADLINE)
+        assert left.cut
+        assert http.post(f"/threads/{thread}/runs", content=b"{nonsense").status_code == 422
+        assert http.post(f"/threads/{thread}/runs", content=b" " * 9_000_000).status_code == 413
+        bad, long = mock.journal()[-2:]
+        assert (bad.body, bad.status, long.raw, long.status) == (None, 422, b"", 413)
+        assert mock.journal()[0].line().endswith("POST /threads -> 200")
+        http.get("/_mock/journal")
+        assert mock.journal()[-1] is long
+
+
+async def _left(mock: MockDeployment) -> Entry:
+    def look() -> Entry | None:
+        return next((entry for entry in mock.controller.journal if entry.ended is not None and entry.creates_run), None)
+
+    return await mock.controller.engine.notifier.until(look)
