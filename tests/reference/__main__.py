@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.reference.langgraphjs_dev import LINES
+from tests.reference.langgraphjs_dev import LINES, NEWEST
 from tests.reference.process import ServerError
 from tests.reference.references import Reference, javascript, judge, python
 
@@ -55,9 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--line",
-        choices=tuple(LINES),
+        choices=(*LINES, NEWEST),
         action="append",
-        help="release line of `langgraphjs dev`; may be given several times; default: each",
+        help="release line of `langgraphjs dev`; may be given several times; default: each but `newest`",
     )
     parser.add_argument("--report-dir", type=Path, required=True, help="where reports and server logs go")
     parser.add_argument("pytest_arguments", nargs="*", help="more arguments for pytest, behind --")

@@ -8,7 +8,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from conformance import probe
 from tests.guide.node import NodeError, install
@@ -21,24 +20,21 @@ INSTALLED = Path(__file__).parent / "node_modules" / ".lines"
 CLI = "@langchain/langgraph-cli"
 
 
-class Line(NamedTuple):
-    """A release line of the server: what npm is asked for, and the profile that tells of it."""
-
-    versions: str
-    profile: str
-
-
 # Ranges and exact versions only: npm's tag `latest` moved back from 2.0.0 to 1.5.1, and took the wrong profile with it.
 # 2.0.0 is marked as deprecated, and the only release of its line.
-LINES = {"1.5": Line("~1.5.0", "langgraph-js-1.5"), "2.0": Line("2.0.0", "langgraph-js-2.0")}
+LINES = {"1.5": "~1.5.0", "2.0": "2.0.0"}
+"""The release lines that CI judges, each with the versions that npm may install."""
+
+NEWEST = "newest"
+"""What npm calls latest today. No check that blocks may depend on it."""
 
 
 @contextlib.contextmanager
 def langgraphjs_dev(*, line: str, workers: int, log: Path, deadline: float = READY_SECONDS) -> Iterator[str]:
     """Serve the probe agent under the graph name `agent`, and yield the URL once `GET /ok` answers 200.
 
-    `line` is one of `LINES`, `workers` the number of runs that the server plays at once; what the server prints goes
-    to `log`. Raises `ServerError` if it cannot be installed, or is not ready in `deadline` seconds.
+    `line` is one of `LINES` or `NEWEST`, and `workers` the number of runs that the server plays at once. What the
+    server prints goes to `log`. Raises `ServerError` if it cannot be installed, or is not ready in `deadline` seconds.
     """
     installed, path = installed_line(line)
     with tempfile.TemporaryDirectory(prefix="probe-agent-") as scratch:
@@ -59,7 +55,7 @@ def installed_line(line: str) -> tuple[Path, str]:
     folder = INSTALLED / line
     folder.mkdir(parents=True, exist_ok=True)
     wanted = json.loads((PROBE_AGENT / "package.json").read_text("utf-8"))
-    wanted["dependencies"][CLI] = LINES[line].versions
+    wanted["dependencies"][CLI] = "latest" if line == NEWEST else LINES[line]
     (folder / "package.json").write_text(json.dumps(wanted, indent=2), "utf-8")
     try:
         return folder, install(folder)

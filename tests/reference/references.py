@@ -11,14 +11,19 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from msgspec.structs import replace
 
+from conformance.judge.profiles import proposals
 from conformance.report.html import write_page
 from conformance.report.load import read_report
 from conformance.report.report import summarise, write_report
+from conformance.session.target import server_of
+from conformance.transcript.transcript import TargetInfo
 from tests.reference.langgraph_dev import langgraph_dev
-from tests.reference.langgraphjs_dev import LINES, langgraphjs_dev
+from tests.reference.langgraphjs_dev import langgraphjs_dev
+from tests.reference.process import ServerError
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -38,7 +43,7 @@ class Reference:
 
     name: str
     title: str
-    profile: str
+    workers: int
     serve: Callable[[Path], AbstractContextManager[str]]
     jobs: int
     servers: int = 1
@@ -53,7 +58,7 @@ def python(workers: int) -> Reference:
     return Reference(
         name=f"workers-{workers}",
         title=f"langgraph dev, {workers} worker{'s' if workers > 1 else ''}",
-        profile="langgraph-api" if workers == 1 else "langgraph-api-workers",
+        workers=workers,
         serve=lambda log: langgraph_dev(workers=workers, log=log),
         jobs=max(1, workers // 2),
         servers=SHARING_ALONE if workers == 1 else SHARING,
@@ -65,7 +70,7 @@ def javascript(line: str) -> Reference:
     return Reference(
         name=f"js-{line}",
         title=f"langgraphjs dev, {line}",
-        profile=LINES[line].profile,
+        workers=JAVASCRIPT_WORKERS,
         serve=lambda log: langgraphjs_dev(line=line, workers=JAVASCRIPT_WORKERS, log=log),
         jobs=JAVASCRIPT_WORKERS // 2,
         servers=SHARING,
@@ -101,12 +106,31 @@ def judge(reference: Reference, report_dir: Path, extra: Sequence[str]) -> int:
     return merged(codes)
 
 
+def fitting_profile(url: str, workers: int) -> str:
+    """Return the name of the shipped profile for what the server at `url` reports in `/info`.
+
+    The version that was installed decides, and not the one that was asked for: npm and pip may differ. Raises
+    `ServerError` where no profile fits, or more than one does.
+    """
+    info = httpx.get(f"{url}/info", trust_env=False).json()
+    server, version = server_of(info)
+    fitting = [
+        profile.name
+        for profile in proposals(TargetInfo(url=url, server=server, version=version))
+        if profile.workers in (None, "one" if workers == 1 else "several")
+    ]
+    if len(fitting) != 1:
+        found = ", ".join(fitting) or "none"
+        raise ServerError(f"one shipped profile must fit {server} {version} with {workers} workers; found: {found}")
+    return fitting[0]
+
+
 def suite_command(reference: Reference, url: str, report: Path, extra: Sequence[str]) -> list[str]:
     """The command that judges the server at `url` and writes its report into the folder `report`."""
     return [
         *(sys.executable, "-m", "pytest", "conformance"),
         f"--deployment-url={url}",
-        f"--deployment-profile={reference.profile}",
+        f"--deployment-profile={fitting_profile(url, reference.workers)}",
         f"--conformance-report={report}",
         f"--conformance-jobs={reference.jobs}",
         *extra,

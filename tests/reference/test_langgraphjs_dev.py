@@ -56,4 +56,4 @@ def test_the_probe_agent_is_served_and_the_line_has_its_profile(tmp_path: Path, 
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}/ok", trust_env=False)
     target = TargetInfo(url=url, server=server, version=version)
-    assert [profile.name for profile in profiles.proposals(target)] == [LINES[line].profile]
+    assert [profile.name for profile in profiles.proposals(target)] == [f"langgraph-js-{line}"]

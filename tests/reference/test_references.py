@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from conformance.report.load import read_report
@@ -30,6 +31,7 @@ class Judged:
         monkeypatch.setattr(references, "langgraph_dev", self._python)
         monkeypatch.setattr(references, "langgraphjs_dev", self._javascript)
         monkeypatch.setattr(references, "suite_command", self._command)
+        monkeypatch.setattr(references, "fitting_profile", lambda _url, workers: f"profile-for-{workers}")
 
     @contextmanager
     def _python(self, *, workers: int, log: Path) -> Iterator[str]:
@@ -68,7 +70,7 @@ def test_the_suite_is_run_once_for_each_number_of_workers(
     assert command[-2:] == ["-k", "x"]
     assert {
         f"--deployment-url=http://127.0.0.1:{references.SHARING + 1}",
-        "--deployment-profile=langgraph-api-workers",
+        "--deployment-profile=profile-for-10",
         f"--conformance-report={tmp_path / 'workers-10' / 'part-1'}",
         "--conformance-jobs=5",
     } <= set(command)
@@ -88,7 +90,7 @@ def test_servers_with_one_worker_share_the_scenarios(
     for number, (command, part) in enumerate(zip(judged.commands, parts, strict=True), 1):
         assert {
             f"--deployment-url=http://127.0.0.1:{number}",
-            "--deployment-profile=langgraph-api",
+            "--deployment-profile=profile-for-1",
             f"--conformance-report={part}",
             "--conformance-jobs=1",
             f"--part={number}/{references.SHARING_ALONE}",
@@ -149,14 +151,35 @@ def test_every_line_of_the_javascript_server_is_judged(tmp_path: Path, monkeypat
     judged = Judged(monkeypatch)
     assert command_line.main(["--server", "js", "--report-dir", str(tmp_path)]) == 0
     assert [line for line, _ in judged.started] == [line for line in LINES for _ in range(references.SHARING)]
-    for command, (line, _) in zip(judged.commands, judged.started, strict=True):
-        assert f"--deployment-profile={LINES[str(line)].profile}" in command
 
 
 def test_one_line_of_the_javascript_server_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     judged = Judged(monkeypatch)
     assert command_line.main(["--server", "js", "--line", "1.5", "--report-dir", str(tmp_path)]) == 0
     assert judged.started == [("1.5", log) for log in logs(tmp_path / "js-1.5", references.SHARING)]
+
+
+@pytest.mark.parametrize(
+    ("info", "workers", "profile"),
+    [
+        ({"version": "0.16.7", "langgraph_py_version": "1.0"}, 1, "langgraph-api"),
+        ({"version": "0.16.7", "langgraph_py_version": "1.0"}, 10, "langgraph-api-workers"),
+        ({"version": "1.5.1", "langgraph_js_version": "1.0"}, 10, "langgraph-js-1.5"),
+        ({"version": "2.0.0", "langgraph_js_version": "1.0"}, 10, "langgraph-js-2.0"),
+    ],
+)
+def test_the_profile_is_the_one_for_what_the_server_reports(
+    monkeypatch: pytest.MonkeyPatch, info: dict[str, str], workers: int, profile: str
+) -> None:
+    monkeypatch.setattr(httpx, "get", lambda url, **_: httpx.Response(200, json=info))
+    assert references.fitting_profile("http://there", workers) == profile
+
+
+def test_a_server_without_a_profile_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"version": "9.0.0", "langgraph_js_version": "1.0"}
+    monkeypatch.setattr(httpx, "get", lambda url, **_: httpx.Response(200, json=told))
+    with pytest.raises(ServerError, match=r"langgraph-js 9\.0\.0 with 10 workers; found: none"):
+        references.fitting_profile("http://there", 10)
 
 
 def test_one_red_run_makes_the_whole_red_and_does_not_stop_the_others(
