@@ -16,7 +16,7 @@ from conformance.transcript.transcript import Transcript
 from tests.conformance.plays import Json, edited, requests
 
 Blunder = Callable[[Json, Random], bool]
-"""Notifier a record in place; False when it has nothing of the kind."""
+"""Changes a record in place; False when it has nothing of the kind."""
 
 STATUSES = ("pending", "running", "success", "error", "timeout", "interrupted")
 CODES = (200, 202, 204, 404, 409, 422, 500)

@@ -21,7 +21,7 @@ from conformance.transcript.transcript import Probe, Released, SuiteInfo, Transc
 
 Json = dict[str, Any]
 Edit = Callable[[Json], None]
-"""Notifier a transcript that was turned into plain JSON values, in place."""
+"""Changes a transcript that was turned into plain JSON values, in place."""
 
 SUITE = SuiteInfo("doubletext", "test", registry.load().revision)
 

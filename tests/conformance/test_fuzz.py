@@ -115,7 +115,7 @@ def test_every_strange_record_is_judged(records: list[bytes], seed: int) -> None
 
 
 class Scrambling(httpx.AsyncBaseTransport):
-    """Notifier some of the answers of a deployment on their way."""
+    """Changes some of the answers of a deployment on their way."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport, dice: random.Random) -> None:
         self._inner = inner
