@@ -12,6 +12,7 @@ from conformance.judge import overlap
 from conformance.judge.expect import Unproven
 from conformance.judge.oracle import Cancelled, Outcome, Turn, legal_outcomes
 from conformance.judge.play import Play
+from conformance.judge.requests import action_of
 from conformance.judge.statuses import GONE, TERMINAL
 from conformance.probe import Work, place_asked_for
 from conformance.scenarios import scenario as s
@@ -135,7 +136,7 @@ def _cancels(play: Play) -> Iterator[Cancelled]:
             continue
         yield Cancelled(
             label=label,
-            action="rollback" if "action=rollback" in cancel.request.path else "interrupt",
+            action=action_of(cancel),
             after=sum(play.submission(submit.label).asked < asked for submit in submits),
             in_flight=_in_flight_at(play, submits[index], asked, known[:index]),
         )

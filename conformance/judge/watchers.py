@@ -34,6 +34,11 @@ class Watcher:
         """Whether it is the client that asked for the run."""
         return self.name == self.label
 
+    @property
+    def title(self) -> str:
+        """Its stream, in words."""
+        return f"the stream of run {self.label}" + ("" if self.own else f" that client {self.name} joined")
+
     def named(self, name: str) -> list[StreamEvent]:
         """The events of this name; those of a subgraph have another."""
         return [event for event in self.events if event.event == name]
