@@ -26,6 +26,8 @@ def _do(options: argparse.Namespace) -> int:
     match options.command:
         case "requirements":
             return _requirements()
+        case "show":
+            return _show(options.ids)
         case "profile":
             return _profile(options.reports, options.name)
         case "compare":
@@ -72,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         help="exit code 1 when a verdict of the last report is worse than in the first, both of one server",
     )
     commands.add_parser("requirements", help="print the rule book as a Markdown page")
+    show = commands.add_parser("show", help="print a requirement with its sources, check, scenarios and proofs")
+    show.add_argument("ids", nargs="+", metavar="ID", help="a requirement, such as INT-02 or int-02")
     profile = commands.add_parser("profile", help="draft a profile from reports of one deployment, and print it")
     profile.add_argument(
         *("--from", "--report"),
@@ -105,6 +109,12 @@ def _requirements() -> int:
 
     print(page.render(), end="")
     return 0
+
+
+def _show(requirement_ids: Sequence[str]) -> int:
+    from conformance.report import show
+
+    return show.command(requirement_ids)
 
 
 def _judge(options: argparse.Namespace) -> int:

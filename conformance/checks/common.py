@@ -15,30 +15,28 @@ from conformance.scenarios import scenario as s
 from conformance.transcript.text import difference
 
 SHOWN = 6
-"""Requests that a failure names; the others are counted."""
-
+"""The number of requests that a failure names. It counts the others."""
 
 AUDIT = "A/audit:1"
 """What the step beside A's tool writes to the channel `steps`."""
-
 
 Fair = Callable[[s.Ask, Exchange], bool]
 """Whether the answer to a wrong request is as it should be."""
 
 
 def before_newcomer(play: Play, *, earlier: bool = False) -> list[str]:
-    """The labels of the runs asked for before B on the main thread; `earlier`: with the finished turn E."""
+    """Return the labels of the runs created before B on the main thread, with `earlier` also the finished turn E."""
     labels = [submit.label for submit in play.scenario.submits()]
     return [label for label in labels[: labels.index("B")] if earlier or label != "E"]
 
 
 def status_word(status: str) -> str:
-    """A run's status as a reader of the API sees it."""
+    """Return a run's status as a reader of the API sees it."""
     return "404" if status == "gone" else f"`{status}`"
 
 
 def expect_end(play: Play, label: str, due: str, who: str, *see: int) -> None:
-    """Run `label` ends with the status `due`; `who` says which run that is, `see` what else shows it."""
+    """Raise Broken unless run `label` ended as `due`. `who` describes the run, `see` are further seqs that show it."""
     status = play.final_status(label)
     expect(
         status == due,
@@ -50,13 +48,13 @@ def expect_end(play: Play, label: str, due: str, who: str, *see: int) -> None:
 
 
 def expect_accepted(play: Play, label: str) -> None:
-    """Run `label` was answered with a 2xx."""
+    """Raise Broken unless run `label` was answered with a 2xx."""
     submission = play.submission(label)
     expect(submission.ok, f"a 2xx answer to run {label}", submission.outcome(), submission.asked)
 
 
 def expect_nothing_of(play: Play, label: str) -> None:
-    """No message of run `label` is in the state."""
+    """Raise Broken if a message of run `label` is in the state."""
     kept = [message for message in play.messages() if message.label == label]
     expect(not kept, f"nothing of run {label} in the state", spell(kept), play.last("final state", s.MAIN).asked)
 
@@ -129,7 +127,7 @@ def expect_one_story(play: Play) -> None:
 
 
 def _fate(play: Play, label: str) -> str:
-    """What became of a run, in the oracle's words; an answer that no strategy gives stands for itself."""
+    """Return the end of a run in the oracle's words, or the answer itself where no strategy gives such an answer."""
     submission = play.submission(label)
     if submission.response is None or submission.ok:
         return play.final_status(label)
@@ -138,7 +136,7 @@ def _fate(play: Play, label: str) -> str:
 
 
 def _told(statuses: dict[str, str], conversation: tuple[str, ...]) -> str:
-    """One outcome in a line."""
+    """Return one outcome in a line."""
     return ", ".join(f"{label} {status}" for label, status in statuses.items()) + f" [{' '.join(conversation)}]"
 
 
@@ -170,7 +168,7 @@ def expect_values_of_the_state(play: Play) -> None:
 
 
 def _shape(values: object) -> str:
-    """A state's values in a few words."""
+    """Return a state's values in a few words."""
     if not isinstance(values, dict):
         return f"`{values}`"
     sizes = [f"{key}: {len(value) if isinstance(value, list) else value}" for key, value in values.items()]
@@ -237,7 +235,7 @@ def expect_nothing_of_the_superstep(play: Play) -> None:
 
 
 def spell_steps(steps: list[Any]) -> str:
-    """Steps in one line."""
+    """Return steps in one line."""
     return " ".join(str(step) for step in steps) or "no step at all"
 
 

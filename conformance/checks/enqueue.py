@@ -1,4 +1,4 @@
-"""ENQ: a run that waits its turn. A is ahead, B is queued behind it; in `pending` Z is ahead of both."""
+"""ENQ: a run that waits its turn. A is ahead, B is queued behind it. In `pending` Z is ahead of both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CON: several texts at the same time. The runs are R1, R2 and so on; which comes first is the deployment's affair."""
+"""CON: several texts at the same time. The runs are R1, R2 and so on. The deployment decides which is first."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def one_of_several_rollbacks_succeeds(play: Play) -> None:
 
 
 def _one_success(play: Play, otherwise: str) -> str:
-    """The one run of a burst that succeeds; all others end as `otherwise` says."""
+    """Return the one run of a burst that succeeds. Raise Broken unless all others end as `otherwise`."""
     labels = _burst(play)
     for label in labels:
         expect_accepted(play, label)

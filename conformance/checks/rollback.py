@@ -1,4 +1,4 @@
-"""RBK: what `rollback` takes away. A is rolled back, B takes its place; in `pending` Z is rolled back, too."""
+"""RBK: what `rollback` takes away. A is rolled back, B takes its place. In `pending` Z is rolled back, too."""
 
 from __future__ import annotations
 

@@ -15,8 +15,7 @@ from conformance.scenarios import scenario as s
 from conformance.transcript.text import snippet
 
 RANK = {"pending": 0, "running": 1}
-"""How far a status is along a run's life; every terminal status comes after these."""
-
+"""How far a status is along a run's life. Every terminal status comes after these."""
 
 RUN_FIELDS = (
     "run_id",
@@ -30,7 +29,6 @@ RUN_FIELDS = (
     "multitask_strategy",
 )
 """What the published schema `Run` requires."""
-
 
 CLOCK_SLACK = 0.95
 """The share of a delay that must have passed on this machine's clock: the deployment has one of its own."""

@@ -16,7 +16,6 @@ from conformance.transcript.transcript import Left, Missed, Released
 EVENT_OF_MODE = {"messages-tuple": "messages"}
 """The name of a mode's events, where it is not the mode's own."""
 
-
 ABOUT_THE_STREAM = ("metadata", "end")
 """Events that no mode asks for."""
 
