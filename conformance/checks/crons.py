@@ -81,7 +81,7 @@ def _crons_of(play: Play) -> list[s.CreateCron]:
 
 
 def _made(play: Play, label: str) -> dict[str, Any]:
-    """The cron as it was told when it was made; Unproven when it was not."""
+    """Return the cron as the answer to its creation has it. Raise Unproven when it was not created."""
     _offered(play.asked_for("create cron", label)[-1:])
     body: dict[str, Any] = play.body("create cron", label, dict)
     return body

@@ -219,7 +219,7 @@ def _held_update(scenario: s.Scenario) -> tuple[s.UpdateState, s.AwaitPoint]:
 
 
 def _history(play: Play) -> tuple[list[Checkpoint], int]:
-    """The final history and where it was read; Unproven when it is empty."""
+    """Return the final history and where it was read. Raise Unproven when it is empty."""
     history = play.history()
     see = play.last("final history", s.MAIN).asked
     if not history:

@@ -173,7 +173,7 @@ def answer_that_nobody_asked_for_changes_nothing(play: Play) -> None:
 
 
 def _while_parked(play: Play) -> tuple[dict[str, Any], int]:
-    """The thread as it was read after A had parked and before B came, and where; Unproven without that."""
+    """Return the thread as it was read between the pause of A and B, and where. Raise Unproven without that."""
     if not any(report.outcome == "interrupted" for report in play.reports("A")):
         raise Unproven("the witness did not see run A call interrupt()")
     ended, arrived = play.ended("A"), play.submission("B").asked

@@ -284,10 +284,10 @@ def superseded_run_really_stops(play: Play) -> None:
 
 
 def _is_sign_of_life(report: WitnessEvent, manners: OnCancel) -> bool:
-    """Whether a report shows that a run executes which should have stopped.
+    """Return whether a report shows that a run executes which should have stopped.
 
-    A step that stops when it is told to is heard while it stops. One that swallows the cancellation cannot be
-    stopped from outside; but no step has to be started after it.
+    A step that stops when it is cancelled reports while it stops. One that swallows the cancellation cannot be
+    stopped from outside, but no step has to start after it.
     """
     match manners:
         case "stop":

@@ -180,7 +180,7 @@ def child_checkpoints_are_rolled_back(play: Play) -> None:
 
 
 def _superseded(play: Play) -> list[str]:
-    """The runs that were certainly in flight when B arrived with `rollback`; Unproven when there were none."""
+    """Return the runs in flight when B arrived with `rollback`. Raise Unproven when it is uncertain, or none was."""
     play.accepted("B")
     labels = before_newcomer(play)
     for label in labels:

@@ -100,7 +100,7 @@ def _freedom(play: Play, label: str) -> str:
 
 
 def _taken(play: Play, label: str) -> Exchange:
-    """The submission of a run with a webhook; Unproven unless the deployment took both."""
+    """Return the submission of a run with a webhook. Raise Unproven unless the deployment accepted both."""
     submission = play.submission(label)
     if not play.witnessed:
         raise Unproven("webhooks go to the witness, which nothing of this deployment reaches", submission.asked)

@@ -50,7 +50,7 @@ def cancel_on_disconnect_is_honoured(play: Play) -> None:
 
 
 def _left(play: Play) -> int:
-    """Seq at which the client left; Unproven when it did not."""
+    """Return the seq at which the client disconnected. Raise Unproven when it did not."""
     for moment in play.moments:
         if isinstance(moment, Left):
             return moment.seq
