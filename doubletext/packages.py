@@ -43,10 +43,9 @@ def problem(name: Name) -> str | None:
     folder = found(name)
     if folder is not None and is_marked(folder):
         return None
-    where = (
-        f"the package `{name}` that Python finds, {folder}," if folder else f"the package `{name}` that Python finds"
-    )
+    if folder is None:
+        return f"there is no package `{name}`: install doubletext again, with pip install --force-reinstall doubletext"
     return (
-        f"{where} does not belong to doubletext: install doubletext in an environment, and start it in a folder, "
-        f"where nothing else is called `{name}`"
+        f"the package `{name}` in {folder.parent} is not the one of doubletext: install doubletext in an environment, "
+        f"and start Python in a folder, where nothing else is called `{name}`"
     )
