@@ -358,6 +358,13 @@ async def test_deadlines_are_scaled() -> None:
     assert held.is_set()
 
 
+async def test_without_its_plugin_the_suite_says_what_is_missing() -> None:
+    for suite in ("conformance", "conformance/suites"):
+        run = await run_suite("-p", "no:doubletext", suite=(suite,))
+        assert run.code in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERRUPTED), run.output
+        assert "the conformance suite needs the pytest plugin of doubletext: leave out -p no:doubletext" in run.output
+
+
 # -- what it costs everybody else --------------------------------------------------------------------------------
 
 
