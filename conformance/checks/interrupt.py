@@ -23,9 +23,9 @@ from conformance.judge.play import Play
 from conformance.judge.requests import stopping_request
 from conformance.judge.statuses import IN_FLIGHT, TERMINAL
 from conformance.judge.turns import STEPS, expect_proven_overlap, expect_superseded, outcomes, parts_of
-from conformance.probe import OnCancel
 from conformance.scenarios import scenario as s
 from conformance.transcript.transcript import WitnessEvent
+from doubletext.probe import OnCancel
 
 
 @check("INT-01")

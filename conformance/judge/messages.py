@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from conformance.probe import place_asked_for
 from conformance.scenarios import scenario as s
+from doubletext.probe import place_asked_for
 
 Part = Literal["human", "call", "result", "invented", "answer", "fragment", "other"]
 """What a message is: `invented` is a result that the tool did not give, `fragment` a part of an answer, `other` nothing

@@ -14,9 +14,9 @@ from conformance.judge.oracle import Cancelled, Outcome, Turn, legal_outcomes
 from conformance.judge.play import Play
 from conformance.judge.requests import action_of
 from conformance.judge.statuses import GONE, TERMINAL
-from conformance.probe import Work, place_asked_for
 from conformance.scenarios import scenario as s
 from conformance.transcript.transcript import Released
+from doubletext.probe import Work, place_asked_for
 
 STEPS = ("agent:1", "tools:1", "agent:2")
 """The steps of a turn that asks for the weather; each writes the part that follows the input."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from conformance.probe import OnCancel, Work
+from doubletext.probe import OnCancel, Work
 
 Strategy = Literal["enqueue", "reject", "interrupt", "rollback"]
 Endpoint = Literal["create", "stream", "wait"]

@@ -12,7 +12,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from conformance import probe as contract
+from doubletext import probe as contract
 from tests.conformance.probe_agents import ENDLESS, AgentError, ProbeAgent, Run, Thread
 from tests.conformance.probing import BAD, FULL_TURN, GOOD, POINTS, STAYS, TOOL, Witness, played, told, works
 

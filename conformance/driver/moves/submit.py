@@ -12,8 +12,8 @@ from conformance.driver.context import Context
 from conformance.driver.moves import watch
 from conformance.driver.witness import webhook_url
 from conformance.judge.play import checkpoint_id
-from conformance.probe import Probe, to_config
 from conformance.scenarios import scenario as s
+from doubletext.probe import Probe, to_config
 
 
 async def submit(context: Context, move: s.Submit) -> None:

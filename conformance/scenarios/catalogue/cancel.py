@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.probe import OnCancel
 from conformance.scenarios.catalogue.blocks import (
     CLEANING_UP,
     EARLIER_TURN,
@@ -37,6 +36,7 @@ from conformance.scenarios.scenario import (
     Submit,
     Together,
 )
+from doubletext.probe import OnCancel
 
 STOPPED: tuple[Move, ...] = (AwaitStopped(label="A"), AwaitEnd(label="A"), Release(), Observe())
 

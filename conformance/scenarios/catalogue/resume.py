@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.probe import Work
 from conformance.scenarios.catalogue.blocks import IN_TOOLS, LOOKS, SF, second, superseding
 from conformance.scenarios.scenario import (
     AwaitEnd,
@@ -30,6 +29,7 @@ from conformance.scenarios.scenario import (
     Submit,
     Together,
 )
+from doubletext.probe import Work
 
 
 def scenarios() -> Iterator[Scenario]:
