@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from conformance.api import GONE, TERMINAL
 from conformance.checks.common import expect_accepted, expect_end, expect_nothing_of, status_word
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Play
 from conformance.judge.requests import accepted_cancel, action_of, first_cancel
-from conformance.judge.statuses import GONE, TERMINAL
 from conformance.judge.turns import parts_of
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 
 
 @check("CAN-01")

@@ -7,7 +7,7 @@ from conformance.judge.expect import Unproven, expect
 from conformance.judge.messages import read_messages, spell
 from conformance.judge.play import Play
 from conformance.judge.watchers import streaming
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 
 
 @check("CLI-04")

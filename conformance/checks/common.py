@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from conformance.api import GONE, TERMINAL
 from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Exchange, Play
 from conformance.judge.requests import stopping_request, wrong_requests
-from conformance.judge.statuses import GONE, TERMINAL
-from conformance.judge.turns import STEPS, outcomes
-from conformance.scenarios import scenario as s
+from conformance.judge.turns import outcomes
+from conformance.scenarios import moves as s
+from conformance.scenarios.steps import STEPS
 from conformance.transcript.text import difference
 
 SHOWN = 6

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from conformance.api import GONE
 from conformance.checks.common import expect_each_answered, status_word
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.play import Exchange, Play, status_text
 from conformance.judge.requests import status_of
-from conformance.judge.statuses import GONE
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 
 NO_CRONS = (404, 405, 501)
 """What a deployment answers that does not have crons."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from conformance.api import TERMINAL
 from conformance.checks.common import expect_continued_chain, expect_end, expect_legal_conversation
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.play import Play
 from conformance.judge.requests import accepted_cancel
-from conformance.judge.statuses import TERMINAL
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 
 
 @check("ENQ-01")

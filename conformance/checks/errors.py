@@ -7,7 +7,7 @@ from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.play import Exchange, Play
 from conformance.judge.requests import status_of, wrong_requests
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 
 
 @check("ERR-01")

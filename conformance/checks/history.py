@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 
+from conformance.api import checkpoint_id
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.messages import spell
-from conformance.judge.play import Checkpoint, Play, checkpoint_id
+from conformance.judge.play import Checkpoint, Play
 from conformance.judge.turns import parts_of
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
+from conformance.scenarios.scenario import Scenario
 from conformance.transcript.text import difference
 
 
@@ -115,7 +117,7 @@ def newest_checkpoint_is_the_state(play: Play) -> None:
             see,
             play.last("final state", s.MAIN).asked,
         )
-    state_id = checkpoint_id(state, "")
+    state_id = checkpoint_id(state)
     expect(
         state_id == history[0].id,
         f"the state to name the newest checkpoint, {history[0].id}",
@@ -211,7 +213,7 @@ def interrupting_adds_no_checkpoint(play: Play) -> None:
     )
 
 
-def _held_update(scenario: s.Scenario) -> tuple[s.UpdateState, s.AwaitPoint]:
+def _held_update(scenario: Scenario) -> tuple[s.UpdateState, s.AwaitPoint]:
     """Return the move that updates the state, and the one before it that waits until a run is held."""
     position, update = next((i, move) for i, move in enumerate(scenario.moves) if isinstance(move, s.UpdateState))
     held = [move for move in scenario.moves[:position] if isinstance(move, s.AwaitPoint)]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from conformance.api import TERMINAL
 from conformance.checks.common import expect_end, expect_entry_at_the_start, expect_legal_conversation, settled
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Exchange, Play
-from conformance.judge.statuses import TERMINAL
 from conformance.judge.turns import parts_of
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 
 
 @check("HIL-01")

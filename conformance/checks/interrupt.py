@@ -5,6 +5,7 @@ A is the first run, B the one that arrives with `interrupt`. In `pending` Z hold
 
 from __future__ import annotations
 
+from conformance.api import IN_FLIGHT, TERMINAL
 from conformance.checks.common import (
     before_newcomer,
     expect_accepted,
@@ -21,9 +22,9 @@ from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Play
 from conformance.judge.requests import stopping_request
-from conformance.judge.statuses import IN_FLIGHT, TERMINAL
-from conformance.judge.turns import STEPS, expect_proven_overlap, expect_superseded, outcomes, parts_of
-from conformance.scenarios import scenario as s
+from conformance.judge.turns import expect_proven_overlap, expect_superseded, outcomes, parts_of
+from conformance.scenarios import moves as s
+from conformance.scenarios.steps import STEPS
 from conformance.transcript.transcript import WitnessEvent
 from doubletext.probe import OnCancel
 

@@ -19,7 +19,7 @@ from conformance.judge.messages import spell
 from conformance.judge.play import Play
 from conformance.judge.requests import accepted_cancel
 from conformance.judge.turns import turns
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 
 
 @check("PST-01")

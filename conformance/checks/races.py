@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conformance.api import GONE, TERMINAL
 from conformance.checks.common import (
     expect_accepted,
     expect_end,
@@ -12,9 +13,8 @@ from conformance.checks.common import (
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.play import Play
-from conformance.judge.statuses import GONE, TERMINAL
 from conformance.judge.turns import parts_of
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 
 
 @check("CON-01")

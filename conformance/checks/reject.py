@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from conformance.api import TERMINAL
 from conformance.checks.common import expect_end
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Play
-from conformance.judge.statuses import TERMINAL
 from conformance.judge.turns import expect_proven_overlap, parts_of
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 
 
 @check("REJ-01")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conformance.api import GONE
 from conformance.checks.common import (
     before_newcomer,
     expect_end,
@@ -17,9 +18,8 @@ from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Checkpoint, Play
-from conformance.judge.statuses import GONE
 from conformance.judge.turns import expect_proven_overlap, expect_superseded
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 
 
 @check("RBK-01")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from conformance.api import GONE, RUN_STATUSES, TERMINAL
 from conformance.checks.common import expect_end, expect_silent_after
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.play import Play
 from conformance.judge.requests import accepted_deletion, labels
-from conformance.judge.statuses import GONE, RUN_STATUSES, TERMINAL
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
 
 RANK = {"pending": 0, "running": 1}

@@ -10,7 +10,7 @@ from conformance.judge.overlap import was_executing
 from conformance.judge.play import Exchange, Play
 from conformance.judge.turns import parts_of
 from conformance.judge.watchers import watcher
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 from conformance.transcript.transcript import Left
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from conformance.api import GONE, IN_FLIGHT, TERMINAL, THREAD_STATUSES
 from conformance.checks.common import expect_silent_after
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.play import Play, Reading
 from conformance.judge.requests import accepted_cancel, accepted_deletion, labels
-from conformance.judge.statuses import GONE, IN_FLIGHT, TERMINAL, THREAD_STATUSES
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 
 
 @check("THR-01")

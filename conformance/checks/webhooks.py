@@ -7,7 +7,7 @@ from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.play import Exchange, Play, status_text
 from conformance.judge.turns import expect_superseded
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 from conformance.transcript.transcript import Delivery
 
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 from conformance.judge.expect import Unproven
 from conformance.judge.oracle import Action
 from conformance.judge.play import Exchange, Play
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 
 
 def labels(play: Play) -> list[str]:

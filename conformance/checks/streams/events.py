@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from conformance.api import GONE, TERMINAL
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.messages import spell, text_of
 from conformance.judge.overlap import was_executing
 from conformance.judge.play import Play
-from conformance.judge.statuses import GONE, TERMINAL
 from conformance.judge.turns import parts_of
 from conformance.judge.watchers import own_streams, streaming, streams, watcher, written
 from conformance.transcript.text import snippet

@@ -10,7 +10,7 @@ from conformance.judge.messages import read_messages, spell
 from conformance.judge.play import Exchange, Play
 from conformance.judge.turns import parts_of
 from conformance.judge.watchers import Watcher, watcher, watchers, written
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 from conformance.transcript.transcript import AnyMoment, Fault, Left, Released, Request
 
 

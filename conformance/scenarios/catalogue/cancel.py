@@ -21,7 +21,7 @@ from conformance.scenarios.catalogue.blocks import (
     held_first,
     second,
 )
-from conformance.scenarios.scenario import (
+from conformance.scenarios.moves import (
     NOBODY,
     AwaitEnd,
     AwaitPoint,
@@ -31,11 +31,11 @@ from conformance.scenarios.scenario import (
     Move,
     Observe,
     Release,
-    Scenario,
     Strategy,
     Submit,
     Together,
 )
+from conformance.scenarios.scenario import Scenario
 from doubletext.probe import OnCancel
 
 STOPPED: tuple[Move, ...] = (AwaitStopped(label="A"), AwaitEnd(label="A"), Release(), Observe())

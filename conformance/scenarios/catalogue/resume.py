@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.scenarios.catalogue.blocks import IN_TOOLS, LOOKS, SF, second, superseding
-from conformance.scenarios.scenario import (
+from conformance.scenarios.moves import (
     AwaitEnd,
     AwaitPoint,
     AwaitStopped,
@@ -24,11 +24,11 @@ from conformance.scenarios.scenario import (
     Observe,
     ReadState,
     Release,
-    Scenario,
     Strategy,
     Submit,
     Together,
 )
+from conformance.scenarios.scenario import Scenario
 from doubletext.probe import Work
 
 

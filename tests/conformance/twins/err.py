@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.scenarios.scenario import ASKED
+from conformance.scenarios.moves import ASKED
 from tests.conformance.plays import Edit, bodies, messages, requests, run_status, status_code
 from tests.conformance.twins.edits import late_report, of, twin
 

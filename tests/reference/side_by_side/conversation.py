@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
+from conformance.api import checkpoint_id
 from conformance.judge.expect import Unproven
-from conformance.judge.play import Exchange, Play, checkpoint_id
+from conformance.judge.play import Exchange, Play
 from conformance.snapshots.names import Bindings, messages_of, oldest_first
 from conformance.transcript.transcript import (
     Closed,
@@ -204,7 +205,7 @@ class _PlayNames(Bindings):
         self.bind("run", (run.get("run_id") for run in oldest_first(runs)))
         self.bind("assistant", (run.get("assistant_id") for run in [*runs, *_answers(play, "submit")]))
         entries = [*reversed(list(_dicts(play, " history"))), *_dicts(play, " state")]
-        self.bind("checkpoint", (checkpoint_id(entry, "") for entry in entries))
+        self.bind("checkpoint", (checkpoint_id(entry) for entry in entries))
         messages = [message for entry in entries for message in messages_of(entry.get("values"))]
         self.bind("message", (message.get("id") for message in messages))
         tasks = [task for entry in entries for task in entry.get("tasks") or () if isinstance(task, dict)]
