@@ -17,14 +17,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from doubletext import packages
+from doubletext.environment import HEADER_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from syrupy.assertion import SnapshotAssertion
-
-HEADER_VARIABLE: Final = "DOUBLETEXT_DEPLOYMENT_HEADERS"
-"""Environment variable with further headers, one `Name: value` per line."""
 
 OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "--deployment-url": {

@@ -9,6 +9,7 @@ from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.play import Play
 from conformance.judge.requests import accepted_cancel
 from conformance.scenarios import moves as s
+from conformance.transcript.text import mentions, snippet
 
 
 @check("ENQ-01")
@@ -100,9 +101,9 @@ def queued_runs_can_be_listed(play: Play) -> None:
     shown = kwargs.get("input") if isinstance(kwargs, dict) else None
     text = play.scenario.submit("B").text
     expect(
-        text in str(shown),
+        mentions(shown, text),
         f"the queued run's input “{text}” in its kwargs",
-        f"`{shown}`",
+        f"`{snippet(shown)}`",
         listing.asked,
     )
 

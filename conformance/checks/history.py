@@ -13,7 +13,7 @@ from conformance.judge.play import Checkpoint, Play
 from conformance.judge.turns import parts_of
 from conformance.scenarios import moves as s
 from conformance.scenarios.scenario import Scenario
-from conformance.transcript.text import difference
+from conformance.transcript.text import difference, mentions
 
 
 @check("CHK-01")
@@ -162,7 +162,7 @@ def busy_state_cannot_be_updated(play: Play) -> None:
     for exchange in (play.last("mid state", s.MAIN), play.last("final state", s.MAIN)):
         values = exchange.body.get("values") if isinstance(exchange.body, dict) else None
         expect(
-            move.text not in str(values),
+            not mentions(values, move.text),
             "nothing of the refused update in the state",
             f"the state holds “{move.text}”",
             update.asked,

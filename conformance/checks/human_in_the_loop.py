@@ -12,6 +12,7 @@ from conformance.judge.messages import spell
 from conformance.judge.play import Exchange, Play
 from conformance.judge.turns import parts_of
 from conformance.scenarios import moves as s
+from conformance.transcript.text import objects, snippet
 
 
 @check("HIL-01")
@@ -86,7 +87,7 @@ def streamed_question_is_in_the_thread(play: Play) -> None:
     """HIL-07: look for the streamed question in the `interrupts` of the thread and of its state."""
     submission = play.accepted("A")
     streamed = [
-        question.get("id")
+        question
         for event in play.events(submission)
         if isinstance(event.data, dict) and isinstance(event.data.get("__interrupt__"), list)
         for question in event.data["__interrupt__"]
@@ -94,23 +95,32 @@ def streamed_question_is_in_the_thread(play: Play) -> None:
     ]
     if not streamed:
         raise Unproven("the stream of run A showed no `__interrupt__`", submission.asked)
-    thread = play.final_thread()
-    state = play.state()
+    tasks = play.state().get("tasks")
+    in_tasks = [task.get("interrupts") for task in tasks if isinstance(task, dict)] if isinstance(tasks, list) else []
     for where, shown, see in (
-        ("thread", thread.get("interrupts"), play.last("final thread", s.MAIN).asked),
-        (
-            "state",
-            [task.get("interrupts") for task in state.get("tasks") or ()],
-            play.last("final state", s.MAIN).asked,
-        ),
+        ("thread", play.final_thread().get("interrupts"), play.last("final thread", s.MAIN).asked),
+        ("state", in_tasks, play.last("final state", s.MAIN).asked),
     ):
-        expect(
-            all(str(question) in str(shown) for question in streamed),
-            f"the question that was streamed, {streamed[0]}, in the `interrupts` of the {where}",
-            f"`{shown}`",
-            submission.asked,
-            see,
-        )
+        for question in streamed:
+            expect(
+                any(_is_same(question, one) for one in objects(shown)),
+                f"the question that was streamed, {snippet(question)}, in the `interrupts` of the {where}",
+                f"`{snippet(shown)}`",
+                submission.asked,
+                see,
+            )
+
+
+def _is_same(question: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Return whether two objects are one question: by id where both have one, else by what they ask."""
+    if question.get("id") is not None and other.get("id") is not None:
+        return bool(question["id"] == other["id"])
+    return bool(_asks(question) == _asks(other))
+
+
+def _asks(question: dict[str, Any]) -> object:
+    # The fields around the value are not the same in a stream and in a state.
+    return question.get("value", {name: field for name, field in question.items() if name != "id"})
 
 
 @check("HIL-08")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 from conformance.checks.common import (
     AUDIT,
@@ -20,6 +19,7 @@ from conformance.judge.play import Play
 from conformance.judge.requests import accepted_cancel
 from conformance.judge.turns import turns
 from conformance.scenarios import moves as s
+from conformance.transcript.text import mentions, snippet
 
 
 @check("PST-01")
@@ -126,11 +126,11 @@ def finished_step_of_half_a_superstep(play: Play) -> None:
         return
     tasks = play.state("mid").get("tasks")
     kept = [task for task in tasks or () if isinstance(task, dict) and task.get("name") == "audit"]
-    results: list[Any] = [task.get("result") for task in kept]
+    results = [task.get("result") for task in kept]
     expect(
-        AUDIT in str(results),
+        mentions(results, AUDIT),
         f"the result of the step that had finished, {AUDIT}, with its task in the state",
-        f"{results}" if kept else "no such task",
+        snippet(results) if kept else "no such task",
         play.last("mid state", s.MAIN).asked,
     )
 

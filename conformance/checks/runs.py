@@ -173,11 +173,11 @@ def strategy_is_echoed(play: Play) -> None:
     """RUN-06: compare the strategy that a run reports with the one that was sent, or with the four."""
     told = 0
     for exchange in play.exchanges:
-        if exchange.request.purpose not in ("submit", "final run") or not isinstance(exchange.body, dict):
+        if not exchange.serves("submit", "final run") or not isinstance(exchange.body, dict):
             continue
         label = exchange.request.about.removeprefix("run ")
         sent = play.scenario.submit(label).strategy
-        if "run_id" not in exchange.body or (sent is None and exchange.request.purpose == "submit"):
+        if "run_id" not in exchange.body or (sent is None and exchange.serves("submit")):
             continue
         told += 1
         echoed = exchange.body.get("multitask_strategy")
@@ -298,7 +298,7 @@ def run_is_whole(play: Play) -> None:
     told = 0
     for exchange in play.exchanges:
         label, body = exchange.request.about.removeprefix("run "), exchange.body
-        if exchange.request.purpose not in ("submit", "look", "final run") or not isinstance(body, dict):
+        if not exchange.serves("submit", "look", "final run") or not isinstance(body, dict):
             continue
         if "run_id" not in body:
             continue

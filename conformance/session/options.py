@@ -16,7 +16,7 @@ from conformance.judge import profiles
 from conformance.judge.profiles import NOTHING_DECLARED, Profile, ProfileError
 from conformance.report.report import slug
 from doubletext import packages
-from doubletext.pytest_conformance import HEADER_VARIABLE
+from doubletext.environment import HEADER_VARIABLE
 
 EMBEDDED_JOBS = 8
 EMBEDDED_NAME = "mock"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import msgspec
 
 
@@ -22,6 +25,23 @@ def difference(first: object, second: object, place: str = "") -> str:
     else:
         return "" if first == second else f"{place}: {snippet(first, 80)} and {snippet(second, 80)}"
     return next((found for at, one, other in pairs if (found := difference(one, other, at))), "")
+
+
+def mentions(value: object, text: str) -> bool:
+    """Return whether a JSON value is, or contains at any depth, a string with this text in it."""
+    if isinstance(value, str):
+        return text in value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(mentions(one, text) for one in inner)
+
+
+def objects(value: object) -> Iterator[dict[str, Any]]:
+    """Yield every object in a JSON value, at any depth."""
+    if isinstance(value, dict):
+        yield value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        yield from objects(one)
 
 
 def snippet(value: object, length: int = 160) -> str:

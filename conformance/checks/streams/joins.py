@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from conformance.api import Purpose
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.messages import read_messages, spell
@@ -289,7 +290,8 @@ def answers_name_their_run(play: Play) -> None:
 def _acts(moment: AnyMoment) -> bool:
     """Whether a moment may end the hold of run A, which was asked for before it was held."""
     if isinstance(moment, Request):
-        return moment.purpose in ("submit", "cancel")
+        acts: tuple[Purpose, ...] = ("submit", "cancel")
+        return moment.purpose in acts
     return isinstance(moment, Released | Left | Fault)
 
 
