@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from conformance.api import TERMINAL
@@ -12,7 +13,7 @@ from conformance.judge.messages import spell
 from conformance.judge.play import Exchange, Play
 from conformance.judge.turns import parts_of
 from conformance.scenarios import moves as s
-from conformance.transcript.text import objects, snippet
+from conformance.transcript.text import snippet
 
 
 @check("HIL-01")
@@ -103,7 +104,7 @@ def streamed_question_is_in_the_thread(play: Play) -> None:
     ):
         for question in streamed:
             expect(
-                any(_is_same(question, one) for one in objects(shown)),
+                any(_is_same(question, one) for one in _questions_in(shown)),
                 f"the question that was streamed, {snippet(question)}, in the `interrupts` of the {where}",
                 f"`{snippet(shown)}`",
                 submission.asked,
@@ -111,16 +112,25 @@ def streamed_question_is_in_the_thread(play: Play) -> None:
             )
 
 
+def _questions_in(shown: object) -> Iterator[dict[str, Any]]:
+    """Yield the questions in `interrupts`: a list of them, or lists by the id of a task."""
+    if isinstance(shown, dict) and not {"id", "value"} & shown.keys():
+        shown = list(shown.values())
+    if isinstance(shown, dict):
+        # Its value may hold objects, too, but those are no questions.
+        yield shown
+    for one in shown if isinstance(shown, list) else ():
+        yield from _questions_in(one)
+
+
 def _is_same(question: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Return whether two objects are one question: by id where both have one, else by what they ask."""
+    """Return whether two objects are one question: by id where both have one, else by what they ask.
+
+    That is their `value`. The fields around it are not the same in a stream and in a state.
+    """
     if question.get("id") is not None and other.get("id") is not None:
         return bool(question["id"] == other["id"])
-    return bool(_asks(question) == _asks(other))
-
-
-def _asks(question: dict[str, Any]) -> object:
-    # The fields around the value are not the same in a stream and in a state.
-    return question.get("value", {name: field for name, field in question.items() if name != "id"})
+    return "value" in question and "value" in other and bool(question["value"] == other["value"])
 
 
 @check("HIL-08")

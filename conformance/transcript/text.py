@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import msgspec
 
 
@@ -33,15 +30,6 @@ def mentions(value: object, text: str) -> bool:
         return text in value
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return any(mentions(one, text) for one in inner)
-
-
-def objects(value: object) -> Iterator[dict[str, Any]]:
-    """Yield every object in a JSON value, at any depth."""
-    if isinstance(value, dict):
-        yield value
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for one in inner:
-        yield from objects(one)
 
 
 def snippet(value: object, length: int = 160) -> str:

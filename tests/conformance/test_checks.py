@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -91,6 +92,29 @@ def test_every_check_says_its_ids_and_what_it_does() -> None:
     for function, ids in ids_of_checks().items():
         first, *_ = (function.__doc__ or "").splitlines()
         assert re.match(rf"{', '.join(ids)}: ({verbs}) [^;]+\.", first), f"{function.__module__}: {first}"
+
+
+def searches_in_reprs(source: str) -> list[int]:
+    """The lines that look for something in `str(...)` or `repr(...)`: there every missing id is `None`."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Compare)
+        for operator, right in zip(node.ops, node.comparators, strict=True)
+        if isinstance(operator, ast.In | ast.NotIn)
+        and isinstance(right, ast.Call)
+        and isinstance(right.func, ast.Name)
+        and right.func.id in ("str", "repr")
+    ]
+
+
+def test_no_check_searches_in_a_repr() -> None:
+    files = Path(checks.__file__).parent.rglob("*.py")
+    assert {file.name: found for file in files if (found := searches_in_reprs(file.read_text("utf-8")))} == {}
+
+
+def test_a_search_in_a_repr_would_be_found() -> None:
+    assert searches_in_reprs("x in str(y)\nall(str(a) not in repr(b) for a in c)\nx in y\nstr(x) in z") == [1, 2]
 
 
 def test_a_freedom_is_reported_and_nothing_else_is() -> None:
