@@ -10,14 +10,13 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-import conformance
 from conformance.judge.check import Check, check_of
 from conformance.requirements.areas import AREAS
 from conformance.requirements.page import NEEDS
 from conformance.requirements.registry import Requirement, load, proofs
 from conformance.scenarios.catalogue import catalogue
 
-CHECKOUT = Path(conformance.__file__).parents[1]
+CHECKOUT = Path(__file__).parents[2]
 TWINS = CHECKOUT / "tests" / "conformance" / "twins"
 """Where a checkout keeps the broken twins. The package does not contain them."""
 
