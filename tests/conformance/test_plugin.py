@@ -376,7 +376,7 @@ async def test_other_peoples_tests_load_nothing_of_the_suite(tmp_path: Path) -> 
         "    assert not HEAVY & sys.modules.keys()\n"
         "    ours = {name for name in sys.modules if name.startswith('doubletext')}\n"
         "    plugins = {'doubletext.pytest_conformance', 'doubletext.pytest_mock'}\n"
-        "    assert ours == {'doubletext', 'doubletext.packages', *plugins}\n"
+        "    assert ours == {'doubletext', 'doubletext.environment', 'doubletext.packages', *plugins}\n"
     )
     run = await run_suite(
         *("-p", "doubletext.pytest_conformance", "-p", "doubletext.pytest_mock"),
