@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from doubletext import packages, pipe
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks for; the exit code is 0, 1 when something is wrong, 2 when it cannot be done."""
-    options = _parser().parse_args(arguments)
-    try:
-        code = _do(options)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read, as in `judge DIR | head`, has seen enough. The interpreter flushes once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    return code
+    problem = packages.problem("conformance")
+    if problem is not None:
+        print(f"conformance: {problem}", file=sys.stderr)
+        return 2
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance",
+        description="Works on rules and reports, offline. To judge a deployment: pytest --pyargs conformance",
+    )
+    add_commands(parser.add_subparsers(required=True, metavar="COMMAND", dest="command"))
+    options = parser.parse_args(arguments)
+    return pipe.written(lambda: run(options))
 
 
-def _do(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Do what parsed arguments ask for, and return the exit code."""
     match options.command:
         case "requirements":
             return _requirements()
+        case "show":
+            return _show(options.ids)
         case "profile":
-            return _profile(options.reports, options.name)
+            return _profile(options)
         case "compare":
             return _compare(options)
         case "judge":
@@ -36,12 +42,8 @@ def _do(options: argparse.Namespace) -> int:
             return _schemas(check=options.check)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m conformance",
-        description="Works on rules and reports, offline. To judge a deployment: pytest --pyargs conformance",
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add every command to a parser: that of `python -m conformance`, or that of `doubletext`."""
     schemas = commands.add_parser("schemas", help="write the JSON Schemas of reports and transcripts")
     schemas.add_argument("--check", action="store_true", help="write nothing; exit code 1 when one is out of date")
     judge = commands.add_parser("judge", help="judge kept transcripts again, and say what changed")
@@ -72,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         help="exit code 1 when a verdict of the last report is worse than in the first, both of one server",
     )
     commands.add_parser("requirements", help="print the rule book as a Markdown page")
+    show = commands.add_parser("show", help="print a requirement with its sources, check, scenarios and proofs")
+    show.add_argument("ids", nargs="+", metavar="ID", help="a requirement, such as INT-02 or int-02")
     profile = commands.add_parser("profile", help="draft a profile from reports of one deployment, and print it")
     profile.add_argument(
         *("--from", "--report"),
@@ -84,19 +88,21 @@ def _parser() -> argparse.ArgumentParser:
         help="report.json, or its folder; with several, what did not fail in all of them is drafted as flaky",
     )
     profile.add_argument("--name", help="what the profile is to be called (default: the server's name)")
-    return parser
+    for command in commands.choices.values():
+        # An error begins with it.
+        command.set_defaults(program=command.prog.removeprefix("python -m "))
 
 
-def _profile(paths: Sequence[Path], name: str | None) -> int:
+def _profile(options: argparse.Namespace) -> int:
     from conformance.report import draft_profile
     from conformance.report.load import Unreadable, read_report
 
     try:
-        reports = [read_report(path) for path in paths]
+        reports = [read_report(path) for path in options.reports]
     except Unreadable as reason:
-        print(f"profile: {reason}", file=sys.stderr)
+        print(f"{options.program}: {reason}", file=sys.stderr)
         return 2
-    print(draft_profile.draft(reports, name), end="")
+    print(draft_profile.draft(reports, options.name), end="")
     return 0
 
 
@@ -107,6 +113,12 @@ def _requirements() -> int:
     return 0
 
 
+def _show(requirement_ids: Sequence[str]) -> int:
+    from conformance.report import show
+
+    return show.command(requirement_ids)
+
+
 def _judge(options: argparse.Namespace) -> int:
     from conformance.judge.profiles import ProfileError
     from conformance.report import rejudge
@@ -115,7 +127,7 @@ def _judge(options: argparse.Namespace) -> int:
     try:
         return rejudge.command(options.folder, options.rule_book, options.deployment_profile, options.write)
     except (Unreadable, ProfileError) as reason:
-        print(f"judge: {reason}", file=sys.stderr)
+        print(f"{options.program}: {reason}", file=sys.stderr)
         return 2
 
 
@@ -129,7 +141,7 @@ def _compare(options: argparse.Namespace) -> int:
     except BrokenPipeError:
         raise
     except (Unreadable, OSError) as reason:
-        print(f"compare: {reason}", file=sys.stderr)
+        print(f"{options.program}: {reason}", file=sys.stderr)
         return 2
 
 

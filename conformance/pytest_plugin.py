@@ -1,7 +1,7 @@
-"""The pytest plugin: options, one test per scenario and requirement, the report and the exit code.
+"""The pytest plugin: one test per scenario and requirement, the markers, the report and the exit code.
 
-It is loaded into every pytest run of an environment that has doubletext installed, so it does nothing, and imports
-nothing heavy, until a test of the suite is collected.
+`doubletext.pytest_conformance` declares the options, and loads this module into every run that gives one of them or
+selects the suite. It imports nothing heavy until the run starts.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from conformance.requirements.areas import AREAS, MARKERS
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from syrupy.assertion import SnapshotAssertion
-
     from conformance.session.options import Options
     from conformance.session.session import Case, Session
 
@@ -27,67 +25,10 @@ PROPERTIES = ("requirement", "scenario", "deployment", "area", "level", "verdict
 
 LEVELS = ("MUST", "SHOULD", "PROFILE")
 
-HEADER_VARIABLE = "DOUBLETEXT_DEPLOYMENT_HEADERS"
-"""Environment variable with further headers, one `Name: value` per line."""
-
 OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 RECORD: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 FOUND: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the suite's options."""
-    group = parser.getgroup("doubletext", "conformance of LangGraph Agent Servers (doubletext)")
-    add = group.addoption
-    add(
-        "--deployment-url",
-        action="append",
-        metavar="[NAME=]URL",
-        help="deployment to judge, and what it is to be called; repeatable; left out: the embedded mock",
-    )
-    add(
-        "--deployment-assistant",
-        metavar="ID",
-        help="name or id of the probe agent there (default: agent)",
-    )
-    add(
-        "--deployment-header",
-        action="append",
-        metavar="'NAME: VALUE'",
-        help="header of every request; repeatable; never shown or recorded; also, one per line, from the "
-        f"environment variable {HEADER_VARIABLE}",
-    )
-    add(
-        "--deployment-profile",
-        metavar="NAME_OR_PATH",
-        help="what the vendor declares: the name of a profile that is shipped, or a TOML file",
-    )
-    add(
-        "--conformance-level",
-        choices=("must", "should", "profile"),
-        help="judge only what is a MUST; MUST and SHOULD; or all, with the documented freedoms (default)",
-    )
-    add("--conformance-strict", action="store_true", help="a broken SHOULD fails the run, too")
-    add("--conformance-report", metavar="DIR", help="write report.json and the transcripts to DIR")
-    add(
-        "--conformance-deadline-scale",
-        type=float,
-        metavar="X",
-        help="multiply every deadline by X, for slow deployments (default: 1)",
-    )
-    add(
-        "--conformance-jobs",
-        type=int,
-        metavar="N",
-        help="scenarios played at a time (default: 8 on the embedded mock, 1 on a URL; "
-        "each needs up to two free workers)",
-    )
-    add(
-        "--conformance-witness-host",
-        metavar="HOST",
-        help="name or address under which the deployment reaches this machine (default: 127.0.0.1)",
-    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -159,18 +100,8 @@ def _record(report: pytest.TestReport) -> dict[str, Any] | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Check the options, if any was given, before anything is collected; raises UsageError."""
-    option = session.config.option
-    given = option.conformance_strict or any(
-        value is not None
-        for value in (
-            *(option.deployment_url, option.deployment_header, option.deployment_profile, option.deployment_assistant),
-            *(option.conformance_report, option.conformance_deadline_scale),
-            *(option.conformance_jobs, option.conformance_witness_host),
-        )
-    )
-    if given or HEADER_VARIABLE in os.environ:
-        _options(session.config)
+    """Check the options before anything is collected; raise UsageError."""
+    _options(session.config)
 
 
 def _options(config: pytest.Config) -> Options:
@@ -253,40 +184,20 @@ def pytest_runtest_makereport(
     return report
 
 
-@pytest.fixture
-def judge(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Callable[[Case], None]:
-    """Judge one case: returns for PASS and WARN, and fails, xfails or skips the test otherwise."""
-
-    def judge_case(case: Case) -> None:
-        outcome = _session(request.config).judge(case, tmp_path_factory.getbasetemp)
-        result = outcome.record["result"]
-        request.node.stash[RECORD] = outcome.record
-        # For JUnit files; the fixture record_property would warn about their newer format.
-        told = {**result, "deployment": case.deployment, "area": MARKERS[case.requirement.area]}
-        request.node.user_properties += [(name, told[name]) for name in PROPERTIES]
-        if outcome.how == "fail":
-            pytest.fail(outcome.text, pytrace=False)
-        if outcome.how == "xfail":
-            pytest.xfail(outcome.text)
-        if outcome.how == "skip":
-            pytest.skip(outcome.text)
-
-    return judge_case
-
-
-@pytest.fixture
-def thread_state_snapshot(request: pytest.FixtureRequest) -> SnapshotAssertion:
-    """The kept state of a thread: `assert await read_thread(client, thread_id) == thread_state_snapshot`."""
-    try:
-        snapshot: SnapshotAssertion = request.getfixturevalue("snapshot")
-    except pytest.FixtureLookupError:
-        pytest.fail("thread_state_snapshot needs syrupy: pip install 'doubletext[suite,snapshots]'", pytrace=False)
-    from conformance.snapshots.extension import ThreadStateSnapshot
-
-    return snapshot.use_extension(ThreadStateSnapshot)
+def judge(request: pytest.FixtureRequest, case: Case, scratch: Callable[[], Path]) -> None:
+    """Judge one case: return for PASS and WARN, and fail, xfail or skip the test otherwise."""
+    outcome = _session(request.config).judge(case, scratch)
+    result = outcome.record["result"]
+    request.node.stash[RECORD] = outcome.record
+    # For JUnit files; the fixture record_property would warn about their newer format.
+    told = {**result, "deployment": case.deployment, "area": MARKERS[case.requirement.area]}
+    request.node.user_properties += [(name, told[name]) for name in PROPERTIES]
+    if outcome.how == "fail":
+        pytest.fail(outcome.text, pytrace=False)
+    if outcome.how == "xfail":
+        pytest.xfail(outcome.text)
+    if outcome.how == "skip":
+        pytest.skip(outcome.text)
 
 
 @pytest.hookimpl(optionalhook=True)

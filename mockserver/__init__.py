@@ -2,20 +2,93 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from doubletext import __version__ as __version__
+from doubletext import lazy
 
 if TYPE_CHECKING:
+    from mockserver.agent.gates import Held
     from mockserver.app import create_app, serving
+    from mockserver.control.client_checks import Finding
+    from mockserver.core.clock import Clock, HandClock, InstantClock, RealClock, UndelayedClock
+    from mockserver.core.policy import Policy
+    from mockserver.defects import Defect, UnknownDefectError
+    from mockserver.deployment import MockDeployment
+    from mockserver.replay import NotRecordedError, TranscriptError, replaying
+    from mockserver.script.load import ScriptError
+    from mockserver.script.types import Call, Case, Failure, Interrupt, Result, Script, Step, Turn, When
+    from mockserver.web.faults import BadFaultError, Fault
+    from mockserver.web.journal import Entry
 
-__version__ = "0.1.0"
+# doubletext.packages looks for this line.
+__distribution__ = "doubletext"
 
-__all__ = ["create_app", "serving"]
+__all__ = [
+    "BadFaultError",
+    "Call",
+    "Case",
+    "Clock",
+    "Defect",
+    "Entry",
+    "Failure",
+    "Fault",
+    "Finding",
+    "HandClock",
+    "Held",
+    "InstantClock",
+    "Interrupt",
+    "MockDeployment",
+    "NotRecordedError",
+    "Policy",
+    "RealClock",
+    "Result",
+    "Script",
+    "ScriptError",
+    "Step",
+    "TranscriptError",
+    "Turn",
+    "UndelayedClock",
+    "UnknownDefectError",
+    "When",
+    "create_app",
+    "replaying",
+    "serving",
+]
 
-
-def __getattr__(name: str) -> Any:
-    # Late, because the pure modules are useful without aiohttp.
-    if name in __all__:
-        from mockserver import app
-
-        return getattr(app, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Late, because the pure modules are useful without aiohttp.
+if not TYPE_CHECKING:
+    __getattr__ = lazy.attributes(
+        __name__,
+        {
+            "BadFaultError": "mockserver.web.faults",
+            "Call": "mockserver.script.types",
+            "Case": "mockserver.script.types",
+            "Clock": "mockserver.core.clock",
+            "Defect": "mockserver.defects",
+            "Entry": "mockserver.web.journal",
+            "Failure": "mockserver.script.types",
+            "Fault": "mockserver.web.faults",
+            "Finding": "mockserver.control.client_checks",
+            "HandClock": "mockserver.core.clock",
+            "Held": "mockserver.agent.gates",
+            "InstantClock": "mockserver.core.clock",
+            "Interrupt": "mockserver.script.types",
+            "MockDeployment": "mockserver.deployment",
+            "NotRecordedError": "mockserver.replay",
+            "Policy": "mockserver.core.policy",
+            "RealClock": "mockserver.core.clock",
+            "Result": "mockserver.script.types",
+            "Script": "mockserver.script.types",
+            "ScriptError": "mockserver.script.load",
+            "Step": "mockserver.script.types",
+            "TranscriptError": "mockserver.replay",
+            "Turn": "mockserver.script.types",
+            "UndelayedClock": "mockserver.core.clock",
+            "UnknownDefectError": "mockserver.defects",
+            "When": "mockserver.script.types",
+            "create_app": "mockserver.app",
+            "replaying": "mockserver.replay",
+            "serving": "mockserver.app",
+        },
+    )

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mockserver import __version__
+from doubletext import __version__, packages
 
 if TYPE_CHECKING:
     from mockserver.control.controller import Controller
@@ -25,15 +25,20 @@ if TYPE_CHECKING:
 _LEVELS = ("debug", "info", "warning", "error")
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, program: str = "python -m mockserver") -> int:
     """Serve until SIGINT or SIGTERM; the exit code is 0 then, and 2 when the address cannot be used."""
+    name = program.removeprefix("python -m ")
+    problem = packages.problem("mockserver")
+    if problem is not None:
+        print(f"{name}: {problem}", file=sys.stderr)
+        return 2
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["record"]:
         # A command of its own, with options of its own.
         from mockserver.recording import main as record
 
-        return record(arguments[1:])
-    options = _parser().parse_args(arguments)
+        return record(arguments[1:], f"{program} record")
+    options = _parser(program).parse_args(arguments)
     if options.command == "schema":
         from mockserver.script.load import schema
 
@@ -47,12 +52,12 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(
         stream=sys.stderr, level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    return asyncio.run(_serve(options))
+    return asyncio.run(_serve(options, name))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m mockserver",
+        prog=program,
         description="A mock deployment of the LangGraph Agent Server API, deterministic and in memory.",
     )
     parser.add_argument(
@@ -176,7 +181,7 @@ def _importing_quickly() -> Iterator[None]:
         os.environ.update(saved)
 
 
-async def _serve(options: argparse.Namespace) -> int:
+async def _serve(options: argparse.Namespace, name: str) -> int:
     with _importing_quickly():
         from mockserver.app import create_app, listening
         from mockserver.control.controller import clock_of
@@ -199,7 +204,7 @@ async def _serve(options: argparse.Namespace) -> int:
             run_timeout=options.run_timeout,
         )
     except (ScriptError, BadDefectError, BadFaultError) as error:
-        print(f"mockserver: {error}", file=sys.stderr)
+        print(f"{name}: {error}", file=sys.stderr)
         return 2
     if options.script is not None:
         loop.add_signal_handler(signal.SIGHUP, lambda: _reload(options.script, app[CONTROLLER]))
@@ -211,7 +216,7 @@ async def _serve(options: argparse.Namespace) -> int:
         # asyncio words a failed bind at length; a name that does not resolve has no error number of the system.
         named = error.errno is not None and error.errno > 0
         reason = os.strerror(error.errno or 0) if named else error.strerror
-        print(f"mockserver: cannot listen on {options.host}:{options.port}: {reason}", file=sys.stderr)
+        print(f"{name}: cannot listen on {options.host}:{options.port}: {reason}", file=sys.stderr)
         return 2
     return 0
 

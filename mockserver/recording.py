@@ -32,10 +32,10 @@ class RecordingError(Exception):
     """A thread that cannot be recorded; the text says why."""
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], program: str) -> int:
     """Write the script to standard output; the exit code is 1 when the thread cannot be recorded."""
     parser = argparse.ArgumentParser(
-        prog="python -m mockserver record", description="Make a script that plays a real deployment's thread again."
+        prog=program, description="Make a script that plays a real deployment's thread again."
     )
     parser.add_argument("--from", dest="source", metavar="URL", required=True, help="the deployment")
     parser.add_argument("--thread", metavar="ID", required=True, help="the thread")
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
         history = asyncio.run(fetch(options.source, options.thread, headers))
         text = written(script_of(history))
     except RecordingError as error:
-        sys.stderr.write(f"mockserver record: {error}\n")
+        sys.stderr.write(f"{program.removeprefix('python -m ')}: {error}\n")
         return 1
     sys.stdout.write(HEADER.format(thread=options.thread) + text)
     return 0

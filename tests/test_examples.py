@@ -55,7 +55,7 @@ def test_the_container_file_copies_what_is_there_and_needs() -> None:
     copied = [one for line in arguments("COPY") if not line.startswith("--from") for one in line.split()[:-1]]
     assert all((CHECKOUT / one).exists() for one in copied)
     # What the build backend reads is copied before pip is called.
-    assert {"pyproject.toml", "README.md", "LICENSE", "conformance", "mockserver"} <= set(copied)
+    assert {"pyproject.toml", "README.md", "LICENSE", "conformance", "doubletext", "mockserver"} <= set(copied)
     assert all("slim" in image for image in arguments("FROM"))
     assert instructions().index("USER mock") < len(instructions()) - 1
     assert [line for line in arguments("RUN") if "useradd" in line]

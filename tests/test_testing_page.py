@@ -43,7 +43,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def pytest_in(folder: Path, *files: str) -> subprocess.CompletedProcess[str]:
-    return run(folder, "-m", "pytest", "-q", "-p", "mockserver.pytest_plugin", "-p", "no:cacheprovider", *files)
+    return run(folder, "-m", "pytest", "-q", "-p", "doubletext.pytest_mock", "-p", "no:cacheprovider", *files)
 
 
 def test_the_stop_button_fails_and_then_passes(tmp_path: Path) -> None:

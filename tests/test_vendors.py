@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conformance.__main__ import main
 from conformance.judge import profiles
+from doubletext.__main__ import main
 from tests.conformance.deployments import PLAINEST, agent_without_probe, deployment
 from tests.conformance.runs import run_suite
 
@@ -73,10 +73,8 @@ async def test_a_command_runs(command: str, tmp_path: Path) -> None:
 
 
 def test_the_command_that_drafts_a_profile_is_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    [line] = [
-        line for block in blocks("sh") for line in block.splitlines() if line.startswith("python -m conformance ")
-    ]
-    arguments = shlex.split(line.partition(">")[0])[3:]
+    [line] = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("doubletext ")]
+    arguments = shlex.split(line.partition(">")[0])[1:]
     assert main([*arguments[:-1], str(tmp_path)]) != 0  # there is no report in an empty folder, and that is all
     assert str(tmp_path) in capsys.readouterr().err
 

@@ -1,17 +1,74 @@
-"""What more than one group of checks asks."""
+"""The expectations that the checks of several areas share."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from conformance.api import GONE, TERMINAL
 from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.messages import spell
-from conformance.judge.play import Play
-from conformance.judge.statuses import GONE, TERMINAL
+from conformance.judge.play import Exchange, Play
+from conformance.judge.requests import stopping_request, wrong_requests
 from conformance.judge.turns import outcomes
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
+from conformance.scenarios.steps import STEPS
+from conformance.transcript.text import difference
+
+SHOWN = 6
+"""The number of requests that a failure names. It counts the others."""
+
+AUDIT = "A/audit:1"
+"""What the step beside A's tool writes to the channel `steps`."""
+
+Fair = Callable[[s.Ask, Exchange], bool]
+"""Whether the answer to a wrong request is as it should be."""
 
 
-def newcomer_continues_the_chain(play: Play) -> None:
-    """INT-06 and ENQ-04: run B's first checkpoint stands on the newest one of the runs before it."""
+def before_newcomer(play: Play, *, earlier: bool = False) -> list[str]:
+    """Return the labels of the runs created before B on the main thread, with `earlier` also the finished turn E."""
+    labels = [submit.label for submit in play.scenario.submits()]
+    return [label for label in labels[: labels.index("B")] if earlier or label != "E"]
+
+
+def status_word(status: str) -> str:
+    """Return a run's status as a reader of the API sees it."""
+    return "404" if status == "gone" else f"`{status}`"
+
+
+def expect_end(play: Play, label: str, due: str, who: str, *see: int) -> None:
+    """Raise Broken unless run `label` ended as `due`. `who` describes the run, `see` are further seqs that show it."""
+    status = play.final_status(label)
+    expect(
+        status == due,
+        f"GET of {who}, to answer 404" if due == GONE else f"{who}, to end `{due}`",
+        status_word(status),
+        *see,
+        play.last("final run", f"run {label}").asked,
+    )
+
+
+def expect_accepted(play: Play, label: str) -> None:
+    """Raise Broken unless run `label` was answered with a 2xx."""
+    submission = play.submission(label)
+    expect(submission.ok, f"a 2xx answer to run {label}", submission.outcome(), submission.asked)
+
+
+def expect_nothing_of(play: Play, label: str) -> None:
+    """Raise Broken if a message of run `label` is in the state."""
+    kept = [message for message in play.messages() if message.label == label]
+    expect(not kept, f"nothing of run {label} in the state", spell(kept), play.last("final state", s.MAIN).asked)
+
+
+def settled(play: Play) -> None:
+    """Raise Unproven unless run B was accepted and has ended: before that there is no final state."""
+    play.accepted("B")
+    if play.final_status("B") not in TERMINAL:
+        raise Unproven("run B never ended, so there is no final state")
+
+
+def expect_continued_chain(play: Play) -> None:
+    """Raise Broken unless run B's first checkpoint is on top of the newest one of the runs before it."""
     play.accepted("B")
     history = play.history()
     see = play.last("final history", s.MAIN).asked
@@ -31,8 +88,11 @@ def newcomer_continues_the_chain(play: Play) -> None:
     )
 
 
-def newcomer_starts_after_the_stop(play: Play) -> None:
-    """INT-07 and CON-07. A step is over when its `exit` is answered; a report after B's first one proves an overlap."""
+def expect_start_after_the_stop(play: Play) -> None:
+    """Raise Broken if a step of a superseded run was still executing when run B began.
+
+    A step is over when its `exit` is answered. A report after B's first one proves an overlap.
+    """
     play.accepted("B")
     began = play.began("B")
     if began is None:
@@ -52,43 +112,8 @@ def newcomer_starts_after_the_stop(play: Play) -> None:
                 )
 
 
-def before_newcomer(play: Play, *, earlier: bool = False) -> list[str]:
-    """The labels of the runs asked for before B on the main thread; `earlier`: with the finished turn E."""
-    labels = [submit.label for submit in play.scenario.submits()]
-    return [label for label in labels[: labels.index("B")] if earlier or label != "E"]
-
-
-def status_word(status: str) -> str:
-    """A run's status as a reader of the API sees it."""
-    return "404" if status == "gone" else f"`{status}`"
-
-
-def expect_end(play: Play, label: str, due: str, who: str, *see: int) -> None:
-    """Run `label` ends with the status `due`; `who` says which run that is, `see` what else shows it."""
-    status = play.final_status(label)
-    expect(
-        status == due,
-        f"GET of {who}, to answer 404" if due == GONE else f"{who}, to end `{due}`",
-        status_word(status),
-        *see,
-        play.last("final run", f"run {label}").asked,
-    )
-
-
-def expect_accepted(play: Play, label: str) -> None:
-    """Run `label` was answered with a 2xx."""
-    submission = play.submission(label)
-    expect(submission.ok, f"a 2xx answer to run {label}", submission.outcome(), submission.asked)
-
-
-def expect_nothing_of(play: Play, label: str) -> None:
-    """No message of run `label` is in the state."""
-    kept = [message for message in play.messages() if message.label == label]
-    expect(not kept, f"nothing of run {label} in the state", spell(kept), play.last("final state", s.MAIN).asked)
-
-
-def one_story(play: Play) -> None:
-    """CON-04, CON-09 and INT-17: statuses and conversation together are an outcome that the oracle allows."""
+def expect_one_story(play: Play) -> None:
+    """Raise Broken unless statuses and conversation together are an outcome that the oracle allows."""
     statuses = {submit.label: _fate(play, submit.label) for submit in play.scenario.submits()}
     conversation = tuple(message.word for message in play.messages())
     legal = outcomes(play)
@@ -103,7 +128,7 @@ def one_story(play: Play) -> None:
 
 
 def _fate(play: Play, label: str) -> str:
-    """What became of a run, in the oracle's words; an answer that no strategy gives stands for itself."""
+    """Return the end of a run in the oracle's words, or the answer itself where no strategy gives such an answer."""
     submission = play.submission(label)
     if submission.response is None or submission.ok:
         return play.final_status(label)
@@ -112,19 +137,12 @@ def _fate(play: Play, label: str) -> str:
 
 
 def _told(statuses: dict[str, str], conversation: tuple[str, ...]) -> str:
-    """One outcome in a line."""
+    """Return one outcome in a line."""
     return ", ".join(f"{label} {status}" for label, status in statuses.items()) + f" [{' '.join(conversation)}]"
 
 
-def settled(play: Play) -> None:
-    """Unproven unless run B was accepted and has ended: before that there is no final state."""
-    play.accepted("B")
-    if play.final_status("B") not in TERMINAL:
-        raise Unproven("run B never ended, so there is no final state")
-
-
-def conversation_is_legal(play: Play) -> None:
-    """INT-05, ENQ-03 and RBK-02: the final conversation is one that the oracle allows."""
+def expect_legal_conversation(play: Play) -> None:
+    """Raise Broken unless the final conversation is one that the oracle allows."""
     settled(play)
     legal = sorted({outcome.conversation for outcome in outcomes(play)})
     observed = tuple(message.word for message in play.messages())
@@ -134,3 +152,107 @@ def conversation_is_legal(play: Play) -> None:
         f"[{' '.join(observed)}]",
         play.last("final state", s.MAIN).asked,
     )
+
+
+def expect_values_of_the_state(play: Play) -> None:
+    """Raise Broken unless `values` of the thread equal `values` of its state."""
+    settled(play)
+    state = play.state().get("values")
+    thread = play.final_thread().get("values")
+    expect(
+        thread == state,
+        f"the thread's `values` equal to its state: {_shape(state)}",
+        f"{_shape(thread)}; {difference(thread, state)}",
+        play.last("final thread", s.MAIN).asked,
+        play.last("final state", s.MAIN).asked,
+    )
+
+
+def _shape(values: object) -> str:
+    """Return a state's values in a few words."""
+    if not isinstance(values, dict):
+        return f"`{values}`"
+    sizes = [f"{key}: {len(value) if isinstance(value, list) else value}" for key, value in values.items()]
+    return "{" + ", ".join(sizes) + "}"
+
+
+def expect_entry_at_the_start(play: Play) -> None:
+    """Raise Broken unless run B began with the graph's entry, and run A's unfinished step was not entered again."""
+    play.accepted("B")
+    steps = [trace.step for trace in play.steps("B")]
+    if not steps:
+        raise Unproven("the witness saw no step of run B")
+    arrived = play.submission("B").asked
+    entered = [r for r in play.reports("A") if r.event == "enter"]
+    unfinished = [r.step for r in entered if r.seq < arrived][-1:]
+    resumed = [r for r in entered if r.seq > arrived and r.step in unfinished]
+    expect(
+        steps[0] == STEPS[0] and not resumed,
+        f"run B to begin with {STEPS[0]}, the graph's entry, and run A's unfinished step not to be entered again",
+        f"run B began with {steps[0]}" + (f"; run A entered {resumed[0].step} again" if resumed else ""),
+        play.steps("B")[0].enter,
+    )
+
+
+def expect_silent_after(play: Play, deletion: Exchange, label: str) -> None:
+    """Raise Broken if a step of the run returned or began after the deletion was answered.
+
+    What the run reports of its cancellation does not count.
+    """
+    late = [
+        report
+        for report in play.reports(label)
+        if report.seq > (deletion.over or 0) and (report.event in ("enter", "token") or report.outcome == "returned")
+    ]
+    expect(
+        not late,
+        f"no step of run {label} to go on after the deletion was answered",
+        f"{late[0].step} reported `{late[0].event}` after that" if late else "",
+        deletion.asked,
+        *(report.seq for report in late[:1]),
+    )
+
+
+def expect_half_a_superstep(play: Play) -> None:
+    """Raise Unproven unless one step of run A had finished when it was stopped, and the one beside it had not."""
+    told = stopping_request(play).asked
+    done = {step.step for step in play.steps("A") if step.outcome == "returned" and (step.exit or told) < told}
+    if "audit:1" not in done or "tools:1" in done:
+        raise Unproven("the witness did not see run A half-way through its superstep when it was stopped")
+
+
+def expect_nothing_of_the_superstep(play: Play) -> None:
+    """Raise Broken if the channel `steps` has something of the superstep that run A did not finish."""
+    values = play.state().get("values")
+    steps = values.get("steps") if isinstance(values, dict) else None
+    if not isinstance(steps, list):
+        raise Unproven("the state has no channel `steps`", play.last("final state", s.MAIN).asked)
+    expect(
+        AUDIT not in steps,
+        f"nothing of the superstep that run A did not finish, {AUDIT}, in the channel `steps`",
+        spell_steps(steps),
+        play.last("final state", s.MAIN).asked,
+    )
+
+
+def spell_steps(steps: list[Any]) -> str:
+    """Return steps in one line."""
+    return " ".join(str(step) for step in steps) or "no step at all"
+
+
+def expect_each_answered(play: Play, expected: str, fair: Fair, *faults: s.Fault) -> None:
+    """Raise Broken unless every request with one of `faults` (none given: every request) was answered fairly."""
+    asked = [(ask, exchange) for ask, exchange in wrong_requests(play) if not faults or ask.fault in faults]
+    answered = [(ask, exchange) for ask, exchange in asked if exchange.response is not None]
+    unfair = [(ask, exchange) for ask, exchange in answered if not fair(ask, exchange)]
+    if unfair:
+        named = "; ".join(f"{exchange.outcome()} for {ask.what}" for ask, exchange in unfair[:SHOWN])
+        more = f"; and {len(unfair) - SHOWN} more" if len(unfair) > SHOWN else ""
+        raise Broken(
+            f"{expected} for each of {len(asked)} wrong requests",
+            f"{len(unfair)} answered otherwise: {named}{more}",
+            *(exchange.asked for _, exchange in unfair[:SHOWN]),
+        )
+    for ask, exchange in asked:
+        if exchange.response is None:
+            raise Unproven(f"no answer to {ask.what}: {exchange.outcome()}", exchange.asked)

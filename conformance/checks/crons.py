@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from conformance.checks import Check
-from conformance.checks.common import status_word
-from conformance.checks.errors import each_is_answered
+from conformance.api import GONE
+from conformance.checks.common import expect_each_answered, status_word
+from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.play import Exchange, Play, status_text
-from conformance.judge.statuses import GONE
-from conformance.scenarios import scenario as s
+from conformance.judge.requests import status_of
+from conformance.scenarios import moves as s
 
 NO_CRONS = (404, 405, 501)
 """What a deployment answers that does not have crons."""
 
 
+@check("CRN-01")
 def cron_keeps_its_strategy(play: Play) -> None:
-    """CRN-01."""
+    """CRN-01: compare the strategy and thread that a cron reports with what was sent."""
     thread = play.transcript.threads[s.MAIN]
     for move in _crons_of(play):
         made = _made(play, move.label)
@@ -37,8 +37,9 @@ def cron_keeps_its_strategy(play: Play) -> None:
             )
 
 
+@check("CRN-02")
 def cron_follows_its_strategy(play: Play) -> None:
-    """CRN-02."""
+    """CRN-02: compare the end of run A with `interrupted`, and the cron's run B with one that starts after it."""
     _made(play, "B")
     began = play.began("B")
     if began is None:
@@ -53,17 +54,19 @@ def cron_follows_its_strategy(play: Play) -> None:
     expect(told == "success", "the cron's run B to succeed", status_word(told), play.last("final run", "run B").asked)
 
 
+@check("CRN-03")
 def wrong_cron_is_refused(play: Play) -> None:
-    """CRN-03."""
+    """CRN-03: compare the answer to every wrong cron with a 4xx, and look for it in the list."""
     _offered(play.asked_for("ask")[:1])
-    each_is_answered(play, "a 4xx answer", lambda status: 400 <= status < 500)
+    expect_each_answered(play, "a 4xx answer", lambda _, exchange: 400 <= status_of(exchange) < 500)
     left = _listed(play, -1)
     see = play.last("list crons", s.MAIN).asked
     expect(not left, "no cron of a request that was refused", f"{len(left)} on the thread", see)
 
 
+@check("CRN-04")
 def deleted_cron_is_gone(play: Play) -> None:
-    """CRN-04."""
+    """CRN-04: look in the list of the thread's crons for one that was deleted."""
     for move in _crons_of(play):
         _made(play, move.label)
         exchange = play.last("delete cron", move.label)
@@ -78,7 +81,7 @@ def _crons_of(play: Play) -> list[s.CreateCron]:
 
 
 def _made(play: Play, label: str) -> dict[str, Any]:
-    """The cron as it was told when it was made; Unproven when it was not."""
+    """Return the cron as the answer to its creation has it. Raise Unproven when it was not created."""
     _offered(play.asked_for("create cron", label)[-1:])
     body: dict[str, Any] = play.body("create cron", label, dict)
     return body
@@ -103,11 +106,3 @@ def _status(exchange: Exchange) -> str:
     if exchange.response is not None and exchange.response.status == 404:
         return GONE
     return status_text(exchange.body.get("status") if isinstance(exchange.body, dict) else None)
-
-
-CHECKS: Mapping[str, Check] = {
-    "CRN-01": cron_keeps_its_strategy,
-    "CRN-02": cron_follows_its_strategy,
-    "CRN-03": wrong_cron_is_refused,
-    "CRN-04": deleted_cron_is_gone,
-}

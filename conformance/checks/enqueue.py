@@ -1,19 +1,20 @@
-"""ENQ: a run that waits its turn. A is ahead, B is queued behind it; in `pending` Z is ahead of both."""
+"""ENQ: a run that waits its turn. A is ahead, B is queued behind it. In `pending` Z is ahead of both."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from conformance.checks import Check
-from conformance.checks.common import conversation_is_legal, expect_end, newcomer_continues_the_chain
+from conformance.api import TERMINAL
+from conformance.checks.common import expect_continued_chain, expect_end, expect_legal_conversation
+from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.play import Play
-from conformance.judge.statuses import TERMINAL
-from conformance.scenarios import scenario as s
+from conformance.judge.requests import accepted_cancel
+from conformance.scenarios import moves as s
+from conformance.transcript.text import mentions, snippet
 
 
+@check("ENQ-01")
 def queued_run_waits(play: Play) -> None:
-    """ENQ-01."""
+    """ENQ-01: compare run B's first step and its statuses with the end of the runs ahead."""
     play.accepted("B")
     ahead = _ahead(play)
     began = play.began("B")
@@ -39,8 +40,9 @@ def queued_run_waits(play: Play) -> None:
             )
 
 
+@check("ENQ-02")
 def queue_keeps_its_order(play: Play) -> None:
-    """ENQ-02."""
+    """ENQ-02: compare the order in which runs started with the order in which they were created."""
     begun = [(play.began(submit.label), submit.label) for submit in play.scenario.submits()]
     if any(seq is None for seq, _ in begun):
         raise Unproven("the witness did not see every run begin")
@@ -54,16 +56,39 @@ def queue_keeps_its_order(play: Play) -> None:
     )
 
 
+@check("ENQ-03")
+def every_queued_run_is_in_the_state(play: Play) -> None:
+    """ENQ-03: compare the final conversation with those that the oracle allows."""
+    expect_legal_conversation(play)
+
+
+@check("ENQ-04")
+def queued_run_continues_the_chain(play: Play) -> None:
+    """ENQ-04: compare the parent of run B's first checkpoint with the newest checkpoint of the runs before it."""
+    expect_continued_chain(play)
+
+
+@check("ENQ-05")
 def queue_drains(play: Play) -> None:
-    """ENQ-05."""
+    """ENQ-05: compare run B's final status with `success` where run A failed or was stopped."""
     play.accepted("B")
     if play.final_status("A") not in ("error", "interrupted"):
         raise Unproven(f"run A did not fail and was not stopped but is `{play.final_status('A')}`")
     expect_end(play, "B", "success", "run B, queued behind a run that has failed or was stopped")
 
 
+@check("ENQ-06")
+def only_the_cancelled_run_is_touched(play: Play) -> None:
+    """ENQ-06: compare the final status of the runs that were not cancelled with `success`."""
+    cancel = accepted_cancel(play)
+    for label in ("Z", "B"):
+        play.accepted(label)
+        expect_end(play, label, "success", f"run {label}, which was not cancelled", cancel.asked)
+
+
+@check("ENQ-08")
 def queued_runs_can_be_listed(play: Play) -> None:
-    """ENQ-08."""
+    """ENQ-08: look in the list of pending runs for run B with its input."""
     play.accepted("B")
     listing = play.last("list runs", s.MAIN)
     if not isinstance(listing.body, list):
@@ -76,9 +101,9 @@ def queued_runs_can_be_listed(play: Play) -> None:
     shown = kwargs.get("input") if isinstance(kwargs, dict) else None
     text = play.scenario.submit("B").text
     expect(
-        text in str(shown),
+        mentions(shown, text),
         f"the queued run's input “{text}” in its kwargs",
-        f"`{shown}`",
+        f"`{snippet(shown)}`",
         listing.asked,
     )
 
@@ -92,13 +117,3 @@ def _ahead(play: Play) -> list[str]:
         for label in labels[: labels.index("B")]
         if not any(r.status in TERMINAL and r.told < arrived for r in play.readings(label))
     ]
-
-
-CHECKS: Mapping[str, Check] = {
-    "ENQ-01": queued_run_waits,
-    "ENQ-02": queue_keeps_its_order,
-    "ENQ-03": conversation_is_legal,
-    "ENQ-04": newcomer_continues_the_chain,
-    "ENQ-05": queue_drains,
-    "ENQ-08": queued_runs_can_be_listed,
-}

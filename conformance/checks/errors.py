@@ -2,70 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
-from conformance.checks import Check
-from conformance.checks.common import conversation_is_legal, status_word
-from conformance.judge.expect import Broken, Unproven, expect
+from conformance.checks.common import expect_each_answered, expect_legal_conversation, status_word
+from conformance.judge.check import check
+from conformance.judge.expect import Unproven, expect
 from conformance.judge.play import Exchange, Play
-from conformance.scenarios import scenario as s
-
-SHOWN = 6
-"""Requests that a failure names; the others are counted."""
+from conformance.judge.requests import status_of, wrong_requests
+from conformance.scenarios import moves as s
 
 
-def refused(*faults: s.Fault) -> Check:
-    """ERR-01, 04, 09, 10, 12 and 13: requests with these faults are refused. That none crashes is ERR-08's business."""
-    return lambda play: _each(play, "a refusal", lambda _, e: _status(e) >= 400, *faults)
+@check("ERR-01")
+def unknown_strategy_is_refused(play: Play) -> None:
+    """ERR-01: compare the answer to every unknown strategy with a refusal."""
+    _expect_refusals(play, "strategy")
 
 
-def not_found(fault: s.Fault) -> Check:
-    """ERR-02 and ERR-14: what is asked for does not exist."""
-    return lambda play: _each(play, "404", lambda _, e: _status(e) == 404, fault)
+@check("ERR-02")
+def missing_thread_is_not_found(play: Play) -> None:
+    """ERR-02: compare the answer to every run on a thread that does not exist with 404."""
+    expect_each_answered(play, "404", lambda _, e: status_of(e) == 404, "thread")
 
 
+@check("ERR-03")
 def unknown_assistant_is_refused(play: Play) -> None:
-    """ERR-03."""
+    """ERR-03: compare the answer to every unknown assistant with 404 for a UUID, else with a refusal."""
 
     def fair(ask: s.Ask, exchange: Exchange) -> bool:
         by_id = "assistant id that nobody has" in ask.what
-        return _status(exchange) == 404 if by_id else _status(exchange) >= 400
+        return status_of(exchange) == 404 if by_id else status_of(exchange) >= 400
 
-    _each(play, "404 for an unknown id and a refusal of what is no assistant", fair, "assistant")
+    expect_each_answered(play, "404 for an unknown id and a refusal of what is no assistant", fair, "assistant")
 
 
+@check("ERR-04")
+def malformed_id_is_refused(play: Play) -> None:
+    """ERR-04: compare the answer to every id that is not a UUID with a refusal."""
+    _expect_refusals(play, "id")
+
+
+@check("ERR-06")
 def valid_request_never_fails(play: Play) -> None:
-    """ERR-06."""
-    answered = [e for e in play.exchanges if e.response is not None and e.request.purpose != "ask"]
+    """ERR-06: look for a 5xx answer to a request that is right."""
+    answered = [e for e in play.exchanges if e.response is not None and not e.serves("ask")]
     if not answered:
         raise Unproven("nothing was ever answered")
     for exchange in answered:
         expect(
-            _status(exchange) < 500,
+            status_of(exchange) < 500,
             f"no failure of the server at a request that is right (`{exchange.request.purpose}`)",
             exchange.outcome(),
             exchange.asked,
         )
 
 
+@check("ERR-07")
 def invalid_is_422(play: Play) -> None:
-    """ERR-07. An assistant or a thread that does not exist is another matter, and so is what was not refused at all."""
+    """ERR-07: compare every refusal of an invalid request with 422.
+
+    Requests with an unknown assistant or thread are not judged here, nor those that were not refused at all.
+    """
 
     def fair(ask: s.Ask, exchange: Exchange) -> bool:
         exists = ask.what.endswith("the id of a thread that there is")
-        return _status(exchange) == (409 if exists else 422) or not 400 <= _status(exchange) < 500
+        return status_of(exchange) == (409 if exists else 422) or not 400 <= status_of(exchange) < 500
 
-    _each(play, "422", fair, "strategy", "id", "json", "field", "query", "bulk")
+    expect_each_answered(play, "422", fair, "strategy", "id", "json", "field", "query", "bulk")
 
 
+@check("ERR-08")
 def wrong_request_never_fails(play: Play) -> None:
-    """ERR-08."""
-    _each(play, "any answer but a 5xx", lambda _, e: _status(e) < 500)
+    """ERR-08: look for a 5xx answer to a request that is wrong or strange."""
+    expect_each_answered(play, "any answer but a 5xx", lambda _, e: status_of(e) < 500)
 
 
+@check("ERR-09")
+def body_that_is_not_the_object_is_refused(play: Play) -> None:
+    """ERR-09: compare the answer to every body that is not the right JSON object with a refusal."""
+    _expect_refusals(play, "json")
+
+
+@check("ERR-10")
+def wrong_field_is_refused(play: Play) -> None:
+    """ERR-10: compare the answer to every wrong field of a body with a refusal."""
+    _expect_refusals(play, "field")
+
+
+@check("ERR-11")
 def refusal_leaves_nothing(play: Play) -> None:
-    """ERR-11. Where a request was let in, what it did may be there: another requirement is for that."""
-    posted = [exchange for _, exchange in _asked(play) if exchange.request.method == "POST"]
+    """ERR-11: look for a run, step or message of a refused request, and compare the other runs' ends with `success`.
+
+    A request that was accepted may have had its effect. Another requirement is for that.
+    """
+    posted = [exchange for _, exchange in wrong_requests(play) if exchange.request.method == "POST"]
     let_in = [exchange for exchange in posted if exchange.ok or exchange.response is None]
     see = play.last("list runs", s.MAIN).asked
     listed = play.body("list runs", s.MAIN, list)
@@ -85,22 +112,42 @@ def refusal_leaves_nothing(play: Play) -> None:
         expect(status == "success", f"run {submit.label} to succeed all the same", status_word(status), see)
     executed = play.reports(s.ASKED)
     expect(not executed, "no step of a run that was refused", "the witness saw one", *(r.seq for r in executed[:1]))
-    conversation_is_legal(play)
+    expect_legal_conversation(play)
 
 
+@check("ERR-12")
+def wrong_query_is_refused(play: Play) -> None:
+    """ERR-12: compare the answer to every wrong query parameter with a refusal."""
+    _expect_refusals(play, "query")
+
+
+@check("ERR-13")
+def incomplete_bulk_cancel_is_refused(play: Play) -> None:
+    """ERR-13: compare the answer to every incomplete bulk cancel with a refusal."""
+    _expect_refusals(play, "bulk")
+
+
+@check("ERR-14")
+def what_does_not_exist_is_not_found(play: Play) -> None:
+    """ERR-14: compare the answer to every request for an unknown thread or run with 404."""
+    expect_each_answered(play, "404", lambda _, e: status_of(e) == 404, "unknown")
+
+
+@check("ERR-15")
 def refusal_says_why(play: Play) -> None:
-    """ERR-15."""
+    """ERR-15: compare the body of every refusal with {"detail": text}."""
 
     def fair(_: s.Ask, exchange: Exchange) -> bool:
         body = exchange.response.body if exchange.response else None
         detail = body.get("detail") if isinstance(body, dict) else None
-        return not 400 <= _status(exchange) < 500 or (isinstance(detail, str) and bool(detail.strip()))
+        return not 400 <= status_of(exchange) < 500 or (isinstance(detail, str) and bool(detail.strip()))
 
-    _each(play, 'a refusal of the form {"detail": "some text"}', fair)
+    expect_each_answered(play, 'a refusal of the form {"detail": "some text"}', fair)
 
 
+@check("ERR-16")
 def missing_thread_is_created(play: Play) -> None:
-    """ERR-16."""
+    """ERR-16: compare every run with if_not_exists=create with `success`, and its thread with the id that was sent."""
     on_it = play.scenario.submits(s.FRESH)
     for submit in on_it:
         submission = play.submission(submit.label)
@@ -115,55 +162,6 @@ def missing_thread_is_created(play: Play) -> None:
     expect(told == asked_for, f"the thread under the id that the client chose, {asked_for}", f"`{told}`", see)
 
 
-Fair = Callable[[s.Ask, Exchange], bool]
-
-
-def _each(play: Play, expected: str, fair: Fair, *faults: s.Fault) -> None:
-    """Broken unless every request with one of `faults` (none given: every request) was answered fairly."""
-    asked = [(ask, exchange) for ask, exchange in _asked(play) if not faults or ask.fault in faults]
-    answered = [(ask, exchange) for ask, exchange in asked if exchange.response is not None]
-    unfair = [(ask, exchange) for ask, exchange in answered if not fair(ask, exchange)]
-    if unfair:
-        named = "; ".join(f"{exchange.outcome()} for {ask.what}" for ask, exchange in unfair[:SHOWN])
-        more = f"; and {len(unfair) - SHOWN} more" if len(unfair) > SHOWN else ""
-        raise Broken(
-            f"{expected} for each of {len(asked)} wrong requests",
-            f"{len(unfair)} answered otherwise: {named}{more}",
-            *(exchange.asked for _, exchange in unfair[:SHOWN]),
-        )
-    for ask, exchange in asked:
-        if exchange.response is None:
-            raise Unproven(f"no answer to {ask.what}: {exchange.outcome()}", exchange.asked)
-
-
-def each_is_answered(play: Play, expected: str, fair: Callable[[int], bool]) -> None:
-    """Broken unless the status of the answer to every wrong request is fair."""
-    _each(play, expected, lambda _, exchange: fair(_status(exchange)))
-
-
-def _asked(play: Play) -> list[tuple[s.Ask, Exchange]]:
-    """Every wrong request with what came of it."""
-    return [(move, play.last("ask", move.what)) for move in play.scenario.moves if isinstance(move, s.Ask)]
-
-
-def _status(exchange: Exchange) -> int:
-    return exchange.response.status if exchange.response is not None else 0
-
-
-CHECKS: Mapping[str, Check] = {
-    "ERR-01": refused("strategy"),
-    "ERR-02": not_found("thread"),
-    "ERR-03": unknown_assistant_is_refused,
-    "ERR-04": refused("id"),
-    "ERR-06": valid_request_never_fails,
-    "ERR-07": invalid_is_422,
-    "ERR-08": wrong_request_never_fails,
-    "ERR-09": refused("json"),
-    "ERR-10": refused("field"),
-    "ERR-11": refusal_leaves_nothing,
-    "ERR-12": refused("query"),
-    "ERR-13": refused("bulk"),
-    "ERR-14": not_found("unknown"),
-    "ERR-15": refusal_says_why,
-    "ERR-16": missing_thread_is_created,
-}
+def _expect_refusals(play: Play, fault: s.Fault) -> None:
+    """Raise Broken unless every request with this fault was refused. That none crashes is for ERR-08."""
+    expect_each_answered(play, "a refusal", lambda _, e: status_of(e) >= 400, fault)

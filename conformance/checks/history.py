@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from itertools import pairwise
 
-from conformance.checks import Check
+from conformance.api import checkpoint_id
+from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.messages import spell
-from conformance.judge.play import Checkpoint, Play, checkpoint_id
+from conformance.judge.play import Checkpoint, Play
 from conformance.judge.turns import parts_of
-from conformance.scenarios import scenario as s
-from conformance.transcript.text import difference
+from conformance.scenarios import moves as s
+from conformance.scenarios.scenario import Scenario
+from conformance.transcript.text import difference, mentions
 
 
+@check("CHK-01")
 def history_is_one_chain(play: Play) -> None:
-    """CHK-01."""
+    """CHK-01: compare every checkpoint's parent with the checkpoint right below it, down to one root."""
     history, see = _history(play)
     ids = [checkpoint.id for checkpoint in history]
     roots = [checkpoint for checkpoint in history if checkpoint.parent_id is None]
@@ -38,8 +40,9 @@ def history_is_one_chain(play: Play) -> None:
         )
 
 
+@check("CHK-02")
 def checkpoints_name_their_run(play: Play) -> None:
-    """CHK-02."""
+    """CHK-02: compare the run id of every checkpoint with the ids of the thread's runs."""
     history, see = _history(play)
     for checkpoint in history:
         expect(
@@ -56,8 +59,9 @@ def checkpoints_name_their_run(play: Play) -> None:
         )
 
 
+@check("CHK-03")
 def interrupted_runs_checkpoints_stay(play: Play) -> None:
-    """CHK-03: what was written before the stop is still in the history, step by step."""
+    """CHK-03: look in the history for a checkpoint of each finished step of run A."""
     play.accepted("B")
     history, see = _history(play)
     entered = [trace.step for trace in play.steps("A")]
@@ -78,8 +82,9 @@ def interrupted_runs_checkpoints_stay(play: Play) -> None:
     )
 
 
+@check("CHK-04")
 def checkpoint_ids_are_unique_and_sorted(play: Play) -> None:
-    """CHK-04."""
+    """CHK-04: compare the checkpoint ids with the same ids, each once and sorted."""
     history, see = _history(play)
     ids = [checkpoint.id for checkpoint in history]
     missing = [checkpoint for checkpoint in history if checkpoint.id is None]
@@ -95,8 +100,9 @@ def checkpoint_ids_are_unique_and_sorted(play: Play) -> None:
     )
 
 
+@check("CHK-05")
 def newest_checkpoint_is_the_state(play: Play) -> None:
-    """CHK-05."""
+    """CHK-05: compare the newest checkpoint in the history with the state."""
     history, see = _history(play)
     state = play.state()
     newest = history[0].raw
@@ -111,7 +117,7 @@ def newest_checkpoint_is_the_state(play: Play) -> None:
             see,
             play.last("final state", s.MAIN).asked,
         )
-    state_id = checkpoint_id(state, "")
+    state_id = checkpoint_id(state)
     expect(
         state_id == history[0].id,
         f"the state to name the newest checkpoint, {history[0].id}",
@@ -121,10 +127,31 @@ def newest_checkpoint_is_the_state(play: Play) -> None:
     )
 
 
+@check("CHK-06")
+def run_goes_on_from_an_older_checkpoint(play: Play) -> None:
+    """CHK-06: compare the conversation with run B's on top of the checkpoint that it started from.
+
+    That is the checkpoint of run A's first step, and A had taken a second one.
+    """
+    submission = play.accepted("B")
+    if not isinstance(submission.request.body, dict) or "checkpoint" not in submission.request.body:
+        raise Unproven("the history told no checkpoint of run A's first step", submission.asked)
+    due = (*parts_of(play.scenario.submit("A"))[:2], *parts_of(play.scenario.submit("B")))
+    observed = tuple(message.word for message in play.messages())
+    expect(
+        observed == due,
+        f"run B on top of the checkpoint that it asked for: [{' '.join(due)}]",
+        f"[{' '.join(observed)}]",
+        submission.asked,
+        play.last("final state", s.MAIN).asked,
+    )
+
+
+@check("CHK-07")
 def busy_state_cannot_be_updated(play: Play) -> None:
-    """CHK-07."""
-    held = "A" if play.scenario.id.startswith("none/") else "B"
-    play.reached(held, "tools:1/enter" if held == "A" else "agent:1/enter")
+    """CHK-07: compare the answer to the update with 409, and look in the state for its text."""
+    move, held = _held_update(play.scenario)
+    play.reached(held.label, held.point)
     update = play.last("update state", s.MAIN)
     expect(
         update.response is not None and update.response.status == 409,
@@ -132,20 +159,20 @@ def busy_state_cannot_be_updated(play: Play) -> None:
         update.outcome(),
         update.asked,
     )
-    refused = "an update in the middle of a run"
     for exchange in (play.last("mid state", s.MAIN), play.last("final state", s.MAIN)):
         values = exchange.body.get("values") if isinstance(exchange.body, dict) else None
         expect(
-            refused not in str(values),
+            not mentions(values, move.text),
             "nothing of the refused update in the state",
-            f"the state holds “{refused}”",
+            f"the state holds “{move.text}”",
             update.asked,
             exchange.asked,
         )
 
 
+@check("CHK-08")
 def checkpoints_do_not_vanish(play: Play) -> None:
-    """CHK-08."""
+    """CHK-08: compare every reading of the history with the one before, whose checkpoints it must hold."""
     readings = play.histories()
     if len(readings) < 2:
         raise Unproven("the history was read only once")
@@ -160,8 +187,9 @@ def checkpoints_do_not_vanish(play: Play) -> None:
         )
 
 
+@check("CHK-09")
 def interrupting_adds_no_checkpoint(play: Play) -> None:
-    """CHK-09."""
+    """CHK-09: look in the history for a checkpoint that no step of a run wrote."""
     play.accepted("B")
     history, see = _history(play)
     if not any(checkpoint.run_id for checkpoint in history):
@@ -185,39 +213,17 @@ def interrupting_adds_no_checkpoint(play: Play) -> None:
     )
 
 
+def _held_update(scenario: Scenario) -> tuple[s.UpdateState, s.AwaitPoint]:
+    """Return the move that updates the state, and the one before it that waits until a run is held."""
+    position, update = next((i, move) for i, move in enumerate(scenario.moves) if isinstance(move, s.UpdateState))
+    held = [move for move in scenario.moves[:position] if isinstance(move, s.AwaitPoint)]
+    return update, held[-1]
+
+
 def _history(play: Play) -> tuple[list[Checkpoint], int]:
-    """The final history and where it was read; Unproven when it is empty."""
+    """Return the final history and where it was read. Raise Unproven when it is empty."""
     history = play.history()
     see = play.last("final history", s.MAIN).asked
     if not history:
         raise Unproven("the history is empty", see)
     return history, see
-
-
-def run_goes_on_from_an_older_checkpoint(play: Play) -> None:
-    """CHK-06: run B asked for the checkpoint of run A's first step, and A had taken a second one."""
-    submission = play.accepted("B")
-    if not isinstance(submission.request.body, dict) or "checkpoint" not in submission.request.body:
-        raise Unproven("the history told no checkpoint of run A's first step", submission.asked)
-    due = (*parts_of(play.scenario.submit("A"))[:2], *parts_of(play.scenario.submit("B")))
-    observed = tuple(message.word for message in play.messages())
-    expect(
-        observed == due,
-        f"run B on top of the checkpoint that it asked for: [{' '.join(due)}]",
-        f"[{' '.join(observed)}]",
-        submission.asked,
-        play.last("final state", s.MAIN).asked,
-    )
-
-
-CHECKS: Mapping[str, Check] = {
-    "CHK-01": history_is_one_chain,
-    "CHK-02": checkpoints_name_their_run,
-    "CHK-03": interrupted_runs_checkpoints_stay,
-    "CHK-04": checkpoint_ids_are_unique_and_sorted,
-    "CHK-05": newest_checkpoint_is_the_state,
-    "CHK-06": run_goes_on_from_an_older_checkpoint,
-    "CHK-07": busy_state_cannot_be_updated,
-    "CHK-08": checkpoints_do_not_vanish,
-    "CHK-09": interrupting_adds_no_checkpoint,
-}

@@ -5,32 +5,33 @@ A is the first run, B the one that arrives with `interrupt`. In `pending` Z hold
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from conformance.checks import Check
+from conformance.api import IN_FLIGHT, TERMINAL
 from conformance.checks.common import (
     before_newcomer,
-    conversation_is_legal,
     expect_accepted,
+    expect_continued_chain,
     expect_end,
+    expect_legal_conversation,
     expect_nothing_of,
-    newcomer_continues_the_chain,
-    newcomer_starts_after_the_stop,
-    one_story,
+    expect_one_story,
+    expect_start_after_the_stop,
     status_word,
 )
+from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Play
-from conformance.judge.statuses import IN_FLIGHT, TERMINAL
-from conformance.judge.turns import STEPS, expect_proven_overlap, expect_superseded, outcomes, parts_of
-from conformance.probe import OnCancel
-from conformance.scenarios import scenario as s
+from conformance.judge.requests import stopping_request
+from conformance.judge.turns import expect_proven_overlap, expect_superseded, outcomes, parts_of
+from conformance.scenarios import moves as s
+from conformance.scenarios.steps import STEPS
 from conformance.transcript.transcript import WitnessEvent
+from doubletext.probe import OnCancel
 
 
+@check("INT-01")
 def newcomer_is_accepted(play: Play) -> None:
-    """INT-01."""
+    """INT-01: compare the answer to run B, which interrupts, with 2xx."""
     submission = play.submission("B")
     if submission.response is None and play.steps("B"):
         return  # a `wait` that has not answered yet was accepted all the same
@@ -42,15 +43,17 @@ def newcomer_is_accepted(play: Play) -> None:
     )
 
 
+@check("INT-02")
 def superseded_run_is_interrupted(play: Play) -> None:
-    """INT-02."""
+    """INT-02: compare run A's final status with `interrupted`."""
     play.accepted("B")
     expect_proven_overlap(play, "A", "B")
     expect_end(play, "A", "interrupted", "run A, in flight when run B arrived")
 
 
+@check("INT-03")
 def superseded_run_stays(play: Play) -> None:
-    """INT-03."""
+    """INT-03: look for the superseded run A by GET and in the list of the thread's runs."""
     play.accepted("B")
     expect(
         play.final_status("A") != "gone",
@@ -67,8 +70,9 @@ def superseded_run_stays(play: Play) -> None:
     )
 
 
+@check("INT-04")
 def newcomer_runs_its_input(play: Play) -> None:
-    """INT-04."""
+    """INT-04: compare run B's status, steps and messages with a complete run of its own input."""
     play.accepted("B")
     expect_end(play, "B", "success", "run B, which interrupts")
     see = play.last("final run", "run B").asked
@@ -84,8 +88,27 @@ def newcomer_runs_its_input(play: Play) -> None:
     )
 
 
+@check("INT-05")
+def conversation_is_legal(play: Play) -> None:
+    """INT-05: compare the final conversation with those that the oracle allows."""
+    expect_legal_conversation(play)
+
+
+@check("INT-06")
+def newcomer_continues_the_chain(play: Play) -> None:
+    """INT-06: compare the parent of run B's first checkpoint with the newest checkpoint of the runs before it."""
+    expect_continued_chain(play)
+
+
+@check("INT-07")
+def newcomer_starts_after_the_stop(play: Play) -> None:
+    """INT-07: compare run B's first step with the last report of every superseded run's steps."""
+    expect_start_after_the_stop(play)
+
+
+@check("INT-08")
 def superseded_run_writes_nothing_more(play: Play) -> None:
-    """INT-08."""
+    """INT-08: look for a checkpoint or message that a superseded run wrote after run B had begun."""
     play.accepted("B")
     history = play.history()
     see = play.last("final history", s.MAIN).asked
@@ -112,8 +135,9 @@ def superseded_run_writes_nothing_more(play: Play) -> None:
     )
 
 
+@check("INT-09")
 def every_run_in_flight_is_superseded(play: Play) -> None:
-    """INT-09, INT-16 and CON-06: all that came before B and were in flight are `interrupted`."""
+    """INT-09: compare the final status of every run in flight when run B arrived with `interrupted`."""
     play.accepted("B")
     for label in before_newcomer(play):
         play.accepted(label)
@@ -121,8 +145,9 @@ def every_run_in_flight_is_superseded(play: Play) -> None:
         expect_end(play, label, "interrupted", f"run {label}, in flight when run B arrived")
 
 
+@check("INT-10")
 def pending_run_never_executes(play: Play) -> None:
-    """INT-10."""
+    """INT-10: look for a step and messages of the pending run A, and compare its status with `interrupted`."""
     play.accepted("A")
     play.accepted("B")
     expect_proven_overlap(play, "A", "B")
@@ -137,8 +162,9 @@ def pending_run_never_executes(play: Play) -> None:
     expect_nothing_of(play, "A")
 
 
+@check("INT-11")
 def nothing_kept_without_a_checkpoint(play: Play) -> None:
-    """INT-11."""
+    """INT-11: look in the state for messages of run A, which was superseded before it started."""
     play.accepted("A")
     play.accepted("B")
     expect_proven_overlap(play, "A", "B")
@@ -147,8 +173,9 @@ def nothing_kept_without_a_checkpoint(play: Play) -> None:
     expect_nothing_of(play, "A")
 
 
+@check("INT-12")
 def idle_thread_takes_a_plain_run(play: Play) -> None:
-    """INT-12."""
+    """INT-12: compare run B with a plain run, and the runs before it with what they were."""
     newcomer_is_accepted(play)
     arrived = play.submission("B").asked
     for label in before_newcomer(play):
@@ -159,8 +186,9 @@ def idle_thread_takes_a_plain_run(play: Play) -> None:
     newcomer_runs_its_input(play)
 
 
+@check("INT-13")
 def other_threads_are_untouched(play: Play) -> None:
-    """INT-13."""
+    """INT-13: compare run X on the other thread with a run that nothing disturbs."""
     play.accepted("B")
     play.accepted("X")
     arrived = play.submission("B").asked
@@ -177,8 +205,9 @@ def other_threads_are_untouched(play: Play) -> None:
     )
 
 
+@check("INT-14")
 def endpoint_makes_no_difference(play: Play) -> None:
-    """INT-14."""
+    """INT-14: compare run B's answer with 2xx and run A's end with `interrupted`, whatever the endpoint."""
     endpoint = play.scenario.submit("B").endpoint
     submission = play.submission("B")
     expect(
@@ -197,8 +226,9 @@ def endpoint_makes_no_difference(play: Play) -> None:
     )
 
 
+@check("INT-15")
 def strategy_of_the_first_run_is_irrelevant(play: Play) -> None:
-    """INT-15."""
+    """INT-15: compare run A's final status with `interrupted`, whatever strategy it was created with."""
     sent = play.scenario.submit("A").strategy
     submission = play.submission("B")
     expect(
@@ -217,22 +247,28 @@ def strategy_of_the_first_run_is_irrelevant(play: Play) -> None:
     )
 
 
+@check("INT-16")
 def only_the_last_text_is_answered(play: Play) -> None:
-    """INT-16."""
+    """INT-16: compare the last run's final status with `success`, and all others' with `interrupted`."""
     for label in (*before_newcomer(play), "B"):
         expect_accepted(play, label)
     every_run_in_flight_is_superseded(play)
     expect_end(play, "B", "success", "run B, the last")
 
 
+@check("INT-17")
 def finishing_run_keeps_its_success(play: Play) -> None:
-    """INT-17, judged by the oracle: whoever won the race, statuses and state tell the same story."""
+    """INT-17: compare statuses and conversation with the outcomes that the oracle allows.
+
+    Whichever run won the race, both must tell the same story.
+    """
     expect_accepted(play, "B")
-    one_story(play)
+    expect_one_story(play)
 
 
+@check("INT-18")
 def superseded_run_really_stops(play: Play) -> None:
-    """INT-18."""
+    """INT-18: look for a sign of life of run A after it was reported to be over."""
     play.accepted("B")
     if not play.reports("A"):
         raise Unproven("the witness saw no step of run A")
@@ -249,10 +285,10 @@ def superseded_run_really_stops(play: Play) -> None:
 
 
 def _is_sign_of_life(report: WitnessEvent, manners: OnCancel) -> bool:
-    """Whether a report shows that a run executes which should have stopped.
+    """Return whether a report shows that a run executes which should have stopped.
 
-    A step that stops when it is told to is heard while it stops. One that swallows the cancellation cannot be
-    stopped from outside; but no step has to be started after it.
+    A step that stops when it is cancelled reports while it stops. One that swallows the cancellation cannot be
+    stopped from outside, but no step has to start after it.
     """
     match manners:
         case "stop":
@@ -263,8 +299,37 @@ def _is_sign_of_life(report: WitnessEvent, manners: OnCancel) -> bool:
             return report.event == "enter"
 
 
+@check("INT-19")
+def child_graph_stops(play: Play) -> None:
+    """INT-19: look for a step of run A's child graph that starts, or is not cancelled, after the stop.
+
+    A step that swallows its cancellation cannot be stopped, but no step may start after it.
+    """
+    told = stopping_request(play).asked
+    steps = play.steps("A")
+    if not any(step.step in ("search:1", "quote:1") and step.enter < told for step in steps):
+        raise Unproven("the witness did not see run A in its child graph when it was stopped")
+    heard = [report for report in play.reports("A") if report.seq > told]
+    entered = [report for report in heard if report.event == "enter"]
+    expect(
+        not entered,
+        "no further step of run A, stopped in its child graph",
+        f"it entered {entered[0].step if entered else ''}",
+        told,
+        *(report.seq for report in entered[:1]),
+    )
+    expect(
+        any(report.event in ("cancelled", "gone") for report in heard),
+        "the step of the child graph to be told to stop",
+        "it was not" + (f", and went on: `{heard[0].event}` of {heard[0].step}" if heard else ""),
+        told,
+        *(report.seq for report in heard[:1]),
+    )
+
+
+@check("INT-20")
 def strategy_is_not_ignored(play: Play) -> None:
-    """INT-20."""
+    """INT-20: compare the end of run A with the answer to run B: refused, or carried out."""
     submission = play.submission("B")
     if not submission.ok and submission.response is not None:
         code = submission.response.status
@@ -289,8 +354,9 @@ def strategy_is_not_ignored(play: Play) -> None:
     )
 
 
+@check("INT-21")
 def newcomers_input_is_never_dropped(play: Play) -> None:
-    """INT-21."""
+    """INT-21: count run B's input in the state, where it must occur once."""
     play.accepted("B")
     count = sum(message.word == "B.human" for message in play.messages())
     expect(
@@ -299,27 +365,3 @@ def newcomers_input_is_never_dropped(play: Play) -> None:
         f"{count} times in: {spell(play.messages())}",
         play.last("final state", s.MAIN).asked,
     )
-
-
-CHECKS: Mapping[str, Check] = {
-    "INT-01": newcomer_is_accepted,
-    "INT-02": superseded_run_is_interrupted,
-    "INT-03": superseded_run_stays,
-    "INT-04": newcomer_runs_its_input,
-    "INT-05": conversation_is_legal,
-    "INT-06": newcomer_continues_the_chain,
-    "INT-07": newcomer_starts_after_the_stop,
-    "INT-08": superseded_run_writes_nothing_more,
-    "INT-09": every_run_in_flight_is_superseded,
-    "INT-10": pending_run_never_executes,
-    "INT-11": nothing_kept_without_a_checkpoint,
-    "INT-12": idle_thread_takes_a_plain_run,
-    "INT-13": other_threads_are_untouched,
-    "INT-14": endpoint_makes_no_difference,
-    "INT-15": strategy_of_the_first_run_is_irrelevant,
-    "INT-16": only_the_last_text_is_answered,
-    "INT-17": finishing_run_keeps_its_success,
-    "INT-18": superseded_run_really_stops,
-    "INT-20": strategy_is_not_ignored,
-    "INT-21": newcomers_input_is_never_dropped,
-}

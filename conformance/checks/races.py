@@ -1,20 +1,25 @@
-"""CON: several texts at the same time. The runs are R1, R2 and so on; which comes first is the deployment's affair."""
+"""CON: several texts at the same time. The runs are R1, R2 and so on. The deployment decides which is first."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from conformance.checks import Check
-from conformance.checks.common import expect_accepted, expect_end, one_story
+from conformance.api import GONE, TERMINAL
+from conformance.checks.common import (
+    expect_accepted,
+    expect_end,
+    expect_one_story,
+    expect_start_after_the_stop,
+    status_word,
+)
+from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.play import Play
-from conformance.judge.statuses import GONE
 from conformance.judge.turns import parts_of
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 
 
+@check("CON-01")
 def one_of_several_rejects_is_accepted(play: Play) -> None:
-    """CON-01."""
+    """CON-01: count the accepted runs, and compare the conversation with that of the only one."""
     submissions = {label: play.submission(label) for label in _burst(play)}
     for label, submission in submissions.items():
         response = submission.response
@@ -35,8 +40,9 @@ def one_of_several_rejects_is_accepted(play: Play) -> None:
     _nothing_but(play, accepted[0])
 
 
+@check("CON-02")
 def one_of_several_interrupts_succeeds(play: Play) -> None:
-    """CON-02."""
+    """CON-02: count the runs that succeeded, and compare the last part of the conversation with the only one's."""
     winner = _one_success(play, "interrupted")
     words = [message.word for message in play.messages()]
     whole = list(parts_of(play.scenario.submit(winner)))
@@ -48,13 +54,12 @@ def one_of_several_interrupts_succeeds(play: Play) -> None:
     )
 
 
-def one_of_several_rollbacks_succeeds(play: Play) -> None:
-    """CON-10."""
-    _nothing_but(play, _one_success(play, GONE))
-
-
+@check("CON-03")
 def several_enqueued_all_succeed(play: Play) -> None:
-    """CON-03: one after another, in whatever order they were taken up."""
+    """CON-03: compare the conversation with all runs, one after another, in the order in which they began.
+
+    The deployment may take them up in any order.
+    """
     labels = _burst(play)
     for label in labels:
         expect_accepted(play, label)
@@ -73,8 +78,46 @@ def several_enqueued_all_succeed(play: Play) -> None:
     )
 
 
+@check("CON-04", "CON-09")
+def statuses_and_state_tell_one_story(play: Play) -> None:
+    """CON-04, CON-09: compare statuses and conversation with the outcomes that the oracle allows."""
+    expect_one_story(play)
+
+
+@check("CON-05")
+def cancels_are_answered_without_a_crash(play: Play) -> None:
+    """CON-05: look for a 5xx answer to a cancel, and compare run A's final status with the terminal ones.
+
+    409 and 404 are allowed, because by then the run may be over.
+    """
+    for cancel in play.asked_for("cancel"):
+        expect(
+            cancel.response is not None and cancel.response.status < 500,
+            "every one of several cancels to be answered without a 5xx",
+            cancel.outcome(),
+            cancel.asked,
+        )
+    status = play.final_status("A")
+    expect(
+        status in TERMINAL or status == GONE,
+        "run A to be over after several cancels",
+        f"still {status_word(status)}",
+        play.last("final run", "run A").asked,
+    )
+
+
+@check("CON-07")
+def rollback_is_finished_before_the_next_run(play: Play) -> None:
+    """CON-07: compare run B's first step with the last report of every rolled-back run's steps."""
+    expect_start_after_the_stop(play)
+
+
+@check("CON-08")
 def first_messages_make_one_thread(play: Play) -> None:
-    """CON-08. X and D both ask for the thread to be created; either may come first."""
+    """CON-08: compare two first messages with two runs that follow each other on one new thread.
+
+    X and D both ask for the thread to be created. Either may come first.
+    """
     due = [parts_of(play.scenario.submit(label)) for label in "XD"]
     for label in "XD":
         expect_accepted(play, label)
@@ -96,8 +139,14 @@ def first_messages_make_one_thread(play: Play) -> None:
     )
 
 
+@check("CON-10")
+def one_of_several_rollbacks_succeeds(play: Play) -> None:
+    """CON-10: count the runs that succeeded, and compare the whole conversation with the only one's."""
+    _nothing_but(play, _one_success(play, GONE))
+
+
 def _one_success(play: Play, otherwise: str) -> str:
-    """The one run of a burst that succeeds; all others end as `otherwise` says."""
+    """Return the one run of a burst that succeeds. Raise Broken unless all others end as `otherwise`."""
     labels = _burst(play)
     for label in labels:
         expect_accepted(play, label)
@@ -129,13 +178,3 @@ def _nothing_but(play: Play, label: str) -> None:
 def _burst(play: Play) -> list[str]:
     """The labels of the runs that were asked for at the same time."""
     return [submit.label for submit in play.scenario.submits() if submit.label.startswith("R")]
-
-
-CHECKS: Mapping[str, Check] = {
-    "CON-01": one_of_several_rejects_is_accepted,
-    "CON-02": one_of_several_interrupts_succeeds,
-    "CON-03": several_enqueued_all_succeed,
-    "CON-08": first_messages_make_one_thread,
-    "CON-09": one_story,
-    "CON-10": one_of_several_rollbacks_succeeds,
-}

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from conformance.checks import Check
+from conformance.api import TERMINAL
 from conformance.checks.common import expect_end
+from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Play
-from conformance.judge.statuses import TERMINAL
 from conformance.judge.turns import expect_proven_overlap, parts_of
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 
 
+@check("REJ-01")
 def refusal(play: Play) -> str:
-    """REJ-01: the freedom taken, the HTTP status of the refusal."""
+    """REJ-01: report the HTTP status with which run B was refused."""
     _in_flight(play)
     submission = play.submission("B")
     if submission.response is None:
@@ -23,8 +22,9 @@ def refusal(play: Play) -> str:
     return str(submission.response.status)
 
 
+@check("REJ-02")
 def first_run_is_unaffected(play: Play) -> None:
-    """REJ-02."""
+    """REJ-02: compare run A's final status with `success`, and its messages with its whole conversation."""
     _refused(play)
     expect_end(play, "A", "success", "run A, because of which run B was refused")
     whole = parts_of(play.scenario.submit("A"))
@@ -37,8 +37,9 @@ def first_run_is_unaffected(play: Play) -> None:
     )
 
 
+@check("REJ-03")
 def refused_run_leaves_nothing(play: Play) -> None:
-    """REJ-03."""
+    """REJ-03: look for the refused run B among the runs, messages, checkpoints and reported steps."""
     _refused(play)
     runs = play.body("list runs", s.MAIN, list)
     foreign = [r for r in runs if isinstance(r, dict) and r.get("run_id") != play.run_id("A")]
@@ -70,8 +71,9 @@ def refused_run_leaves_nothing(play: Play) -> None:
     )
 
 
+@check("REJ-04", "REJ-06")
 def accepted_afterwards(play: Play) -> None:
-    """REJ-04."""
+    """REJ-04, REJ-06: compare the answer to `reject` on an idle thread with 2xx, and the end with `success`."""
     asked = "C" if play.asked_for("submit", "C") else "B"
     submission = play.submission(asked)
     _nothing_in_flight(play, asked)
@@ -84,8 +86,9 @@ def accepted_afterwards(play: Play) -> None:
     expect_end(play, asked, "success", f"run {asked}")
 
 
+@check("REJ-05")
 def pending_counts_as_busy(play: Play) -> None:
-    """REJ-05."""
+    """REJ-05: compare the answer to run B with a refusal while run A, just created, is in flight."""
     _in_flight(play)
     submission = play.submission("B")
     if submission.response is None:
@@ -98,8 +101,9 @@ def pending_counts_as_busy(play: Play) -> None:
     )
 
 
+@check("REJ-07")
 def missing_thread_is_no_conflict(play: Play) -> None:
-    """REJ-07."""
+    """REJ-07: compare the answer to a run on a thread that does not exist with 404."""
     submission = play.submission("X")
     expect(
         submission.response is not None and submission.response.status == 404,
@@ -109,8 +113,9 @@ def missing_thread_is_no_conflict(play: Play) -> None:
     )
 
 
+@check("REJ-08")
 def refusal_says_why(play: Play) -> None:
-    """REJ-08."""
+    """REJ-08: compare the body of the refusal with {"detail": text}."""
     _refused(play)
     response = play.submission("B").response
     body = response.body if response is not None else None
@@ -145,15 +150,3 @@ def _nothing_in_flight(play: Play, newcomer: str) -> None:
             continue
         if not any(r.status in TERMINAL and r.told < arrived for r in play.readings(label)):
             raise Unproven(f"run {label} was not seen to be over before run {newcomer} came")
-
-
-CHECKS: Mapping[str, Check] = {
-    "REJ-01": refusal,
-    "REJ-02": first_run_is_unaffected,
-    "REJ-03": refused_run_leaves_nothing,
-    "REJ-04": accepted_afterwards,
-    "REJ-05": pending_counts_as_busy,
-    "REJ-06": accepted_afterwards,
-    "REJ-07": missing_thread_is_no_conflict,
-    "REJ-08": refusal_says_why,
-}

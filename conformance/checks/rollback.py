@@ -1,29 +1,30 @@
-"""RBK: what `rollback` takes away. A is rolled back, B takes its place; in `pending` Z is rolled back, too."""
+"""RBK: what `rollback` takes away. A is rolled back, B takes its place. In `pending` Z is rolled back, too."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from conformance.checks import Check
+from conformance.api import GONE
 from conformance.checks.common import (
     before_newcomer,
-    conversation_is_legal,
     expect_end,
+    expect_half_a_superstep,
+    expect_legal_conversation,
     expect_nothing_of,
-    newcomer_starts_after_the_stop,
+    expect_nothing_of_the_superstep,
+    expect_values_of_the_state,
     settled,
+    spell_steps,
 )
-from conformance.checks.state import thread_values_equal_state
+from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Checkpoint, Play
-from conformance.judge.statuses import GONE
 from conformance.judge.turns import expect_proven_overlap, expect_superseded
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 
 
+@check("RBK-01")
 def superseded_run_is_gone(play: Play) -> None:
-    """RBK-01."""
+    """RBK-01: look for every rolled-back run, which must answer 404 and not be listed."""
     for label in _superseded(play):
         reading = play.last("final run", f"run {label}")
         refused = reading.response is not None and 400 <= reading.response.status < 500
@@ -38,14 +39,16 @@ def superseded_run_is_gone(play: Play) -> None:
         )
 
 
+@check("RBK-02")
 def nothing_is_left_in_the_state(play: Play) -> None:
-    """RBK-02."""
+    """RBK-02: compare the final conversation with those that the oracle allows."""
     _superseded(play)
-    conversation_is_legal(play)
+    expect_legal_conversation(play)
 
 
+@check("RBK-03")
 def nothing_is_left_in_the_history(play: Play) -> None:
-    """RBK-03."""
+    """RBK-03: look in the history for a checkpoint of a rolled-back run."""
     settled(play)
     labels = _superseded(play)
     see = play.last("final history", s.MAIN).asked
@@ -60,8 +63,9 @@ def nothing_is_left_in_the_history(play: Play) -> None:
         )
 
 
+@check("RBK-04")
 def earlier_turns_are_unchanged(play: Play) -> None:
-    """RBK-04: every checkpoint that was there before A is there still, to the letter."""
+    """RBK-04: compare the runs and checkpoints of the turns before, to the letter, with what they were."""
     settled(play)
     before = {c.id: _essence(c) for c in play.history("mid")}
     if not before:
@@ -78,8 +82,9 @@ def earlier_turns_are_unchanged(play: Play) -> None:
         expect_end(play, label, "success", f"run {label}, over before")
 
 
+@check("RBK-05")
 def late_write_does_not_reappear(play: Play) -> None:
-    """RBK-05."""
+    """RBK-05: look in state and history for what run A wrote while it was being cancelled."""
     settled(play)
     if not any(report.event == "cancelled" for report in play.reports("A")):
         raise Unproven("run A was not seen to be cancelled")
@@ -87,8 +92,9 @@ def late_write_does_not_reappear(play: Play) -> None:
     nothing_is_left_in_the_history(play)
 
 
+@check("RBK-06")
 def running_run_is_rolled_back_without_error(play: Play) -> None:
-    """RBK-06."""
+    """RBK-06: look for a failed status of run A, and compare run B's end with `success`."""
     play.accepted("B")
     expect_proven_overlap(play, "A", "B")
     for reading in play.readings("A"):
@@ -101,8 +107,9 @@ def running_run_is_rolled_back_without_error(play: Play) -> None:
     expect_end(play, "B", "success", "run B, which rolls back")
 
 
+@check("RBK-07")
 def every_channel_is_restored(play: Play) -> None:
-    """RBK-07: the channel of finished steps names no step of a run that was rolled back."""
+    """RBK-07: look in the channel of finished steps for a step of a rolled-back run."""
     settled(play)
     labels = _superseded(play)
     values = play.state().get("values")
@@ -118,8 +125,9 @@ def every_channel_is_restored(play: Play) -> None:
     )
 
 
+@check("RBK-08")
 def pending_run_leaves_without_a_trace(play: Play) -> None:
-    """RBK-08: A was pending; it never executed and is gone."""
+    """RBK-08: look for a step, a record and messages of run A, rolled back while it was pending."""
     settled(play)
     expect_proven_overlap(play, "A", "B")
     expect(play.began("A") is None, "run A, rolled back while pending, never to execute", "it did")
@@ -127,8 +135,29 @@ def pending_run_leaves_without_a_trace(play: Play) -> None:
     expect_nothing_of(play, "A")
 
 
+@check("RBK-09")
+def thread_values_equal_state(play: Play) -> None:
+    """RBK-09: compare the thread's `values` with those of its state."""
+    expect_values_of_the_state(play)
+
+
+@check("RBK-10")
+def pending_writes_do_not_replay(play: Play) -> None:
+    """RBK-10: look in the channel of finished steps for what run A wrote in its unfinished superstep.
+
+    Where run B has the same two steps, it executes both.
+    """
+    expect_half_a_superstep(play)
+    settled(play)
+    expect_nothing_of_the_superstep(play)
+    if play.scenario.submit("B").work == "parallel":
+        entered = [step.step for step in play.steps("B")]
+        expect("audit:1" in entered, "run B to execute audit:1 itself", spell_steps(entered))
+
+
+@check("RBK-11")
 def every_run_in_flight_is_rolled_back(play: Play) -> None:
-    """RBK-11."""
+    """RBK-11: compare GET of every run in flight when run B arrived with 404."""
     play.accepted("B")
     for label in before_newcomer(play):
         play.accepted(label)
@@ -136,8 +165,22 @@ def every_run_in_flight_is_rolled_back(play: Play) -> None:
         expect_end(play, label, GONE, f"run {label}, in flight when run B arrived")
 
 
+@check("RBK-12")
+def child_checkpoints_are_rolled_back(play: Play) -> None:
+    """RBK-12: look for a checkpoint of run A's child graph in the history of its namespace."""
+    if not play.body("mid child history", s.MAIN, list):
+        raise Unproven("the child graph was not seen to have a checkpoint")
+    left = play.body("final child history", s.MAIN, list)
+    expect(
+        not left,
+        "no checkpoint of the child graph of run A, rolled back",
+        f"{len(left)} in the history of its namespace",
+        play.last("final child history", s.MAIN).asked,
+    )
+
+
 def _superseded(play: Play) -> list[str]:
-    """The runs that were certainly in flight when B arrived with `rollback`; Unproven when there were none."""
+    """Return the runs in flight when B arrived with `rollback`. Raise Unproven when it is uncertain, or none was."""
     play.accepted("B")
     labels = before_newcomer(play)
     for label in labels:
@@ -150,18 +193,3 @@ def _superseded(play: Play) -> list[str]:
 def _essence(checkpoint: Checkpoint) -> tuple[object, ...]:
     raw = checkpoint.raw
     return (raw.get("values"), checkpoint.parent_id, raw.get("created_at"), checkpoint.run_id, raw.get("next"))
-
-
-CHECKS: Mapping[str, Check] = {
-    "RBK-01": superseded_run_is_gone,
-    "RBK-02": nothing_is_left_in_the_state,
-    "RBK-03": nothing_is_left_in_the_history,
-    "RBK-04": earlier_turns_are_unchanged,
-    "RBK-05": late_write_does_not_reappear,
-    "RBK-06": running_run_is_rolled_back_without_error,
-    "RBK-07": every_channel_is_restored,
-    "RBK-08": pending_run_leaves_without_a_trace,
-    "RBK-09": thread_values_equal_state,
-    "RBK-11": every_run_in_flight_is_rolled_back,
-    "CON-07": newcomer_starts_after_the_stop,
-}

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from conformance.checks import Check
+from conformance.api import GONE, RUN_STATUSES, TERMINAL
+from conformance.checks.common import expect_end, expect_silent_after
+from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.play import Play
-from conformance.judge.statuses import GONE, RUN_STATUSES, TERMINAL
-from conformance.scenarios import scenario as s
+from conformance.judge.requests import accepted_deletion, labels
+from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
 
 RANK = {"pending": 0, "running": 1}
-"""How far a status is along a run's life; every terminal status comes after these."""
+"""How far a status is along a run's life. Every terminal status comes after these."""
 
 RUN_FIELDS = (
     "run_id",
@@ -32,13 +34,9 @@ CLOCK_SLACK = 0.95
 """The share of a delay that must have passed on this machine's clock: the deployment has one of its own."""
 
 
-def labels(play: Play) -> list[str]:
-    """The runs of a play whose submission was reached, on any thread."""
-    return [submit.label for submit in play.scenario.all_submits if play.asked_for("submit", submit.label)]
-
-
+@check("RUN-01")
 def statuses_are_documented(play: Play) -> None:
-    """RUN-01."""
+    """RUN-01: compare every status that was reported for a run with the documented ones."""
     seen = False
     for label in labels(play):
         for reading in play.readings(label):
@@ -53,8 +51,9 @@ def statuses_are_documented(play: Play) -> None:
         raise Unproven("no run's status was ever told")
 
 
+@check("RUN-02")
 def create_answers_with_the_run(play: Play) -> None:
-    """RUN-02."""
+    """RUN-02: compare the answer to every create with 200, the whole run and its Content-Location."""
     created = [
         (move.label, exchange)
         for move in play.scenario.all_submits
@@ -103,8 +102,9 @@ def create_answers_with_the_run(play: Play) -> None:
         )
 
 
+@check("RUN-03")
 def terminal_status_stays(play: Play) -> None:
-    """RUN-03."""
+    """RUN-03: compare every status that was read after a terminal one with that one."""
     for label in labels(play):
         readings = play.readings(label)
         for index, reading in enumerate(readings):
@@ -124,8 +124,9 @@ def terminal_status_stays(play: Play) -> None:
         raise Unproven("no run was seen to reach a terminal status")
 
 
+@check("RUN-04")
 def status_moves_forward(play: Play) -> None:
-    """RUN-04."""
+    """RUN-04: compare the order of a run's statuses with pending, running, terminal."""
     for label in labels(play):
         readings = [r for r in play.readings(label) if r.status in RUN_STATUSES]
         for index, reading in enumerate(readings):
@@ -142,8 +143,12 @@ def status_moves_forward(play: Play) -> None:
         raise Unproven("no run's status was ever told")
 
 
+@check("RUN-05")
 def one_run_executes_at_a_time(play: Play) -> None:
-    """RUN-05. A run executes from its first report to its last; reports of two runs must not interleave."""
+    """RUN-05: compare the spans in which the thread's runs reported steps, which must not overlap.
+
+    A run executes from its first report to its last.
+    """
     spans = {
         submit.label: (reports[0].seq, reports[-1].seq)
         for submit in play.scenario.submits()
@@ -163,15 +168,16 @@ def one_run_executes_at_a_time(play: Play) -> None:
                 )
 
 
+@check("RUN-06")
 def strategy_is_echoed(play: Play) -> None:
-    """RUN-06."""
+    """RUN-06: compare the strategy that a run reports with the one that was sent, or with the four."""
     told = 0
     for exchange in play.exchanges:
-        if exchange.request.purpose not in ("submit", "final run") or not isinstance(exchange.body, dict):
+        if not exchange.serves("submit", "final run") or not isinstance(exchange.body, dict):
             continue
         label = exchange.request.about.removeprefix("run ")
         sent = play.scenario.submit(label).strategy
-        if "run_id" not in exchange.body or (sent is None and exchange.request.purpose == "submit"):
+        if "run_id" not in exchange.body or (sent is None and exchange.serves("submit")):
             continue
         told += 1
         echoed = exchange.body.get("multitask_strategy")
@@ -193,8 +199,12 @@ def strategy_is_echoed(play: Play) -> None:
         raise Unproven("no answer told a run's strategy")
 
 
+@check("RUN-07")
 def default_strategy(play: Play) -> str:
-    """RUN-07: the freedom taken, judged by what happened to A and B, not by what is echoed."""
+    """RUN-07: report the strategy that explains what happened to runs A and B when none was sent.
+
+    The end of run A decides, not what the answer echoes.
+    """
     play.reached("A", "tools:1/enter")
     submission = play.submission("B")
     if not submission.ok:
@@ -208,8 +218,9 @@ def default_strategy(play: Play) -> str:
     }.get(play.final_status("A"), "something else")
 
 
+@check("RUN-08")
 def no_status_for_stopping(play: Play) -> None:
-    """RUN-08."""
+    """RUN-08: compare run A's statuses after run B was created with the documented ones."""
     since = play.accepted("B").asked
     readings = [r for r in play.readings("A") if r.asked > since]
     if not readings:
@@ -223,8 +234,9 @@ def no_status_for_stopping(play: Play) -> None:
         )
 
 
+@check("RUN-10")
 def runs_are_listed_by_filter(play: Play) -> None:
-    """RUN-10."""
+    """RUN-10: compare every filtered list of runs with what the whole list has for that filter."""
     whole = [run for run in play.body("final runs", s.MAIN, list) if isinstance(run, dict)]
     listings = play.asked_for("list runs")
     if not listings:
@@ -250,36 +262,43 @@ def runs_are_listed_by_filter(play: Play) -> None:
         )
 
 
-def delayed_run_waits(play: Play) -> None:
-    """RUN-20. The witness hears of a step once it has begun, so a delay can only seem too long, never too short."""
-    for submit in play.scenario.submits():
-        if submit.after_seconds is None:
-            continue
-        submission = play.accepted(submit.label)
-        told = submission.body.get("status") if isinstance(submission.body, dict) else None
-        expect(told == "pending", f"the new run {submit.label} to be `pending`", f"`{told}`", submission.asked)
-        status = play.final_status(submit.label)
-        see = play.last("final run", f"run {submit.label}").asked
-        expect(status == "success", f"run {submit.label} to succeed after its delay", f"`{status}`", see)
-        began = play.began(submit.label)
-        if began is None:
-            raise Unproven(f"the witness saw no step of run {submit.label}")
-        passed = play.moments[began].t - submission.request.t
-        expect(
-            passed >= submit.after_seconds * CLOCK_SLACK,
-            f"no step of run {submit.label} within {submit.after_seconds:g} s of the request",
-            f"the first one after {passed:.2f} s",
-            submission.asked,
-            began,
-        )
+@check("RUN-13")
+def deleted_run_is_gone(play: Play) -> None:
+    """RUN-13: look for the deleted run, which must answer 404 and not be listed."""
+    deletion, label = accepted_deletion(play)
+    expect_end(play, label, GONE, f"run {label}, deleted", deletion.asked)
+    listed = [run.get("run_id") for run in play.body("final runs", s.MAIN, list) if isinstance(run, dict)]
+    expect(
+        play.run_id(label) not in listed,
+        f"run {label}, deleted, not to be listed",
+        "it is listed",
+        play.last("final runs", s.MAIN).asked,
+    )
 
 
+@check("RUN-14")
+def deleted_run_executes_no_more(play: Play) -> None:
+    """RUN-14: look for a step of the deleted run that continues, and compare the other runs' ends with `success`.
+
+    A deployment that refuses to delete a run in flight has kept it. Then the run may continue.
+    """
+    deletion, label = accepted_deletion(play)
+    expect_silent_after(play, deletion, label)
+    for other in play.scenario.submits():
+        if other.label != label:
+            expect_end(play, other.label, "success", f"run {other.label}, not deleted")
+
+
+@check("RUN-15")
 def run_is_whole(play: Play) -> None:
-    """RUN-15. The driver gives every run a label in its metadata."""
+    """RUN-15: compare the thread, assistant and metadata that a run reports with what was sent.
+
+    The driver gives every run a label in its metadata.
+    """
     told = 0
     for exchange in play.exchanges:
         label, body = exchange.request.about.removeprefix("run "), exchange.body
-        if exchange.request.purpose not in ("submit", "look", "final run") or not isinstance(body, dict):
+        if not exchange.serves("submit", "look", "final run") or not isinstance(body, dict):
             continue
         if "run_id" not in body:
             continue
@@ -308,20 +327,33 @@ def run_is_whole(play: Play) -> None:
         raise Unproven("no answer told of a run")
 
 
+@check("RUN-20")
+def delayed_run_waits(play: Play) -> None:
+    """RUN-20: compare the time until a delayed run's first step with its `after_seconds`.
+
+    The witness hears of a step once it has begun, so a delay can only seem too long, never too short.
+    """
+    for submit in play.scenario.submits():
+        if submit.after_seconds is None:
+            continue
+        submission = play.accepted(submit.label)
+        told = submission.body.get("status") if isinstance(submission.body, dict) else None
+        expect(told == "pending", f"the new run {submit.label} to be `pending`", f"`{told}`", submission.asked)
+        status = play.final_status(submit.label)
+        see = play.last("final run", f"run {submit.label}").asked
+        expect(status == "success", f"run {submit.label} to succeed after its delay", f"`{status}`", see)
+        began = play.began(submit.label)
+        if began is None:
+            raise Unproven(f"the witness saw no step of run {submit.label}")
+        passed = play.moments[began].t - submission.request.t
+        expect(
+            passed >= submit.after_seconds * CLOCK_SLACK,
+            f"no step of run {submit.label} within {submit.after_seconds:g} s of the request",
+            f"the first one after {passed:.2f} s",
+            submission.asked,
+            began,
+        )
+
+
 def _named(play: Play, run_ids: Sequence[object]) -> str:
     return ", ".join(play.label_of(run_id) for run_id in run_ids) or "none"
-
-
-CHECKS: Mapping[str, Check] = {
-    "RUN-01": statuses_are_documented,
-    "RUN-02": create_answers_with_the_run,
-    "RUN-03": terminal_status_stays,
-    "RUN-04": status_moves_forward,
-    "RUN-05": one_run_executes_at_a_time,
-    "RUN-06": strategy_is_echoed,
-    "RUN-07": default_strategy,
-    "RUN-08": no_status_for_stopping,
-    "RUN-15": run_is_whole,
-    "RUN-10": runs_are_listed_by_filter,
-    "RUN-20": delayed_run_waits,
-}

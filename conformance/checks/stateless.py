@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from conformance.checks import Check
 from conformance.checks.common import status_word
+from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.messages import read_messages
 from conformance.judge.overlap import was_executing
 from conformance.judge.play import Exchange, Play
 from conformance.judge.turns import parts_of
 from conformance.judge.watchers import watcher
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 from conformance.transcript.transcript import Left
 
 
+@check("STL-01")
 def stateless_runs_never_meet(play: Play) -> None:
-    """STL-01."""
+    """STL-01: compare the threads of runs A and B with each other, and each conversation with its run's own."""
     for label in ("A", "B"):
         submission = play.submission(label)
         expect(submission.ok, f"run {label} to be accepted", submission.outcome(), submission.asked)
@@ -27,8 +26,9 @@ def stateless_runs_never_meet(play: Play) -> None:
     expect(threads[0] != threads[1], "a thread for each run", f"both have {threads[0]}", see)
 
 
+@check("STL-02")
 def thread_is_thrown_away(play: Play) -> None:
-    """STL-02."""
+    """STL-02: compare GET of the run's thread with 404, or with the whole run where it is to be kept."""
     name = s.thread_of("A")
     play.accepted("A")
     if play.scenario.submit("A").on_completion == "keep":
@@ -43,8 +43,9 @@ def thread_is_thrown_away(play: Play) -> None:
     )
 
 
+@check("STL-03")
 def stops_when_its_client_leaves(play: Play) -> None:
-    """STL-03."""
+    """STL-03: compare run A's reports after its client disconnected with the `on_disconnect` that was sent."""
     left = next((m for m in play.moments if isinstance(m, Left)), None)
     if left is None or not play.reports("A"):
         raise Unproven("no client of a run that executes has left")
@@ -56,8 +57,9 @@ def stops_when_its_client_leaves(play: Play) -> None:
         expect(not stopped and bool(steps), "run A to go on when its client left", "it did not", left.seq)
 
 
+@check("STL-04")
 def output_is_told(play: Play) -> None:
-    """STL-04."""
+    """STL-04: compare the values in the stream, or in the answer to wait or join, with those that run A left."""
     answer = play.accepted("A")
     match play.scenario.submit("A").endpoint:
         case "create":
@@ -91,11 +93,3 @@ def _thread_afterwards(play: Play, label: str) -> Exchange:
     if s.thread_of(label) not in play.transcript.threads:
         raise Unproven(f"the deployment did not tell the thread of run {label}", play.submission(label).asked)
     return play.last("final thread", s.thread_of(label))
-
-
-CHECKS: Mapping[str, Check] = {
-    "STL-01": stateless_runs_never_meet,
-    "STL-02": thread_is_thrown_away,
-    "STL-03": stops_when_its_client_leaves,
-    "STL-04": output_is_told,
-}

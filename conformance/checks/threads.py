@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from conformance.checks import Check
-from conformance.checks.runs import labels
+from conformance.api import GONE, IN_FLIGHT, TERMINAL, THREAD_STATUSES
+from conformance.checks.common import expect_silent_after
+from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.play import Play, Reading
-from conformance.judge.statuses import IN_FLIGHT, TERMINAL, THREAD_STATUSES
-from conformance.scenarios import scenario as s
+from conformance.judge.requests import accepted_cancel, accepted_deletion, labels
+from conformance.scenarios import moves as s
 
 
+@check("THR-01")
 def statuses_are_documented(play: Play) -> None:
-    """THR-01."""
+    """THR-01: compare every status that was reported for the thread with the documented ones."""
     readings = play.thread_readings()
     if not readings:
         raise Unproven("the thread's status was never told")
@@ -26,8 +28,12 @@ def statuses_are_documented(play: Play) -> None:
         )
 
 
+@check("THR-02", "THR-05")
 def thread_in_flight_is_busy(play: Play) -> None:
-    """THR-02. A thread reading counts when a run was told to be in flight both before and after it."""
+    """THR-02, THR-05: compare the thread's status with `busy` while a run is in flight.
+
+    A thread reading counts when a run was reported to be in flight both before and after it.
+    """
     seen = 0
     for thread, run, label in _during_flight(play):
         seen += 1
@@ -42,8 +48,9 @@ def thread_in_flight_is_busy(play: Play) -> None:
         raise Unproven("the thread was never read while a run was certainly in flight")
 
 
+@check("THR-03")
 def thread_is_idle_in_the_end(play: Play) -> None:
-    """THR-03."""
+    """THR-03: compare the thread's final status with `idle` when run B has ended normally."""
     play.accepted("B")
     if play.final_status("B") != "success":
         raise Unproven(f"run B did not end normally but `{play.final_status('B')}`")
@@ -56,8 +63,31 @@ def thread_is_idle_in_the_end(play: Play) -> None:
     )
 
 
+@check("THR-04")
+def status_after_a_bare_cancel(play: Play) -> str:
+    """THR-04: report the thread's status after run A was cancelled in the middle of a step."""
+    accepted_cancel(play)
+    return str(play.final_thread().get("status"))
+
+
+@check("THR-06")
+def stopping_does_not_leave_the_thread_busy(play: Play) -> None:
+    """THR-06: look for a thread that is still `busy` when every run on it is over."""
+    for label in (submit.label for submit in play.scenario.submits()):
+        status = play.final_status(label)
+        if status not in TERMINAL and status != GONE:
+            raise Unproven(f"run {label} never ended but is `{status}`")
+    expect(
+        play.final_thread().get("status") != "busy",
+        "the thread not to be `busy` when everything on it is over",
+        "`busy`",
+        play.last("final thread", s.MAIN).asked,
+    )
+
+
+@check("THR-07")
 def failed_run_marks_the_thread(play: Play) -> None:
-    """THR-07."""
+    """THR-07: compare the thread's status with `error` after run A, and with `idle` after run B."""
     play.accepted("A")
     if not any(report.outcome == "raised" for report in play.reports("A")):
         raise Unproven("the witness did not see a step of run A fail")
@@ -74,8 +104,9 @@ def failed_run_marks_the_thread(play: Play) -> None:
     thread_is_idle_in_the_end(play)
 
 
+@check("THR-08")
 def join_comes_after_the_status(play: Play) -> None:
-    """THR-08."""
+    """THR-08: look for `busy` in the thread's first status after join of run B returned."""
     play.accepted("B")
     join = play.last("join", "B")
     if not join.ok or join.over is None:
@@ -95,8 +126,9 @@ def join_comes_after_the_status(play: Play) -> None:
     )
 
 
+@check("THR-09")
 def search_agrees_with_get(play: Play) -> None:
-    """THR-09."""
+    """THR-09: compare the result of every thread search with the thread's status around it."""
     searches = play.asked_for("search threads")
     if not searches:
         raise Unproven("no search was made")
@@ -121,8 +153,12 @@ def search_agrees_with_get(play: Play) -> None:
         raise Unproven("the thread's status was never steady around a search")
 
 
+@check("THR-10")
 def successor_keeps_the_thread_busy(play: Play) -> None:
-    """THR-10. Judged where run A had ended and run B had not."""
+    """THR-10: compare the thread's status with `busy` between the ends of run A and run B.
+
+    It is judged where run A had ended and run B had not.
+    """
     play.accepted("B")
     ended = play.ended("A")
     seen = 0
@@ -138,6 +174,21 @@ def successor_keeps_the_thread_busy(play: Play) -> None:
             )
     if not seen:
         raise Unproven("the thread was never read between the end of run A and the end of run B")
+
+
+@check("THR-11")
+def deleted_thread_is_gone(play: Play) -> None:
+    """THR-11: compare GET of the deleted thread with 404, and look for a step of run A that continues."""
+    deletion, _ = accepted_deletion(play)
+    thread = play.last("final thread", s.MAIN)
+    expect(
+        thread.response is not None and thread.response.status == 404,
+        "GET of the deleted thread to answer 404",
+        thread.outcome(),
+        deletion.asked,
+        thread.asked,
+    )
+    expect_silent_after(play, deletion, "A")
 
 
 def _during_flight(play: Play) -> Iterator[tuple[Reading, Reading, str]]:
@@ -161,14 +212,3 @@ def _steady_status(play: Play, since: int, until: int) -> str | None:
     if before and after and before[-1].status == after[0].status:
         return str(after[0].status)
     return None
-
-
-CHECKS: Mapping[str, Check] = {
-    "THR-01": statuses_are_documented,
-    "THR-02": thread_in_flight_is_busy,
-    "THR-03": thread_is_idle_in_the_end,
-    "THR-07": failed_run_marks_the_thread,
-    "THR-08": join_comes_after_the_status,
-    "THR-09": search_agrees_with_get,
-    "THR-10": successor_keeps_the_thread_busy,
-}

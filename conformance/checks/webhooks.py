@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from conformance.checks import Check
 from conformance.checks.common import status_word
+from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.play import Exchange, Play, status_text
 from conformance.judge.turns import expect_superseded
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 from conformance.transcript.transcript import Delivery
 
 
+@check("WHK-01")
 def stopped_run_tells_once(play: Play) -> None:
-    """WHK-01."""
+    """WHK-01: count the webhooks of the stopped run A, and compare the status with `interrupted`."""
     if "B" in (submit.label for submit in play.scenario.submits()):
         _taken(play, "B")
         expect_superseded(play, "A")
     _told_once(play, "A", "interrupted")
 
 
+@check("WHK-02")
 def superseded_run_tells_first(play: Play) -> None:
-    """WHK-02."""
+    """WHK-02: compare the arrival of run A's webhook with that of run B's, which superseded it."""
     _taken(play, "B")
     first, second = _deliveries(play, "A"), _deliveries(play, "B")
     if not first or not second:
@@ -36,8 +36,9 @@ def superseded_run_tells_first(play: Play) -> None:
     )
 
 
+@check("WHK-03")
 def failing_listener_changes_nothing(play: Play) -> None:
-    """WHK-03."""
+    """WHK-03: compare the runs' ends with `success`, and the thread with `idle`, where the listener fails."""
     _taken(play, "A")
     if not _deliveries(play, "A"):
         raise Unproven("the webhook of run A did not come, so nothing can be said of one that fails")
@@ -49,13 +50,15 @@ def failing_listener_changes_nothing(play: Play) -> None:
     expect(thread == "idle", "the thread to be `idle`", f"`{thread}`", play.last("final thread", s.MAIN).asked)
 
 
+@check("WHK-04")
 def rolled_back_run_tells(play: Play) -> str:
-    """WHK-04: the freedom taken."""
+    """WHK-04: report the status that the webhook of the rolled-back run A carries."""
     return _freedom(play, "A")
 
 
+@check("WHK-05")
 def webhook_is_the_run(play: Play) -> None:
-    """WHK-05."""
+    """WHK-05: compare the only webhook of run A with the run that the create returned."""
     submission = _taken(play, "A")
     _told_once(play, "A", "error" if play.scenario.submit("A").fail else "success")
     told = _deliveries(play, "A")[0]
@@ -68,8 +71,9 @@ def webhook_is_the_run(play: Play) -> None:
     expect(not missing, "the whole run in the webhook", f"no {', '.join(missing)}", told.seq)
 
 
+@check("WHK-06")
 def superseded_pending_run_tells(play: Play) -> str:
-    """WHK-06: the freedom taken."""
+    """WHK-06: report whether run A, superseded before it began, sends a webhook."""
     _taken(play, "B")
     expect_superseded(play, "A")
     return _freedom(play, "A")
@@ -96,7 +100,7 @@ def _freedom(play: Play, label: str) -> str:
 
 
 def _taken(play: Play, label: str) -> Exchange:
-    """The submission of a run with a webhook; Unproven unless the deployment took both."""
+    """Return the submission of a run with a webhook. Raise Unproven unless the deployment accepted both."""
     submission = play.submission(label)
     if not play.witnessed:
         raise Unproven("webhooks go to the witness, which nothing of this deployment reaches", submission.asked)
@@ -117,13 +121,3 @@ def _deliveries(play: Play, label: str) -> list[Delivery]:
 
 def _status(delivery: Delivery) -> str:
     return status_text(delivery.body.get("status") if isinstance(delivery.body, dict) else None)
-
-
-CHECKS: Mapping[str, Check] = {
-    "WHK-01": stopped_run_tells_once,
-    "WHK-02": superseded_run_tells_first,
-    "WHK-03": failing_listener_changes_nothing,
-    "WHK-04": rolled_back_run_tells,
-    "WHK-05": webhook_is_the_run,
-    "WHK-06": superseded_pending_run_tells,
-}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from conformance.api import Purpose
 from conformance.driver.http import Http
 from conformance.transcript.recorder import Recorder
 from conformance.transcript.transcript import Left, StreamEvent
@@ -12,7 +13,7 @@ from conformance.transcript.transcript import Left, StreamEvent
 
 @dataclass(frozen=True)
 class _Client:
-    purpose: str
+    purpose: Purpose
     about: str
     task: asyncio.Task[None]
 
@@ -27,7 +28,7 @@ class Clients:
         self.left: set[str] = set()
         """Those that closed their connection before their answer was complete."""
 
-    def add(self, name: str, purpose: str, about: str, task: asyncio.Task[None]) -> None:
+    def add(self, name: str, purpose: Purpose, about: str, task: asyncio.Task[None]) -> None:
         """Client `name` is the one whose requests have this purpose; `task` ends with its answer."""
         self._clients[name] = _Client(purpose, about, task)
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from conformance.api import GONE, IN_FLIGHT, TERMINAL
 from conformance.driver.clients import Clients
 from conformance.driver.deadlines import Deadlines
 from conformance.driver.http import Http
 from conformance.driver.witness import Witness
-from conformance.judge.statuses import GONE, IN_FLIGHT, TERMINAL
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
+from conformance.transcript import ids
 from conformance.transcript.recorder import Recorder
-from conformance.transcript.transcript import Missed, Probe, Response, StreamEvent, WitnessEvent
+from conformance.transcript.transcript import Missed, Probe, Response, WitnessEvent
 
 
 class Context:
@@ -136,37 +136,13 @@ class Context:
         return answer is not None and not (isinstance(answer, Response) and answer.status < 300)
 
     def learn_run_id(self, label: str) -> bool:
-        """Find out the run's id from its answer's body, head or first event, or from the agent itself."""
-        if label not in self.run_ids and (found := self._told_run_id(label)):
+        """Look for the id of a run, and of its thread where it is stateless. Return whether the run's id is known."""
+        moments = self.recorder.moments
+        if label not in self.run_ids and (found := ids.run_id(moments, label)):
             self.run_ids[label] = found
-        if label in self.thread_of and self.thread_of[label] is None and (thread := self._told_thread(label)):
+        if label in self.thread_of and self.thread_of[label] is None and (thread := ids.thread_id(moments, label)):
             self.thread_of[label] = self.threads[s.thread_of(label)] = thread
         return label in self.run_ids
-
-    def _told_thread(self, label: str) -> str | None:
-        """The thread of a stateless run, from its answer's body or head."""
-        answer = self.http.answer("submit", label)
-        if not isinstance(answer, Response) or answer.status >= 300:
-            return None
-        if isinstance(answer.body, dict) and isinstance(answer.body.get("thread_id"), str):
-            return str(answer.body["thread_id"])
-        found = re.search(r"/threads/([^/]+)/runs/", answer.headers.get("content-location", ""))
-        return found and found[1]
-
-    def _told_run_id(self, label: str) -> str | None:
-        answer = self.http.answer("submit", label)
-        if isinstance(answer, Response) and answer.status < 300:
-            if isinstance(answer.body, dict) and isinstance(answer.body.get("run_id"), str):
-                return str(answer.body["run_id"])
-            location = answer.headers.get("content-location", "")
-            if "/runs/" in location:
-                return location.rpartition("/runs/")[2].partition("/")[0]
-        exchange = self.http.exchange("submit", label)
-        for moment in self.recorder.moments:
-            if isinstance(moment, StreamEvent) and moment.exchange == exchange and moment.event == "metadata":
-                found = moment.data.get("run_id") if isinstance(moment.data, dict) else None
-                return found if isinstance(found, str) else None
-        return next((r.run_id for r in self._reports(label) if r.run_id), None)
 
     def learn_status(self, label: str) -> None:
         """Take over the status that the run was last seen with."""

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from conformance.driver.context import Context
 from conformance.driver.moves import cancel, cron, read, submit, wait, watch
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 
 
 async def do(context: Context, move: s.Move) -> None:

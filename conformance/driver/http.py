@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from langgraph_sdk.client import LangGraphClient
 
+from conformance.api import Purpose, again
 from conformance.driver.deadlines import Deadlines
 from conformance.transcript.recorder import ERRAND, Errand, Recorder, RecordingTransport
 from conformance.transcript.transcript import Fault, Lost, Request, Response, StreamEvent
@@ -60,7 +61,7 @@ class Http:
         return 2 * (self._deadlines.stop + self._deadlines.finish)
 
     async def call(
-        self, purpose: str, about: str, request: Coroutine[Any, Any, Any], *, seconds: float | None = None
+        self, purpose: Purpose, about: str, request: Coroutine[Any, Any, Any], *, seconds: float | None = None
     ) -> None:
         """Make one request within `seconds` (default: the deadline for an answer)."""
         if self.lost is not None:
@@ -74,7 +75,7 @@ class Http:
             if self._unanswered >= UNANSWERED:
                 await self._look_for_a_sign_of_life()
 
-    async def send(self, purpose: str, about: str, method: str, path: str, content: str | None) -> None:
+    async def send(self, purpose: Purpose, about: str, method: str, path: str, content: str | None) -> None:
         """Make one request past the official client, which would not send what is wrong."""
         # A server that fails at it may drop the connection, and no other request is to suffer from that.
         headers = {"connection": "close"}
@@ -103,7 +104,9 @@ class Http:
         came = self._came_of(errand.exchange)
         return came.error if isinstance(came, Fault) else None
 
-    async def consume(self, purpose: str, about: str, parts: AsyncIterator[Any], *, at_most: int | None = None) -> None:
+    async def consume(
+        self, purpose: Purpose, about: str, parts: AsyncIterator[Any], *, at_most: int | None = None
+    ) -> None:
         """Read a stream to its end; every event is recorded under the exchange that it answers.
 
         After `at_most` events nothing is read any more, and the connection stays open until the task is cancelled.
@@ -138,23 +141,23 @@ class Http:
             if isinstance(parts, AsyncGenerator):
                 await parts.aclose()
 
-    def exchange(self, purpose: str, about: str) -> int:
+    def exchange(self, purpose: Purpose, about: str) -> int:
         """The number of the newest request with this purpose, 0 when there is none."""
         for moment in reversed(self._recorder.moments):
             if isinstance(moment, Request) and (moment.purpose, moment.about) == (purpose, about):
                 return moment.exchange
         return 0
 
-    def exchanges(self, purpose: str, about: str) -> set[int]:
+    def exchanges(self, purpose: Purpose, about: str) -> set[int]:
         """The numbers of all requests with this purpose, and of those that the client repeated by itself."""
-        purposes = (purpose, f"{purpose} again")
+        purposes = (purpose, again(purpose))
         return {
             m.exchange
             for m in self._recorder.moments
             if isinstance(m, Request) and m.purpose in purposes and m.about == about
         }
 
-    def answer(self, purpose: str, about: str) -> Response | Fault | None:
+    def answer(self, purpose: Purpose, about: str) -> Response | Fault | None:
         """What came of the newest request with this purpose, None while nothing has."""
         return self._came_of(self.exchange(purpose, about))
 
@@ -164,7 +167,7 @@ class Http:
                 return moment
         return None
 
-    def body(self, purpose: str, about: str) -> Any:
+    def body(self, purpose: Purpose, about: str) -> Any:
         """The body of the newest successful answer with this purpose, else None."""
         answer = self.answer(purpose, about)
         return answer.body if isinstance(answer, Response) and answer.status < 300 else None

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from conformance.driver import dispatch
 from conformance.driver.context import Context
 from conformance.driver.moves import cron, read
-from conformance.driver.telling import describe
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
+from conformance.scenarios.scenario import Scenario
 from conformance.transcript.transcript import Move, SuiteInfo, TargetInfo, Transcript
 
 
 async def play(
-    context: Context, scenario: s.Scenario, suite: SuiteInfo, target: TargetInfo, on_quiet: Callable[[], None]
+    context: Context, scenario: Scenario, suite: SuiteInfo, target: TargetInfo, on_quiet: Callable[[], None]
 ) -> Transcript:
     """Play `scenario` to its end and return what happened; raises nothing that the deployment causes.
 
@@ -34,7 +34,7 @@ async def play(
                         break
                     if index == _quiet_from(scenario):
                         on_quiet()
-                    context.recorder.add(Move, index=index, text=describe(move))
+                    context.recorder.add(Move, index=index, text=move.describe())
                     await dispatch.do(context, move)
                 context.stand.release()
                 await context.finish_background()
@@ -54,7 +54,6 @@ async def play(
     )
 
 
-def _quiet_from(scenario: s.Scenario) -> int:
+def _quiet_from(scenario: Scenario) -> int:
     """The index of the first move from which on the scenario only looks."""
-    looking = (s.Observe, s.ListRuns, s.SearchThreads, s.ReadState, s.ReadChild)
-    return max((i + 1 for i, move in enumerate(scenario.moves) if not isinstance(move, looking)), default=0)
+    return max((i + 1 for i, move in enumerate(scenario.moves) if not move.traits.quiet), default=0)

@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from conformance.probe import Report
 from conformance.transcript.recorder import Recorder
 from conformance.transcript.redaction import TooDeep
 from conformance.transcript.transcript import Delivery, Released, WitnessEvent
+from doubletext.probe import Report
 
 MAX_REPORT = 64 * 1024
 """Bytes of one report."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from conformance.checks import check_of
+from conformance.judge.check import check_of
 from conformance.judge.expect import Broken, Unproven
 from conformance.judge.overlap import expect_made
 from conformance.judge.play import Play

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from conformance.probe import place_asked_for
-from conformance.scenarios import scenario as s
+from conformance.scenarios.scenario import Scenario
+from doubletext.probe import place_asked_for
 
 Part = Literal["human", "call", "result", "invented", "answer", "fragment", "other"]
 """What a message is: `invented` is a result that the tool did not give, `fragment` a part of an answer, `other` nothing
@@ -55,7 +55,7 @@ def call_id(place: str) -> str:
     return CALL_IDS.get(place) or "toolu_" + re.sub(r"[^a-z0-9]+", "_", place)
 
 
-def read_messages(values: object, scenario: s.Scenario) -> tuple[Message, ...]:
+def read_messages(values: object, scenario: Scenario) -> tuple[Message, ...]:
     """The messages in a state's `values`, in order; nothing when there are none."""
     messages = values.get("messages") if isinstance(values, dict) else None
     if not isinstance(messages, list):
@@ -63,7 +63,7 @@ def read_messages(values: object, scenario: s.Scenario) -> tuple[Message, ...]:
     return tuple(_read(message, scenario) for message in messages)
 
 
-def _read(message: object, scenario: s.Scenario) -> Message:
+def _read(message: object, scenario: Scenario) -> Message:
     if not isinstance(message, dict):
         return Message("?", "other", None)
     message_id = message.get("id")

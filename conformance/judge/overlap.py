@@ -9,29 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from conformance.api import GONE, IN_FLIGHT, TERMINAL
 from conformance.judge.expect import Unproven
 from conformance.judge.play import Play
-from conformance.judge.statuses import GONE, IN_FLIGHT, TERMINAL
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
+from conformance.scenarios.scenario import Scenario
 from conformance.transcript.transcript import Move
 
 SETTLED = 1.0
 """Seconds after which a run that was to be stopped, and still is in flight, was certainly in flight before."""
-
-LOOKING_ON = (
-    s.Watch,
-    s.AwaitEvent,
-    s.AwaitPoint,
-    s.AwaitSuperseded,
-    s.AwaitStopped,
-    s.AwaitEnd,
-    s.AwaitOneLeft,
-    s.AwaitHeard,
-    s.Release,
-    s.Observe,
-    s.Look,
-)
-"""Moves that need no run in flight; any other is a deed, also a question whose answer depends on what is in flight."""
 
 
 def expect_made(play: Play) -> None:
@@ -82,24 +68,24 @@ def was_executing(play: Play, label: str, seq: int) -> bool:
     return in_flight(play, play.scenario.submit(label), move_at(play, seq)) is True
 
 
-def _claims(scenario: s.Scenario) -> Iterator[tuple[s.Submit, int]]:
+def _claims(scenario: Scenario) -> Iterator[tuple[s.Submit, int]]:
     """Every run that is held while something is done, with the move at which it has to be in flight."""
     for submit in scenario.all_submits:
         if not submit.hold:
             continue
         start = _asked_for_in(scenario, submit)
         end = _let_go(scenario, submit, start)
-        deeds = [i for i in range(start + 1, end) if not isinstance(scenario.moves[i], LOOKING_ON)]
+        deeds = [i for i in range(start + 1, end) if not scenario.moves[i].traits.looks_on]
         if deeds:
             yield submit, next((i for i in _stops(scenario, submit) if i < end), deeds[-1])
 
 
-def _asked_for_in(scenario: s.Scenario, submit: s.Submit) -> int:
+def _asked_for_in(scenario: Scenario, submit: s.Submit) -> int:
     """The index of the move in which a run is asked for."""
     return next(index for index, move in enumerate(scenario.moves) if submit in s.parts(move))
 
 
-def _let_go(scenario: s.Scenario, submit: s.Submit, start: int) -> int:
+def _let_go(scenario: Scenario, submit: s.Submit, start: int) -> int:
     """The index of the move with which a run's first hold ends."""
     for index, move in enumerate(scenario.moves[start + 1 :], start + 1):
         if isinstance(move, s.Release) and move.label in (None, submit.label) and move.point in (None, submit.hold[0]):
@@ -109,29 +95,15 @@ def _let_go(scenario: s.Scenario, submit: s.Submit, start: int) -> int:
     return len(scenario.moves)
 
 
-def _stops(scenario: s.Scenario, submit: s.Submit) -> Iterator[int]:
+def _stops(scenario: Scenario, submit: s.Submit) -> Iterator[int]:
     """The moves that may end a run as `interrupted`, or delete it."""
     left = submit.on_disconnect == "cancel" or any(getattr(m, "cancel_on_disconnect", False) for m in scenario.moves)
     start = _asked_for_in(scenario, submit)
     for index, move in enumerate(scenario.moves):
-        if index > start and any(_is_stop(one, submit, left=left) for one in s.parts(move)):
+        if index > start and any(
+            one.may_end(submit.label, submit.thread, cancels_on_disconnect=left) for one in s.parts(move)
+        ):
             yield index
-
-
-def _is_stop(move: s.Move, submit: s.Submit, *, left: bool) -> bool:
-    match move:
-        case s.Submit(strategy="interrupt" | "rollback"):
-            return move.thread == submit.thread
-        case s.Cancel(label=label):
-            return label == submit.label
-        case s.CancelMany(labels=labels):
-            return submit.label in labels
-        case s.Delete(label=label):
-            return label in (None, submit.label)
-        case s.Leave():
-            return left
-        case _:
-            return False
 
 
 def _done(play: Play, index: int) -> int | None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from conformance.api import GONE, READINGS, TERMINAL, Purpose, When, again, checkpoint_id
 from conformance.judge.expect import Unproven
 from conformance.judge.messages import Message, read_messages
-from conformance.judge.statuses import GONE, TERMINAL
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
+from conformance.transcript import ids
 from conformance.transcript.text import snippet
 from conformance.transcript.transcript import (
     Fault,
@@ -56,6 +57,10 @@ class Exchange:
     def body(self) -> Any:
         """The body of a successful answer, else None."""
         return self.response.body if self.ok and self.response else None
+
+    def serves(self, *purposes: Purpose) -> bool:
+        """Return whether the request was sent for one of these purposes."""
+        return self.request.purpose in purposes
 
     def outcome(self) -> str:
         """What came of it in a few words."""
@@ -120,18 +125,18 @@ class Play:
             Exchange(m, answers.get(m.exchange), faults.get(m.exchange)) for m in self.moments if isinstance(m, Request)
         ]
 
-    def asked_for(self, purpose: str, about: str | None = None) -> list[Exchange]:
+    def asked_for(self, purpose: Purpose, about: str | None = None) -> list[Exchange]:
         """Every exchange with this purpose, in order."""
         return [e for e in self.exchanges if e.request.purpose == purpose and about in (None, e.request.about)]
 
-    def last(self, purpose: str, about: str) -> Exchange:
+    def last(self, purpose: Purpose, about: str) -> Exchange:
         """The newest exchange with this purpose; Unproven when there is none."""
         found = self.asked_for(purpose, about)
         if not found:
             raise Unproven(f"the driver did not get as far as `{purpose}` of {about}")
         return found[-1]
 
-    def body(self, purpose: str, about: str, kind: type[dict[str, Any]] | type[list[Any]]) -> Any:
+    def body(self, purpose: Purpose, about: str, kind: type[dict[str, Any]] | type[list[Any]]) -> Any:
         """The JSON of the newest exchange with this purpose; Unproven when it is not a 2xx with a `kind`."""
         exchange = self.last(purpose, about)
         if not isinstance(exchange.body, kind):
@@ -169,30 +174,19 @@ class Play:
     @cached_property
     def _run_ids(self) -> dict[str, str]:
         return {
-            submit.label: run_id for submit in self.scenario.all_submits if (run_id := self._told_run_id(submit.label))
+            submit.label: run_id
+            for submit in self.scenario.all_submits
+            if (run_id := ids.run_id(self.moments, submit.label))
         }
 
-    def _told_run_id(self, label: str) -> str | None:
-        """From the answer's body or head, the stream's first event, the agent's reports, or a list of runs."""
-        for exchange in self.asked_for("submit", label):
-            if exchange.ok and exchange.response is not None:
-                if isinstance(exchange.body, dict) and isinstance(exchange.body.get("run_id"), str):
-                    return str(exchange.body["run_id"])
-                location = exchange.response.headers.get("content-location", "")
-                if "/runs/" in location:
-                    return location.rpartition("/runs/")[2].partition("/")[0]
-            for event in self.events(exchange):
-                if event.event == "metadata" and isinstance(event.data, dict):
-                    found = event.data.get("run_id")
-                    return found if isinstance(found, str) else None
-        listed = (listed_run(exchange.body, label) for exchange in self.asked_for("find run", label))
-        return next((r.run_id for r in self._reports(label) if r.run_id), None) or next(filter(None, listed), None)
+    def repeats(self, exchange: Exchange) -> list[Exchange]:
+        """Return the requests with which the client repeated this one by itself, as when its stream was cut."""
+        purpose, about = again(exchange.request.purpose), exchange.request.about
+        return [e for e in self.exchanges if (e.request.purpose, e.request.about) == (purpose, about)]
 
     def events(self, exchange: Exchange) -> list[StreamEvent]:
         """The stream events that answered `exchange`, also after the client reconnected."""
-        request = exchange.request
-        again = self.asked_for(f"{request.purpose} again", request.about)
-        numbers = {request.exchange, *(e.request.exchange for e in again)}
+        numbers = {e.request.exchange for e in (exchange, *self.repeats(exchange))}
         return [m for m in self.moments if isinstance(m, StreamEvent) and m.exchange in numbers]
 
     def readings(self, label: str) -> list[Reading]:
@@ -210,18 +204,18 @@ class Play:
             if exchange.response is None:
                 continue
             told, about = exchange.response.seq, exchange.request.about
-            purpose, body = exchange.request.purpose, exchange.body
-            if purpose in ("look", "final run") and about == f"run {label}":
+            body = exchange.body
+            if exchange.serves("look", "final run") and about == f"run {label}":
                 if exchange.response.status == 404:
                     yield Reading(exchange.asked, told, GONE)
                 elif isinstance(body, dict):
                     yield Reading(exchange.asked, told, status_text(body.get("status")))
-            elif purpose in ("submit again", "watch again") and isinstance(body, dict) and "status" in body:
+            elif exchange.serves("submit again", "watch again") and isinstance(body, dict) and "status" in body:
                 if body.get("run_id") == self._run_ids.get(label, ""):
                     yield Reading(exchange.asked, told, status_text(body["status"]))
-            elif purpose == "submit" and about == label and isinstance(body, dict) and "status" in body:
+            elif exchange.serves("submit") and about == label and isinstance(body, dict) and "status" in body:
                 yield Reading(exchange.asked, told, status_text(body["status"]))
-            elif purpose in ("final runs", "list runs") and isinstance(body, list):
+            elif exchange.serves("final runs", "list runs") and isinstance(body, list):
                 for run in body:
                     if isinstance(run, dict) and run.get("run_id") == self._run_ids.get(label, ""):
                         yield Reading(exchange.asked, told, status_text(run.get("status")))
@@ -326,7 +320,7 @@ class Play:
         readings = [
             Reading(e.asked, e.response.seq, status_text(e.body.get("status")))
             for e in self.exchanges
-            if e.request.purpose in ("look", "final thread", "create thread")
+            if e.serves("look", "final thread", "create thread")
             and e.request.about == name
             and e.response is not None
             and isinstance(e.body, dict)
@@ -340,23 +334,23 @@ class Play:
 
     # -- state and history ---------------------------------------------------------------------------------
 
-    def state(self, when: str = "final", name: str = s.MAIN) -> dict[str, Any]:
+    def state(self, when: When = "final", name: str = s.MAIN) -> dict[str, Any]:
         """GET state; `when` is `final` or `mid`; Unproven when it could not be read."""
-        body: dict[str, Any] = self.body(f"{when} state", name, dict)
+        body: dict[str, Any] = self.body(READINGS[when].state, name, dict)
         return body
 
-    def messages(self, when: str = "final", name: str = s.MAIN) -> tuple[Message, ...]:
+    def messages(self, when: When = "final", name: str = s.MAIN) -> tuple[Message, ...]:
         """The messages of the state; Unproven when it could not be read."""
         return read_messages(self.state(when, name).get("values"), self.scenario)
 
-    def history(self, when: str = "final", name: str = s.MAIN) -> list[Checkpoint]:
+    def history(self, when: When = "final", name: str = s.MAIN) -> list[Checkpoint]:
         """The history as the deployment told it, newest first; Unproven when it could not be read."""
-        entries = self.body(f"{when} history", name, list)
+        entries = self.body(READINGS[when].history, name, list)
         return [self._checkpoint(entry) for entry in entries if isinstance(entry, dict)]
 
     def histories(self) -> list[tuple[Exchange, list[Checkpoint]]]:
         """Every history that was read of the main thread, oldest reading first."""
-        found = [e for e in self.exchanges if e.request.purpose.endswith(" history") and e.request.about == s.MAIN]
+        found = [e for e in self.exchanges if e.serves("mid history", "final history") and e.request.about == s.MAIN]
         return [
             (e, [self._checkpoint(entry) for entry in e.body if isinstance(entry, dict)])
             for e in found
@@ -368,7 +362,7 @@ class Play:
         metadata = metadata if isinstance(metadata, dict) else {}
         following = entry.get("next")
         return Checkpoint(
-            id=checkpoint_id(entry, ""),
+            id=checkpoint_id(entry),
             parent_id=checkpoint_id(entry, "parent_"),
             run_id=_text(metadata.get("run_id")),
             source=_text(metadata.get("source")),
@@ -377,22 +371,6 @@ class Play:
             messages=read_messages(entry.get("values"), self.scenario),
             raw=entry,
         )
-
-
-def checkpoint_id(entry: dict[str, Any], prefix: str) -> str | None:
-    """The id from `checkpoint.checkpoint_id`, or from the older flat field; `prefix` is `` or `parent_`."""
-    checkpoint = entry.get(f"{prefix}checkpoint")
-    nested = checkpoint.get("checkpoint_id") if isinstance(checkpoint, dict) else None
-    return _text(nested or entry.get(f"{prefix}checkpoint_id"))
-
-
-def listed_run(runs: object, label: str) -> str | None:
-    """The id of run `label` in a list of runs, by the label that the driver put into its metadata."""
-    for run in runs if isinstance(runs, list) else ():
-        metadata = run.get("metadata") if isinstance(run, dict) else None
-        if isinstance(metadata, dict) and metadata.get("doubletext_label") == label:
-            return _text(run.get("run_id"))
-    return None
 
 
 def status_text(status: object) -> str:

@@ -8,24 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NoReturn
 
+from conformance.api import GONE, TERMINAL
 from conformance.judge import overlap
 from conformance.judge.expect import Unproven
 from conformance.judge.oracle import Cancelled, Outcome, Turn, legal_outcomes
 from conformance.judge.play import Play
-from conformance.judge.statuses import GONE, TERMINAL
-from conformance.probe import Work, place_asked_for
-from conformance.scenarios import scenario as s
+from conformance.judge.requests import action_of
+from conformance.scenarios import moves as s
+from conformance.scenarios.steps import STEPS, WORKERS
 from conformance.transcript.transcript import Released
-
-STEPS = ("agent:1", "tools:1", "agent:2")
-"""The steps of a turn that asks for the weather; each writes the part that follows the input."""
-
-WORKERS: dict[Work, tuple[str, ...]] = {
-    "tools": ("tools:1",),
-    "subgraph": ("search:1", "quote:1"),
-    "parallel": ("tools:1", "audit:1"),
-}
-"""What stands in the place of the second step; its part is written when the last of them is done, or all are."""
+from doubletext.probe import place_asked_for
 
 
 def outcomes(play: Play) -> frozenset[Outcome]:
@@ -135,7 +127,7 @@ def _cancels(play: Play) -> Iterator[Cancelled]:
             continue
         yield Cancelled(
             label=label,
-            action="rollback" if "action=rollback" in cancel.request.path else "interrupt",
+            action=action_of(cancel),
             after=sum(play.submission(submit.label).asked < asked for submit in submits),
             in_flight=_in_flight_at(play, submits[index], asked, known[:index]),
         )

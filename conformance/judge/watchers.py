@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from conformance.api import Purpose
 from conformance.judge.expect import Unproven
 from conformance.judge.messages import Message, read_messages
 from conformance.judge.play import Exchange, Play
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 from conformance.transcript.transcript import Closed, Left, StreamEvent
 
 
@@ -33,6 +34,11 @@ class Watcher:
     def own(self) -> bool:
         """Whether it is the client that asked for the run."""
         return self.name == self.label
+
+    @property
+    def title(self) -> str:
+        """Its stream, in words."""
+        return f"the stream of run {self.label}" + ("" if self.own else f" that client {self.name} joined")
 
     def named(self, name: str) -> list[StreamEvent]:
         """The events of this name; those of a subgraph have another."""
@@ -101,7 +107,7 @@ def _all(play: Play) -> Iterator[Watcher]:
 
 def _watcher(
     play: Play,
-    purpose: str,
+    purpose: Purpose,
     name: str,
     label: str,
     streams: bool,
@@ -109,8 +115,7 @@ def _watcher(
     since: str | None,
 ) -> Iterator[Watcher]:
     for exchange in play.asked_for(purpose, name)[-1:]:
-        again = play.asked_for(f"{purpose} again", name)
-        numbers = {exchange.request.exchange, *(e.request.exchange for e in again)}
+        numbers = {e.request.exchange for e in (exchange, *play.repeats(exchange))}
         closed = next((m.seq for m in play.moments if isinstance(m, Closed) and m.exchange in numbers), None)
         left = next((m.seq for m in play.moments if isinstance(m, Left) and m.exchange in numbers), None)
         yield Watcher(name, label, streams, modes, since, exchange, play.events(exchange), closed, left)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
+from conformance.report.comparison import Column, Comparison
 from conformance.report.html.templating import environment
-
-if TYPE_CHECKING:
-    from conformance.report.compare import Column, Comparison
 
 LABEL = "double texting"
 COLOURS = {"brightgreen": "#2f7d31", "yellow": "#8a6100", "red": "#b3261e", "lightgrey": "#5f6368"}

@@ -8,103 +8,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
 
 from conformance.judge.judging import Word
 from conformance.report.badges import write_badges
+from conformance.report.comparison import FORMAT, VERSION, Cell, Column, Comparison, Freed, Moved, Row
 from conformance.report.html.templating import environment, in_table
 from conformance.report.load import Unreadable, parse, read_report
 from conformance.report.rejudge import changes
 from conformance.report.report import Report, Result, Rule
 from conformance.requirements.areas import AREAS
-from conformance.requirements.registry import Level
 from conformance.transcript.text import one_line
-
-FORMAT: Literal["doubletext-comparison"] = "doubletext-comparison"
-VERSION: Literal[1] = 1
 
 WORST_FIRST: tuple[Word, ...] = ("FAIL", "ERROR", "INCONCLUSIVE", "WARN", "PASS", "NOT-APPLICABLE")
 RED = frozenset({"FAIL", "ERROR", "INCONCLUSIVE", "WARN"})
 JUDGED = frozenset({"PASS", "FAIL", "WARN"})
-
-
-class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one deployment makes of one requirement: the worst verdict, in how many scenarios of how many.
-
-    `known`: all of the red ones are declared by the profile. `freedom` is the one that was taken.
-    """
-
-    verdict: Word
-    count: int
-    of: int
-    known: bool = False
-    freedom: str | None = None
-
-
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One requirement; a cell is None where a report does not judge it."""
-
-    id: str
-    level: Level
-    sentence: str
-    cells: tuple[Cell | None, ...]
-
-
-class Column(msgspec.Struct, frozen=True, kw_only=True):
-    """One report: which deployment, judged when, by which rule book; `holds` of its `judged` ones are PASS."""
-
-    name: str
-    url: str
-    profile: str | None
-    revision: str
-    finished_at: str | None
-    rules: int
-    judged: int
-    holds: int
-    file: str
-
-
-class Moved(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict that is another one in the last report than in the first."""
-
-    id: str
-    before: Word
-    after: Word
-    reason: str
-
-
-class Freed(msgspec.Struct, frozen=True, kw_only=True):
-    """A documented freedom that the last report saw taken in another way than the first."""
-
-    id: str
-    before: str
-    after: str
-
-
-class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """Several reports side by side.
-
-    `better`, `worse` and `freed` compare the first with the last, if both are of one server.
-    """
-
-    format: Literal["doubletext-comparison"] = FORMAT
-    version: Literal[1] = VERSION
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-    better: tuple[Moved, ...]
-    worse: tuple[Moved, ...]
-    freed: tuple[Freed, ...] = ()
-
-    @property
-    def areas(self) -> Iterator[tuple[str, list[Row]]]:
-        """The rows by area, in the order of the book."""
-        for letters in dict.fromkeys([*AREAS, *(row.id.partition("-")[0] for row in self.rows)]):
-            mine = [row for row in self.rows if row.id.partition("-")[0] == letters]
-            if mine:
-                yield AREAS.get(letters, letters), mine
 
 
 def compare(reports: Sequence[Report], files: Sequence[str]) -> Comparison:

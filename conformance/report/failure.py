@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -13,7 +13,11 @@ import msgspec
 from conformance.judge.judging import Verdict
 from conformance.judge.play import Exchange, Play
 from conformance.requirements.registry import Requirement
+from conformance.scenarios import moves as s
 from conformance.transcript.transcript import AnyMoment, Missed, Request, WitnessEvent
+
+BY_HAND: Final = frozenset(kind.traits.changes for kind in s.KINDS if kind.traits.by_hand)
+"""Purposes of the requests that a script sends again."""
 
 BODY_LENGTH = 400
 """Characters of a body that are shown; the transcript has all of it."""
@@ -65,7 +69,7 @@ def by_hand(play: Play) -> str:
             lines.append(f"THREAD_{name}=$({asked} | jq -r .thread_id)")
     for exchange in play.exchanges:
         request = exchange.request
-        if request.purpose not in ("submit", "cancel", "update state"):
+        if request.purpose not in BY_HAND:
             continue
         if last is not None and request.t - last >= PAUSE:
             lines.append(f"sleep {request.t - last:.1f}")
@@ -73,12 +77,12 @@ def by_hand(play: Play) -> str:
         body = "" if request.body is None else f" {_JSON} --data {_quoted(_without_witness(request.body), ids)}"
         command = f"curl -sS -X {shlex.quote(request.method)} {_quoted(url + request.path, ids)}{body}"
         run_id = exchange.body.get("run_id") if isinstance(exchange.body, dict) else None
-        if request.purpose == "submit" and isinstance(run_id, str) and _NAME.fullmatch(request.about):
+        if exchange.serves("submit") and isinstance(run_id, str) and _NAME.fullmatch(request.about):
             ids[run_id] = f"$RUN_{request.about}"
             lines.append(f"RUN_{request.about}=$({command} | tee /dev/stderr | jq -r .run_id)")
         else:
             lines.append(f"{command} &")
-    final = [e.request for e in play.exchanges if e.request.purpose in ("final runs", "final state", "final history")]
+    final = [e.request for e in play.exchanges if e.serves("final runs", "final state", "final history")]
     if final:
         lines += ["wait", f"sleep {SETTLED:g}"]
     for request in final:

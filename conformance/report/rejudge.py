@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from conformance.checks import check_of
 from conformance.judge import profiles
+from conformance.judge.check import check_of
 from conformance.judge.judging import Verdict, Word, judge
 from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED, Profile, ProfileError

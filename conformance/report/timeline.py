@@ -11,12 +11,13 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations, pairwise
+from typing import Final
 
+from conformance.api import GONE
 from conformance.judge.expect import Unproven
 from conformance.judge.play import Checkpoint, Play, StepTrace
-from conformance.judge.statuses import GONE
-from conformance.scenarios import scenario as s
-from conformance.scenarios.scenario import Submit
+from conformance.scenarios import moves as s
+from conformance.scenarios.moves import Submit
 from conformance.transcript.text import snippet
 from conformance.transcript.transcript import Lost, Missed, Released, Request, WitnessEvent
 
@@ -35,7 +36,7 @@ LABELS = 90.0
 STEP = 40.0
 """What a step takes at least, so that its name can be written into it, before all is fitted to the width."""
 
-CHANGES = frozenset({"submit", "cancel", "cancel many", "update state", "delete", "ask", "create cron"})
+CHANGES: Final = frozenset(kind.traits.changes for kind in s.KINDS if kind.traits.changes is not None)
 """Purposes of requests that change something; all others only look."""
 
 

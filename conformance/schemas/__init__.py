@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from conformance.judge.profiles import Profile
-from conformance.report.compare import Comparison
+from conformance.report.comparison import Comparison
 from conformance.report.report import Report
 from conformance.snapshots.record import ThreadState
 from conformance.transcript.transcript import Transcript

@@ -14,8 +14,9 @@ import pytest
 from conformance.driver.deadlines import Deadlines
 from conformance.judge import profiles
 from conformance.judge.profiles import NOTHING_DECLARED, Profile, ProfileError
-from conformance.pytest_plugin import HEADER_VARIABLE
 from conformance.report.report import slug
+from doubletext import packages
+from doubletext.environment import HEADER_VARIABLE
 
 EMBEDDED_JOBS = 8
 EMBEDDED_NAME = "mock"
@@ -48,6 +49,8 @@ def read(config: pytest.Config) -> Options:
     option = config.option
     given = [_named(text) for text in option.deployment_url or []]
     urls = tuple(_url(url) for _, url in given)
+    if not urls and not option.collectonly:
+        _demand_mock()
     return Options(
         urls=urls,
         names=_names([name for name, _ in given], urls) if urls else (EMBEDDED_NAME,),
@@ -62,6 +65,14 @@ def read(config: pytest.Config) -> Options:
         jobs=_jobs(option.conformance_jobs, embedded=not urls),
         witness_host=_witness_host(option.conformance_witness_host),
     )
+
+
+def _demand_mock() -> None:
+    problem = packages.problem("mockserver")
+    if problem is not None:
+        raise pytest.UsageError(
+            f"the embedded mock is not available, so name a deployment with --deployment-url: {problem}"
+        )
 
 
 def _named(text: str) -> tuple[str | None, str]:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from conformance.api import TERMINAL
 from conformance.driver import player
 from conformance.driver.context import Context
 from conformance.driver.deadlines import Deadlines
@@ -21,17 +22,17 @@ from conformance.driver.witness import Witness
 from conformance.judge.expect import Unproven
 from conformance.judge.play import Exchange, Play
 from conformance.judge.profiles import Workers, proposals
-from conformance.judge.statuses import TERMINAL
-from conformance.judge.turns import STEPS
 from conformance.requirements import registry
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 from conformance.scenarios.catalogue.blocks import FIRST_STEP, SF
+from conformance.scenarios.scenario import Scenario
+from conformance.scenarios.steps import STEPS
 from conformance.transcript.recorder import Recorder
 from conformance.transcript.redaction import Redactor
 from conformance.transcript.text import snippet
 from conformance.transcript.transcript import Probe, Released, SuiteInfo, TargetInfo, Transcript
 
-CALIBRATION = s.Scenario(
+CALIBRATION = Scenario(
     id="calibration",
     about="One plain run, to see whether the deployment can be judged and how fast it starts a run.",
     moves=(
@@ -43,7 +44,7 @@ CALIBRATION = s.Scenario(
     ),
 )
 
-CAPACITY = s.Scenario(
+CAPACITY = Scenario(
     id="capacity",
     about="Two runs on two threads, each held in its first step, to see whether there are workers for both.",
     moves=(
@@ -101,7 +102,7 @@ class Target:
         self.workers: Workers | None = None
         self.notes: list[str] = []
 
-    def can_play(self, scenario: s.Scenario) -> bool:
+    def can_play(self, scenario: Scenario) -> bool:
         """Whether anything could be judged by this scenario with the agent that was found."""
         return any(
             requirement.can_be_judged(self.info.probe, steered=scenario.steered)
@@ -111,7 +112,7 @@ class Target:
 
     async def play(
         self,
-        scenario: s.Scenario,
+        scenario: Scenario,
         transport: httpx.AsyncBaseTransport,
         witness: Witness,
         suite: SuiteInfo,
@@ -144,7 +145,7 @@ class Target:
         `jobs` is how many plays will be under way at once.
         """
 
-        async def play(scenario: s.Scenario) -> Play:
+        async def play(scenario: Scenario) -> Play:
             return Play(await self.play(scenario, transport, witness, suite))
 
         await self._ask_info(transport)
@@ -162,7 +163,7 @@ class Target:
             self.workers = "one" if _missed_capacity(await play(CAPACITY)) else "several"
         self.deadlines = self.deadlines.calibrated(max(latencies)).shared(jobs)
 
-    async def _calibrate(self, play: Callable[[s.Scenario], Awaitable[Play]]) -> list[float]:
+    async def _calibrate(self, play: Callable[[Scenario], Awaitable[Play]]) -> list[float]:
         """Seconds that each of the plain runs needed to start; raises _Unusable. Sets `info.probe` and `notes`.
 
         A run of which the witness hears nothing is followed by one that is told of no witness: what it leaves shows
@@ -180,7 +181,7 @@ class Target:
             latencies.append(_start_latency(calibration))
         return latencies
 
-    async def _go_without_witness(self, play: Callable[[s.Scenario], Awaitable[Play]], *, convinced: bool) -> None:
+    async def _go_without_witness(self, play: Callable[[Scenario], Awaitable[Play]], *, convinced: bool) -> None:
         """See what agent this is, of which the witness heard nothing; raises _Unusable.
 
         Leaves `info.probe` as it was unless that is certain, or we are `convinced`.

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from conformance.judge.play import checkpoint_id
+from conformance.api import checkpoint_id
 from conformance.snapshots.record import ThreadState
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
@@ -70,7 +70,7 @@ class Names(Bindings):
     def __init__(self, record: ThreadState) -> None:
         super().__init__()
         self.bind("run", (run.get("run_id") for run in oldest_first(record.runs)))
-        self.bind("checkpoint", (checkpoint_id(entry, "") for entry in reversed(record.history)))
+        self.bind("checkpoint", (checkpoint_id(entry) for entry in reversed(record.history)))
         found = list(_messages(record))
         ids: list[object] = [one for message in found if isinstance(one := message.get("id"), str)]
         # What stands in one place only comes last, so that one that strayed takes no other's name.

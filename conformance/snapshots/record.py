@@ -8,7 +8,7 @@ import msgspec
 from langgraph_sdk.client import LangGraphClient
 
 from conformance.judge.play import Play
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 from conformance.transcript.transcript import Transcript
 
 FORMAT: Literal["doubletext-thread-state"] = "doubletext-thread-state"

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator
 from itertools import pairwise
 from typing import Any
 
+from conformance.api import checkpoint_id
 from conformance.judge.messages import text_of
-from conformance.judge.play import checkpoint_id
 from conformance.snapshots.names import Names, messages_of, oldest_first
 from conformance.snapshots.noise import check_names, is_noise
 from conformance.snapshots.record import VERSION, ThreadState
@@ -180,7 +180,7 @@ class _Telling:
         on = "the first one" if parent is None else f"on {self._names.of('checkpoint', parent)}"
         run = self._names.of("run", metadata.get("run_id"))
         source = self._names.value(metadata.get("source"))
-        name = self._names.of("checkpoint", checkpoint_id(entry, ""))
+        name = self._names.of("checkpoint", checkpoint_id(entry))
         yield f"  {name} of {run}: {source}, step {metadata.get('step')}, {on}, next: {self._next(entry)}"
         yield from self._values(entry.get("values"), "    ")
         for task in entry.get("tasks") or []:
@@ -210,7 +210,7 @@ class _Telling:
         for before, after in pairwise(reversed(self._record.history)):
             times = [before.get("created_at"), after.get("created_at")]
             if all(isinstance(time, str) for time in times) and times[1] < times[0]:
-                name = self._names.of("checkpoint", checkpoint_id(after, ""))
+                name = self._names.of("checkpoint", checkpoint_id(after))
                 yield f"  {name} says that it is older than the one before it"
 
     # -- everything else ---------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
+from conformance.api import Purpose, again
 from conformance.transcript.redaction import Redactor, TooDeep
 from conformance.transcript.transcript import AnyMoment, Closed, Fault, Request, Response
 
@@ -42,7 +43,7 @@ class Errand:
     The official client may send more than one: it reconnects to a stream that was cut. `exchange` is the newest.
     """
 
-    purpose: str
+    purpose: Purpose
     about: str
     seconds: float
     exchange: int = 0
@@ -136,7 +137,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
 
     def _record_request(self, exchange: int, request: httpx.Request) -> None:
         errand = ERRAND.get()
-        purpose = errand.purpose if errand.exchange == 0 else f"{errand.purpose} again"
+        purpose = errand.purpose if errand.exchange == 0 else again(errand.purpose)
         errand.exchange = exchange
         recorder = self._recorder
         kept = [

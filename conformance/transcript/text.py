@@ -24,6 +24,14 @@ def difference(first: object, second: object, place: str = "") -> str:
     return next((found for at, one, other in pairs if (found := difference(one, other, at))), "")
 
 
+def mentions(value: object, text: str) -> bool:
+    """Return whether a JSON value is, or contains at any depth, a string with this text in it."""
+    if isinstance(value, str):
+        return text in value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(mentions(one, text) for one in inner)
+
+
 def snippet(value: object, length: int = 160) -> str:
     """A JSON value, or text, as one short line."""
     return one_line(value if isinstance(value, str) else msgspec.json.encode(value).decode(), length)

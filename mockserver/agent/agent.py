@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Struct
 
-from conformance.probe import Probe, Work, read_probe
+from doubletext.probe import Probe, Work, read_probe
 from mockserver.agent.gates import Gates
 from mockserver.agent.step import Paused, StepPlayer
 from mockserver.agent.witnesses import Witnesses

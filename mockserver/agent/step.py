@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from conformance.probe import Outcome, Probe, Report, StepEvent
+from doubletext.probe import Outcome, Probe, Report, StepEvent
 from mockserver.agent.witnesses import Witnesses
 
 T = TypeVar("T")

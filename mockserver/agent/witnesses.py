@@ -13,7 +13,7 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from conformance.probe import Report
+from doubletext.probe import Report
 from mockserver.core.clock import Clock
 
 CONNECT_SECONDS: Final = 2.0

@@ -14,7 +14,7 @@ import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
-from conformance.probe import Probe, to_config
+from doubletext.probe import Probe, to_config
 from tests.clients.conftest import Deployment
 from tests.clients.javascript import Node
 from tests.mockserver.stage import asking

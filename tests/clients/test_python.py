@@ -11,7 +11,7 @@ from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
 from langgraph_sdk.errors import ConflictError, NotFoundError
 
-from conformance.probe import Probe, to_config
+from doubletext.probe import Probe, to_config
 from tests.mockserver.stage import asking
 from tests.mockserver.witness import FakeWitness
 

@@ -12,7 +12,7 @@ from langgraph.pregel.remote import RemoteException, RemoteGraph
 from langgraph.types import Command
 from langgraph_sdk import get_client, get_sync_client
 
-from conformance.probe import Probe, to_config
+from doubletext.probe import Probe, to_config
 
 GO_ON = {"question": "Go on?", "step": "tools:1"}
 SF: dict[str, Any] = {"messages": [{"role": "user", "content": "what's the weather in sf?"}]}

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from conformance.api import Purpose
 from conformance.driver.deadlines import Deadlines
 from conformance.judge.judging import judge
 from conformance.judge.play import Play
@@ -92,7 +93,7 @@ def edited(transcript: Transcript, *edits: Edit) -> Transcript:
     return msgspec.convert(raw, Transcript)
 
 
-def requests(raw: Json, purpose: str, about: str | None = None) -> Iterator[tuple[Json, Json]]:
+def requests(raw: Json, purpose: Purpose, about: str | None = None) -> Iterator[tuple[Json, Json]]:
     """Every answered request with this purpose, with its response."""
     answers = {m["exchange"]: m for m in raw["moments"] if m["kind"] == "response"}
     for moment in raw["moments"]:
@@ -102,7 +103,7 @@ def requests(raw: Json, purpose: str, about: str | None = None) -> Iterator[tupl
             yield moment, answers[moment["exchange"]]
 
 
-def bodies(purpose: str, about: str | None, change: Callable[[Any], Any], *, last: bool = False) -> Edit:
+def bodies(purpose: Purpose, about: str | None, change: Callable[[Any], Any], *, last: bool = False) -> Edit:
     """Replace the body of every (or only the last) answer with this purpose by `change(body)`."""
 
     def edit(raw: Json) -> None:
@@ -114,7 +115,7 @@ def bodies(purpose: str, about: str | None, change: Callable[[Any], Any], *, las
     return edit
 
 
-def status_code(purpose: str, about: str, code: int) -> Edit:
+def status_code(purpose: Purpose, about: str, code: int) -> Edit:
     """Let every answer with this purpose have this HTTP status."""
 
     def edit(raw: Json) -> None:
@@ -135,7 +136,7 @@ def run_status(label: str, status: str, *, only_final: bool = False) -> Edit:
     return (lambda raw: final(raw)) if only_final else (lambda raw: (looks(raw), final(raw), None)[2])
 
 
-def thread_status(status: str, *, purpose: str = "final thread") -> Edit:
+def thread_status(status: str, *, purpose: Purpose = "final thread") -> Edit:
     """Let the thread read `status` in every answer with this purpose."""
     return bodies(purpose, "main", lambda body: {**body, "status": status})
 

@@ -6,11 +6,8 @@ import ast
 import json
 import re
 import sys
-from pathlib import Path
 
-from conformance import probe
-
-AGENTS = Path(probe.__file__).parent / "agents"
+from conformance import AGENTS
 
 
 def test_the_python_folder_imports_nothing_but_what_it_declares() -> None:

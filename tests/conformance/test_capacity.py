@@ -7,7 +7,8 @@ from dataclasses import replace
 from conformance.driver.deadlines import Deadlines
 from conformance.judge.play import Play
 from conformance.scenarios.catalogue.blocks import IN_TOOLS, NYC, SF
-from conformance.scenarios.scenario import AwaitEnd, AwaitPoint, Release, Scenario, Submit
+from conformance.scenarios.moves import AwaitEnd, AwaitPoint, Release, Submit
+from conformance.scenarios.scenario import Scenario
 from conformance.session.players import PlayPool
 from conformance.session.target import Target
 from conformance.transcript.transcript import Released

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ast
+import re
+from pathlib import Path
 
 import pytest
 
-from conformance.checks import all_checks
+from conformance import checks
+from conformance.judge.check import MODULES, Check, all_checks, check
 from conformance.judge.judging import judge
 from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED
 from conformance.requirements import registry
+from conformance.requirements.areas import MARKERS
 from conformance.scenarios.catalogue import catalogue
 from conformance.transcript.transcript import Transcript
 from tests.conformance.plays import edited, run_status, says_something_else, unwitnessed
@@ -46,32 +50,96 @@ def test_an_agent_that_is_too_old_is_told(plays: dict[str, Transcript]) -> None:
     assert "the probe agent that is deployed knows version 1 only" in verdict.reason
 
 
-@pytest.mark.parametrize("requirement", BOOK.requirements, ids=lambda r: r.id)
-def test_a_check_that_only_returns_would_be_found_out(
-    requirement: registry.Requirement, plays: dict[str, Transcript], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With its body replaced by `return` a test above fails: at a twin, or for a freedom at the correct mock."""
-    monkeypatch.setattr("conformance.judge.judging.check_of", lambda _: lambda _: None)
-    twins = [twin for twin in all_twins() if twin.requirement == requirement.id]
-    assert any(_fails(test_a_broken_twin_is_found, twin, plays) for twin in twins) or _fails(
-        test_the_correct_mock_passes, requirement, plays
-    )
-
-
-def _fails(test: Callable[..., None], *arguments: object) -> bool:
-    try:
-        test(*arguments)
-    except AssertionError:
-        return True
-    return False
-
-
 def test_every_requirement_has_a_broken_twin() -> None:
+    """So a check that only returned would be found out.
+
+    For a MUST and a SHOULD its verdict is PASS, where `test_a_broken_twin_is_found` demands FAIL or WARN. For a freedom
+    it would take none, and `test_the_correct_mock_passes` demands the documented one.
+    """
     assert {t.requirement for t in all_twins()} == {r.id for r in BOOK.requirements}
 
 
 def test_every_requirement_has_a_check_and_every_check_a_requirement() -> None:
     assert set(all_checks()) == {r.id for r in BOOK.requirements}
+
+
+def ids_of_checks() -> dict[Check, list[str]]:
+    """The ids of each check, in the order in which its decorator has them."""
+    found: dict[Check, list[str]] = {}
+    for requirement_id, function in all_checks().items():
+        found.setdefault(function, []).append(requirement_id)
+    return found
+
+
+def test_every_check_stands_in_a_module_of_its_area() -> None:
+    """STR has several, in one folder."""
+    elsewhere = {
+        requirement_id: function.__module__
+        for requirement_id, function in all_checks().items()
+        if function.__module__.split(".")[:3] != ["conformance", "checks", MARKERS[BOOK.get(requirement_id).area]]
+    }
+    assert elsewhere == {}
+
+
+def test_every_module_of_checks_is_loaded() -> None:
+    folder = Path(checks.__file__).parent
+    found = {".".join(path.relative_to(folder).with_suffix("").parts) for path in folder.rglob("*.py")}
+    assert sorted(MODULES) == sorted(name for name in found if name != "common" and not name.endswith("__init__"))
+
+
+def test_every_check_says_its_ids_and_what_it_does() -> None:
+    verbs = "compare|count|look for|look in|report"
+    for function, ids in ids_of_checks().items():
+        first, *_ = (function.__doc__ or "").splitlines()
+        assert re.match(rf"{', '.join(ids)}: ({verbs}) [^;]+\.", first), f"{function.__module__}: {first}"
+
+
+def searches_in_reprs(source: str) -> list[int]:
+    """The lines that look for something in `str(...)` or `repr(...)`: there every missing id is `None`."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Compare)
+        for operator, right in zip(node.ops, node.comparators, strict=True)
+        if isinstance(operator, ast.In | ast.NotIn)
+        and isinstance(right, ast.Call)
+        and isinstance(right.func, ast.Name)
+        and right.func.id in ("str", "repr")
+    ]
+
+
+def test_no_check_searches_in_a_repr() -> None:
+    files = Path(checks.__file__).parent.rglob("*.py")
+    assert {file.name: found for file in files if (found := searches_in_reprs(file.read_text("utf-8")))} == {}
+
+
+def test_a_search_in_a_repr_would_be_found() -> None:
+    assert searches_in_reprs("x in str(y)\nall(str(a) not in repr(b) for a in c)\nx in y\nstr(x) in z") == [1, 2]
+
+
+def test_a_freedom_is_reported_and_nothing_else_is() -> None:
+    for function, ids in ids_of_checks().items():
+        freedom = {BOOK.get(requirement_id).level == "PROFILE" for requirement_id in ids}
+        assert freedom == {": report " in str(function.__doc__)}, ids
+
+
+def test_a_second_check_for_an_id_is_refused() -> None:
+    mine = all_checks()["INT-02"]
+
+    def another(play: Play) -> None: ...
+
+    with pytest.raises(ValueError, match=r"^two checks for INT-02: (\S+) and (\S+)$") as refused:
+        check("INT-02")(another)
+    assert f"{mine.__module__}.superseded_run_is_interrupted and {__name__}." in str(refused.value)
+    assert all_checks()["INT-02"] is mine
+
+
+def test_a_check_for_an_id_that_is_not_in_the_book_is_refused() -> None:
+    def another(play: Play) -> None: ...
+
+    with pytest.raises(ValueError, match="another: no requirement has the id INT-99"):
+        check("INT-99")(another)
+    assert "INT-99" not in all_checks()
 
 
 def test_every_scenario_is_judged_by_something(plays: dict[str, Transcript]) -> None:

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from conformance.__main__ import main
 from conformance.judge.judging import Word
-from conformance.report.compare import Comparison, compare, in_html, in_markdown, in_terminal
+from conformance.report.compare import compare, in_html, in_markdown, in_terminal
+from conformance.report.comparison import Comparison
 from conformance.report.report import Report, Result, Rule, summarise, write_report
 from conformance.requirements.registry import Level
 from conformance.schemas import schema

@@ -352,7 +352,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     ),
     ("message_ids_reused", TOOLS, {"PST-09": "twice"}),
     ("next_cleared", "cancel/during-tools/interrupt/unwatched", {"PST-11": "[]"}),
-    ("task_results_missing", "cancel/half-superstep/interrupt/unwatched", {"PST-07": "[None]"}),
+    ("task_results_missing", "cancel/half-superstep/interrupt/unwatched", {"PST-07": "[null]"}),
     (
         "list_oldest_first",
         "interrupt/during-tools/create/unwatched/second-turn",

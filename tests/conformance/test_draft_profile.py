@@ -133,5 +133,5 @@ def test_a_file_that_is_no_report_is_one_line(tmp_path: Path, capsys: pytest.Cap
     assert main(["profile", "--from", str(tmp_path)]) == 2
     assert main(["profile", "--from", str(tmp_path / "absent.json")]) == 2
     first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith(f"profile: {tmp_path / 'report.json'}: ")
-    assert second.startswith(f"profile: {tmp_path / 'absent.json'}: cannot be read: ")
+    assert first.startswith(f"conformance profile: {tmp_path / 'report.json'}: ")
+    assert second.startswith(f"conformance profile: {tmp_path / 'absent.json'}: cannot be read: ")

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from conformance.judge.messages import read_messages, spell
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 from conformance.scenarios.catalogue.blocks import LA, NYC, SF
+from conformance.scenarios.scenario import Scenario
 
 SMALL_TALK = "thanks, that is all"
 
-SCENARIO = s.Scenario(
+SCENARIO = Scenario(
     id="x",
     about="",
     moves=(

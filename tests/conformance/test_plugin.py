@@ -358,23 +358,28 @@ async def test_deadlines_are_scaled() -> None:
     assert held.is_set()
 
 
+async def test_without_its_plugin_the_suite_says_what_is_missing() -> None:
+    for suite in ("conformance", "conformance/suites"):
+        run = await run_suite("-p", "no:doubletext", suite=(suite,))
+        assert run.code in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERRUPTED), run.output
+        assert "the conformance suite needs the pytest plugin of doubletext: leave out -p no:doubletext" in run.output
+
+
 # -- what it costs everybody else --------------------------------------------------------------------------------
 
 
 async def test_other_peoples_tests_load_nothing_of_the_suite(tmp_path: Path) -> None:
     (tmp_path / "test_unrelated.py").write_text(
         "import sys\n"
-        "HEAVY = {'httpx', 'langgraph_sdk', 'aiohttp', 'msgspec', 'mockserver', 'asyncio'}\n"
-        "HEAVY |= {'conformance.session.session'}\n"
+        "HEAVY = {'httpx', 'langgraph_sdk', 'aiohttp', 'msgspec', 'conformance', 'mockserver', 'asyncio'}\n"
         "def test_unrelated():\n"
         "    assert not HEAVY & sys.modules.keys()\n"
-        "    ours = {name for name in sys.modules if name.startswith('conformance')}\n"
-        "    areas = {'conformance.requirements', 'conformance.requirements.areas'}\n"
-        "    known = {'conformance', *areas, 'conformance.pytest_plugin'}\n"
-        "    assert ours == known\n"
+        "    ours = {name for name in sys.modules if name.startswith('doubletext')}\n"
+        "    plugins = {'doubletext.pytest_conformance', 'doubletext.pytest_mock'}\n"
+        "    assert ours == {'doubletext', 'doubletext.environment', 'doubletext.packages', *plugins}\n"
     )
     run = await run_suite(
-        *("-p", "conformance.pytest_plugin"),
+        *("-p", "doubletext.pytest_conformance", "-p", "doubletext.pytest_mock"),
         cwd=tmp_path,
         suite=("test_unrelated.py",),
         env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},

@@ -12,12 +12,13 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from conformance import probe as contract
+import conformance
+from doubletext import probe as contract
 from tests.conformance.probe_agents import ENDLESS, AgentError, ProbeAgent, Run, Thread
 from tests.conformance.probing import BAD, FULL_TURN, GOOD, POINTS, STAYS, TOOL, Witness, played, told, works
 
 GUIDE = Path(__file__).parents[2] / "fixtures" / "guides" / "interrupt-concurrent.md"
-CONTRACT = Path(contract.__file__).parent / "agents" / "CONTRACT.md"
+CONTRACT = conformance.AGENTS / "CONTRACT.md"
 
 AGENTS: dict[str, tuple[pytest.MarkDecorator, ...]] = {"python": (), "javascript": (pytest.mark.javascript,)}
 

@@ -5,7 +5,7 @@ import re
 from conformance.requirements import registry
 from conformance.requirements.areas import AREAS, MARKERS
 from conformance.scenarios.catalogue import catalogue
-from conformance.scenarios.scenario import Ask
+from conformance.scenarios.moves import Ask
 
 BOOK = registry.load()
 

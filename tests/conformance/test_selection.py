@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from conformance.requirements import registry
 from conformance.requirements.areas import MARKERS
 from conformance.scenarios.catalogue import catalogue
 from tests.conformance.deployments import PLAINEST
-from tests.conformance.runs import run_suite
+from tests.conformance.runs import CHECKOUT, run_suite
 
 BOOK = registry.load()
 
@@ -87,10 +88,45 @@ async def test_an_unknown_level_is_one_line() -> None:
     assert "argument --conformance-level: invalid choice: 'may'" in run.output
 
 
-def test_the_markers_are_declared_wherever_the_package_is_installed(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile("import pytest\n@pytest.mark.streams\ndef test_mine(): pass")
-    result = pytester.runpytest_inprocess("--strict-markers", "-p", "no:cacheprovider", "-p", "no:asyncio")
-    result.assert_outcomes(passed=1)
-    listed = pytester.runpytest_inprocess("--markers", "-p", "no:asyncio").outlines
-    for marker in ("conformance", *MARKERS.values()):
-        assert any(line.startswith(f"@pytest.mark.{marker}: ") for line in listed), marker
+async def markers(*arguments: str, cwd: Path) -> set[str]:
+    """The names of the markers that `pytest --markers` lists."""
+    run = await run_suite("--markers", *arguments, suite=(), cwd=cwd)
+    assert run.code == 0, run.output
+    return set(re.findall(r"^@pytest\.mark\.(\w+)", run.output, re.MULTILINE))
+
+
+async def test_the_markers_are_listed_where_the_suite_is_selected(tmp_path: Path) -> None:
+    ours = {"conformance", *MARKERS.values()}
+    for arguments, folder in (
+        ((), CHECKOUT),
+        (("conformance",), CHECKOUT),
+        (("suites/test_interrupt.py::test_interrupt",), CHECKOUT / "conformance"),
+        ((str(CHECKOUT.parent),), CHECKOUT),
+        (("--pyargs", "conformance"), tmp_path),
+        (("--pyargs", "conformance.suites.test_reject"), tmp_path),
+        (("--conformance-level=must",), tmp_path),
+    ):
+        assert ours <= await markers(*arguments, cwd=folder), arguments
+
+
+async def test_an_unrelated_project_sees_what_is_documented_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "test_mine.py").write_text("def test_mine(): pass\n")
+    ours = {"conformance", "mock_deployment", *MARKERS.values()}
+    assert ours & await markers(cwd=tmp_path) == {"mock_deployment"}
+    listed = await run_suite("--fixtures", suite=(), cwd=tmp_path)
+    assert listed.code == 0, listed.output
+    sections = re.findall(
+        r"^-+ fixtures defined from (\S+) -+$(.*?)(?=^-{9}|\Z)", listed.output, re.MULTILINE | re.DOTALL
+    )
+    found = {name: set(re.findall(r"^(\w+)(?: \[| --)", text, re.MULTILINE)) for name, text in sections}
+    assert {name: fixtures for name, fixtures in found.items() if name.startswith(("doubletext", "conformance"))} == {
+        "doubletext.pytest_conformance": {"thread_state_snapshot"},
+        "doubletext.pytest_mock": {"mock_deployment", "mock_deployment_url"},
+    }
+
+
+async def test_a_marker_of_an_unrelated_project_is_its_own(tmp_path: Path) -> None:
+    (tmp_path / "test_mine.py").write_text("import pytest\n@pytest.mark.streams\ndef test_mine(): pass\n")
+    run = await run_suite("--strict-markers", suite=(), cwd=tmp_path)
+    assert run.code == pytest.ExitCode.INTERRUPTED
+    assert "'streams' not found in `markers` configuration option" in run.output

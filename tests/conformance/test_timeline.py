@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from conformance.api import Purpose
 from conformance.judge.play import Play
 from conformance.report.timeline import LEFT, RIGHT, Scale, Timeline, draw
 from conformance.transcript.transcript import Transcript
@@ -100,7 +101,13 @@ def test_cited_moments_are_marked_and_strange_ones_ignored(plays: dict[str, Tran
 
 @pytest.mark.parametrize("body", [None, "text", 7, [7], [None], [{"metadata": 3, "next": 4}], {"status": ["x"]}])
 def test_whatever_was_answered_can_be_drawn(plays: dict[str, Transcript], body: object) -> None:
-    for purpose, about in (("final history", "main"), ("final run", "run A"), ("look", "run B"), ("submit", "A")):
+    answers: tuple[tuple[Purpose, str], ...] = (
+        ("final history", "main"),
+        ("final run", "run A"),
+        ("look", "run B"),
+        ("submit", "A"),
+    )
+    for purpose, about in answers:
         spoilt = edited(plays[TOOLS], bodies(purpose, about, lambda _: body), status_code("final thread", "main", 500))
         assert len(picture(spoilt).lanes) == 2
 

@@ -11,7 +11,7 @@ import httpx
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
-from conformance.probe import Probe, to_config
+from doubletext.probe import Probe, to_config
 from mockserver.app import serving
 from mockserver.core.clock import UndelayedClock
 from tests.mockserver.witness import DEADLINE, FakeWitness

@@ -121,8 +121,3 @@ async def test_a_fault_of_the_server_is_a_500_in_json_and_is_logged(
             answer = await http.post("/threads", json={})
     assert (answer.status_code, answer.json()) == (500, {"detail": "Internal Server Error"})
     assert "broken on purpose" in caplog.text
-
-
-def test_an_unknown_name() -> None:
-    with pytest.raises(AttributeError):
-        _ = mockserver.nonsense

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-PLUGIN = ("-p", "mockserver.pytest_plugin", "-p", "no:cacheprovider")
+PLUGIN = ("-p", "doubletext.pytest_mock", "-p", "no:cacheprovider")
 
 APPLICATION = """
 import httpx

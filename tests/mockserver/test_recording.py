@@ -14,6 +14,8 @@ from mockserver.recording import RecordingError, fetch, main, script_of, written
 from mockserver.script.load import GUIDE, parse
 from tests.mockserver.witness import DEADLINE
 
+RECORD = "python -m mockserver record"
+
 ELABORATE = """
 channels: {log: replace}
 turns:
@@ -105,7 +107,7 @@ async def test_what_cannot_be_recorded_is_said_in_one_line(capsys: pytest.Captur
     with pytest.raises(RecordingError, match=r"127\.0\.0\.1:9"):
         await fetch("http://127.0.0.1:9", thread)
     with pytest.raises(SystemExit, match="2"):
-        main(["--from", "x", "--thread", "y", "--header", "nonsense"])
+        main(["--from", "x", "--thread", "y", "--header", "nonsense"], RECORD)
     assert "write it as 'NAME: VALUE'" in capsys.readouterr().err
 
 
@@ -113,12 +115,12 @@ def test_the_command_line_writes_a_script(capsys: pytest.CaptureFixture[str]) ->
     with MockDeployment() as mock, httpx.Client(base_url=mock.url, timeout=DEADLINE) as http:
         thread = http.post("/threads", json={}).json()["thread_id"]
         http.post(f"/threads/{thread}/runs/wait", json={"assistant_id": "agent", "input": {"messages": "hello"}})
-        assert main(["--from", f"{mock.url}/", "--thread", thread, "--header", "X-Api-Key: secret"]) == 0
+        assert main(["--from", f"{mock.url}/", "--thread", thread, "--header", "X-Api-Key: secret"], RECORD) == 0
         out = capsys.readouterr().out
         assert parse(out).turns[0].steps[0].say == "You said: hello"
         assert thread in out
-        assert main(["--from", mock.url, "--thread", "nonsense"]) == 1
-        assert capsys.readouterr().err.startswith("mockserver record: ")
+        assert main(["--from", mock.url, "--thread", "nonsense"], RECORD) == 1
+        assert capsys.readouterr().err.startswith("mockserver record: http")
 
 
 BRANCHES = """

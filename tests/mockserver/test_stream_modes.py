@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conformance.probe import Probe, to_config
+from doubletext.probe import Probe, to_config
 from tests.mockserver.stage import Stage, asking
 
 RECORDED = json.loads((Path(__file__).parents[2] / "fixtures" / "recordings" / "stream-modes.json").read_text())[

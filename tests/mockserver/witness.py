@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import msgspec
 from aiohttp import web
 
-from conformance.probe import Report
+from doubletext.probe import Report
 
 DEADLINE = 20.0
 """Seconds after which something that was waited for will not come."""

@@ -10,10 +10,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from conformance import probe
+from conformance import AGENTS
 from tests.reference.process import QUIET, READY_SECONDS, ServerError, free_port, serving
 
-PROBE_AGENT = Path(probe.__file__).parent / "agents" / "python"
+PROBE_AGENT = AGENTS / "python"
 INSTALL = 'pip install "langgraph-cli[inmem]>=0.4,<1"'
 
 

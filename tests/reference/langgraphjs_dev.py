@@ -9,11 +9,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from conformance import probe
+from conformance import AGENTS
 from tests.guide.node import NodeError, install
 from tests.reference.process import QUIET, READY_SECONDS, ServerError, free_port, serving
 
-PROBE_AGENT = Path(probe.__file__).parent / "agents" / "javascript"
+PROBE_AGENT = AGENTS / "javascript"
 INSTALLED = Path(__file__).parent / "node_modules" / ".lines"
 """Where git and packaging look away, and no build artefact is made of it."""
 

@@ -10,7 +10,8 @@ import pytest
 
 from conformance.report.load import Unreadable
 from conformance.report.report import Report, Result, summarise, write_report, write_transcript
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
+from conformance.scenarios.scenario import Scenario
 from conformance.transcript import transcript as t
 from tests.reference.side_by_side import __main__ as command
 from tests.reference.side_by_side.conversation import conversation
@@ -54,7 +55,7 @@ class Server:
         return t.Transcript(
             suite=t.SuiteInfo("doubletext", "1", "today"),
             target=t.TargetInfo(url=f"http://{self.digit}.example", server="by-hand", version=self.digit),
-            scenario=s.Scenario(id=SCENARIO, about="by hand", moves=(submit,)),
+            scenario=Scenario(id=SCENARIO, about="by hand", moves=(submit,)),
             started_at=self.time(0),
             observed_for=0.0,
             threads={s.MAIN: self.thread},

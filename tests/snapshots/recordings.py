@@ -7,7 +7,7 @@ from typing import get_args
 
 import msgspec
 
-from conformance.scenarios.scenario import Strategy
+from conformance.scenarios.moves import Strategy
 from conformance.snapshots import ThreadState, from_transcript, tell
 from conformance.transcript.transcript import Transcript
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from conformance.driver.context import Context
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 
 
 async def cancel(context: Context, move: s.Cancel) -> None:

@@ -7,7 +7,7 @@ import math
 from conformance.driver.context import Context
 from conformance.driver.moves.read import LIST_LIMIT
 from conformance.driver.moves.submit import run_request
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 from conformance.transcript.transcript import Missed, Response
 
 

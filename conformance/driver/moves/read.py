@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from conformance.api import READINGS, When
 from conformance.driver.context import Context
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 
 HISTORY_LIMIT = 1000
 LIST_LIMIT = 100
@@ -55,11 +56,11 @@ async def following(context: Context) -> AsyncIterator[None]:
     await watcher
 
 
-async def read(context: Context, when: str, name: str = s.MAIN) -> None:
+async def read(context: Context, when: When, name: str = s.MAIN) -> None:
     """Read state and whole history of a thread."""
     threads, thread = context.http.client.threads, context.threads[name]
-    await context.http.call(f"{when} state", name, threads.get_state(thread))
-    await context.http.call(f"{when} history", name, threads.get_history(thread, limit=HISTORY_LIMIT))
+    await context.http.call(READINGS[when].state, name, threads.get_state(thread))
+    await context.http.call(READINGS[when].history, name, threads.get_history(thread, limit=HISTORY_LIMIT))
 
 
 async def find_child(context: Context) -> None:
@@ -73,13 +74,13 @@ async def find_child(context: Context) -> None:
             context.child = checkpoint["checkpoint_ns"]
 
 
-async def read_child(context: Context, when: str) -> None:
+async def read_child(context: Context, when: When) -> None:
     """Read the history of the child graph that was found, if one was."""
     if context.child is not None:
         where: Any = {"checkpoint_ns": context.child}
         threads = context.http.client.threads
         reading = threads.get_history(context.threads[s.MAIN], checkpoint=where, limit=HISTORY_LIMIT)
-        await context.http.call(f"{when} child history", s.MAIN, reading)
+        await context.http.call(READINGS[when].child_history, s.MAIN, reading)
 
 
 async def read_final(context: Context) -> None:

@@ -8,12 +8,12 @@ from typing import Any, assert_never
 
 import msgspec
 
+from conformance.api import LABEL_KEY, checkpoint_id
 from conformance.driver.context import Context
 from conformance.driver.moves import watch
 from conformance.driver.witness import webhook_url
-from conformance.judge.play import checkpoint_id
-from conformance.probe import Probe, to_config
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
+from doubletext.probe import Probe, to_config
 
 
 async def submit(context: Context, move: s.Submit) -> None:
@@ -59,7 +59,7 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
     )
     body: dict[str, Any] = {
         **({} if context.probe == "none" else {"config": to_config(probe)}),
-        "metadata": {"doubletext_label": move.label},
+        "metadata": {LABEL_KEY: move.label},
     }
     if move.answers is None:
         body["input"] = {"messages": [{"role": "user", "content": move.text}]}
@@ -90,7 +90,7 @@ def _checkpoint_after(context: Context, step: str) -> str | None:
         values = entry.get("values") if isinstance(entry, dict) else None
         steps = values.get("steps") if isinstance(values, dict) else None
         if isinstance(steps, list) and steps[-1:] == [step]:
-            found = checkpoint_id(entry, "")
+            found = checkpoint_id(entry)
     return found
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from conformance.api import GONE, TERMINAL
 from conformance.driver.context import Context
 from conformance.driver.moves import read, watch
 from conformance.driver.moves.read import LIST_LIMIT
-from conformance.judge.play import listed_run
-from conformance.judge.statuses import GONE, TERMINAL
-from conformance.judge.turns import STEPS
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
+from conformance.scenarios.steps import STEPS
 from conformance.transcript.transcript import Delivery, Response
 
 
@@ -70,8 +69,7 @@ async def _find(context: Context, label: str) -> None:
             ):
                 listing = context.http.client.runs.list(thread, limit=LIST_LIMIT)
                 await context.http.call("find run", label, listing)
-                if found := listed_run(context.http.body("find run", label), label):
-                    context.run_ids[label] = found
+                if context.learn_run_id(label):
                     return
                 await context.next_moment()
 

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
+from conformance.api import Purpose
 from conformance.driver.context import Context
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 from conformance.transcript.transcript import Missed
 
 
@@ -34,7 +35,7 @@ async def watch(context: Context, move: s.Watch) -> None:
 
 
 async def stream(
-    context: Context, name: str, purpose: str, about: str, parts: AsyncIterator[Any], *, reads: bool = True
+    context: Context, name: str, purpose: Purpose, about: str, parts: AsyncIterator[Any], *, reads: bool = True
 ) -> None:
     """Client `name` reads a stream in the background (but for `reads` only its first event)."""
     consuming = context.http.consume(purpose, about, parts, at_most=None if reads else 1)
@@ -43,7 +44,7 @@ async def stream(
 
 
 async def await_answer(
-    context: Context, name: str, purpose: str, about: str, request: Coroutine[Any, Any, Any]
+    context: Context, name: str, purpose: Purpose, about: str, request: Coroutine[Any, Any, Any]
 ) -> None:
     """Client `name` waits in the background for an answer that may rightly take long."""
     calling = context.http.call(purpose, about, request, seconds=context.http.patience)

@@ -172,7 +172,7 @@ class Rows:
             events=tuple(Event(e.seq, _at(e), e.event, _json(e.data)[: self.limit]) for e in events[:EVENTS]),
             more_events=max(0, len(events) - EVENTS),
             curl=curl(exchange, self.play.transcript.target.url),
-            look=request.purpose == "look",
+            look=exchange.serves("look"),
         )
 
     def _text(self, headers: Mapping[str, str], body: object, seq: int) -> Text:

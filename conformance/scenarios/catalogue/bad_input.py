@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
 from conformance.scenarios.catalogue.blocks import IN_TOOLS, NYC, SF, held_first
-from conformance.scenarios.scenario import Ask, AwaitEnd, Fault, ListRuns, Look, Release, Scenario, Submit
+from conformance.scenarios.moves import Ask, AwaitEnd, Fault, ListRuns, Look, Release, Submit
+from conformance.scenarios.scenario import Scenario
 
 Method = Literal["GET", "POST", "DELETE"]
 Body = dict[str, Any]

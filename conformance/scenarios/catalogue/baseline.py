@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conformance.scenarios.catalogue.blocks import FIRST_STEP, IN_TOOLS, LOOKS, held_first, second
-from conformance.scenarios.scenario import (
+from conformance.scenarios.moves import (
     AwaitEnd,
     AwaitPoint,
     AwaitSuperseded,
     Observe,
     ReadState,
     Release,
-    Scenario,
     Strategy,
     UpdateState,
 )
+from conformance.scenarios.scenario import Scenario
 
 UPDATE = "an update in the middle of a run"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from conformance.scenarios.scenario import (
+from conformance.scenarios.moves import (
     AwaitEnd,
     AwaitPoint,
     AwaitSuperseded,
@@ -16,10 +16,10 @@ from conformance.scenarios.scenario import (
     Observe,
     ReadState,
     Release,
-    Scenario,
     Strategy,
     Submit,
 )
+from conformance.scenarios.scenario import Scenario
 
 SF = "what's the weather in sf?"
 NYC = "what's the weather in nyc?"

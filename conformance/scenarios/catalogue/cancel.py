@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.probe import OnCancel
 from conformance.scenarios.catalogue.blocks import (
     CLEANING_UP,
     EARLIER_TURN,
@@ -22,7 +21,7 @@ from conformance.scenarios.catalogue.blocks import (
     held_first,
     second,
 )
-from conformance.scenarios.scenario import (
+from conformance.scenarios.moves import (
     NOBODY,
     AwaitEnd,
     AwaitPoint,
@@ -32,11 +31,12 @@ from conformance.scenarios.scenario import (
     Move,
     Observe,
     Release,
-    Scenario,
     Strategy,
     Submit,
     Together,
 )
+from conformance.scenarios.scenario import Scenario
+from doubletext.probe import OnCancel
 
 STOPPED: tuple[Move, ...] = (AwaitStopped(label="A"), AwaitEnd(label="A"), Release(), Observe())
 

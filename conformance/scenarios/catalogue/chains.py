@@ -24,7 +24,7 @@ from conformance.scenarios.catalogue.blocks import (
     second,
     superseding,
 )
-from conformance.scenarios.scenario import (
+from conformance.scenarios.moves import (
     AwaitEnd,
     AwaitOneLeft,
     AwaitPoint,
@@ -32,11 +32,11 @@ from conformance.scenarios.scenario import (
     Move,
     Observe,
     Release,
-    Scenario,
     Strategy,
     Submit,
     Together,
 )
+from conformance.scenarios.scenario import Scenario
 
 WAITING: tuple[Strategy, ...] = ("enqueue",)
 STOPPING: tuple[Strategy, ...] = ("interrupt", "rollback")

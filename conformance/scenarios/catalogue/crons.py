@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from conformance.scenarios.catalogue.blocks import FIRST_STEP, IN_TOOLS, LA, NYC, SF, held_first
-from conformance.scenarios.scenario import (
+from conformance.scenarios.moves import (
     Ask,
     AwaitCron,
     AwaitEnd,
@@ -24,10 +24,10 @@ from conformance.scenarios.scenario import (
     ListCrons,
     Look,
     Release,
-    Scenario,
     Strategy,
     Submit,
 )
+from conformance.scenarios.scenario import Scenario
 
 STRATEGIES: Final[dict[str, Strategy | None]] = {
     "enqueue": "enqueue",

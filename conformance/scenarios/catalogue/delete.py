@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conformance.scenarios.catalogue.blocks import EARLIER_TURN, IN_TOOLS, LOOKS, NYC, SF, held_first, second
-from conformance.scenarios.scenario import AwaitEnd, AwaitStopped, Delete, Move, Observe, Release, Scenario, Submit
+from conformance.scenarios.moves import AwaitEnd, AwaitStopped, Delete, Move, Observe, Release, Submit
+from conformance.scenarios.scenario import Scenario
 
 
 def scenarios() -> Iterator[Scenario]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from conformance.scenarios.catalogue.blocks import IN_TOOLS, LA, LOOKS, MID_ANSWER, SF, held_first, second
-from conformance.scenarios.scenario import (
+from conformance.scenarios.moves import (
     AwaitEnd,
     AwaitEvent,
     AwaitPoint,
@@ -25,10 +25,10 @@ from conformance.scenarios.scenario import (
     Move,
     Observe,
     Release,
-    Scenario,
     Submit,
     Watch,
 )
+from conformance.scenarios.scenario import Scenario
 
 GOES_ON: tuple[Move, ...] = (Observe(), *LOOKS, Release(), AwaitEnd(label="A"))
 STOPS: tuple[Move, ...] = (AwaitStopped(label="A"), AwaitEnd(label="A"), Release(), Observe())

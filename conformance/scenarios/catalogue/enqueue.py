@@ -16,14 +16,8 @@ from conformance.scenarios.catalogue.blocks import (
     second,
     waiting,
 )
-from conformance.scenarios.scenario import (
-    AwaitEnd,
-    AwaitPoint,
-    Observe,
-    Release,
-    Scenario,
-    Submit,
-)
+from conformance.scenarios.moves import AwaitEnd, AwaitPoint, Observe, Release, Submit
+from conformance.scenarios.scenario import Scenario
 
 
 def scenarios() -> Iterator[Scenario]:

@@ -28,7 +28,7 @@ from conformance.scenarios.catalogue.blocks import (
     superseding,
     waiting,
 )
-from conformance.scenarios.scenario import (
+from conformance.scenarios.moves import (
     AwaitEnd,
     AwaitEvent,
     AwaitPoint,
@@ -40,12 +40,12 @@ from conformance.scenarios.scenario import (
     Observe,
     ReadState,
     Release,
-    Scenario,
     Strategy,
     StreamMode,
     Submit,
     Watch,
 )
+from conformance.scenarios.scenario import Scenario
 
 BOTH: tuple[StreamMode, ...] = ("values", "updates")
 WATCHED_STREAM: dict[str, Any] = {"stream_mode": BOTH}

@@ -17,16 +17,8 @@ from conformance.scenarios.catalogue.blocks import (
     over,
     second,
 )
-from conformance.scenarios.scenario import (
-    MISSING,
-    AwaitEnd,
-    ListRuns,
-    Move,
-    ReadState,
-    Release,
-    Scenario,
-    Submit,
-)
+from conformance.scenarios.moves import MISSING, AwaitEnd, ListRuns, Move, ReadState, Release, Submit
+from conformance.scenarios.scenario import Scenario
 
 
 def scenarios() -> Iterator[Scenario]:

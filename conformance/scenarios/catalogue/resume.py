@@ -12,9 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.probe import Work
 from conformance.scenarios.catalogue.blocks import IN_TOOLS, LOOKS, SF, second, superseding
-from conformance.scenarios.scenario import (
+from conformance.scenarios.moves import (
     AwaitEnd,
     AwaitPoint,
     AwaitStopped,
@@ -25,11 +24,12 @@ from conformance.scenarios.scenario import (
     Observe,
     ReadState,
     Release,
-    Scenario,
     Strategy,
     Submit,
     Together,
 )
+from conformance.scenarios.scenario import Scenario
+from doubletext.probe import Work
 
 
 def scenarios() -> Iterator[Scenario]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from conformance.scenarios.catalogue.blocks import BOSTON, FIRST_STEP, IN_TOOLS, LA, LOOKS, NYC, SF, held_first, second
-from conformance.scenarios.scenario import (
+from conformance.scenarios.moves import (
     FRESH,
     AwaitEnd,
     AwaitPoint,
@@ -25,10 +25,10 @@ from conformance.scenarios.scenario import (
     Observe,
     ReadState,
     Release,
-    Scenario,
     Submit,
     Together,
 )
+from conformance.scenarios.scenario import Scenario
 
 SOON: Final = 1.5
 """Seconds: longer than a run that is not delayed takes to start."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.scenarios.catalogue.blocks import IN_TOOLS, NYC, SF
-from conformance.scenarios.scenario import (
+from conformance.scenarios.moves import (
     STATELESS,
     AwaitEnd,
     AwaitGone,
@@ -22,10 +22,10 @@ from conformance.scenarios.scenario import (
     Look,
     Observe,
     Release,
-    Scenario,
     Submit,
     Watch,
 )
+from conformance.scenarios.scenario import Scenario
 
 
 def scenarios() -> Iterator[Scenario]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.scenarios.catalogue.blocks import EARLIER_TURN, IN_TOOLS, LOOKS, SF, second, superseding
-from conformance.scenarios.scenario import (
+from conformance.scenarios.moves import (
     AwaitEnd,
     AwaitPoint,
     AwaitStopped,
@@ -23,10 +23,10 @@ from conformance.scenarios.scenario import (
     ReadChild,
     ReadState,
     Release,
-    Scenario,
     Strategy,
     Submit,
 )
+from conformance.scenarios.scenario import Scenario
 
 IN_CHILD = "quote:1/enter"
 FIRST_IN_CHILD = "search:1/enter"

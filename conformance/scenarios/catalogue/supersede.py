@@ -19,7 +19,7 @@ from conformance.scenarios.catalogue.blocks import (
     second,
     superseding,
 )
-from conformance.scenarios.scenario import (
+from conformance.scenarios.moves import (
     OTHER,
     AwaitEnd,
     AwaitPoint,
@@ -28,11 +28,11 @@ from conformance.scenarios.scenario import (
     Observe,
     ReadState,
     Release,
-    Scenario,
     SearchThreads,
     Strategy,
     Submit,
 )
+from conformance.scenarios.scenario import Scenario
 
 
 def scenarios(strategy: Strategy) -> Iterator[Scenario]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conformance.scenarios.catalogue.blocks import FIRST_STEP, IN_TOOLS, LA, NYC, SF, held_first
-from conformance.scenarios.scenario import (
+from conformance.scenarios.moves import (
     AwaitEnd,
     AwaitPoint,
     AwaitStopped,
@@ -23,10 +23,10 @@ from conformance.scenarios.scenario import (
     Move,
     Observe,
     Release,
-    Scenario,
     Strategy,
     Submit,
 )
+from conformance.scenarios.scenario import Scenario
 
 
 def scenarios() -> Iterator[Scenario]:

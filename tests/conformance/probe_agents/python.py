@@ -8,7 +8,6 @@ import importlib.util
 import json
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import asdict
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 from uuid import uuid4
@@ -19,7 +18,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, StateSnapshot
 
-from conformance import probe as contract
+from conformance import AGENTS
 from tests.conformance.probe_agents import (
     ENDLESS,
     AgentError,
@@ -35,7 +34,7 @@ from tests.conformance.probe_agents import (
 )
 from tests.conformance.probing import DEADLINE
 
-FOLDER = Path(contract.__file__).parent / "agents" / "python"
+FOLDER = AGENTS / "python"
 
 
 @functools.cache

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from conformance.api import Purpose
 from tests.conformance.plays import (
     Edit,
     Json,
@@ -46,7 +47,7 @@ def of(body: Json, **changes: Any) -> Json:
     return {**body, **changes}
 
 
-def drop_response(purpose: str, about: str) -> Edit:
+def drop_response(purpose: Purpose, about: str) -> Edit:
     def edit(raw: Json) -> None:
         for request, _ in list(requests(raw, purpose, about)):
             raw["moments"] = [
@@ -120,7 +121,7 @@ def without_reports(label: str, *events: str) -> Edit:
     return edit
 
 
-def every(purpose: str, **changes: Any) -> Edit:
+def every(purpose: Purpose, **changes: Any) -> Edit:
     """Every answer with this purpose, whatever it is about: `status` is the HTTP one, else fields of the body."""
 
     def edit(raw: Json) -> None:
@@ -296,12 +297,12 @@ def closed_at_once(raw: Json) -> None:
     moments.insert(start + 1, end)
 
 
-def answered_at_once(purpose: str, about: str) -> Edit:
+def answered_at_once(purpose: Purpose, about: str) -> Edit:
     """The answer stands right behind the request."""
     return answered_behind(purpose, about, purpose)
 
 
-def answered_behind(purpose: str, about: str, other: str) -> Edit:
+def answered_behind(purpose: Purpose, about: str, other: Purpose) -> Edit:
     """The answer stands right behind the first request of another purpose that comes after its own."""
 
     def edit(raw: Json) -> None:

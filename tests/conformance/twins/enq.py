@@ -20,7 +20,7 @@ TWINS = [
     twin("ENQ-08", "queued runs are not listed", QUEUED, bodies("list runs", "main", lambda _: []),
          fact="an empty list"),
     twin("ENQ-08", "the input is hidden", QUEUED, bodies("list runs", "main", lambda runs: [of(runs[0], kwargs={})]),
-         fact="`None`"),
+         fact="`null`"),
     twin("ENQ-06", "the whole queue is cancelled", CANCELLED_PENDING, run_status("B", "interrupted"),
          fact="`interrupted`"),
 ]  # fmt: skip

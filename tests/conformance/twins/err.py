@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from conformance.scenarios.scenario import ASKED
+from conformance.api import Purpose
+from conformance.scenarios.moves import ASKED
 from tests.conformance.plays import Edit, bodies, messages, requests, run_status, status_code
 from tests.conformance.twins.edits import late_report, of, twin
 
@@ -29,7 +30,7 @@ def listed_once_more(count: int) -> Edit:
     return bodies("list runs", "main", lambda runs: [*strangers, *runs], last=True)
 
 
-def told_once(purpose: str, about: str) -> Edit:
+def told_once(purpose: Purpose, about: str) -> Edit:
     """Only the first answer with this purpose is a failure."""
 
     def edit(raw: dict[str, object]) -> None:

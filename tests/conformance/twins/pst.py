@@ -43,5 +43,5 @@ TWINS = [
     twin("PST-07", "half a superstep is written", "interrupt/half-superstep/create/unwatched", finished_step_is_kept,
          fact="A/audit:1"),
     twin("PST-07", "the finished step's result is lost", "cancel/half-superstep/interrupt/unwatched",
-         finished_step_is_lost, fact="[None]"),
+         finished_step_is_lost, fact="[null]"),
 ]  # fmt: skip

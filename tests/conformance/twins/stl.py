@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conformance.api import Purpose
 from tests.conformance.plays import Edit, Json, bodies, run_status, status_code
 from tests.conformance.twins.edits import late_report, of, twin
 
@@ -14,7 +15,7 @@ def one_thread_for_both(raw: Json) -> None:
     raw["threads"]["thread of B"] = raw["threads"][OWN]
 
 
-def state(purpose: str, about: str, count: int) -> Edit:
+def state(purpose: Purpose, about: str, count: int) -> Edit:
     """Only the first messages are there."""
     return bodies(purpose, about, lambda b: of(b, values={"messages": b["values"]["messages"][:count]}))
 

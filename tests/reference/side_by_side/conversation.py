@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
+from conformance.api import Purpose, checkpoint_id
 from conformance.judge.expect import Unproven
-from conformance.judge.play import Exchange, Play, checkpoint_id
+from conformance.judge.play import Exchange, Play
 from conformance.snapshots.names import Bindings, messages_of, oldest_first
 from conformance.transcript.transcript import (
     Closed,
@@ -28,7 +29,7 @@ from conformance.transcript.transcript import (
 Conversation = dict[str, Any]
 """What was said, by topic: `submit A`, `final history main`, `statuses of run A`, …"""
 
-POLLS = frozenset({"find run", "await state", "cron runs"})
+POLLS: Final[frozenset[Purpose]] = frozenset({"find run", "await state", "cron runs"})
 """Purposes of requests that are repeated until the answer is the one that was waited for; the last one counts."""
 
 FRAMING = frozenset({"date", "server", "content-length", "transfer-encoding", "connection", "keep-alive"})
@@ -57,7 +58,7 @@ def conversation(transcript: Transcript) -> Conversation:
     names = _PlayNames(play)
     told: Conversation = {}
     for exchange in play.exchanges:
-        if exchange.request.purpose == "look":
+        if exchange.serves("look"):
             continue
         names.begin()
         topic = f"{exchange.request.purpose} {exchange.request.about}"
@@ -117,7 +118,7 @@ def _looks(play: Play, names: _PlayNames) -> dict[str, Any]:
     The course leaves out what goes by: what a status in flight may be is judged, with the witness, by requirements.
     """
     told: dict[str, Any] = {}
-    about = dict.fromkeys(e.request.about for e in play.exchanges if e.request.purpose == "look")
+    about = dict.fromkeys(e.request.about for e in play.exchanges if e.serves("look"))
     for one in about:
         looks = [e for e in play.asked_for("look", one) if e.response is not None]
         course = (status for look in looks if (status := _status(look)) not in IN_FLIGHT)
@@ -204,7 +205,7 @@ class _PlayNames(Bindings):
         self.bind("run", (run.get("run_id") for run in oldest_first(runs)))
         self.bind("assistant", (run.get("assistant_id") for run in [*runs, *_answers(play, "submit")]))
         entries = [*reversed(list(_dicts(play, " history"))), *_dicts(play, " state")]
-        self.bind("checkpoint", (checkpoint_id(entry, "") for entry in entries))
+        self.bind("checkpoint", (checkpoint_id(entry) for entry in entries))
         messages = [message for entry in entries for message in messages_of(entry.get("values"))]
         self.bind("message", (message.get("id") for message in messages))
         tasks = [task for entry in entries for task in entry.get("tasks") or () if isinstance(task, dict)]
@@ -244,8 +245,8 @@ def _token(body: object) -> object:
     return metadata.get("doubletext_play") if isinstance(metadata, dict) else None
 
 
-def _answers(play: Play, purpose: str) -> Iterable[dict[str, Any]]:
-    return [e.body for e in play.exchanges if e.request.purpose == purpose and isinstance(e.body, dict)]
+def _answers(play: Play, purpose: Purpose) -> Iterable[dict[str, Any]]:
+    return [e.body for e in play.exchanges if e.serves(purpose) and isinstance(e.body, dict)]
 
 
 def _dicts(play: Play, purpose: str) -> Iterator[dict[str, Any]]:

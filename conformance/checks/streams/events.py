@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from conformance.checks import Check
+from conformance.api import GONE, TERMINAL
+from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, expect
-from conformance.judge.messages import read_messages, spell, text_of
+from conformance.judge.messages import spell, text_of
 from conformance.judge.overlap import was_executing
 from conformance.judge.play import Play
-from conformance.judge.statuses import GONE, TERMINAL
 from conformance.judge.turns import parts_of
-from conformance.judge.watchers import Watcher, own_streams, streaming, streams, watcher, written
-from conformance.scenarios import scenario as s
+from conformance.judge.watchers import own_streams, streaming, streams, watcher, written
 from conformance.transcript.text import snippet
 from conformance.transcript.transcript import Left, Missed, Released
 
@@ -23,8 +20,12 @@ ABOUT_THE_STREAM = ("metadata", "end")
 """Events that no mode asks for."""
 
 
+@check("STR-01")
 def stream_begins_with_the_run(play: Play) -> None:
-    """STR-01. The stream of a run that never began has nothing to begin with."""
+    """STR-01: compare the first event of every stream with `metadata` and the run's id.
+
+    The stream of a run that never began has nothing to begin with.
+    """
     judged = [stream for stream in own_streams(play) if stream.events or play.began(stream.label) is not None]
     if not judged:
         raise Unproven("no run that was streamed ever began")
@@ -43,8 +44,12 @@ def stream_begins_with_the_run(play: Play) -> None:
         )
 
 
+@check("STR-02")
 def streams_end_with_their_run(play: Play) -> None:
-    """STR-02. The driver gives every stream the time of an ordinary answer after all is over."""
+    """STR-02: look for a stream that is still open when its run is over.
+
+    The driver gives every stream the time of an ordinary answer after all is over.
+    """
     judged = [each for each in streams(play) if each.left is None and _over(play, each.label)]
     if not judged:
         raise Unproven("no run that was streamed was seen to end while its client was there")
@@ -52,29 +57,31 @@ def streams_end_with_their_run(play: Play) -> None:
         fault = stream.exchange.fault
         expect(
             stream.closed is not None,
-            f"{_whose(stream)} to end, since the run is over",
+            f"{stream.title} to end, since the run is over",
             "it was still open when all was over" if fault is None else fault.error,
             stream.exchange.asked,
         )
 
 
+@check("STR-03")
 def stopping_a_run_is_no_error(play: Play) -> None:
-    """STR-03."""
+    """STR-03: look for an `error` event in the streams of run A, which was stopped."""
     play.accepted("A")
     if not _over(play, "A"):
         raise Unproven(f"run A never ended but is `{play.final_status('A')}`")
     for stream in streaming(play, "A"):
         for event in stream.named("error"):
             raise Broken(
-                f"no `error` in {_whose(stream)}: that run A was stopped is what was asked for",
+                f"no `error` in {stream.title}: that run A was stopped is what was asked for",
                 f"`error` with {event.data}",
                 stream.exchange.asked,
                 event.seq,
             )
 
 
+@check("STR-14")
 def streams_do_not_mix(play: Play) -> None:
-    """STR-14: what a run's stream says that nodes just wrote is that run's, and so is every run id in it."""
+    """STR-14: look in every stream for run ids and updates of another run."""
     found = [stream for stream in streams(play) if stream.events]
     if not found:
         raise Unproven("no stream had an event")
@@ -83,21 +90,22 @@ def streams_do_not_mix(play: Play) -> None:
             told = event.data.get("run_id") if isinstance(event.data, dict) else None
             expect(
                 told in (None, play.run_id(stream.label)),
-                f"only run {stream.label}'s id in {_whose(stream)}",
+                f"only run {stream.label}'s id in {stream.title}",
                 f"run {play.label_of(told)}",
                 event.seq,
             )
         foreign = [message for message in written(stream, play) if message.label not in (stream.label, "?")]
         expect(
             not foreign,
-            f"only what run {stream.label} wrote in the updates of {_whose(stream)}",
+            f"only what run {stream.label} wrote in the updates of {stream.title}",
             spell(foreign),
             stream.exchange.asked,
         )
 
 
+@check("STR-15")
 def stream_of_a_queued_run_delivers_all(play: Play) -> None:
-    """STR-15."""
+    """STR-15: compare the end of the queued run B's stream with B's start, and its updates with B's steps."""
     play.accepted("B")
     began = play.began("B")
     if began is None:
@@ -120,21 +128,26 @@ def stream_of_a_queued_run_delivers_all(play: Play) -> None:
         )
 
 
+@check("STR-18")
 def end_is_the_last_event(play: Play) -> None:
-    """STR-18."""
+    """STR-18: look for an event behind `end` in every stream."""
     for stream in streams(play):
         names = [event.event for event in stream.events]
         if "end" in names:
             expect(
                 names.index("end") == len(names) - 1,
-                f"nothing behind `end` in {_whose(stream)}",
+                f"nothing behind `end` in {stream.title}",
                 f"`{names[names.index('end') + 1]}`",
                 stream.exchange.asked,
             )
 
 
+@check("STR-21")
 def stalled_reader_stalls_nobody(play: Play) -> None:
-    """STR-21. The client leaves when the driver has waited for the run long enough."""
+    """STR-21: compare run A's status with `success` before its client, which reads nothing, disconnects.
+
+    The client disconnects when the driver has waited for the run long enough.
+    """
     left = watcher(play, "A").left or len(play.moments)
     ended = next((r for r in play.readings("A") if r.status in TERMINAL and r.asked < left), None)
     status = play.final_status("A") if ended is None else ended.status
@@ -147,8 +160,12 @@ def stalled_reader_stalls_nobody(play: Play) -> None:
     )
 
 
+@check("STR-25", "STR-33")
 def modes_are_those_asked_for(play: Play) -> None:
-    """STR-25 and STR-33. Nothing in the probe agent emits `custom`, and another agent need not call a model."""
+    """STR-25, STR-33: compare the events of every stream of run A with the stream modes that were requested.
+
+    Nothing in the probe agent emits `custom`, and another agent need not call a model.
+    """
     need_not_come = {"custom"} if play.transcript.target.probe != "none" else {"custom", "messages"}
     for stream in streaming(play, "A"):
         asked = [EVENT_OF_MODE.get(mode, mode) for mode in stream.modes]
@@ -159,14 +176,18 @@ def modes_are_those_asked_for(play: Play) -> None:
             raise Unproven(f"run A may have been over when client {stream.name} joined it", stream.exchange.asked)
         expect(
             not others and not missing,
-            f"`{'`, `'.join(asked)}` and nothing else in {_whose(stream)}",
+            f"`{'`, `'.join(asked)}` and nothing else in {stream.title}",
             f"also `{'`, `'.join(others)}`" if others else f"no `{'`, `'.join(missing)}`",
             stream.exchange.asked,
         )
 
 
+@check("STR-26")
 def steps_are_streamed_once_and_in_order(play: Play) -> None:
-    """STR-26. A step that was followed by another of its run was certainly over, so its write was there to be sent."""
+    """STR-26: compare the updates of every stream with the finished steps of its run, in order.
+
+    A step that was followed by another of its run was certainly over, so its write was there to be sent.
+    """
     for stream in own_streams(play):
         if stream.left is not None or "updates" not in stream.modes:
             continue
@@ -176,14 +197,18 @@ def steps_are_streamed_once_and_in_order(play: Play) -> None:
         words = [message.word for message in written(stream, play)]
         expect(
             words == due,
-            f"the updates [{' '.join(due)}] in {_whose(stream)}, one for each step that was over",
+            f"the updates [{' '.join(due)}] in {stream.title}, one for each step that was over",
             f"[{' '.join(words)}]",
             stream.exchange.asked,
         )
 
 
+@check("STR-31")
 def events_come_when_they_happen(play: Play) -> None:
-    """STR-31. A was held in its tool until something was done about it; its first step was over."""
+    """STR-31: compare the arrival of the first step's update with the end of run A's hold in its tool.
+
+    A was held in its tool until something was done about it, and its first step was over.
+    """
     held = play.reached("A", "tools:1/enter")
     acted = next((m.seq for m in play.moments if m.seq > held and isinstance(m, Released | Left | Missed)), None)
     if acted is None:
@@ -192,7 +217,7 @@ def events_come_when_they_happen(play: Play) -> None:
     first = next((event for event in stream.named("updates")), None)
     expect(
         first is not None and first.seq < acted,
-        f"the update of run A's first step in {_whose(stream)} while the second step was held",
+        f"the update of run A's first step in {stream.title} while the second step was held",
         "no update at all" if first is None else "it came only when A was let go",
         stream.exchange.asked,
         held,
@@ -200,8 +225,12 @@ def events_come_when_they_happen(play: Play) -> None:
     )
 
 
+@check("STR-32")
 def tokens_make_the_answer(play: Play) -> None:
-    """STR-32. A message's pieces have its id; what is put together from them is the message."""
+    """STR-32: compare the pieces of each answer in run A's streams with the answer in the state.
+
+    A message's pieces have its id. What is put together from them is the message.
+    """
     state = play.state().get("values")
     messages = state.get("messages", ()) if isinstance(state, dict) else ()
     answers = [m for m in messages if isinstance(m, dict) and m.get("type") == "ai" and not m.get("tool_calls")]
@@ -217,52 +246,12 @@ def tokens_make_the_answer(play: Play) -> None:
             ]
             expect(
                 "".join(pieces) == text_of(answer.get("content")),
-                f"the pieces in {_whose(stream)} to make the answer that is in the state",
+                f"the pieces in {stream.title} to make the answer that is in the state",
                 f"{len(pieces)} pieces that make {snippet(''.join(pieces))}",
                 stream.exchange.asked,
             )
 
 
-def shown_values_stay(play: Play) -> None:
-    """CLI-04. A `values` event is the state after a step; what it shows was not a draft."""
-    kept = [message.id for message in play.messages()]
-    for stream in streaming(play, "A"):
-        shown = [(event, read_messages(event.data, play.scenario)) for event in stream.named("values")]
-        if not shown:
-            raise Unproven(f"no `values` in {_whose(stream)}", stream.exchange.asked)
-        event, messages = shown[-1]
-        lost = [message for message in messages if message.id not in kept]
-        expect(
-            not lost,
-            f"every message that {_whose(stream)} showed as written in the thread's state, under the same id",
-            f"no {spell(lost)}",
-            event.seq,
-            play.last("final state", s.MAIN).asked,
-        )
-
-
 def _over(play: Play, label: str) -> bool:
     """Whether a run is over, as far as its status tells."""
     return play.final_status(label) in TERMINAL | {GONE}
-
-
-def _whose(stream: Watcher) -> str:
-    """A stream, in words."""
-    return f"the stream of run {stream.label}" + ("" if stream.own else f" that client {stream.name} joined")
-
-
-CHECKS: Mapping[str, Check] = {
-    "STR-01": stream_begins_with_the_run,
-    "STR-02": streams_end_with_their_run,
-    "STR-03": stopping_a_run_is_no_error,
-    "STR-14": streams_do_not_mix,
-    "STR-15": stream_of_a_queued_run_delivers_all,
-    "STR-18": end_is_the_last_event,
-    "STR-21": stalled_reader_stalls_nobody,
-    "STR-25": modes_are_those_asked_for,
-    "STR-26": steps_are_streamed_once_and_in_order,
-    "STR-33": modes_are_those_asked_for,
-    "STR-31": events_come_when_they_happen,
-    "STR-32": tokens_make_the_answer,
-    "CLI-04": shown_values_stay,
-}

@@ -12,6 +12,8 @@ from zlib import crc32
 
 import pytest
 
+from doubletext import packages
+
 if TYPE_CHECKING:
     from mockserver.deployment import MockDeployment
 
@@ -38,6 +40,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def _mock_deployment_server() -> Iterator[MockDeployment]:
+    problem = packages.problem("mockserver")
+    if problem is not None:
+        pytest.fail(f"the fixture mock_deployment: {problem}", pytrace=False)
     from mockserver.deployment import MockDeployment
 
     with MockDeployment() as server:

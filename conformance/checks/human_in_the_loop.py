@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from conformance.checks import Check
-from conformance.checks.common import conversation_is_legal, expect_end, settled
-from conformance.checks.state import new_input_enters_at_the_start
+from conformance.api import TERMINAL
+from conformance.checks.common import expect_end, expect_entry_at_the_start, expect_legal_conversation, settled
+from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Exchange, Play
-from conformance.judge.statuses import TERMINAL
 from conformance.judge.turns import parts_of
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
+from conformance.transcript.text import snippet
 
 
+@check("HIL-01")
 def pause_shows_in_the_thread(play: Play) -> None:
-    """HIL-01."""
+    """HIL-01: compare the paused thread with `interrupted`, an open question and nothing in flight."""
     thread, see = _while_parked(play)
     status, interrupts = thread.get("status"), thread.get("interrupts")
     expect(status == "interrupted", "the thread to be `interrupted` while it waits for a human", f"`{status}`", see)
@@ -32,15 +33,17 @@ def pause_shows_in_the_thread(play: Play) -> None:
     )
 
 
+@check("HIL-02")
 def status_of_a_paused_run(play: Play) -> str:
-    """HIL-02: the freedom taken."""
+    """HIL-02: report the status of run A while it waits for a human."""
     _while_parked(play)
     arrived = play.submission("B").asked
     return str([reading.status for reading in play.readings("A") if reading.told < arrived][-1])
 
 
+@check("HIL-03")
 def nothing_waits_after_the_newcomer(play: Play) -> None:
-    """HIL-03."""
+    """HIL-03: look for `interrupts` in the thread when run B has ended and no run waits."""
     settled(play)
     if play.final_status("B") != "success":
         raise Unproven(f"run B did not end normally but `{play.final_status('B')}`")
@@ -53,8 +56,18 @@ def nothing_waits_after_the_newcomer(play: Play) -> None:
     )
 
 
+@check("HIL-04")
+def new_input_enters_at_the_start(play: Play) -> None:
+    """HIL-04: compare run B's first step with the graph's entry, and look for a resumed step of run A."""
+    expect_entry_at_the_start(play)
+
+
+@check("HIL-05")
 def answer_goes_on_in_the_parked_step(play: Play) -> None:
-    """HIL-05. Child steps that had finished are not entered again."""
+    """HIL-05: compare run B's steps with the step that asked and the one behind it.
+
+    Child steps that had finished are not entered again.
+    """
     if not any(report.outcome == "interrupted" for report in play.reports("A")):
         raise Unproven("the witness did not see run A call interrupt()")
     play.accepted("B")
@@ -67,29 +80,15 @@ def answer_goes_on_in_the_parked_step(play: Play) -> None:
         play.submission("B").asked,
     )
     expect_end(play, "B", "success", "run B, which answers")
-    conversation_is_legal(play)
+    expect_legal_conversation(play)
 
 
-def answer_that_nobody_asked_for_changes_nothing(play: Play) -> None:
-    """HIL-10. Refusing it is as good."""
-    play.submission("B")
-    reports = play.reports("B")
-    expect(not reports, "no step of run B, which answers nothing", reports[0].step if reports else "")
-    before, after = play.state("mid").get("values"), play.state().get("values")
-    expect(
-        before == after,
-        "the state as it was before an answer that nobody asked for",
-        spell(play.messages()),
-        play.submission("B").asked,
-        play.last("final state", s.MAIN).asked,
-    )
-
-
+@check("HIL-07")
 def streamed_question_is_in_the_thread(play: Play) -> None:
-    """HIL-07."""
+    """HIL-07: look for the streamed question in the `interrupts` of the thread and of its state."""
     submission = play.accepted("A")
     streamed = [
-        question.get("id")
+        question
         for event in play.events(submission)
         if isinstance(event.data, dict) and isinstance(event.data.get("__interrupt__"), list)
         for question in event.data["__interrupt__"]
@@ -97,27 +96,46 @@ def streamed_question_is_in_the_thread(play: Play) -> None:
     ]
     if not streamed:
         raise Unproven("the stream of run A showed no `__interrupt__`", submission.asked)
-    thread = play.final_thread()
-    state = play.state()
+    tasks = play.state().get("tasks")
+    in_tasks = [task.get("interrupts") for task in tasks if isinstance(task, dict)] if isinstance(tasks, list) else []
     for where, shown, see in (
-        ("thread", thread.get("interrupts"), play.last("final thread", s.MAIN).asked),
-        (
-            "state",
-            [task.get("interrupts") for task in state.get("tasks") or ()],
-            play.last("final state", s.MAIN).asked,
-        ),
+        ("thread", play.final_thread().get("interrupts"), play.last("final thread", s.MAIN).asked),
+        ("state", in_tasks, play.last("final state", s.MAIN).asked),
     ):
-        expect(
-            all(str(question) in str(shown) for question in streamed),
-            f"the question that was streamed, {streamed[0]}, in the `interrupts` of the {where}",
-            f"`{shown}`",
-            submission.asked,
-            see,
-        )
+        for question in streamed:
+            expect(
+                any(_is_same(question, one) for one in _questions_in(shown)),
+                f"the question that was streamed, {snippet(question)}, in the `interrupts` of the {where}",
+                f"`{snippet(shown)}`",
+                submission.asked,
+                see,
+            )
 
 
+def _questions_in(shown: object) -> Iterator[dict[str, Any]]:
+    """Yield the questions in `interrupts`: a list of them, or lists by the id of a task."""
+    if isinstance(shown, dict) and not {"id", "value"} & shown.keys():
+        shown = list(shown.values())
+    if isinstance(shown, dict):
+        # Its value may hold objects, too, but those are no questions.
+        yield shown
+    for one in shown if isinstance(shown, list) else ():
+        yield from _questions_in(one)
+
+
+def _is_same(question: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Return whether two objects are one question: by id where both have one, else by what they ask.
+
+    That is their `value`. The fields around it are not the same in a stream and in a state.
+    """
+    if question.get("id") is not None and other.get("id") is not None:
+        return bool(question["id"] == other["id"])
+    return "value" in question and "value" in other and bool(question["value"] == other["value"])
+
+
+@check("HIL-08")
 def thread_and_state_agree_on_questions(play: Play) -> None:
-    """HIL-08."""
+    """HIL-08: compare the thread's `interrupts` with those of its state's tasks: both empty, or neither."""
     thread, tasks = play.final_thread().get("interrupts"), play.state().get("tasks")
     open_questions = [
         task.get("interrupts") for task in tasks or () if isinstance(task, dict) and task.get("interrupts")
@@ -131,8 +149,9 @@ def thread_and_state_agree_on_questions(play: Play) -> None:
     )
 
 
+@check("HIL-09")
 def question_is_answered_once(play: Play) -> None:
-    """HIL-09."""
+    """HIL-09: count how often the step that asked was entered again, and compare the state with one pass."""
     for label in "BC":
         submission = play.submission(label)
         expect(
@@ -154,8 +173,27 @@ def question_is_answered_once(play: Play) -> None:
     expect(words == whole, f"[{' '.join(whole)}]", f"[{' '.join(words)}]", play.last("final state", s.MAIN).asked)
 
 
+@check("HIL-10")
+def answer_that_nobody_asked_for_changes_nothing(play: Play) -> None:
+    """HIL-10: look for a step of run B, and compare the state with what it was before.
+
+    Refusing the answer is as good.
+    """
+    play.submission("B")
+    reports = play.reports("B")
+    expect(not reports, "no step of run B, which answers nothing", reports[0].step if reports else "")
+    before, after = play.state("mid").get("values"), play.state().get("values")
+    expect(
+        before == after,
+        "the state as it was before an answer that nobody asked for",
+        spell(play.messages()),
+        play.submission("B").asked,
+        play.last("final state", s.MAIN).asked,
+    )
+
+
 def _while_parked(play: Play) -> tuple[dict[str, Any], int]:
-    """The thread as it was read after A had parked and before B came, and where; Unproven without that."""
+    """Return the thread as it was read between the pause of A and B, and where. Raise Unproven without that."""
     if not any(report.outcome == "interrupted" for report in play.reports("A")):
         raise Unproven("the witness did not see run A call interrupt()")
     ended, arrived = play.ended("A"), play.submission("B").asked
@@ -167,16 +205,3 @@ def _while_parked(play: Play) -> tuple[dict[str, Any], int]:
 
 def _lies_between(exchange: Exchange, since: int, until: int) -> bool:
     return exchange.over is not None and since < exchange.asked and exchange.over < until
-
-
-CHECKS: Mapping[str, Check] = {
-    "HIL-01": pause_shows_in_the_thread,
-    "HIL-02": status_of_a_paused_run,
-    "HIL-03": nothing_waits_after_the_newcomer,
-    "HIL-04": new_input_enters_at_the_start,
-    "HIL-05": answer_goes_on_in_the_parked_step,
-    "HIL-07": streamed_question_is_in_the_thread,
-    "HIL-08": thread_and_state_agree_on_questions,
-    "HIL-09": question_is_answered_once,
-    "HIL-10": answer_that_nobody_asked_for_changes_nothing,
-}

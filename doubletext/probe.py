@@ -1,7 +1,7 @@
-"""The probe contract as types: what a run of the probe agent is told, and what it reports.
+"""The probe contract as types: the configuration of a run of the probe agent, and the agent's reports.
 
-The contract in words is `agents/CONTRACT.md`. This module needs nothing but msgspec, because the mock
-deployment's scripted agent reads it too.
+The contract in words is `conformance/agents/CONTRACT.md`. The suite and the mock deployment's scripted agent share this
+module, which needs nothing but msgspec.
 """
 
 from __future__ import annotations

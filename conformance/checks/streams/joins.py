@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from conformance.checks import Check
+from conformance.api import Purpose
+from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.messages import read_messages, spell
 from conformance.judge.play import Exchange, Play
 from conformance.judge.turns import parts_of
 from conformance.judge.watchers import Watcher, watcher, watchers, written
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 from conformance.transcript.transcript import AnyMoment, Fault, Left, Released, Request
 
 
+@check("STR-04")
 def join_of_a_finished_run_answers(play: Play) -> None:
-    """STR-04."""
+    """STR-04: compare the answer to the join of the finished run A with the values that it left."""
     if play.final_status("A") != "success":
         raise Unproven(f"run A did not end `success` but `{play.final_status('A')}`")
     join = watcher(play, "J").exchange
@@ -29,8 +31,9 @@ def join_of_a_finished_run_answers(play: Play) -> None:
     )
 
 
+@check("STR-05")
 def join_of_an_interrupted_run_returns(play: Play) -> None:
-    """STR-05."""
+    """STR-05: compare the answer to every join of the interrupted run A with 2xx and values."""
     if play.final_status("A") != "interrupted":
         raise Unproven(f"run A did not end `interrupted` but `{play.final_status('A')}`")
     for join in _joins(play):
@@ -42,8 +45,9 @@ def join_of_an_interrupted_run_returns(play: Play) -> None:
         )
 
 
+@check("STR-06")
 def join_of_a_failed_run_tells_the_error(play: Play) -> None:
-    """STR-06."""
+    """STR-06: look for `__error__` in the answer to every join of the failed run A."""
     if not any(report.outcome == "raised" for report in play.reports("A")):
         raise Unproven("the witness did not see a step of run A fail")
     for join in _joins(play):
@@ -56,8 +60,9 @@ def join_of_a_failed_run_tells_the_error(play: Play) -> None:
         )
 
 
+@check("STR-19")
 def join_of_a_run_that_is_gone_returns(play: Play) -> None:
-    """STR-19."""
+    """STR-19: look for a join or wait of the rolled-back run A that was never answered."""
     if play.final_status("A") != "gone":
         raise Unproven(f"run A was not rolled back but is `{play.final_status('A')}`")
     waits = [each.exchange for each in watchers(play, "A") if each.own and not each.streams]
@@ -70,8 +75,12 @@ def join_of_a_run_that_is_gone_returns(play: Play) -> None:
         )
 
 
+@check("STR-07")
 def every_joiner_gets_everything(play: Play) -> None:
-    """STR-07. Both came while the tool was held; the tool's result, at least, was still to come."""
+    """STR-07: compare the events that were sent to each of the clients that joined run A's stream.
+
+    Both came while the tool was held. The tool's result, at least, was still to come.
+    """
     play.reached("A", "agent:2/token")
     joined = [watcher(play, "V"), watcher(play, "W")]
     for each in joined:
@@ -95,8 +104,12 @@ def every_joiner_gets_everything(play: Play) -> None:
     )
 
 
+@check("STR-11")
 def joiners_see_child_graphs(play: Play) -> None:
-    """STR-11. Both joined in the child graph's first step, which was still to be over; its events carry a namespace."""
+    """STR-11: look for updates of the child graph's steps in what each joined client was sent.
+
+    Both joined in the child graph's first step, which was still to be over. Its events carry a namespace.
+    """
     play.reached("A", "search:1/exit")
     for name in ("W", "V"):
         joined = watcher(play, name)
@@ -109,8 +122,9 @@ def joiners_see_child_graphs(play: Play) -> None:
         )
 
 
+@check("STR-08")
 def replay_has_everything(play: Play) -> None:
-    """STR-08. Whatever A's own client was sent before it lost the connection stands at the beginning."""
+    """STR-08: compare the beginning of the replay with the events that run A's own client was sent."""
     own, replay = watcher(play, "A"), watcher(play, "W")
     expect(
         replay.exchange.ok, "the stream of run A from its beginning", replay.exchange.outcome(), replay.exchange.asked
@@ -126,8 +140,9 @@ def replay_has_everything(play: Play) -> None:
     )
 
 
+@check("STR-23")
 def resumed_stream_is_exact(play: Play) -> None:
-    """STR-23. What the first connection and the second were sent is, together, what the replay holds."""
+    """STR-23: compare what the first connection and the second were sent, together, with the replay."""
     own, rest, replay = watcher(play, "A"), watcher(play, "V"), watcher(play, "W")
     expect(rest.exchange.ok, "the rest of run A's stream", rest.exchange.outcome(), rest.exchange.asked)
     together = [*own.ids, *rest.ids]
@@ -140,8 +155,9 @@ def resumed_stream_is_exact(play: Play) -> None:
     )
 
 
+@check("STR-09")
 def resumed_stream_ends(play: Play) -> None:
-    """STR-09."""
+    """STR-09: look for a stream joined with Last-Event-ID that is still open when run A is over."""
     for each in (watcher(play, "V"), watcher(play, "W")):
         expect(
             each.closed is not None,
@@ -151,8 +167,9 @@ def resumed_stream_ends(play: Play) -> None:
         )
 
 
+@check("STR-27")
 def late_stream_ends(play: Play) -> None:
-    """STR-27: a stream of a run that is over, or gone, answers and ends."""
+    """STR-27: look for a stream of the finished run A that was not answered, or that does not end."""
     for each in (watcher(play, "V"), watcher(play, "W")):
         response = each.exchange.response
         expect(
@@ -163,8 +180,9 @@ def late_stream_ends(play: Play) -> None:
         )
 
 
+@check("STR-10")
 def event_ids_are_unique(play: Play) -> None:
-    """STR-10."""
+    """STR-10: look for a missing or repeated id among the events of run A's resumable stream."""
     for each in watchers(play, "A"):
         nameless = [event for event in each.events if not event.id]
         expect(not nameless, "an id on every event of run A's resumable stream",
@@ -174,8 +192,12 @@ def event_ids_are_unique(play: Play) -> None:
                each.exchange.asked)  # fmt: skip
 
 
+@check("STR-22")
 def plain_join_begins_where_it_joins(play: Play) -> None:
-    """STR-22. A's first step was over before the client came."""
+    """STR-22: look in what client V was sent for updates that were written before it joined.
+
+    A's first step was over before the client came.
+    """
     joined = watcher(play, "V")
     if not joined.exchange.ok:
         raise Unproven(f"the stream of run A was not joined: {joined.exchange.outcome()}", joined.exchange.asked)
@@ -188,8 +210,12 @@ def plain_join_begins_where_it_joins(play: Play) -> None:
     )
 
 
+@check("STR-16")
 def wait_tells_the_own_run(play: Play) -> None:
-    """STR-16. Values are the thread's, so what stood before the run is in them; what came after it is not."""
+    """STR-16: compare the answer to the wait for run A with 2xx and values, without messages of later runs.
+
+    Values are the thread's, so what was written before the run is in them, and what came after it is not.
+    """
     labels = [submit.label for submit in play.scenario.submits()]
     later = labels[labels.index("A") + 1 :]
     wait = watcher(play, "A").exchange
@@ -203,8 +229,12 @@ def wait_tells_the_own_run(play: Play) -> None:
     expect(not foreign, "only what run A had left in the answer to its wait", spell(foreign), wait.asked)
 
 
+@check("STR-28")
 def wait_tells_what_the_run_left(play: Play) -> None:
-    """STR-28. The waited run is the thread's last, so what it left is the state."""
+    """STR-28: compare the answer to every wait with the messages in the state.
+
+    The waited run is the thread's last, so what it left is the state.
+    """
     waited = [each for each in _waits(play) if play.final_status(each.label) == "success"]
     if not waited:
         raise Unproven("no run that was waited for succeeded")
@@ -220,8 +250,12 @@ def wait_tells_what_the_run_left(play: Play) -> None:
         )
 
 
+@check("STR-29")
 def nobody_is_answered_before_the_end(play: Play) -> None:
-    """STR-29. A is held from its first hold on, so until something is done about it it cannot be over."""
+    """STR-29: look for an answer to a join or wait that came while run A was held.
+
+    A is held from its first hold on, so until something is done about it it cannot be over.
+    """
     held = play.reached("A", play.scenario.submit("A").hold[0])
     acted = next((m.seq for m in play.moments if m.seq > held and _acts(m)), len(play.moments))
     waits = [each.exchange for each in watchers(play, "A") if not each.streams]
@@ -235,8 +269,9 @@ def nobody_is_answered_before_the_end(play: Play) -> None:
         )
 
 
+@check("STR-30")
 def answers_name_their_run(play: Play) -> None:
-    """STR-30."""
+    """STR-30: compare the Content-Location of every stream and wait with the id of its run."""
     asked = [each for each in watchers(play, "A") + watchers(play, "B") if each.own and each.exchange.ok]
     if not asked:
         raise Unproven("no run was asked for through stream or wait")
@@ -255,7 +290,8 @@ def answers_name_their_run(play: Play) -> None:
 def _acts(moment: AnyMoment) -> bool:
     """Whether a moment may end the hold of run A, which was asked for before it was held."""
     if isinstance(moment, Request):
-        return moment.purpose in ("submit", "cancel")
+        acts: tuple[Purpose, ...] = ("submit", "cancel")
+        return moment.purpose in acts
     return isinstance(moment, Released | Left | Fault)
 
 
@@ -282,23 +318,3 @@ def _join_outcome(join: Exchange) -> str:
     if join.ok and isinstance(join.body, dict):
         return "`__error__`" if "__error__" in join.body else f"values of {len(join.body)} channels"
     return join.outcome()
-
-
-CHECKS: Mapping[str, Check] = {
-    "STR-04": join_of_a_finished_run_answers,
-    "STR-05": join_of_an_interrupted_run_returns,
-    "STR-06": join_of_a_failed_run_tells_the_error,
-    "STR-07": every_joiner_gets_everything,
-    "STR-08": replay_has_everything,
-    "STR-09": resumed_stream_ends,
-    "STR-10": event_ids_are_unique,
-    "STR-11": joiners_see_child_graphs,
-    "STR-16": wait_tells_the_own_run,
-    "STR-19": join_of_a_run_that_is_gone_returns,
-    "STR-22": plain_join_begins_where_it_joins,
-    "STR-23": resumed_stream_is_exact,
-    "STR-27": late_stream_ends,
-    "STR-28": wait_tells_what_the_run_left,
-    "STR-29": nobody_is_answered_before_the_end,
-    "STR-30": answers_name_their_run,
-}

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 
-from conformance.checks import Check
-from conformance.checks.common import settled
+from conformance.checks.common import (
+    AUDIT,
+    expect_entry_at_the_start,
+    expect_half_a_superstep,
+    expect_nothing_of_the_superstep,
+    expect_values_of_the_state,
+    settled,
+)
+from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Play
-from conformance.judge.turns import STEPS, turns
-from conformance.scenarios import scenario as s
-from conformance.transcript.text import difference
+from conformance.judge.requests import accepted_cancel
+from conformance.judge.turns import turns
+from conformance.scenarios import moves as s
+from conformance.transcript.text import mentions, snippet
 
 
+@check("PST-01")
 def finished_steps_are_kept(play: Play) -> None:
-    """PST-01."""
+    """PST-01: look in the state for what every finished step of a superseded run wrote."""
     _kept(play, "writes of every step that had finished", first=1)
 
 
+@check("PST-02")
 def input_is_kept(play: Play) -> None:
-    """PST-02."""
+    """PST-02: look in the state for the input of every superseded run that had begun."""
     _kept(play, "the input of a run that had begun", first=0, last=1)
 
 
@@ -46,8 +55,9 @@ def _kept(play: Play, what: str, *, first: int, last: int | None = None) -> None
     )
 
 
+@check("PST-03")
 def unfinished_output_is_dropped(play: Play) -> None:
-    """PST-03."""
+    """PST-03: look in the state for a part of the answer that run A had streamed half-way."""
     settled(play)
     play.reached("A", "agent:2/token")
     kept = [m.word for m in play.messages() if m.part == "fragment" or m.word == "A.answer"]
@@ -59,8 +69,9 @@ def unfinished_output_is_dropped(play: Play) -> None:
     )
 
 
+@check("PST-04")
 def open_tool_call_is_left_alone(play: Play) -> None:
-    """PST-04."""
+    """PST-04: look in the state for run A's open tool call, which must be there without a result."""
     settled(play)
     play.reached("A", "tools:1/enter")
     if any(trace.step == "tools:1" and trace.outcome == "returned" for trace in play.steps("A")):
@@ -82,13 +93,15 @@ def open_tool_call_is_left_alone(play: Play) -> None:
     )
 
 
+@check("PST-05")
 def exit_durability_keeps_finished_steps(play: Play) -> None:
-    """PST-05."""
+    """PST-05: look in the state for what run A's finished steps wrote with durability `exit`."""
     _kept(play, "with durability `exit`, what had finished before the stop", first=0)
 
 
+@check("PST-06")
 def sync_durability_shows_finished_steps(play: Play) -> None:
-    """PST-06."""
+    """PST-06: look in the history for run A's tool call while its next step executes."""
     play.reached("A", "tools:1/enter")
     history = play.history("mid")
     found = any(message.word == "A.call" for checkpoint in history for message in checkpoint.messages)
@@ -100,22 +113,37 @@ def sync_durability_shows_finished_steps(play: Play) -> None:
     )
 
 
-def thread_values_equal_state(play: Play) -> None:
-    """PST-08."""
-    settled(play)
-    state = play.state().get("values")
-    thread = play.final_thread().get("values")
+@check("PST-07")
+def finished_step_of_half_a_superstep(play: Play) -> None:
+    """PST-07: look for the finished step's result, which stays with its task until new input arrives.
+
+    It is kept while the superstep may still continue, and dropped by new input.
+    """
+    expect_half_a_superstep(play)
+    if any(submit.label == "B" for submit in play.scenario.submits()):
+        settled(play)
+        expect_nothing_of_the_superstep(play)
+        return
+    tasks = play.state("mid").get("tasks")
+    kept = [task for task in tasks or () if isinstance(task, dict) and task.get("name") == "audit"]
+    results = [task.get("result") for task in kept]
     expect(
-        thread == state,
-        f"the thread's `values` equal to its state: {_shape(state)}",
-        f"{_shape(thread)}; {difference(thread, state)}",
-        play.last("final thread", s.MAIN).asked,
-        play.last("final state", s.MAIN).asked,
+        mentions(results, AUDIT),
+        f"the result of the step that had finished, {AUDIT}, with its task in the state",
+        snippet(results) if kept else "no such task",
+        play.last("mid state", s.MAIN).asked,
     )
 
 
+@check("PST-08")
+def thread_values_equal_state(play: Play) -> None:
+    """PST-08: compare the thread's `values` with those of its state."""
+    expect_values_of_the_state(play)
+
+
+@check("PST-09")
 def message_ids_are_unique(play: Play) -> None:
-    """PST-09."""
+    """PST-09: count every message id in the state, where each must occur once."""
     settled(play)
     ids = [message.id for message in play.messages() if message.id is not None]
     if not ids:
@@ -129,8 +157,9 @@ def message_ids_are_unique(play: Play) -> None:
     )
 
 
+@check("PST-10")
 def second_input_comes_once_and_last(play: Play) -> None:
-    """PST-10."""
+    """PST-10: count run B's input in the state, where it must occur once, after everything that was kept."""
     settled(play)
     words = [message.word for message in play.messages()]
     see = play.last("final state", s.MAIN).asked
@@ -140,41 +169,24 @@ def second_input_comes_once_and_last(play: Play) -> None:
     expect(not after, "run B's input after everything that was kept", f"{' '.join(after)} after it", see)
 
 
-def new_input_enters_at_the_start(play: Play) -> None:
-    """PST-12."""
-    play.accepted("B")
-    steps = [trace.step for trace in play.steps("B")]
+@check("PST-11")
+def unfinished_step_is_next(play: Play) -> None:
+    """PST-11: compare `next` of the state with the node that did not finish."""
+    accepted_cancel(play)
+    steps = play.steps("A")
     if not steps:
-        raise Unproven("the witness saw no step of run B")
-    arrived = play.submission("B").asked
-    entered = [r for r in play.reports("A") if r.event == "enter"]
-    unfinished = [r.step for r in entered if r.seq < arrived][-1:]
-    resumed = [r for r in entered if r.seq > arrived and r.step in unfinished]
+        raise Unproven("the witness saw no step of run A")
+    node = steps[-1].step.partition(":")[0]
+    following = play.state().get("next")
     expect(
-        steps[0] == STEPS[0] and not resumed,
-        f"run B to begin with {STEPS[0]}, the graph's entry, and run A's unfinished step not to be entered again",
-        f"run B began with {steps[0]}" + (f"; run A entered {resumed[0].step} again" if resumed else ""),
-        play.steps("B")[0].enter,
+        following == [node],
+        f"`next` of the state to name the node that did not finish: ['{node}']",
+        f"{following}",
+        play.last("final state", s.MAIN).asked,
     )
 
 
-def _shape(values: object) -> str:
-    """A state's values in a few words."""
-    if not isinstance(values, dict):
-        return f"`{values}`"
-    sizes = [f"{key}: {len(value) if isinstance(value, list) else value}" for key, value in values.items()]
-    return "{" + ", ".join(sizes) + "}"
-
-
-CHECKS: Mapping[str, Check] = {
-    "PST-01": finished_steps_are_kept,
-    "PST-02": input_is_kept,
-    "PST-03": unfinished_output_is_dropped,
-    "PST-04": open_tool_call_is_left_alone,
-    "PST-05": exit_durability_keeps_finished_steps,
-    "PST-06": sync_durability_shows_finished_steps,
-    "PST-08": thread_values_equal_state,
-    "PST-09": message_ids_are_unique,
-    "PST-10": second_input_comes_once_and_last,
-    "PST-12": new_input_enters_at_the_start,
-}
+@check("PST-12")
+def new_input_enters_at_the_start(play: Play) -> None:
+    """PST-12: compare run B's first step with the graph's entry, and look for a resumed step of run A."""
+    expect_entry_at_the_start(play)

@@ -1,0 +1,133 @@
+"""Words and shapes of the Agent Server API, and the purposes for which this suite sends requests.
+
+The driver that plays and the judge that reads the record share this module. It knows no scenario and no transcript: its
+functions read JSON values as a deployment answered them, whatever their shape, and raise nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Literal, NamedTuple
+
+# -- statuses (source: the published API description, schemas `Run` and `Thread`) ------------------------------------
+
+IN_FLIGHT: Final = frozenset({"pending", "running"})
+TERMINAL: Final = frozenset({"success", "error", "timeout", "interrupted"})
+RUN_STATUSES: Final = IN_FLIGHT | TERMINAL
+THREAD_STATUSES: Final = frozenset({"idle", "busy", "interrupted", "error"})
+
+GONE: Final = "gone"
+"""In place of the status of a run that the deployment does not know (404)."""
+
+# -- the purposes of requests ----------------------------------------------------------------------------------------
+
+Purpose = Literal[
+    "info",
+    "sign of life",
+    "create thread",
+    "submit",
+    "submit again",
+    "watch",
+    "watch again",
+    "join",
+    "find run",
+    "cancel",
+    "cancel many",
+    "delete",
+    "update state",
+    "ask",
+    "create cron",
+    "cron runs",
+    "list crons",
+    "delete cron",
+    "tidy up",
+    "look",
+    "list runs",
+    "search threads",
+    "await state",
+    "mid state",
+    "mid history",
+    "mid child history",
+    "final thread",
+    "final state",
+    "final history",
+    "final child history",
+    "final runs",
+    "final run",
+]
+"""The reason for a request. A transcript holds it as text, so that records of other versions can be read."""
+
+When = Literal["mid", "final"]
+"""The time of a reading: in the middle of a scenario, or when all is over."""
+
+
+class Reading(NamedTuple):
+    """The purposes of the requests that read a thread's state and histories."""
+
+    state: Purpose
+    history: Purpose
+    child_history: Purpose
+
+
+READINGS: Final[Mapping[When, Reading]] = {
+    "mid": Reading("mid state", "mid history", "mid child history"),
+    "final": Reading("final state", "final history", "final child history"),
+}
+
+
+def again(purpose: str) -> str:
+    """Return the purpose of a request that the official client repeats by itself, as when a stream was cut."""
+    return f"{purpose} again"
+
+
+# -- ids in answers --------------------------------------------------------------------------------------------------
+
+LABEL_KEY: Final = "doubletext_label"
+"""The key in a run's metadata under which the driver puts the run's label."""
+
+
+def run_id(body: object, headers: Mapping[str, str]) -> str | None:
+    """Return the id of the created run from the answer's body, or else from its Content-Location."""
+    found = _text_at(body, "run_id")
+    return found or _in_location(headers, r".*/runs/([^/?]+)")
+
+
+def thread_id(body: object, headers: Mapping[str, str]) -> str | None:
+    """Return the id of a run's thread from the answer's body, or else from its Content-Location."""
+    found = _text_at(body, "thread_id")
+    return found or _in_location(headers, r"/threads/([^/]+)/runs/")
+
+
+def streamed_run_id(event: str, data: object) -> str | None:
+    """Return the run's id from a stream's `metadata` event. Return None for any other event."""
+    return _text_at(data, "run_id") if event == "metadata" else None
+
+
+def listed_run(runs: object, label: str) -> str | None:
+    """Return the id of run `label` in a list of runs, by the label in its metadata."""
+    for run in runs if isinstance(runs, list) else ():
+        metadata = run.get("metadata") if isinstance(run, dict) else None
+        if isinstance(metadata, dict) and metadata.get(LABEL_KEY) == label:
+            return _text_at(run, "run_id")
+    return None
+
+
+def checkpoint_id(entry: Mapping[str, Any], prefix: Literal["", "parent_"] = "") -> str | None:
+    """Return the id from `checkpoint.checkpoint_id`, or else from the older flat field."""
+    checkpoint = entry.get(f"{prefix}checkpoint")
+    nested = checkpoint.get("checkpoint_id") if isinstance(checkpoint, dict) else None
+    return _text(nested or entry.get(f"{prefix}checkpoint_id"))
+
+
+def _in_location(headers: Mapping[str, str], pattern: str) -> str | None:
+    found = re.search(pattern, headers.get("content-location", ""))
+    return found and found[1]
+
+
+def _text_at(value: object, key: str) -> str | None:
+    return _text(value.get(key)) if isinstance(value, dict) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,91 @@
+"""The registry of checks: a check is registered where it is defined, with the ids of its requirements.
+
+@check("INT-02")
+def superseded_run_is_interrupted(play: Play) -> None: ...
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import TypeVar
+
+from conformance.judge.play import Play
+from conformance.requirements import registry
+
+Check = Callable[[Play], str | None]
+AnyCheck = TypeVar("AnyCheck", bound=Check)
+
+MODULES = (
+    "runs",
+    "interrupt",
+    "partial_state",
+    "history",
+    "enqueue",
+    "reject",
+    "rollback",
+    "cancel",
+    "races",
+    "streams.events",
+    "streams.joins",
+    "streams.disconnect",
+    "human_in_the_loop",
+    "threads",
+    "errors",
+    "stateless",
+    "webhooks",
+    "crons",
+    "clients",
+)
+"""The modules of `conformance.checks` that define checks, in the order of the areas."""
+
+_registered: dict[str, Check] = {}
+
+
+def check(*requirement_ids: str) -> Callable[[AnyCheck], AnyCheck]:
+    """Register a function as the check of these requirements.
+
+    Raise ValueError when one of them is not in the rule book, or already has a check.
+    """
+
+    def register(function: AnyCheck) -> AnyCheck:
+        for requirement_id in requirement_ids:
+            _expect_free(requirement_id, function)
+        _registered.update(dict.fromkeys(requirement_ids, function))
+        return function
+
+    return register
+
+
+def all_checks() -> Mapping[str, Check]:
+    """Return every check by the id of its requirement."""
+    _import_modules()
+    return MappingProxyType(_registered)
+
+
+def check_of(requirement_id: str) -> Check:
+    """Return the check of one requirement. Raise KeyError when there is none."""
+    return all_checks()[requirement_id]
+
+
+@cache
+def _import_modules() -> None:
+    # Not at the top: the modules import this one for the decorator.
+    for name in MODULES:
+        importlib.import_module(f"conformance.checks.{name}")
+
+
+def _expect_free(requirement_id: str, function: Check) -> None:
+    """Raise ValueError unless the id is a requirement's that has no check yet."""
+    try:
+        registry.load().get(requirement_id)
+    except KeyError:
+        raise ValueError(f"{_path(function)}: no requirement has the id {requirement_id}") from None
+    if requirement_id in _registered:
+        raise ValueError(f"two checks for {requirement_id}: {_path(_registered[requirement_id])} and {_path(function)}")
+
+
+def _path(function: Check) -> str:
+    return f"{function.__module__}.{getattr(function, '__qualname__', function)}"

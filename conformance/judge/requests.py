@@ -1,0 +1,64 @@
+"""The requests of a play that create, stop or delete runs, and those that are wrong, as facts."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+from conformance.judge.expect import Unproven
+from conformance.judge.oracle import Action
+from conformance.judge.play import Exchange, Play
+from conformance.scenarios import moves as s
+
+
+def labels(play: Play) -> list[str]:
+    """Return the labels of the runs whose submission was reached, on any thread."""
+    return [submit.label for submit in play.scenario.all_submits if play.asked_for("submit", submit.label)]
+
+
+def first_cancel(play: Play) -> Exchange:
+    """Return the first cancel of the scenario. Raise Unproven when there was none."""
+    cancels = play.asked_for("cancel")
+    if not cancels:
+        raise Unproven("the driver did not get as far as the cancel")
+    return cancels[0]
+
+
+def accepted_cancel(play: Play) -> Exchange:
+    """Return the first cancel. Raise Unproven unless it was answered with 2xx."""
+    cancel = first_cancel(play)
+    if not cancel.ok:
+        raise Unproven(f"the cancel of run {cancel.request.about} was not accepted: {cancel.outcome()}", cancel.asked)
+    return cancel
+
+
+def action_of(cancel: Exchange) -> Action:
+    """Return the action that a cancel asked for in its query, which is `interrupt` when it named none."""
+    actions = parse_qs(urlsplit(cancel.request.path).query).get("action")
+    return "rollback" if actions == ["rollback"] else "interrupt"
+
+
+def stopping_request(play: Play) -> Exchange:
+    """Return the request that stopped run A, a cancel or run B."""
+    cancels = [cancel for cancel in play.asked_for("cancel", "A") if cancel.ok]
+    return cancels[0] if cancels else play.accepted("B")
+
+
+def accepted_deletion(play: Play) -> tuple[Exchange, str]:
+    """Return the deletion and the label of its run. Raise Unproven when the deployment refused it."""
+    deletions = play.asked_for("delete")
+    if not deletions:
+        raise Unproven("the driver did not get as far as the deletion")
+    deletion = deletions[0]
+    if not deletion.ok:
+        raise Unproven(f"the deletion was not accepted: {deletion.outcome()}", deletion.asked)
+    return deletion, deletion.request.about.removeprefix("run ")
+
+
+def wrong_requests(play: Play) -> list[tuple[s.Ask, Exchange]]:
+    """Return every wrong request with what came of it."""
+    return [(move, play.last("ask", move.what)) for move in play.scenario.moves if isinstance(move, s.Ask)]
+
+
+def status_of(exchange: Exchange) -> int:
+    """Return the HTTP status of the answer, 0 when there was none."""
+    return exchange.response.status if exchange.response is not None else 0

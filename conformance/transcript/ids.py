@@ -1,0 +1,58 @@
+"""The ids of runs and threads, read from the record of a play.
+
+A deployment may report an id in several ways, and need not use all of them. The driver reads a record that still grows,
+the judge one that is complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from conformance import api
+from conformance.api import Purpose
+from conformance.transcript.transcript import AnyMoment, Request, Response, StreamEvent, WitnessEvent
+
+
+def run_id(moments: Sequence[AnyMoment], label: str) -> str | None:
+    """Return the id of run `label`. Return None while the record does not show it.
+
+    It is in the body or the head of the answer to its creation, in the stream's `metadata` event, also after the client
+    reconnected, in a report of its agent, or in a list of the thread's runs. The first of these counts.
+    """
+    return next(_run_ids(moments, label), None)
+
+
+def _run_ids(moments: Sequence[AnyMoment], label: str) -> Iterator[str]:
+    created = _exchanges(moments, label, "submit")
+    for answer in _accepted(moments, created):
+        if found := api.run_id(answer.body, answer.headers):
+            yield found
+    streams = created | _exchanges(moments, label, "submit again")
+    for moment in moments:
+        if (
+            isinstance(moment, StreamEvent)
+            and moment.exchange in streams
+            and (found := api.streamed_run_id(moment.event, moment.data))
+        ):
+            yield found
+    yield from (m.run_id for m in moments if isinstance(m, WitnessEvent) and m.label == label and m.run_id)
+    for answer in _accepted(moments, _exchanges(moments, label, "find run")):
+        if found := api.listed_run(answer.body, label):
+            yield found
+
+
+def thread_id(moments: Sequence[AnyMoment], label: str) -> str | None:
+    """Return the id of the thread of the stateless run `label`, from the body or the head of the answer."""
+    answers = _accepted(moments, _exchanges(moments, label, "submit"))
+    return next(filter(None, (api.thread_id(answer.body, answer.headers) for answer in answers)), None)
+
+
+def _exchanges(moments: Sequence[AnyMoment], label: str, *purposes: Purpose) -> set[int]:
+    return {m.exchange for m in moments if isinstance(m, Request) and m.about == label and m.purpose in purposes}
+
+
+def _accepted(moments: Sequence[AnyMoment], exchanges: set[int]) -> Iterator[Response]:
+    """Yield the 2xx answers among these exchanges, in order."""
+    for moment in moments:
+        if isinstance(moment, Response) and moment.exchange in exchanges and 200 <= moment.status < 300:
+            yield moment

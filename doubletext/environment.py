@@ -1,0 +1,8 @@
+"""The environment variables that the suite reads."""
+
+from __future__ import annotations
+
+from typing import Final
+
+HEADER_VARIABLE: Final = "DOUBLETEXT_DEPLOYMENT_HEADERS"
+"""Environment variable with further headers, one `Name: value` per line."""

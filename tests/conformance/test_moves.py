@@ -1,0 +1,131 @@
+"""What a move says of itself: its description, and the properties that driver, judge and reports ask for."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from conformance.api import Purpose
+from conformance.report.failure import BY_HAND
+from conformance.report.timeline import CHANGES
+from conformance.scenarios import moves as s
+from conformance.scenarios.catalogue import catalogue
+from conformance.scenarios.kind import Kind
+from conformance.session.target import CALIBRATION, CAPACITY
+from conformance.transcript.transcript import Move, Request, Transcript
+
+READING_POSTS: frozenset[Purpose] = frozenset(
+    {"search threads", "list crons", "mid history", "mid child history", "final history", "final child history"}
+)
+"""Requests that only read, although the API has them as POST."""
+
+OUTSIDE_OF_MOVES: frozenset[Purpose] = frozenset({"create thread", "tidy up"})
+"""Requests that change something, and that no move makes by itself: before the first one and after the last."""
+
+
+@pytest.mark.parametrize("kind", s.KINDS, ids=lambda kind: kind.__name__)
+def test_a_kind_of_move_states_all_that_is_asked_of_it(kind: type[Kind]) -> None:
+    assert "describe" in vars(kind), "say in a few words what the move does"
+    assert "traits" in vars(kind), "say what the move does to a play: see Traits"
+    assert kind.traits.may_end == ("may_end" in vars(kind)), "say which runs the move may end"
+    assert kind.traits.changes is not None or not kind.traits.by_hand, "what a script repeats is a request"
+    assert kind.traits.changes in (None, *get_args(Purpose))
+
+
+def test_every_kind_of_move_can_be_part_of_a_scenario() -> None:
+    kinds = {one for one in vars(s).values() if isinstance(one, type) and issubclass(one, Kind) and one is not Kind}
+    assert kinds == set(s.KINDS)
+    played = (*catalogue(), CALIBRATION, CAPACITY)
+    assert {type(move) for scenario in played for move in scenario.moves} == kinds
+
+
+@pytest.mark.parametrize(
+    ("move", "text"),
+    [
+        (s.Submit(label="A", text="x"), "submit A (no strategy, create)"),
+        (
+            s.Submit(label="A", text="x", hold=("tools:1/enter",)),
+            "submit A (no strategy, create, held at tools:1/enter)",
+        ),
+        (
+            s.Submit(label="B", text="x", strategy="reject", endpoint="wait", hold=("a:1/enter", "a:1/exit")),
+            "submit B (reject, wait, held at a:1/enter and a:1/exit)",
+        ),
+        (s.Watch(name="w", label="A", how="join"), "w watches A (join)"),
+        (s.Watch(name="w", label="A", since="-1"), "w watches A (stream, since -1)"),
+        (s.Cancel(label="A"), "cancel A"),
+        (s.Cancel(label="A", wait=True), "cancel A (wait true)"),
+        (s.Cancel(label="A", wait=False, action="rollback"), "cancel A (wait false, action rollback)"),
+        (s.ListRuns(), "list runs (limit 10)"),
+        (s.ListRuns(limit=2, offset=1, status="pending"), "list runs (status pending, limit 2, offset 1)"),
+        (s.Delete(), "delete the thread"),
+        (s.Delete(label="A"), "delete A"),
+        (s.Release(), "let every run go on"),
+        (
+            s.Together(moves=(s.Submit(label="A", text="x"), s.Cancel(label="B"))),
+            "at the same time: submit A (no strategy, create), cancel B",
+        ),
+        (s.CreateCron(label="A", text="x"), "make the cron A (no strategy)"),
+    ],
+)
+def test_a_move_is_described_with_the_settings_that_it_has(move: Kind, text: str) -> None:
+    assert move.describe() == text
+
+
+def test_no_description_shows_a_value_of_python() -> None:
+    texts = {move.describe() for scenario in catalogue() for move in scenario.moves}
+    assert [text for text in sorted(texts) if {"None", "True", "False"} & set(text.replace(",", " ").split())] == []
+    assert [text for text in sorted(texts) if "()" in text or not text.strip()] == []
+
+
+def test_every_request_that_changes_something_is_that_of_a_move(plays: dict[str, Transcript]) -> None:
+    """So a timeline shows it."""
+    sent = {
+        m.purpose
+        for transcript in plays.values()
+        for m in transcript.moments
+        if isinstance(m, Request) and m.method != "GET" and m.purpose not in READING_POSTS | OUTSIDE_OF_MOVES
+    }
+    assert sent == CHANGES
+    assert BY_HAND < CHANGES
+
+
+def test_every_purpose_that_is_recorded_is_in_the_vocabulary(plays: dict[str, Transcript]) -> None:
+    recorded = {m.purpose for transcript in plays.values() for m in transcript.moments if isinstance(m, Request)}
+    assert recorded <= set(get_args(Purpose))
+
+
+def test_a_transcript_holds_the_descriptions(plays: dict[str, Transcript]) -> None:
+    for transcript in plays.values():
+        texts = [m.text for m in transcript.moments if isinstance(m, Move)]
+        assert texts == [move.describe() for move in transcript.scenario.moves]
+
+
+SUBMIT = s.Submit(label="A", text="x")
+
+
+@pytest.mark.parametrize(
+    ("move", "ends"),
+    [
+        (s.Submit(label="B", text="x", strategy="interrupt"), True),
+        (s.Submit(label="B", text="x", strategy="rollback"), True),
+        (s.Submit(label="B", text="x", strategy="rollback", thread=s.OTHER), False),
+        (s.Submit(label="B", text="x", strategy="enqueue"), False),
+        (s.Cancel(label="A"), True),
+        (s.Cancel(label="B"), False),
+        (s.CancelMany(labels=("B", "A")), True),
+        (s.CancelMany(labels=("B",)), False),
+        (s.Delete(), True),
+        (s.Delete(label="A"), True),
+        (s.Delete(label="B"), False),
+        (s.Leave(name="A"), False),
+        (s.Release(), False),
+    ],
+)
+def test_a_move_says_which_runs_it_may_end(move: Kind, ends: bool) -> None:
+    assert move.may_end(SUBMIT.label, SUBMIT.thread, cancels_on_disconnect=False) is ends
+
+
+def test_a_client_that_disconnects_ends_a_run_that_asked_for_it() -> None:
+    assert s.Leave(name="A").may_end("A", s.MAIN, cancels_on_disconnect=True)
