@@ -36,7 +36,7 @@ def shown(results: list[Result], capsys: pytest.CaptureFixture[str]) -> str:
         )
         for each in results
     ]
-    config = pytest.Config.fromdictargs({"color": "no"}, [])
+    config = pytest.Config.fromdictargs({"color": "no"}, ["--assert=plain"])
     terminal = pytest.TerminalReporter(config)
     Findings(records, NOTHING_DECLARED).show(terminal)
     return capsys.readouterr().out
