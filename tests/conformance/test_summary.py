@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import get_args
 
 import msgspec
@@ -39,7 +40,7 @@ def shown(results: list[Result], config: pytest.Config) -> str:
     ]
     out = io.StringIO()
     Findings(records, NOTHING_DECLARED).show(pytest.TerminalReporter(config, out))
-    return out.getvalue()
+    return re.sub(r"\x1b\[\d+m", "", out.getvalue())
 
 
 def test_the_table_counts_by_area_and_level() -> None:
