@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
+from httpx._transports import default as transports
 from hypothesis import HealthCheck, settings
 from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import-untyped]
 
@@ -10,24 +13,33 @@ settings.register_profile("search", deadline=None, suppress_health_check=[Health
 settings.register_profile("doubletext", settings.get_profile("search"), derandomize=True)
 settings.load_profile("doubletext")
 
+# Every client of httpx loads the certificates of the machine, which takes 20 ms, also where it speaks plain HTTP, as
+# with the deployments of the tests. That was a third of the time of the mock's tests.
+transports.create_ssl_context = cache(transports.create_ssl_context)  # type: ignore[attr-defined]
 
-LOOKING_AT_PLAYS = tuple(
-    f"conformance/test_{name}.py::"
-    for name in ("checks", "fuzz", "recording", "schemas", "started_unseen", "without_witness")
+LOOKING_AT_PLAYS = ("checks", "fuzz", "recording", "schemas", "started_unseen", "without_witness")
+PLAYING_SOME = ("by_hand", "load", "rejudge", "report_page", "timeline")
+TOGETHER = (
+    tuple(f"conformance/test_{name}.py" for name in LOOKING_AT_PLAYS),
+    *((f"conformance/test_{name}.py",) for name in PLAYING_SOME),
+    *(("snapshots/test_recorded_states.py",), ("mockserver/test_replay.py",)),
+    ("guide/test_guides.py",),
+    ("test_package.py",),
 )
-"""Modules whose tests look at what the correct mock plays."""
+"""Modules whose tests share what takes long to make: plays of scenarios, plays of the guides, and a wheel."""
 
 
-class OnePlay(LoadScopeScheduling):  # type: ignore[misc]  # xdist's schedulers are untyped
-    """One process plays the catalogue, for all tests that look at its plays; the others go wherever there is room.
+class SharedPlays(LoadScopeScheduling):  # type: ignore[misc]  # xdist's schedulers are untyped
+    """Distribution in which one process runs all tests that share a play, and any process each of the others.
 
     This is what `--dist loadgroup` is for, which does nothing with pytest 9.2
     (https://github.com/pytest-dev/pytest-xdist/issues/1386).
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "plays" if nodeid.startswith(LOOKING_AT_PLAYS) else nodeid
+        module = nodeid.partition("::")[0]
+        return next((modules[0] for modules in TOGETHER if module in modules), nodeid)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OnePlay:
-    return OnePlay(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> SharedPlays:
+    return SharedPlays(config, log)

@@ -18,6 +18,7 @@ CHECKOUT = Path(__file__).parents[1]
 EXAMPLE = CHECKOUT / "examples" / "vitest"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_vitest_example() -> None:
     path = install(EXAMPLE)

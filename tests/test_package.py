@@ -67,6 +67,7 @@ def wheel(built: Path) -> Path:
     return found
 
 
+@pytest.mark.slow
 @INSTALLING
 def test_the_wheel_holds_the_packages_with_their_data_and_no_tests(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
@@ -105,6 +106,7 @@ def in_git() -> bool:
     return (CHECKOUT / ".git").exists()
 
 
+@pytest.mark.slow
 @INSTALLING
 def test_the_sdist_holds_what_is_needed_to_build_and_to_test(built: Path) -> None:
     [path] = built.glob("doubletext-*.tar.gz")
@@ -141,6 +143,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     return Environment(tmp_path_factory.mktemp("environment"))
 
 
+@pytest.mark.slow
 @INSTALLING
 def test_the_mock_alone_needs_neither_pytest_nor_langchain(wheel: Path, environment: Environment) -> None:
     environment.install(str(wheel))
@@ -165,6 +168,7 @@ def test_the_mock_alone_needs_neither_pytest_nor_langchain(wheel: Path, environm
         process.communicate()
 
 
+@pytest.mark.slow
 @INSTALLING
 def test_the_suite_judges_the_embedded_mock_from_the_wheel(wheel: Path, environment: Environment) -> None:
     environment.install(f"doubletext[suite] @ {wheel.as_uri()}")

@@ -57,6 +57,7 @@ def test_both_services_call_the_suite_in_the_same_way() -> None:
     assert github == gitlab
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", dict.fromkeys(commands()))
 async def test_a_command_runs(command: str, tmp_path: Path) -> None:
     """Against the mock, and for one scenario, which is all that is changed."""

@@ -22,7 +22,7 @@ SETTLED = 1.0
 
 def expect_made(play: Play) -> None:
     """Unproven unless every run that the scenario holds was in flight when something was done to it."""
-    for submit, index in _claims(play.scenario):
+    for submit, index in claims(play.scenario):
         play.accepted(submit.label)
         overlapped = in_flight(play, submit, index)
         if overlapped is False:
@@ -43,13 +43,13 @@ def in_flight(play: Play, submit: s.Submit, index: int) -> bool | None:
     """Whether a run was in flight when move `index` was made, None where that cannot be told."""
     began = next((m.seq for m in play.moments if isinstance(m, Move) and m.index == index), None)
     done = _done(play, index)
-    if began is None or done is None or index <= _asked_for_in(play.scenario, submit):
+    if began is None or done is None or index <= asked_for_in(play.scenario, submit):
         return None
     readings = play.readings(submit.label)
     over = [reading for reading in readings if reading.status in TERMINAL or reading.status == GONE]
     if any(reading.told < began for reading in over):
         return False
-    first_stop = next(_stops(play.scenario, submit), None)
+    first_stop = next(stops(play.scenario, submit), None)
     if first_stop == index and over and over[-1].status in ("interrupted", GONE):
         return True
     # A run that is being stopped may end by itself just then; one that goes on for long does not.
@@ -68,24 +68,42 @@ def was_executing(play: Play, label: str, seq: int) -> bool:
     return in_flight(play, play.scenario.submit(label), move_at(play, seq)) is True
 
 
+<<<<<<< HEAD
 def _claims(scenario: Scenario) -> Iterator[tuple[s.Submit, int]]:
+=======
+def claims(scenario: s.Scenario) -> Iterator[tuple[s.Submit, int]]:
+>>>>>>> w-speed
     """Every run that is held while something is done, with the move at which it has to be in flight."""
     for submit in scenario.all_submits:
         if not submit.hold:
             continue
+<<<<<<< HEAD
         start = _asked_for_in(scenario, submit)
         end = _let_go(scenario, submit, start)
         deeds = [i for i in range(start + 1, end) if not scenario.moves[i].traits.looks_on]
+=======
+        start = asked_for_in(scenario, submit)
+        end = let_go(scenario, submit, start)
+        deeds = [i for i in range(start + 1, end) if not isinstance(scenario.moves[i], LOOKING_ON)]
+>>>>>>> w-speed
         if deeds:
-            yield submit, next((i for i in _stops(scenario, submit) if i < end), deeds[-1])
+            yield submit, next((i for i in stops(scenario, submit) if i < end), deeds[-1])
 
 
+<<<<<<< HEAD
 def _asked_for_in(scenario: Scenario, submit: s.Submit) -> int:
+=======
+def asked_for_in(scenario: s.Scenario, submit: s.Submit) -> int:
+>>>>>>> w-speed
     """The index of the move in which a run is asked for."""
     return next(index for index, move in enumerate(scenario.moves) if submit in s.parts(move))
 
 
+<<<<<<< HEAD
 def _let_go(scenario: Scenario, submit: s.Submit, start: int) -> int:
+=======
+def let_go(scenario: s.Scenario, submit: s.Submit, start: int) -> int:
+>>>>>>> w-speed
     """The index of the move with which a run's first hold ends."""
     for index, move in enumerate(scenario.moves[start + 1 :], start + 1):
         if isinstance(move, s.Release) and move.label in (None, submit.label) and move.point in (None, submit.hold[0]):
@@ -95,10 +113,14 @@ def _let_go(scenario: Scenario, submit: s.Submit, start: int) -> int:
     return len(scenario.moves)
 
 
+<<<<<<< HEAD
 def _stops(scenario: Scenario, submit: s.Submit) -> Iterator[int]:
+=======
+def stops(scenario: s.Scenario, submit: s.Submit) -> Iterator[int]:
+>>>>>>> w-speed
     """The moves that may end a run as `interrupted`, or delete it."""
     left = submit.on_disconnect == "cancel" or any(getattr(m, "cancel_on_disconnect", False) for m in scenario.moves)
-    start = _asked_for_in(scenario, submit)
+    start = asked_for_in(scenario, submit)
     for index, move in enumerate(scenario.moves):
         if index > start and any(
             one.may_end(submit.label, submit.thread, cancels_on_disconnect=left) for one in s.parts(move)

@@ -8,7 +8,7 @@ from tests.clients.javascript import SDKS, Node
 
 GO_ON = {"question": "Go on?", "step": "tools:1"}
 
-pytestmark = pytest.mark.parametrize("sdk", SDKS)
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("sdk", SDKS)]
 
 
 def test_assistants_and_threads(node: Node, url: str, sdk: str) -> None:

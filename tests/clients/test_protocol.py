@@ -139,6 +139,7 @@ async def test_the_drawn_graph(client: LangGraphClient, transport: Transport) ->
     assert {"agent", "tools", "research"} <= {node["id"] for node in drawn["nodes"]}
 
 
+@pytest.mark.slow
 def test_the_javascript_sdk(node: Node, transport: Transport, deployment: Deployment) -> None:
     real = deployment.name == "langgraph-dev"
     environment = {"TRANSPORT": transport, **({"SERIAL": "1"} if real else {})}

@@ -49,6 +49,7 @@ def play(url: str, packages: Path | None) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_the_oldest_python_sdk(url: str, tmp_path: Path) -> None:
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"]
     subprocess.run([*install, str(tmp_path), f"langgraph-sdk=={OLDEST_PYTHON}"], check=True, timeout=SECONDS)
@@ -60,6 +61,7 @@ def test_the_current_python_sdk(url: str) -> None:
     assert play(url, None) == {**FOUND, "found": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sdk", [*SDKS, *OLDEST])
 def test_the_javascript_sdk(node: Node, url: str, sdk: str) -> None:
     assert node.play("sdk", sdk, url) == FOUND

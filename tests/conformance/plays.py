@@ -10,6 +10,7 @@ import msgspec
 
 from conformance.api import Purpose
 from conformance.driver.deadlines import Deadlines
+from conformance.driver.witness import Witness
 from conformance.judge.judging import judge
 from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED
@@ -19,6 +20,10 @@ from conformance.scenarios.scenario import Scenario
 from conformance.session.players import PlayPool
 from conformance.session.target import Target
 from conformance.transcript.transcript import Probe, Released, SuiteInfo, Transcript, WitnessEvent
+from mockserver import serving
+from mockserver.core.clock import RealClock
+from tests.conformance import timeless
+from tests.conformance.connections import transport
 
 Json = dict[str, Any]
 Edit = Callable[[Json], None]
@@ -28,8 +33,20 @@ SUITE = SuiteInfo("doubletext", "test", registry.load().revision)
 
 
 def play_catalogue() -> dict[str, Transcript]:
-    """Every scenario, played once against a mock of its own."""
-    return play(catalogue())
+    """Play every scenario once against one mock, on a timeless loop: the records are the same every time."""
+
+    async def work() -> dict[str, Transcript]:
+        witness = Witness()
+        await witness.start()
+        try:
+            async with serving(clock=RealClock()) as url, transport() as connections:
+                target = target_at(url)
+                await target.examine(connections, witness, SUITE)
+                return {s.id: await target.play(s, connections, witness, SUITE) for s in catalogue()}
+        finally:
+            await witness.stop()
+
+    return timeless.run(work())
 
 
 def play(scenarios: Sequence[Scenario]) -> dict[str, Transcript]:
@@ -37,11 +54,16 @@ def play(scenarios: Sequence[Scenario]) -> dict[str, Transcript]:
     pool = PlayPool(suite=SUITE, jobs=8, witness_host=None)
     pool.start()
     try:
-        target = Target(url=pool.embed_mock(), assistant="agent", headers={}, profile=None, deadlines=Deadlines())
+        target = target_at(pool.embed_mock())
         pool.begin(target, scenarios)
         return {scenario.id: pool.transcript(target, scenario) for scenario in scenarios}
     finally:
         pool.stop()
+
+
+def target_at(url: str) -> Target:
+    """Return the deployment at this URL, with the probe agent and the usual deadlines."""
+    return Target(url=url, assistant="agent", headers={}, profile=None, deadlines=Deadlines())
 
 
 def play_named(*names: str) -> dict[str, Transcript]:

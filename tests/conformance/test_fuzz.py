@@ -145,6 +145,7 @@ PLAYED = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(seed=SEEDS)
 def test_every_strange_deployment_is_played_and_judged(seed: int) -> None:

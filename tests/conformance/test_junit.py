@@ -35,7 +35,7 @@ def read(path: Path) -> dict[tuple[str, str], ET.Element]:
     return found
 
 
-@pytest.mark.parametrize("how", [(), ("-p", "xdist", "-n", "2")], ids=["alone", "distributed"])
+@pytest.mark.parametrize("how", [(), pytest.param(("-n", "2"), marks=pytest.mark.slow)], ids=["alone", "distributed"])
 async def test_a_case_is_named_by_requirement_and_classed_by_deployment_and_area(
     tmp_path: Path, how: tuple[str, ...]
 ) -> None:

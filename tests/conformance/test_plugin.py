@@ -20,7 +20,7 @@ from tests.conformance.deployments import (
     lists_runs_backwards,
     says_it_is_langgraph_api,
 )
-from tests.conformance.runs import DEADLINE, run_suite, start_suite
+from tests.conformance.runs import DEADLINE, EVERYTHING, run_suite, start_suite
 
 
 def read_report(folder: Path) -> Report:
@@ -134,6 +134,7 @@ async def test_pytest_alone_in_the_checkout_is_the_suite() -> None:
     assert there.scenarios == {PLAINEST: 1}
 
 
+@pytest.mark.slow
 async def test_distributed_runs_judge_the_same_and_play_nothing_twice(tmp_path: Path) -> None:
     some = ("-k", "interrupt/during-tools/create and (INT or RUN)", "--conformance-jobs=4")
     async with deployment() as there:
@@ -316,7 +317,7 @@ async def test_a_profile_for_something_else_is_told_loudly(tmp_path: Path) -> No
 async def test_an_undeclared_freedom_fails_the_run(tmp_path: Path) -> None:
     profile = tmp_path / "ours.toml"
     profile.write_text('name = "a server of ours"\nfreedoms = { RUN-07 = "reject" }\n')
-    run = await run_suite(f"--deployment-profile={profile}", "-k", "RUN-07")
+    run = await run_suite(f"--deployment-profile={profile}", "-k", "RUN-07", suite=EVERYTHING)
     assert run.code == 1, run.output
     assert "takes the freedom `enqueue`, undeclared: the profile (or the documentation) says `reject`" in run.output
 

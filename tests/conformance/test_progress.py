@@ -12,14 +12,15 @@ from conformance.report.github import SHOWN, job_summary, write_job_summary
 from conformance.report.report import Report, Result, summarise
 from conformance.transcript.transcript import TargetInfo
 from tests.conformance.plays import SUITE
-from tests.conformance.runs import run_suite
+from tests.conformance.runs import INTERRUPT, run_suite
 
 TWO = ("-k", "interrupt/during-tools/create/unwatched:: or reject/during-tools/create/unwatched::")
+FILES = (*INTERRUPT, "conformance/suites/test_reject.py")
 
 
 async def test_a_log_tells_each_scenario_and_how_many_are_left(tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
-    run = await run_suite(*TWO, env={"GITHUB_STEP_SUMMARY": str(summary)})
+    run = await run_suite(*TWO, env={"GITHUB_STEP_SUMMARY": str(summary)}, suite=FILES)
     assert run.code == 0, run.output
     assert re.findall(r"^\[.* left|^\[.*the last one", run.output, re.MULTILINE) == [
         "[1/2] interrupt/during-tools/create/unwatched, 1 left",
@@ -31,7 +32,7 @@ async def test_a_log_tells_each_scenario_and_how_many_are_left(tmp_path: Path) -
 
 @pytest.mark.parametrize("option", ["-q", "-v"])
 async def test_pytest_s_own_progress_stays_where_it_was_asked_for(option: str) -> None:
-    run = await run_suite(*TWO, option)
+    run = await run_suite(*TWO, option, suite=FILES)
     assert run.code == 0, run.output
     assert "left" not in run.output.partition("=== doubletext")[0]
 

@@ -30,6 +30,7 @@ def pool() -> Iterator[PlayPool]:
     pool.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hold", [0.0, 1.0])
 def test_nothing_is_held_against_a_right_deployment_that_reaches_no_witness(hold: float, pool: PlayPool) -> None:
     """A hold that is shorter than the machine is slow, or none at all, makes more INCONCLUSIVE, and never a failure."""
@@ -75,6 +76,7 @@ async def test_a_witness_out_of_reach_is_told_once_and_the_run_goes_on(tmp_path:
     assert report.summary["INCONCLUSIVE"] > 5
 
 
+@pytest.mark.slow
 async def test_an_agent_that_knows_nothing_of_the_probe_is_judged_where_it_is_named(tmp_path: Path) -> None:
     some = ("-k", f"{PLAINEST}:: or interrupt/idle/ or interrupt/failed/")
     async with agent_without_probe() as url:

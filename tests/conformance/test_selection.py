@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,19 +17,35 @@ from tests.conformance.runs import CHECKOUT, run_suite
 BOOK = registry.load()
 
 
-async def selected(*arguments: str) -> list[tuple[str, str]]:
-    """Scenario and requirement of every case that is selected, in order."""
-    run = await run_suite("--collect-only", "-q", *arguments)
-    assert run.code == 0, run.output
-    return re.findall(r"::test_\w+\[(\S+)::(\S+)\]$", run.output, re.MULTILINE)
+Selected = Callable[..., list[tuple[str, str]]]
+
+
+@pytest.fixture
+def selected(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Selected:
+    """Return scenario and requirement of every case that pytest selects with these arguments, in order.
+
+    It collects in this process: what it imports is there already, and only the selecting is looked at.
+    """
+
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    plugins = ("-p", "conformance.pytest_plugin", "-p", "pytest_timeout", "-p", "no:cacheprovider")
+    # The assertions of this process are what they are.
+    suite = ("-c", f"{CHECKOUT}/pyproject.toml", f"--rootdir={CHECKOUT}", "--assert=plain", f"{CHECKOUT}/conformance")
+
+    def select(*arguments: str) -> list[tuple[str, str]]:
+        run = pytester.runpytest_inprocess(*plugins, "--collect-only", "-q", *suite, *arguments)
+        assert run.ret == 0, run.outlines
+        return re.findall(r"::test_\w+\[(\S+)::(\S+)\]$", "\n".join(run.outlines), re.MULTILINE)
+
+    return select
 
 
 def every() -> list[tuple[str, str]]:
     return [(s.id, r.id) for s in catalogue() for r in BOOK.requirements if r.applies_to(s.id)]
 
 
-async def test_all_is_collected_scenario_by_scenario_in_the_order_of_the_book() -> None:
-    found = await selected()
+def test_all_is_collected_scenario_by_scenario_in_the_order_of_the_book(selected: Selected) -> None:
+    found = selected()
     assert sorted(found) == sorted(every())
     scenarios = [scenario for scenario, _ in found]
     changes = [a for a, b in zip(scenarios, [*scenarios[1:], ""], strict=True) if a != b]
@@ -39,19 +56,19 @@ async def test_all_is_collected_scenario_by_scenario_in_the_order_of_the_book() 
         assert mine == sorted(mine, key=order.index)
 
 
-async def test_a_strategy_is_selected_by_its_marker() -> None:
-    found = await selected("-m", "interrupt")
+def test_a_strategy_is_selected_by_its_marker(selected: Selected) -> None:
+    found = selected("-m", "interrupt")
     assert set(found) == {c for c in every() if c[0].startswith("interrupt/") or c[1].startswith("INT-")}
 
 
-async def test_an_area_is_selected_by_its_marker_in_every_strategy() -> None:
-    found = await selected("-m", "streams")
+def test_an_area_is_selected_by_its_marker_in_every_strategy(selected: Selected) -> None:
+    found = selected("-m", "streams")
     assert set(found) == {c for c in every() if c[1].startswith("STR-")}
     assert len({scenario.partition("/")[0] for scenario, _ in found}) > 2
 
 
-async def test_races_are_selected_and_left_out() -> None:
-    races, others = await selected("-m", "races"), await selected("-m", "not races")
+def test_races_are_selected_and_left_out(selected: Selected) -> None:
+    races, others = selected("-m", "races"), selected("-m", "not races")
     assert set(races) | set(others) == set(every())
     assert not set(races) & set(others)
     assert (f"{PLAINEST}", "INT-02") in others
@@ -62,13 +79,13 @@ async def test_races_are_selected_and_left_out() -> None:
     ("level", "levels"),
     [("must", {"MUST"}), ("should", {"MUST", "SHOULD"}), ("profile", {"MUST", "SHOULD", "PROFILE"})],
 )
-async def test_a_level_selects(level: str, levels: set[str]) -> None:
-    found = await selected(f"--conformance-level={level}")
+def test_a_level_selects(selected: Selected, level: str, levels: set[str]) -> None:
+    found = selected(f"--conformance-level={level}")
     assert set(found) == {c for c in every() if BOOK.get(c[1]).level in levels}
 
 
-async def test_one_requirement_is_selected_by_its_id_in_every_scenario() -> None:
-    assert set(await selected("-k", "INT-02")) == {c for c in every() if c[1] == "INT-02"}
+def test_one_requirement_is_selected_by_its_id_in_every_scenario(selected: Selected) -> None:
+    assert set(selected("-k", "INT-02")) == {c for c in every() if c[1] == "INT-02"}
 
 
 async def test_a_selection_that_leaves_nothing_fails() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from typing import get_args
 
 import msgspec
@@ -19,7 +21,7 @@ def result(requirement: str, level: Level, verdict: Word, scenario: str = "inter
     return Result(requirement=requirement, level=level, scenario=scenario, verdict=verdict, reason=reason)
 
 
-def shown(results: list[Result], capsys: pytest.CaptureFixture[str]) -> str:
+def shown(results: list[Result], config: pytest.Config) -> str:
     """What the summary says of one deployment."""
     records = [
         msgspec.to_builtins(
@@ -36,10 +38,9 @@ def shown(results: list[Result], capsys: pytest.CaptureFixture[str]) -> str:
         )
         for each in results
     ]
-    config = pytest.Config.fromdictargs({"color": "no"}, [])
-    terminal = pytest.TerminalReporter(config)
-    Findings(records, NOTHING_DECLARED).show(terminal)
-    return capsys.readouterr().out
+    out = io.StringIO()
+    Findings(records, NOTHING_DECLARED).show(pytest.TerminalReporter(config, out))
+    return re.sub(r"\x1b\[\d+m", "", out.getvalue())
 
 
 def test_the_table_counts_by_area_and_level() -> None:
@@ -63,7 +64,7 @@ def test_the_table_counts_by_area_and_level() -> None:
 
 
 def test_failures_stand_before_the_table_with_their_reason_one_line_per_requirement(
-    capsys: pytest.CaptureFixture[str],
+    pytestconfig: pytest.Config,
 ) -> None:
     out = shown(
         [
@@ -72,7 +73,7 @@ def test_failures_stand_before_the_table_with_their_reason_one_line_per_requirem
             result("INT-03", "MUST", "INCONCLUSIVE", "interrupt/a", "nothing was seen"),
             result("INT-04", "MUST", "PASS", "interrupt/a"),
         ],
-        capsys,
+        pytestconfig,
     ).splitlines()
     [failure] = [number for number, line in enumerate(out) if line.startswith("FAIL")]
     assert "note: mind this" in out[:failure]
@@ -83,8 +84,8 @@ def test_failures_stand_before_the_table_with_their_reason_one_line_per_requirem
 
 
 @pytest.mark.parametrize("word", [w for w in get_args(Word) if w not in ("PASS", "NOT-APPLICABLE")])
-def test_a_long_list_is_cut_and_says_so(word: Word, capsys: pytest.CaptureFixture[str]) -> None:
-    out = shown([result(f"RUN-{n:02}", "MUST", word) for n in range(SHOWN + 3)], capsys)
+def test_a_long_list_is_cut_and_says_so(word: Word, pytestconfig: pytest.Config) -> None:
+    out = shown([result(f"RUN-{n:02}", "MUST", word) for n in range(SHOWN + 3)], pytestconfig)
     assert f"RUN-{SHOWN - 1:02}" in out
     assert f"RUN-{SHOWN:02}:" not in out
     assert f"… and 3 more requirements that are {word}" in out

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from conformance.judge import overlap
 from conformance.judge.judging import judge
 from conformance.judge.overlap import in_flight
 from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED
 from conformance.requirements import registry
+from conformance.scenarios import scenario as s
+from conformance.scenarios.catalogue import catalogue
 from conformance.transcript.transcript import Probe, Transcript
 from tests.conformance.deployments import PLAINEST
 from tests.conformance.plays import Edit, Json, edited, run_status, unwitnessed, words
@@ -34,6 +37,20 @@ def without_looks(label: str, *, after: str) -> Edit:
         raw["moments"] = [m for m in moments if m.get("exchange") not in dropped & looks]
 
     return edit
+
+
+def without_looks_after_the_release(raw: Json) -> None:
+    """Drop every reading of run A after its release that shows it in flight, as if run A had ended at once."""
+    moments = raw["moments"]
+    release = next(i for i, move in enumerate(raw["scenario"]["moves"]) if move["type"] == "release")
+    released = next(m["seq"] for m in moments if m["kind"] == "move" and m["index"] == release)
+    late = {m["exchange"] for m in moments if m["kind"] == "request" and m["seq"] > released and m["about"] == "run A"}
+    dropped = {
+        m["exchange"]
+        for m in moments
+        if m["kind"] == "response" and m["exchange"] in late and m["body"]["status"] in ("pending", "running")
+    }
+    raw["moments"] = [m for m in moments if m.get("exchange") not in dropped]
 
 
 # -- what follows from what was observed ------------------------------------------------------------------------------
@@ -90,6 +107,26 @@ def test_a_refusal_is_judged_where_the_first_was_seen_to_go_on(plays: dict[str, 
     assert words(Play(unwitnessed(plays[name])))["REJ-01"] == "PASS"
     blind = edited(unwitnessed(plays[name]), without_looks("A", after="B"))
     assert set(words(Play(blind)).values()) == {"INCONCLUSIVE"}
+
+
+@pytest.mark.parametrize("phase", ["during-agent", "during-tools", "during-answer", "failing"])
+def test_a_queue_is_judged_where_the_run_ahead_ends_as_soon_as_it_is_released(
+    phase: str, plays: dict[str, Transcript]
+) -> None:
+    """A deployment may finish run A before the next poll of the statuses, and that must not decide anything."""
+    play = Play(edited(unwitnessed(plays[f"enqueue/{phase}/create/unwatched"]), without_looks_after_the_release))
+    found = words(play)
+    assert found["ENQ-04"] == "PASS"
+    assert found.get("ENQ-08", "PASS") == "PASS"
+
+
+def test_a_scenario_reads_the_statuses_before_it_releases_a_run() -> None:
+    """The last move that a held run is needed for is followed by a reading, so no poll in the background decides."""
+    for scenario in catalogue():
+        for submit, index in overlap.claims(scenario):
+            end = overlap.let_go(scenario, submit, overlap.asked_for_in(scenario, submit))
+            reads = any(isinstance(move, s.Look | s.Observe) for move in scenario.moves[index + 1 : end])
+            assert reads or index in overlap.stops(scenario, submit), f"{scenario.id}: run {submit.label}"
 
 
 def test_that_the_first_was_not_accepted_is_told(plays: dict[str, Transcript]) -> None:

@@ -46,9 +46,8 @@ def plays(
     folder: Path = tmp_path_factory.mktemp("plays")
     with ThreadPoolExecutor(AT_ONCE) as pool:
         made = Plays(servers, pool, folder)
-        # With xdist every process sees all tests and runs some, and they run at the same time anyway.
-        if not hasattr(request.config, "workerinput"):
-            _start_chosen(made, request.session.items)
+        # With xdist every process sees all tests, and one runs all those of the guides.
+        _start_chosen(made, request.session.items)
         yield made
 
 

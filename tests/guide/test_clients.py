@@ -28,6 +28,7 @@ def test_a_machine_may_do_without_curl_when_somebody_says_so(tmp_path: Path, mon
         require("curl")
 
 
+@pytest.mark.slow
 def test_node_comes_from_the_pypi_package_where_the_machine_has_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

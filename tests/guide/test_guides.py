@@ -23,7 +23,10 @@ CONVERSATION = {
 }
 
 on_each_server = pytest.mark.parametrize("server", ["mock", pytest.param("langgraph-dev", marks=pytest.mark.reference)])
-with_each_client = pytest.mark.parametrize("client", list(CONVERSATION))
+# The others need npm packages, or curl and jq.
+OTHERS = [pytest.param(client, marks=pytest.mark.slow) for client in CONVERSATION if client != "python"]
+with_each_client = pytest.mark.parametrize("client", ["python", *OTHERS])
+with_each_sdk = pytest.mark.parametrize("client", ["python", pytest.param("javascript", marks=pytest.mark.slow)])
 for_each_guide = pytest.mark.parametrize("guide", guides.NAMES)
 
 
@@ -48,7 +51,7 @@ def test_the_conversation_is_the_guide_s(
 
 
 @on_each_server
-@pytest.mark.parametrize("client", ["python", "javascript"])
+@with_each_sdk
 @pytest.mark.parametrize("guide", ["interrupt"])
 def test_the_interrupted_run_says_so(plays: Plays, server: str, client: str, guide: str) -> None:
     printed = plays.printed(server, client, guide)
@@ -56,7 +59,7 @@ def test_the_interrupted_run_says_so(plays: Plays, server: str, client: str, gui
 
 
 @on_each_server
-@pytest.mark.parametrize("client", ["python", "javascript"])
+@with_each_sdk
 @pytest.mark.parametrize("guide", ["rollback"])
 def test_the_rolled_back_run_is_gone(plays: Plays, server: str, client: str, guide: str) -> None:
     printed = plays.printed(server, client, guide)
@@ -81,6 +84,7 @@ def test_the_rejected_run_is_reported(plays: Plays, servers: Servers, server: st
         assert set(refused) == {"detail"}
 
 
+@pytest.mark.slow
 @on_each_server
 @for_each_guide
 def test_the_curl_commands_as_printed_are_clearly_refused(

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from conformance.report.report import Report
-from tests.conformance.runs import run_suite
+from tests.conformance.runs import EVERYTHING, run_suite
 from tests.reference.langgraph_dev import langgraph_dev
 
 GRAPH = """
@@ -32,7 +32,8 @@ async def test_it_is_judged_by_what_needs_no_probe(tmp_path: Path) -> None:
     (folder / "langgraph.json").write_text('{"dependencies": ["."], "graphs": {"ours": "./ours.py:graph"}}')
     with langgraph_dev(workers=4, log=tmp_path / "server.log", agent=folder) as url:
         run = await run_suite(
-            *(f"--deployment-url={url}", "--deployment-assistant=ours", f"--conformance-report={tmp_path}", "-k", SOME)
+            *(f"--deployment-url={url}", "--deployment-assistant=ours", f"--conformance-report={tmp_path}", "-k", SOME),
+            suite=EVERYTHING,
         )
     report = msgspec.json.decode((tmp_path / "report.json").read_bytes(), type=Report)
     assert report.target.probe == "none"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,9 +14,11 @@ from conformance.report.load import read_report
 from conformance.report.report import Report, Result, summarise, write_report
 from conformance.scenarios.catalogue import catalogue
 from conformance.transcript.transcript import SuiteInfo, TargetInfo
+from tests.conformance.runs import EVERYTHING, run_suite
 from tests.reference import __main__ as command_line
 from tests.reference import references
 from tests.reference.langgraphjs_dev import LINES
+from tests.reference.parts import read_part
 from tests.reference.process import ServerError
 
 
@@ -233,18 +234,22 @@ def test_a_useless_option_is_named(
     assert named in capsys.readouterr().err.splitlines()[-1]
 
 
-def collected(*arguments: str) -> list[str]:
-    """The scenarios that pytest would play, in order."""
-    command = [sys.executable, "-m", "pytest", "conformance", "--collect-only", "-q", "-p", "tests.reference.parts"]
-    done = subprocess.run(
-        [*command, *arguments], cwd=references.CHECKOUT, capture_output=True, encoding="utf-8", check=True
-    )
-    cases = [line.partition("[")[2].partition("::")[0] for line in done.stdout.splitlines() if "[" in line]
-    return list(dict.fromkeys(cases))
+def part_of_the_catalogue(text: str) -> list[str]:
+    """The scenarios of a part, in order."""
+    part = read_part(text)
+    return [scenario.id for position, scenario in enumerate(catalogue()) if part.has(position)]
 
 
 def test_the_parts_are_all_of_the_catalogue_and_none_has_what_another_has() -> None:
-    parts = [collected(f"--part={number}/3") for number in (1, 2, 3)]
+    parts = [part_of_the_catalogue(f"{number}/3") for number in (1, 2, 3)]
     everything = [scenario.id for scenario in catalogue()]
     assert sorted(scenario for part in parts for scenario in part) == sorted(everything)
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+async def test_a_run_with_a_part_plays_the_scenarios_of_the_part() -> None:
+    more = ("--collect-only", "-q", "-p", "tests.reference.parts", "--part=2/3")
+    run = await run_suite(*more, suite=EVERYTHING)
+    assert run.code == 0, run.output
+    cases = [line.partition("[")[2].partition("::")[0] for line in run.output.splitlines() if "[" in line]
+    assert sorted(set(cases)) == sorted(part_of_the_catalogue("2/3"))

@@ -26,10 +26,19 @@ TEST = """
 """
 
 
+PLUGIN = ("-p", "conformance.pytest_plugin", "-p", "no:cacheprovider")
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the plugins that happen to be installed, this one included: it is named on the command line."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
 def run(pytester: pytest.Pytester, text: str, *arguments: str) -> pytest.RunResult:
     pytester.makepyfile(test_it=TEST.format(text=text))
     # In a process of its own: syrupy keeps what it has seen for the whole of a process.
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+    return pytester.runpytest_subprocess(*PLUGIN, "-p", "syrupy", *arguments)
 
 
 def test_a_state_is_kept_and_a_change_is_told_in_words(pytester: pytest.Pytester) -> None:
@@ -44,11 +53,11 @@ def test_a_state_is_kept_and_a_change_is_told_in_words(pytester: pytest.Pytester
 
 def test_what_is_no_state_is_refused(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_it="def test_state(thread_state_snapshot):\n    assert 7 == thread_state_snapshot\n")
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess(*PLUGIN, "-p", "syrupy")
     result.stdout.fnmatch_lines(["*a thread's state is wanted, as read_thread gives it, not int*"])
 
 
 def test_without_syrupy_the_remedy_is_told(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_it="def test_state(thread_state_snapshot):\n    pass\n")
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:syrupy")
+    result = pytester.runpytest_subprocess(*PLUGIN)
     result.stdout.fnmatch_lines(["*thread_state_snapshot needs syrupy: pip install 'doubletext?suite,snapshots?'*"])

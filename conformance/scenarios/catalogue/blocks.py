@@ -79,8 +79,8 @@ def waiting(endpoint: Endpoint = "create") -> tuple[Move, ...]:
     return (
         second("enqueue", endpoint, hold=(FIRST_STEP,)),
         Observe(until_begun="B"),
-        *LOOKS,
         ListRuns(status="pending"),
+        *LOOKS,  # after the list: without the witness they prove that it was made while A was in flight
         Release(label="A"),
         AwaitEnd(label="A"),
         AwaitPoint(label="B", point=FIRST_STEP),

@@ -276,7 +276,7 @@ def _alone() -> Iterator[Scenario]:
     yield Scenario(
         id="none/during-tools/stream/reconnected",
         about="The client of A's resumable stream loses its connection, and comes back when A has finished.",
-        moves=(*lose, *go_on, *_come_back()),
+        moves=(*lose, *LOOKS, *go_on, *_come_back()),
     )
     yield Scenario(
         id="none/during-tools/stream/reconnected/at-once",
