@@ -68,42 +68,24 @@ def was_executing(play: Play, label: str, seq: int) -> bool:
     return in_flight(play, play.scenario.submit(label), move_at(play, seq)) is True
 
 
-<<<<<<< HEAD
-def _claims(scenario: Scenario) -> Iterator[tuple[s.Submit, int]]:
-=======
-def claims(scenario: s.Scenario) -> Iterator[tuple[s.Submit, int]]:
->>>>>>> w-speed
+def claims(scenario: Scenario) -> Iterator[tuple[s.Submit, int]]:
     """Every run that is held while something is done, with the move at which it has to be in flight."""
     for submit in scenario.all_submits:
         if not submit.hold:
             continue
-<<<<<<< HEAD
-        start = _asked_for_in(scenario, submit)
-        end = _let_go(scenario, submit, start)
-        deeds = [i for i in range(start + 1, end) if not scenario.moves[i].traits.looks_on]
-=======
         start = asked_for_in(scenario, submit)
         end = let_go(scenario, submit, start)
-        deeds = [i for i in range(start + 1, end) if not isinstance(scenario.moves[i], LOOKING_ON)]
->>>>>>> w-speed
+        deeds = [i for i in range(start + 1, end) if not scenario.moves[i].traits.looks_on]
         if deeds:
             yield submit, next((i for i in stops(scenario, submit) if i < end), deeds[-1])
 
 
-<<<<<<< HEAD
-def _asked_for_in(scenario: Scenario, submit: s.Submit) -> int:
-=======
-def asked_for_in(scenario: s.Scenario, submit: s.Submit) -> int:
->>>>>>> w-speed
+def asked_for_in(scenario: Scenario, submit: s.Submit) -> int:
     """The index of the move in which a run is asked for."""
     return next(index for index, move in enumerate(scenario.moves) if submit in s.parts(move))
 
 
-<<<<<<< HEAD
-def _let_go(scenario: Scenario, submit: s.Submit, start: int) -> int:
-=======
-def let_go(scenario: s.Scenario, submit: s.Submit, start: int) -> int:
->>>>>>> w-speed
+def let_go(scenario: Scenario, submit: s.Submit, start: int) -> int:
     """The index of the move with which a run's first hold ends."""
     for index, move in enumerate(scenario.moves[start + 1 :], start + 1):
         if isinstance(move, s.Release) and move.label in (None, submit.label) and move.point in (None, submit.hold[0]):
@@ -113,11 +95,7 @@ def let_go(scenario: s.Scenario, submit: s.Submit, start: int) -> int:
     return len(scenario.moves)
 
 
-<<<<<<< HEAD
-def _stops(scenario: Scenario, submit: s.Submit) -> Iterator[int]:
-=======
-def stops(scenario: s.Scenario, submit: s.Submit) -> Iterator[int]:
->>>>>>> w-speed
+def stops(scenario: Scenario, submit: s.Submit) -> Iterator[int]:
     """The moves that may end a run as `interrupted`, or delete it."""
     left = submit.on_disconnect == "cancel" or any(getattr(m, "cancel_on_disconnect", False) for m in scenario.moves)
     start = asked_for_in(scenario, submit)

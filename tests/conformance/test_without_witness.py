@@ -10,7 +10,7 @@ from conformance.judge.overlap import in_flight
 from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED
 from conformance.requirements import registry
-from conformance.scenarios import scenario as s
+from conformance.scenarios import moves as s
 from conformance.scenarios.catalogue import catalogue
 from conformance.transcript.transcript import Probe, Transcript
 from tests.conformance.deployments import PLAINEST
