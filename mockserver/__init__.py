@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mockserver.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from mockserver.app import create_app, serving
-
-__version__ = "0.1.0"
 
 __all__ = ["create_app", "serving"]
 

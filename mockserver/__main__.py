@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mockserver import __version__
+from mockserver.version import __version__
 
 if TYPE_CHECKING:
     from mockserver.control.controller import Controller

@@ -11,11 +11,12 @@ from collections.abc import Coroutine
 from typing import Any, Final, Literal
 
 from mockserver.core.checkpoints import Checkpoint, Values
-from mockserver.core.lifecycle import RunEvent, RunStatus, ThreadStatus, thread_status
+from mockserver.core.lifecycle import RunEvent, thread_status
 from mockserver.core.records import Run, Thread
-from mockserver.core.strategies import DECISIONS, DEFAULT_STRATEGY, PHASES, STRATEGIES, Decision, Strategy, decide
+from mockserver.core.strategies import DECISIONS, DEFAULT_STRATEGY, PHASES, STRATEGIES, Decision, decide
 from mockserver.core.streams import Event
 from mockserver.schemas.common import RunRequest
+from mockserver.vocabulary import RunStatus, Strategy, ThreadStatus
 
 Ending = Literal["succeeded", "failed", "stopped"]
 """How the execution of a run came to its end, whatever was decided about it meanwhile."""

@@ -11,11 +11,12 @@ from mockserver.core.assistants import Assistant
 from mockserver.core.checkpoints import History, Values
 from mockserver.core.clock import Timeline
 from mockserver.core.ids import IdSource
-from mockserver.core.lifecycle import TERMINAL, RunStatus
-from mockserver.core.strategies import Fate, Phase, Strategy
+from mockserver.core.lifecycle import TERMINAL
+from mockserver.core.strategies import Fate, Phase
 from mockserver.core.streams import EventLog
 from mockserver.core.thread_stream import ThreadStream
 from mockserver.schemas.common import RunRequest
+from mockserver.vocabulary import RunStatus, Strategy
 
 if TYPE_CHECKING:
     from mockserver.core.policy import Policy

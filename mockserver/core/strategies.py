@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-Strategy = Literal["reject", "rollback", "interrupt", "enqueue"]
+from mockserver.vocabulary import Strategy
+
 Phase = Literal["pending", "running", "stopping"]
 Fate = Literal["stop", "erase", "expire"]
 """`stop`: ends `interrupted` and keeps what it wrote. `erase`: leaves no trace. `expire`: took too long."""

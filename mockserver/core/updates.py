@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mockserver import __version__
 from mockserver.core import messages
 from mockserver.core.assistants import GRAPH
 from mockserver.core.checkpoints import START, Checkpoint, History, Source, Values
 from mockserver.core.records import Run, Thread
 from mockserver.core.script_cursor import Cursor
+from mockserver.version import __version__
 
 SERVER_METADATA: Final[dict[str, Any]] = {
     "run_attempt": 1,

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from mockserver.core.lifecycle import RunStatus, ThreadStatus
-from mockserver.core.strategies import Strategy
 from mockserver.schemas.common import UUID, Json
+from mockserver.vocabulary import RunStatus, Strategy, ThreadStatus
 
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Part = Json

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mockserver import __version__
 from mockserver.schemas.responses import RESPONSES
+from mockserver.version import __version__
 
 if TYPE_CHECKING:
     from mockserver.web.routes import Route

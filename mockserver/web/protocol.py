@@ -19,11 +19,11 @@ from msgspec import UNSET, Meta, UnsetType, structs
 from mockserver.core.assistants import GRAPH
 from mockserver.core.protocol_feed import Feed, Filter, Listener
 from mockserver.core.records import Run, Thread
-from mockserver.core.strategies import Strategy
 from mockserver.engine.engine import ThreadBusyError
 from mockserver.schemas.common import Body, Config, Json, RunRequest, StreamMode
 from mockserver.schemas.common import Command as RunCommand
 from mockserver.views.protocol_events import tree
+from mockserver.vocabulary import Strategy
 from mockserver.web.http import ENGINE, Refusal, path_uuid
 from mockserver.web.routes_runs import created_run
 

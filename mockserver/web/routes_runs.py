@@ -15,12 +15,12 @@ from mockserver.agent import agent
 from mockserver.core.assistants import BOTH, GRAPH, Assistant
 from mockserver.core.checkpoints import END
 from mockserver.core.ids import canonical
-from mockserver.core.lifecycle import RunStatus
 from mockserver.core.records import Run, Thread
 from mockserver.core.strategies import Fate
 from mockserver.engine import webhooks
 from mockserver.schemas.common import BatchedRun, Body, BulkCancel, Limit, Offset, RunRequest, Send, StreamMode
 from mockserver.views import records
+from mockserver.vocabulary import RunStatus
 from mockserver.web.http import (
     ENGINE,
     NOT_IN_SUBGRAPHS,

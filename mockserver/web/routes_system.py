@@ -6,9 +6,9 @@ from typing import Any, Final, Literal
 
 from aiohttp import web
 
-from mockserver import __version__
-from mockserver.core.lifecycle import RunStatus
 from mockserver.schemas.common import Body
+from mockserver.version import __version__
+from mockserver.vocabulary import RunStatus
 from mockserver.web.http import ENGINE, Refusal, json_answer, query
 
 NOT_OFFERED: Final = {

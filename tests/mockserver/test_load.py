@@ -15,9 +15,10 @@ import pytest
 from mockserver.app import create_app, listening
 from mockserver.control.routes import CONTROLLER
 from mockserver.core.clock import UndelayedClock
-from mockserver.core.strategies import STRATEGIES, Strategy
+from mockserver.core.strategies import STRATEGIES
 from mockserver.engine import engine as engines
 from mockserver.engine.engine import Engine
+from mockserver.vocabulary import Strategy
 from mockserver.web.http import ENGINE
 from mockserver.web.journal import LENGTH
 from tests.mockserver.stage import asking
