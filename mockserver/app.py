@@ -16,10 +16,11 @@ from mockserver.engine.engine import Engine
 from mockserver.script.load import load
 from mockserver.script.types import Script
 from mockserver.web import routes
-from mockserver.web.cors import browsers, sign
+from mockserver.web.cors import add_headers, answer_preflight
 from mockserver.web.faults import Fault, spelled
 from mockserver.web.http import ENGINE, KEEP_ALIVE, refusals
 from mockserver.web.interceptors import INTERCEPTORS, intercept
+from mockserver.web.journal import JOURNAL, Journal
 
 if TYPE_CHECKING:
     from mockserver.defects import Defect
@@ -54,15 +55,16 @@ def create_app(
     unslashed = web.normalize_path_middleware(
         append_slash=False, remove_slash=True, merge_slashes=False, redirect_class=web.HTTPTemporaryRedirect
     )
-    app = web.Application(middlewares=[browsers, intercept, refusals, unslashed], client_max_size=MAX_BODY)
-    app.on_response_prepare.append(sign)
+    app = web.Application(middlewares=[answer_preflight, intercept, refusals, unslashed], client_max_size=MAX_BODY)
+    app.on_response_prepare.append(add_headers)
     engine = Engine(script or load(), clock or RealClock(), seed=seed, policy=policy, run_timeout=run_timeout)
     app[ENGINE] = engine
     app[KEEP_ALIVE] = keep_alive
+    journal = app[JOURNAL] = Journal(lambda: engine.threads.by_id, engine.clock, engine.notifier)
     app[INTERCEPTORS] = []
     routes.add_to(app)
     control_routes.add_to(app)
-    journal = app[control_routes.CONTROLLER].journal
+    # Outside of the faults, so that the journal shows what the client got.
     app[INTERCEPTORS].insert(0, journal.intercept)
     app.on_response_prepare.append(journal.begins)
     for defect in defects:

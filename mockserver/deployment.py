@@ -22,7 +22,7 @@ from mockserver.control.controller import DEADLINE, Controller, Mode, clock_of
 from mockserver.core.policy import Policy
 from mockserver.script.load import load, parse
 from mockserver.script.types import Script
-from mockserver.web.journal import Entry
+from mockserver.web.journal import JournalEntry
 
 if TYPE_CHECKING:
     from mockserver.defects import Defect
@@ -198,7 +198,7 @@ class MockDeployment:
         """Every checkpoint of a thread, as the API shows it, oldest first."""
         return self._do(lambda controller: controller.checkpoints(thread_id))
 
-    def journal(self) -> list[Entry]:
+    def journal(self) -> list[JournalEntry]:
         """Every request that came, in order."""
         return self._do(lambda controller: list(controller.journal))
 
@@ -210,7 +210,9 @@ class MockDeployment:
         """What the application did that it should not have; `strategy` is the one that it is configured with."""
         return self._do(lambda controller: controller.conduct(strategy, without))
 
-    def assert_requested(self, method: str = "*", path: str = "*", *, times: int | None = None, **wanted: Any) -> Entry:
+    def assert_requested(
+        self, method: str = "*", path: str = "*", *, times: int | None = None, **wanted: Any
+    ) -> JournalEntry:
         """Assert that such a request came (`times`: so often), and return the last; a failure shows the nearest."""
         __tracebackhide__ = True  # pytest then shows the line of the test
         found = self._do(lambda controller: controller.requests(method, path, wanted))
@@ -227,7 +229,7 @@ class MockDeployment:
 
     # What a test waits for; in an async test, `await deployment.aio.…`.
 
-    def wait_for_request(self, method: str = "*", path: str = "*", **wanted: Any) -> Entry:
+    def wait_for_request(self, method: str = "*", path: str = "*", **wanted: Any) -> JournalEntry:
         """Return the first such request as soon as it came. Raises `DeadlineError`, which shows the nearest."""
         return self._wait(lambda controller: controller.wait_for_request(method, path, wanted, deadline=self.deadline))
 
@@ -282,7 +284,7 @@ class AsyncWaits:
     def __init__(self, deployment: MockDeployment) -> None:
         self._deployment = deployment
 
-    async def wait_for_request(self, method: str = "*", path: str = "*", **wanted: Any) -> Entry:
+    async def wait_for_request(self, method: str = "*", path: str = "*", **wanted: Any) -> JournalEntry:
         """Return the first such request as soon as it came. Raises `DeadlineError`, which shows the nearest."""
         controller, deadline = self._deployment.controller, self._deployment.deadline
         return await self._run(controller.wait_for_request(method, path, wanted, deadline=deadline))

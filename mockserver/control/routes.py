@@ -19,8 +19,10 @@ from mockserver.control.controller import DEADLINE, ControlError, Controller, De
 from mockserver.core.records import Thread
 from mockserver.schemas.common import Body
 from mockserver.web.faults import Fault, Faults
-from mockserver.web.http import ENGINE, Refusal, json_answer, query, read, uuid_in
+from mockserver.web.http import ENGINE, Refusal, json_answer, query, read
 from mockserver.web.interceptors import CONTROL, INTERCEPTORS
+from mockserver.web.journal import JOURNAL
+from mockserver.web.lookups import uuid_in
 
 if TYPE_CHECKING:
     from mockserver.defects.switches import Switches
@@ -309,7 +311,7 @@ CONTROLLER: Final = web.AppKey("controller", Controller)
 
 def add_to(app: web.Application) -> None:
     """Serve every command."""
-    app[CONTROLLER] = Controller(app[ENGINE])
+    app[CONTROLLER] = Controller(app[ENGINE], app[JOURNAL])
     app[_SWITCHES] = {}
     app[SERVERS] = []
     app[FAULTS] = Faults(app[INTERCEPTORS], app[ENGINE].clock, app[ENGINE].seed)

@@ -35,12 +35,12 @@ class Policy:
         return DEFAULT_STRATEGY
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
-        """Whether a newcomer is accepted, and what becomes of the runs in flight."""
+        """Whether a new run is accepted, and what becomes of the runs in flight."""
         asked = () if strategy in LEAVING else thread.in_flight.values()
         return decide(strategy, {run.run_id: run.phase for run in asked})
 
     def refused(self, thread: Thread, request: RunRequest) -> None:
-        """Note that a newcomer was refused: nothing is left of it."""
+        """Note that a new run was refused: nothing is left of it."""
 
     def cron_order(self, thread: Thread, order: RunRequest) -> RunRequest:  # noqa: ARG002 - a seam
         """The run that a cron of a thread asks for when it fires."""

@@ -79,7 +79,7 @@ class Engine:
         self.store = Store(lambda: self.clock.now)
         self.seed = seed
         self.superseded: dict[str, str] = {}
-        """Runs that a newcomer stopped or erased, each with that newcomer; the oldest are forgotten."""
+        """Runs that a new run stopped or erased, each with that new run; the oldest are forgotten."""
         self._witnesses = Witnesses(self.clock)
         self.gates = Gates(self.notifier)
         self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
@@ -128,7 +128,7 @@ class Engine:
             metadata=metadata,
             kwargs=stored_kwargs(request, metadata, run_id, thread.thread_id, ids.uuid4(), moment, temporary=erased),
             ids=ids,
-            log=EventLog(resumable=request.stream_resumable, tap=partial(_tell_thread, thread, run_id, request)),
+            log=EventLog(resumable=request.stream_resumable, tap=partial(_publish, thread, run_id, request)),
             temporary=temporary,
             ready=request.after_seconds == 0,
         )
@@ -137,8 +137,8 @@ class Engine:
         self.stop_all({thread.in_flight[superseded]: fate for superseded, fate in decision.fates.items()})
         return run
 
-    def _note_superseded(self, newcomer: Run, stopped: Iterable[str]) -> None:
-        self.superseded |= dict.fromkeys(stopped, newcomer.run_id)
+    def _note_superseded(self, new_run: Run, stopped: Iterable[str]) -> None:
+        self.superseded |= dict.fromkeys(stopped, new_run.run_id)
         while len(self.superseded) > SUPERSEDED:
             del self.superseded[next(iter(self.superseded))]
 
@@ -158,7 +158,7 @@ class Engine:
     def stop(self, run: Run, fate: Fate, why: str | None = None) -> None:
         """Decide that a run in flight is to stop. A run that is over, or was decided about before, is left alone.
 
-        `why` is told where neither a newcomer nor a request to cancel is the reason.
+        `why` is told where neither a new run nor a request to cancel is the reason.
         """
         if why is not None and not run.over and run.fate is None:
             run.interruption = {"error": "UserInterrupt", "message": why}
@@ -212,7 +212,7 @@ class Engine:
         thread.failure = thread.interruption = None
         self.rest(thread)
         told = {"state": state(thread, checkpoint), "thread_id": thread.thread_id}
-        thread.stream.tell("state_update", told, at=milliseconds(checkpoint.created_at))
+        thread.stream.publish("state_update", told, at=milliseconds(checkpoint.created_at))
         return checkpoint
 
     def order_of(self, cron: Cron) -> RunRequest:
@@ -381,7 +381,7 @@ class Engine:
         if run.error is not None:
             run.log.append("error", None, run.error, at=milliseconds(run.updated_at))
         self._notify(run)
-        _tell_thread(
+        _publish(
             thread,
             run.run_id,
             run.request,
@@ -392,7 +392,7 @@ class Engine:
         if run.fate == "erase":
             thread.stream.forget_run(run.run_id)
         thread.policy.release(run)
-        self._tell_end(run)
+        self._publish_end(run)
         self._keep_stream(run.log)
         if run.temporary and run.request.on_completion != "keep":
             self.threads.remove(thread)
@@ -403,14 +403,14 @@ class Engine:
 
     def _why_stopped(self, run: Run) -> dict[str, str]:
         """What is told of a run that was stopped: by its webhook, and by the thread until the next one has ended."""
-        newcomer = self.superseded.get(run.run_id)
+        new_run = self.superseded.get(run.run_id)
         kind, how = ("UserRollback", "rollback") if run.fate == "erase" else ("UserInterrupt", "interrupt")
         why = f"{how} requested via POST /threads/{{thread_id}}/runs/{{run_id}}/cancel"
-        if newcomer is not None:
-            why = f"superseded by run {newcomer} (multitask_strategy={how})"
+        if new_run is not None:
+            why = f"superseded by run {new_run} (multitask_strategy={how})"
         return {"error": kind, "message": why}
 
-    def _tell_end(self, run: Run) -> None:
+    def _publish_end(self, run: Run) -> None:
         """Tell those who listen to the thread how a run ended; one that was erased is never told of again."""
         thread = run.thread
         head = thread.history.head
@@ -470,6 +470,6 @@ class Engine:
         return task
 
 
-def _tell_thread(thread: Thread, run_id: str, request: RunRequest, name: str, data: Any, at: int) -> None:
+def _publish(thread: Thread, run_id: str, request: RunRequest, name: str, data: Any, at: int) -> None:
     """Tell those who watch a whole thread of what one of its runs streams."""
-    thread.stream.tell(name, data, at=at, run_id=run_id, keep=request.stream_resumable)
+    thread.stream.publish(name, data, at=at, run_id=run_id, keep=request.stream_resumable)

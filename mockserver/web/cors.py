@@ -11,7 +11,7 @@ _EXPOSED: Final = "Content-Location, Location, X-Pagination-Total, X-Pagination-
 
 
 @web.middleware
-async def browsers(
+async def answer_preflight(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Answer a browser that asks beforehand whether it may call."""
@@ -28,7 +28,7 @@ async def browsers(
     return web.Response(status=204, headers=headers)
 
 
-async def sign(request: web.Request, response: web.StreamResponse) -> None:
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Put on every answer who gave it, and that any page may read it: there is nothing here to protect."""
     response.headers["Server"] = "doubletext-mockserver"
     response.headers["Vary"] = "Origin"

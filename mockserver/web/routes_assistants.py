@@ -19,7 +19,8 @@ from mockserver.schemas.assistants import (
 )
 from mockserver.schemas.common import Body
 from mockserver.views import records
-from mockserver.web.http import ENGINE, Refusal, holds, json_answer, page_answer, path_uuid, query, read, uuid_in
+from mockserver.web.http import ENGINE, Refusal, holds, json_answer, page_answer, query, read
+from mockserver.web.lookups import path_uuid, uuid_in
 
 
 class GraphQuery(Body, frozen=True):

@@ -13,7 +13,8 @@ from mockserver.core.crons import Cron, CronError
 from mockserver.core.records import Thread
 from mockserver.schemas.common import CronCount, CronCreate, CronPatch, CronSearch
 from mockserver.views import records
-from mockserver.web.http import ENGINE, Refusal, holds, json_answer, read, thread_of, uuid_in
+from mockserver.web.http import ENGINE, Refusal, holds, json_answer, read
+from mockserver.web.lookups import thread_of, uuid_in
 from mockserver.web.routes_runs import assistant_of, check_order
 
 CHANGEABLE = ("schedule", "timezone", "end_time", "enabled", "on_run_completed")

@@ -23,23 +23,18 @@ from mockserver.views import records
 from mockserver.vocabulary import RunStatus
 from mockserver.web.http import (
     ENGINE,
-    NOT_IN_SUBGRAPHS,
     Refusal,
     created,
-    event_stream,
     json_answer,
-    open_stream,
-    path_uuid,
     query,
     read,
     run_headers,
     run_location,
-    run_of,
-    run_or_none,
     several,
-    thread_of,
     when_over,
 )
+from mockserver.web.lookups import path_uuid, refuse_subgraph, run_of, run_or_none, thread_of
+from mockserver.web.sse import event_stream, frame, open_stream
 
 RunField = Literal[
     "run_id",
@@ -183,7 +178,7 @@ async def join_stream(request: web.Request) -> web.StreamResponse:
     headers = {"Location": f"{location}/stream", "Content-Location": location}
     if run is None:
         response = await open_stream(request, headers)
-        await response.write(b"event: error\r\ndata: " + msgspec.json.encode(GONE) + b"\r\n\r\n")
+        await response.write(frame("error", msgspec.json.encode(GONE)))
         await response.write_eof()
         return response
     offset = run.thread.policy.reader_offset(run, request.headers.get("Last-Event-ID"))
@@ -276,8 +271,7 @@ def check_order(request: web.Request, order: RunRequest) -> None:
     assistant_of(request, order.assistant_id)
     if order.config.configurable and order.context:
         raise Refusal(400, BOTH)
-    if order.checkpoint is not None and order.checkpoint.of_subgraph:
-        raise Refusal(422, NOT_IN_SUBGRAPHS)
+    refuse_subgraph(order.checkpoint)
     if order.command is not None:
         _check_targets(order.command.targets, agent.nodes(request.app[ENGINE].threads.script))
     if order.webhook is not None and (problem := webhooks.problem_of(order.webhook)) is not None:

@@ -14,7 +14,8 @@ from mockserver.core.updates import InvalidUpdateError
 from mockserver.schemas.common import Body, CheckpointConfig, Json, Limit
 from mockserver.schemas.threads import HistoryRequest, StateField, StateRequest, StateUpdate
 from mockserver.views import records
-from mockserver.web.http import ENGINE, NOT_IN_SUBGRAPHS, Refusal, holds, json_answer, query, read, thread_of
+from mockserver.web.http import ENGINE, Refusal, holds, json_answer, query, read
+from mockserver.web.lookups import refuse_subgraph, thread_of
 
 
 class StateQuery(Body, frozen=True):
@@ -67,8 +68,7 @@ async def state_at_checkpoint(request: web.Request) -> web.StreamResponse:
 async def update_state(request: web.Request) -> web.StreamResponse:
     """Write to the state of a thread as if one of its nodes had done it."""
     thread, body = thread_of(request), await read(request, StateUpdate)
-    if body.checkpoint is not None and body.checkpoint.of_subgraph:
-        raise Refusal(422, NOT_IN_SUBGRAPHS)
+    refuse_subgraph(body.checkpoint)
     asked = (body.checkpoint.checkpoint_id if body.checkpoint else None) or body.checkpoint_id
     base = _checkpoint(thread.history, asked) if asked else thread.history.head
     written = write_state(request, thread, base, body.values, body.as_node)

@@ -23,20 +23,10 @@ from mockserver.schemas.threads import (
 )
 from mockserver.views import records
 from mockserver.views.extract import extracted
-from mockserver.web.http import (
-    ENGINE,
-    Refusal,
-    holds,
-    json_answer,
-    listener_stream,
-    page_answer,
-    query,
-    read,
-    several,
-    thread_of,
-    uuid_in,
-)
+from mockserver.web.http import ENGINE, Refusal, holds, json_answer, page_answer, query, read, several
+from mockserver.web.lookups import thread_of, uuid_in
 from mockserver.web.routes_state import write_state
+from mockserver.web.sse import frame_event, listener_stream
 
 
 class IncludeQuery(Body, frozen=True):
@@ -131,7 +121,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     thread, asked = thread_of(request), query(request, StreamQuery)
     listener = thread.stream.listen(asked.modes(), request.headers.get("Last-Event-ID"))
     try:
-        return await listener_stream(request, thread, listener)
+        return await listener_stream(request, thread, listener, frame_event)
     finally:
         thread.stream.leave(listener)
 
