@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from aiohttp import WSMsgType, web
 
 from mockserver.core.protocol_feed import CommandResponse, Listener
+from mockserver.schemas.common import Json
 from mockserver.web.http import ENGINE, KEEP_ALIVE, Refusal, json_answer, read
 from mockserver.web.journal import JOURNAL, JournalEntry, current_entry
 from mockserver.web.lookups import path_uuid, thread_of
-from mockserver.web.protocol import ProtocolError, ProtocolSession, Subscription, read_params
+from mockserver.web.protocol import Envelope, Malformed, ProtocolError, ProtocolSession, Subscription, read_params
+from mockserver.web.route import THREAD, Route
 from mockserver.web.sse import frame_feed_event, listener_stream
 
 GONE = 4404
@@ -113,3 +115,12 @@ async def _send(socket: web.WebSocketResponse, listener: Listener, request: web.
             if not batch:
                 await socket.ping()
         await socket.close(code=GONE, message=b"The thread is gone.")
+
+
+ROUTES: Final = (
+    Route(
+        "POST", f"{THREAD}/commands", commands, Envelope, statuses=(200, 400, 422), malformed=Malformed, response=Json
+    ),
+    Route("POST", f"{THREAD}/stream/events", events, Subscription, statuses=(200, 400, 404, 422), streams=True),
+    Route("GET", f"{THREAD}/stream/events", converse, statuses=(101, 422, 426), streams=True),
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 from itertools import islice
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from aiohttp import web
@@ -18,7 +18,8 @@ from mockserver.core.ids import canonical
 from mockserver.core.records import Run, Thread
 from mockserver.core.strategies import Fate
 from mockserver.engine import webhooks
-from mockserver.schemas.common import BatchedRun, Body, BulkCancel, Limit, Offset, RunRequest, Send, StreamMode
+from mockserver.schemas import responses
+from mockserver.schemas.common import BatchedRun, Body, BulkCancel, Json, Limit, Offset, RunRequest, Send, StreamMode
 from mockserver.views import records
 from mockserver.vocabulary import RunStatus
 from mockserver.web.http import (
@@ -34,6 +35,7 @@ from mockserver.web.http import (
     when_over,
 )
 from mockserver.web.lookups import path_uuid, refuse_subgraph, run_of, run_or_none, thread_of
+from mockserver.web.route import RUN, THREAD, Route
 from mockserver.web.sse import event_stream, frame, open_stream
 
 RunField = Literal[
@@ -331,3 +333,39 @@ async def _unless_gone(
         if engine.starts == starts and run.thread.policy.stops_when_left(run, asked=cancel):
             engine.stop(run, "stop", "client disconnected from the run stream (on_disconnect=cancel)")
         raise
+
+
+ROUTES: Final = (
+    Route("POST", f"{THREAD}/runs", create, RunRequest, statuses=(200, 400, 404, 409, 422), response=responses.Run),
+    Route("GET", f"{THREAD}/runs", listing, query=ListQuery, statuses=(200, 404, 422), response=list[responses.Part]),
+    Route(
+        "POST", f"{THREAD}/runs/stream", create_and_stream, RunRequest, statuses=(200, 400, 404, 409, 422), streams=True
+    ),
+    Route(
+        "POST",
+        f"{THREAD}/runs/wait",
+        create_and_wait,
+        RunRequest,
+        statuses=(200, 400, 404, 409, 422),
+        response=responses.Output,
+    ),
+    Route("GET", RUN, get, statuses=(200, 404, 422), response=responses.Run),
+    Route("DELETE", RUN, delete, statuses=(204, 404, 422)),
+    Route("GET", f"{RUN}/join", join, query=JoinQuery, statuses=(200, 422), response=responses.Output),
+    Route("GET", f"{RUN}/stream", join_stream, query=JoinStreamQuery, statuses=(200, 422), streams=True, resumes=True),
+    Route("POST", f"{RUN}/cancel", cancel, query=CancelQuery, statuses=(200, 202, 404, 422), response=Json),
+    Route("POST", "/runs/cancel", cancel_many, BulkCancel, query=BulkCancelQuery, statuses=(204, 404, 422)),
+    Route(
+        "POST",
+        "/runs/batch",
+        create_batch,
+        list[BatchedRun],
+        statuses=(200, 400, 404, 422),
+        response=list[responses.Run],
+    ),
+    Route("POST", "/runs", create_stateless, RunRequest, statuses=(200, 400, 404, 422), response=responses.Run),
+    Route("POST", "/runs/stream", stateless_and_stream, RunRequest, statuses=(200, 400, 404, 422), streams=True),
+    Route(
+        "POST", "/runs/wait", stateless_and_wait, RunRequest, statuses=(200, 400, 404, 422), response=responses.Output
+    ),
+)

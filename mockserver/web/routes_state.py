@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -11,11 +12,13 @@ from mockserver.agent import agent
 from mockserver.core.checkpoints import END, START, Checkpoint, History
 from mockserver.core.records import Thread
 from mockserver.core.updates import InvalidUpdateError
+from mockserver.schemas import responses
 from mockserver.schemas.common import Body, CheckpointConfig, Json, Limit
 from mockserver.schemas.threads import HistoryRequest, StateField, StateRequest, StateUpdate
 from mockserver.views import records
 from mockserver.web.http import ENGINE, Refusal, holds, json_answer, query, read
 from mockserver.web.lookups import refuse_subgraph, thread_of
+from mockserver.web.route import THREAD, Route
 
 
 class StateQuery(Body, frozen=True):
@@ -134,3 +137,44 @@ def _checkpoint(history: History, checkpoint_id: str) -> Checkpoint:
     if checkpoint is None:
         raise Refusal(404, f"Checkpoint {checkpoint_id} not found")
     return checkpoint
+
+
+ROUTES: Final = (
+    Route("GET", f"{THREAD}/state", state, query=StateQuery, statuses=(200, 404, 422), response=responses.Part),
+    Route(
+        "POST",
+        f"{THREAD}/state",
+        update_state,
+        StateUpdate,
+        statuses=(200, 404, 409, 422),
+        response=responses.StateWritten,
+    ),
+    Route(
+        "POST",
+        f"{THREAD}/state/checkpoint",
+        state_at_checkpoint,
+        StateRequest,
+        statuses=(200, 404, 422),
+        response=responses.Part,
+    ),
+    Route(
+        "GET",
+        f"{THREAD}/state/{{checkpoint_id}}",
+        state_at,
+        query=StateQuery,
+        statuses=(200, 404, 422),
+        response=responses.Part,
+    ),
+    Route(
+        "GET", f"{THREAD}/history", history, query=HistoryQuery, statuses=(200, 404, 422), response=list[responses.Part]
+    ),
+    Route(
+        "POST",
+        f"{THREAD}/history",
+        history_search,
+        HistoryRequest,
+        body_optional=True,
+        statuses=(200, 404, 422),
+        response=list[responses.Part],
+    ),
+)

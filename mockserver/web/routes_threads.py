@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from aiohttp import web
 from msgspec import UNSET, Meta
@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta
 from mockserver.core.checkpoints import START
 from mockserver.core.records import Thread, TimeLeft
 from mockserver.core.thread_stream import ThreadStreamMode
+from mockserver.schemas import responses
 from mockserver.schemas.common import Body
 from mockserver.schemas.threads import (
     Superstep,
@@ -25,6 +26,7 @@ from mockserver.views import records
 from mockserver.views.extract import extracted
 from mockserver.web.http import ENGINE, Refusal, holds, json_answer, page_answer, query, read, several
 from mockserver.web.lookups import thread_of, uuid_in
+from mockserver.web.route import THREAD, Route
 from mockserver.web.routes_state import write_state
 from mockserver.web.sse import frame_event, listener_stream
 
@@ -176,3 +178,33 @@ def _sort_key(thread: Thread, field: str) -> tuple[Any, ...]:
         return (thread.created_at, thread.thread_id)
     # Threads have timelines of their own, so only the server's count of changes says which changed last.
     return (thread.policy.thread_status(thread), thread.touched) if field == "status" else (thread.touched,)
+
+
+ROUTES: Final = (
+    Route(
+        "POST",
+        "/threads",
+        create,
+        ThreadCreate,
+        body_optional=True,
+        statuses=(200, 409, 422),
+        response=responses.Thread,
+    ),
+    Route(
+        "POST",
+        "/threads/search",
+        search,
+        ThreadSearch,
+        body_optional=True,
+        statuses=(200, 422),
+        response=list[responses.Part],
+    ),
+    Route("POST", "/threads/count", count, ThreadCount, body_optional=True, statuses=(200, 422), response=int),
+    Route("POST", "/threads/prune", prune, ThreadPrune, statuses=(200, 409, 422), response=responses.Pruned),
+    Route("GET", f"{THREAD}/stream", stream, query=StreamQuery, statuses=(200, 404, 422), streams=True, resumes=True),
+    Route("GET", f"{THREAD}/storage", storage, statuses=(200, 404, 422), response=responses.Storage),
+    Route("GET", THREAD, get, query=IncludeQuery, statuses=(200, 404, 422), response=responses.Thread),
+    Route("PATCH", THREAD, patch, ThreadPatch, statuses=(200, 204, 404, 422), response=responses.Thread),
+    Route("DELETE", THREAD, delete, statuses=(204, 404, 422)),
+    Route("POST", f"{THREAD}/copy", copy, statuses=(200, 404, 422), response=responses.Thread),
+)
