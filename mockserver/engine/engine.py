@@ -15,14 +15,12 @@ from collections.abc import Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
-import msgspec
-from msgspec import UNSET, structs
+from msgspec import UNSET
 
 from mockserver.agent import agent
 from mockserver.agent.agent import ScriptedAgent
 from mockserver.agent.gates import Gates
 from mockserver.agent.witnesses import Witnesses
-from mockserver.core.assistants import Assistant
 from mockserver.core.checkpoints import END, Checkpoint
 from mockserver.core.clock import Clock, Clocks, milliseconds
 from mockserver.core.crons import Cron, Crons
@@ -37,12 +35,14 @@ from mockserver.core.strategies import Fate
 from mockserver.core.streams import EventLog
 from mockserver.core.threads import Threads
 from mockserver.core.updates import SERVER_METADATA, append_checkpoint, last_node, read_write
+from mockserver.engine.cron_request import cron_request
 from mockserver.engine.execution import Execution
+from mockserver.engine.stored_request import run_metadata, stored_kwargs
 from mockserver.engine.webhooks import Webhooks
 from mockserver.schemas.common import RunRequest
 from mockserver.script.types import Script
 from mockserver.views.protocol_events import Ended, Narrator
-from mockserver.views.records import notice, state, stored_kwargs
+from mockserver.views.records import notice, state
 
 SUPERSEDED: Final = 2000
 """Superseded runs that are remembered."""
@@ -109,14 +109,7 @@ class Engine:
         run_id = thread.ids.uuid7(moment)
         ids = thread.ids.scoped(run_id)
         erased = temporary and request.on_completion != "keep"
-        metadata = {
-            **assistant.current.metadata,
-            **thread.metadata,
-            **request.config.metadata,
-            **request.metadata,
-            "graph_id": assistant.graph_id,
-            "assistant_id": assistant.assistant_id,
-        }
+        metadata = run_metadata(request, assistant, thread)
         run = Run(
             run_id=run_id,
             thread=thread,
@@ -175,16 +168,6 @@ class Engine:
             else:
                 self._settle(run, "stopped")
 
-    def forget_run(self, run: Run) -> None:
-        """Delete a run that is over, with its checkpoints unless others are built upon those."""
-        thread = run.thread
-        if thread.runs.pop(run.run_id, None) is None:
-            return
-        if not thread.history.is_built_upon(run.run_id):
-            thread.history.remove_run(run.run_id)
-            if not thread.in_flight:
-                self.rest(thread)
-
     def update_state(
         self, thread: Thread, base: Checkpoint | None, raw: dict[str, Any] | None, as_node: str | None
     ) -> Checkpoint:
@@ -215,48 +198,16 @@ class Engine:
         thread.stream.publish("state_update", told, at=milliseconds(checkpoint.created_at))
         return checkpoint
 
-    def order_of(self, cron: Cron) -> RunRequest:
-        """The run that a cron asks for when it fires."""
-        told = {name: value for name, value in cron.payload.items() if name in RunRequest.__struct_fields__}
-        order = msgspec.convert(told, RunRequest)
-        named = {"cron_id": cron.cron_id}
-        if order.context:
-            order = structs.replace(order, context={**order.context, **named})
-        else:
-            config = structs.replace(order.config, configurable={**order.config.configurable, **named})
-            order = structs.replace(order, config=config)
-        kept = UNSET if cron.thread is not None else "keep" if cron.on_run_completed == "keep" else "delete"
-        return structs.replace(order, on_completion=kept)
-
     def _fire(self, cron: Cron) -> None:
-        """Ask for the run of a cron that is due; one that is refused is left out."""
-        order = self.order_of(cron)
+        """Create the run of a cron that is due; one that is refused is left out."""
+        request = cron_request(cron)
         try:
             if cron.thread is None:
-                self.create_run(self.threads.create_thread(), order, temporary=True)
+                self.create_run(self.threads.create_thread(), request, temporary=True)
             else:
-                self.create_run(cron.thread, cron.thread.policy.cron_order(cron.thread, order))
+                self.create_run(cron.thread, cron.thread.policy.cron_order(cron.thread, request))
         except ThreadBusyError as busy:
             _log.info("cron %s: %s", cron.cron_id, busy)
-
-    def forget_assistant(self, assistant: Assistant, *, threads: bool) -> None:
-        """Delete an assistant with its crons and, if asked, the threads whose metadata names it."""
-        self.crons.remove_of(assistant)
-        self.threads.assistants.remove(assistant)
-        named = [
-            thread
-            for thread in self.threads.by_id.values()
-            if threads and thread.metadata.get("assistant_id") == assistant.assistant_id
-        ]
-        for thread in named:
-            self.forget_thread(thread)
-
-    def forget_thread(self, thread: Thread) -> None:
-        """Delete a thread with its crons; what is in flight on it is stopped."""
-        self.crons.remove_of(thread)
-        self.threads.remove(thread)
-        self.feeds.remove(thread.thread_id)
-        self.stop_all(dict.fromkeys(thread.in_flight.values(), "erase"))
 
     async def close(self) -> None:
         """Stop every run and let go of every witness; returns when no task is left."""
@@ -380,7 +331,7 @@ class Engine:
             run.watchdog.cancel()
         if run.error is not None:
             run.log.append("error", None, run.error, at=milliseconds(run.updated_at))
-        self._notify(run)
+        self._send_webhooks(run)
         _publish(
             thread,
             run.run_id,
@@ -432,7 +383,7 @@ class Engine:
             if len(self._resumable) > RESUMABLE:
                 self._resumable.popleft().forget()
 
-    def _notify(self, run: Run) -> None:
+    def _send_webhooks(self, run: Run) -> None:
         """Send the webhooks that the end of a run calls for."""
         rules = run.thread.policy
         for subject, status in rules.webhooks(run):

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET
 
 from mockserver.agent import agent
 from mockserver.core.assistants import GRAPH, Assistant, Version
 from mockserver.core.checkpoints import END, START, Checkpoint, History, MarkKind
-from mockserver.core.clock import iso, milliseconds
+from mockserver.core.clock import iso
 from mockserver.core.crons import Cron
 from mockserver.core.records import Run, Thread
 from mockserver.core.store import Item
-from mockserver.schemas.common import RunRequest
 from mockserver.script.types import AGENT, Script
 
 Shown = dict[str, Any]
@@ -228,58 +225,6 @@ def notice(record: Run, status: str) -> Shown:
     if record.error or record.interruption:
         shown["error"] = record.error or record.interruption
     return shown
-
-
-def stored_kwargs(
-    request: RunRequest,
-    metadata: Shown,
-    run_id: str,
-    thread_id: str,
-    request_id: str,
-    moment: datetime,
-    *,
-    temporary: bool,
-) -> Shown:
-    """What a run keeps of the request that created it; `input` stays as the client spelled it."""
-    told = request.config.configurable or request.context
-    configurable = {
-        **told,
-        "langgraph_auth_user": None,
-        "langgraph_auth_user_id": "",
-        "langgraph_auth_permissions": [],
-        "langgraph_request_id": request_id,
-        "__request_start_time_ms__": milliseconds(moment),
-        "__after_seconds__": request.after_seconds,
-        "run_id": run_id,
-        "thread_id": thread_id,
-        "graph_id": metadata["graph_id"],
-        "assistant_id": metadata["assistant_id"],
-        "user_id": "",
-    }
-    if request.checkpoint_asked_for is not None:
-        configurable |= {"checkpoint_id": request.checkpoint_asked_for, "checkpoint_ns": ""}
-    config: Shown = {"configurable": configurable, "metadata": dict(metadata)}
-    if request.config.tags:
-        config["tags"] = request.config.tags
-    for name in ("recursion_limit", "max_concurrency", "run_name"):
-        if (value := getattr(request.config, name)) is not UNSET:
-            config[name] = value
-    return {
-        "input": request.input,
-        "command": None if request.command is None else msgspec.to_builtins(request.command),
-        "config": config,
-        "context": dict(told),
-        "stream_mode": list(request.modes),
-        "interrupt_before": request.interrupt_before,
-        "interrupt_after": request.interrupt_after,
-        "webhook": request.webhook,
-        "feedback_keys": request.feedback_keys,
-        "temporary": temporary,
-        "subgraphs": request.stream_subgraphs,
-        "resumable": request.stream_resumable,
-        "checkpoint_during": request.durability != "exit",
-        "durability": request.durability,
-    }
 
 
 def newest_state(record: Thread, *, namespace: str = "", subgraphs: bool = False) -> Shown:

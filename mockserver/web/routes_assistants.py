@@ -9,6 +9,7 @@ from msgspec import UNSET
 
 from mockserver.core.assistants import GRAPH, Assistant, AssistantError
 from mockserver.core.threads import Threads
+from mockserver.engine.deletion import delete_assistant
 from mockserver.schemas import responses
 from mockserver.schemas.assistants import (
     AssistantCount,
@@ -76,7 +77,7 @@ async def patch(request: web.Request) -> web.StreamResponse:
 async def delete(request: web.Request) -> web.StreamResponse:
     """Delete an assistant with its versions and crons, and its threads if asked; the runs that it made stay."""
     assistant, asked = _assistant_of(request), query(request, DeleteQuery)
-    request.app[ENGINE].forget_assistant(assistant, threads=asked.delete_threads)
+    delete_assistant(request.app[ENGINE], assistant, threads=asked.delete_threads)
     return web.Response(status=204)
 
 

@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from mockserver.core.crons import Cron, CronError
 from mockserver.core.records import Thread
+from mockserver.engine.cron_request import cron_request
 from mockserver.schemas import responses
 from mockserver.schemas.common import CronCount, CronCreate, CronPatch, CronSearch
 from mockserver.views import records
@@ -55,7 +56,7 @@ async def patch(request: web.Request) -> web.StreamResponse:
     cron.payload = cron.payload | given
     cron.updated_at = engine.threads.moment()
     try:
-        check_order(request, engine.order_of(cron))
+        check_order(request, cron_request(cron))
         engine.crons.changed(cron)
     except (CronError, Refusal) as error:
         for name, value in before.items():
@@ -119,7 +120,7 @@ async def _create(request: web.Request, thread: Thread | None) -> web.StreamResp
         updated_at=moment,
         now=moment,
     )
-    check_order(request, engine.order_of(cron))
+    check_order(request, cron_request(cron))
     try:
         engine.crons.add(cron)
     except CronError as error:

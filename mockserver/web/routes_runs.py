@@ -18,6 +18,7 @@ from mockserver.core.ids import canonical
 from mockserver.core.records import Run, Thread
 from mockserver.core.strategies import Fate
 from mockserver.engine import webhooks
+from mockserver.engine.deletion import delete_run
 from mockserver.schemas import responses
 from mockserver.schemas.common import BatchedRun, Body, BulkCancel, Json, Limit, Offset, RunRequest, Send, StreamMode
 from mockserver.views import records
@@ -158,7 +159,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
     run = run_of(request, "Run not found")
     request.app[ENGINE].stop(run, "erase")
     await run.ended.wait()
-    request.app[ENGINE].forget_run(run)
+    delete_run(request.app[ENGINE], run)
     return web.Response(status=204)
 
 

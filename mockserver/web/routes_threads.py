@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta
 from mockserver.core.checkpoints import START
 from mockserver.core.records import Thread, TimeLeft
 from mockserver.core.thread_stream import ThreadStreamMode
+from mockserver.engine.deletion import delete_thread
 from mockserver.schemas import responses
 from mockserver.schemas.common import Body
 from mockserver.schemas.threads import (
@@ -98,7 +99,7 @@ async def prune(request: web.Request) -> web.StreamResponse:
         if asked.strategy == "keep_latest":
             thread.history.keep_newest()
         else:
-            engine.forget_thread(thread)
+            delete_thread(engine, thread)
     return json_answer({"pruned_count": len(found)})
 
 
@@ -109,7 +110,7 @@ async def storage(request: web.Request) -> web.StreamResponse:
 
 async def delete(request: web.Request) -> web.StreamResponse:
     """Delete a thread; what is in flight on it is stopped."""
-    request.app[ENGINE].forget_thread(thread_of(request))
+    delete_thread(request.app[ENGINE], thread_of(request))
     return web.Response(status=204)
 
 
