@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
-from mockserver.agent import agent
+from mockserver.agent import graph
 from mockserver.agent.agent import ScriptedAgent
 from mockserver.agent.gates import Gates
 from mockserver.agent.witnesses import Witnesses
@@ -173,20 +173,20 @@ class Engine:
     ) -> Checkpoint:
         """Write to the state by hand, on top of `base`, as if `as_node` (default: whoever wrote last) had done it.
 
-        Raises `ThreadBusyError` while a run is in flight, and what `read_write` and `agent.written` raise.
+        Raises `ThreadBusyError` while a run is in flight, and what `read_write` and `graph.written` raise.
         """
         if not thread.policy.may_update_state(thread):
             raise ThreadBusyError(f"Thread {thread.thread_id} has runs in flight; its state cannot be updated now.")
-        values = agent.empty_values() if base is None else thread.history.values(base)
+        values = graph.empty_values() if base is None else thread.history.values(base)
         reducers = thread.script.reducers
-        updated = agent.written(values, read_write(raw or {}, thread.ids.uuid4, reducers), reducers)
+        updated = graph.written(values, read_write(raw or {}, thread.ids.uuid4, reducers), reducers)
         node = as_node or last_node(base)
-        cursor = Cursor() if node == END else agent.written_by_hand(thread, base, node, updated)
+        cursor = Cursor() if node == END else graph.written_by_hand(thread, base, node, updated)
         checkpoint = append_checkpoint(
             thread,
             base,
             values=updated,
-            following=agent.nodes_at(cursor, {}),
+            following=graph.nodes_at(cursor, {}),
             source="update",
             node=node,
             cursor=cursor,

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mockserver.agent import agent
+from mockserver.agent.graph import CHILD, CHILD_NODES, nodes, written
 from mockserver.core.assistants import GRAPH, Assistant, Version
 from mockserver.core.checkpoints import END, START, Checkpoint, History, MarkKind
 from mockserver.core.clock import iso
@@ -57,8 +57,10 @@ def graph(script: Script, *, xray: bool) -> Shown:
 
     With `xray` a child graph is drawn in place of its node.
     """
-    inside = {name: [f"{name}:{inner}" for inner in nodes] for name, nodes in _children(script).items()} if xray else {}
-    drawn = {name: inside.get(name, [name]) for name in agent.nodes(script)}
+    inside = (
+        {name: [f"{name}:{inner}" for inner in within] for name, within in _children(script).items()} if xray else {}
+    )
+    drawn = {name: inside.get(name, [name]) for name in nodes(script)}
     names = [START, *(name for parts in drawn.values() for name in parts)]
     workers = sorted(name for name in drawn if name != AGENT)
     return {
@@ -74,7 +76,7 @@ def graph(script: Script, *, xray: bool) -> Shown:
 
 
 def _children(script: Script) -> dict[str, tuple[str, ...]]:
-    return {agent.CHILD: agent.CHILD_NODES, **script.subgraphs}
+    return {CHILD: CHILD_NODES, **script.subgraphs}
 
 
 _STEPS: Final = {"type": "array", "items": {"type": "string"}, "title": "Steps"}
@@ -84,7 +86,7 @@ def subgraphs(script: Script) -> Shown:
     """The child graphs of the assistant, described by the nodes that run them."""
     properties = {"call": {"type": "object"}, "visit": {"type": "integer", "title": "Visit"}, "steps": _STEPS}
     states = {name: _state(script, f"{name}_state") for name in script.subgraphs}
-    states[agent.CHILD] = {"type": "object", "title": f"{agent.CHILD}_state", "properties": properties}
+    states[CHILD] = {"type": "object", "title": f"{CHILD}_state", "properties": properties}
     return {
         name: {
             **{f"{kind}_schema": state for kind in ("input", "output", "state")},
@@ -233,7 +235,7 @@ def newest_state(record: Thread, *, namespace: str = "", subgraphs: bool = False
     shown = state(record, history.head, namespace=namespace, subgraphs=subgraphs)
     if history.head is not None and (pending := history.pending_writes(history.head)):
         for write in pending.values():
-            shown["values"] = agent.written(shown["values"], write, record.script.reducers)
+            shown["values"] = written(shown["values"], write, record.script.reducers)
         shown["next"] = [node for node in history.head.next if node not in pending]
     return shown
 

@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET
 
-from mockserver.agent import agent
+from mockserver.agent import graph
 from mockserver.core.assistants import BOTH, GRAPH, Assistant
 from mockserver.core.checkpoints import END
 from mockserver.core.ids import canonical
@@ -276,12 +276,12 @@ def check_order(request: web.Request, order: RunRequest) -> None:
         raise Refusal(400, BOTH)
     refuse_subgraph(order.checkpoint)
     if order.command is not None:
-        _check_targets(order.command.targets, agent.nodes(request.app[ENGINE].threads.script))
+        _check_targets(order.command.targets, graph.nodes(request.app[ENGINE].threads.script))
     if order.webhook is not None and (problem := webhooks.problem_of(order.webhook)) is not None:
         raise Refusal(422, problem)
     for field in ("interrupt_before", "interrupt_after"):
         for node in getattr(order, field) or ():
-            if node not in (*agent.nodes(request.app[ENGINE].threads.script), "*"):
+            if node not in (*graph.nodes(request.app[ENGINE].threads.script), "*"):
                 raise Refusal(422, f"`{field}` names the node {node!r}, which the graph does not have.")
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from mockserver.agent import agent
+from mockserver.agent import graph
 from mockserver.core.checkpoints import END, START, Checkpoint, History
 from mockserver.core.records import Thread
 from mockserver.core.updates import InvalidUpdateError
@@ -82,7 +82,7 @@ def write_state(
     request: web.Request, thread: Thread, base: Checkpoint | None, values: Json | None, as_node: str | None
 ) -> Checkpoint:
     """Write to a state as if a node had done it; raises `Refusal` 422."""
-    if as_node is not None and as_node not in (*agent.nodes(thread.script), START, END):
+    if as_node is not None and as_node not in (*graph.nodes(thread.script), START, END):
         raise Refusal(422, f"Node {as_node} does not exist")
     try:
         return request.app[ENGINE].update_state(thread, base, values, as_node)
