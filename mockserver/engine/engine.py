@@ -68,13 +68,13 @@ class Engine:
         script: Script,
         clock: Clock,
         *,
-        seed: int = 0,
-        policy: Policy | None = None,
-        run_timeout: float | None = None,
+        seed: int,
+        policy: Policy,
+        run_timeout: float | None,
     ) -> None:
         self._run_timeout = run_timeout
         self.notifier = Notifier()
-        self.threads = Threads(seed=seed, policy=policy or Policy(), script=script, notifier=self.notifier)
+        self.threads = Threads(seed=seed, policy=policy, script=script, notifier=self.notifier)
         self.clock = Clocks(clock)
         self.store = Store(lambda: self.clock.now)
         self.seed = seed

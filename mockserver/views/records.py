@@ -57,9 +57,8 @@ def graph(script: Script, *, xray: bool) -> Shown:
 
     With `xray` a child graph is drawn in place of its node.
     """
-    inside = (
-        {name: [f"{name}:{inner}" for inner in within] for name, within in _children(script).items()} if xray else {}
-    )
+    children = _children(script) if xray else {}
+    inside = {name: [f"{name}:{inner}" for inner in within] for name, within in children.items()}
     drawn = {name: inside.get(name, [name]) for name in nodes(script)}
     names = [START, *(name for parts in drawn.values() for name in parts)]
     workers = sorted(name for name in drawn if name != AGENT)
