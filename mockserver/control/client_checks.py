@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mockserver.core.checkpoints import START, Values
+from mockserver.core.policy import policy_of
 from mockserver.core.records import Run, Thread
 from mockserver.web.journal import JournalEntry
 
@@ -176,7 +177,7 @@ def judge(facts: Facts, *, without: Sequence[str] = ()) -> list[Finding]:
 def run_facts(run: Run) -> RunFacts:
     """What became of a run, as the server knows it."""
     thread = run.thread
-    return RunFacts(thread.thread_id, thread.policy.run_status(run), _dangling(thread, run.run_id))
+    return RunFacts(thread.thread_id, policy_of(thread).run_status(run), _dangling(thread, run.run_id))
 
 
 def _dangling(thread: Thread, run_id: str) -> tuple[str, ...]:

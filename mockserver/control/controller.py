@@ -15,6 +15,7 @@ from mockserver.agent.gates import Held
 from mockserver.control import client_checks
 from mockserver.control.client_checks import Facts, Finding
 from mockserver.core.clock import Clock, HandClock, InstantClock, RealClock, UndelayedClock
+from mockserver.core.policy import policy_of
 from mockserver.core.records import Run, Thread
 from mockserver.engine.engine import Engine
 from mockserver.script.types import Script
@@ -199,9 +200,9 @@ class Controller:
     def _status(self, thread_id: str, run_id: str | None) -> str:
         thread = self.thread(thread_id)
         return (
-            thread.policy.thread_status(thread)
+            policy_of(thread).thread_status(thread)
             if run_id is None
-            else thread.policy.run_status(self.run(thread_id, run_id))
+            else policy_of(thread).run_status(self.run(thread_id, run_id))
         )
 
     def _in_flight(self) -> list[str]:

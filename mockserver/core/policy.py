@@ -1,6 +1,6 @@
 """Every decision that a deployment takes about a run or a thread, one small method each.
 
-The engine asks the rules of the thread and does what they say. These are the right ones. A deployment that gets
+The engine asks the policy of the thread and does what it says. This is the right one. A deployment that gets
 something wrong is this class with one method replaced.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.lifecycle import RunEvent, thread_status
@@ -173,3 +173,8 @@ class Policy:
     def output(self, run: Run) -> Values:
         """What join and wait give for a run that is over."""
         return {"__error__": run.error} if run.error is not None else run.output
+
+
+def policy_of(thread: Thread) -> Policy:
+    """Return the policy that decides about a thread and its runs."""
+    return cast(Policy, thread.policy)

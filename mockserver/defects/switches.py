@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from mockserver.core.policy import Policy
+from mockserver.core.policy import Policy, policy_of
 from mockserver.core.records import Thread
 from mockserver.core.threads import Threads
 from mockserver.defects.base import Defect
@@ -67,7 +67,7 @@ class Switches:
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         thread = self._threads.by_id.get(request.match_info.get("thread_id", "").lower())
-        rules = self._threads.policy if thread is None else thread.policy
+        rules = self._threads.policy if thread is None else policy_of(thread)
         return await (rules.answer(request, handler) if isinstance(rules, Defect) else handler(request))
 
 

@@ -26,7 +26,7 @@ from mockserver.core.clock import Clock, Clocks, milliseconds
 from mockserver.core.crons import Cron, Crons
 from mockserver.core.lifecycle import after
 from mockserver.core.notifier import Notifier
-from mockserver.core.policy import Ending, Policy
+from mockserver.core.policy import Ending, Policy, policy_of
 from mockserver.core.protocol_feed import Feeds
 from mockserver.core.records import Run, Thread
 from mockserver.core.script_cursor import Cursor
@@ -98,10 +98,10 @@ class Engine:
             raise NoAssistantError(request.assistant_id)
         request = assistant.instructed(request)
         asked = request.multitask_strategy
-        strategy = thread.policy.default_strategy(thread) if asked is UNSET else asked
-        decision = thread.policy.admit(thread, strategy)
+        strategy = policy_of(thread).default_strategy(thread) if asked is UNSET else asked
+        decision = policy_of(thread).admit(thread, strategy)
         if not decision.accepted:
-            thread.policy.refused(thread, request)
+            policy_of(thread).refused(thread, request)
             raise ThreadBusyError(
                 "Thread is already running a task. Wait for it to finish or choose a different multitask strategy."
             )
@@ -164,7 +164,7 @@ class Engine:
             run.fate = fates[run]
         for run in decided:
             if run.thread.active is run:
-                run.thread.policy.deliver_stop(run)
+                policy_of(run.thread).deliver_stop(run)
             else:
                 self._settle(run, "stopped")
 
@@ -175,7 +175,7 @@ class Engine:
 
         Raises `ThreadBusyError` while a run is in flight, and what `read_write` and `graph.written` raise.
         """
-        if not thread.policy.may_update_state(thread):
+        if not policy_of(thread).may_update_state(thread):
             raise ThreadBusyError(f"Thread {thread.thread_id} has runs in flight; its state cannot be updated now.")
         values = graph.empty_values() if base is None else thread.history.values(base)
         reducers = thread.script.reducers
@@ -205,7 +205,7 @@ class Engine:
             if cron.thread is None:
                 self.create_run(self.threads.create_thread(), request, temporary=True)
             else:
-                self.create_run(cron.thread, cron.thread.policy.cron_order(cron.thread, request))
+                self.create_run(cron.thread, policy_of(cron.thread).cron_order(cron.thread, request))
         except ThreadBusyError as busy:
             _log.info("cron %s: %s", cron.cron_id, busy)
 
@@ -259,7 +259,7 @@ class Engine:
                 self._settle(run, "stopped")
 
     def _start_next(self, thread: Thread) -> None:
-        run = thread.policy.next_to_start(thread)
+        run = policy_of(thread).next_to_start(thread)
         if run is not None:
             thread.active = run
             self._work_on(run)
@@ -308,7 +308,7 @@ class Engine:
         if run.ended.is_set() or attempt not in (None, run.attempt):
             return
         executed = thread.active is run
-        event = thread.policy.conclude(run, ending)
+        event = policy_of(thread).conclude(run, ending)
         run.status = after(run.status, event)
         if event == "time_out":
             run.error = {"error": "TimeoutError", "message": f"The run took longer than {self._run_timeout} s."}
@@ -319,7 +319,7 @@ class Engine:
         if executed:
             thread.active = None
         if event == "stop" and run.fate == "erase":
-            thread.policy.erase(run)
+            policy_of(thread).erase(run)
             run.output = {}
         elif executed:
             thread.failure = run.error
@@ -342,7 +342,7 @@ class Engine:
         )
         if run.fate == "erase":
             thread.stream.forget_run(run.run_id)
-        thread.policy.release(run)
+        policy_of(thread).release(run)
         self._publish_end(run)
         self._keep_stream(run.log)
         if run.temporary and run.request.on_completion != "keep":
@@ -385,7 +385,7 @@ class Engine:
 
     def _send_webhooks(self, run: Run) -> None:
         """Send the webhooks that the end of a run calls for."""
-        rules = run.thread.policy
+        rules = policy_of(run.thread)
         for subject, status in rules.webhooks(run):
             url = subject.request.webhook
             if url is not None:

@@ -19,7 +19,7 @@ from mockserver.agent.agent import Said, ScriptedAgent, Task, calls_answered
 from mockserver.agent.step import Paused
 from mockserver.core.checkpoints import START, Checkpoint, Mark, Source, Values
 from mockserver.core.commands import answer_to, check_answer, target_of
-from mockserver.core.policy import Policy
+from mockserver.core.policy import Policy, policy_of
 from mockserver.core.protocol_feed import Feeds
 from mockserver.core.records import Run
 from mockserver.core.script_cursor import Cursor
@@ -66,7 +66,7 @@ class Execution:
 
     @property
     def _policy(self) -> Policy:
-        return self._thread.policy
+        return policy_of(self._thread)
 
     async def play(self) -> None:
         """Execute the run from its base checkpoint to its end, or to where it waits for a human."""
@@ -347,7 +347,7 @@ class Execution:
 
 def _may_emit(run: Run, attempt: int) -> bool:
     """Whether an execution of a run may still be heard: not that of a lost worker."""
-    return attempt == run.attempt and run.thread.policy.may_emit(run)
+    return attempt == run.attempt and policy_of(run.thread).may_emit(run)
 
 
 async def _together(works: list[Coroutine[Any, Any, None]]) -> None:

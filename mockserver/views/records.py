@@ -12,6 +12,7 @@ from mockserver.core.assistants import GRAPH, Assistant, Version
 from mockserver.core.checkpoints import END, START, Checkpoint, History, MarkKind
 from mockserver.core.clock import iso
 from mockserver.core.crons import Cron
+from mockserver.core.policy import policy_of
 from mockserver.core.records import Run, Thread
 from mockserver.core.store import Item
 from mockserver.script.types import AGENT, Script
@@ -127,12 +128,13 @@ def thread(record: Thread) -> Shown:
         "updated_at": iso(record.updated_at),
         "state_updated_at": iso(record.state_updated_at),
         "metadata": record.metadata,
-        "status": record.policy.thread_status(record),
+        "status": policy_of(record).thread_status(record),
         "config": record.config,
-        "values": record.policy.thread_values(record),
+        "values": policy_of(record).thread_values(record),
     }
     if record.rested:
-        shown |= {"error": record.failure or record.interruption, "interrupts": record.policy.thread_interrupts(record)}
+        shown["error"] = record.failure or record.interruption
+        shown["interrupts"] = policy_of(record).thread_interrupts(record)
     return shown
 
 
@@ -172,7 +174,7 @@ def run(record: Run) -> Shown:
         "thread_id": record.thread.thread_id,
         "assistant_id": record.assistant.assistant_id,
         "metadata": record.metadata,
-        "status": record.thread.policy.run_status(record),
+        "status": policy_of(record.thread).run_status(record),
         "kwargs": record.kwargs,
         "multitask_strategy": record.strategy,
         "created_at": iso(record.created_at),

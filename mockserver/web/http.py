@@ -13,6 +13,7 @@ from aiohttp import web
 from msgspec import UNSET
 
 from mockserver.core.clock import Clock
+from mockserver.core.policy import policy_of
 from mockserver.core.records import Run
 from mockserver.engine.engine import Engine, ThreadBusyError
 from mockserver.views import records
@@ -146,7 +147,7 @@ def run_location(thread_id: str, run_id: str, suffix: str = "") -> str:
 def run_headers(run: Run, suffix: str) -> dict[str, str]:
     """What the head of an answer that takes its time says of its run, and where to come back for the rest."""
     location = run_location(run.thread.thread_id, run.run_id)
-    named = {"Content-Location": location} if run.thread.policy.names_run(run) else {}
+    named = {"Content-Location": location} if policy_of(run.thread).names_run(run) else {}
     return {"Location": location + suffix, **named}
 
 
@@ -161,7 +162,7 @@ async def when_over(
 ) -> web.StreamResponse:
     """A JSON answer that is known once `run` is over; until then a newline now and then keeps it alive."""
     response = await begin_answer(request, {**headers, "Content-Type": "application/json"})
-    while run is not None and not (ended := run.thread.policy.awaited(run)).is_set():
+    while run is not None and not (ended := policy_of(run.thread).awaited(run)).is_set():
         try:
             async with clock_of(request, run).within(request.app[KEEP_ALIVE]):
                 await ended.wait()

@@ -108,7 +108,7 @@ class RunStart(Body, frozen=True, rename={"camel_case": "multitaskStrategy"}):
     langsmith_tracer: Json | None = None
 
 
-class Response(Body, frozen=True):
+class InterruptResponse(Body, frozen=True):
     """An answer to one question."""
 
     namespace: list[str]
@@ -128,7 +128,7 @@ class Respond(Body, frozen=True, kw_only=True):
 class RespondMany(Respond, frozen=True, kw_only=True):
     """Answers to several questions, which one run takes up."""
 
-    responses: Annotated[list[Response], Meta(min_length=1)]
+    responses: Annotated[list[InterruptResponse], Meta(min_length=1)]
 
 
 class RespondOne(Respond, frozen=True, kw_only=True):
@@ -220,7 +220,9 @@ def respond(session: ProtocolSession, params: Json) -> Json:
         answers = asked.responses
     else:
         asked = read_params(params, RespondOne, "input.respond")
-        answers = [Response(namespace=asked.namespace, interrupt_id=asked.interrupt_id, response=asked.response)]
+        answers = [
+            InterruptResponse(namespace=asked.namespace, interrupt_id=asked.interrupt_id, response=asked.response)
+        ]
     if session.thread is None:
         raise ProtocolError("no_such_run", "No interrupted run is bound to this thread.", 404)
     known = questions(session.thread)

@@ -1,4 +1,4 @@
-"""A route as each module of routes lists it: the router and `/openapi.json` are made from it."""
+"""A route as each module of routes lists it: the router, `/openapi.json` and `GET /_mock` are made from it."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from mockserver.agent import graph
 from mockserver.core.assistants import BOTH, GRAPH, Assistant
 from mockserver.core.checkpoints import END
 from mockserver.core.ids import canonical
+from mockserver.core.policy import policy_of
 from mockserver.core.records import Run, Thread
 from mockserver.core.strategies import Fate
 from mockserver.engine import webhooks
@@ -142,7 +143,7 @@ async def listing(request: web.Request) -> web.StreamResponse:
     """List the runs of a thread, newest first."""
     thread, asked = thread_of(request), query(request, ListQuery)
     fields = asked.fields()
-    found = (run for run in reversed(thread.runs.values()) if asked.status in (None, thread.policy.run_status(run)))
+    found = (run for run in reversed(thread.runs.values()) if asked.status in (None, policy_of(thread).run_status(run)))
     shown = [records.run(run) for run in islice(found, asked.offset, asked.offset + asked.limit)]
     if fields is not None:
         shown = [{field: run[field] for field in fields} for run in shown]
@@ -184,7 +185,7 @@ async def join_stream(request: web.Request) -> web.StreamResponse:
         await response.write(frame("error", msgspec.json.encode(GONE)))
         await response.write_eof()
         return response
-    offset = run.thread.policy.reader_offset(run, request.headers.get("Last-Event-ID"))
+    offset = policy_of(run.thread).reader_offset(run, request.headers.get("Last-Event-ID"))
     watching = event_stream(request, run, offset, modes, headers)
     return await _unless_gone(request, run, watching, cancel=asked.cancel_on_disconnect)
 
@@ -317,7 +318,7 @@ async def _await(request: web.Request, run: Run) -> web.StreamResponse:
 
 
 async def _answered(request: web.Request, run: Run, *, cancel: bool) -> web.StreamResponse:
-    waiting = when_over(request, run, lambda: run.thread.policy.output(run), run_headers(run, "/join"))
+    waiting = when_over(request, run, lambda: policy_of(run.thread).output(run), run_headers(run, "/join"))
     return await _unless_gone(request, run, waiting, cancel=cancel)
 
 
@@ -331,7 +332,7 @@ async def _unless_gone(
         return await answer
     except (asyncio.CancelledError, ConnectionError):
         # A server that died has not seen its clients leave.
-        if engine.starts == starts and run.thread.policy.stops_when_left(run, asked=cancel):
+        if engine.starts == starts and policy_of(run.thread).stops_when_left(run, asked=cancel):
             engine.stop(run, "stop", "client disconnected from the run stream (on_disconnect=cancel)")
         raise
 

@@ -9,6 +9,7 @@ from aiohttp import web
 from msgspec import UNSET, Meta
 
 from mockserver.core.checkpoints import START
+from mockserver.core.policy import policy_of
 from mockserver.core.records import Thread, TimeLeft
 from mockserver.core.thread_stream import ThreadStreamMode
 from mockserver.engine.deletion import delete_thread
@@ -166,9 +167,9 @@ def _write_past(request: web.Request, thread: Thread, supersteps: list[Superstep
 
 def _matches(thread: Thread, asked: ThreadSearch | ThreadCount) -> bool:
     return (
-        (asked.status is UNSET or thread.policy.thread_status(thread) == asked.status)
+        (asked.status is UNSET or policy_of(thread).thread_status(thread) == asked.status)
         and holds(thread.metadata, asked.metadata)
-        and holds(thread.policy.thread_values(thread) or {}, asked.values)
+        and holds(policy_of(thread).thread_values(thread) or {}, asked.values)
     )
 
 
@@ -178,7 +179,7 @@ def _sort_key(thread: Thread, field: str) -> tuple[Any, ...]:
     if field == "created_at":
         return (thread.created_at, thread.thread_id)
     # Threads have timelines of their own, so only the server's count of changes says which changed last.
-    return (thread.policy.thread_status(thread), thread.touched) if field == "status" else (thread.touched,)
+    return (policy_of(thread).thread_status(thread), thread.touched) if field == "status" else (thread.touched,)
 
 
 ROUTES: Final = (

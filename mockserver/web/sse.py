@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from mockserver.core.policy import policy_of
 from mockserver.core.protocol_feed import FeedEvent, Listener
 from mockserver.core.records import Run, Thread
 from mockserver.core.streams import Event
@@ -46,8 +47,9 @@ async def event_stream(
     async with run.log.read(offset) as reader:
         response = await open_stream(request, headers)
         while (batch := await reader.batch(request.app[KEEP_ALIVE], clock_of(request, run).within)) is not None:
-            await run.thread.policy.before_sending(run)
-            frames = [frame_event(event) for event in batch if run.thread.policy.shows(event, modes)]
+            await policy_of(run.thread).before_sending(run)
+            policy = policy_of(run.thread)
+            frames = [frame_event(event) for event in batch if policy.shows(event, modes)]
             await response.write(b"".join(frames) if batch else HEARTBEAT)
         await response.write_eof()
         return response

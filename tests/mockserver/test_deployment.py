@@ -173,5 +173,6 @@ def test_a_setting_that_there_is_not_is_refused() -> None:
         create_app(**unknown)
     with pytest.raises(TypeError, match="'sed'"):
         MockDeployment(**unknown)
+    kept: dict[str, Any] = {"policy": None}
     with MockDeployment() as mock, pytest.raises(TypeError, match="'policy'"):
-        mock.reset(policy=None)
+        mock.reset(**kept)
