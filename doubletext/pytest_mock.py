@@ -72,12 +72,14 @@ def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
     """What the marker of a test says; ends the test where that cannot be."""
     from inspect import signature
 
-    from mockserver.deployment import MockDeployment, read_script
-    from mockserver.script.load import ScriptError
+    from mockserver.deployment import MockDeployment
+    from mockserver.script.load import ScriptError, read_script
+    from mockserver.settings import Beginning
 
     marker = request.node.get_closest_marker(MARKER)
     options = dict(marker.kwargs) if marker is not None else {}
-    known = [name for name in signature(MockDeployment.reset).parameters if name != "self"]
+    named = signature(MockDeployment.reset).parameters.values()
+    known = [*Beginning.__annotations__, *(one.name for one in named if one.kind is one.KEYWORD_ONLY)]
     for name in options:
         if name not in known:
             pytest.fail(f"the marker {MARKER} takes no {name!r}, but {', '.join(known)}", pytrace=False)

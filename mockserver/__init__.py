@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mockserver.script.load import ScriptError
     from mockserver.script.types import Call, Case, Failure, Interrupt, Result, Script, Step, Turn, When
     from mockserver.web.faults import BadFaultError, Fault
-    from mockserver.web.journal import Entry
+    from mockserver.web.journal import JournalEntry
 
 # doubletext.packages looks for this line.
 __distribution__ = "doubletext"
@@ -30,7 +30,6 @@ __all__ = [
     "Case",
     "Clock",
     "Defect",
-    "Entry",
     "Failure",
     "Fault",
     "Finding",
@@ -38,6 +37,7 @@ __all__ = [
     "Held",
     "InstantClock",
     "Interrupt",
+    "JournalEntry",
     "MockDeployment",
     "NotRecordedError",
     "Policy",
@@ -66,7 +66,6 @@ if not TYPE_CHECKING:
             "Case": "mockserver.script.types",
             "Clock": "mockserver.core.clock",
             "Defect": "mockserver.defects",
-            "Entry": "mockserver.web.journal",
             "Failure": "mockserver.script.types",
             "Fault": "mockserver.web.faults",
             "Finding": "mockserver.control.client_checks",
@@ -74,6 +73,7 @@ if not TYPE_CHECKING:
             "Held": "mockserver.agent.gates",
             "InstantClock": "mockserver.core.clock",
             "Interrupt": "mockserver.script.types",
+            "JournalEntry": "mockserver.web.journal",
             "MockDeployment": "mockserver.deployment",
             "NotRecordedError": "mockserver.replay",
             "Policy": "mockserver.core.policy",

@@ -9,20 +9,20 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack
 
 from mockserver.agent.gates import Held
-from mockserver.app import KEEP_ALIVE_SECONDS, create_app, listening
+from mockserver.app import create_app, listening
 from mockserver.control import routes
 from mockserver.control.client_checks import Finding
 from mockserver.control.controller import DEADLINE, Controller, Mode, clock_of
-from mockserver.core.policy import Policy
-from mockserver.script.load import load, parse
+from mockserver.script.load import load, read_script
 from mockserver.script.types import Script
-from mockserver.web.journal import Entry
+from mockserver.settings import DEFAULTS, Beginning, Settings, refuse_unknown
+from mockserver.web.journal import JournalEntry
 
 if TYPE_CHECKING:
     from mockserver.defects import Defect
@@ -36,40 +36,24 @@ LOG_LINES: Final = 500
 class MockDeployment:
     """A mock deployment for `with` and `async with`; `url` is where it listens.
 
-    `script` is a `Script`, a file, or the text of one (default: the guides' conversation). `time` is `instant` (delays
-    take none, in the order of real time), `real` with a `scale`, or `hand`, for `advance`. The other arguments are
-    those of `mockserver.create_app`. Everything that waits gives up after `deadline` real seconds.
+    `time` is `instant` (delays take none, in the order of real time), `real` with a `scale`, or `hand`, for `advance`.
+    The other arguments are `Settings`. Everything that waits gives up after `deadline` real seconds.
     """
 
     def __init__(
         self,
         *,
-        script: Script | Path | str | None = None,
         time: Mode = "instant",
         scale: float = 1.0,
-        seed: int = 0,
-        policy: Policy | None = None,
-        defects: Iterable[str | Defect] = (),
-        faults: Iterable[str | Fault] = (),
-        keep_alive: float = KEEP_ALIVE_SECONDS,
-        run_timeout: float | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         deadline: float = DEADLINE,
+        **settings: Unpack[Settings],
     ) -> None:
         self.deadline = deadline
         self.aio = AsyncWaits(self)
         """The methods that wait, as coroutines: in an async test the others would stop its own event loop."""
-        self._app = create_app(
-            script=read_script(script),
-            clock=clock_of(time, scale),
-            seed=seed,
-            policy=policy,
-            defects=defects,
-            faults=faults,
-            keep_alive=keep_alive,
-            run_timeout=run_timeout,
-        )
+        self._app = create_app(clock=clock_of(time, scale), **settings)
         self._address = (host, port)
         self._url = ""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -161,23 +145,16 @@ class MockDeployment:
         made = spelled(fault) if isinstance(fault, str) else fault
         self._do(lambda _: self._app[routes.FAULTS].set(made, thread_id))
 
-    def reset(
-        self,
-        *,
-        script: Script | Path | str | None = None,
-        time: Mode = "instant",
-        scale: float = 1.0,
-        seed: int = 0,
-        defects: Iterable[str | Defect] = (),
-        faults: Iterable[str | Fault] = (),
-    ) -> None:
-        """Make it as new: no threads, no journal, no defects, no faults; the arguments are those of the beginning."""
-        read, clock = read_script(script) or load(), clock_of(time, scale)
-        self._wait(lambda _: routes.reset(self._app, script=read, clock=clock, seed=seed))
+    def reset(self, *, time: Mode = "instant", scale: float = 1.0, **settings: Unpack[Beginning]) -> None:
+        """Make it as new: no threads, no journal, no defects, no faults but those of `settings`."""
+        refuse_unknown(settings, Beginning)
+        chosen: Settings = {**DEFAULTS, **settings}
+        read, clock = read_script(chosen["script"]) or load(), clock_of(time, scale)
+        self._wait(lambda _: routes.reset(self._app, script=read, clock=clock, seed=chosen["seed"]))
         self._log.clear()
-        for defect in defects:
+        for defect in chosen["defects"]:
             self.defect_on(defect)
-        for fault in faults:
+        for fault in chosen["faults"]:
             self.fault(fault)
 
     # What a test reads.
@@ -198,7 +175,7 @@ class MockDeployment:
         """Every checkpoint of a thread, as the API shows it, oldest first."""
         return self._do(lambda controller: controller.checkpoints(thread_id))
 
-    def journal(self) -> list[Entry]:
+    def journal(self) -> list[JournalEntry]:
         """Every request that came, in order."""
         return self._do(lambda controller: list(controller.journal))
 
@@ -210,7 +187,9 @@ class MockDeployment:
         """What the application did that it should not have; `strategy` is the one that it is configured with."""
         return self._do(lambda controller: controller.conduct(strategy, without))
 
-    def assert_requested(self, method: str = "*", path: str = "*", *, times: int | None = None, **wanted: Any) -> Entry:
+    def assert_requested(
+        self, method: str = "*", path: str = "*", *, times: int | None = None, **wanted: Any
+    ) -> JournalEntry:
         """Assert that such a request came (`times`: so often), and return the last; a failure shows the nearest."""
         __tracebackhide__ = True  # pytest then shows the line of the test
         found = self._do(lambda controller: controller.requests(method, path, wanted))
@@ -227,7 +206,7 @@ class MockDeployment:
 
     # What a test waits for; in an async test, `await deployment.aio.…`.
 
-    def wait_for_request(self, method: str = "*", path: str = "*", **wanted: Any) -> Entry:
+    def wait_for_request(self, method: str = "*", path: str = "*", **wanted: Any) -> JournalEntry:
         """Return the first such request as soon as it came. Raises `DeadlineError`, which shows the nearest."""
         return self._wait(lambda controller: controller.wait_for_request(method, path, wanted, deadline=self.deadline))
 
@@ -282,7 +261,7 @@ class AsyncWaits:
     def __init__(self, deployment: MockDeployment) -> None:
         self._deployment = deployment
 
-    async def wait_for_request(self, method: str = "*", path: str = "*", **wanted: Any) -> Entry:
+    async def wait_for_request(self, method: str = "*", path: str = "*", **wanted: Any) -> JournalEntry:
         """Return the first such request as soon as it came. Raises `DeadlineError`, which shows the nearest."""
         controller, deadline = self._deployment.controller, self._deployment.deadline
         return await self._run(controller.wait_for_request(method, path, wanted, deadline=deadline))
@@ -332,12 +311,3 @@ class _Log(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.thread == self._of:
             self.lines.append(self.format(record))
-
-
-def read_script(script: Script | Path | str | None) -> Script | None:
-    """A script as a test gives it: made, in a file, or as text. Raises `ScriptError`."""
-    if script is None or isinstance(script, Script):
-        return script
-    if isinstance(script, Path) or ("\n" not in script and script.endswith((".yaml", ".yml", ".json"))):
-        return load(Path(script))
-    return parse(script)

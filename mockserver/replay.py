@@ -15,6 +15,8 @@ import httpx
 import msgspec
 import respx
 
+from mockserver.web.sse import frame
+
 _NOT_REPLAYED = ("content-length", "content-encoding", "transfer-encoding", "connection")
 
 
@@ -102,10 +104,8 @@ def _answer(moments: list[dict[str, Any]]) -> httpx.Response | Exception:
 
 def _frame(event: dict[str, Any]) -> bytes:
     """An event of a stream as it was sent."""
-    lines = [f"event: {event['event']}", f"data: {msgspec.json.encode(event.get('data')).decode()}"]
-    if event.get("id") is not None:
-        lines.append(f"id: {event['id']}")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+    event_id = event.get("id")
+    return frame(event["event"], msgspec.json.encode(event.get("data")), None if event_id is None else str(event_id))
 
 
 def _json(body: Any) -> bytes:

@@ -49,7 +49,7 @@ CONFORMANCE: Final[Floors] = (
 
 MOCKSERVER: Final[Floors] = (
     *GROUND,
-    ("mockserver.version", "mockserver.vocabulary"),
+    ("mockserver.vocabulary",),
     ("mockserver.script",),
     ("mockserver.schemas",),
     ("mockserver.core",),
@@ -62,7 +62,7 @@ MOCKSERVER: Final[Floors] = (
     ("mockserver.settings",),
     ("mockserver.app",),
     ("mockserver.deployment", "mockserver.replay", "mockserver.recording"),
-    ("doubletext.pytest_mock", "mockserver.pytest_plugin"),
+    ("doubletext.pytest_mock",),
     ("mockserver",),
     ("mockserver.__main__",),
     ("doubletext.__main__",),
@@ -81,25 +81,10 @@ DYNAMIC: Final[Mapping[str, str]] = {
 }
 """Modules that import by a name that is made when they run, which is not seen here."""
 
-KNOWN: Final[Mapping[tuple[str, str], str]] = {
-    ("mockserver.core.updates", "mockserver"): "the version stands in the package's own module",
-    ("mockserver.schemas.common", "mockserver.core.strategies"): "the words of the API stand in the core",
-    ("mockserver.schemas.responses", "mockserver.core.lifecycle"): "the words of the API stand in the core",
-    ("mockserver.schemas.responses", "mockserver.core.strategies"): "the words of the API stand in the core",
-    ("mockserver.schemas.threads", "mockserver.core.lifecycle"): "the words of the API stand in the core",
-    ("mockserver.web.openapi", "mockserver"): "the version stands in the package's own module",
-    (
-        "mockserver.web.routes_protocol",
-        "mockserver.control.routes",
-    ): "a frame is noted in the controller's journal",
-    ("mockserver.web.routes_system", "mockserver"): "the version stands in the package's own module",
-}
+KNOWN: Final[Mapping[tuple[str, str], str]] = {}
 """Imports that break a rule and are to be mended. What is mended has to be taken out."""
 
-KNOWN_CIRCLES: Final[tuple[tuple[str, ...], ...]] = (
-    ("mockserver.core.policy", "mockserver.core.records"),
-    ("mockserver.web.openapi", "mockserver.web.routes"),
-)
+KNOWN_CIRCLES: Final[tuple[tuple[str, ...], ...]] = ()
 """Circles that are to be mended, likewise."""
 
 FORBIDDEN: Final[Mapping[str, tuple[str, ...]]] = {

@@ -1,50 +1,27 @@
-"""The scripted agent: it plays the steps of a script, under the probe contract.
-
-A probe may ask for a child graph, `research`, instead of `tools`, or for `audit` beside it.
-"""
+"""The scripted agent: it plays the steps of a script, under the probe contract."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 
-from doubletext.probe import Probe, Work, read_probe
 from mockserver.agent.gates import Gates
+from mockserver.agent.graph import CHILD, CHILD_NODES, calls_waiting, probe_of, scripted_node
 from mockserver.agent.step import Paused, StepPlayer
 from mockserver.agent.witnesses import Witnesses
-from mockserver.core import messages, script_cursor
-from mockserver.core.checkpoints import START, Checkpoint, Values
+from mockserver.core import messages
+from mockserver.core.checkpoints import Values
 from mockserver.core.clock import Clocks, Timeline
 from mockserver.core.ids import IdSource
 from mockserver.core.messages import Message
-from mockserver.core.script_cursor import Circumstances, Cursor, fill
-from mockserver.script.types import TOOLS, Failure, Reducer, Script, Step, tokens
+from mockserver.core.script_cursor import Cursor, fill
+from mockserver.script.types import TOOLS, Failure, Script, Step, tokens
 
-if TYPE_CHECKING:
-    from mockserver.core.records import Run, Thread
-
-CHILD: Final = "research"
-"""The node that runs a probe's child graph; it is no step of its own."""
-CHILD_NODES: Final = ("search", "quote")
-"""The nodes of that child graph, in their order."""
-WORKERS: Final[dict[Work, tuple[str, ...]]] = {
-    "tools": (TOOLS,),
-    "subgraph": (CHILD,),
-    "parallel": (TOOLS, "audit"),
-}
-"""The nodes that work on a tool call, as a probe asks."""
-_WORKING: Final = frozenset(node for nodes in WORKERS.values() for node in nodes)
 PIECES_A_TURN: Final = 16
 """Pieces of an answer that are said at once where they take no time: a long one must not keep the server to itself."""
-
-
-class ProbeConfigError(Exception):
-    """A `probe` that is not one; the text names the key that is wrong."""
 
 
 class Said(Struct, frozen=True):
@@ -107,80 +84,11 @@ class Task(Struct, frozen=True):
             self.say(Said(message))
 
 
-def empty_values() -> Values:
-    """The state of a thread on which nothing was written yet."""
-    return {"messages": [], "steps": []}
-
-
-def written(values: Values, write: Values, reducers: Mapping[str, Reducer] = MappingProxyType({})) -> Values:
-    """The state after a write to some of its channels; a channel that the graph does not have is ignored.
-
-    Raises ValueError for what a channel cannot take up.
-    """
-    said = {"messages": messages.merge(values.get("messages", ()), write["messages"])} if "messages" in write else {}
-    return {
-        **values,
-        **said,
-        **{
-            name: _taken_up(name, reducer, values.get(name), write[name])
-            for name, reducer in reducers.items()
-            if name in write
-        },
-        "steps": [*values["steps"], *write.get("steps", ())],
-    }
-
-
-def nodes(script: Script) -> tuple[str, ...]:
-    """The nodes of the graph: those of the script, and those that probes ask for."""
-    return tuple(dict.fromkeys((*script.nodes, "audit", CHILD)))
-
-
-def scripted_node(node: str) -> str:
-    """The node whose steps in the script a node of the graph plays."""
-    return TOOLS if node in _WORKING else node
-
-
-def nodes_at(cursor: Cursor, configurable: dict[str, Any]) -> tuple[str, ...]:
-    """The nodes that are next at a cursor, in a run that is told `configurable`."""
-    if cursor.next != (TOOLS,):
-        return cursor.next
-    probe = _probe_of(configurable)
-    return WORKERS["tools" if probe is None else probe.work]
-
-
-def enter(run: Run, values: Values) -> Cursor:
-    """Where new input leads that made the state `values`."""
-    return script_cursor.enter(run.thread.script, values["messages"], _around(run))
-
-
-def locate(run: Run, values: Values) -> Cursor:
-    """Where a state stands of which nothing is known but its messages."""
-    return script_cursor.locate(run.thread.script, values["messages"], _around(run))
-
-
-def follow(run: Run, played: Cursor, values: Values) -> Cursor:
-    """What follows when the step at a cursor has left the state as `values`."""
-    return script_cursor.follow(run.thread.script, played.passed(), values["messages"], _around(run))
-
-
-def written_by_hand(thread: Thread, base: Checkpoint | None, node: str, values: Values) -> Cursor:
-    """What follows when somebody wrote to the state, on top of `base`, as if `node` had done it."""
-    said, around = values["messages"], Circumstances(metadata=thread.metadata)
-    if node == START:
-        return script_cursor.enter(thread.script, said, around)
-    known = base.cursor if base is not None else None
-    found = (known.after_node(node) if known is not None else None) or script_cursor.locate(thread.script, said, around)
-    if found.step is None and _calls_waiting(values):
-        # A tool call that the script does not know of wants its result all the same.
-        found = Cursor((Step(node=TOOLS, result=""),), fills=found.fills, visits=found.visits)
-    return script_cursor.follow(thread.script, found, said, around)
-
-
 def calls_answered(task: Task) -> list[dict[str, Any]]:
     """The tool calls to which a node is about to give the results."""
     step = task.cursor.at_step(scripted_node(task.node))
     answers = step is not None and step.result is not None
-    return _calls_waiting(task.values) if answers and task.node != "audit" else []
+    return calls_waiting(task.values) if answers and task.node != "audit" else []
 
 
 class ScriptedAgent:
@@ -196,7 +104,7 @@ class ScriptedAgent:
 
         Raises `ProbeConfigError`, what the script or `StepPlayer.play` raises, and nothing else.
         """
-        probe = _probe_of(task.configurable)
+        probe = probe_of(task.configurable)
         scripted = task.cursor.at_step(task.node) or Step(node=task.node)
 
         async def come(point: str) -> None:
@@ -218,7 +126,7 @@ class ScriptedAgent:
         """Where the child graph of a node begins, and with which values; None for a node without one."""
         if task.node == CHILD and task.cursor.next == (TOOLS,):
             visits = dict.fromkeys(CHILD_NODES, task.cursor.visit(TOOLS) - 1)
-            (call,) = _calls_waiting(task.values)
+            (call,) = calls_waiting(task.values)
             values = {"call": call, "visit": task.cursor.visit(TOOLS), "steps": []}
             return Cursor(tuple(Step(node=name) for name in CHILD_NODES), visits=visits), values
         step = task.cursor.step
@@ -285,7 +193,7 @@ class ScriptedAgent:
 
     def _results(self, task: Task, step: Step) -> list[Message]:
         """The answers that a step gives to the tool calls of the last message."""
-        calls, given = _calls_waiting(task.values), step.results
+        calls, given = calls_waiting(task.values), step.results
         return [
             messages.tool_result(
                 fill(result.content, task.cursor.fills),
@@ -338,14 +246,6 @@ def _message(play: _Play, text: str | list[Any]) -> Message:
     return messages.ai(content, f"lc_run--{ids.uuid7(task.timeline.moment())}", calls)
 
 
-def _calls_waiting(values: Values) -> list[dict[str, Any]]:
-    """The tool calls of the last message."""
-    said = values.get("messages")
-    last = said[-1] if said else {}
-    calls: list[dict[str, Any]] = last.get("tool_calls") or []
-    return calls
-
-
 def _with_text(content: str | list[Any], text: str, *, rest: bool) -> str | list[Any]:
     """A message's content with another text; with `rest`, whatever else is in it follows."""
     if isinstance(content, str):
@@ -358,25 +258,3 @@ def _exception(error: str | Failure, fills: Mapping[str, str]) -> Exception:
     failure = error if isinstance(error, Failure) else Failure(message=error)
     kind: type[Exception] = type(failure.type, (Exception,), {})
     return kind(fill(failure.message, fills))
-
-
-def _taken_up(name: str, reducer: Reducer, old: Any, new: Any) -> Any:
-    if reducer == "append":
-        return [*(old or ()), *(new if isinstance(new, list) else [new])]
-    if reducer == "merge":
-        if not isinstance(new, dict):
-            raise ValueError(f"The channel {name} merges objects, and got {new!r}")
-        return {**(old or {}), **new}
-    return new
-
-
-def _around(run: Run) -> Circumstances:
-    assistant = run.assistant
-    return Circumstances((assistant.assistant_id, assistant.graph_id, assistant.name), run.thread.metadata)
-
-
-def _probe_of(configurable: dict[str, Any]) -> Probe | None:
-    try:
-        return read_probe(configurable)
-    except msgspec.ValidationError as error:
-        raise ProbeConfigError(f"configurable.probe: {error}") from error

@@ -83,10 +83,10 @@ class StepPlayer:
                 await self._outlast(_done(body))
                 # Looked at, so that asyncio does not complain of an exception that nobody saw.
                 _outcome(body)
-                await self._tell("cancelled")
-                await self._tell("exit", "cancelled")
+                await self._report_uncancelled("cancelled")
+                await self._report_uncancelled("exit", "cancelled")
                 raise
-        cancelled = await self._tell("exit", _outcome(body))
+        cancelled = await self._report_uncancelled("exit", _outcome(body))
         if cancelled and not self._swallows:
             raise asyncio.CancelledError
         return body.result()
@@ -117,12 +117,12 @@ class StepPlayer:
     async def _swallow(self) -> None:
         """Report the cancellation while the body stands still, then let the body go on after its wait."""
         self._may_go_on.clear()
-        await self._tell("cancelled")
+        await self._report_uncancelled("cancelled")
         if self._wait is not None:
             self._wait.cancel()
         self._may_go_on.set()
 
-    async def _tell(self, event: StepEvent, outcome: Outcome | None = None) -> bool:
+    async def _report_uncancelled(self, event: StepEvent, outcome: Outcome | None = None) -> bool:
         """Report, however often the waiting task is cancelled; True if it was."""
         return self._takes_time(event) and await self._outlast(self._report(event, outcome))
 
@@ -148,7 +148,7 @@ class StepPlayer:
                 run_id=self._run_id,
                 outcome=outcome,
             )
-            if await self._witnesses.tell(probe.witness, report):
+            if await self._witnesses.report(probe.witness, report):
                 return
         await self._witnesses.hold(self._seconds(probe, event))
 

@@ -30,7 +30,7 @@ class Witnesses:
         self._waits: set[asyncio.Task[Any]] = set()
         self._closed = False
 
-    async def tell(self, url: str, report: Report) -> bool:
+    async def report(self, url: str, report: Report) -> bool:
         """Report, and return once the witness has answered; False if it cannot be reached or does not want it."""
         if self._closed:
             return False

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mockserver.core.checkpoints import START, Values
+from mockserver.core.policy import policy_of
 from mockserver.core.records import Run, Thread
-from mockserver.web.journal import Entry
+from mockserver.web.journal import JournalEntry
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,10 @@ class RunFacts:
 class Facts:
     """All that conduct is judged by."""
 
-    requests: Sequence[Entry]
+    requests: Sequence[JournalEntry]
     runs: Mapping[str, RunFacts] = field(default_factory=dict)
     superseded: Mapping[str, str] = field(default_factory=dict)
-    """Runs that were stopped for a newcomer, each with the run that came."""
+    """Runs that were stopped for a new run, each with the run that came."""
     strategy: str | None = None
     """The multitask strategy that the application is configured with, where a test says so."""
 
@@ -54,26 +55,26 @@ Rule = Callable[[Facts], Iterator[Finding]]
 
 def joined_superseded(facts: Facts) -> Iterator[Finding]:
     """It joined a run that had been superseded, instead of the one that took its place."""
-    for entry, newcomer in _after_supersession(facts):
+    for entry, new_run in _after_supersession(facts):
         if entry.path.endswith("/join"):
             yield Finding(
                 "joined-superseded",
-                f"run {entry.run_id} had been superseded by {newcomer.run_id} when it was joined",
-                (newcomer.number, entry.number),
+                f"run {entry.run_id} had been superseded by {new_run.run_id} when it was joined",
+                (new_run.number, entry.number),
             )
 
 
 def kept_reading(facts: Facts) -> Iterator[Finding]:
     """It went on reading the stream of a run that was superseded: it opened it again, or never closed it."""
-    for entry, newcomer in _after_supersession(facts):
+    for entry, new_run in _after_supersession(facts):
         if entry.path.endswith("/stream") and entry.method == "GET":
             yield Finding(
                 "kept-reading",
-                f"the stream of run {entry.run_id} was opened after {newcomer.run_id} had superseded it",
-                (newcomer.number, entry.number),
+                f"the stream of run {entry.run_id} was opened after {new_run.run_id} had superseded it",
+                (new_run.number, entry.number),
             )
     for entry in facts.requests:
-        came = _newcomer(facts, entry)
+        came = _new_run(facts, entry)
         if came is None or not entry.path.endswith("/stream") or entry.number > came.number:
             continue
         later = [one for one in facts.requests if one.creates_run and one.thread_id == entry.thread_id]
@@ -176,7 +177,7 @@ def judge(facts: Facts, *, without: Sequence[str] = ()) -> list[Finding]:
 def run_facts(run: Run) -> RunFacts:
     """What became of a run, as the server knows it."""
     thread = run.thread
-    return RunFacts(thread.thread_id, thread.policy.run_status(run), _dangling(thread, run.run_id))
+    return RunFacts(thread.thread_id, policy_of(thread).run_status(run), _dangling(thread, run.run_id))
 
 
 def _dangling(thread: Thread, run_id: str) -> tuple[str, ...]:
@@ -200,39 +201,39 @@ def _unanswered(values: Values) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _after_supersession(facts: Facts) -> Iterator[tuple[Entry, Entry]]:
+def _after_supersession(facts: Facts) -> Iterator[tuple[JournalEntry, JournalEntry]]:
     """The requests that name a superseded run, each with the request for the run that had taken its place."""
     for entry in facts.requests:
-        newcomer = _newcomer(facts, entry)
-        if newcomer is not None and not entry.creates_run and entry.number > newcomer.number:
-            yield entry, newcomer
+        new_run = _new_run(facts, entry)
+        if new_run is not None and not entry.creates_run and entry.number > new_run.number:
+            yield entry, new_run
 
 
-def _newcomer(facts: Facts, entry: Entry) -> Entry | None:
+def _new_run(facts: Facts, entry: JournalEntry) -> JournalEntry | None:
     """The request for the run that superseded an entry's run."""
     by = facts.superseded.get(entry.run_id or "")
     return None if by is None else next((one for one in facts.requests if one.creates_run and one.run_id == by), None)
 
 
-def _same_before(earlier: Sequence[Entry], entry: Entry) -> Entry | None:
+def _same_before(earlier: Sequence[JournalEntry], entry: JournalEntry) -> JournalEntry | None:
     return next((one for one in reversed(earlier) if (one.path, one.raw) == (entry.path, entry.raw) and one.raw), None)
 
 
-def _said(entry: Entry) -> Any:
+def _said(entry: JournalEntry) -> Any:
     return entry.order.get("input")
 
 
-def _messages(entry: Entry) -> list[Any]:
+def _messages(entry: JournalEntry) -> list[Any]:
     said = _said(entry)
     given = said.get("messages") if isinstance(said, dict) else None
     return given if isinstance(given, list) else [given] if given is not None else []
 
 
-def _has_ids(entry: Entry) -> bool:
+def _has_ids(entry: JournalEntry) -> bool:
     return any(isinstance(message, dict) and message.get("id") for message in _messages(entry))
 
 
-def _quoted(entry: Entry) -> str:
+def _quoted(entry: JournalEntry) -> str:
     """What a request said, for people."""
     said = _messages(entry)
     last = said[-1] if said else None

@@ -15,11 +15,12 @@ from mockserver.agent.gates import Held
 from mockserver.control import client_checks
 from mockserver.control.client_checks import Facts, Finding
 from mockserver.core.clock import Clock, HandClock, InstantClock, RealClock, UndelayedClock
+from mockserver.core.policy import policy_of
 from mockserver.core.records import Run, Thread
 from mockserver.engine.engine import Engine
 from mockserver.script.types import Script
 from mockserver.views import records
-from mockserver.web.journal import Entry, Journal
+from mockserver.web.journal import Journal, JournalEntry
 
 DEADLINE: Final = 30.0
 """Real seconds after which something that a test waits for will not come."""
@@ -48,9 +49,9 @@ def clock_of(mode: Mode, scale: float = 1.0) -> Clock:
 class Controller:
     """The controls of one deployment."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, journal: Journal) -> None:
         self.engine = engine
-        self.journal = Journal(lambda: engine.threads.by_id, engine.clock, engine.notifier)
+        self.journal = journal
         self._script = engine.threads.script
 
     def load_script(self, script: Script, thread_id: str | None = None) -> None:
@@ -131,7 +132,7 @@ class Controller:
         thread = self.thread(thread_id)
         return [records.state(thread, one) for one in reversed(list(thread.history.newest_first()))]
 
-    def requests(self, method: str, path: str, wanted: Mapping[str, Any]) -> list[Entry]:
+    def requests(self, method: str, path: str, wanted: Mapping[str, Any]) -> list[JournalEntry]:
         """The requests of a method, to a path (a pattern), with these values: `strategy`, `status`, or of the body."""
         return [entry for entry in self.journal if _fits(entry, method, path, wanted)]
 
@@ -147,7 +148,7 @@ class Controller:
 
     async def wait_for_request(
         self, method: str, path: str, wanted: Mapping[str, Any], *, deadline: float = DEADLINE
-    ) -> Entry:
+    ) -> JournalEntry:
         """Return the first such request as soon as it has come. Raises `DeadlineError` with the nearest."""
         return (
             await self._until(
@@ -199,9 +200,9 @@ class Controller:
     def _status(self, thread_id: str, run_id: str | None) -> str:
         thread = self.thread(thread_id)
         return (
-            thread.policy.thread_status(thread)
+            policy_of(thread).thread_status(thread)
             if run_id is None
-            else thread.policy.run_status(self.run(thread_id, run_id))
+            else policy_of(thread).run_status(self.run(thread_id, run_id))
         )
 
     def _in_flight(self) -> list[str]:
@@ -215,7 +216,7 @@ class Controller:
             raise DeadlineError(f"after {deadline:g} s: {say()}") from None
 
 
-def _fits(entry: Entry, method: str, path: str, wanted: Mapping[str, Any]) -> bool:
+def _fits(entry: JournalEntry, method: str, path: str, wanted: Mapping[str, Any]) -> bool:
     return (
         fnmatchcase(entry.method, method.upper())
         and fnmatchcase(entry.path, path)
@@ -223,18 +224,18 @@ def _fits(entry: Entry, method: str, path: str, wanted: Mapping[str, Any]) -> bo
     )
 
 
-def _has(entry: Entry, name: str, value: Any) -> bool:
+def _has(entry: JournalEntry, name: str, value: Any) -> bool:
     """Whether an entry has a value: of its own (`strategy`, `status`, ...), or in its body."""
     return bool(_value(entry, name) == value)
 
 
-def _value(entry: Entry, name: str) -> Any:
+def _value(entry: JournalEntry, name: str) -> Any:
     if name in ("strategy", "status", "thread_id", "run_id", "busy", "query", "body", "protocol"):
         return getattr(entry, name)
     return entry.body.get(name) if isinstance(entry.body, dict) else None
 
 
-def _likeness(entry: Entry, method: str, path: str, wanted: Mapping[str, Any]) -> tuple[float, ...]:
+def _likeness(entry: JournalEntry, method: str, path: str, wanted: Mapping[str, Any]) -> tuple[float, ...]:
     same = sum(_has(entry, name, value) for name, value in wanted.items())
     import difflib  # here, because only a failure needs it
 
@@ -242,7 +243,7 @@ def _likeness(entry: Entry, method: str, path: str, wanted: Mapping[str, Any]) -
     return (alike + same + (0.5 if fnmatchcase(entry.method, method.upper()) else 0), entry.number)
 
 
-def _differences(entry: Entry, method: str, path: str, wanted: Mapping[str, Any]) -> str:
+def _differences(entry: JournalEntry, method: str, path: str, wanted: Mapping[str, Any]) -> str:
     """What of an entry is other than looked for."""
     told = [f"method {entry.method}"] if not fnmatchcase(entry.method, method.upper()) else []
     told += [f"path {entry.path}"] if not fnmatchcase(entry.path, path) else []

@@ -6,8 +6,7 @@ It is no part of the API that is mocked, so `/openapi.json` does not tell of it;
 from __future__ import annotations
 
 import gc
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
@@ -19,8 +18,11 @@ from mockserver.control.controller import DEADLINE, ControlError, Controller, De
 from mockserver.core.records import Thread
 from mockserver.schemas.common import Body
 from mockserver.web.faults import Fault, Faults
-from mockserver.web.http import ENGINE, Refusal, json_answer, query, read, uuid_in
+from mockserver.web.http import ENGINE, Refusal, json_answer, query, read
 from mockserver.web.interceptors import CONTROL, INTERCEPTORS
+from mockserver.web.journal import JOURNAL
+from mockserver.web.lookups import uuid_in
+from mockserver.web.route import Route
 
 if TYPE_CHECKING:
     from mockserver.defects.switches import Switches
@@ -48,18 +50,9 @@ class DefectOn(Scope, frozen=True, kw_only=True):
     times: Times | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One path of the control API, and what answers it."""
-
-    method: str
-    path: str
-    handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
 async def overview(_: web.Request) -> web.StreamResponse:
     """List what can be asked here."""
-    shown = [f"{one.method} {one.path}: {(one.handler.__doc__ or '').strip()}" for one in COMMANDS]
+    shown = [f"{one.method} {one.path}: {one.summary}" for one in COMMANDS]
     return json_answer({"commands": shown})
 
 
@@ -276,25 +269,25 @@ async def start_anew(request: web.Request) -> web.StreamResponse:
 
 
 COMMANDS: Final = (
-    Command("GET", CONTROL, overview),
-    Command("GET", f"{CONTROL}/defects", defects),
-    Command("POST", f"{CONTROL}/defects", defect_on),
-    Command("DELETE", f"{CONTROL}/defects", defects_off),
-    Command("DELETE", f"{CONTROL}/defects/{{name}}", defect_off),
-    Command("GET", f"{CONTROL}/faults", faults),
-    Command("POST", f"{CONTROL}/faults", fault_on),
-    Command("DELETE", f"{CONTROL}/faults", faults_off),
-    Command("POST", f"{CONTROL}/restart", restart),
-    Command("POST", f"{CONTROL}/reset", start_anew),
-    Command("POST", f"{CONTROL}/script", script_on),
-    Command("GET", f"{CONTROL}/holds", held),
-    Command("POST", f"{CONTROL}/holds", hold),
-    Command("DELETE", f"{CONTROL}/holds", release),
-    Command("POST", f"{CONTROL}/time", time_set),
-    Command("POST", f"{CONTROL}/time/advance", advance),
-    Command("GET", f"{CONTROL}/journal", journal),
-    Command("GET", f"{CONTROL}/conduct", conduct),
-    Command("POST", f"{CONTROL}/wait", wait),
+    Route("GET", CONTROL, overview),
+    Route("GET", f"{CONTROL}/defects", defects),
+    Route("POST", f"{CONTROL}/defects", defect_on),
+    Route("DELETE", f"{CONTROL}/defects", defects_off),
+    Route("DELETE", f"{CONTROL}/defects/{{name}}", defect_off),
+    Route("GET", f"{CONTROL}/faults", faults),
+    Route("POST", f"{CONTROL}/faults", fault_on),
+    Route("DELETE", f"{CONTROL}/faults", faults_off),
+    Route("POST", f"{CONTROL}/restart", restart),
+    Route("POST", f"{CONTROL}/reset", start_anew),
+    Route("POST", f"{CONTROL}/script", script_on),
+    Route("GET", f"{CONTROL}/holds", held),
+    Route("POST", f"{CONTROL}/holds", hold),
+    Route("DELETE", f"{CONTROL}/holds", release),
+    Route("POST", f"{CONTROL}/time", time_set),
+    Route("POST", f"{CONTROL}/time/advance", advance),
+    Route("GET", f"{CONTROL}/journal", journal),
+    Route("GET", f"{CONTROL}/conduct", conduct),
+    Route("POST", f"{CONTROL}/wait", wait),
 )
 
 SERVERS: Final = web.AppKey("servers", list[web.Server])
@@ -309,7 +302,7 @@ CONTROLLER: Final = web.AppKey("controller", Controller)
 
 def add_to(app: web.Application) -> None:
     """Serve every command."""
-    app[CONTROLLER] = Controller(app[ENGINE])
+    app[CONTROLLER] = Controller(app[ENGINE], app[JOURNAL])
     app[_SWITCHES] = {}
     app[SERVERS] = []
     app[FAULTS] = Faults(app[INTERCEPTORS], app[ENGINE].clock, app[ENGINE].seed)

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-RunStatus = Literal["pending", "running", "success", "error", "timeout", "interrupted"]
+from mockserver.vocabulary import RunStatus, ThreadStatus
+
 RunEvent = Literal["start", "succeed", "fail", "time_out", "stop"]
-ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
 
 RUN_STATUSES: Final[tuple[RunStatus, ...]] = (
     "pending",

@@ -1,6 +1,6 @@
 """Every decision that a deployment takes about a run or a thread, one small method each.
 
-The engine asks the rules of the thread and does what they say. These are the right ones. A deployment that gets
+The engine asks the policy of the thread and does what it says. This is the right one. A deployment that gets
 something wrong is this class with one method replaced.
 """
 
@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from mockserver.core.checkpoints import Checkpoint, Values
-from mockserver.core.lifecycle import RunEvent, RunStatus, ThreadStatus, thread_status
+from mockserver.core.lifecycle import RunEvent, thread_status
 from mockserver.core.records import Run, Thread
-from mockserver.core.strategies import DECISIONS, DEFAULT_STRATEGY, PHASES, STRATEGIES, Decision, Strategy, decide
+from mockserver.core.strategies import DECISIONS, DEFAULT_STRATEGY, PHASES, STRATEGIES, Decision, decide
 from mockserver.core.streams import Event
 from mockserver.schemas.common import RunRequest
+from mockserver.vocabulary import RunStatus, Strategy, ThreadStatus
 
 Ending = Literal["succeeded", "failed", "stopped"]
 """How the execution of a run came to its end, whatever was decided about it meanwhile."""
@@ -34,12 +35,12 @@ class Policy:
         return DEFAULT_STRATEGY
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
-        """Whether a newcomer is accepted, and what becomes of the runs in flight."""
+        """Whether a new run is accepted, and what becomes of the runs in flight."""
         asked = () if strategy in LEAVING else thread.in_flight.values()
         return decide(strategy, {run.run_id: run.phase for run in asked})
 
     def refused(self, thread: Thread, request: RunRequest) -> None:
-        """Note that a newcomer was refused: nothing is left of it."""
+        """Note that a new run was refused: nothing is left of it."""
 
     def cron_order(self, thread: Thread, order: RunRequest) -> RunRequest:  # noqa: ARG002 - a seam
         """The run that a cron of a thread asks for when it fires."""
@@ -172,3 +173,8 @@ class Policy:
     def output(self, run: Run) -> Values:
         """What join and wait give for a run that is over."""
         return {"__error__": run.error} if run.error is not None else run.output
+
+
+def policy_of(thread: Thread) -> Policy:
+    """Return the policy that decides about a thread and its runs."""
+    return cast(Policy, thread.policy)

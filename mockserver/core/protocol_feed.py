@@ -35,13 +35,6 @@ class Message(Protocol):
         """It as JSON."""
 
 
-class Framed(Protocol):
-    """Something that a listener is sent as a server-sent event."""
-
-    def frame(self) -> bytes:
-        """It as a server-sent event."""
-
-
 @dataclass(slots=True)
 class FeedEvent:
     """One event of a thread; `node` is the one that caused it, where that is told."""
@@ -73,13 +66,9 @@ class FeedEvent:
             self._encoded = _encode({**shown, "params": params})
         return self._encoded
 
-    def frame(self) -> bytes:
-        """The event as a server-sent one."""
-        return b"event: %s\r\ndata: %s\r\nid: %d\r\n\r\n" % (self.method.encode(), self.encoded(), self.seq)
-
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandResponse:
     """The answer to a command, on its way through a listener's outbox, so that it keeps its place among events."""
 
     body: dict[str, Any]
@@ -137,7 +126,7 @@ class Listener:
             self.put(event)
             self.last_seq = event.seq
 
-    def put(self, message: Message | Framed) -> None:
+    def put(self, message: Message) -> None:
         """Send something, wanted or not."""
         self._outbox.append(message)
         if len(self._outbox) > KEPT:
@@ -173,7 +162,7 @@ class Feed:
         self._kept: deque[FeedEvent] = deque(maxlen=KEPT)
         self._listeners: set[Listener] = set()
 
-    def tell(
+    def publish(
         self,
         method: str,
         data: Any,
@@ -184,7 +173,7 @@ class Feed:
         node: str | None = None,
         event_id: str | None = None,
     ) -> None:
-        """Tell what happened `at` milliseconds; without an id of its own an event is known by its time and number."""
+        """Send an event that happened `at` milliseconds; without `event_id` its id is made of its time and number."""
         self.seq += 1
         event = FeedEvent(event_id or f"{at}-{self.seq}", self.seq, method, run_id, namespace, at, data, node)
         self._kept.append(event)
@@ -216,7 +205,7 @@ class Feed:
         return [event for event in self._kept if event.run_id == run_id]
 
     def forget_run(self, run_id: str) -> None:
-        """Tell of a run no more; who listens has heard of it already."""
+        """Send the events of a run to no new listener."""
         self._kept = deque((event for event in self._kept if event.run_id != run_id), maxlen=KEPT)
 
     def close(self) -> None:

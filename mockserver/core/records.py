@@ -1,4 +1,4 @@
-"""What a server remembers: threads and runs. Plain data; `rules` and `engine` say what may happen to it."""
+"""The threads and runs of a server, as plain data. `policy` and `engine` decide what happens to them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from mockserver.core.assistants import Assistant
 from mockserver.core.checkpoints import History, Values
 from mockserver.core.clock import Timeline
 from mockserver.core.ids import IdSource
-from mockserver.core.lifecycle import TERMINAL, RunStatus
-from mockserver.core.strategies import Fate, Phase, Strategy
+from mockserver.core.lifecycle import TERMINAL
+from mockserver.core.strategies import Fate, Phase
 from mockserver.core.streams import EventLog
 from mockserver.core.thread_stream import ThreadStream
 from mockserver.schemas.common import RunRequest
+from mockserver.vocabulary import RunStatus, Strategy
 
 if TYPE_CHECKING:
-    from mockserver.core.policy import Policy
     from mockserver.script.types import Script
 
 
@@ -91,7 +91,8 @@ class Thread:
     """A conversation: its runs and its checkpoints."""
 
     thread_id: str
-    policy: Policy
+    policy: object
+    """The `Policy` that decides about it. A policy is written in terms of runs and threads, so `policy_of` reads it."""
     script: Script
     """What the agent does on it."""
     created_at: datetime

@@ -1,10 +1,10 @@
-"""What a double text does, as one table: the newcomer's strategy times the phase of each run in flight.
+"""What a double text does, as one table: the new run's strategy times the phase of each run in flight.
 
 What the double-texting page of the documentation says, row by row and in our words:
 
-- `enqueue`: the run in flight is allowed to finish. Nobody is touched, the newcomer waits its turn.
-- `reject`: while a run is in flight, a newcomer is refused.
-- `interrupt`: what is in flight is stopped, and the newcomer goes on from what it had achieved by then.
+- `enqueue`: the run in flight is allowed to finish. Nobody is touched, the new run waits its turn.
+- `reject`: while a run is in flight, a new run is refused.
+- `interrupt`: what is in flight is stopped, and the new run goes on from what it had achieved by then.
 - `rollback`: what is in flight is stopped and erased with all that it wrote, its input included.
 
 A run that is already being stopped keeps the fate that was decided first.
@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-Strategy = Literal["reject", "rollback", "interrupt", "enqueue"]
+from mockserver.vocabulary import Strategy
+
 Phase = Literal["pending", "running", "stopping"]
 Fate = Literal["stop", "erase", "expire"]
 """`stop`: ends `interrupted` and keeps what it wrote. `erase`: leaves no trace. `expire`: took too long."""
@@ -45,7 +46,7 @@ DECISIONS: Final[dict[tuple[Strategy, Phase], Verdict]] = {
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether the newcomer is accepted, and the fates of runs in flight by run id."""
+    """Whether the new run is accepted, and the fates of runs in flight by run id."""
 
     accepted: bool
     fates: Mapping[str, Fate] = field(default_factory=dict)

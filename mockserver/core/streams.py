@@ -17,8 +17,6 @@ import msgspec
 MAX_BATCH: Final = 64
 """Events that are encoded in one go; more would keep everybody else waiting."""
 
-HEARTBEAT: Final = b": heartbeat\r\n\r\n"
-
 _encode = msgspec.json.Encoder().encode
 
 
@@ -30,22 +28,19 @@ Within = Callable[[float], AbstractAsyncContextManager[object]]
 
 @dataclass(slots=True)
 class Event:
-    """One event: its SSE name, the stream mode that asked for it (None: always sent), its data."""
+    """One event: its name, the stream mode that asked for it (None: always sent), its data."""
 
     name: str
     mode: str | None
     data: Any
     event_id: str | None
-    _frame: bytes = field(default=b"", repr=False)
+    _encoded: bytes = field(default=b"", repr=False)
 
-    def frame(self) -> bytes:
-        """The event as bytes; made when the first reader wants it, so that an unwatched run encodes nothing."""
-        if not self._frame:
-            lines = [b"event: ", self.name.encode(), b"\r\ndata: ", _encode(self.data), b"\r\n"]
-            if self.event_id is not None:
-                lines += [b"id: ", self.event_id.encode(), b"\r\n"]
-            self._frame = b"".join((*lines, b"\r\n"))
-        return self._frame
+    def encoded(self) -> bytes:
+        """Return the data as JSON; made when the first reader wants it, so that an unwatched run encodes nothing."""
+        if not self._encoded:
+            self._encoded = _encode(self.data)
+        return self._encoded
 
 
 class EventLog:

@@ -1,6 +1,6 @@
 """The stream of a whole thread: what each of its runs streams, one after the other, for as long as somebody listens.
 
-Only what resumable runs say is kept to be told again; where nobody listens, nothing else is even looked at.
+Only what resumable runs say is kept to be published again; where nobody listens, nothing else is even looked at.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FROM_THE_START: Final = ("-", "-1")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Published:
     """One event of a thread, with its number."""
 
     number: int
@@ -34,48 +34,44 @@ class Told:
             return "state_update" in modes
         return "run_modes" in modes or ("lifecycle" in modes and self.event.name == "metadata")
 
-    def frame(self) -> bytes:
-        """It as a server-sent event."""
-        return self.event.frame()
-
 
 class ThreadStream:
     """The events of one thread."""
 
     def __init__(self) -> None:
         self._number = 0
-        self._kept: deque[Told] = deque(maxlen=KEPT)
+        self._kept: deque[Published] = deque(maxlen=KEPT)
         self._listeners: dict[Listener, Collection[ThreadStreamMode]] = {}
 
-    def tell(self, name: str, data: Any, *, at: int, run_id: str | None = None, keep: bool = False) -> None:
-        """Tell what happened `at` milliseconds; `keep`: it can be told again."""
+    def publish(self, name: str, data: Any, *, at: int, run_id: str | None = None, keep: bool = False) -> None:
+        """Send an event that happened `at` milliseconds to every listener; `keep`: it can be sent again."""
         if not (keep or self._listeners):
             return
         self._number += 1
-        told = Told(self._number, run_id, Event(name, None, data, f"{at}-{self._number}"))
+        published = Published(self._number, run_id, Event(name, None, data, f"{at}-{self._number}"))
         if keep:
-            self._kept.append(told)
+            self._kept.append(published)
         for listener, modes in self._listeners.items():
-            if told.wanted(modes):
-                listener.put(told)
+            if published.wanted(modes):
+                listener.put(published.event)
 
     def listen(self, modes: Collection[ThreadStreamMode], last_event_id: str | None) -> Listener:
         """Somebody who hears everything from now on and, first, what was kept since the event that was seen last."""
         listener = Listener()
         since = _number_in(last_event_id)
-        for told in self._kept:
-            if since is not None and told.number > since and told.wanted(modes):
-                listener.put(told)
+        for published in self._kept:
+            if since is not None and published.number > since and published.wanted(modes):
+                listener.put(published.event)
         self._listeners[listener] = modes
         return listener
 
     def leave(self, listener: Listener) -> None:
-        """Tell somebody nothing more."""
+        """Send a listener nothing more."""
         self._listeners.pop(listener, None)
 
     def forget_run(self, run_id: str) -> None:
-        """Tell of a run no more; who listens has heard of it already."""
-        self._kept = deque((told for told in self._kept if told.run_id != run_id), maxlen=KEPT)
+        """Send the events of a run to no new listener."""
+        self._kept = deque((published for published in self._kept if published.run_id != run_id), maxlen=KEPT)
 
     def close(self) -> None:
         """Send every listener away."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mockserver import __version__
+from doubletext import __version__
 from mockserver.core import messages
 from mockserver.core.assistants import GRAPH
 from mockserver.core.checkpoints import START, Checkpoint, History, Source, Values

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mockserver.agent.agent import written
+from mockserver.agent.graph import written
 from mockserver.core.records import Run, Thread
-from mockserver.core.strategies import Decision, Phase, Strategy
+from mockserver.core.strategies import Decision, Phase
 from mockserver.core.updates import append_checkpoint, read_write
 from mockserver.defects.base import Defect
 from mockserver.schemas.common import RunRequest
+from mockserver.vocabulary import Strategy
 
 
 def in_flight(thread: Thread) -> dict[str, Phase]:

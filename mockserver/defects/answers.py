@@ -14,8 +14,9 @@ from mockserver.core.ids import canonical
 from mockserver.core.records import Run
 from mockserver.core.strategies import STRATEGIES
 from mockserver.defects.base import Defect
-from mockserver.web.http import ENGINE, Refusal, json_answer, query, run_or_none
+from mockserver.web.http import ENGINE, Refusal, json_answer, query
 from mockserver.web.interceptors import Handler
+from mockserver.web.lookups import run_or_none
 from mockserver.web.routes_runs import CancelQuery
 
 RUNS: Final = "/threads/{thread_id}/runs"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from mockserver.core.checkpoints import Checkpoint
 from mockserver.core.records import Run, Thread
-from mockserver.core.strategies import Decision, Strategy
+from mockserver.core.strategies import Decision
 from mockserver.defects.admission import unstarted
 from mockserver.defects.base import Defect
+from mockserver.vocabulary import Strategy
 
 
 class EnqueueParallel(Defect):

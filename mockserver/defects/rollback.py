@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from mockserver.agent.agent import empty_values
+from mockserver.agent.graph import empty_values
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.lifecycle import RunEvent
 from mockserver.core.policy import Ending

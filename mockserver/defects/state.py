@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from mockserver.agent.agent import written
+from mockserver.agent.graph import written
 from mockserver.core import messages
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.records import Run, Thread

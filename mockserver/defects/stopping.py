@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from mockserver.agent.agent import written
+from mockserver.agent.graph import written
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.records import Run, Thread
 from mockserver.core.updates import append_checkpoint, read_write

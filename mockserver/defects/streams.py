@@ -9,12 +9,13 @@ from aiohttp import web
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.clock import milliseconds
 from mockserver.core.records import Run, Thread
-from mockserver.core.streams import HEARTBEAT, Event
+from mockserver.core.streams import Event
 from mockserver.defects.answers import RUN, RUNS, asks, is_known_missing, run_asked_for, sent, with_body
 from mockserver.defects.base import Defect
 from mockserver.schemas.common import STREAM_MODES
-from mockserver.web.http import KEEP_ALIVE, open_stream
+from mockserver.web.http import KEEP_ALIVE
 from mockserver.web.interceptors import Handler
+from mockserver.web.sse import HEARTBEAT, open_stream
 
 LOOK_SECONDS = 0.02
 """How often a run looks whether its readers have caught up, where it wrongly waits for them."""

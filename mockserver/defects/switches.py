@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from mockserver.core.policy import Policy
+from mockserver.core.policy import Policy, policy_of
 from mockserver.core.records import Thread
 from mockserver.core.threads import Threads
 from mockserver.defects.base import Defect
@@ -19,7 +19,7 @@ class Switches:
 
     def __init__(self, threads: Threads, interceptors: list[Interceptor]) -> None:
         self._threads = threads
-        self._meddlers = interceptors
+        self._interceptors = interceptors
         self._right = threads.policy
         self._everywhere: list[Defect] = []
         self._of_thread: dict[str, list[Defect]] = {}
@@ -60,14 +60,14 @@ class Switches:
         self._threads.policy = _around(self._right, self._everywhere)
         for thread in self._threads.by_id.values():
             thread.policy = _around(self._threads.policy, self._of_thread.get(thread.thread_id, []))
-        if self._answer in self._meddlers:
-            self._meddlers.remove(self._answer)
+        if self._answer in self._interceptors:
+            self._interceptors.remove(self._answer)
         if self._everywhere or self._of_thread:
-            self._meddlers.append(self._answer)
+            self._interceptors.append(self._answer)
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         thread = self._threads.by_id.get(request.match_info.get("thread_id", "").lower())
-        rules = self._threads.policy if thread is None else thread.policy
+        rules = self._threads.policy if thread is None else policy_of(thread)
         return await (rules.answer(request, handler) if isinstance(rules, Defect) else handler(request))
 
 

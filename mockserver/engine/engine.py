@@ -15,20 +15,18 @@ from collections.abc import Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
-import msgspec
-from msgspec import UNSET, structs
+from msgspec import UNSET
 
-from mockserver.agent import agent
+from mockserver.agent import graph
 from mockserver.agent.agent import ScriptedAgent
 from mockserver.agent.gates import Gates
 from mockserver.agent.witnesses import Witnesses
-from mockserver.core.assistants import Assistant
 from mockserver.core.checkpoints import END, Checkpoint
 from mockserver.core.clock import Clock, Clocks, milliseconds
 from mockserver.core.crons import Cron, Crons
 from mockserver.core.lifecycle import after
 from mockserver.core.notifier import Notifier
-from mockserver.core.policy import Ending, Policy
+from mockserver.core.policy import Ending, Policy, policy_of
 from mockserver.core.protocol_feed import Feeds
 from mockserver.core.records import Run, Thread
 from mockserver.core.script_cursor import Cursor
@@ -37,12 +35,14 @@ from mockserver.core.strategies import Fate
 from mockserver.core.streams import EventLog
 from mockserver.core.threads import Threads
 from mockserver.core.updates import SERVER_METADATA, append_checkpoint, last_node, read_write
+from mockserver.engine.cron_request import cron_request
 from mockserver.engine.execution import Execution
+from mockserver.engine.stored_request import run_metadata, stored_kwargs
 from mockserver.engine.webhooks import Webhooks
 from mockserver.schemas.common import RunRequest
 from mockserver.script.types import Script
 from mockserver.views.protocol_events import Ended, Narrator
-from mockserver.views.records import notice, state, stored_kwargs
+from mockserver.views.records import notice, state
 
 SUPERSEDED: Final = 2000
 """Superseded runs that are remembered."""
@@ -68,18 +68,18 @@ class Engine:
         script: Script,
         clock: Clock,
         *,
-        seed: int = 0,
-        policy: Policy | None = None,
-        run_timeout: float | None = None,
+        seed: int,
+        policy: Policy,
+        run_timeout: float | None,
     ) -> None:
         self._run_timeout = run_timeout
         self.notifier = Notifier()
-        self.threads = Threads(seed=seed, policy=policy or Policy(), script=script, notifier=self.notifier)
+        self.threads = Threads(seed=seed, policy=policy, script=script, notifier=self.notifier)
         self.clock = Clocks(clock)
         self.store = Store(lambda: self.clock.now)
         self.seed = seed
         self.superseded: dict[str, str] = {}
-        """Runs that a newcomer stopped or erased, each with that newcomer; the oldest are forgotten."""
+        """Runs that a new run stopped or erased, each with that new run; the oldest are forgotten."""
         self._witnesses = Witnesses(self.clock)
         self.gates = Gates(self.notifier)
         self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
@@ -98,10 +98,10 @@ class Engine:
             raise NoAssistantError(request.assistant_id)
         request = assistant.instructed(request)
         asked = request.multitask_strategy
-        strategy = thread.policy.default_strategy(thread) if asked is UNSET else asked
-        decision = thread.policy.admit(thread, strategy)
+        strategy = policy_of(thread).default_strategy(thread) if asked is UNSET else asked
+        decision = policy_of(thread).admit(thread, strategy)
         if not decision.accepted:
-            thread.policy.refused(thread, request)
+            policy_of(thread).refused(thread, request)
             raise ThreadBusyError(
                 "Thread is already running a task. Wait for it to finish or choose a different multitask strategy."
             )
@@ -109,14 +109,7 @@ class Engine:
         run_id = thread.ids.uuid7(moment)
         ids = thread.ids.scoped(run_id)
         erased = temporary and request.on_completion != "keep"
-        metadata = {
-            **assistant.current.metadata,
-            **thread.metadata,
-            **request.config.metadata,
-            **request.metadata,
-            "graph_id": assistant.graph_id,
-            "assistant_id": assistant.assistant_id,
-        }
+        metadata = run_metadata(request, assistant, thread)
         run = Run(
             run_id=run_id,
             thread=thread,
@@ -128,7 +121,7 @@ class Engine:
             metadata=metadata,
             kwargs=stored_kwargs(request, metadata, run_id, thread.thread_id, ids.uuid4(), moment, temporary=erased),
             ids=ids,
-            log=EventLog(resumable=request.stream_resumable, tap=partial(_tell_thread, thread, run_id, request)),
+            log=EventLog(resumable=request.stream_resumable, tap=partial(_publish, thread, run_id, request)),
             temporary=temporary,
             ready=request.after_seconds == 0,
         )
@@ -137,8 +130,8 @@ class Engine:
         self.stop_all({thread.in_flight[superseded]: fate for superseded, fate in decision.fates.items()})
         return run
 
-    def _note_superseded(self, newcomer: Run, stopped: Iterable[str]) -> None:
-        self.superseded |= dict.fromkeys(stopped, newcomer.run_id)
+    def _note_superseded(self, new_run: Run, stopped: Iterable[str]) -> None:
+        self.superseded |= dict.fromkeys(stopped, new_run.run_id)
         while len(self.superseded) > SUPERSEDED:
             del self.superseded[next(iter(self.superseded))]
 
@@ -158,7 +151,7 @@ class Engine:
     def stop(self, run: Run, fate: Fate, why: str | None = None) -> None:
         """Decide that a run in flight is to stop. A run that is over, or was decided about before, is left alone.
 
-        `why` is told where neither a newcomer nor a request to cancel is the reason.
+        `why` is told where neither a new run nor a request to cancel is the reason.
         """
         if why is not None and not run.over and run.fate is None:
             run.interruption = {"error": "UserInterrupt", "message": why}
@@ -171,39 +164,29 @@ class Engine:
             run.fate = fates[run]
         for run in decided:
             if run.thread.active is run:
-                run.thread.policy.deliver_stop(run)
+                policy_of(run.thread).deliver_stop(run)
             else:
                 self._settle(run, "stopped")
-
-    def forget_run(self, run: Run) -> None:
-        """Delete a run that is over, with its checkpoints unless others are built upon those."""
-        thread = run.thread
-        if thread.runs.pop(run.run_id, None) is None:
-            return
-        if not thread.history.is_built_upon(run.run_id):
-            thread.history.remove_run(run.run_id)
-            if not thread.in_flight:
-                self.rest(thread)
 
     def update_state(
         self, thread: Thread, base: Checkpoint | None, raw: dict[str, Any] | None, as_node: str | None
     ) -> Checkpoint:
         """Write to the state by hand, on top of `base`, as if `as_node` (default: whoever wrote last) had done it.
 
-        Raises `ThreadBusyError` while a run is in flight, and what `read_write` and `agent.written` raise.
+        Raises `ThreadBusyError` while a run is in flight, and what `read_write` and `graph.written` raise.
         """
-        if not thread.policy.may_update_state(thread):
+        if not policy_of(thread).may_update_state(thread):
             raise ThreadBusyError(f"Thread {thread.thread_id} has runs in flight; its state cannot be updated now.")
-        values = agent.empty_values() if base is None else thread.history.values(base)
+        values = graph.empty_values() if base is None else thread.history.values(base)
         reducers = thread.script.reducers
-        updated = agent.written(values, read_write(raw or {}, thread.ids.uuid4, reducers), reducers)
+        updated = graph.written(values, read_write(raw or {}, thread.ids.uuid4, reducers), reducers)
         node = as_node or last_node(base)
-        cursor = Cursor() if node == END else agent.written_by_hand(thread, base, node, updated)
+        cursor = Cursor() if node == END else graph.written_by_hand(thread, base, node, updated)
         checkpoint = append_checkpoint(
             thread,
             base,
             values=updated,
-            following=agent.nodes_at(cursor, {}),
+            following=graph.nodes_at(cursor, {}),
             source="update",
             node=node,
             cursor=cursor,
@@ -212,51 +195,19 @@ class Engine:
         thread.failure = thread.interruption = None
         self.rest(thread)
         told = {"state": state(thread, checkpoint), "thread_id": thread.thread_id}
-        thread.stream.tell("state_update", told, at=milliseconds(checkpoint.created_at))
+        thread.stream.publish("state_update", told, at=milliseconds(checkpoint.created_at))
         return checkpoint
 
-    def order_of(self, cron: Cron) -> RunRequest:
-        """The run that a cron asks for when it fires."""
-        told = {name: value for name, value in cron.payload.items() if name in RunRequest.__struct_fields__}
-        order = msgspec.convert(told, RunRequest)
-        named = {"cron_id": cron.cron_id}
-        if order.context:
-            order = structs.replace(order, context={**order.context, **named})
-        else:
-            config = structs.replace(order.config, configurable={**order.config.configurable, **named})
-            order = structs.replace(order, config=config)
-        kept = UNSET if cron.thread is not None else "keep" if cron.on_run_completed == "keep" else "delete"
-        return structs.replace(order, on_completion=kept)
-
     def _fire(self, cron: Cron) -> None:
-        """Ask for the run of a cron that is due; one that is refused is left out."""
-        order = self.order_of(cron)
+        """Create the run of a cron that is due; one that is refused is left out."""
+        request = cron_request(cron)
         try:
             if cron.thread is None:
-                self.create_run(self.threads.create_thread(), order, temporary=True)
+                self.create_run(self.threads.create_thread(), request, temporary=True)
             else:
-                self.create_run(cron.thread, cron.thread.policy.cron_order(cron.thread, order))
+                self.create_run(cron.thread, policy_of(cron.thread).cron_order(cron.thread, request))
         except ThreadBusyError as busy:
             _log.info("cron %s: %s", cron.cron_id, busy)
-
-    def forget_assistant(self, assistant: Assistant, *, threads: bool) -> None:
-        """Delete an assistant with its crons and, if asked, the threads whose metadata names it."""
-        self.crons.remove_of(assistant)
-        self.threads.assistants.remove(assistant)
-        named = [
-            thread
-            for thread in self.threads.by_id.values()
-            if threads and thread.metadata.get("assistant_id") == assistant.assistant_id
-        ]
-        for thread in named:
-            self.forget_thread(thread)
-
-    def forget_thread(self, thread: Thread) -> None:
-        """Delete a thread with its crons; what is in flight on it is stopped."""
-        self.crons.remove_of(thread)
-        self.threads.remove(thread)
-        self.feeds.remove(thread.thread_id)
-        self.stop_all(dict.fromkeys(thread.in_flight.values(), "erase"))
 
     async def close(self) -> None:
         """Stop every run and let go of every witness; returns when no task is left."""
@@ -308,7 +259,7 @@ class Engine:
                 self._settle(run, "stopped")
 
     def _start_next(self, thread: Thread) -> None:
-        run = thread.policy.next_to_start(thread)
+        run = policy_of(thread).next_to_start(thread)
         if run is not None:
             thread.active = run
             self._work_on(run)
@@ -357,7 +308,7 @@ class Engine:
         if run.ended.is_set() or attempt not in (None, run.attempt):
             return
         executed = thread.active is run
-        event = thread.policy.conclude(run, ending)
+        event = policy_of(thread).conclude(run, ending)
         run.status = after(run.status, event)
         if event == "time_out":
             run.error = {"error": "TimeoutError", "message": f"The run took longer than {self._run_timeout} s."}
@@ -368,7 +319,7 @@ class Engine:
         if executed:
             thread.active = None
         if event == "stop" and run.fate == "erase":
-            thread.policy.erase(run)
+            policy_of(thread).erase(run)
             run.output = {}
         elif executed:
             thread.failure = run.error
@@ -380,8 +331,8 @@ class Engine:
             run.watchdog.cancel()
         if run.error is not None:
             run.log.append("error", None, run.error, at=milliseconds(run.updated_at))
-        self._notify(run)
-        _tell_thread(
+        self._send_webhooks(run)
+        _publish(
             thread,
             run.run_id,
             run.request,
@@ -391,8 +342,8 @@ class Engine:
         )
         if run.fate == "erase":
             thread.stream.forget_run(run.run_id)
-        thread.policy.release(run)
-        self._tell_end(run)
+        policy_of(thread).release(run)
+        self._publish_end(run)
         self._keep_stream(run.log)
         if run.temporary and run.request.on_completion != "keep":
             self.threads.remove(thread)
@@ -403,14 +354,14 @@ class Engine:
 
     def _why_stopped(self, run: Run) -> dict[str, str]:
         """What is told of a run that was stopped: by its webhook, and by the thread until the next one has ended."""
-        newcomer = self.superseded.get(run.run_id)
+        new_run = self.superseded.get(run.run_id)
         kind, how = ("UserRollback", "rollback") if run.fate == "erase" else ("UserInterrupt", "interrupt")
         why = f"{how} requested via POST /threads/{{thread_id}}/runs/{{run_id}}/cancel"
-        if newcomer is not None:
-            why = f"superseded by run {newcomer} (multitask_strategy={how})"
+        if new_run is not None:
+            why = f"superseded by run {new_run} (multitask_strategy={how})"
         return {"error": kind, "message": why}
 
-    def _tell_end(self, run: Run) -> None:
+    def _publish_end(self, run: Run) -> None:
         """Tell those who listen to the thread how a run ended; one that was erased is never told of again."""
         thread = run.thread
         head = thread.history.head
@@ -432,9 +383,9 @@ class Engine:
             if len(self._resumable) > RESUMABLE:
                 self._resumable.popleft().forget()
 
-    def _notify(self, run: Run) -> None:
+    def _send_webhooks(self, run: Run) -> None:
         """Send the webhooks that the end of a run calls for."""
-        rules = run.thread.policy
+        rules = policy_of(run.thread)
         for subject, status in rules.webhooks(run):
             url = subject.request.webhook
             if url is not None:
@@ -470,6 +421,6 @@ class Engine:
         return task
 
 
-def _tell_thread(thread: Thread, run_id: str, request: RunRequest, name: str, data: Any, at: int) -> None:
+def _publish(thread: Thread, run_id: str, request: RunRequest, name: str, data: Any, at: int) -> None:
     """Tell those who watch a whole thread of what one of its runs streams."""
-    thread.stream.tell(name, data, at=at, run_id=run_id, keep=request.stream_resumable)
+    thread.stream.publish(name, data, at=at, run_id=run_id, keep=request.stream_resumable)

@@ -14,12 +14,12 @@ from typing import Any, Final, Literal, NoReturn
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from mockserver.agent import agent
-from mockserver.agent.agent import Said, ScriptedAgent, Task
+from mockserver.agent import graph
+from mockserver.agent.agent import Said, ScriptedAgent, Task, calls_answered
 from mockserver.agent.step import Paused
 from mockserver.core.checkpoints import START, Checkpoint, Mark, Source, Values
 from mockserver.core.commands import answer_to, check_answer, target_of
-from mockserver.core.policy import Policy
+from mockserver.core.policy import Policy, policy_of
 from mockserver.core.protocol_feed import Feeds
 from mockserver.core.records import Run
 from mockserver.core.script_cursor import Cursor
@@ -66,7 +66,7 @@ class Execution:
 
     @property
     def _policy(self) -> Policy:
-        return self._thread.policy
+        return policy_of(self._thread)
 
     async def play(self) -> None:
         """Execute the run from its base checkpoint to its end, or to where it waits for a human."""
@@ -128,7 +128,7 @@ class Execution:
         namespace = "" if child is None else child.namespace
         resumed = resumed and node in history.waiting_interrupts()
         task = self._task(node, current, namespace, resumed=resumed)
-        calls = agent.calls_answered(task)
+        calls = calls_answered(task)
         self._narrator.task_starts(current.task_id(node), node, current.values, calls, namespace)
         self._stream.task_starts(node, current, namespace)
         try:
@@ -173,7 +173,7 @@ class Execution:
             raise EmptyInputError("Received no input for __start__")
         if self._run.request.strict_resume:
             check_answer(self._answer, history)
-        values = agent.empty_values() if base is None else history.values(base)
+        values = graph.empty_values() if base is None else history.values(base)
         if base is None or target:
             written_by = START if base is None else base.written_by
             cursor = None if base is None else base.cursor
@@ -190,11 +190,11 @@ class Execution:
 
     def _take_in(self, base: Checkpoint | None, raw: Any) -> Checkpoint:
         """Take up the input: one checkpoint that has it still before it, and one behind it."""
-        values = self._thread.history.values(base) if base is not None else agent.empty_values()
+        values = self._thread.history.values(base) if base is not None else graph.empty_values()
         # Read before anything is written: an input that cannot be read leaves no trace.
         write = read_write(raw, self._run.ids.uuid4, self._thread.script.reducers)
         updated = self._written(values, write)
-        cursor = agent.enter(self._run, updated)
+        cursor = graph.enter(self._run, updated)
         received = self._append(base, START, values, (START,), "input")
         self._stream.checkpoint(received)
         self._thread.history.mark(received.checkpoint_id, Mark(self._run.run_id, "result", raw, START))
@@ -204,11 +204,11 @@ class Execution:
 
     def _placed(self, current: Checkpoint, child: ChildGraph | None, *, goes_on: bool) -> Checkpoint:
         """The checkpoint with its place in the script: at a step of its node, and past an answered question."""
-        cursor = current.cursor or agent.locate(self._run, current.values)
+        cursor = current.cursor or graph.locate(self._run, current.values)
         asked = (self._thread.history if child is None else child.history).waiting_interrupts()
         if goes_on and self._answer is not None and asked:
             cursor = cursor.answered(answer_to(self._answer, [question["id"] for question in asked.values()]))
-        return replace(current, cursor=cursor.at_node(agent.scripted_node(current.next[0])))
+        return replace(current, cursor=cursor.at_node(graph.scripted_node(current.next[0])))
 
     def _task(self, node: str, current: Checkpoint, namespace: str, *, resumed: bool) -> Task:
         return Task(
@@ -269,8 +269,8 @@ class Execution:
         values, cursor = current.values, current.cursor or Cursor()
         for write in writes.values():
             values = self._written(values, write)
-        cursor = cursor.passed() if child is not None else agent.follow(self._run, cursor, values)
-        following = agent.nodes_at(cursor, self._run.configurable)
+        cursor = cursor.passed() if child is not None else graph.follow(self._run, cursor, values)
+        following = graph.nodes_at(cursor, self._run.configurable)
         written = self._append(current, list(writes)[-1], values, following, "loop", child, cursor)
         self._show(written, values, "" if child is None else child.namespace)
         return written
@@ -294,7 +294,7 @@ class Execution:
             raise Waits({})
 
     def _written(self, values: Values, write: Values) -> Values:
-        return agent.written(values, write, self._thread.script.reducers)
+        return graph.written(values, write, self._thread.script.reducers)
 
     def _append(
         self,
@@ -347,7 +347,7 @@ class Execution:
 
 def _may_emit(run: Run, attempt: int) -> bool:
     """Whether an execution of a run may still be heard: not that of a lost worker."""
-    return attempt == run.attempt and run.thread.policy.may_emit(run)
+    return attempt == run.attempt and policy_of(run.thread).may_emit(run)
 
 
 async def _together(works: list[Coroutine[Any, Any, None]]) -> None:

@@ -1,4 +1,4 @@
-"""The answers of the routes as types. Nothing reads them but `/openapi.json`, against which a test holds the routes."""
+"""The answers of the routes as types, which each route names. Only `/openapi.json` and its test read them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from mockserver.core.lifecycle import RunStatus, ThreadStatus
-from mockserver.core.strategies import Strategy
 from mockserver.schemas.common import UUID, Json
+from mockserver.vocabulary import RunStatus, Strategy, ThreadStatus
 
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Part = Json
@@ -200,55 +199,3 @@ class Namespaces(Response):
 
 Output = Any
 """The values that a run left, whatever its script says they are."""
-
-RESPONSES: dict[str, Any] = {
-    "GET /": Ok,
-    "GET /ok": Ok,
-    "GET /info": Info,
-    "GET /openapi.json": Json,
-    "POST /assistants": Assistant,
-    "POST /assistants/search": list[Part],
-    "POST /assistants/count": int,
-    "GET /assistants/{assistant_id}": Assistant,
-    "PATCH /assistants/{assistant_id}": Assistant,
-    "GET /assistants/{assistant_id}/graph": Drawn,
-    "GET /assistants/{assistant_id}/schemas": GraphSchemas,
-    "GET /assistants/{assistant_id}/subgraphs": dict[str, Json],
-    "GET /assistants/{assistant_id}/subgraphs/{namespace}": dict[str, Json],
-    "POST /assistants/{assistant_id}/versions": list[AssistantVersion],
-    "POST /assistants/{assistant_id}/latest": Assistant,
-    "POST /threads": Thread,
-    "POST /threads/search": list[Part],
-    "POST /threads/count": int,
-    "POST /threads/prune": Pruned,
-    "GET /threads/{thread_id}": Thread,
-    "PATCH /threads/{thread_id}": Thread,
-    "POST /threads/{thread_id}/copy": Thread,
-    "GET /threads/{thread_id}/storage": Storage,
-    "GET /threads/{thread_id}/state": Part,
-    "POST /threads/{thread_id}/state": StateWritten,
-    "POST /threads/{thread_id}/state/checkpoint": Part,
-    "GET /threads/{thread_id}/state/{checkpoint_id}": Part,
-    "GET /threads/{thread_id}/history": list[Part],
-    "POST /threads/{thread_id}/history": list[Part],
-    "POST /threads/{thread_id}/commands": Json,
-    "POST /threads/{thread_id}/runs": Run,
-    "GET /threads/{thread_id}/runs": list[Part],
-    "POST /threads/{thread_id}/runs/wait": Output,
-    "GET /threads/{thread_id}/runs/{run_id}": Run,
-    "GET /threads/{thread_id}/runs/{run_id}/join": Output,
-    "POST /threads/{thread_id}/runs/{run_id}/cancel": Json,
-    "POST /threads/{thread_id}/runs/crons": Cron,
-    "POST /runs/crons": Cron,
-    "POST /runs/crons/search": list[Part],
-    "POST /runs/crons/count": int,
-    "GET /runs/crons/{cron_id}": Cron,
-    "PATCH /runs/crons/{cron_id}": Cron,
-    "POST /runs": Run,
-    "POST /runs/batch": list[Run],
-    "POST /runs/wait": Output,
-    "GET /store/items": Item | None,
-    "POST /store/items/search": FoundItems,
-    "POST /store/namespaces": Namespaces,
-}
-"""What a route answers with 200, where that is JSON."""

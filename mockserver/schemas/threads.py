@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from mockserver.core.lifecycle import ThreadStatus
 from mockserver.schemas.common import UUID, Body, CheckpointConfig, Command, Json, Limit, Offset
+from mockserver.vocabulary import ThreadStatus
 
 ExtractPath = Annotated[str, Meta(pattern=r"^(values|metadata|config|interrupts)(\.[^.\[\]]+|\[-?\d{1,9}\])*$(?!\n)")]
 StateField = Annotated[

@@ -55,6 +55,15 @@ def parse(text: str, name: str = "script") -> Script:
         raise ScriptError(_explained(error, node, name)) from None
 
 
+def read_script(script: Script | Path | str | None) -> Script | None:
+    """Return the script that a setting names: made, in a file, or as text. Raises `ScriptError`."""
+    if script is None or isinstance(script, Script):
+        return script
+    if isinstance(script, Path) or ("\n" not in script and script.endswith((".yaml", ".yml", ".json"))):
+        return load(Path(script))
+    return parse(script)
+
+
 def schema() -> dict[str, Any]:
     """The JSON Schema of scripts, for editors."""
     found = msgspec.json.schema(Script)

@@ -27,21 +27,21 @@ class ModelEvents:
 
     def run_begins(self) -> None:
         """The graph begins."""
-        self._tell_run("on_chain_start", {"input": self._run.request.given_input})
+        self._emit_run("on_chain_start", {"input": self._run.request.given_input})
 
     def run_ends(self, values: Values) -> None:
         """The graph has come to its end."""
-        self._tell_run("on_chain_end", {"output": values})
+        self._emit_run("on_chain_end", {"output": values})
 
     def node_begins(self, node: str, current: Checkpoint, metadata: dict[str, Any]) -> None:
         """A node begins."""
         self._nodes[current.task_id(node)] = self._ids.uuid4()
-        self._tell_node("on_chain_start", node, current, {"input": current.values}, metadata)
+        self._emit_node("on_chain_start", node, current, {"input": current.values}, metadata)
 
     def node_ends(self, node: str, current: Checkpoint, write: Values, metadata: dict[str, Any]) -> None:
         """A node has come to its end."""
-        self._tell_node("on_chain_stream", node, current, {"chunk": write}, metadata)
-        self._tell_node("on_chain_end", node, current, {"output": write, "input": current.values}, metadata)
+        self._emit_node("on_chain_stream", node, current, {"chunk": write}, metadata)
+        self._emit_node("on_chain_end", node, current, {"output": write, "input": current.values}, metadata)
 
     def model_says(self, node: str, current: Checkpoint, said: Said, metadata: dict[str, Any]) -> None:
         """The model says a piece of its answer, maybe the first or the last."""
@@ -49,24 +49,24 @@ class ModelEvents:
         message_id = said.message["id"]
         if message_id not in self._models:
             self._models[message_id] = self._ids.uuid4()
-            self._tell_model("on_chat_model_start", node, current, message_id, {"input": asked}, metadata)
-        self._tell_model("on_chat_model_stream", node, current, message_id, {"chunk": said.piece}, metadata)
+            self._emit_model("on_chat_model_start", node, current, message_id, {"input": asked}, metadata)
+        self._emit_model("on_chat_model_stream", node, current, message_id, {"chunk": said.piece}, metadata)
         if said.last:
             ended = {"output": said.message, "input": asked}
-            self._tell_model("on_chat_model_end", node, current, message_id, ended, metadata)
+            self._emit_model("on_chat_model_end", node, current, message_id, ended, metadata)
 
-    def _tell_run(self, event: str, data: dict[str, Any]) -> None:
+    def _emit_run(self, event: str, data: dict[str, Any]) -> None:
         about = {"run_id": self._run.run_id, "thread_id": self._run.thread.thread_id, "ls_integration": "langgraph"}
         metadata = {**self._run.metadata, **SERVER_METADATA, **about}
-        self._tell(event, self._run.assistant.graph_id, self._run.run_id, [], data, metadata, [])
+        self._emit_event(event, self._run.assistant.graph_id, self._run.run_id, [], data, metadata, [])
 
-    def _tell_node(
+    def _emit_node(
         self, event: str, node: str, current: Checkpoint, data: dict[str, Any], metadata: dict[str, Any]
     ) -> None:
         own = self._nodes[current.task_id(node)]
-        self._tell(event, node, own, [f"graph:step:{current.step + 1}"], data, metadata, [self._run.run_id])
+        self._emit_event(event, node, own, [f"graph:step:{current.step + 1}"], data, metadata, [self._run.run_id])
 
-    def _tell_model(
+    def _emit_model(
         self,
         event: str,
         node: str,
@@ -76,9 +76,9 @@ class ModelEvents:
         metadata: dict[str, Any],
     ) -> None:
         parents = [self._run.run_id, self._nodes[current.task_id(node)]]
-        self._tell(event, MODEL, self._models[message_id], ["seq:step:1"], data, metadata, parents)
+        self._emit_event(event, MODEL, self._models[message_id], ["seq:step:1"], data, metadata, parents)
 
-    def _tell(
+    def _emit_event(
         self,
         event: str,
         name: str,

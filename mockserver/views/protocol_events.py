@@ -50,17 +50,17 @@ def tree(events: Iterable[FeedEvent]) -> dict[str, Any] | None:
 class Narrator:
     """Tells of one run, to the feed of its thread, for as long as it may; where there is no feed it says nothing."""
 
-    def __init__(self, run: Run, feeds: Feeds, may_tell: Callable[[], bool]) -> None:
+    def __init__(self, run: Run, feeds: Feeds, may_emit: Callable[[], bool]) -> None:
         self._run = run
         self._feeds = feeds
-        self._may_tell = may_tell
+        self._may_emit = may_emit
         self._spoken: set[str] = set()
         """The messages that were begun."""
 
     @property
     def _feed(self) -> Feed | None:
         feed = self._feeds.find(self._run.thread.thread_id)
-        return feed if feed is not None and self._may_tell() else None
+        return feed if feed is not None and self._may_emit() else None
 
     @property
     def is_heard(self) -> bool:
@@ -92,34 +92,34 @@ class Narrator:
         pointer: dict[str, Any] = {"id": checkpoint.checkpoint_id, "step": checkpoint.step, "source": checkpoint.source}
         if checkpoint.parent_id is not None:
             pointer["parent_id"] = checkpoint.parent_id
-        self._tell("checkpoints", pointer, namespace)
-        self._tell("values", _shown(values), namespace)
+        self._publish("checkpoints", pointer, namespace)
+        self._publish("values", _shown(values), namespace)
 
     def wrote(self, node: str, write: Values, namespace: str) -> None:
         """A node wrote to the state."""
         if self._feed is not None:
-            self._tell("updates", {"node": node, "values": _shown(write)}, namespace)
+            self._publish("updates", {"node": node, "values": _shown(write)}, namespace)
 
     def asks(self, question: Mapping[str, Any], namespace: str) -> None:
         """A step asks a human."""
         asked = {"interrupt_id": question["id"], "payload": question["value"]}
         name = f"synth:{self._run.run_id}:input|{namespace}|{question['id']}"
-        self._tell("input.requested", asked, namespace, event_id=name)
+        self._publish("input.requested", asked, namespace, event_id=name)
 
     def custom(self, data: Any, namespace: str) -> None:
         """A node says something of its own; with `name` and `payload` it is for the channel of that name."""
         named = isinstance(data, dict) and data.keys() == {"name", "payload"} and isinstance(data["name"], str)
-        self._tell("custom", data if named else {"payload": data}, namespace)
+        self._publish("custom", data if named else {"payload": data}, namespace)
 
     def task_starts(self, task_id: str, node: str, values: Values, calls: Iterable[Mapping[str, Any]], ns: str) -> None:
         """A node begins its work, which is to answer these tool calls."""
         if self._feed is None:
             return
         task = {"id": task_id, "name": node, "input": _shown(values), "triggers": [f"branch:to:{node}"]}
-        self._tell("tasks", {**task, "interrupts": []}, ns)
+        self._publish("tasks", {**task, "interrupts": []}, ns)
         for call in calls:
             told = {"event": "tool-started", "tool_call_id": call["id"], "tool_name": call["name"]}
-            self._tell("tools", {**told, "input": call["args"]}, ns, node=node)
+            self._publish("tools", {**told, "input": call["args"]}, ns, node=node)
 
     def task_ends(
         self,
@@ -139,10 +139,10 @@ class Narrator:
         for call in calls:
             if error is not None:
                 told = {"event": "tool-error", "tool_call_id": call["id"], "message": str(error)}
-                self._tell("tools", told, ns, node=node)
+                self._publish("tools", told, ns, node=node)
             elif (answer := answers.get(call["id"])) is not None:
                 told = {"event": "tool-finished", "tool_call_id": call["id"], "output": compact(answer)}
-                self._tell("tools", told, ns, node=node)
+                self._publish("tools", told, ns, node=node)
         result = {
             "id": task_id,
             "name": node,
@@ -150,7 +150,7 @@ class Narrator:
             "result": {} if write is None else _shown(write),
             "interrupts": [question] if question else [],
         }
-        self._tell("tasks", result, ns)
+        self._publish("tasks", result, ns)
 
     def says(self, node: str, said: Said, namespace: str) -> None:
         """The model says something: a piece of a message, or the whole of it."""
@@ -158,41 +158,41 @@ class Narrator:
             return
         message, begun = said.message, said.message["id"] in self._spoken
 
-        def tell(event: str, **more: Any) -> None:
-            self._tell("messages", {"event": event, **more}, namespace, node=node)
+        def publish(event: str, **more: Any) -> None:
+            self._publish("messages", {"event": event, **more}, namespace, node=node)
 
         if not begun:
             self._spoken.add(message["id"])
-            tell("message-start", role="ai", id=message["id"])
+            publish("message-start", role="ai", id=message["id"])
         if said.token is not None:
             if not begun:
-                tell("content-block-start", index=0, content={"type": "text", "text": ""})
-            tell("content-block-delta", index=0, delta={"type": "text-delta", "text": said.token})
+                publish("content-block-start", index=0, content={"type": "text", "text": ""})
+            publish("content-block-delta", index=0, delta={"type": "text-delta", "text": said.token})
         if said.last:
             blocks = _blocks(message)
             for index, block in enumerate(blocks):
                 if index > 0 or said.token is None:
-                    tell("content-block-start", index=index, content=_emptied(block))
+                    publish("content-block-start", index=index, content=_emptied(block))
                     if block["type"] == "text":
-                        tell("content-block-delta", index=index, delta={"type": "text-delta", "text": block["text"]})
-                tell("content-block-finish", index=index, content=block)
+                        publish("content-block-delta", index=index, delta={"type": "text-delta", "text": block["text"]})
+                publish("content-block-finish", index=index, content=block)
             usage = message.get("usage_metadata")
-            tell("message-finish", **({"usage": usage} if usage else {}))
+            publish("message-finish", **({"usage": usage} if usage else {}))
 
     def _lifecycle(self, event: str, path: Namespace, graph: str, *, feed: Feed | None = None, **more: Any) -> None:
         feed = feed or self._feed
         if feed is not None:
             name = f"synth:{self._run.run_id}:lc|{'|'.join(path)}|{event}"
             data = {"event": event, "graph_name": graph, **more}
-            feed.tell("lifecycle", data, run_id=self._run.run_id, at=self._at, namespace=path, event_id=name)
+            feed.publish("lifecycle", data, run_id=self._run.run_id, at=self._at, namespace=path, event_id=name)
 
-    def _tell(
+    def _publish(
         self, method: str, data: Any, namespace: str, node: str | None = None, event_id: str | None = None
     ) -> None:
         feed, path = self._feed, _path(namespace)
         if feed is not None:
             run_id = self._run.run_id
-            feed.tell(method, data, run_id=run_id, at=self._at, namespace=path, node=node, event_id=event_id)
+            feed.publish(method, data, run_id=run_id, at=self._at, namespace=path, node=node, event_id=event_id)
 
     @property
     def _at(self) -> int:

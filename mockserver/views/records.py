@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET
 
-from mockserver.agent import agent
+from mockserver.agent.graph import CHILD, CHILD_NODES, nodes, written
 from mockserver.core.assistants import GRAPH, Assistant, Version
 from mockserver.core.checkpoints import END, START, Checkpoint, History, MarkKind
-from mockserver.core.clock import iso, milliseconds
+from mockserver.core.clock import iso
 from mockserver.core.crons import Cron
+from mockserver.core.policy import policy_of
 from mockserver.core.records import Run, Thread
 from mockserver.core.store import Item
-from mockserver.schemas.common import RunRequest
 from mockserver.script.types import AGENT, Script
 
 Shown = dict[str, Any]
@@ -60,8 +58,9 @@ def graph(script: Script, *, xray: bool) -> Shown:
 
     With `xray` a child graph is drawn in place of its node.
     """
-    inside = {name: [f"{name}:{inner}" for inner in nodes] for name, nodes in _children(script).items()} if xray else {}
-    drawn = {name: inside.get(name, [name]) for name in agent.nodes(script)}
+    children = _children(script) if xray else {}
+    inside = {name: [f"{name}:{inner}" for inner in within] for name, within in children.items()}
+    drawn = {name: inside.get(name, [name]) for name in nodes(script)}
     names = [START, *(name for parts in drawn.values() for name in parts)]
     workers = sorted(name for name in drawn if name != AGENT)
     return {
@@ -77,7 +76,7 @@ def graph(script: Script, *, xray: bool) -> Shown:
 
 
 def _children(script: Script) -> dict[str, tuple[str, ...]]:
-    return {agent.CHILD: agent.CHILD_NODES, **script.subgraphs}
+    return {CHILD: CHILD_NODES, **script.subgraphs}
 
 
 _STEPS: Final = {"type": "array", "items": {"type": "string"}, "title": "Steps"}
@@ -87,7 +86,7 @@ def subgraphs(script: Script) -> Shown:
     """The child graphs of the assistant, described by the nodes that run them."""
     properties = {"call": {"type": "object"}, "visit": {"type": "integer", "title": "Visit"}, "steps": _STEPS}
     states = {name: _state(script, f"{name}_state") for name in script.subgraphs}
-    states[agent.CHILD] = {"type": "object", "title": f"{agent.CHILD}_state", "properties": properties}
+    states[CHILD] = {"type": "object", "title": f"{CHILD}_state", "properties": properties}
     return {
         name: {
             **{f"{kind}_schema": state for kind in ("input", "output", "state")},
@@ -129,12 +128,13 @@ def thread(record: Thread) -> Shown:
         "updated_at": iso(record.updated_at),
         "state_updated_at": iso(record.state_updated_at),
         "metadata": record.metadata,
-        "status": record.policy.thread_status(record),
+        "status": policy_of(record).thread_status(record),
         "config": record.config,
-        "values": record.policy.thread_values(record),
+        "values": policy_of(record).thread_values(record),
     }
     if record.rested:
-        shown |= {"error": record.failure or record.interruption, "interrupts": record.policy.thread_interrupts(record)}
+        shown["error"] = record.failure or record.interruption
+        shown["interrupts"] = policy_of(record).thread_interrupts(record)
     return shown
 
 
@@ -174,7 +174,7 @@ def run(record: Run) -> Shown:
         "thread_id": record.thread.thread_id,
         "assistant_id": record.assistant.assistant_id,
         "metadata": record.metadata,
-        "status": record.thread.policy.run_status(record),
+        "status": policy_of(record.thread).run_status(record),
         "kwargs": record.kwargs,
         "multitask_strategy": record.strategy,
         "created_at": iso(record.created_at),
@@ -230,65 +230,13 @@ def notice(record: Run, status: str) -> Shown:
     return shown
 
 
-def stored_kwargs(
-    request: RunRequest,
-    metadata: Shown,
-    run_id: str,
-    thread_id: str,
-    request_id: str,
-    moment: datetime,
-    *,
-    temporary: bool,
-) -> Shown:
-    """What a run keeps of the request that created it; `input` stays as the client spelled it."""
-    told = request.config.configurable or request.context
-    configurable = {
-        **told,
-        "langgraph_auth_user": None,
-        "langgraph_auth_user_id": "",
-        "langgraph_auth_permissions": [],
-        "langgraph_request_id": request_id,
-        "__request_start_time_ms__": milliseconds(moment),
-        "__after_seconds__": request.after_seconds,
-        "run_id": run_id,
-        "thread_id": thread_id,
-        "graph_id": metadata["graph_id"],
-        "assistant_id": metadata["assistant_id"],
-        "user_id": "",
-    }
-    if request.checkpoint_asked_for is not None:
-        configurable |= {"checkpoint_id": request.checkpoint_asked_for, "checkpoint_ns": ""}
-    config: Shown = {"configurable": configurable, "metadata": dict(metadata)}
-    if request.config.tags:
-        config["tags"] = request.config.tags
-    for name in ("recursion_limit", "max_concurrency", "run_name"):
-        if (value := getattr(request.config, name)) is not UNSET:
-            config[name] = value
-    return {
-        "input": request.input,
-        "command": None if request.command is None else msgspec.to_builtins(request.command),
-        "config": config,
-        "context": dict(told),
-        "stream_mode": list(request.modes),
-        "interrupt_before": request.interrupt_before,
-        "interrupt_after": request.interrupt_after,
-        "webhook": request.webhook,
-        "feedback_keys": request.feedback_keys,
-        "temporary": temporary,
-        "subgraphs": request.stream_subgraphs,
-        "resumable": request.stream_resumable,
-        "checkpoint_during": request.durability != "exit",
-        "durability": request.durability,
-    }
-
-
 def newest_state(record: Thread, *, namespace: str = "", subgraphs: bool = False) -> Shown:
     """The state of a thread (or of a child graph) as it is: with what an unfinished superstep has written so far."""
     history = record.history.children.get(namespace, History()) if namespace else record.history
     shown = state(record, history.head, namespace=namespace, subgraphs=subgraphs)
     if history.head is not None and (pending := history.pending_writes(history.head)):
         for write in pending.values():
-            shown["values"] = agent.written(shown["values"], write, record.script.reducers)
+            shown["values"] = written(shown["values"], write, record.script.reducers)
         shown["next"] = [node for node in history.head.next if node not in pending]
     return shown
 

@@ -28,8 +28,8 @@ class RunStream:
         self._modes = run.request.modes
         self._may_emit = may_emit
         self._announced: set[str] = set()
-        self._tells_tasks = not {"tasks", "debug"}.isdisjoint(self._modes)
-        self._tells_checkpoints = not {"checkpoints", "debug"}.isdisjoint(self._modes)
+        self._emits_tasks = not {"tasks", "debug"}.isdisjoint(self._modes)
+        self._emits_checkpoints = not {"checkpoints", "debug"}.isdisjoint(self._modes)
         self._events = ModelEvents(run, self.emit) if "events" in self._modes else None
 
     def begins(self, attempt: int) -> None:
@@ -49,7 +49,7 @@ class RunStream:
 
     def checkpoint(self, checkpoint: Checkpoint, namespace: str = "") -> None:
         """A checkpoint was written, or is the one that the run goes on from."""
-        if not self._tells_checkpoints:
+        if not self._emits_checkpoints:
             return
         payload = self._checkpoint(checkpoint, namespace)
         self.emit("checkpoints", "checkpoints", payload, namespace)
@@ -64,7 +64,7 @@ class RunStream:
         """A node begins its work."""
         if self._events is not None:
             self._events.node_begins(node, current, self.metadata(node, current))
-        if not self._tells_tasks:
+        if not self._emits_tasks:
             return
         task = {
             "id": current.task_id(node),
@@ -152,7 +152,7 @@ class RunStream:
             self._run.log.append(name, mode, data, at=milliseconds(self._thread.timeline.now))
 
     def _task_ends(self, node: str, current: Checkpoint, namespace: str, **more: Any) -> None:
-        if not self._tells_tasks:
+        if not self._emits_tasks:
             return
         ended = {"id": current.task_id(node), "name": node, "error": None, "result": {}, "interrupts": [], **more}
         self.emit("tasks", "tasks", ended, namespace)

@@ -1,4 +1,4 @@
-"""Pages in a browser that call the mock from another origin, as a front end under development does."""
+"""CORS: pages in a browser that call the mock from another origin, as a front end under development does."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _EXPOSED: Final = "Content-Location, Location, X-Pagination-Total, X-Pagination-
 
 
 @web.middleware
-async def browsers(
+async def answer_preflight(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Answer a browser that asks beforehand whether it may call."""
+    """Answer the preflight request of a browser."""
     if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
         return await handler(request)
     headers = {
@@ -28,8 +28,8 @@ async def browsers(
     return web.Response(status=204, headers=headers)
 
 
-async def sign(request: web.Request, response: web.StreamResponse) -> None:
-    """Put on every answer who gave it, and that any page may read it: there is nothing here to protect."""
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Add `Server` and permissive CORS headers to every answer: there is nothing here to protect."""
     response.headers["Server"] = "doubletext-mockserver"
     response.headers["Vary"] = "Origin"
     if "Origin" in request.headers:

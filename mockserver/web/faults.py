@@ -21,6 +21,7 @@ from mockserver.core.ids import canonical
 from mockserver.schemas.common import Body
 from mockserver.web.http import ANSWER_WITH
 from mockserver.web.interceptors import Handler, Interceptor
+from mockserver.web.sse import DELIMITER
 
 HEADER: Final = "X-Mock-Fault"
 """The header in which a request asks for faults, one or several with commas; `none` is for none at all."""
@@ -30,7 +31,6 @@ Kind = Literal["delay", "bad-gateway", "truncate", "cut", "duplicate", "reorder"
 missing. `cut`: the connection breaks in the middle of a stream. `duplicate`: an event of a stream comes twice.
 `reorder`: it changes places with the next one."""
 
-_DELIMITER: Final = b"\r\n\r\n"
 _HTML: Final = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
@@ -65,7 +65,7 @@ class Faults:
     """The faults of one deployment. Which of them strikes is decided by `seed` and the order of requests alone."""
 
     def __init__(self, interceptors: list[Interceptor], clock: Clock, seed: int) -> None:
-        self._meddlers = interceptors
+        self._interceptors = interceptors
         self._clock = clock
         self._random = Random(seed)
         self._everywhere: list[_Armed] = []
@@ -174,8 +174,8 @@ class BrokenAnswer(web.StreamResponse):
         """Write what is left of `data`. Raises ConnectionResetError where the connection is cut."""
         whole = bytes(data)
         if self.content_type == "text/event-stream":
-            for frame in whole.split(_DELIMITER)[:-1]:
-                await self._write_event(frame + _DELIMITER)
+            for frame in whole.split(DELIMITER)[:-1]:
+                await self._write_event(frame + DELIMITER)
         elif whole.strip() and any(fault.kind == "truncate" for fault in self._faults):
             await super().write(whole[: len(whole) // 2])
         else:

@@ -1,4 +1,4 @@
-"""What all routes share: JSON in and out, refusals, and answers that take their time."""
+"""Requests and answers as all routes need them: JSON in and out, refusals, and answers that take their time."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 from aiohttp import web
 from msgspec import UNSET
 
 from mockserver.core.clock import Clock
-from mockserver.core.ids import canonical
-from mockserver.core.protocol_feed import Listener
-from mockserver.core.records import Run, Thread
-from mockserver.core.streams import HEARTBEAT
+from mockserver.core.policy import policy_of
+from mockserver.core.records import Run
 from mockserver.engine.engine import Engine, ThreadBusyError
 from mockserver.views import records
 
@@ -25,10 +23,6 @@ _log = logging.getLogger(__name__)
 ENGINE: Final = web.AppKey("engine", Engine)
 KEEP_ALIVE: Final = web.AppKey("keep_alive", float)
 """Seconds of silence after which an open answer shows that it is alive."""
-
-NOT_IN_SUBGRAPHS: Final = (
-    "`checkpoint_ns` names a subgraph; runs start, and the state is updated, only in the graph itself."
-)
 
 ANSWER_WITH: Final = ContextVar[Callable[[Mapping[str, str]], web.StreamResponse]]("answer_with")
 """What makes an answer that is written bit by bit, from its headers, where a request wants another than usual."""
@@ -145,45 +139,6 @@ def holds(whole: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
     )
 
 
-def path_uuid(request: web.Request, name: Literal["thread", "run", "assistant"]) -> str:
-    """An id from the path; raises `Refusal` 422 for what is not a UUID."""
-    return uuid_in(request.match_info[f"{name}_id"], name)
-
-
-def uuid_in(raw: str, name: Literal["thread", "run", "assistant", "cron"]) -> str:
-    """An id as the server spells it; raises `Refusal` 422 for what is not a UUID."""
-    found = canonical(raw)
-    if found is None:
-        raise Refusal(422, f"Invalid {name} ID: must be a UUID")
-    return found
-
-
-def thread_of(request: web.Request) -> Thread:
-    """The thread that the path names; raises `Refusal` 422 or 404."""
-    thread_id = path_uuid(request, "thread")
-    thread = request.app[ENGINE].threads.by_id.get(thread_id)
-    if thread is None:
-        raise Refusal(404, f"Thread with ID {thread_id} not found")
-    return thread
-
-
-def run_of(request: web.Request, detail: str | None = None) -> Run:
-    """The run that the path names; raises `Refusal` 422 or 404, which says by default whether the thread is there."""
-    run = run_or_none(request)
-    if run is None:
-        if detail is None:
-            thread_of(request)
-        raise Refusal(404, detail or "Not Found")
-    return run
-
-
-def run_or_none(request: web.Request) -> Run | None:
-    """The run that the path names, None if there is none; raises `Refusal` 422 for malformed ids."""
-    thread_id, run_id = path_uuid(request, "thread"), path_uuid(request, "run")
-    thread = request.app[ENGINE].threads.by_id.get(thread_id)
-    return None if thread is None else thread.runs.get(run_id)
-
-
 def run_location(thread_id: str, run_id: str, suffix: str = "") -> str:
     """The path of a run."""
     return f"/threads/{thread_id}/runs/{run_id}{suffix}"
@@ -192,7 +147,7 @@ def run_location(thread_id: str, run_id: str, suffix: str = "") -> str:
 def run_headers(run: Run, suffix: str) -> dict[str, str]:
     """What the head of an answer that takes its time says of its run, and where to come back for the rest."""
     location = run_location(run.thread.thread_id, run.run_id)
-    named = {"Content-Location": location} if run.thread.policy.names_run(run) else {}
+    named = {"Content-Location": location} if policy_of(run.thread).names_run(run) else {}
     return {"Location": location + suffix, **named}
 
 
@@ -206,10 +161,10 @@ async def when_over(
     request: web.Request, run: Run | None, body: Callable[[], Any], headers: Mapping[str, str]
 ) -> web.StreamResponse:
     """A JSON answer that is known once `run` is over; until then a newline now and then keeps it alive."""
-    response = await _begin(request, {**headers, "Content-Type": "application/json"})
-    while run is not None and not (ended := run.thread.policy.awaited(run)).is_set():
+    response = await begin_answer(request, {**headers, "Content-Type": "application/json"})
+    while run is not None and not (ended := policy_of(run.thread).awaited(run)).is_set():
         try:
-            async with _clock(request, run).within(request.app[KEEP_ALIVE]):
+            async with clock_of(request, run).within(request.app[KEEP_ALIVE]):
                 await ended.wait()
         except TimeoutError:
             await response.write(b"\n")
@@ -217,45 +172,13 @@ async def when_over(
     return response
 
 
-def _clock(request: web.Request, run: Run) -> Clock:
+def clock_of(request: web.Request, run: Run) -> Clock:
+    """Return the clock of a run's thread."""
     return request.app[ENGINE].clock.of(run.thread.thread_id)
 
 
-async def event_stream(
-    request: web.Request, run: Run, offset: int, modes: frozenset[str] | None, headers: Mapping[str, str]
-) -> web.StreamResponse:
-    """The events of a run from `offset` on, as server-sent events; `modes` keeps only some of them."""
-    async with run.log.read(offset) as reader:
-        response = await open_stream(request, headers)
-        while (batch := await reader.batch(request.app[KEEP_ALIVE], _clock(request, run).within)) is not None:
-            await run.thread.policy.before_sending(run)
-            frames = [event.frame() for event in batch if run.thread.policy.shows(event, modes)]
-            await response.write(b"".join(frames) if batch else HEARTBEAT)
-        await response.write_eof()
-        return response
-
-
-async def listener_stream(request: web.Request, thread: Thread, listener: Listener) -> web.StreamResponse:
-    """What somebody hears of a thread, as server-sent events, for as long as there is more to come."""
-    response = await open_stream(request, {})
-    within = request.app[ENGINE].clock.of(thread.thread_id).within
-    while (batch := await listener.batch(request.app[KEEP_ALIVE], within)) is not None:
-        await response.write(b"".join(event.frame() for event in batch) or HEARTBEAT)
-    await response.write_eof()
-    return response
-
-
-async def open_stream(request: web.Request, headers: Mapping[str, str]) -> web.StreamResponse:
-    """The beginning of a stream of server-sent events."""
-    kind = {
-        "Cache-Control": "no-store",
-        "X-Accel-Buffering": "no",
-        "Content-Type": "text/event-stream; charset=utf-8",
-    }
-    return await _begin(request, {**headers, **kind})
-
-
-async def _begin(request: web.Request, headers: Mapping[str, str]) -> web.StreamResponse:
+async def begin_answer(request: web.Request, headers: Mapping[str, str]) -> web.StreamResponse:
+    """Send the head of an answer that is written bit by bit."""
     make = ANSWER_WITH.get(None)
     response = web.StreamResponse(headers=headers) if make is None else make(headers)
     await response.prepare(request)

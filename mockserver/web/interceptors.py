@@ -1,4 +1,4 @@
-"""Those who stand between the wire and the routes: defects, faults, whoever listens in; in a plain mock nobody."""
+"""Interceptors between the network and the routes: the journal, faults and defects."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ Interceptor = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 """Answers a request; what it hands to the handler is answered by those behind it, and in the end by the route."""
 
 CONTROL: Final = "/_mock"
-"""The prefix of the requests that steer the mock; nobody meddles with those."""
+"""The prefix of the requests that steer the mock; they are not intercepted."""
 
 INTERCEPTORS: Final = web.AppKey[list[Interceptor]]("interceptors", list)
-"""Everybody who meddles, the outermost first."""
+"""Every interceptor of an application, the outermost first."""
 
 
 @web.middleware
 async def intercept(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let everybody have the request in turn."""
+    """Give the request to each interceptor in turn."""
     if not request.path.startswith(CONTROL):
         interceptors = request.app[INTERCEPTORS]
         for interceptor in reversed(interceptors):

@@ -35,7 +35,7 @@ _LOCATION = re.compile(r"^(?:/threads/(?P<thread>[^/]+))?/runs/(?P<run>[^/]+)")
 
 
 @dataclass
-class Entry:
+class JournalEntry:
     """One request of a client."""
 
     number: int
@@ -132,11 +132,11 @@ class Journal:
         self._threads = threads
         self._clock = clock
         self._notifier = notifier
-        self._entries: deque[Entry] = deque(maxlen=LENGTH)
+        self._entries: deque[JournalEntry] = deque(maxlen=LENGTH)
         self._numbers = count(1)
         self._last = 0
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[JournalEntry]:
         return iter(list(self._entries))
 
     @property
@@ -178,18 +178,18 @@ class Journal:
             _answered(entry, response)
             self._notifier.notify()
 
-    def frame(self, request: web.Request, raw: bytes) -> Entry:
+    def frame(self, request: web.Request, raw: bytes) -> JournalEntry:
         """Note what a client says over its WebSocket."""
         entry = self._noted(request, raw, FRAME)
         entry.ended = self._last
         return entry
 
-    def _noted(self, request: web.Request, raw: bytes, method: str | None = None) -> Entry:
+    def _noted(self, request: web.Request, raw: bytes, method: str | None = None) -> JournalEntry:
         thread_id, run_id = (_named(request, name) for name in ("thread_id", "run_id"))
         thread = None if thread_id is None else self._threads().get(thread_id)
         waiting = {} if thread is None else thread.history.waiting_interrupts()
         self._last = next(self._numbers)
-        entry = Entry(
+        entry = JournalEntry(
             number=self._last,
             at=self._clock.now,
             method=method or request.method,
@@ -206,11 +206,13 @@ class Journal:
         return entry
 
 
-_ENTRY: Final = ContextVar[Entry]("entry")
+JOURNAL: Final = web.AppKey("journal", Journal)
+
+_ENTRY: Final = ContextVar[JournalEntry]("entry")
 """The entry of the request that is being answered."""
 
 
-def current_entry() -> Entry:
+def current_entry() -> JournalEntry:
     """The entry of the request that is being answered."""
     return _ENTRY.get()
 
@@ -225,7 +227,7 @@ def _named(request: web.Request, name: str) -> str | None:
     return None if raw is None else canonical(raw)
 
 
-def _answered(entry: Entry, answer: web.StreamResponse) -> None:
+def _answered(entry: JournalEntry, answer: web.StreamResponse) -> None:
     """Take from the beginning of an answer what is noted of it."""
     entry.status = answer.status
     found = _LOCATION.match(answer.headers.get("Content-Location", ""))

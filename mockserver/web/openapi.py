@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from mockserver import __version__
-from mockserver.schemas.responses import RESPONSES
-
-if TYPE_CHECKING:
-    from mockserver.web.routes import Route
+from doubletext import __version__
+from mockserver.web.route import Route
 
 _REFUSAL = {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
 _HEADERS = [{"name": "Last-Event-ID", "in": "header", "required": False, "schema": {"type": "string"}}]
@@ -40,7 +37,7 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
 
 def _types(route: Route) -> tuple[Any, Any, Any]:
     """The types of a route's body, of its refusal with 400, and of its answer; None for what is usual, or not there."""
-    return route.body, route.malformed, RESPONSES.get(f"{route.method} {route.path}")
+    return route.body, route.malformed, route.response
 
 
 def _operation(

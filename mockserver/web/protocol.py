@@ -19,12 +19,13 @@ from msgspec import UNSET, Meta, UnsetType, structs
 from mockserver.core.assistants import GRAPH
 from mockserver.core.protocol_feed import Feed, Filter, Listener
 from mockserver.core.records import Run, Thread
-from mockserver.core.strategies import Strategy
 from mockserver.engine.engine import ThreadBusyError
 from mockserver.schemas.common import Body, Config, Json, RunRequest, StreamMode
 from mockserver.schemas.common import Command as RunCommand
 from mockserver.views.protocol_events import tree
-from mockserver.web.http import ENGINE, Refusal, path_uuid
+from mockserver.vocabulary import Strategy
+from mockserver.web.http import ENGINE, Refusal
+from mockserver.web.lookups import path_uuid
 from mockserver.web.routes_runs import created_run
 
 Code = Literal[
@@ -107,7 +108,7 @@ class RunStart(Body, frozen=True, rename={"camel_case": "multitaskStrategy"}):
     langsmith_tracer: Json | None = None
 
 
-class Response(Body, frozen=True):
+class InterruptResponse(Body, frozen=True):
     """An answer to one question."""
 
     namespace: list[str]
@@ -127,7 +128,7 @@ class Respond(Body, frozen=True, kw_only=True):
 class RespondMany(Respond, frozen=True, kw_only=True):
     """Answers to several questions, which one run takes up."""
 
-    responses: Annotated[list[Response], Meta(min_length=1)]
+    responses: Annotated[list[InterruptResponse], Meta(min_length=1)]
 
 
 class RespondOne(Respond, frozen=True, kw_only=True):
@@ -151,7 +152,7 @@ class Unsubscribe(Body, frozen=True):
 
 
 @dataclass
-class Session:
+class ProtocolSession:
     """A client that speaks to one thread: over HTTP for one command, over a WebSocket for as long as that lives."""
 
     request: web.Request
@@ -194,7 +195,7 @@ class Session:
         return {"type": "success", "id": asked.id, "result": result, "meta": {"applied_through_seq": seq}}
 
 
-def start_run(session: Session, params: Json) -> Json:
+def start_run(session: ProtocolSession, params: Json) -> Json:
     """`run.start`: create a run, or answer the question that the thread waits with."""
     asked = read_params(params, RunStart, "run.start")
     strategies = {name for name in (asked.multitask_strategy, asked.camel_case) if name is not UNSET}
@@ -211,7 +212,7 @@ def start_run(session: Session, params: Json) -> Json:
     return {"run_id": _created(session, order, asked.config).run_id}
 
 
-def respond(session: Session, params: Json) -> Json:
+def respond(session: ProtocolSession, params: Json) -> Json:
     """`input.respond`: answer the questions of a human in the loop, with a run that takes the answers up."""
     asked: RespondOne | RespondMany
     if "responses" in params:
@@ -219,7 +220,9 @@ def respond(session: Session, params: Json) -> Json:
         answers = asked.responses
     else:
         asked = read_params(params, RespondOne, "input.respond")
-        answers = [Response(namespace=asked.namespace, interrupt_id=asked.interrupt_id, response=asked.response)]
+        answers = [
+            InterruptResponse(namespace=asked.namespace, interrupt_id=asked.interrupt_id, response=asked.response)
+        ]
     if session.thread is None:
         raise ProtocolError("no_such_run", "No interrupted run is bound to this thread.", 404)
     known = questions(session.thread)
@@ -241,7 +244,7 @@ def respond(session: Session, params: Json) -> Json:
     return {}
 
 
-def get_tree(session: Session, params: Json) -> Json:
+def get_tree(session: ProtocolSession, params: Json) -> Json:
     """`agent.getTree`: the graph of a run, by default the newest, with the child graphs below and their statuses."""
     asked = read_params(params, Tree, "agent.getTree")
     feed = session.request.app[ENGINE].feeds.find(session.thread_id)
@@ -251,7 +254,7 @@ def get_tree(session: Session, params: Json) -> Json:
     return {"tree": found}
 
 
-def subscribe(session: Session, params: Json) -> Json:
+def subscribe(session: ProtocolSession, params: Json) -> Json:
     """`subscription.subscribe`: send events, beginning with those that were missed."""
     asked = read_params(params, Subscription, "subscription.subscribe")
     if session.listener is None:
@@ -261,7 +264,7 @@ def subscribe(session: Session, params: Json) -> Json:
     return {"subscription_id": name, "replayed_events": replayed}
 
 
-def unsubscribe(session: Session, params: Json) -> Json:
+def unsubscribe(session: ProtocolSession, params: Json) -> Json:
     """`subscription.unsubscribe`: send no more events of a subscription."""
     asked = read_params(params, Unsubscribe, "subscription.unsubscribe")
     if session.listener is None or session.listener.filters.pop(asked.subscription_id, None) is None:
@@ -269,12 +272,12 @@ def unsubscribe(session: Session, params: Json) -> Json:
     return {}
 
 
-def reconnect(_: Session, __: Json) -> Json:
+def reconnect(_: ProtocolSession, __: Json) -> Json:
     """`subscription.reconnect`: refused, since subscriptions end with their connection."""
     raise ProtocolError("not_supported", "Subscribe again instead; `since` is the number of the last event you saw.")
 
 
-METHODS: Final[dict[str, Callable[[Session, Json], Json]]] = {
+METHODS: Final[dict[str, Callable[[ProtocolSession, Json], Json]]] = {
     "run.start": start_run,
     "input.respond": respond,
     "agent.getTree": get_tree,
@@ -308,13 +311,13 @@ def questions(thread: Thread) -> dict[str, list[str]]:
     return found
 
 
-def _method(name: str) -> Callable[[Session, Json], Json]:
+def _method(name: str) -> Callable[[ProtocolSession, Json], Json]:
     if name not in METHODS:
         raise ProtocolError("unknown_command", f"Unknown protocol command: {name}", 404)
     return METHODS[name]
 
 
-def _created(session: Session, order: RunRequest, config: Config) -> Run:
+def _created(session: ProtocolSession, order: RunRequest, config: Config) -> Run:
     """A run as a command orders it; a checkpoint to go on from is named in its config."""
     configurable = dict(config.configurable)
     checkpoint_id = configurable.pop("checkpoint_id", None)

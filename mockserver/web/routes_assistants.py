@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 from msgspec import UNSET
 
 from mockserver.core.assistants import GRAPH, Assistant, AssistantError
 from mockserver.core.threads import Threads
+from mockserver.engine.deletion import delete_assistant
+from mockserver.schemas import responses
 from mockserver.schemas.assistants import (
     AssistantCount,
     AssistantCreate,
@@ -17,9 +19,11 @@ from mockserver.schemas.assistants import (
     AssistantSearch,
     AssistantVersions,
 )
-from mockserver.schemas.common import Body
+from mockserver.schemas.common import Body, Json
 from mockserver.views import records
-from mockserver.web.http import ENGINE, Refusal, holds, json_answer, page_answer, path_uuid, query, read, uuid_in
+from mockserver.web.http import ENGINE, Refusal, holds, json_answer, page_answer, query, read
+from mockserver.web.lookups import path_uuid, uuid_in
+from mockserver.web.route import Route
 
 
 class GraphQuery(Body, frozen=True):
@@ -73,7 +77,7 @@ async def patch(request: web.Request) -> web.StreamResponse:
 async def delete(request: web.Request) -> web.StreamResponse:
     """Delete an assistant with its versions and crons, and its threads if asked; the runs that it made stay."""
     assistant, asked = _assistant_of(request), query(request, DeleteQuery)
-    request.app[ENGINE].forget_assistant(assistant, threads=asked.delete_threads)
+    delete_assistant(request.app[ENGINE], assistant, threads=asked.delete_threads)
     return web.Response(status=204)
 
 
@@ -182,3 +186,62 @@ def _sort_key(assistant: Assistant, field: str) -> tuple[Any, ...]:
     if field == "name":
         return (assistant.name.casefold(), assistant.assistant_id)
     return (getattr(assistant, field), assistant.assistant_id)
+
+
+ASSISTANT: Final = "/assistants/{assistant_id}"
+
+ROUTES: Final = (
+    Route(
+        "POST",
+        "/assistants/search",
+        search,
+        AssistantSearch,
+        body_optional=True,
+        statuses=(200, 422),
+        response=list[responses.Part],
+    ),
+    Route("POST", "/assistants/count", count, AssistantCount, body_optional=True, statuses=(200, 422), response=int),
+    Route("GET", f"{ASSISTANT}/graph", graph, query=GraphQuery, statuses=(200, 404, 422), response=responses.Drawn),
+    Route("GET", f"{ASSISTANT}/schemas", schemas, statuses=(200, 404, 422), response=responses.GraphSchemas),
+    Route(
+        "GET",
+        f"{ASSISTANT}/subgraphs",
+        subgraphs,
+        query=SubgraphsQuery,
+        statuses=(200, 404, 422),
+        response=dict[str, Json],
+    ),
+    Route(
+        "POST",
+        f"{ASSISTANT}/versions",
+        versions,
+        AssistantVersions,
+        body_optional=True,
+        statuses=(200, 404, 422),
+        response=list[responses.AssistantVersion],
+    ),
+    Route(
+        "GET",
+        f"{ASSISTANT}/subgraphs/{{namespace}}",
+        subgraphs_of,
+        query=SubgraphsQuery,
+        statuses=(200, 404, 422),
+        response=dict[str, Json],
+    ),
+    Route(
+        "POST",
+        f"{ASSISTANT}/latest",
+        set_latest,
+        AssistantLatest,
+        query=AssistantLatest,
+        body_optional=True,
+        statuses=(200, 404, 422),
+        response=responses.Assistant,
+    ),
+    Route(
+        "POST", "/assistants", create, AssistantCreate, statuses=(200, 400, 404, 409, 422), response=responses.Assistant
+    ),
+    Route("GET", ASSISTANT, get, statuses=(200, 404, 422), response=responses.Assistant),
+    Route("PATCH", ASSISTANT, patch, AssistantPatch, statuses=(200, 400, 404, 422), response=responses.Assistant),
+    Route("DELETE", ASSISTANT, delete, query=DeleteQuery, statuses=(204, 404, 422)),
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from aiohttp import web
@@ -11,9 +11,13 @@ from msgspec import UNSET
 
 from mockserver.core.crons import Cron, CronError
 from mockserver.core.records import Thread
+from mockserver.engine.cron_request import cron_request
+from mockserver.schemas import responses
 from mockserver.schemas.common import CronCount, CronCreate, CronPatch, CronSearch
 from mockserver.views import records
-from mockserver.web.http import ENGINE, Refusal, holds, json_answer, read, thread_of, uuid_in
+from mockserver.web.http import ENGINE, Refusal, holds, json_answer, read
+from mockserver.web.lookups import thread_of, uuid_in
+from mockserver.web.route import THREAD, Route
 from mockserver.web.routes_runs import assistant_of, check_order
 
 CHANGEABLE = ("schedule", "timezone", "end_time", "enabled", "on_run_completed")
@@ -52,7 +56,7 @@ async def patch(request: web.Request) -> web.StreamResponse:
     cron.payload = cron.payload | given
     cron.updated_at = engine.threads.moment()
     try:
-        check_order(request, engine.order_of(cron))
+        check_order(request, cron_request(cron))
         engine.crons.changed(cron)
     except (CronError, Refusal) as error:
         for name, value in before.items():
@@ -116,7 +120,7 @@ async def _create(request: web.Request, thread: Thread | None) -> web.StreamResp
         updated_at=moment,
         now=moment,
     )
-    check_order(request, engine.order_of(cron))
+    check_order(request, cron_request(cron))
     try:
         engine.crons.add(cron)
     except CronError as error:
@@ -140,3 +144,31 @@ def _moment(text: str | None) -> datetime | None:
     except ValueError:
         raise Refusal(422, f"`end_time` must be a time in ISO 8601, not {text!r}.") from None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+CRON: Final = "/runs/crons/{cron_id}"
+
+ROUTES: Final = (
+    Route(
+        "POST",
+        f"{THREAD}/runs/crons",
+        create_on_thread,
+        CronCreate,
+        statuses=(200, 400, 404, 422),
+        response=responses.Cron,
+    ),
+    Route("POST", "/runs/crons", create, CronCreate, statuses=(200, 400, 404, 422), response=responses.Cron),
+    Route(
+        "POST",
+        "/runs/crons/search",
+        search,
+        CronSearch,
+        body_optional=True,
+        statuses=(200, 422),
+        response=list[responses.Part],
+    ),
+    Route("POST", "/runs/crons/count", count, CronCount, body_optional=True, statuses=(200, 422), response=int),
+    Route("GET", CRON, get, statuses=(200, 404, 422), response=responses.Cron),
+    Route("PATCH", CRON, patch, CronPatch, statuses=(200, 404, 422), response=responses.Cron),
+    Route("DELETE", CRON, delete, statuses=(204, 404, 422)),
+)

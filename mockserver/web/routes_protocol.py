@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from aiohttp import WSMsgType, web
 
-from mockserver.control.routes import CONTROLLER
-from mockserver.core.protocol_feed import Answer, Listener
-from mockserver.web.http import ENGINE, KEEP_ALIVE, Refusal, json_answer, listener_stream, path_uuid, read, thread_of
-from mockserver.web.journal import Entry, current_entry
-from mockserver.web.protocol import ProtocolError, Session, Subscription, read_params
+from mockserver.core.protocol_feed import CommandResponse, Listener
+from mockserver.schemas.common import Json
+from mockserver.web.http import ENGINE, KEEP_ALIVE, Refusal, json_answer, read
+from mockserver.web.journal import JOURNAL, JournalEntry, current_entry
+from mockserver.web.lookups import path_uuid, thread_of
+from mockserver.web.protocol import Envelope, Malformed, ProtocolError, ProtocolSession, Subscription, read_params
+from mockserver.web.route import THREAD, Route
+from mockserver.web.sse import frame_feed_event, listener_stream
 
 GONE = 4404
 """What a WebSocket is closed with when its thread was deleted: 4000 and the status."""
@@ -28,7 +31,7 @@ async def commands(request: web.Request) -> web.StreamResponse:
         if refusal.status != 422:
             raise
         command = None
-    answer = _done(Session(request), command, current_entry())
+    answer = _done(ProtocolSession(request), command, current_entry())
     malformed = answer["type"] == "error" and not _is_command(command)
     return json_answer(answer, 400 if malformed else 200)
 
@@ -51,7 +54,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     feed, listener = engine.feeds.of(thread.thread_id), Listener()
     feed.subscribe(listener, "", asked.filter, asked.since or 0)
     try:
-        return await listener_stream(request, thread, listener)
+        return await listener_stream(request, thread, listener, frame_feed_event)
     finally:
         feed.leave(listener)
 
@@ -82,18 +85,18 @@ async def converse(request: web.Request) -> web.StreamResponse:
     return socket
 
 
-def _answered(request: web.Request, listener: Listener, data: str | bytes) -> Answer:
+def _answered(request: web.Request, listener: Listener, data: str | bytes) -> CommandResponse:
     raw = data.encode() if isinstance(data, str) else data
-    entry = request.app[CONTROLLER].journal.frame(request, raw)
+    entry = request.app[JOURNAL].frame(request, raw)
     try:
         command = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
         command = None
     entry.status = 200
-    return Answer(_done(Session(request, listener), command, entry))
+    return CommandResponse(_done(ProtocolSession(request, listener), command, entry))
 
 
-def _done(session: Session, command: Any, entry: Entry) -> dict[str, Any]:
+def _done(session: ProtocolSession, command: Any, entry: JournalEntry) -> dict[str, Any]:
     """Do what a command says, and note what became of it."""
     answer = session.answer(command)
     entry.refused = session.refused
@@ -112,3 +115,12 @@ async def _send(socket: web.WebSocketResponse, listener: Listener, request: web.
             if not batch:
                 await socket.ping()
         await socket.close(code=GONE, message=b"The thread is gone.")
+
+
+ROUTES: Final = (
+    Route(
+        "POST", f"{THREAD}/commands", commands, Envelope, statuses=(200, 400, 422), malformed=Malformed, response=Json
+    ),
+    Route("POST", f"{THREAD}/stream/events", events, Subscription, statuses=(200, 400, 404, 422), streams=True),
+    Route("GET", f"{THREAD}/stream/events", converse, statuses=(101, 422, 426), streams=True),
+)

@@ -5,41 +5,40 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 from itertools import islice
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from aiohttp import web
 from msgspec import UNSET
 
-from mockserver.agent import agent
+from mockserver.agent import graph
 from mockserver.core.assistants import BOTH, GRAPH, Assistant
 from mockserver.core.checkpoints import END
 from mockserver.core.ids import canonical
-from mockserver.core.lifecycle import RunStatus
+from mockserver.core.policy import policy_of
 from mockserver.core.records import Run, Thread
 from mockserver.core.strategies import Fate
 from mockserver.engine import webhooks
-from mockserver.schemas.common import BatchedRun, Body, BulkCancel, Limit, Offset, RunRequest, Send, StreamMode
+from mockserver.engine.deletion import delete_run
+from mockserver.schemas import responses
+from mockserver.schemas.common import BatchedRun, Body, BulkCancel, Json, Limit, Offset, RunRequest, Send, StreamMode
 from mockserver.views import records
+from mockserver.vocabulary import RunStatus
 from mockserver.web.http import (
     ENGINE,
-    NOT_IN_SUBGRAPHS,
     Refusal,
     created,
-    event_stream,
     json_answer,
-    open_stream,
-    path_uuid,
     query,
     read,
     run_headers,
     run_location,
-    run_of,
-    run_or_none,
     several,
-    thread_of,
     when_over,
 )
+from mockserver.web.lookups import path_uuid, refuse_subgraph, run_of, run_or_none, thread_of
+from mockserver.web.route import RUN, THREAD, Route
+from mockserver.web.sse import event_stream, frame, open_stream
 
 RunField = Literal[
     "run_id",
@@ -144,7 +143,7 @@ async def listing(request: web.Request) -> web.StreamResponse:
     """List the runs of a thread, newest first."""
     thread, asked = thread_of(request), query(request, ListQuery)
     fields = asked.fields()
-    found = (run for run in reversed(thread.runs.values()) if asked.status in (None, thread.policy.run_status(run)))
+    found = (run for run in reversed(thread.runs.values()) if asked.status in (None, policy_of(thread).run_status(run)))
     shown = [records.run(run) for run in islice(found, asked.offset, asked.offset + asked.limit)]
     if fields is not None:
         shown = [{field: run[field] for field in fields} for run in shown]
@@ -161,7 +160,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
     run = run_of(request, "Run not found")
     request.app[ENGINE].stop(run, "erase")
     await run.ended.wait()
-    request.app[ENGINE].forget_run(run)
+    delete_run(request.app[ENGINE], run)
     return web.Response(status=204)
 
 
@@ -183,10 +182,10 @@ async def join_stream(request: web.Request) -> web.StreamResponse:
     headers = {"Location": f"{location}/stream", "Content-Location": location}
     if run is None:
         response = await open_stream(request, headers)
-        await response.write(b"event: error\r\ndata: " + msgspec.json.encode(GONE) + b"\r\n\r\n")
+        await response.write(frame("error", msgspec.json.encode(GONE)))
         await response.write_eof()
         return response
-    offset = run.thread.policy.reader_offset(run, request.headers.get("Last-Event-ID"))
+    offset = policy_of(run.thread).reader_offset(run, request.headers.get("Last-Event-ID"))
     watching = event_stream(request, run, offset, modes, headers)
     return await _unless_gone(request, run, watching, cancel=asked.cancel_on_disconnect)
 
@@ -276,15 +275,14 @@ def check_order(request: web.Request, order: RunRequest) -> None:
     assistant_of(request, order.assistant_id)
     if order.config.configurable and order.context:
         raise Refusal(400, BOTH)
-    if order.checkpoint is not None and order.checkpoint.of_subgraph:
-        raise Refusal(422, NOT_IN_SUBGRAPHS)
+    refuse_subgraph(order.checkpoint)
     if order.command is not None:
-        _check_targets(order.command.targets, agent.nodes(request.app[ENGINE].threads.script))
+        _check_targets(order.command.targets, graph.nodes(request.app[ENGINE].threads.script))
     if order.webhook is not None and (problem := webhooks.problem_of(order.webhook)) is not None:
         raise Refusal(422, problem)
     for field in ("interrupt_before", "interrupt_after"):
         for node in getattr(order, field) or ():
-            if node not in (*agent.nodes(request.app[ENGINE].threads.script), "*"):
+            if node not in (*graph.nodes(request.app[ENGINE].threads.script), "*"):
                 raise Refusal(422, f"`{field}` names the node {node!r}, which the graph does not have.")
 
 
@@ -320,7 +318,7 @@ async def _await(request: web.Request, run: Run) -> web.StreamResponse:
 
 
 async def _answered(request: web.Request, run: Run, *, cancel: bool) -> web.StreamResponse:
-    waiting = when_over(request, run, lambda: run.thread.policy.output(run), run_headers(run, "/join"))
+    waiting = when_over(request, run, lambda: policy_of(run.thread).output(run), run_headers(run, "/join"))
     return await _unless_gone(request, run, waiting, cancel=cancel)
 
 
@@ -334,6 +332,42 @@ async def _unless_gone(
         return await answer
     except (asyncio.CancelledError, ConnectionError):
         # A server that died has not seen its clients leave.
-        if engine.starts == starts and run.thread.policy.stops_when_left(run, asked=cancel):
+        if engine.starts == starts and policy_of(run.thread).stops_when_left(run, asked=cancel):
             engine.stop(run, "stop", "client disconnected from the run stream (on_disconnect=cancel)")
         raise
+
+
+ROUTES: Final = (
+    Route("POST", f"{THREAD}/runs", create, RunRequest, statuses=(200, 400, 404, 409, 422), response=responses.Run),
+    Route("GET", f"{THREAD}/runs", listing, query=ListQuery, statuses=(200, 404, 422), response=list[responses.Part]),
+    Route(
+        "POST", f"{THREAD}/runs/stream", create_and_stream, RunRequest, statuses=(200, 400, 404, 409, 422), streams=True
+    ),
+    Route(
+        "POST",
+        f"{THREAD}/runs/wait",
+        create_and_wait,
+        RunRequest,
+        statuses=(200, 400, 404, 409, 422),
+        response=responses.Output,
+    ),
+    Route("GET", RUN, get, statuses=(200, 404, 422), response=responses.Run),
+    Route("DELETE", RUN, delete, statuses=(204, 404, 422)),
+    Route("GET", f"{RUN}/join", join, query=JoinQuery, statuses=(200, 422), response=responses.Output),
+    Route("GET", f"{RUN}/stream", join_stream, query=JoinStreamQuery, statuses=(200, 422), streams=True, resumes=True),
+    Route("POST", f"{RUN}/cancel", cancel, query=CancelQuery, statuses=(200, 202, 404, 422), response=Json),
+    Route("POST", "/runs/cancel", cancel_many, BulkCancel, query=BulkCancelQuery, statuses=(204, 404, 422)),
+    Route(
+        "POST",
+        "/runs/batch",
+        create_batch,
+        list[BatchedRun],
+        statuses=(200, 400, 404, 422),
+        response=list[responses.Run],
+    ),
+    Route("POST", "/runs", create_stateless, RunRequest, statuses=(200, 400, 404, 422), response=responses.Run),
+    Route("POST", "/runs/stream", stateless_and_stream, RunRequest, statuses=(200, 400, 404, 422), streams=True),
+    Route(
+        "POST", "/runs/wait", stateless_and_wait, RunRequest, statuses=(200, 400, 404, 422), response=responses.Output
+    ),
+)

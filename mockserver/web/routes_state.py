@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 from aiohttp import web
 
-from mockserver.agent import agent
+from mockserver.agent import graph
 from mockserver.core.checkpoints import END, START, Checkpoint, History
 from mockserver.core.records import Thread
 from mockserver.core.updates import InvalidUpdateError
+from mockserver.schemas import responses
 from mockserver.schemas.common import Body, CheckpointConfig, Json, Limit
 from mockserver.schemas.threads import HistoryRequest, StateField, StateRequest, StateUpdate
 from mockserver.views import records
-from mockserver.web.http import ENGINE, NOT_IN_SUBGRAPHS, Refusal, holds, json_answer, query, read, thread_of
+from mockserver.web.http import ENGINE, Refusal, holds, json_answer, query, read
+from mockserver.web.lookups import refuse_subgraph, thread_of
+from mockserver.web.route import THREAD, Route
 
 
 class StateQuery(Body, frozen=True):
@@ -67,8 +71,7 @@ async def state_at_checkpoint(request: web.Request) -> web.StreamResponse:
 async def update_state(request: web.Request) -> web.StreamResponse:
     """Write to the state of a thread as if one of its nodes had done it."""
     thread, body = thread_of(request), await read(request, StateUpdate)
-    if body.checkpoint is not None and body.checkpoint.of_subgraph:
-        raise Refusal(422, NOT_IN_SUBGRAPHS)
+    refuse_subgraph(body.checkpoint)
     asked = (body.checkpoint.checkpoint_id if body.checkpoint else None) or body.checkpoint_id
     base = _checkpoint(thread.history, asked) if asked else thread.history.head
     written = write_state(request, thread, base, body.values, body.as_node)
@@ -79,7 +82,7 @@ def write_state(
     request: web.Request, thread: Thread, base: Checkpoint | None, values: Json | None, as_node: str | None
 ) -> Checkpoint:
     """Write to a state as if a node had done it; raises `Refusal` 422."""
-    if as_node is not None and as_node not in (*agent.nodes(thread.script), START, END):
+    if as_node is not None and as_node not in (*graph.nodes(thread.script), START, END):
         raise Refusal(422, f"Node {as_node} does not exist")
     try:
         return request.app[ENGINE].update_state(thread, base, values, as_node)
@@ -134,3 +137,44 @@ def _checkpoint(history: History, checkpoint_id: str) -> Checkpoint:
     if checkpoint is None:
         raise Refusal(404, f"Checkpoint {checkpoint_id} not found")
     return checkpoint
+
+
+ROUTES: Final = (
+    Route("GET", f"{THREAD}/state", state, query=StateQuery, statuses=(200, 404, 422), response=responses.Part),
+    Route(
+        "POST",
+        f"{THREAD}/state",
+        update_state,
+        StateUpdate,
+        statuses=(200, 404, 409, 422),
+        response=responses.StateWritten,
+    ),
+    Route(
+        "POST",
+        f"{THREAD}/state/checkpoint",
+        state_at_checkpoint,
+        StateRequest,
+        statuses=(200, 404, 422),
+        response=responses.Part,
+    ),
+    Route(
+        "GET",
+        f"{THREAD}/state/{{checkpoint_id}}",
+        state_at,
+        query=StateQuery,
+        statuses=(200, 404, 422),
+        response=responses.Part,
+    ),
+    Route(
+        "GET", f"{THREAD}/history", history, query=HistoryQuery, statuses=(200, 404, 422), response=list[responses.Part]
+    ),
+    Route(
+        "POST",
+        f"{THREAD}/history",
+        history_search,
+        HistoryRequest,
+        body_optional=True,
+        statuses=(200, 404, 422),
+        response=list[responses.Part],
+    ),
+)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import Final
 
 from aiohttp import web
 
 from mockserver.core.store import RESERVED, FilterError, Namespace, Store
+from mockserver.schemas import responses
 from mockserver.schemas.common import Body
 from mockserver.schemas.store import ItemDelete, ItemPut, ItemSearch, NamespaceSearch
 from mockserver.views import records
 from mockserver.web.http import ENGINE, Refusal, json_answer, query, read
+from mockserver.web.route import Route
 
 
 class ItemQuery(Body, frozen=True):
@@ -75,3 +78,28 @@ def _namespace(parts: list[str]) -> Namespace:
     if parts[0] == RESERVED:
         raise Refusal(422, f"`namespace` begins with {RESERVED!r}, which is reserved; choose another root.")
     return tuple(parts)
+
+
+ROUTES: Final = (
+    Route("PUT", "/store/items", put, ItemPut, statuses=(204, 422)),
+    Route("GET", "/store/items", get, query=ItemQuery, statuses=(200, 422), response=responses.Item | None),
+    Route("DELETE", "/store/items", delete, ItemDelete, statuses=(204, 422)),
+    Route(
+        "POST",
+        "/store/items/search",
+        search,
+        ItemSearch,
+        body_optional=True,
+        statuses=(200, 422),
+        response=responses.FoundItems,
+    ),
+    Route(
+        "POST",
+        "/store/namespaces",
+        namespaces,
+        NamespaceSearch,
+        body_optional=True,
+        statuses=(200, 422),
+        response=responses.Namespaces,
+    ),
+)

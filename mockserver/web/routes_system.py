@@ -6,10 +6,12 @@ from typing import Any, Final, Literal
 
 from aiohttp import web
 
-from mockserver import __version__
-from mockserver.core.lifecycle import RunStatus
+from doubletext import __version__
+from mockserver.schemas import responses
 from mockserver.schemas.common import Body
+from mockserver.vocabulary import RunStatus
 from mockserver.web.http import ENGINE, Refusal, json_answer, query
+from mockserver.web.route import Route
 
 NOT_OFFERED: Final = {
     "/mcp": "MCP is not offered by the mock; ask a real deployment.",
@@ -77,3 +79,13 @@ async def not_offered(request: web.Request) -> web.StreamResponse:
     """Refuse what a mock deployment does not have."""
     resource = request.match_info.route.resource
     raise Refusal(501, NOT_OFFERED[resource.canonical] if resource is not None else "Not Implemented")
+
+
+ROUTES: Final = (
+    Route("GET", "/", root, response=responses.Ok),
+    Route("GET", "/ok", ok, query=OkQuery, statuses=(200, 422), response=responses.Ok),
+    Route("GET", "/info", info, response=responses.Info),
+    Route(
+        "GET", "/metrics", metrics, query=MetricsQuery, statuses=(200, 422), kinds=("text/plain", "application/json")
+    ),
+)

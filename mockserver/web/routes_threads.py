@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from aiohttp import web
 from msgspec import UNSET, Meta
 
 from mockserver.core.checkpoints import START
+from mockserver.core.policy import policy_of
 from mockserver.core.records import Thread, TimeLeft
 from mockserver.core.thread_stream import ThreadStreamMode
+from mockserver.engine.deletion import delete_thread
+from mockserver.schemas import responses
 from mockserver.schemas.common import Body
 from mockserver.schemas.threads import (
     Superstep,
@@ -23,20 +26,11 @@ from mockserver.schemas.threads import (
 )
 from mockserver.views import records
 from mockserver.views.extract import extracted
-from mockserver.web.http import (
-    ENGINE,
-    Refusal,
-    holds,
-    json_answer,
-    listener_stream,
-    page_answer,
-    query,
-    read,
-    several,
-    thread_of,
-    uuid_in,
-)
+from mockserver.web.http import ENGINE, Refusal, holds, json_answer, page_answer, query, read, several
+from mockserver.web.lookups import thread_of, uuid_in
+from mockserver.web.route import THREAD, Route
 from mockserver.web.routes_state import write_state
+from mockserver.web.sse import frame_event, listener_stream
 
 
 class IncludeQuery(Body, frozen=True):
@@ -106,7 +100,7 @@ async def prune(request: web.Request) -> web.StreamResponse:
         if asked.strategy == "keep_latest":
             thread.history.keep_newest()
         else:
-            engine.forget_thread(thread)
+            delete_thread(engine, thread)
     return json_answer({"pruned_count": len(found)})
 
 
@@ -117,7 +111,7 @@ async def storage(request: web.Request) -> web.StreamResponse:
 
 async def delete(request: web.Request) -> web.StreamResponse:
     """Delete a thread; what is in flight on it is stopped."""
-    request.app[ENGINE].forget_thread(thread_of(request))
+    delete_thread(request.app[ENGINE], thread_of(request))
     return web.Response(status=204)
 
 
@@ -131,7 +125,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     thread, asked = thread_of(request), query(request, StreamQuery)
     listener = thread.stream.listen(asked.modes(), request.headers.get("Last-Event-ID"))
     try:
-        return await listener_stream(request, thread, listener)
+        return await listener_stream(request, thread, listener, frame_event)
     finally:
         thread.stream.leave(listener)
 
@@ -173,9 +167,9 @@ def _write_past(request: web.Request, thread: Thread, supersteps: list[Superstep
 
 def _matches(thread: Thread, asked: ThreadSearch | ThreadCount) -> bool:
     return (
-        (asked.status is UNSET or thread.policy.thread_status(thread) == asked.status)
+        (asked.status is UNSET or policy_of(thread).thread_status(thread) == asked.status)
         and holds(thread.metadata, asked.metadata)
-        and holds(thread.policy.thread_values(thread) or {}, asked.values)
+        and holds(policy_of(thread).thread_values(thread) or {}, asked.values)
     )
 
 
@@ -185,4 +179,34 @@ def _sort_key(thread: Thread, field: str) -> tuple[Any, ...]:
     if field == "created_at":
         return (thread.created_at, thread.thread_id)
     # Threads have timelines of their own, so only the server's count of changes says which changed last.
-    return (thread.policy.thread_status(thread), thread.touched) if field == "status" else (thread.touched,)
+    return (policy_of(thread).thread_status(thread), thread.touched) if field == "status" else (thread.touched,)
+
+
+ROUTES: Final = (
+    Route(
+        "POST",
+        "/threads",
+        create,
+        ThreadCreate,
+        body_optional=True,
+        statuses=(200, 409, 422),
+        response=responses.Thread,
+    ),
+    Route(
+        "POST",
+        "/threads/search",
+        search,
+        ThreadSearch,
+        body_optional=True,
+        statuses=(200, 422),
+        response=list[responses.Part],
+    ),
+    Route("POST", "/threads/count", count, ThreadCount, body_optional=True, statuses=(200, 422), response=int),
+    Route("POST", "/threads/prune", prune, ThreadPrune, statuses=(200, 409, 422), response=responses.Pruned),
+    Route("GET", f"{THREAD}/stream", stream, query=StreamQuery, statuses=(200, 404, 422), streams=True, resumes=True),
+    Route("GET", f"{THREAD}/storage", storage, statuses=(200, 404, 422), response=responses.Storage),
+    Route("GET", THREAD, get, query=IncludeQuery, statuses=(200, 404, 422), response=responses.Thread),
+    Route("PATCH", THREAD, patch, ThreadPatch, statuses=(200, 204, 404, 422), response=responses.Thread),
+    Route("DELETE", THREAD, delete, statuses=(204, 404, 422)),
+    Route("POST", f"{THREAD}/copy", copy, statuses=(200, 404, 422), response=responses.Thread),
+)

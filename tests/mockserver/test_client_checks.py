@@ -11,7 +11,7 @@ from langgraph_sdk import get_sync_client
 
 from mockserver.control.client_checks import RULES, Facts, Finding, RunFacts, judge
 from mockserver.deployment import MockDeployment
-from mockserver.web.journal import Entry
+from mockserver.web.journal import JournalEntry
 from tests.mockserver.stage import asking
 from tests.mockserver.witness import DEADLINE
 
@@ -22,17 +22,17 @@ class Client:
     """Writes down what a client might have requested."""
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self.entries: list[JournalEntry] = []
 
-    def sends(self, method: str, path: str, body: Any = None, **more: Any) -> Entry:
+    def sends(self, method: str, path: str, body: Any = None, **more: Any) -> JournalEntry:
         number = len(self.entries) + 1
         given: dict[str, Any] = {"thread_id": "t", "run_id": None, "busy": False, "asks": (), "status": 200}
         raw = b"" if body is None else msgspec.json.encode(body)
-        entry = Entry(number, 0.0, method, path, {}, raw, **{**given, "ended": number, **more})
+        entry = JournalEntry(number, 0.0, method, path, {}, raw, **{**given, "ended": number, **more})
         self.entries.append(entry)
         return entry
 
-    def says(self, text: str, run: str | None = None, *, by: str = "", **more: Any) -> Entry:
+    def says(self, text: str, run: str | None = None, *, by: str = "", **more: Any) -> JournalEntry:
         body = {"assistant_id": "agent", "input": {"messages": [{"role": "user", "content": text}]}}
         if by:
             body["multitask_strategy"] = by
@@ -202,8 +202,8 @@ def test_the_journal_tells_who_left_and_what_is_not_json() -> None:
         assert mock.journal()[-1] is long
 
 
-async def _left(mock: MockDeployment) -> Entry:
-    def look() -> Entry | None:
+async def _left(mock: MockDeployment) -> JournalEntry:
+    def look() -> JournalEntry | None:
         return next((entry for entry in mock.controller.journal if entry.ended is not None and entry.creates_run), None)
 
     return await mock.controller.engine.notifier.until(look)

@@ -11,9 +11,9 @@ from mockserver.app import create_app
 from mockserver.control.routes import COMMANDS
 from mockserver.core.policy import Policy
 from mockserver.core.records import Thread
-from mockserver.core.strategies import Strategy
 from mockserver.defects import Defect, UnknownDefectError, defects, named, registry
 from mockserver.defects.base import SEAMS
+from mockserver.vocabulary import Strategy
 from mockserver.web.http import ENGINE
 from tests.mockserver.stage import Stage, asking, on_stage
 

@@ -13,10 +13,11 @@ import pytest
 from langgraph_sdk import get_client, get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
 
+from mockserver.app import create_app
 from mockserver.control.controller import ControlError, DeadlineError
 from mockserver.defects import UnknownDefectError
-from mockserver.deployment import MockDeployment, read_script
-from mockserver.script.load import ScriptError
+from mockserver.deployment import MockDeployment
+from mockserver.script.load import ScriptError, read_script
 from tests.mockserver.stage import asking
 
 
@@ -164,3 +165,14 @@ def test_a_taken_port_is_an_error_where_it_is_started() -> None:
     with MockDeployment() as mock, pytest.raises(OSError, match="address already in use"):
         MockDeployment(port=int(mock.url.rpartition(":")[2])).start()
     assert not [thread for thread in threading.enumerate() if thread.name == "mockserver" and thread.is_alive()]
+
+
+def test_a_setting_that_there_is_not_is_refused() -> None:
+    unknown: dict[str, Any] = {"sed": 1}
+    with pytest.raises(TypeError, match="unexpected keyword argument 'sed'; the settings are script, seed, "):
+        create_app(**unknown)
+    with pytest.raises(TypeError, match="'sed'"):
+        MockDeployment(**unknown)
+    kept: dict[str, Any] = {"policy": None}
+    with MockDeployment() as mock, pytest.raises(TypeError, match="'policy'"):
+        mock.reset(**kept)

@@ -24,7 +24,6 @@ from schemathesis.specs.openapi.checks import (
 from mockserver.core.policy import Policy
 from mockserver.core.records import Thread
 from mockserver.deployment import MockDeployment
-from mockserver.schemas.responses import RESPONSES
 from mockserver.web.openapi import describe
 from mockserver.web.routes import ROUTES
 
@@ -109,9 +108,6 @@ def what_is_there(deployment: MockDeployment) -> dict[str, str]:
 
 
 def test_every_route_that_answers_in_json_says_what() -> None:
-    told = {
-        f"{route.method} {route.path}"
-        for route in ROUTES
-        if 200 in route.statuses and not route.streams and route.kinds == ("application/json",)
-    }
-    assert told == RESPONSES.keys()
+    for route in ROUTES:
+        in_json = 200 in route.statuses and not route.streams and route.kinds == ("application/json",)
+        assert in_json == (route.response is not None), f"{route.method} {route.path}"

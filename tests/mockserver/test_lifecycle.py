@@ -9,11 +9,10 @@ from mockserver.core.lifecycle import (
     TERMINAL,
     IllegalTransitionError,
     RunEvent,
-    RunStatus,
-    ThreadStatus,
     after,
     thread_status,
 )
+from mockserver.vocabulary import RunStatus, ThreadStatus
 
 EVERY = list(product(RUN_STATUSES, get_args(RunEvent)))
 

@@ -15,9 +15,11 @@ import pytest
 from mockserver.app import create_app, listening
 from mockserver.control.routes import CONTROLLER
 from mockserver.core.clock import UndelayedClock
-from mockserver.core.strategies import STRATEGIES, Strategy
+from mockserver.core.policy import policy_of
+from mockserver.core.strategies import STRATEGIES
 from mockserver.engine import engine as engines
 from mockserver.engine.engine import Engine
+from mockserver.vocabulary import Strategy
 from mockserver.web.http import ENGINE
 from mockserver.web.journal import LENGTH
 from tests.mockserver.stage import asking
@@ -97,7 +99,7 @@ async def test_a_thousand_threads_double_text_at_once_and_leave_nothing() -> Non
             number = thread.metadata["number"]
             strategy = STRATEGIES[number % len(STRATEGIES)]
             assert [run.status for run in thread.runs.values()] == LEFT[strategy]
-            values = thread.policy.thread_values(thread)
+            values = policy_of(thread).thread_values(thread)
             assert values is not None
             said = [message["content"] for message in values["messages"] if message["type"] == "human"]
             assert said == [f"{place} {number}" for place in SAID[strategy]]

@@ -645,7 +645,7 @@ def test_a_listener_that_never_reads_is_cut_off() -> None:
     feed, listener = Feed(), Listener()
     feed.subscribe(listener, "", Filter(frozenset(["custom"])))
     for number in range(KEPT + 1):
-        feed.tell("custom", {"payload": number}, run_id="A", at=number)
+        feed.publish("custom", {"payload": number}, run_id="A", at=number)
     assert listener.closed
     later = Listener()
     assert feed.subscribe(later, "", Filter(frozenset(["custom"]))) == KEPT

@@ -3,7 +3,8 @@ from itertools import product
 
 import pytest
 
-from mockserver.core.strategies import DECISIONS, PHASES, STRATEGIES, Decision, Phase, Strategy, decide
+from mockserver.core.strategies import DECISIONS, PHASES, STRATEGIES, Decision, Phase, decide
+from mockserver.vocabulary import Strategy
 
 
 def test_a_decision_stands() -> None:

@@ -1,6 +1,7 @@
 import asyncio
 
 from mockserver.core.streams import MAX_BATCH, EventLog
+from mockserver.web.sse import frame_event
 
 LONG = 60.0
 
@@ -58,7 +59,7 @@ def test_the_bytes_of_an_event() -> None:
         log.append("values", "values", {"a": "\u00e9\n"}, at=7)
         (event,) = log.read(0)._events
         expected = b'event: values\r\ndata: {"a":"\xc3\xa9\\n"}\r\n' + identity + b"\r\n"
-        assert event.frame() == event.frame() == expected
+        assert frame_event(event) == frame_event(event) == expected
 
 
 async def test_the_end_of_a_log_is_no_silence() -> None:

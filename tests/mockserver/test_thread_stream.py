@@ -157,5 +157,5 @@ async def test_a_client_that_does_not_read_is_cut_off() -> None:
     stream = ThreadStream()
     listener = stream.listen(["run_modes"], None)
     for _ in range(KEPT + 1):
-        stream.tell("custom", {}, at=0)
+        stream.publish("custom", {}, at=0)
     assert listener.closed

@@ -1,0 +1,39 @@
+"""Deletion of runs, threads and assistants, with what belongs to them."""
+
+from __future__ import annotations
+
+from mockserver.core.assistants import Assistant
+from mockserver.core.records import Run, Thread
+from mockserver.engine.engine import Engine
+
+
+def delete_run(engine: Engine, run: Run) -> None:
+    """Delete a run that is over, with its checkpoints unless others are built upon those."""
+    thread = run.thread
+    if thread.runs.pop(run.run_id, None) is None:
+        return
+    if not thread.history.is_built_upon(run.run_id):
+        thread.history.remove_run(run.run_id)
+        if not thread.in_flight:
+            engine.rest(thread)
+
+
+def delete_thread(engine: Engine, thread: Thread) -> None:
+    """Delete a thread with its crons, and stop what is in flight on it."""
+    engine.crons.remove_of(thread)
+    engine.threads.remove(thread)
+    engine.feeds.remove(thread.thread_id)
+    engine.stop_all(dict.fromkeys(thread.in_flight.values(), "erase"))
+
+
+def delete_assistant(engine: Engine, assistant: Assistant, *, threads: bool) -> None:
+    """Delete an assistant with its crons and, with `threads`, the threads whose metadata names it."""
+    engine.crons.remove_of(assistant)
+    engine.threads.assistants.remove(assistant)
+    named = [
+        thread
+        for thread in engine.threads.by_id.values()
+        if threads and thread.metadata.get("assistant_id") == assistant.assistant_id
+    ]
+    for thread in named:
+        delete_thread(engine, thread)
