@@ -33,6 +33,8 @@ class Defect(Policy):
     """The links (or words) that say where it was seen. Empty if it was made to show that a requirement is checked."""
     client: ClassVar[str]
     """What a client sees of it, in one sentence."""
+    former_names: ClassVar[tuple[str, ...]] = ()
+    """Names that it had in earlier releases, and that still switch it on and off."""
 
     def __init__(self, times: int | None = None) -> None:
         self.right: Policy = Policy()

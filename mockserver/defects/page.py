@@ -56,10 +56,11 @@ def _heading(module: str) -> str:
 
 def _entry(kind: type[Defect]) -> str:
     seen = f" Seen: {', '.join(_link(place) for place in kind.seen)}." if kind.seen else ""
+    formerly = f" Formerly `{'`, `'.join(kind.former_names)}`." if kind.former_names else ""
     return "\n".join(
         (
             f"### `{kind.name()}`\n",
-            f"{kind.summary()}{seen}\n",
+            f"{kind.summary()}{seen}{formerly}\n",
             f"*A client sees:* {kind.client}\n",
             SNIPPET.format(name=kind.name()),
         )

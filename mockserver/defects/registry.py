@@ -83,21 +83,29 @@ def defects_in(module: ModuleType) -> dict[str, type[Defect]]:
     return {kind.name(): kind for kind in own}
 
 
+@cache
+def _renamed() -> Mapping[str, type[Defect]]:
+    """The defects that had another name in earlier releases, by that name."""
+    return {former: kind for kind in defects().values() for former in kind.former_names}
+
+
 def named(name: str) -> type[Defect]:
-    """The defect with this name. Raises `UnknownDefectError`."""
+    """The defect with this name, or that had it in an earlier release. Raises `UnknownDefectError`."""
     known = defects()
-    if name not in known:
+    found = known.get(name) or _renamed().get(name)
+    if found is None:
         near = get_close_matches(name, known, n=1, cutoff=0)
         raise UnknownDefectError(f"there is no defect `{name}`; the nearest is `{near[0]}`")
-    return known[name]
+    return found
 
 
 def listing() -> str:
     """Every candidate in a few lines, for a terminal, in the order of the ids."""
     entries = [(one.id, f"{one.name}  ({one.id})", f"left out: {one.left_out}") for one in not_built()]
     for name, kind in defects().items():
+        formerly = f", formerly {' and '.join(kind.former_names)}" if kind.former_names else ""
         description = f"{kind.summary()} Seen: {' '.join(kind.seen) or 'nowhere'}"
-        entries.append((kind.id, f"{name}  ({kind.id})", description))
+        entries.append((kind.id, f"{name}  ({kind.id}{formerly})", description))
     lines = []
     for _, heading, description in sorted(entries, key=lambda entry: int(entry[0].removeprefix("D"))):
         lines.append(heading)

@@ -372,10 +372,11 @@ class StatelessDisconnectIgnored(Defect):
         return super().stops_when_left(run, asked=asked and not ignored)
 
 
-class StatelessShared(Defect):
+class StatelessThreadLeft(Defect):
     """A stateless run leaves its thread behind."""
 
     id = "D88"
+    former_names = ("stateless_shared",)
     seen = ()
     client = "Threads pile up that nobody asked for."
 

@@ -27,8 +27,10 @@ PACKAGE = Path(mockserver.__file__).parent
 def test_every_candidate_has_one_id_and_one_name() -> None:
     numbers = [kind.id for kind in defects().values()] + [one.id for one in registry.not_built()]
     assert sorted(numbers, key=lambda number: int(number[1:])) == [f"D{n:02}" for n in range(1, len(numbers) + 1)]
-    names = [*defects(), *(one.name for one in registry.not_built())]
+    former = [name for kind in defects().values() for name in kind.former_names]
+    names = [*defects(), *former, *(one.name for one in registry.not_built())]
     assert sorted(names) == sorted(set(names))
+    assert {name: named(name) for name in defects()} == defects()
 
 
 def test_every_module_of_defects_is_looked_through() -> None:
@@ -80,6 +82,17 @@ def test_an_unknown_name_is_told_the_nearest() -> None:
         named("gost_run")
     with pytest.raises(UnknownDefectError):
         create_app(defects=["x"])
+
+
+async def test_a_former_name_switches_the_same_defect() -> None:
+    assert named("stateless_shared") is named("stateless_thread_left")
+    async with on_stage(defects=["stateless_shared"]) as stage:
+        [shown] = (await stage.http.get("/_mock/defects")).json()["on"]
+        assert shown["name"] == "stateless_thread_left"
+        assert (await stage.http.delete("/_mock/defects/stateless_shared")).json() == {"on": []}
+        [shown] = (await stage.http.post("/_mock/defects", json={"name": "stateless_shared"})).json()["on"]
+        assert shown["name"] == "stateless_thread_left"
+        assert (await stage.http.delete("/_mock/defects/stateless_thread_left")).json() == {"on": []}
 
 
 async def interrupted(stage: Stage) -> tuple[str, str]:
