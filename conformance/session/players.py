@@ -23,9 +23,6 @@ from conformance.transcript.transcript import SuiteInfo, Transcript
 
 _T = TypeVar("_T")
 
-EMBEDDED = "embedded mock"
-"""What the deployment is called that the suite brings along."""
-
 
 class NotJudgeable(Exception):  # noqa: N818 -- not an error of the suite: there is nothing to judge
     """The deployment cannot be judged; the text is one line that says why."""

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 from mockserver.core.protocol_feed import KEPT, Listener
 from mockserver.core.streams import Event
 
 ThreadStreamMode = Literal["run_modes", "lifecycle", "state_update"]
-THREAD_STREAM_MODES: Final[tuple[ThreadStreamMode, ...]] = get_args(ThreadStreamMode)
 
 FROM_THE_START: Final = ("-", "-1")
 """What a client that wants everything again gives as the id of the last event that it saw."""

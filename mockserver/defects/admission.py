@@ -25,10 +25,18 @@ def unstarted(thread: Thread) -> Run | None:
 
 
 class StrategyIgnored(Defect):
-    """`multitask_strategy` is accepted and never read: both runs execute at once and write the same thread.
+    """`multitask_strategy` is accepted and never read: both runs execute at once and write the same thread."""
 
-    Seen in aegra (its issue 253), deer-flow (1465) and Duragraph.
-    """
+    id = "D01"
+    seen = (
+        "https://github.com/aegra/aegra/pull/462",
+        "https://github.com/aegra/aegra/issues/253",
+        "https://github.com/bytedance/deer-flow/issues/1465",
+        "https://github.com/Duragraph/duragraph",
+    )
+    client = (
+        "Both answers arrive, mixed; neither run is `interrupted`; the thread holds a conversation that nobody had."
+    )
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         right = super().admit(thread, strategy)
@@ -40,10 +48,14 @@ class StrategyIgnored(Defect):
 
 
 class InterruptAsEnqueue(Defect):
-    """`interrupt` silently waits for the first run to finish.
+    """`interrupt` silently waits for the first run to finish."""
 
-    Seen in the JavaScript server (langgraphjs 864).
-    """
+    id = "D02"
+    seen = (
+        "https://github.com/langchain-ai/langgraphjs/issues/864",
+        "https://github.com/langchain-ai/langgraphjs/pull/1977",
+    )
+    client = "The second answer comes only after the first, minutes late for a long run; the first run is a `success`."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         if strategy == "interrupt" and thread.in_flight and self.strikes():
@@ -57,6 +69,13 @@ class InterruptAsReject(Defect):
     Seen in deer-flow (3874), and by open-canvas (296).
     """
 
+    id = "D03"
+    seen = (
+        "https://github.com/langchain-ai/open-canvas/issues/296",
+        "https://github.com/bytedance/deer-flow/pull/3874",
+    )
+    client = "The second create raises a conflict (409); the user's second message is lost unless it is sent again."
+
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         if strategy == "interrupt" and thread.in_flight and self.strikes():
             strategy = "reject"
@@ -69,6 +88,10 @@ class InterruptAsRollback(Defect):
     So useStream maps it on the client's side (sdk-react, docs/submission-queue.md).
     """
 
+    id = "D71"
+    seen = ("sdk-react docs/submission-queue.md: useStream v1 maps interrupt to a client-side rollback",)
+    client = "The first question and its run are gone after an interrupt."
+
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         if strategy == "interrupt" and thread.in_flight and self.strikes():
             strategy = "rollback"
@@ -80,6 +103,10 @@ class FirstInflightOnly(Defect):
 
     Seen in Duragraph (run_service.go).
     """
+
+    id = "D22"
+    seen = ("https://github.com/Duragraph/duragraph",)
+    client = "An earlier question is still answered after the newest one."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         decision = super().admit(thread, strategy)
@@ -94,6 +121,10 @@ class RapidFireDrop(Defect):
     Inferred from langgraphjs 864.
     """
 
+    id = "D84"
+    seen = ("https://github.com/langchain-ai/langgraphjs/issues/864",)
+    client = "Of several quick messages some are never answered and never given up: their runs stay `pending`."
+
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         decision = super().admit(thread, strategy)
         waiting = [run_id for run_id in decision.fates if thread.runs[run_id].task is None]
@@ -107,10 +138,11 @@ class RapidFireDrop(Defect):
 
 
 class PendingSupersededExecutes(Defect):
-    """A superseded pending run is told to be interrupted, and executes later all the same.
+    """A superseded pending run is told to be interrupted, and executes later all the same."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D72"
+    seen = ()
+    client = "A run that reads `interrupted` starts later, and its messages appear."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         decision = super().admit(thread, strategy)
@@ -124,10 +156,11 @@ class PendingSupersededExecutes(Defect):
 
 
 class InflightStrategyWins(Defect):
-    """The strategy of the run in flight decides, not the newcomer's.
+    """The strategy of the run in flight decides, not the newcomer's."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D74"
+    seen = ()
+    client = "The second message is treated as the first one asked to be."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         first = next(iter(thread.in_flight.values()), None)
@@ -137,10 +170,11 @@ class InflightStrategyWins(Defect):
 
 
 class CrossThreadInterrupt(Defect):
-    """An interrupt stops the runs of other threads, too.
+    """An interrupt stops the runs of other threads, too."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D76"
+    seen = ()
+    client = "Another user's run is stopped."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
@@ -163,10 +197,11 @@ class CrossThreadInterrupt(Defect):
 
 
 class IdleConflict(Defect):
-    """`interrupt` or `reject` on a thread with nothing in flight is refused.
+    """`interrupt` or `reject` on a thread with nothing in flight is refused."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D77"
+    seen = ()
+    client = "The first message in a conversation is refused."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         if strategy in ("interrupt", "reject") and not thread.in_flight and self.strikes():
@@ -175,20 +210,25 @@ class IdleConflict(Defect):
 
 
 class DefaultReject(Defect):
-    """A run without a strategy that comes while another is in flight is treated as if it had asked for `reject`.
+    """A run without a strategy that comes while another is in flight is treated as if it had asked for `reject`."""
 
-    Seen in the JavaScript server and in Duragraph.
-    """
+    id = "D68"
+    seen = (
+        "https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/api/runs.mts",
+        "https://github.com/Duragraph/duragraph",
+    )
+    client = "A second message without a strategy is refused."
 
     def default_strategy(self, thread: Thread) -> Strategy:
         return "reject" if thread.in_flight and self.strikes() else super().default_strategy(thread)
 
 
 class ConflictWhileFinalizing(Defect):
-    """Whatever is asked for is refused while a cancelled run is still cleaning up.
+    """Whatever is asked for is refused while a cancelled run is still cleaning up."""
 
-    Seen in deer-flow (3874).
-    """
+    id = "D43"
+    seen = ("https://github.com/bytedance/deer-flow/pull/3874",)
+    client = "Right after a stop every new message is refused with a conflict for a while."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         stopping = any(run.fate is not None for run in thread.in_flight.values())
@@ -202,6 +242,10 @@ class RejectToctou(Defect):
 
     Inferred from aegra (462).
     """
+
+    id = "D26"
+    seen = ("https://github.com/aegra/aegra/pull/462",)
+    client = "A double click starts two runs although both asked for `reject`."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         fresh = all(run.strategy == "reject" and _is_new(run) for run in thread.in_flight.values())
@@ -225,6 +269,10 @@ class RejectBlindToPending(Defect):
     Inferred from how the official server reads its table of runs.
     """
 
+    id = "D29"
+    seen = ("langgraph-api 0.16.7, by its behaviour",)
+    client = "A second run is accepted while the first waits for its worker."
+
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         running = [run for run in thread.in_flight.values() if run.status == "running"]
         if strategy == "reject" and thread.in_flight and not running and self.strikes():
@@ -233,10 +281,11 @@ class RejectBlindToPending(Defect):
 
 
 class RejectKillsFirst(Defect):
-    """Refusing a run also stops the one in flight.
+    """Refusing a run also stops the one in flight."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D79"
+    seen = ()
+    client = "A refused message stops the answer that was coming."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         decision = super().admit(thread, strategy)
@@ -253,6 +302,10 @@ class RejectLeaks(Defect):
     Inferred from the double-texting page, which says that nothing is left.
     """
 
+    id = "D27"
+    seen = ("https://docs.langchain.com/langsmith/double-texting",)
+    client = "A message that was refused is in the conversation all the same, and again after the client's retry."
+
     def refused(self, thread: Thread, request: RunRequest) -> None:
         super().refused(thread, request)
         head = thread.history.head
@@ -266,6 +319,10 @@ class Race5xx(Defect):
 
     Told of in the changelog of the official server (0.2.72, a deadlock).
     """
+
+    id = "D75"
+    seen = ("https://github.com/langchain-ai/docs",)
+    client = "Now and then the second message raises a server error and is lost."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         head = thread.history.head

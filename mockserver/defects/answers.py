@@ -76,6 +76,13 @@ class Reject422(Defect):
     Seen in the JavaScript server (runs.mts), and by open-canvas (296).
     """
 
+    id = "D28"
+    seen = (
+        "https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/api/runs.mts",
+        "https://github.com/langchain-ai/open-canvas/issues/296",
+    )
+    client = "The SDK raises another exception than for a conflict; a retry that waits for 409 does not happen."
+
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
         if asks(request, "POST", *CREATING) and response.status == 409 and self.strikes():
@@ -84,10 +91,11 @@ class Reject422(Defect):
 
 
 class Created201(Defect):
-    """Creating a run is answered 201.
+    """Creating a run is answered 201."""
 
-    Seen in Duragraph.
-    """
+    id = "D66"
+    seen = ("https://github.com/Duragraph/duragraph",)
+    client = "A client that insists on 200 treats a created run as a failure."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
@@ -97,10 +105,11 @@ class Created201(Defect):
 
 
 class MissingThreadConflict(Defect):
-    """A run on a thread that does not exist is answered with a conflict.
+    """A run on a thread that does not exist is answered with a conflict."""
 
-    Seen in the JavaScript server (runs.mts).
-    """
+    id = "D64"
+    seen = ("https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/api/runs.mts",)
+    client = "A thread that was deleted is reported as busy: a retry never ends."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
@@ -110,10 +119,13 @@ class MissingThreadConflict(Defect):
 
 
 class InvalidStrategyCoerced(Defect):
-    """An unknown strategy silently becomes the default.
+    """An unknown strategy silently becomes the default."""
 
-    Seen in the JavaScript server's tests (protocol-v2/multitask-strategy.test.mts).
-    """
+    id = "D65"
+    seen = (
+        "https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/tests/protocol-v2/multitask-strategy.test.mts",
+    )
+    client = "A misspelt strategy is accepted, and the run is queued."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if asks(request, "POST", *CREATING, "/runs", "/runs/stream", "/runs/wait"):
@@ -125,10 +137,11 @@ class InvalidStrategyCoerced(Defect):
 
 
 class StrategyOnlyOnCreate(Defect):
-    """`stream` and `wait` ignore the strategy: the newcomer waits in the queue.
+    """`stream` and `wait` ignore the strategy: the newcomer waits in the queue."""
 
-    Seen in the JavaScript server (langgraphjs 864).
-    """
+    id = "D73"
+    seen = ("https://github.com/langchain-ai/langgraphjs/issues/864",)
+    client = "`interrupt` works from the backend, but not from a user interface that streams."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if asks(request, "POST", f"{RUNS}/stream", f"{RUNS}/wait"):
@@ -143,6 +156,10 @@ class StrategyNotEchoed(Defect):
 
     Seen in Duragraph, where a default of the database fills the column.
     """
+
+    id = "D89"
+    seen = ("https://github.com/Duragraph/duragraph",)
+    client = "A run shows another strategy than it was given."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
@@ -163,10 +180,11 @@ class StrategyNotEchoed(Defect):
 
 
 class RunMetadataLost(Defect):
-    """A run does not tell the metadata that was sent for it.
+    """A run does not tell the metadata that was sent for it."""
 
-    Not seen anywhere; it shows that what a run tells of itself is judged.
-    """
+    id = "D144"
+    seen = ()
+    client = "What an application notes about its runs cannot be read again."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
@@ -183,6 +201,10 @@ class HistoryGap(Defect):
     Inferred from the page about cancelling, which says that they are kept.
     """
 
+    id = "D69"
+    seen = ("https://docs.langchain.com/langsmith/cancel-run",)
+    client = "Time travel cannot go back to what the stopped run had done."
+
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
         if request.path.endswith("/history"):
@@ -196,10 +218,11 @@ class HistoryGap(Defect):
 
 
 class CheckpointIdCollision(Defect):
-    """The first checkpoint after a stop or a rollback has the id of an older one.
+    """The first checkpoint after a stop or a rollback has the id of an older one."""
 
-    Seen in deer-flow (2554).
-    """
+    id = "D85"
+    seen = ("https://github.com/bytedance/deer-flow/issues/2554",)
+    client = "Two checkpoints have one id: going back to it leads to the wrong one."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
@@ -230,10 +253,11 @@ class _Cancelling(Defect):
 
 
 class RollbackUnsupported(_Cancelling):
-    """A cancel with the action `rollback` is answered 422.
+    """A cancel with the action `rollback` is answered 422."""
 
-    Seen in aegra (607).
-    """
+    id = "D36"
+    seen = ("https://github.com/aegra/aegra/issues/607",)
+    client = "A cancel with `action=rollback` raises 422; the run goes on."
 
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
         asked = request.query.get("action") == "rollback" and run is not None
@@ -241,10 +265,11 @@ class RollbackUnsupported(_Cancelling):
 
 
 class WaitReturnsEarly(_Cancelling):
-    """A cancel with `wait` is answered while the run still executes.
+    """A cancel with `wait` is answered while the run still executes."""
 
-    Seen in aegra (528) and the JavaScript server (langgraphjs 2755).
-    """
+    id = "D37"
+    seen = ("https://github.com/aegra/aegra/issues/528", "https://github.com/langchain-ai/langgraphjs/issues/2755")
+    client = "`cancel(wait=True)` returns, and the run is still `running`."
 
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
         waits = request.query.get("wait", "").lower() in ("1", "true")
@@ -260,6 +285,14 @@ class CancelNotDelivered(_Cancelling):
     Seen in aegra (539, 528) and in the JavaScript server when it is embedded.
     """
 
+    id = "D38"
+    seen = (
+        "https://github.com/aegra/aegra/issues/539",
+        "https://github.com/aegra/aegra/issues/528",
+        "https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/experimental/embed/runs.mts",
+    )
+    client = "The stop button does nothing: the cancel succeeds, and the answer keeps coming."
+
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
         try:
             query(request, CancelQuery)
@@ -274,16 +307,21 @@ class Cancel500(_Cancelling):
     Seen in the official server (langgraph 3660).
     """
 
+    id = "D39"
+    seen = ("https://github.com/langchain-ai/langgraph/issues/3660",)
+    client = "`cancel` raises an internal server error."
+
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
         missing = "wait" not in request.query and run is not None
         return refusal(500, "Internal Server Error") if missing and self.strikes() else None
 
 
 class CancelTerminalFlip(_Cancelling):
-    """A cancel of a finished run makes it `interrupted`.
+    """A cancel of a finished run makes it `interrupted`."""
 
-    Seen in deepagents (6257).
-    """
+    id = "D40"
+    seen = ("https://github.com/langchain-ai/deepagents/pull/6257",)
+    client = "A finished run reads `interrupted` after a late click on stop."
 
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
         return web.Response(status=202) if run is not None and run.over and self.strikes(run) else None
@@ -293,10 +331,11 @@ class CancelTerminalFlip(_Cancelling):
 
 
 class CancelTerminal409(_Cancelling):
-    """A cancel of a finished run is a conflict.
+    """A cancel of a finished run is a conflict."""
 
-    Seen in deer-flow (3905).
-    """
+    id = "D41"
+    seen = ("https://github.com/bytedance/deer-flow/issues/3905",)
+    client = "A late click on stop raises a conflict instead of 404."
 
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
         over = run is not None and run.over
@@ -308,10 +347,11 @@ class CancelTerminal409(_Cancelling):
 
 
 class CancelWrongWorker409(_Cancelling):
-    """The first cancel of a run reaches a worker that does not execute it, and is a conflict; a later one works.
+    """The first cancel of a run reaches a worker that does not execute it, and is a conflict; a later one works."""
 
-    Seen in deer-flow (3239).
-    """
+    id = "D42"
+    seen = ("https://github.com/bytedance/deer-flow/issues/3239", "https://github.com/bytedance/deer-flow/pull/4500")
+    client = "The stop button works at the second click."
 
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
         if run is None or run.over or self.struck(run) or not self.strikes(run):
@@ -320,10 +360,11 @@ class CancelWrongWorker409(_Cancelling):
 
 
 class LastActionWins(_Cancelling):
-    """Of two cancels with different actions the second is applied.
+    """Of two cancels with different actions the second is applied."""
 
-    Seen in deer-flow (4500).
-    """
+    id = "D83"
+    seen = ("https://github.com/bytedance/deer-flow/pull/4500",)
+    client = "A second click on stop deletes what the first had kept."
 
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
         action = "erase" if request.query.get("action") == "rollback" else "stop"
@@ -339,10 +380,11 @@ class LastActionWins(_Cancelling):
 
 
 class UnknownId2xx(_Cancelling):
-    """A cancel of a run that does not exist is accepted.
+    """A cancel of a run that does not exist is accepted."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D82"
+    seen = ()
+    client = "A cancel with a wrong id seems to work."
 
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
         return web.Response(status=202) if run is None and self.strikes() else None
@@ -353,6 +395,10 @@ class CrashOnCancel(_Cancelling):
 
     Seen in the JavaScript server with a subagent (langgraphjs 2873).
     """
+
+    id = "D61"
+    seen = ("https://github.com/langchain-ai/langgraphjs/issues/2873",)
+    client = "The connection breaks at the cancel, and the run never ends."
 
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
         if run is None or run.over or not self.strikes(run):
@@ -368,6 +414,10 @@ class BulkCancelMix(Defect):
     Seen by open-swe (1843).
     """
 
+    id = "D67"
+    seen = ("https://github.com/langchain-ai/open-swe/pull/1843",)
+    client = "A contradictory bulk cancel succeeds, and cancels nothing."
+
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
         if asks(request, "POST", "/runs/cancel") and response.status == 422:
@@ -377,10 +427,11 @@ class BulkCancelMix(Defect):
 
 
 class CancelPendingStopsAll(_Cancelling):
-    """A cancel of a queued run stops the run ahead, too.
+    """A cancel of a queued run stops the run ahead, too."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D136"
+    seen = ()
+    client = "Taking back a queued message stops the answer that is coming."
 
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
         ahead = None if run is None or run.over or run.task is not None else run.thread.active
@@ -390,10 +441,11 @@ class CancelPendingStopsAll(_Cancelling):
 
 
 class CancelledPendingExecutes(_Cancelling):
-    """A queued run that is cancelled reads `interrupted`, and executes when its turn comes.
+    """A queued run that is cancelled reads `interrupted`, and executes when its turn comes."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D137"
+    seen = ()
+    client = "A queued message that was taken back is answered all the same."
 
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
         waits = run is not None and not run.over and run.task is None
@@ -404,10 +456,11 @@ class CancelledPendingExecutes(_Cancelling):
 
 
 class DeletedRunStays(Defect):
-    """Deleting a run is answered 204, and nothing happens.
+    """Deleting a run is answered 204, and nothing happens."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D138"
+    seen = ()
+    client = "A run that was deleted is still listed."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         known = asks(request, "DELETE", RUN) and run_asked_for(request) is not None
@@ -415,10 +468,11 @@ class DeletedRunStays(Defect):
 
 
 class DeletedRunGoesOn(Defect):
-    """A run that is deleted while it executes is gone from the lists, and goes on.
+    """A run that is deleted while it executes is gone from the lists, and goes on."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D139"
+    seen = ()
+    client = "After a run was deleted its tools still act."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         run = run_asked_for(request) if asks(request, "DELETE", RUN) else None
@@ -429,10 +483,11 @@ class DeletedRunGoesOn(Defect):
 
 
 class DeletedThreadGoesOn(Defect):
-    """A thread that is deleted is gone, and the run that executes on it goes on.
+    """A thread that is deleted is gone, and the run that executes on it goes on."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D140"
+    seen = ()
+    client = "After a conversation was deleted its tools still act."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         threads = request.app[ENGINE].threads
@@ -446,10 +501,11 @@ class DeletedThreadGoesOn(Defect):
 
 
 class FirstMessagesConflict(Defect):
-    """A run that may create its thread is refused when the thread is there already and busy.
+    """A run that may create its thread is refused when the thread is there already and busy."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D141"
+    seen = ()
+    client = "Of two quick first messages the second is refused."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if asks(request, "POST", *CREATING):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from inspect import getdoc
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from aiohttp import web
 
@@ -22,7 +22,19 @@ class Defect(Policy):
 
     In a subclass `super()` means the rules that are spoiled. Whatever it does wrong it does only where `strikes` says
     so, and otherwise the right thing; so a defect can be armed for its next few occurrences.
+
+    The first paragraph of a subclass's docstring is its summary. A defect that is listed in the registry states `id`,
+    `seen` and `client`. One that a test makes for itself needs none of them.
     """
+
+    id: ClassVar[str]
+    """Its number in the list, `D01` and so on. A number is never used again."""
+    seen: ClassVar[tuple[str, ...]]
+    """The links (or words) that say where it was seen. Empty if it was made to show that a requirement is checked."""
+    client: ClassVar[str]
+    """What a client sees of it, in one sentence."""
+    former_names: ClassVar[tuple[str, ...]] = ()
+    """Names that it had in earlier releases, and that still switch it on and off."""
 
     def __init__(self, times: int | None = None) -> None:
         self.right: Policy = Policy()

@@ -17,10 +17,11 @@ from mockserver.web.interceptors import Handler
 
 
 class CronStrategyIgnored(Defect):
-    """A cron's run waits in the queue, whatever strategy the cron has.
+    """A cron's run waits in the queue, whatever strategy the cron has."""
 
-    Not seen anywhere; it shows that the strategy of crons is judged.
-    """
+    id = "D120"
+    seen = ()
+    client = "The report that a cron makes at noon comes when the conversation is over."
 
     def cron_order(self, thread: Thread, order: RunRequest) -> RunRequest:
         right = super().cron_order(thread, order)
@@ -28,10 +29,11 @@ class CronStrategyIgnored(Defect):
 
 
 class CronStrategyLost(Defect):
-    """A cron does not tell the strategy that it was made with.
+    """A cron does not tell the strategy that it was made with."""
 
-    Not seen anywhere; it shows that what crons keep is judged.
-    """
+    id = "D121"
+    seen = ()
+    client = "The page that lists crons shows another strategy than was chosen."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
@@ -45,10 +47,11 @@ class CronStrategyLost(Defect):
 
 
 class CronStays(Defect):
-    """The deletion of a cron is answered with success, and the cron goes on.
+    """The deletion of a cron is answered with success, and the cron goes on."""
 
-    Not seen anywhere; it shows that the deletion is judged.
-    """
+    id = "D122"
+    seen = ()
+    client = "A cron that was deleted goes on, and costs money."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if asks(request, "DELETE", "/runs/crons/{cron_id}"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import sys
 
-from mockserver.defects.registry import MODULES, Row, defects, table
+from mockserver.defects.base import Defect
+from mockserver.defects.registry import MODULES, defects, not_built
 
 HEAD = """# What can go wrong
 
@@ -37,14 +38,13 @@ def test_with_{name}(mock_deployment):
 
 def render() -> str:
     """The whole page, Markdown."""
-    rows = {row.name: row for row in table()}
     lines = [HEAD.format(built=len(defects()))]
     for module in MODULES:
-        named = [name for name, kind in defects().items() if kind.__module__ == f"mockserver.defects.{module}"]
+        kinds = [kind for kind in defects().values() if kind.__module__ == f"mockserver.defects.{module}"]
         lines.append(f"## {_heading(module)}\n")
-        lines += [_entry(rows[name]) for name in named]
+        lines += [_entry(kind) for kind in kinds]
     lines.append("## Not built\n")
-    lines += [f"- **{row.id}** `{row.name}`: {_why_not(row)}." for row in table() if row.name not in defects()]
+    lines += [f"- **{one.id}** `{one.name}`: {one.left_out}." for one in not_built()]
     return "\n".join(lines) + "\n"
 
 
@@ -54,14 +54,15 @@ def _heading(module: str) -> str:
     return doc.strip().splitlines()[0].rstrip(".")
 
 
-def _entry(row: Row) -> str:
-    seen = f" Seen: {', '.join(_link(place) for place in row.seen)}." if row.seen else ""
+def _entry(kind: type[Defect]) -> str:
+    seen = f" Seen: {', '.join(_link(place) for place in kind.seen)}." if kind.seen else ""
+    formerly = f" Formerly `{'`, `'.join(kind.former_names)}`." if kind.former_names else ""
     return "\n".join(
         (
-            f"### `{row.name}`\n",
-            f"{defects()[row.name].summary()}{seen}\n",
-            f"*A client sees:* {row.client}\n",
-            SNIPPET.format(name=row.name),
+            f"### `{kind.name()}`\n",
+            f"{kind.summary()}{seen}{formerly}\n",
+            f"*A client sees:* {kind.client}\n",
+            SNIPPET.format(name=kind.name()),
         )
     )
 
@@ -72,10 +73,6 @@ def _link(place: str) -> str:
     parts = place.removeprefix("https://github.com/").split("/")
     short = "/".join(parts[:2]) + (f" {parts[3]}" if len(parts) == 4 and parts[2] in ("issues", "pull") else "")
     return f"[{short}]({place})"
-
-
-def _why_not(row: Row) -> str:
-    return f"merged into `{row.merged_into}`" if row.merged_into else (row.left_out or "")
 
 
 if __name__ == "__main__":

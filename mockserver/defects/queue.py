@@ -11,10 +11,11 @@ from mockserver.vocabulary import Strategy
 
 
 class EnqueueParallel(Defect):
-    """Queued runs execute at once, beside the run ahead.
+    """Queued runs execute at once, beside the run ahead."""
 
-    Seen in deer-flow (1465).
-    """
+    id = "D78"
+    seen = ("https://github.com/bytedance/deer-flow/issues/1465",)
+    client = "Queued runs answer at the same time, mixed."
 
     def next_to_start(self, thread: Thread) -> Run | None:
         run = super().next_to_start(thread)
@@ -28,6 +29,10 @@ class QueueLifo(Defect):
     Inferred from the enqueue guide, which says that they run in order.
     """
 
+    id = "D24"
+    seen = ("https://docs.langchain.com/langsmith/enqueue-concurrent",)
+    client = "Questions are answered in another order than they were asked."
+
     def next_to_start(self, thread: Thread) -> Run | None:
         run = super().next_to_start(thread)
         newest = [one for one in thread.in_flight.values() if one.ready and one.fate is None][-1:]
@@ -39,6 +44,10 @@ class QueueStaleBase(Defect):
 
     Inferred from the double-texting page.
     """
+
+    id = "D25"
+    seen = ("https://docs.langchain.com/langsmith/double-texting",)
+    client = "The answer to a queued question does not know the answer before it, which is lost from the newest state."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
@@ -60,10 +69,11 @@ class QueueStaleBase(Defect):
 
 
 class QueueStranded(Defect):
-    """Queued runs never start after the run ahead was stopped or has failed.
+    """Queued runs never start after the run ahead was stopped or has failed."""
 
-    Seen in aegra (462).
-    """
+    id = "D23"
+    seen = ("https://github.com/aegra/aegra/pull/462",)
+    client = "A queued run stays `pending` for ever, and the thread `busy`."
 
     def next_to_start(self, thread: Thread) -> Run | None:
         run = super().next_to_start(thread)

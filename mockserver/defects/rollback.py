@@ -21,10 +21,11 @@ def wrote(run: Run) -> bool:
 
 
 class RollbackTooLittleRun(Defect):
-    """The record of a rolled-back run stays.
+    """The record of a rolled-back run stays."""
 
-    Seen in aegra (607).
-    """
+    id = "D30"
+    seen = ("https://github.com/aegra/aegra/issues/607",)
+    client = "The rolled-back run is still listed."
 
     def erase(self, run: Run) -> None:
         if self.strikes(run):
@@ -34,10 +35,11 @@ class RollbackTooLittleRun(Defect):
 
 
 class RollbackTooLittleCheckpoints(Defect):
-    """The record of a rolled-back run goes, but its checkpoints stay.
+    """The record of a rolled-back run goes, but its checkpoints stay."""
 
-    Seen in deer-flow (2554) and aegra (607).
-    """
+    id = "D31"
+    seen = ("https://github.com/bytedance/deer-flow/issues/2554", "https://github.com/aegra/aegra/issues/607")
+    client = "The rolled-back question stays in the conversation, though its run is gone."
 
     def erase(self, run: Run) -> None:
         if wrote(run) and self.strikes(run):
@@ -47,10 +49,11 @@ class RollbackTooLittleCheckpoints(Defect):
 
 
 class RollbackTooMuch(Defect):
-    """A rollback deletes the whole history of the thread.
+    """A rollback deletes the whole history of the thread."""
 
-    Seen in deer-flow (1866) and aegra (462).
-    """
+    id = "D32"
+    seen = ("https://github.com/bytedance/deer-flow/issues/1866", "https://github.com/aegra/aegra/pull/462")
+    client = "Earlier questions and answers are gone as well."
 
     def erase(self, run: Run) -> None:
         super().erase(run)
@@ -61,10 +64,11 @@ class RollbackTooMuch(Defect):
 
 
 class RollbackMessagesOnly(Defect):
-    """A rollback restores the messages; the other channels keep what the run wrote.
+    """A rollback restores the messages; the other channels keep what the run wrote."""
 
-    Seen in deer-flow (4292).
-    """
+    id = "D33"
+    seen = ("https://github.com/bytedance/deer-flow/pull/4292",)
+    client = "The messages are restored; other keys of the state keep what the rolled-back run wrote."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
@@ -89,10 +93,11 @@ class RollbackMessagesOnly(Defect):
 
 
 class RollbackOverwritesNew(Defect):
-    """The state from before the rolled-back run is restored only after the new run has written.
+    """The state from before the rolled-back run is restored only after the new run has written."""
 
-    Seen in deer-flow (2505, 2598).
-    """
+    id = "D34"
+    seen = ("https://github.com/bytedance/deer-flow/issues/2505", "https://github.com/bytedance/deer-flow/pull/2598")
+    client = "The new answer was seen in the stream, and is gone from the state at the end."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
@@ -114,10 +119,11 @@ class RollbackOverwritesNew(Defect):
 
 
 class RollbackRunningErrors(Defect):
-    """Rolling back a running run leaves it behind as `error`.
+    """Rolling back a running run leaves it behind as `error`."""
 
-    Seen in the JavaScript server (queue.mts).
-    """
+    id = "D35"
+    seen = ("https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/queue.mts",)
+    client = "The rolled-back run is listed as an `error`."
 
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
         event = super().conclude(run, ending)
@@ -133,6 +139,10 @@ class RollbackPendingReverts(Defect):
     Inferred from aegra (462).
     """
 
+    id = "D91"
+    seen = ("https://github.com/aegra/aegra/pull/462",)
+    client = "Rolling back a run that had not even started takes away the turn before it."
+
     def erase(self, run: Run) -> None:
         started = wrote(run)
         super().erase(run)
@@ -142,10 +152,11 @@ class RollbackPendingReverts(Defect):
 
 
 class RollbackHalfStepReappears(Defect):
-    """What a rolled-back run wrote in an unfinished superstep is in the state of the next run.
+    """What a rolled-back run wrote in an unfinished superstep is in the state of the next run."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D142"
+    seen = ()
+    client = "A tool's result from a turn that was taken back is in the conversation."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
@@ -173,6 +184,10 @@ class RollbackKeepsTheChild(Defect):
 
     Seen in aegra (607), which keeps all of them.
     """
+
+    id = "D143"
+    seen = ("https://github.com/aegra/aegra/issues/607",)
+    client = "What was taken back can still be read in the history of the child graph."
 
     def erase(self, run: Run) -> None:
         children = dict(run.thread.history.children)

@@ -29,6 +29,10 @@ class PartialTokensPersisted(Defect):
     Inferred: the opposite of what langgraph 5672 asks for.
     """
 
+    id = "D15"
+    seen = ("https://github.com/langchain-ai/langgraph/issues/5672",)
+    client = "Half a sentence stands in the conversation, and the model reads it as said."
+
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
         if base is None or base.next != ("agent",) or not after_a_stop(run, base) or not self.strikes(run):
@@ -38,10 +42,11 @@ class PartialTokensPersisted(Defect):
 
 
 class ToolcallStripped(Defect):
-    """A tool call without a result is taken out of the state when its run is stopped.
+    """A tool call without a result is taken out of the state when its run is stopped."""
 
-    Seen in langchain-aws (847).
-    """
+    id = "D16"
+    seen = ("https://github.com/langchain-ai/langchain-aws/issues/847",)
+    client = "A tool call that was shown is not in the state any more."
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
@@ -56,6 +61,10 @@ class SecondInputLost(Defect):
     Seen by open-swe (1248) and in deer-flow (3905).
     """
 
+    id = "D18"
+    seen = ("https://github.com/langchain-ai/open-swe/pull/1248", "https://github.com/bytedance/deer-flow/issues/3905")
+    client = "The second question is not in the conversation, and is never answered."
+
     def input(self, run: Run) -> Any:
         return _changed(self, run, super().input(run), lambda _: [])
 
@@ -65,6 +74,13 @@ class SecondInputDuplicated(Defect):
 
     Seen in CopilotKit (2711) and by langgraphjs 1969.
     """
+
+    id = "D19"
+    seen = (
+        "https://github.com/CopilotKit/CopilotKit/issues/2711",
+        "https://github.com/langchain-ai/langgraphjs/issues/1969",
+    )
+    client = "The second question is there twice, with two ids."
 
     def input(self, run: Run) -> Any:
         return _changed(self, run, super().input(run), lambda found: found * 2)
@@ -80,10 +96,11 @@ def _changed(defect: Defect, run: Run, raw: Any, change: Callable[[list[Any]], l
 
 
 class ResumeParkedNode(Defect):
-    """New input goes on at the node where the thread stood, instead of entering at the graph's start.
+    """New input goes on at the node where the thread stood, instead of entering at the graph's start."""
 
-    Seen in aegra (191).
-    """
+    id = "D20"
+    seen = ("https://github.com/aegra/aegra/issues/191",)
+    client = "The second question is not read by the model first: the tool that was stopped runs again instead."
 
     def entry(self, run: Run, base: Checkpoint | None, first: str) -> str:
         right = super().entry(run, base, first)
@@ -96,6 +113,10 @@ class WrongParent(Defect):
 
     Seen by users of the official server (langgraph 5672).
     """
+
+    id = "D21"
+    seen = ("https://github.com/langchain-ai/langgraph/issues/5672",)
+    client = "The conversation forgets what came between; the history has a fork."
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
@@ -110,15 +131,25 @@ class StateWriteWhileBusy(Defect):
     Inferred from deepagents (4234) and the JavaScript server's tests.
     """
 
+    id = "D63"
+    seen = (
+        "https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/tests/api.test.mts",
+        "https://github.com/langchain-ai/deepagents/pull/4234",
+    )
+    client = "An update of the state succeeds during a run, and the run's next step may overwrite it."
+
     def may_update_state(self, thread: Thread) -> bool:
         return super().may_update_state(thread) or self.strikes()
 
 
 class ThreadValuesCleared(Defect):
-    """The thread's `values` are null after an interrupt, while its state still has them.
+    """The thread's `values` are null after an interrupt, while its state still has them."""
 
-    Seen in the JavaScript server (queue.mts).
-    """
+    id = "D13"
+    seen = ("https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/queue.mts",)
+    client = (
+        "`values` of the thread is null although its state has messages: a list of threads shows an empty conversation."
+    )
 
     def thread_values(self, thread: Thread) -> Values | None:
         stopped = any(run.fate == "stop" for run in thread.runs.values())
@@ -130,6 +161,13 @@ class WrongRunValues(Defect):
 
     Inferred from langgraphjs 864 and deer-flow 1465.
     """
+
+    id = "D47"
+    seen = (
+        "https://github.com/langchain-ai/langgraphjs/issues/864",
+        "https://github.com/bytedance/deer-flow/issues/1465",
+    )
+    client = "`join` of the first run gives the second run's answer."
 
     def awaited(self, run: Run) -> asyncio.Event:
         newest = self._newest(run)
@@ -150,6 +188,10 @@ class ResumeRestarts(Defect):
     Seen by users of agent-chat-ui (85).
     """
 
+    id = "D87"
+    seen = ("https://github.com/langchain-ai/agent-chat-ui/issues/85",)
+    client = "After the answer to a question everything is done again from the start."
+
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
         resumes = run.request.command is not None and run.request.command.resume is not None
@@ -159,10 +201,11 @@ class ResumeRestarts(Defect):
 
 
 class CheckpointIgnored(Defect):
-    """A run that asks for a checkpoint goes on from the newest one.
+    """A run that asks for a checkpoint goes on from the newest one."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D100"
+    seen = ()
+    client = "Editing an earlier message goes on from the end of the conversation instead."
 
     def base(self, run: Run) -> Checkpoint | None:
         right, newest = super().base(run), run.thread.history.head
@@ -170,10 +213,11 @@ class CheckpointIgnored(Defect):
 
 
 class FinishedAnswerLost(Defect):
-    """The answer of a run that had just finished is gone once the next run supersedes it.
+    """The answer of a run that had just finished is gone once the next run supersedes it."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D126"
+    seen = ()
+    client = "An answer that was complete on the screen is gone after the next message."
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
@@ -184,10 +228,11 @@ class FinishedAnswerLost(Defect):
 
 
 class StaleResumeExecutes(Defect):
-    """An answer that nobody asked for starts a pass of the graph.
+    """An answer that nobody asked for starts a pass of the graph."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D127"
+    seen = ()
+    client = "Answering a question that is gone makes the agent speak again."
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)

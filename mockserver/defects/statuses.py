@@ -17,10 +17,11 @@ def stopped(thread: Thread) -> bool:
 
 
 class SuccessOverwrite(Defect):
-    """`interrupted` is overwritten by `success` once everything is over.
+    """`interrupted` is overwritten by `success` once everything is over."""
 
-    Seen in aegra (132) and deer-flow (4500).
-    """
+    id = "D07"
+    seen = ("https://github.com/aegra/aegra/issues/132", "https://github.com/bytedance/deer-flow/pull/4500")
+    client = "A run that was read as `interrupted` is a `success` the next time."
 
     def run_status(self, run: Run) -> Any:
         status = super().run_status(run)
@@ -33,6 +34,16 @@ class InterruptedAsError(Defect):
     Seen in the JavaScript server (queue.mts, after a rollback) and in CopilotKit (2713).
     """
 
+    id = "D08"
+    seen = (
+        "https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/queue.mts",
+        "https://github.com/CopilotKit/CopilotKit/issues/2713",
+    )
+    client = (
+        "A superseded run is an `error`, its stream ends in an `error` event, `join` gives `__error__`: an error "
+        "message for a user who did nothing wrong."
+    )
+
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
         event = super().conclude(run, ending)
         if event != "stop" or run.fate == "erase" or run.status != "running" or not self.strikes(run):
@@ -42,10 +53,18 @@ class InterruptedAsError(Defect):
 
 
 class ForeignStatus(Defect):
-    """A run that was stopped is `cancelled`, a status that the API does not have; `cancelling` before that.
+    """A run that was stopped is `cancelled`, a status that the API does not have; `cancelling` before that."""
 
-    Seen in Duragraph, deer-flow (2598) and open-langgraph-platform (4).
-    """
+    id = "D09"
+    seen = (
+        "https://github.com/Duragraph/duragraph",
+        "https://github.com/bytedance/deer-flow/pull/2598",
+        "https://github.com/HyunjunJeon/open-langgraph-platform/issues/4",
+    )
+    client = (
+        "A status that no client knows: a `switch` over the documented ones falls through, and waiting for a terminal "
+        "status never ends."
+    )
 
     def run_status(self, run: Run) -> Any:
         status = super().run_status(run)
@@ -55,10 +74,15 @@ class ForeignStatus(Defect):
 
 
 class ZombieRunning(Defect):
-    """A run that was stopped stays `running` for ever, with no worker.
+    """A run that was stopped stays `running` for ever, with no worker."""
 
-    Seen in deer-flow (2227, 1087) and aegra (475).
-    """
+    id = "D10"
+    seen = (
+        "https://github.com/bytedance/deer-flow/issues/2227",
+        "https://github.com/bytedance/deer-flow/issues/1087",
+        "https://github.com/aegra/aegra/issues/475",
+    )
+    client = "Polling for a terminal status never ends."
 
     def run_status(self, run: Run) -> Any:
         status = super().run_status(run)
@@ -71,15 +95,26 @@ class ThreadStuckBusy(Defect):
     Seen in aegra (475), and by open-canvas (296).
     """
 
+    id = "D11"
+    seen = ("https://github.com/aegra/aegra/issues/475", "https://github.com/langchain-ai/open-canvas/issues/296")
+    client = "The thread reads `busy` for ever: a user interface that waits for `idle` keeps its input field locked."
+
     def thread_status(self, thread: Thread) -> Any:
         return "busy" if stopped(thread) and self.strikes(thread) else super().thread_status(thread)
 
 
 class ThreadIdleTooEarly(Defect):
-    """The thread reads idle as soon as a run on it was told to stop, whatever is still in flight.
+    """The thread reads idle as soon as a run on it was told to stop, whatever is still in flight."""
 
-    Seen in the JavaScript server (ops.mts).
-    """
+    id = "D12"
+    seen = (
+        "https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/storage/ops.mts",
+        "langgraph-api 0.16.7, by its behaviour",
+    )
+    client = (
+        "The thread reads `idle` while a run executes: a user interface says that all is done and then gets more "
+        "messages."
+    )
 
     def thread_status(self, thread: Thread) -> Any:
         status = super().thread_status(thread)
@@ -92,16 +127,21 @@ class ErrorSwallowed(Defect):
     Told of in the changelog of the official server (0.2.57).
     """
 
+    id = "D80"
+    seen = ("https://github.com/langchain-ai/docs",)
+    client = "A failed run looks like a finished one without an answer."
+
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
         event = super().conclude(run, ending)
         return "succeed" if event == "fail" and self.strikes(run) else event
 
 
 class HitlStatusVariant(Defect):
-    """A run that waits for a human ends as `interrupted`, like one that was stopped.
+    """A run that waits for a human ends as `interrupted`, like one that was stopped."""
 
-    Seen in open-langgraph-platform (4).
-    """
+    id = "D58"
+    seen = ("https://github.com/HyunjunJeon/open-langgraph-platform/issues/4",)
+    client = "A run that waits for an answer reads like one that was stopped."
 
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
         event = super().conclude(run, ending)
@@ -115,6 +155,10 @@ class HitlInterruptsMissing(Defect):
     Seen by users of the official server (langgraph 6362).
     """
 
+    id = "D57"
+    seen = ("https://github.com/langchain-ai/langgraph/issues/6362",)
+    client = "The stream shows a question, but the thread's `interrupts` is empty: after a reload nobody is asked."
+
     def thread_interrupts(self, thread: Thread) -> dict[str, list[Any]]:
         asked = super().thread_interrupts(thread)
         return {} if asked and self.strikes(thread) else asked
@@ -125,6 +169,10 @@ class InterruptsNotCleared(Defect):
 
     Inferred from langgraph 6362.
     """
+
+    id = "D86"
+    seen = ("https://github.com/langchain-ai/langgraph/issues/6362",)
+    client = "A dialog asks a question that nobody waits for any more."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
@@ -139,10 +187,11 @@ class InterruptsNotCleared(Defect):
 
 
 class ForeignThreadStatus(Defect):
-    """A busy thread is `running`, a status that threads do not have.
+    """A busy thread is `running`, a status that threads do not have."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D90"
+    seen = ()
+    client = "A thread status that no client knows."
 
     def thread_status(self, thread: Thread) -> Any:
         status = super().thread_status(thread)
@@ -150,10 +199,11 @@ class ForeignThreadStatus(Defect):
 
 
 class StatusGoesBack(Defect):
-    """A run that was `running` reads `pending` every other time.
+    """A run that was `running` reads `pending` every other time."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D123"
+    seen = ()
+    client = "A progress display jumps back and forth between waiting and working."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)

@@ -17,15 +17,18 @@ from mockserver.defects.base import Defect
 class OverlapStart(Defect):
     """The new run starts before the old one has stopped; that is told to only when the new one has written something.
 
-    Seen in deer-flow (2505) and aegra (462).
+    A cancelled run is stopped rightly: without a successor that writes something it would never stop at all.
     """
+
+    id = "D05"
+    seen = ("https://github.com/bytedance/deer-flow/issues/2505", "https://github.com/aegra/aegra/pull/462")
+    client = "For a moment two runs of one thread execute: two tools act at once, and side effects interleave."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
         self._late: dict[str, list[Run]] = {}
 
     def deliver_stop(self, run: Run) -> None:
-        # A cancelled run that nobody succeeds would never stop at all.
         if _is_superseded(run) and self.strikes(run):
             self._late.setdefault(run.thread.thread_id, []).append(run)
         else:
@@ -56,10 +59,15 @@ def _is_superseded(run: Run) -> bool:
 
 
 class GhostRun(Defect):
-    """The status says `interrupted`, while the run executes to its end and writes to the state.
+    """The status says `interrupted`, while the run executes to its end and writes to the state."""
 
-    Seen in the JavaScript server (langgraphjs 2755), aegra (132) and CopilotKit (2274).
-    """
+    id = "D04"
+    seen = (
+        "https://github.com/langchain-ai/langgraphjs/issues/2755",
+        "https://github.com/aegra/aegra/issues/132",
+        "https://github.com/CopilotKit/CopilotKit/issues/2274",
+    )
+    client = "The run reads `interrupted`, yet its tools still act and its messages appear in the state minutes later."
 
     def deliver_stop(self, run: Run) -> None:
         if run.fate != "stop" or not self.strikes(run):
@@ -77,10 +85,14 @@ class GhostRun(Defect):
 
 
 class LateCheckpoint(Defect):
-    """One stale checkpoint of the old run lands after the first ones of the new run.
+    """One stale checkpoint of the old run lands after the first ones of the new run."""
 
-    Seen in aegra (462) and deer-flow (2505).
-    """
+    id = "D06"
+    seen = ("https://github.com/aegra/aegra/pull/462", "https://github.com/bytedance/deer-flow/issues/2505")
+    client = (
+        "The history has a checkpoint of the old run on top of the new run's first ones; what was written in between "
+        "is gone from the newest state."
+    )
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
@@ -105,6 +117,13 @@ class PartialLost(Defect):
     Seen by users of the official server (langgraph 5672).
     """
 
+    id = "D14"
+    seen = (
+        "https://github.com/langchain-ai/langgraph/issues/5672",
+        "https://forum.langchain.com/t/how-can-i-implement-the-ability-to-interrupt-and-resume-execution-at-any-time/2356",
+    )
+    client = "After the interrupt the first question and what was found for it are gone from the conversation."
+
     def release(self, run: Run) -> None:
         wrote = any(one.run_id == run.run_id for one in run.thread.history.newest_first())
         if run.fate == "stop" and wrote and self.strikes(run):
@@ -118,6 +137,10 @@ class CancelRecordLostExit(Defect):
     Told of in langgraph (8634).
     """
 
+    id = "D70"
+    seen = ("https://github.com/langchain-ai/langgraph/pull/8634",)
+    client = "With durability `exit` everything the stopped run had done is lost."
+
     def release(self, run: Run) -> None:
         if run.fate == "stop" and run.request.durability == "exit" and self.strikes(run):
             run.thread.history.remove_run(run.run_id)
@@ -125,10 +148,11 @@ class CancelRecordLostExit(Defect):
 
 
 class SupersededInputKept(Defect):
-    """A queued run that is superseded leaves its input in the state, though it never ran.
+    """A queued run that is superseded leaves its input in the state, though it never ran."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D124"
+    seen = ()
+    client = "A message that was given up before it was read is in the conversation."
 
     def release(self, run: Run) -> None:
         head, raw = run.thread.history.head, run.request.given_input
@@ -138,10 +162,11 @@ class SupersededInputKept(Defect):
 
 
 class InterruptAddsCheckpoint(Defect):
-    """A run that is stopped writes one more checkpoint, with nothing new in it.
+    """A run that is stopped writes one more checkpoint, with nothing new in it."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D125"
+    seen = ()
+    client = "Time travel shows a step that nobody took."
 
     def release(self, run: Run) -> None:
         head = run.thread.history.head
@@ -166,10 +191,15 @@ def _write(run: Run, head: Checkpoint, values: Values) -> None:
 
 
 class SubgraphSurvives(Defect):
-    """The run stops, and its child graph is not told.
+    """The run stops, and its child graph is not told."""
 
-    Seen in langgraph (8302, 5682) and the JavaScript server (langgraphjs 2755).
-    """
+    id = "D60"
+    seen = (
+        "https://github.com/langchain-ai/langgraph/issues/8302",
+        "https://github.com/langchain-ai/langgraph/issues/5682",
+        "https://github.com/langchain-ai/langgraphjs/issues/2755",
+    )
+    client = "After the stop a child graph's tools still act."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)

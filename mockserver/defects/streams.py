@@ -27,6 +27,10 @@ class StreamNeverCloses(Defect):
     Seen in aegra (472), and by svelte-langgraph (219).
     """
 
+    id = "D44"
+    seen = ("https://github.com/aegra/aegra/issues/472", "https://github.com/synergyai-nl/svelte-langgraph/pull/219")
+    client = "A loop over the stream of the stopped run never ends."
+
     def release(self, run: Run) -> None:
         if run.fate == "stop" and self.strikes(run):
             run.ended.set()
@@ -35,10 +39,11 @@ class StreamNeverCloses(Defect):
 
 
 class RejoinNeverEnds(Defect):
-    """Who rejoins a run that is over, with `Last-Event-ID`, waits for ever.
+    """Who rejoins a run that is over, with `Last-Event-ID`, waits for ever."""
 
-    Seen in aegra (472, 552).
-    """
+    id = "D45"
+    seen = ("https://github.com/aegra/aegra/issues/472", "https://github.com/aegra/aegra/pull/552")
+    client = "A page that is reloaded shows a spinner for ever on a run that is long over."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         run = run_asked_for(request) if asks(request, "GET", f"{RUN}/stream") else None
@@ -48,10 +53,11 @@ class RejoinNeverEnds(Defect):
 
 
 class LateStreamNeverEnds(Defect):
-    """The stream of a run that is over stays open for whoever joins it then, with heartbeats only.
+    """The stream of a run that is over stays open for whoever joins it then, with heartbeats only."""
 
-    Seen in aegra (472).
-    """
+    id = "D92"
+    seen = ("https://github.com/aegra/aegra/issues/472",)
+    client = "Joining the stream of a run that is over never ends."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         run = run_asked_for(request) if asks(request, "GET", f"{RUN}/stream") else None
@@ -66,6 +72,13 @@ class JoinHang(Defect):
     Inferred from langgraphjs 864 and the JavaScript server's tests.
     """
 
+    id = "D46"
+    seen = (
+        "https://github.com/langchain-ai/langgraphjs/issues/864",
+        "https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/tests/api.test.mts",
+    )
+    client = "`join` of the stopped run never returns."
+
     def awaited(self, run: Run) -> asyncio.Event:
         stopped = run.ended.is_set() and run.fate is not None
         return asyncio.Event() if stopped and self.strikes(run) else super().awaited(run)
@@ -77,10 +90,11 @@ class JoinHang(Defect):
 
 
 class FinishedJoinHangs(Defect):
-    """`join` of a run that finished before it never returns: it waits for an end that has been.
+    """`join` of a run that finished before it never returns: it waits for an end that has been."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D93"
+    seen = ()
+    client = "`join` of a run that has long finished never returns."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         run = run_asked_for(request) if asks(request, "GET", f"{RUN}/join") else None
@@ -90,10 +104,11 @@ class FinishedJoinHangs(Defect):
 
 
 class WaitAnswersEarly(Defect):
-    """`join` and `wait` answer at once, with the values that there are.
+    """`join` and `wait` answer at once, with the values that there are."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D101"
+    seen = ()
+    client = "The answer is not there yet when `join` returns; it seems to be lost."
 
     def awaited(self, run: Run) -> asyncio.Event:
         right = super().awaited(run)
@@ -105,20 +120,22 @@ class WaitAnswersEarly(Defect):
 
 
 class RunNotNamed(Defect):
-    """An answer that streams or waits has no `Content-Location`.
+    """An answer that streams or waits has no `Content-Location`."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D102"
+    seen = ()
+    client = "The client does not know which run it started, so it cannot stop it, or come back to it."
 
     def names_run(self, run: Run) -> bool:
         return not self.strikes(run) and super().names_run(run)
 
 
 class StreamBuffered(Defect):
-    """Nothing of a stream is sent before the run is over.
+    """Nothing of a stream is sent before the run is over."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D103"
+    seen = ()
+    client = "Nothing is shown until everything is there."
 
     async def before_sending(self, run: Run) -> None:
         if self.strikes(run):
@@ -127,10 +144,11 @@ class StreamBuffered(Defect):
 
 
 class InterruptStreamsError(Defect):
-    """The stream of a run that was interrupted ends with an `error` event.
+    """The stream of a run that was interrupted ends with an `error` event."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D94"
+    seen = ()
+    client = "The first run's stream raises, although all that happened is the second message."
 
     def release(self, run: Run) -> None:
         if run.fate == "stop" and _can_be_read(run) and self.strikes(run):
@@ -140,10 +158,11 @@ class InterruptStreamsError(Defect):
 
 
 class EventsAfterEnd(Defect):
-    """A stream tells its `end`, and then the values once more.
+    """A stream tells its `end`, and then the values once more."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D95"
+    seen = ()
+    client = "A client that stops at `end` misses the last values; one that does not shows them twice."
 
     def release(self, run: Run) -> None:
         if _can_be_read(run) and self.strikes(run):
@@ -153,10 +172,11 @@ class EventsAfterEnd(Defect):
 
 
 class CrossRunEvents(Defect):
-    """What another run wrote appears in the stream of the run that follows it.
+    """What another run wrote appears in the stream of the run that follows it."""
 
-    Seen in deer-flow (1465).
-    """
+    id = "D48"
+    seen = ("https://github.com/bytedance/deer-flow/issues/1465",)
+    client = "Messages of the first run come in the stream of the second."
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
@@ -172,6 +192,10 @@ class JoinerSteals(Defect):
 
     Seen in the JavaScript server (ops.mts, Queue).
     """
+
+    id = "D49"
+    seen = ("https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/storage/ops.mts",)
+    client = "With two tabs open each shows only some of the answer's events."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
@@ -190,6 +214,10 @@ class DuplicateEventIds(Defect):
     Seen in the official server (langgraph 8112).
     """
 
+    id = "D50"
+    seen = ("https://github.com/langchain-ai/langgraph/issues/8112",)
+    client = "After a reconnect events come again: tokens are shown twice."
+
     def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
         if event.event_id is not None and not event.event_id.endswith("-0") and self.strikes():
             event.event_id = "0-0"
@@ -197,10 +225,11 @@ class DuplicateEventIds(Defect):
 
 
 class CallNotStreamed(Defect):
-    """A step that calls a tool has no `updates` event.
+    """A step that calls a tool has no `updates` event."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D96"
+    seen = ()
+    client = "The streamed conversation lacks the tool call; after a reload it is there."
 
     def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
         writes = [write for write in event.data.values() if isinstance(write, dict)] if event.name == "updates" else []
@@ -209,10 +238,11 @@ class CallNotStreamed(Defect):
 
 
 class RepeatedTokenLost(Defect):
-    """A token that was streamed before in the same message is not streamed again.
+    """A token that was streamed before in the same message is not streamed again."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D104"
+    seen = ()
+    client = "Words are missing in the answer that was streamed; after a reload they are there."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
@@ -228,10 +258,11 @@ class RepeatedTokenLost(Defect):
 
 
 class StreamModeIgnored(Defect):
-    """A stream carries the events of all modes, whatever was asked for.
+    """A stream carries the events of all modes, whatever was asked for."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D97"
+    seen = ()
+    client = "Events come that nobody asked for, and the same text in several forms."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if asks(request, "POST", f"{RUNS}/stream"):
@@ -242,10 +273,11 @@ class StreamModeIgnored(Defect):
 
 
 class BackpressureStall(Defect):
-    """A run waits between two steps until everybody has read all of its stream.
+    """A run waits between two steps until everybody has read all of its stream."""
 
-    Seen in deer-flow (1403).
-    """
+    id = "D56"
+    seen = ("https://github.com/bytedance/deer-flow/pull/1403",)
+    client = "A tab that is frozen in the background holds the run up for everybody."
 
     async def after_step(self, run: Run) -> None:
         while any(reader.behind for reader in run.log.readers) and self.strikes(run):  # noqa: ASYNC110 - a crude thing
@@ -259,6 +291,10 @@ class OneModeOnly(Defect):
     Seen in the official server.
     """
 
+    id = "D105"
+    seen = ()
+    client = "Who joins shows the tokens, or the steps, but never both."
+
     def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
         one = frozenset({min(asked)}) if asked and len(asked) > 1 and self.strikes() else asked
         return super().shows(event, one)
@@ -270,16 +306,24 @@ class JoinDropsSubgraphs(Defect):
     Seen in the official server (langgraph 7778) and the JavaScript one (langgraphjs 2330).
     """
 
+    id = "D51"
+    seen = (
+        "https://github.com/langchain-ai/langgraph/issues/7778",
+        "https://github.com/langchain-ai/langgraphjs/pull/2330",
+    )
+    client = "A joined stream shows nothing of what child graphs do."
+
     def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
         right = super().shows(event, asked)
         return False if right and asked is not None and "|" in event.name and self.strikes() else right
 
 
 class QueuedStreamCloses(Defect):
-    """The stream of a queued run closes before the run starts.
+    """The stream of a queued run closes before the run starts."""
 
-    Seen in aegra (462, 436).
-    """
+    id = "D52"
+    seen = ("https://github.com/aegra/aegra/pull/462", "https://github.com/aegra/aegra/pull/436")
+    client = "The stream of a queued run ends at once without its answer."
 
     def next_to_start(self, thread: Thread) -> Run | None:
         run = super().next_to_start(thread)
@@ -290,10 +334,11 @@ class QueuedStreamCloses(Defect):
 
 
 class LateMetadata(Defect):
-    """The id of a run is not known from its stream: the `metadata` event that should come first is missing.
+    """The id of a run is not known from its stream: the `metadata` event that should come first is missing."""
 
-    Seen in ag-ui (2759).
-    """
+    id = "D53"
+    seen = ("https://github.com/ag-ui-protocol/ag-ui/pull/2759",)
+    client = "The stream does not tell the run's id: there is nothing to cancel."
 
     def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
         return not (event.name == "metadata" and self.strikes()) and super().shows(event, asked)
@@ -305,6 +350,10 @@ class DisconnectInverted(Defect):
     Seen in b4run (390), and by langgraphjs 1610.
     """
 
+    id = "D54"
+    seen = ("https://github.com/cacheplane/b4run/pull/390", "https://github.com/langchain-ai/langgraphjs/issues/1610")
+    client = "Closing a tab stops the run that should go on, or lets go on the one that should stop."
+
     def stops_when_left(self, run: Run, *, asked: bool) -> bool:
         return super().stops_when_left(run, asked=asked is not self.strikes(run))
 
@@ -315,16 +364,22 @@ class StatelessDisconnectIgnored(Defect):
     Seen in the JavaScript server (ops.mts, Stream.join).
     """
 
+    id = "D55"
+    seen = ("https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/storage/ops.mts",)
+    client = "After the client has left, the stateless run goes on and costs money."
+
     def stops_when_left(self, run: Run, *, asked: bool) -> bool:
         ignored = run.temporary and asked and self.strikes(run)
         return super().stops_when_left(run, asked=asked and not ignored)
 
 
-class StatelessShared(Defect):
-    """A stateless run leaves its thread behind.
+class StatelessThreadLeft(Defect):
+    """A stateless run leaves its thread behind."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D88"
+    former_names = ("stateless_shared",)
+    seen = ()
+    client = "Threads pile up that nobody asked for."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if asks(request, "POST", "/runs", "/runs/stream", "/runs/wait"):
@@ -335,30 +390,33 @@ class StatelessShared(Defect):
 
 
 class StatelessOutputLost(Defect):
-    """Who waits for a stateless run is told nothing of what it wrote.
+    """Who waits for a stateless run is told nothing of what it wrote."""
 
-    Not seen anywhere; it shows that the output is judged.
-    """
+    id = "D119"
+    seen = ()
+    client = "A stateless run was paid for, and its answer is lost."
 
     def output(self, run: Run) -> Values:
         return {} if run.temporary and self.strikes(run) else super().output(run)
 
 
 class ReplayMissing(Defect):
-    """`Last-Event-ID: -1` replays nothing.
+    """`Last-Event-ID: -1` replays nothing."""
 
-    Seen in the JavaScript server (langgraphjs 2805).
-    """
+    id = "D81"
+    seen = ("https://github.com/langchain-ai/langgraphjs/pull/2805",)
+    client = "Who comes late and asks for everything gets only what is still to come."
 
     def reader_offset(self, run: Run, last_event_id: str | None) -> int:
         return super().reader_offset(run, None if last_event_id == "-1" and self.strikes() else last_event_id)
 
 
 class JoinReplaysEverything(Defect):
-    """Who joins a stream without `Last-Event-ID` is sent what was before, too.
+    """Who joins a stream without `Last-Event-ID` is sent what was before, too."""
 
-    Seen in the JavaScript server (langgraphjs 2805).
-    """
+    id = "D98"
+    seen = ("https://github.com/langchain-ai/langgraphjs/pull/2805",)
+    client = "Who joins late gets tokens again that the page already shows."
 
     def reader_offset(self, run: Run, last_event_id: str | None) -> int:
         return 0 if last_event_id is None and self.strikes(run) else super().reader_offset(run, last_event_id)
@@ -369,6 +427,10 @@ class ResumeRepeats(Defect):
 
     Seen in the official server (langgraph 8112).
     """
+
+    id = "D99"
+    seen = ("https://github.com/langchain-ai/langgraph/issues/8112",)
+    client = "After a reconnect one token is shown twice."
 
     def reader_offset(self, run: Run, last_event_id: str | None) -> int:
         offset = super().reader_offset(run, last_event_id)

@@ -25,6 +25,10 @@ class InvalidAs400(Defect):
     Seen in the official server, for some endpoints.
     """
 
+    id = "D108"
+    seen = ()
+    client = "A client that tells a mistake of its own by 422 takes it for something else."
+
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
         if response.status == 422 and self.strikes():
@@ -38,16 +42,21 @@ class InvalidAs500(Defect):
     Seen in the official server, for some values.
     """
 
+    id = "D109"
+    seen = ()
+    client = "A client's mistake looks like the server's, and is tried again and again."
+
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
         return refusal(500, "Internal Server Error") if response.status == 422 and self.strikes() else response
 
 
 class RefusalWithoutWords(Defect):
-    """A refusal does not say why.
+    """A refusal does not say why."""
 
-    Not seen anywhere; it shows that the words are judged.
-    """
+    id = "D110"
+    seen = ()
+    client = "An error without a text that a user or a developer could read."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
@@ -56,10 +65,11 @@ class RefusalWithoutWords(Defect):
 
 
 class BrokenBodyAccepted(Defect):
-    """A body that is not JSON is taken for a run that says nothing.
+    """A body that is not JSON is taken for a run that says nothing."""
 
-    Not seen anywhere; it shows that bodies are judged.
-    """
+    id = "D111"
+    seen = ()
+    client = "A request that was cut on its way executes the agent on nothing."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if asks(request, "POST", *CREATING, *STATELESS):
@@ -75,6 +85,10 @@ class WrongFieldsDropped(Defect):
     Seen in the official server, for stateless runs.
     """
 
+    id = "D112"
+    seen = ()
+    client = "A misspelt option has no effect, and nobody is told."
+
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if asks(request, "POST", *CREATING, *STATELESS):
             body = await sent(request)
@@ -84,10 +98,11 @@ class WrongFieldsDropped(Defect):
 
 
 class UnknownAssistantAccepted(Defect):
-    """A run of an assistant that does not exist executes the only one that there is.
+    """A run of an assistant that does not exist executes the only one that there is."""
 
-    Not seen anywhere; it shows that the assistant is judged.
-    """
+    id = "D117"
+    seen = ()
+    client = "A misspelt assistant executes another one."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if asks(request, "POST", *CREATING, *STATELESS):
@@ -99,10 +114,11 @@ class UnknownAssistantAccepted(Defect):
 
 
 class StatelessContend(Defect):
-    """A stateless run is refused while another one is in flight.
+    """A stateless run is refused while another one is in flight."""
 
-    Not seen anywhere; it shows that such runs are not to meet.
-    """
+    id = "D118"
+    seen = ()
+    client = "Two stateless runs at once: one is refused."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if asks(request, "POST", *STATELESS):
@@ -114,10 +130,11 @@ class StatelessContend(Defect):
 
 
 class RefusalLeavesRun(Defect):
-    """A run that is refused as not valid was created all the same.
+    """A run that is refused as not valid was created all the same."""
 
-    Not seen anywhere; it shows that nothing may be left.
-    """
+    id = "D113"
+    seen = ()
+    client = "A refused request executes the agent; the mended one executes it again."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
@@ -135,6 +152,10 @@ class UnknownFilterIgnored(Defect):
     Seen in the official server.
     """
 
+    id = "D114"
+    seen = ()
+    client = "A misspelt status lists nothing, as if there were no such runs."
+
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
         filtered = asks(request, "GET", RUNS) and "status" in request.query
@@ -142,10 +163,11 @@ class UnknownFilterIgnored(Defect):
 
 
 class IfNotExistsIgnored(Defect):
-    """A run on a missing thread is refused although it was to create the thread.
+    """A run on a missing thread is refused although it was to create the thread."""
 
-    Not seen anywhere; it shows that the field is judged.
-    """
+    id = "D115"
+    seen = ()
+    client = "The first message of a conversation is refused."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if asks(request, "POST", *CREATING):
@@ -157,10 +179,11 @@ class IfNotExistsIgnored(Defect):
 
 
 class DelayIgnored(Defect):
-    """A run with after_seconds starts at once.
+    """A run with after_seconds starts at once."""
 
-    Not seen anywhere; it shows that the delay is judged.
-    """
+    id = "D116"
+    seen = ()
+    client = "A run that was planned for later executes at once."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if asks(request, "POST", *CREATING):

@@ -41,11 +41,11 @@ class _Shown(Defect):
 
 
 class CheckpointsLag(_Shown):
-    """While a run executes the newest checkpoint is not in the history yet.
+    """While a run executes the newest checkpoint is not in the history yet."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
-
+    id = "D128"
+    seen = ()
+    client = "The history of a run under way is always one step behind."
     asked = _HISTORY
 
     def shown(self, thread: Thread, body: Any) -> Any:
@@ -53,11 +53,11 @@ class CheckpointsLag(_Shown):
 
 
 class HistoryShrinks(_Shown):
-    """The oldest checkpoint is not shown any more once a thread has had two runs.
+    """The oldest checkpoint is not shown any more once a thread has had two runs."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
-
+    id = "D129"
+    seen = ()
+    client = "A checkpoint that was bookmarked is not found any more."
     asked = _HISTORY
 
     def shown(self, thread: Thread, body: Any) -> Any:
@@ -65,10 +65,11 @@ class HistoryShrinks(_Shown):
 
 
 class StateLags(_Shown):
-    """The state of a thread is that of the checkpoint before the newest one.
+    """The state of a thread is that of the checkpoint before the newest one."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D130"
+    seen = ()
+    client = "The newest message is missing from the state."
 
     def shown(self, thread: Thread, body: Any) -> Any:
         chain = list(thread.history.newest_first())
@@ -76,10 +77,11 @@ class StateLags(_Shown):
 
 
 class MessageIdsReused(_Shown):
-    """The newest human message has the id of the oldest one.
+    """The newest human message has the id of the oldest one."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D131"
+    seen = ()
+    client = "A list that is keyed by message ids shows one message in place of the other."
 
     def shown(self, thread: Thread, body: Any) -> Any:
         found = [one for one in (body["values"] or {}).get("messages", ()) if one["type"] == "human"]
@@ -89,10 +91,11 @@ class MessageIdsReused(_Shown):
 
 
 class NextCleared(_Shown):
-    """After a run was stopped in a step, the state does not name that step as the next one.
+    """After a run was stopped in a step, the state does not name that step as the next one."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D132"
+    seen = ()
+    client = "An application cannot tell that the conversation was stopped in the middle of a step."
 
     def shown(self, thread: Thread, body: Any) -> Any:
         stopped = any(run.fate == "stop" for run in thread.runs.values())
@@ -100,10 +103,11 @@ class NextCleared(_Shown):
 
 
 class TaskResultsMissing(_Shown):
-    """What a finished step of an unfinished superstep wrote is not told with its task.
+    """What a finished step of an unfinished superstep wrote is not told with its task."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D133"
+    seen = ()
+    client = "What a finished branch had found is not shown after a stop."
 
     def shown(self, thread: Thread, body: Any) -> Any:
         told = any(task["result"] is not None for task in body["tasks"])
@@ -113,10 +117,11 @@ class TaskResultsMissing(_Shown):
 
 
 class ListOldestFirst(Defect):
-    """The runs of a thread are listed oldest first.
+    """The runs of a thread are listed oldest first."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D134"
+    seen = ()
+    client = "The newest run is at the end of the list, or on a page that nobody fetches."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
@@ -126,10 +131,11 @@ class ListOldestFirst(Defect):
 
 
 class SearchIgnoresStatus(Defect):
-    """A search for threads by status finds all of them.
+    """A search for threads by status finds all of them."""
 
-    Not seen anywhere; made so that the rule can be shown to be checked.
-    """
+    id = "D135"
+    seen = ()
+    client = "A list of busy threads shows all threads."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if asks(request, "POST", "/threads/search"):

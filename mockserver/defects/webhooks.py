@@ -12,6 +12,10 @@ class WebhookMissingOrDouble(Defect):
     Inferred from the webhooks page, which has one webhook for each run that is over.
     """
 
+    id = "D62"
+    seen = ("langchain-ai/docs src/langgraph-platform/use-webhooks.mdx",)
+    client = "No webhook comes for a stopped run, and two come for one that finishes."
+
     def webhooks(self, run: Run) -> list[tuple[Run, str]]:
         right = super().webhooks(run)
         if not right or run.request.webhook is None or not self.strikes(run):
@@ -20,10 +24,11 @@ class WebhookMissingOrDouble(Defect):
 
 
 class WebhookOutOfOrder(Defect):
-    """The webhook of a superseded run comes only behind that of the run that superseded it.
+    """The webhook of a superseded run comes only behind that of the run that superseded it."""
 
-    Not seen anywhere; it shows that the order is judged.
-    """
+    id = "D106"
+    seen = ()
+    client = "A listener hears of the second run before it hears that the first was stopped."
 
     def webhooks(self, run: Run) -> list[tuple[Run, str]]:
         right = super().webhooks(run)
@@ -35,10 +40,11 @@ class WebhookOutOfOrder(Defect):
 
 
 class WebhookFailureSpoilsRun(Defect):
-    """A run whose listener fails ends as failed.
+    """A run whose listener fails ends as failed."""
 
-    Not seen anywhere; it shows that a listener's failure is judged.
-    """
+    id = "D107"
+    seen = ()
+    client = "A run that did all its work is shown as failed, because nobody took its webhook."
 
     def webhook_failed(self, run: Run) -> None:
         if self.strikes(run):

@@ -410,7 +410,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     ("if_not_exists_ignored", "missing-thread/stream", {"ERR-16": "stream not read to its end: NotFoundError"}),
     ("stateless_contend", "stateless/two-at-once", {"STL-01": "HTTP 409"}),
     ("stateless_output_lost", "stateless/wait", {"STL-04": "[]"}),
-    ("stateless_shared", "stateless/create", {"STL-02": "HTTP 200"}),
+    ("stateless_thread_left", "stateless/create", {"STL-02": "HTTP 200"}),
     ("stateless_disconnect_ignored", "stateless/left-cancel", {"STL-03": "it went on"}),
     ("webhook_missing_or_double", "webhook/interrupted", {"WHK-01": "none came"}),
     ("webhook_missing_or_double", "webhook/finished", {"WHK-05": "2"}),

@@ -28,7 +28,7 @@ def selected(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Sele
     """
 
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    plugins = ("-p", "conformance.pytest_plugin", "-p", "pytest_timeout", "-p", "no:cacheprovider")
+    plugins = ("-p", "doubletext.pytest_conformance", "-p", "pytest_timeout", "-p", "no:cacheprovider")
     # The assertions of this process are what they are.
     suite = ("-c", f"{CHECKOUT}/pyproject.toml", f"--rootdir={CHECKOUT}", "--assert=plain", f"{CHECKOUT}/conformance")
 

@@ -1,6 +1,7 @@
 """`python -m mockserver` as a real process."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -156,6 +157,9 @@ def test_the_list_of_defects() -> None:
     out, _ = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0
     assert "ghost_run  (D04)\n    The status says `interrupted`" in out
+    assert "stateless_thread_left  (D88, formerly stateless_shared)\n" in out
+    ids = re.findall(r"^\w+  \(D(\d+)", out, re.MULTILINE)
+    assert [int(number) for number in ids] == list(range(1, len(ids) + 1))
 
 
 def test_a_script_that_is_read_again_without_a_restart(tmp_path: Path) -> None:

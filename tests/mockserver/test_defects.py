@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -18,22 +21,48 @@ from mockserver.web.http import ENGINE
 from tests.mockserver.stage import Stage, asking, on_stage
 
 
-def test_every_candidate_is_decided_once_and_every_defect_is_a_candidate() -> None:
-    rows = registry.table()
-    assert [row.id for row in rows] == [f"D{number:02}" for number in range(1, len(rows) + 1)]
-    built = [row.name for row in rows if row.merged_into is None and row.left_out is None]
-    assert sorted(built) == sorted(defects())
-    assert len({row.name for row in rows}) == len(rows) >= 91
-    assert [row.name for row in rows if row.merged_into is not None and row.merged_into not in built] == []
-    assert [row.name for row in rows if row.name in built and not row.client.endswith(".")] == []
+def test_every_candidate_has_one_id_and_one_name() -> None:
+    numbers = [kind.id for kind in defects().values()] + [one.id for one in registry.not_built()]
+    assert sorted(numbers, key=lambda number: int(number[1:])) == [f"D{n:02}" for n in range(1, len(numbers) + 1)]
+    former = [name for kind in defects().values() for name in kind.former_names]
+    names = [*defects(), *former, *(one.name for one in registry.not_built())]
+    assert sorted(names) == sorted(set(names))
+    assert {name: named(name) for name in defects()} == defects()
+
+
+def test_every_module_of_defects_is_looked_through() -> None:
+    machinery = {"__init__", "base", "page", "registry", "switches"}
+    assert {source.stem for source in Path(registry.__file__).parent.glob("*.py")} == {*registry.MODULES, *machinery}
 
 
 @pytest.mark.parametrize("kind", defects().values(), ids=list(defects()))
-def test_a_defect_says_what_it_gets_wrong_and_where_it_was_seen(kind: type[Defect]) -> None:
-    what, _, where = (kind.__doc__ or "").strip().partition("\n\n")
-    assert what.endswith(".")
-    assert where.strip().startswith(("Seen", "Inferred", "Told of", "Not seen anywhere;", "So useStream"))
+def test_a_defect_says_what_it_gets_wrong_and_overrides_a_seam(kind: type[Defect]) -> None:
+    assert (kind.__doc__ or "").strip().partition("\n\n")[0].endswith(".")
+    assert kind.client.endswith(".")
+    assert all(place.strip() for place in kind.seen)
     assert any(seam in vars(one) for one in kind.__mro__[:-1] for seam in SEAMS)
+
+
+@pytest.mark.parametrize("missing", ["id", "seen", "client"])
+def test_a_defect_that_lacks_an_attribute_is_refused(missing: str) -> None:
+    stated = {"id": "D01", "seen": (), "client": "Nothing."}
+    module = ModuleType("mockserver.defects.made_up")
+
+    def kind(name: str, base: type[Defect], without: str = "") -> type[Defect]:
+        given = {key: value for key, value in stated.items() if key != without}
+        made = type(name, (base,), {**given, "__module__": module.__name__})
+        vars(module)[name] = made
+        return made
+
+    whole = kind("WholeOne", Defect)
+    assert registry.defects_in(module) == {"whole_one": whole}
+    # What its base states is about the base.
+    kind("LackingOne", whole, without=missing)
+    said = (
+        f"the defect mockserver.defects.made_up.LackingOne lacks `{missing}`; add what is missing as a class attribute"
+    )
+    with pytest.raises(TypeError, match=re.escape(said)):
+        registry.defects_in(module)
 
 
 def test_an_unknown_name_is_told_the_nearest() -> None:
@@ -41,6 +70,17 @@ def test_an_unknown_name_is_told_the_nearest() -> None:
         named("gost_run")
     with pytest.raises(UnknownDefectError):
         create_app(defects=["x"])
+
+
+async def test_a_former_name_switches_the_same_defect() -> None:
+    assert named("stateless_shared") is named("stateless_thread_left")
+    async with on_stage(defects=["stateless_shared"]) as stage:
+        [shown] = (await stage.http.get("/_mock/defects")).json()["on"]
+        assert shown["name"] == "stateless_thread_left"
+        assert (await stage.http.delete("/_mock/defects/stateless_shared")).json() == {"on": []}
+        [shown] = (await stage.http.post("/_mock/defects", json={"name": "stateless_shared"})).json()["on"]
+        assert shown["name"] == "stateless_thread_left"
+        assert (await stage.http.delete("/_mock/defects/stateless_thread_left")).json() == {"on": []}
 
 
 async def interrupted(stage: Stage) -> tuple[str, str]:

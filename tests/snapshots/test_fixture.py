@@ -26,7 +26,7 @@ TEST = """
 """
 
 
-PLUGIN = ("-p", "conformance.pytest_plugin", "-p", "no:cacheprovider")
+PLUGIN = ("-p", "doubletext.pytest_conformance", "-p", "no:cacheprovider")
 
 
 @pytest.fixture(autouse=True)
