@@ -62,7 +62,7 @@ When = Literal["mid", "final"]
 """The time of a reading: in the middle of a scenario, or when all is over."""
 
 
-class Reading(NamedTuple):
+class StateReading(NamedTuple):
     """The purposes of the requests that read a thread's state and histories."""
 
     state: Purpose
@@ -70,9 +70,9 @@ class Reading(NamedTuple):
     child_history: Purpose
 
 
-READINGS: Final[Mapping[When, Reading]] = {
-    "mid": Reading("mid state", "mid history", "mid child history"),
-    "final": Reading("final state", "final history", "final child history"),
+READINGS: Final[Mapping[When, StateReading]] = {
+    "mid": StateReading("mid state", "mid history", "mid child history"),
+    "final": StateReading("final state", "final history", "final child history"),
 }
 
 

@@ -18,7 +18,7 @@ Label = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$(?!\n)")]
 
 _NODES = "agent|tools|search|quote|audit"
 
-Step = Annotated[str, msgspec.Meta(pattern=rf"^({_NODES}):[1-9][0-9]*$(?!\n)")]
+StepName = Annotated[str, msgspec.Meta(pattern=rf"^({_NODES}):[1-9][0-9]*$(?!\n)")]
 """`NODE:VISIT`, counted from the turn's human message: `agent:1`, `tools:1`, `agent:2`."""
 
 Point = Annotated[str, msgspec.Meta(pattern=rf"^({_NODES}):[1-9][0-9]*/(enter|token|cancelled|exit)$(?!\n)")]
@@ -32,7 +32,7 @@ Work = Literal["tools", "subgraph", "parallel"]
 
 Version = Literal[1, 2]
 StepEvent = Literal["enter", "token", "cancelled", "exit"]
-Outcome = Literal["returned", "raised", "interrupted", "cancelled"]
+StepOutcome = Literal["returned", "raised", "interrupted", "cancelled"]
 
 
 class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -42,8 +42,8 @@ class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     label: Label
     witness: str | None = None
     hold: dict[Point, Seconds] = {}
-    fail: tuple[Step, ...] = ()
-    interrupt: tuple[Step, ...] = ()
+    fail: tuple[StepName, ...] = ()
+    interrupt: tuple[StepName, ...] = ()
     on_cancel: OnCancel = "stop"
     linger: Seconds = 0.5
     work: Work = "tools"
@@ -53,15 +53,15 @@ class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
             raise ValueError(f"`work` {self.work} needs version 2")
 
 
-class Report(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class StepReport(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One report of a step to the witness; unknown fields are ignored, so that agents may say more."""
 
     version: Version
     label: Label
-    step: Step
+    step: StepName
     event: StepEvent
     run_id: str | None = None
-    outcome: Outcome | None = None
+    outcome: StepOutcome | None = None
 
 
 def to_config(probe: Probe) -> dict[str, Any]:

@@ -240,7 +240,7 @@ def spell_steps(steps: list[Any]) -> str:
     return " ".join(str(step) for step in steps) or "no step at all"
 
 
-def expect_each_answered(play: Play, expected: str, fair: Fair, *faults: s.Fault) -> None:
+def expect_each_answered(play: Play, expected: str, fair: Fair, *faults: s.Mistake) -> None:
     """Raise Broken unless every request with one of `faults` (none given: every request) was answered fairly."""
     asked = [(ask, exchange) for ask, exchange in wrong_requests(play) if not faults or ask.fault in faults]
     answered = [(ask, exchange) for ask, exchange in asked if exchange.response is not None]

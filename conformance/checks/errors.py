@@ -162,6 +162,6 @@ def missing_thread_is_created(play: Play) -> None:
     expect(told == asked_for, f"the thread under the id that the client chose, {asked_for}", f"`{told}`", see)
 
 
-def _expect_refusals(play: Play, fault: s.Fault) -> None:
+def _expect_refusals(play: Play, fault: s.Mistake) -> None:
     """Raise Broken unless every request with this fault was refused. That none crashes is for ERR-08."""
     expect_each_answered(play, "a refusal", lambda _, e: status_of(e) >= 400, fault)

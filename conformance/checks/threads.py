@@ -8,7 +8,7 @@ from conformance.api import GONE, IN_FLIGHT, TERMINAL, THREAD_STATUSES
 from conformance.checks.common import expect_silent_after
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
-from conformance.judge.play import Play, Reading
+from conformance.judge.play import Play, StatusReading
 from conformance.judge.requests import accepted_cancel, accepted_deletion, labels
 from conformance.scenarios import moves as s
 
@@ -191,7 +191,7 @@ def deleted_thread_is_gone(play: Play) -> None:
     expect_silent_after(play, deletion, "A")
 
 
-def _during_flight(play: Play) -> Iterator[tuple[Reading, Reading, str]]:
+def _during_flight(play: Play) -> Iterator[tuple[StatusReading, StatusReading, str]]:
     """Thread readings that lie between two readings of one run that both say it is in flight."""
     for label in labels(play):
         if label == "X":

@@ -15,14 +15,14 @@ from conformance.driver.witness import Witness
 from conformance.scenarios import moves as s
 from conformance.transcript import ids
 from conformance.transcript.recorder import Recorder
-from conformance.transcript.transcript import Missed, Probe, Response, WitnessEvent
+from conformance.transcript.transcript import Missed, ProbeUse, Response, WitnessEvent
 
 
 class Context:
     """One play of one scenario, through `http`, on the agent that `assistant` names."""
 
     def __init__(
-        self, *, http: Http, recorder: Recorder, deadlines: Deadlines, assistant: str, witness: Witness, probe: Probe
+        self, *, http: Http, recorder: Recorder, deadlines: Deadlines, assistant: str, witness: Witness, probe: ProbeUse
     ) -> None:
         self.http = http
         self.recorder = recorder

@@ -15,7 +15,7 @@ from langgraph_sdk.client import LangGraphClient
 from conformance.api import Purpose, again
 from conformance.driver.deadlines import Deadlines
 from conformance.transcript.recorder import ERRAND, Errand, Recorder, RecordingTransport
-from conformance.transcript.transcript import Fault, Lost, Request, Response, StreamEvent
+from conformance.transcript.transcript import Lost, NetworkFault, Request, Response, StreamEvent
 
 MAX_EVENTS = 1_000
 """Events that are read of one stream; a run of the probe agent sends some twenty."""
@@ -102,7 +102,7 @@ class Http:
         finally:
             ERRAND.reset(token)
         came = self._came_of(errand.exchange)
-        return came.error if isinstance(came, Fault) else None
+        return came.error if isinstance(came, NetworkFault) else None
 
     async def consume(
         self, purpose: Purpose, about: str, parts: AsyncIterator[Any], *, at_most: int | None = None
@@ -120,7 +120,9 @@ class Http:
                 async for part in parts:
                     events += 1
                     if events > MAX_EVENTS:
-                        add(Fault, exchange=errand.exchange, error=f"more than {MAX_EVENTS} events in one stream")
+                        add(
+                            NetworkFault, exchange=errand.exchange, error=f"more than {MAX_EVENTS} events in one stream"
+                        )
                         return
                     add(
                         StreamEvent,
@@ -132,10 +134,10 @@ class Http:
                     if events == at_most:
                         await asyncio.get_running_loop().create_future()
         except Exception as error:  # noqa: BLE001 -- as in `_ask`; a stream that breaks off must be told from one that ends
-            if not isinstance(self._came_of(errand.exchange), Fault):
+            if not isinstance(self._came_of(errand.exchange), NetworkFault):
                 late = isinstance(error, TimeoutError)
                 why = f"within {self.patience:g} s" if late else f"to its end: {type(error).__name__}"
-                add(Fault, exchange=errand.exchange, error=f"stream not read {why}")
+                add(NetworkFault, exchange=errand.exchange, error=f"stream not read {why}")
         finally:
             ERRAND.reset(token)
             if isinstance(parts, AsyncGenerator):
@@ -157,13 +159,13 @@ class Http:
             if isinstance(m, Request) and m.purpose in purposes and m.about == about
         }
 
-    def answer(self, purpose: Purpose, about: str) -> Response | Fault | None:
+    def answer(self, purpose: Purpose, about: str) -> Response | NetworkFault | None:
         """What came of the newest request with this purpose, None while nothing has."""
         return self._came_of(self.exchange(purpose, about))
 
-    def _came_of(self, exchange: int) -> Response | Fault | None:
+    def _came_of(self, exchange: int) -> Response | NetworkFault | None:
         for moment in reversed(self._recorder.moments):
-            if isinstance(moment, Response | Fault) and moment.exchange == exchange:
+            if isinstance(moment, Response | NetworkFault) and moment.exchange == exchange:
                 return moment
         return None
 

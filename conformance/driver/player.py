@@ -14,7 +14,7 @@ from conformance.driver.context import Context
 from conformance.driver.moves import cron, read
 from conformance.scenarios import moves as s
 from conformance.scenarios.scenario import Scenario
-from conformance.transcript.transcript import Move, SuiteInfo, TargetInfo, Transcript
+from conformance.transcript.transcript import MoveMade, SuiteInfo, TargetInfo, Transcript
 
 
 async def play(
@@ -34,7 +34,7 @@ async def play(
                         break
                     if index == _quiet_from(scenario):
                         on_quiet()
-                    context.recorder.add(Move, index=index, text=move.describe())
+                    context.recorder.add(MoveMade, index=index, text=move.describe())
                     await dispatch.do(context, move)
                 context.stand.release()
                 await context.finish_background()

@@ -17,7 +17,7 @@ from aiohttp import web
 from conformance.transcript.recorder import Recorder
 from conformance.transcript.redaction import TooDeep
 from conformance.transcript.transcript import Delivery, Released, WitnessEvent
-from doubletext.probe import Report
+from doubletext.probe import StepReport
 
 MAX_REPORT = 64 * 1024
 """Bytes of one report."""
@@ -56,7 +56,7 @@ class Stand:
         if self._taken > MAX_REPORTS:
             raise OverflowError(f"more than {MAX_REPORTS} reports in one play")
 
-    async def take(self, report: Report) -> None:
+    async def take(self, report: StepReport) -> None:
         """Record a report and return when its run may go on; raises OverflowError when there were too many."""
         self._count()
         self._recorder.add(
@@ -123,7 +123,7 @@ class Witness:
         if stand is None:
             return web.json_response({"detail": "this play is over"}, status=410)
         try:
-            report = msgspec.json.decode(await request.read(), type=Report)
+            report = msgspec.json.decode(await request.read(), type=StepReport)
         except msgspec.MsgspecError as error:
             return web.json_response({"detail": f"not a report: {error}"}, status=400)
         try:

@@ -25,7 +25,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal, NamedTuple
 
-Strategy = Literal["enqueue", "reject", "interrupt", "rollback"]
+from conformance.scenarios.moves import Strategy
+
 Ending = Literal["success", "error"]
 Action = Literal["interrupt", "rollback"]
 

@@ -14,7 +14,7 @@ from conformance.judge.expect import Unproven
 from conformance.judge.play import Play
 from conformance.scenarios import moves as s
 from conformance.scenarios.scenario import Scenario
-from conformance.transcript.transcript import Move
+from conformance.transcript.transcript import MoveMade
 
 SETTLED = 1.0
 """Seconds after which a run that was to be stopped, and still is in flight, was certainly in flight before."""
@@ -36,12 +36,12 @@ def expect_made(play: Play) -> None:
 
 def move_at(play: Play, seq: int) -> int:
     """The index of the move that was being made at this seq."""
-    return max((m.index for m in play.moments if isinstance(m, Move) and m.seq <= seq), default=0)
+    return max((m.index for m in play.moments if isinstance(m, MoveMade) and m.seq <= seq), default=0)
 
 
 def in_flight(play: Play, submit: s.Submit, index: int) -> bool | None:
     """Whether a run was in flight when move `index` was made, None where that cannot be told."""
-    began = next((m.seq for m in play.moments if isinstance(m, Move) and m.index == index), None)
+    began = next((m.seq for m in play.moments if isinstance(m, MoveMade) and m.index == index), None)
     done = _done(play, index)
     if began is None or done is None or index <= asked_for_in(play.scenario, submit):
         return None
@@ -112,8 +112,8 @@ def _done(play: Play, index: int) -> int | None:
     if isinstance(move, s.Submit):
         asked = play.asked_for("submit", move.label)
         return asked[-1].over if asked else None
-    return next((m.seq for m in play.moments if isinstance(m, Move) and m.index > index), None)
+    return next((m.seq for m in play.moments if isinstance(m, MoveMade) and m.index > index), None)
 
 
 def _told(play: Play, index: int) -> str:
-    return next((m.text for m in play.moments if isinstance(m, Move) and m.index == index), f"move {index}")
+    return next((m.text for m in play.moments if isinstance(m, MoveMade) and m.index == index), f"move {index}")

@@ -18,9 +18,9 @@ from conformance.scenarios import moves as s
 from conformance.transcript import ids
 from conformance.transcript.text import snippet
 from conformance.transcript.transcript import (
-    Fault,
     Lost,
     Missed,
+    NetworkFault,
     Request,
     Response,
     StreamEvent,
@@ -35,7 +35,7 @@ class Exchange:
 
     request: Request
     response: Response | None
-    fault: Fault | None
+    fault: NetworkFault | None
 
     @property
     def asked(self) -> int:
@@ -70,7 +70,7 @@ class Exchange:
 
 
 @dataclass(frozen=True)
-class Reading:
+class StatusReading:
     """One status as the deployment told it, between seq `asked` and seq `told`; `status_text` makes it."""
 
     asked: int
@@ -112,7 +112,7 @@ class Play:
         self.scenario = transcript.scenario
         self.moments = transcript.moments
         self.witnessed = transcript.target.probe == "witnessed"
-        self._readings: dict[str, list[Reading]] = {}
+        self._readings: dict[str, list[StatusReading]] = {}
 
     # -- exchanges -------------------------------------------------------------------------------------
 
@@ -120,7 +120,7 @@ class Play:
     def exchanges(self) -> list[Exchange]:
         """Every request in order, with its answer."""
         answers: dict[int, Response] = {m.exchange: m for m in self.moments if isinstance(m, Response)}
-        faults: dict[int, Fault] = {m.exchange: m for m in self.moments if isinstance(m, Fault)}
+        faults: dict[int, NetworkFault] = {m.exchange: m for m in self.moments if isinstance(m, NetworkFault)}
         return [
             Exchange(m, answers.get(m.exchange), faults.get(m.exchange)) for m in self.moments if isinstance(m, Request)
         ]
@@ -189,7 +189,7 @@ class Play:
         numbers = {e.request.exchange for e in (exchange, *self.repeats(exchange))}
         return [m for m in self.moments if isinstance(m, StreamEvent) and m.exchange in numbers]
 
-    def readings(self, label: str) -> list[Reading]:
+    def readings(self, label: str) -> list[StatusReading]:
         """Every status of run `label` that was told, by the time of the answer; 404 reads as `gone`.
 
         From the answer to its create, from every GET of it, those included by which a client makes sure that a stream
@@ -199,7 +199,7 @@ class Play:
             self._readings[label] = sorted(self._read_statuses(label), key=lambda reading: reading.told)
         return self._readings[label]
 
-    def _read_statuses(self, label: str) -> Iterator[Reading]:
+    def _read_statuses(self, label: str) -> Iterator[StatusReading]:
         for exchange in self.exchanges:
             if exchange.response is None:
                 continue
@@ -207,18 +207,18 @@ class Play:
             body = exchange.body
             if exchange.serves("look", "final run") and about == f"run {label}":
                 if exchange.response.status == 404:
-                    yield Reading(exchange.asked, told, GONE)
+                    yield StatusReading(exchange.asked, told, GONE)
                 elif isinstance(body, dict):
-                    yield Reading(exchange.asked, told, status_text(body.get("status")))
+                    yield StatusReading(exchange.asked, told, status_text(body.get("status")))
             elif exchange.serves("submit again", "watch again") and isinstance(body, dict) and "status" in body:
                 if body.get("run_id") == self._run_ids.get(label, ""):
-                    yield Reading(exchange.asked, told, status_text(body["status"]))
+                    yield StatusReading(exchange.asked, told, status_text(body["status"]))
             elif exchange.serves("submit") and about == label and isinstance(body, dict) and "status" in body:
-                yield Reading(exchange.asked, told, status_text(body["status"]))
+                yield StatusReading(exchange.asked, told, status_text(body["status"]))
             elif exchange.serves("final runs", "list runs") and isinstance(body, list):
                 for run in body:
                     if isinstance(run, dict) and run.get("run_id") == self._run_ids.get(label, ""):
-                        yield Reading(exchange.asked, told, status_text(run.get("status")))
+                        yield StatusReading(exchange.asked, told, status_text(run.get("status")))
 
     def final_status(self, label: str) -> str:
         """The status of run `label` when all was over; `gone` for 404; Unproven when it could not be read."""
@@ -315,10 +315,10 @@ class Play:
 
     # -- threads -----------------------------------------------------------------------------------------
 
-    def thread_readings(self, name: str = s.MAIN) -> list[Reading]:
+    def thread_readings(self, name: str = s.MAIN) -> list[StatusReading]:
         """Every status of the thread that was told, by the time of the answer."""
         readings = [
-            Reading(e.asked, e.response.seq, status_text(e.body.get("status")))
+            StatusReading(e.asked, e.response.seq, status_text(e.body.get("status")))
             for e in self.exchanges
             if e.serves("look", "final thread", "create thread")
             and e.request.about == name

@@ -18,7 +18,7 @@ from conformance.report.comparison import FORMAT, VERSION, Cell, Column, Compari
 from conformance.report.html.templating import environment, in_table
 from conformance.report.load import Unreadable, parse, read_report
 from conformance.report.rejudge import changes
-from conformance.report.report import Report, Result, Rule
+from conformance.report.report import JudgedRequirement, Report, Result
 from conformance.requirements.areas import AREAS
 from conformance.transcript.text import one_line
 
@@ -29,7 +29,7 @@ JUDGED = frozenset({"PASS", "FAIL", "WARN"})
 
 def compare(reports: Sequence[Report], files: Sequence[str]) -> Comparison:
     """Reports side by side, in the order in which they were given."""
-    rules: dict[str, Rule] = {}
+    rules: dict[str, JudgedRequirement] = {}
     for report in reports:
         rules |= {rule.id: rule for rule in report.rules}
         for result in report.results:
@@ -82,13 +82,13 @@ def _moved(before: Report, after: Report) -> list[Moved]:
     ]
 
 
-def _place(rule: Rule) -> tuple[int, str]:
+def _place(rule: JudgedRequirement) -> tuple[int, str]:
     letters = list(AREAS)
     return (letters.index(rule.area) if rule.area in letters else len(letters)), rule.id
 
 
-def _unknown(result: Result) -> Rule:
-    return Rule(id=result.requirement, level=result.level, sentence="", sources=(), shown_by=())
+def _unknown(result: Result) -> JudgedRequirement:
+    return JudgedRequirement(id=result.requirement, level=result.level, sentence="", sources=(), shown_by=())
 
 
 def _cell(report: Report, requirement: str) -> Cell | None:

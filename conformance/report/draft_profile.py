@@ -27,7 +27,7 @@ HEAD = """\
 
 
 @dataclass(frozen=True)
-class Entry:
+class DraftedFailure:
     """A known failure to be: `example` is what one of its results said, `bad` of `judged` results were red."""
 
     requirement: str
@@ -61,7 +61,7 @@ def draft(reports: Sequence[Report], name: str | None = None) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def entries(reports: Sequence[Report]) -> list[Entry]:
+def entries(reports: Sequence[Report]) -> list[DraftedFailure]:
     """The known failures to declare, in the order of the book, by as few scenario patterns as are true."""
     results: dict[tuple[str, str], list[Result]] = {}
     for report in reports:
@@ -80,7 +80,7 @@ def entries(reports: Sequence[Report]) -> list[Entry]:
             for pattern, covered in _patterns(due, everywhere):
                 each = [result for name in sorted(covered) for result in mine[name]]
                 red = [result for result in each if result.verdict in RED]
-                found.append(Entry(requirement.id, pattern, red[0], len(red), len(each)))
+                found.append(DraftedFailure(requirement.id, pattern, red[0], len(red), len(each)))
     return found
 
 
@@ -137,7 +137,7 @@ def _absences(reports: Sequence[Report]) -> Iterator[str]:
             yield from ("[[absent]]", f"requirement = {_text(name)}", 'reason = ""', "")
 
 
-def _known(entry: Entry) -> list[str]:
+def _known(entry: DraftedFailure) -> list[str]:
     return [
         f"# {entry.example.verdict}: {one_line(entry.example.reason, 300)}",
         "[[known]]",

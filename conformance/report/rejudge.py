@@ -21,7 +21,15 @@ from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED, Profile, ProfileError
 from conformance.report.html import write_page
 from conformance.report.load import Unreadable, inside, read_report, read_transcript
-from conformance.report.report import Report, Result, Rule, rules_of, summarise, write_report, write_transcript
+from conformance.report.report import (
+    JudgedRequirement,
+    Report,
+    Result,
+    rules_of,
+    summarise,
+    write_report,
+    write_transcript,
+)
 from conformance.report.summary import stale_entries
 from conformance.requirements import registry
 from conformance.requirements.registry import Requirement
@@ -56,7 +64,7 @@ def read_transcripts(folder: Path) -> Iterator[tuple[str, Transcript]]:
         yield path.relative_to(folder).as_posix(), read_transcript(path)
 
 
-def result_of(rule: Rule, play: Play, profile: Profile, path: str | None) -> Result:
+def result_of(rule: JudgedRequirement, play: Play, profile: Profile, path: str | None) -> Result:
     """The verdict of one rule on one play, as a report has it."""
     requirement = msgspec.convert(rule, Requirement, from_attributes=True)
     try:
@@ -81,7 +89,10 @@ def result_of(rule: Rule, play: Play, profile: Profile, path: str | None) -> Res
 
 
 def judge_again(
-    transcripts: Iterable[tuple[str, Transcript]], rules: Sequence[Rule], suite: SuiteInfo, profile: Profile
+    transcripts: Iterable[tuple[str, Transcript]],
+    rules: Sequence[JudgedRequirement],
+    suite: SuiteInfo,
+    profile: Profile,
 ) -> Report:
     """The report that these transcripts give by these rules, of the day on which the last was played."""
     results, target, newest = [], None, ""
@@ -141,7 +152,7 @@ def command(folder: Path, book: str, profile: str | None, out: Path | None) -> i
     return int(any(r.verdict in ("FAIL", "ERROR", "INCONCLUSIVE") and r.known is None for r in after.results))
 
 
-def _rule_book(which: str, before: Report | None, folder: Path) -> tuple[Sequence[Rule], str]:
+def _rule_book(which: str, before: Report | None, folder: Path) -> tuple[Sequence[JudgedRequirement], str]:
     """The rules to judge by, and their revision; raises Unreadable."""
     if which == "present":
         return rules_of(registry.load()), registry.load().revision
@@ -173,5 +184,5 @@ def _write(out: Path, report: Report, transcripts: Path) -> None:
     write_page(out, report)
 
 
-def _applies(rule: Rule, scenario: str) -> bool:
+def _applies(rule: JudgedRequirement, scenario: str) -> bool:
     return msgspec.convert(rule, Requirement, from_attributes=True).applies_to(scenario)

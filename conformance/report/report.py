@@ -43,7 +43,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"{self.scenario}::{self.requirement}"
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class JudgedRequirement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A requirement as the book had it by which was judged, so that a report can be read, and judged again, later."""
 
     id: str
@@ -79,17 +79,19 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     stale: list[str] = []
     notes: list[str] = []
     problem: str | None = None
-    rules: list[Rule] = []
+    rules: list[JudgedRequirement] = []
     finished_at: str | None = None
 
-    def rule(self, requirement_id: str) -> Rule | None:
+    def rule(self, requirement_id: str) -> JudgedRequirement | None:
         """What the book says of a requirement, None when the report does not tell."""
         return next((rule for rule in self.rules if rule.id == requirement_id), None)
 
 
-def rules_of(registry: Registry) -> list[Rule]:
+def rules_of(registry: Registry) -> list[JudgedRequirement]:
     """The rule book as a report carries it."""
-    return [msgspec.convert(requirement, Rule, from_attributes=True) for requirement in registry.requirements]
+    return [
+        msgspec.convert(requirement, JudgedRequirement, from_attributes=True) for requirement in registry.requirements
+    ]
 
 
 def summarise(results: Iterable[Result]) -> dict[Word, int]:

@@ -51,7 +51,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Step:
+class StepSpan:
     """One step of a run as the witness saw it."""
 
     x: float
@@ -78,7 +78,7 @@ class Lane:
     status: str
     y: float
     bar: Bar | None
-    steps: tuple[Step, ...]
+    steps: tuple[StepSpan, ...]
     ticks: tuple[Tick, ...]
     events: tuple[Tick, ...]
 
@@ -245,10 +245,10 @@ def _status(status: str) -> str:
     return "404, gone" if status == GONE else snippet(status, 24)
 
 
-def _step(play: Play, trace: StepTrace, scale: Scale) -> Step:
+def _step(play: Play, trace: StepTrace, scale: Scale) -> StepSpan:
     left = trace.last if trace.exit is None else trace.exit
     outcome = trace.outcome or ("connection lost" if trace.gone else "no end seen")
-    return Step(
+    return StepSpan(
         scale.x(play.moments[trace.enter].t), scale.x(play.moments[left].t), trace.step, snippet(outcome), trace.enter
     )
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from conformance.requirements.areas import AREAS
-from conformance.transcript.transcript import Probe
+from conformance.transcript.transcript import ProbeUse
 
 Level = Literal["MUST", "SHOULD", "PROFILE"]
 LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "PROFILE")
@@ -42,7 +42,7 @@ class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         """The letters of the id: `INT`."""
         return self.id.partition("-")[0]
 
-    def can_be_judged(self, probe: Probe, *, steered: bool) -> bool:
+    def can_be_judged(self, probe: ProbeUse, *, steered: bool) -> bool:
         """Whether an agent of this kind will do; `steered`: the scenario needs one that fails, parks or is stubborn."""
         return probe != "none" or (self.needs == "any" and not steered)
 

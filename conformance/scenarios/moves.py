@@ -16,7 +16,7 @@ Endpoint = Literal["create", "stream", "wait"]
 RunStatus = Literal["pending", "running", "error", "success", "timeout", "interrupted"]
 StreamMode = Literal["values", "updates", "messages-tuple", "custom"]
 
-Fault = Literal["strategy", "assistant", "thread", "unknown", "id", "json", "field", "query", "bulk", "odd"]
+Mistake = Literal["strategy", "assistant", "thread", "unknown", "id", "json", "field", "query", "bulk", "odd"]
 """What is wrong with a request: `unknown` ids are well-formed, an `id` is not; `odd` is strange, maybe no fault."""
 
 MAIN = "main"
@@ -442,7 +442,7 @@ class Ask(Kind, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
 
     traits = Traits(looks_on=False, quiet=False, may_end=False, changes="ask", by_hand=False)
 
-    fault: Fault
+    fault: Mistake
     what: str
     method: Literal["GET", "POST", "DELETE"]
     path: str

@@ -45,7 +45,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CaseResult:
     """What becomes of a test: `record` is for the report, `text` for people."""
 
     how: Literal["pass", "fail", "xfail", "skip"]
@@ -92,7 +92,7 @@ class Session:
         for case in cases:
             self._pool.begin(self._targets[case.position], [case.scenario])
 
-    def judge(self, case: Case, scratch: Callable[[], Path]) -> Outcome:
+    def judge(self, case: Case, scratch: Callable[[], Path]) -> CaseResult:
         """Judge one case. `scratch` gives a folder for transcripts of failures when no report was asked for."""
         target = self._targets[case.position]
         try:
@@ -101,7 +101,7 @@ class Session:
             verdict = Verdict(word="INCONCLUSIVE", reason=f"the deployment cannot be judged: {problem}")
             record = self._record(case, target, verdict, None)
             record["unjudged"] = True
-            return Outcome("fail", f"INCONCLUSIVE  {case.id}\n{verdict.reason}", record)
+            return CaseResult("fail", f"INCONCLUSIVE  {case.id}\n{verdict.reason}", record)
         verdict = judge_play(case.requirement, play, self._options.profile)
         red = is_red(verdict, strict=self._options.strict)
         where = self._keep(case, play.transcript, scratch if red else None)
@@ -109,12 +109,12 @@ class Session:
             case, target, verdict, transcript_path(case.scenario.id) if self._options.folder else None
         )
         if red:
-            return Outcome("fail", explain(case.requirement, play, verdict, str(where)), record)
+            return CaseResult("fail", explain(case.requirement, play, verdict, str(where)), record)
         if verdict.known is not None:
-            return Outcome("xfail", f"known: {verdict.known}", record)
+            return CaseResult("xfail", f"known: {verdict.known}", record)
         if verdict.word == "NOT-APPLICABLE":
-            return Outcome("skip", verdict.reason, record)
-        return Outcome("pass", "", record)
+            return CaseResult("skip", verdict.reason, record)
+        return CaseResult("pass", "", record)
 
     def close(self) -> None:
         """Stop playing."""

@@ -30,7 +30,7 @@ from conformance.scenarios.steps import STEPS
 from conformance.transcript.recorder import Recorder
 from conformance.transcript.redaction import Redactor
 from conformance.transcript.text import snippet
-from conformance.transcript.transcript import Probe, Released, SuiteInfo, TargetInfo, Transcript
+from conformance.transcript.transcript import ProbeUse, Released, SuiteInfo, TargetInfo, Transcript
 
 CALIBRATION = Scenario(
     id="calibration",
@@ -199,7 +199,7 @@ class Target:
         self._set_probe("none")
         self.notes.append(ANY_AGENT.format(assistant=self.assistant))
 
-    def _set_probe(self, probe: Probe) -> None:
+    def _set_probe(self, probe: ProbeUse) -> None:
         self.info = msgspec.structs.replace(self.info, probe=probe)
 
     async def _ask_info(self, transport: httpx.AsyncBaseTransport) -> None:

@@ -58,7 +58,7 @@ RULES = (
     ),
     NoiseRule("task-ids", "the ids of tasks, which nothing refers to", ("*.tasks.*.id", "*.tasks.*.path*")),
 )  # fmt: skip
-"""Every rule; `keep` of `tell` switches one off by its name."""
+"""Every rule; `keep` of `render` switches one off by its name."""
 
 
 def is_noise(path: str, keep: Collection[str] = ()) -> bool:

@@ -20,7 +20,7 @@ from conformance.snapshots.record import VERSION, ThreadState
 HEAD = f"doubletext thread state, version {VERSION}"
 
 
-def tell(record: ThreadState, keep: Collection[str] = ()) -> str:
+def render(record: ThreadState, keep: Collection[str] = ()) -> str:
     """The state as text; `keep` names noise rules that are not to be applied; raises ValueError for unknown ones."""
     check_names(keep)
     return "\n".join(_Telling(record, keep).lines()) + "\n"

@@ -18,7 +18,7 @@ import msgspec
 
 from conformance.api import Purpose, again
 from conformance.transcript.redaction import Redactor, TooDeep
-from conformance.transcript.transcript import AnyMoment, Closed, Fault, Request, Response
+from conformance.transcript.transcript import AnyMoment, Closed, NetworkFault, Request, Response
 
 MAX_BODY = 8 * 1024 * 1024
 """Bytes of one answer, or of one whole stream, that are read before it counts as a fault."""
@@ -188,7 +188,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         return httpx.Response(response.status_code, headers=headers, content=raw, extensions=response.extensions)
 
     def _fault(self, exchange: int, error: str) -> None:
-        self._recorder.add(Fault, exchange=exchange, error=self._recorder.redactor.text(error)[:MAX_FAULT])
+        self._recorder.add(NetworkFault, exchange=exchange, error=self._recorder.redactor.text(error)[:MAX_FAULT])
 
 
 class _Bounded(httpx.AsyncByteStream):

@@ -24,7 +24,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     t: float
 
 
-class Move(Moment, frozen=True, kw_only=True, tag="move"):
+class MoveMade(Moment, frozen=True, kw_only=True, tag="move"):
     """The driver began the scenario's move number `index`."""
 
     index: int
@@ -74,7 +74,7 @@ class Left(Moment, frozen=True, kw_only=True, tag="left"):
     exchange: int
 
 
-class Fault(Moment, frozen=True, kw_only=True, tag="fault"):
+class NetworkFault(Moment, frozen=True, kw_only=True, tag="fault"):
     """No usable answer to `exchange`: refused, cut, too large, late. `error` says which."""
 
     exchange: int
@@ -120,7 +120,18 @@ class Lost(Moment, frozen=True, kw_only=True, tag="lost"):
 
 
 AnyMoment = (
-    Move | Request | Response | StreamEvent | Closed | Left | Fault | WitnessEvent | Delivery | Released | Missed | Lost
+    MoveMade
+    | Request
+    | Response
+    | StreamEvent
+    | Closed
+    | Left
+    | NetworkFault
+    | WitnessEvent
+    | Delivery
+    | Released
+    | Missed
+    | Lost
 )
 
 
@@ -141,7 +152,7 @@ class SuiteInfo(msgspec.Struct, frozen=True):
         return cls("doubletext", installed, revision)
 
 
-Probe = Literal["witnessed", "unwitnessed", "none"]
+ProbeUse = Literal["witnessed", "unwitnessed", "none"]
 """What hold the suite has on the agent: it reaches the witness; it obeys the probe, but reaches no witness, so that
 runs are held by time; it knows nothing of the probe."""
 
@@ -153,7 +164,7 @@ class TargetInfo(msgspec.Struct, frozen=True):
     server: str | None = None
     version: str | None = None
     profile: str | None = None
-    probe: Probe = "witnessed"
+    probe: ProbeUse = "witnessed"
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):

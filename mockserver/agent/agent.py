@@ -118,7 +118,7 @@ class ScriptedAgent:
             come,
             resumed=task.resumed,
         )
-        play = _Play(task, scripted, step, takes=scripted.takes if probe is None else 0)
+        play = _StepPlay(task, scripted, step, takes=scripted.takes if probe is None else 0)
         write = await step.play(lambda _: self._work(play))
         return {**write, "steps": [step.entry]}
 
@@ -145,7 +145,7 @@ class ScriptedAgent:
         channels = {name: values[name] for name in task.script.reducers if name in values}
         return {**channels, "messages": said, "steps": values["steps"]}
 
-    async def _work(self, play: _Play) -> Values:
+    async def _work(self, play: _StepPlay) -> Values:
         """Do what the script says of a step, in the order in which it lists what a step can do."""
         step, task = play.scripted, play.task
         if step.interrupt is not None and not task.resumed:
@@ -166,7 +166,7 @@ class ScriptedAgent:
         channels: Values = fill(step.channels, task.cursor.fills)
         return {"messages": said, **channels} if step.writes_messages else channels
 
-    async def _speak(self, play: _Play) -> Message:
+    async def _speak(self, play: _StepPlay) -> Message:
         """The message of the model, in pieces."""
         step, task = play.scripted, play.task
         text = fill(step.say, task.cursor.fills) if step.say is not None else ""
@@ -206,7 +206,7 @@ class ScriptedAgent:
             for call, result in zip(calls, given * len(calls) if len(given) == 1 else given, strict=False)
         ]
 
-    async def _hold(self, play: _Play) -> None:
+    async def _hold(self, play: _StepPlay) -> None:
         if play.scripted.hold is not None:
             await self._gates.come(play.scripted.hold, play.task.thread_id, play.task.run_id, closed=True)
 
@@ -219,7 +219,7 @@ class ScriptedAgent:
             task.timeline.spend(seconds)
 
 
-class _Play(Struct, frozen=True):
+class _StepPlay(Struct, frozen=True):
     """A step of the script while it is played."""
 
     task: Task
@@ -229,7 +229,7 @@ class _Play(Struct, frozen=True):
     """Seconds of scripted time; in a run with a probe nothing takes time."""
 
 
-def _message(play: _Play, text: str | list[Any]) -> Message:
+def _message(play: _StepPlay, text: str | list[Any]) -> Message:
     """What the model says, and the tools it calls, as one message."""
     task = play.task
     fills, ids = task.cursor.fills, task.ids

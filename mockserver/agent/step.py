@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from doubletext.probe import Outcome, Probe, Report, StepEvent
+from doubletext.probe import Probe, StepEvent, StepOutcome, StepReport
 from mockserver.agent.witnesses import Witnesses
 
 T = TypeVar("T")
@@ -122,7 +122,7 @@ class StepPlayer:
             self._wait.cancel()
         self._may_go_on.set()
 
-    async def _report_uncancelled(self, event: StepEvent, outcome: Outcome | None = None) -> bool:
+    async def _report_uncancelled(self, event: StepEvent, outcome: StepOutcome | None = None) -> bool:
         """Report, however often the waiting task is cancelled; True if it was."""
         return self._takes_time(event) and await self._outlast(self._report(event, outcome))
 
@@ -135,12 +135,12 @@ class StepPlayer:
         stubborn = event == "cancelled" and probe.on_cancel != "stop"
         return probe.hold.get(f"{self.name}/{event}", probe.linger if stubborn else 0)
 
-    async def _report(self, event: StepEvent, outcome: Outcome | None = None) -> None:
+    async def _report(self, event: StepEvent, outcome: StepOutcome | None = None) -> None:
         """Return when the witness has answered, or after the time that stands for an absent witness."""
         probe = self._probe
         assert probe is not None  # else nothing takes time
         if probe.witness is not None:
-            report = Report(
+            report = StepReport(
                 version=1,
                 label=probe.label,
                 step=self.name,
@@ -168,7 +168,7 @@ async def _done(body: asyncio.Task[Any]) -> None:
     await asyncio.wait({body})
 
 
-def _outcome(body: asyncio.Task[Any]) -> Outcome:
+def _outcome(body: asyncio.Task[Any]) -> StepOutcome:
     """How a body that is done ended."""
     if body.cancelled():
         return "cancelled"

@@ -13,7 +13,7 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from doubletext.probe import Report
+from doubletext.probe import StepReport
 from mockserver.core.clock import Clock
 
 CONNECT_SECONDS: Final = 2.0
@@ -30,7 +30,7 @@ class Witnesses:
         self._waits: set[asyncio.Task[Any]] = set()
         self._closed = False
 
-    async def report(self, url: str, report: Report) -> bool:
+    async def report(self, url: str, report: StepReport) -> bool:
         """Report, and return once the witness has answered; False if it cannot be reached or does not want it."""
         if self._closed:
             return False

@@ -50,7 +50,7 @@ class Finding:
         return f"{self.rule}: {self.text} (requests {', '.join(map(str, self.requests))})"
 
 
-Rule = Callable[[Facts], Iterator[Finding]]
+ClientCheck = Callable[[Facts], Iterator[Finding]]
 
 
 def joined_superseded(facts: Facts) -> Iterator[Finding]:
@@ -154,7 +154,7 @@ def left_dangling(facts: Facts) -> Iterator[Finding]:
             )
 
 
-RULES: Final[Mapping[str, Rule]] = {
+RULES: Final[Mapping[str, ClientCheck]] = {
     "joined-superseded": joined_superseded,
     "kept-reading": kept_reading,
     "ignored-conflict": ignored_conflict,

@@ -22,13 +22,13 @@ KEPT: Final = 10_000
 MAX_BATCH: Final = 64
 """Events that are sent in one go; more would keep everybody else waiting."""
 
-Namespace = tuple[str, ...]
+GraphNamespace = tuple[str, ...]
 Within = Callable[[float], AbstractAsyncContextManager[object]]
 
 _encode = msgspec.json.Encoder().encode
 
 
-class Message(Protocol):
+class Outgoing(Protocol):
     """Something that a listener is sent."""
 
     def encoded(self) -> bytes:
@@ -43,7 +43,7 @@ class FeedEvent:
     seq: int
     method: str
     run_id: str
-    namespace: Namespace
+    namespace: GraphNamespace
     timestamp: int
     data: Any
     node: str | None = None
@@ -83,7 +83,7 @@ class Filter:
     """Which events somebody wants: of these channels, below one of these namespaces, so many levels deep."""
 
     channels: Collection[str]
-    namespaces: tuple[Namespace, ...] = ()
+    namespaces: tuple[GraphNamespace, ...] = ()
     """None given: all."""
     depth: int | None = None
 
@@ -95,7 +95,7 @@ class Filter:
             return False
         return not self.namespaces or any(self._below(event.namespace, prefix) for prefix in self.namespaces)
 
-    def _below(self, namespace: Namespace, prefix: Namespace) -> bool:
+    def _below(self, namespace: GraphNamespace, prefix: GraphNamespace) -> bool:
         if len(prefix) > len(namespace):
             return False
         if not all(_same(part, wanted) for part, wanted in zip(namespace, prefix, strict=False)):
@@ -126,7 +126,7 @@ class Listener:
             self.put(event)
             self.last_seq = event.seq
 
-    def put(self, message: Message) -> None:
+    def put(self, message: Outgoing) -> None:
         """Send something, wanted or not."""
         self._outbox.append(message)
         if len(self._outbox) > KEPT:
@@ -169,7 +169,7 @@ class Feed:
         *,
         run_id: str,
         at: int,
-        namespace: Namespace = (),
+        namespace: GraphNamespace = (),
         node: str | None = None,
         event_id: str | None = None,
     ) -> None:

@@ -22,13 +22,13 @@ Phase = Literal["pending", "running", "stopping"]
 Fate = Literal["stop", "erase", "expire"]
 """`stop`: ends `interrupted` and keeps what it wrote. `erase`: leaves no trace. `expire`: took too long."""
 
-Verdict = Literal["leave", "stop", "erase", "refuse"]
+Treatment = Literal["leave", "stop", "erase", "refuse"]
 
 STRATEGIES: Final[tuple[Strategy, ...]] = ("reject", "rollback", "interrupt", "enqueue")
 PHASES: Final[tuple[Phase, ...]] = ("pending", "running", "stopping")
 DEFAULT_STRATEGY: Final[Strategy] = "enqueue"
 
-DECISIONS: Final[dict[tuple[Strategy, Phase], Verdict]] = {
+DECISIONS: Final[dict[tuple[Strategy, Phase], Treatment]] = {
     ("enqueue", "pending"): "leave",
     ("enqueue", "running"): "leave",
     ("enqueue", "stopping"): "leave",

@@ -10,8 +10,8 @@ from msgspec import UNSET, Meta, UnsetType
 from mockserver.schemas.common import UUID, Json
 from mockserver.vocabulary import RunStatus, Strategy, ThreadStatus
 
-Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
-Part = Json
+Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+SelectedFields = Json
 """Some fields of a record, those that were asked for."""
 
 
@@ -47,13 +47,13 @@ class AssistantVersion(Response):
     name: str
     description: str | None
     version: int
-    created_at: Moment
+    created_at: Timestamp
 
 
 class Assistant(AssistantVersion):
     """An assistant."""
 
-    updated_at: Moment
+    updated_at: Timestamp
 
 
 class Drawn(Response):
@@ -78,9 +78,9 @@ class Thread(Response):
     """A thread."""
 
     thread_id: UUID
-    created_at: Moment
-    updated_at: Moment
-    state_updated_at: Moment
+    created_at: Timestamp
+    updated_at: Timestamp
+    state_updated_at: Timestamp
     metadata: Json
     status: ThreadStatus
     config: Json
@@ -145,8 +145,8 @@ class Run(Response):
     status: RunStatus
     kwargs: Json
     multitask_strategy: Strategy
-    created_at: Moment
-    updated_at: Moment
+    created_at: Timestamp
+    updated_at: Timestamp
     langsmith_session_name: None
 
 
@@ -157,16 +157,16 @@ class Cron(Response):
     assistant_id: UUID
     thread_id: UUID | None
     user_id: str
-    end_time: Moment | None
+    end_time: Timestamp | None
     schedule: str
     timezone: str | None
     payload: Json
-    next_run_date: Moment | None
+    next_run_date: Timestamp | None
     metadata: Json
     on_run_completed: str | None
     enabled: bool
-    created_at: Moment
-    updated_at: Moment
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class Item(Response):
@@ -175,8 +175,8 @@ class Item(Response):
     namespace: list[str]
     key: str
     value: Json
-    created_at: Moment
-    updated_at: Moment
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class FoundItem(Item):

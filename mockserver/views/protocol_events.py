@@ -13,7 +13,7 @@ from mockserver.agent.agent import Said
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.clock import milliseconds
 from mockserver.core.messages import Message
-from mockserver.core.protocol_feed import Feed, FeedEvent, Feeds, Namespace
+from mockserver.core.protocol_feed import Feed, FeedEvent, Feeds, GraphNamespace
 from mockserver.core.records import Run
 
 Ended = Literal["completed", "failed", "interrupted"]
@@ -36,7 +36,7 @@ def compact(message: Message) -> Message:
 
 def tree(events: Iterable[FeedEvent]) -> dict[str, Any] | None:
     """A run as a tree of its graph and the child graphs below, each with its status; None without any event."""
-    nodes: dict[Namespace, dict[str, Any]] = {}
+    nodes: dict[GraphNamespace, dict[str, Any]] = {}
     for event in events:
         if event.method == "lifecycle":
             status = {"status": event.data["event"], "graph_name": event.data["graph_name"]}
@@ -179,7 +179,9 @@ class Narrator:
             usage = message.get("usage_metadata")
             publish("message-finish", **({"usage": usage} if usage else {}))
 
-    def _lifecycle(self, event: str, path: Namespace, graph: str, *, feed: Feed | None = None, **more: Any) -> None:
+    def _lifecycle(
+        self, event: str, path: GraphNamespace, graph: str, *, feed: Feed | None = None, **more: Any
+    ) -> None:
         feed = feed or self._feed
         if feed is not None:
             name = f"synth:{self._run.run_id}:lc|{'|'.join(path)}|{event}"
@@ -199,7 +201,7 @@ class Narrator:
         return milliseconds(self._run.thread.timeline.now)
 
 
-def _path(namespace: str) -> Namespace:
+def _path(namespace: str) -> GraphNamespace:
     """A checkpoint namespace as the path of its parts."""
     return tuple(namespace.split("|")) if namespace else ()
 

@@ -198,7 +198,7 @@ ROUTES: Final = (
         AssistantSearch,
         body_optional=True,
         statuses=(200, 422),
-        response=list[responses.Part],
+        response=list[responses.SelectedFields],
     ),
     Route("POST", "/assistants/count", count, AssistantCount, body_optional=True, statuses=(200, 422), response=int),
     Route("GET", f"{ASSISTANT}/graph", graph, query=GraphQuery, statuses=(200, 404, 422), response=responses.Drawn),

@@ -165,7 +165,7 @@ ROUTES: Final = (
         CronSearch,
         body_optional=True,
         statuses=(200, 422),
-        response=list[responses.Part],
+        response=list[responses.SelectedFields],
     ),
     Route("POST", "/runs/crons/count", count, CronCount, body_optional=True, statuses=(200, 422), response=int),
     Route("GET", CRON, get, statuses=(200, 404, 422), response=responses.Cron),

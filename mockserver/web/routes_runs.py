@@ -339,7 +339,14 @@ async def _unless_gone(
 
 ROUTES: Final = (
     Route("POST", f"{THREAD}/runs", create, RunRequest, statuses=(200, 400, 404, 409, 422), response=responses.Run),
-    Route("GET", f"{THREAD}/runs", listing, query=ListQuery, statuses=(200, 404, 422), response=list[responses.Part]),
+    Route(
+        "GET",
+        f"{THREAD}/runs",
+        listing,
+        query=ListQuery,
+        statuses=(200, 404, 422),
+        response=list[responses.SelectedFields],
+    ),
     Route(
         "POST", f"{THREAD}/runs/stream", create_and_stream, RunRequest, statuses=(200, 400, 404, 409, 422), streams=True
     ),

@@ -140,7 +140,9 @@ def _checkpoint(history: History, checkpoint_id: str) -> Checkpoint:
 
 
 ROUTES: Final = (
-    Route("GET", f"{THREAD}/state", state, query=StateQuery, statuses=(200, 404, 422), response=responses.Part),
+    Route(
+        "GET", f"{THREAD}/state", state, query=StateQuery, statuses=(200, 404, 422), response=responses.SelectedFields
+    ),
     Route(
         "POST",
         f"{THREAD}/state",
@@ -155,7 +157,7 @@ ROUTES: Final = (
         state_at_checkpoint,
         StateRequest,
         statuses=(200, 404, 422),
-        response=responses.Part,
+        response=responses.SelectedFields,
     ),
     Route(
         "GET",
@@ -163,10 +165,15 @@ ROUTES: Final = (
         state_at,
         query=StateQuery,
         statuses=(200, 404, 422),
-        response=responses.Part,
+        response=responses.SelectedFields,
     ),
     Route(
-        "GET", f"{THREAD}/history", history, query=HistoryQuery, statuses=(200, 404, 422), response=list[responses.Part]
+        "GET",
+        f"{THREAD}/history",
+        history,
+        query=HistoryQuery,
+        statuses=(200, 404, 422),
+        response=list[responses.SelectedFields],
     ),
     Route(
         "POST",
@@ -175,6 +182,6 @@ ROUTES: Final = (
         HistoryRequest,
         body_optional=True,
         statuses=(200, 404, 422),
-        response=list[responses.Part],
+        response=list[responses.SelectedFields],
     ),
 )

@@ -199,7 +199,7 @@ ROUTES: Final = (
         ThreadSearch,
         body_optional=True,
         statuses=(200, 422),
-        response=list[responses.Part],
+        response=list[responses.SelectedFields],
     ),
     Route("POST", "/threads/count", count, ThreadCount, body_optional=True, statuses=(200, 422), response=int),
     Route("POST", "/threads/prune", prune, ThreadPrune, statuses=(200, 409, 422), response=responses.Pruned),

@@ -19,7 +19,7 @@ from conformance.scenarios.catalogue import catalogue
 from conformance.scenarios.scenario import Scenario
 from conformance.session.players import PlayPool
 from conformance.session.target import Target
-from conformance.transcript.transcript import Probe, Released, SuiteInfo, Transcript, WitnessEvent
+from conformance.transcript.transcript import ProbeUse, Released, SuiteInfo, Transcript, WitnessEvent
 from mockserver import serving
 from mockserver.core.clock import RealClock
 from tests.conformance import timeless
@@ -77,7 +77,7 @@ def words(play: Play) -> dict[str, str]:
     return {r.id: judge(r, play, NOTHING_DECLARED).word for r in mine}
 
 
-def unwitnessed(transcript: Transcript, probe: Probe = "unwitnessed") -> Transcript:
+def unwitnessed(transcript: Transcript, probe: ProbeUse = "unwitnessed") -> Transcript:
     """The same play where nothing reached the witness."""
     told = [m for m in transcript.moments if not isinstance(m, WitnessEvent | Released)]
     return edited(

@@ -17,7 +17,7 @@ from conformance.__main__ import main
 from conformance.judge.judging import Word
 from conformance.report.compare import compare, in_html, in_markdown, in_terminal
 from conformance.report.comparison import Comparison
-from conformance.report.report import Report, Result, Rule, summarise, write_report
+from conformance.report.report import JudgedRequirement, Report, Result, summarise, write_report
 from conformance.requirements.registry import Level
 from conformance.schemas import schema
 from conformance.transcript.transcript import SuiteInfo, TargetInfo
@@ -25,7 +25,8 @@ from conformance.transcript.transcript import SuiteInfo, TargetInfo
 HOSTILE = "</script><img src=x onerror=alert(1)>|`[a](javascript:b)\x1b[2J\u202e"
 LEVELS: dict[str, Level] = {"INT-01": "MUST", "REJ-01": "PROFILE", "RUN-10": "SHOULD"}
 RULES = [
-    Rule(id=name, level=level, sentence=f"Rule {name}.", sources=(), shown_by=("*",)) for name, level in LEVELS.items()
+    JudgedRequirement(id=name, level=level, sentence=f"Rule {name}.", sources=(), shown_by=("*",))
+    for name, level in LEVELS.items()
 ]
 
 

@@ -18,7 +18,7 @@ import respx
 from conformance.driver.deadlines import Deadlines
 from conformance.driver.http import MAX_EVENTS
 from conformance.transcript.recorder import MAX_BODY, MAX_PLAY
-from conformance.transcript.transcript import Fault, Lost, Missed, StreamEvent
+from conformance.transcript.transcript import Lost, Missed, NetworkFault, StreamEvent
 from mockserver import serving
 from tests.conformance.hostile import QUICK, Behaviour, Connection, Stage, listening, stage, verdicts
 
@@ -388,7 +388,7 @@ async def test_endless_streams_end(chunk: bytes, error: str) -> None:
     async with serving() as url, stage(tamper) as found:
         target = found.target(url, replace(QUICK, stop=60.0, answer=10.0))  # long enough to read the limit
         transcript = await found.play(target, "interrupt/during-tools/stream/unwatched")
-    faults = [m.error for m in transcript.moments if isinstance(m, Fault)]
+    faults = [m.error for m in transcript.moments if isinstance(m, NetworkFault)]
     assert error in faults
     assert sum(isinstance(m, StreamEvent) for m in transcript.moments) <= MAX_EVENTS
     assert found.transport.largest <= MAX_BODY + 2**17
@@ -403,7 +403,7 @@ async def test_a_play_has_a_limit_of_its_own() -> None:
     async with serving() as url, stage(tamper) as found:
         transcript = await found.play(found.target(url))
     assert "the answers of this play add up to more than 64 MiB" in {
-        m.error for m in transcript.moments if isinstance(m, Fault)
+        m.error for m in transcript.moments if isinstance(m, NetworkFault)
     }
     recorded = sum(len(msgspec.json.encode(m)) for m in transcript.moments)
     assert recorded <= MAX_PLAY + 2**20

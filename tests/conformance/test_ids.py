@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from conformance.transcript import ids
-from conformance.transcript.transcript import AnyMoment, Fault, Request, Response, StreamEvent, WitnessEvent
+from conformance.transcript.transcript import AnyMoment, NetworkFault, Request, Response, StreamEvent, WitnessEvent
 
 RUN = "11111111-0000-4000-8000-000000000001"
 THREAD = "22222222-0000-4000-8000-000000000002"
@@ -65,7 +65,11 @@ RECORDS: dict[str, list[Part]] = {
         report("A", RUN),
     ],
     "agent, while no answer came": [request(1), report("B", "another"), report("A", RUN)],
-    "agent, when the answer was given up": [request(1), (Fault, {"exchange": 1, "error": "late"}), report("A", RUN)],
+    "agent, when the answer was given up": [
+        request(1),
+        (NetworkFault, {"exchange": 1, "error": "late"}),
+        report("A", RUN),
+    ],
     "list": [request(1), request(2, "find run"), answer(2, ["x", listed("B", "another"), listed("A", RUN)])],
     "second list": [
         request(1),

@@ -13,7 +13,7 @@ from conformance.scenarios import moves as s
 from conformance.scenarios.catalogue import catalogue
 from conformance.scenarios.kind import Kind
 from conformance.session.target import CALIBRATION, CAPACITY
-from conformance.transcript.transcript import Move, Request, Transcript
+from conformance.transcript.transcript import MoveMade, Request, Transcript
 
 READING_POSTS: frozenset[Purpose] = frozenset(
     {"search threads", "list crons", "mid history", "mid child history", "final history", "final child history"}
@@ -98,7 +98,7 @@ def test_every_purpose_that_is_recorded_is_in_the_vocabulary(plays: dict[str, Tr
 
 def test_a_transcript_holds_the_descriptions(plays: dict[str, Transcript]) -> None:
     for transcript in plays.values():
-        texts = [m.text for m in transcript.moments if isinstance(m, Move)]
+        texts = [m.text for m in transcript.moments if isinstance(m, MoveMade)]
         assert texts == [move.describe() for move in transcript.scenario.moves]
 
 

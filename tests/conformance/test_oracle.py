@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.judge.oracle import Action, Cancelled, Outcome, Strategy, Turn, legal_outcomes
+from conformance.judge.oracle import Action, Cancelled, Outcome, Turn, legal_outcomes
+from conformance.scenarios.moves import Strategy
 
 STRATEGIES: tuple[Strategy, ...] = ("enqueue", "reject", "interrupt", "rollback")
 ACTIONS: tuple[Action, ...] = ("interrupt", "rollback")

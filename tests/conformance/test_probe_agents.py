@@ -164,7 +164,7 @@ async def test_every_step_reports_enter_and_exit_and_an_answer_its_middle(thread
     assert witness.events == played("A", *FULL_TURN)
     assert {r["run_id"] for r in witness.reports} == {run_id}
     for report in witness.reports:
-        assert msgspec.convert(report, contract.Report).version == 1
+        assert msgspec.convert(report, contract.StepReport).version == 1
 
 
 async def test_a_run_id_that_is_not_known_is_null(thread: Thread, witness: Witness) -> None:

@@ -12,7 +12,7 @@ from conformance.judge.profiles import NOTHING_DECLARED
 from conformance.requirements import registry
 from conformance.scenarios import moves as s
 from conformance.scenarios.catalogue import catalogue
-from conformance.transcript.transcript import Probe, Transcript
+from conformance.transcript.transcript import ProbeUse, Transcript
 from tests.conformance.deployments import PLAINEST
 from tests.conformance.plays import Edit, Json, edited, run_status, unwitnessed, words
 
@@ -177,7 +177,7 @@ def test_with_any_agent_what_needs_the_probe_is_not_applicable(plays: dict[str, 
 
 @pytest.mark.parametrize(("probe", "word"), [("none", "PASS"), ("unwitnessed", "FAIL")])
 def test_an_agent_that_calls_no_model_need_not_stream_messages(
-    probe: Probe, word: str, plays: dict[str, Transcript]
+    probe: ProbeUse, word: str, plays: dict[str, Transcript]
 ) -> None:
     def silence(raw: Json) -> None:
         raw["moments"] = [m for m in raw["moments"] if not (m["kind"] == "stream" and m["event"] == "messages")]

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import msgspec
 from aiohttp import web
 
-from doubletext.probe import Report
+from doubletext.probe import StepReport
 
 DEADLINE = 20.0
 """Seconds after which something that was waited for will not come."""
@@ -46,7 +46,7 @@ class FakeWitness:
         return [seen.removeprefix(f"{label}/") for seen in self.seen if seen.startswith(f"{label}/")]
 
     async def _take(self, request: web.Request) -> web.Response:
-        report = msgspec.json.decode(await request.read(), type=Report)
+        report = msgspec.json.decode(await request.read(), type=StepReport)
         point = f"{report.label}/{report.step}/{report.event}"
         async with self._changed:
             self.seen.append(point if report.outcome is None else f"{point}={report.outcome}")

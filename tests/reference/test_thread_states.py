@@ -8,7 +8,7 @@ import pytest
 
 from conformance.report.load import read_transcript
 from conformance.report.report import transcript_path
-from conformance.snapshots import from_transcript, tell
+from conformance.snapshots import from_transcript, render
 from tests.conformance.runs import EVERYTHING, run_suite
 from tests.reference.references import Reference, javascript, python
 from tests.snapshots.recordings import STRATEGIES, newest, scenario_of, snapshot
@@ -32,6 +32,6 @@ async def test_a_server_leaves_what_was_reviewed(reference: Reference, name: str
         path = tmp_path / transcript_path(scenario_of(strategy))
         assert path.exists(), run.output
         state = from_transcript(read_transcript(path))
-        left[strategy], reviewed[strategy] = tell(state), snapshot(newest(name), strategy)
+        left[strategy], reviewed[strategy] = render(state), snapshot(newest(name), strategy)
         server = (state.server or "a server without a name").replace(" ", "-")
     assert left == reviewed, CHANGED.format(server=server, reviewed=newest(name))

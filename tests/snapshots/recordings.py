@@ -8,7 +8,7 @@ from typing import get_args
 import msgspec
 
 from conformance.scenarios.moves import Strategy
-from conformance.snapshots import ThreadState, from_transcript, tell
+from conformance.snapshots import ThreadState, from_transcript, render
 from conformance.transcript.transcript import Transcript
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "thread-states"
@@ -43,5 +43,5 @@ def write(transcript: Transcript, strategy: str) -> Path:
     path = FOLDER / state.server.replace(" ", "-") / f"{strategy}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(state), indent=1) + b"\n")
-    path.with_suffix(".thread").write_text(tell(state), "utf-8")
+    path.with_suffix(".thread").write_text(render(state), "utf-8")
     return path

@@ -10,7 +10,7 @@ TEST = """
     import msgspec, pytest
     from langgraph_sdk import get_client
     import mockserver
-    from conformance.snapshots import read_thread, tell
+    from conformance.snapshots import read_thread, render
 
     async def play(strategy):
         async with mockserver.serving() as url, get_client(url=url) as client:

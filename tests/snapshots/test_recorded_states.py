@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.report.load import read_thread_state
-from conformance.snapshots import from_transcript, tell
+from conformance.snapshots import from_transcript, render
 from conformance.transcript.transcript import Transcript
 from tests.conformance.plays import play_named
 from tests.snapshots.recordings import FOLDER, STRATEGIES, newest, scenario_of, servers, snapshot
@@ -21,12 +21,12 @@ def plays() -> dict[str, Transcript]:
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("server", servers())
 def test_a_recording_reads_as_it_was_reviewed(server: str, strategy: str) -> None:
-    assert tell(read_thread_state(FOLDER / server / f"{strategy}.json")) == snapshot(server, strategy)
+    assert render(read_thread_state(FOLDER / server / f"{strategy}.json")) == snapshot(server, strategy)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_mock_leaves_what_was_reviewed(strategy: str, plays: dict[str, Transcript]) -> None:
-    assert tell(from_transcript(plays[scenario_of(strategy)])) == snapshot(newest(MOCK), strategy)
+    assert render(from_transcript(plays[scenario_of(strategy)])) == snapshot(newest(MOCK), strategy)
 
 
 @pytest.mark.parametrize("server", ["langgraph-api", "langgraph-js", MOCK])

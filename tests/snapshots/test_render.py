@@ -10,14 +10,14 @@ import msgspec
 import pytest
 
 from conformance.report.load import read_thread_state
-from conformance.snapshots import RULES, ThreadState, tell
+from conformance.snapshots import RULES, ThreadState, render
 from conformance.snapshots.noise import is_noise
 from tests.snapshots.recordings import FOLDER, newest
 
 Json = Any
 Edit = Callable[[Json], object]
 STATE = read_thread_state(FOLDER / newest("doubletext-mockserver") / "interrupt.json")
-TOLD = tell(STATE)
+TOLD = render(STATE)
 
 
 def diff(edit: Edit) -> list[str]:
@@ -25,7 +25,7 @@ def diff(edit: Edit) -> list[str]:
     raw = msgspec.json.decode(msgspec.json.encode(STATE))
     edit(raw)
     lines = difflib.unified_diff(
-        TOLD.splitlines(), tell(msgspec.convert(raw, ThreadState)).splitlines(), lineterm="", n=0
+        TOLD.splitlines(), render(msgspec.convert(raw, ThreadState)).splitlines(), lineterm="", n=0
     )
     return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
 
@@ -136,23 +136,23 @@ def test_other_ids_and_times_give_the_same_snapshot() -> None:
     for found in {STATE.thread["thread_id"], *(run["run_id"] for run in STATE.runs)}:
         raw = raw.replace(found, found[::-1])
     raw = raw.replace("2025-01-01T", "2031-07-01T")
-    assert tell(msgspec.json.decode(raw, type=ThreadState)) == tell(STATE)
+    assert render(msgspec.json.decode(raw, type=ThreadState)) == render(STATE)
 
 
 @pytest.mark.parametrize("rule", [rule.name for rule in RULES])
 def test_a_noise_rule_can_be_switched_off(rule: str) -> None:
-    assert len(tell(STATE, keep=[rule]).splitlines()) >= len(tell(STATE).splitlines())
+    assert len(render(STATE, keep=[rule]).splitlines()) >= len(render(STATE).splitlines())
     if rule in ("times", "bookkeeping", "suite", "task-ids"):
-        assert tell(STATE, keep=[rule]) != tell(STATE)
+        assert render(STATE, keep=[rule]) != render(STATE)
 
 
 def test_a_rule_that_there_is_not_is_refused() -> None:
     with pytest.raises(ValueError, match="no noise rule noise; there are times, bookkeeping"):
-        tell(STATE, keep=["noise"])
+        render(STATE, keep=["noise"])
 
 
 @pytest.mark.parametrize("junk", [{}, {"messages": 3}, {"messages": [3, None]}, [], "text", None])
 def test_whatever_a_server_answers_can_be_told(junk: Json) -> None:
     entry = {"values": junk, "next": junk, "tasks": junk, "metadata": junk, "checkpoint": junk, "interrupts": junk}
-    text = tell(ThreadState(thread=entry, state=entry, history=[entry, {}], runs=[{"status": junk}, {}]))
+    text = render(ThreadState(thread=entry, state=entry, history=[entry, {}], runs=[{"status": junk}, {}]))
     assert text.startswith("doubletext thread state, version 1\n")

@@ -12,7 +12,7 @@ from conformance.judge.play import Exchange, Play
 from conformance.judge.turns import parts_of
 from conformance.judge.watchers import Watcher, watcher, watchers, written
 from conformance.scenarios import moves as s
-from conformance.transcript.transcript import AnyMoment, Fault, Left, Released, Request
+from conformance.transcript.transcript import AnyMoment, Left, NetworkFault, Released, Request
 
 
 @check("STR-04")
@@ -292,7 +292,7 @@ def _acts(moment: AnyMoment) -> bool:
     if isinstance(moment, Request):
         acts: tuple[Purpose, ...] = ("submit", "cancel")
         return moment.purpose in acts
-    return isinstance(moment, Released | Left | Fault)
+    return isinstance(moment, Released | Left | NetworkFault)
 
 
 def _waits(play: Play) -> list[Watcher]:

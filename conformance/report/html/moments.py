@@ -18,7 +18,7 @@ from conformance.transcript.transcript import (
     Left,
     Lost,
     Missed,
-    Move,
+    MoveMade,
     Released,
     Request,
     StreamEvent,
@@ -42,7 +42,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Event:
+class EventView:
     """One event of a stream."""
 
     seq: int
@@ -65,14 +65,14 @@ class ExchangeView:
     sent: Text
     got: Text
     answered: int | None
-    events: tuple[Event, ...]
+    events: tuple[EventView, ...]
     more_events: int
     curl: str
     look: bool
 
 
 @dataclass(frozen=True)
-class Row:
+class RecordLine:
     """One line of the record: an exchange, or a `text`; `looks` are the exchanges of a line that stands for several."""
 
     seq: int
@@ -81,7 +81,7 @@ class Row:
     text: str
     exchange: ExchangeView | None = None
     cited: tuple[str, ...] = ()
-    looks: tuple[Row, ...] = ()
+    looks: tuple[RecordLine, ...] = ()
 
     @property
     def tells_nothing_new(self) -> bool:
@@ -113,7 +113,7 @@ class Rows:
             elif isinstance(moment, Closed):
                 self._closed[moment.exchange] = moment
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[RecordLine]:
         """Every row, in the order in which things began; looks that tell nothing new share one."""
         rows = [row for moment in self.play.moments if (row := self._row(moment)) is not None]
         return [
@@ -122,7 +122,7 @@ class Rows:
             for one in ([_together(tuple(group))] if quiet else group)
         ]
 
-    def _row(self, moment: AnyMoment) -> Row | None:
+    def _row(self, moment: AnyMoment) -> RecordLine | None:
         """One row, None for an answer: it stands with its request."""
         match moment:
             case Request():
@@ -132,13 +132,13 @@ class Rows:
                 if exchange.answered is not None:
                     seqs.append(exchange.answered)
                 cited = tuple(dict.fromkeys(name for seq in seqs for name in self.cited.get(seq, ())))
-                return Row(moment.seq, _at(moment), kind, text, exchange, cited)
+                return RecordLine(moment.seq, _at(moment), kind, text, exchange, cited)
             case WitnessEvent():
                 outcome = f" ({moment.outcome})" if moment.outcome else ""
                 kind, text = "witness", f"run {moment.label}: {moment.event} {moment.step}{outcome}"
             case Released():
                 kind, text = "tester", f"lets run {moment.label} go on at {moment.point}"
-            case Move():
+            case MoveMade():
                 kind, text = "tester", moment.text
             case Left():
                 kind, text = "tester", f"closes the connection of exchange {moment.exchange}"
@@ -148,7 +148,7 @@ class Rows:
                 kind, text = "missed", f"the deployment answers nothing any more: {moment.error}"
             case _:
                 return None
-        return Row(moment.seq, _at(moment), kind, text, cited=self.cited.get(moment.seq, ()))
+        return RecordLine(moment.seq, _at(moment), kind, text, cited=self.cited.get(moment.seq, ()))
 
     def _view(self, exchange: Exchange) -> ExchangeView:
         request, answer = exchange.request, exchange.response or exchange.fault
@@ -169,7 +169,7 @@ class Rows:
             sent=self._text(request.headers, request.body, request.seq),
             got=got,
             answered=None if answer is None else answer.seq,
-            events=tuple(Event(e.seq, _at(e), e.event, _json(e.data)[: self.limit]) for e in events[:EVENTS]),
+            events=tuple(EventView(e.seq, _at(e), e.event, _json(e.data)[: self.limit]) for e in events[:EVENTS]),
             more_events=max(0, len(events) - EVENTS),
             curl=curl(exchange, self.play.transcript.target.url),
             look=exchange.serves("look"),
@@ -189,10 +189,10 @@ class Rows:
         return Text(f"{head}\n{whole[:limit]}", more=max(0, len(whole) - limit))
 
 
-def _together(looks: tuple[Row, ...]) -> Row:
+def _together(looks: tuple[RecordLine, ...]) -> RecordLine:
     """One row for several looks, one after the other, that tell nothing new."""
     about = ", ".join(dict.fromkeys(look.text.removeprefix("look ") for look in looks))
-    return Row(looks[0].seq, looks[0].at, "looks", f"nothing new of {about}", looks=looks)
+    return RecordLine(looks[0].seq, looks[0].at, "looks", f"nothing new of {about}", looks=looks)
 
 
 def _tells(body: Any) -> str:

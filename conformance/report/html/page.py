@@ -10,10 +10,10 @@ from pathlib import Path
 from conformance.judge.judging import WORDS, Word
 from conformance.judge.play import Play
 from conformance.report.failure import by_hand, curl, deciding
-from conformance.report.html.moments import Row, Rows
+from conformance.report.html.moments import RecordLine, Rows
 from conformance.report.html.templating import environment
 from conformance.report.load import Unreadable, inside, read_transcript
-from conformance.report.report import Report, Result, Rule
+from conformance.report.report import JudgedRequirement, Report, Result
 from conformance.report.timeline import Timeline, draw
 from conformance.requirements.areas import AREAS
 from conformance.requirements.registry import LEVELS, Level
@@ -43,11 +43,11 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Finding:
+class BrokenRequirement:
     """A requirement that is not kept: the ways, the most frequent first, and how to see the first one by hand."""
 
     word: Word
-    rule: Rule
+    rule: JudgedRequirement
     ways: tuple[Way, ...]
     about: str
     curl: str | None
@@ -65,10 +65,10 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Entry:
+class RequirementVerdicts:
     """A requirement with its verdicts: those to look at, and the others by scenario."""
 
-    rule: Rule
+    rule: JudgedRequirement
     broken: tuple[Result, ...]
     others: tuple[Result, ...]
 
@@ -89,7 +89,7 @@ class Scene:
     results: tuple[Result, ...]
     broken: tuple[Result, ...]
     timeline: Timeline | None
-    rows: tuple[Row, ...]
+    rows: tuple[RecordLine, ...]
     problem: str | None
 
     @property
@@ -158,7 +158,7 @@ class Page:
 
     # -- what is wrong -----------------------------------------------------------------------------------
 
-    def findings(self, *, known: bool) -> list[Finding]:
+    def findings(self, *, known: bool) -> list[BrokenRequirement]:
         """What to look at, the worst first: declared by the profile, or not."""
         found = []
         for word in BROKEN:
@@ -172,22 +172,24 @@ class Page:
                     found.append(self._finding(word, rule, tuple(Way(tuple(results)) for results in frequent)))
         return found
 
-    def _finding(self, word: Word, rule: Rule, ways: tuple[Way, ...]) -> Finding:
+    def _finding(self, word: Word, rule: JudgedRequirement, ways: tuple[Way, ...]) -> BrokenRequirement:
         first = ways[0].first
         try:
             play = self._play(first.transcript)
         except Unreadable:
-            return Finding(word, rule, ways, "", None, "")
+            return BrokenRequirement(word, rule, ways, "", None, "")
         exchange = deciding(play, first.see)
         command = curl(exchange, play.transcript.target.url) if exchange else None
-        return Finding(word, rule, ways, play.scenario.about, command, by_hand(play))
+        return BrokenRequirement(word, rule, ways, play.scenario.about, command, by_hand(play))
 
     @property
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[RequirementVerdicts]:
         """Every requirement of the book."""
         for rule in self.rules:
             mine = self._by_rule.get(rule.id, [])
-            yield Entry(rule, tuple(r for r in mine if _is_broken(r)), tuple(r for r in mine if not _is_broken(r)))
+            yield RequirementVerdicts(
+                rule, tuple(r for r in mine if _is_broken(r)), tuple(r for r in mine if not _is_broken(r))
+            )
 
     # -- the scenarios -----------------------------------------------------------------------------------
 
@@ -214,7 +216,7 @@ class Page:
                 cited[seq].append(result.requirement)
         number, path = self.number(scenario), next((r.transcript for r in results if r.transcript), None)
         about, timeline, problem = "", None, None
-        rows: tuple[Row, ...] = ()
+        rows: tuple[RecordLine, ...] = ()
         try:
             play = self._play(path)
             about = play.scenario.about
@@ -236,9 +238,9 @@ def _is_broken(result: Result) -> bool:
     return result.verdict in BROKEN
 
 
-def _unknown(result: Result) -> Rule:
+def _unknown(result: Result) -> JudgedRequirement:
     """A requirement of which the report tells nothing but the id, as older ones do."""
-    return Rule(
+    return JudgedRequirement(
         id=result.requirement, level=result.level, sentence="(the report does not say)", sources=(), shown_by=()
     )
 

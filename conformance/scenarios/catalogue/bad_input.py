@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
 from conformance.scenarios.catalogue.blocks import IN_TOOLS, NYC, SF, held_first
-from conformance.scenarios.moves import Ask, AwaitEnd, Fault, ListRuns, Look, Release, Submit
+from conformance.scenarios.moves import Ask, AwaitEnd, ListRuns, Look, Mistake, Release, Submit
 from conformance.scenarios.scenario import Scenario
 
 Method = Literal["GET", "POST", "DELETE"]
@@ -201,12 +201,12 @@ def _any_run(path: str) -> Iterator[Ask]:
     yield from _texts(path, NOT_JSON)
 
 
-def _orders(path: str, orders: dict[str, Body], fault: Fault) -> Iterator[Ask]:
+def _orders(path: str, orders: dict[str, Body], fault: Mistake) -> Iterator[Ask]:
     for what, order in orders.items():
         yield Ask(fault=fault, what=f"POST {path} with {what}", method="POST", path=path, order=order)
 
 
-def _bodies(path: str, bodies: dict[str, Body], fault: Fault) -> Iterator[Ask]:
+def _bodies(path: str, bodies: dict[str, Body], fault: Mistake) -> Iterator[Ask]:
     for what, body in bodies.items():
         yield _ask(fault, f"POST {path} with {what}", "POST", path, body)
 
@@ -216,11 +216,11 @@ def _texts(path: str, texts: dict[str, str]) -> Iterator[Ask]:
         yield Ask(fault="json", what=f"POST {path} with {what}", method="POST", path=path, text=text)
 
 
-def _ask(fault: Fault, what: str, method: Method, path: str, body: Body | None = None) -> Ask:
+def _ask(fault: Mistake, what: str, method: Method, path: str, body: Body | None = None) -> Ask:
     return Ask(fault=fault, what=what, method=method, path=path, body=body)
 
 
-def _bare(fault: Fault, method: Method, path: str) -> Ask:
+def _bare(fault: Mistake, method: Method, path: str) -> Ask:
     return _ask(fault, f"{method} {path}", method, path)
 
 

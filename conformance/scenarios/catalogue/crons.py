@@ -20,9 +20,9 @@ from conformance.scenarios.moves import (
     AwaitSuperseded,
     CreateCron,
     DeleteCron,
-    Fault,
     ListCrons,
     Look,
+    Mistake,
     Release,
     Strategy,
     Submit,
@@ -37,7 +37,7 @@ STRATEGIES: Final[dict[str, Strategy | None]] = {
     "none": None,
 }
 PATH: Final = "/threads/{main}/runs/crons"
-WRONG: Final[dict[str, tuple[Fault, dict[str, Any]]]] = {
+WRONG: Final[dict[str, tuple[Mistake, dict[str, Any]]]] = {
     "the strategy `replace`": ("strategy", {"multitask_strategy": "replace"}),
     "the strategy 3": ("strategy", {"multitask_strategy": 3}),
     "a schedule in words": ("field", {"schedule": "at noon"}),
