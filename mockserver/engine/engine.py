@@ -96,7 +96,7 @@ class Engine:
         assistant = self.threads.assistants.find(request.assistant_id)
         if assistant is None:
             raise NoAssistantError(request.assistant_id)
-        request = assistant.instructed(request)
+        request = assistant.complete(request)
         asked = request.multitask_strategy
         strategy = policy_of(thread).default_strategy(thread) if asked is UNSET else asked
         decision = policy_of(thread).admit(thread, strategy)

@@ -48,7 +48,7 @@ def _settings(version: Version) -> Shown:
         "name": version.name,
         "description": version.description,
         "config": version.config,
-        "context": version.told,
+        "context": version.configurable,
         "metadata": version.metadata,
     }
 
@@ -151,7 +151,7 @@ def storage(record: Thread) -> Shown:
     channels: dict[str, set[bytes]] = {}
     records: list[int] = []
     writes: list[int] = []
-    for checkpoint, marks in record.history.weigh():
+    for checkpoint, marks in record.history.with_marks():
         records.append(len(_encode([checkpoint.checkpoint_id, checkpoint.next, checkpoint.metadata])))
         writes += [len(_encode(mark.value)) for mark in marks]
         for name, value in checkpoint.values.items():
