@@ -9,7 +9,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from mockserver.agent.gates import Gates
-from mockserver.agent.graph import CHILD, CHILD_NODES, calls_waiting, probe_of, scripted_node
+from mockserver.agent.graph import CHILD, CHILD_NODES, pending_calls, probe_of, scripted_node
 from mockserver.agent.step import Paused, StepPlayer
 from mockserver.agent.witnesses import Witnesses
 from mockserver.core import messages
@@ -88,7 +88,7 @@ def calls_answered(task: Task) -> list[dict[str, Any]]:
     """The tool calls to which a node is about to give the results."""
     step = task.cursor.at_step(scripted_node(task.node))
     answers = step is not None and step.result is not None
-    return calls_waiting(task.values) if answers and task.node != "audit" else []
+    return pending_calls(task.values) if answers and task.node != "audit" else []
 
 
 class ScriptedAgent:
@@ -108,7 +108,7 @@ class ScriptedAgent:
         scripted = task.cursor.at_step(task.node) or Step(node=task.node)
 
         async def come(point: str) -> None:
-            await self._gates.come(point, task.thread_id, task.run_id)
+            await self._gates.pass_point(point, task.thread_id, task.run_id)
 
         step = StepPlayer(
             f"{task.node}:{task.cursor.visit(scripted_node(task.node))}",
@@ -126,7 +126,7 @@ class ScriptedAgent:
         """Where the child graph of a node begins, and with which values; None for a node without one."""
         if task.node == CHILD and task.cursor.next == (TOOLS,):
             visits = dict.fromkeys(CHILD_NODES, task.cursor.visit(TOOLS) - 1)
-            (call,) = calls_waiting(task.values)
+            (call,) = pending_calls(task.values)
             values = {"call": call, "visit": task.cursor.visit(TOOLS), "steps": []}
             return Cursor(tuple(Step(node=name) for name in CHILD_NODES), visits=visits), values
         step = task.cursor.step
@@ -193,7 +193,7 @@ class ScriptedAgent:
 
     def _results(self, task: Task, step: Step) -> list[Message]:
         """The answers that a step gives to the tool calls of the last message."""
-        calls, given = calls_waiting(task.values), step.results
+        calls, given = pending_calls(task.values), step.results
         return [
             messages.tool_result(
                 fill(result.content, task.cursor.fills),
@@ -208,7 +208,7 @@ class ScriptedAgent:
 
     async def _hold(self, play: _StepPlay) -> None:
         if play.scripted.hold is not None:
-            await self._gates.come(play.scripted.hold, play.task.thread_id, play.task.run_id, closed=True)
+            await self._gates.pass_point(play.scripted.hold, play.task.thread_id, play.task.run_id, closed=True)
 
     async def _take(self, task: Task, seconds: float) -> None:
         """Let so many seconds of scripted time pass; if none, everybody else has a turn."""

@@ -43,8 +43,10 @@ def check_answer(answer: Any, history: History) -> None:
     waiting = {question["id"] for question in history.waiting_interrupts().values()}
     named = {name for name in answer if _INTERRUPT_ID.fullmatch(name)} if isinstance(answer, dict) else set()
     if not waiting or named - waiting:
-        raise UnknownInterruptError(f"No interrupt is pending for {', '.join(sorted(named - waiting)) or 'this answer'}. "
-            "Read the pending interrupts from the thread, or leave out `strict_resume`.")
+        raise UnknownInterruptError(
+            f"No interrupt is pending for {', '.join(sorted(named - waiting)) or 'this answer'}. "
+            "Read the pending interrupts from the thread, or leave out `strict_resume`."
+        )
 
 
 def answer_to(answer: Any, questions: Iterable[str]) -> Any:

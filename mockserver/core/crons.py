@@ -122,9 +122,13 @@ def _next_after(cron: Cron) -> datetime | None:
     try:
         zone = ZoneInfo(cron.timezone) if cron.timezone else UTC
     except (OSError, ValueError) as error:  # a path outside the zone database, or a malformed name
-        raise CronError(f"Invalid timezone: {as_json(cron.timezone)}. Use an IANA name such as `Europe/Berlin`.") from error
+        raise CronError(
+            f"Invalid timezone: {as_json(cron.timezone)}. Use an IANA name such as `Europe/Berlin`."
+        ) from error
     except KeyError as error:
-        raise CronError(f"Invalid timezone: {as_json(cron.timezone)} does not exist. Use an IANA name such as `Europe/Berlin`.") from error
+        raise CronError(
+            f"Invalid timezone: {as_json(cron.timezone)} does not exist. Use an IANA name such as `Europe/Berlin`."
+        ) from error
     try:
         due = next(CronSim(cron.schedule, cron.now.astimezone(zone)), None)
     except CronSimError as error:

@@ -33,7 +33,7 @@ def coerce(raw: Any, new_id: Callable[[], str]) -> Message:
         raw = {"role": raw[0], "content": raw[1]}
     if not isinstance(raw, dict):
         raise ValueError(
-            f"Unsupported message: {as_json(raw)}. Send an object with `role` and `content`, a pair of both, or a string."
+            f"Unsupported message: {as_json(raw)}. Send an object with `role` and `content`, a pair of them, or a text."
         )
     role = raw.get("role", raw.get("type"))
     kind = _ROLES.get(role) if isinstance(role, str) else None

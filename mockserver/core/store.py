@@ -117,7 +117,9 @@ def _relates(value: Any, name: str, other: Any) -> bool:
     if name in ("$eq", "$ne"):
         return _same(value, other) == (name == "$eq")
     if name not in _COMPARE:
-        raise FilterError(f"`filter` has the unknown operator {as_json(name)}. Use $eq, $ne, {', '.join(sorted(_COMPARE))}.")
+        raise FilterError(
+            f"`filter` has the unknown operator {as_json(name)}. Use $eq, $ne, {', '.join(sorted(_COMPARE))}."
+        )
     # Values of different types have no order, so they do not match. Python would raise TypeError, and count booleans
     # as numbers.
     numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in (value, other))

@@ -173,15 +173,15 @@ class Engine:
     ) -> Checkpoint:
         """Write to the state by hand, on top of `base`, as if `as_node` (default: whoever wrote last) had done it.
 
-        Raises `ThreadBusyError` while a run is in flight, and what `read_write` and `graph.written` raise.
+        Raises `ThreadBusyError` while a run is in flight, and what `read_write` and `graph.apply_write` raise.
         """
         if not policy_of(thread).may_update_state(thread):
             raise ThreadBusyError(f"Thread {thread.thread_id} has runs in flight; its state cannot be updated now.")
         values = graph.empty_values() if base is None else thread.history.values(base)
         reducers = thread.script.reducers
-        updated = graph.written(values, read_write(raw or {}, thread.ids.uuid4, reducers), reducers)
+        updated = graph.apply_write(values, read_write(raw or {}, thread.ids.uuid4, reducers), reducers)
         node = as_node or last_node(base)
-        cursor = Cursor() if node == END else graph.written_by_hand(thread, base, node, updated)
+        cursor = Cursor() if node == END else graph.cursor_after_manual_write(thread, base, node, updated)
         checkpoint = append_checkpoint(
             thread,
             base,

@@ -294,7 +294,7 @@ class Execution:
             raise Waits({})
 
     def _written(self, values: Values, write: Values) -> Values:
-        return graph.written(values, write, self._thread.script.reducers)
+        return graph.apply_write(values, write, self._thread.script.reducers)
 
     def _append(
         self,

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mockserver.agent.graph import CHILD, CHILD_NODES, nodes, written
+from mockserver.agent.graph import CHILD, CHILD_NODES, apply_write, nodes
 from mockserver.core.assistants import GRAPH, Assistant, Version
 from mockserver.core.checkpoints import END, START, Checkpoint, History, MarkKind
 from mockserver.core.clock import iso
@@ -236,7 +236,7 @@ def newest_state(record: Thread, *, namespace: str = "", subgraphs: bool = False
     shown = state(record, history.head, namespace=namespace, subgraphs=subgraphs)
     if history.head is not None and (pending := history.pending_writes(history.head)):
         for write in pending.values():
-            shown["values"] = written(shown["values"], write, record.script.reducers)
+            shown["values"] = apply_write(shown["values"], write, record.script.reducers)
         shown["next"] = [node for node in history.head.next if node not in pending]
     return shown
 

@@ -8,13 +8,13 @@ import msgspec
 import pytest
 import yaml
 
-from mockserver.core.script_cursor import Circumstances, Cursor, enter, fill
+from mockserver.core.script_cursor import TurnContext, Cursor, enter, fill
 from mockserver.script.load import GUIDE, ScriptError, load, parse, schema
 from mockserver.script.types import Call, Failure, Interrupt, Result, Script, Step, Turn, When
 
 
 def begin(script: Script, text: str) -> Cursor:
-    return enter(script, [{"type": "human", "content": text, "id": "1"}], Circumstances())
+    return enter(script, [{"type": "human", "content": text, "id": "1"}], TurnContext())
 
 
 def said(cursor: Cursor) -> list[object]:
