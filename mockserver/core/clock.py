@@ -42,12 +42,11 @@ TICK: Final = timedelta(milliseconds=1)
 SETTLE: Final = 96
 """The number of turns of the event loop in which everything that an alarm woke has begun to wait again.
 
-A turn runs every callback that is ready, so a chain of callbacks needs one turn per link, however many chains
-run side by side. The longest known chain has 18 links: a run whose parallel steps are held by a probe is
-interrupted, each step cancels its body and reports twice, the run settles, and its successor reaches its first
-hold. An ordinary step needs at most 5. The value is five times the longest chain, and a turn in which nothing
-else runs costs a few microseconds. `tests/mockserver/test_time.py` measures the chains and fails when one
-exceeds a quarter of this value.
+A turn runs every callback that is ready, so a chain of callbacks needs one turn per link, however many chains run
+side by side. The longest known chain has 18 links: the last hold of a run under a probe ends, its remaining steps
+take no time, the run settles, and its successor reaches its first hold. An ordinary step needs at most 5. The value
+is five times the longest chain, and a turn in which nothing else runs costs a few microseconds.
+`tests/mockserver/test_time.py` measures the chains and fails when one exceeds a quarter of this value.
 
 Two things are not covered. Network traffic takes an unknown number of turns, so a client that must act between
 two delays holds the run, or uses a `HandClock`. A long series of steps that take no time is a single chain, so
