@@ -118,8 +118,8 @@ class ScriptedAgent:
             gate,
             resumed=task.resumed,
         )
-        # In a run with a probe no step takes time. The witness alone paces it, so that the conformance suite never
-        # waits for a script.
+        # In a run with a probe no step takes time. The witness alone paces
+        # it, so that the conformance suite never waits for a script.
         play = _StepPlay(task, scripted, step, takes=scripted.takes if probe is None else 0)
         write = await step.play(lambda _: self._work(play))
         return {**write, "steps": [step.entry]}
@@ -182,8 +182,8 @@ class ScriptedAgent:
         pieces = [""] if whole else ([fill(one, task.cursor.fills) for one in step.tokens or ()] or tokens(text))
         spoken, half, wanted = 0, max(1, len(pieces) // 2), False
         for number, piece in enumerate(pieces, start=1):
-            # Whether a client listens is asked once per turn and not per piece: it can only change while other tasks
-            # run.
+            # Whether a client listens is asked once per turn and not per piece:
+            # it can only change while other tasks run.
             if play.takes or number % PIECES_A_TURN == 1:
                 await self._take(task, play.takes / len(pieces))
                 wanted = task.wants_pieces()
@@ -192,8 +192,8 @@ class ScriptedAgent:
                 # The official server sends tool calls with the last chunk of a message.
                 last = number == len(pieces)
                 task.emit(Said(message) if whole else Said(message, piece, spoken, last))
-            # The middle of an answer is where a test holds a run to interrupt it: half of the tokens are streamed,
-            # and nothing is written.
+            # The middle of an answer is where a test holds a run to interrupt
+            # it: half of the tokens are streamed, and nothing is written.
             if number == half:
                 if not whole:
                     await play.step.reach("token")

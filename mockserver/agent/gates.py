@@ -66,8 +66,8 @@ class Gates:
         try:
             await held.released.wait()
         finally:
-            # A run that is cancelled while it is held leaves as well, so `held` never lists a run that has stopped. A
-            # released run was already removed.
+            # A run that is cancelled while it is held leaves as well, so `held` never
+            # lists a run that has stopped. A released run was already removed.
             if held in self._held:
                 self._held.remove(held)
                 self._notifier.notify()

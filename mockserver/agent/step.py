@@ -7,9 +7,8 @@ demands:
 
 - `stop`: cancel the body and wait until it has ended, report `cancelled` and `exit`, and raise CancelledError.
 - `linger`: the same, but without a witness the `cancelled` report lasts `linger` seconds.
-- `swallow`: hold the body at its next point, report `cancelled` (with the same `linger`), then let the body finish
-  and
-  return its result.
+- `swallow`: hold the body at its next point, report `cancelled` (with the same `linger`), then let the body
+  finish and return its result.
 
 Reports are shielded. A second cancellation that arrives during a report is remembered and does not end the
 report, because the tester counts on receiving every event once. `Witnesses.close` ends reports when the server

@@ -38,8 +38,8 @@ class Witnesses:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
             # No limit: a held run occupies its connection, and aiohttp's default of 100 would stop the 101st run.
             self._session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
-        # Created on first use: loading the system's certificates takes tens of milliseconds, and most witnesses use
-        # plain HTTP.
+        # Created on first use: loading the system's certificates takes tens
+        # of milliseconds, and most witnesses use plain HTTP.
         if self._tls is None and url.startswith("https:"):
             self._tls = ssl.create_default_context()
         try:
@@ -64,8 +64,8 @@ class Witnesses:
 
     async def close(self) -> None:
         """Release every held step. Later reports return at once."""
-        # Set before the cancellations: a step that swallows one goes on to its next report, which must not hold it
-        # again.
+        # Set before the cancellations: a step that swallows one continues
+        # to its next report, which must not hold it again.
         self._closed = True
         for task in self._waits:
             task.cancel()

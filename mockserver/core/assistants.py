@@ -151,8 +151,8 @@ class Assistants:
             config = {**config, "configurable": request.context}
         assistant.current = replace(
             before,
-            # Not the current number plus one: `set_latest` may have gone back to an older version, and no version is
-            # overwritten.
+            # Not the current number plus one: `set_latest` may have gone back
+            # to an older version, and no version is overwritten.
             number=max(assistant.versions) + 1,
             created_at=moment,
             name=before.name if request.name is UNSET else request.name,

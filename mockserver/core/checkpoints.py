@@ -112,7 +112,7 @@ class History:
         return checkpoint.values if commanded is None else commanded
 
     def last_mark(self, checkpoint_id: str, kind: MarkKind, node: str = "") -> Any:
-        """Return the newest mark of a kind on the task of `node`, or on the state, None if there is none."""
+        """Return the newest mark of a kind on the task of `node`, or on the state, None without one."""
         marks = reversed(self._marks.get(checkpoint_id, []))
         return next((mark.value for mark in marks if (mark.kind, mark.node) == (kind, node)), None)
 
@@ -121,16 +121,16 @@ class History:
         head = self.head
         if head is None or head.checkpoint_id not in self._marks:
             return {}
-        # Only on the newest checkpoint: new input on a waiting thread adds a checkpoint, and the interrupt behind it
-        # is no longer pending.
+        # Only on the newest checkpoint: new input on a waiting thread adds
+        # a checkpoint, and the interrupt behind it is no longer pending.
         asked = {node: self.last_mark(head.checkpoint_id, "interrupt", node) for node in head.next}
         return {node: question for node, question in asked.items() if question is not None}
 
     def pending_writes(self, checkpoint: Checkpoint) -> dict[str, Values]:
         """Return the writes of finished nodes in a superstep that has not ended, by node."""
         head = self.head
-        # A write belongs to the state once its superstep is over. At `__start__` the mark is the raw input, which the
-        # next checkpoint already contains.
+        # A write belongs to the state once its superstep is over. At `__start__`
+        # the mark is the raw input, which the next checkpoint already contains.
         if head is None or checkpoint.checkpoint_id != head.checkpoint_id or START in checkpoint.next:
             return {}
         kept = {node: self.last_mark(checkpoint.checkpoint_id, "result", node) for node in checkpoint.next}

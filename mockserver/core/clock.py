@@ -173,8 +173,8 @@ class HandClock:
         self._alarms.clear()
 
     def _set(self, seconds: float, wake: Callable[[], object], *, drives: bool) -> _Alarm:
-        # Every request with a keep-alive leaves a cancelled alarm behind. Compacting at half keeps the cost per alarm
-        # constant. Below 64 it is not worth it.
+        # Every request with a keep-alive leaves a cancelled alarm behind. Compacting
+        # at half keeps the cost per alarm constant. Below 64 it is not worth it.
         if len(self._alarms) > 64 and sum(alarm.live for alarm in self._alarms) < len(self._alarms) // 2:
             self._alarms = sorted(alarm for alarm in self._alarms if alarm.live)
         alarm = _Alarm(self.now + seconds, next(self._order), wake, drives)

@@ -9,8 +9,8 @@ from typing import Any, Final
 from mockserver.core.checkpoints import END, Checkpoint, History
 from mockserver.schemas.common import Command
 
-# The form of `IdSource.hex`. Only keys of this form are taken for interrupt ids, because an answer may be any
-# JSON object.
+# The form of `IdSource.hex`. Only keys of this form are taken for
+# interrupt ids, because an answer may be any JSON object.
 _INTERRUPT_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 

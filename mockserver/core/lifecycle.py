@@ -34,8 +34,8 @@ RUN_STATUSES: Final[tuple[RunStatus, ...]] = (
 
 RUN_TRANSITIONS: Final[dict[tuple[RunStatus, RunEvent], RunStatus]] = {
     ("pending", "start"): "running",
-    # A pending run can only be stopped. It has not executed anything, so it can neither fail nor time out: the run
-    # timeout starts with the execution.
+    # A pending run can only be stopped. It has not executed anything, so it can
+    # neither fail nor time out: the run timeout starts with the execution.
     ("pending", "stop"): "interrupted",
     ("running", "succeed"): "success",
     ("running", "fail"): "error",

@@ -98,8 +98,8 @@ def chunk(message: Message, content: str | list[Any], *, last: bool) -> Message:
         "tool_call_chunks": [
             {
                 "name": call["name"],
-                # With json's default spacing, as the chunks of Python chat models have it. Clients join the pieces
-                # and parse them.
+                # With json's default spacing, as the chunks of Python chat models
+                # have it. Clients join the pieces and parse them.
                 "args": json.dumps(call["args"]),
                 "id": call["id"],
                 "index": index,

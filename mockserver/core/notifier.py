@@ -34,8 +34,8 @@ class Notifier:
         self._waiters[woken] = None
         try:
             while True:
-                # Before the check: a change that the check does not see yet sets the event again, and the wait
-                # returns at once.
+                # Before the check: a change that the check does not see yet sets
+                # the event again, and the wait returns at once.
                 woken.clear()
                 found = look()
                 if found:

@@ -1,7 +1,7 @@
 """Every decision that a deployment makes about a run or a thread, one small method each.
 
-The engine asks the thread's policy and does as it says. `Policy` is the correct one. Each defect of the mock is
-a subclass that replaces one method, so a defect changes one decision and nothing else.
+The engine consults the thread's policy for each of them. `Policy` decides correctly. A defective deployment uses
+a subclass that replaces one method, so it differs in one decision and nothing else.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Policy:
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         """Decide about a new run: its acceptance, and the fates of the runs in flight."""
-        # `enqueue` is the default and may queue thousands of runs. Examining them all would make the cost of a new
-        # run grow with the queue.
+        # `enqueue` is the default and may queue thousands of runs. Examining
+        # them all would make the cost of a new run grow with the queue.
         asked = () if strategy in LEAVING else thread.in_flight.values()
         return decide(strategy, {run.run_id: run.phase for run in asked})
 
@@ -64,8 +64,8 @@ class Policy:
     def input(self, run: Run) -> Any:
         """Return the first write of a starting run, None if it continues without input or has begun before."""
         head = run.thread.history.head
-        # A second attempt whose first wrote nothing begins with its input. One that wrote has taken up its input
-        # already, and must not do so twice.
+        # A second attempt whose first wrote nothing begins with its input. One
+        # that wrote has taken up its input already, and must not do so twice.
         begun = run.attempt > 1 and head is not None and head.run_id == run.run_id
         return None if begun else run.request.given_input
 
@@ -105,8 +105,8 @@ class Policy:
             return "succeed"
         if run.fate == "expire":
             return "time_out"
-        # A node may answer a cancellation with an exception of its own. The run was stopped all the same, and its
-        # clients must not see an error.
+        # A node may answer a cancellation with an exception of its own. The
+        # run was stopped all the same, and its clients must not see an error.
         return "fail" if ending == "failed" and run.fate is None else "stop"
 
     def release(self, run: Run) -> None:

@@ -246,8 +246,8 @@ class Feeds:
 
     def of(self, thread_id: str) -> Feed:
         """Return the feed of a thread, and create it on first use. The thread itself may not exist yet."""
-        # A client may connect before it creates the thread with its first command, and must not miss the first
-        # events.
+        # A client may connect before it creates the thread with its first
+        # command, and must not miss the first events.
         return self._feeds.setdefault(thread_id, Feed())
 
     def remove(self, thread_id: str) -> None:

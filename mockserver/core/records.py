@@ -66,8 +66,8 @@ class Run:
     @property
     def phase(self) -> Phase:
         """Return the phase of a run in flight, as the strategies distinguish them."""
-        # While a run is being stopped its status is still `running`, or `pending`. Only the fate shows that its end
-        # is decided.
+        # While a run is being stopped its status is still `running`, or
+        # `pending`. Only the fate shows that its end is decided.
         if self.fate is not None:
             return "stopping"
         return "pending" if self.status == "pending" else "running"
@@ -104,8 +104,8 @@ class Thread:
     timeline: Timeline
     ids: IdSource
     metadata: dict[str, Any]
-    # Timestamps do not order threads: every thread has its own logical time, so two threads can change at the same
-    # moment.
+    # Timestamps do not order threads: every thread has its own logical
+    # time, so two threads can change at the same moment.
     touched: int
     """A number that grows with every change on the server. Threads are sorted by it."""
     history: History = field(default_factory=History)

@@ -109,14 +109,14 @@ def enter(script: Script, conversation: Sequence[Message], context: TurnContext)
     last = conversation[-1] if conversation else None
     if last is not None and last["type"] == "human":
         return _start_turn(script, last, conversation, context) or _unmatched(last)
-    # The human turn is located even for a tool message: its visits go on, so that hold points such as `tools:2/enter`
-    # count through the whole turn.
+    # The human turn is located even for a tool message: its visits continue, so
+    # that hold points such as `tools:2/enter` count through the whole turn.
     found = locate(script, conversation, context)
     started = _start_turn(script, last, conversation, context) if last is not None and last["type"] == "tool" else None
     if started is not None:
         return replace(started, visits=found.visits)
-    # A finished turn has no next step, but a run executes at least one. The last step is the only one that is known
-    # to fit these messages.
+    # A finished turn has no next step, but a run executes at least one.
+    # The last step is the only one that is known to fit these messages.
     return found if found.step is not None else replace(found, index=len(found.steps) - 1)
 
 

@@ -120,8 +120,8 @@ def _relates(value: Any, name: str, other: Any) -> bool:
         raise FilterError(
             f"`filter` has the unknown operator {as_json(name)}. Use $eq, $ne, {', '.join(sorted(_COMPARE))}."
         )
-    # Values of different types have no order, so they do not match. Python would raise TypeError, and count booleans
-    # as numbers.
+    # Values of different types have no order, so they do not match.
+    # Python would raise TypeError, and count booleans as numbers.
     numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in (value, other))
     texts = isinstance(value, str) and isinstance(other, str)
     return (numbers or texts) and _COMPARE[name](value, other)

@@ -1,7 +1,7 @@
 """The effect of a double text, as one table: the new run's strategy times the phase of each run in flight.
 
 Theory of operation. A *double text* is a run that is created while others are in flight on its thread. `decide`
-looks up one treatment per run in flight. The rows say what the documentation says
+looks up one treatment per run in flight. The rows follow the documentation
 (https://docs.langchain.com/langsmith/double-texting):
 
 - `enqueue`: the runs in flight finish undisturbed, and the new run waits for its turn.
@@ -10,7 +10,7 @@ looks up one treatment per run in flight. The rows say what the documentation sa
 - `rollback`: the runs in flight are stopped and erased with everything that they wrote, their input included.
 
 A run that is already being stopped keeps its first fate. A later `rollback` therefore does not erase a run that
-an earlier `interrupt` stopped. Its client may already have been informed that the run was interrupted.
+an earlier `interrupt` stopped. Otherwise the outcome would depend on the moment at which the run settles.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ DECISIONS: Final[dict[tuple[Strategy, Phase], Treatment]] = {
     ("enqueue", "stopping"): "leave",
     ("reject", "pending"): "refuse",
     ("reject", "running"): "refuse",
-    # Until it has settled, a stopping run still executes and may write. A new run that asked not to overlap with
-    # another must not be accepted beside it.
+    # Until it has settled, a stopping run still executes and may write. A new
+    # run that asked not to overlap with another must not be accepted beside it.
     ("reject", "stopping"): "refuse",
     ("interrupt", "pending"): "stop",
     ("interrupt", "running"): "stop",

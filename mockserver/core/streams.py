@@ -135,8 +135,8 @@ class Reader:
 
         `within` limits a block to a number of seconds.
         """
-        # Before the offset is compared: an event that is appended afterwards sets the flag again, so the wait below
-        # cannot miss it.
+        # Before the offset is compared: an event that is appended
+        # afterwards sets the flag again, so the wait below cannot miss it.
         self.woken.clear()
         if self._offset == len(self._events) and not self._log.closed:
             try:

@@ -28,7 +28,7 @@ class Published:
     run_id: str | None
     event: Event
 
-    def wanted(self, modes: Collection[ThreadStreamMode]) -> bool:
+    def matches(self, modes: Collection[ThreadStreamMode]) -> bool:
         """Return whether the event belongs to one of these modes."""
         if self.event.name == "state_update":
             return "state_update" in modes
@@ -48,8 +48,8 @@ class ThreadStream:
 
         `keep`: a client that resumes receives it again.
         """
-        # Numbers are not consumed by dropped events: no client ever sees a gap, and what an idle thread does costs
-        # nothing.
+        # Numbers are not consumed by dropped events: no client ever sees a
+        # gap, and what an idle thread does costs nothing.
         if not (keep or self._listeners):
             return
         self._number += 1
@@ -57,7 +57,7 @@ class ThreadStream:
         if keep:
             self._kept.append(published)
         for listener, modes in self._listeners.items():
-            if published.wanted(modes):
+            if published.matches(modes):
                 listener.put(published.event)
 
     def listen(self, modes: Collection[ThreadStreamMode], last_event_id: str | None) -> Listener:
@@ -68,10 +68,10 @@ class ThreadStream:
         listener = Listener()
         since = _number_in(last_event_id)
         for published in self._kept:
-            if since is not None and published.number > since and published.wanted(modes):
+            if since is not None and published.number > since and published.matches(modes):
                 listener.put(published.event)
-        # Registered after the replay. Nothing is awaited in between, so the listener receives each event once, in
-        # order.
+        # Registered after the replay. Nothing is awaited in between, so the
+        # listener receives each event once, in order.
         self._listeners[listener] = modes
         return listener
 

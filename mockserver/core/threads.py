@@ -46,8 +46,8 @@ class Threads:
             updated_at=moment,
             state_updated_at=moment,
             timeline=Timeline(moment),
-            # Scoped by thread: what happens on one thread does not change the ids on another, whatever the order of
-            # requests.
+            # Scoped by thread: what happens on one thread does not change the
+            # ids on another, whatever the order of requests.
             ids=self._ids.scoped(thread_id),
             metadata=dict(metadata or {}),
             touched=0,
@@ -83,8 +83,8 @@ class Threads:
 
     def remove(self, thread: Thread) -> None:
         """Delete a thread and disconnect the clients that stream it."""
-        # A client may have deleted the thread and created another under the same id while this one had a run in
-        # flight.
+        # A client may have deleted the thread and created another under the
+        # same id while this one had a run in flight.
         if self.by_id.get(thread.thread_id) is thread:
             del self.by_id[thread.thread_id]
             thread.stream.close()

@@ -91,8 +91,8 @@ def append_checkpoint(
     """
     moment = thread.timeline.moment()
     step = -1 if parent is None else parent.step + 1
-    # LangGraph counts an input as step -1 and the first superstep as 0. A thread that begins with a manual update has
-    # no input step.
+    # LangGraph counts an input as step -1 and the first superstep as 0.
+    # A thread that begins with a manual update has no input step.
     if parent is None and source != "input":
         step = 0
     checkpoint = Checkpoint(

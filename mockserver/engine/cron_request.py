@@ -20,7 +20,7 @@ def cron_request(cron: Cron) -> RunRequest:
     else:
         config = structs.replace(request.config, configurable={**request.config.configurable, **named})
         request = structs.replace(request, config=config)
-    # On a thread of the client's the run keeps everything. A new thread per run is deleted by default, as for
-    # stateless runs.
+    # On a thread of the client's the run keeps everything. A new thread
+    # per run is deleted by default, as for stateless runs.
     kept = UNSET if cron.thread is not None else "keep" if cron.on_run_completed == "keep" else "delete"
     return structs.replace(request, on_completion=kept)

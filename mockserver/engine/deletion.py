@@ -15,8 +15,8 @@ def delete_run(engine: Engine, run: Run) -> None:
     # The state of a later run contains this run's messages. Without their checkpoints its history would have a gap.
     if not thread.history.is_built_upon(run.run_id):
         thread.history.remove_run(run.run_id)
-        # While a run is in flight, the thread's record shows the values of the last end. The run updates them when it
-        # settles.
+        # While a run is in flight, the thread's record shows the values of
+        # the last end. The run updates them when it settles.
         if not thread.in_flight:
             engine.record_state(thread)
 

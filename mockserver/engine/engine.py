@@ -11,7 +11,7 @@ result.
 
 The life of a run:
 
-1. `create_run` asks for admission, adds the run to its thread as pending, and then decides the fates of the runs in
+1. `create_run` requests admission, adds the run to its thread as pending, and then decides the fates of the runs in
    flight.
 2. `_start_next` picks the next run of a thread whenever the thread may have become free, and `_start_worker` gives it
    a
@@ -65,8 +65,8 @@ from mockserver.script.types import Script
 from mockserver.views.protocol_events import Ended, Narrator
 from mockserver.views.records import notice, state
 
-# Bounded, because a server under load supersedes runs without end. A stop is explained long before 2000 others
-# follow.
+# Bounded, because a server under load supersedes runs without end.
+# A stop is explained long before 2000 others follow.
 SUPERSEDED: Final = 2000
 """The number of superseded runs that are remembered."""
 # Bounded, because the events of a run can be many megabytes. Clients resume seconds after a disconnect.
@@ -153,9 +153,9 @@ class Engine:
             temporary=temporary,
             ready=request.after_seconds == 0,
         )
-        # Added before the others are stopped: the thread stays busy throughout and never shows `idle` between two
-        # runs. The superseding run is recorded before as well, because a pending run settles inside `stop_all` and
-        # names its successor.
+        # Added before the others are stopped: the thread stays busy throughout and
+        # never shows `idle` between two runs. The superseding run is recorded before as
+        # well, because a pending run settles inside `stop_all` and names its successor.
         self._add(run)
         self._record_superseded(run, decision.fates)
         self.stop_all({thread.in_flight[superseded]: fate for superseded, fate in decision.fates.items()})
@@ -195,8 +195,8 @@ class Engine:
             run.fate = fates[run]
         for run in decided:
             if run.thread.active is run:
-                # The execution settles the run when it has unwound. Until then the thread stays busy, and no other
-                # run starts.
+                # The execution settles the run when it has unwound. Until then the
+                # thread stays busy, and no other run starts.
                 policy_of(run.thread).deliver_stop(run)
             else:
                 self._settle(run, "stopped")
@@ -286,13 +286,13 @@ class Engine:
         in_flight = [run for thread in self.threads.by_id.values() for run in thread.in_flight.values()]
         executed = [run for run in in_flight if run.task is not None]
         for run in executed:
-            # From here on the old execution can neither write nor emit nor settle. The task is cancelled, but may
-            # resist.
+            # From here on the old execution can neither write nor emit nor
+            # settle. The task is cancelled, but may resist.
             run.attempt += 1
             if run.task is not None:
                 run.task.cancel()
-        # Before the lost workers unwind at the next await: a step that was cancelled reports that to its witness, but a
-        # dead process would report nothing.
+        # Before the lost workers unwind at the next await: a step that was cancelled
+        # reports that to its witness, but a dead process would report nothing.
         await lost.close()
         for run in executed:
             if run.fate is None:
@@ -360,8 +360,8 @@ class Engine:
         event = policy_of(thread).conclude(run, ending)
         # The status first: webhooks, records and the feed below all read it.
         run.status = after(run.status, event)
-        # Then the reason. A stop hides the exception that the node may have raised while it unwound. A timeout has an
-        # error of its own.
+        # Then the reason. A stop hides the exception that the node may have
+        # raised while it unwound. A timeout has an error of its own.
         if event == "time_out":
             run.error = {"error": "TimeoutError", "message": f"The run took longer than {self._run_timeout} s."}
         elif event != "fail":
@@ -383,16 +383,16 @@ class Engine:
         # event, the webhook and `state_updated_at` share.
         self._touch(run)
         if executed:
-            # After `_touch`, whose moment becomes `state_updated_at`. Before the webhooks, whose body shows these
-            # values.
+            # After `_touch`, whose moment becomes `state_updated_at`. Before
+            # the webhooks, whose body shows these values.
             self.record_state(thread)
-        # A pending `after_seconds` would otherwise keep its task, and make an instant clock jump for a run that has
-        # ended.
+        # A pending `after_seconds` would otherwise keep its task, and make
+        # an instant clock jump for a run that has ended.
         if run.watchdog is not None:
             run.watchdog.cancel()
         if run.error is not None:
-            # Before `release` closes the log, which drops later events. The status is final, so no event can follow
-            # it.
+            # Before `release` closes the log, which drops later events. The
+            # status is final, so no event can follow it.
             run.log.append("error", None, run.error, at=milliseconds(run.updated_at))
         # Before `release`: when the join of this run returns, its delivery has its place in the thread's chain, and
         # the webhook of a superseded run precedes that of its successor.
@@ -420,8 +420,8 @@ class Engine:
             self.feeds.remove(thread.thread_id)
             # Break the cycle of run and thread, so that both are freed without the garbage collector.
             thread.runs.pop(run.run_id, None)
-        # Last: the next run begins from the newest checkpoint, and that is final only now. A rollback is thus
-        # complete before its successor writes.
+        # Last: the next run begins from the newest checkpoint, and that is final
+        # only now. A rollback is thus complete before its successor writes.
         self._start_next(thread)
 
     def _stop_reason(self, run: Run) -> dict[str, str]:

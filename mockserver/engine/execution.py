@@ -100,8 +100,8 @@ class Execution:
         while current.next:
             self._count_step()
             current = self._with_cursor(current, child, continues=continues)
-            # A run that continues from a breakpoint must not stop at the same breakpoint again. Breakpoints name
-            # nodes of the parent graph.
+            # A run that continues from a breakpoint must not stop at the same
+            # breakpoint again. Breakpoints name nodes of the parent graph.
             if child is None and not continues:
                 self._check_breakpoint("interrupt_before", current.next)
             writes = await self._superstep(current, child, continues=continues)
@@ -197,8 +197,8 @@ class Execution:
             cursor = None if base is None else base.cursor
             current = self._append(base, written_by, values, target, "fork", cursor=cursor)
         elif base is not history.head:
-            # Time travel: the run branches from an older checkpoint. The fork becomes the newest checkpoint, so the
-            # thread's state is the branch.
+            # Time travel: the run branches from an older checkpoint. The fork
+            # becomes the newest checkpoint, so the thread's state is the branch.
             current = self._append(base, base.written_by, values, base.next, "fork", cursor=base.cursor)
         else:
             current = base
@@ -380,6 +380,6 @@ async def _gather(works: list[Coroutine[Any, Any, None]]) -> None:
             for work in works:
                 group.create_task(work)
     except BaseExceptionGroup as failures:
-        # The first failure alone: a run has one error, and an exception group would show Python's internals to
-        # clients.
+        # The first failure alone: a run has one error, and an exception
+        # group would show Python's internals to clients.
         raise failures.exceptions[0] from None

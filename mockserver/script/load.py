@@ -40,8 +40,8 @@ def parse(text: str, name: str = "script") -> Script:
     """Return the script in a text. `name` stands for it in errors. Raises `ScriptError`."""
     loader = _Loader(text)
     try:
-        # The nodes are kept beside the data, because only they know lines. msgspec names a path, and `_at` finds its
-        # line.
+        # The nodes are kept beside the data, because only they know lines.
+        # msgspec names a path, and `_at` finds its line.
         node = loader.get_single_node()
         if node is None:
             raise ScriptError(f"{name}: the script is empty. Add `turns`")
@@ -63,8 +63,8 @@ def read_script(script: Script | Path | str | None) -> Script | None:
     """Return the script of a setting: an object, a file, or a text. Raises `ScriptError`."""
     if script is None or isinstance(script, Script):
         return script
-    # A text is a file name only if it has one line and a suffix of a script: a one-line script could otherwise be
-    # taken for a path.
+    # A text is a file name only if it has one line and a suffix of a
+    # script: a one-line script could otherwise be taken for a path.
     if isinstance(script, Path) or ("\n" not in script and script.endswith((".yaml", ".yml", ".json"))):
         return load(Path(script))
     return parse(script)

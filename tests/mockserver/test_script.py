@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import yaml
 
-from mockserver.core.script_cursor import TurnContext, Cursor, enter, fill
+from mockserver.core.script_cursor import Cursor, TurnContext, enter, fill
 from mockserver.script.load import GUIDE, ScriptError, load, parse, schema
 from mockserver.script.types import Call, Failure, Interrupt, Result, Script, Step, Turn, When
 
@@ -70,7 +70,7 @@ def test_any_other_place_and_any_other_message() -> None:
         ("turns:\n- steps: [{channels: {messages: []}}]\n", 2, "`messages` cannot be in `channels`"),
         ("turns:\n- steps:\n  - {parallel: [{say: x}, {say: y}]}\n", 3, "Give each its own `node`"),
         ("turns:\n- steps:\n  - {parallel: [{say: x}], say: y}\n", 3, "Move `say` into its `parallel`"),
-        ("turns:\n- steps:\n  - parallel: [{say: x}, {node: b, interrupt: {value: 1}}]\n", 3, "cannot have `interrupt`"),
+        ("turns:\n- steps:\n  - parallel: [{say: x}, {node: b, interrupt: {value: 1}}]\n", 3, "have `interrupt`"),
         ("content: block\nturns: [{steps: [{say: x}]}]\n", 1, "Did you mean `blocks`?"),
         ("turns:\n- steps:\n  - result: {content: x, status: errro}\n", 3, "Did you mean `error`?"),
         ("channels: {todos: apend}\nturns: [{steps: [{say: x}]}]\n", 1, "Did you mean `append`?"),
