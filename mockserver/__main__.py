@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mockserver.defects import Defect
 
 _LEVELS = ("debug", "info", "warning", "error")
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(arguments: list[str] | None = None, program: str = "python -m mockserver") -> int:
@@ -191,8 +192,8 @@ async def _serve(options: argparse.Namespace, name: str) -> int:
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    for number in _ENDING:
+        loop.add_signal_handler(number, _end, loop, stop)
     try:
         script = load(options.script) if options.script else None
         app = create_app(
@@ -206,25 +207,48 @@ async def _serve(options: argparse.Namespace, name: str) -> int:
     except (ScriptError, BadDefectError, BadFaultError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
-    if options.script is not None:
-        loop.add_signal_handler(signal.SIGHUP, lambda: _reload(options.script, app[CONTROLLER]))
-    try:
-        async with listening(app, options.host, options.port) as url:
+    loop.add_signal_handler(signal.SIGHUP, _reload, options.script, app[CONTROLLER])
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            url = await stack.enter_async_context(listening(app, options.host, options.port))
+        except OSError as error:
+            return _refused(name, f"cannot listen on {options.host}:{options.port}", error)
+        try:
             print(f"mockserver listening on {url}", flush=True)
-            await stop.wait()
-    except OSError as error:
-        # asyncio words a failed bind at length; a name that does not resolve has no error number of the system.
-        named = error.errno is not None and error.errno > 0
-        reason = os.strerror(error.errno or 0) if named else error.strerror
-        print(f"{name}: cannot listen on {options.host}:{options.port}: {reason}", file=sys.stderr)
-        return 2
+        except OSError as error:
+            # The interpreter flushes once more at its end, and must not fail again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _refused(name, "cannot write to the standard output", error)
+        await stop.wait()
     return 0
 
 
-def _reload(path: Path, controller: Controller) -> None:
-    """Play the script as it is now; one that cannot be read is told, and the old one is kept."""
+def _end(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Begin to shut down, and let the next signal kill the process."""
+    for number in _ENDING:
+        loop.remove_signal_handler(number)
+        # asyncio puts back Python's handler of SIGINT, which would raise an exception in the middle of the shutdown.
+        signal.signal(number, signal.SIG_DFL)
+    logging.getLogger("mockserver").info("shutting down; a second signal ends the process at once")
+    stop.set()
+
+
+def _refused(name: str, text: str, error: OSError) -> int:
+    """Report in one line what the system refused, and return the exit code for it."""
+    # asyncio words a failed bind at length; a name that does not resolve has no error number of the system.
+    named = error.errno is not None and error.errno > 0
+    reason = os.strerror(error.errno or 0) if named else error.strerror
+    print(f"{name}: {text}: {reason}", file=sys.stderr)
+    return 2
+
+
+def _reload(path: Path | None, controller: Controller) -> None:
+    """Load the script again, and keep the old one where the new one cannot be read."""
     from mockserver.script.load import ScriptError, load
 
+    if path is None:
+        logging.getLogger("mockserver").warning("there is no script to load again: start with --script FILE")
+        return
     try:
         controller.load_script(load(path))
     except ScriptError as error:

@@ -25,6 +25,12 @@ from mockserver.web.journal import JOURNAL, Journal
 MAX_BODY: Final = 8 * 1024 * 1024
 """Bytes of a request's body; a longer one is refused with 413."""
 
+SHUTDOWN: Final = 0.1
+"""Real seconds that open answers get to end by themselves, twice: once before they are cancelled, and once after.
+
+For aiohttp 0 means no limit, and then a client that never finishes its request keeps the process alive.
+"""
+
 _requests = logging.getLogger("mockserver.requests")
 
 
@@ -81,7 +87,7 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
         access_log_format='%a "%r" %s %b %Tfs',
         handler_cancellation=True,
         auto_decompress=False,
-        shutdown_timeout=0,
+        shutdown_timeout=SHUTDOWN,
     )
     await runner.setup()
     try:
