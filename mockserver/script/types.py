@@ -14,6 +14,8 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta
 
+from mockserver.script import patterns
+
 AGENT: Final = "agent"
 TOOLS: Final = "tools"
 RESERVED: Final = ("messages", "steps")
@@ -49,7 +51,7 @@ class When(Part, frozen=True):
 
     def __post_init__(self) -> None:
         if self.matches is not None:
-            _check_expression(self.matches)
+            patterns.check(self.matches)
 
 
 class Call(Part, frozen=True):
@@ -86,7 +88,7 @@ class Case(Part, frozen=True):
 
     def __post_init__(self) -> None:
         if self.matches is not None:
-            _check_expression(self.matches)
+            patterns.check(self.matches)
 
 
 class Interrupt(Part, frozen=True):
@@ -276,13 +278,6 @@ def every_step(steps: Sequence[Step]) -> list[Step]:
 def tokens(text: str) -> list[str]:
     """A text in the pieces in which it is streamed; each keeps its trailing white space, and joined they are it."""
     return re.findall(r"\s*\S+\s*", text) or [text]
-
-
-def _check_expression(expression: str) -> None:
-    try:
-        re.compile(expression)
-    except re.error as error:
-        raise ValueError(f"`matches` is no regular expression: {error}") from None
 
 
 def _listed(names: set[str]) -> str:
