@@ -112,6 +112,29 @@ def _parser(program: str) -> argparse.ArgumentParser:
         help="do something to every answer: delay@SECONDS, bad-gateway, truncate, or after so many events of a stream "
         "cut@EVENTS, duplicate@EVENTS, reorder@EVENTS; may be given several times",
     )
+    parser.add_argument(
+        "--allow-callbacks",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="also send webhooks and reports of probes to HOST (default: to the loopback only); may be repeated",
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="also answer control requests that reach the mock under the name HOST (default: localhost, addresses, and "
+        "the name of --host); may be repeated",
+    )
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="let web pages of ORIGIN, such as http://localhost:3000, use the control API (default: no page); may be "
+        "repeated",
+    )
     parser.add_argument("--version", action="version", version=__version__)
     return parser
 
@@ -203,6 +226,9 @@ async def _serve(options: argparse.Namespace, name: str) -> int:
             defects=_defects(options.defect),
             faults=options.fault,
             run_timeout=options.run_timeout,
+            allow_callbacks=options.allow_callbacks,
+            allow_hosts=options.allow_host,
+            allow_origins=options.allow_origin,
         )
     except (ScriptError, BadDefectError, BadFaultError) as error:
         print(f"{name}: {error}", file=sys.stderr)

@@ -10,6 +10,7 @@ from typing import Final, Unpack
 from aiohttp import web
 
 from mockserver.control import routes as control_routes
+from mockserver.core.callbacks import Callbacks
 from mockserver.core.clock import Clock, RealClock
 from mockserver.core.policy import Policy
 from mockserver.engine.engine import Engine
@@ -18,6 +19,7 @@ from mockserver.settings import DEFAULTS, Settings, refuse_unknown
 from mockserver.web import routes
 from mockserver.web.cors import add_headers, answer_preflight
 from mockserver.web.faults import spelled
+from mockserver.web.guard import GUARD, Guard
 from mockserver.web.http import ENGINE, KEEP_ALIVE, refusals
 from mockserver.web.interceptors import INTERCEPTORS, intercept
 from mockserver.web.journal import JOURNAL, Journal
@@ -46,16 +48,20 @@ def create_app(*, clock: Clock | None = None, **settings: Unpack[Settings]) -> w
     )
     app = web.Application(middlewares=[answer_preflight, intercept, refusals, unslashed], client_max_size=MAX_BODY)
     app.on_response_prepare.append(add_headers)
+    callbacks = Callbacks(chosen["allow_callbacks"])
     engine = Engine(
         read_script(chosen["script"]) or load(),
         clock or RealClock(),
         seed=chosen["seed"],
         policy=chosen["policy"] or Policy(),
         run_timeout=chosen["run_timeout"],
+        callbacks=callbacks,
     )
     app[ENGINE] = engine
+    app[GUARD] = Guard(chosen["allow_hosts"], chosen["allow_origins"])
     app[KEEP_ALIVE] = chosen["keep_alive"]
     journal = app[JOURNAL] = Journal(lambda: engine.threads.by_id, engine.clock, engine.notifier)
+    callbacks.refused = journal.refused_callback
     app[INTERCEPTORS] = []
     routes.add_to(app)
     control_routes.add_to(app)
@@ -89,6 +95,7 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
         auto_decompress=False,
         shutdown_timeout=SHUTDOWN,
     )
+    app[GUARD].hosts.add(host.casefold())
     await runner.setup()
     try:
         if runner.server is not None:

@@ -38,6 +38,15 @@ class Settings(Beginning, total=False):
     keep_alive: float
     """Seconds of silence after which an open answer shows that it is alive. Default: 5."""
 
+    allow_callbacks: Iterable[str]
+    """Hosts, beside the loopback, to which webhooks and the reports of probes may be sent. Default: none."""
+
+    allow_hosts: Iterable[str]
+    """Names, beside `localhost`, under which programs reach the control API. Default: none."""
+
+    allow_origins: Iterable[str]
+    """Origins, `SCHEME://HOST[:PORT]` or `*`, whose web pages may use the control API. Default: none."""
+
     run_timeout: float | None
     """Seconds of scripted time after which a run ends with `timeout`. Default: never."""
 
@@ -49,6 +58,9 @@ DEFAULTS: Final[Settings] = {
     "faults": (),
     "policy": None,
     "keep_alive": 5.0,
+    "allow_callbacks": (),
+    "allow_hosts": (),
+    "allow_origins": (),
     "run_timeout": None,
 }
 

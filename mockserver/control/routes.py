@@ -18,6 +18,7 @@ from mockserver.control.controller import DEADLINE, ControlError, Controller, De
 from mockserver.core.records import Thread
 from mockserver.schemas.common import Body
 from mockserver.web.faults import Fault, Faults
+from mockserver.web.guard import guarded
 from mockserver.web.http import ENGINE, Refusal, json_answer, query, read
 from mockserver.web.interceptors import CONTROL, INTERCEPTORS
 from mockserver.web.journal import JOURNAL
@@ -307,7 +308,7 @@ def add_to(app: web.Application) -> None:
     app[SERVERS] = []
     app[FAULTS] = Faults(app[INTERCEPTORS], app[ENGINE].clock, app[ENGINE].seed)
     for command in COMMANDS:
-        app.router.add_route(command.method, command.path, command.handler)
+        app.router.add_route(command.method, command.path, guarded(command.handler))
 
 
 async def reset(app: web.Application, **beginning: Any) -> None:

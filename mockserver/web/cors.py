@@ -7,6 +7,9 @@ from typing import Final
 
 from aiohttp import web
 
+from mockserver.web.guard import GUARD
+from mockserver.web.interceptors import CONTROL
+
 _EXPOSED: Final = "Content-Location, Location, X-Pagination-Total, X-Pagination-Next"
 
 
@@ -17,6 +20,8 @@ async def answer_preflight(
     """Answer the preflight request of a browser."""
     if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
         return await handler(request)
+    if not _may_be_read(request):
+        return web.Response(status=403)
     headers = {
         "Access-Control-Allow-Methods": request.headers["Access-Control-Request-Method"],
         "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", "*"),
@@ -29,9 +34,18 @@ async def answer_preflight(
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Add `Server` and permissive CORS headers to every answer: there is nothing here to protect."""
+    """Add `Server` to every answer, and permissive CORS headers to those that any page may read."""
     response.headers["Server"] = "doubletext-mockserver"
     response.headers["Vary"] = "Origin"
-    if "Origin" in request.headers:
+    if request.path.startswith(CONTROL):
+        # A page could still make a browser load the answer as an image or a script.
+        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+    if "Origin" in request.headers and _may_be_read(request):
         response.headers["Access-Control-Allow-Origin"] = "*"
         response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+
+
+def _may_be_read(request: web.Request) -> bool:
+    """Return whether the page that sends a request may read the answer: any, except for the control API."""
+    return not request.path.startswith(CONTROL) or request.app[GUARD].allows_origin(request.headers.get("Origin", ""))

@@ -59,6 +59,8 @@ class JournalEntry:
     """How many requests had come when its answer came to its end; None while it has not."""
     cut: bool = False
     """Whether its answer broke off, or the client left before its end."""
+    callbacks: list[str] = field(default_factory=list)
+    """The callbacks of the run that it created which the mock refused to send, and why."""
     refused: int | None = None
     """The status that the refusal of a protocol's command stands for: the answer itself is 200."""
 
@@ -113,7 +115,9 @@ class JournalEntry:
     def shown(self) -> dict[str, Any]:
         """The entry as the control API shows it."""
         names = ("number", "at", "method", "path", "query", "thread_id", "run_id", "strategy", "body", "busy", "status")
-        more = {"protocol": self.protocol, "refused": self.refused} if self.protocol else {}
+        more: dict[str, Any] = {"protocol": self.protocol, "refused": self.refused} if self.protocol else {}
+        if self.callbacks:
+            more["callbacks"] = self.callbacks
         shown = {name: getattr(self, name) for name in names}
         return {**shown, **more, "ended": self.ended is not None, "cut": self.cut}
 
@@ -122,7 +126,8 @@ class JournalEntry:
         query = "?" + "&".join(f"{key}={value}" for key, value in self.query.items()) if self.query else ""
         said = "".join(f" {one}" for one in (self.protocol, self.strategy) if one)
         status = "no answer yet" if self.status is None and not self.cut else self.outcome or "left before an answer"
-        return f"{self.number:>4} {self.at:9.3f}s {self.method} {self.path}{query}{said} -> {status}"
+        refused = "".join(f"; {line}" for line in self.callbacks)
+        return f"{self.number:>4} {self.at:9.3f}s {self.method} {self.path}{query}{said} -> {status}{refused}"
 
 
 class Journal:
@@ -176,6 +181,13 @@ class Journal:
         entry = _ENTRY.get(None)
         if entry is not None and entry.status is None and entry.path == request.path:
             _answered(entry, response)
+            self._notifier.notify()
+
+    def refused_callback(self, run_id: str | None, line: str) -> None:
+        """Note with the request that created a run that a callback of the run was refused."""
+        created = next((one for one in reversed(self._entries) if one.creates_run and one.run_id == run_id), None)
+        if created is not None and line not in created.callbacks:
+            created.callbacks.append(line)
             self._notifier.notify()
 
     def frame(self, request: web.Request, raw: bytes) -> JournalEntry:
