@@ -22,6 +22,9 @@ Limit = Annotated[int, Meta(ge=1, le=1000)]
 Offset = Annotated[int, Meta(ge=0)]
 Json = dict[str, Any]
 
+MAX_SECONDS: Final = 1e9
+"""Thirty years. The published description has no bound, and a time stamp needs one: the calendar ends in 9999."""
+
 
 class Body(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, frozen=True):
     """A JSON object in a request."""
@@ -108,7 +111,7 @@ class RunRequest(Body, frozen=True):
     if_not_exists: Literal["create", "reject"] = "reject"
     on_disconnect: Literal["cancel", "continue"] = "continue"
     on_completion: Literal["delete", "keep"] | UnsetType = UNSET
-    after_seconds: Annotated[float, Meta(ge=0)] = 0
+    after_seconds: Annotated[float, Meta(ge=0, le=MAX_SECONDS)] = 0
     durability: Literal["sync", "async", "exit"] = "async"
     checkpoint_during: bool | None = None
     webhook: Annotated[str, Meta(min_length=1, max_length=65536)] | None = None

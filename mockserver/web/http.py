@@ -164,7 +164,7 @@ async def when_over(
     response = await begin_answer(request, {**headers, "Content-Type": "application/json"})
     while run is not None and not (ended := policy_of(run.thread).awaited(run)).is_set():
         try:
-            async with clock_of(request, run).within(request.app[KEEP_ALIVE]):
+            async with clock_of(request, run).silence(request.app[KEEP_ALIVE]):
                 await ended.wait()
         except TimeoutError:
             await response.write(b"\n")

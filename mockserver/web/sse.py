@@ -46,7 +46,7 @@ async def event_stream(
     """The events of a run from `offset` on, as server-sent events; `modes` keeps only some of them."""
     async with run.log.read(offset) as reader:
         response = await open_stream(request, headers)
-        while (batch := await reader.batch(request.app[KEEP_ALIVE], clock_of(request, run).within)) is not None:
+        while (batch := await reader.batch(request.app[KEEP_ALIVE], clock_of(request, run).silence)) is not None:
             await policy_of(run.thread).before_sending(run)
             policy = policy_of(run.thread)
             frames = [frame_event(event) for event in batch if policy.shows(event, modes)]
@@ -60,8 +60,8 @@ async def listener_stream(
 ) -> web.StreamResponse:
     """Send what a listener of a thread receives as server-sent events, for as long as there is more to come."""
     response = await open_stream(request, {})
-    within = request.app[ENGINE].clock.of(thread.thread_id).within
-    while (batch := await listener.batch(request.app[KEEP_ALIVE], within)) is not None:
+    silence = request.app[ENGINE].clock.of(thread.thread_id).silence
+    while (batch := await listener.batch(request.app[KEEP_ALIVE], silence)) is not None:
         await response.write(b"".join(map(framed, batch)) or HEARTBEAT)
     await response.write_eof()
     return response
