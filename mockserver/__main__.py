@@ -211,10 +211,13 @@ async def _serve(options: argparse.Namespace, name: str) -> int:
         from mockserver.control.controller import clock_of
         from mockserver.control.routes import CONTROLLER
         from mockserver.script.load import ScriptError, load
+        from mockserver.web import exhaustion
         from mockserver.web.faults import BadFaultError
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    exhaustion.raise_limit()
+    exhaustion.report_once(loop)
     for number in _ENDING:
         loop.add_signal_handler(number, _end, loop, stop)
     try:

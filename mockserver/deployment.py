@@ -22,6 +22,7 @@ from mockserver.control.controller import DEADLINE, Controller, Mode, clock_of
 from mockserver.script.load import load, read_script
 from mockserver.script.types import Script
 from mockserver.settings import DEFAULTS, Beginning, Settings, refuse_unknown
+from mockserver.web import exhaustion
 from mockserver.web.journal import JournalEntry
 
 if TYPE_CHECKING:
@@ -224,6 +225,7 @@ class MockDeployment:
 
     async def _serve(self, started: Future[str]) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        exhaustion.report_once(self._loop)
         try:
             async with listening(self._app, *self._address) as url:
                 started.set_result(url)
