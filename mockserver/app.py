@@ -17,6 +17,7 @@ from mockserver.engine.engine import Engine
 from mockserver.script.load import load, read_script
 from mockserver.settings import DEFAULTS, Settings, refuse_unknown
 from mockserver.web import routes
+from mockserver.web.bad_http import SERVER_LOG
 from mockserver.web.cors import add_headers, answer_preflight
 from mockserver.web.faults import spelled
 from mockserver.web.guard import GUARD, Guard
@@ -89,6 +90,7 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
     # handler_cancellation: a client that leaves is noticed at once, as `on_disconnect` needs it.
     runner = web.AppRunner(
         app,
+        logger=SERVER_LOG,
         access_log=_requests,
         access_log_format='%a "%r" %s %b %Tfs',
         handler_cancellation=True,

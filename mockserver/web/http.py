@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
@@ -42,7 +43,12 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error
 
 def json_answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """An answer with a JSON body."""
-    return web.Response(body=_encode(body), status=status, headers=headers, content_type="application/json")
+    try:
+        raw = _encode(body)
+    except UnicodeEncodeError:
+        # Bytes of a request line or a header that are not UTF-8, in a text that quotes them or in the journal.
+        raw = json.dumps(msgspec.to_builtins(body)).encode()
+    return web.Response(body=raw, status=status, headers=headers, content_type="application/json")
 
 
 @web.middleware
