@@ -12,9 +12,11 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import httpx
+
+from conformance.transcript import encodings
 
 REDACTED = "[redacted]"
 SECRET_NAMES = frozenset({"authorization", "proxy-authorization", "x-api-key", "x-auth-token", "cookie", "set-cookie"})
@@ -62,6 +64,7 @@ class Redactor:
         if url is not None and url.userinfo:
             user_and_password = unquote(url.userinfo.decode("ascii", "replace"))
             self._given |= _searched_for(user_and_password)
+            self._given |= _searched_for(user_and_password.partition(":")[2])
             self._given |= _searched_for(base64.b64encode(user_and_password.encode()).decode())
         self._sort()
 
@@ -75,11 +78,19 @@ class Redactor:
     def _sort(self) -> None:
         # The longest first, so that no tail of a secret is left when another one is its beginning.
         self._values = sorted({*self._given, *self._cookies}, key=len, reverse=True)
+        plain = [re.escape(value).replace(r"\ ", r"[ +]") for value in self._values]
+        pieces = {piece for value in self._values for piece in encodings.base64_pieces(value)}
+        # Behind a piece of base64 there may be one letter more, which the secret shares with what follows it.
+        coded = [rf"(?-i:{re.escape(piece)}[A-Za-z0-9+/_-]?=*)" for piece in sorted(pieces, key=len, reverse=True)]
+        self._pattern = re.compile("|".join([*plain, *coded]), re.IGNORECASE) if self._values else None
 
     def text(self, text: str) -> str:
         """`text` without secrets."""
-        for value in self._values:
-            text = text.replace(value, REDACTED)
+        if self._pattern is not None:
+            # Decoded first: a part of a secret that has no escapes must not be taken out of the middle of it.
+            if encodings.has_escapes(text):
+                text = _without(self._pattern, text)
+            text = self._pattern.sub(REDACTED, text)
         if "://" in text:
             text = _USER.sub(rf"\1{REDACTED}@", text)
         if "=" in text:
@@ -113,10 +124,22 @@ class Redactor:
         return self.text(str(url.copy_with(username=None, password=None, fragment=None)))
 
 
+def _without(pattern: re.Pattern[str], text: str) -> str:
+    """Replace the parts of a text that match when their escapes are decoded."""
+    plain, starts = encodings.decoded(text)
+    kept, end = [], 0
+    for found in pattern.finditer(plain):
+        kept += [text[end : starts[found.start()]], REDACTED]
+        end = starts[found.end()]
+    return "".join([*kept, text[end:]])
+
+
 def _searched_for(value: str) -> set[str]:
-    """What of a secret is searched for in text, plain and as it would stand in a URL."""
-    found = {part for part in _parts(value) if len(part) >= MIN_SECRET and part not in VOCABULARY}
-    return found | {quote(part, safe="") for part in found}
+    """What of a secret is searched for in text. A padding of `=` is no part of it, as not every server keeps it."""
+    found = {part.rstrip("=") for part in _parts(value)}
+    # A secret that looks like an escape is another text where texts are decoded.
+    found |= {encodings.decoded(part)[0] for part in found}
+    return {part for part in found if len(part) >= MIN_SECRET and part not in VOCABULARY}
 
 
 def _parts(value: str) -> Iterator[str]:
