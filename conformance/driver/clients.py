@@ -25,14 +25,14 @@ class Clients:
         self._wire = wire
         self._recorder = recorder
         self._clients: dict[str, _Client] = {}
-        self.left: set[str] = set()
+        self.disconnected: set[str] = set()
         """Those that closed their connection before their answer was complete."""
 
     def add(self, name: str, purpose: Purpose, about: str, task: asyncio.Task[None]) -> None:
         """Client `name` is the one whose requests have this purpose; `task` ends with its answer."""
         self._clients[name] = _Client(purpose, about, task)
 
-    def gone(self, name: str) -> bool:
+    def is_done(self, name: str) -> bool:
         """Whether nothing more is sent to client `name`."""
         return name not in self._clients or self._clients[name].task.done()
 
@@ -46,12 +46,12 @@ class Clients:
         """The id of the newest event that client `name` has seen; None when no event had one."""
         return next((event.id for event in reversed(self.events(name)) if event.id), None)
 
-    async def leave(self, name: str) -> None:
+    async def disconnect(self, name: str) -> None:
         """Client `name` closes its connection; nothing happens when its answer is complete."""
-        if self.gone(name):
+        if self.is_done(name):
             return
         client = self._clients[name]
-        self.left.add(name)
+        self.disconnected.add(name)
         self._recorder.add(Left, exchange=self._wire.exchange(client.purpose, client.about))
         client.task.cancel()
         await asyncio.gather(client.task, return_exceptions=True)

@@ -29,13 +29,13 @@ class Context:
         self.deadlines = deadlines
         self.assistant = assistant
         self._witness = witness
-        self.witness_url, self.stand = witness.open(recorder)
+        self.witness_url, self.channel = witness.open(recorder)
         self.play_id = self.witness_url.rpartition("/")[2]
         self.threads: dict[str, str] = {}
-        self.missing, self.nobody = str(uuid.uuid4()), str(uuid.uuid4())
+        self.unknown_thread, self.unknown_run = str(uuid.uuid4()), str(uuid.uuid4())
         self.thread_of: dict[str, str | None] = {}
         """By run; None while a stateless run's thread was not told."""
-        self.asked: dict[str, s.Submit] = {}
+        self.submits: dict[str, s.Submit] = {}
         """How each run was asked for."""
         self.run_ids: dict[str, str] = {}
         self.statuses: dict[str, str] = {}
@@ -131,7 +131,7 @@ class Context:
         if label not in self.thread_of:
             return True
         answer = self.http.answer("submit", label)
-        if label in self.clients.left and not isinstance(answer, Response):
+        if label in self.clients.disconnected and not isinstance(answer, Response):
             return False  # nobody stayed for the answer
         return answer is not None and not (isinstance(answer, Response) and answer.status < 300)
 
@@ -166,7 +166,7 @@ class Context:
     async def thread_for(self, name: str) -> str | None:
         """The id of the thread that a scenario calls `name`; the missing one has an id that nothing has."""
         if name == s.MISSING:
-            return self.missing
+            return self.unknown_thread
         if name == s.FRESH:
             return self.threads.setdefault(name, str(uuid.uuid4()))
         if name not in self.threads:

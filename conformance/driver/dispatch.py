@@ -21,7 +21,7 @@ async def do(context: Context, move: s.Move) -> None:
         case s.AwaitEvent():
             await wait.await_event(context, move)
         case s.Leave(name=name):
-            await context.clients.leave(name)
+            await context.clients.disconnect(name)
         case s.Ask():
             await submit.ask(context, move)
         case s.AwaitPoint():
@@ -57,7 +57,7 @@ async def do(context: Context, move: s.Move) -> None:
         case s.Delete(label=label):
             await cancel.delete(context, label)
         case s.Release():
-            context.stand.release(move.label, move.point)
+            context.channel.release(move.label, move.point)
         case s.Observe(until_begun=label):
             # What is held by time would be over before much was observed.
             if label is None or context.probe == "witnessed":

@@ -14,7 +14,7 @@ from langgraph_sdk.client import LangGraphClient
 
 from conformance.api import Purpose, again
 from conformance.driver.deadlines import Deadlines
-from conformance.transcript.recorder import ERRAND, Errand, Recorder, RecordingTransport
+from conformance.transcript.recorder import CURRENT_CALL, Call, Recorder, RecordingTransport
 from conformance.transcript.transcript import Lost, NetworkFault, Request, Response, StreamEvent
 
 MAX_EVENTS = 1_000
@@ -67,7 +67,7 @@ class Http:
         if self.lost is not None:
             request.close()
             return
-        fault = await self._ask(Errand(purpose, about, seconds or self._deadlines.answer), request)
+        fault = await self._ask(Call(purpose, about, seconds or self._deadlines.answer), request)
         if fault is None:
             self._unanswered = 0
         elif seconds is None:  # one that may rightly take long says little about whether somebody is there
@@ -86,22 +86,22 @@ class Http:
     async def _look_for_a_sign_of_life(self) -> None:
         """Set `lost` unless `/ok` is answered, with whatever status."""
         self._unanswered = 0
-        fault = await self._ask(Errand("sign of life", "server", self._deadlines.answer), self.client.http.get("/ok"))
+        fault = await self._ask(Call("sign of life", "server", self._deadlines.answer), self.client.http.get("/ok"))
         if fault is not None and self.lost is None:
             self.lost = fault
             self._recorder.add(Lost, error=fault)
 
-    async def _ask(self, errand: Errand, request: Coroutine[Any, Any, Any]) -> str | None:
+    async def _ask(self, call: Call, request: Coroutine[Any, Any, Any]) -> str | None:
         """Make one request; what went wrong if it was sent and not answered, else None."""
-        token = ERRAND.set(errand)
+        token = CURRENT_CALL.set(call)
         try:
-            async with asyncio.timeout(errand.seconds):
+            async with asyncio.timeout(call.seconds):
                 await request
         except Exception:  # noqa: BLE001 -- whatever the client makes of an odd answer: the answer is recorded
             pass
         finally:
-            ERRAND.reset(token)
-        came = self._came_of(errand.exchange)
+            CURRENT_CALL.reset(token)
+        came = self._came_of(call.exchange)
         return came.error if isinstance(came, NetworkFault) else None
 
     async def consume(
@@ -111,8 +111,8 @@ class Http:
 
         After `at_most` events nothing is read any more, and the connection stays open until the task is cancelled.
         """
-        errand = Errand(purpose, about, self.patience)
-        token = ERRAND.set(errand)
+        call = Call(purpose, about, self.patience)
+        token = CURRENT_CALL.set(call)
         add, redact = self._recorder.add, self._recorder.redactor.value
         events = 0
         try:
@@ -120,13 +120,11 @@ class Http:
                 async for part in parts:
                     events += 1
                     if events > MAX_EVENTS:
-                        add(
-                            NetworkFault, exchange=errand.exchange, error=f"more than {MAX_EVENTS} events in one stream"
-                        )
+                        add(NetworkFault, exchange=call.exchange, error=f"more than {MAX_EVENTS} events in one stream")
                         return
                     add(
                         StreamEvent,
-                        exchange=errand.exchange,
+                        exchange=call.exchange,
                         event=part.event,
                         data=redact(part.data),
                         id=part.id,
@@ -134,12 +132,12 @@ class Http:
                     if events == at_most:
                         await asyncio.get_running_loop().create_future()
         except Exception as error:  # noqa: BLE001 -- as in `_ask`; a stream that breaks off must be told from one that ends
-            if not isinstance(self._came_of(errand.exchange), NetworkFault):
+            if not isinstance(self._came_of(call.exchange), NetworkFault):
                 late = isinstance(error, TimeoutError)
                 why = f"within {self.patience:g} s" if late else f"to its end: {type(error).__name__}"
-                add(NetworkFault, exchange=errand.exchange, error=f"stream not read {why}")
+                add(NetworkFault, exchange=call.exchange, error=f"stream not read {why}")
         finally:
-            ERRAND.reset(token)
+            CURRENT_CALL.reset(token)
             if isinstance(parts, AsyncGenerator):
                 await parts.aclose()
 

@@ -36,7 +36,7 @@ async def play(
                         on_quiet()
                     context.recorder.add(MoveMade, index=index, text=move.describe())
                     await dispatch.do(context, move)
-                context.stand.release()
+                context.channel.release()
                 await context.finish_background()
             await read.read_final(context)
     finally:

@@ -8,7 +8,7 @@ import msgspec
 
 from conformance.judge.check import check_of
 from conformance.judge.expect import Broken, Unproven
-from conformance.judge.overlap import expect_made
+from conformance.judge.overlap import expect_required_overlaps
 from conformance.judge.play import Play
 from conformance.judge.profiles import Profile
 from conformance.requirements.registry import Requirement
@@ -52,7 +52,7 @@ def judge(requirement: Requirement, play: Play, profile: Profile) -> Verdict:
         return Verdict(word="INCONCLUSIVE", reason=outdated)
     try:
         if not play.witnessed:
-            expect_made(play)
+            expect_required_overlaps(play)
         taken = check_of(requirement.id)(play)
     except Broken as broken:
         if play.lost is not None and play.unanswered(broken.see):

@@ -16,21 +16,21 @@ from conformance.scenarios import moves as s
 from conformance.scenarios.scenario import Scenario
 from conformance.transcript.transcript import MoveMade
 
-SETTLED = 1.0
+STOP_MARGIN = 1.0
 """Seconds after which a run that was to be stopped, and still is in flight, was certainly in flight before."""
 
 
-def expect_made(play: Play) -> None:
+def expect_required_overlaps(play: Play) -> None:
     """Unproven unless every run that the scenario holds was in flight when something was done to it."""
     for submit, index in claims(play.scenario):
         play.accepted(submit.label)
         overlapped = in_flight(play, submit, index)
         if overlapped is False:
-            raise Unproven(f"run {submit.label}, which no witness held, was over before “{_told(play, index)}”")
+            raise Unproven(f"run {submit.label}, which no witness held, was over before “{_move_text(play, index)}”")
         if overlapped is None:
             raise Unproven(
                 f"it cannot be told whether run {submit.label}, which no witness held, was still in flight at "
-                f"“{_told(play, index)}”"
+                f"“{_move_text(play, index)}”"
             )
 
 
@@ -43,18 +43,18 @@ def in_flight(play: Play, submit: s.Submit, index: int) -> bool | None:
     """Whether a run was in flight when move `index` was made, None where that cannot be told."""
     began = next((m.seq for m in play.moments if isinstance(m, MoveMade) and m.index == index), None)
     done = _done(play, index)
-    if began is None or done is None or index <= asked_for_in(play.scenario, submit):
+    if began is None or done is None or index <= submitted_in(play.scenario, submit):
         return None
     readings = play.readings(submit.label)
     over = [reading for reading in readings if reading.status in TERMINAL or reading.status == GONE]
-    if any(reading.told < began for reading in over):
+    if any(reading.received < began for reading in over):
         return False
     first_stop = next(stops(play.scenario, submit), None)
     if first_stop == index and over and over[-1].status in ("interrupted", GONE):
         return True
     # A run that is being stopped may end by itself just then; one that goes on for long does not.
-    after = play.moments[done].t + (SETTLED if first_stop == index else 0.0)
-    seen = (r for r in readings if r.status in IN_FLIGHT and r.asked > done and play.moments[r.asked].t >= after)
+    after = play.moments[done].t + (STOP_MARGIN if first_stop == index else 0.0)
+    seen = (r for r in readings if r.status in IN_FLIGHT and r.sent > done and play.moments[r.sent].t >= after)
     return True if any(seen) else None
 
 
@@ -73,19 +73,19 @@ def claims(scenario: Scenario) -> Iterator[tuple[s.Submit, int]]:
     for submit in scenario.all_submits:
         if not submit.hold:
             continue
-        start = asked_for_in(scenario, submit)
-        end = let_go(scenario, submit, start)
+        start = submitted_in(scenario, submit)
+        end = released_in(scenario, submit, start)
         deeds = [i for i in range(start + 1, end) if not scenario.moves[i].traits.looks_on]
         if deeds:
             yield submit, next((i for i in stops(scenario, submit) if i < end), deeds[-1])
 
 
-def asked_for_in(scenario: Scenario, submit: s.Submit) -> int:
+def submitted_in(scenario: Scenario, submit: s.Submit) -> int:
     """The index of the move in which a run is asked for."""
     return next(index for index, move in enumerate(scenario.moves) if submit in s.parts(move))
 
 
-def let_go(scenario: Scenario, submit: s.Submit, start: int) -> int:
+def released_in(scenario: Scenario, submit: s.Submit, start: int) -> int:
     """The index of the move with which a run's first hold ends."""
     for index, move in enumerate(scenario.moves[start + 1 :], start + 1):
         if isinstance(move, s.Release) and move.label in (None, submit.label) and move.point in (None, submit.hold[0]):
@@ -98,7 +98,7 @@ def let_go(scenario: Scenario, submit: s.Submit, start: int) -> int:
 def stops(scenario: Scenario, submit: s.Submit) -> Iterator[int]:
     """The moves that may end a run as `interrupted`, or delete it."""
     left = submit.on_disconnect == "cancel" or any(getattr(m, "cancel_on_disconnect", False) for m in scenario.moves)
-    start = asked_for_in(scenario, submit)
+    start = submitted_in(scenario, submit)
     for index, move in enumerate(scenario.moves):
         if index > start and any(
             one.may_end(submit.label, submit.thread, cancels_on_disconnect=left) for one in s.parts(move)
@@ -110,10 +110,10 @@ def _done(play: Play, index: int) -> int | None:
     """Seq from which on the deployment certainly had done what move `index` asked for."""
     move = play.scenario.moves[index]
     if isinstance(move, s.Submit):
-        asked = play.asked_for("submit", move.label)
+        asked = play.exchanges_for("submit", move.label)
         return asked[-1].over if asked else None
     return next((m.seq for m in play.moments if isinstance(m, MoveMade) and m.index > index), None)
 
 
-def _told(play: Play, index: int) -> str:
+def _move_text(play: Play, index: int) -> str:
     return next((m.text for m in play.moments if isinstance(m, MoveMade) and m.index == index), f"move {index}")

@@ -38,7 +38,7 @@ class Exchange:
     fault: NetworkFault | None
 
     @property
-    def asked(self) -> int:
+    def sent(self) -> int:
         """Seq of the request."""
         return self.request.seq
 
@@ -73,8 +73,8 @@ class Exchange:
 class StatusReading:
     """One status as the deployment told it, between seq `asked` and seq `told`; `status_text` makes it."""
 
-    asked: int
-    told: int
+    sent: int
+    received: int
     status: str
 
 
@@ -125,13 +125,13 @@ class Play:
             Exchange(m, answers.get(m.exchange), faults.get(m.exchange)) for m in self.moments if isinstance(m, Request)
         ]
 
-    def asked_for(self, purpose: Purpose, about: str | None = None) -> list[Exchange]:
+    def exchanges_for(self, purpose: Purpose, about: str | None = None) -> list[Exchange]:
         """Every exchange with this purpose, in order."""
         return [e for e in self.exchanges if e.request.purpose == purpose and about in (None, e.request.about)]
 
     def last(self, purpose: Purpose, about: str) -> Exchange:
         """The newest exchange with this purpose; Unproven when there is none."""
-        found = self.asked_for(purpose, about)
+        found = self.exchanges_for(purpose, about)
         if not found:
             raise Unproven(f"the driver did not get as far as `{purpose}` of {about}")
         return found[-1]
@@ -140,7 +140,7 @@ class Play:
         """The JSON of the newest exchange with this purpose; Unproven when it is not a 2xx with a `kind`."""
         exchange = self.last(purpose, about)
         if not isinstance(exchange.body, kind):
-            raise Unproven(f"no usable answer to `{purpose}` of {about}: {exchange.outcome()}", exchange.asked)
+            raise Unproven(f"no usable answer to `{purpose}` of {about}: {exchange.outcome()}", exchange.sent)
         return exchange.body
 
     # -- runs ------------------------------------------------------------------------------------------
@@ -157,14 +157,14 @@ class Play:
         submission = self.submission(label)
         seen = submission.response is None and (label in self._run_ids or self.steps(label))
         if not submission.ok and not seen:
-            raise Unproven(f"run {label} was not accepted: {submission.outcome()}", submission.asked)
+            raise Unproven(f"run {label} was not accepted: {submission.outcome()}", submission.sent)
         return submission
 
     def run_id(self, label: str) -> str:
         """The id of run `label`; Unproven when the deployment never told it."""
         if label not in self._run_ids:
             submission = self.submission(label)
-            raise Unproven(f"the id of run {label} was never told ({submission.outcome()})", submission.asked)
+            raise Unproven(f"the id of run {label} was never told ({submission.outcome()})", submission.sent)
         return self._run_ids[label]
 
     def label_of(self, run_id: object) -> str:
@@ -196,7 +196,7 @@ class Play:
         has ended, and from lists of the thread's runs.
         """
         if label not in self._readings:
-            self._readings[label] = sorted(self._read_statuses(label), key=lambda reading: reading.told)
+            self._readings[label] = sorted(self._read_statuses(label), key=lambda reading: reading.received)
         return self._readings[label]
 
     def _read_statuses(self, label: str) -> Iterator[StatusReading]:
@@ -207,18 +207,18 @@ class Play:
             body = exchange.body
             if exchange.serves("look", "final run") and about == f"run {label}":
                 if exchange.response.status == 404:
-                    yield StatusReading(exchange.asked, told, GONE)
+                    yield StatusReading(exchange.sent, told, GONE)
                 elif isinstance(body, dict):
-                    yield StatusReading(exchange.asked, told, status_text(body.get("status")))
+                    yield StatusReading(exchange.sent, told, status_text(body.get("status")))
             elif exchange.serves("submit again", "watch again") and isinstance(body, dict) and "status" in body:
                 if body.get("run_id") == self._run_ids.get(label, ""):
-                    yield StatusReading(exchange.asked, told, status_text(body["status"]))
+                    yield StatusReading(exchange.sent, told, status_text(body["status"]))
             elif exchange.serves("submit") and about == label and isinstance(body, dict) and "status" in body:
-                yield StatusReading(exchange.asked, told, status_text(body["status"]))
+                yield StatusReading(exchange.sent, told, status_text(body["status"]))
             elif exchange.serves("final runs", "list runs") and isinstance(body, list):
                 for run in body:
                     if isinstance(run, dict) and run.get("run_id") == self._run_ids.get(label, ""):
-                        yield StatusReading(exchange.asked, told, status_text(run.get("status")))
+                        yield StatusReading(exchange.sent, told, status_text(run.get("status")))
 
     def final_status(self, label: str) -> str:
         """The status of run `label` when all was over; `gone` for 404; Unproven when it could not be read."""
@@ -232,7 +232,7 @@ class Play:
         """Seq at which run `label` was first told to be over; Unproven when it never was."""
         for reading in self.readings(label):
             if reading.status in TERMINAL or reading.status == GONE:
-                return reading.told
+                return reading.received
         raise Unproven(f"run {label} was never seen to end")
 
     # -- the witness -------------------------------------------------------------------------------------
@@ -249,9 +249,9 @@ class Play:
     def steps(self, label: str) -> list[StepTrace]:
         """The steps of run `label` in the order in which they were entered; Unproven where no run can tell any."""
         self.reports(label)
-        return self.steps_told(label)
+        return self.reported_steps(label)
 
-    def steps_told(self, label: str) -> list[StepTrace]:
+    def reported_steps(self, label: str) -> list[StepTrace]:
         """The steps of run `label` that anybody told of, which may be none at all: for pictures, not for verdicts."""
         traces: list[StepTrace] = []
         for report in self._reports(label):
@@ -291,7 +291,7 @@ class Play:
     def unanswered(self, seqs: Iterable[int]) -> bool:
         """Whether a request among these moments never got a response."""
         asked = set(seqs)
-        return any(e.asked in asked and e.response is None for e in self.exchanges)
+        return any(e.sent in asked and e.response is None for e in self.exchanges)
 
     def reached(self, label: str, point: str) -> int:
         """Seq at which run `label` was at `point`; Unproven when it never was."""
@@ -318,14 +318,14 @@ class Play:
     def thread_readings(self, name: str = s.MAIN) -> list[StatusReading]:
         """Every status of the thread that was told, by the time of the answer."""
         readings = [
-            StatusReading(e.asked, e.response.seq, status_text(e.body.get("status")))
+            StatusReading(e.sent, e.response.seq, status_text(e.body.get("status")))
             for e in self.exchanges
             if e.serves("look", "final thread", "create thread")
             and e.request.about == name
             and e.response is not None
             and isinstance(e.body, dict)
         ]
-        return sorted(readings, key=lambda reading: reading.told)
+        return sorted(readings, key=lambda reading: reading.received)
 
     def final_thread(self, name: str = s.MAIN) -> dict[str, Any]:
         """The thread when all was over; Unproven when it could not be read."""

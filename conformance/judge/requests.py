@@ -12,12 +12,12 @@ from conformance.scenarios import moves as s
 
 def labels(play: Play) -> list[str]:
     """Return the labels of the runs whose submission was reached, on any thread."""
-    return [submit.label for submit in play.scenario.all_submits if play.asked_for("submit", submit.label)]
+    return [submit.label for submit in play.scenario.all_submits if play.exchanges_for("submit", submit.label)]
 
 
 def first_cancel(play: Play) -> Exchange:
     """Return the first cancel of the scenario. Raise Unproven when there was none."""
-    cancels = play.asked_for("cancel")
+    cancels = play.exchanges_for("cancel")
     if not cancels:
         raise Unproven("the driver did not get as far as the cancel")
     return cancels[0]
@@ -27,7 +27,7 @@ def accepted_cancel(play: Play) -> Exchange:
     """Return the first cancel. Raise Unproven unless it was answered with 2xx."""
     cancel = first_cancel(play)
     if not cancel.ok:
-        raise Unproven(f"the cancel of run {cancel.request.about} was not accepted: {cancel.outcome()}", cancel.asked)
+        raise Unproven(f"the cancel of run {cancel.request.about} was not accepted: {cancel.outcome()}", cancel.sent)
     return cancel
 
 
@@ -39,18 +39,18 @@ def action_of(cancel: Exchange) -> Action:
 
 def stopping_request(play: Play) -> Exchange:
     """Return the request that stopped run A, a cancel or run B."""
-    cancels = [cancel for cancel in play.asked_for("cancel", "A") if cancel.ok]
+    cancels = [cancel for cancel in play.exchanges_for("cancel", "A") if cancel.ok]
     return cancels[0] if cancels else play.accepted("B")
 
 
 def accepted_deletion(play: Play) -> tuple[Exchange, str]:
     """Return the deletion and the label of its run. Raise Unproven when the deployment refused it."""
-    deletions = play.asked_for("delete")
+    deletions = play.exchanges_for("delete")
     if not deletions:
         raise Unproven("the driver did not get as far as the deletion")
     deletion = deletions[0]
     if not deletion.ok:
-        raise Unproven(f"the deletion was not accepted: {deletion.outcome()}", deletion.asked)
+        raise Unproven(f"the deletion was not accepted: {deletion.outcome()}", deletion.sent)
     return deletion, deletion.request.about.removeprefix("run ")
 
 

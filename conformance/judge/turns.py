@@ -64,9 +64,9 @@ def _turn(play: Play, submit: s.Submit, later: tuple[s.Submit, ...], before: lis
         if newcomer.strategy in ("interrupt", "rollback") and flight is not False
     ]
     least, most = alone, alone
-    if superseding or any(cancel.request.about == submit.label for cancel in play.asked_for("cancel")):
+    if superseding or any(cancel.request.about == submit.label for cancel in play.exchanges_for("cancel")):
         successor = superseding[0] if superseding else None
-        arrived = play.submission(successor.label).asked if successor else 0
+        arrived = play.submission(successor.label).sent if successor else 0
         waits = _waits(submit, before) or (arrived > 0 and _is_delayed(play, submit, arrived))
         least, most = _progress(play, submit, successor.label if successor else None, waits=waits)
     return Turn(
@@ -89,7 +89,7 @@ def _is_behind(before: list[Turn]) -> bool:
 
 def _in_flight(play: Play, submit: s.Submit, newcomer: s.Submit, before: list[Turn]) -> bool | None:
     """Whether a run was in flight when `newcomer` was asked for, as far as gates and readings can tell."""
-    return _in_flight_at(play, submit, play.submission(newcomer.label).asked, before)
+    return _in_flight_at(play, submit, play.submission(newcomer.label).sent, before)
 
 
 def _in_flight_at(play: Play, submit: s.Submit, boundary: int, before: list[Turn]) -> bool | None:
@@ -97,7 +97,7 @@ def _in_flight_at(play: Play, submit: s.Submit, boundary: int, before: list[Turn
     if not play.witnessed:
         return _is_delayed(play, submit, boundary) or overlap.in_flight(play, submit, overlap.move_at(play, boundary))
     for reading in play.readings(submit.label):
-        if reading.told < boundary and (reading.status in TERMINAL or reading.status == GONE):
+        if reading.received < boundary and (reading.status in TERMINAL or reading.status == GONE):
             return False
     let_go = {m.point for m in play.moments if isinstance(m, Released) and m.label == submit.label and m.seq < boundary}
     # A run that is not told to stop never comes to where it would clean up.
@@ -120,15 +120,15 @@ def _cancels(play: Play) -> Iterator[Cancelled]:
     """The accepted cancels of runs on the main thread, in the order of the requests."""
     known = turns(play)
     submits = play.scenario.submits()
-    for cancel in play.asked_for("cancel"):
-        label, asked = cancel.request.about, cancel.asked
+    for cancel in play.exchanges_for("cancel"):
+        label, asked = cancel.request.about, cancel.sent
         index = next((i for i, submit in enumerate(submits) if submit.label == label), None)
         if index is None or not cancel.ok:
             continue
         yield Cancelled(
             label=label,
             action=action_of(cancel),
-            after=sum(play.submission(submit.label).asked < asked for submit in submits),
+            after=sum(play.submission(submit.label).sent < asked for submit in submits),
             in_flight=_in_flight_at(play, submits[index], asked, known[:index]),
         )
 
@@ -184,5 +184,5 @@ def _flights(play: Play, label: str) -> list[tuple[str, bool | None]]:
 def _unproven_overlap(play: Play, label: str, newcomer: str) -> NoReturn:
     raise Unproven(
         f"it cannot be told whether run {label} was still in flight when run {newcomer} arrived",
-        play.submission(label).asked,
+        play.submission(label).sent,
     )

@@ -28,7 +28,7 @@ class Watcher:
     exchange: Exchange
     events: list[StreamEvent]
     closed: int | None
-    left: int | None
+    disconnected: int | None
 
     @property
     def own(self) -> bool:
@@ -114,7 +114,7 @@ def _watcher(
     modes: tuple[s.StreamMode, ...],
     since: str | None,
 ) -> Iterator[Watcher]:
-    for exchange in play.asked_for(purpose, name)[-1:]:
+    for exchange in play.exchanges_for(purpose, name)[-1:]:
         numbers = {e.request.exchange for e in (exchange, *play.repeats(exchange))}
         closed = next((m.seq for m in play.moments if isinstance(m, Closed) and m.exchange in numbers), None)
         left = next((m.seq for m in play.moments if isinstance(m, Left) and m.exchange in numbers), None)

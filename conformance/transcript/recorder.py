@@ -37,7 +37,7 @@ _M = TypeVar("_M", bound=AnyMoment)
 
 
 @dataclass
-class Errand:
+class Call:
     """Why requests are sent, which run or thread of the scenario they are about, and how many seconds they may take.
 
     The official client may send more than one: it reconnects to a stream that was cut. `exchange` is the newest.
@@ -49,7 +49,7 @@ class Errand:
     exchange: int = 0
 
 
-ERRAND: ContextVar[Errand] = ContextVar("ERRAND")
+CURRENT_CALL: ContextVar[Call] = ContextVar("CURRENT_CALL")
 
 
 def now() -> float:
@@ -123,7 +123,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
             raise
         except asyncio.CancelledError:
             # Either our own deadline, or the play is over and nobody needs the answer any more.
-            seconds = ERRAND.get().seconds
+            seconds = CURRENT_CALL.get().seconds
             late = now() - began >= seconds * CLOCK_SLACK
             self._fault(exchange, f"no {wanted} within {seconds:g} s" if late else f"given up without {wanted}")
             raise
@@ -136,9 +136,9 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
     def _record_request(self, exchange: int, request: httpx.Request) -> None:
-        errand = ERRAND.get()
-        purpose = errand.purpose if errand.exchange == 0 else again(errand.purpose)
-        errand.exchange = exchange
+        call = CURRENT_CALL.get()
+        purpose = call.purpose if call.exchange == 0 else again(call.purpose)
+        call.exchange = exchange
         recorder = self._recorder
         kept = [
             (name, value)
@@ -150,7 +150,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
             Request,
             exchange=exchange,
             purpose=purpose,
-            about=errand.about,
+            about=call.about,
             method=request.method,
             path=path,
             headers=recorder.redactor.headers(kept),

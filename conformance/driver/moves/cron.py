@@ -13,7 +13,7 @@ from conformance.transcript.transcript import Missed, Response
 
 async def create(context: Context, move: s.CreateCron) -> None:
     """Make a cron: one that is due every second or minute where it is to fire, else one that never is."""
-    context.stand.hold(move.label, move.hold)
+    context.channel.hold(move.label, move.hold)
     order = run_request(context, s.Submit(label=move.label, text=move.text, strategy=move.strategy, hold=move.hold))
     client, thread = context.http.client.crons, context.threads[s.MAIN]
     for schedule in ("* * * * * *", "* * * * *") if move.often else ("0 0 1 1 *",):

@@ -22,8 +22,8 @@ async def submit(context: Context, move: s.Submit) -> None:
     thread = None if move.thread == s.STATELESS else await context.thread_for(move.thread)
     if thread is None and move.thread != s.STATELESS:
         return  # a run without a thread is another thing altogether
-    context.thread_of[label], context.asked[label] = thread, move
-    context.stand.hold(label, move.hold)
+    context.thread_of[label], context.submits[label] = thread, move
+    context.channel.hold(label, move.hold)
     body = run_request(context, move)
     runs, wire = context.http.client.runs, context.http
     match move.endpoint:
@@ -103,9 +103,14 @@ async def ask(context: Context, move: s.Ask) -> None:
         body = {field: value for field, value in body.items() if field not in move.without}
     content = None if body is None else msgspec.json.encode(body).decode()
     content = move.text if move.text is not None else content
-    names = {"main": context.threads[s.MAIN], "missing": context.missing, "nobody": context.nobody, **context.run_ids}
+    names = {
+        "main": context.threads[s.MAIN],
+        "missing": context.unknown_thread,
+        "nobody": context.unknown_run,
+        **context.run_ids,
+    }
     if "{other}" in move.path:
-        names["other"] = await context.thread_for(s.OTHER) or context.missing
+        names["other"] = await context.thread_for(s.OTHER) or context.unknown_thread
     path = _filled(move.path, names)
     content = None if content is None else _filled(content, names)
     await context.http.send("ask", move.what, move.method, path, content)

@@ -18,7 +18,7 @@ async def await_event(context: Context, move: s.AwaitEvent) -> None:
     """Wait until a client is sent an event of this kind, or nothing any more."""
     clients = context.clients
     await context.until(
-        lambda: clients.gone(move.name) or any(e.event == move.event for e in clients.events(move.name)),
+        lambda: clients.is_done(move.name) or any(e.event == move.event for e in clients.events(move.name)),
         context.deadlines.answer,
         f"`{move.event}` in what {move.name} is sent",
     )
@@ -56,7 +56,7 @@ async def await_point(context: Context, move: s.AwaitPoint) -> None:
     )
     if move.optional and not there:
         # Held later on, it would keep the only worker from the runs that the scenario is about.
-        context.stand.release(move.label, move.point)
+        context.channel.release(move.label, move.point)
 
 
 async def _find(context: Context, label: str) -> None:
@@ -84,9 +84,9 @@ async def _await_point_unseen(context: Context, label: str, step: str) -> None:
     thread = context.thread_of.get(label)
     if not running or context.probe == "none" or step not in STEPS[1:] or thread is None:
         return
-    if context.asked[label].answers is not None:
+    if context.submits[label].answers is not None:
         return  # it begins in the step that asked, and has written nothing before
-    if context.asked[label].durability == "exit":
+    if context.submits[label].durability == "exit":
         # Nothing is written before its end, so that only time can tell.
         await context.until(lambda: context.stopped(label), context.deadlines.hold / 3)
         return
@@ -111,7 +111,7 @@ async def await_superseded(context: Context, move: s.AwaitSuperseded) -> None:
     )
     if not happened:
         # The deployment waits for the run that it was told to supersede; without this nothing would go on.
-        context.stand.release(move.label)
+        context.channel.release(move.label)
 
 
 async def await_stopped(context: Context, move: s.AwaitStopped) -> None:
@@ -120,7 +120,7 @@ async def await_stopped(context: Context, move: s.AwaitStopped) -> None:
         lambda: context.stopped(move.label), context.deadlines.stop, f"run {move.label} to be told to stop"
     )
     if not stopped:
-        context.stand.release(move.label)
+        context.channel.release(move.label)
 
 
 async def await_end(context: Context, move: s.AwaitEnd) -> None:
@@ -134,16 +134,16 @@ async def await_end(context: Context, move: s.AwaitEnd) -> None:
         return
     if context.thread_of[label] is None:
         await context.until(
-            lambda: context.clients.gone(label), context.deadlines.finish, f"the end of run {label}'s answer"
+            lambda: context.clients.is_done(label), context.deadlines.finish, f"the end of run {label}'s answer"
         )
         await read.look(context)
         return
     # The scenario's own clients stay alone while they read: there are servers that give each event to one reader.
-    readers = [name for name in context.readers.get(label, ()) if not context.clients.gone(name)]
+    readers = [name for name in context.readers.get(label, ()) if not context.clients.is_done(name)]
     join = context.joins.get(label) or (None if readers else watch.join(context, label))
 
     def told() -> bool:
-        return all(map(context.clients.gone, readers)) if join is None else join.done()
+        return all(map(context.clients.is_done, readers)) if join is None else join.done()
 
     if await context.until(
         lambda: context.over(label, told()),
