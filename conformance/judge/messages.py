@@ -22,6 +22,8 @@ Part = Literal["human", "call", "result", "invented", "answer", "fragment", "oth
 is not in the contract.
 """
 
+# The ids and texts that the interrupt guide prints, so that its example can be judged as it stands
+# (https://docs.langchain.com/langsmith/interrupt-concurrent). The contract derives those of all other places.
 SF_CALL = "toolu_01MjNtVJwEcpujRGrf3x6Pih"
 NYC_CALL = "toolu_01KtE1m1ifPLQAx4fQLyZL9Q"
 CALL_IDS = {"sf": SF_CALL, "nyc": NYC_CALL}
@@ -73,6 +75,7 @@ def _read(message: object, scenario: Scenario) -> Message:
     message_id = message_id if isinstance(message_id, str) else None
     text = text_of(message.get("content"))
     role = message.get("type") or message.get("role")
+    # The first match counts: every run of a scenario has a text of its own.
     for submit in scenario.all_submits:
         if part := _part(role, text, message, submit.text):
             return Message(submit.label, part, message_id)

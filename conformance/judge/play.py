@@ -125,6 +125,7 @@ class Play:
     @cached_property
     def exchanges(self) -> list[Exchange]:
         """Every request in order, with its response or fault."""
+        # A stream that broke has both: the response with its headers, and the fault.
         answers: dict[int, Response] = {m.exchange: m for m in self.moments if isinstance(m, Response)}
         faults: dict[int, NetworkFault] = {m.exchange: m for m in self.moments if isinstance(m, NetworkFault)}
         return [
@@ -221,6 +222,7 @@ class Play:
                     yield StatusReading(exchange.sent, received, GONE)
                 elif isinstance(body, dict):
                     yield StatusReading(exchange.sent, received, status_text(body.get("status")))
+            # The client's check whether a stream has ended is a GET of the run. It may be about a run of another label.
             elif exchange.serves("submit again", "watch again") and isinstance(body, dict) and "status" in body:
                 if body.get("run_id") == self._run_ids.get(label, ""):
                     yield StatusReading(exchange.sent, received, status_text(body["status"]))
@@ -405,6 +407,7 @@ def status_text(status: object) -> str:
     Neither that JSON nor a literal `"gone"` from the deployment equals a status that the judge knows.
     """
     text = status if isinstance(status, str) else snippet(status)
+    # `gone` is the judge's own word for 404, and a deployment that sends it as a status must not be mistaken for that.
     return f"“{text}”" if text == GONE else text
 
 

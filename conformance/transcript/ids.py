@@ -27,6 +27,7 @@ def _run_ids(moments: Sequence[AnyMoment], label: str) -> Iterator[str]:
     for answer in _accepted(moments, created):
         if found := api.run_id(answer.body, answer.headers):
             yield found
+    # The official client reconnects to a stream that was cut, and the `metadata` event may come only then.
     streams = created | _exchanges(moments, label, "submit again")
     for moment in moments:
         if (

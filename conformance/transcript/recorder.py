@@ -108,6 +108,7 @@ class Recorder:
 
     def add(self, kind: type[_M], /, **fields: Any) -> _M:
         """Record one moment of type `kind`, call `on_moment` and return the moment."""
+        # Microseconds: more digits would only make transcripts longer and their differences larger.
         moment = kind(seq=len(self.moments), t=round(self._clock() - self._began, 6), **fields)
         self.moments.append(moment)
         self.on_moment()
@@ -126,7 +127,7 @@ class Recorder:
         if "json" in content_type or raw.lstrip()[:1] in (b"{", b"["):
             try:
                 return self.redactor.value(msgspec.json.decode(raw))
-            except (msgspec.DecodeError, RecursionError, TooDeep):
+            except (msgspec.DecodeError, RecursionError, TooDeep):  # a hostile body may nest without end
                 pass  # recorded as text
         return self.redactor.text(raw.decode("utf-8", "replace"))
 

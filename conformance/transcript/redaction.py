@@ -59,7 +59,10 @@ VOCABULARY = " ".join(
 )
 """Words of the API. A header whose value is one of them holds no secret, and its redaction would garble responses."""
 
+# Without this, the scheme of a given Authorization header would be redacted wherever the word occurs.
 _SCHEMES = frozenset({"Bearer", "Basic", "Token"})
+
+# The repetitions are bounded, so that a hostile body of megabytes cannot make the search quadratic.
 _QUERY = re.compile(
     r"([?&][^=&\s\"'?]{0,40}(?:token|key|secret|password|signature)[^=&\s\"'?]{0,40}=)[^&\s\"'#;]+", re.IGNORECASE
 )
@@ -80,6 +83,7 @@ class Redactor:
         for value in headers.values():
             self._given |= _search_terms(value)
         if url is not None and url.userinfo:
+            # httpx sends these as a Basic header, so both forms may be echoed.
             user_and_password = unquote(url.userinfo.decode("ascii", "replace"))
             self._given |= _search_terms(user_and_password)
             self._given |= _search_terms(base64.b64encode(user_and_password.encode()).decode())

@@ -20,6 +20,7 @@ def difference(first: object, second: object, path: str = "") -> str:
     elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
         pairs = [(f"{path}[{at}]", *both) for at, both in enumerate(zip(first, second, strict=True))]
     else:
+        # Lists of different lengths are shown whole: after a missing item, every index would differ.
         return "" if first == second else f"{path}: {snippet(first, 80)} and {snippet(second, 80)}"
     return next((found for at, one, other in pairs if (found := difference(one, other, at))), "")
 

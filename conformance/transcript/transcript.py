@@ -148,7 +148,7 @@ class SuiteInfo(msgspec.Struct, frozen=True):
         try:
             installed = metadata.version("doubletext")
         except metadata.PackageNotFoundError:
-            installed = "unknown (not installed)"
+            installed = "unknown (not installed)"  # imported from a checkout, which has no distribution metadata
         return cls("doubletext", installed, revision)
 
 
