@@ -1,6 +1,6 @@
 """The clients of one play that watch a run.
 
-A client that creates a run has the run's label as its name. A client that joins a run later has a name of its own.
+A client that creates a run has the run's label as its name. The scenario names the clients that join a run later.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ async def do(context: Context, move: s.Move) -> None:
         case s.Release():
             context.channel.release(move.label, move.point)
         case s.Observe(until_begun=label):
-            # Without a witness the hold would end during the window, and the run that follows would start rightly.
+            # Without a witness the hold would end during the window, and the start of the next run would be correct.
             if label is None or context.probe == "witnessed":
                 await context.until(lambda: label is not None and context.begun(label), context.deadlines.observe)
         case s.Look():

@@ -6,7 +6,7 @@ from __future__ import annotations
 class Broken(Exception):  # noqa: N818 -- a finding about a deployment, not an error of the suite
     """A broken requirement.
 
-    It carries the expected and the observed behavior, and the seqs of the moments that show it.
+    It carries the expected and the observed behaviour, and the seqs of the moments that show it.
     """
 
     def __init__(self, expected: str, observed: str, *see: int) -> None:

@@ -94,7 +94,9 @@ def _judge_freedom(requirement: Requirement, taken: str | None, profile: Profile
         freedom=taken,
         reason=f"took the undeclared freedom `{taken}`: the profile (or the documentation) declares `{declared}`",
         expected=f"`{declared}`, as declared",
-        observed=f'`{taken}`; declare it in the profile under [freedoms] as {requirement.id} = "{taken}"',
+        observed=(
+            f'`{taken}`. If that is intended, declare it in the profile under [freedoms]: {requirement.id} = "{taken}"'
+        ),
     )
 
 

@@ -22,7 +22,7 @@ Part = Literal["human", "call", "result", "invented", "answer", "fragment", "oth
 is not in the contract.
 """
 
-# The ids and texts that the interrupt guide prints, so that its example can be judged as it stands
+# The ids and texts that the interrupt guide prints, so that its example can be judged word for word
 # (https://docs.langchain.com/langsmith/interrupt-concurrent). The contract derives those of all other places.
 SF_CALL = "toolu_01MjNtVJwEcpujRGrf3x6Pih"
 NYC_CALL = "toolu_01KtE1m1ifPLQAx4fQLyZL9Q"
@@ -75,7 +75,7 @@ def _read(message: object, scenario: Scenario) -> Message:
     message_id = message_id if isinstance(message_id, str) else None
     text = text_of(message.get("content"))
     role = message.get("type") or message.get("role")
-    # The first match counts: every run of a scenario has a text of its own.
+    # The first match counts: no two runs of a scenario send the same text.
     for submit in scenario.all_submits:
         if part := _part(role, text, message, submit.text):
             return Message(submit.label, part, message_id)

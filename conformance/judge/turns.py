@@ -10,10 +10,10 @@ facts about each run that the oracle needs from the record:
   while a hold of the run lies ahead, while the run has to wait for an earlier one, or while its `after_seconds` have
   not passed. It is False once a terminal status was received. Otherwise it is None, and both possibilities are legal.
   Without a witness `overlap.in_flight` answers from the statuses alone.
-* *Progress* (`_progress`): the least and the most that a stopped run had written. A server commits a step some time
-  after the step returned and before the next step is entered. A step that was entered therefore proves the parts before
-  it (`least`), and a step that returned may have been committed (`most`). Reports after the first report of the run
-  that supersedes this one do not count, because a stopped run must not write any more.
+* *Progress* (`_progress`): the least and the most that a stopped run had written. A step reads the writes of the steps
+  before it, so a step that was entered proves theirs (`least`). A step that returned may have been committed before the
+  stop, or not (`most`). Reports after the first report of the run that supersedes this one do not count, because a
+  stopped run must not write any more.
 * *Alone* (`_kept_if_alone`): the parts that a run leaves when no request stops it. Only the scenario decides this.
 
 Progress is read from the reports to the witness alone and never from the state that the deployment shows. A server that

@@ -42,7 +42,7 @@ class Watcher:
         return f"the stream of run {self.label}" + ("" if self.own else f" that client {self.name} joined")
 
     def named(self, name: str) -> list[StreamEvent]:
-        """Return the events with this name. Events of a subgraph have names of their own."""
+        """Return the events with this name. Events of a subgraph have other names, such as `updates|research:ID`."""
         return [event for event in self.events if event.event == name]
 
     @property
