@@ -49,7 +49,7 @@ def explain(requirement: Requirement, play: Play, verdict: Verdict, where: str) 
 
 def deciding(play: Play, see: Iterable[int]) -> Exchange | None:
     """The first request among the moments that a verdict points to."""
-    return next((e for seq in see for e in play.exchanges if e.asked == seq), None)
+    return next((e for seq in see for e in play.exchanges if e.sent == seq), None)
 
 
 def by_hand(play: Play) -> str:
@@ -63,7 +63,7 @@ def by_hand(play: Play) -> str:
     ids = {found: f"$THREAD_{name}" for name, found in threads.items()}
     lines, last = [], None
     for name in threads:
-        created = next(iter(play.asked_for("create thread", name)), None)
+        created = next(iter(play.exchanges_for("create thread", name)), None)
         if created is not None:
             asked = f"curl -sS -X POST {_quoted(url + created.request.path, ids)} {_JSON} --data '{{}}'"
             lines.append(f"THREAD_{name}=$({asked} | jq -r .thread_id)")
@@ -143,7 +143,7 @@ def _show(play: Play, seq: int) -> list[str]:
     at = f"  {moment.t:8.3f} s  "
     match moment:
         case Request():
-            exchange = next(e for e in play.exchanges if e.asked == seq)
+            exchange = next(e for e in play.exchanges if e.sent == seq)
             answer = exchange.response or exchange.fault
             took = f" after {1000 * (answer.t - moment.t):.0f} ms" if answer is not None else ""
             body = exchange.response.body if exchange.response else None

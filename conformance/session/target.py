@@ -247,7 +247,7 @@ def _start_latency(play: Play) -> float:
     if play.witnessed:
         began = play.began("A")
     else:
-        began = next((r.told for r in play.readings("A") if r.status != "pending"), None)
+        began = next((r.received for r in play.readings("A") if r.status != "pending"), None)
     return 0.0 if began is None else play.moments[began].t - asked
 
 
