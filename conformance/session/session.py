@@ -130,7 +130,10 @@ class Session:
 
     @cached_property
     def _pool(self) -> PlayPool:
-        pool = PlayPool(suite=self.suite, jobs=self._options.jobs, witness_host=self._options.witness_host)
+        options = self._options
+        pool = PlayPool(
+            suite=self.suite, jobs=options.jobs, witness_host=options.witness_host, connection=options.connection
+        )
         pool.start()
         self._opened = True
         return pool
@@ -145,6 +148,7 @@ class Session:
                 headers=self._options.headers,
                 profile=self._options.profile.name if self._options.profile is not NOTHING_DECLARED else None,
                 deadlines=self._options.deadlines,
+                secret=self._options.connection.secret,
             )
             for url in self._options.urls or [self._pool.embed_mock()]
         ]

@@ -78,15 +78,15 @@ class TooDeep(Exception):  # noqa: N818 -- a finding about an answer
 class Redactor:
     """A filter for secrets in text, JSON, headers and URLs. `headers` and `url` are the user's options."""
 
-    def __init__(self, headers: Mapping[str, str], url: httpx.URL | None = None) -> None:
+    def __init__(self, headers: Mapping[str, str], url: httpx.URL | None = None, proxy: str | None = None) -> None:
         self._names = SECRET_NAMES | {name.lower() for name in headers}
         self._given: set[str] = set()
         self._cookies: deque[str] = deque(maxlen=MAX_COOKIES)
         for value in headers.values():
             self._given |= _search_terms(value)
-        if url is not None and url.userinfo:
-            # httpx sends these as a Basic header, so both forms may be echoed.
-            user_and_password = unquote(url.userinfo.decode("ascii", "replace"))
+        user = "" if url is None else unquote(url.userinfo.decode("ascii", "replace"))
+        # httpx sends these as a Basic header, so both forms may be echoed.
+        for user_and_password in filter(None, (user, proxy)):
             self._given |= _search_terms(user_and_password)
             self._given |= _search_terms(user_and_password.partition(":")[2])
             self._given |= _search_terms(base64.b64encode(user_and_password.encode()).decode())
