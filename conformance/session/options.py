@@ -25,7 +25,8 @@ EMBEDDED_NAME = "mock"
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]+")
-_NAMED = re.compile(r"([0-9A-Za-z][0-9A-Za-z._-]*)=(https?:.*)", re.DOTALL)
+# Part of the name of a folder, and Windows drops a dot at the end of one.
+_NAMED = re.compile(r"([0-9A-Za-z](?:[0-9A-Za-z._-]*[0-9A-Za-z_-])?)=(https?:.*)", re.DOTALL)
 _HOST = re.compile(r"[0-9A-Za-z._:-]+")
 
 

@@ -72,6 +72,10 @@ class PlayPool:
         """The transcript of one play, once there is one; raises NotJudgeable."""
         return self._future(target, scenario).result()
 
+    def forget(self, target: Target, scenario: Scenario) -> None:
+        """Drop the transcript of one play; who asks for it after that has the scenario played again."""
+        self._plays.pop((id(target), scenario.id), None)
+
     def _future(self, target: Target, scenario: Scenario) -> Future[Transcript]:
         key = (id(target), scenario.id)
         if key not in self._plays:
