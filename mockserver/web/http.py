@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Final, Protocol, TypeVar
 
@@ -28,6 +28,9 @@ KEEP_ALIVE: Final = web.AppKey("keep_alive", float)
 ANSWER_WITH: Final = ContextVar[Callable[[Mapping[str, str]], web.StreamResponse]]("answer_with")
 """What makes an answer that is written bit by bit, from its headers, where a request wants another than usual."""
 
+A_TURN: Final = 1024 * 1024
+"""Bytes of JSON that are made in one turn of the event loop, in about a millisecond."""
+
 T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 
@@ -43,12 +46,27 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error
 
 def json_answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """An answer with a JSON body."""
+    return web.Response(body=_encoded(body), status=status, headers=headers, content_type="application/json")
+
+
+async def list_answer(items: Iterable[Any]) -> web.Response:
+    """Return an answer with a JSON list that may be large, and let other requests have their turns meanwhile."""
+    pieces, size = [], 0
+    for item in items:
+        pieces.append(_encoded(item))
+        size += len(pieces[-1])
+        if size >= A_TURN:
+            size = 0
+            await asyncio.sleep(0)
+    return web.Response(body=b"[" + b",".join(pieces) + b"]", content_type="application/json")
+
+
+def _encoded(body: Any) -> bytes:
     try:
-        raw = _encode(body)
+        return _encode(body)
     except UnicodeEncodeError:
         # Bytes of a request line or a header that are not UTF-8, in a text that quotes them or in the journal.
-        raw = json.dumps(msgspec.to_builtins(body)).encode()
-    return web.Response(body=raw, status=status, headers=headers, content_type="application/json")
+        return json.dumps(msgspec.to_builtins(body)).encode()
 
 
 @web.middleware

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -16,7 +17,7 @@ from mockserver.schemas import responses
 from mockserver.schemas.common import Body, CheckpointConfig, Json, Limit
 from mockserver.schemas.threads import HistoryRequest, StateField, StateRequest, StateUpdate
 from mockserver.views import records
-from mockserver.web.http import ENGINE, Refusal, holds, json_answer, query, read
+from mockserver.web.http import ENGINE, Refusal, holds, json_answer, list_answer, query, read
 from mockserver.web.lookups import refuse_subgraph, thread_of
 from mockserver.web.route import THREAD, Route
 
@@ -104,25 +105,26 @@ def selected(shown: records.Shown, fields: Sequence[str] | None) -> records.Show
 async def history(request: web.Request) -> web.StreamResponse:
     """List the checkpoints of a thread, newest first."""
     thread, asked = thread_of(request), query(request, HistoryQuery)
-    return json_answer(_history(thread, HistoryRequest(limit=asked.limit, before=asked.before)))
+    return await list_answer(_history(thread, HistoryRequest(limit=asked.limit, before=asked.before)))
 
 
 async def history_search(request: web.Request) -> web.StreamResponse:
     """List some of the checkpoints of a thread, newest first."""
     thread = thread_of(request)
-    return json_answer(_history(thread, await read(request, HistoryRequest, default=b"{}")))
+    return await list_answer(_history(thread, await read(request, HistoryRequest, default=b"{}")))
 
 
-def _history(thread: Thread, asked: HistoryRequest) -> list[records.Shown]:
+def _history(thread: Thread, asked: HistoryRequest) -> Iterator[records.Shown]:
     before = asked.before_id
     namespace = (asked.checkpoint and asked.checkpoint.checkpoint_ns) or ""
-    shown: list[records.Shown] = []
-    for checkpoint in _history_of(thread, asked.checkpoint).newest_first():
-        if len(shown) == asked.limit:
-            break
-        if (before is None or checkpoint.checkpoint_id < before) and holds(checkpoint.metadata, asked.metadata):
-            shown.append(selected(records.state(thread, checkpoint, namespace=namespace), asked.select))
-    return shown
+    found = (
+        checkpoint
+        for checkpoint in _history_of(thread, asked.checkpoint).newest_first()
+        if (before is None or checkpoint.checkpoint_id < before) and holds(checkpoint.metadata, asked.metadata)
+    )
+    # A list: the thread may change while a long answer is made.
+    for checkpoint in list(islice(found, asked.limit)):
+        yield selected(records.state(thread, checkpoint, namespace=namespace), asked.select)
 
 
 def _history_of(thread: Thread, named: CheckpointConfig | None) -> History:
