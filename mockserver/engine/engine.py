@@ -42,7 +42,7 @@ from mockserver.engine.stored_request import run_metadata, stored_kwargs
 from mockserver.engine.webhooks import Webhooks
 from mockserver.schemas.common import RunRequest
 from mockserver.script.types import Script
-from mockserver.views.protocol_events import Ended, Narrator
+from mockserver.views.protocol_events import Ended, ProtocolEvents
 from mockserver.views.records import notice, state
 
 SUPERSEDED: Final = 2000
@@ -374,7 +374,7 @@ class Engine:
         elif run.status == "success" and not (head is not None and head.next):
             how = "completed"
         error = None if run.error is None else run.error["message"]
-        Narrator(run, self.feeds, lambda: True).ends(how, error)
+        ProtocolEvents(run, self.feeds, lambda: True).ends(how, error)
         feed = self.feeds.find(thread.thread_id)
         if feed is not None and run.fate == "erase":
             feed.forget_run(run.run_id)

@@ -17,7 +17,7 @@ from typing import Final
 
 from aiohttp import web
 
-from mockserver.web.http import Refusal
+from mockserver.web.http import ApiError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -36,21 +36,21 @@ class Guard:
         """Return whether pages of an origin were allowed by a setting."""
         return "*" in self._origins or origin.casefold() in self._origins
 
-    def refusal(self, headers: Mapping[str, str], *, has_body: bool) -> Refusal | None:
+    def refusal(self, headers: Mapping[str, str], *, has_body: bool) -> ApiError | None:
         """Return the refusal of a request, with what to do about it; None if the request is answered."""
         host, origin = headers.get("Host", ""), headers.get("Origin")
         if host and not self._knows(host):
             text = f"the control API does not answer to the host {host!r}; start with --allow-host {_name(host)}"
-            return Refusal(403, text)
+            return ApiError(403, text)
         if origin is not None and not self._is_same(origin, host) and not self.allows_origin(origin):
             text = f"the control API does not answer to pages of {origin!r}; start with --allow-origin {origin}"
-            return Refusal(403, text)
+            return ApiError(403, text)
         if origin is None and headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
             text = "the control API does not answer to pages of other origins; start with --allow-origin ORIGIN"
-            return Refusal(403, text)
+            return ApiError(403, text)
         kind = headers.get("Content-Type", "").partition(";")[0].strip().casefold()
         if (has_body or kind) and kind != "application/json":
-            return Refusal(415, f"the control API takes the content type application/json, not {kind or 'none'}")
+            return ApiError(415, f"the control API takes the content type application/json, not {kind or 'none'}")
         return None
 
     def _knows(self, host: str) -> bool:
