@@ -6,13 +6,17 @@ reasons for what a check reports. Its test then skips that check with `without`.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
-from mockserver.core.checkpoints import START, Values
+import msgspec
+
+from mockserver.core.checkpoints import START, Checkpoint, Values
 from mockserver.core.policy import policy_of
-from mockserver.core.records import Run, Thread
+from mockserver.core.records import Thread
 from mockserver.web.http import as_json
 from mockserver.web.journal import JournalEntry
 
@@ -37,6 +41,33 @@ class Facts:
     """The ids of superseded runs, each with the id of the run that superseded it."""
     strategy: str | None = None
     """The multitask strategy that the application is configured with, if the test states it."""
+
+    # Each index is made once. A search through all requests for each request took seconds for a long journal, in which
+    # the mock answers nobody.
+
+    @cached_property
+    def created(self) -> Mapping[str, JournalEntry]:
+        """By the id of a run: the request that created it."""
+        return {one.run_id: one for one in reversed(self.requests) if one.creates_run and one.run_id is not None}
+
+    @cached_property
+    def accepted(self) -> Mapping[tuple[str | None, bytes], int]:
+        """By thread and input: the number of the newest request that created a run."""
+        return {_text_key(one): one.number for one in self.requests if one.creates_run and one.outcome == 200}
+
+    @cached_property
+    def _by_thread(self) -> Mapping[str | None, list[JournalEntry]]:
+        found: dict[str | None, list[JournalEntry]] = {}
+        for one in self.requests:
+            if one.creates_run:
+                found.setdefault(one.thread_id, []).append(one)
+        return found
+
+    def next_run(self, thread_id: str | None, number: int) -> JournalEntry | None:
+        """Return the first request for a run on a thread after the request with a number, if there is one."""
+        on_thread = self._by_thread.get(thread_id, [])
+        index = bisect_right(on_thread, number, key=lambda one: one.number)
+        return on_thread[index] if index < len(on_thread) else None
 
 
 @dataclass(frozen=True)
@@ -80,8 +111,7 @@ def kept_reading(facts: Facts) -> Iterator[Finding]:
         if superseding is None or not entry.path.endswith("/stream") or entry.number > superseding.number:
             continue
         # One run later is too early to judge: the server ends the stream, and the client may not have noticed yet.
-        later = [one for one in facts.requests if one.creates_run and one.thread_id == entry.thread_id]
-        next_run = next((one for one in later if one.number > superseding.number), None)
+        next_run = facts.next_run(entry.thread_id, superseding.number)
         if next_run is not None and (entry.ended is None or entry.ended >= next_run.number):
             yield Finding(
                 "kept-reading",
@@ -96,8 +126,7 @@ def ignored_conflict(facts: Facts) -> Iterator[Finding]:
     for entry in facts.requests:
         if not entry.creates_run or entry.outcome != 409:
             continue
-        again = [one for one in facts.requests if one.number > entry.number and _input(one) == _input(entry)]
-        if not any(one.thread_id == entry.thread_id and one.outcome == 200 for one in again):
+        if facts.accepted.get(_text_key(entry), 0) < entry.number:
             yield Finding(
                 "ignored-conflict",
                 f"{_quoted(entry)} was rejected with 409 and not accepted later; send it again once the thread is idle",
@@ -141,8 +170,11 @@ def resumed_gone(facts: Facts) -> Iterator[Finding]:
 
 def retried(facts: Facts) -> Iterator[Finding]:
     """Report a repeated request that could not succeed, or whose first attempt had already created a run."""
-    for index, entry in enumerate(facts.requests):
-        earlier = _same_before(facts.requests[:index], entry) if entry.creates_run else None
+    newest: dict[tuple[str, bytes], JournalEntry] = {}
+    for entry in facts.requests:
+        key = (entry.path, entry.raw)
+        earlier = newest.get(key) if entry.creates_run and entry.raw else None
+        newest[key] = entry
         if earlier is None or earlier.outcome is None:
             continue
         proof = (earlier.number, entry.number)
@@ -207,32 +239,37 @@ def judge(facts: Facts, *, without: Sequence[str] = ()) -> list[Finding]:
     return sorted(found, key=lambda finding: finding.requests[-1])
 
 
-def run_facts(run: Run) -> RunFacts:
-    """Return the facts about a run."""
-    thread = run.thread
-    return RunFacts(thread.thread_id, policy_of(thread).run_status(run), _dangling(thread, run.run_id))
+def run_facts(thread: Thread) -> dict[str, RunFacts]:
+    """Return the facts about every run of a thread, by its id."""
+    inputs: dict[str, Checkpoint] = {}
+    for checkpoint in thread.history.newest_first():
+        if checkpoint.run_id is not None and checkpoint.written_by == START:
+            inputs.setdefault(checkpoint.run_id, checkpoint)
+    return {
+        run.run_id: RunFacts(thread.thread_id, policy_of(thread).run_status(run), _dangling(inputs.get(run.run_id)))
+        for run in thread.runs.values()
+    }
 
 
-def _dangling(thread: Thread, run_id: str) -> tuple[str, ...]:
-    """Return the tool calls that had no results when the input of a run was added."""
-    written = [one for one in thread.history.newest_first() if one.run_id == run_id and one.written_by == START]
+def _dangling(written: Checkpoint | None) -> tuple[str, ...]:
+    """Return the tool calls that had no results when the input of a run was added, from its newest checkpoint."""
     # An input has two checkpoints: one of source `input` before it is added, and the newer of source `loop` with it.
-    return _unanswered(written[0].values) if written and written[0].source == "loop" else ()
+    return _unanswered(written.values) if written is not None and written.source == "loop" else ()
 
 
 def _unanswered(values: Values) -> tuple[str, ...]:
     """Return the tool calls that had no results at the last human message."""
-    found: list[str] = []
+    said = values.get("messages", ())
+    humans = (index for index in range(len(said) - 1, -1, -1) if said[index]["type"] == "human")
+    last, before = next(humans, 0), next(humans, -1)
+    # Only what was said since the human message before: a state of thousands of messages is not read for each run.
     waiting: dict[str, None] = {}
-    for message in values.get("messages", ()):
-        # A result that arrives after the message does not help: the model has already seen the open call.
-        if message["type"] == "human":
-            found, waiting = list(waiting), {}
-        elif message["type"] == "tool":
+    for message in said[before + 1 : last]:
+        if message["type"] == "tool":
             waiting.pop(message["tool_call_id"], None)
         else:
             waiting |= dict.fromkeys(call["id"] for call in message.get("tool_calls", ()))
-    return tuple(found)
+    return tuple(waiting)
 
 
 def _after_supersession(facts: Facts) -> Iterator[tuple[JournalEntry, JournalEntry]]:
@@ -246,12 +283,12 @@ def _after_supersession(facts: Facts) -> Iterator[tuple[JournalEntry, JournalEnt
 def _new_run(facts: Facts, entry: JournalEntry) -> JournalEntry | None:
     """Return the request that created the run that superseded an entry's run, if any."""
     by = facts.superseded.get(entry.run_id or "")
-    return None if by is None else next((one for one in facts.requests if one.creates_run and one.run_id == by), None)
+    return None if by is None else facts.created.get(by)
 
 
-def _same_before(earlier: Sequence[JournalEntry], entry: JournalEntry) -> JournalEntry | None:
-    # Compared byte by byte, because a retry repeats the body exactly. An empty body proves nothing.
-    return next((one for one in reversed(earlier) if (one.path, one.raw) == (entry.path, entry.raw) and one.raw), None)
+def _text_key(entry: JournalEntry) -> tuple[str | None, bytes]:
+    """Return what two requests have in common that send the same input to the same thread."""
+    return entry.thread_id, msgspec.json.encode(_input(entry), order="deterministic")
 
 
 def _input(entry: JournalEntry) -> Any:

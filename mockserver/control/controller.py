@@ -26,6 +26,9 @@ from mockserver.web.journal import Journal, JournalEntry
 DEADLINE: Final = 30.0
 """The real seconds after which a wait fails. The mock reacts within milliseconds, so this is far above any delay."""
 
+SHOWN: Final = 10
+"""The number of ids in a message. Thousands of runs would hide what the message states."""
+
 Mode = Literal["real", "instant", "hand"]
 T = TypeVar("T")
 
@@ -147,7 +150,7 @@ class Controller:
     def conduct(self, strategy: str | None = None, without: Sequence[str] = ()) -> list[Finding]:
         """Return the mistakes of the clients. Raises `ControlError` for an unknown rule."""
         threads = self.engine.threads.by_id.values()
-        runs = {run.run_id: client_checks.run_facts(run) for thread in threads for run in thread.runs.values()}
+        runs = {run_id: facts for thread in threads for run_id, facts in client_checks.run_facts(thread).items()}
         facts = Facts(list(self.journal), runs, dict(self.engine.superseded), strategy)
         try:
             return client_checks.judge(facts, without=without)
@@ -196,7 +199,7 @@ class Controller:
         await self._until(
             lambda: not self._in_flight(),
             deadline,
-            lambda: f"runs still in flight: {', '.join(self._in_flight())}; is one of them held?",
+            lambda: f"runs still in flight: {_some(self._in_flight())}; is one of them held?",
         )
 
     def nearest(self, method: str, path: str, wanted: Mapping[str, Any]) -> str:
@@ -277,3 +280,9 @@ def _description(method: str, path: str, wanted: Mapping[str, Any]) -> str:
 def _known(known: Sequence[str], what: str) -> str:
     # A deployment may have thousands of threads.
     return f"{what}: {', '.join(known[:10])}" if known else f"there are no {what}"
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return a list of names for people, and how many there are more."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
