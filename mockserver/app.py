@@ -14,6 +14,7 @@ from mockserver.core.callbacks import Callbacks
 from mockserver.core.clock import Clock, RealClock
 from mockserver.core.policy import Policy
 from mockserver.engine.engine import Engine
+from mockserver.engine.expiry import Expiry
 from mockserver.script.load import load, read_script
 from mockserver.settings import DEFAULTS, Settings, reject_unknown
 from mockserver.web import routes
@@ -21,7 +22,7 @@ from mockserver.web.bad_http import SERVER_LOG
 from mockserver.web.cors import add_headers, answer_preflight
 from mockserver.web.faults import parse_fault
 from mockserver.web.guard import GUARD, Guard
-from mockserver.web.http import ENGINE, KEEP_ALIVE, error_responses
+from mockserver.web.http import ENGINE, EXPIRY, KEEP_ALIVE, error_responses, expire
 from mockserver.web.interceptors import INTERCEPTORS, intercept
 from mockserver.web.journal import JOURNAL, Journal
 
@@ -50,7 +51,7 @@ def create_app(*, clock: Clock | None = None, **settings: Unpack[Settings]) -> w
     )
     # Outermost first. Preflights are sent by the browser and not by the application, so the journal omits them.
     # Errors become JSON inside the interceptors, so that faults and defects see the response that would be sent.
-    middlewares = [answer_preflight, intercept, error_responses, remove_slash]
+    middlewares = [answer_preflight, expire, intercept, error_responses, remove_slash]
     app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY)
     app.on_response_prepare.append(add_headers)
     callbacks = Callbacks(chosen["allow_callbacks"])
@@ -63,6 +64,7 @@ def create_app(*, clock: Clock | None = None, **settings: Unpack[Settings]) -> w
         callbacks=callbacks,
     )
     app[ENGINE] = engine
+    app[EXPIRY] = Expiry(engine)
     app[GUARD] = Guard(chosen["allow_hosts"], chosen["allow_origins"])
     app[KEEP_ALIVE] = chosen["keep_alive"]
     journal = app[JOURNAL] = Journal(lambda: engine.threads.by_id, engine.clock, engine.notifier)

@@ -18,6 +18,7 @@ from mockserver.core.clock import Clock, HandClock, InstantClock, RealClock, Und
 from mockserver.core.policy import policy_of
 from mockserver.core.records import Run, Thread
 from mockserver.engine.engine import Engine
+from mockserver.engine.expiry import Expiry
 from mockserver.script.types import Script
 from mockserver.views import records
 from mockserver.web.http import as_json
@@ -53,7 +54,8 @@ def clock_of(mode: Mode, scale: float = 1.0) -> Clock:
 class Controller:
     """The commands of a test to one deployment."""
 
-    def __init__(self, engine: Engine, journal: Journal) -> None:
+    def __init__(self, engine: Engine, journal: Journal, expiry: Expiry) -> None:
+        self._expiry = expiry
         self.engine = engine
         self.journal = journal
         self._script = engine.threads.script
@@ -128,6 +130,7 @@ class Controller:
 
     def threads(self) -> list[dict[str, Any]]:
         """Return every thread in the form of the API, oldest first."""
+        self._expiry.sweep()
         return [records.thread(thread) for thread in self.engine.threads.by_id.values()]
 
     def runs(self, thread_id: str) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from mockserver.core.records import Thread
 from mockserver.schemas.common import Body
 from mockserver.web.faults import Fault, Faults
 from mockserver.web.guard import guarded
-from mockserver.web.http import ENGINE, ApiError, json_answer, query, read
+from mockserver.web.http import ENGINE, EXPIRY, ApiError, json_answer, query, read
 from mockserver.web.interceptors import CONTROL, INTERCEPTORS
 from mockserver.web.journal import JOURNAL
 from mockserver.web.lookups import uuid_in
@@ -311,7 +311,7 @@ CONTROLLER: Final = web.AppKey("controller", Controller)
 
 def add_to(app: web.Application) -> None:
     """Add the control API to an application, with the controller and the faults that it uses."""
-    app[CONTROLLER] = Controller(app[ENGINE], app[JOURNAL])
+    app[CONTROLLER] = Controller(app[ENGINE], app[JOURNAL], app[EXPIRY])
     app[_SWITCHES] = {}
     app[SERVERS] = []
     app[FAULTS] = Faults(app[INTERCEPTORS], app[ENGINE].clock, app[ENGINE].seed)
@@ -324,6 +324,7 @@ async def reset(app: web.Application, **settings: Any) -> None:
     # Defects first: one of them may change how runs end while the engine clears them.
     if app[_SWITCHES]:
         switches(app).clear()
+    app[EXPIRY].clear()
     app[FAULTS].clear()
     await app[CONTROLLER].reset(**settings)
 

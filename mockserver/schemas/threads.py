@@ -27,7 +27,7 @@ class Before(CheckpointConfig, frozen=True):
 
 
 class TimeToLive(Body, frozen=True):
-    """The time to live of a thread. It is shown (`?include=ttl`), but has no effect: the mock deletes no threads."""
+    """The time to live of a thread, in scripted time. It is shown with `?include=ttl`."""
 
     # 1e9 minutes are 1900 years. Ten times as many would exceed the year 9999, the last one of `datetime`.
     ttl: Annotated[float, Meta(gt=0, le=1e9)]

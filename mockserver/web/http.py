@@ -21,11 +21,13 @@ from mockserver.core.clock import Clock
 from mockserver.core.policy import policy_of
 from mockserver.core.records import Run
 from mockserver.engine.engine import Engine, ThreadBusyError
+from mockserver.engine.expiry import Expiry
 from mockserver.views import records
 
 _log = logging.getLogger(__name__)
 
 ENGINE: Final = web.AppKey("engine", Engine)
+EXPIRY: Final = web.AppKey("expiry", Expiry)
 KEEP_ALIVE: Final = web.AppKey("keep_alive", float)
 """The seconds of silence after which an open response sends a keep-alive."""
 
@@ -76,6 +78,15 @@ def _encoded(body: Any) -> bytes:
 def as_json(value: object) -> str:
     """Return a value as JSON, for texts that people read. Anything that JSON does not know is shown by its repr."""
     return msgspec.json.encode(value, enc_hook=repr).decode()
+
+
+@web.middleware
+async def expire(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Remove the threads whose time to live is over before a request is handled."""
+    request.app[EXPIRY].sweep()
+    return await handler(request)
 
 
 @web.middleware

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Any, Final
 
 from aiohttp import web
@@ -10,7 +9,7 @@ from msgspec import UNSET, Meta
 
 from mockserver.core.checkpoints import START
 from mockserver.core.policy import policy_of
-from mockserver.core.records import Thread, TimeLeft
+from mockserver.core.records import Thread
 from mockserver.core.thread_stream import ThreadStreamMode
 from mockserver.engine.deletion import delete_thread
 from mockserver.schemas import responses
@@ -26,7 +25,7 @@ from mockserver.schemas.threads import (
 )
 from mockserver.views import records
 from mockserver.views.extract import extracted
-from mockserver.web.http import ENGINE, ApiError, holds, json_answer, page_answer, query, read, several
+from mockserver.web.http import ENGINE, EXPIRY, ApiError, holds, json_answer, page_answer, query, read, several
 from mockserver.web.lookups import thread_of, uuid_in
 from mockserver.web.route import THREAD, Route
 from mockserver.web.routes_state import write_state
@@ -64,7 +63,7 @@ async def create(request: web.Request) -> web.StreamResponse:
         raise ApiError(409, f"Thread with ID {thread_id} already exists")
     thread = existing or threads.create_thread(thread_id, body.metadata)
     if existing is None:
-        _set_ttl(thread, body.ttl)
+        _set_ttl(request, thread, body.ttl)
         try:
             _write_supersteps(request, thread, body.supersteps)
         except ApiError:
@@ -84,7 +83,7 @@ async def patch(request: web.Request) -> web.StreamResponse:
     """Change the metadata of a thread by merging the given fields into it."""
     thread, body = thread_of(request), await read(request, ThreadPatch)
     thread.metadata |= body.metadata
-    _set_ttl(thread, body.ttl)
+    _set_ttl(request, thread, body.ttl)
     request.app[ENGINE].threads.touch(thread, thread.timeline.moment())
     # The SDKs send this header to save the response. https://www.rfc-editor.org/rfc/rfc7240#section-4.2
     if "return=minimal" in request.headers.get("Prefer", ""):
@@ -154,9 +153,9 @@ async def count(request: web.Request) -> web.StreamResponse:
     return json_answer(sum(_matches(thread, params) for thread in request.app[ENGINE].threads.by_id.values()))
 
 
-def _set_ttl(thread: Thread, params: TimeToLive | None) -> None:
+def _set_ttl(request: web.Request, thread: Thread, params: TimeToLive | None) -> None:
     if params is not None:
-        thread.ttl = TimeLeft(params.strategy, params.ttl, thread.updated_at + timedelta(minutes=params.ttl))
+        request.app[EXPIRY].set(thread, params.strategy, params.ttl)
 
 
 def _write_supersteps(request: web.Request, thread: Thread, supersteps: list[Superstep]) -> None:
