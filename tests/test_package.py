@@ -11,6 +11,7 @@ import tarfile
 import urllib.request
 import venv
 import zipfile
+from collections.abc import Mapping
 from email.parser import Parser
 from pathlib import Path
 
@@ -33,12 +34,12 @@ def run(*command: str | Path, cwd: Path) -> str:
     return output
 
 
-def attempt(*command: str | Path, cwd: Path) -> tuple[int, str]:
-    """The exit code of a command, and its output."""
+def attempt(*command: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """The exit code of a command, and its output; `env` is its whole environment."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
-        env=clean_environment(),
+        env=clean_environment() if env is None else env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

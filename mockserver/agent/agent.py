@@ -24,7 +24,7 @@ PIECES_A_TURN: Final = 16
 """The number of pieces of an untimed answer per turn of the event loop, so that a long answer does not block it."""
 
 
-class Said(Struct, frozen=True):
+class NodeOutput(Struct, frozen=True):
     """The output of a node: a message, or the piece of an answer that ends after `spoken` characters."""
 
     message: Message
@@ -73,15 +73,15 @@ class Task(Struct, frozen=True):
     ids: IdSource
     timeline: Timeline
     resumed: bool
-    emit: Callable[[Said], None]
+    emit: Callable[[NodeOutput], None]
     wants_pieces: Callable[[], bool]
     """Returns whether a client receives the pieces of messages."""
     custom: Callable[[Any], None]
 
-    def show(self, said: Sequence[Message]) -> None:
+    def show(self, emitted: Sequence[Message]) -> None:
         """Emit whole messages."""
-        for message in said:
-            self.emit(Said(message))
+        for message in emitted:
+            self.emit(NodeOutput(message))
 
 
 def calls_to_answer(task: Task) -> list[dict[str, Any]]:
@@ -139,15 +139,15 @@ class ScriptedAgent:
     def after_child(self, task: Task, values: Values) -> Values:
         """Return the write of a node whose child graph has ended with these values."""
         if task.node == CHILD and task.cursor.next == (TOOLS,):
-            said = self._results(task, Step(result="") if task.cursor.step is None else task.cursor.step)
-            task.show(said)
-            return {"messages": said, "steps": values["steps"]}
+            emitted = self._results(task, Step(result="") if task.cursor.step is None else task.cursor.step)
+            task.show(emitted)
+            return {"messages": emitted, "steps": values["steps"]}
         # A child graph shares the parent's channels. Only messages that it added or changed are its write, otherwise
         # the parent would merge its own messages again.
         known = {message["id"]: message for message in task.values["messages"]}
-        said = [message for message in values["messages"] if known.get(message["id"]) != message]
+        emitted = [message for message in values["messages"] if known.get(message["id"]) != message]
         channels = {name: values[name] for name in task.script.reducers if name in values}
-        return {**channels, "messages": said, "steps": values["steps"]}
+        return {**channels, "messages": emitted, "steps": values["steps"]}
 
     async def _work(self, play: _StepPlay) -> Values:
         """Play the scripted part of a step, in the order in which `Step` lists what a step can do."""
@@ -158,20 +158,20 @@ class ScriptedAgent:
             raise Paused(fill(step.interrupt.value, task.cursor.fills))
         for event in step.custom:
             task.custom(fill(event, task.cursor.fills))
-        said: list[Message] = []
+        emitted: list[Message] = []
         if step.speaks:
-            said.append(await self._speak(play))
+            emitted.append(await self._speak(play))
         else:
             await self._take(task, play.takes)
             await self._hold(play)
-            said += self._results(task, step)
-        said += messages.coerce_all(fill(step.messages, task.cursor.fills), task.ids.uuid4)
-        task.show(said[1 if step.speaks else 0 :])
+            emitted += self._results(task, step)
+        emitted += messages.coerce_all(fill(step.messages, task.cursor.fills), task.ids.uuid4)
+        task.show(emitted[1 if step.speaks else 0 :])
         # After all output: a node that fails has streamed what it emitted, and only its write is lost.
         if step.error is not None:
             raise _exception(step.error, task.cursor.fills)
         channels: Values = fill(step.channels, task.cursor.fills)
-        return {"messages": said, **channels} if step.writes_messages else channels
+        return {"messages": emitted, **channels} if step.writes_messages else channels
 
     async def _speak(self, play: _StepPlay) -> Message:
         """Emit the model's message in pieces, and return it."""
@@ -181,17 +181,18 @@ class ScriptedAgent:
         whole = not isinstance(text, str) or (step.say is None and bool(step.calls))
         pieces = [""] if whole else ([fill(one, task.cursor.fills) for one in step.tokens or ()] or tokens(text))
         spoken, half, wanted = 0, max(1, len(pieces) // 2), False
+        each, begin = play.takes / len(pieces), self._clock.of(task.thread_id).now
         for number, piece in enumerate(pieces, start=1):
             # Whether a client listens is asked once per turn and not per piece:
             # it can only change while other tasks run.
             if play.takes or number % PIECES_A_TURN == 1:
-                await self._take(task, play.takes / len(pieces))
+                await self._take(task, each, due=begin + number * each)
                 wanted = task.wants_pieces()
             spoken += len(piece)
             if wanted:
                 # The official server sends tool calls with the last chunk of a message.
                 last = number == len(pieces)
-                task.emit(Said(message) if whole else Said(message, piece, spoken, last))
+                task.emit(NodeOutput(message) if whole else NodeOutput(message, piece, spoken, last))
             # The middle of an answer is where a test holds a run to interrupt
             # it: half of the tokens are streamed, and nothing is written.
             if number == half:
@@ -221,13 +222,24 @@ class ScriptedAgent:
         if play.scripted.hold is not None:
             await self._gates.pass_point(play.scripted.hold, play.task.thread_id, play.task.run_id, closed=True)
 
-    async def _take(self, task: Task, seconds: float) -> None:
-        """Let scripted time pass. Without a duration, give other tasks a turn."""
-        if not seconds:
+    async def _take(self, task: Task, seconds: float, *, due: float | None = None) -> None:
+        """Let scripted time pass. Without a duration, give other tasks a turn.
+
+        `due` is the time at which the delay should be over. If that is already past, the delay is skipped.
+        """
+        # The event loop sleeps for a millisecond or more, so thousands of short pieces would take a hundred times as
+        # long as scripted. Only real time is ever late.
+        clock = self._clock.of(task.thread_id)
+        if not seconds or (due is not None and clock.now >= due + TOLERATED):
             await asyncio.sleep(0)
         else:
-            await self._clock.of(task.thread_id).sleep(seconds)
+            await clock.sleep(seconds)
+        if seconds:
             task.timeline.spend(seconds)
+
+
+TOLERATED: Final = 1e-6
+"""The scripted seconds by which `HandClock` may differ from a sum of delays, because floats are rounded."""
 
 
 class _StepPlay(Struct, frozen=True):
@@ -251,8 +263,8 @@ def _message(play: _StepPlay, text: str | list[Any]) -> Message:
     content: str | list[Any] = text
     if calls and task.script.content == "blocks":
         uses = [{"id": one["id"], "input": one["args"], "name": one["name"], "type": "tool_use"} for one in calls]
-        said = [{"type": "text", "text": text}] if text and isinstance(text, str) else text or []
-        content = [*said, *uses]
+        blocks = [{"type": "text", "text": text}] if text and isinstance(text, str) else text or []
+        content = [*blocks, *uses]
     # The prefix that LangChain gives to the messages of streaming chat models.
     return messages.ai(content, f"lc_run--{ids.uuid7(task.timeline.moment())}", calls)
 

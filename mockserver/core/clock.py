@@ -36,6 +36,9 @@ from typing import Final, Protocol
 EPOCH: Final = datetime(2025, 1, 1, tzinfo=UTC)
 """The start of a server's logical time."""
 
+LAST: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""The latest moment that delays can reach. The year after it is left for the ticks of later events."""
+
 # The unit of the ids that sort by time (UUIDv7), so two ids of a thread never share a time.
 TICK: Final = timedelta(milliseconds=1)
 
@@ -67,6 +70,13 @@ class Clock(Protocol):
     def within(self, seconds: float) -> AbstractAsyncContextManager[object]:
         """Limit a block to `seconds`, with TimeoutError. It does not make time pass."""
 
+    def silence(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """Limit a block in which a client receives nothing to `seconds`, with TimeoutError.
+
+        A connection is kept alive in real time. Only `HandClock` uses its own time, so that a test can observe a
+        keep-alive.
+        """
+
 
 class RealClock:
     """A clock on which everything takes `scale` times as long as scripted."""
@@ -88,6 +98,10 @@ class RealClock:
     def within(self, seconds: float) -> AbstractAsyncContextManager[object]:
         """Limit a block to `seconds` times the scale, with TimeoutError."""
         return asyncio.timeout(seconds * self._scale)
+
+    def silence(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """Limit a block to so many real seconds, whatever the scale, with TimeoutError."""
+        return asyncio.timeout(seconds)
 
 
 class UndelayedClock:
@@ -112,6 +126,8 @@ class UndelayedClock:
     def within(self, seconds: float) -> AbstractAsyncContextManager[object]:
         """Limit a block to so many real seconds, with TimeoutError."""
         return asyncio.timeout(seconds)
+
+    silence = within
 
 
 @dataclass(order=True, slots=True)
@@ -155,6 +171,10 @@ class HandClock:
                 yield limit
             finally:
                 alarm.live = False
+
+    def silence(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """Limit a block to `seconds` of this clock, with TimeoutError."""
+        return self.within(seconds)
 
     async def advance(self, seconds: float) -> None:
         """Let `seconds` pass. Everything that wakes on the way runs, and may sleep again, before time continues."""
@@ -205,6 +225,11 @@ class InstantClock(HandClock):
     def __init__(self) -> None:
         super().__init__()
         self._jumps: asyncio.Handle | None = None
+
+    def silence(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """Limit a block to so many real seconds, with TimeoutError."""
+        # Real time: a jump over a scripted week would otherwise send a keep-alive for every five seconds of it.
+        return asyncio.timeout(seconds)
 
     def retire(self) -> None:
         """Wake every sleeper, and stop jumping."""
@@ -263,6 +288,10 @@ class Clocks:
         """Limit a block to `seconds` of the deployment's clock, with TimeoutError."""
         return self._clock.within(seconds)
 
+    def silence(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """Limit a block in which a client receives nothing to `seconds`, with TimeoutError."""
+        return self._clock.silence(seconds)
+
     def of(self, thread_id: str | None) -> Clock:
         """Return the clock of a thread, by default that of the deployment."""
         return self._of_thread.get(thread_id or "", self._clock)
@@ -298,8 +327,11 @@ class Timeline:
         return self.now
 
     def spend(self, seconds: float) -> None:
-        """Advance the time by a delay of `seconds`."""
-        self.now += timedelta(seconds=seconds)
+        """Advance the time by a delay of `seconds`, at most to the last year of the calendar."""
+        try:
+            self.now = min(self.now + timedelta(seconds=seconds), LAST)
+        except OverflowError:
+            self.now = LAST
 
 
 def iso(moment: datetime) -> str:

@@ -56,7 +56,7 @@ class Policy:
 
     def base(self, run: Run) -> Checkpoint | None:
         """Return the checkpoint that a starting run continues from: the requested one, the newest, or its own."""
-        asked = run.request.checkpoint_asked_for
+        asked = run.request.requested_checkpoint
         head = run.thread.history.head
         begun = head is not None and head.run_id == run.run_id
         return head if asked is None or begun else run.thread.history.get(asked)

@@ -81,7 +81,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class TimeLeft:
-    """The time-to-live of a thread, as a client requested it."""
+    """The end of a thread's time-to-live. `strategy` is what happens then: `delete` or `keep_latest`."""
 
     strategy: str
     minutes: float

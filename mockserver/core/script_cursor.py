@@ -23,10 +23,14 @@ from msgspec.structs import replace
 from mockserver.core import messages
 from mockserver.core.json_text import as_json
 from mockserver.core.messages import Message
+from mockserver.script import patterns
+from mockserver.script.patterns import SlowPatternError
 from mockserver.script.types import Failure, Interrupt, Script, Step, When
 
 NO_TURN: Final = "NoMatchingTurnError"
 """The type of the exception that fails a run when no turn matches its last message."""
+TOO_SLOW: Final = "SlowPatternError"
+"""The type of the exception that fails a run when a regular expression takes too long on its message."""
 ALWAYS: Final = ("text", "resume")
 """The names that texts may use in every turn."""
 
@@ -191,7 +195,11 @@ def _start_turn(script: Script, last: Message, conversation: Sequence[Message], 
     """Return the start of the first turn that matches the last message, None if no turn does."""
     number = sum(1 for message in conversation if message["type"] == "human")
     for turn in script.turns:
-        fills = _match(turn.when, last, number, context)
+        try:
+            fills = _match(turn.when, last, number, context)
+        except SlowPatternError as error:
+            # The run fails. The turns that follow may be as slow, so they are not tried.
+            return Cursor((_too_slow(error),))
         if fills is not None:
             return _unrolled(Cursor(tuple(turn.steps), fills=fills))
     return None
@@ -213,7 +221,7 @@ def _match(when: When, last: Message, number: int, context: TurnContext) -> dict
         return None
     if any(key not in context.metadata or context.metadata[key] != value for key, value in when.metadata.items()):
         return None
-    found = re.search(when.matches, text, re.IGNORECASE) if when.matches is not None else None
+    found = patterns.search(when.matches, text) if when.matches is not None else None
     if when.matches is not None and found is None:
         return None
     named = {} if found is None else {name: value or "" for name, value in found.groupdict().items()}
@@ -228,12 +236,20 @@ def _unmatched(last: Message) -> Cursor:
     return Cursor((Step(error=Failure(message=message, type=NO_TURN)),))
 
 
+def _too_slow(error: SlowPatternError) -> Step:
+    """Return the step with which a run fails when its turn could not be found in time."""
+    return Step(error=Failure(message=str(error), type=TOO_SLOW))
+
+
 def _case(interrupt: Interrupt, answer: Any) -> Sequence[Step]:
     for case in interrupt.cases:
         if case.equals is not UNSET and case.equals != answer:
             continue
-        if case.matches is not None and re.search(case.matches, as_text(answer), re.IGNORECASE) is None:
-            continue
+        try:
+            if case.matches is not None and patterns.search(case.matches, as_text(answer)) is None:
+                continue
+        except SlowPatternError as error:
+            return (_too_slow(error),)
         return case.steps
     return ()
 

@@ -127,7 +127,7 @@ def last_node(checkpoint: Checkpoint | None) -> str:
 
 def _run_metadata(run: Run) -> dict[str, Any]:
     """Return what a checkpoint records about the run that wrote it, including the run's configuration."""
-    asked = run.request.checkpoint_asked_for
+    asked = run.request.requested_checkpoint
     return {
         **(run.request.config.configurable or run.request.context),
         **({} if asked is None else {"checkpoint_id": asked}),

@@ -26,7 +26,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from mockserver.agent import graph
-from mockserver.agent.agent import Said, ScriptedAgent, Task, calls_to_answer
+from mockserver.agent.agent import NodeOutput, ScriptedAgent, Task, calls_to_answer
 from mockserver.agent.step import Paused
 from mockserver.core.checkpoints import START, Checkpoint, Mark, Source, Values
 from mockserver.core.commands import answer_to, check_answer, target_of
@@ -36,7 +36,7 @@ from mockserver.core.records import Run
 from mockserver.core.script_cursor import Cursor
 from mockserver.core.updates import ChildGraph, append_checkpoint, read_write
 from mockserver.schemas.common import Command
-from mockserver.views.protocol_events import Ended, Narrator
+from mockserver.views.protocol_events import Ended, ProtocolEvents
 from mockserver.views.run_stream import RunStream
 
 RECURSION_LIMIT: Final = 1000
@@ -67,7 +67,7 @@ class Execution:
         # A function and not a bound method: a method would make a reference cycle with the objects that hold it,
         # and every finished run would wait for the garbage collector.
         self._may_emit = partial(_may_emit, run, run.attempt)
-        self._narrator = Narrator(run, feeds, self._may_emit)
+        self._narrator = ProtocolEvents(run, feeds, self._may_emit)
         self._thread = run.thread
         self._agent = agent
         self._stream = RunStream(run, self._may_emit)
@@ -82,7 +82,7 @@ class Execution:
 
     async def play(self) -> None:
         """Execute the run from its base checkpoint to its end, or to where it waits for a human."""
-        self._stream.begins(self._attempt)
+        self._stream.starts(self._attempt)
         self._narrator.starts()
         self._base = base = self._policy.base(self._run)
         raw = self._policy.input(self._run)
@@ -154,7 +154,7 @@ class Execution:
             if not self._may_write():
                 raise asyncio.CancelledError from None
             question = {"id": self._run.ids.hex(), "value": paused.value}
-            self._narrator.asks(question, namespace)
+            self._narrator.interrupted(question, namespace)
             self._pause(node, current, child, question)
         except Waits as waits:
             self._pause(node, current, child, waits.question)
@@ -242,7 +242,7 @@ class Execution:
             ids=self._run.ids,
             timeline=self._thread.timeline,
             resumed=resumed,
-            emit=lambda said: self._emit(node, current, said, namespace),
+            emit=lambda emitted: self._emit(node, current, emitted, namespace),
             wants_pieces=self._wants_pieces,
             custom=lambda data: self._custom(data, namespace),
         )
@@ -303,14 +303,14 @@ class Execution:
         self._narrator.task_ends(current.task_id(node), node, namespace, question=question)
         shown = [{"value": question["value"], "id": question["id"], "response_schema": None}]
         self._note_output(current, {**current.values, "__interrupt__": shown}, namespace)
-        self._stream.asks(node, current, question, namespace)
+        self._stream.interrupted(node, current, question, namespace)
         raise Waits(question)
 
     def _check_breakpoint(self, when: Literal["interrupt_before", "interrupt_after"], nodes: tuple[str, ...]) -> None:
         """Raise `Waits` at a breakpoint of the request."""
         asked = getattr(self._run.request, when)
         if asked is not None and (asked == "*" or set(asked) & set(nodes)):
-            self._stream.breaks()
+            self._stream.breakpoint()
             raise Waits({})
 
     def _written(self, values: Values, write: Values) -> Values:
@@ -358,11 +358,11 @@ class Execution:
 
     def _wants_pieces(self) -> bool:
         """Return whether a client receives the pieces of messages."""
-        return self._stream.is_heard or self._narrator.is_heard
+        return self._stream.wants_messages or self._narrator.has_feed
 
-    def _emit(self, node: str, current: Checkpoint, said: Said, namespace: str) -> None:
-        self._narrator.says(node, said, namespace)
-        self._stream.says(node, current, said)
+    def _emit(self, node: str, current: Checkpoint, emitted: NodeOutput, namespace: str) -> None:
+        self._narrator.message(node, emitted, namespace)
+        self._stream.message(node, current, emitted)
 
 
 def _may_emit(run: Run, attempt: int) -> bool:

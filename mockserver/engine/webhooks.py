@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+from yarl import URL
 
+from mockserver.core.callbacks import Callbacks
 from mockserver.core.clock import Clock
 from mockserver.core.json_text import as_json
 
@@ -35,8 +37,9 @@ _log = logging.getLogger(__name__)
 class Webhooks:
     """All deliveries of a server, through one HTTP client. Pauses between attempts run on `clock`."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, callbacks: Callbacks) -> None:
         self._clock = clock
+        self._callbacks = callbacks
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._newest: dict[str, asyncio.Event] = {}
@@ -44,6 +47,9 @@ class Webhooks:
 
     def send(self, thread_id: str, url: str, body: dict[str, Any], failed: Callable[[], None]) -> None:
         """Start the delivery of `body`. `failed` is called after each attempt that fails."""
+        if not self._callbacks.allows("webhook", url, URL(url).host, body.get("run_id")):
+            failed()
+            return
         if len(self._tasks) >= MAX_WAITING:
             _log.warning("webhook to %s dropped: %d deliveries are under way", url, len(self._tasks))
             return
@@ -82,7 +88,6 @@ class Webhooks:
             self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
         try:
             headers = {"Content-Type": "application/json"}
-            # Redirects are not followed: a POST would become a GET, and the target that was validated would change.
             async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
                 return answer.status < 400
         except (aiohttp.ClientError, OSError, ValueError, TimeoutError):
@@ -103,7 +108,7 @@ def problem_of(url: str) -> str | None:
     """Return the problem with the URL of a webhook, None if it is valid."""
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and URL(url).host
     except ValueError:
         usable = False
     return None if usable else f"`webhook` must be an http or https URL with a host, not {as_json(url)}."

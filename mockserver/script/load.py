@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
+from mockserver.script.bounds import MAX_BYTES, TooLargeError, check_aliases, check_text
 from mockserver.script.types import Script
 
 GUIDE: Final = Path(__file__).parent / "scripts" / "guide.yaml"
@@ -28,7 +29,9 @@ class ScriptError(Exception):
 def load(path: Path = GUIDE) -> Script:
     """Return the script in a YAML or JSON file. Raises `ScriptError`."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            # One byte more than there may be, so that a script that is too large, or never ends, is refused below.
+            text = file.read(MAX_BYTES + 1).decode()
     except OSError as error:
         raise ScriptError(f"cannot read the script {path}: {error.strerror}. Check the path") from error
     except UnicodeDecodeError as error:
@@ -40,15 +43,19 @@ def parse(text: str, name: str = "script") -> Script:
     """Return the script in a text. `name` stands for it in errors. Raises `ScriptError`."""
     loader = _Loader(text)
     try:
+        check_text(text, _Loader)
         # The nodes are kept beside the data, because only they know lines.
         # msgspec names a path, and `_at` finds its line.
         node = loader.get_single_node()
         if node is None:
             raise ScriptError(f"{name}: the script is empty. Add `turns`")
+        check_aliases(node)
         data = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ScriptError(f"{name}{line}: invalid YAML: {error.problem or error.context}") from None
+    except TooLargeError as error:
+        raise ScriptError(f"{name}{f':{error.line}' if error.line else ''}: {error}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ScriptError(f"{name}: invalid YAML: {str(error).splitlines()[0]}") from None
     finally:

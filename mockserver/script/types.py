@@ -14,6 +14,8 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta
 
+from mockserver.script import patterns
+
 AGENT: Final = "agent"
 TOOLS: Final = "tools"
 RESERVED: Final = ("messages", "steps")
@@ -48,7 +50,7 @@ class When(Part, frozen=True):
 
     def __post_init__(self) -> None:
         if self.matches is not None:
-            _check_expression(self.matches)
+            patterns.check(self.matches)
 
 
 class Call(Part, frozen=True):
@@ -85,7 +87,7 @@ class Case(Part, frozen=True):
 
     def __post_init__(self) -> None:
         if self.matches is not None:
-            _check_expression(self.matches)
+            patterns.check(self.matches)
 
 
 class Interrupt(Part, frozen=True):
@@ -277,13 +279,6 @@ def tokens(text: str) -> list[str]:
     """Return the pieces in which a text is streamed. Each keeps its trailing white space, so they join to the text."""
     # An empty text is one empty piece, so that its message is still emitted.
     return re.findall(r"\s*\S+\s*", text) or [text]
-
-
-def _check_expression(expression: str) -> None:
-    try:
-        re.compile(expression)
-    except re.error as error:
-        raise ValueError(f"`matches` is not a valid regular expression: {error}") from None
 
 
 def _listed(names: set[str]) -> str:

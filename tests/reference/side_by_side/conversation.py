@@ -120,7 +120,7 @@ def _looks(play: Play, names: _PlayNames) -> dict[str, Any]:
     told: dict[str, Any] = {}
     about = dict.fromkeys(e.request.about for e in play.exchanges if e.serves("look"))
     for one in about:
-        looks = [e for e in play.asked_for("look", one) if e.response is not None]
+        looks = [e for e in play.exchanges_for("look", one) if e.response is not None]
         course = (status for look in looks if (status := _status(look)) not in IN_FLIGHT)
         told[f"statuses of {one}"] = [status for status, _ in groupby(course)]
         names.begin()
@@ -215,7 +215,7 @@ class _PlayNames(Bindings):
                 self.name(request, f"request of {self.text(str(run.get('run_id')))}")
         self.bind("interrupt", (one.get("id") for task in tasks for one in task.get("interrupts") or ()))
         self.bind("cron", (cron.get("cron_id") for cron in _answers(play, "create cron")))
-        self.bind("play", (_token(e.request.body) for e in play.asked_for("create thread")))
+        self.bind("play", (_token(e.request.body) for e in play.exchanges_for("create thread")))
 
     def _bind_events(self, play: Play) -> None:
         """Name every stream event after the stream in which it was first seen, and its place there."""
