@@ -45,10 +45,10 @@ async def measure() -> list[Table]:
             ),
             rows,
             "In each round each thread creates a run and a second one, twice with each strategy, and waits for the "
-            f"second. A fresh server has {fresh:.0f} MB, with {empty.blocks} blocks in use. The table shows how many more "
-            "blocks Python has in use after a reset. The first round adds a few for the caches of libraries. The memory "
-            "that the system counts goes down less, because Python keeps most of it for the next round. It is flat when a "
-            "later round needs no more.",
+            f"second. A fresh server has {fresh:.0f} MB, with {empty.blocks} blocks in use. The table shows how many "
+            "more blocks Python has in use after a reset. The first round adds a few for the caches of libraries. The "
+            "memory that the system counts goes down less, because Python keeps most of it for the next round. It is "
+            "flat when a later round needs no more.",
             [
                 Goal(
                     "of the blocks after the last reset were there after the first",
