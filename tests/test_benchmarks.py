@@ -1,4 +1,4 @@
-"""What the benchmarks send and read is right; how fast anything is, no test says."""
+"""The requests and readings of the benchmarks. No test asserts a speed."""
 
 from __future__ import annotations
 

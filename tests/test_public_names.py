@@ -26,7 +26,7 @@ each_package = pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAGE
 
 
 def shown() -> Iterator[tuple[str, str]]:
-    """Every name that a page imports, with the module from which it does."""
+    """Return every name that a page imports, with its module."""
     for page in PAGES:
         for snippet in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
             for node in ast.walk(ast.parse(textwrap.dedent(snippet))):

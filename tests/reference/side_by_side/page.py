@@ -43,7 +43,7 @@ Made by `python -m tests.reference.side_by_side REFERENCE_REPORT MOCK_REPORT`, w
 
 
 def render(found: SideBySide, reasons: Sequence[Reason]) -> str:
-    """The page."""
+    """Return the page."""
     return "\n".join(_lines(found, reasons)) + "\n"
 
 
@@ -98,7 +98,7 @@ def _example(found: SideBySide, name: str) -> str:
 
 
 def _by_reasons(explained: Sequence[Compared]) -> Iterator[str]:
-    """The scenarios, those with the same reasons together."""
+    """Return the scenarios, grouped by their reasons."""
     groups: dict[str, list[str]] = defaultdict(list)
     for one in explained:
         groups[", ".join(one.explained)].append(one.scenario)
