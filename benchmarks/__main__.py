@@ -1,6 +1,6 @@
 """`python -m benchmarks`: everything that is measured in one run, as a page with ratios, which any machine can compare.
 
-Without names all parts are measured and docs/benchmarks.md is written anew; with names those parts are printed.
+Without names all parts are measured and docs/reference/benchmarks.md is written anew; with names those parts are printed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Final
 from benchmarks.tables import Table
 from tests.reference.process import ServerError
 
-PAGE: Final = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+PAGE: Final = Path(__file__).parents[1] / "docs" / "reference" / "benchmarks.md"
 PARTS: Final = ("beside", "share", "growth", "crowd")
 HEAD: Final = """# Benchmarks
 

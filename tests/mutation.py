@@ -1,6 +1,6 @@
 """Mutation of the heart: a machine puts faults into the tables and the oracle, and the tests are to notice each.
 
-`python -m tests.mutation` works on a copy of the checkout, with cosmic-ray, and writes `docs/mutation.md`; it takes
+`python -m tests.mutation` works on a copy of the checkout, with cosmic-ray, and writes `docs/reference/mutation.md`; it takes
 some ten minutes of one processor, and lets everybody else go first.
 """
 
@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "mutation.md"
+PAGE = ROOT / "docs" / "reference" / "mutation.md"
 
 TESTS = {
     "mockserver/core/lifecycle.py": "tests/mockserver/test_lifecycle.py",

@@ -52,7 +52,7 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 def test_the_page_about_defects_is_current() -> None:
     page = (DOCS / "defects.md").read_text()
-    assert page == defects_page.render(), "run: python -m mockserver.defects.page > docs/defects.md"
+    assert page == defects_page.render(), "run: python -m mockserver.defects.page > docs/reference/defects.md"
 
 
 def test_every_defect_is_shown_with_a_test_that_switches_it_on() -> None:

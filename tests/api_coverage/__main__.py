@@ -1,6 +1,6 @@
 """Makes the page of the coverage, and the facts that it is about.
 
-`python -m tests.api_coverage > docs/api-coverage.md`; `python -m tests.api_coverage published URL SERVER` prints the
+`python -m tests.api_coverage > docs/reference/api-coverage.md`; `python -m tests.api_coverage published URL SERVER` prints the
 facts of a running server, for `published.json`.
 """
 
