@@ -1,6 +1,6 @@
 """`python -m benchmarks`: everything that is measured in one run, as a page with ratios, which any machine can compare.
 
-Without names all parts are measured and docs/reference/benchmarks.md is written anew; with names those parts are printed.
+Without names all parts are measured, and docs/reference/benchmarks.md is written. With names those parts are printed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Mutation of the heart: a machine puts faults into the tables and the oracle, and the tests are to notice each.
 
-`python -m tests.mutation` works on a copy of the checkout, with cosmic-ray, and writes `docs/reference/mutation.md`; it takes
-some ten minutes of one processor, and lets everybody else go first.
+`python -m tests.mutation` works on a copy of the checkout, with cosmic-ray, and writes
+`docs/reference/mutation.md`; it takes some ten minutes of one processor, and lets everybody else go first.
 """
 
 from __future__ import annotations

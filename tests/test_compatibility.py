@@ -14,7 +14,8 @@ KEPT = CHECKOUT / "fixtures" / "reports" / "compatibility.json"
 def test_the_page_is_made_from_the_kept_comparison() -> None:
     page = (CHECKOUT / "docs" / "reference" / "compatibility.md").read_text("utf-8")
     assert page == in_markdown(read_comparison(KEPT)), (
-        "run: python -m conformance compare fixtures/reports/compatibility.json --markdown docs/reference/compatibility.md"
+        "run: python -m conformance compare fixtures/reports/compatibility.json "
+        "--markdown docs/reference/compatibility.md"
     )
 
 

@@ -1,4 +1,4 @@
-"""The page `docs/reference/api-coverage.md`: each operation and parameter that is published, and what the mock does with it."""
+"""The page `docs/reference/api-coverage.md`: what the mock does with each published operation and parameter."""
 
 from __future__ import annotations
 
