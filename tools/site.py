@@ -35,6 +35,9 @@ PAGES: Final = {
 DOWNLOADS: Final = {"conformance/schemas": "schemas", "build/example-report": "example"}
 """Folders that are copied into the site, and where."""
 
+WIDE: Final = ("reference/compatibility.md",)
+"""Pages whose tables need the room of the table of contents."""
+
 EXAMPLE: Final = "example/report.html"
 
 _FENCE: Final = re.compile(r"(^```.*?^```$)", re.DOTALL | re.MULTILINE)
@@ -67,8 +70,10 @@ def on_nav(nav: Navigation, **_: object) -> None:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Return the text of a page with links that work on the site."""
-    inverse = {target: source for source, target in PAGES.items()}
     here = page.file.src_uri
+    if here in WIDE:
+        page.meta["hide"] = ["toc"]
+    inverse = {target: source for source, target in PAGES.items()}
     source = inverse.get(here, f"docs/{here}")
 
     def moved(link: re.Match[str]) -> str:
