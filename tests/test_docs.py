@@ -23,6 +23,7 @@ from typing import Any, Final
 import msgspec
 import pytest
 
+from conformance import load_requirements
 from conformance.judge import profiles
 from conformance.scenarios.catalogue import catalogue
 from mockserver import MockDeployment
@@ -372,3 +373,9 @@ def test_every_defect_is_shown_with_a_test_that_switches_it_on() -> None:
             on = json.load(urllib.request.urlopen(f"{mock_deployment.url}/_mock/defects"))["on"]
             assert [one["name"] for one in on] == [name.removeprefix("test_with_")]
             mock_deployment.defect_off()
+
+
+def test_the_readme_counts_the_requirements() -> None:
+    assert f"whose {len(load_requirements().requirements)} requirements all name their source" in " ".join(
+        read("README.md").split()
+    )
