@@ -39,7 +39,6 @@ from tests.documentation import (
     Block,
     all_blocks,
     blocks,
-    clone,
     environment,
     free_port,
     pages,
@@ -111,8 +110,8 @@ COMMANDS: Final[Mapping[str, tuple[Paste, ...]]] = {
 }
 """The blocks of each page in their order, without those in `ELSEWHERE`."""
 
-IN_A_CLONE: Final = "run as printed in a copy of the checkout, by test_a_command_runs_in_a_clone"
-BY_A_REFERENCE: Final = "run as printed in a copy of the checkout, by test_a_command_that_needs_langgraph_dev"
+IN_A_CLONE: Final = "run as printed in a copy of the checkout, by test_docs_in_a_clone.py"
+BY_A_REFERENCE: Final = "run as printed in a copy of the checkout, by test_docs_in_a_clone.py, with langgraph dev"
 ELSEWHERE: Final[Mapping[tuple[str, str], str]] = {
     ("README.md", "python3.11 -m venv .venv && .venv/bin/pip install --quiet -e '.[suite]'"): IN_A_CLONE,
     ("README.md", "cat > test_double_text.py"): IN_A_CLONE,
@@ -256,40 +255,6 @@ def expect_the_service_takes(job: Path) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(job)]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def run_elsewhere(how: str) -> list[Any]:
-    found = [block for block in all_blocks() if elsewhere(block) == how]
-    return [pytest.param(block, id=block.name) for block in found]
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the checkout, with the environment that the first command of the README makes."""
-    folder = clone(tmp_path_factory.mktemp("clone"))
-    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
-    first = next(block for block in blocks("README.md"))
-    done = paste(first.text, folder, timeout=800)
-    assert done.returncode == 0, done.stdout
-    assert re.search(r"\d{4} passed", done.stdout), done.stdout
-    return folder
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("block", run_elsewhere(IN_A_CLONE)[1:])
-def test_a_command_runs_in_a_clone(block: Block, installed: Path) -> None:
-    done = paste(block.text, installed, timeout=800)
-    assert done.returncode == 0, done.stdout
-
-
-@pytest.mark.reference
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("block", run_elsewhere(BY_A_REFERENCE))
-def test_a_command_that_needs_langgraph_dev(block: Block, installed: Path) -> None:
-    # The selection is narrowed: a server with one worker takes minutes for the whole of it.
-    done = paste(block.text, installed, {PORT: free_port(), "-m interrupt": f"-k {PLAINEST}"}, timeout=800)
-    assert done.returncode == 0, done.stdout
 
 
 async def test_the_failure_that_vendors_are_shown(tmp_path: Path) -> None:
