@@ -1,6 +1,6 @@
 """The command `python -m benchmarks`: all measurements of one run, as a page of ratios that any machine can compare.
 
-Without names, all parts are measured and docs/benchmarks.md is written again. With names, those parts are printed.
+Without names, all parts are measured and docs/reference/benchmarks.md is written. With names, those parts are printed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Final
 from benchmarks.tables import Table
 from tests.reference.process import ServerError
 
-PAGE: Final = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+PAGE: Final = Path(__file__).parents[1] / "docs" / "reference" / "benchmarks.md"
 PARTS: Final = ("beside", "share", "growth", "crowd", "scale")
 HEAD: Final = """# Benchmarks
 

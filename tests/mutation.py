@@ -1,6 +1,6 @@
 """Mutation of the tables and the oracle: a machine inserts faults, and the tests have to notice each.
 
-`python -m tests.mutation` works on a copy of the checkout, with cosmic-ray, and writes the page of its results. It
+`python -m tests.mutation` works on a copy of the checkout, with cosmic-ray, and writes `docs/reference/mutation.md`. It
 takes some ten minutes of one processor, at the lowest priority.
 """
 
@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "mutation.md"
+PAGE = ROOT / "docs" / "reference" / "mutation.md"
 
 TESTS = {
     "mockserver/core/lifecycle.py": "tests/mockserver/test_lifecycle.py",

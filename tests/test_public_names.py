@@ -19,7 +19,7 @@ import conformance
 import mockserver
 
 CHECKOUT = Path(__file__).parents[1]
-PAGES = [*(CHECKOUT / "docs").glob("*.md"), CHECKOUT / "README.md"]
+PAGES = [*(CHECKOUT / "docs").rglob("*.md"), CHECKOUT / "README.md"]
 PACKAGES = {"conformance": conformance, "mockserver": mockserver}
 
 each_package = pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAGES.keys())
@@ -28,7 +28,7 @@ each_package = pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAGE
 def shown() -> Iterator[tuple[str, str]]:
     """Return every name that a page imports, with its module."""
     for page in PAGES:
-        for snippet in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        for snippet in re.findall(r"```python[^\n]*\n(.*?)```", page.read_text(), re.DOTALL):
             for node in ast.walk(ast.parse(textwrap.dedent(snippet))):
                 if isinstance(node, ast.ImportFrom):
                     yield from ((str(node.module), alias.name) for alias in node.names)

@@ -1,7 +1,7 @@
 """A script: what the scripted agent does about which messages, as typed data.
 
 A script is a list of *turns*. When input reaches the agent, the first turn whose `when` fits the last message is
-played, step by step; a step is one superstep of the graph. `docs/scripts.md` tells it to its users, and the
+played, step by step; a step is one superstep of the graph. `docs/how-to/write-a-script.md` is for its users, and the
 texts here that describe a field are what editors show of it.
 """
 

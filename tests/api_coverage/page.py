@@ -1,4 +1,4 @@
-"""The page `docs/api-coverage.md`: each operation and parameter that is published, and what the mock does with it."""
+"""The page `docs/reference/api-coverage.md`: what the mock does with each published operation and parameter."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def render() -> str:
 
 def _line(name: str, row: Row) -> str:
     file, test = row.where
-    link = f"[`{test}`](../{file.relative_to(TESTS.parent)})"
+    link = f"[`{test}`](../../{file.relative_to(TESTS.parent)})"
     return f"| {name} | *{row.effect}* | {row.why} | {link} |"
 
 

@@ -22,7 +22,7 @@ from tests.reference.side_by_side.result import FORMAT, VERSION, SideBySide, sid
 
 CHECKOUT = Path(__file__).parents[3]
 KEPT = CHECKOUT / "fixtures" / "reports" / "side-by-side.json"
-PAGE = CHECKOUT / "docs" / "side-by-side.md"
+PAGE = CHECKOUT / "docs" / "reference" / "side-by-side.md"
 
 
 def read_kept() -> SideBySide:
