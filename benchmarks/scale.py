@@ -20,7 +20,7 @@ SCRIPT: Final = "turns: [{steps: [{say: hi}]}]\n"
 
 
 async def measure() -> list[Table]:
-    """The table."""
+    """Return the table."""
     rows = []
     for name, work in (
         (f"{THREADS} threads, and a search for one of them", many_threads),
@@ -51,7 +51,7 @@ async def measure() -> list[Table]:
 
 @asynccontextmanager
 async def deployment() -> AsyncIterator[tuple[Server, Connection]]:
-    """A mock whose time is driven by hand, with an agent that answers at once."""
+    """Start a mock whose time is driven by hand, with an agent that answers at once."""
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "script.yaml"
         script.write_text(SCRIPT)

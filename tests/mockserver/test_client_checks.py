@@ -1,4 +1,4 @@
-"""What is said of a client's conduct: rule by rule from made-up requests, and from what real clients did."""
+"""The checks of a client's conduct: each rule with made-up requests, and real clients."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ BODY = {"assistant_id": "agent", "input": asking("sf"), "stream_mode": "updates"
 
 
 async def streamed(stage: Stage, **headers: str) -> tuple[list[str], bool]:
-    """The names of the events of a run's stream, and whether it came to its end."""
+    """Return the names of the events of a run's stream, and whether the stream ended."""
     names: list[str] = []
     path = f"/threads/{stage.thread}/runs/stream"
     try:

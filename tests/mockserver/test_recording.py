@@ -33,7 +33,7 @@ turns:
 
 
 async def converse(http: httpx.AsyncClient, mock: MockDeployment) -> str:
-    """A conversation with a question, a superseded run and a failure; the same on every deployment."""
+    """Hold a conversation with an interrupt, a superseded run and a failure. It is the same on every deployment."""
     thread = str((await http.post("/threads", json={})).json()["thread_id"])
     runs = f"/threads/{thread}/runs"
 
@@ -54,7 +54,7 @@ async def converse(http: httpx.AsyncClient, mock: MockDeployment) -> str:
 
 
 def plain(history: list[dict[str, Any]]) -> list[Any]:
-    """A history without ids and times."""
+    """Return a history without ids and times."""
 
     def without_ids(values: dict[str, Any]) -> dict[str, Any]:
         said = [{key: one[key] for key in one if key != "id"} for one in values.get("messages", ())]

@@ -19,7 +19,7 @@ URL = "http://deployment.test/base"
 
 @pytest.fixture(scope="module")
 def recorded() -> dict[str, Any]:
-    """A conversation with streams: a run is superseded by one that is watched."""
+    """Hold a conversation with streams, in which a watched run supersedes another."""
     scenario = next(one for one in catalogue() if one.id == "interrupt/during-tools/stream/unwatched")
     (transcript,) = play([scenario]).values()
     found: dict[str, Any] = msgspec.to_builtins(transcript)

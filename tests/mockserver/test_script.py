@@ -18,7 +18,7 @@ def begin(script: Script, text: str) -> Cursor:
 
 
 def said(cursor: Cursor) -> list[object]:
-    """What the steps of a turn are to write, in one line each."""
+    """Return the outputs that the steps of a turn state, in one line each."""
     lines: list[object] = []
     while (step := cursor.step) is not None:
         call = step.calls[0] if step.calls else None

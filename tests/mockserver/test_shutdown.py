@@ -30,7 +30,7 @@ def connected(url: httpx.URL) -> Iterator[socket.socket]:
 
 
 def post(path: str, body: object = None, *, length: int | None = None, headers: str = "") -> bytes:
-    """Return a request as bytes; `length` states a body that is longer than what is sent."""
+    """Return a request as bytes. `length` states a longer body than the one that is sent."""
     sent = json.dumps(body).encode()
     return (
         f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{headers}"

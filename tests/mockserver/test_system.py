@@ -1,4 +1,4 @@
-"""What a server tells of itself, and what it does not offer."""
+"""The endpoints about the server itself, and the features that it does not offer."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ turns:
 
 
 async def happenings(clock: Clock) -> list[str]:
-    """Everything that happens while agents are slow in different ways, in its order."""
+    """Yield every event in order while agents of different speeds run."""
     seen: list[str] = []
 
     async def sleeper(name: str, *naps: float) -> None:
