@@ -1,8 +1,8 @@
 """A script: the scripted agent's behaviour for each kind of message, as typed data.
 
 A script is a list of *turns*. When input reaches the agent, it plays the first turn whose `when` matches the
-last message, step by step. A step is one superstep of the graph. `docs/how-to/write-a-script.md` describes the format for
-users. The descriptions of fields in this module become the JSON Schema, which editors show.
+last message, step by step. A step is one superstep of the graph. `docs/how-to/write-a-script.md` describes the
+format for users. The descriptions of fields in this module become the JSON Schema, which editors show.
 """
 
 from __future__ import annotations
