@@ -186,8 +186,8 @@ def strategy_is_echoed(play: Play) -> None:
             continue
         label = exchange.request.about.removeprefix("run ")
         sent = play.scenario.submit(label).strategy
-        # The schema requires the field, but a default need not be decided when the run is created. The final reading
-        # has to show it. An answer of `wait` is the thread's values and has no run.
+        # Without a strategy only the final reading counts, since by then the deployment has applied its default. The
+        # answer to a `wait` contains the thread's values and no run.
         if "run_id" not in exchange.body or (sent is None and exchange.serves("submit")):
             continue
         judged += 1

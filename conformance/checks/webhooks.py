@@ -129,7 +129,7 @@ def _accepted_with_webhook(play: Play, label: str) -> Exchange:
     if not play.witnessed:
         raise Unproven("webhooks are sent to the witness, which this deployment cannot reach", submission.sent)
     response = submission.response
-    # Servers refuse private addresses by default, to protect against requests to internal services.
+    # `langgraph dev` refuses addresses that its configuration does not allow, such as that of the listener.
     if response is not None and 400 <= response.status < 500:
         detail = response.body.get("detail") if isinstance(response.body, dict) else response.body
         raise Unproven(
