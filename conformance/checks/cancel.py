@@ -169,7 +169,7 @@ def first_cancel_decides(play: Play) -> None:
     )
     action = action_of(cancels[0])
     due = GONE if action == "rollback" else "interrupted"
-    who = f"run A (first cancelled with action={action})"
+    who = f"run A (first cancel: action={action})"
     expect_end(play, "A", due, who, *(cancel.sent for cancel in cancels))
 
 

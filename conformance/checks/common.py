@@ -131,7 +131,8 @@ def expect_legal_outcome(play: Play) -> None:
     fits = any(outcome.conversation == conversation and dict(outcome.statuses) == statuses for outcome in legal)
     expect(
         fits,
-        " or ".join(sorted(_spell_outcome(dict(outcome.statuses), outcome.conversation) for outcome in legal)),
+        "one of the legal outcomes: "
+        + " or ".join(sorted(_spell_outcome(dict(outcome.statuses), outcome.conversation) for outcome in legal)),
         _spell_outcome(statuses, conversation),
         *(play.submission(label).sent for label in statuses),
         play.last("final state", s.MAIN).sent,

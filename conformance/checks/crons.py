@@ -32,14 +32,14 @@ def cron_keeps_its_strategy(play: Play) -> None:
         for cron in (created, *listed):
             reported = cron.get("thread_id")
             expect(
-                reported == thread, f"thread_id `{thread}` of the cron `{move.label}`", f"`{snippet(reported)}`", see
+                reported == thread, f"thread_id `{thread}` in the cron `{move.label}`", f"`{snippet(reported)}`", see
             )
             payload = cron.get("payload")
             kept = payload.get("multitask_strategy") if isinstance(payload, dict) else None
             # A cron without a strategy may report none, or the documented default.
             expect(
                 kept == move.strategy or (move.strategy is None and kept == "enqueue"),
-                f"multitask_strategy `{snippet(move.strategy)}` of the cron `{move.label}`, as it was sent",
+                f"multitask_strategy `{snippet(move.strategy)}` in the cron `{move.label}`, as it was sent",
                 f"`{snippet(kept)}`",
                 see,
             )
@@ -78,7 +78,7 @@ def wrong_cron_is_refused(play: Play) -> None:
     expect_each_answered(play, "a 4xx answer", lambda _, exchange: 400 <= status_of(exchange) < 500)
     left = _listed(play, -1)
     see = play.last("list crons", s.MAIN).sent
-    expect(not left, "no cron on the thread after every creation was refused", f"{len(left)} crons", see)
+    expect(not left, "no cron on the thread after every creation was refused", f"crons in its list: {len(left)}", see)
 
 
 @check("CRN-04")
@@ -93,7 +93,7 @@ def deleted_cron_is_gone(play: Play) -> None:
     # The scenario deletes all of its crons, and its thread is new, so the list has to be empty.
     left = _listed(play, -1)
     see = play.last("list crons", s.MAIN).sent
-    expect(not left, "no cron in the thread's list after all were deleted", f"{len(left)} crons", see)
+    expect(not left, "no cron in the thread's list after all were deleted", f"crons in its list: {len(left)}", see)
 
 
 def _crons_of(play: Play) -> list[s.CreateCron]:

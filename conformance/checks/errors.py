@@ -34,9 +34,7 @@ def unknown_assistant_is_refused(play: Play) -> None:
         # A UUID is well-formed and names no assistant (404). Any other value may as well be a validation error (422).
         return status_of(exchange) == 404 if _names_a_uuid(ask) else status_of(exchange) >= 400
 
-    expect_each_answered(
-        play, "404 for an unknown assistant UUID, and a refusal of any other invalid assistant", accepts, "assistant"
-    )
+    expect_each_answered(play, "404 where the assistant is an unknown UUID, else a refusal,", accepts, "assistant")
 
 
 def _names_a_uuid(ask: s.Ask) -> bool:
@@ -63,7 +61,7 @@ def valid_request_never_fails(play: Play) -> None:
     for exchange in answered:
         expect(
             status_of(exchange) < 500,
-            f"an answer other than a 5xx to a valid request (`{exchange.request.purpose}`)",
+            f"an answer other than a 5xx to the valid request {exchange.request.method} {exchange.request.path}",
             exchange.outcome(),
             exchange.sent,
         )
@@ -116,10 +114,10 @@ def refusal_leaves_nothing(play: Play) -> None:
     expect(
         len(strangers) <= len(not_refused),
         "no run of a refused request in the list of runs",
-        f"{len(strangers)} additional runs, but {len(not_refused)} of the requests were not refused",
+        f"additional runs: {len(strangers)}, requests that were not refused: {len(not_refused)}",
         see,
     )
-    # The rest cannot tell the effects of accepted requests from those of refused ones.
+    # The rest cannot distinguish the effects of accepted requests from those of refused ones.
     if not_refused:
         return
     for submit in play.scenario.submits():
@@ -165,7 +163,7 @@ def refusal_gives_a_reason(play: Play) -> None:
         detail = body.get("detail") if isinstance(body, dict) else None
         return not 400 <= status_of(exchange) < 500 or (isinstance(detail, str) and bool(detail.strip()))
 
-    expect_each_answered(play, 'a body of the form {"detail": "some text"} in the refusal', accepts)
+    expect_each_answered(play, '{"detail": "some text"} as the body of the refusal', accepts)
 
 
 @check("ERR-16")

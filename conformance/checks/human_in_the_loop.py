@@ -90,7 +90,7 @@ def answer_resumes_the_paused_step(play: Play) -> None:
         " ".join(steps) or "no step",
         play.submission("B").sent,
     )
-    expect_end(play, "B", "success", "run B (answers the question)")
+    expect_end(play, "B", "success", "run B (which answers the question)")
     expect_legal_conversation(play)
 
 

@@ -77,7 +77,7 @@ def superseded_run_stays(play: Play) -> None:
 def new_run_executes_its_input(play: Play) -> None:
     """INT-04: compare run B's status, steps and messages with a complete run of its own input."""
     play.accepted("B")
-    expect_end(play, "B", "success", "run B (interrupts)")
+    expect_end(play, "B", "success", "run B (created with `interrupt`)")
     see = play.last("final run", "run B").sent
     steps = tuple(trace.step for trace in play.steps("B"))
     expect(steps == STEPS, f"run B to execute the steps {' '.join(STEPS)}", " ".join(steps) or "no step", see)

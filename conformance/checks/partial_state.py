@@ -49,7 +49,7 @@ def _expect_kept(play: Play, what: str, *, first: int, last: int | None = None) 
         for part in turn.parts[: min(turn.least, turn.alone)][first:last]
     ]
     if not due:
-        raise Unproven(f"the record does not prove that a superseded run had written: {what}")
+        raise Unproven(f"the record does not prove that a superseded run had anything to keep ({what})")
     missing = [part for part in due if part not in words]
     expect(
         not missing,
@@ -105,7 +105,7 @@ def exit_durability_keeps_finished_steps(play: Play) -> None:
     """PST-05: look in the state for the writes of run A's finished steps with durability `exit`."""
     # `exit` saves when the run exits. An interruption is such an exit, and not the loss of everything:
     # https://github.com/langchain-ai/docs/pull/1824
-    _expect_kept(play, "with durability `exit`, the writes from before the stop", first=0)
+    _expect_kept(play, "the writes from before the stop (durability `exit`)", first=0)
 
 
 @check("PST-06")

@@ -53,7 +53,7 @@ def refused_run_leaves_nothing(play: Play) -> None:
     expect(
         not foreign,
         "only run A in the list of runs after run B was refused",
-        f"{len(foreign)} more",
+        f"additional runs: {len(foreign)}",
         play.last("list runs", s.MAIN).sent,
     )
     left = [message for message in play.messages() if message.label == "B"]
@@ -67,7 +67,7 @@ def refused_run_leaves_nothing(play: Play) -> None:
     expect(
         not strangers,
         "only checkpoints of the accepted runs in the history",
-        f"{len(strangers)} of another run, or with the input of the refused run B",
+        f"checkpoints of another run, or with the input of the refused run B: {len(strangers)}",
         play.last("final history", s.MAIN).sent,
     )
     expect(
@@ -113,7 +113,7 @@ def pending_counts_as_busy(play: Play) -> None:
 @check("REJ-07")
 def missing_thread_is_no_conflict(play: Play) -> None:
     """REJ-07: compare the answer to a run on a thread that does not exist with 404."""
-    # A 409 would tell the client to try again later, and no later attempt can succeed.
+    # A 409 would invite the client to try again later, and no later attempt can succeed.
     submission = play.submission("X")
     expect(
         submission.response is not None and submission.response.status == 404,

@@ -117,7 +117,7 @@ def running_run_is_rolled_back_without_error(play: Play) -> None:
             f"`{reading.status}`",
             reading.sent,
         )
-    expect_end(play, "B", "success", "run B (rolls back)")
+    expect_end(play, "B", "success", "run B (created with `rollback`)")
 
 
 @check("RBK-07")

@@ -196,14 +196,14 @@ def strategy_is_echoed(play: Play) -> None:
             # Which default a deployment has is reported by RUN-07.
             expect(
                 echoed in ("enqueue", "reject", "interrupt", "rollback"),
-                f"one of the four strategies as the multitask_strategy of run {label}, which was created without one",
+                f"one of the four strategies as multitask_strategy in run {label}, which was created without one",
                 f"`{snippet(echoed)}`",
                 exchange.sent,
             )
         else:
             expect(
                 echoed == sent,
-                f"multitask_strategy `{sent}` of run {label}, as it was sent",
+                f"multitask_strategy `{sent}` in run {label}, as it was sent",
                 f"`{snippet(echoed)}`",
                 exchange.sent,
             )
@@ -256,8 +256,10 @@ def runs_are_listed_by_filter(play: Play) -> None:
         raise Unproven("the driver did not reach the filtered lists")
     filters = [move for move in play.scenario.moves if isinstance(move, s.ListRuns)]
     see = play.last("final runs", s.MAIN).sent
-    twice = sorted(name for name, count in Counter(str(run.get("run_id")) for run in whole).items() if count > 1)
-    expect(not twice, "every run once in the list", f"twice: {_named(play, twice)}", see)
+    twice = sorted(
+        name for name, count in Counter(play.label_of(run.get("run_id")) for run in whole).items() if count > 1
+    )
+    expect(not twice, "every run once in the list", f"twice: {', '.join(twice)}", see)
     # As text: ISO 8601 times of one server have one format and zone, and so sort like the times.
     times = [snippet(run.get("created_at")) for run in whole]
     expect(
@@ -325,14 +327,14 @@ def run_is_whole(play: Play) -> None:
         thread = thread or play.transcript.threads.get(play.scenario.submit(label).thread)
         expect(
             body.get("thread_id") == thread,
-            f"thread_id {thread} of run {label}",
+            f"thread_id {thread} in run {label}",
             f"thread_id {snippet(body.get('thread_id'))}",
             exchange.sent,
         )
         # Not the value that was sent: an assistant may be named by its graph, and the server answers with its id.
         expect(
             isinstance(body.get("assistant_id"), str),
-            f"the id of an assistant in run {label}",
+            f"the id of an assistant as assistant_id in run {label}",
             f"assistant_id {snippet(body.get('assistant_id'))}",
             exchange.sent,
         )

@@ -34,7 +34,6 @@ def stateless_runs_never_meet(play: Play) -> None:
 @check("STL-02")
 def thread_is_deleted(play: Play) -> None:
     """STL-02: compare GET of the run's thread with 404, or with the whole run where it is to be kept."""
-    name = s.thread_of("A")
     play.accepted("A")
     if play.scenario.submit("A").on_completion == "keep":
         _expect_kept_whole(play, "A")
@@ -42,7 +41,7 @@ def thread_is_deleted(play: Play) -> None:
     exchange = _thread_afterwards(play, "A")
     expect(
         exchange.response is not None and exchange.response.status == 404,
-        f"404 for GET of the {name} once the run is over",
+        "404 for GET of the thread of run A once the run is over",
         exchange.outcome(),
         exchange.sent,
     )
@@ -104,7 +103,7 @@ def output_is_returned(play: Play) -> None:
 def _expect_kept_whole(play: Play, label: str) -> None:
     """Raise Broken unless the thread of a run exists and has that run's whole conversation and no other."""
     exchange = _thread_afterwards(play, label)
-    expect(exchange.ok, f"a 2xx answer to GET of the {s.thread_of(label)}", exchange.outcome(), exchange.sent)
+    expect(exchange.ok, f"a 2xx answer to GET of the thread of run {label}", exchange.outcome(), exchange.sent)
     status = play.final_status(label)
     see = play.last("final run", f"run {label}").sent
     expect(status == "success", f"run {label} to end `success`", status_word(status), see)
@@ -113,7 +112,7 @@ def _expect_kept_whole(play: Play, label: str) -> None:
     see = play.last("final state", s.thread_of(label)).sent
     expect(
         observed == due,
-        f"the messages [{' '.join(due)}] and no others on the {s.thread_of(label)}",
+        f"the messages [{' '.join(due)}] and no others on the thread of run {label}",
         f"[{' '.join(observed)}]",
         see,
     )

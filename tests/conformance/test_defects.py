@@ -190,7 +190,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     ("join_hang", TOOLS, {"STR-05": "abandoned without whole answer"}),
     ("join_hang", ROLLED_BACK, {"STR-19": "abandoned without answer"}),
     ("finished_join_hangs", "none/finished/create/late", {"STR-04": "abandoned without answer"}),
-    ("error_swallowed", "none/failed/create/late", {"STR-06": "values of 2 channels"}),
+    ("error_swallowed", "none/failed/create/late", {"STR-06": 'values with the channels ["messages","steps"]'}),
     ("interrupt_streams_error", STREAMED, {"STR-03": '`error` with {"error":"UserInterrupt","message":"User'}),
     ("wrong_run_values", "interrupt/during-answer/create/waited", {"STR-16": "B.human B.call B.result B.answer"}),
     (
@@ -340,7 +340,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     (
         "reject_leaks",
         "reject/during-tools/create/unwatched",
-        {"REJ-03": "1 of another run, or with the input of the refused run B"},
+        {"REJ-03": "or with the input of the refused run B: 1"},
     ),
     ("race_5xx", ANSWER, {"ERR-06": "HTTP 500", "INT-01": "HTTP 500"}),
     ("strategy_only_on_create", "interrupt/during-tools/stream/unwatched", {"INT-14": "run A ended `success`"}),
@@ -432,7 +432,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     (
         "refusal_leaves_run",
         "bad-input/runs/create",
-        {"ERR-11": "30 additional runs, but 0 of the requests were not refused"},
+        {"ERR-11": "additional runs: 30, requests that were not refused: 0"},
     ),
     ("unknown_filter_ignored", "bad-input/reads", {"ERR-12": "another answer to 1 of them: HTTP 200 for GET"}),
     ("if_not_exists_ignored", "missing-thread/stream", {"ERR-16": "stream not read to its end: NotFoundError"}),

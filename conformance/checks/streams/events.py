@@ -67,7 +67,7 @@ def stopping_a_run_is_no_error(play: Play) -> None:
     play.accepted("A")
     if not _is_over(play, "A"):
         raise Unproven(f"run A never ended: its status is `{play.final_status('A')}`")
-    # The official clients raise an exception for `error`, although the stop is what the user asked for.
+    # The official clients raise an exception for `error`, although the user requested the stop.
     for stream in streaming(play, "A"):
         for event in stream.named("error"):
             raise Broken(

@@ -15,6 +15,7 @@ from conformance.judge.play import Exchange, Play
 from conformance.judge.turns import parts_of
 from conformance.judge.watchers import Watcher, watcher, watchers, written
 from conformance.scenarios import moves as s
+from conformance.transcript.text import snippet
 from conformance.transcript.transcript import AnyMoment, Left, NetworkFault, Released, Request
 
 
@@ -75,7 +76,7 @@ def join_of_a_run_that_is_gone_returns(play: Play) -> None:
         # Any status counts. The record of the run is deleted, so a 404 is as right as the last values.
         expect(
             join.response is not None,
-            f"an answer to the `{join.request.purpose}` of run A, with values or 404, once the run is rolled back",
+            "an answer, with values or 404, to a client that waits for run A once the run is rolled back",
             _join_outcome(join),
             join.sent,
         )
@@ -275,7 +276,7 @@ def no_answer_before_the_end(play: Play) -> None:
     for wait in (*waits, *play.exchanges_for("join", "A")):
         expect(
             wait.sent > ending or wait.response is None or wait.response.seq > ending,
-            f"no answer to the `{wait.request.purpose}` of run A while the run is held",
+            "no answer to a client that waits for run A while the run is held",
             f"{wait.outcome()} before the hold of run A ended",
             wait.sent,
             held,
@@ -332,5 +333,5 @@ def _common(first: Sequence[object], second: Sequence[object]) -> int:
 def _join_outcome(join: Exchange) -> str:
     """Return the result of a join in a few words."""
     if join.ok and isinstance(join.body, dict):
-        return "`__error__`" if "__error__" in join.body else f"values of {len(join.body)} channels"
+        return "`__error__`" if "__error__" in join.body else f"values with the channels {snippet(sorted(join.body))}"
     return join.outcome()

@@ -61,7 +61,7 @@ TWINS = [
          fact="an empty body"),
     twin("ERR-10", "a wrong type is ignored", "bad-input/reads",
          answers("POST /threads/search with a negative limit", 200), fact="a negative limit"),
-    twin("ERR-11", "a refused run is there", RUNS, listed_once_more(1), fact="1 additional runs"),
+    twin("ERR-11", "a refused run is there", RUNS, listed_once_more(1), fact="additional runs: 1"),
     twin("ERR-11", "a refused run executes", RUNS, late_report(ASKED, "agent:1", "enter"),
          fact="a refused run entered agent:1"),
     twin("ERR-11", "a refused run writes", RUNS,
