@@ -113,7 +113,7 @@ def expect_start_after_the_stop(play: Play) -> None:
             # A lost connection does not count as a report (`StepTrace.last`): the witness may notice it late.
             if trace.enter < began < trace.last:
                 raise Broken(
-                    f"no step of run B before the step {trace.step} of run {label} had stopped",
+                    f"no step of run B before {trace.step} of run {label} had stopped",
                     f"run B entered {play.steps('B')[0].step} while {trace.step} of run {label} was still executing",
                     trace.enter,
                     began,
