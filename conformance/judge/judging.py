@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -38,6 +38,12 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     freedom: str | None = None
 
 
+CUT: Final = (
+    "{} bytes of the record were cut when it was written to a file, so it cannot be judged again: "
+    "keep the verdict of the run that made it, or run the suite again"
+)
+
+
 def judge(requirement: Requirement, play: Play, profile: Profile) -> Verdict:
     """Judge one play by one requirement. Never raise.
 
@@ -49,6 +55,8 @@ def judge(requirement: Requirement, play: Play, profile: Profile) -> Verdict:
         return Verdict(word="NOT-APPLICABLE", reason=f"declared absent: {absent}")
     if not requirement.can_be_judged(play.transcript.target.probe, steered=play.scenario.steered):
         return Verdict(word="NOT-APPLICABLE", reason=NO_PROBE)
+    if play.transcript.cut:
+        return Verdict(word="INCONCLUSIVE", reason=CUT.format(play.transcript.cut))
     if (outdated := play.outdated_agent()) is not None:
         return Verdict(word="INCONCLUSIVE", reason=outdated)
     try:

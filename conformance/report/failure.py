@@ -14,6 +14,7 @@ from conformance.judge.judging import Verdict
 from conformance.judge.play import Exchange, Play
 from conformance.requirements.registry import Requirement
 from conformance.scenarios import moves as s
+from conformance.transcript.text import visible
 from conformance.transcript.transcript import AnyMoment, Missed, Request, WitnessEvent
 
 BY_HAND: Final = frozenset(kind.traits.changes for kind in s.KINDS if kind.traits.by_hand)
@@ -44,7 +45,8 @@ def explain(requirement: Requirement, play: Play, verdict: Verdict, where: str) 
     exchange = deciding(play, verdict.see)
     if exchange is not None:
         lines += ["repeat with", "  " + curl(exchange, play.transcript.target.url)]
-    return "\n".join([*lines, f"transcript  {where}"])
+    # Ids, paths and bodies are the deployment's: an escape sequence in one of them must not reach a terminal.
+    return visible("\n".join([*lines, f"transcript  {where}"]))
 
 
 def deciding(play: Play, see: Iterable[int]) -> Exchange | None:
@@ -88,7 +90,7 @@ def by_hand(play: Play) -> str:
     for request in final:
         body = "" if request.body is None else f" {_JSON} --data {_quoted(request.body, ids)}"
         lines.append(f"curl -sS -X {shlex.quote(request.method)} {_quoted(url + request.path, ids)}{body} | jq .")
-    return "\n".join(lines)
+    return visible("\n".join(lines))
 
 
 _NAME = re.compile(r"[A-Za-z0-9]+")

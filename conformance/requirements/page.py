@@ -1,4 +1,4 @@
-"""The rule book as a page: `docs/requirements.md`."""
+"""The rule book as a page for readers: `docs/reference/requirements.md`."""
 
 from __future__ import annotations
 

@@ -35,6 +35,7 @@ unless the driver disconnects, which is recorded as `left`.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
@@ -57,6 +58,9 @@ MAX_PLAY = 8 * MAX_BODY
 """The greatest number of bytes read of all responses of one play. Every further response is recorded as a fault."""
 
 # The headers that can change an answer. The others are the client's own and would differ with each of its releases.
+MIN_SHARED = 4 * 1024
+"""Bytes from which on equal bodies are one object in memory. A status is polled dozens of times in a play."""
+
 KEPT_REQUEST_HEADERS = frozenset({"content-type", "accept", "last-event-id"})
 MAX_FAULT = 300
 """The greatest number of characters of a fault, whose text may quote an answer."""
@@ -105,6 +109,7 @@ class Recorder:
         self._clock = clock
         self._began = clock()
         self._exchanges = 0
+        self._bodies: dict[tuple[bytes, str], Any] = {}
 
     def add(self, kind: type[_M], /, **fields: Any) -> _M:
         """Record one moment of type `kind`, call `on_moment` and return the moment."""
@@ -123,6 +128,14 @@ class Recorder:
         """Return a body for the record: a JSON value, text if it is not JSON, or None if it is empty."""
         if not raw:
             return None
+        if len(raw) >= MIN_SHARED:
+            key = (hashlib.sha256(raw).digest(), content_type)
+            if key not in self._bodies:
+                self._bodies[key] = self._body(raw, content_type)
+            return self._bodies[key]
+        return self._body(raw, content_type)
+
+    def _body(self, raw: bytes, content_type: str) -> Any:
         # Some servers send JSON with another content type. The official clients parse it regardless, and so does this.
         if "json" in content_type or raw.lstrip()[:1] in (b"{", b"["):
             try:

@@ -13,7 +13,7 @@ memory, and no later consumer has to remember to redact. There are two mechanism
 * *By value.* A deployment may echo a secret anywhere: in an error message, a redirect, the stored `kwargs` of a run.
   Every string, key and path is searched for the known values (`text`), in all the forms in which they may come back:
   whole, without the scheme (`Bearer`), the values of `NAME=VALUE` pairs, the decoded `Basic` credentials, and each of
-  these percent-encoded (`_search_terms`).
+  these in any encoding: escapes are decoded before the search (`encodings`), and base64 is searched for as it is.
 
 The search is limited where it would do harm. Values shorter than `MIN_SECRET` and words of the API are not searched
 for, because replacing them would destroy the record. Secrets that the suite does not know, such as credentials in the
@@ -28,9 +28,11 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import httpx
+
+from conformance.transcript import encodings
 
 REDACTED = "[redacted]"
 SECRET_NAMES = frozenset({"authorization", "proxy-authorization", "x-api-key", "x-auth-token", "cookie", "set-cookie"})
@@ -76,16 +78,17 @@ class TooDeep(Exception):  # noqa: N818 -- a finding about an answer
 class Redactor:
     """A filter for secrets in text, JSON, headers and URLs. `headers` and `url` are the user's options."""
 
-    def __init__(self, headers: Mapping[str, str], url: httpx.URL | None = None) -> None:
+    def __init__(self, headers: Mapping[str, str], url: httpx.URL | None = None, proxy: str | None = None) -> None:
         self._names = SECRET_NAMES | {name.lower() for name in headers}
         self._given: set[str] = set()
         self._cookies: deque[str] = deque(maxlen=MAX_COOKIES)
         for value in headers.values():
             self._given |= _search_terms(value)
-        if url is not None and url.userinfo:
-            # httpx sends these as a Basic header, so both forms may be echoed.
-            user_and_password = unquote(url.userinfo.decode("ascii", "replace"))
+        user = "" if url is None else unquote(url.userinfo.decode("ascii", "replace"))
+        # httpx sends these as a Basic header, so both forms may be echoed.
+        for user_and_password in filter(None, (user, proxy)):
             self._given |= _search_terms(user_and_password)
+            self._given |= _search_terms(user_and_password.partition(":")[2])
             self._given |= _search_terms(base64.b64encode(user_and_password.encode()).decode())
         self._sort()
 
@@ -99,11 +102,19 @@ class Redactor:
     def _sort(self) -> None:
         # Longest first: when one secret is the beginning of another, replacing it first would leave the rest visible.
         self._values = sorted({*self._given, *self._cookies}, key=len, reverse=True)
+        plain = [re.escape(value).replace(r"\ ", r"[ +]") for value in self._values]
+        pieces = {piece for value in self._values for piece in encodings.base64_pieces(value)}
+        # Behind a piece of base64 there may be one letter more, which the secret shares with what follows it.
+        coded = [rf"(?-i:{re.escape(piece)}[A-Za-z0-9+/_-]?=*)" for piece in sorted(pieces, key=len, reverse=True)]
+        self._pattern = re.compile("|".join([*plain, *coded]), re.IGNORECASE) if self._values else None
 
     def text(self, text: str) -> str:
         """Return `text` without secrets."""
-        for value in self._values:
-            text = text.replace(value, REDACTED)
+        if self._pattern is not None:
+            # Decoded first: a part of a secret that has no escapes must not be taken out of the middle of it.
+            if encodings.has_escapes(text):
+                text = _without(self._pattern, text)
+            text = self._pattern.sub(REDACTED, text)
         # The patterns are slow on large bodies. Most texts contain neither marker.
         if "://" in text:
             text = _USER.sub(rf"\1{REDACTED}@", text)
@@ -138,10 +149,22 @@ class Redactor:
         return self.text(str(url.copy_with(username=None, password=None, fragment=None)))
 
 
+def _without(pattern: re.Pattern[str], text: str) -> str:
+    """Replace the parts of a text that match when their escapes are decoded."""
+    plain, starts = encodings.decoded(text)
+    kept, end = [], 0
+    for found in pattern.finditer(plain):
+        kept += [text[end : starts[found.start()]], REDACTED]
+        end = starts[found.end()]
+    return "".join([*kept, text[end:]])
+
+
 def _search_terms(value: str) -> set[str]:
-    """Return the texts to search for to find a secret: its parts, plain and percent-encoded."""
-    found = {part for part in _parts(value) if len(part) >= MIN_SECRET and part not in VOCABULARY}
-    return found | {quote(part, safe="") for part in found}
+    """Return the texts to search for to find a secret: its parts, without the padding that not every server keeps."""
+    found = {part.rstrip("=") for part in _parts(value)}
+    # A secret that looks like an escape is another text where texts are decoded.
+    found |= {encodings.decoded(part)[0] for part in found}
+    return {part for part in found if len(part) >= MIN_SECRET and part not in VOCABULARY}
 
 
 def _parts(value: str) -> Iterator[str]:

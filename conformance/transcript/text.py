@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from typing import Final
+
 import msgspec
+
+_SUSPECT: Final = re.compile(r"[^\n\t -~]")
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+"""Categories of Unicode: control and format characters, private use, surrogates, separators of lines and paragraphs."""
+
+
+def visible(text: object) -> str:
+    """Return a text with control characters, and those that reorder or hide text, as their escapes."""
+    return _SUSPECT.sub(_escaped, str(text))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    character = found[0]
+    return f"\\u{ord(character):04x}" if unicodedata.category(character) in _INVISIBLE else character
 
 
 def one_line(text: str, length: int = 900) -> str:

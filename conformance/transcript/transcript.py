@@ -174,7 +174,8 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     """One play of one scenario against one deployment.
 
     `threads` maps the scenario's names for threads to the deployment's ids. `observed_for` is the length in seconds of
-    the windows in which nothing may happen. `started_at` is the wall-clock time in ISO 8601.
+    the windows in which nothing may happen. `started_at` is the wall-clock time in ISO 8601. `cut` counts the bytes
+    that were left out when the transcript was written to a file.
     """
 
     format: Literal["doubletext-transcript"] = FORMAT
@@ -186,6 +187,7 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     observed_for: float
     threads: dict[str, str]
     moments: list[AnyMoment]
+    cut: int = 0
 
     @staticmethod
     def unplayed(suite: SuiteInfo, target: TargetInfo, scenario: Scenario) -> Transcript:
