@@ -76,6 +76,11 @@ READINGS: Final[Mapping[When, StateReading]] = {
 }
 
 
+def objects(value: Any) -> list[dict[str, Any]]:
+    """Return the objects in a JSON list. Anything else in it is left out, and a value that is not a list has none."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
 def again(purpose: str) -> str:
     """Return the purpose of a request that the official client sends by itself, for example after a cut stream."""
     return f"{purpose} again"

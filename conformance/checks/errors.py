@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from conformance.api import objects
 from conformance.checks.common import expect_each_answered, expect_legal_conversation, status_word
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
@@ -109,8 +110,9 @@ def refusal_leaves_nothing(play: Play) -> None:
     not_refused = [exchange for exchange in posted if exchange.ok or exchange.response is None]
     see = play.last("list runs", s.MAIN).sent
     listed = play.body("list runs", s.MAIN, list)
-    ours = {play.run_id(submit.label) for submit in play.scenario.submits()}
-    strangers = [run for run in listed if isinstance(run, dict) and run.get("run_id") not in ours]
+    # A list: an id of a strange deployment may be a JSON value that has no hash.
+    ours = [play.run_id(submit.label) for submit in play.scenario.submits()]
+    strangers = [run for run in objects(listed) if run.get("run_id") not in ours]
     expect(
         len(strangers) <= len(not_refused),
         "no run of a refused request in the list of runs",

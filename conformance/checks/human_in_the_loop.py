@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.api import TERMINAL
+from conformance.api import TERMINAL, objects
 from conformance.checks.common import (
     expect_end,
     expect_entry_at_the_start,
@@ -150,9 +150,7 @@ def thread_and_state_agree_on_questions(play: Play) -> None:
     # The documents do not define whether stopping the answer closes the question. A thread that contradicts its own
     # state is wrong either way: https://github.com/langchain-ai/langgraph/issues/6362
     thread, tasks = play.final_thread().get("interrupts"), play.state().get("tasks")
-    open_questions = [
-        task.get("interrupts") for task in tasks or () if isinstance(task, dict) and task.get("interrupts")
-    ]
+    open_questions = [task["interrupts"] for task in objects(tasks) if task.get("interrupts")]
     expect(
         bool(thread) == bool(open_questions),
         "the thread's `interrupts` and those of its state's tasks to be both empty, or neither",

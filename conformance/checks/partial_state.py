@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from conformance.api import objects
 from conformance.checks.common import (
     AUDIT,
     expect_entry_at_the_start,
@@ -133,7 +134,7 @@ def finished_step_of_half_a_superstep(play: Play) -> None:
         expect_nothing_of_the_superstep(play)
         return
     tasks = play.state("mid").get("tasks")
-    kept = [task for task in tasks or () if isinstance(task, dict) and task.get("name") == "audit"]
+    kept = [task for task in objects(tasks) if task.get("name") == "audit"]
     results = [task.get("result") for task in kept]
     expect(
         mentions(results, AUDIT),

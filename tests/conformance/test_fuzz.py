@@ -49,8 +49,14 @@ def places(value: Any, path: Path = ()) -> list[Path]:
 def scrambled(body: Any, dice: random.Random) -> Any:
     """`body` with one value changed into something strange, or left out; a new value, or `body` changed in place."""
     found = places(body)
+    if dice.random() < 0.5:
+        # Each name alike: `tasks` stands once in an answer that has a hundred places in its messages.
+        names = sorted({step for path in found for step in path[-1:] if isinstance(step, str)})
+        name = dice.choice(names or [""])
+        found = [path for path in found if path[-1:] == (name,)] or found
     # Deep values are many, and those near the root decide more.
-    path = dice.choice([path for path in found if len(path) <= dice.choice([2, 3, 99])])
+    depth = dice.choice([2, 3, 99])
+    path = dice.choice([path for path in found if len(path) <= depth] or found)
     strange = copy.deepcopy(dice.choice(STRANGE))  # it may be changed in place later on
     if not path:
         return strange

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.api import GONE, TERMINAL
+from conformance.api import GONE, TERMINAL, objects
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.messages import spell, text_of
@@ -231,8 +231,8 @@ def tokens_make_the_answer(play: Play) -> None:
     A message's pieces have its id. Joined together they are its text.
     """
     state = play.state().get("values")
-    messages = state.get("messages", ()) if isinstance(state, dict) else ()
-    answers = [m for m in messages if isinstance(m, dict) and m.get("type") == "ai" and not m.get("tool_calls")]
+    messages = state.get("messages") if isinstance(state, dict) else None
+    answers = [m for m in objects(messages) if m.get("type") == "ai" and not m.get("tool_calls")]
     if not answers:
         raise Unproven("the state has no answer of the agent")
     for stream in streaming(play, "A"):
