@@ -18,7 +18,7 @@ from conformance.judge.profiles import NOTHING_DECLARED
 from conformance.requirements import registry
 from conformance.transcript.transcript import AnyMoment, Request, Response, StreamEvent, Transcript
 
-VALUES: tuple[Any, ...] = (None, -1, "x", [None, [], 1, {"id": []}], {"a": {"b": []}})
+VALUES: tuple[Any, ...] = (None, -1, [None, [], 1, {"id": []}], {"a": {"b": []}})
 """One of each type that a check may take for another: the list and the object have members of wrong types, too."""
 
 
