@@ -27,7 +27,7 @@ def unknown_assistant_is_refused(play: Play) -> None:
     """ERR-03: compare the answer to every unknown assistant with 404 for a UUID, else with a refusal."""
 
     def fair(ask: s.Ask, exchange: Exchange) -> bool:
-        by_id = "assistant id that nobody has" in ask.what
+        by_id = ask.order is not None and ask.order.get("assistant_id") == s.UNKNOWN_ASSISTANT
         return status_of(exchange) == 404 if by_id else status_of(exchange) >= 400
 
     expect_each_answered(play, "404 for an unknown id and a refusal of what is no assistant", fair, "assistant")
@@ -62,7 +62,7 @@ def invalid_is_422(play: Play) -> None:
     """
 
     def fair(ask: s.Ask, exchange: Exchange) -> bool:
-        exists = ask.what.endswith("the id of a thread that there is")
+        exists = ask.path == "/threads" and ask.body == {"thread_id": "{main}"}
         return status_of(exchange) == (409 if exists else 422) or not 400 <= status_of(exchange) < 500
 
     expect_each_answered(play, "422", fair, "strategy", "id", "json", "field", "query", "bulk")

@@ -75,7 +75,7 @@ def claims(scenario: Scenario) -> Iterator[tuple[s.Submit, int]]:
             continue
         start = asked_for_in(scenario, submit)
         end = let_go(scenario, submit, start)
-        deeds = [i for i in range(start + 1, end) if not scenario.moves[i].traits.looks_on]
+        deeds = [i for i in range(start + 1, end) if not scenario.moves[i].traits.passive]
         if deeds:
             yield submit, next((i for i in stops(scenario, submit) if i < end), deeds[-1])
 
