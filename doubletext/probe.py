@@ -79,7 +79,7 @@ def read_probe(configurable: dict[str, Any]) -> Probe | None:
     return None if raw is None else msgspec.convert(raw, Probe)
 
 
-def place_asked_for(text: str) -> str | None:
+def requested_place(text: str) -> str | None:
     """The PLACE of a message that asks for the weather, in lower case; None for any other message."""
     found = re.search(r"weather in ([a-z0-9 .'-]+)", text, re.IGNORECASE)
     return found.group(1).strip().lower() if found else None

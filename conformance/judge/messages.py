@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from conformance.scenarios.scenario import Scenario
-from doubletext.probe import place_asked_for
+from doubletext.probe import requested_place
 
 Part = Literal["human", "call", "result", "invented", "answer", "fragment", "other"]
 """What a message is: `invented` is a result that the tool did not give, `fragment` a part of an answer, `other` nothing
@@ -78,7 +78,7 @@ def _read(message: object, scenario: Scenario) -> Message:
 
 def _part(role: object, text: str, message: dict[str, Any], asked: str) -> Part | None:
     """What `message` is in the turn that began with `asked`, None when it belongs to another turn."""
-    place = place_asked_for(asked)
+    place = requested_place(asked)
     if role in ("human", "user", "HumanMessage"):
         return "human" if text == asked else None
     if place is None:
