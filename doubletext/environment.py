@@ -5,4 +5,4 @@ from __future__ import annotations
 from typing import Final
 
 HEADER_VARIABLE: Final = "DOUBLETEXT_DEPLOYMENT_HEADERS"
-"""Environment variable with further headers, one `Name: value` per line."""
+"""Headers for every request to the deployment, one `Name: value` per line."""
