@@ -16,6 +16,7 @@ def attributes(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 
     def attribute(name: str) -> Any:
         if name not in homes:
+            # The type and text of Python's own error: `hasattr`, `copy` and `pickle` depend on the type.
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, _, inside = homes[name].partition(":")
         return getattr(import_module(module), inside or name)

@@ -34,6 +34,7 @@ def found(name: Name) -> Path | None:
 def is_marked(folder: Path) -> bool:
     """Return True if a folder is a package of this distribution."""
     try:
+        # Read and not imported: importing another project's package would execute its code in every pytest run.
         return MARK in (folder / "__init__.py").read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         return False

@@ -124,7 +124,7 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
     def describe(self) -> str:
         texts = (
             self.endpoint,
-            # Said, because the two cases are judged by different requirements. `null` would be a third case.
+            # Shown, because different requirements judge the two cases. `null` would be a third one.
             setting("multitask_strategy", self.strategy) or "no multitask_strategy",
             ON_THREAD[self.thread],
             # The hold comes before the rarer settings: it is the point of most submits.
@@ -151,6 +151,7 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
         return f"submit run {self.label}" + settings(*texts)
 
     def may_end(self, label: str, thread: str, *, cancels_on_disconnect: bool) -> bool:
+        # The other strategies never end a run in flight, and a strategy only applies to the runs of its own thread.
         return self.strategy in ("interrupt", "rollback") and self.thread == thread
 
 
@@ -177,6 +178,7 @@ class Watch(Kind, frozen=True, kw_only=True, tag="watch", omit_defaults=True):
             setting("stream_mode", self.modes),
             setting("cancel_on_disconnect", self.cancel_on_disconnect),
         )
+        # `join` returns the values of the run, and the stream its events. A failure text must show which.
         target = "run" if self.how == "join" else "the stream of run"
         return f"client {self.name} joins {target} {self.label}" + settings(*texts)
 
@@ -326,6 +328,7 @@ class Cancel(Kind, frozen=True, kw_only=True, tag="cancel", omit_defaults=True):
         return f"cancel {run}" + settings(*texts)
 
     def may_end(self, label: str, thread: str, *, cancels_on_disconnect: bool) -> bool:
+        # With either action: `interrupt` ends the run, and `rollback` deletes it.
         return self.label == label
 
 
@@ -377,6 +380,7 @@ class Delete(Kind, frozen=True, kw_only=True, tag="delete", omit_defaults=True):
         return "delete the thread" if self.label is None else f"delete run {self.label}"
 
     def may_end(self, label: str, thread: str, *, cancels_on_disconnect: bool) -> bool:
+        # Without a label the thread is deleted, and with it every run.
         return self.label in (None, label)
 
 
@@ -475,7 +479,7 @@ class CreateCron(Kind, frozen=True, kw_only=True, tag="create-cron", omit_defaul
     """Create a cron on the thread, whose run `label` has `text` as its human message. No cron outlives its play.
 
     If `often`, it is due every second, or every minute where the deployment accepts no seconds. Otherwise it is due at
-    New Year, which is to say never.
+    New Year, so that it does not fire during a play.
     """
 
     traits = Traits(passive=False, quiet=False, may_end=False, changes="create cron", by_hand=False)

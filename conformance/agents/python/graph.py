@@ -43,7 +43,7 @@ async def agent(state: State, config: RunnableConfig) -> dict[str, Any]:
     """Call the tool, or stream an answer."""
     step = _begin("agent", visit("agent", state["messages"]), config)
 
-    async def say(step: Step) -> AIMessage:
+    async def reply_in_pieces(step: Step) -> AIMessage:
         reply = reply_to(state["messages"])
         spoken: list[AIMessageChunk] = []
         async for piece in _MODEL.astream(state["messages"], config):
@@ -62,7 +62,7 @@ async def agent(state: State, config: RunnableConfig) -> dict[str, Any]:
         assert isinstance(message, AIMessage)
         return message
 
-    return {"messages": [await step.play(say)], "steps": [step.entry]}
+    return {"messages": [await step.play(reply_in_pieces)], "steps": [step.entry]}
 
 
 async def tools(state: State, config: RunnableConfig) -> dict[str, Any]:

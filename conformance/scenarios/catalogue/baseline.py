@@ -28,6 +28,8 @@ def scenarios() -> Iterator[Scenario]:
         about="B double-texts A without a multitask_strategy.",
         moves=(
             *held_first(IN_TOOLS),
+            # The default is a freedom of the deployment: B may be queued, be rejected, or stop A. So nothing is awaited
+            # that only one of these outcomes has.
             second(None),
             Observe(until_begun="B"),
             *LOOKS,
@@ -58,6 +60,7 @@ def scenarios() -> Iterator[Scenario]:
             moves=(
                 *held_first(IN_TOOLS),
                 second(strategy, hold=(FIRST_STEP,)),
+                # A queued B begins only after A has ended. A superseding B has stopped A by itself.
                 *((*LOOKS, Release(label="A"), AwaitEnd(label="A")) if strategy == "enqueue" else ()),
                 AwaitSuperseded(label="A", by="B"),
                 AwaitPoint(label="B", point=FIRST_STEP),

@@ -40,6 +40,7 @@ from conformance.scenarios.moves import (
 from conformance.scenarios.scenario import Scenario
 from doubletext.probe import OnCancel
 
+# Released only after A has ended: a deployment that has not really stopped the step shows it by continuing now.
 STOPPED: tuple[Move, ...] = (AwaitStopped(label="A"), AwaitEnd(label="A"), Release(), Observe())
 
 
@@ -121,6 +122,7 @@ def _once() -> Iterator[Scenario]:
             Submit(label="A", text=SF, strategy="enqueue"),
             second("enqueue"),
             *LOOKS,
+            # B is not in the list, and must execute: a bulk cancel ends the runs that it names and no other.
             CancelMany(labels=("Z", "A")),
             AwaitStopped(label="Z"),
             AwaitEnd(label="Z"),
@@ -160,6 +162,7 @@ def _once() -> Iterator[Scenario]:
             moves=(
                 *held_first(IN_TOOLS),
                 Cancel(label="A"),
+                # Before A is awaited: B must find a run that is being cancelled, and not one that has ended.
                 second(strategy),
                 AwaitStopped(label="A"),
                 AwaitEnd(label="B"),
@@ -179,6 +182,7 @@ def _twice() -> Iterator[Scenario]:
                 *EARLIER_TURN,
                 *_resisting("linger", first),
                 *LOOKS,
+                # A is held while it cleans up, so the second cancel certainly finds it in flight.
                 Cancel(label="A", action=then),
                 Release(label="A"),
                 AwaitEnd(label="A"),
@@ -217,6 +221,7 @@ def _races() -> Iterator[Scenario]:
         about="A is cancelled right after it was created, so it may not have started.",
         moves=(
             *EARLIER_TURN,
+            # Held in its first step, so that a run which has started cannot end before the cancel arrives.
             Submit(label="A", text=SF, hold=(FIRST_STEP,)),
             Cancel(label="A"),
             AwaitEnd(label="A"),

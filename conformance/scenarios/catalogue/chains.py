@@ -65,6 +65,7 @@ def _over_a_queue() -> Iterator[Scenario]:
                 Submit(label="C", text=BOSTON, strategy="enqueue"),
                 Submit(label="D", text=_text("oslo"), strategy="enqueue"),
                 *LOOKS,
+                # Only Z executes, so only Z reports that it is cancelled. The queued runs are polled for their end.
                 *superseding(strategy, first="Z"),
                 *(AwaitEnd(label=label) for label in "ZCD"),
             ),
@@ -201,6 +202,7 @@ def _bursts() -> Iterator[Scenario]:
 def _burst(strategies: tuple[Strategy, ...], hold: tuple[str, ...]) -> tuple[Move, ...]:
     """Return the moves that send texts at the same time, and release the held runs when at most one is in flight."""
     texts = _texts(strategies, hold=hold)
+    # Released only when one run is left. Released earlier, a run that the others supersede could finish first.
     settled: tuple[Move, ...] = (AwaitOneLeft(), *LOOKS, Release()) if hold else ()
     return (Together(moves=texts), *settled, *(AwaitEnd(label=text.label) for text in texts), Observe())
 

@@ -30,6 +30,7 @@ from conformance.scenarios.moves import (
 )
 from conformance.scenarios.scenario import Scenario
 
+# The time to observe comes before the release: a deployment that cancels A by mistake must have had time to do so.
 CONTINUES: tuple[Move, ...] = (Observe(), *LOOKS, Release(), AwaitEnd(label="A"))
 IS_CANCELLED: tuple[Move, ...] = (AwaitStopped(label="A"), AwaitEnd(label="A"), Release(), Observe())
 SHOWN = {
@@ -117,6 +118,7 @@ def _other_phases() -> Iterator[Scenario]:
         moves=(
             *held_first(IN_TOOLS, endpoint="stream", on_disconnect="cancel"),
             *_connected("stream"),
+            # B shows that the cancelled run frees its thread, although no client waits for it any more.
             second("enqueue"),
             Leave(name="A"),
             AwaitStopped(label="A"),

@@ -41,6 +41,7 @@ def scenarios() -> Iterator[Scenario]:
             Submit(label="Z", text=LA, hold=(IN_TOOLS,)),
             AwaitPoint(label="Z", point=IN_TOOLS),
             Submit(label="A", text=SF, strategy="enqueue"),
+            # Neither A nor B is held: after Z has ended, the deployment alone decides which of them executes first.
             second("enqueue"),
             Observe(until_begun="B"),
             *LOOKS,
@@ -50,6 +51,7 @@ def scenarios() -> Iterator[Scenario]:
             AwaitEnd(label="B"),
         ),
     )
+    # The end of a run frees the queue behind it, and a failure is an end, too.
     yield Scenario(
         id="enqueue/failing/create/unwatched",
         about="B is queued behind A, whose tool raises an exception when it is released.",

@@ -50,6 +50,7 @@ from conformance.scenarios.moves import (
 from conformance.scenarios.scenario import Scenario
 
 BOTH: tuple[StreamMode, ...] = ("values", "updates")
+# A joined stream has the modes that the run was created with, so a run that is to be joined names them.
 WATCHED_STREAM: dict[str, Any] = {"stream_mode": BOTH}
 RESUMABLE: dict[str, Any] = {"endpoint": "stream", "stream_mode": BOTH, "resumable": True}
 
@@ -141,6 +142,7 @@ def _two_join() -> tuple[Move, ...]:
 
 def _reconnect() -> tuple[Move, ...]:
     """Return the moves with which A's client reconnects after its last event, and another reads the whole stream."""
+    # Together they show lost and repeated events: V must receive exactly the part of W's stream after A's last event.
     return (Watch(name="V", label="A", since="A"), Watch(name="W", label="A", since="-1"))
 
 
@@ -192,6 +194,7 @@ def _cancelled() -> Iterator[Scenario]:
 
 def _late() -> Iterator[Scenario]:
     """Yield the scenarios in which clients join A after it has finished, failed, been cancelled or been deleted."""
+    # J receives the values, V the events that are still to come (there are none), W the events from the beginning.
     late: tuple[Move, ...] = (
         Watch(name="J", label="A", how="join"),
         Watch(name="V", label="A"),
@@ -228,6 +231,7 @@ def _undisturbed() -> Iterator[Scenario]:
             about=f"A's own client reads its stream with {' and '.join(f'`{mode}`' for mode in requested)}.",
             moves=(
                 *held_first(IN_TOOLS, endpoint="stream", stream_mode=requested),
+                # The other modes may have sent no event at this point, so there is nothing to wait for.
                 *((AwaitEvent(name="A", event="updates"),) if "updates" in requested else ()),
                 *finish,
             ),

@@ -45,7 +45,7 @@ def scenarios() -> Iterator[Scenario]:
             about=f"B arrives with `reject` through the {endpoint} endpoint while A is held in its tool.",
             moves=(*held_first(IN_TOOLS), second("reject", endpoint), *afterwards),
         )
-    # One case is enough: `reject` leaves A alone, and so everything that its watchers receive.
+    # One case is enough: a rejected run does not affect A, nor what A's clients receive.
     yield Scenario(
         id="reject/during-tools/create/streamed",
         about="B arrives with `reject` while A's own client reads its stream.",

@@ -67,6 +67,7 @@ def _resumed() -> Iterator[Scenario]:
             about=f"B resumes A through the {endpoint} endpoint, while A is parked in its tool.",
             moves=(*_parked(), _resuming("B", endpoint=endpoint), AwaitEnd(label="B")),
         )
+    # The resuming run has the same `work`, because the graph chooses its path by the probe of the current run.
     works: tuple[tuple[Work, str], ...] = (("subgraph", "quote:1"), ("parallel", "tools:1"))
     for work, step in works:
         yield Scenario(

@@ -30,6 +30,7 @@ from conformance.scenarios.moves import (
 )
 from conformance.scenarios.scenario import Scenario
 
+# Short, because the play waits for it, but long enough for a missing delay to show.
 SOON: Final = 1.5
 """Seconds of a delay that the play waits for: longer than a run without a delay takes to start."""
 
@@ -53,6 +54,7 @@ def scenarios() -> Iterator[Scenario]:
         about="B is created with `after_seconds` while A is held in its tool for longer than the delay.",
         moves=(
             *held_first(IN_TOOLS),
+            # The delay ends while A is held. B must then still wait for A.
             Submit(label="B", text=NYC, strategy="enqueue", after_seconds=SOON, hold=(FIRST_STEP,)),
             Observe(until_begun="B"),
             *LOOKS,

@@ -69,6 +69,7 @@ def scenarios() -> Iterator[Scenario]:
             Look(),
             Submit(label="B", text=NYC, strategy="interrupt", webhook="heard"),
             AwaitEnd(label="B"),
+            # A's webhook is not awaited: a run that never executed may send one or none.
             AwaitWebhook(label="B"),
             Observe(),
         ),
@@ -80,7 +81,7 @@ def scenarios() -> Iterator[Scenario]:
             Submit(label="A", text=SF, webhook="failing"),
             AwaitEnd(label="A"),
             AwaitWebhook(label="A"),
-            # Time for a retry, if the deployment retries. The thread must be usable all the same.
+            # Time for a retry, if the deployment retries. The thread must still be usable.
             Observe(),
             Look(),
             Submit(label="B", text=NYC),
