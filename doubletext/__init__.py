@@ -1,7 +1,8 @@
-"""The front door of the distribution: its console command, its pytest plugins, and the probe contract.
+"""The entry points of the distribution: the console command, the pytest plugins, and the probe contract.
 
-`conformance` and `mockserver` are ordinary words, and other packages have these names, too. This package has a name of
-its own, so it works in every environment, and imports the two only where they are the ones of this distribution.
+`conformance` and `mockserver` are ordinary words, and other distributions install packages with these names. The name
+of this package is unique, so its entry points work in every environment. They import the two packages only after
+`packages.problem` has found that they belong to this distribution.
 """
 
 from __future__ import annotations

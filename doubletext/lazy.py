@@ -1,6 +1,7 @@
-"""Public names of a package that are imported when they are first used.
+"""Lazy imports of the public names of a package.
 
-A package that imports everything it offers starts slowly, and needs everything that any part of it needs.
+A package that imports all of its public names is slow to import, and needs the dependencies of every part. The suite's
+dependencies are optional, and a test run with the mock must not need them.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from typing import Any
 
 
 def attributes(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return the `__getattr__` of a package, given the `module` or `module:name` of each public name."""
+    """Return a `__getattr__` for `package`. `homes` maps each public name to its `module` or `module:name`."""
 
     def attribute(name: str) -> Any:
         if name not in homes:
+            # The type and text of Python's own error: `hasattr`, `copy` and `pickle` depend on the type.
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, _, inside = homes[name].partition(":")
         return getattr(import_module(module), inside or name)

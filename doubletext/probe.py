@@ -1,7 +1,14 @@
-"""The probe contract as types: the configuration of a run of the probe agent, and the agent's reports.
+"""The probe contract as types: the configuration of a run of the probe agent, and the reports of the agent.
 
-The contract in words is `conformance/agents/CONTRACT.md`. The suite and the mock deployment's scripted agent share this
-module, which needs nothing but msgspec.
+`conformance/agents/CONTRACT.md` defines the contract. Theory of operation:
+
+1. The suite sends a `Probe` in the config of each run. It names the witness, an HTTP listener of the suite.
+2. The agent sends a `StepReport` to the witness at each event of each step, and waits for the answer. So the suite
+   knows the step that each run is in.
+3. The witness holds a run by not answering. Meanwhile the suite sends the second run, at a known moment of the first.
+4. The witness answers, and the run continues.
+
+The suite and the scripted agent of the mock share this module. It needs no package but msgspec.
 """
 
 from __future__ import annotations
@@ -11,24 +18,25 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-# msgspec searches with Python's re, whose `$` also matches before a final line break; `(?!\n)` shuts that door.
+# msgspec matches patterns with Python's `re`, whose `$` also matches before a final line break. `(?!\n)` excludes that.
 
 Label = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$(?!\n)")]
-"""Names one run of a scenario; unique within it."""
+"""The name of a run, unique within its scenario."""
 
 _NODES = "agent|tools|search|quote|audit"
 
 StepName = Annotated[str, msgspec.Meta(pattern=rf"^({_NODES}):[1-9][0-9]*$(?!\n)")]
-"""`NODE:VISIT`, counted from the turn's human message: `agent:1`, `tools:1`, `agent:2`."""
+"""`NODE:VISIT`, with the visits counted from the turn's human message: `agent:1`, `tools:1`, `agent:2`."""
 
 Point = Annotated[str, msgspec.Meta(pattern=rf"^({_NODES}):[1-9][0-9]*/(enter|token|cancelled|exit)$(?!\n)")]
-"""`STEP/EVENT`, a place at which a run can be held: `tools:1/enter`."""
+"""`STEP/EVENT`, a point at which a run can be held: `tools:1/enter`."""
 
+# Ten minutes are far longer than any hold of the suite, so a larger value is a mistake.
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=600)]
 
 OnCancel = Literal["stop", "linger", "swallow"]
 Work = Literal["tools", "subgraph", "parallel"]
-"""What works on the tool call: the node `tools`, a child graph, or `tools` beside a second node."""
+"""The workers on the tool call: the node `tools`, a child graph, or `tools` and a second node in one superstep."""
 
 Version = Literal[1, 2]
 StepEvent = Literal["enter", "token", "cancelled", "exit"]
@@ -36,7 +44,10 @@ StepOutcome = Literal["returned", "raised", "interrupted", "cancelled"]
 
 
 class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """What one run is told in `config.configurable.probe`. Raises ValueError for a key that its version has not."""
+    """The configuration of one run, in `config.configurable.probe`.
+
+    Raises ValueError for a value that its version does not have.
+    """
 
     version: Version
     label: Label
@@ -50,11 +61,11 @@ class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     def __post_init__(self) -> None:
         if self.version == 1 and self.work != "tools":
-            raise ValueError(f"`work` {self.work} needs version 2")
+            raise ValueError(f'`work` "{self.work}" needs `version` 2')
 
 
 class StepReport(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One report of a step to the witness; unknown fields are ignored, so that agents may say more."""
+    """A report of a step to the witness. Unknown fields are ignored, so an agent may send more of them."""
 
     version: Version
     label: Label
@@ -65,21 +76,21 @@ class StepReport(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 def to_config(probe: Probe) -> dict[str, Any]:
-    """The `config` of a run request that carries `probe`."""
-    # `version` has no default, so msgspec always writes it.
+    """Return the `config` of a request for a run with this probe."""
+    # `omit_defaults` keeps the request short. `version` has no default, so it is always there.
     return {"configurable": {"probe": msgspec.to_builtins(probe)}}
 
 
 def read_probe(configurable: dict[str, Any]) -> Probe | None:
-    """The probe of a run, or None for a run without one.
+    """Return the probe of a run, or None for a run without one.
 
-    Raises `msgspec.ValidationError`, whose text names the key that is wrong.
+    Raises `msgspec.ValidationError` with the name of the wrong key.
     """
     raw = configurable.get("probe")
     return None if raw is None else msgspec.convert(raw, Probe)
 
 
-def place_asked_for(text: str) -> str | None:
-    """The PLACE of a message that asks for the weather, in lower case; None for any other message."""
+def requested_place(text: str) -> str | None:
+    """Return the PLACE in a message about the weather, in lower case, or None for any other message."""
     found = re.search(r"weather in ([a-z0-9 .'-]+)", text, re.IGNORECASE)
     return found.group(1).strip().lower() if found else None

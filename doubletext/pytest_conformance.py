@@ -1,9 +1,9 @@
-"""The part of the suite's pytest plugin that every run of pytest loads: the options and one fixture.
+"""The part of the suite's pytest plugin that every pytest run loads: the options and one fixture.
 
-A run that selects the suite, or gives one of the options, loads the rest, `conformance.pytest_plugin`, with markers,
-reports and exit codes. Any other run finds nothing of the suite but what is in this module, and imports nothing more.
-That also keeps `conformance` importable for a project that has a package of this name: if this plugin imported ours,
-Python would never look for theirs.
+A run that selects the suite or has one of its options loads `conformance.pytest_plugin`, with the markers, the reports
+and the exit codes. Any other run imports nothing else of the suite. This also protects a project that has a package
+`conformance` of its own. If this plugin imported the suite's package, every later `import conformance` of the project
+would find the suite.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "--deployment-url": {
         "action": "append",
         "metavar": "[NAME=]URL",
-        "help": "deployment to judge, and what it is to be called; repeatable; left out: the embedded mock",
+        "help": "the deployment to judge, and a name for it in reports (repeatable; default: the embedded mock)",
     },
     "--deployment-assistant": {
         "metavar": "ID",
-        "help": "name or id of the probe agent there (default: agent)",
+        "help": "the name or id of the probe agent on the deployment (default: agent)",
     },
     "--deployment-header": {
         "action": "append",
         "metavar": "'NAME: VALUE'",
-        "help": "header of every request; repeatable; never shown or recorded; also, one per line, from the "
-        f"environment variable {HEADER_VARIABLE}",
+        "help": "a header for every request, which is never shown or recorded (repeatable). The environment variable "
+        f"{HEADER_VARIABLE} adds headers, one per line",
     },
     "--deployment-ca": {
         "metavar": "FILE",
@@ -55,37 +55,37 @@ OPTIONS: Final[dict[str, dict[str, Any]]] = {
     },
     "--deployment-profile": {
         "metavar": "NAME_OR_PATH",
-        "help": "what the vendor declares: the name of a profile that is shipped, or a TOML file",
+        "help": "the profile that the vendor declares: the name of a shipped profile, or a TOML file",
     },
     "--conformance-level": {
         "choices": ("must", "should", "profile"),
-        "help": "judge only what is a MUST; MUST and SHOULD; or all, with the documented freedoms (default)",
+        "help": "the requirements to judge: MUST only, MUST and SHOULD, or all of them with PROFILE (default)",
     },
-    "--conformance-strict": {"action": "store_true", "help": "a broken SHOULD fails the run, too"},
-    "--conformance-report": {"metavar": "DIR", "help": "write report.json and the transcripts to DIR"},
+    "--conformance-strict": {"action": "store_true", "help": "fail the run for a broken SHOULD, too"},
+    "--conformance-report": {"metavar": "DIR", "help": "write the reports and the transcripts to DIR"},
     "--conformance-deadline-scale": {
         "type": float,
         "metavar": "X",
-        "help": "multiply every deadline by X, for slow deployments (default: 1)",
+        "help": "multiply every deadline by X, for a slow deployment (default: 1)",
     },
     "--conformance-jobs": {
         "type": int,
         "metavar": "N",
-        "help": "scenarios played at a time (default: 8 on the embedded mock, 1 on a URL; "
-        "each needs up to two free workers)",
+        "help": "play N scenarios at a time, each of which needs up to two free workers (default: 8 on the embedded "
+        "mock, 1 on a URL)",
     },
     "--conformance-witness-host": {
         "metavar": "HOST",
-        "help": "name or address under which the deployment reaches this machine (default: 127.0.0.1)",
+        "help": "the name or address under which the deployment reaches this machine (default: 127.0.0.1)",
     },
 }
-"""The suite's options, as argparse takes them."""
+"""The options of the suite, with their settings for argparse."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the options; raise UsageError when another plugin declared one of them."""
+    """Declare the options. Raise UsageError if another plugin has declared one of them."""
     group = parser.getgroup("doubletext", "conformance of LangGraph Agent Servers (doubletext)")
-    with _clash_explained():
+    with _duplicates_explained():
         for name, settings in OPTIONS.items():
             group.addoption(name, **settings)
         _build(parser, ())
@@ -93,33 +93,38 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(parser: pytest.Parser, args: Sequence[str]) -> Generator[None, object, object]:
-    """Raise UsageError when a conftest.py declares one of our options."""
-    with _clash_explained():
+    """Raise UsageError if a conftest.py declares one of the suite's options."""
+    with _duplicates_explained():
         loaded = yield
         _build(parser, args)
     return loaded
 
 
 def _build(parser: pytest.Parser, args: Sequence[str]) -> None:
-    """Let argparse see all options that were declared: pytest before 9 gives them to it only when it parses."""
+    """Make argparse check all declared options for duplicates.
+
+    Before pytest 9 the options reach argparse only when pytest parses the command line. Its error would then be a
+    traceback, outside of `_duplicates_explained`.
+    """
     try:
         parser.parse_known_args(args)
     except pytest.UsageError:
-        # pytest parses again, and then says what is wrong with the arguments.
+        # pytest parses the arguments again and reports the error itself.
         return
 
 
 @contextmanager
-def _clash_explained() -> Iterator[None]:
-    """Turn the error of an option that is declared twice into one line, if the option is ours."""
+def _duplicates_explained() -> Iterator[None]:
+    """Raise UsageError with one line in place of the error for an option of the suite that is declared twice."""
     try:
         yield
     except (ValueError, argparse.ArgumentError) as error:
         for option in OPTIONS:
+            # The wording depends on the versions of pytest and argparse. Only the name of the option is always there.
             if re.search(rf"(?<![\w-]){option}(?![\w-])|'{_dest(option)}'", str(error)):
                 raise pytest.UsageError(
                     f"{option} is declared twice, by the conformance suite of doubletext and by another plugin or "
-                    "conftest.py: switch the suite off with -p no:doubletext, or rename the other option"
+                    "conftest.py. Disable the suite with -p no:doubletext, or rename the other option"
                 ) from None
         raise
 
@@ -129,16 +134,19 @@ def _dest(option: str) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Load the rest of the plugin for a run that is about the suite; raise UsageError where the suite is not ours."""
+    """Load the rest of the plugin if the run concerns the suite. Raise UsageError if the suite cannot be imported."""
     values = {option: getattr(config.option, _dest(option)) for option in OPTIONS}
-    # By identity, because a number that was given may be 0, which is equal to False.
+    # By identity, because 0 is a value of `--conformance-jobs` and equal to False.
     given = [option for option, value in values.items() if value is not None and value is not False]
     if given or _selects_suite(config):
         load(config, given[0] if given else "the conformance suite")
 
 
 def load(config: pytest.Config, used: str) -> None:
-    """Load the rest of the plugin, once; raise UsageError, about what was `used`, where the suite is not ours."""
+    """Load the rest of the plugin, once.
+
+    Raise UsageError if the suite cannot be imported. `used` is the option or the feature that needs it.
+    """
     problem = packages.problem("conformance")
     if problem is not None:
         raise pytest.UsageError(f"{used}: {problem}")
@@ -149,9 +157,10 @@ def load(config: pytest.Config, used: str) -> None:
 
 
 def _selects_suite(config: pytest.Config) -> bool:
-    """Return whether an argument of the run, or of its `testpaths`, leads to the suite.
+    """Return True if an argument of the run, or of its `testpaths`, selects the suite.
 
-    pytest has collected nothing yet, but the markers and pytest-xdist's scheduler are needed now.
+    This repeats a part of pytest's collection. It cannot wait for it: the markers and the scheduler of pytest-xdist are
+    needed before pytest collects.
     """
     found = packages.found("conformance")
     suite = found.resolve() if found is not None and packages.is_marked(found) else None
@@ -160,11 +169,11 @@ def _selects_suite(config: pytest.Config) -> bool:
         if config.option.pyargs and suite is not None and name.partition(".")[0] == "conformance":
             return True
         path = (config.invocation_params.dir / name).resolve()
-        # In a checkout, which need not be the one that is installed: the folder `conformance`, or what is in it, or
-        # the folder that holds it.
+        # In a checkout, which may not be the installed one: the folder `conformance`, anything in it, or the folder
+        # that contains it.
         if any(_is_suite(folder) for folder in (path, *path.parents, path / "conformance")):
             return True
-        # A folder further up. Not where packages are installed: pytest does not look into virtual environments.
+        # A folder further up, but not that of an installed package: pytest does not collect from virtual environments.
         if suite is not None and path in suite.parents and not {"site-packages", "dist-packages"} & set(suite.parts):
             return True
     return False
@@ -176,13 +185,14 @@ def _is_suite(folder: Path) -> bool:
 
 @pytest.fixture
 def thread_state_snapshot(request: pytest.FixtureRequest) -> SnapshotAssertion:
-    """The kept state of a thread: `assert await read_thread(client, thread_id) == thread_state_snapshot`."""
+    """The stored state of a thread: `assert await read_thread(client, thread_id) == thread_state_snapshot`."""
     problem = packages.problem("conformance")
     if problem is not None:
-        pytest.fail(f"the fixture thread_state_snapshot: {problem}", pytrace=False)
+        pytest.fail(f"thread_state_snapshot: {problem}", pytrace=False)
     try:
         snapshot: SnapshotAssertion = request.getfixturevalue("snapshot")
     except pytest.FixtureLookupError:
+        # syrupy provides `snapshot`. The error of pytest would only list the fixtures that there are.
         pytest.fail("thread_state_snapshot needs syrupy: pip install 'doubletext[suite,snapshots]'", pytrace=False)
     from conformance.snapshots.extension import ThreadStateSnapshot
 

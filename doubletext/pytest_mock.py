@@ -1,7 +1,8 @@
-"""The pytest plugin of the mock: a deployment for every test that asks for one.
+"""The pytest plugin of the mock: a deployment for every test that uses its fixtures.
 
-It is loaded into every pytest run of an environment that has doubletext installed, so it imports nothing of the mock
-until a test asks for it. All tests of a process share one server; each finds it as new.
+Every pytest run in an environment with doubletext loads this plugin, so it imports the mock only when a test uses a
+fixture. All tests of a process share one server, which is reset for each test. So an application under test can be
+configured with its URL once.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ MARKER = "mock_deployment"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tell what the marker takes."""
+    """Register the marker."""
     config.addinivalue_line(
         "markers",
-        f"{MARKER}(script, time, scale, seed, defects, faults): how the test finds its mock deployment, see "
+        f"{MARKER}(script, time, scale, seed, defects, faults): configure the mock deployment of the test, see "
         "mockserver.MockDeployment.reset",
     )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that only asks for the URL is to find the deployment as new, too."""
+    """Reset the deployment also for a test that uses only `mock_deployment_url`."""
     for item in items:
         names: list[str] = getattr(item, "fixturenames", [])
         if "mock_deployment_url" in names and "mock_deployment" not in names:
@@ -42,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _mock_deployment_server() -> Iterator[MockDeployment]:
     problem = packages.problem("mockserver")
     if problem is not None:
-        pytest.fail(f"the fixture mock_deployment: {problem}", pytrace=False)
+        pytest.fail(f"mock_deployment: {problem}", pytrace=False)
     from mockserver.deployment import MockDeployment
 
     with MockDeployment() as server:
@@ -51,7 +52,7 @@ def _mock_deployment_server() -> Iterator[MockDeployment]:
 
 @pytest.fixture(scope="session")
 def mock_deployment_url(_mock_deployment_server: MockDeployment) -> str:
-    """Where the mock deployment listens; the same in all tests of a process, so an application may keep it."""
+    """The URL of the mock deployment. It is the same in all tests of a process, so an application may keep it."""
     return _mock_deployment_server.url
 
 
@@ -59,17 +60,19 @@ def mock_deployment_url(_mock_deployment_server: MockDeployment) -> str:
 def mock_deployment(
     request: pytest.FixtureRequest, _mock_deployment_server: MockDeployment
 ) -> Iterator[MockDeployment]:
-    """A mock deployment, as new; `@pytest.mark.mock_deployment(...)` configures it."""
+    """A mock deployment in its initial state. `@pytest.mark.mock_deployment(...)` configures it."""
     deployment = _mock_deployment_server
-    # Ids that are the same in every run of a test, and others than those of the test before.
+    # The ids are then the same in every run of a test, and differ from those of the other tests.
+    # crc32 and not hash(), which differs from process to process.
     deployment.reset(**{"seed": crc32(request.node.nodeid.encode()), **_options(request)})
     request.node.stash[DEPLOYMENT] = deployment
     yield deployment
+    # Runs that the test has left in flight end here, and not in the middle of the next test.
     deployment.reset()
 
 
 def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """What the marker of a test says; ends the test where that cannot be."""
+    """Return the arguments of the test's marker. Fail the test if one of them is wrong."""
     from inspect import signature
 
     from mockserver.deployment import MockDeployment
@@ -82,17 +85,17 @@ def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
     known = [*ResetSettings.__annotations__, *(one.name for one in named if one.kind is one.KEYWORD_ONLY)]
     for name in options:
         if name not in known:
-            pytest.fail(f"the marker {MARKER} takes no {name!r}, but {', '.join(known)}", pytrace=False)
+            pytest.fail(f"{MARKER}: unknown argument `{name}` (known: {', '.join(known)})", pytrace=False)
     if marker is not None and marker.args:
-        pytest.fail(f"the marker {MARKER} takes names only: {MARKER}(script=...)", pytrace=False)
+        pytest.fail(f"{MARKER}: use keyword arguments only, as in {MARKER}(script=...)", pytrace=False)
     script = options.get("script")
     if isinstance(script, str) and "\n" not in script and (request.path.parent / script).is_file():
-        # A file beside the test, wherever pytest was started.
+        # Relative to the test, because a test must not depend on the directory in which pytest was started.
         options["script"] = request.path.parent / script
     try:
         options["script"] = read_script(options.get("script"))
     except ScriptError as error:
-        pytest.fail(f"the marker {MARKER}: {error}", pytrace=False)
+        pytest.fail(f"{MARKER}: {error}", pytrace=False)
     return options
 
 
@@ -101,8 +104,8 @@ def pytest_runtest_makereport(
     item: pytest.Item,
     call: pytest.CallInfo[None],  # noqa: ARG001 - the hook's signature
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show what the deployment saw with a test that failed, and only with that."""
+    """Add the log of the deployment to the report of a failed test."""
     report = yield
     if report.failed and report.when != "teardown" and DEPLOYMENT in item.stash:
-        report.sections.append(("mock deployment", item.stash[DEPLOYMENT].log() or "no request came"))
+        report.sections.append(("mock deployment", item.stash[DEPLOYMENT].log() or "no request was received"))
     return report

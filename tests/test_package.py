@@ -199,7 +199,7 @@ def test_the_console_command_works_from_the_wheel(wheel: Path, environment: Envi
 UNRELATED = "def test_unrelated(): pass\n"
 USES_THE_MOCK = "def test_mock(mock_deployment): pass\n"
 USES_A_SNAPSHOT = "def test_snapshot(thread_state_snapshot): pass\n"
-NOT_OURS = "the package `{0}` in {1} is not the one of doubletext: install doubletext in an environment, "
+NOT_OURS = "the package `{0}` in {1} does not belong to doubletext. Use an environment and a working "
 
 
 def client_wheel(folder: Path) -> Path:
@@ -245,7 +245,7 @@ def test_beside_another_mockserver_pytest_is_as_ever(overwritten: Environment, t
     (tmp_path / "test_ours.py").write_text(USES_THE_MOCK)
     code, output = attempt(*overwritten.pytest(how), "-q", cwd=tmp_path)
     assert (code, "2 passed, 1 error" in output) == (1, True), output
-    told = "\nthe fixture mock_deployment: " + NOT_OURS.format("mockserver", site_packages(overwritten))
+    told = "\nmock_deployment: " + NOT_OURS.format("mockserver", site_packages(overwritten))
     assert told in output
     assert "Traceback" not in output
 
@@ -337,8 +337,8 @@ def test_a_project_with_packages_of_our_names_is_told_what_is_missing(
         # In the second the tests of the project put it on Python's path.
         code, output = attempt(*environment.pytest(how), "-q", cwd=tmp_path)
         assert (code, "2 passed, 2 errors" in output) == (1, True), output
-        assert "\nthe fixture mock_deployment: " + NOT_OURS.format("mockserver", tmp_path) in output
-        assert "\nthe fixture thread_state_snapshot: " + NOT_OURS.format("conformance", tmp_path) in output
+        assert "\nmock_deployment: " + NOT_OURS.format("mockserver", tmp_path) in output
+        assert "\nthread_state_snapshot: " + NOT_OURS.format("conformance", tmp_path) in output
         assert "Traceback" not in output
     code, output = attempt(*environment.pytest("python -m pytest"), "--conformance-strict", cwd=tmp_path)
     assert code == pytest.ExitCode.USAGE_ERROR

@@ -144,7 +144,7 @@ def answer_to_a_late_cancel(play: Play) -> str:
 @check("CAN-09")
 def unknown_run_is_not_found(play: Play) -> None:
     """CAN-09: compare the answer to the cancel of an unknown run with 404."""
-    cancel = play.last("cancel", s.NOBODY)
+    cancel = play.last("cancel", s.UNKNOWN_RUN)
     expect(
         cancel.response is not None and cancel.response.status == 404,
         "404 for the cancel of a run that does not exist",

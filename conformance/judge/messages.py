@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from conformance.scenarios.scenario import Scenario
-from doubletext.probe import place_asked_for
+from doubletext.probe import requested_place
 
 Part = Literal["human", "call", "result", "invented", "answer", "fragment", "other"]
 """The part of a message in its turn.
@@ -84,7 +84,7 @@ def _read(message: object, scenario: Scenario) -> Message:
 
 def _part(role: object, text: str, message: dict[str, Any], question: str) -> Part | None:
     """Return the part of `message` in the turn with the human message `question`. Return None in another turn."""
-    place = place_asked_for(question)
+    place = requested_place(question)
     if role in ("human", "user", "HumanMessage"):
         return "human" if text == question else None
     if place is None:

@@ -112,7 +112,7 @@ def claims(scenario: Scenario) -> Iterator[tuple[s.Submit, int]]:
             continue
         start = submitted_in(scenario, submit)
         end = released_in(scenario, submit, start)
-        needing = [i for i in range(start + 1, end) if not scenario.moves[i].traits.looks_on]
+        needing = [i for i in range(start + 1, end) if not scenario.moves[i].traits.passive]
         if needing:
             yield submit, next((i for i in stops(scenario, submit) if i < end), needing[-1])
 

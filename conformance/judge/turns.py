@@ -37,7 +37,7 @@ from conformance.judge.requests import action_of
 from conformance.scenarios import moves as s
 from conformance.scenarios.steps import STEPS, WORKERS
 from conformance.transcript.transcript import Released
-from doubletext.probe import place_asked_for
+from doubletext.probe import requested_place
 
 
 def outcomes(play: Play) -> frozenset[Outcome]:
@@ -59,7 +59,7 @@ def parts_of(submit: s.Submit) -> tuple[str, ...]:
     """Return the messages that a complete pass of this run writes, in words, the input first."""
     if submit.answers is not None:
         return (f"{submit.answers}.result", f"{submit.answers}.answer")
-    kinds = ("human", "answer") if place_asked_for(submit.text) is None else ("human", "call", "result", "answer")
+    kinds = ("human", "answer") if requested_place(submit.text) is None else ("human", "call", "result", "answer")
     return tuple(f"{submit.label}.{kind}" for kind in kinds)
 
 

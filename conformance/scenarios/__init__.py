@@ -1,1 +1,1 @@
-"""Scenarios: what a scenario and its moves are, and the catalogue of all of them."""
+"""The scenarios of the suite: the moves they consist of, and the catalogue of all of them."""

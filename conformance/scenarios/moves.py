@@ -1,14 +1,18 @@
-"""The moves of a scenario: one class for each, with what it changes and how it is described.
+"""The moves of a scenario: one class for each kind, with its effect on a play and its description.
 
-A new kind of move is a class here with its `traits` and `describe`, a member of `Move`, and a case in
-`driver/dispatch.py`. Nothing else need know of it.
+A new kind of move needs a class here with `traits` and `describe`, an entry in `Move`, and a case in
+`driver/dispatch.py`. Everything else derives from these three places.
+
+The tags and the fields are JSON in every transcript, and kept transcripts are judged again by later versions. So they
+keep their names, and a new field has a default.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Final, Literal, get_args
 
-from conformance.scenarios.kind import ASKS, LOOKS_ON, READS, Kind, Traits, settings
+from conformance.scenarios.kind import AWAITS_REQUEST, PASSIVE, READS, Kind, Traits, setting, settings
 from doubletext.probe import OnCancel, Work
 
 Strategy = Literal["enqueue", "reject", "interrupt", "rollback"]
@@ -17,89 +21,148 @@ RunStatus = Literal["pending", "running", "error", "success", "timeout", "interr
 StreamMode = Literal["values", "updates", "messages-tuple", "custom"]
 
 Mistake = Literal["strategy", "assistant", "thread", "unknown", "id", "json", "field", "query", "bulk", "odd"]
-"""What is wrong with a request: `unknown` ids are well-formed, an `id` is not; `odd` is strange, maybe no fault."""
+"""The kind of error in a request.
+
+`unknown` is a well-formed id of nothing, `id` a malformed one. `odd` is unusual, but possibly valid.
+"""
 
 MAIN = "main"
 OTHER = "other"
 FRESH = "fresh"
 MISSING = "missing"
-NOBODY = "nobody"
-"""The scenario's names for threads and runs; the missing thread and nobody's run are never created.
+UNKNOWN_RUN = "nobody"
+"""The names of threads and runs in a scenario.
 
-The fresh thread has an id of the client's choice, and is left to the first run on it to create.
+The client chooses the id of the fresh thread, and the first run on it creates it.
+The missing thread and the unknown run are never created.
 """
 
 STATELESS = "stateless"
-"""In place of a thread: the run is asked for without one, and its own is called `thread_of(label)`."""
+"""Used in place of a thread: the run is created without one. The thread it gets is named `thread_of(label)`."""
+
+UNKNOWN_ASSISTANT: Final = "00000000-0000-4000-8000-000000000000"
+"""A well-formed id that no assistant has."""
 
 ASKED = "asked"
-"""The label of the runs that an `Ask` would make, if it were accepted."""
+"""The label of the runs that a server creates if it accepts the request of an `Ask`."""
+
+
+ON_THREAD: Final = {
+    MAIN: None,
+    OTHER: "on another thread",
+    FRESH: "on a thread that does not exist yet",
+    MISSING: "on a thread that does not exist",
+    STATELESS: "without a thread",
+}
+"""The descriptions of the threads. The main thread is the usual one and is not mentioned."""
 
 
 def thread_of(label: str) -> str:
-    """The name of the thread of the stateless run `label`."""
+    """Return the name of the thread of the stateless run `label`."""
     return f"thread of {label}"
 
 
 class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
-    """Ask for a run. `hold`, `fail`, `interrupt`, `on_cancel`, `work` are its probe; `watch` joins it elsewhere.
+    """Create run `label`, with `text` as the human message.
 
-    `strategy` None sends no `multitask_strategy`, and likewise for other fields of the request. `stream_mode` empty is
-    `values` and `updates` where the run is streamed, and not sent elsewhere. `reads` False: the client that asked for
-    the stream reads its first event and then no more. `from_step`: go on from the checkpoint that this entry of the
-    state's `steps` was the newest of, as the history told when it was last read. `answers`: instead of input the run is
-    sent a `command.resume`, for the question that the run of this label asked about its tool call; `text` is the text
-    of that run. `webhook`: a listener of the suite's own is to be told of its end, and answers with success or,
-    `failing`, with 500.
+    A field of the request that is None or empty is not sent.
     """
 
-    traits = Traits(looks_on=False, quiet=False, may_end=True, changes="submit", by_hand=True)
+    traits = Traits(passive=False, quiet=False, may_end=True, changes="submit", by_hand=True)
 
     label: str
     text: str
     strategy: Strategy | None = None
     endpoint: Endpoint = "create"
+
     watch: bool = False
+    """A further client joins the run."""
+
     hold: tuple[str, ...] = ()
+    """The points at which the run is held. This field and the next four are keys of its probe."""
+
     fail: tuple[str, ...] = ()
     interrupt: tuple[str, ...] = ()
     on_cancel: OnCancel = "stop"
     work: Work = "tools"
+
     answers: str | None = None
+    """The label of a parked run. Instead of input, the request carries a `command.resume` for its `interrupt()`.
+
+    `text` is then the text of that run.
+    """
+
     durability: Literal["sync", "async", "exit"] | None = None
+
     stream_mode: tuple[StreamMode, ...] = ()
+    """Empty stands for `values` and `updates` on the stream endpoint."""
+
     resumable: bool = False
     subgraphs: bool = False
     on_disconnect: Literal["cancel", "continue"] | None = None
+
     reads: bool = True
+    """False if the client that created the run reads the first event of its stream and then no more."""
+
     from_step: str | None = None
+    """Continue from the checkpoint at which this was the newest entry of `steps`, in the history that was read last."""
+
     after_seconds: float | None = None
     if_not_exists: Literal["create", "reject"] | None = None
     on_completion: Literal["delete", "keep"] | None = None
+
     webhook: Literal["heard", "failing"] | None = None
+    """Send the URL of the suite's own webhook listener, which answers with success, or with 500 if `failing`."""
+
     thread: str = MAIN
 
     @property
     def steered(self) -> bool:
-        """Whether the run must do what only the probe agent does: fail, park, go on, be stubborn, work otherwise."""
+        """True if the run has to do something that only the probe agent can do."""
         return bool(self.fail or self.interrupt or self.answers or self.on_cancel != "stop" or self.work != "tools")
 
     def describe(self) -> str:
-        hold = f"held at {' and '.join(self.hold)}" if self.hold else None
-        return f"submit {self.label}" + settings(self.strategy or "no strategy", self.endpoint, hold)
+        texts = (
+            self.endpoint,
+            # Shown, because different requirements judge the two cases. `null` would be a third one.
+            setting("multitask_strategy", self.strategy) or "no multitask_strategy",
+            ON_THREAD[self.thread],
+            # The hold comes before the rarer settings: it is the point of most submits.
+            f"hold at {' and '.join(self.hold)}" if self.hold else None,
+            f"fails in {' and '.join(self.fail)}" if self.fail else None,
+            f"parked by an interrupt in {' and '.join(self.interrupt)}" if self.interrupt else None,
+            setting("on_cancel", None if self.on_cancel == "stop" else self.on_cancel),
+            setting("work", None if self.work == "tools" else self.work),
+            self.answers and f"resumes run {self.answers}",
+            setting("durability", self.durability),
+            setting("stream_mode", self.stream_mode),
+            setting("stream_resumable", self.resumable or None),
+            setting("stream_subgraphs", self.subgraphs or None),
+            setting("on_disconnect", self.on_disconnect),
+            None if self.reads else "its client stops reading after the first event",
+            self.from_step and f"from the checkpoint of {self.from_step}",
+            setting("after_seconds", self.after_seconds),
+            setting("if_not_exists", self.if_not_exists),
+            setting("on_completion", self.on_completion),
+            "with a webhook" if self.webhook == "heard" else None,
+            "with a webhook that answers 500" if self.webhook == "failing" else None,
+            "with a client in join" if self.watch else None,
+        )
+        return f"submit run {self.label}" + settings(*texts)
 
     def may_end(self, label: str, thread: str, *, cancels_on_disconnect: bool) -> bool:
+        # The other strategies never end a run in flight, and a strategy only applies to the runs of its own thread.
         return self.strategy in ("interrupt", "rollback") and self.thread == thread
 
 
 class Watch(Kind, frozen=True, kw_only=True, tag="watch", omit_defaults=True):
-    """A further client, `name`, watches run `label` through `join` or through its stream.
+    """Connect a further client, `name`, to run `label`, through `join` or through the run's stream.
 
-    `since`: what it sends as Last-Event-ID: `-1`, or the last id that the client of that name has seen (a run's label
-    is the name of the client that asked for it). `modes` and `cancel_on_disconnect` are sent unless empty or None.
+    `since` is sent as Last-Event-ID. It is `-1`, or the name of a client whose last event id is sent. The client that
+    created a run has the run's label as its name. `modes` and `cancel_on_disconnect` are sent unless empty or None.
     """
 
-    traits = LOOKS_ON
+    traits = PASSIVE
 
     name: str
     label: str
@@ -109,31 +172,39 @@ class Watch(Kind, frozen=True, kw_only=True, tag="watch", omit_defaults=True):
     cancel_on_disconnect: bool | None = None
 
     def describe(self) -> str:
-        since = None if self.since is None else f"since {self.since}"
-        return f"{self.name} watches {self.label}" + settings(self.how, since)
+        last = self.since and (self.since if self.since == "-1" else f"the last that client {self.since} received")
+        texts = (
+            last and f"Last-Event-ID: {last}",
+            setting("stream_mode", self.modes),
+            setting("cancel_on_disconnect", self.cancel_on_disconnect),
+        )
+        # `join` returns the values of the run, and the stream its events. A failure text must show which.
+        target = "run" if self.how == "join" else "the stream of run"
+        return f"client {self.name} joins {target} {self.label}" + settings(*texts)
 
 
 class AwaitEvent(Kind, frozen=True, kw_only=True, tag="await-event"):
-    """Wait until the client `name` has been sent an event of this name."""
+    """Wait until the client `name` has received an event of this name."""
 
-    traits = LOOKS_ON
+    traits = PASSIVE
 
     name: str
     event: str
 
     def describe(self) -> str:
-        return f"wait until {self.name} is sent `{self.event}`"
+        return f"wait until client {self.name} receives an event `{self.event}`"
 
 
 class Leave(Kind, frozen=True, kw_only=True, tag="leave"):
-    """The client `name` closes its connection; a run's label is the name of the client that asked for it."""
+    """Disconnect the client `name`. The client that created a run has the run's label as its name."""
 
-    traits = Traits(looks_on=False, quiet=False, may_end=True, changes=None, by_hand=False)
+    # A disconnect is no request: it can end a run, but a timeline has nothing to show for it but the closed stream.
+    traits = Traits(passive=False, quiet=False, may_end=True, changes=None, by_hand=False)
 
     name: str
 
     def describe(self) -> str:
-        return f"{self.name} closes its connection"
+        return f"client {self.name} disconnects"
 
     def may_end(self, label: str, thread: str, *, cancels_on_disconnect: bool) -> bool:
         return cancels_on_disconnect
@@ -142,98 +213,103 @@ class Leave(Kind, frozen=True, kw_only=True, tag="leave"):
 class AwaitPoint(Kind, frozen=True, kw_only=True, tag="await-point", omit_defaults=True):
     """Wait until run `label` is at `point`.
 
-    `optional`: a deployment without a free worker need not get there in time, and the run is not held there then.
+    If `optional`, a deployment without a free worker need not reach the point in time. The hold is then released, so
+    that the run cannot keep the only worker later on.
     """
 
-    traits = LOOKS_ON
+    traits = PASSIVE
 
     label: str
     point: str
     optional: bool = False
 
     def describe(self) -> str:
-        return f"wait until {self.label} is at {self.point}"
+        return f"wait until run {self.label} is at {self.point}" + settings("if a worker is free" * self.optional)
 
 
 class AwaitHeard(Kind, frozen=True, kw_only=True, tag="await-heard"):
-    """Wait until run `label` has reported a step, or is over, or has long had the time to report."""
+    """Wait until run `label` has reported a step, has ended, or has had ample time to report."""
 
-    traits = LOOKS_ON
+    traits = PASSIVE
 
     label: str
 
     def describe(self) -> str:
-        return f"wait until {self.label} is heard of"
+        return f"wait until run {self.label} reports a step or ends"
 
 
 class AwaitSuperseded(Kind, frozen=True, kw_only=True, tag="await-superseded"):
-    """Wait until run `label` stopped or run `by` began; if neither happens in time, let `label` go on."""
+    """Wait until run `label` is cancelled or run `by` begins. Release `label` if neither happens in time.
 
-    traits = LOOKS_ON
+    Both orders are legal. A deployment that waits for the superseded run would wait for the suite's hold forever, and
+    the play with it, hence the release.
+    """
+
+    traits = PASSIVE
 
     label: str
     by: str
 
     def describe(self) -> str:
-        return f"wait until {self.label} stops or {self.by} begins"
+        return f"wait until run {self.label} is cancelled or run {self.by} begins"
 
 
 class AwaitEnd(Kind, frozen=True, kw_only=True, tag="await-end", omit_defaults=True):
-    """Wait until run `label` has a terminal status, through `join` and by reading it.
+    """Wait until run `label` has a terminal status, both through `join` and by polling.
 
-    `if_begun`: only if its first step was seen; otherwise go on.
+    If `if_begun`, wait only if a step of the run was reported.
     """
 
-    traits = LOOKS_ON
+    traits = PASSIVE
 
     label: str
     if_begun: bool = False
 
     def describe(self) -> str:
-        return f"wait until {self.label} has ended"
+        return f"wait until run {self.label} ends" + settings("if it has begun" * self.if_begun)
 
 
 class AwaitStopped(Kind, frozen=True, kw_only=True, tag="await-stopped"):
-    """Wait until the newest step of run `label` was told to stop; if that does not happen in time, let it go on."""
+    """Wait until the newest step of run `label` is cancelled. Release the run if that does not happen in time."""
 
-    traits = LOOKS_ON
+    traits = PASSIVE
 
     label: str
 
     def describe(self) -> str:
-        return f"wait until {self.label} is told to stop"
+        return f"wait until run {self.label} is being cancelled"
 
 
 class AwaitGone(Kind, frozen=True, kw_only=True, tag="await-gone"):
-    """Wait until the thread of the stateless run `label` is not there any more."""
+    """Wait until the thread of the stateless run `label` no longer exists."""
 
-    traits = ASKS
+    traits = AWAITS_REQUEST
 
     label: str
 
     def describe(self) -> str:
-        return f"wait until the thread of {self.label} is gone"
+        return f"wait until the thread of run {self.label} is deleted"
 
 
 class AwaitWebhook(Kind, frozen=True, kw_only=True, tag="await-webhook"):
-    """Wait until the webhook of run `label` has come."""
+    """Wait until the webhook of run `label` has arrived."""
 
-    traits = ASKS
+    traits = AWAITS_REQUEST
 
     label: str
 
     def describe(self) -> str:
-        return f"wait until the webhook of {self.label} has come"
+        return f"wait for the webhook of run {self.label}"
 
 
 class Cancel(Kind, frozen=True, kw_only=True, tag="cancel", omit_defaults=True):
-    """Cancel run `label`; the run of the label NOBODY does not exist.
+    """Cancel run `label`. The run of the label UNKNOWN_RUN does not exist.
 
-    `wait` and `action` are sent as they are, None not at all. `patient`: go on while the answer is still to come.
-    `unless_begun`: only if no step of it was seen.
+    `wait` and `action` are query parameters, and None is not sent. If `patient`, continue with the next move before
+    the answer arrives. If `unless_begun`, cancel only if no step of the run was reported.
     """
 
-    traits = Traits(looks_on=False, quiet=False, may_end=True, changes="cancel", by_hand=True)
+    traits = Traits(passive=False, quiet=False, may_end=True, changes="cancel", by_hand=True)
 
     label: str
     wait: bool | None = None
@@ -242,91 +318,107 @@ class Cancel(Kind, frozen=True, kw_only=True, tag="cancel", omit_defaults=True):
     unless_begun: bool = False
 
     def describe(self) -> str:
-        wait = None if self.wait is None else f"wait {'true' if self.wait else 'false'}"
-        return f"cancel {self.label}" + settings(wait, self.action and f"action {self.action}")
+        run = "a run that does not exist" if self.label == UNKNOWN_RUN else f"run {self.label}"
+        texts = (
+            setting("wait", self.wait),
+            setting("action", self.action),
+            "not waiting for the answer" * self.patient,
+            "unless it has begun" * self.unless_begun,
+        )
+        return f"cancel {run}" + settings(*texts)
 
     def may_end(self, label: str, thread: str, *, cancels_on_disconnect: bool) -> bool:
+        # With either action: `interrupt` ends the run, and `rollback` deletes it.
         return self.label == label
 
 
 class CancelMany(Kind, frozen=True, kw_only=True, tag="cancel-many"):
     """Cancel several runs of this play's thread in one request, by their ids."""
 
-    traits = Traits(looks_on=False, quiet=False, may_end=True, changes="cancel many", by_hand=False)
+    traits = Traits(passive=False, quiet=False, may_end=True, changes="cancel many", by_hand=False)
 
     labels: tuple[str, ...]
 
     def describe(self) -> str:
-        return f"cancel {' and '.join(self.labels)} in one request"
+        return f"cancel runs {' and '.join(self.labels)} in one request"
 
     def may_end(self, label: str, thread: str, *, cancels_on_disconnect: bool) -> bool:
         return label in self.labels
 
 
 class Together(Kind, frozen=True, kw_only=True, tag="together"):
-    """Send several requests at the same time, and go on when each is answered."""
+    """Send several requests at the same time, and continue when all of them are answered."""
 
-    traits = Traits(looks_on=False, quiet=False, may_end=False, changes=None, by_hand=False)
+    # The effects are those of its moves: see `parts`, through which the judge and the reports read them one by one.
+    traits = Traits(passive=False, quiet=False, may_end=False, changes=None, by_hand=False)
 
     moves: tuple[Submit | Cancel, ...]
 
     def describe(self) -> str:
-        return "at the same time: " + ", ".join(move.describe() for move in self.moves)
+        # Equal requests are counted: ten equal cancels would fill a screen.
+        texts = Counter(move.describe() for move in self.moves)
+        return "at the same time: " + ", ".join(text if n == 1 else f"{n} x {text}" for text, n in texts.items())
 
 
 class AwaitOneLeft(Kind, frozen=True, kw_only=True, tag="await-one-left"):
-    """Wait until all runs but one at most are over."""
+    """Wait until at most one run has no terminal status."""
 
-    traits = LOOKS_ON
+    traits = PASSIVE
 
     def describe(self) -> str:
-        return "wait until all runs but one are over"
+        return "wait until at most one run is in flight"
 
 
 class Delete(Kind, frozen=True, kw_only=True, tag="delete", omit_defaults=True):
-    """Delete run `label`, or the thread with everything on it when absent."""
+    """Delete run `label`, or the whole thread if there is no label."""
 
-    traits = Traits(looks_on=False, quiet=False, may_end=True, changes="delete", by_hand=False)
+    traits = Traits(passive=False, quiet=False, may_end=True, changes="delete", by_hand=False)
 
     label: str | None = None
 
     def describe(self) -> str:
-        return f"delete {'the thread' if self.label is None else self.label}"
+        return "delete the thread" if self.label is None else f"delete run {self.label}"
 
     def may_end(self, label: str, thread: str, *, cancels_on_disconnect: bool) -> bool:
+        # Without a label the thread is deleted, and with it every run.
         return self.label in (None, label)
 
 
 class Release(Kind, frozen=True, kw_only=True, tag="release", omit_defaults=True):
-    """Let run `label` (all runs when absent) go on from where it is held."""
+    """Release run `label` (every run if there is no label) from `point` (every point if there is none)."""
 
-    traits = LOOKS_ON
+    traits = PASSIVE
 
     label: str | None = None
     point: str | None = None
 
     def describe(self) -> str:
-        return f"let {self.label or 'every run'} go on"
+        run = "every run" if self.label is None else f"run {self.label}"
+        return f"release {run}" + (f" from {self.point}" if self.point else "")
 
 
 class Observe(Kind, frozen=True, kw_only=True, tag="observe", omit_defaults=True):
-    """Look on for a while, for something that must not happen; over early when run `until_begun` begins."""
+    """Poll for a while, for something that must not happen. End early if run `until_begun` begins.
 
-    traits = Traits(looks_on=True, quiet=True, may_end=False, changes=None, by_hand=False)
+    The absence of an event is the one thing that the suite cannot wait for. `driver/deadlines.py` derives the time
+    from how fast this deployment starts a run.
+    """
+
+    traits = Traits(passive=True, quiet=True, may_end=False, changes=None, by_hand=False)
 
     until_begun: str | None = None
 
     def describe(self) -> str:
-        return "observe"
+        return "observe for a while" + (f", or until run {self.until_begun} begins" if self.until_begun else "")
 
 
 class Look(Kind, frozen=True, kw_only=True, tag="look"):
-    """Read the status of the thread and of every run, the thread both before and after."""
+    """Read the status of the thread, of every run, and of the thread again."""
 
-    traits = LOOKS_ON
+    traits = PASSIVE
 
     def describe(self) -> str:
-        return "look at every status"
+        return "read the statuses of the thread and its runs"
 
 
 class ReadState(Kind, frozen=True, kw_only=True, tag="read-state"):
@@ -339,7 +431,7 @@ class ReadState(Kind, frozen=True, kw_only=True, tag="read-state"):
 
 
 class ReadChild(Kind, frozen=True, kw_only=True, tag="read-child"):
-    """Read the history of the child graph that the thread stands in; once it was read, it is read at the end, too."""
+    """Read the history of the child graph that is executing. It is then read at the end of the play, too."""
 
     traits = READS
 
@@ -348,9 +440,9 @@ class ReadChild(Kind, frozen=True, kw_only=True, tag="read-child"):
 
 
 class UpdateState(Kind, frozen=True, kw_only=True, tag="update-state"):
-    """Try to write a human message `text` into the thread's state."""
+    """Try to add a human message `text` to the thread's state."""
 
-    traits = Traits(looks_on=False, quiet=False, may_end=False, changes="update state", by_hand=True)
+    traits = Traits(passive=False, quiet=False, may_end=False, changes="update state", by_hand=True)
 
     text: str
 
@@ -368,8 +460,8 @@ class ListRuns(Kind, frozen=True, kw_only=True, tag="list-runs", omit_defaults=T
     status: RunStatus | None = None
 
     def describe(self) -> str:
-        status, offset = self.status and f"status {self.status}", self.offset and f"offset {self.offset}"
-        return "list runs" + settings(status, f"limit {self.limit}", offset)
+        texts = (setting("status", self.status), setting("limit", self.limit), setting("offset", self.offset or None))
+        return "list the runs" + settings(*texts)
 
 
 class SearchThreads(Kind, frozen=True, kw_only=True, tag="search-threads"):
@@ -380,16 +472,17 @@ class SearchThreads(Kind, frozen=True, kw_only=True, tag="search-threads"):
     status: Literal["idle", "busy", "interrupted", "error"]
 
     def describe(self) -> str:
-        return f"search threads by status {self.status}"
+        return "search the threads" + settings(setting("status", self.status))
 
 
 class CreateCron(Kind, frozen=True, kw_only=True, tag="create-cron", omit_defaults=True):
-    """Make a cron on the thread, whose run `label` asks `text`. No cron outlives its play.
+    """Create a cron on the thread, whose run `label` has `text` as its human message. No cron outlives its play.
 
-    `often`: it is due every second where the deployment takes such a schedule, else every minute; if not, at New Year.
+    If `often`, it is due every second, or every minute where the deployment accepts no seconds. Otherwise it is due at
+    New Year, so that it does not fire during a play.
     """
 
-    traits = Traits(looks_on=False, quiet=False, may_end=False, changes="create cron", by_hand=False)
+    traits = Traits(passive=False, quiet=False, may_end=False, changes="create cron", by_hand=False)
 
     label: str
     text: str
@@ -398,49 +491,54 @@ class CreateCron(Kind, frozen=True, kw_only=True, tag="create-cron", omit_defaul
     hold: tuple[str, ...] = ()
 
     def describe(self) -> str:
-        return f"make the cron {self.label}" + settings(self.strategy or "no strategy")
+        texts = (
+            "due every second or minute" if self.often else "due at New Year",
+            setting("multitask_strategy", self.strategy) or "no multitask_strategy",
+            f"hold at {' and '.join(self.hold)}" if self.hold else None,
+        )
+        return f"create cron {self.label}" + settings(*texts)
 
 
 class AwaitCron(Kind, frozen=True, kw_only=True, tag="await-cron"):
     """Wait until the run of the cron `label` has begun."""
 
-    traits = ASKS
+    traits = AWAITS_REQUEST
 
     label: str
 
     def describe(self) -> str:
-        return f"wait until the cron {self.label} fires"
+        return f"wait until cron {self.label} fires"
 
 
 class DeleteCron(Kind, frozen=True, kw_only=True, tag="delete-cron"):
     """Delete the cron `label`."""
 
-    traits = Traits(looks_on=False, quiet=False, may_end=False, changes="delete cron", by_hand=False)
+    traits = Traits(passive=False, quiet=False, may_end=False, changes="delete cron", by_hand=False)
 
     label: str
 
     def describe(self) -> str:
-        return f"delete the cron {self.label}"
+        return f"delete cron {self.label}"
 
 
 class ListCrons(Kind, frozen=True, kw_only=True, tag="list-crons"):
     """List the crons of the thread."""
 
-    traits = ASKS
+    traits = AWAITS_REQUEST
 
     def describe(self) -> str:
         return "list the crons of the thread"
 
 
 class Ask(Kind, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
-    """Send one wrong or odd request as it stands, past the client; `what` names it, and is unique in its scenario.
+    """Send one wrong or odd request unchanged, bypassing the client. `what` names it, uniquely in its scenario.
 
-    `path` and what is sent may hold `{main}`, `{other}` and `{missing}` (threads), `{nobody}` and labels (runs).
-    `order` is laid over a correct request for a run, `without` takes fields out of that; else `body` is sent as JSON,
-    or `text` as it is.
+    `path` and the content may contain the placeholders `{main}`, `{other}` and `{missing}` (threads), `{nobody}` (the
+    unknown run) and the labels of runs. `order` is merged into a correct request for a run, and `without` removes
+    fields from that. Otherwise `body` is sent as JSON, or `text` unchanged.
     """
 
-    traits = Traits(looks_on=False, quiet=False, may_end=False, changes="ask", by_hand=False)
+    traits = Traits(passive=False, quiet=False, may_end=False, changes="ask", by_hand=False)
 
     fault: Mistake
     what: str
@@ -452,7 +550,7 @@ class Ask(Kind, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
     text: str | None = None
 
     def describe(self) -> str:
-        return f"ask with {self.what}"
+        return f"send {self.what}"
 
 
 Move = (
@@ -493,5 +591,5 @@ KINDS: Final[tuple[type[Kind], ...]] = get_args(Move)
 
 
 def parts(move: Move) -> tuple[Move, ...]:
-    """A move, or those that it makes at the same time."""
+    """Return the moves that a `Together` makes at the same time, or the move itself."""
     return move.moves if isinstance(move, Together) else (move,)

@@ -112,7 +112,7 @@ async def test_any_other_message_gets_one_answer_in_the_first_step(thread: Threa
     ],
 )
 async def test_a_place_is_read_as_the_contract_reads_it(agent: ProbeAgent, text: str) -> None:
-    place = contract.place_asked_for(text)
+    place = contract.requested_place(text)
     reply = await agent.reply(text)
     if place is None:
         assert reply.tokens is not None

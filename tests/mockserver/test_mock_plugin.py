@@ -142,8 +142,8 @@ def test_four(mock_deployment):
     result.assert_outcomes(errors=3, passed=1)
     result.stdout.fnmatch_lines(
         [
-            "the marker mock_deployment takes no 'scripts', but script, seed, defects, faults, time, scale",
-            "the marker mock_deployment takes names only: mock_deployment(script=...)",
-            "the marker mock_deployment: script:1: unknown key `turn`. Did you mean `turns`?",
+            "mock_deployment: unknown argument `scripts` (known: script, seed, defects, faults, time, scale)",
+            "mock_deployment: use keyword arguments only, as in mock_deployment(script=...)",
+            "mock_deployment: script:1: unknown key `turn`. Did you mean `turns`?",
         ]
     )

@@ -1,10 +1,11 @@
-"""The probe agent for servers that run Python graphs: `agent → tools → agent`, as the probe contract says.
+"""The probe agent for servers that run Python graphs: `agent → tools → agent`, as in the probe contract.
 
-A probe may ask for a child graph, or for a second step beside `tools`; without that their nodes are never entered.
+A run enters the other nodes only if its probe has a `work` that needs them: a child graph, or a second step in the
+superstep of `tools`.
 """
 
-# No `from __future__ import annotations` here: LangGraph reads the state's annotations, and could not
-# evaluate strings in a module that its loader left out of `sys.modules`.
+# No `from __future__ import annotations` here: LangGraph evaluates the annotations of the state, and cannot
+# evaluate strings in a module that its loader did not add to `sys.modules`.
 
 import operator
 import sys
@@ -15,7 +16,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, ToolCall, ToolMes
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, MessagesState, StateGraph
 
-# A server loads this file by its path; the package beside it is found wherever the folder was copied to.
+# A server loads this file by its path. Without this line it would not find the package beside it in a copied folder.
 sys.path.insert(0, str(Path(__file__).parent))
 
 from doubletext_probe.conversation import TOOL, Answer, reply_to, result_for, visit
@@ -23,8 +24,8 @@ from doubletext_probe.model import ScriptedModel
 from doubletext_probe.probe import read_probe
 from doubletext_probe.step import Step
 
-# What a run for people (one without a probe) takes, in seconds: time enough for the guides' own code to
-# interrupt it.
+# Seconds of a run without a probe. Long enough for the guides' own code, which sleeps 2 s
+# before it creates the second run, to find the first run in flight.
 CALL_SECONDS = 0.4
 TOOL_SECONDS = 0.4
 ANSWER_SECONDS = 2.5
@@ -33,22 +34,23 @@ _MODEL = ScriptedModel()
 
 
 class State(MessagesState):
-    """The conversation, and the steps that finished, each written together with its message."""
+    """The state: the conversation, and the finished steps. A step and its message are written together."""
 
     steps: Annotated[list[str], operator.add]
 
 
 async def agent(state: State, config: RunnableConfig) -> dict[str, Any]:
-    """Call the tool, or answer in tokens."""
+    """Call the tool, or stream an answer."""
     step = _begin("agent", visit("agent", state["messages"]), config)
 
-    async def say(step: Step) -> AIMessage:
+    async def reply_in_pieces(step: Step) -> AIMessage:
         reply = reply_to(state["messages"])
         spoken: list[AIMessageChunk] = []
         async for piece in _MODEL.astream(state["messages"], config):
             spoken.append(piece)
             if isinstance(reply, Answer):
                 await step.take(ANSWER_SECONDS / len(reply.tokens))
+                # Rounded down, but at least one: an answer of one token has a point, too.
                 if len(spoken) == max(1, len(reply.tokens) // 2):
                     await step.reach("token")
             else:
@@ -60,7 +62,7 @@ async def agent(state: State, config: RunnableConfig) -> dict[str, Any]:
         assert isinstance(message, AIMessage)
         return message
 
-    return {"messages": [await step.play(say)], "steps": [step.entry]}
+    return {"messages": [await step.play(reply_in_pieces)], "steps": [step.entry]}
 
 
 async def tools(state: State, config: RunnableConfig) -> dict[str, Any]:
@@ -75,14 +77,14 @@ async def tools(state: State, config: RunnableConfig) -> dict[str, Any]:
 
 
 async def audit(state: State, config: RunnableConfig) -> dict[str, Any]:
-    """Note the tool call, beside `tools` in one superstep."""
+    """Report a step in the same superstep as `tools`, and write nothing else."""
     step = _begin("audit", visit("tools", state["messages"]), config)
     await step.play(_nothing)
     return {"steps": [step.entry]}
 
 
 class ChildState(TypedDict):
-    """What the child graph knows: the tool call, and its own finished steps."""
+    """The state of the child graph: the tool call, and the steps of the child that have finished."""
 
     call: ToolCall
     visit: int
@@ -90,54 +92,55 @@ class ChildState(TypedDict):
 
 
 async def research(state: State, config: RunnableConfig) -> dict[str, Any]:
-    """Answer the tool call of the last message by way of the child graph; a node, but no step of its own."""
-    told = {"call": _open_call(state), "visit": visit("tools", state["messages"]), "steps": []}
-    done = await _child.ainvoke(told, config)
+    """Answer the tool call of the last message with the help of the child graph. This node is not a step."""
+    given = {"call": _open_call(state), "visit": visit("tools", state["messages"]), "steps": []}
+    done = await _child.ainvoke(given, config)
+    # In one write, so that the parent's state has all of the child's steps and the result, or nothing.
     return {"messages": [_result(state)], "steps": done["steps"]}
 
 
 async def search(state: ChildState, config: RunnableConfig) -> dict[str, Any]:
-    """The child graph's first step."""
-    return await _note("search", state, config)
+    """Report the first step of the child graph."""
+    return await _report("search", state, config)
 
 
 async def quote(state: ChildState, config: RunnableConfig) -> dict[str, Any]:
-    """The child graph's second step."""
-    return await _note("quote", state, config)
+    """Report the second step of the child graph."""
+    return await _report("quote", state, config)
 
 
-async def _note(node: str, state: ChildState, config: RunnableConfig) -> dict[str, Any]:
+async def _report(node: str, state: ChildState, config: RunnableConfig) -> dict[str, Any]:
     step = _begin(node, state["visit"], config)
     await step.play(_nothing)
     return {"steps": [step.entry]}
 
 
 async def _nothing(step: Step) -> None:
-    """The work of a step that only reports."""
+    """Do nothing: the work of a step that only reports."""
 
 
 def _begin(node: str, visit: int, config: RunnableConfig) -> Step:
-    """The step that this visit of `node` is. Raises `ProbeConfigError` for a bad probe."""
+    """Return the step for this visit of `node`. Raises `ProbeConfigError` for a wrong probe."""
     configurable = config.get("configurable", {})
     run_id = configurable.get("run_id")
     return Step(f"{node}:{visit}", read_probe(configurable), None if run_id is None else str(run_id))
 
 
 def _open_call(state: State) -> ToolCall:
-    """The tool call of the last message."""
-    asking = state["messages"][-1]
-    assert isinstance(asking, AIMessage), "tools follow a tool call"
-    (call,) = asking.tool_calls
+    """Return the tool call of the last message."""
+    calling = state["messages"][-1]
+    assert isinstance(calling, AIMessage), "the last message before a tool is a tool call"
+    (call,) = calling.tool_calls
     return call
 
 
 def _result(state: State) -> ToolMessage:
-    """The answer to the tool call of the last message."""
+    """Return the result of the tool call of the last message."""
     return ToolMessage(result_for(state["messages"]), name=TOOL, tool_call_id=_open_call(state)["id"])
 
 
 def _after_agent(state: State, config: RunnableConfig) -> str | list[str]:
-    """What works on the agent's tool call, as the probe says; the end if it called none."""
+    """Return the nodes that work on the agent's tool call, as the probe states, or the end if there is no call."""
     last = state["messages"][-1]
     if not (isinstance(last, AIMessage) and last.tool_calls):
         return END
@@ -152,7 +155,10 @@ def _after_agent(state: State, config: RunnableConfig) -> str | list[str]:
 
 
 def _compiled_child() -> Any:
-    """`search → quote`, without a checkpointer: it inherits the parent's, under a namespace of its own."""
+    """Return the child graph `search → quote`.
+
+    It has no checkpointer, so it inherits the parent's and writes under a namespace of its own.
+    """
     builder = StateGraph(ChildState)
     builder.add_node(search)
     builder.add_node(quote)

@@ -12,7 +12,7 @@ async def cancel(context: Context, move: s.Cancel) -> None:
     """Cancel one run. Wait for the answer unless the move is `patient`, since it then comes only with the run's end."""
     if move.unless_begun and context.begun(move.label):
         return
-    run_id = context.unknown_run if move.label == s.NOBODY else context.run_ids.get(move.label)
+    run_id = context.unknown_run if move.label == s.UNKNOWN_RUN else context.run_ids.get(move.label)
     if run_id is None:
         return
     thread = context.thread_of.get(move.label) or context.threads[s.MAIN]

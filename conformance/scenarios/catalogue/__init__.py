@@ -1,30 +1,30 @@
-"""Every scenario of the suite.
+"""The catalogue of every scenario of the suite.
 
 A scenario's id is `STRATEGY/PHASE/ENDPOINT/OBSERVER[/VARIANT]`:
 
-- STRATEGY: the `multitask_strategy` of the second run; `default`: none is sent; `none`: there is no second run;
-  `cancel`: the first is cancelled, and ENDPOINT is the cancel's action; `leave`: its client leaves (see `leaving`);
-  `resume`: the second answers a question of the first; `delete`: the first, or the thread, is deleted, and ENDPOINT is
-  which.
-- PHASE: where the first run is when the second arrives.
-- ENDPOINT: how the second run (with `none` the first) is asked for: `create`, `stream` or `wait`.
-- OBSERVER: who watches the first run: `unwatched`; `joined` (a client waits in `join`); `streamed`, `waited` (the
-  client that asked for it reads its stream, or waits for it); `join-streamed`, `two-joined` (one client, or two, joined
-  its stream); `reconnected` (its client lost the stream and came back); `stalled` (its client stopped reading); `late`
-  (clients come when it is over).
+- STRATEGY: the `multitask_strategy` of the second run. Other values: `default` (no strategy is sent), `none` (there is
+  no second run), `cancel` (the first run is cancelled, ENDPOINT is the action), `leave` (the first run's client
+  disconnects, see `disconnect`), `resume` (the second run resumes the first), `delete` (the first run or the thread is
+  deleted, as ENDPOINT says).
+- PHASE: the point that the first run has reached when the second arrives.
+- ENDPOINT: the endpoint that creates the second run, or with `none` the first: `create`, `stream` or `wait`.
+- OBSERVER: the clients that watch the first run. `unwatched`: none. `joined`: one waits in `join`. `streamed` and
+  `waited`: the client that created the run reads its stream, or waits for it. `join-streamed` and `two-joined`: one or
+  two clients have joined its stream. `reconnected`: its client lost the stream and reconnected. `stalled`: its client
+  stopped reading. `late`: clients join when the run has ended.
 
-Some families are about other things than a second run, and have ids of their own: `bad-input`, `missing-thread`,
-`webhook`, `stateless`, `cron`.
+Some families do not vary a second run, and have ids of their own: `bad-input`, `missing-thread`, `webhook`,
+`stateless`, `cron`.
 
-Labels: `A` is the first run, `B` the one that double-texts it. `E` is an earlier turn, `Z` a run that is in flight
-before `A`, `C` and `D` are further texts, `R` answers a question of `A`, `R1` to `R10` are a burst, `X` is a run on
-another thread. `J`, `V` and `W` are clients that come later.
+Labels: `A` is the first run, `B` the run that double-texts it. `E` is an earlier turn, `Z` a run that is in flight
+before `A`, `C` and `D` are further texts, `R` resumes `A`, `R1` to `R10` are a burst, `X` is a run on another thread.
+`J`, `V` and `W` are clients that join later.
 
-Absent on purpose: `joined` where the first run is over (there is nothing left to wait for), with `enqueue` and
-`reject` (which do not touch it), and with the races and variants (who watches is not what they vary); what is absent
-among the other observers is said in `observers`. `stream` and
-`wait` vary how B asks, which is decided when B is admitted; one phase shows it. `enqueue` and `reject` never stop A,
-so they have no stubborn A.
+Absent on purpose: `joined` where the first run has ended (there is nothing left to wait for), with `enqueue` and
+`reject` (which do not affect the first run), and with the races and variants (they do not vary the observer). The other
+gaps among the observers are explained in `observers`. `stream` and `wait` appear in one phase only: they vary how B is
+created, and the strategy is applied at that moment. `enqueue` and `reject` never stop A, so they have no A that
+resists its cancellation.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from conformance.scenarios.scenario import Scenario
 
 @cache
 def catalogue() -> tuple[Scenario, ...]:
-    """Every scenario, in a readable order; ids are unique."""
+    """Return every scenario, in a readable order. Ids are unique."""
     return (
         *supersede.scenarios("interrupt"),
         *supersede.scenarios("rollback"),

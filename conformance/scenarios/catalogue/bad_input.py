@@ -1,13 +1,15 @@
-"""Bad input: requests that are wrong in one way each, after which everything must be as before.
+"""The scenarios with bad input: requests with one error each, which must leave everything as it was.
 
-The id is `bad-input/WHERE`. A plain turn A comes first and another, B, last, so that the thread has something to lose
-and must be of use afterwards; in `bad-input/busy` A is in flight all the while. One play sends many requests, and each
-is judged by itself.
+The id is `bad-input/AREA`. The plain turn A comes first and the plain turn B last. So the thread has something to lose,
+and must still work afterwards. In `bad-input/busy` A is in flight all the time. One play sends many requests, because
+each play costs two whole turns. Each request is judged by itself.
 
-Every endpoint that the suite uses gets the kinds of fault that it can have. Absent on purpose: bulk cancel by `status`,
-which a server that takes it wrongly might apply to runs of other people; strategies in stateless requests, which the
-published description does not know there; and joins of runs that do not exist, which other scenarios judge. What the
-description leaves open (a negative `limit` in a query) is asked under `odd`, where any answer but a failure will do.
+Every endpoint that the suite uses receives the kinds of error that it can have. Input that the published description
+leaves open (a negative `limit` in a query) is in `odd`, where any answer is legal but a failure of the server.
+
+Absent on purpose: bulk cancel by `status` (a server that misreads it might cancel the runs of other users), strategies
+in stateless requests (the published description does not have them there), and joins of runs that do not exist (other
+scenarios judge them).
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
 from conformance.scenarios.catalogue.blocks import IN_TOOLS, NYC, SF, held_first
-from conformance.scenarios.moves import Ask, AwaitEnd, ListRuns, Look, Mistake, Release, Submit
+from conformance.scenarios.moves import UNKNOWN_ASSISTANT, Ask, AwaitEnd, ListRuns, Look, Mistake, Release, Submit
 from conformance.scenarios.scenario import Scenario
 
 Method = Literal["GET", "POST", "DELETE"]
@@ -38,97 +40,98 @@ STRATEGIES: Final[dict[str, Body]] = {
     "a list of strategies": {"multitask_strategy": ["interrupt"]},
 }
 ASSISTANTS: Final[dict[str, Body]] = {
-    "an assistant name that nobody has": {"assistant_id": "no-such-assistant"},
-    "an assistant id that nobody has": {"assistant_id": "00000000-0000-4000-8000-000000000000"},
-    "the assistant 7": {"assistant_id": 7},
-    "the assistant null": {"assistant_id": None},
+    "an unknown assistant name": {"assistant_id": "no-such-assistant"},
+    "an unknown assistant id": {"assistant_id": UNKNOWN_ASSISTANT},
+    "the assistant_id 7": {"assistant_id": 7},
+    "the assistant_id null": {"assistant_id": None},
 }
 FIELDS: Final[dict[str, Body]] = {
-    "config that is text": {"config": "fast"},
-    "configurable that is a list": {"config": {"configurable": [1]}},
-    "metadata that is a list": {"metadata": [1]},
-    "a recursion_limit that is text": {"config": {"recursion_limit": "many"}},
+    "a config that is a string": {"config": "fast"},
+    "a configurable that is a list": {"config": {"configurable": [1]}},
+    "metadata that are a list": {"metadata": [1]},
+    "a recursion_limit that is a string": {"config": {"recursion_limit": "many"}},
     "an unknown stream_mode": {"stream_mode": "telepathy"},
     "a stream_mode that is a number": {"stream_mode": 5},
     "an unknown durability": {"durability": "sometimes"},
-    "after_seconds that is text": {"after_seconds": "soon"},
+    "after_seconds that are a string": {"after_seconds": "soon"},
     "a webhook that is a number": {"webhook": 5},
-    "a webhook that is empty": {"webhook": ""},
-    "a command that is text": {"command": "stop"},
-    "stream_resumable that is text": {"stream_resumable": "perhaps"},
+    "an empty webhook": {"webhook": ""},
+    "a command that is a string": {"command": "stop"},
+    "a stream_resumable that is a string": {"stream_resumable": "perhaps"},
 }
 FIELDS_ON_A_THREAD: Final[dict[str, Body]] = {
     "an unknown if_not_exists": {"if_not_exists": "perhaps"},
-    "interrupt_before that is a number": {"interrupt_before": 5},
+    "an interrupt_before that is a number": {"interrupt_before": 5},
 }
 WATCHED_FIELDS: Final[dict[str, Body]] = {"an unknown on_disconnect": {"on_disconnect": "perhaps"}}
-"""Not where nobody watches the run that is created."""
+"""Fields of the stream and wait endpoints only: the create endpoint has no client to disconnect."""
 
 FIELDS_WITHOUT_A_THREAD: Final[dict[str, Body]] = {"an unknown on_completion": {"on_completion": "burn"}}
 
 NOT_JSON: Final = {
     "an empty body": "",
-    "a body that is text": "stop it",
-    "a body that breaks off": '{"assistant_id": "agent", "input": {',
-    "a comma too many": '{"assistant_id": "agent",}',
+    "a body that is not JSON": "stop it",
+    "truncated JSON": '{"assistant_id": "agent", "input": {',
+    "a trailing comma": '{"assistant_id": "agent",}',
     "a body that is a list": "[]",
     "a body that is null": "null",
 }
-BROKEN: Final = {name: NOT_JSON[name] for name in ("a body that breaks off", "a body that is a list")}
+BROKEN: Final = {name: NOT_JSON[name] for name in ("truncated JSON", "a body that is a list")}
 
 RUN_QUERIES: Final = {
-    "a limit that is text": "limit=many",
-    "an offset that is text": "offset=far",
-    "a status that there is not": "status=flying",
-    "a field that there is not": "select=colour",
+    "a limit that is a string": "limit=many",
+    "an offset that is a string": "offset=far",
+    "an unknown status": "status=flying",
+    "an unknown field to select": "select=colour",
 }
 HISTORY_BODIES: Final[dict[str, Body]] = {
     "a negative limit": {"limit": -1},
     "a limit of zero": {"limit": 0},
-    "a limit that is text": {"limit": "many"},
-    "metadata that is text": {"metadata": "mine"},
+    "a limit that is a string": {"limit": "many"},
+    "metadata that are a string": {"metadata": "mine"},
 }
 SEARCH_BODIES: Final[dict[str, Body]] = {
     "a negative limit": {"limit": -1},
-    "a limit that is text": {"limit": "many"},
+    "a limit that is a string": {"limit": "many"},
     "a limit beyond 64 bits": {"limit": 10**23},
     "a negative offset": {"offset": -1},
-    "a status that there is not": {"status": "flying"},
-    "an order that there is not": {"sort_by": "colour"},
-    "metadata that is text": {"metadata": "mine"},
-    "ids that are none": {"ids": ["no-uuid"]},
+    "an unknown status": {"status": "flying"},
+    "an unknown sort_by": {"sort_by": "colour"},
+    "metadata that are a string": {"metadata": "mine"},
+    "malformed ids": {"ids": ["no-uuid"]},
 }
 STATE_BODIES: Final[dict[str, Body]] = {
-    "values that are text": {"values": "none"},
+    "values that are a string": {"values": "none"},
     "messages that are a number": {"values": {"messages": 5}},
-    "a node that there is not": {"values": {"messages": []}, "as_node": "nowhere"},
+    "an unknown node": {"values": {"messages": []}, "as_node": "nowhere"},
 }
 THREAD_BODIES: Final[dict[str, Body]] = {
-    "metadata that is a number": {"metadata": 5},
+    "metadata that are a number": {"metadata": 5},
     "a thread_id that is a number": {"thread_id": 5},
     "an unknown if_exists": {"if_exists": "perhaps"},
-    "the id of a thread that there is": {"thread_id": "{main}"},
+    "the id of a thread that exists": {"thread_id": "{main}"},
 }
 BULK_BODIES: Final[dict[str, Body]] = {
-    "a thread without runs": {"thread_id": "{main}"},
-    "runs without a thread": {"run_ids": ["{A}"]},
-    "a thread that is none": {"thread_id": "no-uuid", "run_ids": ["{A}"]},
-    "a run that is none": {"thread_id": "{main}", "run_ids": ["no-uuid"]},
-    "runs that are text": {"thread_id": "{main}", "run_ids": "all"},
+    "a thread_id without run_ids": {"thread_id": "{main}"},
+    "run_ids without a thread_id": {"run_ids": ["{A}"]},
+    "a malformed thread_id": {"thread_id": "no-uuid", "run_ids": ["{A}"]},
+    "a malformed run id": {"thread_id": "{main}", "run_ids": ["no-uuid"]},
+    "run_ids that are a string": {"thread_id": "{main}", "run_ids": "all"},
 }
+# Valid JSON, but so deep that a parser that recurses may reach its limit.
 DEEP: Final = '{"assistant_id": "agent", "input": ' + '{"deeper": ' * 500 + "1" + "}" * 501
 ODD_ORDERS: Final[dict[str, Body]] = {
     "after_seconds beyond any calendar": {"after_seconds": 1e300},
     "a recursion_limit beyond 64 bits": {"config": {"recursion_limit": 10**30}},
     "a NUL character in the metadata": {"metadata": {"key": "a\u0000b"}},
-    "input that is a number": {"input": 5},
+    "an input that is a number": {"input": 5},
 }
 ODD_QUERIES: Final = {
     "a negative limit": "limit=-1",
     "a limit of zero": "limit=0",
     "a limit beyond 64 bits": "limit=100000000000000000000000",
     "a negative offset": "offset=-1",
-    "a parameter that nobody knows": "colour=blue",
+    "an unknown parameter": "colour=blue",
 }
 
 OF_A_THREAD: Final[tuple[tuple[Method, str], ...]] = (("GET", ""), ("DELETE", ""), ("GET", "/state"), ("GET", "/runs"))
@@ -137,33 +140,34 @@ WATCHING: Final[tuple[tuple[Method, str], ...]] = (("GET", "/join"), ("GET", "/s
 
 
 def scenarios() -> Iterator[Scenario]:
-    """What is wrong, endpoint by endpoint."""
+    """Yield one scenario for each endpoint, and for each kind of error that several endpoints share."""
     for endpoint, path in ON_A_THREAD.items():
         fields = FIELDS | FIELDS_ON_A_THREAD | (WATCHED_FIELDS if endpoint != "create" else {})
         asks = (*_orders(path, fields, "field"), *_orders(path, STRATEGIES, "strategy"), *_any_run(path))
-        yield _after(f"runs/{endpoint}", f"wrong runs on the thread ({endpoint})", asks)
+        yield _after(f"runs/{endpoint}", f"sends wrong requests for a run on the thread ({endpoint})", asks)
     for endpoint, path in WITHOUT_A_THREAD.items():
         fields = FIELDS | FIELDS_WITHOUT_A_THREAD | (WATCHED_FIELDS if endpoint != "create" else {})
         asks = (*_orders(path, fields, "field"), *_any_run(path))
-        yield _after(f"stateless/{endpoint}", f"wrong stateless runs ({endpoint})", asks)
+        yield _after(f"stateless/{endpoint}", f"sends wrong requests for a stateless run ({endpoint})", asks)
     yield _busy()
-    yield _after("malformed-ids", "all kinds of things under ids that are none", _malformed_ids())
-    yield _after("unknown-ids", "all kinds of things under ids that nothing has", _unknown_ids())
-    yield _after("missing-thread", "runs on a thread that does not exist", _missing_thread())
-    yield _after("reads", "lists, searches and histories in wrong words", _reads())
-    yield _after("writes", "new threads and states in wrong words", _writes())
-    yield _after("bulk-cancel", "bulk cancels that do not name their runs properly", _bulk_cancels())
-    yield _after("odd", "strange things, for which any answer but a failure will do", _odd())
+    yield _after("malformed-ids", "sends requests with malformed ids", _malformed_ids())
+    yield _after("unknown-ids", "sends requests with ids of no thread and no run", _unknown_ids())
+    yield _after("missing-thread", "sends requests for runs on a thread that does not exist", _missing_thread())
+    yield _after("reads", "sends wrong requests for lists, searches and histories", _reads())
+    yield _after("writes", "sends wrong requests for new threads and state updates", _writes())
+    yield _after("bulk-cancel", "sends bulk cancels that do not name their runs correctly", _bulk_cancels())
+    yield _after("odd", "sends odd requests, to which any answer is legal but a failure of the server", _odd())
 
 
 def _after(where: str, about: str, asks: Iterable[Ask]) -> Scenario:
     return Scenario(
         id=f"bad-input/{where}",
-        about=f"Between two plain turns a client asks for {about}.",
+        about=f"Between two plain turns a client {about}.",
         moves=(
             Submit(label="A", text=SF),
             AwaitEnd(label="A"),
             *asks,
+            # Runs that a rejected request has created anyway. The usual limit of 10 would hide some.
             ListRuns(limit=100),
             Submit(label="B", text=NYC, strategy="enqueue"),
             AwaitEnd(label="B"),
@@ -175,12 +179,12 @@ def _busy() -> Scenario:
     cancel = "/threads/{main}/runs/{A}/cancel"
     return Scenario(
         id="bad-input/busy",
-        about="A client double-texts with strategies that do not exist, and cancels in wrong words, while A is held.",
+        about="While A is held, a client double-texts it with unknown strategies and cancels it with wrong parameters.",
         moves=(
             *held_first(IN_TOOLS),
             *(ask for path in ON_A_THREAD.values() for ask in _orders(path, STRATEGIES, "strategy")),
             _ask("query", f"POST {cancel} with an unknown action", "POST", f"{cancel}?action=explode"),
-            _ask("query", f"POST {cancel} with a wait that is no boolean", "POST", f"{cancel}?wait=perhaps"),
+            _ask("query", f"POST {cancel} with a wait that is not a boolean", "POST", f"{cancel}?wait=perhaps"),
             ListRuns(limit=100),
             Look(),
             Release(),
@@ -192,7 +196,7 @@ def _busy() -> Scenario:
 
 
 def _any_run(path: str) -> Iterator[Ask]:
-    """What is wrong with a run wherever it is asked for."""
+    """Yield the errors that a request for a run can have on every endpoint."""
     yield Ask(
         fault="assistant", what=f"POST {path} without an assistant_id", method="POST", path=path, order={},
         without=("assistant_id",),
@@ -202,18 +206,18 @@ def _any_run(path: str) -> Iterator[Ask]:
 
 
 def _orders(path: str, orders: dict[str, Body], fault: Mistake) -> Iterator[Ask]:
-    for what, order in orders.items():
-        yield Ask(fault=fault, what=f"POST {path} with {what}", method="POST", path=path, order=order)
+    for name, order in orders.items():
+        yield Ask(fault=fault, what=f"POST {path} with {name}", method="POST", path=path, order=order)
 
 
 def _bodies(path: str, bodies: dict[str, Body], fault: Mistake) -> Iterator[Ask]:
-    for what, body in bodies.items():
-        yield _ask(fault, f"POST {path} with {what}", "POST", path, body)
+    for name, body in bodies.items():
+        yield _ask(fault, f"POST {path} with {name}", "POST", path, body)
 
 
 def _texts(path: str, texts: dict[str, str]) -> Iterator[Ask]:
-    for what, text in texts.items():
-        yield Ask(fault="json", what=f"POST {path} with {what}", method="POST", path=path, text=text)
+    for name, text in texts.items():
+        yield Ask(fault="json", what=f"POST {path} with {name}", method="POST", path=path, text=text)
 
 
 def _ask(fault: Mistake, what: str, method: Method, path: str, body: Body | None = None) -> Ask:
@@ -249,25 +253,25 @@ def _unknown_ids() -> Iterator[Ask]:
     state: Body = {"values": {"messages": []}}
     yield _ask("unknown", "POST /threads/{missing}/state", "POST", "/threads/{missing}/state", state)
     named = {"thread_id": "{main}", "run_ids": ["{nobody}"]}
-    yield _ask("unknown", "POST /runs/cancel of a run that nobody has", "POST", "/runs/cancel", named)
+    yield _ask("unknown", "POST /runs/cancel of an unknown run", "POST", "/runs/cancel", named)
 
 
 def _missing_thread() -> Iterator[Ask]:
     for rest in ("", "/stream", "/wait"):
         path = f"/threads/{{missing}}/runs{rest}"
         orders: dict[str, Body] = {
-            "nothing special": {},
+            "no other error": {},
             "if_not_exists=reject": {"if_not_exists": "reject"},
             "the strategy `reject`": {"multitask_strategy": "reject"},
         }
         yield from _orders(path, orders, "thread")
-    yield _ask("thread", "GET of that thread afterwards", "GET", "/threads/{missing}")
+    yield _ask("thread", "GET /threads/{missing} afterwards", "GET", "/threads/{missing}")
 
 
 def _reads() -> Iterator[Ask]:
     runs, history, search = "/threads/{main}/runs", "/threads/{main}/history", "/threads/search"
-    for what, query in RUN_QUERIES.items():
-        yield _ask("query", f"GET {runs} with {what}", "GET", f"{runs}?{query}")
+    for name, query in RUN_QUERIES.items():
+        yield _ask("query", f"GET {runs} with {name}", "GET", f"{runs}?{query}")
     yield from _bodies(history, HISTORY_BODIES, "field")
     yield from _texts(history, BROKEN)
     yield from _bodies(search, SEARCH_BODIES, "field")
@@ -284,14 +288,15 @@ def _writes() -> Iterator[Ask]:
 
 def _bulk_cancels() -> Iterator[Ask]:
     yield from _bodies("/runs/cancel", BULK_BODIES, "bulk")
-    yield from _texts("/runs/cancel", {"a body that breaks off": "{"})
+    yield from _texts("/runs/cancel", {"truncated JSON": "{"})
 
 
 def _odd() -> Iterator[Ask]:
+    # On a thread of their own: a deployment may accept these, and their runs must not queue before B.
     path = "/threads/{other}/runs"
     yield from _orders(path, ODD_ORDERS, "odd")
-    yield Ask(fault="odd", what=f"POST {path} with input of 500 levels", method="POST", path=path, text=DEEP)
+    yield Ask(fault="odd", what=f"POST {path} with an input of 500 levels", method="POST", path=path, text=DEEP)
     for listed in ("/threads/{main}/runs", "/threads/{main}/history"):
-        for what, query in ODD_QUERIES.items():
-            yield _ask("odd", f"GET {listed} with {what}", "GET", f"{listed}?{query}")
+        for name, query in ODD_QUERIES.items():
+            yield _ask("odd", f"GET {listed} with {name}", "GET", f"{listed}?{query}")
     yield _bare("odd", "GET", "/threads/%00")

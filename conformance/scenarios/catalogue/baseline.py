@@ -1,4 +1,4 @@
-"""No second strategy is sent, no second run, or a client writes to the state in the middle of one."""
+"""The scenarios without a strategy, and those in which a client updates the state while a run is in flight."""
 
 from __future__ import annotations
 
@@ -17,16 +17,19 @@ from conformance.scenarios.moves import (
 )
 from conformance.scenarios.scenario import Scenario
 
+# Unlike any text of the conversation, so that the message is recognised wherever it turns up.
 UPDATE = "an update in the middle of a run"
 
 
 def scenarios() -> Iterator[Scenario]:
-    """No second strategy is sent, or no second run at all."""
+    """Yield the double text without a strategy, and an update of the state in each situation."""
     yield Scenario(
         id="default/during-tools/create/unwatched",
-        about="B double-texts A without saying what should happen.",
+        about="B double-texts A without a multitask_strategy.",
         moves=(
             *held_first(IN_TOOLS),
+            # The default is a freedom of the deployment: B may be queued, be rejected, or stop A. So nothing is awaited
+            # that only one of these outcomes has.
             second(None),
             Observe(until_begun="B"),
             *LOOKS,
@@ -53,14 +56,16 @@ def scenarios() -> Iterator[Scenario]:
         yield Scenario(
             id=f"{strategy}/held-newcomer/create/unwatched/update-state",
             about="A client tries to update the thread's state while B, which "
-            + ("waits behind A, is held." if strategy == "enqueue" else "has stopped A, is held."),
+            + ("was queued behind A, is held." if strategy == "enqueue" else "has stopped A, is held."),
             moves=(
                 *held_first(IN_TOOLS),
                 second(strategy, hold=(FIRST_STEP,)),
+                # A queued B begins only after A has ended. A superseding B has stopped A by itself.
                 *((*LOOKS, Release(label="A"), AwaitEnd(label="A")) if strategy == "enqueue" else ()),
                 AwaitSuperseded(label="A", by="B"),
                 AwaitPoint(label="B", point=FIRST_STEP),
                 ReadState(),
+                # Read before and after, because an update that is rejected must leave the state as it was.
                 UpdateState(text=UPDATE),
                 ReadState(),
                 *LOOKS,

@@ -1,4 +1,8 @@
-"""What scenarios are put together from: texts, the points where runs are held, and sequences of moves."""
+"""The parts of scenarios: texts, points at which runs are held, and sequences of moves.
+
+Most scenarios follow one pattern. A run is held at a point, the second run arrives, and the statuses are read before
+anything is released. So what is judged happened in a known order, on a fast deployment and on a slow one.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,7 @@ from conformance.scenarios.moves import (
 )
 from conformance.scenarios.scenario import Scenario
 
+# Each run has a place of its own. The texts of the conversation then show which run wrote a message.
 SF = "what's the weather in sf?"
 NYC = "what's the weather in nyc?"
 LA = "what's the weather in la?"
@@ -31,43 +36,47 @@ IN_TOOLS = "tools:1/enter"
 MID_ANSWER = "agent:2/token"
 CLEANING_UP = "tools:1/cancelled"
 
+# One point for each amount of output that a superseded run can leave: nothing, a tool call without its result, and all
+# but the answer. The guide shows the second.
 HELD_PHASES: Final = {
     "during-agent": (FIRST_STEP, "before its first step has written anything"),
-    "during-tools": (IN_TOOLS, "while its tool is running, the tool call written, the result not"),
-    "during-answer": (MID_ANSWER, "half-way through the tokens of its answer"),
+    "during-tools": (IN_TOOLS, "while its tool is running, with the tool call in the state but not the result"),
+    "during-answer": (MID_ANSWER, "halfway through the tokens of its answer"),
 }
 ENDPOINTS: Final[tuple[Endpoint, ...]] = ("stream", "wait")
 
 EARLIER_TURN: tuple[Move, ...] = (Submit(label="E", text=LA), AwaitEnd(label="E"), ReadState())
-"""What is there before, and is to stay."""
+"""A finished turn, which a later rollback must not remove."""
 
 LOOKS: tuple[Move, ...] = (Look(), Look())
-"""Two in a row, so that the thread is read between two readings of every run."""
+"""Two in a row, so that every run is read both before and after a reading of the thread."""
 
 
-def held_first(point: str, *, text: str = SF, **how: Any) -> tuple[Move, ...]:
-    """A is asked for and reaches `point`, where it is held; `how` goes to its Submit."""
-    first = Submit(label="A", text=text, hold=(point,), **how)
+def held_first(point: str, *, text: str = SF, **fields: Any) -> tuple[Move, ...]:
+    """Return the moves that create A, with further `fields` of `Submit`, and wait until it is held at `point`."""
+    first = Submit(label="A", text=text, hold=(point,), **fields)
     return (first, AwaitPoint(label="A", point=point), *LOOKS)
 
 
 def second(strategy: Strategy | None, endpoint: Endpoint = "create", *, hold: tuple[str, ...] = ()) -> Submit:
-    """B, the double text, asks for nyc."""
+    """Return the move that creates B, the double text."""
     return Submit(label="B", text=NYC, strategy=strategy, endpoint=endpoint, hold=hold)
 
 
 def superseding(strategy: Strategy, endpoint: Endpoint = "create", first: str = "A") -> tuple[Move, ...]:
-    """B supersedes run `first`, is held when it has begun, and runs to its end before anything else could go on.
+    """Return the moves with which B supersedes run `first`, is held when it has begun, and ends before any other run.
 
-    Nothing may come after.
+    The moves end with an observation: nothing may execute after B.
     """
     return (
+        # Held, because a B that ran through would be over before the statuses of the moment are read.
         second(strategy, endpoint, hold=(FIRST_STEP,)),
         AwaitSuperseded(label=first, by="B"),
         AwaitPoint(label="B", point=FIRST_STEP),
         *LOOKS,
         Release(label="B"),
         AwaitEnd(label="B"),
+        # A is released last. If the deployment has not really stopped it, it now writes after B, where it shows.
         Release(),
         AwaitEnd(label="A"),
         Observe(),
@@ -75,12 +84,12 @@ def superseding(strategy: Strategy, endpoint: Endpoint = "create", first: str = 
 
 
 def waiting(endpoint: Endpoint = "create") -> tuple[Move, ...]:
-    """B is queued behind A, may not begin while A is held, and is held when it has begun."""
+    """Return the moves with which B is queued behind A, does not begin while A is held, and is held in turn."""
     return (
         second("enqueue", endpoint, hold=(FIRST_STEP,)),
         Observe(until_begun="B"),
         ListRuns(status="pending"),
-        *LOOKS,  # after the list: without the witness they prove that it was made while A was in flight
+        *LOOKS,  # after the list: without a witness they prove that A was in flight when it was read
         Release(label="A"),
         AwaitEnd(label="A"),
         AwaitPoint(label="B", point=FIRST_STEP),
@@ -91,19 +100,19 @@ def waiting(endpoint: Endpoint = "create") -> tuple[Move, ...]:
 
 
 def over(strategy: Strategy) -> Iterator[Scenario]:
-    """Nothing is in flight when B arrives: never used, finished, failed, parked."""
+    """Yield the scenarios in which no run is in flight when B arrives: unused thread, A finished, failed or parked."""
     phases: dict[str, tuple[str, tuple[Move, ...]]] = {
-        "idle": ("B arrives on a thread that has never been used.", ()),
+        "idle": (f"B arrives with `{strategy}` on a thread that has never been used.", ()),
         "finished": (
-            "B arrives after A has finished.",
+            f"B arrives with `{strategy}` after A has finished.",
             (Submit(label="A", text=SF), AwaitEnd(label="A"), Look(), ReadState()),
         ),
         "failed": (
-            "B arrives after A's tool has raised an exception.",
+            f"B arrives with `{strategy}` after A's tool has raised an exception.",
             (Submit(label="A", text=SF, fail=("tools:1",)), AwaitEnd(label="A"), Look(), ReadState()),
         ),
         "parked": (
-            "B arrives while A is parked at a human-in-the-loop interrupt() in its tool.",
+            f"B arrives with `{strategy}` while A is parked at a human-in-the-loop interrupt() in its tool.",
             (Submit(label="A", text=SF, interrupt=("tools:1",)), AwaitEnd(label="A"), Look(), ReadState()),
         ),
     }

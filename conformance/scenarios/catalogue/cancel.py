@@ -1,8 +1,10 @@
-"""`cancel`: a client stops a run; nobody double-texts, but where B is queued or comes right behind.
+"""The `cancel` scenarios: a client cancels a run. There is no double text except where B is queued or follows at once.
 
-The id's third part is the cancel's action. Absent on purpose: `joined` but for the plain phases (who watches is not
-what the others vary), and `rollback` where the action makes no difference to what is shown: behind a
-cancel, with wait, with another durability, of a run that is over. Durability `sync` differs in nothing that shows here.
+The third part of the id is the action of the cancel.
+
+Absent on purpose: `joined` outside the simple phases (the others do not vary the observer), and `rollback` where the
+action makes no visible difference: before a second run, with `wait`, with another durability, and for a run that has
+ended. Durability `sync` makes no visible difference here.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from conformance.scenarios.catalogue.blocks import (
     second,
 )
 from conformance.scenarios.moves import (
-    NOBODY,
+    UNKNOWN_RUN,
     AwaitEnd,
     AwaitPoint,
     AwaitStopped,
@@ -38,11 +40,12 @@ from conformance.scenarios.moves import (
 from conformance.scenarios.scenario import Scenario
 from doubletext.probe import OnCancel
 
+# Released only after A has ended: a deployment that has not really stopped the step shows it by continuing now.
 STOPPED: tuple[Move, ...] = (AwaitStopped(label="A"), AwaitEnd(label="A"), Release(), Observe())
 
 
 def scenarios() -> Iterator[Scenario]:
-    """A client cancels A once, twice, or in a race."""
+    """Yield the scenarios in which A is cancelled once, twice, or in a race."""
     yield from _once()
     yield from _twice()
     yield from _races()
@@ -53,21 +56,22 @@ def _once() -> Iterator[Scenario]:
         for watch in (False, True):
             yield Scenario(
                 id=f"cancel/{phase}/interrupt/{'joined' if watch else 'unwatched'}",
-                about=f"A is cancelled {where}" + ("; a client waits for A in join." if watch else "."),
+                about=f"A is cancelled {where}" + (", while a client waits for A in `join`." if watch else "."),
                 moves=(*held_first(point, watch=watch), Cancel(label="A"), *STOPPED),
             )
     yield Scenario(
         id="cancel/during-tools/interrupt/unwatched/waited",
-        about="A is cancelled while its tool is running, and the answer is waited for.",
+        about="A is cancelled with `wait` while its tool is running.",
         moves=(*held_first(IN_TOOLS), Cancel(label="A", wait=True), *LOOKS, *STOPPED),
     )
     yield Scenario(
         id="cancel/lingering/interrupt/unwatched/waited",
-        about="A is cancelled with wait, and its tool is held in its cleaning up.",
+        about="A is cancelled with `wait`, and its tool is held while it cleans up.",
         moves=(
             Submit(label="A", text=SF, hold=(IN_TOOLS, CLEANING_UP), on_cancel="linger"),
             AwaitPoint(label="A", point=IN_TOOLS),
             *LOOKS,
+            # Patient: the answer may come only when A has ended, and A is released further down.
             Cancel(label="A", wait=True, patient=True),
             AwaitPoint(label="A", point=CLEANING_UP),
             Observe(),
@@ -76,6 +80,7 @@ def _once() -> Iterator[Scenario]:
             Observe(),
         ),
     )
+    # An earlier turn, because on an empty thread a rollback to the start looks like one to the state before A.
     for phase, (point, where) in HELD_PHASES.items():
         yield Scenario(
             id=f"cancel/{phase}/rollback/unwatched",
@@ -85,8 +90,8 @@ def _once() -> Iterator[Scenario]:
     for action in ("interrupt", "rollback"):
         yield Scenario(
             id=f"cancel/swallowing/{action}/unwatched",
-            about=f"A is cancelled with the action `{action}`, and its tool returns its result all the same.",
-            moves=(*EARLIER_TURN, *_stubborn("swallow", action), Release(label="A"), AwaitEnd(label="A"), Observe()),
+            about=f"A is cancelled with the action `{action}`, and its tool returns its result anyway.",
+            moves=(*EARLIER_TURN, *_resisting("swallow", action), Release(label="A"), AwaitEnd(label="A"), Observe()),
         )
     yield Scenario(
         id="cancel/finished/interrupt/unwatched",
@@ -110,13 +115,14 @@ def _once() -> Iterator[Scenario]:
     )
     yield Scenario(
         id="cancel/during-tools/many/unwatched",
-        about="Z, held in its tool, and A, which waits behind it, are cancelled in one request; B is not.",
+        about="Z, which is held in its tool, and A, queued behind it, are cancelled in one request, but B is not.",
         moves=(
             Submit(label="Z", text=LA, hold=(IN_TOOLS,)),
             AwaitPoint(label="Z", point=IN_TOOLS),
             Submit(label="A", text=SF, strategy="enqueue"),
             second("enqueue"),
             *LOOKS,
+            # B is not in the list, and must execute: a bulk cancel ends the runs that it names and no other.
             CancelMany(labels=("Z", "A")),
             AwaitStopped(label="Z"),
             AwaitEnd(label="Z"),
@@ -128,13 +134,13 @@ def _once() -> Iterator[Scenario]:
     for action in ("interrupt", "rollback"):
         yield Scenario(
             id=f"cancel/pending/{action}/unwatched",
-            about=f"A is cancelled with the action `{action}` while it is queued behind Z, and B behind A.",
+            about=f"A is cancelled with the action `{action}` while A is queued behind Z, and B behind A.",
             moves=(
                 Submit(label="Z", text=LA, hold=(IN_TOOLS,)),
                 AwaitPoint(label="Z", point=IN_TOOLS),
                 Submit(label="A", text=SF, strategy="enqueue"),
                 second("enqueue"),
-                # The plain cancel says nothing of an action.
+                # `interrupt` is the default, so this pair also covers a cancel without an action.
                 Cancel(label="A", action=None if action == "interrupt" else action),
                 *LOOKS,
                 Release(label="Z"),
@@ -145,17 +151,18 @@ def _once() -> Iterator[Scenario]:
         )
     yield Scenario(
         id="cancel/unknown/interrupt/unwatched",
-        about="A run that does not exist is cancelled on a thread that does.",
-        moves=(Submit(label="A", text=SF), AwaitEnd(label="A"), Cancel(label=NOBODY)),
+        about="A client cancels a run that does not exist, on a thread that does.",
+        moves=(Submit(label="A", text=SF), AwaitEnd(label="A"), Cancel(label=UNKNOWN_RUN)),
     )
     followers: tuple[Strategy, ...] = ("interrupt", "rollback", "enqueue")
     for strategy in followers:
         yield Scenario(
             id=f"cancel/during-tools/interrupt/unwatched/then-{strategy}",
-            about=f"A is cancelled without waiting, and B follows at once with `{strategy}`.",
+            about=f"A is cancelled without `wait`, and B follows at once with `{strategy}`.",
             moves=(
                 *held_first(IN_TOOLS),
                 Cancel(label="A"),
+                # Before A is awaited: B must find a run that is being cancelled, and not one that has ended.
                 second(strategy),
                 AwaitStopped(label="A"),
                 AwaitEnd(label="B"),
@@ -166,15 +173,16 @@ def _once() -> Iterator[Scenario]:
 
 
 def _twice() -> Iterator[Scenario]:
-    """A is cancelled again while it is still stopping; the first decides."""
+    """Yield the scenarios in which A is cancelled again while it is still stopping. The first action decides."""
     for first, then in (("interrupt", "rollback"), ("rollback", "interrupt")):
         yield Scenario(
             id=f"cancel/lingering/{first}/unwatched/twice",
             about=f"A is cancelled with `{first}`, and again with `{then}` while its tool is cleaning up.",
             moves=(
                 *EARLIER_TURN,
-                *_stubborn("linger", first),
+                *_resisting("linger", first),
                 *LOOKS,
+                # A is held while it cleans up, so the second cancel certainly finds it in flight.
                 Cancel(label="A", action=then),
                 Release(label="A"),
                 AwaitEnd(label="A"),
@@ -184,11 +192,11 @@ def _twice() -> Iterator[Scenario]:
 
 
 def _races() -> Iterator[Scenario]:
-    """The moment is not made: several outcomes are legal, a crash or a run without an end is not."""
+    """Yield the races. Several outcomes are legal, but not a crash, and not a run that never ends."""
     for action in ("interrupt", "rollback"):
         yield Scenario(
             id=f"cancel/finishing/{action}/unwatched",
-            about=f"A is let go in the last moment of its answer, and cancelled with `{action}` just then.",
+            about=f"A is released at the very end of its answer, and cancelled with `{action}` at the same moment.",
             moves=(
                 *EARLIER_TURN,
                 *held_first("agent:2/exit"),
@@ -210,9 +218,10 @@ def _races() -> Iterator[Scenario]:
         )
     yield Scenario(
         id="cancel/at-once/interrupt/unwatched",
-        about="A is cancelled right behind its create, so no worker need have taken it up.",
+        about="A is cancelled right after it was created, so it may not have started.",
         moves=(
             *EARLIER_TURN,
+            # Held in its first step, so that a run which has started cannot end before the cancel arrives.
             Submit(label="A", text=SF, hold=(FIRST_STEP,)),
             Cancel(label="A"),
             AwaitEnd(label="A"),
@@ -222,10 +231,10 @@ def _races() -> Iterator[Scenario]:
     )
 
 
-def _stubborn(manners: OnCancel, action: str) -> tuple[Move, ...]:
-    """A is cancelled, and held in its cleaning up."""
+def _resisting(on_cancel: OnCancel, action: str) -> tuple[Move, ...]:
+    """Return the moves that cancel A and hold it while it reacts to the cancellation."""
     return (
-        Submit(label="A", text=SF, hold=(IN_TOOLS, CLEANING_UP), on_cancel=manners),
+        Submit(label="A", text=SF, hold=(IN_TOOLS, CLEANING_UP), on_cancel=on_cancel),
         AwaitPoint(label="A", point=IN_TOOLS),
         *LOOKS,
         Cancel(label="A", action=action),

@@ -1,11 +1,11 @@
-"""Chains and bursts: more than two texts, one upon the other or all at once.
+"""Chains and bursts: more than two texts, one after the other or all at the same time.
 
-A chain is made with holds, so that each text finds what it is to find. A burst is ten texts at the same time: every
-run that gets so far is held in its tool, so that none is over before all have arrived; which of them the deployment
-takes up first is its own affair, so several outcomes are legal.
+The runs of a chain are held, so that each text finds the situation that it is meant for. A burst is several texts at
+the same time. Every run of a burst that reaches its tool is held there, so that none ends before all texts have
+arrived. A deployment may start any of them first, so several outcomes are legal.
 
-Absent on purpose: chains of which two links say all (`enqueue` upon `enqueue` is `enqueue/pending`, `interrupt` upon
-`interrupt` is `thrice`), and other endpoints and observers, which are not what these vary.
+Absent on purpose: chains that other scenarios cover (`enqueue` after `enqueue` is `enqueue/pending`, `interrupt` after
+`interrupt` is `thrice`), and other endpoints and observers, which chains and bursts do not vary.
 """
 
 from __future__ import annotations
@@ -41,38 +41,39 @@ from conformance.scenarios.scenario import Scenario
 WAITING: tuple[Strategy, ...] = ("enqueue",)
 STOPPING: tuple[Strategy, ...] = ("interrupt", "rollback")
 PLACES = ("oslo", "rome", "lima", "cairo", "delhi", "quito", "paris", "dakar", "osaka", "perth")
-"""The places that the texts of a burst ask for."""
+"""The places in the texts of a burst, one for each run, so that every message shows which run wrote it."""
 
 
 def scenarios() -> Iterator[Scenario]:
-    """Every chain and every burst."""
+    """Yield every chain and every burst."""
     yield from _over_a_queue()
-    yield from _behind_a_newcomer()
-    yield from _upon_a_newcomer()
+    yield from _behind_a_superseding_run()
+    yield from _on_a_superseding_run()
     yield from _bursts()
 
 
 def _over_a_queue() -> Iterator[Scenario]:
-    """B stops a run and the three that are queued behind it."""
+    """Yield the scenarios in which B stops a run and the three that are queued behind it."""
     for strategy in STOPPING:
         yield Scenario(
             id=f"{strategy}/queue/create/unwatched",
-            about="B double-texts a thread on which Z is held in its tool, and A, C and D wait behind it.",
+            about="B double-texts a thread on which Z is held in its tool and A, C and D are queued behind it.",
             moves=(
                 Submit(label="Z", text=LA, hold=(IN_TOOLS,)),
                 AwaitPoint(label="Z", point=IN_TOOLS),
                 Submit(label="A", text=SF, strategy="enqueue"),
                 Submit(label="C", text=BOSTON, strategy="enqueue"),
-                Submit(label="D", text=_asking("oslo"), strategy="enqueue"),
+                Submit(label="D", text=_text("oslo"), strategy="enqueue"),
                 *LOOKS,
+                # Only Z executes, so only Z reports that it is cancelled. The queued runs are polled for their end.
                 *superseding(strategy, first="Z"),
                 *(AwaitEnd(label=label) for label in "ZCD"),
             ),
         )
 
 
-def _behind_a_newcomer() -> Iterator[Scenario]:
-    """C stops A and is held; B comes to wait behind C, or is refused because of it."""
+def _behind_a_superseding_run() -> Iterator[Scenario]:
+    """Yield the scenarios in which C stops A and is held, and B is queued behind C or rejected because of C."""
     for stopping in STOPPING:
         stopped: tuple[Move, ...] = (
             *held_first(IN_TOOLS),
@@ -100,8 +101,8 @@ def _behind_a_newcomer() -> Iterator[Scenario]:
         )
 
 
-def _upon_a_newcomer() -> Iterator[Scenario]:
-    """B stops C, which itself has just stopped A, or was refused because of A."""
+def _on_a_superseding_run() -> Iterator[Scenario]:
+    """Yield the scenarios in which B stops a run that has itself just stopped A, or was rejected because of A."""
     for strategy, other in (STOPPING, STOPPING[::-1]):
         yield Scenario(
             id=f"{strategy}/upon-{other}/create/unwatched",
@@ -117,7 +118,7 @@ def _upon_a_newcomer() -> Iterator[Scenario]:
         )
         yield Scenario(
             id=f"{strategy}/while-stopping/create/unwatched",
-            about="C stops A, whose tool is still cleaning up when B comes to stop both.",
+            about="C stops A, and B stops both while A's tool is still cleaning up.",
             moves=(
                 Submit(label="A", text=SF, hold=(IN_TOOLS, CLEANING_UP), on_cancel="linger"),
                 AwaitPoint(label="A", point=IN_TOOLS),
@@ -126,6 +127,7 @@ def _upon_a_newcomer() -> Iterator[Scenario]:
                 second(strategy),
                 Observe(until_begun="B"),
                 *LOOKS,
+                # If B does not wait for A, B must end before A does, so that A's last writes come too late.
                 AwaitEnd(label="B", if_begun=True),
                 Release(label="A"),
                 AwaitEnd(label="B"),
@@ -138,7 +140,7 @@ def _upon_a_newcomer() -> Iterator[Scenario]:
 
     yield Scenario(
         id="interrupt/upon-reject/create/unwatched",
-        about="C is refused because of A, and B stops A.",
+        about="C is rejected because of A, and B stops A.",
         moves=(
             *held_first(IN_TOOLS),
             Submit(label="C", text=LA, strategy="reject"),
@@ -155,6 +157,7 @@ def _bursts() -> Iterator[Scenario]:
             about=f"Ten texts arrive at the same time on a new thread, each with `{strategy}`.",
             moves=_burst((strategy,) * len(PLACES), hold=(IN_TOOLS,)),
         )
+    # The smallest race in which a check and a write that are not one transaction show.
     yield Scenario(
         id="reject/burst/create/unwatched/two",
         about="Two texts arrive at the same time on a new thread, both with `reject`.",
@@ -163,6 +166,7 @@ def _bursts() -> Iterator[Scenario]:
     yield Scenario(
         id="enqueue/burst/create/unwatched",
         about="Ten texts arrive at the same time on a new thread, each with `enqueue`.",
+        # Not held: each run waits for the one before it anyway.
         moves=_burst(WAITING * len(PLACES), hold=()),
     )
     for strategy in STOPPING:
@@ -177,11 +181,11 @@ def _bursts() -> Iterator[Scenario]:
     )
     yield Scenario(
         id="interrupt/burst/create/unwatched/mixed",
-        about="Ten texts follow A, which is held in its tool, without a pause, with all four strategies.",
+        about="Ten texts with all four strategies follow A, which is held in its tool, without a pause.",
         moves=(
             *held_first(IN_TOOLS),
             *_texts(mixed, hold=(IN_TOOLS,)),
-            # Two can be left: the last but one, and the one that is queued behind it.
+            # At most two runs are left: R9, the last that interrupts, and R10, which is queued behind it.
             AwaitSuperseded(label="A", by="R9"),
             *LOOKS,
             Release(label="R9"),
@@ -196,19 +200,20 @@ def _bursts() -> Iterator[Scenario]:
 
 
 def _burst(strategies: tuple[Strategy, ...], hold: tuple[str, ...]) -> tuple[Move, ...]:
-    """Texts at the same time; those that are held go on when nothing else is in flight."""
+    """Return the moves that send texts at the same time, and release the held runs when at most one is in flight."""
     texts = _texts(strategies, hold=hold)
+    # Released only when one run is left. Released earlier, a run that the others supersede could finish first.
     settled: tuple[Move, ...] = (AwaitOneLeft(), *LOOKS, Release()) if hold else ()
     return (Together(moves=texts), *settled, *(AwaitEnd(label=text.label) for text in texts), Observe())
 
 
 def _texts(strategies: tuple[Strategy, ...], *, hold: tuple[str, ...]) -> tuple[Submit, ...]:
-    """R1, R2 and so on, each asking for a place of its own."""
+    """Return the moves that create R1, R2 and so on, each with a place of its own."""
     return tuple(
-        Submit(label=f"R{number}", text=_asking(place), strategy=strategy, hold=hold)
+        Submit(label=f"R{number}", text=_text(place), strategy=strategy, hold=hold)
         for number, (strategy, place) in enumerate(zip(strategies, PLACES, strict=False), start=1)
     )
 
 
-def _asking(place: str) -> str:
+def _text(place: str) -> str:
     return f"what's the weather in {place}?"

@@ -1,10 +1,11 @@
-"""Crons: runs that the deployment asks for itself, on a thread that may be busy when they are due.
+"""The cron scenarios: runs that the deployment creates itself, on a thread that may be busy when they are due.
 
-The id is `cron/WHAT`. Only one scenario waits for a cron to fire, since that takes a deployment up to a minute: with
-`interrupt`, which shows both that the strategy is followed and which one. Under the others a cron's run is one like any
-other, so it is only looked at whether the cron has kept them. Crons that are not to fire are due at New Year.
+The id is `cron/SUBJECT`. Only one scenario waits for a cron to fire, because that can take a minute. It uses
+`interrupt`, which shows both that the strategy is applied and that it is the cron's. For the other strategies it is
+enough to read whether the cron has stored them, because the run of a cron is then like any other. Crons that must not
+fire are due at New Year.
 
-Absent: crons without a thread, whose runs meet nobody.
+Absent on purpose: crons without a thread, whose runs meet no other run.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 from conformance.scenarios.catalogue.blocks import FIRST_STEP, IN_TOOLS, LA, NYC, SF, held_first
 from conformance.scenarios.moves import (
+    UNKNOWN_ASSISTANT,
     Ask,
     AwaitCron,
     AwaitEnd,
@@ -41,19 +43,20 @@ WRONG: Final[dict[str, tuple[Mistake, dict[str, Any]]]] = {
     "the strategy `replace`": ("strategy", {"multitask_strategy": "replace"}),
     "the strategy 3": ("strategy", {"multitask_strategy": 3}),
     "a schedule in words": ("field", {"schedule": "at noon"}),
-    "a minute that no hour has": ("field", {"schedule": "61 * * * *"}),
+    "the minute 61": ("field", {"schedule": "61 * * * *"}),
     "a schedule that is a number": ("field", {"schedule": 5}),
     "an unknown timezone": ("field", {"timezone": "Mars/Olympus"}),
     "an end_time in words": ("field", {"end_time": "tomorrow"}),
-    "an assistant id that nobody has": ("assistant", {"assistant_id": "00000000-0000-4000-8000-000000000000"}),
+    "an unknown assistant id": ("assistant", {"assistant_id": UNKNOWN_ASSISTANT}),
 }
 
 
 def scenarios() -> Iterator[Scenario]:
-    """Made, found and deleted; asked for wrongly; fired on a busy thread."""
+    """Yield the scenarios: crons that are created and deleted, with bad input, and one that fires on a busy thread."""
     yield Scenario(
         id="cron/made-and-deleted",
-        about="After a plain turn crons are made on the thread, one for each strategy and one without; then deleted.",
+        about="After a plain turn a client creates crons on the thread, one for each strategy and one without, and "
+        "deletes them.",
         moves=(
             Submit(label="A", text=SF),
             AwaitEnd(label="A"),
@@ -65,16 +68,17 @@ def scenarios() -> Iterator[Scenario]:
     )
     yield Scenario(
         id="cron/bad-input",
-        about="After a plain turn crons are asked for on the thread that are wrong in one way each.",
+        about="After a plain turn a client tries to create crons on the thread, each with one error.",
         moves=(Submit(label="A", text=SF), AwaitEnd(label="A"), *_wrong(), ListCrons()),
     )
     yield Scenario(
         id="cron/busy-thread",
-        about="A cron with `interrupt` fires while A is held in its tool; its run is called B.",
+        about="A cron with `interrupt` fires while A is held in its tool, and its run is B.",
         moves=(
             *held_first(IN_TOOLS),
             CreateCron(label="B", text=NYC, strategy="interrupt", often=True, hold=(FIRST_STEP,)),
             AwaitCron(label="B"),
+            # At once: the next run of the cron would interrupt B.
             DeleteCron(label="B"),
             AwaitSuperseded(label="A", by="B"),
             Look(),
@@ -87,11 +91,12 @@ def scenarios() -> Iterator[Scenario]:
 
 
 def _wrong() -> Iterator[Ask]:
+    # Valid but for the one error, so that a deployment cannot reject a request for another reason.
     new_year = {"schedule": "0 0 1 1 *"}
-    for what, (fault, wrong) in WRONG.items():
-        yield Ask(fault=fault, what=f"POST {PATH} with {what}", method="POST", path=PATH, order={**new_year, **wrong})
+    for name, (fault, wrong) in WRONG.items():
+        yield Ask(fault=fault, what=f"POST {PATH} with {name}", method="POST", path=PATH, order={**new_year, **wrong})
     yield Ask(fault="field", what=f"POST {PATH} without a schedule", method="POST", path=PATH, order={})
-    yield Ask(fault="json", what=f"POST {PATH} with a body that breaks off", method="POST", path=PATH, text="{")
+    yield Ask(fault="json", what=f"POST {PATH} with truncated JSON", method="POST", path=PATH, text="{")
     elsewhere = "/threads/{missing}/runs/crons"
     yield Ask(fault="thread", what=f"POST {elsewhere}", method="POST", path=elsewhere, order=new_year)
     for cron_id in ("no-uuid", "{nobody}"):

@@ -1,6 +1,7 @@
-"""`delete`: a client deletes a run, or the whole thread. ENDPOINT is what is deleted: `run` or `thread`.
+"""The `delete` scenarios: a client deletes a run or the whole thread. ENDPOINT is `run` or `thread`.
 
-Absent on purpose: other phases while A executes (a deletion does not care which step it finds), and observers.
+Absent on purpose: other phases while A executes (a deletion does not depend on the step that A has reached), and
+observers.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from conformance.scenarios.scenario import Scenario
 
 
 def scenarios() -> Iterator[Scenario]:
-    """A run that is over, one that executes, one that waits; a thread with a run that executes."""
+    """Yield the deletion of a finished, an executing and a pending run, and of a thread with an executing run."""
+    # A deletion ends A's step by a cancellation, not by an answer. The step is awaited before the statuses are read.
     gone: tuple[Move, ...] = (AwaitStopped(label="A"), *LOOKS)
     yield Scenario(
         id="delete/finished/run/unwatched",
@@ -22,7 +24,7 @@ def scenarios() -> Iterator[Scenario]:
     )
     yield Scenario(
         id="delete/during-tools/run/unwatched",
-        about="A is deleted while its tool is running, and B follows.",
+        about="A is deleted while its tool is running, and B follows on the same thread.",
         moves=(*held_first(IN_TOOLS), Delete(label="A"), *gone, second("enqueue"), AwaitEnd(label="B"), Release(),
                Observe()),
     )  # fmt: skip

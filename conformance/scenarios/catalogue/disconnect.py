@@ -1,12 +1,12 @@
-"""`leave`: the client that watches A closes its connection; STRATEGY/PHASE/ENDPOINT/VALUE.
+"""The `leave` scenarios: a client that watches A disconnects. The id is STRATEGY/PHASE/ENDPOINT/VALUE.
 
-ENDPOINT is how that client watched A: `stream` and `wait` asked for A with `on_disconnect`, `join` and `join-stream`
-came later with `cancel_on_disconnect`. VALUE is what was sent: `default` is nothing, `continue` (or false), `cancel`
-(or true).
+ENDPOINT is the client's connection: `stream` or `wait` if it created A, `join` or `join-stream` if it connected later.
+VALUE is the value of `on_disconnect` or `cancel_on_disconnect` in its request: `default` (not sent), `continue` (or
+false), `cancel` (or true).
 
-Absent on purpose: `join` and `join-stream` with an explicit false, which no client distinguishes from nothing; all
-values in every phase: whether the client's leaving counts is decided when it asks, so one phase shows the values, and
-the others only that `cancel` works there too. Runs without a thread are in `stateless`.
+Absent on purpose: `join` and `join-stream` with an explicit false, which no client distinguishes from the default, and
+the other values in the other phases. The value is part of the request, so one phase shows all values, and the others
+show only that `cancel` works there, too. Runs without a thread are in `stateless`.
 """
 
 from __future__ import annotations
@@ -30,68 +30,76 @@ from conformance.scenarios.moves import (
 )
 from conformance.scenarios.scenario import Scenario
 
-GOES_ON: tuple[Move, ...] = (Observe(), *LOOKS, Release(), AwaitEnd(label="A"))
-STOPS: tuple[Move, ...] = (AwaitStopped(label="A"), AwaitEnd(label="A"), Release(), Observe())
+# The time to observe comes before the release: a deployment that cancels A by mistake must have had time to do so.
+CONTINUES: tuple[Move, ...] = (Observe(), *LOOKS, Release(), AwaitEnd(label="A"))
+IS_CANCELLED: tuple[Move, ...] = (AwaitStopped(label="A"), AwaitEnd(label="A"), Release(), Observe())
+SHOWN = {
+    "default": "having sent no `on_disconnect`",
+    "continue": 'having sent `on_disconnect: "continue"`',
+    "cancel": 'having sent `on_disconnect: "cancel"`',
+}
 SENT: dict[str, Literal["cancel", "continue"] | None] = {"default": None, "continue": "continue", "cancel": "cancel"}
 
 
 def scenarios() -> Iterator[Scenario]:
-    """A's watcher leaves while A is in flight."""
-    yield from _those_who_asked()
-    yield from _those_who_came_later()
-    yield from _elsewhere()
+    """Yield the scenarios in which a client of A disconnects while A is in flight."""
+    yield from _creating_clients()
+    yield from _joined_clients()
+    yield from _other_phases()
 
 
-def _those_who_asked() -> Iterator[Scenario]:
-    """The client that asked for A leaves."""
+def _creating_clients() -> Iterator[Scenario]:
+    """Yield the scenarios in which the client that created A disconnects."""
     endpoints: tuple[Endpoint, ...] = ("stream", "wait")
     for endpoint in endpoints:
         for value, sent in SENT.items():
             yield Scenario(
                 id=f"leave/during-tools/{endpoint}/{value}",
-                about=f"The client that asked for A through {endpoint} closes its connection; on_disconnect: {value}.",
+                about=f"The client that created A through {endpoint} disconnects, {SHOWN[value]}.",
                 moves=(
                     *held_first(IN_TOOLS, endpoint=endpoint, on_disconnect=sent),
-                    *_settled(endpoint),
+                    *_connected(endpoint),
                     Leave(name="A"),
-                    *(STOPS if value == "cancel" else GOES_ON),
+                    *(IS_CANCELLED if value == "cancel" else CONTINUES),
                 ),
             )
 
 
-def _those_who_came_later() -> Iterator[Scenario]:
-    """A client that joined A leaves."""
+def _joined_clients() -> Iterator[Scenario]:
+    """Yield the scenarios in which a client that joined A disconnects."""
     ways: tuple[tuple[str, Literal["join", "stream"]], ...] = (("join", "join"), ("join-stream", "stream"))
     for name, how in ways:
         for value, sent in (("default", None), ("cancel", True)):
             yield Scenario(
                 id=f"leave/during-tools/{name}/{value}",
-                about=f"A client in {name} of A closes its connection; cancel_on_disconnect: {value}.",
+                about=f"A client in {name} of A disconnects, having sent "
+                + ("`cancel_on_disconnect: true`." if sent else "no `cancel_on_disconnect`."),
                 moves=(
+                    # A joined stream has the modes that the run was created with, so the run names them.
                     *held_first(IN_TOOLS, stream_mode=("values", "updates")),
                     Watch(name="V", label="A", how=how, cancel_on_disconnect=sent),
                     *LOOKS,
                     Leave(name="V"),
-                    *(STOPS if sent else GOES_ON),
+                    *(IS_CANCELLED if sent else CONTINUES),
                 ),
             )
 
 
-def _elsewhere() -> Iterator[Scenario]:
-    """`cancel` in other phases, and with a queue behind A."""
+def _other_phases() -> Iterator[Scenario]:
+    """Yield the scenarios with `cancel` in other phases, and with a run that is queued behind A."""
     yield Scenario(
         id="leave/during-answer/stream/cancel",
-        about="The client that asked for A's stream closes its connection half-way through A's answer.",
+        about="The client that created A as a stream disconnects halfway through A's answer.",
         moves=(
             *held_first(MID_ANSWER, endpoint="stream", on_disconnect="cancel"),
-            *_settled("stream"),
+            *_connected("stream"),
             Leave(name="A"),
-            *STOPS,
+            *IS_CANCELLED,
         ),
     )
     yield Scenario(
         id="leave/pending/stream/cancel",
-        about="The client that asked for A's stream closes its connection while A is queued behind Z.",
+        about="The client that created A as a stream disconnects while A is queued behind Z.",
         moves=(
             Submit(label="Z", text=LA, hold=(IN_TOOLS,)),
             AwaitPoint(label="Z", point=IN_TOOLS),
@@ -106,10 +114,11 @@ def _elsewhere() -> Iterator[Scenario]:
     )
     yield Scenario(
         id="leave/during-tools/stream/cancel/then-enqueue",
-        about="The client that asked for A's stream closes its connection while B is queued behind A.",
+        about="The client that created A as a stream disconnects while B is queued behind A.",
         moves=(
             *held_first(IN_TOOLS, endpoint="stream", on_disconnect="cancel"),
-            *_settled("stream"),
+            *_connected("stream"),
+            # B shows that the cancelled run frees its thread, although no client waits for it any more.
             second("enqueue"),
             Leave(name="A"),
             AwaitStopped(label="A"),
@@ -120,6 +129,9 @@ def _elsewhere() -> Iterator[Scenario]:
     )
 
 
-def _settled(endpoint: Endpoint) -> tuple[Move, ...]:
-    """The connection has carried something, so that nobody can have taken the leaving for a failure to arrive."""
+def _connected(endpoint: Endpoint) -> tuple[Move, ...]:
+    """Return the moves after which the client is certainly connected.
+
+    A client that disconnects earlier might never have reached the run, and `on_disconnect` would not apply.
+    """
     return (AwaitEvent(name="A", event="updates"),) if endpoint == "stream" else LOOKS

@@ -1,4 +1,4 @@
-"""`enqueue`: B waits its turn."""
+"""The `enqueue` scenarios: B waits its turn."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from conformance.scenarios.scenario import Scenario
 
 
 def scenarios() -> Iterator[Scenario]:
-    """B waits its turn."""
+    """Yield the scenarios in which B is queued behind A, in each phase and through each endpoint."""
     for phase, (point, where) in HELD_PHASES.items():
         yield Scenario(
             id=f"enqueue/{phase}/create/unwatched",
@@ -41,6 +41,7 @@ def scenarios() -> Iterator[Scenario]:
             Submit(label="Z", text=LA, hold=(IN_TOOLS,)),
             AwaitPoint(label="Z", point=IN_TOOLS),
             Submit(label="A", text=SF, strategy="enqueue"),
+            # Neither A nor B is held: after Z has ended, the deployment alone decides which of them executes first.
             second("enqueue"),
             Observe(until_begun="B"),
             *LOOKS,
@@ -50,9 +51,10 @@ def scenarios() -> Iterator[Scenario]:
             AwaitEnd(label="B"),
         ),
     )
+    # The end of a run frees the queue behind it, and a failure is an end, too.
     yield Scenario(
         id="enqueue/failing/create/unwatched",
-        about="B is queued behind A, whose tool raises an exception when it is let go.",
+        about="B is queued behind A, whose tool raises an exception when it is released.",
         moves=(*held_first(IN_TOOLS, fail=("tools:1",)), *waiting()),
     )
     yield from over("enqueue")

@@ -1,13 +1,15 @@
-"""Who watches the first run, and how: through its own stream, `wait`, a stream joined later, two at once, or again.
+"""The scenarios that vary the observer of the first run: its own stream, `wait`, a joined stream, two, a reconnect.
 
-Joined through `join` is in `stopping`, `cancel` and so on, beside the same case unwatched. Absent on purpose:
+The scenarios with a client in `join` are in `supersede`, `cancel` and so on, next to the same case without one.
 
-- `waited` and `join-streamed` in every phase: what A had done decides what there is to show, and how the client came
-  by it does not; the streamed cases show every phase, the others one or two.
-- watchers of a stubborn A: when a stream may end whose run was decided about but still cleans up is documented
-  nowhere.
-- `reject` beyond one case (in `reject`), `enqueue` beyond two: they leave A alone, and what its watchers see with it.
-- watchers of B: the endpoint of B is varied in `stopping`, `enqueue` and `reject`.
+Absent on purpose:
+
+- `waited` and `join-streamed` in every phase. The values depend on what A had done, and not on the client's endpoint.
+  The streamed cases cover every phase, the others one or two.
+- Observers of an A that resists its cancellation. It is documented nowhere when the stream of a run may end that is
+  cancelled but still cleaning up.
+- `reject` beyond one case (in `reject`) and `enqueue` beyond two. They do not affect A, nor what its observers receive.
+- Observers of B. The endpoint of B is varied in `supersede`, `enqueue` and `reject`.
 """
 
 from __future__ import annotations
@@ -48,6 +50,7 @@ from conformance.scenarios.moves import (
 from conformance.scenarios.scenario import Scenario
 
 BOTH: tuple[StreamMode, ...] = ("values", "updates")
+# A joined stream has the modes that the run was created with, so a run that is to be joined names them.
 WATCHED_STREAM: dict[str, Any] = {"stream_mode": BOTH}
 RESUMABLE: dict[str, Any] = {"endpoint": "stream", "stream_mode": BOTH, "resumable": True}
 
@@ -56,31 +59,34 @@ ENTERED_CHILD = "search:1/enter"
 EARLIER: tuple[Move, ...] = (Submit(label="E", text=LA), AwaitEnd(label="E"), ReadState())
 
 FLOOD = "what do you make of " + " ".join(f"word{number}" for number in range(4000)) + "?"
-"""A text that is answered in so many tokens that they fill every buffer between a deployment and its reader."""
+"""A text whose answer has so many tokens that they fill every buffer between a deployment and its client.
+
+The agent repeats a text that is not about the weather, one token for each word.
+"""
 
 
 def scenarios() -> Iterator[Scenario]:
-    """Every case in which something watches A other than `join`."""
+    """Yield every scenario in which a client watches A in another way than through `join`."""
     stopping: tuple[Strategy, ...] = ("interrupt", "rollback")
     for strategy in stopping:
         yield from _superseded(strategy)
-    yield from _left_alone()
+    yield from _unaffected()
     yield from _cancelled()
     yield from _late()
-    yield from _alone()
+    yield from _undisturbed()
 
 
 def _superseded(strategy: Strategy) -> Iterator[Scenario]:
-    """B supersedes A while somebody reads A's stream, or waits for it."""
+    """Yield the scenarios in which B supersedes A while a client reads A's stream or waits for A."""
     for phase, (point, where) in HELD_PHASES.items():
         yield Scenario(
             id=f"{strategy}/{phase}/create/streamed",
-            about=f"B double-texts A {where}; A's own client reads its stream.",
+            about=f"B double-texts A {where}, and A's own client reads its stream.",
             moves=(*held_first(point, endpoint="stream"), *superseding(strategy)),
         )
     yield Scenario(
         id=f"{strategy}/pending/create/streamed",
-        about="B double-texts a thread on which Z is held and A waits behind it; A's own client reads its stream.",
+        about="B double-texts a thread on which Z is held and A, whose own client reads its stream, is queued.",
         moves=(
             Submit(label="Z", text=LA, hold=(IN_TOOLS,)),
             AwaitPoint(label="Z", point=IN_TOOLS),
@@ -94,34 +100,35 @@ def _superseded(strategy: Strategy) -> Iterator[Scenario]:
         point, where = HELD_PHASES[phase]
         yield Scenario(
             id=f"{strategy}/{phase}/create/waited",
-            about=f"B double-texts A {where}; A's own client waits for its values.",
+            about=f"B double-texts A {where}, and A's own client waits for its values.",
             moves=(*held_first(point, endpoint="wait"), *superseding(strategy)),
         )
     yield Scenario(
         id=f"{strategy}/during-tools/create/join-streamed",
-        about="B double-texts A while its tool is running; a second client has joined A's stream there.",
+        about="B double-texts A while its tool is running and a second client has joined A's stream.",
         moves=(*held_first(IN_TOOLS, **WATCHED_STREAM), Watch(name="V", label="A"), *LOOKS, *superseding(strategy)),
     )
     yield Scenario(
         id=f"{strategy}/during-answer/create/two-joined",
-        about="Two clients join A's stream in its tool, and B double-texts A half-way through its answer.",
+        about="Two clients join A's stream while its tool is running, and B double-texts A halfway through its answer.",
         moves=(*_two_join(), *superseding(strategy)),
     )
     yield Scenario(
         id=f"{strategy}/during-tools/create/reconnected",
-        about="The client of A's resumable stream loses its connection, and comes back when B has superseded A.",
+        about="The client of A's resumable stream loses its connection, and reconnects when B has superseded A.",
         moves=(
             *held_first(IN_TOOLS, **RESUMABLE),
+            # Only a client that has received an event has an id to reconnect with.
             AwaitEvent(name="A", event="updates"),
             Leave(name="A"),
             *superseding(strategy),
-            *_come_back(),
+            *_reconnect(),
         ),
     )
 
 
 def _two_join() -> tuple[Move, ...]:
-    """Two clients join A's stream while its tool is held, and see A go on to half of its answer."""
+    """Return the moves with which two clients join A's stream in its tool, and A continues to half of its answer."""
     return (
         Submit(label="A", text=SF, hold=(IN_TOOLS, MID_ANSWER), **WATCHED_STREAM),
         AwaitPoint(label="A", point=IN_TOOLS),
@@ -133,13 +140,14 @@ def _two_join() -> tuple[Move, ...]:
     )
 
 
-def _come_back() -> tuple[Move, ...]:
-    """A's client reconnects from where it was, and a second one reads the stream from its beginning."""
+def _reconnect() -> tuple[Move, ...]:
+    """Return the moves with which A's client reconnects after its last event, and another reads the whole stream."""
+    # Together they show lost and repeated events: V must receive exactly the part of W's stream after A's last event.
     return (Watch(name="V", label="A", since="A"), Watch(name="W", label="A", since="-1"))
 
 
-def _left_alone() -> Iterator[Scenario]:
-    """B does not touch A, so A's watchers see all of A, and nothing of B."""
+def _unaffected() -> Iterator[Scenario]:
+    """Yield the scenarios in which B does not affect A, so that A's observers receive all of A and nothing of B."""
     yield Scenario(
         id="enqueue/during-tools/create/streamed",
         about="B is queued behind A, whose own client reads its stream.",
@@ -163,18 +171,18 @@ def _left_alone() -> Iterator[Scenario]:
 
 
 def _cancelled() -> Iterator[Scenario]:
-    """A is cancelled while somebody reads its stream, or waits for it."""
+    """Yield the scenarios in which A is cancelled while a client reads its stream or waits for it."""
     stopped: tuple[Move, ...] = (AwaitStopped(label="A"), AwaitEnd(label="A"), Release(), Observe())
     for phase in ("during-tools", "during-answer"):
         point, where = HELD_PHASES[phase]
         yield Scenario(
             id=f"cancel/{phase}/interrupt/streamed",
-            about=f"A is cancelled {where}; its own client reads its stream.",
+            about=f"A is cancelled {where}, and its own client reads its stream.",
             moves=(*held_first(point, endpoint="stream"), Cancel(label="A"), *stopped),
         )
     yield Scenario(
         id="cancel/during-tools/interrupt/waited",
-        about="A is cancelled while its tool is running; its own client waits for its values.",
+        about="A is cancelled while its tool is running, and its own client waits for its values.",
         moves=(*held_first(IN_TOOLS, endpoint="wait"), Cancel(label="A"), *stopped),
     )
     yield Scenario(
@@ -185,7 +193,8 @@ def _cancelled() -> Iterator[Scenario]:
 
 
 def _late() -> Iterator[Scenario]:
-    """Somebody comes to watch A when A is over: finished, failed, stopped, or gone."""
+    """Yield the scenarios in which clients join A after it has finished, failed, been cancelled or been deleted."""
+    # J receives the values, V the events that are still to come (there are none), W the events from the beginning.
     late: tuple[Move, ...] = (
         Watch(name="J", label="A", how="join"),
         Watch(name="V", label="A"),
@@ -203,70 +212,71 @@ def _late() -> Iterator[Scenario]:
             (*EARLIER, *held, Cancel(label="A", action="rollback"), *over),
         ),
     }
-    for name, (how, moves) in ways.items():
+    for name, (ending, moves) in ways.items():
         yield Scenario(
             id=f"{name}/late",
-            about=f"Clients join A, and its stream, after A {how}.",
+            about=f"Clients join A and its stream after A {ending}.",
             moves=(*moves, *late),
         )
 
 
-def _alone() -> Iterator[Scenario]:
-    """Nothing happens to A, and what its watchers are sent is looked at closely."""
-    go_on: tuple[Move, ...] = (Release(), AwaitEnd(label="A"))
+def _undisturbed() -> Iterator[Scenario]:
+    """Yield the scenarios in which nothing happens to A, and the events of its observers are judged."""
+    finish: tuple[Move, ...] = (Release(), AwaitEnd(label="A"))
     modes: tuple[StreamMode, ...] = ("values", "updates", "messages-tuple", "custom")
-    for asked in [(mode,) for mode in modes] + [modes]:
-        name = asked[0] if len(asked) == 1 else "all-modes"
+    for requested in [(mode,) for mode in modes] + [modes]:
+        name = requested[0] if len(requested) == 1 else "all-modes"
         yield Scenario(
             id=f"none/during-tools/stream/streamed/{name}",
-            about=f"A's own client reads its stream, with {' and '.join(f'`{mode}`' for mode in asked)}.",
+            about=f"A's own client reads its stream with {' and '.join(f'`{mode}`' for mode in requested)}.",
             moves=(
-                *held_first(IN_TOOLS, endpoint="stream", stream_mode=asked),
-                *((AwaitEvent(name="A", event="updates"),) if "updates" in asked else ()),
-                *go_on,
+                *held_first(IN_TOOLS, endpoint="stream", stream_mode=requested),
+                # The other modes may have sent no event at this point, so there is nothing to wait for.
+                *((AwaitEvent(name="A", event="updates"),) if "updates" in requested else ()),
+                *finish,
             ),
         )
     yield Scenario(
         id="none/during-tools/create/join-streamed/updates",
-        about="A second client joins A's stream of `values` and `updates`, and asks for `updates` only.",
+        about="A second client joins A's stream of `values` and `updates` with `updates` only.",
         moves=(
             *held_first(IN_TOOLS, **WATCHED_STREAM),
             Watch(name="V", label="A", modes=("updates",)),
             *LOOKS,
-            *go_on,
+            *finish,
         ),
     )
     yield Scenario(
         id="none/during-tools/create/join-streamed/several-modes",
-        about="A second client joins A's stream, and asks for two of its three modes.",
+        about="A second client joins A's stream with two of its three modes.",
         moves=(
             *held_first(IN_TOOLS, stream_mode=(*BOTH, "messages-tuple")),
             Watch(name="V", label="A", modes=("updates", "messages-tuple")),
             *LOOKS,
-            *go_on,
+            *finish,
         ),
     )
     yield Scenario(
         id="none/in-child/create/two-joined",
-        about="Two clients join A's stream, with subgraphs, in A's child graph; one of them asks for `updates` only.",
+        about="Two clients, one with `updates` only, join A's stream with subgraphs while its child graph executes.",
         moves=(
             Submit(label="A", text=SF, work="subgraph", subgraphs=True, hold=(ENTERED_CHILD,), **WATCHED_STREAM),
             AwaitPoint(label="A", point=ENTERED_CHILD),
             Watch(name="V", label="A", modes=("updates",)),
             Watch(name="W", label="A"),
             *LOOKS,
-            *go_on,
+            *finish,
         ),
     )
     yield Scenario(
         id="none/during-answer/create/two-joined",
-        about="Two clients join A's stream while its tool is running, and see the rest of A.",
-        moves=(*_two_join(), *go_on),
+        about="Two clients join A's stream while its tool is running, and A finishes.",
+        moves=(*_two_join(), *finish),
     )
     yield Scenario(
         id="none/during-answer/create/two-joined/one-leaves",
-        about="Two clients join A's stream while its tool is running; one leaves half-way through the answer.",
-        moves=(*_two_join(), Leave(name="W"), *LOOKS, *go_on),
+        about="Two clients join A's stream while its tool is running, and one disconnects halfway through the answer.",
+        moves=(*_two_join(), Leave(name="W"), *LOOKS, *finish),
     )
     lose: tuple[Move, ...] = (
         *held_first(IN_TOOLS, **RESUMABLE),
@@ -275,27 +285,28 @@ def _alone() -> Iterator[Scenario]:
     )
     yield Scenario(
         id="none/during-tools/stream/reconnected",
-        about="The client of A's resumable stream loses its connection, and comes back when A has finished.",
-        moves=(*lose, *LOOKS, *go_on, *_come_back()),
+        about="The client of A's resumable stream loses its connection, and reconnects when A has finished.",
+        moves=(*lose, *LOOKS, *finish, *_reconnect()),
     )
     yield Scenario(
         id="none/during-tools/stream/reconnected/at-once",
-        about="The client of A's resumable stream loses its connection, and comes back while A's tool is running.",
-        moves=(*lose, *_come_back(), *LOOKS, *go_on),
+        about="The client of A's resumable stream loses its connection, and reconnects while A's tool is running.",
+        moves=(*lose, *_reconnect(), *LOOKS, *finish),
     )
     yield Scenario(
         id="none/during-answer/stream/stalled",
-        about="A's own client stops reading its stream, of which there is more than any buffer holds.",
+        about="A's own client stops reading its stream, which is larger than any buffer.",
         moves=(
             *held_first("agent:1/enter", text=FLOOD, endpoint="stream", stream_mode=("messages-tuple",), reads=False),
             Release(),
+            # A must end although its client reads nothing. Only then is the connection closed.
             AwaitEnd(label="A"),
             Leave(name="A"),
         ),
     )
     yield Scenario(
         id="none/cancelled/create/unwatched/from-checkpoint",
-        about="A is cancelled half-way through its answer, and B goes on from the checkpoint of A's first step.",
+        about="A is cancelled halfway through its answer, and B continues from the checkpoint of A's first step.",
         moves=(
             *held_first(MID_ANSWER),
             Cancel(label="A"),

@@ -1,4 +1,4 @@
-"""`reject`: B is refused while a run is in flight."""
+"""The `reject` scenarios: B is rejected while a run is in flight."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from conformance.scenarios.scenario import Scenario
 
 
 def scenarios() -> Iterator[Scenario]:
-    """B is refused while A is in flight; the same request is accepted, as C, when A is over."""
+    """Yield the scenarios in which B is rejected while A is in flight, and C is accepted after A has ended."""
+    # C shows that the rejection was due to A, and that a deployment does not reject for good.
     afterwards: tuple[Move, ...] = (
         *LOOKS,
         Release(label="A"),
@@ -35,15 +36,16 @@ def scenarios() -> Iterator[Scenario]:
     for phase, (point, where) in HELD_PHASES.items():
         yield Scenario(
             id=f"reject/{phase}/create/unwatched",
-            about=f"B arrives with `reject` while A is held {where}.",
+            about=f"A is held {where}, and B arrives with `reject`.",
             moves=(*held_first(point), second("reject"), *afterwards),
         )
     for endpoint in ENDPOINTS:
         yield Scenario(
             id=f"reject/during-tools/{endpoint}/unwatched",
-            about=f"B arrives with `reject` through the {endpoint} endpoint.",
+            about=f"B arrives with `reject` through the {endpoint} endpoint while A is held in its tool.",
             moves=(*held_first(IN_TOOLS), second("reject", endpoint), *afterwards),
         )
+    # One case is enough: a rejected run does not affect A, nor what A's clients receive.
     yield Scenario(
         id="reject/during-tools/create/streamed",
         about="B arrives with `reject` while A's own client reads its stream.",
@@ -56,7 +58,7 @@ def scenarios() -> Iterator[Scenario]:
     )
     yield Scenario(
         id="reject/missing-thread/create/unwatched",
-        about="A run with `reject` is asked for on a thread that does not exist.",
+        about="A run with `reject` is created on a thread that does not exist.",
         moves=(Submit(label="X", text=BOSTON, strategy="reject", thread=MISSING),),
     )
     yield from over("reject")

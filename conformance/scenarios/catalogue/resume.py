@@ -1,10 +1,11 @@
-"""`resume`: B answers the question that A has asked its human, with `command.resume` instead of input.
+"""The `resume` scenarios: B resumes A, which is parked at an `interrupt()`, with `command.resume` instead of input.
 
-PHASE: `parked`, A waits for an answer; `finished`, nobody waits; `together`, C answers at the same time. Elsewhere, in
-`resuming`, B double-texts R, which has been resumed and is held in the step that goes on.
+PHASE is `parked` (A waits for the resume value), `finished` (no run waits for one) or `burst` (C resumes A at the same
+time). In the phase `resuming` of other families B double-texts R, which has resumed A and is held in the step that
+continues.
 
-Absent on purpose: a question in the first step or in the answer (which step asked makes no difference to who may
-answer), `stream` (what a stream shows is shown with new input), and observers.
+Absent on purpose: an `interrupt()` in the first step or in the answer (the step makes no difference to the run that
+resumes it), `stream` (scenarios with new input cover the stream), and observers.
 """
 
 from __future__ import annotations
@@ -33,51 +34,52 @@ from doubletext.probe import Work
 
 
 def scenarios() -> Iterator[Scenario]:
-    """Every scenario with a question that is answered, and one with a question that is only asked."""
+    """Yield every scenario in which a run resumes another, and one in which a run is parked and not resumed."""
     yield Scenario(
         id="none/parking/stream/unwatched",
-        about="A, asked for as a stream, asks its human a question.",
-        moves=(_asking(endpoint="stream"), AwaitEnd(label="A"), Look(), ReadState()),
+        about="A, created as a stream, is parked at a human-in-the-loop interrupt() in its tool.",
+        moves=(_parking(endpoint="stream"), AwaitEnd(label="A"), Look(), ReadState()),
     )
-    yield from _answered()
+    yield from _resumed()
     yield from _at_the_same_time()
     yield from _double_texted()
 
 
-def _asking(work: Work = "tools", step: str = "tools:1", **how: Any) -> Submit:
-    """A, which asks whether to go on with its tool call."""
-    return Submit(label="A", text=SF, interrupt=(step,), work=work, **how)
+def _parking(work: Work = "tools", step: str = "tools:1", **fields: Any) -> Submit:
+    """Return the move that creates A, which calls `interrupt()` in `step`. `fields` are further fields of `Submit`."""
+    return Submit(label="A", text=SF, interrupt=(step,), work=work, **fields)
 
 
-def _answer(label: str, **how: Any) -> Submit:
-    """A run that answers A's question."""
-    return Submit(label=label, text=SF, answers="A", **how)
+def _resuming(label: str, **fields: Any) -> Submit:
+    """Return the move that creates a run which resumes A. `fields` are further fields of `Submit`."""
+    return Submit(label=label, text=SF, answers="A", **fields)
 
 
 def _parked(work: Work = "tools", step: str = "tools:1") -> tuple[Move, ...]:
-    return (_asking(work, step), AwaitEnd(label="A"), Look(), ReadState())
+    return (_parking(work, step), AwaitEnd(label="A"), Look(), ReadState())
 
 
-def _answered() -> Iterator[Scenario]:
+def _resumed() -> Iterator[Scenario]:
     endpoints: tuple[Endpoint, ...] = ("create", "wait")
     for endpoint in endpoints:
         yield Scenario(
             id=f"resume/parked/{endpoint}/unwatched",
-            about="B answers A's question.",
-            moves=(*_parked(), _answer("B", endpoint=endpoint), AwaitEnd(label="B")),
+            about=f"B resumes A through the {endpoint} endpoint, while A is parked in its tool.",
+            moves=(*_parked(), _resuming("B", endpoint=endpoint), AwaitEnd(label="B")),
         )
+    # The resuming run has the same `work`, because the graph chooses its path by the probe of the current run.
     works: tuple[tuple[Work, str], ...] = (("subgraph", "quote:1"), ("parallel", "tools:1"))
     for work, step in works:
         yield Scenario(
             id=f"resume/parked/create/unwatched/{work}",
-            about="B answers a question that was asked "
-            + ("in a child graph." if work == "subgraph" else "by one of two steps, the other of which has finished."),
-            moves=(*_parked(work, step), _answer("B", work=work), AwaitEnd(label="B")),
+            about="B resumes A, which is parked in "
+            + ("its child graph." if work == "subgraph" else "one of two steps, the other of which has finished."),
+            moves=(*_parked(work, step), _resuming("B", work=work), AwaitEnd(label="B")),
         )
     yield Scenario(
         id="resume/finished/create/unwatched",
-        about="B answers a question that nobody has asked.",
-        moves=(Submit(label="A", text=SF), AwaitEnd(label="A"), ReadState(), _answer("B"), AwaitEnd(label="B")),
+        about="B carries a `command.resume` on a thread whose only run has finished.",
+        moves=(Submit(label="A", text=SF), AwaitEnd(label="A"), ReadState(), _resuming("B"), AwaitEnd(label="B")),
     )
 
 
@@ -86,10 +88,10 @@ def _at_the_same_time() -> Iterator[Scenario]:
     for strategy in strategies:
         yield Scenario(
             id=f"resume/burst/create/unwatched/{strategy}",
-            about=f"B and C answer A's question at the same time, both with `{strategy}`.",
+            about=f"B and C resume A at the same time, both with `{strategy}`.",
             moves=(
                 *_parked(),
-                Together(moves=(_answer("B", strategy=strategy), _answer("C", strategy=strategy))),
+                Together(moves=(_resuming("B", strategy=strategy), _resuming("C", strategy=strategy))),
                 AwaitEnd(label="B"),
                 AwaitEnd(label="C"),
             ),
@@ -99,7 +101,8 @@ def _at_the_same_time() -> Iterator[Scenario]:
 def _double_texted() -> Iterator[Scenario]:
     resuming: tuple[Move, ...] = (
         *_parked(),
-        _answer("R", hold=(IN_TOOLS,)),
+        # The node is entered again from its top, so the step that was interrupted reports `enter` once more.
+        _resuming("R", hold=(IN_TOOLS,)),
         AwaitPoint(label="R", point=IN_TOOLS),
         *LOOKS,
     )
@@ -107,24 +110,24 @@ def _double_texted() -> Iterator[Scenario]:
     for strategy in stopping:
         yield Scenario(
             id=f"{strategy}/resuming/create/unwatched",
-            about="R has answered A's question and is held in the step that goes on, when B stops it.",
+            about="B stops R, which has resumed A and is held in the step that continues.",
             moves=(*resuming, *superseding(strategy, first="R"), AwaitEnd(label="R")),
         )
     yield Scenario(
         id="enqueue/resuming/create/unwatched",
-        about="B is queued behind R, which has answered A's question and is held in the step that goes on.",
+        about="B is queued behind R, which has resumed A and is held in the step that continues.",
         moves=(*resuming, second("enqueue"), Observe(until_begun="B"), *LOOKS, Release(), AwaitEnd(label="R"),
                AwaitEnd(label="B")),
     )  # fmt: skip
     yield Scenario(
         id="reject/resuming/create/unwatched",
-        about="B arrives with `reject` while R, which has answered A's question, is held in the step that goes on.",
+        about="B arrives with `reject` while R, which has resumed A, is held in the step that continues.",
         moves=(*resuming, second("reject"), *LOOKS, Release(), AwaitEnd(label="R")),
     )
     for action in ("interrupt", "rollback"):
         yield Scenario(
             id=f"cancel/resuming/{action}/unwatched",
-            about="R, which has answered A's question and is held in the step that goes on, is cancelled.",
+            about="R, which has resumed A and is held in the step that continues, is cancelled.",
             moves=(*resuming, Cancel(label="R", action=action), AwaitStopped(label="R"), AwaitEnd(label="R"),
                    Release(), Observe()),
         )  # fmt: skip

@@ -1,11 +1,11 @@
-"""What a request for a run may say besides its strategy: if_not_exists, after_seconds.
+"""The scenarios with other fields in the request for a run: `if_not_exists` and `after_seconds`.
 
-- `missing-thread/ENDPOINT`: runs on a thread that does not exist are to create it. One that may not is bad input.
-- `STRATEGY/delayed/...`: the first run has an `after_seconds` when the second arrives, so it is pending and stays so.
+- `missing-thread/ENDPOINT`: a run creates its thread. A run that may not create it is in `bad_input`.
+- `STRATEGY/delayed/...`: the first run is pending, because of its `after_seconds`, when the second arrives.
 - `none/delayed/...` and `enqueue/behind-delay/...`: the delay itself, on an idle thread and behind a run in flight.
 
-Absent: a delayed run under other endpoints than `create`, since the delay begins where the run is created; and one that
-is rolled back, which writes nothing either way.
+Absent on purpose: a delayed run through other endpoints than `create` (the delay begins with the run, whatever the
+endpoint), and one that is rolled back (it has written nothing to remove).
 """
 
 from __future__ import annotations
@@ -30,29 +30,31 @@ from conformance.scenarios.moves import (
 )
 from conformance.scenarios.scenario import Scenario
 
+# Short, because the play waits for it, but long enough for a missing delay to show.
 SOON: Final = 1.5
-"""Seconds: longer than a run that is not delayed takes to start."""
+"""Seconds of a delay that the play waits for: longer than a run without a delay takes to start."""
 
 LATE: Final = 600.0
-"""Seconds: longer than any play."""
+"""Seconds of a delay that is longer than any play."""
 
 
 def scenarios() -> Iterator[Scenario]:
-    """Threads that are created by the way, and runs that are to start later."""
+    """Yield the runs that create their thread, and the runs that start later."""
     endpoints: tuple[Endpoint, ...] = ("create", "stream", "wait")
     for endpoint in endpoints:
         yield _created(endpoint)
     yield _created_at_once()
     yield Scenario(
         id="none/delayed/create/unwatched",
-        about="A is asked for with after_seconds on an idle thread.",
+        about="A is created with `after_seconds` on an idle thread.",
         moves=(Submit(label="A", text=SF, after_seconds=SOON), *LOOKS, AwaitEnd(label="A")),
     )
     yield Scenario(
         id="enqueue/behind-delay/create/unwatched",
-        about="B is asked for with after_seconds while A is held in its tool, for longer than that.",
+        about="B is created with `after_seconds` while A is held in its tool for longer than the delay.",
         moves=(
             *held_first(IN_TOOLS),
+            # The delay ends while A is held. B must then still wait for A.
             Submit(label="B", text=NYC, strategy="enqueue", after_seconds=SOON, hold=(FIRST_STEP,)),
             Observe(until_begun="B"),
             *LOOKS,
@@ -66,12 +68,12 @@ def scenarios() -> Iterator[Scenario]:
     delayed = Submit(label="A", text=SF, after_seconds=LATE)
     yield Scenario(
         id="interrupt/delayed/create/unwatched",
-        about="B interrupts A, which waits for its after_seconds.",
+        about="B interrupts A, which is delayed by `after_seconds`.",
         moves=(delayed, *LOOKS, second("interrupt"), AwaitEnd(label="B"), AwaitEnd(label="A"), Observe()),
     )
     yield Scenario(
         id="reject/delayed/create/unwatched",
-        about="B arrives with `reject` while A waits for its after_seconds; then A is cancelled, and C asks again.",
+        about="B arrives with `reject` while A is delayed by `after_seconds`, and C arrives when A is cancelled.",
         moves=(
             delayed,
             *LOOKS,
@@ -86,7 +88,7 @@ def scenarios() -> Iterator[Scenario]:
     )
     yield Scenario(
         id="cancel/delayed/interrupt/unwatched",
-        about="A is cancelled while it waits for its after_seconds; then comes a plain turn.",
+        about="A is cancelled while it is delayed by `after_seconds`, and a plain turn follows.",
         moves=(
             delayed,
             *LOOKS,
@@ -101,13 +103,13 @@ def scenarios() -> Iterator[Scenario]:
 
 def _created_at_once() -> Scenario:
     first_messages = tuple(
-        # With a strategy, because by default the later one may be rejected.
+        # With a strategy, because a deployment may reject the later run if there is none.
         Submit(label=label, text=text, thread=FRESH, if_not_exists="create", strategy="enqueue")
         for label, text in (("X", BOSTON), ("D", LA))
     )
     return Scenario(
         id="missing-thread/burst",
-        about="After a turn elsewhere X and D arrive at the same time, each to create the same thread by the way.",
+        about="After a turn on another thread X and D arrive at the same time, and each may create their thread.",
         moves=(
             Submit(label="A", text=SF),
             AwaitEnd(label="A"),
@@ -125,7 +127,7 @@ def _created(endpoint: Endpoint) -> Scenario:
     )
     return Scenario(
         id=f"missing-thread/{endpoint}",
-        about=f"After a turn elsewhere X is to create its thread by the way ({endpoint}); D asks for the same again.",
+        about=f"After a turn on another thread X creates its thread ({endpoint}), and D may create the same one.",
         moves=(
             Submit(label="A", text=SF),
             AwaitEnd(label="A"),

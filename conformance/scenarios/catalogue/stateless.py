@@ -1,7 +1,7 @@
-"""Stateless runs: each has a thread of its own, which is thrown away when the run is over, or kept.
+"""The stateless runs: each has a thread of its own, which is deleted when the run has ended, or kept.
 
-The id is `stateless/WHAT`. Absent: superseding a stateless run, since nothing can meet it on its thread; and what
-becomes of the thread of a run that is streamed, since official servers do not tell which it is.
+The id is `stateless/CASE`. Absent on purpose: superseding a stateless run (no other run can be on its thread), and the
+fate of the thread of a streamed run (the official servers do not report its id).
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from conformance.scenarios.scenario import Scenario
 
 
 def scenarios() -> Iterator[Scenario]:
-    """Alone, two at once, kept, cancelled, and left by the client."""
+    """Yield the scenarios: one run, two at a time, kept threads, a cancelled run, and a client that disconnects."""
     yield Scenario(
         id="stateless/create",
-        about="A is asked for without a thread (create), and joined while it is in its tool.",
+        about="A is created without a thread (create), and joined while its tool is running.",
         moves=(
             _stateless("A", SF, hold=(IN_TOOLS,)),
             AwaitPoint(label="A", point=IN_TOOLS),
             Watch(name="V", label="A", how="join"),
-            Look(),  # whose answer comes after the deployment has heard of the join
+            Look(),  # its answer shows that the deployment has received the join, which was sent before
             Release(),
             AwaitEnd(label="A"),
             AwaitGone(label="A"),
@@ -47,22 +47,23 @@ def scenarios() -> Iterator[Scenario]:
     for endpoint in endpoints:
         yield Scenario(
             id=f"stateless/{endpoint}",
-            about=f"A is asked for without a thread ({endpoint}).",
+            about=f"A is created without a thread ({endpoint}).",
             moves=(_stateless("A", SF, endpoint=endpoint), AwaitEnd(label="A"), AwaitGone(label="A")),
         )
     for kept in ("create", "wait"):
         yield Scenario(
             id=f"stateless/{kept}-kept",
-            about=f"A is asked for without a thread ({kept}), and its own is to be kept.",
+            about=f"A is created without a thread ({kept}), and its own thread must be kept.",
             moves=(_stateless("A", SF, endpoint=kept, on_completion="keep"), AwaitEnd(label="A"), Observe()),
         )
     yield Scenario(
         id="stateless/two-at-once",
-        about="B is asked for without a thread while A, which has none either, is in its tool; both are to be kept.",
+        about="B is created without a thread while A, also without one, is in its tool, and both threads must be kept.",
         moves=(
             _stateless("A", SF, hold=(IN_TOOLS,), on_completion="keep"),
             AwaitPoint(label="A", point=IN_TOOLS),
             _stateless("B", NYC, hold=(IN_TOOLS,), on_completion="keep"),
+            # Optional: a deployment with one worker starts B only when A has ended.
             AwaitPoint(label="B", point=IN_TOOLS, optional=True),
             Look(),
             Release(),
@@ -72,7 +73,7 @@ def scenarios() -> Iterator[Scenario]:
     )
     yield Scenario(
         id="stateless/cancelled",
-        about="A, without a thread, is cancelled in its tool.",
+        about="A, a run without a thread, is cancelled while its tool is running.",
         moves=(
             _stateless("A", SF, hold=(IN_TOOLS,)),
             AwaitPoint(label="A", point=IN_TOOLS),
@@ -82,20 +83,20 @@ def scenarios() -> Iterator[Scenario]:
             AwaitGone(label="A"),
         ),
     )
-    for what in ("cancel", "continue"):
+    for sent in ("cancel", "continue"):
         yield Scenario(
-            id=f"stateless/left-{what}",
-            about=f"The client that streams A, a run without a thread, leaves while it is held (on_disconnect={what}).",
+            id=f"stateless/left-{sent}",
+            about=f'The client that streams A, which has no thread, disconnects, with `on_disconnect: "{sent}"`.',
             moves=(
-                _stateless("A", SF, endpoint="stream", hold=(IN_TOOLS,), on_disconnect=what),
+                _stateless("A", SF, endpoint="stream", hold=(IN_TOOLS,), on_disconnect=sent),
                 AwaitPoint(label="A", point=IN_TOOLS),
                 Leave(name="A"),
-                *((AwaitStopped(label="A"),) if what == "cancel" else (Observe(),)),
+                *((AwaitStopped(label="A"),) if sent == "cancel" else (Observe(),)),
                 Release(),
                 Observe(),
             ),
         )
 
 
-def _stateless(label: str, text: str, **how: Any) -> Submit:
-    return Submit(label=label, text=text, thread=STATELESS, **how)
+def _stateless(label: str, text: str, **fields: Any) -> Submit:
+    return Submit(label=label, text=text, thread=STATELESS, **fields)

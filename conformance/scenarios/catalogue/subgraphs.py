@@ -1,10 +1,10 @@
-"""A is in the middle of something that has parts: a child graph, or a superstep with two steps.
+"""The scenarios in which A is inside a child graph, or inside a superstep with two steps.
 
-PHASE: `in-subgraph`, the child graph's first step has finished, and the second is held; `half-superstep`, of two steps
-one has finished, and the other is held. Both need a probe agent that knows the contract's version 2.
+PHASE `in-subgraph`: the child graph's first step has finished, and the second is held. PHASE `half-superstep`: one of
+two steps has finished, and the other is held. Both need a probe agent with version 2 of the contract.
 
-Absent on purpose: `reject` (which does not touch A), other endpoints and observers, and for `half-superstep` a
-stubborn A: what a single step does with its cancellation is shown where there is only one.
+Absent on purpose: `reject` (which does not affect A), other endpoints and observers, and for `half-superstep` an A that
+resists its cancellation (the scenarios with one step cover how a step reacts to a cancellation).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ STOPPING: tuple[Strategy, ...] = ("interrupt", "rollback")
 
 
 def scenarios() -> Iterator[Scenario]:
-    """A child graph, then a superstep with two steps."""
+    """Yield the scenarios with a child graph and those with a superstep of two steps."""
     for strategy in STOPPING:
         yield Scenario(
             id=f"{strategy}/in-subgraph/create/unwatched",
@@ -46,11 +46,12 @@ def scenarios() -> Iterator[Scenario]:
         )
         yield Scenario(
             id=f"{strategy}/in-subgraph/create/unwatched/swallowing",
-            about="A's child graph catches the cancellation in its first step and returns it as if nothing had been.",
+            about="The first step of A's child graph catches the cancellation and returns its result anyway.",
             moves=(
                 _with_child(hold=(FIRST_IN_CHILD, FIRST_CLEANING_UP), on_cancel="swallow"),
                 AwaitPoint(label="A", point=FIRST_IN_CHILD),
                 second(strategy),
+                # No step of the child may follow this one, although it returns as if it had not been cancelled.
                 AwaitPoint(label="A", point=FIRST_CLEANING_UP),
                 Observe(until_begun="B"),
                 Release(label="A"),
@@ -61,7 +62,7 @@ def scenarios() -> Iterator[Scenario]:
         )
         yield Scenario(
             id=f"{strategy}/half-superstep/create/unwatched",
-            about="B stops A, one of whose two steps has finished, while the other is held.",
+            about="B stops A, of whose two steps one has finished and the other is held.",
             moves=(*_half_done(), *superseding(strategy)),
         )
     yield Scenario(
@@ -78,12 +79,12 @@ def scenarios() -> Iterator[Scenario]:
         )
     yield Scenario(
         id="cancel/half-superstep/interrupt/unwatched",
-        about="A is cancelled when one of its two steps has finished, while the other is held.",
+        about="A is cancelled when one of its two steps has finished and the other is held.",
         moves=(*_half_done(), *_cancelled("interrupt"), ReadState()),
     )
     yield Scenario(
         id="cancel/half-superstep/rollback/unwatched",
-        about="After an earlier turn A is rolled back half-way through a superstep; B follows, with two steps, too.",
+        about="After an earlier turn A is rolled back halfway through a superstep, and B follows, also with two steps.",
         moves=(
             *EARLIER_TURN,
             *_half_done(),
@@ -94,19 +95,20 @@ def scenarios() -> Iterator[Scenario]:
     )
 
 
-def _with_child(**how: Any) -> Submit:
-    return Submit(label="A", text=SF, work="subgraph", **how)
+def _with_child(**fields: Any) -> Submit:
+    return Submit(label="A", text=SF, work="subgraph", **fields)
 
 
 def _in_child() -> tuple[Move, ...]:
-    """A is held in the second step of its child graph."""
+    """Return the moves that create A and hold it in the second step of its child graph."""
     return (_with_child(hold=(IN_CHILD,)), AwaitPoint(label="A", point=IN_CHILD), ReadChild(), *LOOKS)
 
 
 def _half_done() -> tuple[Move, ...]:
-    """A's `audit` has finished, and `tools`, which it shares a superstep with, is held."""
+    """Return the moves after which A's `audit` has finished, and `tools`, in the same superstep, is held."""
     return (
         Submit(label="A", text=SF, work="parallel", hold=(IN_TOOLS,)),
+        # Both, in either order: the two steps of a superstep start at the same time.
         AwaitPoint(label="A", point=IN_TOOLS),
         AwaitPoint(label="A", point=AUDITED),
         *LOOKS,

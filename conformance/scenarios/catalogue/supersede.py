@@ -1,4 +1,4 @@
-"""`interrupt` and `rollback`: B stops what is in flight."""
+"""The `interrupt` and `rollback` scenarios: B stops the run in flight."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from conformance.scenarios.scenario import Scenario
 
 
 def scenarios(strategy: Strategy) -> Iterator[Scenario]:
-    """`interrupt` and `rollback` stop what is in flight; they differ in what is kept of it."""
+    """Yield the scenarios of one of the two strategies, which differ only in what they keep of the stopped run."""
     yield from _stopped_while_held(strategy)
     yield from _stopped_while_pending(strategy)
     yield from over(strategy)
@@ -46,28 +46,30 @@ def scenarios(strategy: Strategy) -> Iterator[Scenario]:
 
 
 def _stopped_while_held(strategy: Strategy) -> Iterator[Scenario]:
-    """A is held in a step when B arrives; with and without a client that waits for A."""
+    """Yield the scenarios in which A is held in a step when B arrives, with and without a client that has joined A."""
     for phase, (point, where) in HELD_PHASES.items():
         for watch in (False, True):
             yield Scenario(
                 id=f"{strategy}/{phase}/create/{'joined' if watch else 'unwatched'}",
-                about=f"B double-texts A {where}" + ("; a client waits for A in join." if watch else "."),
+                about=f"B double-texts A {where}" + (", while a client waits for A in `join`." if watch else "."),
                 moves=(*held_first(point, watch=watch), *superseding(strategy)),
             )
 
 
 def _stopped_while_pending(strategy: Strategy) -> Iterator[Scenario]:
-    """Z holds the thread, A waits behind it, B supersedes both; for a rollback also after an earlier turn."""
+    """Yield the scenarios in which B supersedes both Z, which is held, and A, which is queued behind it."""
     for watch in (False, True):
         yield Scenario(
             id=f"{strategy}/pending/create/{'joined' if watch else 'unwatched'}",
-            about="B double-texts a thread on which Z is held in its tool and A waits behind it.",
+            about="B double-texts a thread on which Z is held in its tool and A is queued behind it"
+            + (", while a client waits for A in `join`." if watch else "."),
             moves=_waiting_behind(strategy, watch=watch),
         )
     if strategy == "rollback":
+        # An empty thread would not show a rollback that removes more than the runs that it stops.
         yield Scenario(
             id="rollback/pending/create/unwatched/second-turn",
-            about="After an earlier turn B rolls back Z, which is held in its tool, and A, which waits behind it.",
+            about="After an earlier turn B rolls back Z, which is held in its tool, and A, which is queued behind it.",
             moves=(Submit(label="E", text=BOSTON), AwaitEnd(label="E"), ReadState(), *_waiting_behind(strategy)),
         )
 
@@ -84,13 +86,13 @@ def _waiting_behind(strategy: Strategy, *, watch: bool = False) -> tuple[Move, .
 
 
 def _stubborn(strategy: Strategy) -> Iterator[Scenario]:
-    """A does not stop at once: its node cleans up, or catches the cancellation and carries on."""
+    """Yield the scenarios in which A does not stop at once: it cleans up, or catches the cancellation and continues."""
     hold = (IN_TOOLS, CLEANING_UP)
     for watch in (False, True):
-        observer = "joined" if watch else "unwatched"
+        observer, more = ("joined", ", while a client waits for A in `join`.") if watch else ("unwatched", ".")
         yield Scenario(
             id=f"{strategy}/lingering/create/{observer}",
-            about="A's tool takes its time to clean up after being cancelled, and is held in that.",
+            about=f"B double-texts A, whose tool is held while it cleans up after its cancellation{more}",
             moves=(
                 Submit(label="A", text=SF, hold=hold, on_cancel="linger", watch=watch),
                 AwaitPoint(label="A", point=IN_TOOLS),
@@ -98,7 +100,7 @@ def _stubborn(strategy: Strategy) -> Iterator[Scenario]:
                 AwaitPoint(label="A", point=CLEANING_UP),
                 Observe(until_begun="B"),
                 *LOOKS,
-                # Where B does not wait for A, it is to be over before A is: what A does last must not count.
+                # If B does not wait for A, B must end before A does, so that A's last writes cannot affect the verdict.
                 AwaitEnd(label="B", if_begun=True),
                 Release(label="A"),
                 AwaitEnd(label="B"),
@@ -108,13 +110,14 @@ def _stubborn(strategy: Strategy) -> Iterator[Scenario]:
         )
         yield Scenario(
             id=f"{strategy}/swallowing/create/{observer}",
-            about="A's tool catches the cancellation and returns its result all the same, as late as it can.",
+            about=f"B double-texts A, whose tool catches the cancellation and returns its result anyway{more}",
             moves=(
                 Submit(label="A", text=SF, hold=hold, on_cancel="swallow", watch=watch),
                 AwaitPoint(label="A", point=IN_TOOLS),
                 second(strategy),
                 AwaitPoint(label="A", point=CLEANING_UP),
                 Observe(until_begun="B"),
+                # As above. A result that the tool returns before B has begun could pass for a timely one.
                 AwaitEnd(label="B", if_begun=True),
                 Release(label="A"),
                 AwaitEnd(label="B"),
@@ -125,16 +128,17 @@ def _stubborn(strategy: Strategy) -> Iterator[Scenario]:
 
 
 def _races(strategy: Strategy) -> Iterator[Scenario]:
-    """The moment is not made: several outcomes are legal, losing something is not."""
+    """Yield the races. Several outcomes are legal, but none in which a message is lost."""
     yield Scenario(
         id=f"{strategy}/at-once/create/unwatched",
-        about="B follows A without a pause, so A may not have been started at all.",
+        about="B follows A without a pause, so A may not have started.",
         moves=(Submit(label="A", text=SF, hold=(FIRST_STEP,)), *superseding(strategy)),
     )
     yield Scenario(
         id=f"{strategy}/finishing/create/unwatched",
-        about="A is let go in the last moment of its answer, and B arrives just then.",
+        about="A is released at the very end of its answer, and B arrives at the same moment.",
         moves=(
+            # The last step has done its work. What remains is the deployment's own: to write a checkpoint and a status.
             *held_first("agent:2/exit"),
             Release(label="A"),
             second(strategy),
@@ -145,7 +149,7 @@ def _races(strategy: Strategy) -> Iterator[Scenario]:
     )
     yield Scenario(
         id=f"{strategy}/thrice/create/unwatched",
-        about="Three more texts follow A without a pause; only the last may be answered.",
+        about="Three more texts follow A without a pause, and only the last may be answered.",
         moves=(
             *held_first(IN_TOOLS),
             Submit(label="C", text=LA, strategy=strategy, hold=(IN_TOOLS,)),
@@ -158,29 +162,31 @@ def _races(strategy: Strategy) -> Iterator[Scenario]:
 
 
 def _variants(strategy: Strategy) -> Iterator[Scenario]:
-    """The plainest case, during-tools, with one thing changed."""
+    """Yield variants of the simplest case, during-tools, each with one difference."""
     plain = f"{strategy}/during-tools/create/unwatched"
     for endpoint in ENDPOINTS:
         yield Scenario(
             id=f"{strategy}/during-tools/{endpoint}/unwatched",
-            about=f"B is asked for through the {endpoint} endpoint.",
+            about=f"B double-texts A, which is held in its tool, through the {endpoint} endpoint.",
             moves=(*held_first(IN_TOOLS), *superseding(strategy, endpoint)),
         )
+    # A run's own strategy counts when it is created. A server that looks it up later would apply A's instead of B's.
     for first in ("reject", "rollback" if strategy == "interrupt" else "interrupt"):
         yield Scenario(
             id=f"{plain}/first-{first}",
-            about=f"A itself was asked for with `{first}`.",
+            about=f"B double-texts A, which was itself created with `{first}`.",
             moves=(*held_first(IN_TOOLS, strategy=first), *superseding(strategy)),
         )
+    # `async` is the default, which every other scenario has.
     for durability in ("sync", "exit"):
         yield Scenario(
             id=f"{plain}/durability-{durability}",
-            about=f"A writes its checkpoints with durability `{durability}`.",
+            about=f"B double-texts A, which writes its checkpoints with durability `{durability}`.",
             moves=(*held_first(IN_TOOLS, durability=durability), ReadState(), *superseding(strategy)),
         )
     yield Scenario(
         id=f"{plain}/second-turn",
-        about="An earlier turn has finished on the thread before A.",
+        about="After an earlier turn B double-texts A, and the runs are listed with filters.",
         moves=(
             Submit(label="E", text=LA),
             AwaitEnd(label="E"),
@@ -195,10 +201,11 @@ def _variants(strategy: Strategy) -> Iterator[Scenario]:
     )
     yield Scenario(
         id=f"{plain}/elsewhere",
-        about="Another thread has a run in flight while B supersedes A.",
+        about="B double-texts A while X, a run on another thread, is in flight.",
         moves=(
             *held_first(IN_TOOLS),
             Submit(label="X", text=BOSTON, hold=(IN_TOOLS,), thread=OTHER),
+            # Optional: a deployment with one worker cannot start X while A is held, and that is not a fault.
             AwaitPoint(label="X", point=IN_TOOLS, optional=True),
             SearchThreads(status="busy"),
             SearchThreads(status="idle"),

@@ -1,10 +1,10 @@
-"""Webhooks: what a listener of the suite's own is told of runs that are over.
+"""The webhook scenarios: a listener of the suite receives the webhooks of runs that have ended.
 
-The id is `webhook/END`: how the run came to its end. The listener is the witness, under another path, so the deployment
-must be allowed to call it: many refuse webhooks to addresses of their own network unless that is configured.
+The id is `webhook/END`, after the way in which the run ends. The listener is the witness, under another path. The
+deployment must be allowed to call it: many reject webhooks to addresses of their own network unless configured.
 
-Absent: the endpoint through which the run was asked for, since the webhook belongs to the run; and a listener that is
-not there at all, which is the same to a deployment as one that fails.
+Absent on purpose: other endpoints (the webhook belongs to the run, whatever created it), and a listener that cannot be
+reached (a deployment treats it like one that fails).
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from conformance.scenarios.scenario import Scenario
 
 
 def scenarios() -> Iterator[Scenario]:
-    """A run that ends by itself, is superseded, cancelled or fails, and a listener that fails."""
+    """Yield the scenarios: a run that finishes, fails, is superseded or is cancelled, and a listener that fails."""
     yield Scenario(
         id="webhook/finished",
-        about="A, with a webhook, is left alone until it has finished.",
+        about="A, with a webhook, finishes undisturbed.",
         moves=(Submit(label="A", text=SF, webhook="heard"), AwaitEnd(label="A"), AwaitWebhook(label="A"), Observe()),
     )
     yield Scenario(
@@ -49,7 +49,7 @@ def scenarios() -> Iterator[Scenario]:
     yield from (_superseded("interrupted", "interrupt"), _superseded("rolled-back", "rollback"))
     yield Scenario(
         id="webhook/cancelled",
-        about="A, with a webhook, is cancelled in its tool.",
+        about="A, with a webhook, is cancelled while its tool is running.",
         moves=(
             *held_first(IN_TOOLS, webhook="heard"),
             Cancel(label="A"),
@@ -69,17 +69,19 @@ def scenarios() -> Iterator[Scenario]:
             Look(),
             Submit(label="B", text=NYC, strategy="interrupt", webhook="heard"),
             AwaitEnd(label="B"),
+            # A's webhook is not awaited: a run that never executed may send one or none.
             AwaitWebhook(label="B"),
             Observe(),
         ),
     )
     yield Scenario(
         id="webhook/failing-listener",
-        about="A's listener answers 500; B comes when A is over.",
+        about="A's listener answers 500, and B arrives when A has ended.",
         moves=(
             Submit(label="A", text=SF, webhook="failing"),
             AwaitEnd(label="A"),
             AwaitWebhook(label="A"),
+            # Time for a retry, if the deployment retries. The thread must still be usable.
             Observe(),
             Look(),
             Submit(label="B", text=NYC),
@@ -98,6 +100,9 @@ def _superseded(end: str, strategy: Strategy) -> Scenario:
         AwaitEnd(label="B"),
         Release(),
         AwaitWebhook(label="B"),
+        # A's webhook is not awaited: it is judged whether it arrives, so its absence must not stop the play.
         Observe(),
     )
-    return Scenario(id=f"webhook/{end}", about=f"B arrives with `{strategy}` while A is in its tool.", moves=moves)
+    return Scenario(
+        id=f"webhook/{end}", about=f"B arrives with `{strategy}` while A, with a webhook, is held.", moves=moves
+    )

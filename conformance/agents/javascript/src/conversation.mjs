@@ -1,8 +1,14 @@
-/** The scripted conversation: what the agent says to which messages, as pure functions. */
+/**
+ * The scripted conversation: the agent's reply to each message, as pure functions.
+ *
+ * A reply depends on the messages alone. So a run that resumes, retries or starts from an old checkpoint replies as the
+ * contract states, and the state shows which messages it was given.
+ */
 
 export const TOOL = "tavily_search_results_json";
 
-// As the interrupt guide prints them; it prints no answer for sf, that one is the probe contract's.
+// The texts of the interrupt guide, https://docs.langchain.com/langsmith/interrupt-concurrent
+// The guide prints no answer for sf. That one is from the probe contract.
 const GUIDE = {
   sf: {
     callId: "toolu_01MjNtVJwEcpujRGrf3x6Pih",
@@ -41,12 +47,12 @@ const GUIDE = {
   },
 };
 
-/** The place of a message that asks for the weather, in lower case; undefined for any other message. */
-function placeAskedFor(text) {
+/** Return the place in a message about the weather, in lower case, or undefined for any other message. */
+function requestedPlace(text) {
   return /weather in ([a-z0-9 .'-]+)/i.exec(text)?.[1].trim().toLowerCase();
 }
 
-/** The three texts and the call id of the conversation about `place`, which is in lower case. */
+/** Return the three texts and the tool call id of the conversation about `place`, which is in lower case. */
 function forecast(place) {
   if (Object.hasOwn(GUIDE, place)) return GUIDE[place];
   return {
@@ -57,34 +63,35 @@ function forecast(place) {
   };
 }
 
-/** What the agent says next in a conversation: the `call` of the tool, or the `tokens` of an answer. */
+/** Return the next message of the agent in a conversation: the `call` of the tool, or the `tokens` of an answer. */
 export function replyTo(messages) {
-  const { text, said } = lastTurn(messages);
-  const place = placeAskedFor(text);
+  const { text, turn } = lastTurn(messages);
+  const place = requestedPlace(text);
   if (place === undefined) return { tokens: tokensOf(`You said: ${text}`) };
   const { callId, query, answer } = forecast(place);
-  if (said.some((message) => message.type === "ai")) return { tokens: tokensOf(answer) };
+  if (turn.some((message) => message.type === "ai")) return { tokens: tokensOf(answer) };
   return { call: { id: callId, query } };
 }
 
-/** What the tool answers in a conversation whose last human message asks for the weather. */
+/** Return the result of the tool in a conversation whose last human message is about the weather. */
 export function resultFor(messages) {
-  return forecast(placeAskedFor(lastTurn(messages).text) ?? "").result;
+  return forecast(requestedPlace(lastTurn(messages).text) ?? "").result;
 }
 
-/** Which visit of `node` (`agent` or `tools`) in the last turn is about to begin; 1 for the first. */
+/** Return the number of the visit of `node` (`agent` or `tools`) in the last turn that is about to begin, from 1. */
 export function visit(node, messages) {
+  // Counted by messages: a counter in the state would not survive a state update or an older checkpoint.
   const written = node === "agent" ? "ai" : "tool";
-  return 1 + lastTurn(messages).said.filter((message) => message.type === written).length;
+  return 1 + lastTurn(messages).turn.filter((message) => message.type === written).length;
 }
 
-/** The text of the last human message, and what was said after it. */
+/** Return the text of the last human message, and the messages after it. */
 function lastTurn(messages) {
   const index = messages.findLastIndex((message) => message.type === "human");
-  return { text: index < 0 ? "" : messages[index].text, said: messages.slice(index + 1) };
+  return { text: index < 0 ? "" : messages[index].text, turn: messages.slice(index + 1) };
 }
 
-/** The pieces in which an answer is streamed; each keeps its trailing white space. */
+/** Return the pieces in which an answer is streamed. Each keeps its trailing white space. */
 function tokensOf(text) {
   return text.match(/\S+\s*/g);
 }

@@ -1,7 +1,8 @@
 /**
- * The probe agent for servers that run JavaScript graphs: `agent → tools → agent`, as the probe contract says.
+ * The probe agent for servers that run JavaScript graphs: `agent → tools → agent`, as in the probe contract.
  *
- * A probe may ask for a child graph, or for a second step beside `tools`; without that their nodes are never entered.
+ * A run enters the other nodes only if its probe has a `work` that needs them: a child graph, or a second step in the
+ * superstep of `tools`.
  */
 
 import { AIMessage, ToolMessage } from "@langchain/core/messages";
@@ -12,33 +13,39 @@ import { ScriptedModel } from "./model.mjs";
 import { readProbe } from "./probe.mjs";
 import { Step } from "./step.mjs";
 
-// What a run for people (one without a probe) takes, in seconds: time enough for the guides' own code to
-// interrupt it.
+// Seconds of a run without a probe. Long enough for the guides' own code, which sleeps 2 s
+// before it creates the second run, to find the first run in flight.
 const CALL_SECONDS = 0.4;
 const TOOL_SECONDS = 0.4;
 const ANSWER_SECONDS = 2.5;
 
-/** The signal that the model gets: the step alone decides about a cancellation. Without one it would take the run's. */
+/**
+ * The signal for the model. Without a signal the model would listen to the run's, and a cancellation would end the
+ * model's stream before the step can react to it.
+ */
 const NEVER = new AbortController().signal;
 
-/** A list of finished steps that only grows. */
+/** The list of finished steps. Steps are only appended. */
 const Steps = Annotation({ reducer: (finished, more) => finished.concat(more), default: () => [] });
 
-/** The conversation, and the steps that finished, each written together with its message. */
+/** The state: the conversation, and the finished steps. A step and its message are written together. */
 const State = Annotation.Root({ ...MessagesAnnotation.spec, steps: Steps });
 
-/** What the child graph knows: the tool call, and its own finished steps. */
+/** The state of the child graph: the tool call, and the steps of the child that have finished. */
 const ChildState = Annotation.Root({ call: Annotation, visit: Annotation, steps: Steps });
 
-/** Call the tool, or answer in tokens. */
+/** Call the tool, or stream an answer. */
 async function agent(state, config) {
   const step = begin("agent", visit("agent", state.messages), config);
   const message = await step.play(async () => {
     const { tokens } = replyTo(state.messages);
     let spoken = 0;
+    // The step waits inside of the model, piece by piece: LangChain fills the stream ahead of its reader, so a wait in
+    // the loop below would come after the tokens were emitted.
     const model = new ScriptedModel(async () => {
       spoken += 1;
       await step.take(tokens === undefined ? CALL_SECONDS : ANSWER_SECONDS / tokens.length);
+      // Rounded down, but at least one: an answer of one token has a point, too.
       if (tokens !== undefined && spoken === Math.max(1, Math.floor(tokens.length / 2))) await step.reach("token");
     });
     const pieces = await model.stream(state.messages, { ...config, signal: NEVER });
@@ -59,59 +66,60 @@ async function tools(state, config) {
   return { messages: [message], steps: [step.entry] };
 }
 
-/** Note the tool call, beside `tools` in one superstep. */
+/** Report a step in the same superstep as `tools`, and write nothing else. */
 async function audit(state, config) {
-  return note("audit", visit("tools", state.messages), config);
+  return report("audit", visit("tools", state.messages), config);
 }
 
-/** Answer the tool call of the last message by way of the child graph; a node, but no step of its own. */
+/** Answer the tool call of the last message with the help of the child graph. This node is not a step. */
 async function research(state, config) {
-  const told = { call: openCall(state), visit: visit("tools", state.messages) };
-  const { steps } = await child.invoke(told, config);
+  const given = { call: openCall(state), visit: visit("tools", state.messages) };
+  const { steps } = await child.invoke(given, config);
+  // In one write, so that the parent's state has all of the child's steps and the result, or nothing.
   return { messages: [result(state)], steps };
 }
 
-/** The child graph's first step. */
+/** Report the first step of the child graph. */
 async function search(state, config) {
-  return note("search", state.visit, config);
+  return report("search", state.visit, config);
 }
 
-/** The child graph's second step. */
+/** Report the second step of the child graph. */
 async function quote(state, config) {
-  return note("quote", state.visit, config);
+  return report("quote", state.visit, config);
 }
 
-/** A step that only reports. */
-async function note(node, visit, config) {
+/** Execute a step that only reports. */
+async function report(node, visit, config) {
   const step = begin(node, visit, config);
   await step.play(async () => {});
   return { steps: [step.entry] };
 }
 
-/** The step that this visit of `node` is. Throws `ProbeConfigError` for a bad probe. */
+/** Return the step for this visit of `node`. Throws `ProbeConfigError` for a wrong probe. */
 function begin(node, visit, config) {
   const configurable = config.configurable ?? {};
   return new Step(`${node}:${visit}`, readProbe(configurable), configurable.run_id ?? null, config.signal);
 }
 
-/** The tool call of the last message. */
+/** Return the tool call of the last message. */
 function openCall(state) {
   return state.messages.at(-1).tool_calls[0];
 }
 
-/** The answer to the tool call of the last message. */
+/** Return the result of the tool call of the last message. */
 function result(state) {
   return new ToolMessage({ content: resultFor(state.messages), name: TOOL, tool_call_id: openCall(state).id });
 }
 
-/** What works on the agent's tool call, as the probe says; the end if it called none. */
+/** Return the nodes that work on the agent's tool call, as the probe states, or the end if there is no call. */
 function afterAgent(state, config) {
   if (!state.messages.at(-1).tool_calls?.length) return END;
   const { work } = readProbe(config.configurable ?? {}) ?? { work: "tools" };
   return { tools: "tools", subgraph: "research", parallel: ["tools", "audit"] }[work];
 }
 
-/** `search → quote`, without a checkpointer: it inherits the parent's, under a namespace of its own. */
+/** The child graph `search → quote`. Without a checkpointer it uses the parent's, in a namespace of its own. */
 const child = new StateGraph(ChildState)
   .addNode("search", search)
   .addNode("quote", quote)
@@ -124,7 +132,7 @@ export const graph = new StateGraph(State)
   .addNode("agent", agent)
   .addNode("tools", tools)
   .addNode("audit", audit)
-  // Named, because a function does not show which graph it runs.
+  // LangGraph cannot see which graph a function invokes, so the child graph is declared here.
   .addNode("research", research, { subgraphs: [child] })
   .addEdge(START, "agent")
   .addConditionalEdges("agent", afterAgent, ["tools", "audit", "research", END])

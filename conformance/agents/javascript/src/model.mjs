@@ -1,4 +1,9 @@
-/** A chat model that streams the scripted conversation, so that a server sees real tokens. */
+/**
+ * A chat model that streams the scripted conversation.
+ *
+ * The agent could write its messages without a model. But LangGraph's stream mode `messages` is fed by the callbacks of
+ * chat models, so only a model makes a server stream tokens.
+ */
 
 import { BaseChatModel } from "@langchain/core/language_models/chat_models";
 import { AIMessage, AIMessageChunk } from "@langchain/core/messages";
@@ -7,9 +12,9 @@ import { ChatGenerationChunk } from "@langchain/core/outputs";
 import { TOOL, replyTo } from "./conversation.mjs";
 
 /**
- * Answers as `replyTo` says: a tool call in one piece, an answer token by token.
+ * A chat model with the replies of `replyTo`: a tool call in one piece, an answer token by token.
  *
- * `pause` is waited for after every piece. What reads the stream is no place for that: pieces are made ahead of it.
+ * It awaits `pause` after every piece. A reader of the stream cannot pause the model, which runs ahead of its reader.
  */
 export class ScriptedModel extends BaseChatModel {
   #pause;
@@ -32,7 +37,7 @@ export class ScriptedModel extends BaseChatModel {
   async *_streamResponseChunks(messages, _options, runManager) {
     for (const message of piecesOf(messages)) {
       const chunk = new ChatGenerationChunk({ text: message.text, message });
-      // Told before the chunk is handed on: what streams tokens listens to this callback.
+      // Before the pause: the stream of tokens is fed by this callback, and the step may be held in the pause.
       await runManager?.handleLLMNewToken(chunk.text, undefined, undefined, undefined, undefined, { chunk });
       await this.#pause();
       yield chunk;
@@ -40,7 +45,7 @@ export class ScriptedModel extends BaseChatModel {
   }
 }
 
-/** The next message of a conversation, in the pieces in which it is streamed; never empty. */
+/** Return the next message of a conversation in the pieces in which it is streamed, at least one. */
 function piecesOf(messages) {
   const { call, tokens } = replyTo(messages);
   if (tokens !== undefined) return tokens.map((token) => new AIMessageChunk({ content: token }));

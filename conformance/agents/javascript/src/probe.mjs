@@ -1,16 +1,21 @@
-/** What one run is told in `config.configurable.probe`: a reader for the contract's table. */
+/**
+ * The configuration of one run in `config.configurable.probe`: a parser for the table of the contract.
+ *
+ * Every key is checked, although the suite only sends valid probes. A server that changes a run's config on the way
+ * would otherwise show as a verdict about double texting.
+ */
 
 const LABEL = /^[A-Za-z0-9_-]{1,32}$/;
 const STEP = /^(agent|tools|search|quote|audit):[1-9][0-9]*$/;
 const POINT = /^(agent|tools|search|quote|audit):[1-9][0-9]*\/(enter|token|cancelled|exit)$/;
 const LONGEST_HOLD = 600;
 
-/** The probe that a run was told breaks the contract; the text names the key. */
+/** An error in the probe of a run. The text names the key. */
 export class ProbeConfigError extends Error {
   name = "ProbeConfigError";
 }
 
-/** How each key is read, and what it is when it is left out. */
+/** The parser and the default of each key. A key without a default is required. */
 const KEYS = {
   version: { read: oneOf(1, 2) },
   label: { read: matching(LABEL) },
@@ -24,7 +29,7 @@ const KEYS = {
 };
 
 /**
- * The probe of a run, or null for a run without one.
+ * Return the probe of a run, or null for a run without one.
  *
  * Throws `ProbeConfigError` for a missing or unknown key and for a wrong type or value.
  */
@@ -85,7 +90,7 @@ function object(key, value) {
 function matching(pattern) {
   return (key, value) => {
     if (typeof value === "string" && pattern.test(value)) return value;
-    throw expected(`a string like ${pattern.source}`, key, value);
+    throw expected(`a string that matches ${pattern.source}`, key, value);
   };
 }
 

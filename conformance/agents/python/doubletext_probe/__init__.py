@@ -1,1 +1,1 @@
-"""The probe agent's parts: what a run is told, what it says, and whom it tells about its steps."""
+"""The parts of the probe agent: its configuration, its conversation, and its reports to the witness."""

@@ -1,4 +1,8 @@
-"""The scripted conversation: what the agent says to which messages, as pure functions."""
+"""The scripted conversation: the agent's reply to each message, as pure functions.
+
+A reply depends on the messages alone. So a run that resumes, retries or starts from an old checkpoint replies as the
+contract states, and the state shows which messages it was given.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ TOOL = "tavily_search_results_json"
 
 @dataclass(frozen=True)
 class Forecast:
-    """The three texts and the call id of a conversation about one place."""
+    """The three texts and the tool call id of a conversation about one place."""
 
     call_id: str
     query: str
@@ -23,7 +27,7 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Call:
-    """The agent's decision to look the weather up."""
+    """A tool call of the agent."""
 
     call_id: str
     query: str
@@ -31,12 +35,13 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """The agent's final answer; the tokens joined are its text, and each keeps its trailing white space."""
+    """A final answer of the agent. The joined tokens are its text, and each keeps its trailing white space."""
 
     tokens: tuple[str, ...]
 
 
-# As the interrupt guide prints them; it prints no answer for sf, that one is the probe contract's.
+# The texts of the interrupt guide, https://docs.langchain.com/langsmith/interrupt-concurrent
+# The guide prints no answer for sf. That one is from the probe contract.
 _GUIDE = {
     "sf": Forecast(
         call_id="toolu_01MjNtVJwEcpujRGrf3x6Pih",
@@ -80,14 +85,14 @@ _GUIDE = {
 }
 
 
-def place_asked_for(text: str) -> str | None:
-    """The place of a message that asks for the weather, in lower case; None for any other message."""
+def requested_place(text: str) -> str | None:
+    """Return the place in a message about the weather, in lower case, or None for any other message."""
     found = re.search(r"weather in ([a-z0-9 .'-]+)", text, re.IGNORECASE)
     return found.group(1).strip().lower() if found else None
 
 
 def forecast(place: str) -> Forecast:
-    """The texts of the conversation about `place`, which is in lower case."""
+    """Return the texts of the conversation about `place`, which is in lower case."""
     known = _GUIDE.get(place)
     if known is not None:
         return known
@@ -100,9 +105,9 @@ def forecast(place: str) -> Forecast:
 
 
 def reply_to(messages: Sequence[BaseMessage]) -> Call | Answer:
-    """What the agent says next in a conversation."""
+    """Return the next message of the agent in a conversation."""
     text, turn = _last_turn(messages)
-    place = place_asked_for(text)
+    place = requested_place(text)
     if place is None:
         return Answer(_tokens(f"You said: {text}"))
     if any(isinstance(message, AIMessage) for message in turn):
@@ -111,19 +116,20 @@ def reply_to(messages: Sequence[BaseMessage]) -> Call | Answer:
 
 
 def result_for(messages: Sequence[BaseMessage]) -> str:
-    """What the tool answers in a conversation whose last human message asks for the weather."""
+    """Return the result of the tool in a conversation whose last human message is about the weather."""
     text, _ = _last_turn(messages)
-    return forecast(place_asked_for(text) or "").result
+    return forecast(requested_place(text) or "").result
 
 
 def visit(node: str, messages: Sequence[BaseMessage]) -> int:
-    """Which visit of `node` (`agent` or `tools`) in the last turn is about to begin; 1 for the first."""
+    """Return the number of the visit of `node` (`agent` or `tools`) in the last turn that is about to begin, from 1."""
+    # Counted by messages: a counter in the state would not survive a state update or an older checkpoint.
     written = AIMessage if node == "agent" else ToolMessage
     return 1 + sum(isinstance(message, written) for message in _last_turn(messages)[1])
 
 
 def _last_turn(messages: Sequence[BaseMessage]) -> tuple[str, Sequence[BaseMessage]]:
-    """The text of the last human message, and what was said after it."""
+    """Return the text of the last human message, and the messages after it."""
     for index in range(len(messages) - 1, -1, -1):
         message = messages[index]
         if isinstance(message, HumanMessage):
@@ -132,4 +138,5 @@ def _last_turn(messages: Sequence[BaseMessage]) -> tuple[str, Sequence[BaseMessa
 
 
 def _tokens(text: str) -> tuple[str, ...]:
+    # White space stays with the word before it, so that the joined tokens are the text again, to the last character.
     return tuple(re.findall(r"\S+\s*", text))

@@ -1,4 +1,8 @@
-"""A chat model that streams the scripted conversation, so that a server sees real tokens."""
+"""A chat model that streams the scripted conversation.
+
+The agent could write its messages without a model. But LangGraph's stream mode `messages` is fed by the callbacks of
+chat models, so only a model makes a server stream tokens.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from .conversation import TOOL, Call, reply_to
 
 
 class ScriptedModel(BaseChatModel):
-    """Answers as `conversation.reply_to` says: a tool call in one piece, an answer token by token."""
+    """A chat model with the replies of `conversation.reply_to`: a tool call in one piece, an answer token by token."""
 
     @property
     def _llm_type(self) -> str:
@@ -44,14 +48,14 @@ class ScriptedModel(BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         for message in _chunks(messages):
             chunk = ChatGenerationChunk(message=message)
-            # Told before the chunk is handed on: what streams tokens listens to this callback.
+            # Before the yield: the stream of tokens is fed by this callback, and the agent may be held after the yield.
             if run_manager is not None:
                 await run_manager.on_llm_new_token(str(message.text), chunk=chunk)
             yield chunk
 
 
 def _chunks(messages: list[BaseMessage]) -> list[AIMessageChunk]:
-    """The next message of a conversation, in the pieces in which it is streamed; never empty."""
+    """Return the next message of a conversation in the pieces in which it is streamed, at least one."""
     reply = reply_to(messages)
     if isinstance(reply, Call):
         arguments = {"query": reply.query}
@@ -59,6 +63,6 @@ def _chunks(messages: list[BaseMessage]) -> list[AIMessageChunk]:
         call = tool_call_chunk(name=TOOL, args=json.dumps(arguments), id=reply.call_id, index=0)
         return [AIMessageChunk(content=[block], tool_call_chunks=[call], chunk_position="last")]
     chunks = [AIMessageChunk(content=token) for token in reply.tokens]
-    # Marked, because langchain-core would otherwise add an empty piece that is no token.
+    # Marked as the last, because langchain-core would otherwise append an empty chunk, which is not a token.
     chunks[-1].chunk_position = "last"
     return chunks

@@ -1,7 +1,12 @@
-"""What one run is told in `config.configurable.probe`: the contract's table as a type and a reader."""
+"""The configuration of one run in `config.configurable.probe`: the table of the contract as a type and a parser.
+
+Every key is checked, although the suite only sends valid probes. A server that changes a run's config on the way would
+otherwise show as a verdict about double texting.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -19,12 +24,12 @@ T = TypeVar("T")
 
 
 class ProbeConfigError(ValueError):
-    """The probe that a run was told breaks the contract; the text names the key."""
+    """An error in the probe of a run. The text names the key."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """What one run is told; the keys and their meaning are the contract's, holds are in seconds."""
+    """The configuration of one run. CONTRACT.md defines the keys. Holds are in seconds."""
 
     version: Literal[1, 2]
     label: str
@@ -38,7 +43,7 @@ class Probe:
 
 
 def read_probe(configurable: dict[str, Any]) -> Probe | None:
-    """The probe of a run, or None for a run without one.
+    """Return the probe of a run, or None for a run without one.
 
     Raises `ProbeConfigError` for a missing or unknown key and for a wrong type or value.
     """
@@ -46,11 +51,12 @@ def read_probe(configurable: dict[str, Any]) -> Probe | None:
     if raw is None:
         return None
     if not isinstance(raw, dict):
-        raise ProbeConfigError(f"probe: expected an object, got {raw!r}")
+        raise _error("probe", "an object", raw)
     known = {field.name for field in fields(Probe)}
     for key in raw:
         if key not in known:
             raise ProbeConfigError(f"probe.{key}: unknown key")
+    # Checked first, so that a probe without a version is not reported as one with a wrong value.
     for key in ("version", "label"):
         if key not in raw:
             raise ProbeConfigError(f"probe.{key}: missing")
@@ -75,18 +81,18 @@ def read_probe(configurable: dict[str, Any]) -> Probe | None:
 
 
 def _version(key: str, value: object) -> Literal[1, 2]:
-    # True == 1 in Python, but `true` is no version.
+    # By type, because True == 1 in Python, but `true` is not a version.
     if type(value) is int:
         if value == 1:
             return 1
         if value == 2:
             return 2
-    raise ProbeConfigError(f"{key}: expected 1 or 2, got {value!r}")
+    raise _error(key, "1 or 2", value)
 
 
 def _work(key: str, value: object) -> Work:
     if value not in ("tools", "subgraph", "parallel"):
-        raise ProbeConfigError(f"{key}: expected tools, subgraph or parallel, got {value!r}")
+        raise _error(key, "tools, subgraph or parallel", value)
     return value
 
 
@@ -97,35 +103,40 @@ def _label(key: str, value: object) -> str:
 def _text_or_none(key: str, value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    raise ProbeConfigError(f"{key}: expected a string, got {value!r}")
+    raise _error(key, "a string", value)
 
 
 def _holds(key: str, value: object) -> dict[str, float]:
     if not isinstance(value, dict):
-        raise ProbeConfigError(f"{key}: expected an object, got {value!r}")
+        raise _error(key, "an object", value)
     return {_matching(_POINT, key, point): _seconds(f"{key}.{point}", s) for point, s in value.items()}
 
 
 def _steps(key: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple):
-        raise ProbeConfigError(f"{key}: expected a list of steps, got {value!r}")
+        raise _error(key, "a list of steps", value)
     return tuple(_matching(_STEP, key, step) for step in value)
 
 
 def _on_cancel(key: str, value: object) -> OnCancel:
     if value not in ("stop", "linger", "swallow"):
-        raise ProbeConfigError(f"{key}: expected stop, linger or swallow, got {value!r}")
+        raise _error(key, "stop, linger or swallow", value)
     return value
 
 
 def _seconds(key: str, value: object) -> float:
-    # bool is an int in Python; the comparison is written so that NaN fails it.
+    # bool is a subclass of int in Python. Every comparison with NaN is false, so NaN is rejected here.
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LONGEST_HOLD:
         return float(value)
-    raise ProbeConfigError(f"{key}: expected 0 to {_LONGEST_HOLD} seconds, got {value!r}")
+    raise _error(key, f"0 to {_LONGEST_HOLD} seconds", value)
 
 
 def _matching(pattern: re.Pattern[str], key: str, value: object) -> str:
     if isinstance(value, str) and pattern.fullmatch(value):
         return value
-    raise ProbeConfigError(f"{key}: expected a string like {pattern.pattern}, got {value!r}")
+    raise _error(key, f"a string that matches {pattern.pattern}", value)
+
+
+def _error(key: str, expected: str, value: object) -> ProbeConfigError:
+    # As JSON, because a probe is written in JSON. The default is for a value that a server has put there itself.
+    return ProbeConfigError(f"{key}: expected {expected}, got {json.dumps(value, default=repr)}")
