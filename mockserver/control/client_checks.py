@@ -15,9 +15,9 @@ from typing import Any, Final
 import msgspec
 
 from mockserver.core.checkpoints import START, Checkpoint, Values
+from mockserver.core.json_text import as_json
 from mockserver.core.policy import policy_of
 from mockserver.core.records import Thread
-from mockserver.web.http import as_json
 from mockserver.web.journal import JournalEntry
 
 

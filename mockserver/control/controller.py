@@ -15,13 +15,13 @@ from mockserver.agent.gates import Held
 from mockserver.control import client_checks
 from mockserver.control.client_checks import Facts, Finding
 from mockserver.core.clock import Clock, HandClock, InstantClock, RealClock, UndelayedClock
+from mockserver.core.json_text import as_json
 from mockserver.core.policy import policy_of
 from mockserver.core.records import Run, Thread
 from mockserver.engine.engine import Engine
 from mockserver.engine.expiry import Expiry
 from mockserver.script.types import Script
 from mockserver.views import records
-from mockserver.web.http import as_json
 from mockserver.web.journal import Journal, JournalEntry
 
 DEADLINE: Final = 30.0

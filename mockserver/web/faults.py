@@ -27,8 +27,9 @@ from msgspec import Meta
 
 from mockserver.core.clock import Clock
 from mockserver.core.ids import canonical
+from mockserver.core.json_text import as_json
 from mockserver.schemas.common import Body
-from mockserver.web.http import RESPONSE_FACTORY, as_json
+from mockserver.web.http import RESPONSE_FACTORY
 from mockserver.web.interceptors import Handler, Interceptor
 from mockserver.web.sse import DELIMITER
 

@@ -75,11 +75,6 @@ def _encoded(body: Any) -> bytes:
         return json.dumps(msgspec.to_builtins(body)).encode()
 
 
-def as_json(value: object) -> str:
-    """Return a value as JSON, for texts that people read. Anything that JSON does not know is shown by its repr."""
-    return msgspec.json.encode(value, enc_hook=repr).decode()
-
-
 @web.middleware
 async def expire(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]

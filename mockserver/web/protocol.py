@@ -17,6 +17,7 @@ from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType, structs
 
 from mockserver.core.assistants import GRAPH
+from mockserver.core.json_text import as_json
 from mockserver.core.protocol_feed import Feed, Filter, Listener
 from mockserver.core.records import Run, Thread
 from mockserver.engine.engine import ThreadBusyError
@@ -24,7 +25,7 @@ from mockserver.schemas.common import Body, Config, Json, RunRequest, StreamMode
 from mockserver.schemas.common import Command as RunCommand
 from mockserver.views.protocol_events import tree
 from mockserver.vocabulary import Strategy
-from mockserver.web.http import ENGINE, ApiError, as_json
+from mockserver.web.http import ENGINE, ApiError
 from mockserver.web.lookups import path_uuid
 from mockserver.web.routes_runs import created_run
 

@@ -10,12 +10,13 @@ from aiohttp import web
 from msgspec import UNSET
 
 from mockserver.core.crons import Cron, CronError
+from mockserver.core.json_text import as_json
 from mockserver.core.records import Thread
 from mockserver.engine.cron_request import cron_request
 from mockserver.schemas import responses
 from mockserver.schemas.common import CronCount, CronCreate, CronPatch, CronSearch
 from mockserver.views import records
-from mockserver.web.http import ENGINE, ApiError, as_json, holds, json_answer, read
+from mockserver.web.http import ENGINE, ApiError, holds, json_answer, read
 from mockserver.web.lookups import thread_of, uuid_in
 from mockserver.web.route import THREAD, Route
 from mockserver.web.routes_runs import assistant_of, check_order

@@ -7,12 +7,13 @@ from typing import Final
 
 from aiohttp import web
 
+from mockserver.core.json_text import as_json
 from mockserver.core.store import RESERVED, FilterError, Namespace, Store
 from mockserver.schemas import responses
 from mockserver.schemas.common import Body
 from mockserver.schemas.store import ItemDelete, ItemPut, ItemSearch, NamespaceSearch
 from mockserver.views import records
-from mockserver.web.http import ENGINE, ApiError, as_json, json_answer, query, read
+from mockserver.web.http import ENGINE, ApiError, json_answer, query, read
 from mockserver.web.route import Route
 
 
