@@ -19,6 +19,7 @@ from mockserver.agent import graph
 from mockserver.core.assistants import BOTH, GRAPH, Assistant
 from mockserver.core.checkpoints import END
 from mockserver.core.ids import canonical
+from mockserver.core.json_text import as_json
 from mockserver.core.policy import policy_of
 from mockserver.core.records import Run, Thread
 from mockserver.core.strategies import Fate
@@ -31,7 +32,6 @@ from mockserver.vocabulary import RunStatus
 from mockserver.web.http import (
     ENGINE,
     ApiError,
-    as_json,
     created,
     json_answer,
     query,
