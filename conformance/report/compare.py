@@ -228,6 +228,7 @@ def _compared(paths: Sequence[Path], fail_on: str | None) -> Comparison:
 
 def _is_comparison(paths: Sequence[Path]) -> bool:
     """Return whether the one given file was written by `--json`, to be written in another form."""
+    # `format` is the first field that `--json` writes. A report is many megabytes, so it is not parsed to find out.
     try:
         return len(paths) == 1 and paths[0].is_file() and b'"doubletext-comparison"' in paths[0].read_bytes()[:200]
     except OSError:

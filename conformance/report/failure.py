@@ -14,7 +14,8 @@ from conformance.judge.judging import Verdict
 from conformance.judge.play import Exchange, Play
 from conformance.requirements.registry import Requirement
 from conformance.scenarios import moves as s
-from conformance.transcript.transcript import AnyMoment, Missed, Request, WitnessEvent
+from conformance.transcript.text import snippet
+from conformance.transcript.transcript import AnyMoment, Missed, Request, StreamEvent, WitnessEvent
 
 BY_HAND: Final = frozenset(kind.traits.changes for kind in s.KINDS if kind.traits.by_hand)
 """The purposes of the requests that a script for the shell repeats."""
@@ -157,20 +158,47 @@ def _show(play: Play, seq: int) -> list[str]:
             body = exchange.response.body if exchange.response else None
             text = f": {_short(body)}" if body is not None else ""
             return [
-                f"{at}{moment.method} {moment.path}  ({moment.purpose} {moment.about})",
+                f"{at}{moment.method} {moment.path}  ({purpose_of(moment)})",
                 f"              → {exchange.outcome()}{took}{text}",
             ]
         case WitnessEvent():
-            outcome = f" ({moment.outcome})" if moment.outcome else ""
-            return [f"{at}witness: run {moment.label} {moment.event} {moment.step}{outcome}"]
+            return [f"{at}witness: {reported(moment)}"]
         case _:
             return [f"{at}{_plain(moment)}"]
 
 
 def _plain(moment: AnyMoment) -> str:
-    if isinstance(moment, Missed):
-        return f"not seen within {moment.seconds:g} s: {moment.awaited}"
-    return " ".join(f"{name}={value}" for name, value in msgspec.to_builtins(moment).items())
+    match moment:
+        case Missed():
+            return f"not observed within {moment.seconds:g} s: {moment.awaited}"
+        case StreamEvent():
+            return f"stream event `{moment.event}`: {_short(moment.data)}"
+        case _:
+            return " ".join(f"{name}={snippet(value)}" for name, value in msgspec.to_builtins(moment).items())
+
+
+def purpose_of(request: Request) -> str:
+    """Return the purpose of a request in words, such as `status of run A`."""
+    purpose, about = request.purpose, request.about
+    # A transcript names runs `run A` and threads by their bare name, and says `look` for reading a status.
+    if purpose == "look":
+        return f"status of {about if about.startswith('run ') else f'thread {about}'}"
+    return f"{purpose} {about.removeprefix('run ')}" if purpose.endswith(" run") else f"{purpose} {about}"
+
+
+_REPORTS = {
+    "enter": "enters {}",
+    "token": "emits a token in {}",
+    "cancelled": "is cancelled in {}",
+    "exit": "exits {}",
+    "gone": "loses its connection in {}",
+}
+
+
+def reported(event: WitnessEvent) -> str:
+    """Return a report to the witness in words, such as `run A enters tools:1`."""
+    outcome = f" ({event.outcome})" if event.outcome else ""
+    return f"run {event.label} {_REPORTS[event.event].format(event.step)}{outcome}"
 
 
 def _short(body: object) -> str:

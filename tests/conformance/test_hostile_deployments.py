@@ -219,9 +219,8 @@ async def test_runs_that_are_accepted_and_never_executed(scene: Stage) -> None:
     run = b'{"run_id": "22222222-2222-4222-8222-222222222222", "status": "pending"}'
     async with listening(routed({"/threads": THREAD, "/runs": run}, ("404 Not Found", b"{}"))) as url:
         target = await scene.examine(url)
-    assert target.problem == (
-        "a run of the agent `agent` was accepted and never executed: the deployment does not know it any more (HTTP 404)"
-    )
+    reason = "the deployment does not know it any more (HTTP 404)"
+    assert target.problem == f"a run of the agent `agent` was accepted and never executed: {reason}"
 
 
 async def test_a_server_that_names_itself_at_length_is_shown_short(scene: Stage) -> None:

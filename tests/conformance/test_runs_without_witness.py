@@ -102,4 +102,4 @@ async def test_an_agent_that_knows_nothing_of_the_probe_and_was_not_named_is_not
         run = await run_suite(f"--deployment-url={url}", *ONE)
     assert run.code == 1, run.output
     assert "cannot be judged" in run.output
-    assert "deploy the probe agent under this name; or name the agent, --deployment-assistant=agent" in run.output
+    assert "deploy the probe agent under this name, or give --deployment-assistant=agent" in run.output

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from conformance.judge.play import Exchange, Play
-from conformance.report.failure import curl
+from conformance.report.failure import curl, purpose_of, reported
 from conformance.transcript.transcript import (
     AnyMoment,
     Closed,
@@ -129,15 +129,14 @@ class Rows:
         match moment:
             case Request():
                 exchange = self._view(self._exchanges[moment.seq])
-                kind, text = "exchange", f"{moment.purpose} {moment.about}"
+                kind, text = "exchange", purpose_of(moment)
                 seqs = [moment.seq, *(event.seq for event in exchange.events)]
                 if exchange.answered is not None:
                     seqs.append(exchange.answered)
                 cited = tuple(dict.fromkeys(name for seq in seqs for name in self.cited.get(seq, ())))
                 return RecordLine(moment.seq, _at(moment), kind, text, exchange, cited)
             case WitnessEvent():
-                outcome = f" ({moment.outcome})" if moment.outcome else ""
-                kind, text = "witness", f"run {moment.label}: {moment.event} {moment.step}{outcome}"
+                kind, text = "witness", reported(moment)
             case Released():
                 kind, text = "suite", f"releases run {moment.label} at {moment.point}"
             case MoveMade():
@@ -196,7 +195,7 @@ class Rows:
 
 def _merged(looks: tuple[RecordLine, ...]) -> RecordLine:
     """Return one row for several unchanged status checks in succession."""
-    about = ", ".join(dict.fromkeys(look.text.removeprefix("look ") for look in looks))
+    about = ", ".join(dict.fromkeys(look.text.removeprefix("status of ") for look in looks))
     return RecordLine(looks[0].seq, looks[0].at, "looks", f"{about} unchanged", looks=looks)
 
 
