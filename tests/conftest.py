@@ -17,14 +17,14 @@ settings.load_profile("doubletext")
 # with the deployments of the tests. That was a third of the time of the mock's tests.
 transports.create_ssl_context = cache(transports.create_ssl_context)  # type: ignore[attr-defined]
 
-LOOKING_AT_PLAYS = ("checks", "fuzz", "recording", "schemas", "started_unseen", "without_witness")
+LOOKING_AT_PLAYS = ("checks", "fuzz", "recording", "schemas", "started_unseen", "strange_fields", "without_witness")
 PLAYING_SOME = ("by_hand", "load", "rejudge", "report_page", "timeline")
 TOGETHER = (
     tuple(f"conformance/test_{name}.py" for name in LOOKING_AT_PLAYS),
     *((f"conformance/test_{name}.py",) for name in PLAYING_SOME),
     *(("snapshots/test_recorded_states.py",), ("mockserver/test_replay.py",)),
     ("guide/test_guides.py",),
-    ("test_package.py",),
+    *(("test_package.py",), ("test_docs_in_a_clone.py",)),
 )
 """Modules whose tests share what takes long to make: plays of scenarios, plays of the guides, and a wheel."""
 

@@ -14,7 +14,7 @@ from conformance.judge.judging import Verdict
 from conformance.judge.play import Exchange, Play
 from conformance.requirements.registry import Requirement
 from conformance.scenarios import moves as s
-from conformance.transcript.text import snippet
+from conformance.transcript.text import snippet, visible
 from conformance.transcript.transcript import AnyMoment, Missed, Request, StreamEvent, WitnessEvent
 
 BY_HAND: Final = frozenset(kind.traits.changes for kind in s.KINDS if kind.traits.by_hand)
@@ -47,12 +47,13 @@ def explain(requirement: Requirement, play: Play, verdict: Verdict, where: str) 
     exchange = deciding(play, verdict.see)
     if exchange is not None:
         lines += ["repeat with", "  " + curl(exchange, play.transcript.target.url)]
-    return "\n".join([*lines, f"transcript  {where}"])
+    # Ids, paths and bodies are the deployment's: an escape sequence in one of them must not reach a terminal.
+    return visible("\n".join([*lines, f"transcript  {where}"]))
 
 
 def deciding(play: Play, see: Iterable[int]) -> Exchange | None:
     """Return the first request among the moments that a verdict cites, or None."""
-    return next((e for seq in see for e in play.exchanges if e.asked == seq), None)
+    return next((e for seq in see for e in play.exchanges if e.sent == seq), None)
 
 
 def by_hand(play: Play) -> str:
@@ -66,7 +67,7 @@ def by_hand(play: Play) -> str:
     ids = {found: f"$THREAD_{name}" for name, found in threads.items()}
     lines, last = [], None
     for name in threads:
-        created = next(iter(play.asked_for("create thread", name)), None)
+        created = next(iter(play.exchanges_for("create thread", name)), None)
         if created is not None:
             asked = f"curl -sS -X POST {_quoted(url + created.request.path, ids)} {_JSON} --data '{{}}'"
             lines.append(f"THREAD_{name}=$({asked} | jq -r .thread_id)")
@@ -93,7 +94,7 @@ def by_hand(play: Play) -> str:
     for request in final:
         body = "" if request.body is None else f" {_JSON} --data {_quoted(request.body, ids)}"
         lines.append(f"curl -sS -X {shlex.quote(request.method)} {_quoted(url + request.path, ids)}{body} | jq .")
-    return "\n".join(lines)
+    return visible("\n".join(lines))
 
 
 # A label becomes part of a shell variable's name. A transcript may come from anyone, so any other label is skipped.
@@ -152,7 +153,7 @@ def _show(play: Play, seq: int) -> list[str]:
     at = f"  {moment.t:8.3f} s  "
     match moment:
         case Request():
-            exchange = next(e for e in play.exchanges if e.asked == seq)
+            exchange = next(e for e in play.exchanges if e.sent == seq)
             answer = exchange.response or exchange.fault
             took = f" after {1000 * (answer.t - moment.t):.0f} ms" if answer is not None else ""
             body = exchange.response.body if exchange.response else None

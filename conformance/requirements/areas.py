@@ -1,6 +1,7 @@
-"""The areas of the rule book: what the letters of an id stand for, and the marker that selects an area in pytest.
+"""The areas of the rule book: the letters of requirement ids, their names, and their pytest markers.
 
-Nothing is imported here: the plugin registers the markers in every pytest run of an environment that has doubletext.
+This module imports nothing of the suite. The pytest plugin registers the markers in every pytest run of an environment
+in which doubletext is installed, and must not slow these runs down.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ AREAS = {
     "CRN": "crons",
     "CLI": "client contract",
 }
-"""In the order of the book; `requirements/run.toml` holds RUN."""
+"""The name of each area, in the order of the book. `requirements/run.toml` contains the area RUN."""
 
 MARKERS = {
     "RUN": "runs",
@@ -45,9 +46,12 @@ MARKERS = {
     "CRN": "crons",
     "CLI": "clients",
 }
-"""The strategies, `cancel` and `races` select by scenario, too: whatever is judged where that happens."""
+"""The marker of each area.
+
+The markers of the strategies, `cancel` and `races` also select by scenario: all that is judged where these occur.
+"""
 
 
 def family_marker(family: str) -> str:
-    """The marker of a scenario's strategy: `interrupt`, `bad_input`."""
+    """Return the marker of a scenario's family, such as `interrupt` or `bad_input`."""
     return family.replace("-", "_")

@@ -1,4 +1,4 @@
-"""The requirements as data, read from `requirements/`: `book.toml`, and one file per area."""
+"""The requirements as data, read from `requirements/`: `book.toml` and one file for each area."""
 
 from __future__ import annotations
 
@@ -18,13 +18,18 @@ LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "PROFILE")
 
 
 Needs = Literal["any", "probe", "witness"]
-"""What a requirement needs to be judged: any agent; one that obeys the probe; and that it reaches the witness, too."""
+"""The agent that a requirement needs.
+
+`any`: any agent. `probe`: an agent that obeys the probe. `witness`: one that also reaches the witness.
+"""
 
 
 class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One rule. `sources` are pages, threads, or names from the file's `[sources]`, already resolved here.
+    """One rule of the book.
 
-    `needs` is what it needs of the deployment's agent.
+    `sources` are URLs of pages and threads. Names from `[sources]` of `book.toml` have been resolved. `shown_by` and
+    `not_by` are patterns of scenario ids. `documented` is the documented choice of a PROFILE requirement. `needs` is
+    the agent that it needs.
     """
 
     id: str
@@ -39,21 +44,24 @@ class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     @property
     def area(self) -> str:
-        """The letters of the id: `INT`."""
+        """The letters of the id, such as `INT`."""
         return self.id.partition("-")[0]
 
     def can_be_judged(self, probe: ProbeUse, *, steered: bool) -> bool:
-        """Whether an agent of this kind will do; `steered`: the scenario needs one that fails, parks or is stubborn."""
+        """Return whether the requirement can be judged with this agent.
+
+        `steered`: the scenario needs a run that fails, pauses or resists its cancellation, which only the probe makes.
+        """
         return probe != "none" or (self.needs == "any" and not steered)
 
     def applies_to(self, scenario_id: str) -> bool:
-        """Whether the scenario shows this requirement."""
+        """Return whether the requirement is judged in this scenario."""
         shown = any(fnmatchcase(scenario_id, pattern) for pattern in self.shown_by)
         return shown and not any(fnmatchcase(scenario_id, pattern) for pattern in self.not_by)
 
 
 class LeftOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A candidate that is not in this revision, and why."""
+    """A candidate that is not in this revision, with the reason."""
 
     id: str
     reason: str
@@ -81,7 +89,7 @@ class Registry(msgspec.Struct, frozen=True):
     left_out: tuple[LeftOut, ...]
 
     def get(self, requirement_id: str) -> Requirement:
-        """One requirement; raises KeyError for an unknown id."""
+        """Return one requirement. Raise KeyError for an unknown id."""
         for requirement in self.requirements:
             if requirement.id == requirement_id:
                 return requirement
@@ -90,12 +98,12 @@ class Registry(msgspec.Struct, frozen=True):
 
 @cache
 def load() -> Registry:
-    """The rule book that this version judges by; raises ValueError when its files contradict themselves."""
+    """Return the rule book of this version. Raise ValueError when its files contradict each other."""
     book = msgspec.convert(_read("book"), _Book)
     areas = {letters: msgspec.convert(_read(letters.lower()), _Area) for letters in AREAS}
     for letters, area in areas.items():
-        if strangers := [entry for entry in area.ids if not entry.startswith(f"{letters}-")]:
-            raise ValueError(f"{letters.lower()}.toml: {', '.join(strangers)} belongs into another file")
+        if misplaced := [entry for entry in area.ids if not entry.startswith(f"{letters}-")]:
+            raise ValueError(f"{letters.lower()}.toml: {', '.join(misplaced)} belongs in another file")
         if twice := sorted({entry for entry in area.ids if area.ids.count(entry) > 1}):
             raise ValueError(f"{letters.lower()}.toml: {', '.join(twice)} is used twice")
     return Registry(
@@ -111,7 +119,7 @@ def load() -> Registry:
 
 @cache
 def proofs() -> dict[str, list[str]]:
-    """The defects of the mock that turn the verdict of a requirement, by its id; the kill matrix computes them."""
+    """Return the mock's defects that change the verdict of each requirement, by its id, as the kill matrix found."""
     return _read("proofs")
 
 
@@ -121,6 +129,7 @@ def _read(name: str) -> dict[str, Any]:
 
 def _resolved(requirement: Requirement, sources: dict[str, str]) -> tuple[str, ...]:
     for source in requirement.sources:
+        # A name with a typing error would otherwise be published as a source that leads nowhere.
         if source not in sources and not source.startswith("https://"):
             raise ValueError(f"{requirement.id}: source `{source}` is neither a URL nor in [sources] of book.toml")
     return tuple(sources.get(source, source) for source in requirement.sources)

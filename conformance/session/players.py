@@ -29,6 +29,7 @@ import httpx
 
 from conformance.driver.witness import Witness
 from conformance.scenarios.scenario import Scenario
+from conformance.session.connection import Connection
 from conformance.session.target import Target
 from conformance.transcript.transcript import SuiteInfo, Transcript
 
@@ -42,7 +43,9 @@ class NotJudgeable(Exception):  # noqa: N818 -- not an error of the suite: there
 class PlayPool:
     """A player of scenarios against deployments, with at most `jobs` plays at once per deployment."""
 
-    def __init__(self, *, suite: SuiteInfo, jobs: int, witness_host: str | None) -> None:
+    def __init__(
+        self, *, suite: SuiteInfo, jobs: int, witness_host: str | None, connection: Connection | None = None
+    ) -> None:
         self._suite = suite
         self._jobs = jobs
         # The witness listens to the network only if the deployment is elsewhere: any host could post reports to it.
@@ -52,8 +55,7 @@ class PlayPool:
         # A daemon: when pytest dies without closing the session, the thread must not keep the process alive.
         self._thread = threading.Thread(target=self._loop.run_forever, name="doubletext", daemon=True)
         self._stack = AsyncExitStack()
-        # Shared by all plays, because loading the CA certificates takes tens of milliseconds.
-        self._tls = httpx.create_ssl_context(trust_env=False)
+        self._connection = connection or Connection(httpx.create_ssl_context(trust_env=False))
         self._examined: dict[int, asyncio.Task[None]] = {}
         self._slots: dict[int, asyncio.Semaphore] = {}
         self._plays: dict[tuple[int, str], Future[Transcript]] = {}
@@ -82,6 +84,10 @@ class PlayPool:
     def transcript(self, target: Target, scenario: Scenario) -> Transcript:
         """Wait for the play of one scenario and return its transcript. Raise NotJudgeable."""
         return self._future(target, scenario).result()
+
+    def forget(self, target: Target, scenario: Scenario) -> None:
+        """Drop the transcript of one play, to free its memory. A later `transcript` plays the scenario again."""
+        self._plays.pop((id(target), scenario.id), None)
 
     def _future(self, target: Target, scenario: Scenario) -> Future[Transcript]:
         key = (id(target), scenario.id)
@@ -137,7 +143,7 @@ class PlayPool:
         with contextlib.ExitStack() as slot:
             slot.callback(slots.release)
             await self._examine(target)  # another play may have lost the deployment while this one waited for a slot
-            async with self._connections() as transport:
+            async with self._connection.transport() as transport:
                 # pop_all() moves the release out of this `with`, so that the slot is not given back a second time at
                 # the end. A play that fails before it is quiet gives its slot back there.
                 return await target.play(
@@ -145,12 +151,5 @@ class PlayPool:
                 )
 
     async def _examine_alone(self, target: Target) -> None:
-        async with self._connections() as transport:
+        async with self._connection.transport() as transport:
             await target.examine(transport, self._witness, self._suite, self._jobs)
-
-    def _connections(self) -> httpx.AsyncHTTPTransport:
-        """Return the connections of one play."""
-        # One pool per play: httpcore searches the whole pool for each request, and in a pool that all plays share that
-        # takes longer than opening connections. No limit: an open stream of one client must not delay another's
-        # request. trust_env=False: a proxy from the environment must not come between the suite and a deployment.
-        return httpx.AsyncHTTPTransport(verify=self._tls, limits=httpx.Limits(max_connections=None), trust_env=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,6 +66,8 @@ class Session:
         self.suite = SuiteInfo.here(self.registry.revision)
         self._opened = False
         self._plays: dict[tuple[int, str], Play] = {}
+        self._unjudged: Counter[tuple[int, str]] = Counter()
+        """By play: the cases that are still to be judged by it."""
         self._written: dict[tuple[int, str], Path] = {}
 
     @property
@@ -95,10 +98,17 @@ class Session:
     def begin(self, cases: Iterable[Case]) -> None:
         """Start to play the scenarios of these cases in the background."""
         for case in cases:
+            self._unjudged[case.position, case.scenario.id] += 1
             self._pool.begin(self._targets[case.position], [case.scenario])
 
     def judge(self, case: Case, scratch: Callable[[], Path]) -> CaseResult:
         """Judge one case. `scratch` returns a folder for the transcripts of failures in a run without a report."""
+        try:
+            return self._judge(case, scratch)
+        finally:
+            self._forget(case)
+
+    def _judge(self, case: Case, scratch: Callable[[], Path]) -> CaseResult:
         target = self._targets[case.position]
         try:
             play = self._play(case)
@@ -135,7 +145,10 @@ class Session:
 
     @cached_property
     def _pool(self) -> PlayPool:
-        pool = PlayPool(suite=self.suite, jobs=self._options.jobs, witness_host=self._options.witness_host)
+        options = self._options
+        pool = PlayPool(
+            suite=self.suite, jobs=options.jobs, witness_host=options.witness_host, connection=options.connection
+        )
         pool.start()
         # Only now: when the witness cannot listen, `start` raises, and there is nothing that `close` could stop.
         self._opened = True
@@ -151,6 +164,7 @@ class Session:
                 headers=self._options.headers,
                 profile=self._options.profile.name if self._options.profile is not NOTHING_DECLARED else None,
                 deadlines=self._options.deadlines,
+                secret=self._options.connection.secret,
             )
             for url in self._options.urls or [self._pool.embed_mock()]
         ]
@@ -162,6 +176,15 @@ class Session:
             transcript = self._pool.transcript(self._targets[case.position], case.scenario)
             self._plays[key] = Play(transcript)
         return self._plays[key]
+
+    def _forget(self, case: Case) -> None:
+        """Drop the play of a case once all of its requirements are judged."""
+        # The transcripts of a whole run may be larger than the memory.
+        key = (case.position, case.scenario.id)
+        self._unjudged[key] -= 1
+        if not self._unjudged[key]:
+            self._plays.pop(key, None)
+            self._pool.forget(self._targets[case.position], case.scenario)
 
     def _keep(self, case: Case, transcript: Transcript, scratch: Callable[[], Path] | None) -> Path | None:
         """Write the transcript into the report's folder, or for a failure into `scratch`, and return its path.

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from mockserver.agent.graph import written
+from mockserver.agent.graph import apply_write
 from mockserver.core import messages
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.records import Run, Thread
@@ -38,7 +38,7 @@ class PartialTokensPersisted(Defect):
         if base is None or base.next != ("agent",) or not after_a_stop(run, base) or not self.strikes(run):
             return base
         half = messages.ai("The search results give a high", run.ids.uuid4())
-        return replace(base, values=written(base.values, {"messages": [half]}))
+        return replace(base, values=apply_write(base.values, {"messages": [half]}))
 
 
 class ToolcallStripped(Defect):
@@ -209,7 +209,7 @@ class CheckpointIgnored(Defect):
 
     def base(self, run: Run) -> Checkpoint | None:
         right, newest = super().base(run), run.thread.history.head
-        return newest if newest is not right and run.request.checkpoint_asked_for and self.strikes(run) else right
+        return newest if newest is not right and run.request.requested_checkpoint and self.strikes(run) else right
 
 
 class FinishedAnswerLost(Defect):

@@ -35,7 +35,7 @@ async def made(stage: Stage, schedule: str = NEVER, *, on: str = "thread", **mor
 
 
 async def all_over(stage: Stage, clock: HandClock) -> list[Any]:
-    """The runs of the thread, once none is in flight; time goes on until then."""
+    """Return the runs of the thread once none is in flight. Time passes until then."""
     runs: list[Any] = []
 
     async def over() -> bool:
@@ -93,7 +93,7 @@ async def test_a_cron_is_changed(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("change", "status", "named"),
     [
-        ({"schedule": "nonsense"}, 422, "Invalid cron schedule: 'nonsense'"),
+        ({"schedule": "nonsense"}, 422, 'Invalid cron schedule: "nonsense"'),
         ({"schedule": "61 * * * *"}, 422, "61"),
         ({"schedule": 5}, 422, "schedule"),
         ({"timezone": "Mars/Olympus"}, 422, "Mars/Olympus"),

@@ -1,0 +1,72 @@
+"""The regular expressions of scripts, with a limit on the time of a match.
+
+`(a+)+$` takes longer than the age of the universe on forty letters, and the server could not respond meanwhile.
+The library `regex` reads the expressions of Python's `re`, and supports a timeout.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import regex
+
+SECONDS: Final = 0.5
+"""The limit in processor time, so that a busy machine makes no difference. An ordinary match takes microseconds."""
+
+MAX_SIZE: Final = 10_000
+"""The maximum size of an expression: its characters, classes and so on, with `{n}` expanded as the library compiles it.
+
+`((a{100}){100}){100}` is short, and takes 400 MB.
+"""
+
+_PIECE: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(?P<counts>\{\d*,?\d*\})|\((?:\?[^:)]*:?)?|.", re.DOTALL)
+"""One piece of an expression: an escape, a class, a count, the start of a group, or a character."""
+
+
+class SlowPatternError(Exception):
+    """A match that exceeded the time limit. The text names the expression."""
+
+
+def check(expression: str) -> None:
+    """Raise ValueError if a text is not a regular expression, or is too large a one."""
+    if _size(expression) > MAX_SIZE:
+        raise ValueError(f"`matches` expands to more than {MAX_SIZE} characters. Use smaller counts in its {{}}")
+    try:
+        regex.compile(expression, regex.IGNORECASE)
+    except regex.error as error:
+        raise ValueError(f"`matches` is not a regular expression: {error}") from None
+    except RecursionError:
+        raise ValueError("`matches` has too many nested groups. Flatten it") from None
+
+
+def search(expression: str, text: str) -> regex.Match[str] | None:
+    """Return the first match in a text, ignoring case. Raises `SlowPatternError`."""
+    try:
+        return regex.search(expression, text, regex.IGNORECASE, timeout=SECONDS)
+    except TimeoutError:
+        raise SlowPatternError(
+            f"`matches: {expression}` exceeded {SECONDS} seconds on a text of {len(text)} characters. "
+            "Avoid nested repetitions such as (a+)+"
+        ) from None
+
+
+def _size(expression: str) -> int:
+    """Return the approximate number of pieces of an expression with its counts expanded."""
+    # One sum per open group. `last` is the size of the part that a count repeats.
+    sums, last = [0], 0
+    for piece in _PIECE.finditer(expression):
+        text = piece.group()
+        if piece["counts"]:
+            times = max((int(number) for number in re.findall(r"\d+", text)), default=1)
+            sums[-1] += last * (max(times, 1) - 1)
+            last *= max(times, 1)
+        elif text.startswith("("):
+            sums.append(0)
+        elif text == ")" and len(sums) > 1:
+            last = sums.pop()
+            sums[-1] += last
+        else:
+            last = 1
+            sums[-1] += 1
+    return sum(sums)
