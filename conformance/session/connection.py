@@ -16,7 +16,7 @@ class BadConnectionError(Exception):
 
 @dataclass(frozen=True)
 class Connection:
-    """The TLS settings and the proxy of all requests. Environment variables are ignored, so all machines do the same."""
+    """The TLS settings and the proxy of all requests. Environment variables are ignored, as machines differ in them."""
 
     tls: ssl.SSLContext
     proxy: httpx.Proxy | None = None
@@ -24,7 +24,7 @@ class Connection:
     def transport(self) -> httpx.AsyncHTTPTransport:
         """Return the connections of one play."""
         # One pool per play: httpcore searches the whole pool for each request, and in a pool that all plays share that
-        # takes longer than opening connections. No limit: an open stream of one client must not delay another's request.
+        # takes longer than opening connections. No limit: an open stream must not delay another request.
         limits = httpx.Limits(max_connections=None)
         return httpx.AsyncHTTPTransport(verify=self.tls, proxy=self.proxy, limits=limits, trust_env=False)
 
