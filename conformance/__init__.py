@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from conformance.snapshots.record import ThreadState, read_thread
     from conformance.transcript.transcript import Transcript
 
-# doubletext.packages looks for this line.
+# `doubletext.packages` searches the source for this line, to distinguish this package from another of the same name.
 __distribution__ = "doubletext"
 
 AGENTS: Final = Path(__file__).parent / "agents"
-"""The folder with the probe agents, one for each language, and the contract that they obey."""
+"""The folder with the probe agents, one for each language, and the contract that they implement."""
 
 __all__ = [
     "AGENTS",
@@ -50,7 +50,8 @@ __all__ = [
     "read_transcript",
 ]
 
-# Late, because `import conformance` is part of every run of pytest that selects the suite, and most names need much.
+# Resolved on first use. Every run of pytest that selects the suite imports this package, and most names import half
+# of it.
 if not TYPE_CHECKING:
     __getattr__ = lazy.attributes(
         __name__,

@@ -1,4 +1,4 @@
-"""`python -m conformance`: what the suite offers besides being run by pytest."""
+"""The command `python -m conformance`: work with reports, profiles and the rule book, without a deployment."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ from doubletext import packages, pipe
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line asks for; the exit code is 0, 1 when something is wrong, 2 when it cannot be done."""
+    """Execute a command line and return the exit code.
+
+    It is 0, or 1 when a check or a verdict fails, or 2 when the command cannot be executed.
+    """
+    # A checkout of another project may have a package `conformance`, which Python would find first.
     problem = packages.problem("conformance")
     if problem is not None:
         print(f"conformance: {problem}", file=sys.stderr)
         return 2
     parser = argparse.ArgumentParser(
         prog="python -m conformance",
-        description="Works on rules and reports, offline. To judge a deployment: pytest --pyargs conformance",
+        description="Work with reports, profiles and the rule book, offline. "
+        "To judge a deployment, run: pytest --pyargs conformance --deployment-url=URL",
     )
     add_commands(parser.add_subparsers(required=True, metavar="COMMAND", dest="command"))
     options = parser.parse_args(arguments)
@@ -26,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what parsed arguments ask for, and return the exit code."""
+    """Execute parsed arguments and return the exit code."""
     match options.command:
         case "requirements":
             return _requirements()
@@ -43,40 +48,44 @@ def run(options: argparse.Namespace) -> int:
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add every command to a parser: that of `python -m conformance`, or that of `doubletext`."""
-    schemas = commands.add_parser("schemas", help="write the JSON Schemas of reports and transcripts")
-    schemas.add_argument("--check", action="store_true", help="write nothing; exit code 1 when one is out of date")
-    judge = commands.add_parser("judge", help="judge kept transcripts again, and say what changed")
-    judge.add_argument("folder", type=Path, metavar="DIR", help="what --conformance-report wrote")
+    """Add every command to a parser, which is that of `python -m conformance` or that of `doubletext`."""
+    schemas = commands.add_parser("schemas", help="write the JSON Schemas of reports, transcripts and profiles")
+    schemas.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a schema is out of date")
+    judge = commands.add_parser("judge", help="judge recorded transcripts again, and print the verdicts that changed")
+    judge.add_argument("folder", type=Path, metavar="DIR", help="the folder of --conformance-report")
     judge.add_argument(
         "--rule-book",
         default="present",
         metavar="WHICH",
-        help="`present` (default), `kept` (the one in DIR/report.json), or a report that has another one",
+        help="`present` (default), `kept` (that of DIR/report.json), or the path of a report with another one",
     )
     judge.add_argument(
         "--deployment-profile",
         metavar="NAME_OR_PATH",
-        help="what the vendor declares (default: the shipped profile that DIR/report.json names)",
+        help="the vendor's declarations (default: the shipped profile that DIR/report.json names)",
     )
     judge.add_argument("--write", type=Path, metavar="DIR", help="write the new report.json and report.html into DIR")
-    compare = commands.add_parser("compare", help="put reports side by side: who keeps which promise, what changed")
+    compare = commands.add_parser("compare", help="show reports side by side, and what changed between two versions")
     compare.add_argument(
-        "reports", type=Path, nargs="+", metavar="REPORT", help="report.json, a folder of reports, or one comparison"
+        "reports",
+        type=Path,
+        nargs="+",
+        metavar="REPORT",
+        help="a report.json, a folder of reports, or a single file that --json wrote",
     )
-    compare.add_argument("--html", type=Path, metavar="FILE", help="write a page, on which a reader may drop a report")
+    compare.add_argument("--html", type=Path, metavar="FILE", help="write a page to which readers can add their report")
     compare.add_argument("--markdown", type=Path, metavar="FILE", help="write a Markdown page")
-    compare.add_argument("--json", type=Path, metavar="FILE", help="write the comparison as data")
-    compare.add_argument("--badges", type=Path, metavar="DIR", help="write badges, and endpoints for shields.io")
+    compare.add_argument("--json", type=Path, metavar="FILE", help="write the comparison as JSON")
+    compare.add_argument("--badges", type=Path, metavar="DIR", help="write SVG badges and endpoints for shields.io")
     compare.add_argument(
         "--fail-on",
         choices=["regressions"],
-        help="exit code 1 when a verdict of the last report is worse than in the first, both of one server",
+        help="exit with 1 if a verdict is worse in the last report than in the first, both of one server",
     )
     commands.add_parser("requirements", help="print the rule book as a Markdown page")
     show = commands.add_parser("show", help="print a requirement with its sources, check, scenarios and proofs")
     show.add_argument("ids", nargs="+", metavar="ID", help="a requirement, such as INT-02 or int-02")
-    profile = commands.add_parser("profile", help="draft a profile from reports of one deployment, and print it")
+    profile = commands.add_parser("profile", help="print a draft of a profile, made from reports of one deployment")
     profile.add_argument(
         *("--from", "--report"),
         dest="reports",
@@ -85,11 +94,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         nargs="+",
         required=True,
         metavar="REPORT",
-        help="report.json, or its folder; with several, what did not fail in all of them is drafted as flaky",
+        help="a report.json or its folder; a failure that is not in every report is drafted as flaky",
     )
-    profile.add_argument("--name", help="what the profile is to be called (default: the server's name)")
+    profile.add_argument("--name", help="the name of the profile (default: the server's name)")
     for command in commands.choices.values():
-        # An error begins with it.
+        # Errors begin with it, and it differs between `python -m conformance` and `doubletext`.
         command.set_defaults(program=command.prog.removeprefix("python -m "))
 
 
@@ -138,7 +147,7 @@ def _compare(options: argparse.Namespace) -> int:
     outputs = Outputs(html=options.html, markdown=options.markdown, json=options.json, badges=options.badges)
     try:
         return command(options.reports, outputs, options.fail_on)
-    except BrokenPipeError:
+    except BrokenPipeError:  # an OSError, but no error of the command: `pipe.written` handles a closed pipe
         raise
     except (Unreadable, OSError) as reason:
         print(f"{options.program}: {reason}", file=sys.stderr)
@@ -151,7 +160,7 @@ def _schemas(*, check: bool) -> int:
     if check:
         stale = schemas.out_of_date()
         for name in stale:
-            print(f"{name} is out of date: run python -m conformance schemas", file=sys.stderr)
+            print(f"{name} is out of date; run: python -m conformance schemas", file=sys.stderr)
         return 1 if stale else 0
     for path in schemas.write():
         print(path.name)

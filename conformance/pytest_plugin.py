@@ -1,7 +1,17 @@
 """The pytest plugin: one test per scenario and requirement, the markers, the report and the exit code.
 
 `doubletext.pytest_conformance` declares the options, and loads this module into every run that gives one of them or
-selects the suite. It imports nothing heavy until the run starts.
+selects the suite. The hooks of a run, in order:
+
+1. `pytest_configure` declares the markers, and `pytest_sessionstart` checks the options.
+2. `pytest_generate_tests` makes the tests, and `pytest_collection_modifyitems` deselects levels.
+3. `pytest_collection_finish` starts to play the selected scenarios in the background.
+4. `judge` waits for the play of a test, judges it and stores a record. `pytest_runtest_makereport` attaches the record
+   to the test's report, which xdist sends from the worker to the controller.
+5. `pytest_sessionfinish` stops the players, writes the reports from all records, and sets the exit code.
+   `pytest_terminal_summary` shows the same findings.
+
+Modules of the suite are imported in functions, so that `pytest --help` and `--collect-only` stay fast.
 """
 
 from __future__ import annotations
@@ -21,9 +31,10 @@ if TYPE_CHECKING:
     from conformance.session.session import Case, Session
 
 PROPERTIES = ("requirement", "scenario", "deployment", "area", "level", "verdict", "reason")
-"""What a JUnit file tells of every case."""
+"""The properties of every case in a JUnit file."""
 
 LEVELS = ("MUST", "SHOULD", "PROFILE")
+"""The levels of requirements, in the order in which `--conformance-level` includes them."""
 
 OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
@@ -32,8 +43,8 @@ FOUND: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the suite's markers: one for all of it, one for each area of the rule book."""
-    _declare(config, "conformance", "judges a deployment by one requirement in one scenario")
+    """Declare the suite's markers: one for the whole suite, and one for each area of the rule book."""
+    _declare(config, "conformance", "a test that judges a deployment by one requirement in one scenario")
     for area, marker in MARKERS.items():
         _declare(config, marker, f"area {area} of the rule book, {AREAS[area]}")
     _expect_settings_found(config)
@@ -46,11 +57,10 @@ def _declare(config: pytest.Config, marker: str, what: str) -> None:
 
 
 def _expect_settings_found(config: pytest.Config) -> None:
-    """Raise UsageError when pytest took the value of one of our options for a folder of tests.
-
-    It looks for its settings before it knows any plugin's options; `--conformance-report DIR` with an existing DIR
-    then makes it overlook the settings of the folder in which it was started, and collect everything below that.
-    """
+    """Raise UsageError when pytest took the value of one of the suite's options for a folder of tests."""
+    # pytest searches for its settings before plugins declare their options. With `--conformance-report DIR` and an
+    # existing DIR it takes DIR for the folder of the tests, does not find the settings of the folder in which it was
+    # started, and collects everything below that. `--conformance-report=DIR` has no such effect.
     given = config.invocation_params.args
     for option in ("--conformance-report", "--deployment-profile"):
         if option in given[:-1] and config.inipath is None:
@@ -58,54 +68,59 @@ def _expect_settings_found(config: pytest.Config) -> None:
             here = config.invocation_params.dir
             if (here / str(value)).exists() and (here / "pyproject.toml").is_file():
                 raise pytest.UsageError(
-                    f"pytest took {value} for a folder of tests and overlooked pyproject.toml: write {option}={value}"
+                    f"pytest took {value} for a folder of tests and ignored pyproject.toml; write {option}={value}"
                 )
 
 
 class _Reports:
-    """Collects what tests report about their verdicts, on xdist's controller too."""
+    """The collector of the records of all verdicts, in the only process or on xdist's controller."""
 
     def __init__(self, found: list[dict[str, Any]]) -> None:
         self._found = found
-        self._told: dict[int, str] = {}
+        self._first_unjudged: dict[int, str] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         record = _record(report)
         if record is not None:
             self._found.append(record)
 
+    # The outermost wrapper: pytest's JUnit plugin writes its file in the same hook, and it must be there after the
+    # yield.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        """Name the cases of a JUnit file by requirement, once it is written."""
+        """Name the cases of a JUnit file after their requirements, once pytest has written it."""
         yield
         path = session.config.getoption("xmlpath", None)
         if path and self._found and not hasattr(session.config, "workerinput"):
             from conformance.report import junit
 
+            # The same expansions as pytest's own, which writes to `~/junit.xml` and `$DIR/junit.xml`.
             junit.name_by_requirement(Path(os.path.expandvars(path)).expanduser())
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """That a deployment cannot be judged is told by one failure; the others are failures that are only counted."""
+        """Return a category of their own for the tests of a deployment that cannot be judged, except for the first."""
+        # All of them fail with the same reason. The first is shown as a failure, and the others are only counted.
         record = _record(report)
         if record is None or not record["unjudged"]:
             return None
-        told = self._told.setdefault(record["position"], report.nodeid)
-        return None if told == report.nodeid else ("not judged", "?", "NOT JUDGED")
+        first = self._first_unjudged.setdefault(record["position"], report.nodeid)
+        return None if first == report.nodeid else ("not judged", "?", "NOT JUDGED")
 
 
 def _record(report: pytest.TestReport) -> dict[str, Any] | None:
-    """What a test of the suite recorded about its verdict, None for any other test."""
+    """Return the record of a verdict, or None for a test that is not one of the suite."""
     return getattr(report, "doubletext", None)
 
 
+# First, before xdist starts its workers: each of them would report the same error.
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Check the options before anything is collected; raise UsageError."""
+    """Check the options before anything is collected. Raise UsageError."""
     _options(session.config)
 
 
 def _options(config: pytest.Config) -> Options:
-    """The run's options, read once; raises UsageError."""
+    """Return the run's options, which are parsed once. Raise UsageError."""
     if OPTIONS not in config.stash:
         from conformance.session import options
 
@@ -114,19 +129,19 @@ def _options(config: pytest.Config) -> Options:
 
 
 def _session(config: pytest.Config) -> Session:
-    """The session, opened when the first test of the suite is collected."""
+    """Return the session, which is opened when the first test of the suite is collected."""
     if SESSION not in config.stash:
         from conformance.session.session import Session
 
         config.stash[SESSION] = suite = Session(_options(config))
         for marker in suite.family_markers:
             if marker not in MARKERS.values():
-                _declare(config, marker, "scenarios with this first part of the id")
+                _declare(config, marker, "scenarios whose id starts with this word")
     return config.stash[SESSION]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test per scenario of the module's FAMILIES and requirement that it shows."""
+    """Generate a test for each scenario of the module's FAMILIES and each requirement that it shows."""
     if "conformance_case" not in metafunc.fixturenames:
         return
     cases = _session(metafunc.config).cases(metafunc.module.FAMILIES)
@@ -141,30 +156,32 @@ def _marks(*names: str) -> list[pytest.MarkDecorator]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the requirements that `--conformance-level` does not ask for."""
+    """Deselect the tests whose level `--conformance-level` does not include."""
     level = config.option.conformance_level
     if level is None:
         return
-    asked = LEVELS[: LEVELS.index(level.upper()) + 1]
+    included = LEVELS[: LEVELS.index(level.upper()) + 1]
     kept: list[pytest.Item] = []
-    left_out: list[pytest.Item] = []
+    deselected: list[pytest.Item] = []
     for item in items:
         case = _case(item)
-        (kept if case is None or case.requirement.level in asked else left_out).append(item)
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
+        (kept if case is None or case.requirement.level in included else deselected).append(item)
+    if deselected:
+        # The hook makes pytest count them in its summary line.
+        config.hook.pytest_deselected(items=deselected)
         items[:] = kept
 
 
 def _case(item: pytest.Item) -> Case | None:
-    """What a test of the suite judges, None for any other test."""
+    """Return the case of a test of the suite, or None for any other test."""
     callspec = getattr(item, "callspec", None)
     return callspec.params.get("conformance_case") if callspec else None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Begin to play what was selected, ahead of the tests that will ask for it."""
-    # xdist's controller plays nothing, and each worker only what it is given.
+    """Start to play the selected scenarios, ahead of the tests that wait for them."""
+    # xdist's controller plays nothing. A worker collects all tests and learns only later which of them it gets, so
+    # there each test starts its own play.
     distributed = hasattr(session.config, "workerinput") or session.config.getoption("dist", "no") != "no"
     if SESSION in session.config.stash and not session.config.option.collectonly and not distributed:
         from conformance.session import progress
@@ -177,7 +194,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let the record of a verdict travel with the test's report, also from xdist's workers."""
+    """Attach the record of a verdict to the test's report, with which xdist sends it to the controller."""
     report = yield
     if call.when == "call" and RECORD in item.stash:
         report.doubletext = item.stash[RECORD]  # type: ignore[attr-defined]  # reports carry what plugins add
@@ -185,14 +202,15 @@ def pytest_runtest_makereport(
 
 
 def judge(request: pytest.FixtureRequest, case: Case, scratch: Callable[[], Path]) -> None:
-    """Judge one case: return for PASS and WARN, and fail, xfail or skip the test otherwise."""
+    """Judge one case. Return for PASS and WARN, and otherwise fail, xfail or skip the test."""
     outcome = _session(request.config).judge(case, scratch)
     result = outcome.record["result"]
     request.node.stash[RECORD] = outcome.record
-    # For JUnit files; the fixture record_property would warn about their newer format.
-    told = {**result, "deployment": case.deployment, "area": MARKERS[case.requirement.area]}
-    request.node.user_properties += [(name, told[name]) for name in PROPERTIES]
+    # Set here because the fixture `record_property` warns with `junit_family=xunit2`, pytest's default.
+    values = {**result, "deployment": case.deployment, "area": MARKERS[case.requirement.area]}
+    request.node.user_properties += [(name, values[name]) for name in PROPERTIES]
     if outcome.how == "fail":
+        # No traceback: it would show the suite's code, where the fault is not.
         pytest.fail(outcome.text, pytrace=False)
     if outcome.how == "xfail":
         pytest.xfail(outcome.text)
@@ -202,7 +220,10 @@ def judge(request: pytest.FixtureRequest, case: Case, scratch: Callable[[], Path
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
-    """With xdist's default distribution, tests of one scenario stay on one worker, so that it is played once."""
+    """Return a scheduler that keeps the tests of a scenario on one worker, so that it is played once.
+
+    Any distribution but xdist's default was chosen by the user, and is kept.
+    """
     if config.getoption("dist", "no") != "load":
         return None
     from conformance.session.xdist import ScenarioScheduling
@@ -210,9 +231,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
     return ScenarioScheduling(config, log)
 
 
+# Last: xdist's controller still receives records while it shuts its workers down in this hook.
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Close the session, write the reports, and fail a run that the tests alone would let pass."""
+    """Close the session, write the reports, and fail a run that should fail although no test failed."""
     config = session.config
     if SESSION in config.stash:
         config.stash[SESSION].close()
@@ -223,6 +245,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     findings = Findings(config.stash[FOUND], _options(config).profile)
     findings.write()
     config.stash[FINDINGS] = findings
+    # Any other exit code, such as that of an interrupted run, says more than this one.
     if exitstatus == pytest.ExitCode.OK and findings.failures():
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -231,6 +254,6 @@ FINDINGS: pytest.StashKey[Any] = pytest.StashKey()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """What was judged, by area and verdict, per deployment."""
+    """Write the summary: the verdicts by deployment, area and level."""
     if FINDINGS in config.stash:
         config.stash[FINDINGS].show(terminalreporter)

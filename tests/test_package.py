@@ -256,7 +256,7 @@ def test_beside_another_mockserver_the_suite_judges_a_url(overwritten: Environme
     with MockDeployment(time="real") as mock:
         output = run(*suite, f"--deployment-url={mock.url}", cwd=tmp_path)
     assert " passed" in output
-    told = "ERROR: the embedded mock is not available, so name a deployment with --deployment-url: "
+    told = "ERROR: the embedded mock is not available ("
     code, output = attempt(*suite, cwd=tmp_path)
     assert code == pytest.ExitCode.USAGE_ERROR
     assert output.strip().startswith(told + NOT_OURS.format("mockserver", site_packages(overwritten)))

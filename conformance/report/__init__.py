@@ -1,1 +1,1 @@
-"""What becomes of verdicts: reports, pages, summaries, comparisons, and judging again."""
+"""The results of a run: reports, pages, summaries, comparisons, and judging again."""

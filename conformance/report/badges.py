@@ -1,4 +1,7 @@
-"""Badges that say what was judged: an SVG for each deployment, and the JSON of shields.io's endpoint badge."""
+"""Badges for each deployment of a comparison: an SVG, and the JSON of shields.io's endpoint badge.
+
+Source of the JSON's fields: https://shields.io/badges/endpoint-badge
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,17 @@ from conformance.report.html.templating import environment
 
 LABEL = "double texting"
 COLOURS = {"brightgreen": "#2f7d31", "yellow": "#8a6100", "red": "#b3261e", "lightgrey": "#5f6368"}
-"""The colours that shields knows by these names, dark enough for white text."""
+"""Shields' names of colours, and for the SVG shades of them that are dark enough for white text."""
 
+# An estimate for Verdana at 11 px. The SVG's `textLength` stretches or squeezes the text to exactly this width, so a
+# reader without Verdana sees no text that overflows.
 CHARACTER = 6.6
-"""The width of a character in a badge; the text is fitted to it."""
+"""The width of a character in a badge, in pixels."""
 
 
 def message(column: Column) -> str:
-    """How many requirements hold, how many were judged, and by which rule book."""
+    """Return the badge's text: the number of requirements that hold and that were judged, and the rule book."""
+    # A badge without the number of judged requirements would let a run of two tests look like a run of all.
     if not column.judged:
         return f"nothing judged, rules {column.revision}"
     judged = f"all {column.judged}" if column.judged == column.rules else f"{column.judged} of {column.rules}"
@@ -27,7 +33,10 @@ def message(column: Column) -> str:
 
 
 def colour(found: Comparison, column: Column) -> str:
-    """Red when a MUST is broken, yellow when something else does not hold."""
+    """Return red when a MUST is broken, yellow when another requirement does not hold, and else green.
+
+    Return grey when nothing was judged.
+    """
     if not column.judged:
         return "lightgrey"
     position = found.columns.index(column)
@@ -36,11 +45,12 @@ def colour(found: Comparison, column: Column) -> str:
 
 
 def write_badges(folder: Path, found: Comparison) -> None:
-    """Write `NAME.svg` and `NAME.json` for every column; raises OSError."""
+    """Write `NAME.svg` and `NAME.json` for every column. Raise OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     names: set[str] = set()
     for column in found.columns:
         name = re.sub(r"[^A-Za-z0-9.]+", "-", column.name).strip("-.") or "deployment"
+        # Two names can differ only in characters that a file name cannot have.
         while name in names:
             name += "-again"
         names.add(name)

@@ -1,6 +1,6 @@
-"""Comparing reports: who keeps which promise, which freedoms each took, and what two versions of one server changed.
+"""The comparison of reports: verdicts side by side, documented freedoms, and the changes between two versions.
 
-The comparison is data; a terminal, Markdown and a page tell the same.
+`compare` computes a `Comparison`, which is data. The terminal, the Markdown page and the HTML page show it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,11 @@ JUDGED = frozenset({"PASS", "FAIL", "WARN"})
 
 
 def compare(reports: Sequence[Report], files: Sequence[str]) -> Comparison:
-    """Reports side by side, in the order in which they were given."""
+    """Return the reports side by side, in the given order.
+
+    The first and the last are also compared with each other, if both are of one server.
+    """
+    # Reports may carry different rule books. The last one is usually the newest, so its sentences win.
     rules: dict[str, JudgedRequirement] = {}
     for report in reports:
         rules |= {rule.id: rule for rule in report.rules}
@@ -37,13 +41,13 @@ def compare(reports: Sequence[Report], files: Sequence[str]) -> Comparison:
     cells = [{key: _cell(report, key) for key in rules} for report in reports]
     rows = tuple(
         Row(id=rule.id, level=rule.level, sentence=rule.sentence, cells=tuple(column[rule.id] for column in cells))
-        for rule in sorted(rules.values(), key=_place)
+        for rule in sorted(rules.values(), key=_book_order)
     )
     same = _same_server(reports)
     moved = _moved(reports[0], reports[-1]) if same else []
     columns = [_column(*one) for one in zip(reports, files, cells, strict=True)]
     return Comparison(
-        columns=tuple(_told_apart(column, columns) for column in columns),
+        columns=tuple(_with_unique_name(column, columns) for column in columns),
         rows=tuple(row for row in rows if any(row.cells)),
         better=tuple(m for m in moved if _badness(m.after) < _badness(m.before)),
         worse=tuple(m for m in moved if _badness(m.after) > _badness(m.before)),
@@ -58,8 +62,8 @@ def _freed(rows: Sequence[Row]) -> Iterator[Freed]:
             yield Freed(id=row.id, before=before.freedom, after=after.freedom)
 
 
-def _told_apart(column: Column, columns: Sequence[Column]) -> Column:
-    """The column with its profile in the name, where others are of the same version of the same server."""
+def _with_unique_name(column: Column, columns: Sequence[Column]) -> Column:
+    """Add the profile to the column's name where another column has the same server and version."""
     if sum(other.name == column.name for other in columns) == 1:
         return column
     return replace(column, name=f"{column.name}, {column.profile or 'no profile'}")
@@ -70,7 +74,9 @@ def _same_server(reports: Sequence[Report]) -> bool:
 
 
 def _badness(word: Word) -> int:
-    """What can no longer be shown, or is no longer offered, is worse than PASS."""
+    """Return how bad a verdict is, for the comparison of two."""
+    # INCONCLUSIVE and NOT-APPLICABLE are worse than PASS: the deployment no longer shows, or no longer offers, what it
+    # did before. INCONCLUSIVE and ERROR are equal, because neither says anything about the deployment.
     return {"PASS": 0, "NOT-APPLICABLE": 1, "WARN": 2, "INCONCLUSIVE": 3, "ERROR": 3, "FAIL": 4}[word]
 
 
@@ -82,7 +88,8 @@ def _moved(before: Report, after: Report) -> list[Moved]:
     ]
 
 
-def _place(rule: JudgedRequirement) -> tuple[int, str]:
+def _book_order(rule: JudgedRequirement) -> tuple[int, str]:
+    # A report of another version may have areas that this version does not know. They come last.
     letters = list(AREAS)
     return (letters.index(rule.area) if rule.area in letters else len(letters)), rule.id
 
@@ -123,11 +130,11 @@ def _column(report: Report, file: str, cells: dict[str, Cell | None]) -> Column:
     )
 
 
-# -- telling -------------------------------------------------------------------------------------------------------
+# -- output --------------------------------------------------------------------------------------------------------
 
 
 def in_terminal(found: Comparison) -> Iterator[str]:
-    """The comparison as lines of text: rows on which the deployments differ, or that are broken."""
+    """Yield the comparison as lines of text: the rows in which the deployments differ, or that are broken."""
     for number, column in enumerate(found.columns, 1):
         holds = f"{column.holds} of {column.judged} requirements hold"
         yield f"[{number}] {one_line(column.name)}: {holds} ({one_line(column.file)})"
@@ -144,7 +151,7 @@ def in_terminal(found: Comparison) -> Iterator[str]:
             + "".join(_short(cell).ljust(18) for cell in row.cells)
             + one_line(row.sentence, 90)
         )
-    yield f"and {equal} requirements that hold everywhere"
+    yield f"… and {equal} requirements that hold everywhere"
     for title, moved in (("better", found.better), ("worse", found.worse)):
         if moved:
             yield ""
@@ -155,7 +162,7 @@ def in_terminal(found: Comparison) -> Iterator[str]:
             )
     if found.freed:
         yield ""
-        yield f"another freedom taken: {len(found.freed)}"
+        yield f"documented freedoms taken differently: {len(found.freed)}"
     for freed in found.freed:
         yield f"  {one_line(freed.id)}: {one_line(freed.before)} -> {one_line(freed.after)}"
 
@@ -170,12 +177,12 @@ def _short(cell: Cell | None) -> str:
 
 
 def in_markdown(found: Comparison) -> str:
-    """The comparison as a Markdown page."""
+    """Return the comparison as a Markdown page."""
     return environment().get_template("compare.md").render(found=found, short=_short, cell=in_table)
 
 
 def in_html(found: Comparison) -> str:
-    """The comparison as a page, with a place for a reader's own report."""
+    """Return the comparison as an HTML page, to which a reader can add their own report."""
     return environment().get_template("compare.html").render(found=found)
 
 
@@ -183,7 +190,7 @@ def in_html(found: Comparison) -> str:
 
 
 class Outputs(msgspec.Struct, frozen=True):
-    """Where the comparison is written, besides the terminal."""
+    """The files to which the comparison is written, besides the terminal."""
 
     html: Path | None = None
     markdown: Path | None = None
@@ -192,7 +199,10 @@ class Outputs(msgspec.Struct, frozen=True):
 
 
 def command(paths: Sequence[Path], outputs: Outputs, fail_on: str | None) -> int:
-    """Compare reports, print what differs, write what was asked for; 1 when something got worse and that is to fail."""
+    """Compare reports, print the differences, and write the outputs.
+
+    Return 1 with `--fail-on regressions` when a verdict got worse, and else 0. Raise Unreadable and OSError.
+    """
     found = _compared(paths, fail_on) if not _is_comparison(paths) else read_comparison(paths[0])
     for path, text in ((outputs.html, in_html), (outputs.markdown, in_markdown), (outputs.json, in_json)):
         if path is not None:
@@ -209,12 +219,16 @@ def _compared(paths: Sequence[Path], fail_on: str | None) -> Comparison:
     files = [file for path in paths for file in _reports(path)]
     reports = [read_report(file) for file in files]
     if fail_on == "regressions" and not _same_server(reports):
-        raise Unreadable("--fail-on regressions compares two versions of one server; these reports are not of one")
+        raise Unreadable(
+            "--fail-on regressions needs at least two reports of one server; "
+            "give the report of its older version first and that of the newer one last"
+        )
     return compare(reports, [str(file) for file in files])
 
 
 def _is_comparison(paths: Sequence[Path]) -> bool:
-    """Whether what is given is what `--json` wrote, to be written in another form."""
+    """Return whether the one given file was written by `--json`, to be written in another form."""
+    # `format` is the first field that `--json` writes. A report is many megabytes, so it is not parsed to find out.
     try:
         return len(paths) == 1 and paths[0].is_file() and b'"doubletext-comparison"' in paths[0].read_bytes()[:200]
     except OSError:
@@ -222,20 +236,22 @@ def _is_comparison(paths: Sequence[Path]) -> bool:
 
 
 def read_comparison(path: Path) -> Comparison:
-    """What `--json` wrote; raises Unreadable."""
+    """Return the comparison that `--json` wrote. Raise Unreadable."""
     return parse(path.read_bytes(), Comparison, FORMAT, VERSION, str(path))
 
 
 def in_json(found: Comparison) -> str:
-    """The comparison as data."""
+    """Return the comparison as JSON text."""
     return msgspec.json.format(msgspec.json.encode(found), indent=1).decode() + "\n"
 
 
 def _reports(path: Path) -> list[Path]:
-    """The report in a file or folder, or every one below a folder; raises Unreadable when there is none."""
+    """Return the report of a file or folder, or every report below a folder. Raise Unreadable when there is none."""
     if not path.is_dir() or (path / "report.json").exists():
         return [path]
     found = sorted(path.rglob("report.json"))
     if not found:
-        raise Unreadable(f"{path}: no report.json in here")
+        raise Unreadable(
+            f"{path}: no report.json in this folder; give a folder that --conformance-report=DIR has written"
+        )
     return found

@@ -1,4 +1,4 @@
-"""Reports side by side, as data: the types of what `compare` finds."""
+"""Reports side by side, as data: the types of a comparison."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ VERSION: Literal[1] = 1
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one deployment makes of one requirement: the worst verdict, in how many scenarios of how many.
+    """The verdict on one deployment by one requirement: the worst one, in `count` of `of` scenarios.
 
-    `known`: all of the red ones are declared by the profile. `freedom` is the one that was taken.
+    `known` is true when the profile declares every failure. `freedom` is the documented freedom that was taken.
     """
 
     verdict: Word
@@ -29,7 +29,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One requirement; a cell is None where a report does not judge it."""
+    """One requirement. A cell is null where the report does not judge the requirement."""
 
     id: str
     level: Level
@@ -38,7 +38,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
-    """One report: which deployment, judged when, by which rule book; `holds` of its `judged` ones are PASS."""
+    """One report: the deployment, the time, the revision of the rule book, and the number of requirements.
+
+    `rules` counts the requirements of the rule book, `judged` those with a verdict, and `holds` those that PASS.
+    """
 
     name: str
     url: str
@@ -52,7 +55,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict that is another one in the last report than in the first."""
+    """A verdict that differs between the first and the last report."""
 
     id: str
     before: Word
@@ -61,7 +64,7 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Freed(msgspec.Struct, frozen=True, kw_only=True):
-    """A documented freedom that the last report saw taken in another way than the first."""
+    """A documented freedom that the deployment took differently in the last report than in the first."""
 
     id: str
     before: str
@@ -71,7 +74,7 @@ class Freed(msgspec.Struct, frozen=True, kw_only=True):
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Several reports side by side.
 
-    `better`, `worse` and `freed` compare the first with the last, if both are of one server.
+    `better`, `worse` and `freed` compare the first report with the last, if both are of one server.
     """
 
     format: Literal["doubletext-comparison"] = FORMAT
@@ -84,7 +87,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def areas(self) -> Iterator[tuple[str, list[Row]]]:
-        """The rows by area, in the order of the book."""
+        """The rows by area, in the order of the rule book."""
         for letters in dict.fromkeys([*AREAS, *(row.id.partition("-")[0] for row in self.rows)]):
             mine = [row for row in self.rows if row.id.partition("-")[0] == letters]
             if mine:

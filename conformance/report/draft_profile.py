@@ -1,6 +1,6 @@
-"""A profile drafted from reports: what failed, with every reason left to be written by somebody who looked.
+"""A profile drafted from reports: an entry for every failure, with a reason that the vendor has to fill in.
 
-An entry without a reason is refused when the profile is read, so that no draft is used as it is.
+A profile with an empty reason is rejected when it is loaded, so no draft can be used unread.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ RED = frozenset({"FAIL", "WARN", "INCONCLUSIVE"})
 ABSENT = "declared absent: "
 
 HEAD = """\
-# Drafted by doubletext from {reports}. A reason says what the deployment does and why; until each is
-# filled in the profile is refused. Delete what is to be mended instead.
+# Drafted by doubletext from {reports}. Fill in every `reason`: what the deployment does, and why.
+# A profile with an empty reason is rejected. Delete the entries of failures that you are going to fix.
 """
 
 
 @dataclass(frozen=True)
 class DraftedFailure:
-    """A known failure to be: `example` is what one of its results said, `bad` of `judged` results were red."""
+    """An entry for a known failure: `example` is one of its results, and `bad` of `judged` results were red."""
 
     requirement: str
     scenario: str
@@ -38,15 +38,16 @@ class DraftedFailure:
 
     @property
     def flaky(self) -> bool:
-        """Whether it passed as well."""
+        """Whether the requirement also passed."""
         return self.bad < self.judged
 
 
 def draft(reports: Sequence[Report], name: str | None = None) -> str:
-    """The text of a profile that declares what these reports, all of one deployment, found.
+    """Return the text of a profile that declares the findings of these reports, all of one deployment.
 
-    What did not fail in every report is drafted as flaky.
+    A failure that is not in every report is drafted as flaky.
     """
+    # The last report is the newest where reports are given in order, and its version is the one to declare.
     target = reports[-1].target
     server = target.server or ""
     lines = [HEAD.format(reports="a report" if len(reports) == 1 else f"{len(reports)} reports")]
@@ -62,17 +63,17 @@ def draft(reports: Sequence[Report], name: str | None = None) -> str:
 
 
 def entries(reports: Sequence[Report]) -> list[DraftedFailure]:
-    """The known failures to declare, in the order of the book, by as few scenario patterns as are true."""
+    """Return the known failures to declare, in the order of the rule book, by as few scenario patterns as possible."""
     results: dict[tuple[str, str], list[Result]] = {}
     for report in reports:
         for result in report.results:
-            # A freedom is declared as one; what an ERROR says is no fault of the deployment.
+            # A freedom is declared under [freedoms]. An ERROR is a fault of the suite, not of the deployment.
             if result.verdict not in ("NOT-APPLICABLE", "ERROR") and result.freedom is None:
                 results.setdefault((result.requirement, result.scenario), []).append(result)
     found = []
     for requirement in registry.load().requirements:
         if requirement.level == "PROFILE":
-            continue  # of a freedom it is declared which one is taken, or that there is nothing to judge
+            continue  # declared under [freedoms], or under [[absent]] where none was observed
         mine = {scenario: found for (name, scenario), found in results.items() if name == requirement.id}
         everywhere = {s.id for s in catalogue() if requirement.applies_to(s.id)} | mine.keys()
         for flaky in (False, True):
@@ -90,7 +91,11 @@ def _is_due(results: Iterable[Result], *, flaky: bool) -> bool:
 
 
 def _patterns(due: set[str], everywhere: Iterable[str]) -> Iterator[tuple[str, set[str]]]:
-    """Patterns that match all that is due and nothing else that the requirement applies to: the broadest first."""
+    """Yield patterns and their scenarios, the broadest first, that together match exactly the scenarios in `due`.
+
+    `everywhere` are all scenarios to which the requirement applies.
+    """
+    # A pattern must not match a scenario that passed: its entry would be stale there, and would fail the next run.
     left = set(due)
     while left:
         first = min(left)
@@ -116,9 +121,10 @@ def _freedoms(reports: Sequence[Report]) -> list[str]:
 
 
 def _absences(reports: Sequence[Report]) -> Iterator[str]:
-    """What was declared absent already, with its reason: by requirement, or by scenario where others judge it.
+    """Yield the absences: those that were declared already, with their reasons, and those of unobserved freedoms.
 
-    And freedoms of which it was nowhere seen which one is taken, with the reason to be written.
+    An absence names the requirement, or the scenario where another scenario judges the requirement. A freedom is
+    unobserved when no scenario showed which one is taken. Its reason is left empty.
     """
     results = [r for report in reports for r in report.results]
     absent = [r for r in results if r.verdict == "NOT-APPLICABLE" and r.reason.startswith(ABSENT)]
@@ -129,10 +135,10 @@ def _absences(reports: Sequence[Report]) -> Iterator[str]:
     }
     for (key, name), reason in sorted(entries.items()):
         yield from ("[[absent]]", f"{key} = {_text(name)}", f"reason = {_text(reason.removeprefix(ABSENT))}", "")
-    told = {r.requirement for r in results if r.freedom is not None}
+    observed = {r.requirement for r in results if r.freedom is not None}
     unseen = {r.requirement: r for r in results if r.level == "PROFILE" and r.verdict in RED}
     for name, result in sorted(unseen.items()):
-        if name not in told:
+        if name not in observed:
             yield f"# {result.verdict}: {one_line(result.reason, 300)}"
             yield from ("[[absent]]", f"requirement = {_text(name)}", 'reason = ""', "")
 
@@ -144,14 +150,14 @@ def _known(entry: DraftedFailure) -> list[str]:
         f"requirements = [{_text(entry.requirement)}]",
         f"scenario = {_text(entry.scenario)}",
         f"reason = {_text(entry.example.known or '')}",
-        f"evidence = {_text(f'{entry.bad} of {entry.judged} verdicts; for one see {entry.example.id}')}",
+        f"evidence = {_text(f'{entry.bad} of {entry.judged} verdicts, for example {entry.example.id}')}",
         *(["flaky = true"] if entry.flaky else []),
         "",
     ]
 
 
 def _line_of_versions(version: str | None) -> str | None:
-    """The range of all patch releases of this version, None where it is not of that kind."""
+    """Return the range of all patch releases of this version, or None for text that is not a version."""
     try:
         parsed = Version(version or "")
     except InvalidVersion:
@@ -160,5 +166,7 @@ def _line_of_versions(version: str | None) -> str | None:
 
 
 def _text(text: str) -> str:
-    """A TOML string; JSON's are of the same form, but for DEL, which TOML wants escaped."""
+    """Return a TOML string."""
+    # A JSON string is a TOML basic string, except that TOML also requires DEL to be escaped.
+    # https://toml.io/en/v1.0.0#string
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""The text of a failure: what is required, what was seen, and how to repeat it."""
+"""The text of a failure: the requirement, the expected and observed facts, and commands that repeat them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from conformance.judge.judging import Verdict
 from conformance.judge.play import Exchange, Play
 from conformance.requirements.registry import Requirement
 from conformance.scenarios import moves as s
-from conformance.transcript.text import visible
-from conformance.transcript.transcript import AnyMoment, Missed, Request, WitnessEvent
+from conformance.transcript.text import snippet, visible
+from conformance.transcript.transcript import AnyMoment, Missed, Request, StreamEvent, WitnessEvent
 
 BY_HAND: Final = frozenset(kind.traits.changes for kind in s.KINDS if kind.traits.by_hand)
-"""Purposes of the requests that a script sends again."""
+"""The purposes of the requests that a script for the shell repeats."""
 
+# A few lines of a terminal. A longer body would push the expected and observed facts off the screen.
 BODY_LENGTH = 400
-"""Characters of a body that are shown; the transcript has all of it."""
+"""The number of characters of a body that are shown. The transcript has the whole body."""
 
 
 def explain(requirement: Requirement, play: Play, verdict: Verdict, where: str) -> str:
-    """A failure for people; `where` says where the whole transcript lies."""
+    """Return the text of a failure. `where` is the path of the whole transcript."""
     scenario = play.scenario
     lines = [
         f"{verdict.word}  {requirement.id} ({requirement.level}): {requirement.sentence}",
@@ -39,7 +40,8 @@ def explain(requirement: Requirement, play: Play, verdict: Verdict, where: str) 
     else:
         lines += [f"reason  {verdict.reason}"]
     shown = [line for seq in dict.fromkeys(verdict.see) for line in _show(play, seq)]
-    missed = [f"  after {m.seconds:g} s in vain for {m.awaited}" for m in play.missed()]
+    # Always shown, cited or not: what did not happen in time often explains why a verdict could not be reached.
+    missed = [f"  timed out after {m.seconds:g} s waiting for {m.awaited}" for m in play.missed()]
     if shown or missed:
         lines += ["seen", *shown, *missed]
     exchange = deciding(play, verdict.see)
@@ -50,14 +52,14 @@ def explain(requirement: Requirement, play: Play, verdict: Verdict, where: str) 
 
 
 def deciding(play: Play, see: Iterable[int]) -> Exchange | None:
-    """The first request among the moments that a verdict points to."""
+    """Return the first request among the moments that a verdict cites, or None."""
     return next((e for seq in see for e in play.exchanges if e.sent == seq), None)
 
 
 def by_hand(play: Play) -> str:
-    """A shell script that asks for the same again on a new thread, at the same distances in time.
+    """Return a shell script that sends the same requests again on new threads, with the same pauses between them.
 
-    It needs `curl` and `jq`. Nobody listens to the agent then, so a run is held for the time that its probe says.
+    It needs `curl` and `jq`. It has no witness, so the probe agent holds each run for the time that its input gives.
     """
     address = urlsplit(play.transcript.target.url)
     url = f"{address.scheme}://{address.netloc}"
@@ -79,6 +81,8 @@ def by_hand(play: Play) -> str:
         body = "" if request.body is None else f" {_JSON} --data {_quoted(_without_witness(request.body), ids)}"
         command = f"curl -sS -X {shlex.quote(request.method)} {_quoted(url + request.path, ids)}{body}"
         run_id = exchange.body.get("run_id") if isinstance(exchange.body, dict) else None
+        # A later request may need the id of this run, so the script waits for the answer and keeps the id. `tee` shows
+        # the answer to the user all the same. Any other request may be a stream, so it runs in the background.
         if exchange.serves("submit") and isinstance(run_id, str) and _NAME.fullmatch(request.about):
             ids[run_id] = f"$RUN_{request.about}"
             lines.append(f"RUN_{request.about}=$({command} | tee /dev/stderr | jq -r .run_id)")
@@ -93,20 +97,23 @@ def by_hand(play: Play) -> str:
     return visible("\n".join(lines))
 
 
+# A label becomes part of a shell variable's name. A transcript may come from anyone, so any other label is skipped.
 _NAME = re.compile(r"[A-Za-z0-9]+")
 SHORTEST_ID = 8
-"""Characters of an id that is looked for in paths and bodies; a shorter one may be part of any word."""
+"""The least number of characters of an id that is replaced in paths and bodies. A shorter id may be part of a word."""
 
 _JSON = "-H 'content-type: application/json'"
+# A shorter pause is there without `sleep`, as the shell takes about as long to start `curl`.
 PAUSE = 0.05
-"""Seconds between two requests from which on a script waits, too."""
+"""The least number of seconds between two requests for which the script pauses, too."""
 
+# Without a witness each held point takes 3 s (`Deadlines.hold`), and B may start only when A has ended.
 SETTLED = 10.0
-"""Seconds after which runs that are held for a while have ended."""
+"""The number of seconds after which held runs have ended."""
 
 
 def _quoted(value: object, ids: Mapping[str, str]) -> str:
-    """A word for the shell in which known ids are the shell's variables."""
+    """Return a quoted word for the shell, in which known ids are replaced by shell variables."""
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     quoted = "'" + text.replace("'", "'\"'\"'") + "'"
     for found, variable in ids.items():
@@ -117,7 +124,7 @@ def _quoted(value: object, ids: Mapping[str, str]) -> str:
 
 
 def _without_witness(body: Any) -> Any:
-    """The body of a request for a run, whose probe is not to report to a listener that is long gone."""
+    """Return the body of a request that creates a run, without the URL of the witness, which no longer listens."""
     match body:
         case {"config": {"configurable": {"probe": {"witness": _} as probe} as configurable} as config}:
             silent = {key: value for key, value in probe.items() if key != "witness"}
@@ -127,11 +134,12 @@ def _without_witness(body: Any) -> Any:
 
 
 def curl(exchange: Exchange, url: str) -> str:
-    """A command that sends the request again; secrets are left as they were recorded, redacted."""
+    """Return a command that sends the request again. Secrets stay redacted, as they were recorded."""
     request, address = exchange.request, urlsplit(url)
     # The recorded path already has the prefix under which the deployment lives.
     parts = ["curl", "-sS", "-X", request.method, f"{address.scheme}://{address.netloc}{request.path}"]
     for name, value in request.headers.items():
+        # Left out to keep the command short: servers take curl's `*/*` for the same.
         if name != "accept":
             parts += ["-H", f"{name}: {value}"]
     if request.body is not None:
@@ -140,7 +148,7 @@ def curl(exchange: Exchange, url: str) -> str:
 
 
 def _show(play: Play, seq: int) -> list[str]:
-    """The moment with this seq, and what answered it, in a line or two."""
+    """Return the moment with this seq and its answer, in one or two lines."""
     moment = play.moments[seq]
     at = f"  {moment.t:8.3f} s  "
     match moment:
@@ -151,20 +159,47 @@ def _show(play: Play, seq: int) -> list[str]:
             body = exchange.response.body if exchange.response else None
             text = f": {_short(body)}" if body is not None else ""
             return [
-                f"{at}{moment.method} {moment.path}  ({moment.purpose} {moment.about})",
+                f"{at}{moment.method} {moment.path}  ({purpose_of(moment)})",
                 f"              → {exchange.outcome()}{took}{text}",
             ]
         case WitnessEvent():
-            outcome = f" ({moment.outcome})" if moment.outcome else ""
-            return [f"{at}witness: run {moment.label} {moment.event} {moment.step}{outcome}"]
+            return [f"{at}witness: {reported(moment)}"]
         case _:
             return [f"{at}{_plain(moment)}"]
 
 
 def _plain(moment: AnyMoment) -> str:
-    if isinstance(moment, Missed):
-        return f"not seen within {moment.seconds:g} s: {moment.awaited}"
-    return " ".join(f"{name}={value}" for name, value in msgspec.to_builtins(moment).items())
+    match moment:
+        case Missed():
+            return f"not observed within {moment.seconds:g} s: {moment.awaited}"
+        case StreamEvent():
+            return f"stream event `{moment.event}`: {_short(moment.data)}"
+        case _:
+            return " ".join(f"{name}={snippet(value)}" for name, value in msgspec.to_builtins(moment).items())
+
+
+def purpose_of(request: Request) -> str:
+    """Return the purpose of a request in words, such as `status of run A`."""
+    purpose, about = request.purpose, request.about
+    # A transcript names runs `run A` and threads by their bare name, and says `look` for reading a status.
+    if purpose == "look":
+        return f"status of {about if about.startswith('run ') else f'thread {about}'}"
+    return f"{purpose} {about.removeprefix('run ')}" if purpose.endswith(" run") else f"{purpose} {about}"
+
+
+_REPORTS = {
+    "enter": "enters {}",
+    "token": "emits a token in {}",
+    "cancelled": "is cancelled in {}",
+    "exit": "exits {}",
+    "gone": "loses its connection in {}",
+}
+
+
+def reported(event: WitnessEvent) -> str:
+    """Return a report to the witness in words, such as `run A enters tools:1`."""
+    outcome = f" ({event.outcome})" if event.outcome else ""
+    return f"run {event.label} {_REPORTS[event.event].format(event.step)}{outcome}"
 
 
 def _short(body: object) -> str:

@@ -1,4 +1,7 @@
-"""The summary of a GitHub Actions job, in Markdown: written where the variable GITHUB_STEP_SUMMARY says."""
+"""The summary of a GitHub Actions job, as Markdown in the file that the variable GITHUB_STEP_SUMMARY names.
+
+Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
+"""
 
 from __future__ import annotations
 
@@ -9,26 +12,28 @@ from conformance.judge.judging import WORDS
 from conformance.report.report import Report, Result
 
 VARIABLE = "GITHUB_STEP_SUMMARY"
+# GitHub rejects a step's summary of more than 1 MiB as a whole, and several deployments may share one.
 SHOWN = 30
-"""Requirements that are listed; GitHub takes a mebibyte, and the report has all."""
+"""The number of requirements that are listed. The report has all."""
 
 
 def write_job_summary(reports: Sequence[Report], variables: Mapping[str, str]) -> None:
-    """Add the summary of these reports to the job's, where there is one; raises OSError."""
+    """Append the summary of these reports to the job's summary, in GitHub Actions only. Raise OSError."""
     path = variables.get(VARIABLE)
     if path:
+        # Appended, because other commands of the same step write to the file, too.
         with Path(path).open("a", encoding="utf-8") as file:
             file.writelines(job_summary(report) for report in reports)
 
 
 def job_summary(report: Report) -> str:
-    """One deployment's verdicts, the failures first, as Markdown."""
+    """Return one deployment's verdicts as Markdown, the failures first."""
     broken: dict[str, list[Result]] = {}
     for word in ("FAIL", "ERROR", "INCONCLUSIVE", "WARN"):
         for result in report.results:
             if result.verdict == word and result.known is None:
                 broken.setdefault(result.requirement, []).append(result)
-    from conformance.report.html.templating import environment, in_table  # Jinja takes its time to import
+    from conformance.report.html.templating import environment, in_table  # late: importing Jinja is slow
 
     template = environment().get_template("jobsummary.md")
     return template.render(report=report, broken=broken, words=WORDS, shown=SHOWN, cell=in_table)

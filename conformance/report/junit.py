@@ -1,4 +1,7 @@
-"""JUnit files as CI systems show them best: a case is named by its requirement, and classed by deployment and area."""
+"""The JUnit file of a run, with a case named after its requirement and a class for each deployment and area.
+
+CI systems group cases by class and list them by name, and the names that pytest gives repeat one function many times.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,20 @@ from pathlib import Path
 
 
 def name_by_requirement(path: Path) -> None:
-    """Rename the suite's cases in a JUnit file that pytest has written; any other case stays as it is.
+    """Rename the suite's cases in a JUnit file that pytest has written, and leave other cases unchanged.
 
-    What a case judges is read from its properties. pytest itself names cases after files and functions, and has no
-    public way to change that which also works where tests are distributed. Does nothing when there is no file.
+    The requirement of a case is read from its properties. Do nothing when there is no file.
     """
+    # The file is edited afterwards because pytest has no public way to name cases that also works with xdist, where the
+    # controller that writes the file has no items.
     if not path.is_file():
         return
     tree = ET.parse(path)
     for case in tree.iter("testcase"):
-        told = {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")}
-        if {"requirement", "deployment", "area", "verdict", "reason"} <= told.keys():
-            case.set("name", told["requirement"])
-            case.set("classname", f"{told['deployment']}.{told['area']}")
+        values = {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")}
+        if {"requirement", "deployment", "area", "verdict", "reason"} <= values.keys():
+            case.set("name", values["requirement"])
+            case.set("classname", f"{values['deployment']}.{values['area']}")
             for failure in case.iter("failure"):
-                failure.set("message", f"{told['verdict']}: {told['reason']}")
+                failure.set("message", f"{values['verdict']}: {values['reason']}")
     tree.write(path, encoding="utf-8", xml_declaration=True)

@@ -1,6 +1,6 @@
-"""Reads back what the suite wrote: reports and transcripts, of this version or an older one.
+"""The reader of the suite's own files: reports, transcripts and thread states, of this version or an older one.
 
-A file that cannot be used is said to be so in one line: which, why, and what to do.
+A file that cannot be used raises Unreadable, with one line that names the file, the reason and the remedy.
 """
 
 from __future__ import annotations
@@ -22,57 +22,58 @@ _T = TypeVar("_T", bound=msgspec.Struct)
 
 
 class Unreadable(Exception):  # noqa: N818 -- a finding about a file
-    """A file cannot be used; the text is one line that says which and why."""
+    """A file cannot be used. The text is one line with the file and the reason."""
 
 
 def read_report(path: Path) -> Report:
-    """The report in a file, or the `report.json` of a folder; raises Unreadable."""
+    """Return the report in a file, or in the `report.json` of a folder. Raise Unreadable."""
     path = path / "report.json" if path.is_dir() else path
     return parse(_bytes(path), Report, report.FORMAT, report.VERSION, str(path))
 
 
 def read_transcript(path: Path) -> Transcript:
-    """The transcript in a file; raises Unreadable."""
+    """Return the transcript in a file. Raise Unreadable."""
     return parse(_bytes(path), Transcript, transcript.FORMAT, transcript.VERSION, str(path))
 
 
 def read_thread_state(path: Path) -> ThreadState:
-    """The recorded state of a thread in a file; raises Unreadable."""
+    """Return the recorded state of a thread in a file. Raise Unreadable."""
     return parse(_bytes(path), ThreadState, record.FORMAT, record.VERSION, str(path))
 
 
 def inside(folder: Path, path: str) -> Path:
-    """A path that a report gives relative to its folder; raises Unreadable.
-
-    A report may come from anybody, and must not make us read, and publish, other files.
-    """
+    """Return the path of a file that a report names relative to its folder. Raise Unreadable for a path outside it."""
+    # A report may come from anyone. It must not make the suite read, and then publish, other files of this machine.
+    # `resolve` also follows links. It raises ValueError for a NUL character, which is therefore checked first.
     if "\0" in path or not (folder / path).resolve().is_relative_to(folder.resolve()):
-        raise Unreadable(f"{one_line(path, 200)}: lies outside of the report's folder")
+        raise Unreadable(f"{one_line(path, 200)}: is outside the report's folder")
     return folder / path
 
 
 def parse(raw: bytes, kind: type[_T], name: str, newest: int, where: str) -> _T:
-    """A document of the format `name`, whose versions up to `newest` can be read; raises Unreadable."""
+    """Return a document of the format `name`, of any version up to `newest`. Raise Unreadable."""
     try:
         found: Any = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise Unreadable(f"{where}: no JSON: {one_line(str(error), 200)}") from None
-    told = found.get("format") if isinstance(found, dict) else None
-    if told != name:
-        said = f"its format is {one_line(str(told), 60)}" if isinstance(told, str) else "it names no format"
-        raise Unreadable(f"{where}: no {name}: {said}")
+    except (msgspec.DecodeError, RecursionError) as error:  # RecursionError: JSON that is nested very deeply
+        raise Unreadable(f"{where}: not valid JSON: {one_line(str(error), 200)}") from None
+    # Format and version come first: for another document, or one of a newer version, the error of the conversion below
+    # would name some missing field.
+    named = found.get("format") if isinstance(found, dict) else None
+    if named != name:
+        seen = f"its `format` is {one_line(str(named), 60)}" if isinstance(named, str) else "it has no `format`"
+        raise Unreadable(f"{where}: not a {name}: {seen}")
     version = found.get("version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise Unreadable(f"{where}: a {name} without a version that can be read")
+        raise Unreadable(f"{where}: a {name} without a valid `version`")
     if version > newest:
         raise Unreadable(
             f"{where}: {name} version {version} is newer than this doubletext, which reads up to {newest}; "
-            "install a newer one: pip install --upgrade doubletext"
+            "upgrade it: pip install --upgrade doubletext"
         )
     try:
         return msgspec.convert(found, kind)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise Unreadable(f"{where}: a broken {name}: {one_line(str(error), 200)}") from None
+        raise Unreadable(f"{where}: an invalid {name}: {one_line(str(error), 200)}") from None
 
 
 def _bytes(path: Path) -> bytes:

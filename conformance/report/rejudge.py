@@ -1,7 +1,7 @@
-"""Judging again: kept transcripts, offline, by the present rule book or an older one, and what that changes.
+"""Judging again: the verdicts on kept transcripts, offline, by the present rule book or an older one.
 
-A rule book is data, and every report carries the one by which it was judged. The checks are this version's: a rule of
-another book that they do not know cannot be judged, and is said to be so.
+A rule book is data, and every report carries the one by which it was judged. The checks are those of this version. A
+rule of another book for which this version has no check is INCONCLUSIVE.
 """
 
 from __future__ import annotations
@@ -36,12 +36,13 @@ from conformance.requirements.registry import Requirement
 from conformance.transcript.text import one_line
 from conformance.transcript.transcript import SuiteInfo, Transcript
 
+# NOT-APPLICABLE comes before PASS: a requirement that is no longer judged is news, one that holds is not.
 WORSE_FIRST: tuple[Word, ...] = ("FAIL", "ERROR", "INCONCLUSIVE", "WARN", "NOT-APPLICABLE", "PASS")
 
 
 @dataclass(frozen=True)
 class Change:
-    """A verdict that is not what it was; None where it was not, or is not any more, given."""
+    """A verdict that changed. `before` is None for a new one, and `after` for one that is no longer given."""
 
     id: str
     before: Result | None
@@ -56,16 +57,16 @@ class Change:
 
 
 def read_transcripts(folder: Path) -> Iterator[tuple[str, Transcript]]:
-    """Every transcript below a report's folder, with its path in there; raises Unreadable, also when there is none."""
+    """Yield every transcript below a report's folder with its relative path. Raise Unreadable if there is none."""
     found = sorted((folder / "transcripts").rglob("*.json"))
     if not found:
-        raise Unreadable(f"{folder}: no transcripts in here; give the folder of --conformance-report")
+        raise Unreadable(f"{folder}: no transcripts in this folder; give the folder of --conformance-report")
     for path in found:
         yield path.relative_to(folder).as_posix(), read_transcript(path)
 
 
 def result_of(rule: JudgedRequirement, play: Play, profile: Profile, path: str | None) -> Result:
-    """The verdict of one rule on one play, as a report has it."""
+    """Return the verdict of one rule on one play, as an entry of a report."""
     requirement = msgspec.convert(rule, Requirement, from_attributes=True)
     try:
         check_of(rule.id)
@@ -94,7 +95,11 @@ def judge_again(
     suite: SuiteInfo,
     profile: Profile,
 ) -> Report:
-    """The report that these transcripts give by these rules, of the day on which the last was played."""
+    """Return the report on these transcripts by these rules. Raise Unreadable when there are none.
+
+    Its `finished_at` is the time at which the last of them was played, not the present time.
+    """
+    # With the present time the report would look like a new run of the deployment, which may have changed since.
     results, target, newest = [], None, ""
     for path, transcript in transcripts:
         play, target = Play(transcript), transcript.target
@@ -115,7 +120,7 @@ def judge_again(
 
 
 def changes(before: Sequence[Result], after: Sequence[Result]) -> list[Change]:
-    """The verdicts that differ, the worst of the new ones first."""
+    """Return the verdicts that differ, the worst new ones first and those no longer given last."""
     old, new = ({result.id: result for result in results} for results in (before, after))
     found = [
         Change(key, old.get(key), new.get(key))
@@ -126,11 +131,15 @@ def changes(before: Sequence[Result], after: Sequence[Result]) -> list[Change]:
 
 
 def command(folder: Path, book: str, profile: str | None, out: Path | None) -> int:
-    """Judge a report's folder again and print what that changes; 1 when something undeclared is broken."""
+    """Judge a report's folder again and print the changes. Raise Unreadable and ProfileError.
+
+    Return 1 when there is a FAIL, ERROR or INCONCLUSIVE that the profile does not declare, and else 0.
+    """
     before = read_report(folder) if (folder / "report.json").exists() else None
     rules, revision = _rule_book(book, before, folder)
     declared = _profile(profile, before)
     after = judge_again(read_transcripts(folder), rules, SuiteInfo.here(revision), declared)
+    # The transcripts name the profile of the run in which they were recorded.
     if declared is not NOTHING_DECLARED:
         after = replace(after, target=replace(after.target, profile=declared.name))
     if out is not None:
@@ -140,7 +149,7 @@ def command(folder: Path, book: str, profile: str | None, out: Path | None) -> i
     write(f"{scenarios} scenarios of {one_line(after.target.url)} judged by rule book {one_line(revision)}\n")
     write(", ".join(f"{count} {word}" for word, count in after.summary.items() if count) + "\n")
     if before is None:
-        write(f"{folder} has no report.json, so nothing is said about what changed\n")
+        write(f"{folder} has no report.json to compare with, so no changes are listed\n")
     else:
         found = changes(before.results, after.results)
         since = f"since they were judged by rule book {one_line(before.suite.revision)}"
@@ -153,18 +162,18 @@ def command(folder: Path, book: str, profile: str | None, out: Path | None) -> i
 
 
 def _rule_book(which: str, before: Report | None, folder: Path) -> tuple[Sequence[JudgedRequirement], str]:
-    """The rules to judge by, and their revision; raises Unreadable."""
+    """Return the rules to judge by, and their revision. Raise Unreadable."""
     if which == "present":
         return rules_of(registry.load()), registry.load().revision
     source = read_report(Path(which)) if which != "kept" else before
     if source is None or not source.rules:
         where = folder / "report.json" if which == "kept" else which
-        raise Unreadable(f"{where}: has no rule book in it; judge by the present one, or by one of a newer report")
+        raise Unreadable(f"{where}: contains no rule book; use --rule-book=present, or the path of a newer report")
     return source.rules, source.suite.revision
 
 
 def _profile(name: str | None, before: Report | None) -> Profile:
-    """What was asked for, else the shipped profile that the report names; raises ProfileError."""
+    """Return the given profile, or else the shipped profile that the report names. Raise ProfileError."""
     named = name or (before.target.profile if before else None)
     if named is None:
         return NOTHING_DECLARED
@@ -173,11 +182,12 @@ def _profile(name: str | None, before: Report | None) -> Profile:
     except ProfileError as error:
         if name is not None:
             raise
-        raise ProfileError(f"give the report's profile as --deployment-profile: {error}") from error
+        # A report has only the name of its profile. A vendor's own file has to be given again.
+        raise ProfileError(f"give the report's profile with --deployment-profile=PATH: {error}") from error
 
 
 def _write(out: Path, report: Report, transcripts: Path) -> None:
-    """Write the new report, and the transcripts beside it, so that it is complete."""
+    """Write the new report with copies of its transcripts, so that the folder is complete."""
     for result in {r.transcript: r for r in report.results if r.transcript}.values():
         write_transcript(out, read_transcript(inside(transcripts, str(result.transcript))))
     write_report(out, report)

@@ -20,10 +20,10 @@ VERSION: Literal[1] = 1
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One verdict. `transcript` is a path relative to the report; `known` the profile's reason for the failure.
+    """One verdict. `transcript` is a path relative to the report, and `known` the profile's reason for the failure.
 
-    `freedom` is the one that was taken, where a documented freedom was judged; `see` are seqs of the transcript's
-    moments that show it; `expected` and `observed` are told of what is broken.
+    `freedom` is the documented freedom that the deployment took. `see` lists the `seq` of the moments of the transcript
+    that show the verdict. `expected` and `observed` are given for a failure.
     """
 
     requirement: str
@@ -40,12 +40,15 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def id(self) -> str:
-        """`SCENARIO::REQUIREMENT`, the same as the test's."""
+        """The id of the test, `SCENARIO::REQUIREMENT`."""
         return f"{self.scenario}::{self.requirement}"
 
 
 class JudgedRequirement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A requirement as the book had it by which was judged, so that a report can be read, and judged again, later."""
+    """A requirement of the rule book by which the report was judged.
+
+    With it a later version of the suite can show the report, and judge its transcripts again by the same rule book.
+    """
 
     id: str
     level: Level
@@ -59,16 +62,16 @@ class JudgedRequirement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 
     @property
     def area(self) -> str:
-        """The letters of the id: `INT`."""
+        """The letters of the id, such as `INT`."""
         return self.id.partition("-")[0]
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run of the suite found about one deployment; `summary` counts verdicts by word.
+    """The findings of one run of the suite about one deployment. `summary` counts the verdicts of each kind.
 
-    `stale` lists known failures of the profile that did not happen, `notes` what a reader must know about how the
-    verdicts came about, `problem` why the deployment could not be judged (any more). `rules` is the whole rule book,
-    `finished_at` is wall-clock ISO 8601.
+    `stale` lists known failures of the profile that did not happen. `notes` are remarks on how the deployment was
+    judged. `problem` is the reason why the deployment could not be judged, or not to the end. `rules` is the whole
+    rule book. `finished_at` is the wall-clock time in ISO 8601.
     """
 
     format: Literal["doubletext-report"] = FORMAT
@@ -84,25 +87,25 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: str | None = None
 
     def rule(self, requirement_id: str) -> JudgedRequirement | None:
-        """What the book says of a requirement, None when the report does not tell."""
+        """Return a requirement of the report's rule book, or None when the report does not contain it."""
         return next((rule for rule in self.rules if rule.id == requirement_id), None)
 
 
 def rules_of(registry: Registry) -> list[JudgedRequirement]:
-    """The rule book as a report carries it."""
+    """Return the rule book as a report carries it."""
     return [
         msgspec.convert(requirement, JudgedRequirement, from_attributes=True) for requirement in registry.requirements
     ]
 
 
 def summarise(results: Iterable[Result]) -> dict[Word, int]:
-    """How often each verdict was given; every word is there."""
+    """Return the number of verdicts of each kind, with 0 for those that were not given."""
     counts = Counter(result.verdict for result in results)
     return {word: counts[word] for word in WORDS}
 
 
 def transcript_path(scenario_id: str) -> str:
-    """Where a scenario's transcript lies, relative to the report."""
+    """Return the path of a scenario's transcript, relative to the report."""
     return f"transcripts/{scenario_id}.json"
 
 
@@ -115,7 +118,7 @@ def write_transcript(folder: Path, transcript: Transcript) -> Path:
 
 
 def write_report(folder: Path, report: Report) -> Path:
-    """Write `report.json` under `folder` and return its path; raises OSError."""
+    """Write `report.json` under `folder` and return its path. Raise OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.json"
     path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))
@@ -123,6 +126,6 @@ def write_report(folder: Path, report: Report) -> Path:
 
 
 def slug(url: str) -> str:
-    """A deployment's URL as a folder name, without user and password."""
+    """Return a deployment's URL as a folder name, without user and password."""
     address = (url.partition("://")[2] or url).rpartition("@")[2]
     return re.sub(r"[^A-Za-z0-9.]+", "-", address).strip("-.") or "deployment"

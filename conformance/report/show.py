@@ -22,12 +22,12 @@ TWINS = CHECKOUT / "tests" / "conformance" / "twins"
 
 
 def command(requirement_ids: Sequence[str]) -> int:
-    """Print each of these requirements. Print nothing but the reasons, and return 2, when one is unknown."""
+    """Print each of these requirements and return 0. If one is unknown, print only an error and return 2."""
     known = {requirement.id: requirement for requirement in load().requirements}
     asked = [requirement_id.upper() for requirement_id in requirement_ids]
     if unknown := [requirement_id for requirement_id in asked if requirement_id not in known]:
         for requirement_id in unknown:
-            # With the cutoff 0 there is always a nearest one.
+            # With the cutoff 0 there is always a match.
             [nearest] = get_close_matches(requirement_id, known, n=1, cutoff=0)
             sys.stderr.write(f"show: no requirement has the id {requirement_id}; the nearest is {nearest}\n")
         return 2
@@ -67,7 +67,8 @@ def _proofs(requirement: Requirement) -> Iterator[str]:
 
 
 def _twins(requirement: Requirement) -> Iterator[str]:
-    """Yield the names of the broken twins, read and not imported, where the tests of the checkout are there."""
+    """Yield the names of the requirement's broken twins. Yield nothing where the tests are not installed."""
+    # The file is parsed and not imported, because an import needs the dependencies of the tests.
     path = TWINS / f"{requirement.area.lower()}.py"
     for node in ast.walk(ast.parse(path.read_text("utf-8"))) if path.exists() else ():
         match node:

@@ -1,4 +1,4 @@
-"""What a run found, over all deployments: the reports, the terminal summary, and reasons to fail the run."""
+"""The findings of a run about all deployments: the reports, the terminal summary, and reasons to fail the run."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from conformance.transcript.text import visible
 from conformance.transcript.transcript import SuiteInfo, TargetInfo
 
 JUDGED = frozenset({"PASS", "FAIL", "WARN"})
+# About one screen. A deployment that breaks one strategy fails dozens of requirements, and the first ones explain it.
 SHOWN = 25
-"""How many results of one kind the terminal lists; the report has all."""
+"""The number of requirements with the same verdict that the terminal lists. The report has all."""
 
 
 class Deployment(msgspec.Struct, kw_only=True):
-    """The results about one deployment. `problem` says why those with an id in `unjudged` could not be judged."""
+    """The results about one deployment. `problem` is the reason why those with an id in `unjudged` were not judged."""
 
     target: TargetInfo
     problem: str | None
@@ -39,12 +40,15 @@ class Deployment(msgspec.Struct, kw_only=True):
 
     @property
     def judged(self) -> bool:
-        """Whether anything at all was judged."""
+        """Whether any requirement was judged."""
         return any(result.verdict in JUDGED for result in self.results)
 
 
 class Findings:
-    """Built on the process that reports (xdist's controller, or the only one) from what the tests recorded."""
+    """The findings of one run, built from the records of its tests.
+
+    They are built in the process that reports: xdist's controller, or the only process.
+    """
 
     def __init__(self, records: list[dict[str, Any]], profile: Profile) -> None:
         self._suite = msgspec.convert(records[0]["suite"], SuiteInfo)
@@ -60,6 +64,7 @@ class Findings:
                         result.id for record, result in zip(mine, results, strict=True) if record["unjudged"]
                     ),
                     folder=mine[-1]["folder"],
+                    # Sorted, because with xdist the records arrive in another order in each run.
                     results=sorted(results, key=lambda result: result.id),
                     stale=stale_entries(profile, results),
                     notes=mine[-1]["notes"],
@@ -67,7 +72,7 @@ class Findings:
             )
 
     def failures(self) -> list[str]:
-        """Why the run fails although no test did: nothing judged, stale entries of the profile."""
+        """Return the reasons to fail a run in which no test failed: nothing judged, or stale entries of the profile."""
         found = []
         for deployment in self.deployments:
             if not deployment.judged:
@@ -76,11 +81,11 @@ class Findings:
         return found
 
     def write(self) -> None:
-        """Write the reports where a folder was given, and the summary of a CI job where one is wanted."""
+        """Write the reports if a folder was given, and the job summary in GitHub Actions. Raise OSError."""
         folders = [deployment.folder for deployment in self.deployments if deployment.folder is not None]
         if not folders and github.VARIABLE not in os.environ:
             return
-        from conformance.report.html import write_page  # Jinja takes its time to import, and most runs write no report
+        from conformance.report.html import write_page  # late: importing Jinja is slow, and most runs write no report
 
         reports = [self._report(deployment) for deployment in self.deployments]
         for folder, report in zip(folders, reports, strict=False):
@@ -102,7 +107,7 @@ class Findings:
         )
 
     def show(self, terminal: pytest.TerminalReporter) -> None:
-        """The summary: the failures first, then a table by area."""
+        """Write the summary to the terminal: the failures first, then a table by area."""
         for deployment in self.deployments:
             target = deployment.target
             server = " ".join(part for part in (target.server, target.version) if part) or "unnamed server"
@@ -116,20 +121,24 @@ class Findings:
                 self._list(terminal, word, deployment)
             for line in table(deployment.results):
                 terminal.line(line)
-            self._tell_what_was_not_judged(terminal, deployment)
+            self._show_coverage(terminal, deployment)
             known = [result for result in deployment.results if result.known]
             if known:
-                terminal.line(f"{len(known)} of these are known failures, declared by profile {target.profile}")
+                terminal.line(
+                    f"{len(known)} of these verdicts are known failures, declared by profile {target.profile}"
+                )
             for entry in deployment.stale:
                 terminal.line(f"stale: {entry}", red=True)
             if not deployment.judged:
-                terminal.line("nothing was judged: the run fails", red=True)
+                terminal.line("nothing was judged, so the run fails; the reasons are listed above", red=True)
             if deployment.folder:
                 terminal.line(f"report: {Path(deployment.folder) / 'report.html'}")
+            elif any(result.verdict not in ("PASS", "NOT-APPLICABLE") for result in deployment.results):
+                terminal.line("to see every exchange, write a report: --conformance-report=DIR")
         terminal.line(f"rule book {self._suite.revision}, doubletext {self._suite.version}")
 
-    def _tell_what_was_not_judged(self, terminal: pytest.TerminalReporter, deployment: Deployment) -> None:
-        """How much of the book was judged, and why the rest was not."""
+    def _show_coverage(self, terminal: pytest.TerminalReporter, deployment: Deployment) -> None:
+        """Write the number of requirements that were judged, and the reasons why others are not applicable."""
         judged = {result.requirement for result in deployment.results if result.verdict in JUDGED}
         book = registry.load()
         terminal.line(f"judged {len(judged)} of the {len(book.requirements)} requirements of the rule book")
@@ -141,7 +150,7 @@ class Findings:
             terminal.line(f"not applicable: {', '.join(sorted(requirements))}: {reason}")
 
     def _list(self, terminal: pytest.TerminalReporter, word: str, deployment: Deployment) -> None:
-        """One line for every requirement with this verdict, with the reason that its first scenario gave."""
+        """Write one line for every requirement with this verdict, with the reason of its first scenario."""
         by_requirement: dict[str, list[Result]] = {}
         for result in deployment.results:
             if result.verdict == word and not result.known and result.id not in deployment.unjudged:
@@ -150,11 +159,11 @@ class Findings:
             more = f" (and in {len(others)} more scenario{'s' if len(others) > 1 else ''})" if others else ""
             terminal.line(f"{word}  {first.id}: {first.reason}{more}", red=word != "WARN", yellow=word == "WARN")
         if len(by_requirement) > SHOWN:
-            terminal.line(f"… and {len(by_requirement) - SHOWN} more requirements that are {word}")
+            terminal.line(f"… and {len(by_requirement) - SHOWN} more requirements with the verdict {word}")
 
 
 def table(results: list[Result]) -> list[str]:
-    """How often each verdict was given, by area and level; lines of equal width."""
+    """Return a table with the number of verdicts of each kind, by area and level. All lines have the same width."""
     counts = Counter((r.requirement.partition("-")[0], r.level, r.verdict) for r in results)
     rows = [("", "", *WORDS)]
     for area, name in AREAS.items():
@@ -173,9 +182,9 @@ def table(results: list[Result]) -> list[str]:
 
 
 def stale_entries(profile: Profile, results: list[Result]) -> list[str]:
-    """Known failures of the profile that were judged in this run and did not happen."""
+    """Return the known failures of the profile that were judged in this run and did not happen."""
     return [
-        f"{result.id} is a known failure of the profile, but passes"
+        f"{result.id} is a known failure of the profile, but passes; delete its entry, or add `flaky = true` to it"
         for result in results
         for entry in profile.known
         if result.verdict == "PASS" and not entry.flaky and entry.covers(result.requirement, result.scenario)

@@ -1,7 +1,8 @@
-"""The picture of a play as geometry: where bars, steps, checkpoints and marks stand. Pure; a template draws it.
+"""The timeline of a play as geometry: the positions of bars, steps, checkpoints and marks. A template draws it.
 
 Time runs from left to right, but pauses are compressed: a play is milliseconds of action between seconds of waiting.
-What a deployment's own clock says is not compared with ours, so a checkpoint stands at the step that wrote it.
+A checkpoint is drawn at the step that wrote it, and not at its own time: that comes from the deployment's clock, which
+may differ from the suite's.
 """
 
 from __future__ import annotations
@@ -22,27 +23,28 @@ from conformance.transcript.text import snippet
 from conformance.transcript.transcript import Lost, Missed, Released, Request, WitnessEvent
 
 WIDTH = 1000.0
-"""The whole picture; names of the runs stand left of `LEFT`."""
+"""The width of the picture, in units of the drawing. The names of the runs are left of `LEFT`."""
 
 LEFT = 150.0
+# The label of the last time on the axis is centred here, and is about 60 units wide.
 RIGHT = WIDTH - 30.0
 TOP = 34.0
 ROW = 58.0
 CLIENT_ROW = 34.0
 
 LABELS = 90.0
-"""The least distance between two times on the axis."""
+"""The least distance between two times on the axis, so that their labels do not touch."""
 
 STEP = 40.0
-"""What a step takes at least, so that its name can be written into it, before all is fitted to the width."""
+"""The least width of a step, so that its name fits into it, before the whole timeline is fitted to `WIDTH`."""
 
 CHANGES: Final = frozenset(kind.traits.changes for kind in s.KINDS if kind.traits.changes is not None)
-"""Purposes of requests that change something; all others only look."""
+"""The purposes of requests that change something. All others only read."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A run from its request to its end; until `begun` it only waits. `open`: it was never seen to end."""
+    """A run from its request to its end. It waits until `begun`. `open` means that no end was observed."""
 
     x: float
     begun: float
@@ -52,7 +54,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class StepSpan:
-    """One step of a run as the witness saw it."""
+    """One step of a run, as the agent reported it to the witness."""
 
     x: float
     end: float
@@ -71,7 +73,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Lane:
-    """One run: `status` is its last one, or the answer that refused it."""
+    """One run. `status` is its last status, or the answer that rejected it."""
 
     label: str
     note: str
@@ -85,7 +87,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Mark:
-    """A request, or something that the tester did, in the row of the client."""
+    """A request, or an action of the suite, in the row of the client."""
 
     x: float
     kind: str
@@ -95,7 +97,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Band:
-    """A stretch of time in which steps of two runs of one thread executed at once."""
+    """A period in which steps of two runs of one thread executed at the same time."""
 
     x: float
     end: float
@@ -104,57 +106,60 @@ class Band:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The whole picture, in units of a drawing that is `WIDTH` wide."""
+    """The whole picture, in units of the drawing, which is `WIDTH` wide."""
 
     height: float
     lanes: tuple[Lane, ...]
     client_y: float
     marks: tuple[Mark, ...]
     looks: tuple[int, ...]
-    """Where requests stand that change nothing."""
+    """The positions of requests that change nothing."""
     overlaps: tuple[Band, ...]
     cited: tuple[Mark, ...]
     axis: tuple[tuple[float, str], ...]
 
 
 class Scale:
-    """From seconds to x: each pause between two moments that matter takes the logarithm of its length.
+    """The mapping from seconds to x. Each pause between two relevant moments is as wide as the logarithm of its length.
 
-    `entered` are the times at which a step began.
+    `entered` are the times at which a step started.
     """
 
     def __init__(self, moments: Iterable[float], entered: Iterable[float] = ()) -> None:
         self._times, steps = sorted(set(moments)) or [0.0], set(entered)
+        # The logarithm of milliseconds: 1 ms is 9 units wide, 100 ms 26, and 10 s 46. The constant 6 keeps moments
+        # apart that follow each other within microseconds.
         widths = [
             max(6 + 10 * math.log10(1 + 1000 * (end - begin)), STEP if begin in steps else 0.0)
             for begin, end in pairwise(self._times)
         ]
         unit = (RIGHT - LEFT) / (sum(widths) or 1)
-        self._places = [LEFT]
+        self._positions = [LEFT]
         for width in widths:
-            self._places.append(self._places[-1] + width * unit)
+            self._positions.append(self._positions[-1] + width * unit)
 
     def x(self, seconds: float) -> float:
-        """Where a time stands; times outside stand at the edges."""
+        """Return the position of a time. A time outside the play is at the edge."""
         index = bisect_right(self._times, seconds) - 1
         if index < 0:
             return LEFT
         if index >= len(self._times) - 1:
-            return round(self._places[-1], 1)
+            return round(self._positions[-1], 1)
         share = (seconds - self._times[index]) / (self._times[index + 1] - self._times[index])
-        return round(self._places[index] + share * (self._places[index + 1] - self._places[index]), 1)
+        return round(self._positions[index] + share * (self._positions[index + 1] - self._positions[index]), 1)
 
     def axis(self) -> Iterator[tuple[float, str]]:
-        """Times to be written under the picture, none too near to the next."""
+        """Yield the times that are written under the picture, none too near to the next."""
         last = -LABELS
-        for seconds, place in zip(self._times, self._places, strict=True):
-            if place - last >= LABELS and (place <= RIGHT - LABELS or seconds == self._times[-1]):
-                last = place
-                yield round(place, 1), f"{seconds:.3f} s"
+        for seconds, position in zip(self._times, self._positions, strict=True):
+            # Room for the last label is kept free, so that the length of the play is always shown.
+            if position - last >= LABELS and (position <= RIGHT - LABELS or seconds == self._times[-1]):
+                last = position
+                yield round(position, 1), f"{seconds:.3f} s"
 
 
 def draw(play: Play, cited: dict[int, str] | None = None) -> Timeline:
-    """The picture of a play; `cited` are seqs that verdicts point to, with the requirements that do."""
+    """Return the timeline of a play. `cited` maps the `seq` of each moment that verdicts cite to their requirements."""
     scale = Scale(_times(play), (m.t for m in play.moments if isinstance(m, WitnessEvent) and m.event == "enter"))
     submits = [move for move in play.scenario.moves if isinstance(move, Submit)]
     ticks = _ticks(play, scale)
@@ -173,6 +178,7 @@ def draw(play: Play, cited: dict[int, str] | None = None) -> Timeline:
         cited=tuple(
             Mark(scale.x(play.moments[seq].t), "cited", text, seq)
             for seq, text in sorted((cited or {}).items())
+            # The report may come from anyone, and need not fit its transcript.
             if 0 <= seq <= last
         ),
         axis=tuple(scale.axis()),
@@ -180,7 +186,7 @@ def draw(play: Play, cited: dict[int, str] | None = None) -> Timeline:
 
 
 def _times(play: Play) -> Iterator[float]:
-    """The moments that matter; what only looks stands in between, where there is room."""
+    """Yield the times of the relevant moments. Requests that only read get no width of their own."""
     if play.moments:
         yield 0.0
         yield play.moments[-1].t
@@ -212,7 +218,8 @@ def _lane(play: Play, submit: Submit, scale: Scale, y: float, ticks: tuple[Tick,
     steps = tuple(_step(play, trace, scale) for trace in play.reported_steps(submit.label))
     asked = play.exchanges_for("submit", submit.label)
     if not asked:
-        return Lane(submit.label, note, "not asked for", y, None, steps, ticks, ())
+        return Lane(submit.label, note, "not created", y, None, steps, ticks, ())
+    # The last one, as in `Play.submission`, so that the picture shows the exchange on which the verdicts rely.
     submission = asked[-1]
     ended, begun = _ended(play, submit.label), play.began(submit.label) if play.witnessed else None
     readings = play.readings(submit.label)
@@ -242,19 +249,19 @@ def _lane(play: Play, submit: Submit, scale: Scale, y: float, ticks: tuple[Tick,
 
 
 def _status(status: str) -> str:
-    return "404, gone" if status == GONE else snippet(status, 24)
+    return "deleted (404)" if status == GONE else snippet(status, 24)
 
 
 def _step(play: Play, trace: StepTrace, scale: Scale) -> StepSpan:
     left = trace.last if trace.exit is None else trace.exit
-    outcome = trace.outcome or ("connection lost" if trace.gone else "no end seen")
+    outcome = trace.outcome or ("connection lost" if trace.gone else "no end reported")
     return StepSpan(
         scale.x(play.moments[trace.enter].t), scale.x(play.moments[left].t), trace.step, snippet(outcome), trace.enter
     )
 
 
 def _ticks(play: Play, scale: Scale) -> dict[str, tuple[Tick, ...]]:
-    """The checkpoints of each run: the first ones where it began, then one behind each step, never out of order."""
+    """Return the checkpoints of each run: the first where the run started, and then one after each step."""
     try:
         history = play.history()
     except Unproven:
@@ -264,15 +271,17 @@ def _ticks(play: Play, scale: Scale) -> dict[str, tuple[Tick, ...]]:
     newest = LEFT
     for checkpoint in reversed(history):
         label = play.label_of(checkpoint.run_id)
-        # The order of the history is kept, so a late checkpoint of a superseded run stands behind its bar.
-        newest = max(newest, _place(play, label, seen.get(label, 0), scale))
+        # The order of the history is kept, so a late checkpoint of a superseded run is drawn after the run's end.
+        newest = max(newest, _checkpoint_x(play, label, seen.get(label, 0), scale))
+        # The checkpoint of the input is written before any step, so it does not count.
         if checkpoint.source != "input":
             seen[label] = seen.get(label, 0) + 1
         found.setdefault(label, []).append(Tick(newest, _describe(checkpoint)))
     return {label: tuple(ticks) for label, ticks in found.items()}
 
 
-def _place(play: Play, label: str, written: int, scale: Scale) -> float:
+def _checkpoint_x(play: Play, label: str, written: int, scale: Scale) -> float:
+    """Return the position of a run's checkpoint, before which the run has `written` others."""
     steps = play.reported_steps(label)
     if not steps:
         asked = play.exchanges_for("submit", label)
@@ -298,11 +307,11 @@ def _marks(play: Play, scale: Scale) -> Iterator[Mark]:
             case Request(purpose=purpose, about=about) if purpose in CHANGES:
                 yield Mark(x, purpose, f"{at}{purpose} {about}", moment.seq)
             case Released():
-                yield Mark(x, "released", f"{at}the witness lets run {moment.label} go on", moment.seq)
+                yield Mark(x, "released", f"{at}the witness releases run {moment.label}", moment.seq)
             case Missed():
-                yield Mark(x, "missed", f"{at}waited in vain for {snippet(moment.awaited)}", moment.seq)
+                yield Mark(x, "missed", f"{at}timed out waiting for {snippet(moment.awaited)}", moment.seq)
             case Lost():
-                yield Mark(x, "missed", f"{at}the deployment answers nothing any more", moment.seq)
+                yield Mark(x, "missed", f"{at}the deployment stopped answering", moment.seq)
 
 
 def _overlaps(play: Play, submits: list[Submit], scale: Scale) -> Iterator[Band]:
@@ -315,5 +324,5 @@ def _overlaps(play: Play, submits: list[Submit], scale: Scale) -> Iterator[Band]
                 begin = max(a.enter, met[0].enter)
                 end = min(a.last, max(b.last for b in met))
                 steps = ", ".join(b.step for b in met)
-                text = f"{a.step} of run {one.label} and {steps} of run {other.label} execute at once"
+                text = f"{a.step} of run {one.label} and {steps} of run {other.label} execute at the same time"
                 yield Band(scale.x(play.moments[begin].t), scale.x(play.moments[end].t), text)

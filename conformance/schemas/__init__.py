@@ -1,6 +1,6 @@
-"""The published JSON Schemas of what the suite writes, and of profiles, made from the types.
+"""The published JSON Schemas of the suite's files and of profiles, generated from the types.
 
-`python -m conformance schemas` writes them, `--check` says which are out of date.
+`python -m conformance schemas` writes them. With `--check` it prints the names of those that are out of date.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ PUBLISHED: dict[str, tuple[type[msgspec.Struct], str]] = {
     "thread-state-1.schema.json": (ThreadState, "doubletext thread state, version 1"),
     "transcript-1.schema.json": (Transcript, "doubletext transcript, version 1"),
 }
-"""By file name: the type, and the title of its schema."""
+"""The type and the title of each schema, by file name."""
 
 
 def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) that the types say now; raises KeyError for an unknown name."""
+    """Return the JSON Schema (draft 2020-12) of the present types. Raise KeyError for an unknown name."""
     kind, title = PUBLISHED[name]
     made = msgspec.json.schema(kind)
     for definition in made["$defs"].values():
         if "description" in definition:
             definition["description"] = inspect.cleandoc(definition["description"])
     if "format" in kind.__struct_fields__:
-        # The types have defaults for these two, so that nobody need give them; a file is recognised by them.
+        # The types have defaults for these two, so msgspec takes them for optional. But a reader recognises a file by
+        # them.
         made["$defs"][kind.__name__]["required"] += ["format", "version"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -47,17 +48,17 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def render(name: str) -> str:
-    """The file's text."""
+    """Return the text of the schema's file."""
     return msgspec.json.format(msgspec.json.encode(schema(name), order="sorted"), indent=2).decode() + "\n"
 
 
 def published(name: str) -> str:
-    """The text of the file as it is shipped; raises FileNotFoundError."""
+    """Return the text of the shipped file. Raise FileNotFoundError."""
     return files("conformance").joinpath("schemas", name).read_text("utf-8")
 
 
 def out_of_date() -> list[str]:
-    """The names of shipped files that do not say what the types say."""
+    """Return the names of the shipped files that differ from the schemas of the present types."""
     stale = []
     for name in PUBLISHED:
         try:
@@ -70,7 +71,7 @@ def out_of_date() -> list[str]:
 
 
 def write() -> list[Path]:
-    """Write every schema next to this module; raises OSError."""
+    """Write every schema next to this module and return the paths. Raise OSError."""
     written = []
     for name in PUBLISHED:
         path = Path(__file__).with_name(name)

@@ -1,1 +1,1 @@
-"""One run of the suite: its options, its deployments, and the plays on each of them."""
+"""One run of the suite: its options, its deployments, and the plays on each deployment."""

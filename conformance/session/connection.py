@@ -1,4 +1,4 @@
-"""The way to a deployment: which certificates are trusted, the suite's own certificate, and a proxy."""
+"""The connection to a deployment: trusted certificates, a client certificate, and a proxy."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ import httpx
 
 
 class BadConnectionError(Exception):
-    """An option that cannot be used; the text names the option and quotes no secret."""
+    """An option cannot be used. The text names the option and quotes no secret."""
 
 
 @dataclass(frozen=True)
 class Connection:
-    """What the suite connects with. Variables of the environment do not count, so every machine does the same."""
+    """The TLS settings and the proxy of all requests. Environment variables are ignored, as machines differ in them."""
 
     tls: ssl.SSLContext
     proxy: httpx.Proxy | None = None
 
     def transport(self) -> httpx.AsyncHTTPTransport:
-        """Return the connections of one play; a pool that all plays share is searched for longer than it saves."""
+        """Return the connections of one play."""
+        # One pool per play: httpcore searches the whole pool for each request, and in a pool that all plays share that
+        # takes longer than opening connections. No limit: an open stream must not delay another request.
         limits = httpx.Limits(max_connections=None)
         return httpx.AsyncHTTPTransport(verify=self.tls, proxy=self.proxy, limits=limits, trust_env=False)
 
@@ -36,16 +38,16 @@ class Connection:
 def connection(
     *, ca: str | None = None, cert: str | None = None, key: str | None = None, proxy: str | None = None
 ) -> Connection:
-    """Return the way to a deployment that these options describe. Raises `BadConnectionError`.
+    """Return the connection that these options describe. Raise BadConnectionError.
 
-    `ca` is a PEM file of certificates that are trusted beside the usual ones, `cert` and `key` are PEM files with
-    which the suite shows who it is, and `proxy` is a URL.
+    `ca` is a PEM file of certificates that are trusted in addition to the usual ones. `cert` and `key` are PEM files
+    with the client certificate and its private key. `proxy` is a URL.
     """
     tls = httpx.create_ssl_context(trust_env=False)
     if ca is not None:
         _load("--deployment-ca", ca, lambda: tls.load_verify_locations(cafile=ca))
     if cert is not None:
-        # Without a password of our own OpenSSL asks for one on the terminal, and a CI job would hang.
+        # Without a password callback OpenSSL asks for one on the terminal, and a CI job would hang.
         _load("--deployment-cert", cert, lambda: tls.load_cert_chain(cert, key, password=_no_password))
     elif key is not None:
         raise BadConnectionError("--deployment-key: a key belongs to a certificate; give --deployment-cert as well")

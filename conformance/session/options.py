@@ -1,4 +1,8 @@
-"""The suite's options, checked: what is unusable is said in one line that quotes no secret, before anything is done."""
+"""The suite's options, parsed and checked before the suite sends anything.
+
+An unusable value raises `pytest.UsageError` with one line. Values may hold tokens and passwords, so an error text
+quotes neither headers nor the parts of a URL that can carry a secret.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,12 @@ from conformance.judge import profiles
 from conformance.judge.profiles import NOTHING_DECLARED, Profile, ProfileError
 from conformance.report.report import slug
 from conformance.session.connection import BadConnectionError, Connection, connection
+from conformance.transcript.text import snippet
 from doubletext import packages
 from doubletext.environment import HEADER_VARIABLE
 
+# The mock executes any number of runs at once, and a play mostly waits. A deployment behind a URL may have one worker,
+# where concurrent plays queue behind each other, so there the default is 1.
 EMBEDDED_JOBS = 8
 EMBEDDED_NAME = "mock"
 
@@ -32,7 +39,7 @@ _HOST = re.compile(r"[0-9A-Za-z._:-]+")
 
 @dataclass(frozen=True)
 class Options:
-    """What the user asked for; no `urls` means the embedded mock. Every deployment has a name unlike all others."""
+    """The options of one run. Empty `urls` select the embedded mock. The `names` of the deployments are unique."""
 
     urls: tuple[str, ...]
     names: tuple[str, ...]
@@ -49,17 +56,19 @@ class Options:
 
 
 def read(config: pytest.Config) -> Options:
-    """The options of a run, and the header variable of the environment; raises `pytest.UsageError`."""
+    """Return the options of a run, with the headers of the environment variable. Raise `pytest.UsageError`."""
     option = config.option
     given = [_named(text) for text in option.deployment_url or []]
     urls = tuple(_url(url) for _, url in given)
+    # `--collect-only` lists the tests also where the mock is not installed: it starts no deployment.
     if not urls and not option.collectonly:
-        _demand_mock()
+        _require_mock()
     return Options(
         urls=urls,
         names=_names([name for name, _ in given], urls) if urls else (EMBEDDED_NAME,),
         assistant=_assistant(option.deployment_assistant),
         assistant_named=option.deployment_assistant is not None,
+        # The command line is closer to the user than the environment, so it wins.
         headers=_headers(os.environ.get(HEADER_VARIABLE, "").splitlines(), HEADER_VARIABLE)
         | _headers(option.deployment_header or [], "--deployment-header"),
         profile=_profile(option.deployment_profile),
@@ -84,44 +93,49 @@ def _connection(option: argparse.Namespace) -> Connection:
         raise pytest.UsageError(str(error)) from None
 
 
-def _demand_mock() -> None:
+def _require_mock() -> None:
     problem = packages.problem("mockserver")
     if problem is not None:
         raise pytest.UsageError(
-            f"the embedded mock is not available, so name a deployment with --deployment-url: {problem}"
+            f"the embedded mock is not available ({problem}); give a deployment: --deployment-url=URL"
         )
 
 
 def _named(text: str) -> tuple[str | None, str]:
-    """The name and the URL in `NAME=URL`; no name where there is only a URL."""
+    """Split `NAME=URL`. The name is None for a URL alone."""
     found = _NAMED.fullmatch(text)
     return (found[1], found[2]) if found else (None, text)
 
 
 def _names(given: Sequence[str | None], urls: Sequence[str]) -> tuple[str, ...]:
-    """A name for every deployment; those that go by their URL are numbered where two have the same."""
+    """Return a unique name for every deployment. Raise UsageError when two have the same given name.
+
+    A deployment without a name is named after its URL, with a number where several have the same URL.
+    """
     plain = [name or slug(url) for name, url in zip(given, urls, strict=True)]
     for name in given:
         if name is not None and plain.count(name) > 1:
-            raise pytest.UsageError(f"--deployment-url: two deployments are called {name}")
+            raise pytest.UsageError(f"--deployment-url: two deployments are named {name}; give each its own NAME=")
     return tuple(name if plain.count(name) == 1 else f"{name}-{index + 1}" for index, name in enumerate(plain))
 
 
 def _url(text: str) -> str:
-    # User and password stand before the `@`, tokens behind the `?`: neither is quoted.
-    shown = repr(re.sub(r"[?#].*", "", text.rpartition("@")[2], flags=re.DOTALL))
+    # A user and password precede the `@`, and a token can follow the `?`. The error must quote neither.
+    shown = f"`{snippet(re.sub(r'[?#].*', '', text.rpartition('@')[2], flags=re.DOTALL))}`"
     form = "http://HOST:PORT or https://HOST/PREFIX"
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
-    except ValueError:
+    except ValueError:  # from a port that is not a number, or an unclosed `[`; its text would quote the URL
         raise pytest.UsageError(f"--deployment-url: {shown} is not of the form {form}") from None
+    # urlsplit silently removes tabs and newlines, so the whole text is checked, not its parts.
     if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host) or port == 0 or not text.isprintable():
         raise pytest.UsageError(f"--deployment-url: {shown} is not of the form {form}")
+    # An empty query or fragment is lost in urlsplit, but would still swallow the paths that are appended to the URL.
     if parts.query or parts.fragment or text.endswith(("?", "#")):
         raise pytest.UsageError(
-            f"--deployment-url: {shown} comes with a query or a fragment, to which no path can be added; "
-            "give a token as --deployment-header"
+            f"--deployment-url: {shown} has a query or a fragment, to which no path can be appended; "
+            "send a token with --deployment-header='NAME: VALUE'"
         )
     return text
 
@@ -130,12 +144,12 @@ def _assistant(name: str | None) -> str:
     if name is None:
         return "agent"
     if not name.strip():
-        raise pytest.UsageError("--deployment-assistant: the name is empty")
+        raise pytest.UsageError("--deployment-assistant: the name is empty; give a graph name or an assistant id")
     return name
 
 
 def _headers(lines: Sequence[str], where: str) -> dict[str, str]:
-    """Headers by lower-case name; an error names the header, never its value."""
+    """Return headers by lower-case name. An error names the header and never its value."""
     headers: dict[str, str] = {}
     for line in lines:
         if not line.strip():
@@ -143,12 +157,12 @@ def _headers(lines: Sequence[str], where: str) -> dict[str, str]:
         name, colon, value = line.partition(":")
         name, value = name.strip(), value.strip()
         if not colon or not _HEADER_NAME.fullmatch(name):
-            # What is no name may be a token that was given without one.
+            # The line is not quoted: it may be a token that was given without a header name.
             raise pytest.UsageError(f"{where}: a header is not of the form 'Name: value'")
         if not value:
             raise pytest.UsageError(f"{where}: the header {name} has no value")
         if not _HEADER_VALUE.fullmatch(value):
-            raise pytest.UsageError(f"{where}: the value of {name} has characters that no header can have")
+            raise pytest.UsageError(f"{where}: the value of {name} has characters that are not allowed in a header")
         headers[name.lower()] = value
     return headers
 
@@ -170,15 +184,16 @@ def _folder(name: str | None) -> Path | None:
         folder.mkdir(parents=True, exist_ok=True)
         writable = os.access(folder, os.W_OK)
     except OSError as error:
-        raise pytest.UsageError(f"--conformance-report: {folder} cannot be made: {error.strerror}") from error
+        raise pytest.UsageError(f"--conformance-report: {folder} cannot be created: {error.strerror}") from error
     if not writable:
-        raise pytest.UsageError(f"--conformance-report: {folder} cannot be written to")
+        raise pytest.UsageError(f"--conformance-report: {folder} is not writable")
     return folder
 
 
 def _scale(scale: float | None) -> float:
     if scale is None:
         return 1.0
+    # At 1000 the suite waits more than four hours for a run to start. A larger factor is a slip of the keyboard.
     if not 0 < scale <= 1000:
         raise pytest.UsageError(f"--conformance-deadline-scale: {scale:g} is not above 0 and at most 1000")
     return scale
@@ -194,5 +209,7 @@ def _jobs(given: int | None, *, embedded: bool) -> int:
 
 def _witness_host(host: str | None) -> str | None:
     if host is not None and not _HOST.fullmatch(host):
-        raise pytest.UsageError(f"--conformance-witness-host: {host!r} is neither a name nor an address")
+        raise pytest.UsageError(
+            f"--conformance-witness-host: `{snippet(host)}` is neither a host name nor an IP address"
+        )
     return host

@@ -1,7 +1,18 @@
 """The plays of one run of the suite: each scenario once per deployment, several at a time, in the background.
 
-Tests ask for a transcript and wait for it. All playing happens on one event loop in one thread, together with the
-witness and, where no URL was given, the embedded mock deployment.
+Theory of operation:
+
+1. pytest's thread calls `begin` with everything that was selected, then `transcript` for one test after another.
+   `transcript` blocks until that play is over. Both share one future per deployment and scenario, so a scenario is
+   played once, however many requirements are judged by it.
+2. All plays are tasks on one event loop in one background thread. The witness and, where no URL was given, the embedded
+   mock deployment run on the same loop.
+3. The first play of a deployment examines it, and all others wait for that examination. A deployment that cannot be
+   judged raises NotJudgeable in every test, without a further request.
+4. A play then waits for one of the deployment's slots, of which there are as many as jobs. It gives the slot back as
+soon
+   as its scenario only observes, because the rest needs no worker of the deployment, and the next play starts.
+   After its wait for a slot a play checks the deployment again, because another play may have found it lost meanwhile.
 """
 
 from __future__ import annotations
@@ -26,20 +37,22 @@ _T = TypeVar("_T")
 
 
 class NotJudgeable(Exception):  # noqa: N818 -- not an error of the suite: there is nothing to judge
-    """The deployment cannot be judged; the text is one line that says why."""
+    """The deployment cannot be judged. The text is a one-line reason."""
 
 
 class PlayPool:
-    """Plays scenarios against deployments. `jobs` bounds the plays under way at once per deployment."""
+    """A player of scenarios against deployments, with at most `jobs` plays at once per deployment."""
 
     def __init__(
         self, *, suite: SuiteInfo, jobs: int, witness_host: str | None, connection: Connection | None = None
     ) -> None:
         self._suite = suite
         self._jobs = jobs
+        # The witness listens to the network only if the deployment is elsewhere: any host could post reports to it.
         loopback = witness_host in (None, "127.0.0.1", "localhost", "::1")
         self._witness = Witness("127.0.0.1" if loopback else "0.0.0.0", witness_host)
         self._loop = asyncio.new_event_loop()
+        # A daemon: when pytest dies without closing the session, the thread must not keep the process alive.
         self._thread = threading.Thread(target=self._loop.run_forever, name="doubletext", daemon=True)
         self._stack = AsyncExitStack()
         self._connection = connection or Connection(httpx.create_ssl_context(trust_env=False))
@@ -48,32 +61,32 @@ class PlayPool:
         self._plays: dict[tuple[int, str], Future[Transcript]] = {}
 
     def start(self) -> None:
-        """Start the background thread and the witness; raises OSError when the witness cannot listen."""
+        """Start the background thread and the witness. Raise OSError when the witness cannot listen."""
         self._thread.start()
         self._run(self._open())
 
     def stop(self) -> None:
-        """Give up what is still being played and close everything."""
+        """Cancel the plays under way, and close the witness, the mock and the loop."""
         self._run(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     def embed_mock(self, **options: Any) -> str:
-        """Start a mock deployment in this process and return its URL; `options` are those of `mockserver.serving`."""
+        """Start a mock deployment in this process and return its URL. `options` are those of `mockserver.serving`."""
         return self._run(self._embed(options))
 
     def begin(self, target: Target, scenarios: Iterable[Scenario]) -> None:
-        """Begin to play these scenarios, as many at a time as there are jobs."""
+        """Start to play these scenarios, as many at a time as there are jobs, and return at once."""
         for scenario in scenarios:
             self._future(target, scenario)
 
     def transcript(self, target: Target, scenario: Scenario) -> Transcript:
-        """The transcript of one play, once there is one; raises NotJudgeable."""
+        """Wait for the play of one scenario and return its transcript. Raise NotJudgeable."""
         return self._future(target, scenario).result()
 
     def forget(self, target: Target, scenario: Scenario) -> None:
-        """Drop the transcript of one play; who asks for it after that has the scenario played again."""
+        """Drop the transcript of one play, to free its memory. A later `transcript` plays the scenario again."""
         self._plays.pop((id(target), scenario.id), None)
 
     def _future(self, target: Target, scenario: Scenario) -> Future[Transcript]:
@@ -95,6 +108,8 @@ class PlayPool:
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for key in self._plays:
             self._plays[key].cancel()
+        # Only plays are cancelled, by the names of their tasks. The mock and the witness have tasks on this loop too,
+        # and those end through the exit stack, after the plays that still use them.
         plays = [task for task in others if task.get_name().startswith("play ")]
         for task in plays:
             task.cancel()
@@ -102,14 +117,16 @@ class PlayPool:
         await self._stack.aclose()
 
     async def _embed(self, options: dict[str, Any]) -> str:
-        from mockserver import serving
+        from mockserver import serving  # late: a run against a URL works without the mock's dependencies
 
         return await self._stack.enter_async_context(serving(**options))
 
     async def _examine(self, target: Target) -> None:
         key = id(target)
         if key not in self._examined:
-            self._examined[key] = asyncio.create_task(self._look_at(target), name=f"play examine {target.info.url}")
+            name = f"play examine {target.info.url}"
+            self._examined[key] = asyncio.create_task(self._examine_alone(target), name=name)
+        # Shielded: cancelling one play must not cancel the examination on which all other plays wait.
         await asyncio.shield(self._examined[key])
         if target.problem is not None:
             raise NotJudgeable(target.problem)
@@ -125,13 +142,14 @@ class PlayPool:
         await slots.acquire()
         with contextlib.ExitStack() as slot:
             slot.callback(slots.release)
-            await self._examine(target)  # it may have been lost while this play waited for its turn
+            await self._examine(target)  # another play may have lost the deployment while this one waited for a slot
             async with self._connection.transport() as transport:
-                # While a play only looks on, the next may have its slot.
+                # pop_all() moves the release out of this `with`, so that the slot is not given back a second time at
+                # the end. A play that fails before it is quiet gives its slot back there.
                 return await target.play(
                     scenario, transport, self._witness, self._suite, lambda: slot.pop_all().close()
                 )
 
-    async def _look_at(self, target: Target) -> None:
+    async def _examine_alone(self, target: Target) -> None:
         async with self._connection.transport() as transport:
             await target.examine(transport, self._witness, self._suite, self._jobs)

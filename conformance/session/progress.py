@@ -1,7 +1,7 @@
-"""Progress for people: which scenario is being played, and how many are left.
+"""Progress in the terminal: the scenario that is being played, and the number that are left.
 
-On a terminal one line is written over and over, and only what is not a PASS leaves a mark; in a CI log each scenario
-has a line of its own. With -v, -q or xdist pytest's own progress stays as it is.
+On a terminal one line is rewritten for each scenario, and only a test that does not pass leaves a mark. In a CI log
+each scenario has its own line. With -v, -q or xdist pytest's own progress is kept.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 
 
 class Progress:
-    """A pytest plugin for one run; `scenarios` says of each test of the suite to which play it belongs."""
+    """A pytest plugin for one run. `scenarios` maps the id of each test of the suite to its play."""
 
     def __init__(self, terminal: pytest.TerminalReporter, scenarios: Mapping[str, str]) -> None:
         self._terminal = terminal
@@ -22,17 +22,20 @@ class Progress:
         self._now = ""
         self._marked = False
         self._unjudgeable: set[str] = set()
+        # Rewriting a line needs ANSI codes, which pytest does not write with --color=no even to a terminal.
         self._rewrites = terminal.isatty and terminal.hasmarkup
 
+    # Last, because pytest's own reporter writes the name of a new test file in the same hook.
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """Tell the scenario, when the first of its tests begins."""
+        """Write the scenario when the first of its tests starts."""
         scenario = self._scenarios.get(nodeid)
         if scenario is None or scenario == self._now or _deployment(scenario) in self._unjudgeable:
             return
         self._now = scenario
         self._seen.add(scenario)
         line = f"[{len(self._seen)}/{self._total}] {scenario}, {self._left()} "
+        # A line with marks (F, x, s) is kept, and so is the line before the first scenario, which is pytest's.
         if self._rewrites and not self._marked and len(self._seen) > 1:
             self._terminal.rewrite(line, erase=True)
         else:
@@ -40,7 +43,8 @@ class Progress:
         self._marked = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A deployment that cannot be judged is told of once, so its scenarios are not."""
+        """Record a deployment that cannot be judged."""
+        # Such a deployment is reported by one failure. A line for each of its scenarios would bury that failure.
         if getattr(report, "doubletext", {}).get("unjudged"):
             self._unjudgeable.add(_deployment(self._scenarios[report.nodeid]))
 
@@ -48,11 +52,13 @@ class Progress:
         left = self._total - len(self._seen)
         return f"{left} left" if left else "the last one"
 
+    # First, because pytest takes the first answer to this hook, and its own reporter answers for every test.
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """On a terminal a PASS leaves no mark, so that the line is short enough to be written over."""
+        """Return no mark for a PASS on a terminal, so that the line stays short enough to be rewritten."""
         if not self._rewrites or report.nodeid not in self._scenarios or report.when != "call":
             return None
+        # A report with `wasxfail` is an XPASS, which keeps its mark.
         if report.passed and not hasattr(report, "wasxfail"):
             return "passed", "", "PASSED"
         self._marked = True
@@ -60,19 +66,20 @@ class Progress:
 
 
 def _deployment(scenario: str) -> str:
-    """The name in front of a scenario, where there are several deployments."""
+    """Return the deployment's name in front of a scenario. It is empty where there is one deployment."""
     return scenario.rpartition("::")[0]
 
 
 def register(config: pytest.Config, scenarios: Mapping[str, str]) -> None:
-    """Show progress in this run, unless pytest was asked to show more, less, or something else."""
+    """Show progress in this run, unless pytest's options ask for another output."""
+    # With -s the output of tests and plugins would land in the line that is rewritten.
     terminal: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
     if scenarios and terminal is not None and config.get_verbosity() == 0 and config.option.capture != "no":
         config.pluginmanager.register(Progress(terminal, scenarios), "doubletext-progress")
 
 
 def scenarios_of(items: Sequence[pytest.Item]) -> dict[str, str]:
-    """The play of each test of the suite, by the test's id."""
+    """Return the play of each test of the suite, by the test's id."""
     found = {}
     for item in items:
         case = getattr(getattr(item, "callspec", None), "params", {}).get("conformance_case")

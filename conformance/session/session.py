@@ -1,4 +1,4 @@
-"""One run of the suite: which deployments are judged by what, and what came of it."""
+"""One run of the suite: its cases, the verdict of each, and the record of the verdict for the report."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from conformance.transcript.transcript import SuiteInfo, Transcript
 
 @dataclass(frozen=True)
 class Case:
-    """One test: a requirement to be judged in a scenario at a deployment (`position` among those given)."""
+    """One test: a requirement that is judged in a scenario at a deployment (`position` in the order of the options)."""
 
     position: int
     scenario: Scenario
@@ -40,14 +40,14 @@ class Case:
 
     @property
     def markers(self) -> tuple[str, ...]:
-        """By what `-m` selects it: the requirement's area, the scenario's strategy, `races` where it is one."""
+        """The markers for `-m`: the requirement's area, the scenario's strategy, and `races` for a race."""
         found = [MARKERS[self.requirement.area], family_marker(self.scenario.family)]
         return tuple(dict.fromkeys([*found, *(["races"] if self.scenario.race else [])]))
 
 
 @dataclass(frozen=True)
 class CaseResult:
-    """What becomes of a test: `record` is for the report, `text` for people."""
+    """The outcome of a test: `how` pytest counts it, `text` for its users, and `record` for the report."""
 
     how: Literal["pass", "fail", "xfail", "skip"]
     text: str
@@ -55,7 +55,10 @@ class CaseResult:
 
 
 class Session:
-    """Opened when the first test of the suite is collected."""
+    """The state of one run: its options, the rule book, the players, and the transcripts that were written.
+
+    Nothing is started before the first play, so `--collect-only` opens no socket.
+    """
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -73,7 +76,9 @@ class Session:
         return {family_marker(scenario.family) for scenario in catalogue()}
 
     def cases(self, families: Sequence[str]) -> list[Case]:
-        """Every case of these families of scenarios, scenario by scenario, at every deployment."""
+        """Return every case of these families of scenarios, scenario by scenario, at every deployment."""
+        # The order matters: all requirements of a scenario follow each other, so that a test waits for its play only
+        # once, and the progress and xdist's distribution can group by scenario.
         names = self._options.names
         return [
             Case(
@@ -91,13 +96,13 @@ class Session:
         ]
 
     def begin(self, cases: Iterable[Case]) -> None:
-        """Begin to play the scenarios of these cases in the background."""
+        """Start to play the scenarios of these cases in the background."""
         for case in cases:
             self._unjudged[case.position, case.scenario.id] += 1
             self._pool.begin(self._targets[case.position], [case.scenario])
 
     def judge(self, case: Case, scratch: Callable[[], Path]) -> CaseResult:
-        """Judge one case. `scratch` gives a folder for transcripts of failures when no report was asked for."""
+        """Judge one case. `scratch` returns a folder for the transcripts of failures in a run without a report."""
         try:
             return self._judge(case, scratch)
         finally:
@@ -127,12 +132,12 @@ class Session:
         return CaseResult("pass", "", record)
 
     def close(self) -> None:
-        """Stop playing."""
+        """Stop the players, if any were started."""
         if self._opened:
             self._pool.stop()
 
     def folder_of(self, position: int) -> Path | None:
-        """Where the report about one deployment goes: the folder itself, or one inside it for each of several."""
+        """Return the folder of the report on one deployment: with several, each has its own inside the given one."""
         folder, names = self._options.folder, self._options.names
         return folder if folder is None or len(names) < 2 else folder / f"{position + 1}-{names[position]}"
 
@@ -145,6 +150,7 @@ class Session:
             suite=self.suite, jobs=options.jobs, witness_host=options.witness_host, connection=options.connection
         )
         pool.start()
+        # Only now: when the witness cannot listen, `start` raises, and there is nothing that `close` could stop.
         self._opened = True
         return pool
 
@@ -164,7 +170,7 @@ class Session:
         ]
 
     def _play(self, case: Case) -> Play:
-        """The facts of the case's play; raises NotJudgeable."""
+        """Return the facts of the case's play. Raise NotJudgeable."""
         key = (case.position, case.scenario.id)
         if key not in self._plays:
             transcript = self._pool.transcript(self._targets[case.position], case.scenario)
@@ -172,7 +178,8 @@ class Session:
         return self._plays[key]
 
     def _forget(self, case: Case) -> None:
-        """Let go of a play by which everything was judged: all plays of a run may be larger than the memory."""
+        """Drop the play of a case once all of its requirements are judged."""
+        # The transcripts of a whole run may be larger than the memory.
         key = (case.position, case.scenario.id)
         self._unjudged[key] -= 1
         if not self._unjudged[key]:
@@ -180,7 +187,10 @@ class Session:
             self._pool.forget(self._targets[case.position], case.scenario)
 
     def _keep(self, case: Case, transcript: Transcript, scratch: Callable[[], Path] | None) -> Path | None:
-        """Write the transcript where a report was asked for, or where a failure needs it."""
+        """Write the transcript into the report's folder, or for a failure into `scratch`, and return its path.
+
+        Return None for a PASS in a run without a report. Each transcript is written once.
+        """
         key = (case.position, case.scenario.id)
         if key not in self._written:
             folder = self.folder_of(case.position)
@@ -192,7 +202,8 @@ class Session:
         return self._written[key]
 
     def _record(self, case: Case, target: Target, verdict: Verdict, transcript: str | None) -> dict[str, Any]:
-        """The verdict as it travels to the report, in plain JSON values."""
+        """Return the verdict as it travels to the report, in plain JSON values, which xdist can send."""
+        # Redacted once more, because reports are published and a verdict quotes what the deployment answered.
         result = Result(
             requirement=case.requirement.id,
             level=case.requirement.level,
@@ -222,7 +233,7 @@ class Session:
         return record
 
     def _notes(self, target: Target) -> list[str]:
-        """What a reader of the verdicts must know about how they came about."""
+        """Return notes for the reader of the verdicts: how the agent was found, and the profile that fits."""
         if target.problem is not None:
             return []
         notes = list(target.notes)
@@ -231,8 +242,8 @@ class Session:
             unfit = misfit(profile, target.info)
             return notes if unfit is None else [*notes, unfit]
         return notes + [
-            f"no profile was given, and this looks like what profile {fitting.name} is for: "
-            f"--deployment-profile={fitting.name}"
+            f"no profile was given, and profile {fitting.name} is for such a server; "
+            f"judge by it with --deployment-profile={fitting.name}"
             for fitting in proposals(target.info)
             if target.workers is None or fitting.workers in (None, target.workers)
         ]

@@ -1,7 +1,20 @@
-"""Finding out what is at a deployment's URL before anything is judged.
+"""A deployment under test, and its examination before anything is judged.
 
-One plain run of the agent shows whether there is a usable deployment, whether its agent obeys the probe contract
-and reaches the witness, and how long it takes to start a run. What does not work is said in one line.
+Theory of operation. `Target.examine` answers four questions, in this order:
+
+1. Which server is it? `GET /info` reports a name and a version. An answer that has none is no problem.
+2. Can it be judged? Plain runs of the agent are played, `CALIBRATIONS` in a row. Each must be created, start and
+   finish. If one does not, `problem` is a one-line reason, and no scenario is played.
+3. What is its agent? It is first taken for a probe agent that reaches the witness (`probe` is "witnessed"). If a run
+   starts but the witness receives nothing, one more run is played in which the probe is given no witness:
+
+   - The final state has the marks of a probe agent. After the first silent run that may just have been a slow start, so
+     the witness is tried again. After the second one `probe` becomes "unwitnessed": runs are then held by time.
+   - The final state has no such marks: the agent is not a probe agent. If the user named the assistant, `probe` becomes
+     "none", and the scenarios that need no probe are played. Otherwise that is the `problem`.
+
+4. How fast does it start a run? The slowest of the plain runs sets the deadlines. Where the shipped profiles for this
+   server differ by the number of workers, `CAPACITY` finds out whether two runs can execute at once.
 """
 
 from __future__ import annotations
@@ -12,7 +25,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from conformance.api import TERMINAL
+from conformance.api import GONE, TERMINAL
 from conformance.driver import player
 from conformance.driver.context import Context
 from conformance.driver.deadlines import Deadlines
@@ -34,23 +47,24 @@ from conformance.transcript.transcript import ProbeUse, Released, SuiteInfo, Tar
 
 CALIBRATION = Scenario(
     id="calibration",
-    about="One plain run, to see whether the deployment can be judged and how fast it starts a run.",
+    about="One plain run, which shows whether the deployment can be judged and how fast it starts a run.",
     moves=(
         s.Submit(label="A", text=SF),
         s.AwaitHeard(label="A"),
         s.AwaitEnd(label="A", if_begun=True),
-        # An agent that looks for the witness in vain may be at that for long.
+        # An agent may try to reach the witness for a long time. Such a run must not delay the next one.
         s.Cancel(label="A", unless_begun=True),
     ),
 )
 
 CAPACITY = Scenario(
     id="capacity",
-    about="Two runs on two threads, each held in its first step, to see whether there are workers for both.",
+    about="Two runs on two threads, each held in its first step, which shows whether there are workers for both.",
     moves=(
         s.Submit(label="A", text=SF, hold=(FIRST_STEP,)),
         s.AwaitPoint(label="A", point=FIRST_STEP),
         s.Submit(label="X", text=SF, hold=(FIRST_STEP,), thread=s.OTHER),
+        # Optional: with a single worker X starts after the release below, and that is the finding.
         s.AwaitPoint(label="X", point=FIRST_STEP, optional=True),
         s.Release(),
         s.AwaitEnd(label="A"),
@@ -59,25 +73,29 @@ CAPACITY = Scenario(
 )
 
 NO_WITNESS = (
-    "the agent does not reach the witness (--conformance-witness-host): runs are held by time, and what cannot be "
-    "proved that way is INCONCLUSIVE"
+    "the agent cannot reach the suite's witness, so runs are held by time, and requirements that cannot be proved that "
+    "way are INCONCLUSIVE; give the address of this machine as the deployment sees it: --conformance-witness-host=HOST"
 )
-ANY_AGENT = "the agent `{assistant}` knows nothing of the probe: what needs the probe agent is NOT-APPLICABLE"
+ANY_AGENT = (
+    "the agent `{assistant}` does not implement the probe contract, so requirements that need the probe agent are "
+    "NOT-APPLICABLE"
+)
 NO_PROBE = (
-    "the agent `{assistant}` knows nothing of the probe: deploy the probe agent under this name; or name the agent, "
-    "--deployment-assistant={assistant}, and be judged by what needs no probe"
+    "the agent `{assistant}` does not implement the probe contract; deploy the probe agent under this name, or give "
+    "--deployment-assistant={assistant} to judge this agent by the requirements that need no probe"
 )
 
+# More than one: a server that polls its queue may have polled right after the first run was created.
 CALIBRATIONS = 3
-"""Plain runs, one after another: where a queue is looked into now and then, one alone may be lucky."""
+"""The number of plain runs, one after another, from which the start latency is measured."""
 
 
 class Target:
-    """One deployment under test: how to reach it, and what was found out about it.
+    """One deployment under test: its address, and the findings of its examination.
 
-    `problem` is one line that says why it cannot be judged (any more), None when it can be; `workers` whether it
-    executes one run at a time or several, where that was found out; `notes` are what a reader of its verdicts must
-    know. `named`: somebody has named the assistant, and means it whether or not it knows the probe.
+    `problem` is the one-line reason why it cannot be judged, or cannot be judged any more, and None when it can.
+    `workers` is "one" or "several" where the examination had to find that out. `notes` are remarks for the reader of
+    the verdicts. `named` means that the user named the assistant, so that it is judged even if it is not a probe agent.
     """
 
     def __init__(
@@ -104,7 +122,7 @@ class Target:
         self.notes: list[str] = []
 
     def can_play(self, scenario: Scenario) -> bool:
-        """Whether anything could be judged by this scenario with the agent that was found."""
+        """Return whether any requirement can be judged by this scenario with the agent that was found."""
         return any(
             requirement.can_be_judged(self.info.probe, steered=scenario.steered)
             for requirement in registry.load().requirements
@@ -119,9 +137,9 @@ class Target:
         suite: SuiteInfo,
         on_quiet: Callable[[], None] = lambda: None,
     ) -> Transcript:
-        """Play one scenario; sets `problem` when the deployment is lost in it, so that the next need not wait.
+        """Play one scenario and return its transcript. Set `problem` when the deployment stops answering in it.
 
-        `on_quiet` is called when no further run is to execute.
+        `on_quiet` is called when no further run of the scenario will execute.
         """
         recorder = Recorder(self.redactor)
         http = self._wire(transport, recorder)
@@ -134,6 +152,7 @@ class Target:
             probe=self.info.probe,
         )
         transcript = await player.play(context, scenario, suite, self.info, on_quiet)
+        # With several jobs other plays fail in the same second. The first reason is the one to report.
         if http.lost is not None and self.problem is None:
             self.problem = f"it stopped answering during {scenario.id}: {http.lost}"
         return transcript
@@ -141,55 +160,59 @@ class Target:
     async def examine(
         self, transport: httpx.AsyncBaseTransport, witness: Witness, suite: SuiteInfo, jobs: int = 1
     ) -> None:
-        """Ask for `/info`, play the calibration runs, and set `info`, `problem`, `notes` and the deadlines.
+        """Read `/info`, play the calibration runs, and set `info`, `problem`, `notes`, `workers` and the deadlines.
 
-        `jobs` is how many plays will be under way at once.
+        `jobs` is the number of plays that will be under way at once.
         """
 
         async def play(scenario: Scenario) -> Play:
             return Play(await self.play(scenario, transport, witness, suite))
 
-        await self._ask_info(transport)
+        await self._read_info(transport)
         try:
             latencies = await self._calibrate(play)
         except _Unusable as unusable:
             self.problem = self.redactor.text(str(unusable))
             return
+        # Played only where the answer is used: to choose between the profiles that would be proposed.
         if (
             self.info.profile is None
             and self.info.probe == "witnessed"
             and any(p.workers for p in proposals(self.info))
         ):
-            # Which of them to propose depends on it.
             self.workers = "one" if _missed_capacity(await play(CAPACITY)) else "several"
+        # The slowest run counts: a window that is too short misses faults, one that is too long only costs time.
         self.deadlines = self.deadlines.calibrated(max(latencies)).shared(jobs)
 
     async def _calibrate(self, play: Callable[[Scenario], Awaitable[Play]]) -> list[float]:
-        """Seconds that each of the plain runs needed to start; raises _Unusable. Sets `info.probe` and `notes`.
+        """Return the seconds that each of the plain runs needed to start. Raise _Unusable.
 
-        A run of which the witness hears nothing is followed by one that is told of no witness: what it leaves shows
-        whether its agent knows the probe. If it does, it is tried once more: the first run may just have been slow.
+        Set `info.probe` and `notes` when a run starts but the witness receives nothing from it (point 3 of the module's
+        theory of operation).
         """
         latencies: list[float] = []
         silent = 0
         while len(latencies) < CALIBRATIONS:
             calibration = await play(CALIBRATION)
+            # A run that never started says nothing about its agent, and is reported as the problem below.
             if calibration.witnessed and not calibration.steps("A") and _has_started(calibration, self.assistant):
                 silent += 1
-                await self._go_without_witness(play, convinced=silent > 1)
+                await self._try_without_witness(play, convinced=silent > 1)
                 continue
-            _demand_none(problem_of(calibration, self.assistant))
+            _raise_if(problem_of(calibration, self.assistant))
             latencies.append(_start_latency(calibration))
         return latencies
 
-    async def _go_without_witness(self, play: Callable[[Scenario], Awaitable[Play]], *, convinced: bool) -> None:
-        """See what agent this is, of which the witness heard nothing; raises _Unusable.
+    async def _try_without_witness(self, play: Callable[[Scenario], Awaitable[Play]], *, convinced: bool) -> None:
+        """Play a run that is given no witness, and set `info.probe` by the state that its agent left. Raise _Unusable.
 
-        Leaves `info.probe` as it was unless that is certain, or we are `convinced`.
+        A probe agent is still taken for one that reaches the witness unless `convinced`.
         """
+        # Set before the run is played: it decides whether the run's input names a witness.
         self._set_probe("unwitnessed")
         alone = await play(CALIBRATION)
-        _demand_none(problem_of(alone, self.assistant))
+        _raise_if(problem_of(alone, self.assistant))
+        # A probe agent also writes its steps into the state, and this is the first one of run A.
         if "A/agent:1" in steps_of(alone.state()):
             self._set_probe("unwitnessed" if convinced else "witnessed")
             if convinced:
@@ -203,8 +226,8 @@ class Target:
     def _set_probe(self, probe: ProbeUse) -> None:
         self.info = msgspec.structs.replace(self.info, probe=probe)
 
-    async def _ask_info(self, transport: httpx.AsyncBaseTransport) -> None:
-        """Name and version as `/info` tells them; a deployment without it stays nameless."""
+    async def _read_info(self, transport: httpx.AsyncBaseTransport) -> None:
+        """Set the name and version from `/info`. A deployment without `/info` has neither."""
         http = self._wire(transport, Recorder(self.redactor))
         await http.call("info", "server", http.client.http.get("/info"))
         server, version = server_of(http.body("info", "server"))
@@ -217,16 +240,13 @@ class Target:
 
 
 def server_of(info: Any) -> tuple[str | None, str | None]:
-    """Name and version of a server from the body of its `/info`.
-
-    The official servers give no name, but the version of the LangGraph they run: `langgraph_py_version` or
-    `langgraph_js_version`.
-    """
+    """Return the name and version of a server from the body of its `/info`. Each is None where it is not reported."""
     if not isinstance(info, dict):
         return None, None
     version = info.get("version")
     name = info.get("name")
     if not isinstance(name, str):
+        # The official servers report no name, but the version of LangGraph that they run, under a key for the language.
         name = None
         if "langgraph_py_version" in info:
             name = "langgraph-api"
@@ -236,14 +256,17 @@ def server_of(info: Any) -> tuple[str | None, str | None]:
 
 
 def _missed_capacity(play: Play) -> bool:
-    """Whether the second run did not begin while the first was held."""
+    """Return whether the second run did not start while the first one was held."""
     released = next((m.seq for m in play.moments if isinstance(m, Released)), len(play.moments))
     began = play.began("X")
     return began is None or began > released
 
 
 def _start_latency(play: Play) -> float:
-    """Seconds from the request for a run to its first step, or to when it was told to execute."""
+    """Return the seconds from the request that created the run to its first step.
+
+    Without a witness they end when the deployment first reports that the run executes. They are 0 where it never does.
+    """
     asked = play.submission("A").request.t
     if play.witnessed:
         began = play.began("A")
@@ -253,16 +276,16 @@ def _start_latency(play: Play) -> float:
 
 
 class _Unusable(Exception):  # noqa: N818 -- a finding about a deployment
-    """The deployment cannot be judged; the text is one line that says why."""
+    """The deployment cannot be judged. The text is a one-line reason."""
 
 
-def _demand_none(problem: str | None) -> None:
+def _raise_if(problem: str | None) -> None:
     if problem is not None:
         raise _Unusable(problem)
 
 
 def problem_of(play: Play, assistant: str) -> str | None:
-    """Why a calibration run shows that this deployment cannot be judged."""
+    """Return the reason that a calibration run shows for not judging this deployment, or None."""
     try:
         return _problem_with_the_start(play, assistant) or _problem_with_the_end(play, assistant)
     except Unproven as unproven:
@@ -270,25 +293,28 @@ def problem_of(play: Play, assistant: str) -> str | None:
 
 
 def _problem_with_the_start(play: Play, assistant: str) -> str | None:
-    """Why there is no thread, no run, or none that ever executed; raises Unproven."""
+    """Return the reason why there is no thread, no run, or a run that never executed. Raise Unproven."""
     created = play.last("create thread", s.MAIN)
     if s.MAIN not in play.transcript.threads:
-        return f"POST /threads at {play.transcript.target.url}: {_say(created, 'thread_id')}"
+        return f"POST /threads at {play.transcript.target.url}: {_describe_answer(created, 'thread_id')}"
     submission = play.submission("A")
     if not submission.ok:
         return (
-            f"a run of the agent `{assistant}` could not be created: {_say(submission, 'run_id')}; "
+            f"a run of the agent `{assistant}` could not be created: {_describe_answer(submission, 'run_id')}; "
             "is the probe agent deployed under this name (--deployment-assistant)?"
         )
     statuses = [reading.status for reading in play.readings("A")]
     if set(statuses) & {"running", *TERMINAL} or (play.witnessed and play.steps("A")):
         return None
+    accepted = f"a run of the agent `{assistant}` was accepted and never executed"
+    if statuses and statuses[-1] == GONE:
+        return f"{accepted}: the deployment does not know it any more (HTTP 404)"
     status = snippet(statuses[-1]) if statuses else "unknown"
-    return f"a run of the agent `{assistant}` was accepted and never executed: it is `{status}`"
+    return f"{accepted}: its status is `{status}`; is a worker of the deployment running and free?"
 
 
 def _has_started(play: Play, assistant: str) -> bool:
-    """Whether there is a run that executes, so that its agent could have reported."""
+    """Return whether there is a run that executes, so that its agent could have reported."""
     try:
         return _problem_with_the_start(play, assistant) is None
     except Unproven:
@@ -296,7 +322,7 @@ def _has_started(play: Play, assistant: str) -> bool:
 
 
 def _problem_with_the_end(play: Play, assistant: str) -> str | None:
-    """Why the plain run did not get to its end; raises Unproven."""
+    """Return the reason why the plain run did not finish. Raise Unproven."""
     if play.witnessed:
         finished = [trace.step for trace in play.steps("A") if trace.outcome == "returned"] == list(STEPS)
     else:
@@ -304,20 +330,23 @@ def _problem_with_the_end(play: Play, assistant: str) -> str | None:
     if finished:
         return None
     status = snippet(play.final_status("A"))
-    return f"a plain run of the agent `{assistant}` did not get to its end: it is `{status}`"
+    return (
+        f"a plain run of the agent `{assistant}` did not finish: its status is `{status}`; "
+        "the deployment's log may show why"
+    )
 
 
 def _advice(fault: str) -> str:
-    """Return what a user may do about a request that was not answered."""
+    """Return the advice for a request that was not answered."""
     if "CERTIFICATE_VERIFY_FAILED" in fault:
         return "trust the authority that signed the certificate with --deployment-ca FILE"
     if "CERTIFICATE_REQUIRED" in fault or "alert certificate" in fault.lower():
-        return "show a certificate with --deployment-cert FILE"
-    return "is the deployment running, and is --deployment-url right?"
+        return "send a client certificate with --deployment-cert FILE"
+    return "is the deployment running, and is --deployment-url correct?"
 
 
-def _say(exchange: Exchange, wanted: str) -> str:
-    """What came of an exchange that should have told `wanted`, in words that tell a user what to mend."""
+def _describe_answer(exchange: Exchange, wanted: str) -> str:
+    """Describe the answer to an exchange that should have returned `wanted`, so that a user knows what to correct."""
     if exchange.fault is not None:
         return f"{exchange.fault.error} ({_advice(exchange.fault.error)})"
     response = exchange.response
@@ -325,10 +354,10 @@ def _say(exchange: Exchange, wanted: str) -> str:
         return "no answer"
     if 300 <= response.status < 400:
         location = snippet(response.headers.get("location", "nowhere"))
-        return f"HTTP {response.status}, redirected to {location}; give the URL that answers itself"
+        return f"HTTP {response.status}, a redirect to {location}; give the URL to which it redirects"
     kind = snippet(response.headers.get("content-type", ""))
     body = response.body
     if response.status < 300 and not isinstance(body, dict):
         return f"HTTP {response.status} with {kind or 'no content type'} instead of a JSON object: {snippet(body)}"
-    without = f" without a {wanted} that is text" if response.status < 300 else ""
+    without = f" without a `{wanted}` that is a string" if response.status < 300 else ""
     return f"HTTP {response.status}{without}: {snippet(body)}"

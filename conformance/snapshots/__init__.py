@@ -1,7 +1,8 @@
 """Snapshots of a thread's state that can be compared between servers, versions and days.
 
-`read_thread` reads everything that a deployment tells about a thread; `render` writes it down so that ids and times are
-no part of it, but who refers to whom is. The pytest fixture `thread_state_snapshot` compares it with what was kept.
+`read_thread` reads everything that a deployment reports about a thread. `render` turns it into text without ids and
+times that still shows which entry refers to which. The pytest fixture `thread_state_snapshot` compares that text with
+a file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Snapshots of thread states as files that people review: one text file for each."""
+"""The syrupy extension that keeps each snapshot of a thread's state in a text file, for review in diffs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from conformance.snapshots.render import render
 
 
 class ThreadStateSnapshot(SingleFileSnapshotExtension):
-    """Keeps a `ThreadState`, or the text that `render` made of one, in a file `NAME.thread`."""
+    """A snapshot of a `ThreadState`, or of the text that `render` made of one, in a file `NAME.thread`."""
 
     _write_mode = WriteMode.TEXT
     file_extension = "thread"
 
     def serialize(self, data: Any, **_: Any) -> str:
-        """The text that is kept and compared; raises TypeError for what is no state of a thread."""
+        """Return the text that is kept and compared. Raise TypeError for anything but a thread's state."""
         if isinstance(data, ThreadState):
             return render(data)
         if isinstance(data, str):
             return data
-        raise TypeError(f"a thread's state is wanted, as read_thread gives it, not {type(data).__name__}")
+        raise TypeError(
+            f"expected a thread's state, as read_thread returns it, not {type(data).__name__}; "
+            "use `await read_thread(client, thread_id)`"
+        )

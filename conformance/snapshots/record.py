@@ -1,4 +1,4 @@
-"""Everything that a deployment tells about one thread, as it told it."""
+"""The record of one thread: everything that a deployment reports about it, unchanged."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from conformance.transcript.transcript import Transcript
 FORMAT: Literal["doubletext-thread-state"] = "doubletext-thread-state"
 VERSION: Literal[1] = 1
 LIMIT = 1000
-"""Checkpoints, and runs, that are read; a snapshot of more helps nobody."""
+"""The number of checkpoints that are read. A snapshot of more could not be reviewed."""
 
 
 class ThreadState(msgspec.Struct, frozen=True, kw_only=True):
-    """A thread with its state, its history and its runs, each as the deployment answered; lists are newest first.
+    """A thread with its state, history and runs, each as the deployment returned it. The lists are newest first.
 
-    `server` is name and version of the deployment, where they are known.
+    `server` is the name and version of the deployment, where they are known.
     """
 
     format: Literal["doubletext-thread-state"] = FORMAT
@@ -33,7 +33,7 @@ class ThreadState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def read_thread(client: LangGraphClient, thread_id: str) -> ThreadState:
-    """Read a thread through the official client; raises what the client raises."""
+    """Read a thread through the official client, and return its state. Errors of the client pass through."""
     return _checked(
         None,
         await client.threads.get(thread_id),
@@ -44,7 +44,7 @@ async def read_thread(client: LangGraphClient, thread_id: str) -> ThreadState:
 
 
 def from_transcript(transcript: Transcript, thread: str = s.MAIN) -> ThreadState:
-    """What was left of a thread when a scenario was over; raises Unproven when the deployment did not tell."""
+    """Return the state of a thread at the end of a scenario. Raise Unproven when the transcript does not contain it."""
     play, target = Play(transcript), transcript.target
     return _checked(
         " ".join(part for part in (target.server, target.version) if part) or None,
@@ -56,6 +56,7 @@ def from_transcript(transcript: Transcript, thread: str = s.MAIN) -> ThreadState
 
 
 def _checked(server: str | None, thread: Any, state: Any, history: Any, runs: Any) -> ThreadState:
+    # Converted and not constructed, so that an answer of another type raises an error here, and not in `render`.
     raw = {
         "format": FORMAT,
         "version": VERSION,

@@ -1,6 +1,8 @@
-"""A thread's state written down for people: the conversation, the runs, and how the history came about.
+"""A thread's state as text for people: the conversation, the runs, and the history.
 
-One fact stands on one line, in one place: what is changed in a state changes the line that tells it.
+The text is made for diffs. One fact is on one line, in one place, so that a change of the state changes the line of
+that fact and no other. Each message is therefore written once, in the form that it has in most places. A place where
+it differs repeats it in full.
 """
 
 from __future__ import annotations
@@ -17,17 +19,18 @@ from conformance.snapshots.names import Names, messages_of, oldest_first
 from conformance.snapshots.noise import check_names, is_noise
 from conformance.snapshots.record import VERSION, ThreadState
 
+# The version is part of the text, so that a snapshot of an older form is recognised as such in a diff.
 HEAD = f"doubletext thread state, version {VERSION}"
 
 
 def render(record: ThreadState, keep: Collection[str] = ()) -> str:
-    """The state as text; `keep` names noise rules that are not to be applied; raises ValueError for unknown ones."""
+    """Return the state as text. `keep` names noise rules that are not applied. Raise ValueError for an unknown rule."""
     check_names(keep)
-    return "\n".join(_Telling(record, keep).lines()) + "\n"
+    return "\n".join(_Writer(record, keep).lines()) + "\n"
 
 
-class _Telling:
-    """Writes one thread down."""
+class _Writer:
+    """The writer of one thread's text."""
 
     def __init__(self, record: ThreadState, keep: Collection[str]) -> None:
         self._record = record
@@ -42,26 +45,27 @@ class _Telling:
         yield "the conversation"
         for message in messages_of(record.state.get("values")):
             yield from ("  " + line for line in self._usual_lines(message))
-        yield from self._forgotten()
+        yield from self._only_in_history()
         yield ""
         yield f"the thread is {names.value(record.thread.get('status'))}"
         yield from self._rest(record.thread, "thread", {"status", "values"})
+        # Two endpoints report the values. They are equal unless the server has a fault, and then both are shown.
         if record.thread.get("values") != record.state.get("values"):
-            yield "  its values are not those of the state"
+            yield "  its values differ from those of the state"
             yield from self._values(record.thread.get("values"), "  ")
         yield ""
-        yield "the runs, the oldest first"
+        yield "the runs, oldest first"
         ordered = oldest_first(record.runs)
         for run in ordered:
             yield from self._run(run)
         if ordered != list(reversed(record.runs)):
             listed = ", ".join(names.of("run", run.get("run_id")) for run in record.runs)
-            yield f"  listed in this order, not the newest first: {listed}"
+            yield f"  listed in this order, not newest first: {listed}"
         yield ""
         yield f"the state is that of {names.of('checkpoint', checkpoint_id(record.state, ''))}"
         yield from self._state(record.state)
         yield ""
-        yield "the history, the oldest first"
+        yield "the history, oldest first"
         for entry in reversed(record.history):
             yield from self._checkpoint(entry)
         yield from self._disorder()
@@ -69,17 +73,18 @@ class _Telling:
     # -- messages ----------------------------------------------------------------------------------------
 
     def _usual_messages(self) -> dict[str, list[str]]:
-        """What each message is in most of the places where it stands."""
+        """Return the lines that each message has in most of the places where it occurs."""
         seen: dict[str, list[list[str]]] = {}
         places = [self._record.state, self._record.thread, *reversed(self._record.history)]
         for place in places:
             for message in messages_of(place.get("values")):
+                # Without an id nothing connects two occurrences, so such a message is always written in full.
                 if message.get("id") is None:
                     continue
                 seen.setdefault(self._name(message), []).append(list(self._message(message)))
         usual = {}
-        for name, tellings in seen.items():
-            counts = Counter("\n".join(lines) for lines in tellings)
+        for name, versions in seen.items():
+            counts = Counter("\n".join(lines) for lines in versions)
             usual[name] = counts.most_common(1)[0][0].split("\n")
         return usual
 
@@ -90,7 +95,7 @@ class _Telling:
         return self._names.of("message", message.get("id"))
 
     def _message(self, message: dict[str, Any]) -> Iterator[str]:
-        """A message in full."""
+        """Yield a message in full."""
         role = self._names.value(message.get("type") or message.get("role"))
         answers = message.get("tool_call_id")
         to = f", answering {self._names.of('call', answers)}" if answers is not None else ""
@@ -111,17 +116,17 @@ class _Telling:
         done = {"id", "type", "role", "content", "tool_call_id", "tool_calls"}
         yield from self._rest(message, "message", done, "    ")
 
-    def _forgotten(self) -> Iterator[str]:
-        """Messages of the history that the state has not."""
+    def _only_in_history(self) -> Iterator[str]:
+        """Yield the messages of the history that the state does not have."""
         kept = {self._name(message) for message in messages_of(self._record.state.get("values"))}
         gone = [name for name in self._usual if name not in kept]
         if gone:
-            yield "messages that only the history has"
+            yield "messages that are only in the history"
             for name in gone:
                 yield from ("  " + line for line in self._usual[name])
 
     def _values(self, values: object, indent: str) -> Iterator[str]:
-        """The messages by name, told in full where they are not as usual, and the other channels."""
+        """Yield the messages by name, those that differ from their usual form in full, and the other channels."""
         if not isinstance(values, dict):
             yield f"{indent}values: {self._json(values)}"
             return
@@ -139,8 +144,8 @@ class _Telling:
 
     def _run(self, run: dict[str, Any]) -> Iterator[str]:
         strategy = run.get("multitask_strategy")
-        asked = f"asked for with {strategy}" if strategy else "asked for without a strategy"
-        yield f"  {self._names.of('run', run.get('run_id'))}: {self._names.value(run.get('status'))}, {asked}"
+        created = f"created with {strategy}" if strategy else "created without a strategy"
+        yield f"  {self._names.of('run', run.get('run_id'))}: {self._names.value(run.get('status'))}, {created}"
         kwargs = run.get("kwargs")
         kwargs = kwargs if isinstance(kwargs, dict) else {}
         yield from self._written("    input", kwargs.get("input"))
@@ -148,7 +153,7 @@ class _Telling:
         yield from self._rest(kwargs, "runs.*.kwargs", {"input"}, "    ", "kwargs ")
 
     def _written(self, what: str, values: object) -> Iterator[str]:
-        """What somebody gave, or a task wrote: messages that the conversation has by their name."""
+        """Yield values that a client sent or a task wrote. A message of the conversation is written by its name."""
         if not isinstance(values, dict):
             if values is not None:
                 yield f"{what}: {self._json(values)}"
@@ -164,14 +169,15 @@ class _Telling:
                 yield f"{what} {channel}: {self._json(value)}"
 
     def _state(self, state: dict[str, Any]) -> Iterator[str]:
-        """The head; what the history says of the same checkpoint is not repeated."""
+        """Yield the state, without the facts that the history reports of the same checkpoint."""
+        # A correct server reports the same in both, so only the differences are of interest.
         newest = self._record.history[0] if self._record.history else {}
         yield f"  next: {self._next(state)}"
         yield from self._values(state.get("values"), "  ")
         done = {"values", "next", "checkpoint", "checkpoint_id"}
-        told, known = (list(self._rest(entry, "state", done)) for entry in (state, newest))
-        yield from (line for line in told if line not in known)
-        yield from (f"  not as in the history, where it is {line.strip()}" for line in known if line not in told)
+        reported, known = (list(self._rest(entry, "state", done)) for entry in (state, newest))
+        yield from (line for line in reported if line not in known)
+        yield from (f"  the history has another value: {line.strip()}" for line in known if line not in reported)
 
     def _checkpoint(self, entry: dict[str, Any]) -> Iterator[str]:
         metadata = entry.get("metadata")
@@ -186,7 +192,7 @@ class _Telling:
         for task in entry.get("tasks") or []:
             yield from self._task(task)
         done = {"values", "next", "metadata", "tasks"}
-        # What of these is an object was told above.
+        # Written above, as ids. Where one of these is not an object, the server has a fault, and `_rest` shows it.
         done |= {key for key in ("checkpoint", "parent_checkpoint") if isinstance(entry.get(key), dict)}
         yield from self._rest(entry, "history.*", done, "    ")
         yield from self._rest(metadata, "history.*.metadata", {"source", "step", "run_id"}, "    ", "metadata ")
@@ -206,19 +212,21 @@ class _Telling:
         return ", ".join(map(str, following)) if isinstance(following, list) and following else "nothing"
 
     def _disorder(self) -> Iterator[str]:
-        """Checkpoints that claim to be older than the one before them."""
+        """Yield the checkpoints whose time is earlier than that of the one before them."""
+        # Times are noise and are left out. A time that contradicts the order is the mark of a late checkpoint of a
+        # superseded run, and must not be lost with them.
         for before, after in pairwise(reversed(self._record.history)):
             times = [before.get("created_at"), after.get("created_at")]
             if all(isinstance(time, str) for time in times) and times[1] < times[0]:
                 name = self._names.of("checkpoint", checkpoint_id(after))
-                yield f"  {name} says that it is older than the one before it"
+                yield f"  {name} has an earlier time than the one before it"
 
     # -- everything else ---------------------------------------------------------------------------------
 
     def _rest(
         self, value: dict[str, Any], path: str, done: Collection[str], indent: str = "  ", prefix: str = ""
     ) -> Iterator[str]:
-        """What no line above tells, by its path; noise and what is empty is left out."""
+        """Yield the values that no line above contains, by path, without noise and empty values."""
         for key, item in value.items():
             if key not in done:
                 yield from self._leaves(item, f"{path}.{key}", f"{indent}{prefix}{key}")

@@ -1,1 +1,1 @@
-"""The conformance suites: one module per family of scenarios, one test per scenario and requirement."""
+"""The conformance suites: one module per family of scenarios, and one test per scenario and requirement."""

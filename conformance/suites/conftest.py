@@ -1,4 +1,4 @@
-"""The fixture that judges, for the suites alone."""
+"""The fixture `judge`, which only the suites have."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from doubletext import pytest_conformance
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Load the suite's plugin where pytest came upon the suites without an argument that leads to them."""
+    """Load the suite's plugin where pytest finds the suites without an argument that names them. Raise UsageError."""
+    # The front door decides by the arguments, so it misses suites that pytest finds through `testpaths` or a parent
+    # folder.
     if not config.pluginmanager.is_registered(pytest_conformance):
         raise pytest.UsageError(
-            "the conformance suite needs the pytest plugin of doubletext: leave out -p no:doubletext, or add "
-            "-p doubletext.pytest_conformance where plugins are not loaded by themselves"
+            "the conformance suite needs the pytest plugin of doubletext; omit -p no:doubletext, or add "
+            "-p doubletext.pytest_conformance where PYTEST_DISABLE_PLUGIN_AUTOLOAD is set"
         )
     pytest_conformance.load(config, "the conformance suite")
 
 
 @pytest.fixture
 def judge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Case], None]:
-    """Judge one case: returns for PASS and WARN, and fails, xfails or skips the test otherwise."""
+    """Return a function that judges one case. It returns for PASS and WARN, and otherwise fails, xfails or skips."""
     return lambda case: pytest_plugin.judge(request, case, tmp_path_factory.getbasetemp)

@@ -1,4 +1,4 @@
-"""Requests that are wrong: what is answered, and that nothing is left of them."""
+"""Invalid requests: their answers, and the absence of side effects."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ FAMILIES = ("bad-input",)
 
 
 def test_bad_input(conformance_case: Case, judge: Callable[[Case], None]) -> None:
-    """The deployment meets the requirement in the scenario."""
+    """Judge the deployment by one requirement in one scenario."""
     judge(conformance_case)

@@ -1,4 +1,4 @@
-"""What a cancel does to a run: while it executes, waits, cleans up, or is over."""
+"""Cancellation of a run that executes, waits in the queue, cleans up, or has ended."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ FAMILIES = ("cancel",)
 
 
 def test_cancel(conformance_case: Case, judge: Callable[[Case], None]) -> None:
-    """The deployment meets the requirement in the scenario."""
+    """Judge the deployment by one requirement in one scenario."""
     judge(conformance_case)

@@ -1,4 +1,4 @@
-"""Crons on a thread, and what happens when one fires while the thread is busy."""
+"""Crons on a thread, also those that fire while the thread is busy."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ FAMILIES = ("cron",)
 
 
 def test_crons(conformance_case: Case, judge: Callable[[Case], None]) -> None:
-    """The deployment meets the requirement in the scenario."""
+    """Judge the deployment by one requirement in one scenario."""
     judge(conformance_case)

@@ -1,4 +1,4 @@
-"""What the deletion of a run or of a thread does."""
+"""Deletion of a run or of a thread."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ FAMILIES = ("delete",)
 
 
 def test_delete(conformance_case: Case, judge: Callable[[Case], None]) -> None:
-    """The deployment meets the requirement in the scenario."""
+    """Judge the deployment by one requirement in one scenario."""
     judge(conformance_case)

@@ -1,4 +1,4 @@
-"""What `multitask_strategy="enqueue"`, the default, does: the newcomer waits its turn."""
+"""The strategy `multitask_strategy="enqueue"`, the default: a new run waits until the run in flight has ended."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ FAMILIES = ("enqueue",)
 
 
 def test_enqueue(conformance_case: Case, judge: Callable[[Case], None]) -> None:
-    """The deployment meets the requirement in the scenario."""
+    """Judge the deployment by one requirement in one scenario."""
     judge(conformance_case)

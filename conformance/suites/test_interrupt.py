@@ -1,4 +1,4 @@
-"""What `multitask_strategy="interrupt"` does to the run in flight, to the newcomer, and to the thread."""
+"""The strategy `multitask_strategy="interrupt"`: its effects on the run in flight, the new run, and the thread."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ FAMILIES = ("interrupt",)
 
 
 def test_interrupt(conformance_case: Case, judge: Callable[[Case], None]) -> None:
-    """The deployment meets the requirement in the scenario."""
+    """Judge the deployment by one requirement in one scenario."""
     judge(conformance_case)

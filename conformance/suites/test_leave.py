@@ -1,4 +1,4 @@
-"""What becomes of a run whose watching client closes its connection."""
+"""Runs whose client disconnects, with both values of `on_disconnect`."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ FAMILIES = ("leave",)
 
 
 def test_leave(conformance_case: Case, judge: Callable[[Case], None]) -> None:
-    """The deployment meets the requirement in the scenario."""
+    """Judge the deployment by one requirement in one scenario."""
     judge(conformance_case)

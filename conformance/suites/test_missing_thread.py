@@ -1,4 +1,4 @@
-"""Runs on a thread that does not exist, and that they are to create."""
+"""Runs on a thread that does not exist, with and without `if_not_exists="create"`."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ FAMILIES = ("missing-thread",)
 
 
 def test_missing_thread(conformance_case: Case, judge: Callable[[Case], None]) -> None:
-    """The deployment meets the requirement in the scenario."""
+    """Judge the deployment by one requirement in one scenario."""
     judge(conformance_case)

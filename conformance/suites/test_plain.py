@@ -1,4 +1,4 @@
-"""Double texts that name no strategy, and what else meets a run in flight."""
+"""Double texts without a strategy, and other requests that arrive while a run is in flight."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ FAMILIES = ("default", "none")
 
 
 def test_plain(conformance_case: Case, judge: Callable[[Case], None]) -> None:
-    """The deployment meets the requirement in the scenario."""
+    """Judge the deployment by one requirement in one scenario."""
     judge(conformance_case)

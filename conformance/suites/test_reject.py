@@ -1,4 +1,4 @@
-"""What `multitask_strategy="reject"` does: the newcomer is refused while a run is in flight."""
+"""The strategy `multitask_strategy="reject"`: a new run is rejected while another is in flight."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ FAMILIES = ("reject",)
 
 
 def test_reject(conformance_case: Case, judge: Callable[[Case], None]) -> None:
-    """The deployment meets the requirement in the scenario."""
+    """Judge the deployment by one requirement in one scenario."""
     judge(conformance_case)

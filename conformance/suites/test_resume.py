@@ -1,4 +1,4 @@
-"""What an answer to a human-in-the-loop question does."""
+"""Runs that resume a thread with an answer to a human-in-the-loop interrupt."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ FAMILIES = ("resume",)
 
 
 def test_resume(conformance_case: Case, judge: Callable[[Case], None]) -> None:
-    """The deployment meets the requirement in the scenario."""
+    """Judge the deployment by one requirement in one scenario."""
     judge(conformance_case)

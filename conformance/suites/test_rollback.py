@@ -1,4 +1,4 @@
-"""What `multitask_strategy="rollback"` does: the run in flight is stopped and leaves no trace."""
+"""The strategy `multitask_strategy="rollback"`: the run in flight is cancelled, and all of its traces are deleted."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ FAMILIES = ("rollback",)
 
 
 def test_rollback(conformance_case: Case, judge: Callable[[Case], None]) -> None:
-    """The deployment meets the requirement in the scenario."""
+    """Judge the deployment by one requirement in one scenario."""
     judge(conformance_case)

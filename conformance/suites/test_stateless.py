@@ -1,4 +1,4 @@
-"""Runs without a thread: that they never meet, and what is left of them."""
+"""Stateless runs: they never affect each other, and their threads are deleted unless the client keeps them."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ FAMILIES = ("stateless",)
 
 
 def test_stateless(conformance_case: Case, judge: Callable[[Case], None]) -> None:
-    """The deployment meets the requirement in the scenario."""
+    """Judge the deployment by one requirement in one scenario."""
     judge(conformance_case)

@@ -1,4 +1,4 @@
-"""What a listener is told of runs that are over."""
+"""Webhooks of runs that have ended."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ FAMILIES = ("webhook",)
 
 
 def test_webhooks(conformance_case: Case, judge: Callable[[Case], None]) -> None:
-    """The deployment meets the requirement in the scenario."""
+    """Judge the deployment by one requirement in one scenario."""
     judge(conformance_case)

@@ -108,8 +108,8 @@ def test_a_reader_s_own_report_becomes_a_column_and_goes_nowhere(
         "errors": [],
         "asked": [],
         "said": [
-            "broken.json cannot be shown: this is no doubletext report",
-            "<b>mine</b> 2.0 is the last column now.",
+            "broken.json cannot be shown: this is not a report.json of doubletext",
+            "<b>mine</b> 2.0 is now the last column of the table.",
         ],
         "before": ["Requirement", "Level", "theirs 1.0"],
         "after": ["Requirement", "Level", "theirs 1.0", "<b>mine</b> 2.0 (yours)"],

@@ -114,7 +114,7 @@ def test_the_terminal_shows_what_differs_and_counts_the_rest() -> None:
         ["RUN-10", "WARN", "1/1"],
         ["INT-01", "PASS", "FAIL"],
     ]
-    assert "and 1 requirements that hold everywhere" in lines
+    assert "… and 1 requirements that hold everywhere" in lines
     assert "  a/b::INT-01: PASS -> FAIL: it is FAIL" in lines
 
 
@@ -164,9 +164,9 @@ def test_no_regression_is_green(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["{0}/empty"], "no report.json in here"),
+        (["{0}/empty"], "no report.json in this folder"),
         (["{0}/absent.json"], "cannot be read: No such file"),
-        (["{0}/one", "--fail-on", "regressions"], "compares two versions of one server"),
+        (["{0}/one", "--fail-on", "regressions"], "needs at least two reports of one server"),
     ],
 )
 def test_what_cannot_be_compared_is_said_in_one_line(

@@ -125,7 +125,7 @@ def test_the_command_prints_a_draft(tmp_path: Path, capsys: pytest.CaptureFixtur
     out = capsys.readouterr().out
     assert code == 0
     assert out.startswith("# Drafted by doubletext from 2 reports.")
-    assert "2 of 2 verdicts; for one see interrupt/during-tools/create/unwatched::INT-02" in out
+    assert "2 of 2 verdicts, for example interrupt/during-tools/create/unwatched::INT-02" in out
 
 
 def test_a_file_that_is_no_report_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

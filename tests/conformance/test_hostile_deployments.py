@@ -28,7 +28,7 @@ PATIENT = replace(Deadlines(), answer=60.0)
 HASTY = Deadlines().scaled(0.02)
 """For deployments of which it is known that most of the waiting is in vain."""
 
-ASK = "(is the deployment running, and is --deployment-url right?)"
+ASK = "(is the deployment running, and is --deployment-url correct?)"
 
 
 async def closes(connection: Connection) -> None:
@@ -116,7 +116,7 @@ PROBLEMS: dict[str, tuple[Behaviour, str]] = {
     "html-404": (answers("404 Not Found", "text/html", b"<h1>Not Found</h1>"), "HTTP 404: <h1>Not Found</h1>"),
     "redirect": (
         answers("302 Found", "text/plain", b"", "location: https://elsewhere.example/login?token=abcdef"),
-        "HTTP 302, redirected to https://elsewhere.example/login?token=[redacted]; give the URL that answers itself",
+        "HTTP 302, a redirect to https://elsewhere.example/login?token=[redacted]; give the URL to which it redirects",
     ),
     "no-content": (
         answers("204 No Content", "text/plain", b""),
@@ -137,7 +137,7 @@ PROBLEMS: dict[str, tuple[Behaviour, str]] = {
     ),
     "number-for-id": (
         answers("200 OK", "application/json", b'{"thread_id": 5}'),
-        'HTTP 200 without a thread_id that is text: {"thread_id":5}',
+        'HTTP 200 without a `thread_id` that is a string: {"thread_id":5}',
     ),
     "terminal-codes": (
         answers("500 Oops", "text/plain", b"\x1b[2J\x1b[31mall\r\nis\twell\x07\x00"),
@@ -219,7 +219,8 @@ async def test_runs_that_are_accepted_and_never_executed(scene: Stage) -> None:
     run = b'{"run_id": "22222222-2222-4222-8222-222222222222", "status": "pending"}'
     async with listening(routed({"/threads": THREAD, "/runs": run}, ("404 Not Found", b"{}"))) as url:
         target = await scene.examine(url)
-    assert target.problem == ("a run of the agent `agent` was accepted and never executed: it is `gone`")
+    reason = "the deployment does not know it any more (HTTP 404)"
+    assert target.problem == f"a run of the agent `agent` was accepted and never executed: {reason}"
 
 
 async def test_a_server_that_names_itself_at_length_is_shown_short(scene: Stage) -> None:

@@ -28,7 +28,7 @@ def expect_one_clear_problem(run: Run, url: str, problem: str, lines: int = 40) 
     assert run.output.count(problem) == 2, run.output
     assert f"the deployment cannot be judged: {problem}" in run.output
     assert f"doubletext: {url} (unnamed server)" in run.output
-    assert "nothing was judged: the run fails" in run.output
+    assert "nothing was judged, so the run fails" in run.output
     assert "1 failed, " in run.last_line
     assert " not judged" in run.last_line
     assert len(run.output.splitlines()) < lines, run.output
@@ -42,7 +42,7 @@ def expect_one_clear_problem(run: Run, url: str, problem: str, lines: int = 40) 
         (answers("404 Not Found", "text/html", HTML), "HTTP 404: <!doctype html> <title>Sign in</title>"),
         (
             answers("302 Found", "text/html", b"", "location: https://elsewhere.example/"),
-            "HTTP 302, redirected to https://elsewhere.example/; give the URL that answers itself",
+            "HTTP 302, a redirect to https://elsewhere.example/; give the URL to which it redirects",
         ),
     ],
     ids=["closes", "hangs", "html", "redirects"],

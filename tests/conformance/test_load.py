@@ -36,20 +36,23 @@ def test_an_older_report_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (b"{", "no JSON: "),
-        (b"\xff", "no JSON: "),
-        (b"[" * 5000, "no JSON: "),
-        (b"[]", "no doubletext-report: it names no format"),
-        (b"{}", "no doubletext-report: it names no format"),
-        (b'{"format": "doubletext-transcript"}', "no doubletext-report: its format is doubletext-transcript"),
-        (b'{"format": "doubletext-report"}', "without a version that can be read"),
-        (b'{"format": "doubletext-report", "version": true}', "without a version that can be read"),
-        (b'{"format": "doubletext-report", "version": 0}', "without a version that can be read"),
+        (b"{", "not valid JSON: "),
+        (b"\xff", "not valid JSON: "),
+        (b"[" * 5000, "not valid JSON: "),
+        (b"[]", "not a doubletext-report: it has no `format`"),
+        (b"{}", "not a doubletext-report: it has no `format`"),
+        (b'{"format": "doubletext-transcript"}', "not a doubletext-report: its `format` is doubletext-transcript"),
+        (b'{"format": "doubletext-report"}', "without a valid `version`"),
+        (b'{"format": "doubletext-report", "version": true}', "without a valid `version`"),
+        (b'{"format": "doubletext-report", "version": 0}', "without a valid `version`"),
         (
             b'{"format": "doubletext-report", "version": 2}',
             "version 2 is newer than this doubletext, which reads",
         ),
-        (b'{"format": "doubletext-report", "version": 1}', "a broken doubletext-report: Object missing required field"),
+        (
+            b'{"format": "doubletext-report", "version": 1}',
+            "an invalid doubletext-report: Object missing required field",
+        ),
     ],
 )
 def test_what_is_no_report_is_said_to_be_none_in_one_line(tmp_path: Path, text: bytes, why: str) -> None:

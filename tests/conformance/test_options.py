@@ -11,34 +11,34 @@ from tests.conformance.runs import run_suite
 NO_URL = "is not of the form http://HOST:PORT or https://HOST/PREFIX"
 
 BAD: list[tuple[str, str]] = [
-    ("--deployment-url=localhost:2024", f"--deployment-url: 'localhost:2024' {NO_URL}"),
-    ("--deployment-url=ftp://jane:hunter2@host", f"--deployment-url: 'host' {NO_URL}"),
-    ("--deployment-url=http://jane:hunt/er2@host", f"--deployment-url: 'host' {NO_URL}"),
-    ("--deployment-url=http://", f"--deployment-url: 'http://' {NO_URL}"),
-    ("--deployment-url=http://host:99999", f"--deployment-url: 'http://host:99999' {NO_URL}"),
-    ("--deployment-url=http://ho st", f"--deployment-url: 'http://ho st' {NO_URL}"),
-    ("--deployment-url=http://[::1", f"--deployment-url: 'http://[::1' {NO_URL}"),
+    ("--deployment-url=localhost:2024", f"--deployment-url: `localhost:2024` {NO_URL}"),
+    ("--deployment-url=ftp://jane:hunter2@host", f"--deployment-url: `host` {NO_URL}"),
+    ("--deployment-url=http://jane:hunt/er2@host", f"--deployment-url: `host` {NO_URL}"),
+    ("--deployment-url=http://", f"--deployment-url: `http://` {NO_URL}"),
+    ("--deployment-url=http://host:99999", f"--deployment-url: `http://host:99999` {NO_URL}"),
+    ("--deployment-url=http://ho st", f"--deployment-url: `http://ho st` {NO_URL}"),
+    ("--deployment-url=http://[::1", f"--deployment-url: `http://[::1` {NO_URL}"),
     (
         "--deployment-url=http://host/?token=hunter2",
-        "--deployment-url: 'http://host/' comes with a query or a fragment, to which no path can be added; "
-        "give a token as --deployment-header",
+        "--deployment-url: `http://host/` has a query or a fragment, to which no path can be appended; "
+        "send a token with --deployment-header='NAME: VALUE'",
     ),
-    ("--deployment-url=ours=host:2024", f"--deployment-url: 'ours=host:2024' {NO_URL}"),
+    ("--deployment-url=ours=host:2024", f"--deployment-url: `ours=host:2024` {NO_URL}"),
     ("--deployment-assistant=", "--deployment-assistant: the name is empty"),
     ("--deployment-header=hunter2", "--deployment-header: a header is not of the form 'Name: value'"),
     ("--deployment-header=X Key: hunter2", "--deployment-header: a header is not of the form 'Name: value'"),
     ("--deployment-header=X-Key:", "--deployment-header: the header X-Key has no value"),
     (
         "--deployment-header=X-Key: hunter2\nX-Other: 1",
-        "--deployment-header: the value of X-Key has characters that no header can have",
+        "--deployment-header: the value of X-Key has characters that are not allowed in a header",
     ),
     (
         "--deployment-header=X-Key: hunter2é",
-        "--deployment-header: the value of X-Key has characters that no header can have",
+        "--deployment-header: the value of X-Key has characters that are not allowed in a header",
     ),
     ("--deployment-profile=nobody", "--deployment-profile: no profile `nobody`: it is neither a file nor one of "),
     ("--deployment-profile=absent.toml", "--deployment-profile: absent.toml: cannot be read: "),
-    ("--conformance-report=taken", "/taken cannot be made: File exists"),
+    ("--conformance-report=taken", "/taken cannot be created: File exists"),
     ("--conformance-deadline-scale=0", "--conformance-deadline-scale: 0 is not above 0 and at most 1000"),
     ("--conformance-deadline-scale=nan", "--conformance-deadline-scale: nan is not above 0 and at most 1000"),
     ("--conformance-deadline-scale=fast", "argument --conformance-deadline-scale: invalid float value: 'fast'"),
@@ -46,7 +46,7 @@ BAD: list[tuple[str, str]] = [
     ("--conformance-jobs=many", "argument --conformance-jobs: invalid int value: 'many'"),
     (
         "--conformance-witness-host=http://me",
-        "--conformance-witness-host: 'http://me' is neither a name nor an address",
+        "--conformance-witness-host: `http://me` is neither a host name nor an IP address",
     ),
 ]
 

@@ -274,7 +274,7 @@ async def test_a_known_failure_is_expected(tmp_path: Path) -> None:
     assert run.code == 0, run.output
     assert "1 xfailed" in run.last_line
     assert "known: creates with 201" in run.output
-    assert "1 of these are known failures, declared by profile a server of ours" in run.output
+    assert "1 of these verdicts are known failures, declared by profile a server of ours" in run.output
     report = read_report(tmp_path / "report")
     assert report.target.profile == "a server of ours"
     assert [(r.requirement, r.verdict, r.known) for r in report.results if r.known] == [
@@ -287,7 +287,8 @@ async def test_a_known_failure_that_is_none_any_more_fails_the_run(tmp_path: Pat
     profile.write_text(KNOWN)
     run = await run_suite(f"--deployment-profile={profile}", f"--conformance-report={tmp_path / 'report'}", *ONE)
     assert run.code == 1, run.output
-    stale = f"{PLAINEST}::RUN-02 is a known failure of the profile, but passes"
+    advice = "delete its entry, or add `flaky = true` to it"
+    stale = f"{PLAINEST}::RUN-02 is a known failure of the profile, but passes; {advice}"
     assert f"stale: {stale}" in run.output
     assert read_report(tmp_path / "report").stale == [stale]
 
@@ -296,7 +297,7 @@ async def test_the_profile_that_fits_is_proposed(tmp_path: Path) -> None:
     async with deployment(says_it_is_langgraph_api) as there:
         run = await run_suite(f"--deployment-url={there.url}", f"--conformance-report={tmp_path}", *ONE)
     note = (
-        "no profile was given, and this looks like what profile langgraph-api-workers is for: "
+        "no profile was given, and profile langgraph-api-workers is for such a server; judge by it with "
         "--deployment-profile=langgraph-api-workers"
     )
     assert run.code == 0, run.output
@@ -338,7 +339,7 @@ async def test_a_run_that_judged_nothing_fails(tmp_path: Path) -> None:
     run = await run_suite(f"--deployment-profile={profile}", "-rs", "-k", f"{PLAINEST}::INT-02")
     assert run.code == 1, run.output
     assert "declared absent: no interrupt here" in run.output
-    assert "nothing was judged: the run fails" in run.output
+    assert "nothing was judged, so the run fails" in run.output
     assert "judged 0 of the " in run.output
     assert "not applicable: INT-02: declared absent: no interrupt here" in run.output
 
@@ -363,7 +364,7 @@ async def test_without_its_plugin_the_suite_says_what_is_missing() -> None:
     for suite in ("conformance", "conformance/suites"):
         run = await run_suite("-p", "no:doubletext", suite=(suite,))
         assert run.code in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERRUPTED), run.output
-        assert "the conformance suite needs the pytest plugin of doubletext: leave out -p no:doubletext" in run.output
+        assert "the conformance suite needs the pytest plugin of doubletext; omit -p no:doubletext" in run.output
 
 
 # -- what it costs everybody else --------------------------------------------------------------------------------

@@ -117,7 +117,8 @@ def test_a_known_failure_is_stale_where_it_passes(good: profiles.Profile) -> Non
     passing = result("INT-07", "interrupt/lingering/create/unwatched", "PASS")
     assert stale_entries(good, [failing]) == []
     assert stale_entries(good, [failing, passing]) == [
-        "interrupt/lingering/create/unwatched::INT-07 is a known failure of the profile, but passes"
+        "interrupt/lingering/create/unwatched::INT-07 is a known failure of the profile, but passes; "
+        "delete its entry, or add `flaky = true` to it"
     ]
 
 

@@ -27,7 +27,7 @@ async def test_a_log_tells_each_scenario_and_how_many_are_left(tmp_path: Path) -
         "[2/2] reject/during-tools/create/unwatched, the last one",
     ]
     assert "\x1b" not in run.output
-    assert "Nothing is broken that the profile does not declare." in summary.read_text("utf-8")
+    assert "No requirement is broken, except as the profile declares." in summary.read_text("utf-8")
 
 
 @pytest.mark.parametrize("option", ["-q", "-v"])

@@ -96,13 +96,13 @@ def test_a_broken_record_fails_and_a_profile_that_knows_it_does_not(
 def test_transcripts_without_a_report_are_judged(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "report.json").unlink()
     assert main(["judge", str(folder)]) == 0
-    assert "has no report.json, so nothing is said about what changed" in capsys.readouterr().out
+    assert "has no report.json to compare with, so no changes are listed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["{empty}"], "no transcripts in here; give the folder of --conformance-report"),
+        (["{empty}"], "no transcripts in this folder; give the folder of --conformance-report"),
         (["{folder}", "--rule-book", "{empty}"], "cannot be read: No such file"),
         (["{folder}", "--deployment-profile", "nobody"], "no profile `nobody`"),
     ],
@@ -122,4 +122,4 @@ def test_what_cannot_be_judged_is_said_in_one_line(
 def test_a_report_with_a_profile_that_is_not_here_asks_for_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rewrite(folder, lambda report: replace(report, target=replace(report.target, profile="their-own")))
     assert main(["judge", str(folder)]) == 2
-    assert "give the report's profile as --deployment-profile" in capsys.readouterr().err
+    assert "give the report's profile with --deployment-profile=PATH" in capsys.readouterr().err

@@ -68,10 +68,10 @@ async def test_a_witness_out_of_reach_is_told_once_and_the_run_goes_on(tmp_path:
     async with deployment() as there:
         run = await run_suite(f"--deployment-url={there.url}", NOBODY_THERE, f"--conformance-report={tmp_path}", *ONE)
     assert run.code == 1, run.output
-    assert run.output.count("the agent does not reach the witness (--conformance-witness-host)") == 1
+    assert run.output.count("the agent cannot reach the suite's witness") == 1
     report = msgspec.json.decode((tmp_path / "report.json").read_bytes(), type=Report)
     assert report.target.probe == "unwitnessed"
-    assert report.notes[0].startswith("the agent does not reach the witness")
+    assert report.notes[0].startswith("the agent cannot reach the suite's witness")
     assert report.summary["FAIL"] == report.summary["WARN"] == report.summary["ERROR"] == 0
     assert report.summary["INCONCLUSIVE"] > 5
 
@@ -91,7 +91,8 @@ async def test_an_agent_that_knows_nothing_of_the_probe_is_judged_where_it_is_na
     assert idle["INT-05"] == "NOT-APPLICABLE"
     assert {r.verdict for r in report.results if r.scenario.startswith("interrupt/failed/")} == {"NOT-APPLICABLE"}
     assert (
-        "note: the agent `agent` knows nothing of the probe: what needs the probe agent is NOT-APPLICABLE" in run.output
+        "note: the agent `agent` does not implement the probe contract, so requirements that need the probe agent are "
+        "NOT-APPLICABLE" in run.output
     )
     assert re.search(r"judged \d+ of the \d+ requirements of the rule book", run.output)
 
@@ -101,4 +102,4 @@ async def test_an_agent_that_knows_nothing_of_the_probe_and_was_not_named_is_not
         run = await run_suite(f"--deployment-url={url}", *ONE)
     assert run.code == 1, run.output
     assert "cannot be judged" in run.output
-    assert "deploy the probe agent under this name; or name the agent, --deployment-assistant=agent" in run.output
+    assert "deploy the probe agent under this name, or give --deployment-assistant=agent" in run.output

@@ -44,7 +44,7 @@ def test_a_schema_that_is_out_of_date_is_named(
 ) -> None:
     monkeypatch.setattr(schemas, "published", lambda name: "{}" if name == REPORT else schemas.render(name))
     assert main(["schemas", "--check"]) == 1
-    assert capsys.readouterr().err == f"{REPORT} is out of date: run python -m conformance schemas\n"
+    assert capsys.readouterr().err == f"{REPORT} is out of date; run: python -m conformance schemas\n"
 
 
 def test_a_missing_schema_is_out_of_date(monkeypatch: pytest.MonkeyPatch) -> None:

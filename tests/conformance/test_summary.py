@@ -88,4 +88,4 @@ def test_a_long_list_is_cut_and_says_so(word: Word, pytestconfig: pytest.Config)
     out = shown([result(f"RUN-{n:02}", "MUST", word) for n in range(SHOWN + 3)], pytestconfig)
     assert f"RUN-{SHOWN - 1:02}" in out
     assert f"RUN-{SHOWN:02}:" not in out
-    assert f"… and 3 more requirements that are {word}" in out
+    assert f"… and 3 more requirements with the verdict {word}" in out

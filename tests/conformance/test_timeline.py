@@ -96,7 +96,7 @@ def test_a_refused_run_ends_where_it_was_refused(plays: dict[str, Transcript]) -
 
 
 def test_a_run_that_is_gone_says_so(plays: dict[str, Transcript]) -> None:
-    assert picture(plays["rollback/during-tools/create/unwatched"]).lanes[0].status == "404, gone"
+    assert picture(plays["rollback/during-tools/create/unwatched"]).lanes[0].status == "deleted (404)"
 
 
 def test_cited_moments_are_marked_and_strange_ones_ignored(plays: dict[str, Transcript]) -> None:
@@ -120,7 +120,7 @@ def test_whatever_was_answered_can_be_drawn(plays: dict[str, Transcript], body: 
 
 def test_a_play_in_which_nothing_happened_can_be_drawn(plays: dict[str, Transcript]) -> None:
     nothing = edited(plays[TOOLS], lambda raw: raw["moments"].clear())
-    assert [lane.status for lane in picture(nothing).lanes] == ["not asked for", "not asked for"]
+    assert [lane.status for lane in picture(nothing).lanes] == ["not created", "not created"]
 
 
 def test_everything_stands_inside_of_the_picture(plays: dict[str, Transcript]) -> None:

@@ -54,7 +54,7 @@ def test_a_state_is_kept_and_a_change_is_told_in_words(pytester: pytest.Pytester
 def test_what_is_no_state_is_refused(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_it="def test_state(thread_state_snapshot):\n    assert 7 == thread_state_snapshot\n")
     result = pytester.runpytest_subprocess(*PLUGIN, "-p", "syrupy")
-    result.stdout.fnmatch_lines(["*a thread's state is wanted, as read_thread gives it, not int*"])
+    result.stdout.fnmatch_lines(["*expected a thread's state, as read_thread returns it, not int*"])
 
 
 def test_without_syrupy_the_remedy_is_told(pytester: pytest.Pytester) -> None:

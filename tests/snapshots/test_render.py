@@ -37,7 +37,7 @@ def head(raw: Json) -> Json:
 CASES: dict[str, tuple[Edit, list[str]]] = {
     "the first run's status": (
         lambda raw: raw["runs"][1].update(status="success"),
-        ["-  run 1: interrupted, asked for with enqueue", "+  run 1: success, asked for with enqueue"],
+        ["-  run 1: interrupted, created with enqueue", "+  run 1: success, created with enqueue"],
     ),
     "the thread's status": (
         lambda raw: raw["thread"].update(status="busy"),
@@ -70,7 +70,7 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
     ),
     "the order of two checkpoints": (
         lambda raw: head(raw).update(created_at="2001-01-01T00:00:00+00:00"),
-        ["+  checkpoint 8 says that it is older than the one before it"],
+        ["+  checkpoint 8 has an earlier time than the one before it"],
     ),
     "a message that is gone from a checkpoint": (
         lambda raw: raw["history"][1]["values"]["messages"].pop(),
@@ -90,7 +90,7 @@ def test_one_change_is_told_in_one_place(what: str) -> None:
 
 def test_a_message_that_is_other_in_the_state_alone_is_told_there() -> None:
     assert diff(lambda raw: raw["state"]["values"]["messages"][0].update(content="what about la?")) == [
-        "+  its values are not those of the state",
+        "+  its values differ from those of the state",
         "+  conversation: message 1, message 2, message 3, message 4, message 5, message 6",
         '+  steps: ["A/agent:1", "B/agent:1", "B/tools:1", "B/agent:2"]',
         "+    here message 1, human: what about la?",
@@ -147,7 +147,7 @@ def test_a_noise_rule_can_be_switched_off(rule: str) -> None:
 
 
 def test_a_rule_that_there_is_not_is_refused() -> None:
-    with pytest.raises(ValueError, match="no noise rule noise; there are times, bookkeeping"):
+    with pytest.raises(ValueError, match="no noise rule has the name noise; use one of times, bookkeeping"):
         render(STATE, keep=["noise"])
 
 

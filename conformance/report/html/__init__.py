@@ -1,4 +1,4 @@
-"""The report as one page for people: `report.html`, complete in itself, made from `report.json` and the transcripts."""
+"""The report as one self-contained page, `report.html`, made from `report.json` and the transcripts."""
 
 from __future__ import annotations
 

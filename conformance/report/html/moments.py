@@ -1,4 +1,4 @@
-"""The moments of a play as rows of a page: every exchange with what came of it, and what the witness heard."""
+"""The moments of a play as rows of the page: every exchange with its answer, and every report to the witness."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from conformance.judge.play import Exchange, Play
-from conformance.report.failure import curl
+from conformance.report.failure import curl, purpose_of, reported
 from conformance.transcript.transcript import (
     AnyMoment,
     Closed,
@@ -26,15 +26,16 @@ from conformance.transcript.transcript import (
 )
 
 OF_TRANSPORT = frozenset({"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"})
-"""Headers that are left out of an answer to which no verdict refers; the transcript has all."""
+"""Headers that are left out of an answer that no verdict cites. The transcript has them."""
 
+# A server that repeats events without end must not make the page larger than a browser can open.
 EVENTS = 200
-"""Stream events of one exchange that are shown; the transcript has all."""
+"""The number of stream events of one exchange that are shown. The transcript has all."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """Headers and body as text; `more` characters are left out, and `same` is the seq of an equal one before."""
+    """Headers and body as text. `more` characters are left out. `same` is the `seq` of an earlier, equal body."""
 
     text: str
     more: int = 0
@@ -53,14 +54,14 @@ class EventView:
 
 @dataclass(frozen=True)
 class ExchangeView:
-    """A request and what came of it."""
+    """A request with its answer. `status` is the status of a run or thread in the answer, or empty."""
 
     method: str
     path: str
     outcome: str
     good: bool
     took: str
-    tells: str
+    status: str
     sends: bool
     sent: Text
     got: Text
@@ -73,7 +74,7 @@ class ExchangeView:
 
 @dataclass(frozen=True)
 class RecordLine:
-    """One line of the record: an exchange, or a `text`; `looks` are the exchanges of a line that stands for several."""
+    """One line of the record: an exchange or a `text`. `looks` are the status checks that share this line."""
 
     seq: int
     at: str
@@ -84,15 +85,15 @@ class RecordLine:
     looks: tuple[RecordLine, ...] = ()
 
     @property
-    def tells_nothing_new(self) -> bool:
-        """Whether this is a look at a status whose answer was shown before, and that no verdict refers to."""
+    def is_unchanged_look(self) -> bool:
+        """Whether this is a status check whose answer was shown before, and which no verdict cites."""
         exchange = self.exchange
         return exchange is not None and exchange.look and exchange.got.same is not None and not self.cited
 
 
 @dataclass
 class Rows:
-    """Makes the rows of one play; `limit` is how many characters of a body are shown."""
+    """The rows of one play. `limit` is the number of characters of a body that are shown."""
 
     play: Play
     cited: Mapping[int, tuple[str, ...]]
@@ -103,7 +104,7 @@ class Rows:
     _bodies: dict[str, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Sort the moments by the exchange that they belong to."""
+        """Group the moments by the exchange to which they belong."""
         self._exchanges = {exchange.sent: exchange for exchange in self.play.exchanges}
         self._events = defaultdict(list)
         self._closed = {}
@@ -114,38 +115,38 @@ class Rows:
                 self._closed[moment.exchange] = moment
 
     def rows(self) -> list[RecordLine]:
-        """Every row, in the order in which things began; looks that tell nothing new share one."""
+        """Return every row, in the order of the first moments. Unchanged status checks in succession share a row."""
+        # The suite reads statuses ten times a second. A row for each would hide the few that show a change.
         rows = [row for moment in self.play.moments if (row := self._row(moment)) is not None]
         return [
             one
-            for quiet, group in itertools.groupby(rows, lambda row: row.tells_nothing_new)
-            for one in ([_together(tuple(group))] if quiet else group)
+            for quiet, group in itertools.groupby(rows, lambda row: row.is_unchanged_look)
+            for one in ([_merged(tuple(group))] if quiet else group)
         ]
 
     def _row(self, moment: AnyMoment) -> RecordLine | None:
-        """One row, None for an answer: it stands with its request."""
+        """Return one row, or None for an answer or event, which is shown with its request."""
         match moment:
             case Request():
                 exchange = self._view(self._exchanges[moment.seq])
-                kind, text = "exchange", f"{moment.purpose} {moment.about}"
+                kind, text = "exchange", purpose_of(moment)
                 seqs = [moment.seq, *(event.seq for event in exchange.events)]
                 if exchange.answered is not None:
                     seqs.append(exchange.answered)
                 cited = tuple(dict.fromkeys(name for seq in seqs for name in self.cited.get(seq, ())))
                 return RecordLine(moment.seq, _at(moment), kind, text, exchange, cited)
             case WitnessEvent():
-                outcome = f" ({moment.outcome})" if moment.outcome else ""
-                kind, text = "witness", f"run {moment.label}: {moment.event} {moment.step}{outcome}"
+                kind, text = "witness", reported(moment)
             case Released():
-                kind, text = "tester", f"lets run {moment.label} go on at {moment.point}"
+                kind, text = "suite", f"releases run {moment.label} at {moment.point}"
             case MoveMade():
-                kind, text = "tester", moment.text
+                kind, text = "suite", moment.text
             case Left():
-                kind, text = "tester", f"closes the connection of exchange {moment.exchange}"
+                kind, text = "suite", f"closes the connection of exchange {moment.exchange}"
             case Missed():
-                kind, text = "missed", f"waited {moment.seconds:g} s in vain for {moment.awaited}"
+                kind, text = "missed", f"timed out after {moment.seconds:g} s waiting for {moment.awaited}"
             case Lost():
-                kind, text = "missed", f"the deployment answers nothing any more: {moment.error}"
+                kind, text = "missed", f"the deployment stopped answering: {moment.error}"
             case _:
                 return None
         return RecordLine(moment.seq, _at(moment), kind, text, cited=self.cited.get(moment.seq, ()))
@@ -164,7 +165,7 @@ class Rows:
             outcome=exchange.outcome(),
             good=exchange.ok,
             took=f"{1000 * (last.t - request.t):.0f} ms" if last is not None else "",
-            tells=_tells(exchange.body),
+            status=_status_in(exchange.body),
             sends=request.body is not None,
             sent=self._text(request.headers, request.body, request.seq),
             got=got,
@@ -176,27 +177,30 @@ class Rows:
         )
 
     def _text(self, headers: Mapping[str, str], body: object, seq: int) -> Text:
-        """Headers and body; a long body that was shown before, as when a status is read again, is only pointed to."""
+        """Return headers and body. A long body that was shown before is replaced by a link to it."""
+        # A verdict cites the request, and its answer is the next moment.
         cited = seq in self.cited or seq - 1 in self.cited
         head = "".join(f"{name}: {value}\n" for name, value in headers.items() if cited or name not in OF_TRANSPORT)
         if body is None:
             return Text(head)
         whole = body if isinstance(body, str) else _json(body, indent=2)
+        # A shorter body takes no more room than the link to it.
         same = self._bodies.setdefault(whole, seq) if len(whole) > 200 else seq
         if same != seq:
             return Text(head, same=same)
+        # A reader opens a cited answer to check the verdict, so eight times as much of it is shown.
         limit = self.limit * (8 if cited else 1)
         return Text(f"{head}\n{whole[:limit]}", more=max(0, len(whole) - limit))
 
 
-def _together(looks: tuple[RecordLine, ...]) -> RecordLine:
-    """One row for several looks, one after the other, that tell nothing new."""
-    about = ", ".join(dict.fromkeys(look.text.removeprefix("look ") for look in looks))
-    return RecordLine(looks[0].seq, looks[0].at, "looks", f"nothing new of {about}", looks=looks)
+def _merged(looks: tuple[RecordLine, ...]) -> RecordLine:
+    """Return one row for several unchanged status checks in succession."""
+    about = ", ".join(dict.fromkeys(look.text.removeprefix("status of ") for look in looks))
+    return RecordLine(looks[0].seq, looks[0].at, "looks", f"{about} unchanged", looks=looks)
 
 
-def _tells(body: Any) -> str:
-    """The status that an answer tells, the most telling thing of it."""
+def _status_in(body: Any) -> str:
+    """Return the status in an answer, or an empty text."""
     status = body.get("status") if isinstance(body, dict) else None
     return status[:24] if isinstance(status, str) else ""
 

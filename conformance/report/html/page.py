@@ -1,4 +1,4 @@
-"""What `report.html` says: the view of a report that the template writes down."""
+"""The view of a report from which the template makes `report.html`."""
 
 from __future__ import annotations
 
@@ -19,32 +19,34 @@ from conformance.requirements.areas import AREAS
 from conformance.requirements.registry import LEVELS, Level
 
 BROKEN: tuple[Word, ...] = ("FAIL", "ERROR", "INCONCLUSIVE", "WARN")
-"""Verdicts that a reader has to look at, the worst first."""
+"""The verdicts that need a reader's attention, the worst first."""
 
 JUDGED = frozenset({"PASS", "FAIL", "WARN"})
 
+# A run of the whole suite records some sixty megabytes. The page stays small enough for a browser because it shows the
+# more of a body, the more likely it is read.
 CLEAN, BROKEN_MANY, BROKEN_FEW = 600, 1200, 4000
-"""Characters of a body that are shown, in plays with and without something to look at; the transcript has all."""
+"""The number of characters of a body that are shown: in clean plays, and in broken ones if these are many or few."""
 
 MANY = 50
-"""Plays with something to look at, from which on less of each is shown."""
+"""The number of broken plays from which on less of each is shown."""
 
 
 @dataclass(frozen=True)
 class Way:
-    """One way in which a requirement is not kept, and where."""
+    """One way in which a requirement is broken, with the verdicts of all scenarios that show it."""
 
     results: tuple[Result, ...]
 
     @property
     def first(self) -> Result:
-        """The one that stands for all."""
+        """The verdict that represents all."""
         return self.results[0]
 
 
 @dataclass(frozen=True)
 class BrokenRequirement:
-    """A requirement that is not kept: the ways, the most frequent first, and how to see the first one by hand."""
+    """A broken requirement: the ways in which it is broken, the most frequent first, and commands for the first."""
 
     word: Word
     rule: JudgedRequirement
@@ -55,18 +57,18 @@ class BrokenRequirement:
 
     @property
     def first(self) -> Result:
-        """The verdict that is told in full."""
+        """The verdict that is shown in full."""
         return self.ways[0].first
 
     @property
     def count(self) -> int:
-        """In how many scenarios."""
+        """The number of scenarios."""
         return sum(len(way.results) for way in self.ways)
 
 
 @dataclass(frozen=True)
 class RequirementVerdicts:
-    """A requirement with its verdicts: those to look at, and the others by scenario."""
+    """A requirement with its verdicts: the broken ones, and the others."""
 
     rule: JudgedRequirement
     broken: tuple[Result, ...]
@@ -81,7 +83,7 @@ class RequirementVerdicts:
 
 @dataclass(frozen=True)
 class Scene:
-    """A scenario as it was played. `problem` says why there is no record to show."""
+    """A scenario as it was played. `problem` is the reason why there is no record to show."""
 
     number: int
     id: str
@@ -100,7 +102,10 @@ class Scene:
 
 
 class Page:
-    """Everything the template asks for; the scenes are made one by one, while the page is written."""
+    """The data of the template. The scenes are made one by one while the page is written.
+
+    So only one transcript is in memory at a time.
+    """
 
     def __init__(self, report: Report, folder: Path) -> None:
         self.report = report
@@ -123,18 +128,18 @@ class Page:
 
     @property
     def server(self) -> str:
-        """Name and version as the deployment told them."""
+        """The name and version that the deployment reported."""
         target = self.report.target
-        return " ".join(part for part in (target.server, target.version) if part) or "a server that tells no name"
+        return " ".join(part for part in (target.server, target.version) if part) or "unnamed server"
 
     @property
     def judged(self) -> int:
-        """How many requirements of the book were judged."""
+        """The number of requirements of the rule book that were judged."""
         return sum(any(r.verdict in JUDGED for r in self._by_rule.get(rule.id, ())) for rule in self.rules)
 
     @property
     def broken_musts(self) -> int:
-        """How many MUST requirements are broken, whether the profile declares it or not."""
+        """The number of broken MUST requirements, declared by the profile or not."""
         return sum(
             rule.level == "MUST" and any(r.verdict == "FAIL" for r in self._by_rule.get(rule.id, ()))
             for rule in self.rules
@@ -142,7 +147,7 @@ class Page:
 
     @property
     def areas(self) -> Iterator[tuple[str, str, list[tuple[Level, dict[Word, int]]]]]:
-        """Letters, name, and the verdicts by level, of every area with a verdict."""
+        """The letters, the name, and the verdicts by level, of every area with a verdict."""
         for letters in dict.fromkeys([*AREAS, *(rule.area for rule in self.rules)]):
             lines = []
             for level in LEVELS:
@@ -153,18 +158,19 @@ class Page:
                 yield letters, self.area_name(letters), lines
 
     def area_name(self, letters: str) -> str:
-        """What the letters of an id stand for."""
+        """Return the name of the area with these letters."""
         return AREAS.get(letters, letters)
 
-    # -- what is wrong -----------------------------------------------------------------------------------
+    # -- broken requirements -----------------------------------------------------------------------------
 
     def findings(self, *, known: bool) -> list[BrokenRequirement]:
-        """What to look at, the worst first: declared by the profile, or not."""
+        """Return the broken requirements, the worst first: those that the profile declares, or all others."""
         found = []
         for word in BROKEN:
             for rule in self.rules:
                 ways: dict[tuple[str, str], list[Result]] = defaultdict(list)
                 for result in self._by_rule.get(rule.id, ()):
+                    # A verdict without a transcript is not a finding: its deployment could not be judged.
                     if result.verdict == word and (result.known is not None) == known and result.transcript:
                         ways[(result.expected or result.reason, result.observed)].append(result)
                 if ways:
@@ -184,7 +190,7 @@ class Page:
 
     @property
     def entries(self) -> Iterator[RequirementVerdicts]:
-        """Every requirement of the book."""
+        """Every requirement of the rule book, with its verdicts."""
         for rule in self.rules:
             mine = self._by_rule.get(rule.id, [])
             yield RequirementVerdicts(
@@ -194,17 +200,17 @@ class Page:
     # -- the scenarios -----------------------------------------------------------------------------------
 
     def number(self, scenario: str) -> int:
-        """The scenario's number on this page, part of its anchors."""
+        """Return the scenario's number on this page, which is part of its anchors."""
         return self._numbers[scenario]
 
     def anchor(self, result: Result) -> str:
-        """Where the verdict's deciding moment stands; the scenario, where there is none."""
+        """Return the anchor of the moment that decided the verdict, or else of the scenario."""
         scene = f"s{self.number(result.scenario)}"
         return f"{scene}-m{result.see[0]}" if result.see else scene
 
     @property
     def scenes(self) -> Iterator[Scene]:
-        """Every scenario, with its picture and its record."""
+        """Every scenario, with its timeline and its record."""
         for scenario, results in self._by_scenario.items():
             yield self._scene(scenario, results)
 
@@ -228,9 +234,9 @@ class Page:
         return Scene(number, scenario, about, tuple(results), broken, timeline, rows, problem)
 
     def _play(self, path: str | None) -> Play:
-        """The record of a scenario; raises Unreadable."""
+        """Return the record of a scenario. Raise Unreadable."""
         if path is None:
-            raise Unreadable("it was not played")
+            raise Unreadable("the scenario was not played")
         return Play(read_transcript(inside(self._folder, path)))
 
 
@@ -239,19 +245,19 @@ def _is_broken(result: Result) -> bool:
 
 
 def _unknown(result: Result) -> JudgedRequirement:
-    """A requirement of which the report tells nothing but the id, as older ones do."""
+    """Return a requirement of which the report has only the id. Older reports contain no rule book."""
     return JudgedRequirement(
-        id=result.requirement, level=result.level, sentence="(the report does not say)", sources=(), shown_by=()
+        id=result.requirement, level=result.level, sentence="(not in this report)", sources=(), shown_by=()
     )
 
 
 def render_page(report: Report, folder: Path) -> Iterator[str]:
-    """The page in pieces; `folder` is where the report's transcripts lie."""
+    """Return the page in pieces. `folder` contains the report's transcripts."""
     return environment().get_template("report.html").generate(page=Page(report, folder))
 
 
 def write_page(folder: Path, report: Report) -> Path:
-    """Write `report.html` under `folder` and return its path; raises OSError."""
+    """Write `report.html` under `folder` and return its path. Raise OSError."""
     path = folder / "report.html"
     with path.open("w", encoding="utf-8") as file:
         file.writelines(render_page(report, folder))

@@ -1,4 +1,8 @@
-"""The templates, and what makes a page safe: everything is escaped, and only its own style and script may act."""
+"""The templates' environment, and the safety of the pages.
+
+A page shows text from a deployment, which may be hostile. So every value is escaped, characters that hide or reorder
+text are shown as escapes, and a content security policy allows only the page's own style and script.
+"""
 
 from __future__ import annotations
 
@@ -16,23 +20,26 @@ _IN_MARKDOWN = {ord(character): f"&#{ord(character)};" for character in "&\\`*_{
 
 
 def content(text: object) -> Markup:
-    """Text as it may stand between two tags, and nowhere else: JSON is much shorter with its quotes left alone."""
+    """Return text that is safe between two tags, but not in an attribute."""
+    # Quotes are not escaped: with `&#34;` for each the JSON bodies would make the page much larger.
     return Markup(visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
 
 def link(url: str) -> str | None:
-    """The URL if a reader may follow it, else None: a source may be words, and a report may come from anybody."""
+    """Return the URL if a page may link to it, and else None."""
+    # A source may be words instead of a URL. And a report may come from anyone, so `javascript:` must not become a
+    # link.
     return url if url.startswith(("https://", "http://")) else None
 
 
 def in_table(text: object) -> str:
-    """Text that came from a deployment as it may stand in a cell of a Markdown table."""
+    """Return text from a deployment, escaped for a cell of a Markdown table."""
     return one_line(visible(text), 300).translate(_IN_MARKDOWN)
 
 
 @cache
 def environment() -> jinja2.Environment:
-    """The environment in which every page is made."""
+    """Return the Jinja environment of all pages."""
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("conformance.report.html"),
         autoescape=True,
@@ -49,7 +56,7 @@ def environment() -> jinja2.Environment:
 
 @cache
 def _asset(name: str) -> Markup:
-    """A style or script of our own, as it stands in the page."""
+    """Return one of our own styles or scripts, unescaped."""
     loader = environment().loader
     assert loader is not None
     text, _, _ = loader.get_source(environment(), name)
@@ -57,7 +64,10 @@ def _asset(name: str) -> Markup:
 
 
 def policy(style: str, script: str) -> str:
-    """The page's content security policy: nothing from anywhere, but this style and this script."""
+    """Return the page's content security policy, which allows this style and this script and nothing else.
+
+    Source: https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Content-Security-Policy
+    """
     return (
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
     )

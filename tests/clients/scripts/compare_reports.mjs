@@ -13,10 +13,10 @@ const columns = () => [...document.querySelectorAll("#matrix thead th")].map((ce
 found.before = await page.evaluate(columns);
 const input = await page.$("#file");
 for (const file of [BROKEN, OWN]) {
-  const before = await page.$eval("#said", (said) => said.textContent);
+  const before = await page.$eval("#message", (said) => said.textContent);
   await input.uploadFile(file);
-  await page.waitForFunction((before) => document.getElementById("said").textContent !== before, { timeout: 20_000 }, before);
-  found.said.push(await page.$eval("#said", (said) => said.textContent));
+  await page.waitForFunction((before) => document.getElementById("message").textContent !== before, { timeout: 20_000 }, before);
+  found.said.push(await page.$eval("#message", (said) => said.textContent));
 }
 found.after = await page.evaluate(columns);
 found.verdicts = await page.$$eval("#matrix tr[data-id] td:last-child", (cells) => cells.map((cell) => cell.textContent));

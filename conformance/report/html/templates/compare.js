@@ -2,18 +2,18 @@
 // A reader's own report as one more column. Nothing leaves the page: its policy allows no connection at all.
 (() => {
   const WORST_FIRST = ["FAIL", "ERROR", "INCONCLUSIVE", "WARN", "PASS", "NOT-APPLICABLE"];
-  const said = document.getElementById("said");
+  const message = document.getElementById("message");
   const matrix = document.getElementById("matrix");
 
   function check(report) {
-    if (report?.format !== "doubletext-report") throw new Error("this is no doubletext report");
+    if (report?.format !== "doubletext-report") throw new Error("this is not a report.json of doubletext");
     if (report.version !== 1) throw new Error(`this page reads reports of version 1, not ${report.version}`);
     if (!Array.isArray(report.results)) throw new Error("the report has no results");
     for (const result of report.results)
-      if (!WORST_FIRST.includes(result?.verdict)) throw new Error("a result has no verdict that this page knows");
+      if (!WORST_FIRST.includes(result?.verdict)) throw new Error("the verdict of a result is unknown");
   }
 
-  /** An element with text; what a file holds is never anything but text. */
+  /** Return an element with text. The contents of a file must never be parsed as HTML. */
   function element(name, text, className = "") {
     const made = document.createElement(name);
     made.textContent = text;
@@ -40,7 +40,7 @@
       row.append(cell);
     }
     for (const area of matrix.querySelectorAll("th.area")) area.colSpan += 1;
-    said.textContent = `${name} is the last column now.`;
+    message.textContent = `${name} is now the last column of the table.`;
   }
 
   async function read(file) {
@@ -49,7 +49,7 @@
       check(report);
       add(report, file.name);
     } catch (error) {
-      said.textContent = `${file.name} cannot be shown: ${error.message}`;
+      message.textContent = `${file.name} cannot be shown: ${error.message}`;
     }
   }
 

@@ -1,5 +1,5 @@
 "use strict";
-// Search, filter, and copying a command. Without it the page is whole.
+// Search, filter, and copying a command. The page is complete without this script.
 (() => {
   const form = document.getElementById("filter");
   const search = document.getElementById("search");
@@ -24,7 +24,7 @@
     found.textContent = shown === entries.length ? "" : `${shown} of ${entries.length} shown`;
   }
 
-  // The record of a scenario lies in the page as text, and becomes part of it when somebody wants to see it.
+  // The record of a scenario is inert text until a reader opens the scenario, so that the page loads fast.
   function fill(scene) {
     const text = scene?.querySelector(":scope > noscript");
     if (!text) return;
@@ -33,7 +33,7 @@
     text.replaceWith(made.content);
   }
 
-  // A link into what is folded, or filtered away, shows it.
+  // A link to an entry that is folded or filtered out opens it.
   function reveal() {
     const id = decodeURIComponent(location.hash.slice(1));
     fill(document.getElementById(id.split("-m")[0]));
