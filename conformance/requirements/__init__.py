@@ -1,1 +1,1 @@
-"""Right and wrong: the requirements as data, the model of a legal thread, and verdicts."""
+"""The rule book: the requirements as data, their areas, and the page that lists them."""

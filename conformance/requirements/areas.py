@@ -1,6 +1,7 @@
-"""The areas of the rule book: what the letters of an id stand for, and the marker that selects an area in pytest.
+"""The areas of the rule book: the meaning of an id's letters, and the pytest marker that selects an area.
 
-Nothing is imported here: the plugin registers the markers in every pytest run of an environment that has doubletext.
+This module imports nothing, because the plugin registers the markers in every pytest run of an environment that has
+doubletext installed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ AREAS = {
     "CRN": "crons",
     "CLI": "client contract",
 }
-"""In the order of the book; `requirements/run.toml` holds RUN."""
+"""The areas by their letters, in the order of the rule book. `requirements/run.toml` holds RUN."""
 
 MARKERS = {
     "RUN": "runs",
@@ -45,9 +46,9 @@ MARKERS = {
     "CRN": "crons",
     "CLI": "clients",
 }
-"""The strategies, `cancel` and `races` select by scenario, too: whatever is judged where that happens."""
+"""The pytest markers by area. Those of the strategies, `cancel` and `races` also select the scenarios of that name."""
 
 
 def family_marker(family: str) -> str:
-    """The marker of a scenario's strategy: `interrupt`, `bad_input`."""
+    """Return the marker of a scenario's family, such as `interrupt` or `bad_input`."""
     return family.replace("-", "_")

@@ -1,4 +1,4 @@
-"""The requirements as data, read from `requirements/`: `book.toml`, and one file per area."""
+"""The rule book as data, read from `book.toml` and from one TOML file per area."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "PROFILE")
 
 
 Needs = Literal["any", "probe", "witness"]
-"""What a requirement needs to be judged: any agent; one that obeys the probe; and that it reaches the witness, too."""
+"""The agent that a verdict requires: any agent, the probe agent, or a probe agent that can also reach the witness."""
 
 
 class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One rule. `sources` are pages, threads, or names from the file's `[sources]`, already resolved here.
+    """A rule of the rule book.
 
-    `needs` is what it needs of the deployment's agent.
+    `sources` are the URLs of pages and issue threads. Names from `[sources]` in `book.toml` are resolved by `load`.
+    `needs` is the kind of agent that a verdict requires.
     """
 
     id: str
@@ -35,25 +36,31 @@ class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     not_by: tuple[str, ...] = ()
     argument: str = ""
     documented: str | None = None
+    # The strictest need is the default: a requirement that omits it is judged of fewer agents, but never wrongly.
     needs: Needs = "witness"
 
     @property
     def area(self) -> str:
-        """The letters of the id: `INT`."""
+        """The letters of the id, such as `INT`."""
         return self.id.partition("-")[0]
 
     def can_be_judged(self, probe: ProbeUse, *, steered: bool) -> bool:
-        """Whether an agent of this kind will do; `steered`: the scenario needs one that fails, parks or is stubborn."""
+        """Return whether this kind of agent is enough.
+
+        `steered` says that the scenario needs an agent that fails, parks or resists its cancellation on demand.
+        """
+        # Of an agent that is not the probe agent only the server's answers are known, not what its steps will do.
         return probe != "none" or (self.needs == "any" and not steered)
 
     def applies_to(self, scenario_id: str) -> bool:
-        """Whether the scenario shows this requirement."""
+        """Return whether the scenario shows this requirement."""
+        # `fnmatch` ignores case on some platforms, and a report has to be the same on all of them.
         shown = any(fnmatchcase(scenario_id, pattern) for pattern in self.shown_by)
         return shown and not any(fnmatchcase(scenario_id, pattern) for pattern in self.not_by)
 
 
 class LeftOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A candidate that is not in this revision, and why."""
+    """A candidate that this revision leaves out, and the reason."""
 
     id: str
     reason: str
@@ -74,14 +81,14 @@ class _Area(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Registry(msgspec.Struct, frozen=True):
-    """One revision of the rule book."""
+    """A revision of the rule book."""
 
     revision: str
     requirements: tuple[Requirement, ...]
     left_out: tuple[LeftOut, ...]
 
     def get(self, requirement_id: str) -> Requirement:
-        """One requirement; raises KeyError for an unknown id."""
+        """Return one requirement. Raises `KeyError` for an unknown id."""
         for requirement in self.requirements:
             if requirement.id == requirement_id:
                 return requirement
@@ -90,14 +97,18 @@ class Registry(msgspec.Struct, frozen=True):
 
 @cache
 def load() -> Registry:
-    """The rule book that this version judges by; raises ValueError when its files contradict themselves."""
+    """Return the rule book of this version. Raises `ValueError` if its files contradict each other."""
     book = msgspec.convert(_read("book"), _Book)
     areas = {letters: msgspec.convert(_read(letters.lower()), _Area) for letters in AREAS}
     for letters, area in areas.items():
-        if strangers := [entry for entry in area.ids if not entry.startswith(f"{letters}-")]:
-            raise ValueError(f"{letters.lower()}.toml: {', '.join(strangers)} belongs into another file")
-        if twice := sorted({entry for entry in area.ids if area.ids.count(entry) > 1}):
-            raise ValueError(f"{letters.lower()}.toml: {', '.join(twice)} is used twice")
+        if misplaced := [entry for entry in area.ids if not entry.startswith(f"{letters}-")]:
+            raise ValueError(
+                f"{letters.lower()}.toml: {', '.join(misplaced)} belongs in another file; "
+                "move it to the file that is named after its letters"
+            )
+        # An id of a left-out candidate is taken, too: reports of older revisions may still name it.
+        if repeated := sorted({entry for entry in area.ids if area.ids.count(entry) > 1}):
+            raise ValueError(f"{letters.lower()}.toml: {', '.join(repeated)} is used twice; give one of them a new id")
     return Registry(
         revision=book.revision,
         requirements=tuple(
@@ -111,7 +122,7 @@ def load() -> Registry:
 
 @cache
 def proofs() -> dict[str, list[str]]:
-    """The defects of the mock that turn the verdict of a requirement, by its id; the kill matrix computes them."""
+    """Return the defects of the mock that change the verdict of a requirement, by its id. The kill matrix computes them."""
     return _read("proofs")
 
 
@@ -120,7 +131,10 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _resolved(requirement: Requirement, sources: dict[str, str]) -> tuple[str, ...]:
+    # A misspelt name would otherwise be printed as if it were a source.
     for source in requirement.sources:
         if source not in sources and not source.startswith("https://"):
-            raise ValueError(f"{requirement.id}: source `{source}` is neither a URL nor in [sources] of book.toml")
+            raise ValueError(
+                f"{requirement.id}: source `{source}` is neither a URL nor in [sources] of book.toml; add it there"
+            )
     return tuple(sources.get(source, source) for source in requirement.sources)
