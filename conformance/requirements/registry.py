@@ -122,7 +122,7 @@ def load() -> Registry:
 
 @cache
 def proofs() -> dict[str, list[str]]:
-    """Return the defects of the mock that change the verdict of a requirement, by its id. The kill matrix computes them."""
+    """Return the mock's defects that change a requirement's verdict, by its id. The kill matrix computes them."""
     return _read("proofs")
 
 
