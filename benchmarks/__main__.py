@@ -1,6 +1,6 @@
-"""`python -m benchmarks`: everything that is measured in one run, as a page with ratios, which any machine can compare.
+"""The command `python -m benchmarks`: all measurements of one run, as a page of ratios that any machine can compare.
 
-Without names all parts are measured and docs/benchmarks.md is written anew; with names those parts are printed.
+Without names, all parts are measured and docs/reference/benchmarks.md is written. With names, those parts are printed.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Final
 from benchmarks.tables import Table
 from tests.reference.process import ServerError
 
-PAGE: Final = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-PARTS: Final = ("beside", "share", "growth", "crowd")
+PAGE: Final = Path(__file__).parents[1] / "docs" / "reference" / "benchmarks.md"
+PARTS: Final = ("beside", "share", "growth", "crowd", "scale")
 HEAD: Final = """# Benchmarks
 
 Measured on {date} by `python -m benchmarks`, on {machine}.
@@ -34,7 +34,7 @@ costs.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure; the exit code is 1 when a goal was missed, and 2 when `langgraph dev` cannot be started."""
+    """Measure. Return 1 when a goal was missed, and 2 when `langgraph dev` cannot be started."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)} (default: all)")
     asked: list[str] = parser.parse_args(arguments).parts
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def render(tables: Sequence[Table], busy: float) -> str:
-    """The page; `busy` is how many processes wanted to run before anything was measured."""
+    """Return the page. `busy` is the number of processes that were ready to run before the measurements began."""
     machine = f"{os.cpu_count()} cores ({platform.machine()}, {platform.system()}), Python {platform.python_version()}"
     head = HEAD.format(date=datetime.now(UTC).date(), machine=f"{machine}, aiohttp {version('aiohttp')}", busy=busy)
     return "\n".join([head, *(table.render() + "\n" for table in tables)])

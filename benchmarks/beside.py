@@ -20,18 +20,18 @@ THREADS: Final = 300
 
 
 def asking(place: str, **more: Any) -> dict[str, Any]:
-    """A request for a run of the guides' conversation, of some seconds; nobody is told of its steps."""
+    """Return a request for a run of the guides' conversation. It takes some seconds and has no witness."""
     said = {"messages": [{"role": "user", "content": f"weather in {place}?"}]}
     return {"assistant_id": "agent", "input": said, **more}
 
 
 def quickly(place: str, **more: Any) -> dict[str, Any]:
-    """The same, with a probe that holds nothing, so that its steps take no time."""
+    """Return the same request with a probe that holds nothing, so that its steps take no time."""
     return asking(place, config={"configurable": {"probe": {"version": 1, "label": "A"}}}, **more)
 
 
 async def measure() -> list[Table]:
-    """The tables. Raises `ServerError` when `langgraph dev` cannot be started."""
+    """Return the tables. Raise `ServerError` when `langgraph dev` cannot be started."""
     with ExitStack() as stack:
         servers = [stack.enter_context(official()), stack.enter_context(mock())]
         # Memory first: it is to grow from what a fresh server has.
@@ -98,7 +98,7 @@ async def _memory(servers: Sequence[Server]) -> Table:
 
 
 async def converse(url: str, threads: int) -> list[str]:
-    """Threads with a conversation on each; their ids."""
+    """Create threads with a conversation on each, and return their ids."""
     ids = await new_threads(url, threads)
     wanted = (request("POST", f"/threads/{thread}/runs/wait", quickly("sf")) for thread in ids)
     await send_all(url, wanted, CLIENTS)
@@ -106,6 +106,6 @@ async def converse(url: str, threads: int) -> list[str]:
 
 
 async def new_threads(url: str, count: int) -> list[str]:
-    """The ids of new threads."""
+    """Create threads and return their ids."""
     async with connected(url) as connection:
         return [(await connection.ask_json("POST", "/threads", {}))["thread_id"] for _ in range(count)]

@@ -1,7 +1,7 @@
-"""How much faster `python -m mockserver` answers its first `/ok` than `langgraph dev`, and what memory it takes.
+"""A comparison of `python -m mockserver` and `langgraph dev`: the time to the first `/ok`, and the memory.
 
-The two start in turns, so that a machine that gets busier or cooler treats both alike; medians are compared. A first
-start of each is not counted: the modules of an installed package are compiled, and those of a checkout are after it.
+The two start in turns, so that a machine that becomes busier or cooler treats both alike, and medians are compared. The
+first start of each does not count, because it compiles the modules of a checkout.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the measurements; the exit code is 2 when `langgraph dev` cannot be started."""
+    """Print the measurements. Return 2 when `langgraph dev` cannot be started."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cold_start", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="starts of each (default: %(default)s)")
     rounds: int = parser.parse_args(arguments).rounds
@@ -83,7 +83,7 @@ def memory() -> tuple[float, float]:
 
 
 def ask(url: str, body: object = None) -> Any:
-    """The JSON that a server answers to GET, or to POST of `body`."""
+    """Return the JSON that a server answers to GET, or to POST when there is a `body`."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     with _opener.open(request, timeout=60) as answer:

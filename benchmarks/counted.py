@@ -1,6 +1,6 @@
-"""The mock in a process that tells how much it holds: `python -m benchmarks.counted`, with the options of the mock.
+"""The mock in a process that reports what it holds: `python -m benchmarks.counted`, with the options of the mock.
 
-On SIGUSR1 it collects its garbage and prints, as a line of JSON, its blocks of memory that are in use and its tasks.
+On SIGUSR1 it collects its garbage and prints its blocks of memory in use and its tasks, as a line of JSON.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Final
 from mockserver.__main__ import main
 
 TURNS: Final = 50
-"""Turns of the event loop after which whoever was about to end has ended."""
+"""Turns of the event loop after which every task that was about to end has ended."""
 
 
 def asked(*_: object) -> None:
-    """Tell, when those who have just answered somebody are done."""
+    """Report once the tasks that have just sent a response are done."""
     loop = asyncio.get_running_loop()
     loop.call_soon_threadsafe(wait, loop, TURNS)
 
 
 def wait(loop: asyncio.AbstractEventLoop, turns: int) -> None:
-    """Let so many turns pass, and tell."""
+    """Let some turns of the event loop pass, and report."""
     if turns:
         loop.call_soon(wait, loop, turns - 1)
         return

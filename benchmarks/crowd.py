@@ -16,26 +16,26 @@ from benchmarks.tables import Goal, Table
 THREADS: Final = 1000
 ROUNDS: Final = 3
 STRATEGIES: Final = ("interrupt", "rollback", "enqueue", "reject") * 2
-"""Of the double texts on each thread in a round; as many in each round, so that its memory can be compared."""
+"""The strategies of the double texts on each thread. Every round has the same, so that their memory can be compared."""
 REFUSED: Final = "HTTP/1.1 409"
 
 
 async def measure() -> list[Table]:
-    """The table."""
+    """Return the table."""
     rows, fulls, left = [], [], []
     with counted("--time-scale", "0") as (server, held):
         fresh = server.resident()
         empty, _ = await _emptied(server, held)
         for number in range(1, ROUNDS + 1):
             began = time.perf_counter()
-            told = await _round(server.url)
+            counts = await _round(server.url)
             took = time.perf_counter() - began
             fulls.append(server.resident())
             now, threads = await _emptied(server, held)
             left.append(now)
-            shown = f"{told['texts'] / took:.0f}/s", f"{told['refused']}", f"{fulls[-1]:.0f} MB"
-            counts = f"{now.blocks - empty.blocks:+d}", f"{now.tasks - empty.tasks:+d}", str(threads)
-            rows.append((f"{number}.", *shown, f"{server.resident():.0f} MB", *counts))
+            shown = f"{counts['texts'] / took:.0f}/s", f"{counts['refused']}", f"{fulls[-1]:.0f} MB"
+            left_over = f"{now.blocks - empty.blocks:+d}", f"{now.tasks - empty.tasks:+d}", str(threads)
+            rows.append((f"{number}.", *shown, f"{server.resident():.0f} MB", *left_over))
     return [
         Table(
             f"{THREADS} threads that double-text at once",
@@ -44,11 +44,11 @@ async def measure() -> list[Table]:
                 *("blocks after reset", "tasks after reset", "threads after reset"),
             ),
             rows,
-            "In each round each thread asks, twice with each strategy, for a run and for a second one, and waits "
-            f"for that. A fresh server has {fresh:.0f} MB, with {empty.blocks} blocks in use. What is kept shows in "
-            "the blocks that Python has in use, told as how many more there are than in the beginning; the first "
-            "round adds a few, for the caches of libraries. The memory that the system counts does not go down as far: "
-            "Python keeps most of it for the next round. Flat means that a later round needs no more.",
+            "In each round each thread creates a run and a second one, twice with each strategy, and waits for the "
+            f"second. A fresh server has {fresh:.0f} MB, with {empty.blocks} blocks in use. The table shows how many "
+            "more blocks Python has in use after a reset. The first round adds a few for the caches of libraries. The "
+            "memory that the system counts goes down less, because Python keeps most of it for the next round. It is "
+            "flat when a later round needs no more.",
             [
                 Goal(
                     "of the blocks after the last reset were there after the first",
@@ -63,7 +63,7 @@ async def measure() -> list[Table]:
 
 
 async def _emptied(server: Server, held: Callable[[], Held]) -> tuple[Held, int]:
-    """What the server holds after a reset, while one client is there, and how many threads it knows."""
+    """Return what the server holds after a reset, with one client connected, and the number of its threads."""
     async with connected(server.url) as connection:
         await connection.ask_json("POST", "/_mock/reset")
         threads: int = await connection.ask_json("POST", "/threads/count", {})
@@ -71,27 +71,27 @@ async def _emptied(server: Server, held: Callable[[], Held]) -> tuple[Held, int]
 
 
 async def _round(url: str) -> Counter[str]:
-    told: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
 
     async def talk() -> None:
         async with connected(url) as connection:
             thread = (await connection.ask_json("POST", "/threads", {}))["thread_id"]
             for strategy in STRATEGIES:
-                await _double_text(connection, f"/threads/{thread}/runs", strategy, told)
+                await _double_text(connection, f"/threads/{thread}/runs", strategy, counts)
 
     await asyncio.gather(*(talk() for _ in range(THREADS)))
-    return told
+    return counts
 
 
-async def _double_text(connection: Connection, runs: str, strategy: str, told: Counter[str]) -> None:
-    """Two texts right after each other; the conversation begins anew, as a state that grows is not what is measured."""
+async def _double_text(connection: Connection, runs: str, strategy: str, counts: Counter[str]) -> None:
+    """Send two texts in a row. The conversation starts from an empty state, because its growth is not measured here."""
     first = quickly("sf")
     first["input"]["messages"].insert(0, {"role": "remove", "id": "__remove_all__"})
-    told["texts"] += 1
+    counts["texts"] += 1
     try:
         await connection.ask_json("POST", runs, first)
         await connection.ask_json("POST", f"{runs}/wait", quickly("nyc", multitask_strategy=strategy))
     except AnswerError as error:
         if not str(error).startswith(REFUSED):
             raise
-        told["refused"] += 1
+        counts["refused"] += 1

@@ -1,4 +1,4 @@
-"""What a run costs the mock as a deployment and its threads grow: the CPU time of the server per run."""
+"""The cost of a run as the mock and its threads grow: the CPU time of the server per run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def measure() -> list[Table]:
 
 
 async def _curve(name: str, sizes: tuple[int, ...], grow: Grow, *, threads: int = 1) -> tuple[str, ...]:
-    """A row of the table. With several threads each has a few of the runs, so that they change little."""
+    """Return a row of the table. Several threads share the runs, so that each thread changes little."""
     found = []
     for size in sizes:
         with mock("--time-scale", "0") as server:
@@ -45,18 +45,18 @@ async def _curve(name: str, sizes: tuple[int, ...], grow: Grow, *, threads: int 
                 ids = await new_threads(server.url, threads)
                 for thread in ids:
                     await grow(connection, server, thread, size)
-                await play(connection, ids[0], 20, anew=threads == 1)
+                await play(connection, ids[0], 20, from_empty=threads == 1)
                 used = server.cpu()
                 for thread in ids:
-                    await play(connection, thread, RUNS // threads, anew=threads == 1)
+                    await play(connection, thread, RUNS // threads, from_empty=threads == 1)
                 found.append(f"{(server.cpu() - used) / RUNS * 1000:.2f} ({size})")
     return (name, *found)
 
 
-async def play(connection: Connection, thread: str, count: int, *, anew: bool) -> None:
-    """Play runs one after another; each may begin the conversation `anew`, so that the state stays as long as it is."""
+async def play(connection: Connection, thread: str, count: int, *, from_empty: bool) -> None:
+    """Play runs one after another. With `from_empty`, each starts from an empty state, so the state keeps its size."""
     order = quickly("sf")
-    if anew:
+    if from_empty:
         order["input"]["messages"].insert(0, {"role": "remove", "id": "__remove_all__"})
     for _ in range(count):
         await connection.ask_json("POST", f"/threads/{thread}/runs", order)

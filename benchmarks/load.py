@@ -23,9 +23,9 @@ class AnswerError(Exception):
 
 
 def request(method: str, path: str, body: object = None) -> bytes:
-    """A request as bytes."""
+    """Return a request as bytes."""
     data = b"" if body is None else json.dumps(body).encode()
-    head = f"{method} {path} HTTP/1.1\r\nHost: benchmark\r\nContent-Type: application/json\r\n"
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data
 
 
@@ -60,17 +60,17 @@ class Connection(asyncio.Protocol):
                 waiting.set_exception(AnswerError(f"the server closed the connection: {error}"))
 
     async def ask(self, sent: bytes) -> bytes:
-        """The body of the answer. Raises `AnswerError`."""
+        """Send a request and return the body of the response. Raise `AnswerError`."""
         self._whole = asyncio.get_running_loop().create_future()
         self._write(sent)
         return _body(await asyncio.wait_for(self._whole, PATIENCE))
 
     async def ask_json(self, method: str, path: str, body: object = None) -> Any:
-        """The JSON of the answer. Raises `AnswerError`."""
+        """Send a request and return the JSON of the response. Raise `AnswerError`."""
         return json.loads(await self.ask(request(method, path, body)) or b"null")
 
     async def first(self, sent: bytes, mark: bytes) -> float:
-        """When `mark` came with the answer, which goes on. Raises `AnswerError`."""
+        """Send a request and return when `mark` was received. The response continues. Raise `AnswerError`."""
         self._first = (mark, asyncio.get_running_loop().create_future())
         self._write(sent)
         return await asyncio.wait_for(self._first[1], PATIENCE)
@@ -87,7 +87,7 @@ class Connection(asyncio.Protocol):
 
 
 def _end(received: bytearray) -> int:
-    """How long a whole answer is, 0 while it is none."""
+    """Return the length of a complete response, or 0 while it is incomplete."""
     head = received.find(_HEAD_END)
     if head < 0:
         return 0
@@ -116,7 +116,7 @@ def _body(answer: bytes) -> bytes:
 
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[Connection]:
-    """A connection to a server."""
+    """Connect to a server for the duration of a block."""
     address = urlsplit(url)
     loop = asyncio.get_running_loop()
     _, connection = await loop.create_connection(Connection, str(address.hostname), address.port or 80)
@@ -127,7 +127,7 @@ async def connected(url: str) -> AsyncIterator[Connection]:
 
 
 async def send_all(url: str, requests: Iterator[bytes], clients: int) -> int:
-    """Let clients send requests, each its next one when it has its answer; returns how many there were."""
+    """Send requests from several clients, each after its previous response. Return the number of requests."""
     sent = 0
 
     async def client() -> None:

@@ -41,14 +41,14 @@ class Server:
 
 @contextlib.contextmanager
 def mock(*options: str) -> Iterator[Server]:
-    """The mock, as it is started by hand, but that it logs no requests."""
+    """Start the mock as a user does, except that it logs no requests."""
     with _printing_its_url("mockserver", *MOCK, *options) as (process, url):
         yield Server("mock", url, process.pid)
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a server holds at a moment."""
+    """The content of a server at one moment."""
 
     blocks: int
     """Blocks of memory that are in use, as Python counts them: whatever is kept has some."""
@@ -57,7 +57,7 @@ class Held:
 
 @contextlib.contextmanager
 def counted(*options: str) -> Iterator[tuple[Server, Callable[[], Held]]]:
-    """The mock, and what tells how much it holds."""
+    """Start the mock, and yield it with a function that returns what it holds."""
     with _printing_its_url("benchmarks.counted", *MOCK, *options) as (process, url):
 
         def held() -> Held:
@@ -70,7 +70,7 @@ def counted(*options: str) -> Iterator[tuple[Server, Callable[[], Held]]]:
 
 @contextlib.contextmanager
 def bare() -> Iterator[Server]:
-    """The plainest server."""
+    """Start the plainest server."""
     with _printing_its_url("benchmarks.bare") as (process, url):
         yield Server("bare aiohttp", url, process.pid)
 
@@ -105,11 +105,11 @@ def _printing_its_url(module: str, *options: str) -> Iterator[tuple[subprocess.P
 
 
 def _sessions() -> list[tuple[int, int, int, int]]:
-    """Every process: its id, its parent's, its session's, and its kilobytes in memory."""
+    """Return the id, parent, session and resident kilobytes of every process."""
     lines = subprocess.check_output(["ps", "-A", "-o", "pid=,ppid=,sid=,rss="], encoding="utf-8").splitlines()
     return [tuple(map(int, line.split())) for line in lines]  # type: ignore[misc]
 
 
 def _leaders() -> set[int]:
-    """The servers that this process has started: each has a session of its own."""
+    """Return the servers that this process has started. Each has a session of its own."""
     return {pid for pid, parent, session, _ in _sessions() if parent == os.getpid() and session == pid}

@@ -1,4 +1,4 @@
-"""What the mock does per second as a share of what the plainest aiohttp server does on the same machine, in turns."""
+"""The rates of the mock as shares of those of the plainest aiohttp server on the same machine, measured in turns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Requests = Callable[[], Iterator[bytes]]
 
 
 async def measure() -> list[Table]:
-    """The table."""
+    """Return the table."""
     with bare() as plain, mock("--time-scale", "0") as ours:
         ok = await _share(plain, ours, "`GET /ok`", lambda: itertools.repeat(request("GET", "/ok")))
         held = await new_threads(ours.url, THREADS)
@@ -51,7 +51,7 @@ async def measure() -> list[Table]:
 
 
 async def _share(plain: Server, ours: Server, name: str, requests: Requests) -> tuple[tuple[str, ...], float]:
-    """A row of the table, and the share."""
+    """Return a row of the table, and the share."""
     rates: dict[str, list[float]] = {plain.name: [], ours.name: []}
     costs: dict[str, list[float]] = {plain.name: [], ours.name: []}
     for _ in range(ROUNDS):
@@ -66,5 +66,5 @@ async def _share(plain: Server, ours: Server, name: str, requests: Requests) -> 
 
 
 def _runs(threads: list[str]) -> Iterator[bytes]:
-    """Runs on each thread in turn; the bytes are prepared once, so that the client has little to do."""
+    """Yield requests for runs on each thread in turn. They are prepared once, so that the client costs little."""
     return itertools.cycle([request("POST", f"/threads/{thread}/runs", quickly("sf")) for thread in threads])

@@ -1,7 +1,7 @@
-"""What the whole suite costs on the embedded mock, compared with as many pytest tests that do nothing.
+"""The cost of the whole suite on the embedded mock, compared with the same number of pytest tests that do nothing.
 
-pytest itself needs a while for some thousand tests, whatever they do, and so does a slow machine. The ratio tells what
-the playing and judging add to that: it is about the same on every machine, which seconds are not.
+pytest itself takes some time for thousands of tests, and more of it on a slow machine. The ratio shows what playing and
+judging add, and is about the same on every machine, which seconds are not.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def test_nothing(number):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the measurements; the exit code is 2 when the suite is not green, for then it measures nothing."""
+    """Print the measurements. Return 2 when the suite is not green, because its time is meaningless then."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.suite", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="runs of each (default: %(default)s)")
     rounds: int = parser.parse_args(arguments).rounds

@@ -1,4 +1,4 @@
-"""What a benchmark found: a table, what it means, and the goals that were set."""
+"""The results of a benchmark: a table, its explanation, and the goals."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Goal:
 
     @property
     def is_met(self) -> bool:
-        """Whether it was reached."""
+        """Return whether the goal was reached."""
         return self.found >= self.wanted
 
-    def told(self) -> str:
-        """The goal in words."""
+    def in_words(self) -> str:
+        """Return the goal in words."""
         met = "reached" if self.is_met else "**missed**"
         if self.percent:
             return f"{self.found:.0%} {self.what}; goal: at least {self.wanted:.0%}, {met}."
@@ -39,8 +39,8 @@ class Table:
     goals: Sequence[Goal] = ()
 
     def render(self) -> str:
-        """The table in Markdown."""
+        """Return the table in Markdown."""
         lines = [self.columns, ["---"] + ["---:"] * (len(self.columns) - 1), *self.rows]
         table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-        parts = [f"## {self.title}", self.note, table, *(f"- {goal.told()}" for goal in self.goals)]
+        parts = [f"## {self.title}", self.note, table, *(f"- {goal.in_words()}" for goal in self.goals)]
         return "\n\n".join(part for part in parts if part)

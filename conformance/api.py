@@ -1,7 +1,7 @@
-"""Words and shapes of the Agent Server API, and the purposes for which this suite sends requests.
+"""The vocabulary of the Agent Server API, and the purposes of this suite's requests.
 
-The driver that plays and the judge that reads the record share this module. It knows no scenario and no transcript: its
-functions read JSON values as a deployment answered them, whatever their shape, and raise nothing.
+The driver and the judge share this module. It knows no scenario and no transcript. Its functions accept JSON of any
+shape, because a deployment may answer anything, and raise no exceptions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ RUN_STATUSES: Final = IN_FLIGHT | TERMINAL
 THREAD_STATUSES: Final = frozenset({"idle", "busy", "interrupted", "error"})
 
 GONE: Final = "gone"
-"""In place of the status of a run that the deployment does not know (404)."""
+"""The status that the suite assigns to a run for which the deployment returns 404."""
 
 # -- the purposes of requests ----------------------------------------------------------------------------------------
 
@@ -56,10 +56,10 @@ Purpose = Literal[
     "final runs",
     "final run",
 ]
-"""The reason for a request. A transcript holds it as text, so that records of other versions can be read."""
+"""The reason for a request. A transcript stores it as text, so that records of other versions can be read."""
 
 When = Literal["mid", "final"]
-"""The time of a reading: in the middle of a scenario, or when all is over."""
+"""The time of a reading: in the middle of a scenario, or at its end."""
 
 
 class StateReading(NamedTuple):
@@ -77,24 +77,24 @@ READINGS: Final[Mapping[When, StateReading]] = {
 
 
 def again(purpose: str) -> str:
-    """Return the purpose of a request that the official client repeats by itself, as when a stream was cut."""
+    """Return the purpose of a request that the official client sends by itself, for example after a cut stream."""
     return f"{purpose} again"
 
 
-# -- ids in answers --------------------------------------------------------------------------------------------------
+# -- ids in responses --------------------------------------------------------------------------------------------------
 
 LABEL_KEY: Final = "doubletext_label"
 """The key in a run's metadata under which the driver puts the run's label."""
 
 
 def run_id(body: object, headers: Mapping[str, str]) -> str | None:
-    """Return the id of the created run from the answer's body, or else from its Content-Location."""
+    """Return the id of the created run from the response's body, or else from its Content-Location."""
     found = _text_at(body, "run_id")
     return found or _in_location(headers, r".*/runs/([^/?]+)")
 
 
 def thread_id(body: object, headers: Mapping[str, str]) -> str | None:
-    """Return the id of a run's thread from the answer's body, or else from its Content-Location."""
+    """Return the id of a run's thread from the response's body, or else from its Content-Location."""
     found = _text_at(body, "thread_id")
     return found or _in_location(headers, r"/threads/([^/]+)/runs/")
 
@@ -115,6 +115,7 @@ def listed_run(runs: object, label: str) -> str | None:
 
 def checkpoint_id(entry: Mapping[str, Any], prefix: Literal["", "parent_"] = "") -> str | None:
     """Return the id from `checkpoint.checkpoint_id`, or else from the older flat field."""
+    # Older servers and some others send only the flat `checkpoint_id` or `parent_checkpoint_id`.
     checkpoint = entry.get(f"{prefix}checkpoint")
     nested = checkpoint.get("checkpoint_id") if isinstance(checkpoint, dict) else None
     return _text(nested or entry.get(f"{prefix}checkpoint_id"))

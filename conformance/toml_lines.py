@@ -1,4 +1,4 @@
-"""Where something stands in a TOML file, for errors: `tomllib` does not tell."""
+"""Line numbers in TOML files for error messages. `tomllib` returns plain values without their positions."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _AT_LINE = re.compile(r"\(at line (\d+)")
 
 
 def line_of(text: str, table: str = "", index: int = 0, key: str = "") -> int:
-    """The number of the line of `key` in the `index`th table of this name ("" is what stands before all tables).
+    """Return the line number of `key` in the table number `index` with this name ("": the keys before all tables).
 
-    The line of the table's header where the key is not there, or of the table's own key where it is written inline.
+    Without the key, return the line of the table's header. For an inline table, return the line of the table's own key.
     """
     found, current, counted = 1, "", -1
     for number, line in enumerate(text.splitlines(), start=1):
@@ -32,13 +32,15 @@ def line_of(text: str, table: str = "", index: int = 0, key: str = "") -> int:
 
 
 def line_of_error(text: str, error: str) -> int:
-    """The line that an error of tomllib or msgspec speaks of, as far as it tells."""
+    """Return the line number of an error of tomllib or msgspec, or 1 when the error names no position."""
+    # tomllib states the line itself. msgspec states a path such as `$.known[2].reason`.
     if at := _AT_LINE.search(error):
         return int(at[1])
     path = _PATH.search(error)
     segments = _SEGMENT.findall(path[1]) if path else []
     names = [name for name, _ in segments if name]
     index = next((int(number) for _, number in segments if number.isdigit()), 0)
+    # For an unknown field, the path ends at the table that contains it.
     unknown = re.search(r"unknown field `([^`]+)`", error)
     if unknown:
         names.append(unknown[1])

@@ -40,6 +40,19 @@ OPTIONS: Final[dict[str, dict[str, Any]]] = {
         "help": "header of every request; repeatable; never shown or recorded; also, one per line, from the "
         f"environment variable {HEADER_VARIABLE}",
     },
+    "--deployment-ca": {
+        "metavar": "FILE",
+        "help": "PEM file of certificates to trust beside the usual ones, for a deployment with a private CA",
+    },
+    "--deployment-cert": {
+        "metavar": "FILE",
+        "help": "PEM file of the certificate, and of the key where --deployment-key is left out, for mutual TLS",
+    },
+    "--deployment-key": {"metavar": "FILE", "help": "PEM file of the key of --deployment-cert, without a passphrase"},
+    "--deployment-proxy": {
+        "metavar": "URL",
+        "help": "HTTP proxy on the way to every deployment; variables such as HTTPS_PROXY do not count",
+    },
     "--deployment-profile": {
         "metavar": "NAME_OR_PATH",
         "help": "what the vendor declares: the name of a profile that is shipped, or a TOML file",

@@ -74,12 +74,12 @@ def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
 
     from mockserver.deployment import MockDeployment
     from mockserver.script.load import ScriptError, read_script
-    from mockserver.settings import Beginning
+    from mockserver.settings import ResetSettings
 
     marker = request.node.get_closest_marker(MARKER)
     options = dict(marker.kwargs) if marker is not None else {}
     named = signature(MockDeployment.reset).parameters.values()
-    known = [*Beginning.__annotations__, *(one.name for one in named if one.kind is one.KEYWORD_ONLY)]
+    known = [*ResetSettings.__annotations__, *(one.name for one in named if one.kind is one.KEYWORD_ONLY)]
     for name in options:
         if name not in known:
             pytest.fail(f"the marker {MARKER} takes no {name!r}, but {', '.join(known)}", pytrace=False)

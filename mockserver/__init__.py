@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mockserver.web.faults import BadFaultError, Fault
     from mockserver.web.journal import JournalEntry
 
-# doubletext.packages looks for this line.
+# doubletext.packages reads this line to recognize this package among others that are also called `mockserver`.
 __distribution__ = "doubletext"
 
 __all__ = [
@@ -56,7 +56,7 @@ __all__ = [
     "serving",
 ]
 
-# Late, because the pure modules are useful without aiohttp.
+# Imported on first access, because the modules without HTTP (scripts, engine) can be used without importing aiohttp.
 if not TYPE_CHECKING:
     __getattr__ = lazy.attributes(
         __name__,

@@ -23,10 +23,14 @@ if TYPE_CHECKING:
     from mockserver.defects import Defect
 
 _LEVELS = ("debug", "info", "warning", "error")
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(arguments: list[str] | None = None, program: str = "python -m mockserver") -> int:
-    """Serve until SIGINT or SIGTERM; the exit code is 0 then, and 2 when the address cannot be used."""
+    """Run the command and return its exit code.
+
+    `serve` returns 0 after SIGINT or SIGTERM, and 2 if an option is invalid or the address cannot be bound.
+    """
     name = program.removeprefix("python -m ")
     problem = packages.problem("mockserver")
     if problem is not None:
@@ -34,7 +38,7 @@ def main(arguments: list[str] | None = None, program: str = "python -m mockserve
         return 2
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["record"]:
-        # A command of its own, with options of its own.
+        # Dispatched before argparse, because `record` shares no option with the other commands.
         from mockserver.recording import main as record
 
         return record(arguments[1:], f"{program} record")
@@ -58,58 +62,94 @@ def main(arguments: list[str] | None = None, program: str = "python -m mockserve
 def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program,
-        description="A mock deployment of the LangGraph Agent Server API, deterministic and in memory.",
+        description="Run a mock deployment of the LangGraph Agent Server API, deterministic and in memory.",
+        epilog="While it runs, GET /_mock lists the commands of its control API, and GET /docs lists the API.",
     )
     parser.add_argument(
         "command",
         nargs="?",
         choices=("serve", "defects", "schema", "record"),
         default="serve",
-        help="`defects` lists what --defect takes; `schema` writes the JSON Schema of scripts; `record --help` "
-        "tells how to make a script of a real deployment's thread (default: %(default)s)",
+        help="`serve` starts the deployment, `defects` lists the names that --defect accepts, `schema` prints the "
+        "JSON Schema of scripts, and `record` turns a thread of a real deployment into a script, see `record --help` "
+        "(default: %(default)s)",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
-    parser.add_argument("--port", type=_port, default=2024, help="0 picks a free port (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="makes the ids (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=_port, default=2024, help="port to listen on, or 0 for a free one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="number from which every id is generated (default: %(default)s)"
+    )
     parser.add_argument(
         "--time-scale",
         type=_scale,
         default=1.0,
-        help="how long scripted delays take; 0 for no time at all (default: %(default)s)",
+        help="factor for scripted delays with --time real, 0 to skip them (default: %(default)s)",
     )
     parser.add_argument(
-        "--log-level", choices=_LEVELS, default="info", help="requests are logged at info (default: %(default)s)"
+        "--log-level",
+        choices=_LEVELS,
+        default="info",
+        help="lowest level to log to standard error; each request is logged at info (default: %(default)s)",
     )
     parser.add_argument(
         "--time",
         choices=("real", "instant", "hand"),
         default="real",
-        help="how scripted time passes: real, with --time-scale; instant, all in its order; or by hand, over the "
-        "control API (default: %(default)s)",
+        help="clock for scripted delays: `real` waits, `instant` skips every delay and keeps the order of events, "
+        "`hand` advances only through the control API (default: %(default)s)",
     )
     parser.add_argument(
         "--script",
         type=Path,
         metavar="FILE",
-        help="what the agent does (default: the guides' conversation); SIGHUP reads it again",
+        help="YAML file with the agent's behavior, read again on SIGHUP (default: the conversation of the "
+        "double-texting guides)",
     )
     parser.add_argument(
-        "--run-timeout", type=_seconds, metavar="SECONDS", help="how long a run may take (default: any time)"
+        "--run-timeout",
+        type=_seconds,
+        metavar="SECONDS",
+        help="scripted time after which a run ends with status timeout (default: no limit)",
     )
     parser.add_argument(
         "--defect",
         action="append",
         default=[],
         metavar="NAME[:TIMES]",
-        help="get something wrong, for good or for its next TIMES occurrences; may be given several times",
+        help="switch the defect NAME on, permanently or for its next TIMES occurrences; repeatable",
     )
     parser.add_argument(
         "--fault",
         action="append",
         default=[],
         metavar="KIND[@AT]",
-        help="do something to every answer: delay@SECONDS, bad-gateway, truncate, or after so many events of a stream "
-        "cut@EVENTS, duplicate@EVENTS, reorder@EVENTS; may be given several times",
+        help="apply a fault to every response: delay@SECONDS, bad-gateway, truncate, or, after that many events of a "
+        "stream, cut@EVENTS, duplicate@EVENTS, reorder@EVENTS; repeatable",
+    )
+    parser.add_argument(
+        "--allow-callbacks",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="also send webhooks and reports of probes to HOST (default: to the loopback only); repeatable",
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="also answer control requests that reach the mock under the name HOST (default: localhost, addresses, and "
+        "the name of --host); repeatable",
+    )
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="let web pages of ORIGIN, such as http://localhost:3000, use the control API (default: no page); "
+        "repeatable",
     )
     parser.add_argument("--version", action="version", version=__version__)
     return parser
@@ -118,14 +158,14 @@ def _parser(program: str) -> argparse.ArgumentParser:
 def _port(text: str) -> int:
     port = int(text)
     if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"{port} is not a port")
+        raise argparse.ArgumentTypeError(f"{port} is not a port; give a number from 0 to 65535")
     return port
 
 
 def _seconds(text: str) -> float:
     seconds = float(text)
     if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not a time")
+        raise argparse.ArgumentTypeError(f"{text} is not a time limit; give a number of seconds above 0")
     return seconds
 
 
@@ -137,19 +177,23 @@ def _scale(text: str) -> float:
 
 
 class BadDefectError(Exception):
-    """A `--defect` that cannot be switched on; the text says why."""
+    """A `--defect` that cannot be switched on. Its text states the reason."""
 
 
-def _defects(asked: list[str]) -> list[Defect]:
-    """The defects that `NAME[:TIMES]` ask for. Raises `BadDefectError`."""
-    if not asked:
+def _defects(options: list[str]) -> list[Defect]:
+    """Return the defects that the `NAME[:TIMES]` options name. Raises `BadDefectError`."""
+    if not options:
+        # Without defects their modules are not imported, and the server starts faster.
         return []
     from mockserver.defects import UnknownDefectError, named
 
     found = []
-    for name, _, times in (one.partition(":") for one in asked):
+    for name, _, times in (one.partition(":") for one in options):
+        # isdecimal() alone accepts digits of other scripts.
         if times and not (times.isascii() and times.isdecimal() and int(times)):
-            raise BadDefectError(f"--defect {name}:{times}: {times!r} is no number of occurrences; give 1 or more")
+            raise BadDefectError(
+                f'--defect {name}:{times}: "{times}" is not a number of occurrences; give a whole number of 1 or more'
+            )
         try:
             found.append(named(name)(int(times) if times else None))
         except UnknownDefectError as error:
@@ -159,11 +203,10 @@ def _defects(asked: list[str]) -> list[Defect]:
 
 @contextlib.contextmanager
 def _importing_quickly() -> Iterator[None]:
-    """Import without what takes a third of the time to start and serves nobody.
+    """Import without garbage collection and without loading certificates, which take a third of the start time.
 
-    Nothing becomes garbage while modules are imported, so nobody need look for it. And aiohttp reads the system's
-    certificates when it is imported, but a mock deployment is asked over plain HTTP; for a witness behind TLS they
-    are read when it is first told something.
+    No garbage arises while modules are imported. aiohttp loads the system's certificates on import, but the mock
+    serves plain HTTP. For a witness behind TLS the certificates are loaded before the first report to it.
     """
     names = ("SSL_CERT_FILE", "SSL_CERT_DIR")
     saved = {name: os.environ[name] for name in names if name in os.environ}
@@ -172,7 +215,8 @@ def _importing_quickly() -> Iterator[None]:
     try:
         yield
     finally:
-        # What was imported stays, and so does most of what is remembered, so there is rarely much garbage to find.
+        # Imported modules are never freed, and most records live as long as the server. Collecting every 700
+        # allocations, as Python does by default, would therefore scan much and free little.
         gc.freeze()
         gc.set_threshold(50_000, 10, 10)
         gc.enable()
@@ -187,12 +231,15 @@ async def _serve(options: argparse.Namespace, name: str) -> int:
         from mockserver.control.controller import clock_of
         from mockserver.control.routes import CONTROLLER
         from mockserver.script.load import ScriptError, load
+        from mockserver.web import exhaustion
         from mockserver.web.faults import BadFaultError
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    exhaustion.raise_limit()
+    exhaustion.report_once(loop)
+    for number in _ENDING:
+        loop.add_signal_handler(number, _end, loop, stop)
     try:
         script = load(options.script) if options.script else None
         app = create_app(
@@ -202,35 +249,63 @@ async def _serve(options: argparse.Namespace, name: str) -> int:
             defects=_defects(options.defect),
             faults=options.fault,
             run_timeout=options.run_timeout,
+            allow_callbacks=options.allow_callbacks,
+            allow_hosts=options.allow_host,
+            allow_origins=options.allow_origin,
         )
     except (ScriptError, BadDefectError, BadFaultError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
-    if options.script is not None:
-        loop.add_signal_handler(signal.SIGHUP, lambda: _reload(options.script, app[CONTROLLER]))
-    try:
-        async with listening(app, options.host, options.port) as url:
+    loop.add_signal_handler(signal.SIGHUP, _reload, options.script, app[CONTROLLER])
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            url = await stack.enter_async_context(listening(app, options.host, options.port))
+        except OSError as error:
+            advice = "; choose another --host or --port"
+            return _refused(name, f"cannot listen on {options.host}:{options.port}", error, advice)
+        try:
             print(f"mockserver listening on {url}", flush=True)
-            await stop.wait()
-    except OSError as error:
-        # asyncio words a failed bind at length; a name that does not resolve has no error number of the system.
-        named = error.errno is not None and error.errno > 0
-        reason = os.strerror(error.errno or 0) if named else error.strerror
-        print(f"{name}: cannot listen on {options.host}:{options.port}: {reason}", file=sys.stderr)
-        return 2
+        except OSError as error:
+            # The interpreter flushes once more at its end, and must not fail again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _refused(name, "cannot write to the standard output", error)
+        await stop.wait()
     return 0
 
 
-def _reload(path: Path, controller: Controller) -> None:
-    """Play the script as it is now; one that cannot be read is told, and the old one is kept."""
+def _end(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Start to shut down, and let the next signal kill the process."""
+    for number in _ENDING:
+        loop.remove_signal_handler(number)
+        # asyncio puts back Python's handler of SIGINT, which would raise an exception in the middle of the shutdown.
+        signal.signal(number, signal.SIG_DFL)
+    logging.getLogger("mockserver").info("shutting down; a second signal ends the process at once")
+    stop.set()
+
+
+def _refused(name: str, text: str, error: OSError, advice: str = "") -> int:
+    """Report an error of the operating system in one line, and return the exit code."""
+    # asyncio's own text for a failed bind repeats the address. Resolver errors have negative numbers that os.strerror
+    # does not know.
+    named = error.errno is not None and error.errno > 0
+    reason = os.strerror(error.errno or 0) if named else error.strerror
+    print(f"{name}: {text}: {reason}{advice}", file=sys.stderr)
+    return 2
+
+
+def _reload(path: Path | None, controller: Controller) -> None:
+    """Load the script again. If it is invalid, log the error and keep the current script."""
     from mockserver.script.load import ScriptError, load
 
+    if path is None:
+        logging.getLogger("mockserver").warning("there is no script to load again: start with --script FILE")
+        return
     try:
         controller.load_script(load(path))
     except ScriptError as error:
-        logging.getLogger("mockserver").error("the script was not read again: %s", error)
+        logging.getLogger("mockserver").error("script not reloaded, the previous one stays active: %s", error)
     else:
-        logging.getLogger("mockserver").info("the script %s was read again", path)
+        logging.getLogger("mockserver").info("script %s reloaded", path)
 
 
 if __name__ == "__main__":

@@ -10,56 +10,76 @@ from typing import Final, Unpack
 from aiohttp import web
 
 from mockserver.control import routes as control_routes
+from mockserver.core.callbacks import Callbacks
 from mockserver.core.clock import Clock, RealClock
 from mockserver.core.policy import Policy
 from mockserver.engine.engine import Engine
+from mockserver.engine.expiry import Expiry
 from mockserver.script.load import load, read_script
-from mockserver.settings import DEFAULTS, Settings, refuse_unknown
+from mockserver.settings import DEFAULTS, Settings, reject_unknown
 from mockserver.web import routes
+from mockserver.web.bad_http import SERVER_LOG
 from mockserver.web.cors import add_headers, answer_preflight
-from mockserver.web.faults import spelled
-from mockserver.web.http import ENGINE, KEEP_ALIVE, refusals
+from mockserver.web.faults import parse_fault
+from mockserver.web.guard import GUARD, Guard
+from mockserver.web.http import ENGINE, EXPIRY, KEEP_ALIVE, error_responses, expire
 from mockserver.web.interceptors import INTERCEPTORS, intercept
 from mockserver.web.journal import JOURNAL, Journal
 
 MAX_BODY: Final = 8 * 1024 * 1024
-"""Bytes of a request's body; a longer one is refused with 413."""
+"""The largest request body in bytes. A larger one is rejected with 413."""
+
+SHUTDOWN: Final = 0.1
+"""Real seconds that open answers get to end by themselves, twice: once before they are cancelled, and once after.
+
+For aiohttp 0 means no limit, and then a client that never finishes its request keeps the process alive.
+"""
 
 _requests = logging.getLogger("mockserver.requests")
 
 
 def create_app(*, clock: Clock | None = None, **settings: Unpack[Settings]) -> web.Application:
-    """Create a mock deployment, whose scripted delays run on `clock` (default: real time).
+    """Create a mock deployment. Scripted delays run on `clock` (default: real time).
 
-    Raises `ScriptError`, `UnknownDefectError` and `BadFaultError` for settings that cannot be used.
+    Raises `ScriptError`, `UnknownDefectError` and `BadFaultError` for invalid settings.
     """
-    refuse_unknown(settings, Settings)
+    reject_unknown(settings, Settings)
     chosen: Settings = {**DEFAULTS, **settings}
-    unslashed = web.normalize_path_middleware(
+    # A temporary redirect (307) keeps the method and the body of a POST, which 301 and 302 do not.
+    remove_slash = web.normalize_path_middleware(
         append_slash=False, remove_slash=True, merge_slashes=False, redirect_class=web.HTTPTemporaryRedirect
     )
-    app = web.Application(middlewares=[answer_preflight, intercept, refusals, unslashed], client_max_size=MAX_BODY)
+    # Outermost first. Preflights are sent by the browser and not by the application, so the journal omits them.
+    # Errors become JSON inside the interceptors, so that faults and defects see the response that would be sent.
+    middlewares = [answer_preflight, expire, intercept, error_responses, remove_slash]
+    app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY)
     app.on_response_prepare.append(add_headers)
+    callbacks = Callbacks(chosen["allow_callbacks"])
     engine = Engine(
         read_script(chosen["script"]) or load(),
         clock or RealClock(),
         seed=chosen["seed"],
         policy=chosen["policy"] or Policy(),
         run_timeout=chosen["run_timeout"],
+        callbacks=callbacks,
     )
     app[ENGINE] = engine
+    app[EXPIRY] = Expiry(engine)
+    app[GUARD] = Guard(chosen["allow_hosts"], chosen["allow_origins"])
     app[KEEP_ALIVE] = chosen["keep_alive"]
     journal = app[JOURNAL] = Journal(lambda: engine.threads.by_id, engine.clock, engine.notifier)
+    callbacks.refused = journal.refused_callback
     app[INTERCEPTORS] = []
     routes.add_to(app)
     control_routes.add_to(app)
-    # Outside of the faults, so that the journal shows what the client got.
+    # Inserted before the faults, which control_routes.add_to has added, so that the journal records the response
+    # that the client received.
     app[INTERCEPTORS].insert(0, journal.intercept)
-    app.on_response_prepare.append(journal.begins)
+    app.on_response_prepare.append(journal.record_start)
     for defect in chosen["defects"]:
         control_routes.switches(app).on(defect)
     for fault in chosen["faults"]:
-        app[control_routes.FAULTS].set(spelled(fault) if isinstance(fault, str) else fault)
+        app[control_routes.FAULTS].set(parse_fault(fault) if isinstance(fault, str) else fault)
 
     async def close(_: web.Application) -> None:
         await engine.close()
@@ -70,24 +90,29 @@ def create_app(*, clock: Clock | None = None, **settings: Unpack[Settings]) -> w
 
 @asynccontextmanager
 async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[str]:
-    """Serve an application and give its base URL; port 0 picks a free one. Raises OSError.
+    """Serve an application and yield its base URL. Port 0 picks a free port. Raises OSError if it cannot be bound.
 
-    At the end open answers are cut off, and no task is left.
+    On exit, open responses are cut off and every task has ended.
     """
-    # handler_cancellation: a client that leaves is noticed at once, as `on_disconnect` needs it.
     runner = web.AppRunner(
         app,
+        logger=SERVER_LOG,
         access_log=_requests,
         access_log_format='%a "%r" %s %b %Tfs',
+        # Without it aiohttp notices a disconnect only at the next write, too late for `on_disconnect=cancel`.
         handler_cancellation=True,
+        # `http.read` answers a compressed body with 415, which says more than 422 for the JSON that it is not.
         auto_decompress=False,
-        shutdown_timeout=0,
+        # aiohttp waits 60 s for open responses by default, and a joined run may never end.
+        shutdown_timeout=SHUTDOWN,
     )
+    app[GUARD].hosts.add(host.casefold())
     await runner.setup()
     try:
         if runner.server is not None:
             app[control_routes.SERVERS].append(runner.server)
         await web.TCPSite(runner, host, port).start()
+        # The bound address, and not the one given: port 0 has become a real port. IPv6 needs brackets in a URL.
         bound = runner.addresses[0]
         shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
         yield f"http://{shown}:{bound[1]}"
@@ -99,6 +124,9 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
 async def serving(
     host: str = "127.0.0.1", port: int = 0, *, clock: Clock | None = None, **settings: Unpack[Settings]
 ) -> AsyncIterator[str]:
-    """Serve a mock deployment in the running event loop, and give its base URL. Raises what `create_app` raises."""
+    """Serve a mock deployment in the running event loop and yield its base URL.
+
+    Raises OSError if the address cannot be bound, and the errors of `create_app`.
+    """
     async with listening(create_app(clock=clock, **settings), host, port) as url:
         yield url

@@ -1,6 +1,8 @@
-"""A mock deployment inside of a test: started, steered and read from Python, with pytest or without.
+"""A mock deployment inside a test process, controlled and inspected from Python, with or without pytest.
 
-It runs in a thread of its own, so it serves synchronous code and any event loop alike.
+The deployment runs an event loop in a thread of its own, so that it serves synchronous code and any event loop alike.
+Every method of `MockDeployment` sends its work to that loop and waits for the result: the engine has no locks, because
+only that one thread touches it.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from mockserver.control.client_checks import Finding
 from mockserver.control.controller import DEADLINE, Controller, Mode, clock_of
 from mockserver.script.load import load, read_script
 from mockserver.script.types import Script
-from mockserver.settings import DEFAULTS, Beginning, Settings, refuse_unknown
+from mockserver.settings import DEFAULTS, ResetSettings, Settings, reject_unknown
+from mockserver.web import exhaustion
 from mockserver.web.journal import JournalEntry
 
 if TYPE_CHECKING:
@@ -30,14 +33,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LOG_LINES: Final = 500
-"""Warnings that are kept."""
+"""The number of warnings that are kept. Older ones are dropped."""
 
 
 class MockDeployment:
-    """A mock deployment for `with` and `async with`; `url` is where it listens.
+    """A mock deployment, to be used in `with` or `async with`. `url` is its base URL.
 
-    `time` is `instant` (delays take none, in the order of real time), `real` with a `scale`, or `hand`, for `advance`.
-    The other arguments are `Settings`. Everything that waits gives up after `deadline` real seconds.
+    `time` selects the clock for scripted delays: `instant` skips every delay and keeps the order of events, `real`
+    waits, with every delay multiplied by `scale`, and `hand` is paused until `advance` is called. The other keyword
+    arguments are those of `Settings`. Every method that waits raises `DeadlineError` after `deadline` real seconds.
     """
 
     def __init__(
@@ -52,7 +56,7 @@ class MockDeployment:
     ) -> None:
         self.deadline = deadline
         self.aio = AsyncWaits(self)
-        """The methods that wait, as coroutines: in an async test the others would stop its own event loop."""
+        """The waiting methods as coroutines. In an async test the synchronous ones would block its event loop."""
         self._app = create_app(clock=clock_of(time, scale), **settings)
         self._address = (host, port)
         self._url = ""
@@ -63,14 +67,15 @@ class MockDeployment:
 
     @property
     def url(self) -> str:
-        """Where it listens. Raises RuntimeError before it is started."""
+        """The base URL. Raises RuntimeError before the deployment is started."""
         if not self._url:
             raise RuntimeError("the mock deployment is not started: use it in `with` or `async with`, or call start()")
         return self._url
 
     def start(self) -> Self:
-        """Start it, and return it when it listens. Raises OSError when it cannot."""
+        """Start the deployment and return it once it accepts connections. Raises OSError if it cannot be bound."""
         started: Future[str] = Future()
+        # A daemon thread: a test that fails to call stop() does not keep the interpreter from exiting.
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(started)), name="mockserver", daemon=True
         )
@@ -78,17 +83,20 @@ class MockDeployment:
         try:
             self._url = started.result()
         except BaseException:
+            # The thread has failed and is about to end. Joined, it does not outlive the failed start.
             self._thread.join()
             raise
         self._log.attach(self._thread)
         return self
 
     def stop(self) -> None:
-        """Stop it; every open answer is cut off."""
+        """Stop the deployment. Open responses are cut off."""
         if self._loop is not None and self._stop is not None and self._thread is not None:
+            # asyncio.Event is not thread-safe, so it is set inside the loop.
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
             self._log.detach()
+        # Later calls raise RuntimeError instead of waiting forever for a loop that no longer runs.
         self._loop = None
 
     def __enter__(self) -> Self:
@@ -98,36 +106,43 @@ class MockDeployment:
         self.stop()
 
     async def __aenter__(self) -> Self:
+        # start() and stop() block. The test's event loop may be reading responses, and must not stop meanwhile.
         return await asyncio.to_thread(self.start)
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self.stop)
 
-    # What a test does to it.
+    # Most methods take `thread_id`, so that tests can share one deployment without affecting each other.
 
     def load_script(self, script: Script | Path | str, *, thread_id: str | None = None) -> None:
-        """Play another script, on one thread or everywhere; turns under way come to their end. Raises `ScriptError`."""
+        """Replace the script, on one thread or on all. Turns that have started finish with the previous script.
+
+        Raises `ScriptError` for an invalid script, and `ControlError` for an unknown thread.
+        """
         read = read_script(script)
         self._do(lambda controller: controller.load_script(read or load(), thread_id))
 
     def hold(self, point: str, *, thread_id: str | None = None) -> None:
-        """Hold every run that comes to a point from now on: `tools:1/enter`, `agent:2/token`, `agent:1/exit`."""
+        """Pause every run that reaches a point from now on: `tools:1/enter`, `agent:2/token`, `agent:1/exit`."""
         self._do(lambda controller: controller.hold(point, thread_id))
 
     def release(self, point: str | None = None, *, thread_id: str | None = None) -> int:
-        """Let runs go that are held, and hold no more, at a point or at all; returns how many went."""
+        """Resume the held runs and stop holding, at one point or at all, and return the number of resumed runs.
+
+        Raises `ControlError` for a point that is not held.
+        """
         return self._do(lambda controller: controller.release(point, thread_id))
 
     def set_time(self, mode: Mode, *, scale: float = 1.0, thread_id: str | None = None) -> None:
-        """Let time pass in another way, on one thread or everywhere."""
+        """Change the clock for scripted delays, on one thread or on all."""
         self._do(lambda controller: controller.set_time(mode, scale, thread_id))
 
     def advance(self, seconds: float, *, thread_id: str | None = None) -> float:
-        """Let seconds of scripted time pass; returns what time it is then."""
+        """Advance the clock by seconds and return the new time. Raises `ControlError` in mode `real`."""
         return self._wait(lambda controller: controller.advance(seconds, thread_id))
 
     def defect_on(self, name: str | Defect, *, thread_id: str | None = None, times: int | None = None) -> None:
-        """Get something wrong from now on, or the next few times. Raises `UnknownDefectError`."""
+        """Switch a defect on, permanently or for its next `times` occurrences. Raises `UnknownDefectError`."""
         self._do(
             lambda controller: routes.switches(self._app).on(
                 name, controller.thread(thread_id) if thread_id else None, times
@@ -135,20 +150,21 @@ class MockDeployment:
         )
 
     def defect_off(self, name: str | None = None) -> None:
-        """Do it right again: this, or all that was switched on everywhere."""
+        """Switch off one defect or, without a name, all of them."""
         self._do(lambda _: routes.switches(self._app).off(name) if name else routes.switches(self._app).clear())
 
     def fault(self, fault: str | Fault, *, thread_id: str | None = None) -> None:
-        """Let the network do something wrong (`cut@2`). Raises `BadFaultError`."""
-        from mockserver.web.faults import spelled
+        """Set a network fault, such as `cut@2`, on one thread or on all. Raises `BadFaultError`."""
+        from mockserver.web.faults import parse_fault
 
-        made = spelled(fault) if isinstance(fault, str) else fault
-        self._do(lambda _: self._app[routes.FAULTS].set(made, thread_id))
+        parsed = parse_fault(fault) if isinstance(fault, str) else fault
+        self._do(lambda _: self._app[routes.FAULTS].set(parsed, thread_id))
 
-    def reset(self, *, time: Mode = "instant", scale: float = 1.0, **settings: Unpack[Beginning]) -> None:
-        """Make it as new: no threads, no journal, no defects, no faults but those of `settings`."""
-        refuse_unknown(settings, Beginning)
+    def reset(self, *, time: Mode = "instant", scale: float = 1.0, **settings: Unpack[ResetSettings]) -> None:
+        """Delete all threads, requests, holds, defects and faults, and apply `settings` as at the start."""
+        reject_unknown(settings, ResetSettings)
         chosen: Settings = {**DEFAULTS, **settings}
+        # Read before the reset, so that an invalid script leaves the deployment unchanged.
         read, clock = read_script(chosen["script"]) or load(), clock_of(time, scale)
         self._wait(lambda _: routes.reset(self._app, script=read, clock=clock, seed=chosen["seed"]))
         self._log.clear()
@@ -157,92 +173,110 @@ class MockDeployment:
         for fault in chosen["faults"]:
             self.fault(fault)
 
-    # What a test reads.
+    # The readers return records as the API shows them, but read the engine directly: they add no requests to the
+    # journal, and no network fault affects them.
 
     def threads(self) -> list[dict[str, Any]]:
-        """Every thread, as the API shows it, oldest first."""
+        """Return every thread in the form of the API, oldest first."""
         return self._do(lambda controller: controller.threads())
 
     def runs(self, thread_id: str) -> list[dict[str, Any]]:
-        """Every run of a thread, as the API shows it, oldest first."""
+        """Return every run of a thread in the form of the API, oldest first. Raises `ControlError`."""
         return self._do(lambda controller: controller.runs(thread_id))
 
     def state(self, thread_id: str) -> dict[str, Any]:
-        """The state of a thread, as the API shows it."""
+        """Return the state of a thread in the form of the API. Raises `ControlError`."""
         return self._do(lambda controller: controller.state(thread_id))
 
     def checkpoints(self, thread_id: str) -> list[dict[str, Any]]:
-        """Every checkpoint of a thread, as the API shows it, oldest first."""
+        """Return every checkpoint of a thread in the form of the API, oldest first. Raises `ControlError`."""
         return self._do(lambda controller: controller.checkpoints(thread_id))
 
     def journal(self) -> list[JournalEntry]:
-        """Every request that came, in order."""
+        """Return the received requests, oldest first."""
         return self._do(lambda controller: list(controller.journal))
 
     def held(self) -> list[Held]:
-        """The runs that are held."""
+        """Return the runs that are paused at a held point."""
         return self._do(lambda controller: controller.engine.gates.held())
 
     def conduct(self, *, strategy: str | None = None, without: Sequence[str] = ()) -> list[Finding]:
-        """What the application did that it should not have; `strategy` is the one that it is configured with."""
+        """Return the mistakes of the client, judged from its requests.
+
+        `strategy` is the multitask strategy that the application is configured with, and `without` names rules to
+        skip. Raises `ControlError` for an unknown rule.
+        """
         return self._do(lambda controller: controller.conduct(strategy, without))
 
     def assert_requested(
         self, method: str = "*", path: str = "*", *, times: int | None = None, **wanted: Any
     ) -> JournalEntry:
-        """Assert that such a request came (`times`: so often), and return the last; a failure shows the nearest."""
+        """Assert that a matching request was received and return the last one.
+
+        `method` and `path` are patterns with `*`. `wanted` compares `strategy`, `status`, `thread_id`, `run_id`,
+        `busy`, `query`, `body` and `protocol` of the journal entry, and any other name with that field of the body.
+        `times` is the exact number of matching requests. The failure text lists the most similar requests.
+        """
         __tracebackhide__ = True  # pytest then shows the line of the test
         found = self._do(lambda controller: controller.requests(method, path, wanted))
         if not found:
             raise AssertionError(self._do(lambda controller: controller.nearest(method, path, wanted)))
         if times is not None and len(found) != times:
             lines = "\n".join(f"  {entry.line()}" for entry in found)
-            raise AssertionError(f"{len(found)} requests like this came, and not {times}:\n{lines}")
+            raise AssertionError(f"expected {times} matching requests, received {len(found)}:\n{lines}")
         return found[-1]
 
     def log(self) -> str:
-        """What it did, in lines for people: the requests and answers, and its warnings."""
+        """Return the received requests with their statuses, and the warnings, as lines for people."""
         return "\n".join([*(entry.line() for entry in self.journal()), *self._log.lines])
 
-    # What a test waits for; in an async test, `await deployment.aio.…`.
+    # These block the calling thread. In an async test, use the coroutines of `aio` instead.
 
     def wait_for_request(self, method: str = "*", path: str = "*", **wanted: Any) -> JournalEntry:
-        """Return the first such request as soon as it came. Raises `DeadlineError`, which shows the nearest."""
+        """Wait until a matching request is received and return the first one. Arguments as of `assert_requested`.
+
+        Raises `DeadlineError`, whose text lists the most similar requests.
+        """
         return self._wait(lambda controller: controller.wait_for_request(method, path, wanted, deadline=self.deadline))
 
     def wait_for_status(self, status: str, thread_id: str, run_id: str | None = None) -> None:
-        """Return as soon as a run, or without one the thread, has this status. Raises `DeadlineError`."""
+        """Wait until a run or, without `run_id`, the thread has a status. Raises `DeadlineError` and `ControlError`."""
         self._wait(lambda controller: controller.wait_for_status(status, thread_id, run_id, deadline=self.deadline))
 
     def wait_until_held(self, point: str, *, thread_id: str | None = None) -> Held:
-        """Return as soon as a run is held at a point. Raises `DeadlineError`."""
+        """Wait until a run is paused at a point and return it. Raises `DeadlineError`."""
         return self._wait(lambda controller: controller.wait_until_held(point, thread_id, deadline=self.deadline))
 
     def wait_until_quiet(self) -> None:
-        """Return as soon as no run is in flight. Raises `DeadlineError`."""
+        """Wait until no run is in flight. Raises `DeadlineError`."""
         self._wait(lambda controller: controller.wait_until_quiet(deadline=self.deadline))
 
     async def _serve(self, started: Future[str]) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        exhaustion.report_once(self._loop)
         try:
             async with listening(self._app, *self._address) as url:
                 started.set_result(url)
                 await self._stop.wait()
         except OSError as error:
+            # Only a failed bind belongs to start(). Once it has returned, an error is a bug of the server.
             if started.done():
                 raise
             started.set_exception(error)
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Let something run in the deployment's event loop."""
+        """Run a coroutine in the deployment's event loop. Raises RuntimeError if the deployment does not run."""
         if self._loop is None:
+            # A coroutine that is never awaited warns, and the warning would hide the error below.
             work.close()
-            raise RuntimeError("the mock deployment is not started, or was stopped")
+            raise RuntimeError(
+                "the mock deployment is not started, or was stopped: use it in `with`, or between start() and stop()"
+            )
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     @property
     def controller(self) -> Controller:
-        """The controls, for use inside the deployment's event loop only."""
+        """The controller, for use inside the deployment's event loop only."""
         return self._app[routes.CONTROLLER]
 
     def _do(self, action: Callable[[Controller], T]) -> T:
@@ -256,32 +290,35 @@ class MockDeployment:
 
 
 class AsyncWaits:
-    """What a test waits for, as coroutines."""
+    """The waiting methods of `MockDeployment` as coroutines, for async tests."""
 
     def __init__(self, deployment: MockDeployment) -> None:
         self._deployment = deployment
 
     async def wait_for_request(self, method: str = "*", path: str = "*", **wanted: Any) -> JournalEntry:
-        """Return the first such request as soon as it came. Raises `DeadlineError`, which shows the nearest."""
+        """Wait until a matching request is received and return the first one. Arguments as of `assert_requested`.
+
+        Raises `DeadlineError`, whose text lists the most similar requests.
+        """
         controller, deadline = self._deployment.controller, self._deployment.deadline
         return await self._run(controller.wait_for_request(method, path, wanted, deadline=deadline))
 
     async def wait_for_status(self, status: str, thread_id: str, run_id: str | None = None) -> None:
-        """Return as soon as a run, or without one the thread, has this status. Raises `DeadlineError`."""
+        """Wait until a run or, without `run_id`, the thread has a status. Raises `DeadlineError` and `ControlError`."""
         controller, deadline = self._deployment.controller, self._deployment.deadline
         await self._run(controller.wait_for_status(status, thread_id, run_id, deadline=deadline))
 
     async def wait_until_held(self, point: str, *, thread_id: str | None = None) -> Held:
-        """Return as soon as a run is held at a point. Raises `DeadlineError`."""
+        """Wait until a run is paused at a point and return it. Raises `DeadlineError`."""
         controller, deadline = self._deployment.controller, self._deployment.deadline
         return await self._run(controller.wait_until_held(point, thread_id, deadline=deadline))
 
     async def wait_until_quiet(self) -> None:
-        """Return as soon as no run is in flight. Raises `DeadlineError`."""
+        """Wait until no run is in flight. Raises `DeadlineError`."""
         await self._run(self._deployment.controller.wait_until_quiet(deadline=self._deployment.deadline))
 
     async def advance(self, seconds: float, *, thread_id: str | None = None) -> float:
-        """Let seconds of scripted time pass; returns what time it is then."""
+        """Advance the clock by seconds and return the new time. Raises `ControlError` in mode `real`."""
         return await self._run(self._deployment.controller.advance(seconds, thread_id))
 
     async def _run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -290,7 +327,10 @@ class AsyncWaits:
 
 
 class _Log(logging.Handler):
-    """The warnings of one deployment; others in the same process have threads of their own."""
+    """The warnings of one deployment.
+
+    Deployments in one process share the logger `mockserver`. Each runs in its own thread, which identifies its records.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

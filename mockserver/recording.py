@@ -1,8 +1,11 @@
-"""`python -m mockserver record`: a script that plays the history of a real deployment's thread again.
+"""`python -m mockserver record`: conversion of a real deployment's thread into a script.
 
-It follows the checkpoints from the first to the newest, with the parents of each, so branches that were left are
-left out. A superstep becomes a step, one of several nodes a step with `parallel`. Where a run was stopped the script
-holds, so that the client's next message finds the run as it found it then.
+1. `fetch` reads the history of the thread, page by page.
+2. `_line` follows the parents from the newest checkpoint to the first, so abandoned branches are omitted.
+3. Each checkpoint of source `input` starts a turn. Each superstep after it becomes a step: the difference between two
+   checkpoints, or a step with `parallel` if several nodes ran.
+4. Where a run was stopped, the step is a hold. The next message of the client then meets a run that is still in
+   flight, as it did when the thread was recorded.
 """
 
 from __future__ import annotations
@@ -24,34 +27,41 @@ from mockserver.core.script_cursor import literal
 from mockserver.script.types import RESERVED, Script
 
 PAGE: Final = 100
+"""The number of checkpoints to fetch per request."""
 HEADER: Final = "# Recorded from thread {thread}.\n"
 _State = dict[str, Any]
 
 
 class RecordingError(Exception):
-    """A thread that cannot be recorded; the text says why."""
+    """A thread that cannot be recorded. The text states the reason."""
 
 
 def main(arguments: Sequence[str], program: str) -> int:
-    """Write the script to standard output; the exit code is 1 when the thread cannot be recorded."""
+    """Write the script to standard output. Return 0, or 1 if the thread cannot be recorded."""
     parser = argparse.ArgumentParser(
-        prog=program, description="Make a script that plays a real deployment's thread again."
+        prog=program,
+        description="Read the history of a thread from a real deployment and print a script that replays it.",
+        epilog="Save the output to a file and pass that file to --script.",
     )
-    parser.add_argument("--from", dest="source", metavar="URL", required=True, help="the deployment")
-    parser.add_argument("--thread", metavar="ID", required=True, help="the thread")
+    parser.add_argument("--from", dest="source", metavar="URL", required=True, help="base URL of the deployment")
+    parser.add_argument("--thread", metavar="ID", required=True, help="id of the thread to record")
     parser.add_argument(
-        "--header", action="append", default=[], metavar="'NAME: VALUE'", help="sent with every request; repeatable"
+        "--header",
+        action="append",
+        default=[],
+        metavar="'NAME: VALUE'",
+        help="header to send with every request, for example an API key; repeatable",
     )
     options = parser.parse_args(arguments)
     headers = {}
     for header in options.header:
         name, colon, value = header.partition(":")
         if not colon:
-            parser.error(f"--header {name!r}: write it as 'NAME: VALUE'")
+            parser.error(f"--header \"{name}\": expected 'NAME: VALUE'")
         headers[name.strip()] = value.strip()
     try:
         history = asyncio.run(fetch(options.source, options.thread, headers))
-        text = written(script_of(history))
+        text = to_yaml(script_of(history))
     except RecordingError as error:
         sys.stderr.write(f"{program.removeprefix('python -m ')}: {error}\n")
         return 1
@@ -60,12 +70,13 @@ def main(arguments: Sequence[str], program: str) -> int:
 
 
 async def fetch(url: str, thread_id: str, headers: dict[str, str] | None = None) -> list[_State]:
-    """Every checkpoint of a thread, newest first. Raises `RecordingError`."""
+    """Return every checkpoint of a thread, newest first. Raises `RecordingError`."""
     found: list[_State] = []
     page: list[_State] = []
     address = f"{url.rstrip('/')}/threads/{thread_id}/history"
     try:
         async with aiohttp.ClientSession(headers=headers) as session:
+            # A page that is not full is the last one. A full one may be, and then an empty page follows.
             while not found or len(page) == PAGE:
                 before = {"before": found[-1]["checkpoint"]} if found else {}
                 async with session.post(address, json={"limit": PAGE, **before}) as answer:
@@ -81,37 +92,40 @@ async def fetch(url: str, thread_id: str, headers: dict[str, str] | None = None)
 
 
 def script_of(history: Sequence[_State]) -> dict[str, Any]:
-    """A script, as data, from the checkpoints of a thread, newest first. Raises `RecordingError`."""
+    """Return a script as data, given the checkpoints of a thread, newest first. Raises `RecordingError`."""
     line = list(_line(history))
     if not line:
-        raise RecordingError("the thread has no checkpoints: there is nothing to play")
+        raise RecordingError("the thread has no checkpoints, so there is nothing to record; run something on it first")
     turns: list[dict[str, Any]] = []
     for number, state in enumerate(line):
         later = line[number + 1] if number + 1 < len(line) else None
         if (state.get("metadata") or {}).get("source") == "input":
+            # An input that is the newest checkpoint has not been taken up, so its messages are not known yet.
             if later is not None:
                 turns.append({"when": _when(state, later, len(turns) + 1), "steps": []})
         elif turns:
             turns[-1]["steps"] += _steps(state, later)
-    # A turn without steps was stopped before its first; so it does nothing but wait.
-    for place, turn in enumerate(turns, start=1):
-        turn["steps"] = literal(turn["steps"]) or [{"node": "agent", "hold": f"stopped-{place}"}]
+    # A turn without steps was stopped before its first node ran. A script needs a step, and a hold only waits.
+    for number, turn in enumerate(turns, start=1):
+        turn["steps"] = literal(turn["steps"]) or [{"node": "agent", "hold": f"stopped-{number}"}]
     channels = sorted({name for turn in turns for step in turn["steps"] for name in step.get("channels", ())})
-    made = {"version": 1, **({"channels": dict.fromkeys(channels, "replace")} if channels else {}), "turns": turns}
+    # The history shows whole values and not what a node wrote, so replacing is the only reducer that reproduces them.
+    reducers = {"channels": dict.fromkeys(channels, "replace")} if channels else {}
+    script = {"version": 1, **reducers, "turns": turns}
     try:
-        msgspec.convert(made, Script)
+        msgspec.convert(script, Script)
     except msgspec.ValidationError as error:
-        raise RecordingError(f"the thread has what no script can play: {error}") from error
-    return made
+        raise RecordingError(f"the thread contains something that a script cannot express: {error}") from error
+    return script
 
 
-def written(script: dict[str, Any]) -> str:
-    """A script as YAML."""
+def to_yaml(script: dict[str, Any]) -> str:
+    """Return a script as YAML."""
     return yaml.dump(script, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as blocks, and no references."""
+    """A dumper that writes multi-line strings as blocks and repeats values instead of using anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the signature of the library
         return True
@@ -125,7 +139,7 @@ _Dumper.add_representer(str, _text)
 
 
 def _line(history: Sequence[_State]) -> Iterator[_State]:
-    """The checkpoints that led to the newest, oldest first."""
+    """Return the checkpoints that led to the newest, oldest first."""
     by_id = {_id(state["checkpoint"]): state for state in history}
     found: list[_State] = []
     state = history[0] if history else None
@@ -140,32 +154,36 @@ def _id(reference: Any) -> str:
 
 
 def _when(state: _State, later: _State, number: int) -> dict[str, Any]:
-    """The condition for a turn: the text of its last human message, at the same place in the conversation."""
-    said = [message for message in _new_messages(state, later) if message.get("type") == "human"]
+    """Return the condition for a turn: the text of its last human message and the number of human messages."""
+    new = [message for message in _new_messages(state, later) if message.get("type") == "human"]
     turn = sum(1 for message in later["values"].get("messages", ()) if message.get("type") == "human")
-    text = _content_text(said[-1]) if said else None
+    text = _content_text(new[-1]) if new else None
+    # A turn that resumes adds no message. The number of the turn then distinguishes it.
     return {**({"text": text} if text else {}), "turn": turn or number}
 
 
 def _steps(state: _State, later: _State | None) -> Iterator[dict[str, Any]]:
-    """What the nodes did that a checkpoint names as next."""
+    """Yield the step that the `next` nodes of a checkpoint took, if any."""
     if not state.get("next") or START in state["next"]:
         return
     tasks = state.get("tasks") or []
-    asked = [interrupt for task in tasks for interrupt in task.get("interrupts") or ()]
+    interrupts = [interrupt for task in tasks for interrupt in task.get("interrupts") or ()]
     failed = [task["error"] for task in tasks if task.get("error")]
-    goes_on = later is not None and (later.get("metadata") or {}).get("source") == "loop"
+    # A checkpoint of source `input` or `update` after this one belongs to another run: this superstep did not finish.
+    finished = later is not None and (later.get("metadata") or {}).get("source") == "loop"
     node = state["next"][0]
-    if asked:
-        did = _did(state, later) if goes_on else {}
-        yield _shortened({"node": node, "interrupt": {"value": asked[0].get("value")}, **did, "takes": 0})
-    elif goes_on and later is not None:
+    if interrupts:
+        # No duration: the time between the two checkpoints is that of the human.
+        writes = _writes(state, later) if finished else {}
+        yield _shortened({"node": node, "interrupt": {"value": interrupts[0].get("value")}, **writes, "takes": 0})
+    elif finished and later is not None:
         if _is_parallel(tasks):
-            took = _took(state, later)
+            took = _duration(state, later)
             yield {"parallel": [_part(task["name"], task["result"], took) for task in tasks]}
         else:
-            yield _shortened({"node": node, **_did(state, later), "takes": _took(state, later)})
+            yield _shortened({"node": node, **_writes(state, later), "takes": _duration(state, later)})
     elif failed:
+        # The error of a task is the repr of an exception: ValueError('no such city').
         kind, _, text = str(failed[0]).partition("(")
         yield {"node": node, "error": {"type": kind, "message": text.removesuffix(")").strip("'\"")}}
     else:
@@ -173,52 +191,56 @@ def _steps(state: _State, later: _State | None) -> Iterator[dict[str, Any]]:
 
 
 def _is_parallel(tasks: Sequence[_State]) -> bool:
-    """Whether several nodes did something in a superstep. Several tasks of one node are told as one step."""
+    """Return whether several nodes ran in a superstep. Several tasks of one node count as one step."""
     names = {task["name"] for task in tasks}
     return len(tasks) > 1 and len(names) == len(tasks) and all(isinstance(task.get("result"), dict) for task in tasks)
 
 
 def _part(node: str, write: dict[str, Any], took: float) -> dict[str, Any]:
-    """One of several steps at the same time; a result names its call, for each answers only its own."""
-    did = _of_write(write)
-    if "result" in did:
-        del did["result"]
-        did["messages"] = _plain(write["messages"] if isinstance(write["messages"], list) else [write["messages"]])
-    return {"node": node, **did, **({"takes": took} if took else {})}
+    """Return one part of a parallel step.
+
+    A tool result stays a message, which names its call: `result` answers the open calls in order, and each part
+    answers only its own.
+    """
+    fields = _step_fields(write)
+    if "result" in fields:
+        del fields["result"]
+        fields["messages"] = _plain(write["messages"] if isinstance(write["messages"], list) else [write["messages"]])
+    return {"node": node, **fields, **({"takes": took} if took else {})}
 
 
-def _did(state: _State, later: _State | None) -> dict[str, Any]:
-    """What was written between two checkpoints."""
+def _writes(state: _State, later: _State | None) -> dict[str, Any]:
+    """Return the fields of a step that writes the difference between two checkpoints."""
     if later is None:
         return {}
     known, now = state["values"], later["values"]
     channels = {name: value for name, value in now.items() if name not in RESERVED and known.get(name) != value}
-    return _of_write({"messages": _new_messages(state, later), **channels})
+    return _step_fields({"messages": _new_messages(state, later), **channels})
 
 
-def _of_write(write: dict[str, Any]) -> dict[str, Any]:
-    """A node's write as a step says it."""
+def _step_fields(write: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a step that makes the given write to the state."""
     given = write.get("messages") or []
-    said: list[dict[str, Any]] = given if isinstance(given, list) else [given]
+    messages: list[dict[str, Any]] = given if isinstance(given, list) else [given]
     channels = {name: value for name, value in write.items() if name not in RESERVED}
     others = {"channels": channels} if channels else {}
-    kinds = [message.get("type") for message in said]
+    kinds = [message.get("type") for message in messages]
     if kinds == ["ai"]:
-        return {**_spoken(said[0]), **others}
+        return {**_ai_fields(messages[0]), **others}
     if kinds and set(kinds) == {"tool"}:
-        return {"result": [_result(message) for message in said], **others}
-    return {**({"messages": _plain(said)} if said else {}), **others}
+        return {"result": [_result(message) for message in messages], **others}
+    return {**({"messages": _plain(messages)} if messages else {}), **others}
 
 
-def _plain(said: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Messages as a client writes them."""
+def _plain(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return messages without ids and empty fields, which the mock fills in again."""
     return [
         {key: value for key, value in message.items() if key != "id" and value not in (None, [], {})}
-        for message in said
+        for message in messages
     ]
 
 
-def _spoken(message: dict[str, Any]) -> dict[str, Any]:
+def _ai_fields(message: dict[str, Any]) -> dict[str, Any]:
     calls = [
         {"tool": call["name"], **({"args": call["args"]} if call.get("args") else {}), "id": call["id"]}
         for call in message.get("tool_calls") or ()
@@ -237,7 +259,8 @@ def _result(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shortened(step: dict[str, Any]) -> dict[str, Any]:
-    """The step without what goes without saying."""
+    """Return the step without its defaults: the usual node, no duration, and lists of one."""
+    # The defaults of the script format: results come from `tools`, everything else from `agent`.
     usual = "tools" if "result" in step else "agent"
     alone = len(step) == 1 or set(step) == {"node", "takes"}
     left_out = {"takes"} if not step["takes"] else set()
@@ -255,17 +278,18 @@ def _shortened(step: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in step.items() if name not in left_out}
 
 
-def _took(state: _State, later: _State) -> float:
-    """The seconds between two checkpoints."""
+def _duration(state: _State, later: _State) -> float:
+    """Return the seconds between two checkpoints, 0 if their times are missing or unreadable."""
     try:
         moments = [datetime.fromisoformat(one["created_at"]) for one in (state, later)]
     except (TypeError, ValueError, KeyError):
         return 0.0
+    # Two workers with different clocks may write times that run backwards.
     return max(0.0, round((moments[1] - moments[0]).total_seconds(), 2))
 
 
 def _new_messages(state: _State, later: _State) -> list[dict[str, Any]]:
-    """The messages of the later of two checkpoints that the earlier has not, or has otherwise."""
+    """Return the messages of the later checkpoint that are new or changed since the earlier one."""
     known = {message.get("id"): message for message in state["values"].get("messages") or ()}
     return [one for one in later["values"].get("messages") or () if known.get(one.get("id")) != one]
 

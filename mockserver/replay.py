@@ -1,6 +1,6 @@
-"""Recorded transcripts as `respx` routes, for unit tests of httpx clients without any server.
+"""Recorded transcripts as `respx` routes, for unit tests of httpx clients without a server.
 
-Needs the extra: `pip install 'doubletext[respx]'`.
+Requires the extra `respx`: `pip install 'doubletext[respx]'`.
 """
 
 from __future__ import annotations
@@ -17,49 +17,56 @@ import respx
 
 from mockserver.web.sse import frame
 
+# The recorded body is decoded and complete, so httpx computes the length, and the encoding no longer applies.
 _NOT_REPLAYED = ("content-length", "content-encoding", "transfer-encoding", "connection")
 
 
 class TranscriptError(Exception):
-    """A transcript that cannot be played; the text says why."""
+    """A transcript that cannot be replayed. The text states the reason."""
 
 
 class NotRecordedError(Exception):
-    """A request that the transcript has no (further) answer for."""
+    """A request that was sent more often than the transcript recorded it."""
 
 
 def replaying(transcript: Path | Mapping[str, Any], *, base_url: str) -> respx.MockRouter:
-    """A respx router, for `with` or `async with`, that answers as a deployment did when the transcript was recorded.
+    """Return a respx router, to be used in `with` or `async with`, that replays the responses of a transcript.
 
-    Requests are told apart by method, path and query; those that came several times are answered in the order
-    recorded, and one too many raises `NotRecordedError`. Raises `TranscriptError`.
+    Requests are matched by method, path and query. Repeated requests receive the recorded responses in order, and one
+    request too many raises `NotRecordedError`. Raises `TranscriptError` for an invalid transcript.
     """
     recorded = _read(transcript)
+    # The deployment may have been served below a path, which the client under test does not use.
     prefix = urlsplit(str(recorded.get("target", {}).get("url", ""))).path.rstrip("/")
-    answers: dict[tuple[str, str], list[httpx.Response | Exception]] = defaultdict(list)
+    responses: dict[tuple[str, str], list[httpx.Response | Exception]] = defaultdict(list)
     for request, moments in _exchanges(recorded["moments"]):
-        answers[request["method"], request["path"].removeprefix(prefix)].append(_answer(moments))
+        responses[request["method"], request["path"].removeprefix(prefix)].append(_response(moments))
+    # A test may use only a part of a transcript.
     router = respx.MockRouter(base_url=base_url.rstrip("/"), assert_all_called=False)
-    for (method, path), given in answers.items():
-        router.route(method=method, url=f"{base_url.rstrip('/')}{path}").mock(side_effect=_InTurn(given))
+    for (method, path), recorded_responses in responses.items():
+        url = f"{base_url.rstrip('/')}{path}"
+        router.route(method=method, url=url).mock(side_effect=_ResponsesInOrder(recorded_responses))
     return router
 
 
-class _InTurn:
-    """Gives the answers to one kind of request, each once."""
+class _ResponsesInOrder:
+    """A respx side effect that returns each recorded response of one request once, in order."""
 
-    def __init__(self, answers: list[httpx.Response | Exception]) -> None:
-        self._answers = answers
-        self._given = 0
+    def __init__(self, responses: list[httpx.Response | Exception]) -> None:
+        self._responses = responses
+        self._sent = 0
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        if self._given == len(self._answers):
-            raise NotRecordedError(f"{request.method} {request.url} was recorded {self._given} times, and came again")
-        answer = self._answers[self._given]
-        self._given += 1
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        if self._sent == len(self._responses):
+            raise NotRecordedError(
+                f"{request.method} {request.url} was sent {self._sent + 1} times, and the number of recorded responses "
+                f"is {self._sent}; record a transcript with more requests, or send fewer"
+            )
+        response = self._responses[self._sent]
+        self._sent += 1
+        if isinstance(response, Exception):
+            raise response
+        return response
 
 
 def _read(transcript: Path | Mapping[str, Any]) -> Mapping[str, Any]:
@@ -72,26 +79,29 @@ def _read(transcript: Path | Mapping[str, Any]) -> Mapping[str, Any]:
         except (OSError, msgspec.DecodeError) as error:
             raise TranscriptError(f"{name}: {error}") from error
     if not isinstance(found, Mapping) or found.get("format") != "doubletext-transcript":
-        raise TranscriptError(f"{name} is no transcript: its `format` is not `doubletext-transcript`")
+        raise TranscriptError(
+            f'{name} is not a transcript: its `format` is not "doubletext-transcript"; give a JSON file from the '
+            "`transcripts` folder of a report"
+        )
     return found
 
 
 def _exchanges(moments: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Every request with what became of it, in the order of the requests."""
-    of: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    """Yield every request with the moments that followed it, in the order of the requests."""
+    by_exchange: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for moment in moments:
         if "exchange" in moment:
-            of[moment["exchange"]].append(moment)
-    for found in of.values():
+            by_exchange[moment["exchange"]].append(moment)
+    for found in by_exchange.values():
         if found[0]["kind"] == "request":
             yield found[0], found[1:]
 
 
-def _answer(moments: list[dict[str, Any]]) -> httpx.Response | Exception:
-    """What the client got: an answer, whole or as far as it came, or the fault of the connection."""
+def _response(moments: list[dict[str, Any]]) -> httpx.Response | Exception:
+    """Return the recorded response, complete or as far as it was received, or the connection error."""
     response = next((moment for moment in moments if moment["kind"] == "response"), None)
     if response is None:
-        fault = next((moment["error"] for moment in moments if moment["kind"] == "fault"), "no answer was recorded")
+        fault = next((moment["error"] for moment in moments if moment["kind"] == "fault"), "no response was recorded")
         return httpx.ReadError(fault)
     headers = {key: value for key, value in response["headers"].items() if key.lower() not in _NOT_REPLAYED}
     if response.get("streamed"):
@@ -103,7 +113,7 @@ def _answer(moments: list[dict[str, Any]]) -> httpx.Response | Exception:
 
 
 def _frame(event: dict[str, Any]) -> bytes:
-    """An event of a stream as it was sent."""
+    """Return an event of a stream as bytes."""
     event_id = event.get("id")
     return frame(event["event"], msgspec.json.encode(event.get("data")), None if event_id is None else str(event_id))
 

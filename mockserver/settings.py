@@ -13,33 +13,42 @@ if TYPE_CHECKING:
     from mockserver.web.faults import Fault
 
 
-class Beginning(TypedDict, total=False):
-    """The settings that a reset of the deployment sets anew."""
+class ResetSettings(TypedDict, total=False):
+    """The settings that `MockDeployment.reset` accepts."""
 
     script: Script | Path | str | None
-    """What the agent does: a script, a file, or the text of one. Default: the guides' conversation."""
+    """The agent's behavior: a `Script`, a YAML file, or YAML text. Default: the guides' conversation."""
 
     seed: int
-    """The number from which every id is made. Default: 0."""
+    """The number from which every id is generated. Default: 0."""
 
     defects: Iterable[str | Defect]
-    """What it gets wrong from its first request on. Default: nothing."""
+    """The defects that are switched on from the first request. Default: none."""
 
     faults: Iterable[str | Fault]
-    """What its network does wrong, as `Fault` or as text like `cut@2`. Default: nothing."""
+    """The network faults that are set from the first request, as `Fault` or as text like `cut@2`. Default: none."""
 
 
-class Settings(Beginning, total=False):
-    """All settings; those that are not given have the defaults that are named here."""
+class Settings(ResetSettings, total=False):
+    """All settings, each with its default."""
 
     policy: Policy | None
-    """The semantics. Default: the documented ones."""
+    """The double-texting semantics. Default: the documented ones."""
 
     keep_alive: float
-    """Seconds of silence after which an open answer shows that it is alive. Default: 5."""
+    """The seconds between keep-alives (a heartbeat or a newline) in a silent response. Default: 5, as observed."""
+
+    allow_callbacks: Iterable[str]
+    """Hosts, beside the loopback, to which webhooks and the reports of probes may be sent. Default: none."""
+
+    allow_hosts: Iterable[str]
+    """Names, beside `localhost`, under which programs reach the control API. Default: none."""
+
+    allow_origins: Iterable[str]
+    """Origins, `SCHEME://HOST[:PORT]` or `*`, whose web pages may use the control API. Default: none."""
 
     run_timeout: float | None
-    """Seconds of scripted time after which a run ends with `timeout`. Default: never."""
+    """The seconds of scripted time after which a run ends with status `timeout`. Default: no limit."""
 
 
 DEFAULTS: Final[Settings] = {
@@ -49,13 +58,16 @@ DEFAULTS: Final[Settings] = {
     "faults": (),
     "policy": None,
     "keep_alive": 5.0,
+    "allow_callbacks": (),
+    "allow_hosts": (),
+    "allow_origins": (),
     "run_timeout": None,
 }
 
 
-def refuse_unknown(given: Mapping[str, object], settings: type[Beginning]) -> None:
+def reject_unknown(given: Mapping[str, object], settings: type[ResetSettings]) -> None:
     """Raise TypeError for a name that is not one of the settings, as Python does for a keyword argument."""
-    # A TypedDict is checked by mypy only, and not when the program runs.
+    # Only mypy checks a TypedDict: at run time a misspelled setting would be ignored.
     known = settings.__annotations__
     for name in given:
         if name not in known:

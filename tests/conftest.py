@@ -24,7 +24,7 @@ TOGETHER = (
     *((f"conformance/test_{name}.py",) for name in PLAYING_SOME),
     *(("snapshots/test_recorded_states.py",), ("mockserver/test_replay.py",)),
     ("guide/test_guides.py",),
-    ("test_package.py",),
+    *(("test_package.py",), ("test_docs_in_a_clone.py",)),
 )
 """Modules whose tests share what takes long to make: plays of scenarios, plays of the guides, and a wheel."""
 

@@ -1,7 +1,7 @@
-"""Mutation of the heart: a machine puts faults into the tables and the oracle, and the tests are to notice each.
+"""Mutation of the tables and the oracle: a machine inserts faults, and the tests have to notice each.
 
-`python -m tests.mutation` works on a copy of the checkout, with cosmic-ray, and writes `docs/mutation.md`; it takes
-some ten minutes of one processor, and lets everybody else go first.
+`python -m tests.mutation` works on a copy of the checkout, with cosmic-ray, and writes `docs/reference/mutation.md`. It
+takes some ten minutes of one processor, at the lowest priority.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "mutation.md"
+PAGE = ROOT / "docs" / "reference" / "mutation.md"
 
 TESTS = {
     "mockserver/core/lifecycle.py": "tests/mockserver/test_lifecycle.py",
     "mockserver/core/strategies.py": "tests/mockserver/test_strategies.py",
     "conformance/judge/oracle.py": "tests/conformance/test_oracle.py",
 }
-"""By module, its own tests; the rest of the tests would notice more, and take minutes for each fault."""
+"""The tests of each module. All tests would notice more faults, and take minutes for each."""
 
 SECONDS = 120.0
 """After so long a run of the tests counts as hung, and the fault as noticed."""
@@ -70,7 +70,7 @@ of that module. Of {made} faults {killed} are noticed.
 
 
 def main() -> int:
-    """Mutate, and write the page; the exit code is 1 when a fault survives that nobody explained."""
+    """Mutate, and write the page. Return 1 when a fault survives without an explanation."""
     if hasattr(os, "nice"):
         os.nice(19)
     with tempfile.TemporaryDirectory() as folder:

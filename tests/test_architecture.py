@@ -1,6 +1,8 @@
-"""Who may import whom. The floors are lists, from the ground up: an import leads down, or stays on its own landing.
+"""The rules of who may import whom.
 
-Every import counts: those inside of functions, which only come later, and those for types, which are knowledge, too.
+Floors are listed from the ground up, and an import leads down or stays on its floor.
+
+Every import counts: those inside of functions, which run later, and those for types, which are knowledge too.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from mockserver.defects import defects
 ROOT: Final = Path(__file__).parents[1]
 PACKAGES: Final = ("conformance", "mockserver", "doubletext")
 COPIED: Final = ROOT / "conformance" / "agents"
-"""What a vendor copies into a deployment of its own. It is no part of the package."""
+"""The folder that a vendor copies into its deployment. It is no part of the package."""
 
 Floors = tuple[tuple[str, ...], ...]
 
@@ -71,7 +73,7 @@ MOCKSERVER: Final[Floors] = (
 LATE: Final[Mapping[tuple[str, str], str]] = {
     ("conformance.session.players", "mockserver"): "the embedded default: without a URL the suite judges the mock",
 }
-"""Imports that break a rule on purpose, and the reason. Each stands inside of a function."""
+"""Imports that break a rule on purpose, with the reason. Each is inside of a function."""
 
 DYNAMIC: Final[Mapping[str, str]] = {
     "conformance.judge.check": "the modules of checks import it for the decorator",
@@ -106,7 +108,7 @@ FORBIDDEN: Final[Mapping[str, tuple[str, ...]]] = {
     "conformance": ("mockserver",),
     "doubletext.probe": ("conformance", "mockserver"),
 }
-"""What a package and all in it must not import, whatever the floors say."""
+"""Modules that a package must not import, whatever the floors allow."""
 
 CORRECT: Final = ("engine", "core", "agent", "views", "web", "schemas", "script")
 """The parts of the mock that know nothing of its defects."""
@@ -129,7 +131,7 @@ class Module(NamedTuple):
 
 @cache
 def modules() -> Mapping[str, Module]:
-    """Every module of the three packages by its name."""
+    """Return every module of the three packages by its name."""
     found = {}
     for path in (path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))):
         if COPIED in path.parents:
@@ -142,7 +144,7 @@ def modules() -> Mapping[str, Module]:
 
 
 def imports(module: Module, known: Iterable[str]) -> Iterator[Import]:
-    """Every import of a module, wherever it stands. `known` are the names that are modules of ours."""
+    """Return every import of a module, at any depth. `known` are the names that are our modules."""
     for node in ast.walk(ast.parse(module.source)):
         if isinstance(node, ast.Import):
             yield from (Import(module.name, alias.name) for alias in node.names)
@@ -158,19 +160,19 @@ def imports(module: Module, known: Iterable[str]) -> Iterator[Import]:
 
 @cache
 def all_imports() -> tuple[Import, ...]:
-    """Every import of the three packages, once."""
+    """Return every import of the three packages, once."""
     known = modules()
     found = dict.fromkeys(each for module in known.values() for each in imports(module, known))
     return tuple(found)
 
 
 def is_in(name: str, package: str) -> bool:
-    """Whether a module is a package, or in it."""
+    """Return whether a module is a package, or in it."""
     return name == package or name.startswith(f"{package}.")
 
 
 def landing(name: str, floors: Floors) -> tuple[int, str] | None:
-    """The floor of a module and its entry there, None when it has none. A whole package stands for itself alone."""
+    """Return a module's floor and its entry there, or None. A whole package counts as itself alone."""
     found = [
         (number, entry)
         for number, floor in enumerate(floors)
@@ -181,7 +183,7 @@ def landing(name: str, floors: Floors) -> tuple[int, str] | None:
 
 
 def against_the_floors(found: Iterable[Import], floors: Floors) -> Iterator[Import]:
-    """The imports that lead up, or to a neighbour on the same floor."""
+    """Return the imports that lead up, or to a neighbour on the same floor."""
     for each in found:
         here, there = landing(each.importer, floors), landing(each.imported, floors)
         if here and there and here != there and there[0] >= here[0]:
@@ -189,7 +191,7 @@ def against_the_floors(found: Iterable[Import], floors: Floors) -> Iterator[Impo
 
 
 def forbidden(found: Iterable[Import]) -> Iterator[Import]:
-    """The imports of what a package must not import at all."""
+    """Return the imports that are forbidden in any case."""
     for each in found:
         if any(
             is_in(each.importer, package) and is_in(each.imported, banned)
@@ -200,7 +202,7 @@ def forbidden(found: Iterable[Import]) -> Iterator[Import]:
 
 
 def cycles(found: Iterable[Import]) -> list[tuple[str, ...]]:
-    """The groups of modules each of which reaches the others through imports."""
+    """Return the groups of modules each of which reaches the others through imports."""
     arrows: dict[str, set[str]] = {}
     for importer, imported in found:
         arrows.setdefault(importer, set()).add(imported)
@@ -225,7 +227,7 @@ def cycles(found: Iterable[Import]) -> list[tuple[str, ...]]:
 
 
 def broken(found: Iterable[Import]) -> set[Import]:
-    """The imports that break a rule, without the deliberate ones."""
+    """Return the imports that break a rule, without the deliberate ones."""
     found = list(found)
     against = {each for floors in (CONFORMANCE, MOCKSERVER) for each in against_the_floors(found, floors)}
     return {each for each in (against | set(forbidden(found))) if each not in LATE}
@@ -265,7 +267,7 @@ def test_no_other_module_imports_by_a_name_that_is_made_at_run_time() -> None:
 
 
 def correct_parts() -> dict[str, str]:
-    """The sources of the mock that must not know its defects."""
+    """Return the sources of the mock that must not know its defects."""
     return {
         name: module.source
         for name, module in modules().items()

@@ -1,4 +1,4 @@
-"""What the benchmarks send and read is right; how fast anything is, no test says."""
+"""The requests and readings of the benchmarks. No test asserts a speed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_things_grow_as_they_are_said_to() -> None:
             assert await connection.ask_json("POST", "/threads/count", {}) == 5
             state = await connection.ask_json("GET", f"/threads/{thread}/state")
             assert len(state["values"]["messages"]) == 9
-            await growth.play(connection, thread, 2, anew=True)
+            await growth.play(connection, thread, 2, from_empty=True)
             state = await connection.ask_json("GET", f"/threads/{thread}/state")
             assert len(state["values"]["messages"]) == 4
         assert server.resident() > 1

@@ -1,4 +1,4 @@
-"""`docs/compatibility.md` says what the reports of the reference servers say."""
+"""`docs/reference/compatibility.md` says what the reports of the reference servers say."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ KEPT = CHECKOUT / "fixtures" / "reports" / "compatibility.json"
 
 
 def test_the_page_is_made_from_the_kept_comparison() -> None:
-    page = (CHECKOUT / "docs" / "compatibility.md").read_text("utf-8")
+    page = (CHECKOUT / "docs" / "reference" / "compatibility.md").read_text("utf-8")
     assert page == in_markdown(read_comparison(KEPT)), (
-        "run: python -m conformance compare fixtures/reports/compatibility.json --markdown docs/compatibility.md"
+        "run: python -m conformance compare fixtures/reports/compatibility.json "
+        "--markdown docs/reference/compatibility.md"
     )
 
 

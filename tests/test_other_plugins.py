@@ -13,7 +13,7 @@ def pytest_addoption(parser):
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch, pytester: pytest.Pytester) -> None:
-    """Without the plugins that happen to be installed; ours is named on the command line, first or last."""
+    """Run pytest without the installed plugins. Ours is named on the command line, first or last."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     monkeypatch.setenv("PYTHONPATH", str(pytester.path))
@@ -21,7 +21,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, pytester: pytest.Pytester) -> None:
 
 
 def refused(result: pytest.RunResult, option: str) -> bool:
-    """Whether pytest ended with one line about an option, and how to get rid of ours."""
+    """Return whether pytest ended with one line about an option, and the way to switch ours off."""
     lines = [line for line in result.errlines if line]
     return (
         result.ret == pytest.ExitCode.USAGE_ERROR

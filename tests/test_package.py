@@ -1,4 +1,4 @@
-"""What is shipped: the wheel and the sdist hold what they should, and work where nothing else is installed."""
+"""The wheel and the sdist: their content, and that they work where nothing else is installed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tarfile
 import urllib.request
 import venv
 import zipfile
+from collections.abc import Mapping
 from email.parser import Parser
 from pathlib import Path
 
@@ -27,18 +28,18 @@ INSTALLING = pytest.mark.timeout(900)
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    """The output of a command; raises AssertionError with it when the command fails."""
+    """Return the output of a command. Raise AssertionError with it when the command fails."""
     code, output = attempt(*command, cwd=cwd)
     assert code == 0, f"{command[0]} ended with {code}:\n{output}"
     return output
 
 
-def attempt(*command: str | Path, cwd: Path) -> tuple[int, str]:
-    """The exit code of a command, and its output."""
+def attempt(*command: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Return the exit code of a command, and its output. `env` is its whole environment."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
-        env=clean_environment(),
+        env=clean_environment() if env is None else env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -55,7 +56,7 @@ def clean_environment() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sdist, and the wheel that was made from it."""
+    """Build the sdist and the wheel from it, and return their folder."""
     folder = tmp_path_factory.mktemp("built")
     run(sys.executable, "-m", "build", "--outdir", folder, CHECKOUT, cwd=folder)
     return folder
@@ -99,7 +100,7 @@ def test_the_wheel_holds_the_packages_with_their_data_and_no_tests(wheel: Path) 
     assert not [name for name in names if name.startswith("tests/")]
     assert told["Name"] == "doubletext"
     assert told["License-Expression"] == "MIT"
-    assert set(told.get_all("Provides-Extra", [])) == {"dev", "respx", "snapshots", "suite"}
+    assert set(told.get_all("Provides-Extra", [])) == {"dev", "docs", "respx", "snapshots", "suite"}
 
 
 def in_git() -> bool:
@@ -202,7 +203,7 @@ NOT_OURS = "the package `{0}` in {1} is not the one of doubletext: install doubl
 
 
 def client_wheel(folder: Path) -> Path:
-    """A wheel that has what is in the way in `mockserver-client`: a package `mockserver` with a pytest plugin."""
+    """Build a wheel with the conflicting parts of `mockserver-client`: a package `mockserver` with a pytest plugin."""
     path, info = folder / "mockserver_client-9.2.0-py3-none-any.whl", "mockserver_client-9.2.0.dist-info"
     files = {
         "mockserver/__init__.py": "from mockserver.client import MockServerClient\n",
@@ -221,7 +222,7 @@ def client_wheel(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def overwritten(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """An environment in which another distribution's `mockserver` was installed after ours."""
+    """Create an environment in which another distribution's `mockserver` was installed after ours."""
     folder = tmp_path_factory.mktemp("overwritten")
     environment = Environment(folder)
     environment.install(f"doubletext[suite] @ {wheel.as_uri()}")
@@ -288,7 +289,7 @@ def test_what_is_left_of_ours_without_the_other_mockserver_says_what_to_do(wheel
 
 
 def project(folder: Path) -> Path:
-    """A project that has both names for packages of its own, and tests in them."""
+    """Create a project that has both names for packages of its own, and tests in them."""
     for name in ("conformance", "mockserver"):
         (folder / name).mkdir()
         (folder / name / "__init__.py").write_text(f"OWNER = 'theirs: {name}'\n")

@@ -19,16 +19,16 @@ import conformance
 import mockserver
 
 CHECKOUT = Path(__file__).parents[1]
-PAGES = [*(CHECKOUT / "docs").glob("*.md"), CHECKOUT / "README.md"]
+PAGES = [*(CHECKOUT / "docs").rglob("*.md"), CHECKOUT / "README.md"]
 PACKAGES = {"conformance": conformance, "mockserver": mockserver}
 
 each_package = pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAGES.keys())
 
 
 def shown() -> Iterator[tuple[str, str]]:
-    """Every name that a page imports, with the module from which it does."""
+    """Return every name that a page imports, with its module."""
     for page in PAGES:
-        for snippet in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        for snippet in re.findall(r"```python[^\n]*\n(.*?)```", page.read_text(), re.DOTALL):
             for node in ast.walk(ast.parse(textwrap.dedent(snippet))):
                 if isinstance(node, ast.ImportFrom):
                     yield from ((str(node.module), alias.name) for alias in node.names)

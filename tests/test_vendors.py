@@ -1,8 +1,7 @@
-"""What the vendors' page shows is what works: its commands are run, its CI jobs and its profile are valid."""
+"""The pages for vendors: their commands are run, and their profile and forms are valid."""
 
 from __future__ import annotations
 
-import re
 import shlex
 import subprocess
 import sys
@@ -15,22 +14,21 @@ from conformance.judge import profiles
 from doubletext.__main__ import main
 from tests.conformance.deployments import PLAINEST, agent_without_probe, deployment
 from tests.conformance.runs import run_suite
+from tests.documentation import blocks, write_files
 
 CHECKOUT = Path(__file__).parents[1]
-PAGE = (CHECKOUT / "docs" / "vendors.md").read_text("utf-8")
+START = "docs/start/judge-a-server.md"
+PROFILES = "docs/how-to/declare-known-failures.md"
+JOBS = "docs/how-to/run-in-ci.md"
 HERE = "http://127.0.0.1:2024"
-JOBS = {"GitHub Actions": "vendor.github-workflows", "GitLab": "vendor.gitlab-ci"}
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
 def commands() -> list[str]:
-    """Every command of the page's shell blocks, and of its CI jobs, that calls pytest."""
-    github, gitlab = (yaml.safe_load(block) for block in blocks("yaml"))
+    """Every command of the pages' shell blocks, and of their CI jobs, that calls pytest."""
+    github, gitlab = (yaml.safe_load(block.text) for block in blocks(JOBS))
     steps = [step.get("run", "") for step in github["jobs"]["conformance"]["steps"]]
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    shell = [block for page in (START, PROFILES) for block in blocks(page) if block.language == "sh"]
+    lines = [line for block in shell for line in block.text.splitlines()]
     return [line for line in [*lines, *steps, *gitlab["conformance"]["script"]] if line.startswith("pytest ")]
 
 
@@ -45,13 +43,6 @@ def expect_valid(schema: str, file: Path) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-@pytest.mark.parametrize("service", JOBS)
-def test_a_ci_job_is_what_its_service_wants(service: str, tmp_path: Path) -> None:
-    [job] = [block for block in blocks("yaml") if block.startswith(f"# {service}\n")]
-    (tmp_path / "job.yml").write_text(job)
-    expect_valid(JOBS[service], tmp_path / "job.yml")
-
-
 def test_both_services_call_the_suite_in_the_same_way() -> None:
     *_, github, gitlab = map(shlex.split, commands())
     assert github == gitlab
@@ -61,7 +52,7 @@ def test_both_services_call_the_suite_in_the_same_way() -> None:
 @pytest.mark.parametrize("command", dict.fromkeys(commands()))
 async def test_a_command_runs(command: str, tmp_path: Path) -> None:
     """Against the mock, and for one scenario, which is all that is changed."""
-    (tmp_path / "conformance-profile.toml").write_text(blocks("toml")[0])
+    write_files(PROFILES, tmp_path)
     anybody = "--deployment-assistant" in command
     async with agent_without_probe(0.2) if anybody else deployment() as there:
         url = there if isinstance(there, str) else there.url
@@ -74,15 +65,15 @@ async def test_a_command_runs(command: str, tmp_path: Path) -> None:
 
 
 def test_the_command_that_drafts_a_profile_is_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    [line] = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("doubletext ")]
+    [line] = [block.text for block in blocks(PROFILES) if block.text.startswith("doubletext ")]
     arguments = shlex.split(line.partition(">")[0])[1:]
     assert main([*arguments[:-1], str(tmp_path)]) != 0  # there is no report in an empty folder, and that is all
     assert str(tmp_path) in capsys.readouterr().err
 
 
 def test_the_profile_is_one() -> None:
-    [text] = blocks("toml")
-    profile = profiles.parse(text, "docs/vendors.md")
+    [text] = [block.text for block in blocks(PROFILES) if block.language == "toml"]
+    profile = profiles.parse(text, PROFILES)
     assert profile.freedoms
     assert profile.absent
     assert profile.known

@@ -20,7 +20,7 @@ def cancelled_run_is_interrupted_and_stays(play: Play) -> None:
     A step that was entered follows steps that were written. So many parts of A are kept.
     """
     cancel = accepted_cancel(play)
-    expect_end(play, "A", "interrupted", "run A, cancelled", cancel.asked)
+    expect_end(play, "A", "interrupted", "run A, cancelled", cancel.sent)
     entered = len(play.steps("A"))
     if not entered:
         raise Unproven("the witness saw no step of run A")
@@ -30,7 +30,7 @@ def cancelled_run_is_interrupted_and_stays(play: Play) -> None:
         observed == due,
         f"what run A had written before the cancel: [{' '.join(due)}]",
         f"[{' '.join(observed)}]",
-        play.last("final state", s.MAIN).asked,
+        play.last("final state", s.MAIN).sent,
     )
 
 
@@ -40,7 +40,7 @@ def cancelled_pending_run_never_executes(play: Play) -> None:
     cancel = accepted_cancel(play)
     move = next(move for move in play.scenario.requests if isinstance(move, s.Cancel))
     due = GONE if move.action == "rollback" else "interrupted"
-    expect_end(play, "A", due, "run A, cancelled while pending", cancel.asked)
+    expect_end(play, "A", due, "run A, cancelled while pending", cancel.sent)
     reports = play.reports("A")
     expect(not reports, "run A, cancelled while pending, never to execute", "it did", *(r.seq for r in reports[:1]))
     expect_nothing_of(play, "A")
@@ -51,7 +51,7 @@ def answer_without_wait(play: Play) -> str:
     """CAN-03: report the status of the answer to a cancel without wait, and whether it has a body."""
     response = first_cancel(play).response
     if response is None:
-        raise Unproven(f"the cancel was not answered: {first_cancel(play).outcome()}", first_cancel(play).asked)
+        raise Unproven(f"the cancel was not answered: {first_cancel(play).outcome()}", first_cancel(play).sent)
     return f"{response.status} {'without' if response.body in (None, {}) else 'with'} a body"
 
 
@@ -65,15 +65,15 @@ def waited_cancel_answers_after_the_stop(play: Play) -> None:
         not late,
         "the answer to a cancel with wait only when run A has stopped",
         f"run A reported `{late[0].event}` of {late[0].step} after the answer" if late else "",
-        cancel.asked,
+        cancel.sent,
         *(report.seq for report in late[:1]),
     )
-    told = [r.status for r in play.readings("A") if r.asked > answered]
+    told = [r.status for r in play.readings("A") if r.sent > answered]
     expect(
         all(status in TERMINAL or status == GONE for status in told[:1]),
         "run A to be over when the cancel with wait is answered",
         f"`{told[0] if told else None}`",
-        cancel.asked,
+        cancel.sent,
     )
 
 
@@ -81,14 +81,14 @@ def waited_cancel_answers_after_the_stop(play: Play) -> None:
 def wait_may_be_left_out(play: Play) -> None:
     """CAN-05: compare the answer to a cancel without `wait` with 2xx."""
     cancel = first_cancel(play)
-    expect(cancel.ok, "a 2xx answer to a cancel that says nothing of `wait`", cancel.outcome(), cancel.asked)
+    expect(cancel.ok, "a 2xx answer to a cancel that says nothing of `wait`", cancel.outcome(), cancel.sent)
 
 
 @check("CAN-06")
 def rolled_back_by_cancel(play: Play) -> None:
     """CAN-06: compare GET of run A with 404, and the history with what it was before run A."""
     cancel = first_cancel(play)
-    expect(cancel.ok, "a 2xx answer to a cancel with action=rollback", cancel.outcome(), cancel.asked)
+    expect(cancel.ok, "a 2xx answer to a cancel with action=rollback", cancel.outcome(), cancel.sent)
     expect_end(play, "A", GONE, "run A, cancelled with action=rollback")
     for checkpoint in play.history():
         left = [message.word for message in checkpoint.messages if message.label == "A"]
@@ -96,7 +96,7 @@ def rolled_back_by_cancel(play: Play) -> None:
             not left and checkpoint.run_id != play.run_id("A"),
             "no checkpoint of run A in the history",
             f"checkpoint {checkpoint.id}: {spell(checkpoint.messages)}",
-            play.last("final history", s.MAIN).asked,
+            play.last("final history", s.MAIN).sent,
         )
     before = [c.id for c in play.history("mid")]
     after = [c.id for c in play.history()]
@@ -104,7 +104,7 @@ def rolled_back_by_cancel(play: Play) -> None:
         after == before,
         "the history as it was before run A",
         f"{len(after)} checkpoints instead of {len(before)}",
-        play.last("final history", s.MAIN).asked,
+        play.last("final history", s.MAIN).sent,
     )
 
 
@@ -112,10 +112,10 @@ def rolled_back_by_cancel(play: Play) -> None:
 def finished_run_keeps_its_status(play: Play) -> None:
     """CAN-07: compare run A's final status with the one that it had before the cancel."""
     cancel = first_cancel(play)
-    before = [r.status for r in play.readings("A") if r.told < cancel.asked][-1:]
+    before = [r.status for r in play.readings("A") if r.received < cancel.sent][-1:]
     if not before or before[0] not in TERMINAL:
         raise Unproven("run A was not seen to be over before the cancel")
-    expect_end(play, "A", before[0], "run A, over before the cancel", cancel.asked)
+    expect_end(play, "A", before[0], "run A, over before the cancel", cancel.sent)
 
 
 @check("CAN-08")
@@ -123,7 +123,7 @@ def answer_to_a_late_cancel(play: Play) -> str:
     """CAN-08: report the status of the answer to the cancel of a run that is over."""
     response = first_cancel(play).response
     if response is None:
-        raise Unproven(f"the cancel was not answered: {first_cancel(play).outcome()}", first_cancel(play).asked)
+        raise Unproven(f"the cancel was not answered: {first_cancel(play).outcome()}", first_cancel(play).sent)
     return str(response.status)
 
 
@@ -135,14 +135,14 @@ def unknown_run_is_not_found(play: Play) -> None:
         cancel.response is not None and cancel.response.status == 404,
         "404 for the cancel of a run that does not exist",
         cancel.outcome(),
-        cancel.asked,
+        cancel.sent,
     )
 
 
 @check("CAN-10")
 def first_cancel_decides(play: Play) -> None:
     """CAN-10: compare run A's end with the action of its first cancel, and the second answer with a 5xx."""
-    cancels = play.asked_for("cancel", "A")
+    cancels = play.exchanges_for("cancel", "A")
     if len(cancels) < 2 or not cancels[0].ok:
         raise Unproven("run A was not cancelled twice")
     second = cancels[1]
@@ -150,12 +150,12 @@ def first_cancel_decides(play: Play) -> None:
         second.response is not None and second.response.status < 500,
         "a second cancel to be answered without a 5xx",
         second.outcome(),
-        second.asked,
+        second.sent,
     )
     action = action_of(cancels[0])
     due = GONE if action == "rollback" else "interrupted"
     who = f"run A, whose first cancel (`{action}`) decides"
-    expect_end(play, "A", due, who, *(cancel.asked for cancel in cancels))
+    expect_end(play, "A", due, who, *(cancel.sent for cancel in cancels))
 
 
 @check("CAN-11")
@@ -166,14 +166,14 @@ def named_runs_are_cancelled(play: Play) -> None:
         cancel.response is not None and cancel.response.status == 204,
         "204 for the cancel of two runs by thread_id and run_ids",
         cancel.outcome(),
-        cancel.asked,
+        cancel.sent,
     )
     for label, due, who in (
         ("Z", "interrupted", "run Z, running and named in the cancel"),
         ("A", "interrupted", "run A, pending and named in the cancel"),
         ("B", "success", "run B, not named in the cancel"),
     ):
-        expect_end(play, label, due, who, cancel.asked)
+        expect_end(play, label, due, who, cancel.sent)
 
 
 @check("CAN-12")
@@ -186,8 +186,8 @@ def accepted_cancel_ends_the_run(play: Play) -> None:
         status in TERMINAL or status == GONE,
         f"run {label} to be over in bounded time after its cancel was accepted",
         f"still {status_word(status)}",
-        cancel.asked,
-        play.last("final run", f"run {label}").asked,
+        cancel.sent,
+        play.last("final run", f"run {label}").sent,
     )
 
 
@@ -200,8 +200,8 @@ def cancelled_run_never_succeeds(play: Play) -> None:
             reading.status != "success",
             "run A, held when it was cancelled, never to read `success`",
             "`success`",
-            cancel.asked,
-            reading.asked,
+            cancel.sent,
+            reading.sent,
         )
 
 
@@ -217,5 +217,5 @@ def a_run_right_behind_a_cancel_is_accepted(play: Play) -> None:
 def early_cancel_is_honoured(play: Play) -> None:
     """CAN-17: compare the answer to the early cancel with 2xx, and run A's end with `interrupted`."""
     cancel = first_cancel(play)
-    expect(cancel.ok, "a 2xx answer to a cancel right behind the create", cancel.outcome(), cancel.asked)
-    expect_end(play, "A", "interrupted", "run A, cancelled right behind its create", cancel.asked)
+    expect(cancel.ok, "a 2xx answer to a cancel right behind the create", cancel.outcome(), cancel.sent)
+    expect_end(play, "A", "interrupted", "run A, cancelled right behind its create", cancel.sent)

@@ -20,7 +20,7 @@ def shown_values_stay(play: Play) -> None:
     for stream in streaming(play, "A"):
         shown = [(event, read_messages(event.data, play.scenario)) for event in stream.named("values")]
         if not shown:
-            raise Unproven(f"no `values` in {stream.title}", stream.exchange.asked)
+            raise Unproven(f"no `values` in {stream.title}", stream.exchange.sent)
         event, messages = shown[-1]
         lost = [message for message in messages if message.id not in kept]
         expect(
@@ -28,5 +28,5 @@ def shown_values_stay(play: Play) -> None:
             f"every message that {stream.title} showed as written in the thread's state, under the same id",
             f"no {spell(lost)}",
             event.seq,
-            play.last("final state", s.MAIN).asked,
+            play.last("final state", s.MAIN).sent,
         )

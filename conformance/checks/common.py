@@ -44,20 +44,20 @@ def expect_end(play: Play, label: str, due: str, who: str, *see: int) -> None:
         f"GET of {who}, to answer 404" if due == GONE else f"{who}, to end `{due}`",
         status_word(status),
         *see,
-        play.last("final run", f"run {label}").asked,
+        play.last("final run", f"run {label}").sent,
     )
 
 
 def expect_accepted(play: Play, label: str) -> None:
     """Raise Broken unless run `label` was answered with a 2xx."""
     submission = play.submission(label)
-    expect(submission.ok, f"a 2xx answer to run {label}", submission.outcome(), submission.asked)
+    expect(submission.ok, f"a 2xx answer to run {label}", submission.outcome(), submission.sent)
 
 
 def expect_nothing_of(play: Play, label: str) -> None:
     """Raise Broken if a message of run `label` is in the state."""
     kept = [message for message in play.messages() if message.label == label]
-    expect(not kept, f"nothing of run {label} in the state", spell(kept), play.last("final state", s.MAIN).asked)
+    expect(not kept, f"nothing of run {label} in the state", spell(kept), play.last("final state", s.MAIN).sent)
 
 
 def settled(play: Play) -> None:
@@ -71,7 +71,7 @@ def expect_continued_chain(play: Play) -> None:
     """Raise Broken unless run B's first checkpoint is on top of the newest one of the runs before it."""
     play.accepted("B")
     history = play.history()
-    see = play.last("final history", s.MAIN).asked
+    see = play.last("final history", s.MAIN).sent
     run_id = play.run_id("B")
     own = [index for index, checkpoint in enumerate(history) if checkpoint.run_id == run_id]
     if not own:
@@ -122,8 +122,8 @@ def expect_one_story(play: Play) -> None:
         fits,
         " or ".join(sorted(_told(dict(outcome.statuses), outcome.conversation) for outcome in legal)),
         _told(statuses, conversation),
-        *(play.submission(label).asked for label in statuses),
-        play.last("final state", s.MAIN).asked,
+        *(play.submission(label).sent for label in statuses),
+        play.last("final state", s.MAIN).sent,
     )
 
 
@@ -150,7 +150,7 @@ def expect_legal_conversation(play: Play) -> None:
         observed in legal,
         "the conversation " + " or ".join(f"[{' '.join(words)}]" for words in legal),
         f"[{' '.join(observed)}]",
-        play.last("final state", s.MAIN).asked,
+        play.last("final state", s.MAIN).sent,
     )
 
 
@@ -163,8 +163,8 @@ def expect_values_of_the_state(play: Play) -> None:
         thread == state,
         f"the thread's `values` equal to its state: {_shape(state)}",
         f"{_shape(thread)}; {difference(thread, state)}",
-        play.last("final thread", s.MAIN).asked,
-        play.last("final state", s.MAIN).asked,
+        play.last("final thread", s.MAIN).sent,
+        play.last("final state", s.MAIN).sent,
     )
 
 
@@ -182,7 +182,7 @@ def expect_entry_at_the_start(play: Play) -> None:
     steps = [trace.step for trace in play.steps("B")]
     if not steps:
         raise Unproven("the witness saw no step of run B")
-    arrived = play.submission("B").asked
+    arrived = play.submission("B").sent
     entered = [r for r in play.reports("A") if r.event == "enter"]
     unfinished = [r.step for r in entered if r.seq < arrived][-1:]
     resumed = [r for r in entered if r.seq > arrived and r.step in unfinished]
@@ -208,14 +208,14 @@ def expect_silent_after(play: Play, deletion: Exchange, label: str) -> None:
         not late,
         f"no step of run {label} to go on after the deletion was answered",
         f"{late[0].step} reported `{late[0].event}` after that" if late else "",
-        deletion.asked,
+        deletion.sent,
         *(report.seq for report in late[:1]),
     )
 
 
 def expect_half_a_superstep(play: Play) -> None:
     """Raise Unproven unless one step of run A had finished when it was stopped, and the one beside it had not."""
-    told = stopping_request(play).asked
+    told = stopping_request(play).sent
     done = {step.step for step in play.steps("A") if step.outcome == "returned" and (step.exit or told) < told}
     if "audit:1" not in done or "tools:1" in done:
         raise Unproven("the witness did not see run A half-way through its superstep when it was stopped")
@@ -226,12 +226,12 @@ def expect_nothing_of_the_superstep(play: Play) -> None:
     values = play.state().get("values")
     steps = values.get("steps") if isinstance(values, dict) else None
     if not isinstance(steps, list):
-        raise Unproven("the state has no channel `steps`", play.last("final state", s.MAIN).asked)
+        raise Unproven("the state has no channel `steps`", play.last("final state", s.MAIN).sent)
     expect(
         AUDIT not in steps,
         f"nothing of the superstep that run A did not finish, {AUDIT}, in the channel `steps`",
         spell_steps(steps),
-        play.last("final state", s.MAIN).asked,
+        play.last("final state", s.MAIN).sent,
     )
 
 
@@ -251,8 +251,8 @@ def expect_each_answered(play: Play, expected: str, fair: Fair, *faults: s.Mista
         raise Broken(
             f"{expected} for each of {len(asked)} wrong requests",
             f"{len(unfair)} answered otherwise: {named}{more}",
-            *(exchange.asked for _, exchange in unfair[:SHOWN]),
+            *(exchange.sent for _, exchange in unfair[:SHOWN]),
         )
     for ask, exchange in asked:
         if exchange.response is None:
-            raise Unproven(f"no answer to {ask.what}: {exchange.outcome()}", exchange.asked)
+            raise Unproven(f"no answer to {ask.what}: {exchange.outcome()}", exchange.sent)

@@ -22,7 +22,7 @@ def cron_keeps_its_strategy(play: Play) -> None:
     thread = play.transcript.threads[s.MAIN]
     for move in _crons_of(play):
         made = _made(play, move.label)
-        see = play.last("create cron", move.label).asked
+        see = play.last("create cron", move.label).sent
         listed = [one for one in _listed(play, 0) if one.get("cron_id") == made.get("cron_id")]
         expect(len(listed) == 1, f"the cron `{move.label}` in the list of the thread's", f"{len(listed)} of it", see)
         for told in (made, *listed):
@@ -43,24 +43,24 @@ def cron_follows_its_strategy(play: Play) -> None:
     _made(play, "B")
     began = play.began("B")
     if began is None:
-        raise Unproven("the cron was not seen to fire", play.last("create cron", "B").asked)
+        raise Unproven("the cron was not seen to fire", play.last("create cron", "B").sent)
     late = [trace for trace in play.steps("A") if trace.enter < began < trace.last]
     expected = "no step of the cron's run B before the step of run A had stopped"
     expect(not late, expected, "run A was still executing", began, *(trace.last for trace in late[:1]))
     status = play.final_status("A")
-    see = play.last("final run", "run A").asked
+    see = play.last("final run", "run A").sent
     expect(status == "interrupted", "run A to be interrupted by the cron's run", status_word(status), see)
     told = _status(play.last("final run", "run B"))
-    expect(told == "success", "the cron's run B to succeed", status_word(told), play.last("final run", "run B").asked)
+    expect(told == "success", "the cron's run B to succeed", status_word(told), play.last("final run", "run B").sent)
 
 
 @check("CRN-03")
 def wrong_cron_is_refused(play: Play) -> None:
     """CRN-03: compare the answer to every wrong cron with a 4xx, and look for it in the list."""
-    _offered(play.asked_for("ask")[:1])
+    _offered(play.exchanges_for("ask")[:1])
     expect_each_answered(play, "a 4xx answer", lambda _, exchange: 400 <= status_of(exchange) < 500)
     left = _listed(play, -1)
-    see = play.last("list crons", s.MAIN).asked
+    see = play.last("list crons", s.MAIN).sent
     expect(not left, "no cron of a request that was refused", f"{len(left)} on the thread", see)
 
 
@@ -70,9 +70,9 @@ def deleted_cron_is_gone(play: Play) -> None:
     for move in _crons_of(play):
         _made(play, move.label)
         exchange = play.last("delete cron", move.label)
-        expect(exchange.ok, f"the cron `{move.label}` to be deleted", exchange.outcome(), exchange.asked)
+        expect(exchange.ok, f"the cron `{move.label}` to be deleted", exchange.outcome(), exchange.sent)
     left = _listed(play, -1)
-    see = play.last("list crons", s.MAIN).asked
+    see = play.last("list crons", s.MAIN).sent
     expect(not left, "no cron in the list of the thread's", f"{len(left)}", see)
 
 
@@ -82,7 +82,7 @@ def _crons_of(play: Play) -> list[s.CreateCron]:
 
 def _made(play: Play, label: str) -> dict[str, Any]:
     """Return the cron as the answer to its creation has it. Raise Unproven when it was not created."""
-    _offered(play.asked_for("create cron", label)[-1:])
+    _offered(play.exchanges_for("create cron", label)[-1:])
     body: dict[str, Any] = play.body("create cron", label, dict)
     return body
 
@@ -91,12 +91,12 @@ def _offered(exchanges: list[Exchange]) -> None:
     for exchange in exchanges:
         if exchange.response is not None and exchange.response.status in NO_CRONS:
             why = f"the deployment seems to have no crons ({exchange.outcome()}); if so, declare CRN absent"
-            raise Unproven(why, exchange.asked)
+            raise Unproven(why, exchange.sent)
 
 
 def _listed(play: Play, position: int) -> list[dict[str, Any]]:
     """The crons of the thread when they were listed for the first time (0) or the last (-1)."""
-    lists = play.asked_for("list crons", s.MAIN)
+    lists = play.exchanges_for("list crons", s.MAIN)
     if not lists or not isinstance(lists[position].body, list):
         raise Unproven("the crons of the thread were not listed")
     return [one for one in lists[position].body if isinstance(one, dict)]

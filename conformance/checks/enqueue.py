@@ -31,12 +31,12 @@ def queued_run_waits(play: Play) -> None:
     ended = max(play.ended(label) for label in ahead)
     for reading in play.readings("B"):
         # An answer that came before the run ahead was told to be over was given before that, too.
-        if reading.told < min(ended, last):
+        if reading.received < min(ended, last):
             expect(
                 reading.status == "pending",
                 "run B to be `pending` while a run is ahead of it",
                 f"`{reading.status}`",
-                reading.asked,
+                reading.sent,
             )
 
 
@@ -83,7 +83,7 @@ def only_the_cancelled_run_is_touched(play: Play) -> None:
     cancel = accepted_cancel(play)
     for label in ("Z", "B"):
         play.accepted(label)
-        expect_end(play, label, "success", f"run {label}, which was not cancelled", cancel.asked)
+        expect_end(play, label, "success", f"run {label}, which was not cancelled", cancel.sent)
 
 
 @check("ENQ-08")
@@ -92,11 +92,11 @@ def queued_runs_can_be_listed(play: Play) -> None:
     play.accepted("B")
     listing = play.last("list runs", s.MAIN)
     if not isinstance(listing.body, list):
-        raise Unproven(f"no usable list: {listing.outcome()}", listing.asked)
+        raise Unproven(f"no usable list: {listing.outcome()}", listing.sent)
     run = next((r for r in listing.body if isinstance(r, dict) and r.get("run_id") == play.run_id("B")), None)
     if run is None:
         found = ", ".join(play.label_of(r.get("run_id")) for r in listing.body if isinstance(r, dict))
-        raise Broken("the queued run B in the list of pending runs", found or "an empty list", listing.asked)
+        raise Broken("the queued run B in the list of pending runs", found or "an empty list", listing.sent)
     kwargs = run.get("kwargs")
     shown = kwargs.get("input") if isinstance(kwargs, dict) else None
     text = play.scenario.submit("B").text
@@ -104,16 +104,16 @@ def queued_runs_can_be_listed(play: Play) -> None:
         mentions(shown, text),
         f"the queued run's input “{text}” in its kwargs",
         f"`{snippet(shown)}`",
-        listing.asked,
+        listing.sent,
     )
 
 
 def _ahead(play: Play) -> list[str]:
     """The accepted runs asked for before B on the main thread that were not over when B came."""
     labels = [submit.label for submit in play.scenario.submits()]
-    arrived = play.submission("B").asked
+    arrived = play.submission("B").sent
     return [
         label
         for label in labels[: labels.index("B")]
-        if not any(r.status in TERMINAL and r.told < arrived for r in play.readings(label))
+        if not any(r.status in TERMINAL and r.received < arrived for r in play.readings(label))
     ]

@@ -50,7 +50,7 @@ def valid_request_never_fails(play: Play) -> None:
             status_of(exchange) < 500,
             f"no failure of the server at a request that is right (`{exchange.request.purpose}`)",
             exchange.outcome(),
-            exchange.asked,
+            exchange.sent,
         )
 
 
@@ -94,7 +94,7 @@ def refusal_leaves_nothing(play: Play) -> None:
     """
     posted = [exchange for _, exchange in wrong_requests(play) if exchange.request.method == "POST"]
     let_in = [exchange for exchange in posted if exchange.ok or exchange.response is None]
-    see = play.last("list runs", s.MAIN).asked
+    see = play.last("list runs", s.MAIN).sent
     listed = play.body("list runs", s.MAIN, list)
     ours = {play.run_id(submit.label) for submit in play.scenario.submits()}
     strangers = [run for run in listed if isinstance(run, dict) and run.get("run_id") not in ours]
@@ -108,7 +108,7 @@ def refusal_leaves_nothing(play: Play) -> None:
         return
     for submit in play.scenario.submits():
         status = play.final_status(submit.label)
-        see = play.last("final run", f"run {submit.label}").asked
+        see = play.last("final run", f"run {submit.label}").sent
         expect(status == "success", f"run {submit.label} to succeed all the same", status_word(status), see)
     executed = play.reports(s.ASKED)
     expect(not executed, "no step of a run that was refused", "the witness saw one", *(r.seq for r in executed[:1]))
@@ -152,11 +152,11 @@ def missing_thread_is_created(play: Play) -> None:
     for submit in on_it:
         submission = play.submission(submit.label)
         expected = f"run {submit.label} with if_not_exists=create to be accepted"
-        expect(submission.ok, expected, submission.outcome(), submission.asked)
+        expect(submission.ok, expected, submission.outcome(), submission.sent)
         status = play.final_status(submit.label)
-        see = play.last("final run", f"run {submit.label}").asked
+        see = play.last("final run", f"run {submit.label}").sent
         expect(status == "success", f"run {submit.label} to succeed on the new thread", status_word(status), see)
-    see = play.last("final thread", s.FRESH).asked
+    see = play.last("final thread", s.FRESH).sent
     told = play.final_thread(s.FRESH).get("thread_id")
     asked_for = play.transcript.threads[s.FRESH]
     expect(told == asked_for, f"the thread under the id that the client chose, {asked_for}", f"`{told}`", see)

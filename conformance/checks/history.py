@@ -115,7 +115,7 @@ def newest_checkpoint_is_the_state(play: Play) -> None:
             if key == "values"
             else f"{newest.get(key)} and {state.get(key)}",
             see,
-            play.last("final state", s.MAIN).asked,
+            play.last("final state", s.MAIN).sent,
         )
     state_id = checkpoint_id(state)
     expect(
@@ -123,7 +123,7 @@ def newest_checkpoint_is_the_state(play: Play) -> None:
         f"the state to name the newest checkpoint, {history[0].id}",
         f"{state_id}",
         see,
-        play.last("final state", s.MAIN).asked,
+        play.last("final state", s.MAIN).sent,
     )
 
 
@@ -135,15 +135,15 @@ def run_goes_on_from_an_older_checkpoint(play: Play) -> None:
     """
     submission = play.accepted("B")
     if not isinstance(submission.request.body, dict) or "checkpoint" not in submission.request.body:
-        raise Unproven("the history told no checkpoint of run A's first step", submission.asked)
+        raise Unproven("the history told no checkpoint of run A's first step", submission.sent)
     due = (*parts_of(play.scenario.submit("A"))[:2], *parts_of(play.scenario.submit("B")))
     observed = tuple(message.word for message in play.messages())
     expect(
         observed == due,
         f"run B on top of the checkpoint that it asked for: [{' '.join(due)}]",
         f"[{' '.join(observed)}]",
-        submission.asked,
-        play.last("final state", s.MAIN).asked,
+        submission.sent,
+        play.last("final state", s.MAIN).sent,
     )
 
 
@@ -157,7 +157,7 @@ def busy_state_cannot_be_updated(play: Play) -> None:
         update.response is not None and update.response.status == 409,
         "409 for an update of the state while a run is in flight",
         update.outcome(),
-        update.asked,
+        update.sent,
     )
     for exchange in (play.last("mid state", s.MAIN), play.last("final state", s.MAIN)):
         values = exchange.body.get("values") if isinstance(exchange.body, dict) else None
@@ -165,8 +165,8 @@ def busy_state_cannot_be_updated(play: Play) -> None:
             not mentions(values, move.text),
             "nothing of the refused update in the state",
             f"the state holds “{move.text}”",
-            update.asked,
-            exchange.asked,
+            update.sent,
+            exchange.sent,
         )
 
 
@@ -182,8 +182,8 @@ def checkpoints_do_not_vanish(play: Play) -> None:
             not vanished,
             "every checkpoint that was shown once to be shown later too",
             f"{', '.join(sorted(str(v) for v in vanished))} vanished",
-            earlier.asked,
-            later.asked,
+            earlier.sent,
+            later.sent,
         )
 
 
@@ -223,7 +223,7 @@ def _held_update(scenario: Scenario) -> tuple[s.UpdateState, s.AwaitPoint]:
 def _history(play: Play) -> tuple[list[Checkpoint], int]:
     """Return the final history and where it was read. Raise Unproven when it is empty."""
     history = play.history()
-    see = play.last("final history", s.MAIN).asked
+    see = play.last("final history", s.MAIN).sent
     if not history:
         raise Unproven("the history is empty", see)
     return history, see

@@ -23,8 +23,8 @@ def pause_shows_in_the_thread(play: Play) -> None:
     status, interrupts = thread.get("status"), thread.get("interrupts")
     expect(status == "interrupted", "the thread to be `interrupted` while it waits for a human", f"`{status}`", see)
     expect(bool(interrupts), "the open question in the thread's `interrupts`", f"`{interrupts}`", see)
-    arrived = play.submission("B").asked
-    last = [reading.status for reading in play.readings("A") if reading.told < arrived][-1:]
+    arrived = play.submission("B").sent
+    last = [reading.status for reading in play.readings("A") if reading.received < arrived][-1:]
     expect(
         all(status in TERMINAL for status in last),
         "nothing in flight while the thread waits for a human",
@@ -37,8 +37,8 @@ def pause_shows_in_the_thread(play: Play) -> None:
 def status_of_a_paused_run(play: Play) -> str:
     """HIL-02: report the status of run A while it waits for a human."""
     _while_parked(play)
-    arrived = play.submission("B").asked
-    return str([reading.status for reading in play.readings("A") if reading.told < arrived][-1])
+    arrived = play.submission("B").sent
+    return str([reading.status for reading in play.readings("A") if reading.received < arrived][-1])
 
 
 @check("HIL-03")
@@ -52,7 +52,7 @@ def nothing_waits_after_the_newcomer(play: Play) -> None:
         not interrupts,
         "no `interrupts` in the thread when run B has ended and nobody waits for a human",
         f"`{interrupts}`",
-        play.last("final thread", s.MAIN).asked,
+        play.last("final thread", s.MAIN).sent,
     )
 
 
@@ -77,7 +77,7 @@ def answer_goes_on_in_the_parked_step(play: Play) -> None:
         steps == [parked, "agent:2"],
         f"run B, which answers, to execute the step that asked, {parked}, and the answer",
         " ".join(steps) or "no step at all",
-        play.submission("B").asked,
+        play.submission("B").sent,
     )
     expect_end(play, "B", "success", "run B, which answers")
     expect_legal_conversation(play)
@@ -95,19 +95,19 @@ def streamed_question_is_in_the_thread(play: Play) -> None:
         if isinstance(question, dict)
     ]
     if not streamed:
-        raise Unproven("the stream of run A showed no `__interrupt__`", submission.asked)
+        raise Unproven("the stream of run A showed no `__interrupt__`", submission.sent)
     tasks = play.state().get("tasks")
     in_tasks = [task.get("interrupts") for task in tasks if isinstance(task, dict)] if isinstance(tasks, list) else []
     for where, shown, see in (
-        ("thread", play.final_thread().get("interrupts"), play.last("final thread", s.MAIN).asked),
-        ("state", in_tasks, play.last("final state", s.MAIN).asked),
+        ("thread", play.final_thread().get("interrupts"), play.last("final thread", s.MAIN).sent),
+        ("state", in_tasks, play.last("final state", s.MAIN).sent),
     ):
         for question in streamed:
             expect(
                 any(_is_same(question, one) for one in _questions_in(shown)),
                 f"the question that was streamed, {snippet(question)}, in the `interrupts` of the {where}",
                 f"`{snippet(shown)}`",
-                submission.asked,
+                submission.sent,
                 see,
             )
 
@@ -144,8 +144,8 @@ def thread_and_state_agree_on_questions(play: Play) -> None:
         bool(thread) == bool(open_questions),
         "the thread's `interrupts` and those of its state's tasks to be both empty, or neither",
         f"`{thread}` in the thread, `{open_questions}` in the state",
-        play.last("final thread", s.MAIN).asked,
-        play.last("final state", s.MAIN).asked,
+        play.last("final thread", s.MAIN).sent,
+        play.last("final state", s.MAIN).sent,
     )
 
 
@@ -158,19 +158,19 @@ def question_is_answered_once(play: Play) -> None:
             submission.response is not None and submission.response.status < 500,
             f"the answer of run {label} to be accepted or refused",
             submission.outcome(),
-            submission.asked,
+            submission.sent,
         )
     entered = [label for label in "BC" for trace in play.steps(label) if trace.step == "tools:1"]
     expect(
         len(entered) == 1,
         "the step that asked to be entered once more, by one of two answers",
         f"{len(entered)} times: {', '.join(entered)}",
-        play.submission("B").asked,
-        play.submission("C").asked,
+        play.submission("B").sent,
+        play.submission("C").sent,
     )
     words = tuple(message.word for message in play.messages())
     whole = parts_of(play.scenario.submit("A"))
-    expect(words == whole, f"[{' '.join(whole)}]", f"[{' '.join(words)}]", play.last("final state", s.MAIN).asked)
+    expect(words == whole, f"[{' '.join(whole)}]", f"[{' '.join(words)}]", play.last("final state", s.MAIN).sent)
 
 
 @check("HIL-10")
@@ -187,8 +187,8 @@ def answer_that_nobody_asked_for_changes_nothing(play: Play) -> None:
         before == after,
         "the state as it was before an answer that nobody asked for",
         spell(play.messages()),
-        play.submission("B").asked,
-        play.last("final state", s.MAIN).asked,
+        play.submission("B").sent,
+        play.last("final state", s.MAIN).sent,
     )
 
 
@@ -196,12 +196,12 @@ def _while_parked(play: Play) -> tuple[dict[str, Any], int]:
     """Return the thread as it was read between the pause of A and B, and where. Raise Unproven without that."""
     if not any(report.outcome == "interrupted" for report in play.reports("A")):
         raise Unproven("the witness did not see run A call interrupt()")
-    ended, arrived = play.ended("A"), play.submission("B").asked
-    readings = [exchange for exchange in play.asked_for("look", s.MAIN) if _lies_between(exchange, ended, arrived)]
+    ended, arrived = play.ended("A"), play.submission("B").sent
+    readings = [exchange for exchange in play.exchanges_for("look", s.MAIN) if _lies_between(exchange, ended, arrived)]
     if not readings or not isinstance(readings[-1].body, dict):
         raise Unproven("the thread was not read between the pause of run A and run B")
-    return readings[-1].body, readings[-1].asked
+    return readings[-1].body, readings[-1].sent
 
 
 def _lies_between(exchange: Exchange, since: int, until: int) -> bool:
-    return exchange.over is not None and since < exchange.asked and exchange.over < until
+    return exchange.over is not None and since < exchange.sent and exchange.over < until

@@ -39,7 +39,7 @@ def newcomer_is_accepted(play: Play) -> None:
         submission.ok,
         "a 2xx answer to run B, which interrupts",
         submission.outcome(),
-        submission.asked,
+        submission.sent,
     )
 
 
@@ -59,14 +59,14 @@ def superseded_run_stays(play: Play) -> None:
         play.final_status("A") != "gone",
         "GET of the superseded run A to answer 200",
         "404",
-        play.last("final run", "run A").asked,
+        play.last("final run", "run A").sent,
     )
     listed = [run.get("run_id") for run in play.body("final runs", s.MAIN, list) if isinstance(run, dict)]
     expect(
         play.run_id("A") in listed,
         "the superseded run A in the list of the thread's runs",
         f"only {', '.join(play.label_of(r) for r in listed) or 'nothing'}",
-        play.last("final runs", s.MAIN).asked,
+        play.last("final runs", s.MAIN).sent,
     )
 
 
@@ -75,7 +75,7 @@ def newcomer_runs_its_input(play: Play) -> None:
     """INT-04: compare run B's status, steps and messages with a complete run of its own input."""
     play.accepted("B")
     expect_end(play, "B", "success", "run B, which interrupts")
-    see = play.last("final run", "run B").asked
+    see = play.last("final run", "run B").sent
     steps = tuple(trace.step for trace in play.steps("B"))
     expect(steps == STEPS, f"run B to execute {' '.join(STEPS)}", " ".join(steps) or "no step at all", see)
     words = [message.word for message in play.messages()]
@@ -84,7 +84,7 @@ def newcomer_runs_its_input(play: Play) -> None:
         not missing,
         "run B's own input and output in the state",
         f"no {', '.join(missing)} in: {spell(play.messages())}",
-        play.last("final state", s.MAIN).asked,
+        play.last("final state", s.MAIN).sent,
     )
 
 
@@ -111,7 +111,7 @@ def superseded_run_writes_nothing_more(play: Play) -> None:
     """INT-08: look for a checkpoint or message that a superseded run wrote after run B had begun."""
     play.accepted("B")
     history = play.history()
-    see = play.last("final history", s.MAIN).asked
+    see = play.last("final history", s.MAIN).sent
     run_id = play.run_id("B")
     own = [index for index, checkpoint in enumerate(history) if checkpoint.run_id == run_id]
     if not own:
@@ -131,7 +131,7 @@ def superseded_run_writes_nothing_more(play: Play) -> None:
         began is None or set(late) <= legal,
         f"nothing more of the superseded runs in the state than {' '.join(sorted(legal & set(late))) or 'nothing'}",
         f"also {' '.join(sorted(set(late) - legal))}",
-        play.last("final state", s.MAIN).asked,
+        play.last("final state", s.MAIN).sent,
     )
 
 
@@ -177,9 +177,9 @@ def nothing_kept_without_a_checkpoint(play: Play) -> None:
 def idle_thread_takes_a_plain_run(play: Play) -> None:
     """INT-12: compare run B with a plain run, and the runs before it with what they were."""
     newcomer_is_accepted(play)
-    arrived = play.submission("B").asked
+    arrived = play.submission("B").sent
     for label in before_newcomer(play):
-        before = [r.status for r in play.readings(label) if r.told < arrived]
+        before = [r.status for r in play.readings(label) if r.received < arrived]
         if not before or before[-1] not in TERMINAL:
             raise Unproven(f"run {label} was not seen to be over before run B came")
         expect_end(play, label, before[-1], f"run {label}, over before run B came")
@@ -191,8 +191,8 @@ def other_threads_are_untouched(play: Play) -> None:
     """INT-13: compare run X on the other thread with a run that nothing disturbs."""
     play.accepted("B")
     play.accepted("X")
-    arrived = play.submission("B").asked
-    if not any(r.status in IN_FLIGHT and r.told < arrived for r in play.readings("X")):
+    arrived = play.submission("B").sent
+    if not any(r.status in IN_FLIGHT and r.received < arrived for r in play.readings("X")):
         raise Unproven("run X on the other thread was not seen in flight before run B came")
     expect_end(play, "X", "success", "run X, on another thread")
     observed = tuple(message.word for message in play.messages(name=s.OTHER))
@@ -201,7 +201,7 @@ def other_threads_are_untouched(play: Play) -> None:
         observed == whole,
         f"[{' '.join(whole)}] on the other thread",
         f"[{' '.join(observed)}]",
-        play.last("final state", s.OTHER).asked,
+        play.last("final state", s.OTHER).sent,
     )
 
 
@@ -214,7 +214,7 @@ def endpoint_makes_no_difference(play: Play) -> None:
         submission.ok or (submission.response is None and bool(play.steps("B"))),
         f"`interrupt` to be accepted on the {endpoint} endpoint as on create",
         submission.outcome(),
-        submission.asked,
+        submission.sent,
     )
     expect_proven_overlap(play, "A", "B")
     status = play.final_status("A")
@@ -222,7 +222,7 @@ def endpoint_makes_no_difference(play: Play) -> None:
         status == "interrupted",
         f"run A to be superseded by a run B that came through {endpoint}",
         f"run A ended {status_word(status)}",
-        submission.asked,
+        submission.sent,
     )
 
 
@@ -235,7 +235,7 @@ def strategy_of_the_first_run_is_irrelevant(play: Play) -> None:
         submission.ok,
         f"run B's `interrupt` to be accepted although run A was asked for with `{sent}`",
         submission.outcome(),
-        submission.asked,
+        submission.sent,
     )
     expect_proven_overlap(play, "A", "B")
     status = play.final_status("A")
@@ -243,7 +243,7 @@ def strategy_of_the_first_run_is_irrelevant(play: Play) -> None:
         status == "interrupted",
         f"run B's `interrupt` to decide, not the `{sent}` that run A came with: run A ends `interrupted`",
         status_word(status),
-        submission.asked,
+        submission.sent,
     )
 
 
@@ -305,7 +305,7 @@ def child_graph_stops(play: Play) -> None:
 
     A step that swallows its cancellation cannot be stopped, but no step may start after it.
     """
-    told = stopping_request(play).asked
+    told = stopping_request(play).sent
     steps = play.steps("A")
     if not any(step.step in ("search:1", "quote:1") and step.enter < told for step in steps):
         raise Unproven("the witness did not see run A in its child graph when it was stopped")
@@ -337,7 +337,7 @@ def strategy_is_not_ignored(play: Play) -> None:
             400 <= code < 500 or code == 501,
             "a strategy that is not offered to be refused with 4xx or 501",
             f"HTTP {code}",
-            submission.asked,
+            submission.sent,
         )
         return
     play.accepted("B")
@@ -349,8 +349,8 @@ def strategy_is_not_ignored(play: Play) -> None:
         status != "success",
         "the accepted `interrupt` to be carried out",
         "run A, in flight when run B was accepted, ran on to `success`",
-        submission.asked,
-        play.last("final run", "run A").asked,
+        submission.sent,
+        play.last("final run", "run A").sent,
     )
 
 
@@ -363,5 +363,5 @@ def newcomers_input_is_never_dropped(play: Play) -> None:
         count == 1,
         "run B's input once in the state",
         f"{count} times in: {spell(play.messages())}",
-        play.last("final state", s.MAIN).asked,
+        play.last("final state", s.MAIN).sent,
     )

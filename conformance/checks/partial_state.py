@@ -51,7 +51,7 @@ def _kept(play: Play, what: str, *, first: int, last: int | None = None) -> None
         not missing,
         f"{what} in the state: {' '.join(due)}",
         f"no {' '.join(missing)} in: {spell(play.messages())}",
-        play.last("final state", s.MAIN).asked,
+        play.last("final state", s.MAIN).sent,
     )
 
 
@@ -65,7 +65,7 @@ def unfinished_output_is_dropped(play: Play) -> None:
         not kept,
         "no part of the answer that run A had streamed half-way",
         spell(play.messages()),
-        play.last("final state", s.MAIN).asked,
+        play.last("final state", s.MAIN).sent,
     )
 
 
@@ -77,7 +77,7 @@ def open_tool_call_is_left_alone(play: Play) -> None:
     if any(trace.step == "tools:1" and trace.outcome == "returned" for trace in play.steps("A")):
         raise Unproven("run A's tool ran to its end, so its call was not left open")
     words = [message.word for message in play.messages()]
-    see = play.last("final state", s.MAIN).asked
+    see = play.last("final state", s.MAIN).sent
     expect(
         "A.call" in words,
         "run A's tool call, written before the stop, in the state",
@@ -109,7 +109,7 @@ def sync_durability_shows_finished_steps(play: Play) -> None:
         found,
         "with durability `sync`, run A's tool call in the history while its next step is executing",
         f"newest checkpoint: {spell(history[0].messages) if history else 'none'}",
-        play.last("mid history", s.MAIN).asked,
+        play.last("mid history", s.MAIN).sent,
     )
 
 
@@ -131,7 +131,7 @@ def finished_step_of_half_a_superstep(play: Play) -> None:
         mentions(results, AUDIT),
         f"the result of the step that had finished, {AUDIT}, with its task in the state",
         snippet(results) if kept else "no such task",
-        play.last("mid state", s.MAIN).asked,
+        play.last("mid state", s.MAIN).sent,
     )
 
 
@@ -147,13 +147,13 @@ def message_ids_are_unique(play: Play) -> None:
     settled(play)
     ids = [message.id for message in play.messages() if message.id is not None]
     if not ids:
-        raise Unproven("no message in the state has an id", play.last("final state", s.MAIN).asked)
+        raise Unproven("no message in the state has an id", play.last("final state", s.MAIN).sent)
     twice = sorted(message_id for message_id, count in Counter(ids).items() if count > 1)
     expect(
         not twice,
         "every message id once in the state",
         f"twice: {', '.join(twice)}",
-        play.last("final state", s.MAIN).asked,
+        play.last("final state", s.MAIN).sent,
     )
 
 
@@ -162,7 +162,7 @@ def second_input_comes_once_and_last(play: Play) -> None:
     """PST-10: count run B's input in the state, where it must occur once, after everything that was kept."""
     settled(play)
     words = [message.word for message in play.messages()]
-    see = play.last("final state", s.MAIN).asked
+    see = play.last("final state", s.MAIN).sent
     count = words.count("B.human")
     expect(count == 1, "run B's input exactly once in the state", f"{count} times in: {' '.join(words)}", see)
     after = [word for word in words[words.index("B.human") :] if not word.startswith("B.")]
@@ -182,7 +182,7 @@ def unfinished_step_is_next(play: Play) -> None:
         following == [node],
         f"`next` of the state to name the node that did not finish: ['{node}']",
         f"{following}",
-        play.last("final state", s.MAIN).asked,
+        play.last("final state", s.MAIN).sent,
     )
 
 

@@ -27,14 +27,14 @@ def one_of_several_rejects_is_accepted(play: Play) -> None:
             response is not None and (submission.ok or 400 <= response.status < 500),
             f"run {label} to be accepted or refused",
             submission.outcome(),
-            submission.asked,
+            submission.sent,
         )
     accepted = [label for label, submission in submissions.items() if submission.ok]
     expect(
         len(accepted) == 1,
         "exactly one of several `reject` at the same time on an idle thread to be accepted",
         f"accepted: {', '.join(accepted) or 'none'}",
-        *(submission.asked for submission in submissions.values()),
+        *(submission.sent for submission in submissions.values()),
     )
     expect_end(play, accepted[0], "success", f"run {accepted[0]}, the one that was accepted")
     _nothing_but(play, accepted[0])
@@ -50,7 +50,7 @@ def one_of_several_interrupts_succeeds(play: Play) -> None:
         words[-len(whole) :] == whole,
         f"the whole conversation of run {winner} in the end: {' '.join(whole)}",
         " ".join(words) or "nothing",
-        play.last("final state", s.MAIN).asked,
+        play.last("final state", s.MAIN).sent,
     )
 
 
@@ -74,7 +74,7 @@ def several_enqueued_all_succeed(play: Play) -> None:
         words == due,
         f"each run's whole conversation, in the order in which they began: {' '.join(order)}",
         " ".join(words) or "nothing",
-        play.last("final state", s.MAIN).asked,
+        play.last("final state", s.MAIN).sent,
     )
 
 
@@ -90,19 +90,19 @@ def cancels_are_answered_without_a_crash(play: Play) -> None:
 
     409 and 404 are allowed, because by then the run may be over.
     """
-    for cancel in play.asked_for("cancel"):
+    for cancel in play.exchanges_for("cancel"):
         expect(
             cancel.response is not None and cancel.response.status < 500,
             "every one of several cancels to be answered without a 5xx",
             cancel.outcome(),
-            cancel.asked,
+            cancel.sent,
         )
     status = play.final_status("A")
     expect(
         status in TERMINAL or status == GONE,
         "run A to be over after several cancels",
         f"still {status_word(status)}",
-        play.last("final run", "run A").asked,
+        play.last("final run", "run A").sent,
     )
 
 
@@ -127,7 +127,7 @@ def first_messages_make_one_thread(play: Play) -> None:
             told == play.transcript.threads[s.FRESH],
             f"run {label} on the thread that was asked for",
             f"on {told}",
-            play.submission(label).asked,
+            play.submission(label).sent,
         )
         expect_end(play, label, "success", f"run {label}, one of two first messages")
     words = tuple(message.word for message in play.messages(name=s.FRESH))
@@ -135,7 +135,7 @@ def first_messages_make_one_thread(play: Play) -> None:
         words in (due[0] + due[1], due[1] + due[0]),
         "both conversations, one after the other, on the new thread",
         " ".join(words) or "nothing",
-        play.last("final state", s.FRESH).asked,
+        play.last("final state", s.FRESH).sent,
     )
 
 
@@ -155,7 +155,7 @@ def _one_success(play: Play, otherwise: str) -> str:
         len(succeeded) == 1,
         f"exactly one of {len(labels)} texts at the same time to succeed",
         ", ".join(f"{label} `{play.final_status(label)}`" for label in labels),
-        *(play.last("final run", f"run {label}").asked for label in labels),
+        *(play.last("final run", f"run {label}").sent for label in labels),
     )
     for submit in play.scenario.submits():
         if submit.label != succeeded[0]:
@@ -171,7 +171,7 @@ def _nothing_but(play: Play, label: str) -> None:
         words == whole,
         f"the conversation of run {label} and nothing else: {' '.join(whole)}",
         " ".join(words) or "nothing",
-        play.last("final state", s.MAIN).asked,
+        play.last("final state", s.MAIN).sent,
     )
 
 

@@ -18,7 +18,7 @@ def refusal(play: Play) -> str:
     _in_flight(play)
     submission = play.submission("B")
     if submission.response is None:
-        raise Unproven(f"run B was not answered: {submission.outcome()}", submission.asked)
+        raise Unproven(f"run B was not answered: {submission.outcome()}", submission.sent)
     return str(submission.response.status)
 
 
@@ -33,7 +33,7 @@ def first_run_is_unaffected(play: Play) -> None:
         observed[: len(whole)] == whole,
         f"run A's whole conversation [{' '.join(whole)}]",
         f"[{' '.join(observed)}]",
-        play.last("mid state", s.MAIN).asked,
+        play.last("mid state", s.MAIN).sent,
     )
 
 
@@ -47,10 +47,10 @@ def refused_run_leaves_nothing(play: Play) -> None:
         not foreign,
         "only run A in the list of runs after run B was refused",
         f"{len(foreign)} more",
-        play.last("list runs", s.MAIN).asked,
+        play.last("list runs", s.MAIN).sent,
     )
     left = [message for message in play.messages() if message.label == "B"]
-    expect(not left, "nothing of run B in the state", spell(left), play.last("final state", s.MAIN).asked)
+    expect(not left, "nothing of run B in the state", spell(left), play.last("final state", s.MAIN).sent)
     strangers = [
         checkpoint
         for checkpoint in play.history()
@@ -61,7 +61,7 @@ def refused_run_leaves_nothing(play: Play) -> None:
         not strangers,
         "no checkpoint but those of the runs that were accepted",
         f"{len(strangers)} of another run, or with what run B was to say",
-        play.last("final history", s.MAIN).asked,
+        play.last("final history", s.MAIN).sent,
     )
     expect(
         play.began("B") is None,
@@ -74,14 +74,14 @@ def refused_run_leaves_nothing(play: Play) -> None:
 @check("REJ-04", "REJ-06")
 def accepted_afterwards(play: Play) -> None:
     """REJ-04, REJ-06: compare the answer to `reject` on an idle thread with 2xx, and the end with `success`."""
-    asked = "C" if play.asked_for("submit", "C") else "B"
+    asked = "C" if play.exchanges_for("submit", "C") else "B"
     submission = play.submission(asked)
     _nothing_in_flight(play, asked)
     expect(
         submission.ok,
         f"run {asked} with `reject` to be accepted when nothing is in flight",
         submission.outcome(),
-        submission.asked,
+        submission.sent,
     )
     expect_end(play, asked, "success", f"run {asked}")
 
@@ -92,12 +92,12 @@ def pending_counts_as_busy(play: Play) -> None:
     _in_flight(play)
     submission = play.submission("B")
     if submission.response is None:
-        raise Unproven(f"run B was not answered: {submission.outcome()}", submission.asked)
+        raise Unproven(f"run B was not answered: {submission.outcome()}", submission.sent)
     expect(
         not submission.ok,
         "run B with `reject` to be refused while run A, just created, is pending or running",
         submission.outcome(),
-        submission.asked,
+        submission.sent,
     )
 
 
@@ -109,7 +109,7 @@ def missing_thread_is_no_conflict(play: Play) -> None:
         submission.response is not None and submission.response.status == 404,
         "404 for a run on a thread that does not exist",
         submission.outcome(),
-        submission.asked,
+        submission.sent,
     )
 
 
@@ -124,7 +124,7 @@ def refusal_says_why(play: Play) -> None:
         isinstance(detail, str) and bool(detail.strip()),
         'a refusal of the form {"detail": "some text"}',
         f"`{body}`",
-        play.submission("B").asked,
+        play.submission("B").sent,
     )
 
 
@@ -138,15 +138,15 @@ def _refused(play: Play) -> None:
     _in_flight(play)
     submission = play.submission("B")
     if submission.response is None or not 400 <= submission.response.status < 500:
-        raise Unproven(f"run B was not refused: {submission.outcome()}", submission.asked)
+        raise Unproven(f"run B was not refused: {submission.outcome()}", submission.sent)
 
 
 def _nothing_in_flight(play: Play, newcomer: str) -> None:
     """Unproven unless every run before `newcomer` was told to be over before it was asked for."""
-    arrived = play.submission(newcomer).asked
+    arrived = play.submission(newcomer).sent
     labels = [submit.label for submit in play.scenario.submits()]
     for label in labels[: labels.index(newcomer)]:
         if not play.submission(label).ok:
             continue
-        if not any(r.status in TERMINAL and r.told < arrived for r in play.readings(label)):
+        if not any(r.status in TERMINAL and r.received < arrived for r in play.readings(label)):
             raise Unproven(f"run {label} was not seen to be over before run {newcomer} came")

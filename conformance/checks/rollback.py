@@ -35,7 +35,7 @@ def superseded_run_is_gone(play: Play) -> None:
             play.run_id(label) not in listed,
             f"run {label}, rolled back, not to be listed",
             "it is listed",
-            play.last("final runs", s.MAIN).asked,
+            play.last("final runs", s.MAIN).sent,
         )
 
 
@@ -51,7 +51,7 @@ def nothing_is_left_in_the_history(play: Play) -> None:
     """RBK-03: look in the history for a checkpoint of a rolled-back run."""
     settled(play)
     labels = _superseded(play)
-    see = play.last("final history", s.MAIN).asked
+    see = play.last("final history", s.MAIN).sent
     for checkpoint in play.history():
         traces = [m.word for m in checkpoint.messages if m.label in labels]
         written_by = play.label_of(checkpoint.run_id)
@@ -69,9 +69,9 @@ def earlier_turns_are_unchanged(play: Play) -> None:
     settled(play)
     before = {c.id: _essence(c) for c in play.history("mid")}
     if not before:
-        raise Unproven("the earlier turn had no checkpoint", play.last("mid history", s.MAIN).asked)
+        raise Unproven("the earlier turn had no checkpoint", play.last("mid history", s.MAIN).sent)
     after = {c.id: _essence(c) for c in play.history()}
-    see = (play.last("mid history", s.MAIN).asked, play.last("final history", s.MAIN).asked)
+    see = (play.last("mid history", s.MAIN).sent, play.last("final history", s.MAIN).sent)
     lost = [str(checkpoint_id) for checkpoint_id in before if checkpoint_id not in after]
     expect(not lost, "every checkpoint of the turns before in the history", f"{', '.join(lost)} gone", *see)
     changed = [str(checkpoint_id) for checkpoint_id, was in before.items() if after[checkpoint_id] != was]
@@ -102,7 +102,7 @@ def running_run_is_rolled_back_without_error(play: Play) -> None:
             reading.status not in ("error", "timeout"),
             "run A, rolled back while it was running, never to read as failed",
             f"`{reading.status}`",
-            reading.asked,
+            reading.sent,
         )
     expect_end(play, "B", "success", "run B, which rolls back")
 
@@ -115,13 +115,13 @@ def every_channel_is_restored(play: Play) -> None:
     values = play.state().get("values")
     steps = values.get("steps") if isinstance(values, dict) else None
     if not isinstance(steps, list):
-        raise Unproven("the state has no channel `steps`", play.last("final state", s.MAIN).asked)
+        raise Unproven("the state has no channel `steps`", play.last("final state", s.MAIN).sent)
     left = [str(step) for step in steps if str(step).partition("/")[0] in labels]
     expect(
         not left,
         "no step of a rolled-back run in the channel `steps`",
         ", ".join(left),
-        play.last("final state", s.MAIN).asked,
+        play.last("final state", s.MAIN).sent,
     )
 
 
@@ -175,7 +175,7 @@ def child_checkpoints_are_rolled_back(play: Play) -> None:
         not left,
         "no checkpoint of the child graph of run A, rolled back",
         f"{len(left)} in the history of its namespace",
-        play.last("final child history", s.MAIN).asked,
+        play.last("final child history", s.MAIN).sent,
     )
 
 

@@ -45,7 +45,7 @@ def statuses_are_documented(play: Play) -> None:
                 reading.status in RUN_STATUSES or reading.status == GONE,
                 f"a status of run {label} that is one of {', '.join(sorted(RUN_STATUSES))}",
                 f"`{reading.status}`",
-                reading.asked,
+                reading.sent,
             )
     if not seen:
         raise Unproven("no run's status was ever told")
@@ -58,7 +58,7 @@ def create_answers_with_the_run(play: Play) -> None:
         (move.label, exchange)
         for move in play.scenario.all_submits
         if move.endpoint == "create"
-        for exchange in play.asked_for("submit", move.label)
+        for exchange in play.exchanges_for("submit", move.label)
         if exchange.ok
     ]
     if not created:
@@ -66,12 +66,12 @@ def create_answers_with_the_run(play: Play) -> None:
     for label, exchange in created:
         response = exchange.response
         if response is None:
-            raise Unproven(f"no answer to the create of run {label}", exchange.asked)
+            raise Unproven(f"no answer to the create of run {label}", exchange.sent)
         expect(
             response.status == 200,
             f"200 for the create of run {label}",
             f"{response.status}",
-            exchange.asked,
+            exchange.sent,
         )
         body = exchange.body if isinstance(exchange.body, dict) else {}
         missing = [field for field in RUN_FIELDS if field not in body]
@@ -79,26 +79,26 @@ def create_answers_with_the_run(play: Play) -> None:
             not missing,
             f"the whole run {label} in the answer",
             f"no {', '.join(missing)}",
-            exchange.asked,
+            exchange.sent,
         )
         expect(
             f"/threads/{body['thread_id']}/runs" in exchange.request.path,
             f"run {label} to be on the thread on which it was asked for",
             f"thread_id {body['thread_id']}",
-            exchange.asked,
+            exchange.sent,
         )
         expect(
             body["status"] in ("pending", "running"),
             f"a new run {label} that is `pending` (or already `running`)",
             f"`{body['status']}`",
-            exchange.asked,
+            exchange.sent,
         )
         location = response.headers.get("content-location", "")
         expect(
             location.endswith(f"/runs/{body['run_id']}"),
             f"a Content-Location header that ends in /runs/{body['run_id']}",
             f"`{location}`" if location else "no such header",
-            exchange.asked,
+            exchange.sent,
         )
 
 
@@ -112,13 +112,13 @@ def terminal_status_stays(play: Play) -> None:
                 continue
             for later in readings[index + 1 :]:
                 # Two requests under way at once may be answered in either order.
-                if later.asked > reading.told:
+                if later.sent > reading.received:
                     expect(
                         later.status in (reading.status, GONE),
                         f"run {label} to stay `{reading.status}`",
                         f"`{later.status}` later",
-                        reading.asked,
-                        later.asked,
+                        reading.sent,
+                        later.sent,
                     )
     if not any(r.status in TERMINAL for label in labels(play) for r in play.readings(label)):
         raise Unproven("no run was seen to reach a terminal status")
@@ -131,13 +131,13 @@ def status_moves_forward(play: Play) -> None:
         readings = [r for r in play.readings(label) if r.status in RUN_STATUSES]
         for index, reading in enumerate(readings):
             for later in readings[index + 1 :]:
-                if later.asked > reading.told:
+                if later.sent > reading.received:
                     expect(
                         RANK.get(later.status, 2) >= RANK.get(reading.status, 2),
                         f"run {label} not to go back from `{reading.status}`",
                         f"`{later.status}` later",
-                        reading.asked,
-                        later.asked,
+                        reading.sent,
+                        later.sent,
                     )
     if not any(play.readings(label) for label in labels(play)):
         raise Unproven("no run's status was ever told")
@@ -186,14 +186,14 @@ def strategy_is_echoed(play: Play) -> None:
                 echoed in ("enqueue", "reject", "interrupt", "rollback"),
                 f"run {label} to tell the strategy that it was given by default",
                 f"`{echoed}`",
-                exchange.asked,
+                exchange.sent,
             )
         else:
             expect(
                 echoed == sent,
                 f"run {label} to tell the strategy `{sent}` that was sent",
                 f"`{echoed}`",
-                exchange.asked,
+                exchange.sent,
             )
     if not told:
         raise Unproven("no answer told a run's strategy")
@@ -210,7 +210,7 @@ def default_strategy(play: Play) -> str:
     if not submission.ok:
         if submission.response is not None and submission.response.status in (409, 422):
             return "reject"
-        raise Unproven(f"run B was not accepted: {submission.outcome()}", submission.asked)
+        raise Unproven(f"run B was not accepted: {submission.outcome()}", submission.sent)
     return {
         "success": "enqueue",
         "interrupted": "interrupt",
@@ -221,8 +221,8 @@ def default_strategy(play: Play) -> str:
 @check("RUN-08")
 def no_status_for_stopping(play: Play) -> None:
     """RUN-08: compare run A's statuses after run B was created with the documented ones."""
-    since = play.accepted("B").asked
-    readings = [r for r in play.readings("A") if r.asked > since]
+    since = play.accepted("B").sent
+    readings = [r for r in play.readings("A") if r.sent > since]
     if not readings:
         raise Unproven("run A's status was not told after run B was asked for")
     for reading in readings:
@@ -230,7 +230,7 @@ def no_status_for_stopping(play: Play) -> None:
             reading.status in RUN_STATUSES or reading.status == GONE,
             "a documented status of run A while it is being stopped",
             f"`{reading.status}`",
-            reading.asked,
+            reading.sent,
         )
 
 
@@ -238,19 +238,19 @@ def no_status_for_stopping(play: Play) -> None:
 def runs_are_listed_by_filter(play: Play) -> None:
     """RUN-10: compare every filtered list of runs with what the whole list has for that filter."""
     whole = [run for run in play.body("final runs", s.MAIN, list) if isinstance(run, dict)]
-    listings = play.asked_for("list runs")
+    listings = play.exchanges_for("list runs")
     if not listings:
         raise Unproven("no filtered list was asked for")
     asked = [move for move in play.scenario.moves if isinstance(move, s.ListRuns)]
     twice = sorted(name for name, count in Counter(str(run.get("run_id")) for run in whole).items() if count > 1)
     expect(
-        not twice, "every run once in the list", f"twice: {_named(play, twice)}", play.last("final runs", s.MAIN).asked
+        not twice, "every run once in the list", f"twice: {_named(play, twice)}", play.last("final runs", s.MAIN).sent
     )
     times = [str(run.get("created_at")) for run in whole]
     expect(times == sorted(times, reverse=True), "runs newest first", f"created_at in the order {times}")
     for move, exchange in zip(asked, listings, strict=False):
         if not isinstance(exchange.body, list):
-            raise Unproven(f"no usable list: {exchange.outcome()}", exchange.asked)
+            raise Unproven(f"no usable list: {exchange.outcome()}", exchange.sent)
         fitting = [run for run in whole if move.status in (None, run.get("status"))]
         due = [run.get("run_id") for run in fitting[move.offset : move.offset + move.limit]]
         got = [run.get("run_id") for run in exchange.body if isinstance(run, dict)]
@@ -258,7 +258,7 @@ def runs_are_listed_by_filter(play: Play) -> None:
             got == due,
             f"for status={move.status}, limit={move.limit}, offset={move.offset} the runs " + _named(play, due),
             _named(play, got),
-            exchange.asked,
+            exchange.sent,
         )
 
 
@@ -266,13 +266,13 @@ def runs_are_listed_by_filter(play: Play) -> None:
 def deleted_run_is_gone(play: Play) -> None:
     """RUN-13: look for the deleted run, which must answer 404 and not be listed."""
     deletion, label = accepted_deletion(play)
-    expect_end(play, label, GONE, f"run {label}, deleted", deletion.asked)
+    expect_end(play, label, GONE, f"run {label}, deleted", deletion.sent)
     listed = [run.get("run_id") for run in play.body("final runs", s.MAIN, list) if isinstance(run, dict)]
     expect(
         play.run_id(label) not in listed,
         f"run {label}, deleted, not to be listed",
         "it is listed",
-        play.last("final runs", s.MAIN).asked,
+        play.last("final runs", s.MAIN).sent,
     )
 
 
@@ -309,19 +309,19 @@ def run_is_whole(play: Play) -> None:
             body.get("thread_id") == thread,
             f"run {label} to be on thread {thread}",
             f"thread_id {snippet(body.get('thread_id'))}",
-            exchange.asked,
+            exchange.sent,
         )
         expect(
             isinstance(body.get("assistant_id"), str),
             f"the id of run {label}'s assistant",
             f"assistant_id {snippet(body.get('assistant_id'))}",
-            exchange.asked,
+            exchange.sent,
         )
         expect(
             isinstance(metadata, dict) and metadata.get("doubletext_label") == label,
             f'`"doubletext_label": "{label}"` in the metadata of run {label}, as it was sent',
             f"{snippet(metadata)}",
-            exchange.asked,
+            exchange.sent,
         )
     if not told:
         raise Unproven("no answer told of a run")
@@ -338,9 +338,9 @@ def delayed_run_waits(play: Play) -> None:
             continue
         submission = play.accepted(submit.label)
         told = submission.body.get("status") if isinstance(submission.body, dict) else None
-        expect(told == "pending", f"the new run {submit.label} to be `pending`", f"`{told}`", submission.asked)
+        expect(told == "pending", f"the new run {submit.label} to be `pending`", f"`{told}`", submission.sent)
         status = play.final_status(submit.label)
-        see = play.last("final run", f"run {submit.label}").asked
+        see = play.last("final run", f"run {submit.label}").sent
         expect(status == "success", f"run {submit.label} to succeed after its delay", f"`{status}`", see)
         began = play.began(submit.label)
         if began is None:
@@ -350,7 +350,7 @@ def delayed_run_waits(play: Play) -> None:
             passed >= submit.after_seconds * CLOCK_SLACK,
             f"no step of run {submit.label} within {submit.after_seconds:g} s of the request",
             f"the first one after {passed:.2f} s",
-            submission.asked,
+            submission.sent,
             began,
         )
 

@@ -19,10 +19,10 @@ def stateless_runs_never_meet(play: Play) -> None:
     """STL-01: compare the threads of runs A and B with each other, and each conversation with its run's own."""
     for label in ("A", "B"):
         submission = play.submission(label)
-        expect(submission.ok, f"run {label} to be accepted", submission.outcome(), submission.asked)
+        expect(submission.ok, f"run {label} to be accepted", submission.outcome(), submission.sent)
         _is_kept_whole(play, label)
     threads = [play.transcript.threads[s.thread_of(label)] for label in ("A", "B")]
-    see = play.submission("B").asked
+    see = play.submission("B").sent
     expect(threads[0] != threads[1], "a thread for each run", f"both have {threads[0]}", see)
 
 
@@ -39,7 +39,7 @@ def thread_is_thrown_away(play: Play) -> None:
         exchange.response is not None and exchange.response.status == 404,
         f"the {name} to be 404 once the run is over",
         exchange.outcome(),
-        exchange.asked,
+        exchange.sent,
     )
 
 
@@ -64,8 +64,8 @@ def output_is_told(play: Play) -> None:
     match play.scenario.submit("A").endpoint:
         case "create":
             answer = watcher(play, "V").exchange
-            if not was_executing(play, "A", answer.asked):
-                raise Unproven("run A, and its thread with it, may have been gone when it was joined", answer.asked)
+            if not was_executing(play, "A", answer.sent):
+                raise Unproven("run A, and its thread with it, may have been gone when it was joined", answer.sent)
             told = answer.body
         case "wait":
             told = answer.body
@@ -73,23 +73,23 @@ def output_is_told(play: Play) -> None:
             told = next((e.data for e in reversed(play.events(answer)) if e.event == "values"), None)
     observed = tuple(message.word for message in read_messages(told, play.scenario))
     due = parts_of(play.scenario.submit("A"))
-    expect(observed == due, f"the values that run A left: [{' '.join(due)}]", f"[{' '.join(observed)}]", answer.asked)
+    expect(observed == due, f"the values that run A left: [{' '.join(due)}]", f"[{' '.join(observed)}]", answer.sent)
 
 
 def _is_kept_whole(play: Play, label: str) -> None:
     """The thread of a run is there, and has that run's whole conversation and no other."""
     exchange = _thread_afterwards(play, label)
-    expect(exchange.ok, f"the {s.thread_of(label)} to be kept", exchange.outcome(), exchange.asked)
+    expect(exchange.ok, f"the {s.thread_of(label)} to be kept", exchange.outcome(), exchange.sent)
     status = play.final_status(label)
-    see = play.last("final run", f"run {label}").asked
+    see = play.last("final run", f"run {label}").sent
     expect(status == "success", f"run {label} to succeed", status_word(status), see)
     due = parts_of(play.scenario.submit(label))
     observed = tuple(message.word for message in play.messages("final", s.thread_of(label)))
-    see = play.last("final state", s.thread_of(label)).asked
+    see = play.last("final state", s.thread_of(label)).sent
     expect(observed == due, f"on its thread [{' '.join(due)}] alone", f"[{' '.join(observed)}]", see)
 
 
 def _thread_afterwards(play: Play, label: str) -> Exchange:
     if s.thread_of(label) not in play.transcript.threads:
-        raise Unproven(f"the deployment did not tell the thread of run {label}", play.submission(label).asked)
+        raise Unproven(f"the deployment did not tell the thread of run {label}", play.submission(label).sent)
     return play.last("final thread", s.thread_of(label))

@@ -24,7 +24,7 @@ def statuses_are_documented(play: Play) -> None:
             reading.status in THREAD_STATUSES,
             f"a thread status that is one of {', '.join(sorted(THREAD_STATUSES))}",
             f"`{reading.status}`",
-            reading.asked,
+            reading.sent,
         )
 
 
@@ -41,8 +41,8 @@ def thread_in_flight_is_busy(play: Play) -> None:
             thread.status == "busy",
             f"the thread to be `busy` while run {label} is `{run.status}`",
             f"`{thread.status}`",
-            run.asked,
-            thread.asked,
+            run.sent,
+            thread.sent,
         )
     if not seen:
         raise Unproven("the thread was never read while a run was certainly in flight")
@@ -59,7 +59,7 @@ def thread_is_idle_in_the_end(play: Play) -> None:
         status == "idle",
         "the thread to be `idle` when run B has ended normally",
         f"`{status}`",
-        play.last("final thread", s.MAIN).asked,
+        play.last("final thread", s.MAIN).sent,
     )
 
 
@@ -81,7 +81,7 @@ def stopping_does_not_leave_the_thread_busy(play: Play) -> None:
         play.final_thread().get("status") != "busy",
         "the thread not to be `busy` when everything on it is over",
         "`busy`",
-        play.last("final thread", s.MAIN).asked,
+        play.last("final thread", s.MAIN).sent,
     )
 
 
@@ -91,15 +91,15 @@ def failed_run_marks_the_thread(play: Play) -> None:
     play.accepted("A")
     if not any(report.outcome == "raised" for report in play.reports("A")):
         raise Unproven("the witness did not see a step of run A fail")
-    ended, arrived = play.ended("A"), play.submission("B").asked
-    between = [r for r in play.thread_readings() if ended < r.asked and r.told < arrived]
+    ended, arrived = play.ended("A"), play.submission("B").sent
+    between = [r for r in play.thread_readings() if ended < r.sent and r.received < arrived]
     if not between:
         raise Unproven("the thread was not read between the failure of run A and run B")
     expect(
         between[-1].status == "error",
         "the thread to be `error` after run A has failed",
         f"`{between[-1].status}`",
-        between[-1].asked,
+        between[-1].sent,
     )
     thread_is_idle_in_the_end(play)
 
@@ -110,34 +110,34 @@ def join_comes_after_the_status(play: Play) -> None:
     play.accepted("B")
     join = play.last("join", "B")
     if not join.ok or join.over is None:
-        raise Unproven(f"join of run B was not answered with 2xx: {join.outcome()}", join.asked)
+        raise Unproven(f"join of run B was not answered with 2xx: {join.outcome()}", join.sent)
     others = [label for label in labels(play) if label not in ("B", "X")]
-    if any(r.status in IN_FLIGHT and r.asked > join.over for label in others for r in play.readings(label)):
+    if any(r.status in IN_FLIGHT and r.sent > join.over for label in others for r in play.readings(label)):
         raise Unproven("another run was still in flight when join of run B returned")
-    after = [reading for reading in play.thread_readings() if reading.asked > join.over]
+    after = [reading for reading in play.thread_readings() if reading.sent > join.over]
     if not after:
         raise Unproven("the thread was not read after join of run B had returned")
     expect(
         after[0].status != "busy",
         "the thread not to be `busy` any more once join of its last run has returned",
         "`busy`",
-        join.asked,
-        after[0].asked,
+        join.sent,
+        after[0].sent,
     )
 
 
 @check("THR-09")
 def search_agrees_with_get(play: Play) -> None:
     """THR-09: compare the result of every thread search with the thread's status around it."""
-    searches = play.asked_for("search threads")
+    searches = play.exchanges_for("search threads")
     if not searches:
         raise Unproven("no search was made")
     thread_id = play.transcript.threads[s.MAIN]
     judged = 0
     for search in searches:
         if search.over is None or not isinstance(search.body, list):
-            raise Unproven(f"no usable answer to the search: {search.outcome()}", search.asked)
-        status = _steady_status(play, search.asked, search.over)
+            raise Unproven(f"no usable answer to the search: {search.outcome()}", search.sent)
+        status = _steady_status(play, search.sent, search.over)
         if status is None:
             continue
         judged += 1
@@ -147,7 +147,7 @@ def search_agrees_with_get(play: Play) -> None:
             found == (wanted == status),
             f"a search for `{wanted}` {'' if wanted == status else 'not '}to find the thread, which is `{status}`",
             "found" if found else "not found",
-            search.asked,
+            search.sent,
         )
     if not judged:
         raise Unproven("the thread's status was never steady around a search")
@@ -163,14 +163,14 @@ def successor_keeps_the_thread_busy(play: Play) -> None:
     ended = play.ended("A")
     seen = 0
     for thread, run, label in _during_flight(play):
-        if label == "B" and thread.asked > ended:
+        if label == "B" and thread.sent > ended:
             seen += 1
             expect(
                 thread.status == "busy",
                 f"the thread to stay `busy` when run A is over and run B is `{run.status}`",
                 f"`{thread.status}`",
                 ended,
-                thread.asked,
+                thread.sent,
             )
     if not seen:
         raise Unproven("the thread was never read between the end of run A and the end of run B")
@@ -185,8 +185,8 @@ def deleted_thread_is_gone(play: Play) -> None:
         thread.response is not None and thread.response.status == 404,
         "GET of the deleted thread to answer 404",
         thread.outcome(),
-        deletion.asked,
-        thread.asked,
+        deletion.sent,
+        thread.sent,
     )
     expect_silent_after(play, deletion, "A")
 
@@ -198,17 +198,17 @@ def _during_flight(play: Play) -> Iterator[tuple[StatusReading, StatusReading, s
             continue
         flights = [r for r in play.readings(label) if r.status in IN_FLIGHT]
         for thread in play.thread_readings():
-            before = [r for r in flights if r.told < thread.asked]
-            after = [r for r in flights if r.asked > thread.told]
-            over = any(r.status in TERMINAL and r.told < thread.asked for r in play.readings(label))
+            before = [r for r in flights if r.received < thread.sent]
+            after = [r for r in flights if r.sent > thread.received]
+            over = any(r.status in TERMINAL and r.received < thread.sent for r in play.readings(label))
             if before and after and not over:
                 yield thread, before[-1], label
 
 
 def _steady_status(play: Play, since: int, until: int) -> str | None:
     """The thread's status if the nearest readings before and after agree, else None."""
-    before = [r for r in play.thread_readings() if r.told < since]
-    after = [r for r in play.thread_readings() if r.asked > until]
+    before = [r for r in play.thread_readings() if r.received < since]
+    after = [r for r in play.thread_readings() if r.sent > until]
     if before and after and before[-1].status == after[0].status:
         return str(after[0].status)
     return None

@@ -44,10 +44,10 @@ def failing_listener_changes_nothing(play: Play) -> None:
         raise Unproven("the webhook of run A did not come, so nothing can be said of one that fails")
     for label in ("A", "B"):
         status = play.final_status(label)
-        see = play.last("final run", f"run {label}").asked
+        see = play.last("final run", f"run {label}").sent
         expect(status == "success", f"run {label} to succeed whatever its listener answers", status_word(status), see)
     thread = status_text(play.final_thread().get("status"))
-    expect(thread == "idle", "the thread to be `idle`", f"`{thread}`", play.last("final thread", s.MAIN).asked)
+    expect(thread == "idle", "the thread to be `idle`", f"`{thread}`", play.last("final thread", s.MAIN).sent)
 
 
 @check("WHK-04")
@@ -82,7 +82,7 @@ def superseded_pending_run_tells(play: Play) -> str:
 def _told_once(play: Play, label: str, status: str) -> None:
     submission = _taken(play, label)
     deliveries = _deliveries(play, label)
-    expect(bool(deliveries), f"a webhook of run {label}, which is over", "none came", submission.asked)
+    expect(bool(deliveries), f"a webhook of run {label}, which is over", "none came", submission.sent)
     expect(
         len(deliveries) == 1,
         f"one webhook of run {label}, since its listener took it",
@@ -103,14 +103,14 @@ def _taken(play: Play, label: str) -> Exchange:
     """Return the submission of a run with a webhook. Raise Unproven unless the deployment accepted both."""
     submission = play.submission(label)
     if not play.witnessed:
-        raise Unproven("webhooks go to the witness, which nothing of this deployment reaches", submission.asked)
+        raise Unproven("webhooks go to the witness, which nothing of this deployment reaches", submission.sent)
     response = submission.response
     if response is not None and 400 <= response.status < 500:
         detail = response.body.get("detail") if isinstance(response.body, dict) else response.body
         raise Unproven(
             f"the deployment takes no webhook to this machine ({submission.outcome()}: {detail}); let it call the "
             "suite's listener (for an Agent Server: `webhooks.url` in langgraph.json), or declare WHK absent",
-            submission.asked,
+            submission.sent,
         )
     return play.accepted(label)
 

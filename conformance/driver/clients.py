@@ -1,4 +1,7 @@
-"""The clients of one play that watch a run: those that asked for it, under its label, and those that came later."""
+"""The clients of one play that watch a run.
+
+A client that creates a run has the run's label as its name. The scenario names the clients that join a run later.
+"""
 
 from __future__ import annotations
 
@@ -19,39 +22,41 @@ class _Client:
 
 
 class Clients:
-    """What each client was sent so far, and a way to let it go."""
+    """The clients by name, with the events that each has received so far."""
 
     def __init__(self, wire: Http, recorder: Recorder) -> None:
         self._wire = wire
         self._recorder = recorder
         self._clients: dict[str, _Client] = {}
-        self.left: set[str] = set()
-        """Those that closed their connection before their answer was complete."""
+        self.disconnected: set[str] = set()
+        """The names of clients that closed their connection before the answer was complete."""
 
     def add(self, name: str, purpose: Purpose, about: str, task: asyncio.Task[None]) -> None:
-        """Client `name` is the one whose requests have this purpose; `task` ends with its answer."""
+        """Add the client whose requests have this purpose. `task` ends with its answer."""
         self._clients[name] = _Client(purpose, about, task)
 
-    def gone(self, name: str) -> bool:
-        """Whether nothing more is sent to client `name`."""
+    def is_done(self, name: str) -> bool:
+        """Return whether client `name` receives nothing more."""
         return name not in self._clients or self._clients[name].task.done()
 
     def events(self, name: str) -> list[StreamEvent]:
-        """What client `name` has been sent, also after it reconnected by itself."""
+        """Return the events that client `name` has received, including those after it reconnected by itself."""
         client = self._clients.get(name)
         numbers = set() if client is None else self._wire.exchanges(client.purpose, client.about)
         return [m for m in self._recorder.moments if isinstance(m, StreamEvent) and m.exchange in numbers]
 
     def last_id(self, name: str) -> str | None:
-        """The id of the newest event that client `name` has seen; None when no event had one."""
+        """Return the id of the newest event that client `name` has received. Return None when no event had one."""
         return next((event.id for event in reversed(self.events(name)) if event.id), None)
 
-    async def leave(self, name: str) -> None:
-        """Client `name` closes its connection; nothing happens when its answer is complete."""
-        if self.gone(name):
+    async def disconnect(self, name: str) -> None:
+        """Close the connection of client `name`. Do nothing when its answer is complete."""
+        if self.is_done(name):
             return
         client = self._clients[name]
-        self.left.add(name)
+        self.disconnected.add(name)
+        # Recorded before the connection closes, as a request is: the deployment cannot notice earlier.
         self._recorder.add(Left, exchange=self._wire.exchange(client.purpose, client.about))
         client.task.cancel()
+        # Waits until the transport has closed the socket. The next move may depend on the disconnection.
         await asyncio.gather(client.task, return_exceptions=True)

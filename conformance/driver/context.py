@@ -1,4 +1,4 @@
-"""What is known so far in one play, and a way to wait until more is."""
+"""The state of one play that its moves share, and the way to wait for the next event."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ class Context:
         self.deadlines = deadlines
         self.assistant = assistant
         self._witness = witness
-        self.witness_url, self.stand = witness.open(recorder)
+        self.witness_url, self.channel = witness.open(recorder)
         self.play_id = self.witness_url.rpartition("/")[2]
         self.threads: dict[str, str] = {}
-        self.missing, self.nobody = str(uuid.uuid4()), str(uuid.uuid4())
+        # Well-formed ids, so that the deployment has to look them up (404) and cannot refuse their form (422).
+        self.unknown_thread, self.unknown_run = str(uuid.uuid4()), str(uuid.uuid4())
         self.thread_of: dict[str, str | None] = {}
-        """By run; None while a stateless run's thread was not told."""
-        self.asked: dict[str, s.Submit] = {}
-        """How each run was asked for."""
+        """Thread ids by run. None until the deployment reports the thread of a stateless run."""
+        self.submits: dict[str, s.Submit] = {}
+        """The move that created each run."""
         self.run_ids: dict[str, str] = {}
         self.statuses: dict[str, str] = {}
         self.probe = probe
@@ -50,9 +51,9 @@ class Context:
         recorder.on_moment = self._wake.set
 
     async def until(self, happened: Callable[[], bool], seconds: float, awaited: str | None = None) -> bool:
-        """Wait for `happened`, asked after every moment; record `awaited` as missed when it does not.
+        """Wait until `happened` returns true, and return whether it did. It is called after every moment.
 
-        Over at once when the deployment is lost.
+        After `seconds`, record `awaited` as missed. Return False at once when the deployment is lost.
         """
         try:
             async with asyncio.timeout(seconds):
@@ -67,76 +68,79 @@ class Context:
         return True
 
     async def next_moment(self) -> None:
-        """Wait until something else is recorded, or somebody's answer is complete."""
+        """Wait until another moment is recorded, or a background task ends."""
+        # No moment is lost between the caller's test and this line, because there is no await in between.
         self._wake.clear()
         await self._wake.wait()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Do `work` in the background; its end is looked at by whoever waits."""
+        """Start `work` in the background, and return its task. Its end wakes `next_moment`."""
         task = asyncio.create_task(work)
         task.add_done_callback(lambda _: self._wake.set())
         self._background.add(task)
         return task
 
     async def finish_background(self) -> None:
-        """Give joins and streams of finished runs time to return."""
+        """Wait for the joins and streams of finished runs, for at most one `answer` deadline."""
         if self._background and self.http.lost is None:
             await asyncio.wait(self._background, timeout=self.deadlines.answer)
 
     async def cancel_background(self) -> None:
-        """Let go of whatever still waits for an answer."""
+        """Cancel every background request that is still waiting for an answer."""
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
 
     def close(self) -> None:
-        """Listen to the witness no more."""
+        """Close this play's channel at the witness."""
         self._witness.close(self.witness_url)
 
     def _reports(self, label: str) -> list[WitnessEvent]:
         return [m for m in self.recorder.moments if isinstance(m, WitnessEvent) and m.label == label]
 
     def begun(self, label: str) -> bool:
-        """Whether a step of the run was seen; where no witness can see it, whether it was told to execute."""
+        """Return whether the run has begun: a step reported, or without a witness its status left `pending`."""
         if self.probe == "witnessed":
             return bool(self._reports(label))
         return self.statuses.get(label, "pending") != "pending"
 
     def reported(self, label: str, step: str, event: str) -> bool:
-        """Whether the agent told of this event of this step."""
+        """Return whether the agent reported this event of this step."""
         return any((r.step, r.event) == (step, event) for r in self._reports(label))
 
     def stopped(self, label: str) -> bool:
-        """Whether the run's newest step has noticed that it is cancelled, or is over in another way."""
+        """Return whether the run's newest step has noticed its cancellation, or has ended in another way."""
         if self.probe != "witnessed":
             return self.statuses.get(label) in TERMINAL | {GONE}
         reports = self._reports(label)
         return bool(reports) and reports[-1].event in ("cancelled", "exit", "gone")
 
-    def over(self, label: str, told: bool) -> bool:
-        """Whether the run has a terminal status, or (where a deployment has words of its own) the one at its end.
+    def over(self, label: str, end_reported: bool) -> bool:
+        """Return whether the run has ended.
 
-        `told`: a client that waits for that end has its answer.
+        `end_reported`: a client that waits for the end has its answer.
         """
         status = self.statuses.get(label)
-        return status in TERMINAL | {GONE} or (told and status is not None and status not in IN_FLIGHT)
+        # A deployment may use a terminal status that the API does not have. RUN-01 judges that. The play must not wait
+        # for its deadline because of it, so the answer to a waiting client counts as the end, too.
+        return status in TERMINAL | {GONE} or (end_reported and status is not None and status not in IN_FLIGHT)
 
     def one_left(self) -> bool:
-        """Whether all runs that were accepted, but one at most, are over."""
+        """Return whether at most one accepted run is not over."""
         accepted = [label for label in self.thread_of if not self.refused(label)]
         return sum(self.statuses.get(label) not in TERMINAL | {GONE} for label in accepted) <= 1
 
     def refused(self, label: str) -> bool:
-        """Whether the run certainly does not exist: it had no thread, or any answer but a success."""
+        """Return whether the run certainly does not exist: it has no thread, or its creation did not succeed."""
         if label not in self.thread_of:
             return True
         answer = self.http.answer("submit", label)
-        if label in self.clients.left and not isinstance(answer, Response):
-            return False  # nobody stayed for the answer
+        if label in self.clients.disconnected and not isinstance(answer, Response):
+            return False  # the client disconnected before the answer, so the run may exist
         return answer is not None and not (isinstance(answer, Response) and answer.status < 300)
 
     def learn_run_id(self, label: str) -> bool:
-        """Look for the id of a run, and of its thread where it is stateless. Return whether the run's id is known."""
+        """Look up the id of a run in the record, and a stateless run's thread. Return whether the run's id is known."""
         moments = self.recorder.moments
         if label not in self.run_ids and (found := ids.run_id(moments, label)):
             self.run_ids[label] = found
@@ -145,7 +149,7 @@ class Context:
         return label in self.run_ids
 
     def learn_status(self, label: str) -> None:
-        """Take over the status that the run was last seen with."""
+        """Store the status of the run from its newest reading."""
         answer = self.http.answer("look", f"run {label}")
         if isinstance(answer, Response):
             if answer.status == 404:
@@ -154,8 +158,9 @@ class Context:
                 self.statuses[label] = answer.body["status"]
 
     async def open_thread(self, name: str, why: str) -> None:
-        """Make the thread that a scenario calls `name`; `why` is in its metadata."""
+        """Create the thread that a scenario calls `name`. `why` is put into its metadata."""
         metadata = {"doubletext": why}
+        # Searches filter by this value, so that they find only the thread of this play.
         if name == s.MAIN:
             metadata["doubletext_play"] = self.play_id
         await self.http.call("create thread", name, self.http.client.threads.create(metadata=metadata))
@@ -164,9 +169,12 @@ class Context:
             self.threads[name] = body["thread_id"]
 
     async def thread_for(self, name: str) -> str | None:
-        """The id of the thread that a scenario calls `name`; the missing one has an id that nothing has."""
+        """Return the id of the thread that a scenario calls `name`, and create the thread if necessary.
+
+        The missing thread has an id that no thread has. Return None when the deployment did not create the thread.
+        """
         if name == s.MISSING:
-            return self.missing
+            return self.unknown_thread
         if name == s.FRESH:
             return self.threads.setdefault(name, str(uuid.uuid4()))
         if name not in self.threads:

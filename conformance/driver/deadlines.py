@@ -1,28 +1,51 @@
-"""How long the suite waits for anything, in one place.
+"""The deadlines of the driver, in one place. All values are seconds.
 
-Waiting is always for an event; a deadline only bounds it. A missed deadline is a recorded fact of the
-play, never an exception of the suite. All values are seconds.
+Theory of operation
+-------------------
+
+The driver never sleeps for a fixed time. It always waits for an event, and a deadline only limits the wait. A missed
+deadline is recorded in the transcript (`missed`) and the play continues. It is never an error of the suite, and it is
+not a verdict either: the checks decide whether the missing event was required. A deployment that keeps its promises is
+therefore judged at its own speed, and the deadlines cost time only where an event is missing.
+
+There are four kinds of values:
+
+* Upper bounds for events that must happen (`answer`, `start`, `stop`, `finish`, `hear`, `cron`). They are generous,
+  because a bound that is too short turns a slow deployment into a wrong one. `--conformance-deadline-scale` multiplies
+  them.
+* The window in which an event must *not* happen (`observe`). On a correct deployment no event ends this wait, so it
+  costs its full length in every scenario that uses it. It is fitted to the deployment under test, see `calibrated`.
+  `capacity` is of this kind for a deployment with only one worker.
+* The pause between two readings of the statuses (`poll`). Polling is necessary because the API has no event for a
+  change of status. It is not scaled, because it does not bound anything.
+* The time of a hold without a witness (`hold`). It is not scaled, because it is sent to the agent and is not a bound.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+# A deployment that starts runs at once needs a few milliseconds on one machine. One that polls a queue needs half a
+# period on average, and `langgraph dev` has a period of up to a second. The limit lies between the two.
 PROMPT = 0.04
-"""Seconds within which a deployment starts a run that does not look into a queue now and then."""
+"""The start latency in seconds below which a deployment starts runs at once, and does not poll a queue."""
 
 
 @dataclass(frozen=True)
 class Deadlines:
     """Upper bounds for one deployment, in seconds.
 
-    `answer`: an ordinary request. `start`: from an accepted run to its first step. `stop`: from a
-    superseding request to the end of the superseded step. `finish`: from the last hold's release to a
-    terminal status. `observe`: how long to look for something that must *not* happen. `poll`: pause
-    between two looks at the statuses. `capacity`: for a run on a second thread to start while the first
-    thread's run is held; a deployment with one worker cannot do that, and that is no fault. `hear`: from a run's
-    being told to execute to the first report of its agent. `cron`: for a cron to fire that is due every minute.
-    `hold`: for which a run holds that cannot reach the witness, which is no bound and is not scaled.
+    `answer`: the response to an ordinary request.
+    `start`: from an accepted run to its first step.
+    `stop`: from a superseding request to the end of the superseded step.
+    `finish`: from the release of the last hold to a terminal status.
+    `observe`: the window in which an event must *not* happen.
+    `poll`: the pause between two readings of the statuses.
+    `capacity`: the start of a run on a second thread while the run of the first thread is held. A deployment with one
+    worker cannot start it, which is not a fault.
+    `hear`: from the status `running` to the first report of the agent.
+    `cron`: the firing of a cron that is due every minute. It includes the whole minute and the start of the run.
+    `hold`: the time for which a run is held when its agent cannot reach the witness.
     """
 
     answer: float = 10.0
@@ -37,7 +60,7 @@ class Deadlines:
     hold: float = 3.0
 
     def scaled(self, factor: float) -> Deadlines:
-        """The same deadlines for a deployment that is `factor` times slower; `poll` stays."""
+        """Return the deadlines for a deployment that is `factor` times slower. `poll` and `hold` stay the same."""
         return replace(
             self,
             answer=self.answer * factor,
@@ -51,15 +74,21 @@ class Deadlines:
         )
 
     def shared(self, jobs: int) -> Deadlines:
-        """The same deadlines where up to `jobs` plays compete for a deployment's workers: runs may have to wait."""
+        """Return the deadlines for `jobs` plays that compete for the workers of a deployment.
+
+        Only `start` and `finish` are longer, because a run may have to wait for a worker. An HTTP answer and a
+        cancellation need no worker.
+        """
         return replace(self, start=self.start * jobs, finish=self.finish * jobs)
 
     def calibrated(self, start_latency: float) -> Deadlines:
-        """Observe for several times as long as this deployment was seen to need to start a run, in seconds.
+        """Return the deadlines with `observe` fitted to the slowest observed start of a run, in seconds.
 
-        A deployment that starts runs when they come wrongly starts one just as soon. One that looks into its queue now
-        and then may take a whole period longer than what was seen (`langgraph dev`: up to a second), so anything
-        slower than `PROMPT` is given two seconds at least. Too short a window can miss a fault, never invent one.
+        The window must be long enough for a run that is started wrongly to report. A deployment that starts runs at
+        once also starts a wrong one at once. A deployment that polls its queue may need a whole period more than was
+        observed, so anything slower than `PROMPT` gets at least two seconds. A window that is too short can only miss a
+        fault. It cannot invent one.
         """
+        # Four times the observed start, but at most four seconds: the window is paid in full in every such scenario.
         least = 0.5 if start_latency < PROMPT else 2.0
         return replace(self, observe=self.observe * min(max(4 * start_latency, least), 4.0))

@@ -1,4 +1,4 @@
-"""Each kind of move, and what it is made with."""
+"""The table that assigns to each kind of move the function that makes it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from conformance.scenarios import moves as s
 
 
 async def do(context: Context, move: s.Move) -> None:
-    """Make one move; what comes of it is in the record."""
+    """Make one move. Its effects are in the record."""
     client = context.http.client
     match move:
         case s.Submit():
@@ -21,7 +21,7 @@ async def do(context: Context, move: s.Move) -> None:
         case s.AwaitEvent():
             await wait.await_event(context, move)
         case s.Leave(name=name):
-            await context.clients.leave(name)
+            await context.clients.disconnect(name)
         case s.Ask():
             await submit.ask(context, move)
         case s.AwaitPoint():
@@ -57,9 +57,9 @@ async def do(context: Context, move: s.Move) -> None:
         case s.Delete(label=label):
             await cancel.delete(context, label)
         case s.Release():
-            context.stand.release(move.label, move.point)
+            context.channel.release(move.label, move.point)
         case s.Observe(until_begun=label):
-            # What is held by time would be over before much was observed.
+            # Without a witness the hold would end during the window, and the start of the next run would be correct.
             if label is None or context.probe == "witnessed":
                 await context.until(lambda: label is not None and context.begun(label), context.deadlines.observe)
         case s.Look():

@@ -1,6 +1,6 @@
-"""The driver's requests: made through the official client, bounded in time, named by purpose, recorded.
+"""The driver's requests: sent through the official client, limited in time, named by purpose, and recorded.
 
-Nothing here raises because of what a deployment answers. The answer, or the lack of one, is in the record.
+No answer of a deployment raises an exception here. The answer, or the lack of one, is in the record.
 """
 
 from __future__ import annotations
@@ -14,21 +14,23 @@ from langgraph_sdk.client import LangGraphClient
 
 from conformance.api import Purpose, again
 from conformance.driver.deadlines import Deadlines
-from conformance.transcript.recorder import ERRAND, Errand, Recorder, RecordingTransport
+from conformance.transcript.recorder import CURRENT_CALL, Call, Recorder, RecordingTransport
 from conformance.transcript.transcript import Lost, NetworkFault, Request, Response, StreamEvent
 
 MAX_EVENTS = 1_000
-"""Events that are read of one stream; a run of the probe agent sends some twenty."""
+"""The greatest number of events read of one stream. A run of the probe agent sends about twenty."""
 
 UNANSWERED = 3
-"""Requests without an answer, one after the other, after which it is asked whether the deployment is there at all."""
+# One unanswered request may be a fault of that endpoint alone, and is judged. Without a limit, each remaining request
+# of the play to a deployment that is down would cost its full deadline.
+"""The number of consecutive unanswered requests after which the driver checks `/ok`."""
 
 
 class Http:
-    """Requests of one play to one deployment; `transport` is shared between plays and stays open.
+    """The requests of one play to one deployment. `transport` is shared between plays and stays open.
 
-    `lost` is how the last request went wrong once the deployment does not answer anything any more, `/ok` included;
-    from then on nothing is sent.
+    `lost` is None until the deployment stops answering, including `/ok`. Then it is the fault of the last request, and
+    nothing more is sent.
     """
 
     def __init__(
@@ -46,8 +48,9 @@ class Http:
             base_url=url,
             headers=headers,
             transport=RecordingTransport(recorder, transport),
-            # Deadlines are set per call: a request that waits for a held run may rightly be silent for long.
+            # Deadlines are set per call: a request that waits for a held run may be silent for a long time.
             timeout=httpx.Timeout(None, connect=deadlines.answer),
+            # Proxies and credentials of the tester's environment must not change what is recorded.
             trust_env=False,
         )
         self.client = LangGraphClient(http)
@@ -57,62 +60,63 @@ class Http:
 
     @property
     def patience(self) -> float:
-        """Seconds after which even a request that may rightly wait for a run is given up."""
+        """The limit in seconds for a request that waits for the end of a run."""
+        # Twice the time of one run, because the run may first have to wait for the run before it.
         return 2 * (self._deadlines.stop + self._deadlines.finish)
 
     async def call(
         self, purpose: Purpose, about: str, request: Coroutine[Any, Any, Any], *, seconds: float | None = None
     ) -> None:
-        """Make one request within `seconds` (default: the deadline for an answer)."""
+        """Send one request, and wait at most `seconds` for its answer. The default is the `answer` deadline."""
         if self.lost is not None:
             request.close()
             return
-        fault = await self._ask(Errand(purpose, about, seconds or self._deadlines.answer), request)
+        fault = await self._ask(Call(purpose, about, seconds or self._deadlines.answer), request)
         if fault is None:
             self._unanswered = 0
-        elif seconds is None:  # one that may rightly take long says little about whether somebody is there
+        elif seconds is None:  # a request that waits for a run may time out on a deployment that works
             self._unanswered += 1
             if self._unanswered >= UNANSWERED:
-                await self._look_for_a_sign_of_life()
+                await self._check_alive()
 
     async def send(self, purpose: Purpose, about: str, method: str, path: str, content: str | None) -> None:
-        """Make one request past the official client, which would not send what is wrong."""
-        # A server that fails at it may drop the connection, and no other request is to suffer from that.
+        """Send one request without the official client, which would not send an invalid one."""
+        # A server that fails on it may drop the connection, which must not affect other requests.
         headers = {"connection": "close"}
         if content is not None:
             headers["content-type"] = "application/json"
         await self.call(purpose, about, self._http.request(method, path, content=content, headers=headers))
 
-    async def _look_for_a_sign_of_life(self) -> None:
-        """Set `lost` unless `/ok` is answered, with whatever status."""
+    async def _check_alive(self) -> None:
+        """Set `lost` unless `/ok` is answered. Any status counts as an answer."""
         self._unanswered = 0
-        fault = await self._ask(Errand("sign of life", "server", self._deadlines.answer), self.client.http.get("/ok"))
+        fault = await self._ask(Call("sign of life", "server", self._deadlines.answer), self.client.http.get("/ok"))
         if fault is not None and self.lost is None:
             self.lost = fault
             self._recorder.add(Lost, error=fault)
 
-    async def _ask(self, errand: Errand, request: Coroutine[Any, Any, Any]) -> str | None:
-        """Make one request; what went wrong if it was sent and not answered, else None."""
-        token = ERRAND.set(errand)
+    async def _ask(self, call: Call, request: Coroutine[Any, Any, Any]) -> str | None:
+        """Send one request. Return its fault when it was not answered, else None."""
+        token = CURRENT_CALL.set(call)
         try:
-            async with asyncio.timeout(errand.seconds):
+            async with asyncio.timeout(call.seconds):
                 await request
-        except Exception:  # noqa: BLE001 -- whatever the client makes of an odd answer: the answer is recorded
+        except Exception:  # noqa: BLE001 -- the client may raise anything for an odd answer, which is recorded already
             pass
         finally:
-            ERRAND.reset(token)
-        came = self._came_of(errand.exchange)
-        return came.error if isinstance(came, NetworkFault) else None
+            CURRENT_CALL.reset(token)
+        result = self._result_of(call.exchange)
+        return result.error if isinstance(result, NetworkFault) else None
 
     async def consume(
         self, purpose: Purpose, about: str, parts: AsyncIterator[Any], *, at_most: int | None = None
     ) -> None:
-        """Read a stream to its end; every event is recorded under the exchange that it answers.
+        """Read a stream to its end. Every event is recorded under the exchange that it answers.
 
-        After `at_most` events nothing is read any more, and the connection stays open until the task is cancelled.
+        After `at_most` events, stop reading and keep the connection open until the task is cancelled.
         """
-        errand = Errand(purpose, about, self.patience)
-        token = ERRAND.set(errand)
+        call = Call(purpose, about, self.patience)
+        token = CURRENT_CALL.set(call)
         add, redact = self._recorder.add, self._recorder.redactor.value
         events = 0
         try:
@@ -120,38 +124,39 @@ class Http:
                 async for part in parts:
                     events += 1
                     if events > MAX_EVENTS:
-                        add(
-                            NetworkFault, exchange=errand.exchange, error=f"more than {MAX_EVENTS} events in one stream"
-                        )
+                        add(NetworkFault, exchange=call.exchange, error=f"more than {MAX_EVENTS} events in one stream")
                         return
                     add(
                         StreamEvent,
-                        exchange=errand.exchange,
+                        exchange=call.exchange,
                         event=part.event,
                         data=redact(part.data),
                         id=part.id,
                     )
+                    # A client that stops reading keeps its connection: the future is never resolved.
                     if events == at_most:
                         await asyncio.get_running_loop().create_future()
-        except Exception as error:  # noqa: BLE001 -- as in `_ask`; a stream that breaks off must be told from one that ends
-            if not isinstance(self._came_of(errand.exchange), NetworkFault):
+        except Exception as error:  # noqa: BLE001 -- as in `_ask`. The fault distinguishes a broken stream from a clean end
+            # The transport has recorded network errors. Errors of the client, such as invalid JSON, are recorded here.
+            if not isinstance(self._result_of(call.exchange), NetworkFault):
                 late = isinstance(error, TimeoutError)
                 why = f"within {self.patience:g} s" if late else f"to its end: {type(error).__name__}"
-                add(NetworkFault, exchange=errand.exchange, error=f"stream not read {why}")
+                add(NetworkFault, exchange=call.exchange, error=f"stream not read {why}")
         finally:
-            ERRAND.reset(token)
+            CURRENT_CALL.reset(token)
+            # An abandoned generator would close its connection only when it is garbage collected.
             if isinstance(parts, AsyncGenerator):
                 await parts.aclose()
 
     def exchange(self, purpose: Purpose, about: str) -> int:
-        """The number of the newest request with this purpose, 0 when there is none."""
+        """Return the number of the newest request with this purpose, or 0 when there is none."""
         for moment in reversed(self._recorder.moments):
             if isinstance(moment, Request) and (moment.purpose, moment.about) == (purpose, about):
                 return moment.exchange
         return 0
 
     def exchanges(self, purpose: Purpose, about: str) -> set[int]:
-        """The numbers of all requests with this purpose, and of those that the client repeated by itself."""
+        """Return the numbers of all requests with this purpose, including those that the client repeated by itself."""
         purposes = (purpose, again(purpose))
         return {
             m.exchange
@@ -160,16 +165,16 @@ class Http:
         }
 
     def answer(self, purpose: Purpose, about: str) -> Response | NetworkFault | None:
-        """What came of the newest request with this purpose, None while nothing has."""
-        return self._came_of(self.exchange(purpose, about))
+        """Return the response or the fault of the newest request with this purpose, or None while there is neither."""
+        return self._result_of(self.exchange(purpose, about))
 
-    def _came_of(self, exchange: int) -> Response | NetworkFault | None:
+    def _result_of(self, exchange: int) -> Response | NetworkFault | None:
         for moment in reversed(self._recorder.moments):
             if isinstance(moment, Response | NetworkFault) and moment.exchange == exchange:
                 return moment
         return None
 
     def body(self, purpose: Purpose, about: str) -> Any:
-        """The body of the newest successful answer with this purpose, else None."""
+        """Return the body of the newest request's response when it is a 2xx, else None."""
         answer = self.answer(purpose, about)
         return answer.body if isinstance(answer, Response) and answer.status < 300 else None

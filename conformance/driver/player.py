@@ -1,7 +1,25 @@
-"""One play of one scenario, from its first thread to the transcript.
+"""The player: one play of one scenario, from its first thread to the transcript.
 
-It decides nothing about right and wrong: it makes the moments that the scenario asks for, records, and always comes
-to an end, whatever the deployment does.
+Theory of operation
+-------------------
+
+A play does not judge. It brings about the situation that its scenario describes, records everything, and always ends,
+whatever the deployment does. Its phases are:
+
+1. Create the main thread. If that fails, the transcript consists of the failed request.
+2. Make the moves in order. Most moves send a request or wait for an event, with a deadline (`deadlines.py`). A missed
+   deadline is recorded and the play continues with the next move, so that one fault does not hide others. When a wait
+   for a stop is missed, the held run is released, because the deployment may be waiting for it.
+3. Meanwhile a background task reads the statuses of the thread and of all runs every `poll` seconds. Changes of status
+   are judged from these readings. Streams, joins and waits are background tasks, too.
+4. After the last move, release every hold, since a run that is held for ever would never end. Then wait for the
+   background requests.
+5. Read the final state of every thread and run.
+6. Clean up, also after an exception or Ctrl-C: delete the crons, cancel the background requests, and close the channel
+   at the witness. Threads are kept.
+
+When the deployment is lost (no answer, not even to `/ok`), the remaining moves are skipped and `Http` sends nothing
+more. The transcript then contains the moment `lost`.
 """
 
 from __future__ import annotations
@@ -20,9 +38,10 @@ from conformance.transcript.transcript import MoveMade, SuiteInfo, TargetInfo, T
 async def play(
     context: Context, scenario: Scenario, suite: SuiteInfo, target: TargetInfo, on_quiet: Callable[[], None]
 ) -> Transcript:
-    """Play `scenario` to its end and return what happened; raises nothing that the deployment causes.
+    """Play `scenario` to its end and return the transcript. Nothing that the deployment does raises an exception.
 
-    `on_quiet` is called when no further run is to execute, so that another play may use the workers.
+    `on_quiet` is called when the remaining moves start no run and wait for none. Another play may then use the
+    deployment's workers.
     """
     started_at = datetime.datetime.now(datetime.UTC).isoformat()
     try:
@@ -36,10 +55,13 @@ async def play(
                         on_quiet()
                     context.recorder.add(MoveMade, index=index, text=move.describe())
                     await dispatch.do(context, move)
-                context.stand.release()
+                # Before the wait: joins and streams end only when their runs do.
+                context.channel.release()
                 await context.finish_background()
+            # After the polling has stopped, so that no reading is recorded later than the final ones.
             await read.read_final(context)
     finally:
+        # A cron that is left behind would create runs for ever.
         await cron.delete_left(context)
         await context.cancel_background()
         context.close()
@@ -55,5 +77,5 @@ async def play(
 
 
 def _quiet_from(scenario: Scenario) -> int:
-    """The index of the first move from which on the scenario only looks."""
+    """Return the index of the first move after which the scenario only reads."""
     return max((i + 1 for i, move in enumerate(scenario.moves) if not move.traits.quiet), default=0)

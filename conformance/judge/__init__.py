@@ -1,1 +1,1 @@
-"""What a record shows, as answers to questions; nothing in here judges."""
+"""The facts of a recorded play, the registry of checks, and the judge."""

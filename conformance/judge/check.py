@@ -1,4 +1,4 @@
-"""The registry of checks: a check is registered where it is defined, with the ids of its requirements.
+"""The registry of checks. A check is registered where it is defined, with the ids of its requirements.
 
 @check("INT-02")
 def superseded_run_is_interrupted(play: Play) -> None: ...
@@ -39,15 +39,16 @@ MODULES = (
     "crons",
     "clients",
 )
+# An explicit list, and not every module of the package: a forgotten import fails here, and not as a missing check.
 """The modules of `conformance.checks` that define checks, in the order of the areas."""
 
 _registered: dict[str, Check] = {}
 
 
 def check(*requirement_ids: str) -> Callable[[AnyCheck], AnyCheck]:
-    """Register a function as the check of these requirements.
+    """Return a decorator that registers a function as the check of these requirements.
 
-    Raise ValueError when one of them is not in the rule book, or already has a check.
+    The decorator raises ValueError when one of them is not in the rule book or already has a check.
     """
 
     def register(function: AnyCheck) -> AnyCheck:
@@ -60,7 +61,7 @@ def check(*requirement_ids: str) -> Callable[[AnyCheck], AnyCheck]:
 
 
 def all_checks() -> Mapping[str, Check]:
-    """Return every check by the id of its requirement."""
+    """Return every check, keyed by the id of its requirement."""
     _import_modules()
     return MappingProxyType(_registered)
 
@@ -72,17 +73,17 @@ def check_of(requirement_id: str) -> Check:
 
 @cache
 def _import_modules() -> None:
-    # Not at the top: the modules import this one for the decorator.
+    # Imported here and not at the top: the modules import this one for the decorator.
     for name in MODULES:
         importlib.import_module(f"conformance.checks.{name}")
 
 
 def _expect_free(requirement_id: str, function: Check) -> None:
-    """Raise ValueError unless the id is a requirement's that has no check yet."""
+    """Raise ValueError unless the id belongs to a requirement that has no check yet."""
     try:
         registry.load().get(requirement_id)
     except KeyError:
-        raise ValueError(f"{_path(function)}: no requirement has the id {requirement_id}") from None
+        raise ValueError(f"{_path(function)}: the rule book has no requirement {requirement_id}") from None
     if requirement_id in _registered:
         raise ValueError(f"two checks for {requirement_id}: {_path(_registered[requirement_id])} and {_path(function)}")
 

@@ -1,10 +1,13 @@
-"""How a check says that a requirement is broken, or that the record cannot show it."""
+"""The exceptions with which a check reports a broken requirement, or a record that proves nothing."""
 
 from __future__ import annotations
 
 
 class Broken(Exception):  # noqa: N818 -- a finding about a deployment, not an error of the suite
-    """A requirement is broken: what was expected, what was observed, and the seqs of the moments that show it."""
+    """A broken requirement.
+
+    It carries the expected and the observed behaviour, and the seqs of the moments that show it.
+    """
 
     def __init__(self, expected: str, observed: str, *see: int) -> None:
         super().__init__(f"expected {expected}; observed {observed}")
@@ -19,8 +22,8 @@ def expect(condition: bool, expected: str, observed: str, *see: int) -> None:
         raise Broken(expected, observed, *see)
 
 
-class Unproven(Exception):  # noqa: N818 -- not an error: the word of the verdict that it leads to
-    """The record cannot show what a check needs; the text says what is missing and why."""
+class Unproven(Exception):  # noqa: N818 -- not an error: it leads to the verdict INCONCLUSIVE
+    """A record that does not show what a check needs. The text names the missing fact and the reason."""
 
     def __init__(self, why: str, *see: int) -> None:
         super().__init__(why)

@@ -1,7 +1,8 @@
-"""Reads the messages of a thread's state as parts of the probe agent's conversation.
+"""The messages of a thread's state, read as parts of the probe agent's conversation.
 
-Every run of a scenario asks about another place, so each message tells which run wrote it and what it is, whatever id
-the deployment gave it. A conversation is then spelled in words such as `A.human A.call A.result B.human`.
+Every run of a scenario asks about a different place. The content of a message therefore identifies the run that wrote
+it and its part in the conversation, whatever id the deployment assigned. A conversation is written in words such as
+`A.human A.call A.result B.human`.
 """
 
 from __future__ import annotations
@@ -15,25 +16,29 @@ from conformance.scenarios.scenario import Scenario
 from doubletext.probe import place_asked_for
 
 Part = Literal["human", "call", "result", "invented", "answer", "fragment", "other"]
-"""What a message is: `invented` is a result that the tool did not give, `fragment` a part of an answer, `other` nothing
-that the contract knows.
+"""The part of a message in its turn.
+
+`invented` is a tool result that the tool did not return. `fragment` is a part of an answer. `other` is any message that
+is not in the contract.
 """
 
+# The ids and texts that the interrupt guide prints, so that its example can be judged word for word
+# (https://docs.langchain.com/langsmith/interrupt-concurrent). The contract derives those of all other places.
 SF_CALL = "toolu_01MjNtVJwEcpujRGrf3x6Pih"
 NYC_CALL = "toolu_01KtE1m1ifPLQAx4fQLyZL9Q"
 CALL_IDS = {"sf": SF_CALL, "nyc": NYC_CALL}
 OPENINGS = {"sf": "The search results give", "nyc": "The search results provide"}
-"""How the answers begin that the contract spells out; enough to tell them apart, and all end with `ENDING`."""
+"""The beginnings of the answers whose text is given in the contract. They are distinct, and all end with `ENDING`."""
 
 RESULTS = {"sf": "wunderground.com", "nyc": "accuweather.com"}
-"""What is in the tool results that the contract spells out; enough to tell them from anything else."""
+"""A text that occurs only in the tool result whose text is given in the contract."""
 
 ENDING = "any other details!"
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message of a state: run `label` wrote it (`?` when unknown), `part` of its turn; `id` as told."""
+    """One message of a state: the run that wrote it (`?` when unknown), its part, and its id as received."""
 
     label: str
     part: Part
@@ -41,22 +46,22 @@ class Message:
 
     @property
     def word(self) -> str:
-        """`A.human` and so on."""
+        """The label and the part: `A.human`."""
         return f"{self.label}.{self.part}"
 
 
 def spell(messages: Iterable[Message]) -> str:
-    """Messages as one line for people: `A.human A.call B.human`; `nothing` when there are none."""
+    """Return messages as one line, such as `A.human A.call B.human`. Return `nothing` when there are none."""
     return " ".join(message.word for message in messages) or "nothing"
 
 
 def call_id(place: str) -> str:
-    """The tool call id that the contract gives to a place."""
+    """Return the tool call id that the contract assigns to a place."""
     return CALL_IDS.get(place) or "toolu_" + re.sub(r"[^a-z0-9]+", "_", place)
 
 
 def read_messages(values: object, scenario: Scenario) -> tuple[Message, ...]:
-    """The messages in a state's `values`, in order; nothing when there are none."""
+    """Return the messages in a state's `values`, in order. Return an empty tuple when there are none."""
     messages = values.get("messages") if isinstance(values, dict) else None
     if not isinstance(messages, list):
         return ()
@@ -70,19 +75,20 @@ def _read(message: object, scenario: Scenario) -> Message:
     message_id = message_id if isinstance(message_id, str) else None
     text = text_of(message.get("content"))
     role = message.get("type") or message.get("role")
+    # The first match counts: no two runs of a scenario send the same text.
     for submit in scenario.all_submits:
         if part := _part(role, text, message, submit.text):
             return Message(submit.label, part, message_id)
     return Message("?", "other", message_id)
 
 
-def _part(role: object, text: str, message: dict[str, Any], asked: str) -> Part | None:
-    """What `message` is in the turn that began with `asked`, None when it belongs to another turn."""
-    place = place_asked_for(asked)
+def _part(role: object, text: str, message: dict[str, Any], question: str) -> Part | None:
+    """Return the part of `message` in the turn with the human message `question`. Return None in another turn."""
+    place = place_asked_for(question)
     if role in ("human", "user", "HumanMessage"):
-        return "human" if text == asked else None
+        return "human" if text == question else None
     if place is None:
-        return "answer" if role in ("ai", "assistant") and text == f"You said: {asked}" else None
+        return "answer" if role in ("ai", "assistant") and text == f"You said: {question}" else None
     if role == "tool":
         if message.get("tool_call_id") != call_id(place):
             return None
@@ -90,6 +96,7 @@ def _part(role: object, text: str, message: dict[str, Any], asked: str) -> Part 
     calls = message.get("tool_calls")
     if isinstance(calls, list) and any(isinstance(c, dict) and c.get("id") == call_id(place) for c in calls):
         return "call"
+    # The second condition finds a fragment that was cut within the opening.
     opening = OPENINGS.get(place, f"It is clear and 20C in {place}.")
     if not text or not (text.startswith(opening) or opening.startswith(text)):
         return None
@@ -97,7 +104,7 @@ def _part(role: object, text: str, message: dict[str, Any], asked: str) -> Part 
 
 
 def text_of(content: object) -> str:
-    """The text of a message's content, a string or a list of blocks."""
+    """Return the text of a message's content, which is a string or a list of blocks."""
     if isinstance(content, str):
         return content
     if isinstance(content, list):

@@ -1,21 +1,41 @@
-"""A small pure model of one thread under the four multitask strategies.
+"""A pure model of one thread under the four multitask strategies.
 
-Given which runs were asked for, in which order, and how far each was *seen* to get, it says the set of legal
-outcomes: for every run its status, and the conversation that the thread holds at the end. Where the record leaves
-room (a step that had finished but may not have been committed when the run was superseded), the set has more
-than one member; where it does not, it has exactly one.
+The oracle computes the set of legal final states of a thread. Its input is the list of runs in the order in which they
+were created, the cancels, and the progress that the witness *saw* each run make. One legal final state, an `Outcome`,
+is a status for every run and the conversation that the thread holds at the end.
 
-The rules, from the double-texting guides:
+The rules come from the double-texting guides (https://docs.langchain.com/langsmith/double-texting):
 
-1. `interrupt` stops every run in flight, keeps it as `interrupted`, and keeps what its finished steps wrote.
-2. `rollback` deletes every run in flight, with everything it wrote.
-3. `reject` refuses the newcomer while a run is in flight.
-4. `enqueue` starts the newcomer when the run before it is over.
-5. A run that had ended before the newcomer came keeps its status and its data.
-6. A run that may have ended by itself just then either was superseded or was not.
-7. A cancel does to one run what `interrupt`, or with its action `rollback`, does to all.
-8. Of several that would stop one run the first decides; whether it still counts for `reject` until it has stopped is
-   left open.
+1. `interrupt` stops every run in flight. Each keeps the status `interrupted` and the writes of its finished steps.
+2. `rollback` deletes every run in flight together with everything it wrote.
+3. `reject` refuses the new run while another run is in flight.
+4. `enqueue` starts the new run when the run before it is over.
+5. A run that ended before the new run was created keeps its status and its data.
+6. A run that may have ended by itself at that moment was either superseded or not. Both outcomes are legal.
+7. A cancel does to one run what `interrupt` does to all. With `action=rollback` it does what `rollback` does.
+8. When several requests would stop one run, the first one decides. The guides do not specify whether a run that is
+   being stopped still counts as in flight for `reject`, so both answers are legal.
+
+Theory of operation
+-------------------
+
+The record often leaves something open, so the oracle enumerates instead of deciding. There are four sources of freedom:
+
+* `Turn.in_flight` holds one entry for each later run: was this run still in flight when that one was created? An entry
+  is None when the record does not show it. Each way to fill in the None entries is a *world*. A run that is over stays
+  over, so only worlds in which True never follows False exist (`_flights`).
+* `Cancelled.in_flight` may be None for the same reason. The world limits the answer (`_possible_hits`).
+* Rule 8 (`stopping_counts`).
+* `Turn.least` and `Turn.most`: a step that returned was possibly committed before its run was stopped, and was
+  certainly committed only when a later step of the same run was entered (`_fates`).
+
+For every world, every combination of cancels that found their run in flight, and both readings of rule 8, `_endings`
+replays the requests in order and notes what ended each run. `_fates` turns each ending into the possible statuses and
+lengths, and the product of these is added to the set. A check then asks whether the observed state is in the set. When
+the record leaves nothing open, the set has exactly one member.
+
+The conversation is the concatenation of the parts that each run left, in the order of the requests. That is enough
+because two runs of one thread never write at the same time on a correct server, which other checks verify.
 """
 
 from __future__ import annotations
@@ -33,13 +53,13 @@ Action = Literal["interrupt", "rollback"]
 
 @dataclass(frozen=True)
 class Turn:
-    """One run as it was asked for and seen; turns are given in the order of their requests.
+    """One run as it was created and observed. Turns are listed in the order of their requests.
 
-    `parts`: what a complete pass writes, in order, the input first (`("A.human", "A.call", …)`).
-    `alone`: how many of these it leaves, and `ending` the status it gets, if nobody supersedes it.
-    `least`, `most`: how many had certainly, had possibly been written when it was superseded.
-    `in_flight`: for each later turn, whether this one was in flight when that was asked for: True, False, or None
-    when it cannot be told.
+    `parts`: the messages that a complete pass writes, in order, the input first (`("A.human", "A.call", …)`).
+    `alone`, `ending`: the number of parts that the run leaves, and its final status, if no request stops it.
+    `least`, `most`: the number of parts that were certainly, and possibly, written when the run was superseded.
+    `in_flight`: one entry for each later turn. It states whether this run was in flight when that one was created:
+    True, False, or None when the record does not show it.
     """
 
     label: str
@@ -53,14 +73,17 @@ class Turn:
 
     def __post_init__(self) -> None:
         if not 0 <= self.least <= self.most <= len(self.parts):
-            raise ValueError(f"turn {self.label}: 0 <= {self.least} <= {self.most} <= {len(self.parts)} is not so")
+            raise ValueError(
+                f"turn {self.label}: expected 0 <= least <= most <= len(parts), "
+                f"got least {self.least}, most {self.most}, {len(self.parts)} parts"
+            )
 
 
 @dataclass(frozen=True)
 class Cancelled:
-    """An accepted cancel of turn `label`, sent when `after` turns had been asked for.
+    """An accepted cancel of turn `label`, sent when `after` turns had been created.
 
-    `in_flight`: whether the turn was in flight then; None when it cannot be told.
+    `in_flight`: whether the turn was in flight at that moment, or None when the record does not show it.
     """
 
     label: str
@@ -71,13 +94,13 @@ class Cancelled:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One legal end: a status for every turn (`gone`, `refused` included) and the conversation in words."""
+    """One legal final state: a status for every turn, including `gone` and `refused`, and the conversation in words."""
 
     statuses: tuple[tuple[str, str], ...]
     conversation: tuple[str, ...]
 
     def status(self, label: str) -> str:
-        """The status of one turn; raises KeyError for a label that was not asked for."""
+        """Return the status of one turn. Raise KeyError for an unknown label."""
         return dict(self.statuses)[label]
 
 
@@ -87,24 +110,25 @@ class _Fate(NamedTuple):
 
 
 def legal_outcomes(turns: Sequence[Turn], cancels: Sequence[Cancelled] = ()) -> frozenset[Outcome]:
-    """Every outcome that the four strategies and cancel allow for these turns; never empty.
+    """Return every outcome that the four strategies and cancel allow for these turns. The set is never empty.
 
-    `cancels` are given in the order in which they were sent. Raises ValueError when a turn's `in_flight` has not one
-    entry for each later turn, and KeyError for the cancel of a turn that there is not.
+    `cancels` are listed in the order in which they were sent. Raise ValueError when a turn's `in_flight` does not have
+    one entry for each later turn, and KeyError for the cancel of an unknown turn.
     """
     for index, turn in enumerate(turns):
         if len(turn.in_flight) != len(turns) - index - 1:
             raise ValueError(
-                f"turn {turn.label}: {len(turn.in_flight)} entries for {len(turns) - index - 1} later turns"
+                f"turn {turn.label}: expected one in_flight entry for each later turn ({len(turns) - index - 1}), "
+                f"got {len(turn.in_flight)}"
             )
     positions = {turn.label: index for index, turn in enumerate(turns)}
     stops = [(cancel, positions[cancel.label]) for cancel in cancels]
     outcomes: set[Outcome] = set()
     for world in product(*(list(_flights(turn)) for turn in turns)):
-        for hits in product(*(_hits(cancel, world[of], of) for cancel, of in stops)):
-            hit = [(cancel.after, of, cancel.action) for (cancel, of), was in zip(stops, hits, strict=True) if was]
+        for found in product(*(_possible_hits(cancel, world[of], of) for cancel, of in stops)):
+            hits = [(cancel.after, of, cancel.action) for (cancel, of), hit in zip(stops, found, strict=True) if hit]
             for counts in (True, False):
-                endings = _endings(turns, world, hit, stopping_counts=counts)
+                endings = _endings(turns, world, hits, stopping_counts=counts)
                 fates = [list(_fates(turn, ending)) for turn, ending in zip(turns, endings, strict=True)]
                 outcomes |= {_outcome(turns, chosen) for chosen in product(*fates)}
     return frozenset(outcomes)
@@ -112,25 +136,25 @@ def legal_outcomes(turns: Sequence[Turn], cancels: Sequence[Cancelled] = ()) -> 
 
 _Flight = tuple[bool, ...]
 _Hit = tuple[int, int, str]
-"""A cancel that found its turn in flight: how many turns had been asked for, the turn's position, the action."""
+"""A cancel that found its turn in flight: the number of turns created by then, the turn's position, the action."""
 
 
 def _flights(turn: Turn) -> Iterator[_Flight]:
-    """Every way in which the untold entries of `in_flight` can have been; what is over stays over."""
-    ways = product(*([told] if told is not None else [True, False] for told in turn.in_flight))
+    """Return every way to fill in the unknown entries of `in_flight`."""
+    ways = product(*([known] if known is not None else [True, False] for known in turn.in_flight))
+    # A run that is over stays over: True may not follow False.
     return (way for way in ways if tuple(sorted(way, reverse=True)) == way)
 
 
-def _hits(cancel: Cancelled, flight: _Flight, position: int) -> list[bool]:
-    """Whether the cancel can have found its turn in flight: not when it was over already for an earlier newcomer.
-
-    A turn that a later newcomer found in flight was so for the cancel, too.
-    """
-    asked_before = flight[: cancel.after - position - 1]
-    asked_after = flight[cancel.after - position - 1 :]
-    if not all(asked_before):
+def _possible_hits(cancel: Cancelled, flight: _Flight, position: int) -> list[bool]:
+    """Return whether the cancel found its turn in flight: one answer, or both where the record leaves it open."""
+    created_before = flight[: cancel.after - position - 1]
+    created_after = flight[cancel.after - position - 1 :]
+    # The run was over before the cancel was sent, because an earlier request already found it over.
+    if not all(created_before):
         return [False]
-    if any(asked_after):
+    # A later request still found the run in flight, so the cancel did, too.
+    if any(created_after):
         return [True]
     return [True, False] if cancel.in_flight is None else [cancel.in_flight]
 
@@ -138,20 +162,22 @@ def _hits(cancel: Cancelled, flight: _Flight, position: int) -> list[bool]:
 def _endings(
     turns: Sequence[Turn], world: Sequence[_Flight], hits: Sequence[_Hit], *, stopping_counts: bool
 ) -> list[str]:
-    """For each turn what ended it: `itself`, `refused`, or what stopped it, `interrupt` or `rollback`.
+    """Return for each turn the reason for its end: `itself`, `refused`, `interrupt` or `rollback`.
 
-    `stopping_counts`: whether a run that is being stopped counts for `reject`.
+    `stopping_counts`: whether a run that is being stopped counts as in flight for `reject`.
     """
     endings = ["itself"] * len(turns)
     for index, turn in enumerate(turns):
         in_flight = [earlier for earlier in range(index) if world[earlier][index - earlier - 1]]
-        going_on = [earlier for earlier in in_flight if endings[earlier] == "itself"]
+        executing = [earlier for earlier in in_flight if endings[earlier] == "itself"]
         stopping = [earlier for earlier in in_flight if endings[earlier] in ("interrupt", "rollback")]
-        if turn.strategy == "reject" and (going_on or (stopping and stopping_counts)):
+        if turn.strategy == "reject" and (executing or (stopping and stopping_counts)):
             endings[index] = "refused"
         elif turn.strategy in ("interrupt", "rollback"):
-            for earlier in going_on:
+            # Runs in `stopping` are left out: the request that came first decides (rule 8).
+            for earlier in executing:
                 endings[earlier] = turn.strategy
+        # After the strategy of this turn: these cancels were sent when it had been created.
         for after, position, action in hits:
             if after == index + 1 and endings[position] == "itself":
                 endings[position] = action
@@ -159,7 +185,7 @@ def _endings(
 
 
 def _fates(turn: Turn, ending: str) -> Iterator[_Fate]:
-    """What can have become of one turn that ended like this."""
+    """Yield every status, and number of parts kept, that is possible for a turn that ended like this."""
     match ending:
         case "refused":
             yield _Fate("refused", 0)

@@ -1,7 +1,7 @@
-"""A transcript as facts: the questions that checks ask, answered without judging.
+"""The facts of one transcript, for checks. Nothing in this module judges them.
 
-Whatever a deployment answered, asking never raises anything but `Unproven`: the fact cannot be had from this
-record, and no verdict can rest on it.
+A deployment may send anything, so every method accepts JSON of any shape. The only exception that they raise is
+`Unproven`: the record does not show the fact, and no verdict can rest on it.
 """
 
 from __future__ import annotations
@@ -31,31 +31,31 @@ from conformance.transcript.transcript import (
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request with what came of it. `over` is the seq at which the answer was complete."""
+    """A request with its response or network fault."""
 
     request: Request
     response: Response | None
     fault: NetworkFault | None
 
     @property
-    def asked(self) -> int:
-        """Seq of the request."""
+    def sent(self) -> int:
+        """The seq of the request."""
         return self.request.seq
 
     @property
     def over(self) -> int | None:
-        """Seq of the answer or fault, None when nothing came."""
+        """The seq of the response or the fault. None when the record has neither."""
         moment = self.response or self.fault
         return None if moment is None else moment.seq
 
     @property
     def ok(self) -> bool:
-        """Whether the deployment answered with a 2xx status."""
+        """True when the deployment answered with a 2xx status."""
         return self.response is not None and 200 <= self.response.status < 300
 
     @property
     def body(self) -> Any:
-        """The body of a successful answer, else None."""
+        """The body of a 2xx response. None for any other response."""
         return self.response.body if self.ok and self.response else None
 
     def serves(self, *purposes: Purpose) -> bool:
@@ -63,7 +63,7 @@ class Exchange:
         return self.request.purpose in purposes
 
     def outcome(self) -> str:
-        """What came of it in a few words."""
+        """Return the result in a few words: the fault, or the HTTP status."""
         if self.fault is not None:
             return self.fault.error
         return "no answer" if self.response is None else f"HTTP {self.response.status}"
@@ -71,16 +71,22 @@ class Exchange:
 
 @dataclass(frozen=True)
 class StatusReading:
-    """One status as the deployment told it, between seq `asked` and seq `told`; `status_text` makes it."""
+    """One status that the deployment reported, requested at seq `sent` and answered at seq `received`.
 
-    asked: int
-    told: int
+    The deployment held this status at some moment between the two. `status` is made by `status_text`.
+    """
+
+    sent: int
+    received: int
     status: str
 
 
 @dataclass(frozen=True)
 class StepTrace:
-    """One step of a run as the witness saw it; seqs, None where nothing was reported."""
+    """One step of a run as the witness saw it.
+
+    `enter`, `last` and `exit` are seqs. `exit` and `outcome` are None when the step did not report its end.
+    """
 
     step: str
     enter: int
@@ -92,7 +98,7 @@ class StepTrace:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One entry of the history, newest first in lists."""
+    """One entry of a thread's history. Lists of checkpoints are newest first, as the API returns them."""
 
     id: str | None
     parent_id: str | None
@@ -118,57 +124,63 @@ class Play:
 
     @cached_property
     def exchanges(self) -> list[Exchange]:
-        """Every request in order, with its answer."""
+        """Every request in order, with its response or fault."""
+        # A stream that broke has both: the response with its headers, and the fault.
         answers: dict[int, Response] = {m.exchange: m for m in self.moments if isinstance(m, Response)}
         faults: dict[int, NetworkFault] = {m.exchange: m for m in self.moments if isinstance(m, NetworkFault)}
         return [
             Exchange(m, answers.get(m.exchange), faults.get(m.exchange)) for m in self.moments if isinstance(m, Request)
         ]
 
-    def asked_for(self, purpose: Purpose, about: str | None = None) -> list[Exchange]:
-        """Every exchange with this purpose, in order."""
+    def exchanges_for(self, purpose: Purpose, about: str | None = None) -> list[Exchange]:
+        """Return every exchange with this purpose, in order."""
         return [e for e in self.exchanges if e.request.purpose == purpose and about in (None, e.request.about)]
 
     def last(self, purpose: Purpose, about: str) -> Exchange:
-        """The newest exchange with this purpose; Unproven when there is none."""
-        found = self.asked_for(purpose, about)
+        """Return the newest exchange with this purpose. Raise Unproven when there is none."""
+        found = self.exchanges_for(purpose, about)
         if not found:
-            raise Unproven(f"the driver did not get as far as `{purpose}` of {about}")
+            raise Unproven(f"the driver did not reach the request `{purpose}` for {about}")
         return found[-1]
 
     def body(self, purpose: Purpose, about: str, kind: type[dict[str, Any]] | type[list[Any]]) -> Any:
-        """The JSON of the newest exchange with this purpose; Unproven when it is not a 2xx with a `kind`."""
+        """Return the JSON of the newest exchange with this purpose.
+
+        Raise Unproven when its response is not a 2xx with a JSON value of type `kind`.
+        """
         exchange = self.last(purpose, about)
         if not isinstance(exchange.body, kind):
-            raise Unproven(f"no usable answer to `{purpose}` of {about}: {exchange.outcome()}", exchange.asked)
+            raise Unproven(
+                f"no usable response to the request `{purpose}` for {about}: {exchange.outcome()}", exchange.sent
+            )
         return exchange.body
 
     # -- runs ------------------------------------------------------------------------------------------
 
     def submission(self, label: str) -> Exchange:
-        """The exchange in which run `label` was asked for; Unproven when that was never reached."""
+        """Return the exchange that creates run `label`. Raise Unproven when the driver did not reach it."""
         return self.last("submit", label)
 
     def accepted(self, label: str) -> Exchange:
-        """The submission of run `label`; Unproven unless the deployment accepted it.
-
-        A `wait` that was given up, or had no answer yet, counts as accepted when the run or a step of it was seen.
-        """
+        """Return the submission of run `label`. Raise Unproven unless the deployment accepted it."""
         submission = self.submission(label)
+        # A `wait` is answered only when the run ends. Without an answer, the run or a step of it proves the acceptance.
         seen = submission.response is None and (label in self._run_ids or self.steps(label))
         if not submission.ok and not seen:
-            raise Unproven(f"run {label} was not accepted: {submission.outcome()}", submission.asked)
+            raise Unproven(f"run {label} was not accepted: {submission.outcome()}", submission.sent)
         return submission
 
     def run_id(self, label: str) -> str:
-        """The id of run `label`; Unproven when the deployment never told it."""
+        """Return the id of run `label`. Raise Unproven when the deployment never reported it."""
         if label not in self._run_ids:
             submission = self.submission(label)
-            raise Unproven(f"the id of run {label} was never told ({submission.outcome()})", submission.asked)
+            raise Unproven(
+                f"the deployment never reported the id of run {label} ({submission.outcome()})", submission.sent
+            )
         return self._run_ids[label]
 
     def label_of(self, run_id: object) -> str:
-        """The scenario's label for a run id, or the id itself."""
+        """Return the scenario's label for a run id, or the id itself when the scenario has no such run."""
         return next((label for label, known in self._run_ids.items() if known == run_id), str(run_id))
 
     @cached_property
@@ -180,48 +192,52 @@ class Play:
         }
 
     def repeats(self, exchange: Exchange) -> list[Exchange]:
-        """Return the requests with which the client repeated this one by itself, as when its stream was cut."""
+        """Return the requests that the official client sent to repeat this one, for example after a cut stream."""
         purpose, about = again(exchange.request.purpose), exchange.request.about
         return [e for e in self.exchanges if (e.request.purpose, e.request.about) == (purpose, about)]
 
     def events(self, exchange: Exchange) -> list[StreamEvent]:
-        """The stream events that answered `exchange`, also after the client reconnected."""
+        """Return the stream events that answered `exchange`, including those after the client reconnected."""
         numbers = {e.request.exchange for e in (exchange, *self.repeats(exchange))}
         return [m for m in self.moments if isinstance(m, StreamEvent) and m.exchange in numbers]
 
     def readings(self, label: str) -> list[StatusReading]:
-        """Every status of run `label` that was told, by the time of the answer; 404 reads as `gone`.
+        """Return every status of run `label` that the deployment reported, in the order of the responses.
 
-        From the answer to its create, from every GET of it, those included by which a client makes sure that a stream
-        has ended, and from lists of the thread's runs.
+        The sources are the response to its creation, every GET of the run, and every list of the thread's runs. A 404
+        reads as `gone`. The official client sends some of the GETs by itself, to verify that a stream has ended.
         """
         if label not in self._readings:
-            self._readings[label] = sorted(self._read_statuses(label), key=lambda reading: reading.told)
+            self._readings[label] = sorted(self._read_statuses(label), key=lambda reading: reading.received)
         return self._readings[label]
 
     def _read_statuses(self, label: str) -> Iterator[StatusReading]:
         for exchange in self.exchanges:
             if exchange.response is None:
                 continue
-            told, about = exchange.response.seq, exchange.request.about
+            received, about = exchange.response.seq, exchange.request.about
             body = exchange.body
             if exchange.serves("look", "final run") and about == f"run {label}":
                 if exchange.response.status == 404:
-                    yield StatusReading(exchange.asked, told, GONE)
+                    yield StatusReading(exchange.sent, received, GONE)
                 elif isinstance(body, dict):
-                    yield StatusReading(exchange.asked, told, status_text(body.get("status")))
+                    yield StatusReading(exchange.sent, received, status_text(body.get("status")))
+            # The client's check whether a stream has ended is a GET of the run. It may be about a run of another label.
             elif exchange.serves("submit again", "watch again") and isinstance(body, dict) and "status" in body:
                 if body.get("run_id") == self._run_ids.get(label, ""):
-                    yield StatusReading(exchange.asked, told, status_text(body["status"]))
+                    yield StatusReading(exchange.sent, received, status_text(body["status"]))
             elif exchange.serves("submit") and about == label and isinstance(body, dict) and "status" in body:
-                yield StatusReading(exchange.asked, told, status_text(body["status"]))
+                yield StatusReading(exchange.sent, received, status_text(body["status"]))
             elif exchange.serves("final runs", "list runs") and isinstance(body, list):
                 for run in body:
                     if isinstance(run, dict) and run.get("run_id") == self._run_ids.get(label, ""):
-                        yield StatusReading(exchange.asked, told, status_text(run.get("status")))
+                        yield StatusReading(exchange.sent, received, status_text(run.get("status")))
 
     def final_status(self, label: str) -> str:
-        """The status of run `label` when all was over; `gone` for 404; Unproven when it could not be read."""
+        """Return the status of run `label` at the end of the play, or `gone` for 404.
+
+        Raise Unproven when it could not be read.
+        """
         self.accepted(label)
         exchange = self.last("final run", f"run {label}")
         if exchange.response is not None and exchange.response.status == 404:
@@ -229,35 +245,39 @@ class Play:
         return status_text(self.body("final run", f"run {label}", dict).get("status"))
 
     def ended(self, label: str) -> int:
-        """Seq at which run `label` was first told to be over; Unproven when it never was."""
+        """Return the seq of the first response with a terminal status of run `label`. Raise Unproven without one."""
         for reading in self.readings(label):
             if reading.status in TERMINAL or reading.status == GONE:
-                return reading.told
-        raise Unproven(f"run {label} was never seen to end")
+                return reading.received
+        raise Unproven(f"the deployment never reported a terminal status of run {label}")
 
     # -- the witness -------------------------------------------------------------------------------------
 
     def reports(self, label: str) -> list[WitnessEvent]:
-        """What run `label` told the witness, in order; Unproven where no run can tell it anything."""
+        """Return the reports of run `label` to the witness, in order. Raise Unproven when no witness was reachable."""
         if not self.witnessed:
-            raise Unproven("only the witness could show it, and this agent tells the witness nothing")
+            raise Unproven(
+                "only the witness can show it, and this agent does not report to the witness. "
+                "Deploy the probe agent, and let it reach the witness (--conformance-witness-host)."
+            )
         return self._reports(label)
 
     def _reports(self, label: str) -> list[WitnessEvent]:
         return [m for m in self.moments if isinstance(m, WitnessEvent) and m.label == label]
 
     def steps(self, label: str) -> list[StepTrace]:
-        """The steps of run `label` in the order in which they were entered; Unproven where no run can tell any."""
+        """Return the steps of run `label` in the order in which they were entered. Raise Unproven without a witness."""
         self.reports(label)
-        return self.steps_told(label)
+        return self.reported_steps(label)
 
-    def steps_told(self, label: str) -> list[StepTrace]:
-        """The steps of run `label` that anybody told of, which may be none at all: for pictures, not for verdicts."""
+    def reported_steps(self, label: str) -> list[StepTrace]:
+        """Return the steps of run `label` that were reported, which may be none. For pictures, not for verdicts."""
         traces: list[StepTrace] = []
         for report in self._reports(label):
             if report.event == "enter":
                 traces.append(StepTrace(report.step, report.seq, report.seq, None, None, gone=False))
                 continue
+            # The newest trace of the step: a run that resumes enters the same step again.
             for index in reversed(range(len(traces))):
                 trace = traces[index]
                 if trace.step == report.step:
@@ -265,7 +285,8 @@ class Play:
                     traces[index] = StepTrace(
                         trace.step,
                         trace.enter,
-                        # A lost connection tells when the witness noticed, not when the step was last alive.
+                        # `gone` is the moment at which the witness noticed the lost connection. The step may have
+                        # stopped long before, so this moment does not prove that the step was still executing.
                         trace.last if report.event == "gone" else report.seq,
                         report.seq if over else trace.exit,
                         report.outcome if over else trace.outcome,
@@ -275,81 +296,88 @@ class Play:
         return traces
 
     def began(self, label: str) -> int | None:
-        """Seq of the first report of run `label`, None when it never executed as far as the witness knows."""
+        """Return the seq of the first report of run `label`, or None when the witness received none."""
         steps = self.steps(label)
         return steps[0].enter if steps else None
 
     def missed(self) -> list[Missed]:
-        """The deadlines that passed."""
+        """Return the deadlines that passed."""
         return [m for m in self.moments if isinstance(m, Missed)]
 
     @property
     def lost(self) -> Lost | None:
-        """When the deployment stopped answering anything, None when it did not."""
+        """The moment at which the deployment stopped answering. None when it did not."""
         return next((m for m in self.moments if isinstance(m, Lost)), None)
 
     def unanswered(self, seqs: Iterable[int]) -> bool:
-        """Whether a request among these moments never got a response."""
-        asked = set(seqs)
-        return any(e.asked in asked and e.response is None for e in self.exchanges)
+        """Return whether a request among these moments has no response."""
+        sent = set(seqs)
+        return any(e.sent in sent and e.response is None for e in self.exchanges)
 
     def reached(self, label: str, point: str) -> int:
-        """Seq at which run `label` was at `point`; Unproven when it never was."""
+        """Return the seq at which run `label` reached `point`. Raise Unproven when it never did."""
         step, _, event = point.partition("/")
         for report in self.reports(label):
             if (report.step, report.event) == (step, event):
                 return report.seq
-        raise Unproven(f"run {label} was never seen at {point}")
+        raise Unproven(f"run {label} never reported {point} to the witness")
 
     def outdated_agent(self) -> str | None:
-        """That the deployed probe agent is too old for this scenario, None when it is not."""
+        """Return why the deployed probe agent is too old for this scenario, or None when it is not.
+
+        An agent that knows only version 1 of the probe contract fails a run with version 2 in its first step, before
+        its first report (`agents/CONTRACT.md`).
+        """
         for submit in self.scenario.all_submits:
             failed = any(reading.status == "error" for reading in self.readings(submit.label))
             if self.witnessed and submit.work != "tools" and failed and not self.reports(submit.label):
                 return (
-                    f"run {submit.label}, whose probe says version 2, failed before its first step: the probe agent "
-                    "that is deployed knows version 1 only; deploy a newer one, or declare the scenario absent in the "
-                    "profile"
+                    f"run {submit.label} has a probe of version 2 and failed before its first step. "
+                    "The deployed probe agent supports version 1 only. Deploy a newer one, or declare the scenario "
+                    "absent in the profile."
                 )
         return None
 
     # -- threads -----------------------------------------------------------------------------------------
 
     def thread_readings(self, name: str = s.MAIN) -> list[StatusReading]:
-        """Every status of the thread that was told, by the time of the answer."""
+        """Return every status of the thread that the deployment reported, in the order of the responses."""
         readings = [
-            StatusReading(e.asked, e.response.seq, status_text(e.body.get("status")))
+            StatusReading(e.sent, e.response.seq, status_text(e.body.get("status")))
             for e in self.exchanges
             if e.serves("look", "final thread", "create thread")
             and e.request.about == name
             and e.response is not None
             and isinstance(e.body, dict)
         ]
-        return sorted(readings, key=lambda reading: reading.told)
+        return sorted(readings, key=lambda reading: reading.received)
 
     def final_thread(self, name: str = s.MAIN) -> dict[str, Any]:
-        """The thread when all was over; Unproven when it could not be read."""
+        """Return the thread at the end of the play. Raise Unproven when it could not be read."""
         body: dict[str, Any] = self.body("final thread", name, dict)
         return body
 
     # -- state and history ---------------------------------------------------------------------------------
 
     def state(self, when: When = "final", name: str = s.MAIN) -> dict[str, Any]:
-        """GET state; `when` is `final` or `mid`; Unproven when it could not be read."""
+        """Return the thread's state, read in the middle of the scenario (`mid`) or at its end (`final`).
+
+        Raise Unproven when it could not be read.
+        """
         body: dict[str, Any] = self.body(READINGS[when].state, name, dict)
         return body
 
     def messages(self, when: When = "final", name: str = s.MAIN) -> tuple[Message, ...]:
-        """The messages of the state; Unproven when it could not be read."""
+        """Return the messages of the state. Raise Unproven when it could not be read."""
         return read_messages(self.state(when, name).get("values"), self.scenario)
 
     def history(self, when: When = "final", name: str = s.MAIN) -> list[Checkpoint]:
-        """The history as the deployment told it, newest first; Unproven when it could not be read."""
+        """Return the history as received, newest first. Raise Unproven when it could not be read."""
         entries = self.body(READINGS[when].history, name, list)
         return [self._checkpoint(entry) for entry in entries if isinstance(entry, dict)]
 
     def histories(self) -> list[tuple[Exchange, list[Checkpoint]]]:
-        """Every history that was read of the main thread, oldest reading first."""
+        """Return every history of the main thread that was read, with its exchange, oldest reading first."""
         found = [e for e in self.exchanges if e.serves("mid history", "final history") and e.request.about == s.MAIN]
         return [
             (e, [self._checkpoint(entry) for entry in e.body if isinstance(entry, dict)])
@@ -374,8 +402,12 @@ class Play:
 
 
 def status_text(status: object) -> str:
-    """A status as text: what is none in the answer is shown as its JSON, and equal to no status that there is."""
+    """Return a status as text. A status that is not a string is returned as its JSON.
+
+    Neither that JSON nor a literal `"gone"` from the deployment equals a status that the judge knows.
+    """
     text = status if isinstance(status, str) else snippet(status)
+    # `gone` is the judge's own word for 404, and a deployment that sends it as a status must not be mistaken for that.
     return f"“{text}”" if text == GONE else text
 
 

@@ -1,8 +1,8 @@
-"""Profiles: what a vendor declares about a deployment.
+"""Profiles: the declarations of a vendor about a deployment.
 
-A profile is TOML: the freedoms it takes, what it does not offer, and its known failures by requirements and scenario
-pattern, each with a reason and evidence. A known failure that does not happen is stale, and fails the run. What several
-profiles have in common stands in one that they extend. What is wrong with a profile is said with file and line.
+A profile is a TOML file. It declares the freedoms that the deployment takes, the features that it does not offer, and
+its known failures by requirement and scenario pattern, each with a reason and evidence. A known failure that does not
+happen is stale, and fails the run. Profiles can extend a common one. Errors name the file and the line.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ Workers = Literal["one", "several"]
 
 
 class ProfileError(Exception):
-    """A profile cannot be used; the text says where and why."""
+    """A profile that cannot be used. The text states where and why."""
 
 
 class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Known failures with one reason: each of `requirements` fails in every scenario that the pattern matches.
 
-    `evidence` is a link, or words that let a reader repeat it. `flaky`: it does not happen every time, so it is not
-    stale when it does not.
+    `evidence` is a link, or a text that lets a reader repeat the failure. `flaky`: the failure does not happen every
+    time, and is not stale when it does not.
     """
 
     requirements: tuple[str, ...]
@@ -46,14 +46,15 @@ class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     flaky: bool = False
 
     def covers(self, requirement_id: str, scenario_id: str) -> bool:
-        """Whether this entry declares the failure of this requirement in this scenario."""
+        """Return whether this entry declares the failure of this requirement in this scenario."""
         return requirement_id in self.requirements and fnmatchcase(scenario_id, self.scenario)
 
 
 class Absent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Something that the deployment does not offer: what needs it is NOT-APPLICABLE.
+    """A feature that the deployment does not offer. Requirements that need it are NOT-APPLICABLE.
 
-    `requirement`: the one that needs it, all when left out. `scenario`: a pattern of the scenarios that need it.
+    `requirement`: the requirement that needs it. Every requirement when omitted. `scenario`: a pattern of the scenarios
+    that need it.
     """
 
     requirement: str = ""
@@ -61,16 +62,16 @@ class Absent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     reason: str
 
     def covers(self, requirement_id: str, scenario_id: str) -> bool:
-        """Whether this entry declares that the requirement does not apply in this scenario."""
+        """Return whether this entry declares that the requirement does not apply in this scenario."""
         return self.requirement in ("", requirement_id) and fnmatchcase(scenario_id, self.scenario)
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What one deployment declares; the empty profile declares nothing.
+    """The declarations for one deployment.
 
-    `server` and `versions` (a range: `>=0.16,<0.17`) say for what it was written, as `/info` tells it, and `workers`
-    whether for a deployment that executes one run at a time or several. `extends`: what another profile declares, one
-    that is shipped or a file beside this one, is declared here, too; what is said here goes first.
+    `server` and `versions` (a range such as `>=0.16,<0.17`) name the server that the profile describes, as reported by
+    `/info`. `workers` states whether it executes one run at a time or several. `extends` names a shipped profile, or a
+    file in the same folder, whose declarations are included. The declarations of this profile take precedence.
     """
 
     name: str
@@ -83,15 +84,15 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     known: tuple[Known, ...] = ()
 
     def freedom(self, requirement_id: str) -> str | None:
-        """The freedom declared for a PROFILE requirement."""
+        """Return the freedom declared for a PROFILE requirement."""
         return self.freedoms.get(requirement_id)
 
     def absence(self, requirement_id: str, scenario_id: str) -> str | None:
-        """Why a requirement does not apply in a scenario, None when it does."""
+        """Return why a requirement does not apply in a scenario, or None when it does."""
         return next((entry.reason for entry in self.absent if entry.covers(requirement_id, scenario_id)), None)
 
     def known_failure(self, requirement_id: str, scenario_id: str) -> str | None:
-        """The reason of the entry that declares this failure, None when it is undeclared."""
+        """Return the reason of the entry that declares this failure, or None when it is undeclared."""
         return next((entry.reason for entry in self.known if entry.covers(requirement_id, scenario_id)), None)
 
 
@@ -99,7 +100,7 @@ NOTHING_DECLARED = Profile(name="none")
 
 
 def load(name_or_path: str) -> Profile:
-    """A shipped profile by name, or one from a file; raises ProfileError."""
+    """Return a shipped profile by its name, or one from a file. Raise ProfileError."""
     path = Path(name_or_path)
     if path.suffix == ".toml" or path.exists():
         return _from_file(path, ())
@@ -109,36 +110,37 @@ def load(name_or_path: str) -> Profile:
 
 
 def shipped() -> list[str]:
-    """The names of the profiles that come with the suite."""
+    """Return the names of the profiles that come with the suite."""
     folder = files("conformance").joinpath("profiles")
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
-def parse(text: str, where: str, beside: Path = Path(), on_the_way: tuple[str, ...] = ()) -> Profile:
-    """A profile from its text; raises ProfileError, which begins with `where` and the line.
+def parse(text: str, where: str, folder: Path = Path(), extended_by: tuple[str, ...] = ()) -> Profile:
+    """Return a profile from its text. Raise ProfileError, whose text begins with `where` and the line.
 
-    A file that it extends is looked for in the folder `beside`. `on_the_way`: the files that extend this one.
+    `folder` is searched for a file that the profile extends. `extended_by`: the files that extend this one.
     """
     try:
         profile = msgspec.convert(tomllib.loads(text), Profile)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ProfileError(f"{where}:{line_of_error(text, str(error))}: {error}") from error
+    # Only the first one is reported, as tomllib and msgspec do: every profile error is one line.
     for line, problem in _problems(profile, text):
         raise ProfileError(f"{where}:{line}: {problem}")
     if not profile.extends:
         return profile
     try:
-        return _extended(profile, _base(profile.extends, beside, on_the_way))
+        return _extended(profile, _base(profile.extends, folder, extended_by))
     except ProfileError as error:
         raise ProfileError(f"{where}:{line_of(text, key='extends')}: extends: {error}") from error
 
 
-# -- what a profile is for ---------------------------------------------------------------------------------------
+# -- the deployment of a profile ---------------------------------------------------------------------------------------
 
 
 def misfit(profile: Profile, target: TargetInfo) -> str | None:
-    """Why the profile was not written for this deployment, None where it was or does not tell."""
-    seen = " ".join(part for part in (target.server, target.version) if part) or "a server that does not tell its name"
+    """Return why the profile does not fit this deployment, or None when it fits or names no server."""
+    seen = " ".join(part for part in (target.server, target.version) if part) or "a server that reports no name"
     if profile.server and target.server != profile.server:
         return f"profile {profile.name} is for {profile.server}, and this is {seen}"
     if profile.versions and _in_range(profile.versions, target.version) is not True:
@@ -147,7 +149,7 @@ def misfit(profile: Profile, target: TargetInfo) -> str | None:
 
 
 def proposals(target: TargetInfo) -> list[Profile]:
-    """The shipped profiles that were written for what `/info` told."""
+    """Return the shipped profiles for the server and version that `/info` reported."""
     if not target.server:
         return []
     mine = [profile for profile in map(load, shipped()) if profile.server == target.server]
@@ -155,8 +157,9 @@ def proposals(target: TargetInfo) -> list[Profile]:
 
 
 def _in_range(versions: str, version: str | None) -> bool | None:
-    """Whether a version lies in the range; None for one that cannot be compared."""
+    """Return whether a version is in the range, or None for a version that cannot be compared."""
     try:
+        # Development versions of a server are in the range, too: vendors test them before a release.
         return SpecifierSet(versions).contains(Version(version or ""), prereleases=True)
     except InvalidVersion:
         return None
@@ -167,7 +170,7 @@ def _in_range(versions: str, version: str | None) -> bool | None:
 
 @cache
 def _shipped(name: str) -> Profile:
-    """Read once: every verdict of a run asks which profile fits."""
+    """Return a shipped profile. Cached, because every verdict of a run looks up the profiles that fit."""
     text = files("conformance").joinpath("profiles", f"{name}.toml").read_text("utf-8")
     return parse(text, f"profile {name}")
 
@@ -175,29 +178,31 @@ def _shipped(name: str) -> Profile:
 def _no_profile(name: str) -> str:
     near = get_close_matches(name, shipped(), 1)
     return f"no profile `{name}`: it is neither a file nor one of {', '.join(shipped())}" + (
-        f"; is `{near[0]}` meant?" if near else ""
+        f". Did you mean `{near[0]}`?" if near else ""
     )
 
 
-def _from_file(path: Path, on_the_way: tuple[str, ...]) -> Profile:
+def _from_file(path: Path, extended_by: tuple[str, ...]) -> Profile:
     here = str(path.resolve())
-    if here in on_the_way:
+    # Profiles that extend each other would be read without end.
+    if here in extended_by:
         raise ProfileError(f"{path} extends itself")
-    return parse(_read(path), str(path), path.parent, (*on_the_way, here))
+    return parse(_read(path), str(path), path.parent, (*extended_by, here))
 
 
-def _base(extends: str, beside: Path, on_the_way: tuple[str, ...]) -> Profile:
-    """The profile that is extended; raises ProfileError. Of the same name, a file goes before one that is shipped."""
-    path = beside / extends
+def _base(extends: str, folder: Path, extended_by: tuple[str, ...]) -> Profile:
+    """Return the extended profile. A file takes precedence over a shipped profile. Raise ProfileError."""
+    path = folder / extends
     if path.suffix == ".toml" or path.is_file():
-        return _from_file(path, on_the_way)
+        return _from_file(path, extended_by)
     if extends not in shipped():
         raise ProfileError(_no_profile(extends))
     return _shipped(extends)
 
 
 def _extended(profile: Profile, base: Profile) -> Profile:
-    """A profile with what it extends."""
+    """Return a profile that includes the declarations of its base."""
+    # A look-up returns the first entry that matches, so the profile's own entries come first.
     return msgspec.structs.replace(
         profile,
         server=profile.server or base.server,
@@ -217,59 +222,66 @@ def _read(path: Path) -> str:
 
 
 def _problems(profile: Profile, text: str) -> Iterator[tuple[int, str]]:
-    """What is wrong with a profile that is well-formed: line and problem."""
+    """Yield the line and the text of every problem of a well-formed profile."""
     try:
         SpecifierSet(profile.versions)
     except InvalidSpecifier:
-        yield line_of(text, key="versions"), f"`{profile.versions}` is no range of versions, like >=0.16,<0.17"
+        yield line_of(text, key="versions"), f"`{profile.versions}` is not a range of versions such as `>=0.16,<0.17`"
+    # All of these are errors and not warnings: a declaration with a typing error would silently declare nothing.
     for name in profile.freedoms:
         if problem := _unknown(name):
             yield line_of(text, "freedoms", key=name), problem
         elif registry.load().get(name).level != "PROFILE":
-            yield line_of(text, "freedoms", key=name), f"{name} is no freedom: it has to hold, or be declared as known"
+            yield (
+                line_of(text, "freedoms", key=name),
+                f"{name} is not a freedom. Declare a failure of it under [[known]]",
+            )
     for index, absent in enumerate(profile.absent):
-        what = absent.requirement or absent.scenario
+        feature = absent.requirement or absent.scenario
         if absent.requirement and (problem := _unknown(absent.requirement)):
             yield line_of(text, "absent", index, "requirement"), problem
-        elif what == "*":
-            yield line_of(text, "absent", index, "reason"), "an absence names a requirement, or a pattern of scenarios"
+        elif feature == "*":
+            yield (
+                line_of(text, "absent", index, "reason"),
+                "an absence needs a `requirement` or a pattern as `scenario`",
+            )
         elif not any(absent.covers(absent.requirement, scenario.id) for scenario in catalogue()):
-            yield line_of(text, "absent", index, "scenario"), f"no scenario matches `{absent.scenario}`"
+            yield line_of(text, "absent", index, "scenario"), f"`{absent.scenario}` matches no scenario"
         if not absent.reason.strip():
-            yield line_of(text, "absent", index, "reason"), f"the absence of {what} needs a reason"
+            yield line_of(text, "absent", index, "reason"), f"the absence of {feature} needs a reason"
     for index, known in enumerate(profile.known):
         for key, problem in _problems_of(known):
             yield line_of(text, "known", index, key), problem
 
 
 def _problems_of(known: Known) -> Iterator[tuple[str, str]]:
-    """What is wrong with the declaration of known failures: key and problem."""
+    """Yield the key and the text of every problem of a declaration of known failures."""
     named = ", ".join(known.requirements)
     if not known.requirements:
-        yield "requirements", "a known failure names at least one requirement"
+        yield "requirements", "a known failure needs at least one requirement"
     for name in known.requirements:
         if problem := _unknown(name):
             yield "requirements", problem
         elif registry.load().get(name).level == "PROFILE":
             yield (
                 "requirements",
-                f"{name} is a documented freedom, which cannot be a known failure: declare under [freedoms] which one "
-                "is taken, or under [[absent]] that there is nothing to judge",
+                f"{name} is a documented freedom and cannot be a known failure. Declare the choice under [freedoms], "
+                "or under [[absent]] that the feature does not exist",
             )
         elif not any(
             known.covers(name, scenario.id) and registry.load().get(name).applies_to(scenario.id)
             for scenario in catalogue()
         ):
-            yield "scenario", f"no scenario in which {name} is judged matches `{known.scenario}`"
+            yield "scenario", f"`{known.scenario}` matches no scenario in which {name} is judged"
     for key, needed in (("reason", "a reason"), ("evidence", "evidence")):
         if not getattr(known, key).strip():
-            yield key, f"the known failure of {named} needs {needed} that says something"
+            yield key, f"the known failure of {named} needs {needed} that is not empty"
 
 
 def _unknown(requirement_id: str) -> str | None:
-    """That there is no such requirement, with the nearest that there is, or None."""
+    """Return the problem of an unknown id, with the most similar known one, or None for a known id."""
     ids = [requirement.id for requirement in registry.load().requirements]
     if requirement_id in ids:
         return None
     near = get_close_matches(requirement_id, ids, 1)
-    return f"no requirement `{requirement_id}`" + (f"; is {near[0]} meant?" if near else "")
+    return f"no requirement `{requirement_id}`" + (f". Did you mean {near[0]}?" if near else "")

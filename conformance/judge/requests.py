@@ -1,4 +1,4 @@
-"""The requests of a play that create, stop or delete runs, and those that are wrong, as facts."""
+"""The requests of a play that create, stop or delete runs, and the invalid ones, as facts."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from conformance.scenarios import moves as s
 
 
 def labels(play: Play) -> list[str]:
-    """Return the labels of the runs whose submission was reached, on any thread."""
-    return [submit.label for submit in play.scenario.all_submits if play.asked_for("submit", submit.label)]
+    """Return the labels of the runs that the driver submitted, on any thread."""
+    return [submit.label for submit in play.scenario.all_submits if play.exchanges_for("submit", submit.label)]
 
 
 def first_cancel(play: Play) -> Exchange:
-    """Return the first cancel of the scenario. Raise Unproven when there was none."""
-    cancels = play.asked_for("cancel")
+    """Return the first cancel of the scenario. Raise Unproven when the driver did not send one."""
+    cancels = play.exchanges_for("cancel")
     if not cancels:
-        raise Unproven("the driver did not get as far as the cancel")
+        raise Unproven("the driver did not reach the cancel")
     return cancels[0]
 
 
@@ -27,35 +27,35 @@ def accepted_cancel(play: Play) -> Exchange:
     """Return the first cancel. Raise Unproven unless it was answered with 2xx."""
     cancel = first_cancel(play)
     if not cancel.ok:
-        raise Unproven(f"the cancel of run {cancel.request.about} was not accepted: {cancel.outcome()}", cancel.asked)
+        raise Unproven(f"the cancel of run {cancel.request.about} was not accepted: {cancel.outcome()}", cancel.sent)
     return cancel
 
 
 def action_of(cancel: Exchange) -> Action:
-    """Return the action that a cancel asked for in its query, which is `interrupt` when it named none."""
+    """Return the action in the query of a cancel. The API's default is `interrupt`."""
     actions = parse_qs(urlsplit(cancel.request.path).query).get("action")
     return "rollback" if actions == ["rollback"] else "interrupt"
 
 
 def stopping_request(play: Play) -> Exchange:
-    """Return the request that stopped run A, a cancel or run B."""
-    cancels = [cancel for cancel in play.asked_for("cancel", "A") if cancel.ok]
+    """Return the request that stopped run A: a cancel, or the creation of run B."""
+    cancels = [cancel for cancel in play.exchanges_for("cancel", "A") if cancel.ok]
     return cancels[0] if cancels else play.accepted("B")
 
 
 def accepted_deletion(play: Play) -> tuple[Exchange, str]:
     """Return the deletion and the label of its run. Raise Unproven when the deployment refused it."""
-    deletions = play.asked_for("delete")
+    deletions = play.exchanges_for("delete")
     if not deletions:
-        raise Unproven("the driver did not get as far as the deletion")
+        raise Unproven("the driver did not reach the deletion")
     deletion = deletions[0]
     if not deletion.ok:
-        raise Unproven(f"the deletion was not accepted: {deletion.outcome()}", deletion.asked)
+        raise Unproven(f"the deletion was not accepted: {deletion.outcome()}", deletion.sent)
     return deletion, deletion.request.about.removeprefix("run ")
 
 
 def wrong_requests(play: Play) -> list[tuple[s.Ask, Exchange]]:
-    """Return every wrong request with what came of it."""
+    """Return every invalid request of the scenario with its exchange."""
     return [(move, play.last("ask", move.what)) for move in play.scenario.moves if isinstance(move, s.Ask)]
 
 

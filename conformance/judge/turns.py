@@ -1,6 +1,26 @@
-"""From the facts of a play to the oracle's question: which turns there were, and how far each had come.
+"""The translation of a recorded play into the input of the oracle: turns, their progress, and cancels.
 
-What may be said of a superseded run's progress is taken from the witness alone, never from the deployment.
+Theory of operation
+-------------------
+
+`outcomes` asks the oracle (`oracle.py`) for the legal final states of the main thread. This module computes the three
+facts about each run that the oracle needs from the record:
+
+* *In flight* (`_in_flight_at`): was the run in flight when a later request was sent? With a witness the answer is True
+  while a hold of the run lies ahead, while the run has to wait for an earlier one, or while its `after_seconds` have
+  not passed. It is False once a terminal status was received. Otherwise it is None, and both possibilities are legal.
+  Without a witness `overlap.in_flight` answers from the statuses alone.
+* *Progress* (`_progress`): the least and the most that a stopped run had written. A step reads the writes of the steps
+  before it, so a step that was entered proves theirs (`least`). A step that returned may have been committed before the
+  stop, or not (`most`). Reports after the first report of the run that supersedes this one do not count, because a
+  stopped run must not write any more.
+* *Alone* (`_kept_if_alone`): the parts that a run leaves when no request stops it. Only the scenario decides this.
+
+Progress is read from the reports to the witness alone and never from the state that the deployment shows. A server that
+loses or invents messages would otherwise define its own legal outcomes. Without a witness nothing is known about the
+progress, so everything from no part to all parts is legal.
+
+The position of a request is the seq of the request moment, taken before it was sent (`transcript/recorder.py`).
 """
 
 from __future__ import annotations
@@ -21,52 +41,53 @@ from doubletext.probe import place_asked_for
 
 
 def outcomes(play: Play) -> frozenset[Outcome]:
-    """The legal outcomes of a play on its main thread; Unproven when a run was never asked for."""
+    """Return the legal outcomes of a play on its main thread. Raise Unproven when a run was never submitted."""
     return legal_outcomes(turns(play), list(_cancels(play)))
 
 
 def turns(play: Play) -> list[Turn]:
-    """The turns of the main thread, in the order in which they were asked for."""
+    """Return the turns of the main thread in the order of their submissions."""
     submits = play.scenario.submits()
     found: list[Turn] = []
     for index, submit in enumerate(submits):
-        play.submission(submit.label)
+        play.submission(submit.label)  # raises Unproven when the driver did not get this far
         found.append(_turn(play, submit, submits[index + 1 :], found))
     return found
 
 
 def parts_of(submit: s.Submit) -> tuple[str, ...]:
-    """What a complete pass of this run writes, in words, the input first."""
+    """Return the messages that a complete pass of this run writes, in words, the input first."""
     if submit.answers is not None:
         return (f"{submit.answers}.result", f"{submit.answers}.answer")
     kinds = ("human", "answer") if place_asked_for(submit.text) is None else ("human", "call", "result", "answer")
     return tuple(f"{submit.label}.{kind}" for kind in kinds)
 
 
-def kept_if_alone(submit: s.Submit) -> int:
-    """How many parts a run leaves that nobody supersedes: all, or those before it fails or parks."""
-    stops = [_place(step) for step in (*submit.fail, *submit.interrupt)]
+def _kept_if_alone(submit: s.Submit) -> int:
+    """Return the number of parts that a run leaves when it is not stopped: all, or those before it fails or pauses."""
+    stops = [_position(step) for step in (*submit.fail, *submit.interrupt)]
     return min([len(parts_of(submit)), *(1 + stop for stop in stops)])
 
 
-def _place(step: str) -> int:
-    """Which of `STEPS` a step is, or stands in the place of."""
+def _position(step: str) -> int:
+    """Return the index in `STEPS` of a step, or of the step that it replaces."""
+    # Version 2 of the probe replaces the second step only (`WORKERS`).
     return STEPS.index(step) if step in STEPS else 1
 
 
 def _turn(play: Play, submit: s.Submit, later: tuple[s.Submit, ...], before: list[Turn]) -> Turn:
-    alone = kept_if_alone(submit)
-    in_flight = tuple(_in_flight(play, submit, newcomer, before) for newcomer in later)
-    # The first that may have superseded it decides how far it came.
+    alone = _kept_if_alone(submit)
+    in_flight = tuple(_in_flight(play, submit, new, before) for new in later)
     superseding = [
-        newcomer
-        for newcomer, flight in zip(later, in_flight, strict=True)
-        if newcomer.strategy in ("interrupt", "rollback") and flight is not False
+        new
+        for new, flight in zip(later, in_flight, strict=True)
+        if new.strategy in ("interrupt", "rollback") and flight is not False
     ]
     least, most = alone, alone
-    if superseding or any(cancel.request.about == submit.label for cancel in play.asked_for("cancel")):
+    if superseding or any(cancel.request.about == submit.label for cancel in play.exchanges_for("cancel")):
+        # The first run that may have superseded this one bounds its progress: after it, no step may write.
         successor = superseding[0] if superseding else None
-        arrived = play.submission(successor.label).asked if successor else 0
+        arrived = play.submission(successor.label).sent if successor else 0
         waits = _waits(submit, before) or (arrived > 0 and _is_delayed(play, submit, arrived))
         least, most = _progress(play, submit, successor.label if successor else None, waits=waits)
     return Turn(
@@ -82,107 +103,111 @@ def _turn(play: Play, submit: s.Submit, later: tuple[s.Submit, ...], before: lis
 
 
 def _is_behind(before: list[Turn]) -> bool:
-    """Whether a run that is certainly in flight stands before the one that is asked for now."""
+    """Return whether a run that was certainly in flight is ahead of the run that is created next."""
     position = len(before)
     return any(turn.in_flight[position - index - 1] for index, turn in enumerate(before))
 
 
-def _in_flight(play: Play, submit: s.Submit, newcomer: s.Submit, before: list[Turn]) -> bool | None:
-    """Whether a run was in flight when `newcomer` was asked for, as far as gates and readings can tell."""
-    return _in_flight_at(play, submit, play.submission(newcomer.label).asked, before)
+def _in_flight(play: Play, submit: s.Submit, new: s.Submit, before: list[Turn]) -> bool | None:
+    """Return whether a run was in flight when run `new` was created, or None when the record does not show it."""
+    return _in_flight_at(play, submit, play.submission(new.label).sent, before)
 
 
 def _in_flight_at(play: Play, submit: s.Submit, boundary: int, before: list[Turn]) -> bool | None:
-    """Whether a run was in flight at the seq `boundary`, as far as gates and readings can tell."""
+    """Return whether a run was in flight at the seq `boundary`, or None when the record does not show it."""
     if not play.witnessed:
         return _is_delayed(play, submit, boundary) or overlap.in_flight(play, submit, overlap.move_at(play, boundary))
     for reading in play.readings(submit.label):
-        if reading.told < boundary and (reading.status in TERMINAL or reading.status == GONE):
+        if reading.received < boundary and (reading.status in TERMINAL or reading.status == GONE):
             return False
-    let_go = {m.point for m in play.moments if isinstance(m, Released) and m.label == submit.label and m.seq < boundary}
-    # A run that is not told to stop never comes to where it would clean up.
-    ahead = {point for point in submit.hold if not point.endswith("/cancelled")} - let_go
+    released = {
+        m.point for m in play.moments if isinstance(m, Released) and m.label == submit.label and m.seq < boundary
+    }
+    # A hold at `cancelled` does not count: a run that is not cancelled never reaches that point and may end before it.
+    ahead = {point for point in submit.hold if not point.endswith("/cancelled")} - released
     return True if ahead or _waits(submit, before) or _is_delayed(play, submit, boundary) else None
 
 
 def _waits(submit: s.Submit, before: list[Turn]) -> bool:
-    """Whether a run certainly had to wait for another one; one that supersedes may start at once."""
+    """Return whether a run certainly had to wait for another one. A run that supersedes others may start at once."""
     return submit.strategy in (None, "enqueue") and _is_behind(before)
 
 
 def _is_delayed(play: Play, submit: s.Submit, boundary: int) -> bool:
-    """Whether a run that was accepted still had to wait for its `after_seconds` at the seq `boundary`."""
+    """Return whether an accepted run still had to wait for its `after_seconds` at the seq `boundary`."""
     submission = play.submission(submit.label)
+    # Counted from the request: the deployment starts its timer later, so the run was delayed for at least this long.
     return submission.ok and play.moments[boundary].t - submission.request.t < (submit.after_seconds or 0)
 
 
 def _cancels(play: Play) -> Iterator[Cancelled]:
-    """The accepted cancels of runs on the main thread, in the order of the requests."""
+    """Yield the accepted cancels of runs on the main thread, in the order of the requests."""
     known = turns(play)
     submits = play.scenario.submits()
-    for cancel in play.asked_for("cancel"):
-        label, asked = cancel.request.about, cancel.asked
+    for cancel in play.exchanges_for("cancel"):
+        label, asked = cancel.request.about, cancel.sent
         index = next((i for i, submit in enumerate(submits) if submit.label == label), None)
         if index is None or not cancel.ok:
             continue
         yield Cancelled(
             label=label,
             action=action_of(cancel),
-            after=sum(play.submission(submit.label).asked < asked for submit in submits),
+            after=sum(play.submission(submit.label).sent < asked for submit in submits),
             in_flight=_in_flight_at(play, submits[index], asked, known[:index]),
         )
 
 
 def _progress(play: Play, submit: s.Submit, successor: str | None, *, waits: bool) -> tuple[int, int]:
-    """How many parts of a stopped run were certainly, and possibly, written before its successor (if any) began.
+    """Return how many parts of a stopped run were certainly, and possibly, written before its successor began.
 
-    A step was certainly written when a later step of the same run was entered; it was possibly written
-    when it returned. The input was certainly written when any step was entered, and possibly when the run did not
-    have to wait: it may have been started, and superseded before its first step could say so.
+    A step was certainly written when a later step of the same run was entered. It was possibly written when it
+    returned. The input was certainly written when any step was entered. It was possibly written when the run did not
+    have to wait: the run may have been started, and superseded before its first step could report.
     """
     if not play.witnessed:
-        return 0, 0 if waits else kept_if_alone(submit)
+        return 0, 0 if waits else _kept_if_alone(submit)
     began = None if successor is None else play.began(successor)
     cut = len(play.moments) if began is None else began
     steps = [step for step in play.steps(submit.label) if step.enter < cut]
-    # A run that answers a question begins in the second step; what stands before it is another run's.
+    # A run that answers a question begins in the second step. The parts before it belong to the run that asked.
     first = 0 if submit.answers is None else 2
     if not steps:
         return 0, 0 if waits or first else 1
-    entered = max(_place(step.step) for step in steps)
+    entered = max(_position(step.step) for step in steps)
     returned = {step.step for step in steps if step.outcome == "returned" and (step.exit or cut) < cut}
+    # Parallel steps end in one superstep: their part is written when all of them returned.
     whole = [{"agent:1"}, set(WORKERS[submit.work]), {"agent:2"}]
-    written = max([entered, *(place + 1 for place, parts in enumerate(whole) if parts <= returned)])
+    written = max([entered, *(position + 1 for position, names in enumerate(whole) if names <= returned)])
     return max(0, 1 + entered - first), max(0, 1 + written - first)
 
 
-def expect_proven_overlap(play: Play, label: str, newcomer: str) -> None:
-    """Unproven unless run `label` was certainly in flight when run `newcomer` was asked for."""
-    if dict(_flights(play, label))[newcomer] is not True:
-        _unproven_overlap(play, label, newcomer)
+def expect_proven_overlap(play: Play, label: str, new: str) -> None:
+    """Raise Unproven unless run `label` was certainly in flight when run `new` was created."""
+    if dict(_flights(play, label))[new] is not True:
+        _unproven_overlap(play, label, new)
 
 
 def expect_superseded(play: Play, label: str) -> None:
-    """Unproven unless run `label` was certainly in flight when some later `interrupt` or `rollback` came."""
+    """Raise Unproven unless run `label` was certainly in flight when a later `interrupt` or `rollback` arrived."""
     stopping = [
-        (newcomer, flight)
-        for newcomer, flight in _flights(play, label)
-        if play.scenario.submit(newcomer).strategy in ("interrupt", "rollback")
+        (new, flight)
+        for new, flight in _flights(play, label)
+        if play.scenario.submit(new).strategy in ("interrupt", "rollback")
     ]
     if not any(flight is True for _, flight in stopping):
-        _unproven_overlap(play, label, " or ".join(newcomer for newcomer, _ in stopping))
+        _unproven_overlap(play, label, " or ".join(new for new, _ in stopping))
 
 
 def _flights(play: Play, label: str) -> list[tuple[str, bool | None]]:
-    """Every later run on the main thread, and whether run `label` was in flight when it was asked for."""
+    """Return every later run on the main thread, and whether run `label` was in flight when it was created."""
     known = turns(play)
     labels = [turn.label for turn in known]
     position = labels.index(label)
     return list(zip(labels[position + 1 :], known[position].in_flight, strict=True))
 
 
-def _unproven_overlap(play: Play, label: str, newcomer: str) -> NoReturn:
+def _unproven_overlap(play: Play, label: str, new: str) -> NoReturn:
     raise Unproven(
-        f"it cannot be told whether run {label} was still in flight when run {newcomer} arrived",
-        play.submission(label).asked,
+        f"the record does not show that run {label} was still in flight when run {new} was created",
+        play.submission(label).sent,
     )

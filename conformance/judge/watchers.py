@@ -1,4 +1,4 @@
-"""The clients that watched the runs of a play, as facts: what each was sent, and how that ended."""
+"""The clients that watched the runs of a play: the events that each received, and the end of its connection."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from conformance.transcript.transcript import Closed, Left, StreamEvent
 
 @dataclass(frozen=True)
 class Watcher:
-    """A client that watched run `label`; `closed` and `left` are seqs, None where that did not happen.
+    """A client that watched run `label`.
 
-    `closed`: the deployment ended the answer. `left`: the client did.
+    `closed` is the seq at which the deployment ended the response. `disconnected` is the seq at which the client closed
+    the connection. Each is None when that did not happen.
     """
 
     name: str
@@ -28,20 +29,20 @@ class Watcher:
     exchange: Exchange
     events: list[StreamEvent]
     closed: int | None
-    left: int | None
+    disconnected: int | None
 
     @property
     def own(self) -> bool:
-        """Whether it is the client that asked for the run."""
+        """True for the client that created the run."""
         return self.name == self.label
 
     @property
     def title(self) -> str:
-        """Its stream, in words."""
+        """A description of its stream for failure texts."""
         return f"the stream of run {self.label}" + ("" if self.own else f" that client {self.name} joined")
 
     def named(self, name: str) -> list[StreamEvent]:
-        """The events of this name; those of a subgraph have another."""
+        """Return the events with this name. Events of a subgraph have other names, such as `updates|research:ID`."""
         return [event for event in self.events if event.event == name]
 
     @property
@@ -51,20 +52,20 @@ class Watcher:
 
 
 def watchers(play: Play, label: str) -> list[Watcher]:
-    """Every client that watched run `label` through `stream`, `wait` or a `Watch`, in the order in which they came."""
+    """Return every client that watched run `label` through `stream`, `wait` or a `Watch`, in order of connection."""
     return [watcher for watcher in _all(play) if watcher.label == label]
 
 
 def watcher(play: Play, name: str) -> Watcher:
-    """The client of this name; Unproven when it did not come."""
+    """Return the client with this name. Raise Unproven when it did not connect."""
     for found in _all(play):
         if found.name == name:
             return found
-    raise Unproven(f"the driver did not get as far as the client {name}")
+    raise Unproven(f"the driver did not reach the connection of client {name}")
 
 
 def streaming(play: Play, label: str) -> list[Watcher]:
-    """Every client that was sent the stream of run `label`; Unproven when there was none."""
+    """Return every client that received the stream of run `label`. Raise Unproven when there was none."""
     found = [each for each in streams(play) if each.label == label]
     if not found:
         raise Unproven(f"no stream of run {label} was opened")
@@ -72,20 +73,20 @@ def streaming(play: Play, label: str) -> list[Watcher]:
 
 
 def streams(play: Play) -> list[Watcher]:
-    """Every stream that was opened, of whatever run."""
+    """Return every stream that was opened, of any run."""
     return [each for each in _all(play) if each.streams and each.exchange.ok]
 
 
 def own_streams(play: Play) -> list[Watcher]:
-    """The streams of the clients that asked for a run; Unproven when none was opened."""
+    """Return the streams of the clients that created a run. Raise Unproven when none was opened."""
     found = [each for each in streams(play) if each.own]
     if not found:
-        raise Unproven("no run was streamed to the client that asked for it")
+        raise Unproven("no run was streamed to the client that created it")
     return found
 
 
 def written(watcher: Watcher, play: Play) -> list[Message]:
-    """The messages that its `updates` say were just written, in order."""
+    """Return the messages in the `updates` events of a watcher, in order."""
     return [
         message
         for event in watcher.named("updates")
@@ -114,8 +115,9 @@ def _watcher(
     modes: tuple[s.StreamMode, ...],
     since: str | None,
 ) -> Iterator[Watcher]:
-    for exchange in play.asked_for(purpose, name)[-1:]:
+    for exchange in play.exchanges_for(purpose, name)[-1:]:
+        # The official client reconnects to a cut stream. Its requests make up one stream for the user of the client.
         numbers = {e.request.exchange for e in (exchange, *play.repeats(exchange))}
         closed = next((m.seq for m in play.moments if isinstance(m, Closed) and m.exchange in numbers), None)
-        left = next((m.seq for m in play.moments if isinstance(m, Left) and m.exchange in numbers), None)
-        yield Watcher(name, label, streams, modes, since, exchange, play.events(exchange), closed, left)
+        disconnected = next((m.seq for m in play.moments if isinstance(m, Left) and m.exchange in numbers), None)
+        yield Watcher(name, label, streams, modes, since, exchange, play.events(exchange), closed, disconnected)

@@ -14,6 +14,7 @@ from conformance.judge.judging import Verdict
 from conformance.judge.play import Exchange, Play
 from conformance.requirements.registry import Requirement
 from conformance.scenarios import moves as s
+from conformance.transcript.text import visible
 from conformance.transcript.transcript import AnyMoment, Missed, Request, WitnessEvent
 
 BY_HAND: Final = frozenset(kind.traits.changes for kind in s.KINDS if kind.traits.by_hand)
@@ -44,12 +45,13 @@ def explain(requirement: Requirement, play: Play, verdict: Verdict, where: str) 
     exchange = deciding(play, verdict.see)
     if exchange is not None:
         lines += ["repeat with", "  " + curl(exchange, play.transcript.target.url)]
-    return "\n".join([*lines, f"transcript  {where}"])
+    # Ids, paths and bodies are the deployment's: an escape sequence in one of them must not reach a terminal.
+    return visible("\n".join([*lines, f"transcript  {where}"]))
 
 
 def deciding(play: Play, see: Iterable[int]) -> Exchange | None:
     """The first request among the moments that a verdict points to."""
-    return next((e for seq in see for e in play.exchanges if e.asked == seq), None)
+    return next((e for seq in see for e in play.exchanges if e.sent == seq), None)
 
 
 def by_hand(play: Play) -> str:
@@ -63,7 +65,7 @@ def by_hand(play: Play) -> str:
     ids = {found: f"$THREAD_{name}" for name, found in threads.items()}
     lines, last = [], None
     for name in threads:
-        created = next(iter(play.asked_for("create thread", name)), None)
+        created = next(iter(play.exchanges_for("create thread", name)), None)
         if created is not None:
             asked = f"curl -sS -X POST {_quoted(url + created.request.path, ids)} {_JSON} --data '{{}}'"
             lines.append(f"THREAD_{name}=$({asked} | jq -r .thread_id)")
@@ -88,7 +90,7 @@ def by_hand(play: Play) -> str:
     for request in final:
         body = "" if request.body is None else f" {_JSON} --data {_quoted(request.body, ids)}"
         lines.append(f"curl -sS -X {shlex.quote(request.method)} {_quoted(url + request.path, ids)}{body} | jq .")
-    return "\n".join(lines)
+    return visible("\n".join(lines))
 
 
 _NAME = re.compile(r"[A-Za-z0-9]+")
@@ -143,7 +145,7 @@ def _show(play: Play, seq: int) -> list[str]:
     at = f"  {moment.t:8.3f} s  "
     match moment:
         case Request():
-            exchange = next(e for e in play.exchanges if e.asked == seq)
+            exchange = next(e for e in play.exchanges if e.sent == seq)
             answer = exchange.response or exchange.fault
             took = f" after {1000 * (answer.t - moment.t):.0f} ms" if answer is not None else ""
             body = exchange.response.body if exchange.response else None

@@ -12,6 +12,7 @@ import msgspec
 
 from conformance.judge.judging import WORDS, Word
 from conformance.requirements.registry import Level, Needs, Registry
+from conformance.transcript.size import bounded
 from conformance.transcript.transcript import SuiteInfo, TargetInfo, Transcript, encode
 
 FORMAT: Literal["doubletext-report"] = "doubletext-report"
@@ -106,10 +107,10 @@ def transcript_path(scenario_id: str) -> str:
 
 
 def write_transcript(folder: Path, transcript: Transcript) -> Path:
-    """Write one transcript under `folder` and return its path; raises OSError."""
+    """Write one transcript under `folder`, bounded in size, and return its path. Raise OSError."""
     path = folder / transcript_path(transcript.scenario.id)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(encode(transcript))
+    path.write_bytes(encode(bounded(transcript)))
     return path
 
 

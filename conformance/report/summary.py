@@ -18,6 +18,7 @@ from conformance.report.report import Report, Result, rules_of, summarise, write
 from conformance.requirements import registry
 from conformance.requirements.areas import AREAS
 from conformance.requirements.registry import LEVELS
+from conformance.transcript.text import visible
 from conformance.transcript.transcript import SuiteInfo, TargetInfo
 
 JUDGED = frozenset({"PASS", "FAIL", "WARN"})
@@ -105,12 +106,12 @@ class Findings:
         for deployment in self.deployments:
             target = deployment.target
             server = " ".join(part for part in (target.server, target.version) if part) or "unnamed server"
-            terminal.section(f"doubletext: {target.url} ({server})")
+            terminal.section(visible(f"doubletext: {target.url} ({server})"))
             if deployment.problem is not None:
                 how_far = f"cannot be judged ({len(deployment.unjudged)} of {len(deployment.results)} verdicts)"
-                terminal.line(f"{how_far}: {deployment.problem}", red=True)
+                terminal.line(visible(f"{how_far}: {deployment.problem}"), red=True)
             for note in deployment.notes:
-                terminal.line(f"note: {note}", yellow=True, bold=True)
+                terminal.line(visible(f"note: {note}"), yellow=True, bold=True)
             for word in ("FAIL", "ERROR", "INCONCLUSIVE", "WARN"):
                 self._list(terminal, word, deployment)
             for line in table(deployment.results):

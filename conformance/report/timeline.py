@@ -209,8 +209,8 @@ def _lane(play: Play, submit: Submit, scale: Scale, y: float, ticks: tuple[Tick,
     note: str = submit.strategy or "no strategy"
     if submit.thread != s.MAIN:
         note += f", thread {submit.thread}"
-    steps = tuple(_step(play, trace, scale) for trace in play.steps_told(submit.label))
-    asked = play.asked_for("submit", submit.label)
+    steps = tuple(_step(play, trace, scale) for trace in play.reported_steps(submit.label))
+    asked = play.exchanges_for("submit", submit.label)
     if not asked:
         return Lane(submit.label, note, "not asked for", y, None, steps, ticks, ())
     submission = asked[-1]
@@ -273,10 +273,10 @@ def _ticks(play: Play, scale: Scale) -> dict[str, tuple[Tick, ...]]:
 
 
 def _place(play: Play, label: str, written: int, scale: Scale) -> float:
-    steps = play.steps_told(label)
+    steps = play.reported_steps(label)
     if not steps:
-        asked = play.asked_for("submit", label)
-        return scale.x(play.moments[asked[-1].over or asked[-1].asked].t) if asked else LEFT
+        asked = play.exchanges_for("submit", label)
+        return scale.x(play.moments[asked[-1].over or asked[-1].sent].t) if asked else LEFT
     if written == 0:
         return scale.x(play.moments[steps[0].enter].t)
     trace = steps[min(written, len(steps)) - 1]
@@ -309,8 +309,8 @@ def _overlaps(play: Play, submits: list[Submit], scale: Scale) -> Iterator[Band]
     for one, other in combinations(submits, 2):
         if one.thread != other.thread:
             continue
-        for a in play.steps_told(one.label):
-            met = [b for b in play.steps_told(other.label) if max(a.enter, b.enter) < min(a.last, b.last)]
+        for a in play.reported_steps(one.label):
+            met = [b for b in play.reported_steps(other.label) if max(a.enter, b.enter) < min(a.last, b.last)]
             if met:
                 begin = max(a.enter, met[0].enter)
                 end = min(a.last, max(b.last for b in met))

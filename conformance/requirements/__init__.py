@@ -1,1 +1,1 @@
-"""The rule book: the requirements as data, their areas, and the page that lists them."""
+"""The rule book: the requirements as data, their registry and their page."""

@@ -1,7 +1,7 @@
-"""The areas of the rule book: the meaning of an id's letters, and the pytest marker that selects an area.
+"""The areas of the rule book: the letters of requirement ids, their names, and their pytest markers.
 
-This module imports nothing, because the plugin registers the markers in every pytest run of an environment that has
-doubletext installed.
+This module imports nothing of the suite. The pytest plugin registers the markers in every pytest run of an environment
+in which doubletext is installed, and must not slow these runs down.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ AREAS = {
     "CRN": "crons",
     "CLI": "client contract",
 }
-"""The areas by their letters, in the order of the rule book. `requirements/run.toml` holds RUN."""
+"""The name of each area, in the order of the book. `requirements/run.toml` contains the area RUN."""
 
 MARKERS = {
     "RUN": "runs",
@@ -46,7 +46,10 @@ MARKERS = {
     "CRN": "crons",
     "CLI": "clients",
 }
-"""The pytest markers by area. Those of the strategies, `cancel` and `races` also select the scenarios of that name."""
+"""The marker of each area.
+
+The markers of the strategies, `cancel` and `races` also select by scenario: all that is judged where these occur.
+"""
 
 
 def family_marker(family: str) -> str:

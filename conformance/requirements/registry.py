@@ -1,4 +1,4 @@
-"""The rule book as data, read from `book.toml` and from one TOML file per area."""
+"""The requirements as data, read from `requirements/`: `book.toml` and one file for each area."""
 
 from __future__ import annotations
 
@@ -18,14 +18,18 @@ LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "PROFILE")
 
 
 Needs = Literal["any", "probe", "witness"]
-"""The agent that a verdict requires: any agent, the probe agent, or a probe agent that can also reach the witness."""
+"""The agent that a requirement needs.
+
+`any`: any agent. `probe`: an agent that obeys the probe. `witness`: one that also reaches the witness.
+"""
 
 
 class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A rule of the rule book.
+    """One rule of the book.
 
-    `sources` are the URLs of pages and issue threads. Names from `[sources]` in `book.toml` are resolved by `load`.
-    `needs` is the kind of agent that a verdict requires.
+    `sources` are URLs of pages and threads. Names from `[sources]` of `book.toml` have been resolved. `shown_by` and
+    `not_by` are patterns of scenario ids. `documented` is the documented choice of a PROFILE requirement. `needs` is
+    the agent that it needs.
     """
 
     id: str
@@ -45,22 +49,21 @@ class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         return self.id.partition("-")[0]
 
     def can_be_judged(self, probe: ProbeUse, *, steered: bool) -> bool:
-        """Return whether this kind of agent is enough.
+        """Return whether the requirement can be judged with this agent.
 
-        `steered` says that the scenario needs an agent that fails, parks or resists its cancellation on demand.
+        `steered`: the scenario needs a run that fails, pauses or resists its cancellation, which only the probe makes.
         """
-        # Of an agent that is not the probe agent only the server's answers are known, not what its steps will do.
         return probe != "none" or (self.needs == "any" and not steered)
 
     def applies_to(self, scenario_id: str) -> bool:
-        """Return whether the scenario shows this requirement."""
+        """Return whether the requirement is judged in this scenario."""
         # `fnmatch` ignores case on some platforms, and a report has to be the same on all of them.
         shown = any(fnmatchcase(scenario_id, pattern) for pattern in self.shown_by)
         return shown and not any(fnmatchcase(scenario_id, pattern) for pattern in self.not_by)
 
 
 class LeftOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A candidate that this revision leaves out, and the reason."""
+    """A candidate that is not in this revision, with the reason."""
 
     id: str
     reason: str
@@ -81,14 +84,14 @@ class _Area(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Registry(msgspec.Struct, frozen=True):
-    """A revision of the rule book."""
+    """One revision of the rule book."""
 
     revision: str
     requirements: tuple[Requirement, ...]
     left_out: tuple[LeftOut, ...]
 
     def get(self, requirement_id: str) -> Requirement:
-        """Return one requirement. Raises `KeyError` for an unknown id."""
+        """Return one requirement. Raise KeyError for an unknown id."""
         for requirement in self.requirements:
             if requirement.id == requirement_id:
                 return requirement
@@ -97,7 +100,7 @@ class Registry(msgspec.Struct, frozen=True):
 
 @cache
 def load() -> Registry:
-    """Return the rule book of this version. Raises `ValueError` if its files contradict each other."""
+    """Return the rule book of this version. Raise ValueError when its files contradict each other."""
     book = msgspec.convert(_read("book"), _Book)
     areas = {letters: msgspec.convert(_read(letters.lower()), _Area) for letters in AREAS}
     for letters, area in areas.items():
@@ -122,7 +125,7 @@ def load() -> Registry:
 
 @cache
 def proofs() -> dict[str, list[str]]:
-    """Return the mock's defects that change a requirement's verdict, by its id. The kill matrix computes them."""
+    """Return the mock's defects that change the verdict of each requirement, by its id, as the kill matrix found."""
     return _read("proofs")
 
 
@@ -131,8 +134,8 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _resolved(requirement: Requirement, sources: dict[str, str]) -> tuple[str, ...]:
-    # A misspelt name would otherwise be printed as if it were a source.
     for source in requirement.sources:
+        # A name with a typing error would otherwise be published as a source that leads nowhere.
         if source not in sources and not source.startswith("https://"):
             raise ValueError(
                 f"{requirement.id}: source `{source}` is neither a URL nor in [sources] of book.toml; add it there"

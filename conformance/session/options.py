@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from conformance.driver.deadlines import Deadlines
 from conformance.judge import profiles
 from conformance.judge.profiles import NOTHING_DECLARED, Profile, ProfileError
 from conformance.report.report import slug
+from conformance.session.connection import BadConnectionError, Connection, connection
 from doubletext import packages
 from doubletext.environment import HEADER_VARIABLE
 
@@ -23,7 +25,8 @@ EMBEDDED_NAME = "mock"
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]+")
-_NAMED = re.compile(r"([0-9A-Za-z][0-9A-Za-z._-]*)=(https?:.*)", re.DOTALL)
+# Part of the name of a folder, and Windows drops a dot at the end of one.
+_NAMED = re.compile(r"([0-9A-Za-z](?:[0-9A-Za-z._-]*[0-9A-Za-z_-])?)=(https?:.*)", re.DOTALL)
 _HOST = re.compile(r"[0-9A-Za-z._:-]+")
 
 
@@ -42,6 +45,7 @@ class Options:
     deadlines: Deadlines
     jobs: int
     witness_host: str | None
+    connection: Connection
 
 
 def read(config: pytest.Config) -> Options:
@@ -64,7 +68,20 @@ def read(config: pytest.Config) -> Options:
         deadlines=Deadlines().scaled(_scale(option.conformance_deadline_scale)),
         jobs=_jobs(option.conformance_jobs, embedded=not urls),
         witness_host=_witness_host(option.conformance_witness_host),
+        connection=_connection(option),
     )
+
+
+def _connection(option: argparse.Namespace) -> Connection:
+    try:
+        return connection(
+            ca=option.deployment_ca,
+            cert=option.deployment_cert,
+            key=option.deployment_key,
+            proxy=option.deployment_proxy,
+        )
+    except BadConnectionError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _demand_mock() -> None:

@@ -18,6 +18,7 @@ import httpx
 
 from conformance.driver.witness import Witness
 from conformance.scenarios.scenario import Scenario
+from conformance.session.connection import Connection
 from conformance.session.target import Target
 from conformance.transcript.transcript import SuiteInfo, Transcript
 
@@ -31,7 +32,9 @@ class NotJudgeable(Exception):  # noqa: N818 -- not an error of the suite: there
 class PlayPool:
     """Plays scenarios against deployments. `jobs` bounds the plays under way at once per deployment."""
 
-    def __init__(self, *, suite: SuiteInfo, jobs: int, witness_host: str | None) -> None:
+    def __init__(
+        self, *, suite: SuiteInfo, jobs: int, witness_host: str | None, connection: Connection | None = None
+    ) -> None:
         self._suite = suite
         self._jobs = jobs
         loopback = witness_host in (None, "127.0.0.1", "localhost", "::1")
@@ -39,7 +42,7 @@ class PlayPool:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="doubletext", daemon=True)
         self._stack = AsyncExitStack()
-        self._tls = httpx.create_ssl_context(trust_env=False)
+        self._connection = connection or Connection(httpx.create_ssl_context(trust_env=False))
         self._examined: dict[int, asyncio.Task[None]] = {}
         self._slots: dict[int, asyncio.Semaphore] = {}
         self._plays: dict[tuple[int, str], Future[Transcript]] = {}
@@ -68,6 +71,10 @@ class PlayPool:
     def transcript(self, target: Target, scenario: Scenario) -> Transcript:
         """The transcript of one play, once there is one; raises NotJudgeable."""
         return self._future(target, scenario).result()
+
+    def forget(self, target: Target, scenario: Scenario) -> None:
+        """Drop the transcript of one play; who asks for it after that has the scenario played again."""
+        self._plays.pop((id(target), scenario.id), None)
 
     def _future(self, target: Target, scenario: Scenario) -> Future[Transcript]:
         key = (id(target), scenario.id)
@@ -119,16 +126,12 @@ class PlayPool:
         with contextlib.ExitStack() as slot:
             slot.callback(slots.release)
             await self._examine(target)  # it may have been lost while this play waited for its turn
-            async with self._connections() as transport:
+            async with self._connection.transport() as transport:
                 # While a play only looks on, the next may have its slot.
                 return await target.play(
                     scenario, transport, self._witness, self._suite, lambda: slot.pop_all().close()
                 )
 
     async def _look_at(self, target: Target) -> None:
-        async with self._connections() as transport:
+        async with self._connection.transport() as transport:
             await target.examine(transport, self._witness, self._suite, self._jobs)
-
-    def _connections(self) -> httpx.AsyncHTTPTransport:
-        """Connections of one play; a pool that all plays share is searched for longer than it saves."""
-        return httpx.AsyncHTTPTransport(verify=self._tls, limits=httpx.Limits(max_connections=None), trust_env=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -62,6 +63,8 @@ class Session:
         self.suite = SuiteInfo.here(self.registry.revision)
         self._opened = False
         self._plays: dict[tuple[int, str], Play] = {}
+        self._unjudged: Counter[tuple[int, str]] = Counter()
+        """By play: the cases that are still to be judged by it."""
         self._written: dict[tuple[int, str], Path] = {}
 
     @property
@@ -90,10 +93,17 @@ class Session:
     def begin(self, cases: Iterable[Case]) -> None:
         """Begin to play the scenarios of these cases in the background."""
         for case in cases:
+            self._unjudged[case.position, case.scenario.id] += 1
             self._pool.begin(self._targets[case.position], [case.scenario])
 
     def judge(self, case: Case, scratch: Callable[[], Path]) -> CaseResult:
         """Judge one case. `scratch` gives a folder for transcripts of failures when no report was asked for."""
+        try:
+            return self._judge(case, scratch)
+        finally:
+            self._forget(case)
+
+    def _judge(self, case: Case, scratch: Callable[[], Path]) -> CaseResult:
         target = self._targets[case.position]
         try:
             play = self._play(case)
@@ -130,7 +140,10 @@ class Session:
 
     @cached_property
     def _pool(self) -> PlayPool:
-        pool = PlayPool(suite=self.suite, jobs=self._options.jobs, witness_host=self._options.witness_host)
+        options = self._options
+        pool = PlayPool(
+            suite=self.suite, jobs=options.jobs, witness_host=options.witness_host, connection=options.connection
+        )
         pool.start()
         self._opened = True
         return pool
@@ -145,6 +158,7 @@ class Session:
                 headers=self._options.headers,
                 profile=self._options.profile.name if self._options.profile is not NOTHING_DECLARED else None,
                 deadlines=self._options.deadlines,
+                secret=self._options.connection.secret,
             )
             for url in self._options.urls or [self._pool.embed_mock()]
         ]
@@ -156,6 +170,14 @@ class Session:
             transcript = self._pool.transcript(self._targets[case.position], case.scenario)
             self._plays[key] = Play(transcript)
         return self._plays[key]
+
+    def _forget(self, case: Case) -> None:
+        """Let go of a play by which everything was judged: all plays of a run may be larger than the memory."""
+        key = (case.position, case.scenario.id)
+        self._unjudged[key] -= 1
+        if not self._unjudged[key]:
+            self._plays.pop(key, None)
+            self._pool.forget(self._targets[case.position], case.scenario)
 
     def _keep(self, case: Case, transcript: Transcript, scratch: Callable[[], Path] | None) -> Path | None:
         """Write the transcript where a report was asked for, or where a failure needs it."""

@@ -89,13 +89,14 @@ class Target:
         profile: str | None,
         deadlines: Deadlines,
         named: bool = False,
+        secret: str | None = None,
     ) -> None:
         self.url = url
         self.assistant = assistant
         self.named = named
         self.headers = headers
         self.deadlines = deadlines
-        self.redactor = Redactor(headers, httpx.URL(url))
+        self.redactor = Redactor(headers, httpx.URL(url), secret)
         shown = self.redactor.url(httpx.URL(url)).rstrip("/")
         self.info = TargetInfo(url=shown, profile=profile)
         self.problem: str | None = None
@@ -247,7 +248,7 @@ def _start_latency(play: Play) -> float:
     if play.witnessed:
         began = play.began("A")
     else:
-        began = next((r.told for r in play.readings("A") if r.status != "pending"), None)
+        began = next((r.received for r in play.readings("A") if r.status != "pending"), None)
     return 0.0 if began is None else play.moments[began].t - asked
 
 
@@ -306,10 +307,19 @@ def _problem_with_the_end(play: Play, assistant: str) -> str | None:
     return f"a plain run of the agent `{assistant}` did not get to its end: it is `{status}`"
 
 
+def _advice(fault: str) -> str:
+    """Return what a user may do about a request that was not answered."""
+    if "CERTIFICATE_VERIFY_FAILED" in fault:
+        return "trust the authority that signed the certificate with --deployment-ca FILE"
+    if "CERTIFICATE_REQUIRED" in fault or "alert certificate" in fault.lower():
+        return "show a certificate with --deployment-cert FILE"
+    return "is the deployment running, and is --deployment-url right?"
+
+
 def _say(exchange: Exchange, wanted: str) -> str:
     """What came of an exchange that should have told `wanted`, in words that tell a user what to mend."""
     if exchange.fault is not None:
-        return f"{exchange.fault.error} (is the deployment running, and is --deployment-url right?)"
+        return f"{exchange.fault.error} ({_advice(exchange.fault.error)})"
     response = exchange.response
     if response is None:
         return "no answer"

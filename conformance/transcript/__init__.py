@@ -1,1 +1,1 @@
-"""The record of a play: what is written down, in which order, and without secrets."""
+"""The transcript of a play: its format, the recorder that fills it, and the redaction of secrets."""

@@ -1,7 +1,7 @@
 """The ids of runs and threads, read from the record of a play.
 
-A deployment may report an id in several ways, and need not use all of them. The driver reads a record that still grows,
-the judge one that is complete.
+A deployment may report an id in several ways, and does not have to use all of them. The driver reads a record that
+still grows. The judge reads a complete one.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from conformance.transcript.transcript import AnyMoment, Request, Response, Stre
 def run_id(moments: Sequence[AnyMoment], label: str) -> str | None:
     """Return the id of run `label`. Return None while the record does not show it.
 
-    It is in the body or the head of the answer to its creation, in the stream's `metadata` event, also after the client
-    reconnected, in a report of its agent, or in a list of the thread's runs. The first of these counts.
+    The sources, in order of precedence, are the body and headers of the response to its creation, the `metadata` event
+    of its stream (also after the client reconnected), the reports of its agent, and a list of the thread's runs.
     """
     return next(_run_ids(moments, label), None)
 
@@ -27,6 +27,7 @@ def _run_ids(moments: Sequence[AnyMoment], label: str) -> Iterator[str]:
     for answer in _accepted(moments, created):
         if found := api.run_id(answer.body, answer.headers):
             yield found
+    # The official client reconnects to a stream that was cut, and the `metadata` event may come only then.
     streams = created | _exchanges(moments, label, "submit again")
     for moment in moments:
         if (
@@ -42,7 +43,7 @@ def _run_ids(moments: Sequence[AnyMoment], label: str) -> Iterator[str]:
 
 
 def thread_id(moments: Sequence[AnyMoment], label: str) -> str | None:
-    """Return the id of the thread of the stateless run `label`, from the body or the head of the answer."""
+    """Return the id of the thread of the stateless run `label`, from the body or headers of the response."""
     answers = _accepted(moments, _exchanges(moments, label, "submit"))
     return next(filter(None, (api.thread_id(answer.body, answer.headers) for answer in answers)), None)
 
@@ -52,7 +53,7 @@ def _exchanges(moments: Sequence[AnyMoment], label: str, *purposes: Purpose) -> 
 
 
 def _accepted(moments: Sequence[AnyMoment], exchanges: set[int]) -> Iterator[Response]:
-    """Yield the 2xx answers among these exchanges, in order."""
+    """Yield the 2xx responses to these exchanges, in order."""
     for moment in moments:
         if isinstance(moment, Response) and moment.exchange in exchanges and 200 <= moment.status < 300:
             yield moment

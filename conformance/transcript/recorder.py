@@ -1,12 +1,41 @@
-"""Records what passes between the driver and a deployment, bounded in size and free of secrets.
+"""The recorder of a play, and the HTTP transport that feeds it. Records are bounded in size and free of secrets.
 
-`RecordingTransport` sits under the official client, so the record holds what was really sent and answered,
-whatever the client makes of it.
+Theory of operation
+-------------------
+
+A `Recorder` collects all moments of one play: requests and responses, stream events, reports to the witness, missed
+deadlines. `Recorder.add` gives each the next `seq`. Everything runs in one event loop and `add` does not await, so the
+sequence numbers are a total order without a lock. `t` is the loop's clock, on which the deadlines run, too.
+
+The order has a precise meaning, on which all proofs of the judge rest:
+
+* A `request` is recorded before it is handed to the network. The deployment cannot have seen it earlier.
+* A `response` is recorded after its body has been read completely, or after its headers for a stream. The deployment
+  had processed the request by then.
+* A `stream` event is recorded when the client has parsed it. The deployment sent it earlier, possibly much earlier.
+* A report to the witness is recorded when it arrives, and before it is answered. Until the answer the step waits, so it
+  cannot do anything that would belong later in the order.
+* `released` is recorded before the held report is answered. A step that is held at that point continues after it.
+
+The deployment therefore processed a request at some moment *between* the seqs of the request and of the response. For
+two requests only one conclusion is valid: when the response to the first has a smaller seq than the second request, the
+first was processed first. Requests that overlap may have been processed in either order. Nothing may be concluded from
+the order of responses alone.
+
+`RecordingTransport` is below the official client and above the network. The record therefore holds the bytes that were
+sent and received, however the client interprets them, and also the requests that the client sends by itself: it
+reconnects to a stream that was cut, and verifies that a stream has ended. The driver states the reason for its requests
+in `CURRENT_CALL`. This is a context variable because the client offers no other way to pass it through, and because
+every play and every task of a play has its own. The second request of one call gets the purpose "... again".
+
+Every request gets a `response` or a `fault`. A stream with a `response` later ends with `closed` or with a `fault`,
+unless the driver disconnects, which is recorded as `left`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
@@ -18,29 +47,38 @@ import msgspec
 
 from conformance.api import Purpose, again
 from conformance.transcript.redaction import Redactor, TooDeep
+from conformance.transcript.text import snippet
 from conformance.transcript.transcript import AnyMoment, Closed, NetworkFault, Request, Response
 
+# Ordinary answers are far smaller. The bounds keep a broken or hostile deployment from filling the tester's memory.
 MAX_BODY = 8 * 1024 * 1024
-"""Bytes of one answer, or of one whole stream, that are read before it counts as a fault."""
+"""The greatest number of bytes read of one response or one stream. More is recorded as a fault."""
 
 MAX_PLAY = 8 * MAX_BODY
-"""Bytes of all answers of one play; once they are read, every further answer is a fault."""
+"""The greatest number of bytes read of all responses of one play. Every further response is recorded as a fault."""
+
+# The headers that can change an answer. The others are the client's own and would differ with each of its releases.
+MIN_SHARED = 4 * 1024
+"""Bytes from which on equal bodies are one object in memory. A status is polled dozens of times in a play."""
 
 KEPT_REQUEST_HEADERS = frozenset({"content-type", "accept", "last-event-id"})
 MAX_FAULT = 300
-"""Characters of the text of a fault, which may quote what the deployment sent."""
+"""The greatest number of characters of a fault, whose text may quote an answer."""
 
+# A timeout cancels the request, and so does the end of the play. Only the elapsed time distinguishes them. The timer of
+# the timeout started before the clock of the transport, so a timeout arrives a little before its full length here.
 CLOCK_SLACK = 0.95
-"""The share of a deadline after which being cancelled means that the deadline had passed: clocks differ a little."""
+"""The share of a deadline after which a cancelled request counts as timed out."""
 
 _M = TypeVar("_M", bound=AnyMoment)
 
 
 @dataclass
-class Errand:
-    """Why requests are sent, which run or thread of the scenario they are about, and how many seconds they may take.
+class Call:
+    """One call of the official client: its purpose, the run or thread that it is about, and its limit in seconds.
 
-    The official client may send more than one: it reconnects to a stream that was cut. `exchange` is the newest.
+    The client may send several requests for one call, because it reconnects to a stream that was cut. `exchange` is the
+    number of the newest request, 0 before the first.
     """
 
     purpose: Purpose
@@ -49,16 +87,19 @@ class Errand:
     exchange: int = 0
 
 
-ERRAND: ContextVar[Errand] = ContextVar("ERRAND")
+CURRENT_CALL: ContextVar[Call] = ContextVar("CURRENT_CALL")
 
 
 def now() -> float:
-    """Seconds on the clock that the deadlines run on, too."""
+    """Return the time of the event loop's clock, on which the deadlines run, in seconds."""
     return asyncio.get_running_loop().time()
 
 
 class Recorder:
-    """Collects the moments of one play; `seq` is given in the order in which they are seen here."""
+    """The moments of one play, in the order in which they were added.
+
+    `on_moment` is called after each. It wakes the driver, which waits for events and never polls its own record.
+    """
 
     def __init__(self, redactor: Redactor, clock: Callable[[], float] = now) -> None:
         self.redactor = redactor
@@ -68,36 +109,44 @@ class Recorder:
         self._clock = clock
         self._began = clock()
         self._exchanges = 0
+        self._bodies: dict[tuple[bytes, str], Any] = {}
 
     def add(self, kind: type[_M], /, **fields: Any) -> _M:
-        """Record one moment of type `kind` and wake whoever waits for one."""
+        """Record one moment of type `kind`, call `on_moment` and return the moment."""
+        # Microseconds: more digits would only make transcripts longer and their differences larger.
         moment = kind(seq=len(self.moments), t=round(self._clock() - self._began, 6), **fields)
         self.moments.append(moment)
         self.on_moment()
         return moment
 
     def next_exchange(self) -> int:
-        """A number for the next request of this play."""
+        """Return the number of the next request of this play."""
         self._exchanges += 1
         return self._exchanges
 
     def body(self, raw: bytes, content_type: str) -> Any:
-        """A body as it is recorded: JSON where it is JSON, else text; None where it is empty.
-
-        An object or a list is JSON whatever its type is said to be: so it is to the clients, too.
-        """
+        """Return a body for the record: a JSON value, text if it is not JSON, or None if it is empty."""
         if not raw:
             return None
+        if len(raw) >= MIN_SHARED:
+            key = (hashlib.sha256(raw).digest(), content_type)
+            if key not in self._bodies:
+                self._bodies[key] = self._body(raw, content_type)
+            return self._bodies[key]
+        return self._body(raw, content_type)
+
+    def _body(self, raw: bytes, content_type: str) -> Any:
+        # Some servers send JSON with another content type. The official clients parse it regardless, and so does this.
         if "json" in content_type or raw.lstrip()[:1] in (b"{", b"["):
             try:
                 return self.redactor.value(msgspec.json.decode(raw))
-            except (msgspec.DecodeError, RecursionError, TooDeep):
-                pass  # recorded as the text that it is
+            except (msgspec.DecodeError, RecursionError, TooDeep):  # a hostile body may nest without end
+                pass  # recorded as text
         return self.redactor.text(raw.decode("utf-8", "replace"))
 
 
 class UnusableAnswer(httpx.TransportError):
-    """The deployment's answer cannot be used: too large, or in an encoding nobody asked for."""
+    """An answer that is too large, or in an encoding that the request excluded."""
 
 
 class RecordingTransport(httpx.AsyncBaseTransport):
@@ -108,8 +157,8 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         self._inner = inner
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send, record, and hand on; faults are recorded and raised on."""
-        # Nobody needs compression here, and an answer that expands without bound is a known weapon.
+        """Send and record a request, and return its response. Faults are recorded and raised again."""
+        # Plain bytes make `MAX_BODY` exact, and rule out answers that expand without bound ("zip bombs").
         request.headers["accept-encoding"] = "identity"
         exchange = self._recorder.next_exchange()
         self._record_request(exchange, request)
@@ -122,12 +171,12 @@ class RecordingTransport(httpx.AsyncBaseTransport):
             self._fault(exchange, _describe(error))
             raise
         except asyncio.CancelledError:
-            # Either our own deadline, or the play is over and nobody needs the answer any more.
-            seconds = ERRAND.get().seconds
+            # Either the deadline of this call has passed, or the play has ended and cancelled its open requests.
+            seconds = CURRENT_CALL.get().seconds
             late = now() - began >= seconds * CLOCK_SLACK
-            self._fault(exchange, f"no {wanted} within {seconds:g} s" if late else f"given up without {wanted}")
+            self._fault(exchange, f"no {wanted} within {seconds:g} s" if late else f"abandoned without {wanted}")
             raise
-        except Exception as error:  # whatever the client's own machinery makes of it: recorded, and raised on
+        except Exception as error:  # httpx may raise other errors for malformed responses
             self._fault(exchange, f"unusable answer: {type(error).__name__}: {error}")
             raise
 
@@ -136,9 +185,10 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
     def _record_request(self, exchange: int, request: httpx.Request) -> None:
-        errand = ERRAND.get()
-        purpose = errand.purpose if errand.exchange == 0 else again(errand.purpose)
-        errand.exchange = exchange
+        call = CURRENT_CALL.get()
+        # The first request of a call is the driver's. Any further one was sent by the official client on its own.
+        purpose = call.purpose if call.exchange == 0 else again(call.purpose)
+        call.exchange = exchange
         recorder = self._recorder
         kept = [
             (name, value)
@@ -150,7 +200,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
             Request,
             exchange=exchange,
             purpose=purpose,
-            about=errand.about,
+            about=call.about,
             method=request.method,
             path=path,
             headers=recorder.redactor.headers(kept),
@@ -161,9 +211,11 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         content_type = response.headers.get("content-type", "")
         assert isinstance(response.stream, httpx.AsyncByteStream)
         bounded = _Bounded(response.stream, response.headers.get("content-encoding", ""), self._recorder)
+        # `_Bounded` decodes the body, so the client must not decode it a second time.
         headers = httpx.Headers(
             [pair for pair in response.headers.multi_items() if pair[0].lower() != "content-encoding"]
         )
+        # Before the headers and the body are recorded: both may contain the cookie.
         for cookie in headers.get_list("set-cookie"):
             self._recorder.redactor.learn_cookie(cookie)
         recorded = self._recorder.redactor.headers(headers.multi_items())
@@ -192,7 +244,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
 
 
 class _Bounded(httpx.AsyncByteStream):
-    """A byte stream that is decoded as it comes and stops at `MAX_BODY` bytes, or at what is left of the play's."""
+    """A byte stream that decodes while reading, and raises UnusableAnswer beyond `MAX_BODY` or `MAX_PLAY` bytes."""
 
     def __init__(self, inner: httpx.AsyncByteStream, encoding: str, recorder: Recorder) -> None:
         self._inner = inner
@@ -212,7 +264,11 @@ class _Bounded(httpx.AsyncByteStream):
 
     async def _decoded(self) -> AsyncIterator[bytes]:
         if self._encoding not in ("", "identity", "gzip", "deflate"):
-            raise UnusableAnswer(f"content-encoding {self._encoding!r} although identity was asked for")
+            raise UnusableAnswer(
+                f"content-encoding {snippet(self._encoding)} although the request accepts only identity"
+            )
+        # Some servers and proxies compress regardless. 47: the largest window (15), plus 32 to detect gzip or zlib
+        # (https://docs.python.org/3/library/zlib.html#zlib.decompressobj).
         inflate = zlib.decompressobj(wbits=47) if self._encoding in ("gzip", "deflate") else None
         left = MAX_BODY
         async for raw in self._inner:
@@ -220,7 +276,7 @@ class _Bounded(httpx.AsyncByteStream):
                 chunk = inflate.decompress(raw, left + 1) if inflate else raw
             except zlib.error as error:
                 raise UnusableAnswer(f"broken {self._encoding} body: {error}") from error
-            # What was read counts even where it decodes to nothing.
+            # The larger of the two: compressed bytes that decode to nothing could otherwise arrive without end.
             size = max(len(raw), len(chunk))
             left -= size
             self._recorder.bytes_left -= size
@@ -235,7 +291,7 @@ class _Bounded(httpx.AsyncByteStream):
 
 
 def _describe(error: httpx.TransportError) -> str:
-    """A fault in the words of a reader who does not know httpx."""
+    """Return the text of a fault, for readers who do not know httpx."""
     text = str(error) or type(error).__name__
     match error:
         case UnusableAnswer():

@@ -1,7 +1,23 @@
-"""Takes secrets out of everything that is recorded or shown: a transcript can be published as it is.
+"""The removal of secrets from everything that is recorded or shown, so that a transcript can be published as it is.
 
-Secret are the values of the headers that the user gave, user and password of the URL, cookies, and what stands behind
-a query parameter with a telling name. A deployment that echoes them in its answers does not get them recorded.
+The secrets are the values of the headers given by the user, the user name and password of the URL, cookies, and the
+values of query parameters whose name contains `token`, `key`, `secret`, `password` or `signature`.
+
+Theory of operation
+-------------------
+
+Redaction happens while recording, before a value is stored. A transcript therefore never contains a secret, not even in
+memory, and no later consumer has to remember to redact. There are two mechanisms:
+
+* *By name.* The value of a secret header is replaced as a whole, whatever it is (`headers`).
+* *By value.* A deployment may echo a secret anywhere: in an error message, a redirect, the stored `kwargs` of a run.
+  Every string, key and path is searched for the known values (`text`), in all the forms in which they may come back:
+  whole, without the scheme (`Bearer`), the values of `NAME=VALUE` pairs, the decoded `Basic` credentials, and each of
+  these in any encoding: escapes are decoded before the search (`encodings`), and base64 is searched for as it is.
+
+The search is limited where it would do harm. Values shorter than `MIN_SECRET` and words of the API are not searched
+for, because replacing them would destroy the record. Secrets that the suite does not know, such as credentials in the
+deployment's own data, cannot be found.
 """
 
 from __future__ import annotations
@@ -12,21 +28,27 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import httpx
+
+from conformance.transcript import encodings
 
 REDACTED = "[redacted]"
 SECRET_NAMES = frozenset({"authorization", "proxy-authorization", "x-api-key", "x-auth-token", "cookie", "set-cookie"})
 
 MIN_SECRET = 4
-"""Shorter values are too common to be searched for in bodies; their headers are redacted all the same."""
+"""The least length of a value that is searched for in bodies. Shorter values occur in ordinary text by chance.
+
+Their headers are redacted in any case.
+"""
 
 MAX_COOKIES = 50
-"""Cookies that are remembered, the newest ones: a deployment may set another one with every answer."""
+"""The number of cookies that are remembered, newest first. A deployment may set a new one with every response."""
 
 MAX_DEPTH = 64
-"""Levels of nesting that are gone through."""
+# The redactor recurses, and a hostile answer must not exhaust the stack. A probe agent's state nests about ten levels.
+"""The greatest depth of JSON that is searched. A deeper value raises TooDeep."""
 
 VOCABULARY = " ".join(
     (
@@ -37,9 +59,12 @@ VOCABULARY = " ".join(
         "parent_config multitask_strategy",
     )
 )
-"""Words of the API. A header with such a value holds no secret, and redacting it would make nonsense of answers."""
+"""Words of the API. A header whose value is one of them holds no secret, and its redaction would garble responses."""
 
+# Without this, the scheme of a given Authorization header would be redacted wherever the word occurs.
 _SCHEMES = frozenset({"Bearer", "Basic", "Token"})
+
+# The repetitions are bounded, so that a hostile body of megabytes cannot make the search quadratic.
 _QUERY = re.compile(
     r"([?&][^=&\s\"'?]{0,40}(?:token|key|secret|password|signature)[^=&\s\"'?]{0,40}=)[^&\s\"'#;]+", re.IGNORECASE
 )
@@ -47,39 +72,50 @@ _USER = re.compile(r"(://)[^\s/@\"']{1,500}@")
 
 
 class TooDeep(Exception):  # noqa: N818 -- a finding about an answer
-    """A JSON value is nested deeper than anything that a deployment means to say."""
+    """A JSON value that is nested more than `MAX_DEPTH` levels deep."""
 
 
 class Redactor:
-    """Takes secrets out of text, JSON, headers and URLs; `headers` and `url` are what the user gave."""
+    """A filter for secrets in text, JSON, headers and URLs. `headers` and `url` are the user's options."""
 
-    def __init__(self, headers: Mapping[str, str], url: httpx.URL | None = None) -> None:
+    def __init__(self, headers: Mapping[str, str], url: httpx.URL | None = None, proxy: str | None = None) -> None:
         self._names = SECRET_NAMES | {name.lower() for name in headers}
         self._given: set[str] = set()
         self._cookies: deque[str] = deque(maxlen=MAX_COOKIES)
         for value in headers.values():
-            self._given |= _searched_for(value)
-        if url is not None and url.userinfo:
-            user_and_password = unquote(url.userinfo.decode("ascii", "replace"))
-            self._given |= _searched_for(user_and_password)
-            self._given |= _searched_for(base64.b64encode(user_and_password.encode()).decode())
+            self._given |= _search_terms(value)
+        user = "" if url is None else unquote(url.userinfo.decode("ascii", "replace"))
+        # httpx sends these as a Basic header, so both forms may be echoed.
+        for user_and_password in filter(None, (user, proxy)):
+            self._given |= _search_terms(user_and_password)
+            self._given |= _search_terms(user_and_password.partition(":")[2])
+            self._given |= _search_terms(base64.b64encode(user_and_password.encode()).decode())
         self._sort()
 
     def learn_cookie(self, line: str) -> None:
-        """From now on the value of this Set-Cookie line is a secret: the client sends it, and it may be echoed."""
-        for value in _searched_for(line.partition(";")[0].partition("=")[2]):
+        """Add the value of this Set-Cookie line to the secrets. The client sends it back, and it may be echoed."""
+        for value in _search_terms(line.partition(";")[0].partition("=")[2]):
             if value not in self._values:
                 self._cookies.append(value)
                 self._sort()
 
     def _sort(self) -> None:
-        # The longest first, so that no tail of a secret is left when another one is its beginning.
+        # Longest first: when one secret is the beginning of another, replacing it first would leave the rest visible.
         self._values = sorted({*self._given, *self._cookies}, key=len, reverse=True)
+        plain = [re.escape(value).replace(r"\ ", r"[ +]") for value in self._values]
+        pieces = {piece for value in self._values for piece in encodings.base64_pieces(value)}
+        # Behind a piece of base64 there may be one letter more, which the secret shares with what follows it.
+        coded = [rf"(?-i:{re.escape(piece)}[A-Za-z0-9+/_-]?=*)" for piece in sorted(pieces, key=len, reverse=True)]
+        self._pattern = re.compile("|".join([*plain, *coded]), re.IGNORECASE) if self._values else None
 
     def text(self, text: str) -> str:
-        """`text` without secrets."""
-        for value in self._values:
-            text = text.replace(value, REDACTED)
+        """Return `text` without secrets."""
+        if self._pattern is not None:
+            # Decoded first: a part of a secret that has no escapes must not be taken out of the middle of it.
+            if encodings.has_escapes(text):
+                text = _without(self._pattern, text)
+            text = self._pattern.sub(REDACTED, text)
+        # The patterns are slow on large bodies. Most texts contain neither marker.
         if "://" in text:
             text = _USER.sub(rf"\1{REDACTED}@", text)
         if "=" in text:
@@ -87,7 +123,7 @@ class Redactor:
         return text
 
     def value(self, value: Any, levels: int = MAX_DEPTH) -> Any:
-        """A JSON value without secrets, in keys too; raises TooDeep beyond `levels` of nesting."""
+        """Return a JSON value without secrets in strings and keys. Raise TooDeep beyond `levels` of nesting."""
         match value:
             case str():
                 return self.text(value)
@@ -101,26 +137,38 @@ class Redactor:
                 return value
 
     def is_secret(self, name: str) -> bool:
-        """Whether a header of this name is never shown."""
+        """Return whether the value of a header with this name is a secret."""
         return name.lower() in self._names
 
     def headers(self, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-        """Headers by lower-case name, secret ones with their value replaced."""
+        """Return headers by lower-case name, with the values of secret ones replaced."""
         return {name.lower(): REDACTED if self.is_secret(name) else self.text(value) for name, value in headers}
 
     def url(self, url: httpx.URL) -> str:
-        """The URL without user, password, fragment, and without the secrets of its query."""
+        """Return the URL without user name, password, fragment, and without the secrets of its query."""
         return self.text(str(url.copy_with(username=None, password=None, fragment=None)))
 
 
-def _searched_for(value: str) -> set[str]:
-    """What of a secret is searched for in text, plain and as it would stand in a URL."""
-    found = {part for part in _parts(value) if len(part) >= MIN_SECRET and part not in VOCABULARY}
-    return found | {quote(part, safe="") for part in found}
+def _without(pattern: re.Pattern[str], text: str) -> str:
+    """Replace the parts of a text that match when their escapes are decoded."""
+    plain, starts = encodings.decoded(text)
+    kept, end = [], 0
+    for found in pattern.finditer(plain):
+        kept += [text[end : starts[found.start()]], REDACTED]
+        end = starts[found.end()]
+    return "".join([*kept, text[end:]])
+
+
+def _search_terms(value: str) -> set[str]:
+    """Return the texts to search for to find a secret: its parts, without the padding that not every server keeps."""
+    found = {part.rstrip("=") for part in _parts(value)}
+    # A secret that looks like an escape is another text where texts are decoded.
+    found |= {encodings.decoded(part)[0] for part in found}
+    return {part for part in found if len(part) >= MIN_SECRET and part not in VOCABULARY}
 
 
 def _parts(value: str) -> Iterator[str]:
-    """`value`, its words, the values of its `NAME=VALUE` pairs, and for Basic what is encoded in it."""
+    """Yield `value`, its words, the values of its `NAME=VALUE` pairs, and the decoded credentials of `Basic`."""
     value = value.strip()
     yield value
     scheme, _, rest = value.partition(" ")
@@ -134,5 +182,6 @@ def _parts(value: str) -> Iterator[str]:
         if word not in _SCHEMES:
             yield word.strip(";,")
             yield from word.strip(";,").split("=", 1)[1:]
+    # USER:PASSWORD, as in the URL. A value with spaces is prose or a list, and its words were yielded above.
     if ":" in value and " " not in value:
         yield value.partition(":")[2]

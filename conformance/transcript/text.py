@@ -1,31 +1,50 @@
-"""Text that a deployment sent, or that quotes it, made fit for a terminal and a one-line reason."""
+"""Safe, short text from values that a deployment sent, for terminals, reports and one-line reasons."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from typing import Final
+
 import msgspec
+
+_SUSPECT: Final = re.compile(r"[^\n\t -~]")
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+"""Categories of Unicode: control and format characters, private use, surrogates, separators of lines and paragraphs."""
+
+
+def visible(text: object) -> str:
+    """Return a text with control characters, and those that reorder or hide text, as their escapes."""
+    return _SUSPECT.sub(_escaped, str(text))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    character = found[0]
+    return f"\\u{ord(character):04x}" if unicodedata.category(character) in _INVISIBLE else character
 
 
 def one_line(text: str, length: int = 900) -> str:
-    """`text` on one line, with control characters replaced, and cut to `length` characters."""
-    # Cut first: the text may be megabytes. Control characters could repaint the reader's terminal.
+    """Return `text` on one line, with control characters replaced, and cut to `length` characters."""
+    # Cut first: the text may be megabytes long. Control characters could repaint the reader's terminal.
     cut = text[: length + 1]
     line = " ".join("".join(c if c.isprintable() or c.isspace() else "�" for c in cut).split())
     return line if len(text) <= length else line[:length] + " …"
 
 
-def difference(first: object, second: object, place: str = "") -> str:
-    """The first place where two JSON values differ, with both values there; empty where they are equal."""
+def difference(first: object, second: object, path: str = "") -> str:
+    """Return the path of the first difference between two JSON values, with both values. Return "" when equal."""
     if isinstance(first, dict) and isinstance(second, dict):
-        pairs = [(f"{place}.{key}".lstrip("."), first.get(key), second.get(key)) for key in {**first, **second}]
+        pairs = [(f"{path}.{key}".lstrip("."), first.get(key), second.get(key)) for key in {**first, **second}]
     elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
-        pairs = [(f"{place}[{at}]", *both) for at, both in enumerate(zip(first, second, strict=True))]
+        pairs = [(f"{path}[{at}]", *both) for at, both in enumerate(zip(first, second, strict=True))]
     else:
-        return "" if first == second else f"{place}: {snippet(first, 80)} and {snippet(second, 80)}"
+        # Lists of different lengths are shown whole: after a missing item, every index would differ.
+        return "" if first == second else f"{path}: {snippet(first, 80)} and {snippet(second, 80)}"
     return next((found for at, one, other in pairs if (found := difference(one, other, at))), "")
 
 
 def mentions(value: object, text: str) -> bool:
-    """Return whether a JSON value is, or contains at any depth, a string with this text in it."""
+    """Return whether a JSON value is a string that contains this text, or has one at any depth. Keys do not count."""
     if isinstance(value, str):
         return text in value
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
@@ -33,5 +52,5 @@ def mentions(value: object, text: str) -> bool:
 
 
 def snippet(value: object, length: int = 160) -> str:
-    """A JSON value, or text, as one short line."""
+    """Return a JSON value as one short line. A string is returned as it is, without quotes."""
     return one_line(value if isinstance(value, str) else msgspec.json.encode(value).decode(), length)

@@ -1,7 +1,7 @@
-"""The record of one play: every exchange, stream event, witness event and missed deadline, in one order.
+"""The transcript format: every exchange, stream event, witness event and missed deadline of one play, in one order.
 
-A transcript is all that a check ever sees. It is plain JSON (`schemas/transcript-1.schema.json`), holds no
-secret, and can be judged again offline.
+A transcript is the only input of a check. It is plain JSON (`schemas/transcript-1.schema.json`), contains no secret,
+and can be judged again offline.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ VERSION: Literal[1] = 1
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
-    """Something that happened: `seq` orders all moments of a play, `t` is seconds since its start."""
+    """An event in a play. `seq` orders all moments of the play, and `t` is seconds since its start."""
 
     seq: int
     t: float
 
 
 class MoveMade(Moment, frozen=True, kw_only=True, tag="move"):
-    """The driver began the scenario's move number `index`."""
+    """The start of the scenario's move number `index`."""
 
     index: int
     text: str
 
 
 class Request(Moment, frozen=True, kw_only=True, tag="request"):
-    """The driver sent a request; `purpose` says why, `about` which run or thread it concerns."""
+    """A request of the driver. `purpose` is its reason, and `about` the run or thread that it concerns."""
 
     exchange: int
     purpose: str
@@ -44,7 +44,7 @@ class Request(Moment, frozen=True, kw_only=True, tag="request"):
 
 
 class Response(Moment, frozen=True, kw_only=True, tag="response"):
-    """The answer to request `exchange`: whole, or for a stream its head (`streamed`)."""
+    """The response to request `exchange`. For a stream (`streamed`) it has only the status and the headers."""
 
     exchange: int
     status: int
@@ -54,7 +54,7 @@ class Response(Moment, frozen=True, kw_only=True, tag="response"):
 
 
 class StreamEvent(Moment, frozen=True, kw_only=True, tag="stream"):
-    """One server-sent event of the stream that answered `exchange`."""
+    """One server-sent event of the stream that answers `exchange`."""
 
     exchange: int
     event: str
@@ -63,26 +63,26 @@ class StreamEvent(Moment, frozen=True, kw_only=True, tag="stream"):
 
 
 class Closed(Moment, frozen=True, kw_only=True, tag="closed"):
-    """The stream that answered `exchange` ended cleanly."""
+    """The clean end of the stream that answers `exchange`."""
 
     exchange: int
 
 
 class Left(Moment, frozen=True, kw_only=True, tag="left"):
-    """The driver closed the connection of `exchange` before its answer was complete, as the scenario asks."""
+    """The disconnection of a client, as its scenario requires, before the answer to `exchange` was complete."""
 
     exchange: int
 
 
 class NetworkFault(Moment, frozen=True, kw_only=True, tag="fault"):
-    """No usable answer to `exchange`: refused, cut, too large, late. `error` says which."""
+    """The failure of `exchange`: a connection refused or cut, an answer too large or too late. `error` states which."""
 
     exchange: int
     error: str
 
 
 class WitnessEvent(Moment, frozen=True, kw_only=True, tag="witness"):
-    """A step told the witness something; `gone` means that its connection was lost while it was held."""
+    """A report of a step to the witness. `gone` means that the connection of a held step was lost."""
 
     label: str
     step: str
@@ -92,7 +92,7 @@ class WitnessEvent(Moment, frozen=True, kw_only=True, tag="witness"):
 
 
 class Delivery(Moment, frozen=True, kw_only=True, tag="delivery"):
-    """The webhook of run `label` came, and was answered with the HTTP status `answered`."""
+    """The webhook of run `label`, answered with the HTTP status `answered`."""
 
     label: str
     answered: int
@@ -100,21 +100,21 @@ class Delivery(Moment, frozen=True, kw_only=True, tag="delivery"):
 
 
 class Released(Moment, frozen=True, kw_only=True, tag="released"):
-    """The witness let run `label` go on at `point`."""
+    """The release of run `label` at `point` by the witness."""
 
     label: str
     point: str
 
 
 class Missed(Moment, frozen=True, kw_only=True, tag="missed"):
-    """What the driver waited for did not happen within `seconds`."""
+    """A missed deadline: the awaited event did not happen within `seconds`."""
 
     awaited: str
     seconds: float
 
 
 class Lost(Moment, frozen=True, kw_only=True, tag="lost"):
-    """The deployment answers nothing any more, not even `/ok`: `error` is how that went. Nothing is asked after it."""
+    """The loss of the deployment, which does not even answer `/ok`. `error` is the last fault. No request follows."""
 
     error: str
 
@@ -136,7 +136,7 @@ AnyMoment = (
 
 
 class SuiteInfo(msgspec.Struct, frozen=True):
-    """Which suite made the record; `revision` is the rule book's."""
+    """The suite that made the transcript. `revision` is the revision of its rule book."""
 
     name: str
     version: str
@@ -144,21 +144,24 @@ class SuiteInfo(msgspec.Struct, frozen=True):
 
     @classmethod
     def here(cls, revision: str) -> SuiteInfo:
-        """The suite that is installed, judging by this revision of the rule book."""
+        """Return the installed suite, with this revision of the rule book."""
         try:
             installed = metadata.version("doubletext")
         except metadata.PackageNotFoundError:
-            installed = "unknown (not installed)"
+            installed = "unknown (not installed)"  # imported from a checkout, which has no distribution metadata
         return cls("doubletext", installed, revision)
 
 
 ProbeUse = Literal["witnessed", "unwitnessed", "none"]
-"""What hold the suite has on the agent: it reaches the witness; it obeys the probe, but reaches no witness, so that
-runs are held by time; it knows nothing of the probe."""
+"""The control that the suite has over the agent.
+
+`witnessed`: the agent reaches the witness. `unwitnessed`: it obeys the probe but cannot reach the witness, so runs are
+held by time. `none`: it ignores the probe.
+"""
 
 
 class TargetInfo(msgspec.Struct, frozen=True):
-    """Which deployment was asked, as far as it told, and what hold the suite had on its agent."""
+    """The deployment under test, as far as it identified itself, and the control over its agent."""
 
     url: str
     server: str | None = None
@@ -170,8 +173,9 @@ class TargetInfo(msgspec.Struct, frozen=True):
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     """One play of one scenario against one deployment.
 
-    `threads` maps the scenario's names for threads to the deployment's ids, `observed_for` is the length in
-    seconds of the windows in which nothing should have happened, `started_at` is wall-clock ISO 8601.
+    `threads` maps the scenario's names for threads to the deployment's ids. `observed_for` is the length in seconds of
+    the windows in which nothing may happen. `started_at` is the wall-clock time in ISO 8601. `cut` counts the bytes
+    that were left out when the transcript was written to a file.
     """
 
     format: Literal["doubletext-transcript"] = FORMAT
@@ -183,20 +187,21 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     observed_for: float
     threads: dict[str, str]
     moments: list[AnyMoment]
+    cut: int = 0
 
     @staticmethod
     def unplayed(suite: SuiteInfo, target: TargetInfo, scenario: Scenario) -> Transcript:
-        """The record of a scenario that says nothing about this deployment."""
+        """Return the empty transcript of a scenario that cannot be judged on this deployment."""
         return Transcript(
             suite=suite, target=target, scenario=scenario, started_at="", observed_for=0.0, threads={}, moments=[]
         )
 
 
 def encode(transcript: Transcript) -> bytes:
-    """The transcript as indented JSON, UTF-8."""
+    """Return the transcript as indented JSON in UTF-8."""
     return msgspec.json.format(msgspec.json.encode(transcript), indent=1)
 
 
 def decode(raw: bytes) -> Transcript:
-    """Read a transcript back; raises `msgspec.ValidationError` that says what is wrong and where."""
+    """Return the transcript in this JSON. Raise `msgspec.ValidationError`, which names the problem and its path."""
     return msgspec.json.decode(raw, type=Transcript)

@@ -174,9 +174,10 @@ class ScriptedAgent:
         whole = not isinstance(text, str) or (step.say is None and bool(step.calls))
         pieces = [""] if whole else ([fill(one, task.cursor.fills) for one in step.tokens or ()] or tokens(text))
         spoken, half, heard = 0, max(1, len(pieces) // 2), False
+        each, begin = play.takes / len(pieces), self._clock.of(task.thread_id).now
         for number, piece in enumerate(pieces, start=1):
             if play.takes or number % PIECES_A_TURN == 1:
-                await self._take(task, play.takes / len(pieces))
+                await self._take(task, each, due=begin + number * each)
                 heard = task.heard()
             spoken += len(piece)
             if heard:
@@ -210,13 +211,24 @@ class ScriptedAgent:
         if play.scripted.hold is not None:
             await self._gates.come(play.scripted.hold, play.task.thread_id, play.task.run_id, closed=True)
 
-    async def _take(self, task: Task, seconds: float) -> None:
-        """Let so many seconds of scripted time pass; if none, everybody else has a turn."""
-        if not seconds:
+    async def _take(self, task: Task, seconds: float, *, due: float | None = None) -> None:
+        """Let so many seconds of scripted time pass; if none, everybody else has a turn.
+
+        `due` is the time at which they should be over. Where that was long ago, they have passed already: the event
+        loop sleeps for a millisecond or more, so thousands of short pieces would take a hundred times what the script
+        states. On a clock that does not follow real time nothing is ever late.
+        """
+        clock = self._clock.of(task.thread_id)
+        if not seconds or (due is not None and clock.now >= due + TOLERATED):
             await asyncio.sleep(0)
         else:
-            await self._clock.of(task.thread_id).sleep(seconds)
+            await clock.sleep(seconds)
+        if seconds:
             task.timeline.spend(seconds)
+
+
+TOLERATED: Final = 1e-6
+"""Scripted seconds by which a clock that is driven by hand may be ahead of a sum of delays: the rounding of floats."""
 
 
 class _StepPlay(Struct, frozen=True):

@@ -12,8 +12,10 @@ from typing import Any, Final
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from doubletext.probe import StepReport
+from mockserver.core.callbacks import Callbacks
 from mockserver.core.clock import Clock
 
 CONNECT_SECONDS: Final = 2.0
@@ -23,8 +25,9 @@ CONNECT_SECONDS: Final = 2.0
 class Witnesses:
     """All reports of a server, through one HTTP client; `close` lets go of everybody who waits."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, callbacks: Callbacks) -> None:
         self._clock = clock
+        self._callbacks = callbacks
         self._session: aiohttp.ClientSession | None = None
         self._tls: ssl.SSLContext | None = None
         self._waits: set[asyncio.Task[Any]] = set()
@@ -32,7 +35,7 @@ class Witnesses:
 
     async def report(self, url: str, report: StepReport) -> bool:
         """Report, and return once the witness has answered; False if it cannot be reached or does not want it."""
-        if self._closed:
+        if self._closed or not self._may_call(url, report):
             return False
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
@@ -43,10 +46,19 @@ class Witnesses:
         try:
             headers = {"Content-Type": "application/json"}
             body = msgspec.json.encode(report)
-            async with self._session.post(url, data=body, headers=headers, ssl=self._tls or True) as answer:
-                return answer.ok
+            tls = self._tls or True
+            # A redirect would lead to a host that `callbacks` was not asked about.
+            async with self._session.post(url, data=body, headers=headers, ssl=tls, allow_redirects=False) as answer:
+                return answer.status < 300
         except (aiohttp.ClientError, OSError, ValueError, TimeoutError):
             return False
+
+    def _may_call(self, url: str, report: StepReport) -> bool:
+        try:
+            host = URL(url).host
+        except ValueError:
+            return False
+        return self._callbacks.allows("witness", url, host, report.run_id)
 
     async def hold(self, seconds: float) -> None:
         """Hold for so long, in place of a witness."""

@@ -1,1 +1,1 @@
-"""What a test may do with a running mock and ask of it: the control API, the journal, the conduct of clients."""
+"""The control of a running mock by a test: the control API, its controller, and the checks of clients' conduct."""

@@ -1,46 +1,78 @@
-"""The conduct of a client: what it did that a deployment cannot make good, from what it requested.
+"""Checks of a client's conduct: mistakes in double texting that only the client can avoid, judged from its requests.
 
-Each rule is a pure function of `Facts`, and each finding names the requests that show it. A client may have its
-reasons; a test that knows them leaves a rule out.
+Each check is a pure function of `Facts`, and each finding names the requests that prove it. An application may have
+reasons for what a check reports. Its test then skips that check with `without`.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
-from mockserver.core.checkpoints import START, Values
+import msgspec
+
+from mockserver.core.checkpoints import START, Checkpoint, Values
 from mockserver.core.policy import policy_of
-from mockserver.core.records import Run, Thread
+from mockserver.core.records import Thread
+from mockserver.web.http import as_json
 from mockserver.web.journal import JournalEntry
 
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What became of a run."""
+    """The facts about one run that the checks use."""
 
     thread_id: str
     status: str
     dangling: tuple[str, ...] = ()
-    """The tool calls without results over which its input was said."""
+    """The ids of the tool calls that had no results when the input of the run was added."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """All that conduct is judged by."""
+    """The input of every check."""
 
     requests: Sequence[JournalEntry]
     runs: Mapping[str, RunFacts] = field(default_factory=dict)
     superseded: Mapping[str, str] = field(default_factory=dict)
-    """Runs that were stopped for a new run, each with the run that came."""
+    """The ids of superseded runs, each with the id of the run that superseded it."""
     strategy: str | None = None
-    """The multitask strategy that the application is configured with, where a test says so."""
+    """The multitask strategy that the application is configured with, if the test states it."""
+
+    # Each index is made once. A search through all requests for each request took seconds for a long journal, in which
+    # the mock answers nobody.
+
+    @cached_property
+    def created(self) -> Mapping[str, JournalEntry]:
+        """By the id of a run: the request that created it."""
+        return {one.run_id: one for one in reversed(self.requests) if one.creates_run and one.run_id is not None}
+
+    @cached_property
+    def accepted(self) -> Mapping[tuple[str | None, bytes], int]:
+        """By thread and input: the number of the newest request that created a run."""
+        return {_text_key(one): one.number for one in self.requests if one.creates_run and one.outcome == 200}
+
+    @cached_property
+    def _by_thread(self) -> Mapping[str | None, list[JournalEntry]]:
+        found: dict[str | None, list[JournalEntry]] = {}
+        for one in self.requests:
+            if one.creates_run:
+                found.setdefault(one.thread_id, []).append(one)
+        return found
+
+    def next_run(self, thread_id: str | None, number: int) -> JournalEntry | None:
+        """Return the first request for a run on a thread after the request with a number, if there is one."""
+        on_thread = self._by_thread.get(thread_id, [])
+        index = bisect_right(on_thread, number, key=lambda one: one.number)
+        return on_thread[index] if index < len(on_thread) else None
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One misconduct: the rule, what happened, and the numbers of the requests that show it."""
+    """One mistake of a client: the rule, a description, and the numbers of the requests that prove it."""
 
     rule: str
     text: str
@@ -54,102 +86,131 @@ ClientCheck = Callable[[Facts], Iterator[Finding]]
 
 
 def joined_superseded(facts: Facts) -> Iterator[Finding]:
-    """It joined a run that had been superseded, instead of the one that took its place."""
+    """Report a join of a run that had already been superseded. The client should join the run that superseded it."""
     for entry, new_run in _after_supersession(facts):
         if entry.path.endswith("/join"):
             yield Finding(
                 "joined-superseded",
-                f"run {entry.run_id} had been superseded by {new_run.run_id} when it was joined",
+                f"run {entry.run_id} was joined after run {new_run.run_id} had superseded it; join the newer run",
                 (new_run.number, entry.number),
             )
 
 
 def kept_reading(facts: Facts) -> Iterator[Finding]:
-    """It went on reading the stream of a run that was superseded: it opened it again, or never closed it."""
+    """Report a stream of a superseded run that was opened afterwards, or still open two runs later."""
     for entry, new_run in _after_supersession(facts):
         if entry.path.endswith("/stream") and entry.method == "GET":
             yield Finding(
                 "kept-reading",
-                f"the stream of run {entry.run_id} was opened after {new_run.run_id} had superseded it",
+                f"the stream of run {entry.run_id} was opened after run {new_run.run_id} had superseded it; stream the "
+                "newer run",
                 (new_run.number, entry.number),
             )
     for entry in facts.requests:
-        came = _new_run(facts, entry)
-        if came is None or not entry.path.endswith("/stream") or entry.number > came.number:
+        superseding = _new_run(facts, entry)
+        if superseding is None or not entry.path.endswith("/stream") or entry.number > superseding.number:
             continue
-        later = [one for one in facts.requests if one.creates_run and one.thread_id == entry.thread_id]
-        beyond = next((one for one in later if one.number > came.number), None)
-        if beyond is not None and (entry.ended is None or entry.ended >= beyond.number):
+        # One run later is too early to judge: the server ends the stream, and the client may not have noticed yet.
+        next_run = facts.next_run(entry.thread_id, superseding.number)
+        if next_run is not None and (entry.ended is None or entry.ended >= next_run.number):
             yield Finding(
                 "kept-reading",
-                f"the stream of run {entry.run_id} was still read two runs after {came.run_id} had superseded it",
-                (entry.number, came.number, beyond.number),
+                f"the stream of run {entry.run_id} was still open two runs later, although run {superseding.run_id} "
+                "had superseded it; close the stream of a superseded run",
+                (entry.number, superseding.number, next_run.number),
             )
 
 
 def ignored_conflict(facts: Facts) -> Iterator[Finding]:
-    """It was answered 409 and went on as if its text had been taken: that text was never sent again."""
+    """Report a message that was rejected with 409 and not accepted later: the user's text is lost."""
     for entry in facts.requests:
         if not entry.creates_run or entry.outcome != 409:
             continue
-        again = [one for one in facts.requests if one.number > entry.number and _said(one) == _said(entry)]
-        if not any(one.thread_id == entry.thread_id and one.outcome == 200 for one in again):
+        if facts.accepted.get(_text_key(entry), 0) < entry.number:
             yield Finding(
-                "ignored-conflict", f"{_quoted(entry)} was refused with 409 and never taken later", (entry.number,)
+                "ignored-conflict",
+                f"{_quoted(entry)} was rejected with 409 and not accepted later; send it again once the thread is idle",
+                (entry.number,),
             )
 
 
 def other_strategy(facts: Facts) -> Iterator[Finding]:
-    """It sent a double text under another strategy than the application is configured with."""
+    """Report a double text whose strategy differs from the one that the application is configured with."""
     for entry in facts.requests:
+        # A request without a strategy means `enqueue`, the default of the official server.
         named = entry.strategy or "enqueue"
+        # On an idle thread every strategy has the same effect.
         if facts.strategy is not None and entry.creates_run and entry.busy and named != facts.strategy:
-            left_out = "" if entry.strategy else ", which it left out"
+            default = "" if entry.strategy else " (the default, because it named none)"
             yield Finding(
                 "other-strategy",
-                f"{_quoted(entry)} was sent under `{named}`{left_out}, and not under `{facts.strategy}`",
+                f"{_quoted(entry)} was sent with `{named}`{default} instead of `{facts.strategy}`; set "
+                "`multitask_strategy` in every request that creates a run",
                 (entry.number,),
             )
 
 
 def resumed_gone(facts: Facts) -> Iterator[Finding]:
-    """It resumed a question that nobody asked any more."""
+    """Report an answer to an interrupt that was not pending."""
     for entry in facts.requests:
         command = entry.order.get("command")
         answer = command.get("resume") if isinstance(command, dict) else None
         if answer is None:
             continue
+        # An object may map interrupt ids to answers, or be the answer itself. Only its keys can distinguish the two.
         gone = [key for key in answer if _is_id(key) and key not in entry.asks] if isinstance(answer, dict) else []
         if not entry.asks or gone:
             which = f"interrupt {gone[0]}" if gone else "an interrupt"
-            yield Finding("resumed-gone", f"{which} was resumed that the thread did not wait with", (entry.number,))
+            yield Finding(
+                "resumed-gone",
+                f"{which} was resumed that was not pending on the thread; read the thread's interrupts first",
+                (entry.number,),
+            )
 
 
 def retried(facts: Facts) -> Iterator[Finding]:
-    """It sent a request again that must not be: one that was refused for good, or that had created a run."""
-    for place, entry in enumerate(facts.requests):
-        earlier = _same_before(facts.requests[:place], entry) if entry.creates_run else None
+    """Report a repeated request that could not succeed, or whose first attempt had already created a run."""
+    newest: dict[tuple[str, bytes], JournalEntry] = {}
+    for entry in facts.requests:
+        key = (entry.path, entry.raw)
+        earlier = newest.get(key) if entry.creates_run and entry.raw else None
+        newest[key] = entry
         if earlier is None or earlier.outcome is None:
             continue
-        shown = (earlier.number, entry.number)
+        proof = (earlier.number, entry.number)
         if earlier.outcome == 409 and entry.busy:
-            yield Finding("retried", f"{_quoted(entry)} was refused with 409 and sent again to a busy thread", shown)
+            yield Finding(
+                "retried",
+                f"{_quoted(entry)} was rejected with 409 and sent again while the thread was still busy; wait until it "
+                "is idle",
+                proof,
+            )
         elif earlier.outcome in (400, 404, 422):
             yield Finding(
-                "retried", f"{_quoted(entry)} was refused with {earlier.outcome} and sent again as it was", shown
+                "retried",
+                f"{_quoted(entry)} was rejected with {earlier.outcome} and sent again unchanged; such a response is "
+                "final",
+                proof,
             )
+        # A user may well send the same text twice. A cut response or the same message id shows that it was a retry.
         elif earlier.outcome == 200 and (earlier.cut or _has_ids(entry)):
-            yield Finding("retried", f"{_quoted(entry)} had created run {earlier.run_id} and was sent again", shown)
+            yield Finding(
+                "retried",
+                f"{_quoted(entry)} had already created run {earlier.run_id} when it was sent again; look up the run "
+                "before a retry",
+                proof,
+            )
 
 
 def left_dangling(facts: Facts) -> Iterator[Finding]:
-    """It said its next text over a tool call without a result, which many models refuse."""
+    """Report a message that follows a tool call without a result. Many models reject such a conversation."""
     for entry in facts.requests:
         run = facts.runs.get(entry.run_id or "")
         if entry.creates_run and run is not None and run.dangling:
             yield Finding(
                 "left-dangling",
-                f"{_quoted(entry)} was said over the tool call {', '.join(run.dangling)} without a result",
+                f"{_quoted(entry)} follows the tool call {', '.join(run.dangling)}, which has no result; add a tool "
+                "message or remove the call",
                 (entry.number,),
             )
 
@@ -166,43 +227,53 @@ RULES: Final[Mapping[str, ClientCheck]] = {
 
 
 def judge(facts: Facts, *, without: Sequence[str] = ()) -> list[Finding]:
-    """Every finding, in the order of the requests; `without` these rules. Raises ValueError for an unknown rule."""
+    """Return the findings of all rules except `without`, in the order of the requests.
+
+    Raises ValueError for an unknown rule.
+    """
     for name in without:
         if name not in RULES:
-            raise ValueError(f"there is no rule {name!r}; there are {', '.join(RULES)}")
+            raise ValueError(f"{as_json(name)} is not a rule; the rules are {', '.join(RULES)}")
     found = [finding for name, rule in RULES.items() if name not in without for finding in rule(facts)]
+    # Ordered by the last request of each finding, the one with which the mistake became one.
     return sorted(found, key=lambda finding: finding.requests[-1])
 
 
-def run_facts(run: Run) -> RunFacts:
-    """What became of a run, as the server knows it."""
-    thread = run.thread
-    return RunFacts(thread.thread_id, policy_of(thread).run_status(run), _dangling(thread, run.run_id))
+def run_facts(thread: Thread) -> dict[str, RunFacts]:
+    """Return the facts about every run of a thread, by its id."""
+    inputs: dict[str, Checkpoint] = {}
+    for checkpoint in thread.history.newest_first():
+        if checkpoint.run_id is not None and checkpoint.written_by == START:
+            inputs.setdefault(checkpoint.run_id, checkpoint)
+    return {
+        run.run_id: RunFacts(thread.thread_id, policy_of(thread).run_status(run), _dangling(inputs.get(run.run_id)))
+        for run in thread.runs.values()
+    }
 
 
-def _dangling(thread: Thread, run_id: str) -> tuple[str, ...]:
-    """The tool calls without results that the input of a run left behind it."""
-    taken = [one for one in thread.history.newest_first() if one.run_id == run_id and one.written_by == START]
-    # The newest of the two checkpoints of an input is the one that holds it.
-    return _unanswered(taken[0].values) if taken and taken[0].source == "loop" else ()
+def _dangling(written: Checkpoint | None) -> tuple[str, ...]:
+    """Return the tool calls that had no results when the input of a run was added, from its newest checkpoint."""
+    # An input has two checkpoints: one of source `input` before it is added, and the newer of source `loop` with it.
+    return _unanswered(written.values) if written is not None and written.source == "loop" else ()
 
 
 def _unanswered(values: Values) -> tuple[str, ...]:
-    """The tool calls over which the last human message was said."""
-    found: list[str] = []
+    """Return the tool calls that had no results at the last human message."""
+    said = values.get("messages", ())
+    humans = (index for index in range(len(said) - 1, -1, -1) if said[index]["type"] == "human")
+    last, before = next(humans, 0), next(humans, -1)
+    # Only what was said since the human message before: a state of thousands of messages is not read for each run.
     waiting: dict[str, None] = {}
-    for message in values.get("messages", ()):
-        if message["type"] == "human":
-            found, waiting = list(waiting), {}
-        elif message["type"] == "tool":
+    for message in said[before + 1 : last]:
+        if message["type"] == "tool":
             waiting.pop(message["tool_call_id"], None)
         else:
             waiting |= dict.fromkeys(call["id"] for call in message.get("tool_calls", ()))
-    return tuple(found)
+    return tuple(waiting)
 
 
 def _after_supersession(facts: Facts) -> Iterator[tuple[JournalEntry, JournalEntry]]:
-    """The requests that name a superseded run, each with the request for the run that had taken its place."""
+    """Yield each request for a superseded run, with the earlier request that created the superseding run."""
     for entry in facts.requests:
         new_run = _new_run(facts, entry)
         if new_run is not None and not entry.creates_run and entry.number > new_run.number:
@@ -210,22 +281,23 @@ def _after_supersession(facts: Facts) -> Iterator[tuple[JournalEntry, JournalEnt
 
 
 def _new_run(facts: Facts, entry: JournalEntry) -> JournalEntry | None:
-    """The request for the run that superseded an entry's run."""
+    """Return the request that created the run that superseded an entry's run, if any."""
     by = facts.superseded.get(entry.run_id or "")
-    return None if by is None else next((one for one in facts.requests if one.creates_run and one.run_id == by), None)
+    return None if by is None else facts.created.get(by)
 
 
-def _same_before(earlier: Sequence[JournalEntry], entry: JournalEntry) -> JournalEntry | None:
-    return next((one for one in reversed(earlier) if (one.path, one.raw) == (entry.path, entry.raw) and one.raw), None)
+def _text_key(entry: JournalEntry) -> tuple[str | None, bytes]:
+    """Return what two requests have in common that send the same input to the same thread."""
+    return entry.thread_id, msgspec.json.encode(_input(entry), order="deterministic")
 
 
-def _said(entry: JournalEntry) -> Any:
+def _input(entry: JournalEntry) -> Any:
     return entry.order.get("input")
 
 
 def _messages(entry: JournalEntry) -> list[Any]:
-    said = _said(entry)
-    given = said.get("messages") if isinstance(said, dict) else None
+    run_input = _input(entry)
+    given = run_input.get("messages") if isinstance(run_input, dict) else None
     return given if isinstance(given, list) else [given] if given is not None else []
 
 
@@ -234,14 +306,15 @@ def _has_ids(entry: JournalEntry) -> bool:
 
 
 def _quoted(entry: JournalEntry) -> str:
-    """What a request said, for people."""
-    said = _messages(entry)
-    last = said[-1] if said else None
+    """Return the last message of a request, shortened, for people."""
+    messages = _messages(entry)
+    last = messages[-1] if messages else None
     text = last.get("content") if isinstance(last, dict) else last
     if not isinstance(text, str):
         return f"request {entry.number}"
-    return repr(text if len(text) <= 60 else f"{text[:60]}...")
+    return as_json(text if len(text) <= 60 else f"{text[:60]}...")
 
 
 def _is_id(key: object) -> bool:
+    # Interrupt ids are 128-bit hashes in hexadecimal.
     return isinstance(key, str) and len(key) == 32 and all(digit in "0123456789abcdef" for digit in key)

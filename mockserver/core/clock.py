@@ -23,6 +23,9 @@ from typing import Final, Protocol
 EPOCH: Final = datetime(2025, 1, 1, tzinfo=UTC)
 """Where the logical time of a server begins."""
 
+LAST: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""The last moment to which delays lead. A year is left behind it for the ticks of what happens then."""
+
 TICK: Final = timedelta(milliseconds=1)
 
 SETTLE: Final = 24
@@ -42,6 +45,13 @@ class Clock(Protocol):
 
     def within(self, seconds: float) -> AbstractAsyncContextManager[object]:
         """A block that is left with TimeoutError when `seconds` pass first; it makes no time pass itself."""
+
+    def silence(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """A block that is left with TimeoutError when a client has heard nothing for `seconds`.
+
+        A connection is kept alive in real time. Only a clock that is driven by hand has its own, so that a test can
+        see a keep-alive.
+        """
 
 
 class RealClock:
@@ -63,6 +73,10 @@ class RealClock:
     def within(self, seconds: float) -> AbstractAsyncContextManager[object]:
         """A block that is left with TimeoutError after `seconds` times the scale."""
         return asyncio.timeout(seconds * self._scale)
+
+    def silence(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """A block that is left with TimeoutError after so many real seconds, whatever the scale."""
+        return asyncio.timeout(seconds)
 
 
 class UndelayedClock:
@@ -87,6 +101,8 @@ class UndelayedClock:
     def within(self, seconds: float) -> AbstractAsyncContextManager[object]:
         """A block that is left with TimeoutError after so many real seconds."""
         return asyncio.timeout(seconds)
+
+    silence = within
 
 
 @dataclass(order=True, slots=True)
@@ -130,6 +146,10 @@ class HandClock:
                 yield limit
             finally:
                 alarm.live = False
+
+    def silence(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """A block that is left with TimeoutError once so much time has passed."""
+        return self.within(seconds)
 
     async def advance(self, seconds: float) -> None:
         """Let `seconds` pass; whoever is woken on the way runs, and may sleep again, before time goes on."""
@@ -177,6 +197,13 @@ class InstantClock(HandClock):
     def __init__(self) -> None:
         super().__init__()
         self._jumps: asyncio.Handle | None = None
+
+    def silence(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """A block that is left with TimeoutError after so many real seconds.
+
+        A jump over a scripted week would else send a keep-alive for every five seconds of it.
+        """
+        return asyncio.timeout(seconds)
 
     def let_go(self) -> None:
         """Wake everybody, and jump no more."""
@@ -232,6 +259,10 @@ class Clocks:
         """A block that is left with TimeoutError when `seconds` have passed in the deployment."""
         return self._clock.within(seconds)
 
+    def silence(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """A block that is left with TimeoutError when a client has heard nothing for `seconds`."""
+        return self._clock.silence(seconds)
+
     def of(self, thread_id: str | None) -> Clock:
         """The clock of a thread; without one, that of the deployment."""
         return self._of_thread.get(thread_id or "", self._clock)
@@ -267,8 +298,11 @@ class Timeline:
         return self.now
 
     def spend(self, seconds: float) -> None:
-        """Let a delay of `seconds` have passed."""
-        self.now += timedelta(seconds=seconds)
+        """Let a delay of `seconds` have passed; the calendar ends with the year 9999, and time stands still there."""
+        try:
+            self.now = min(self.now + timedelta(seconds=seconds), LAST)
+        except OverflowError:
+            self.now = LAST
 
 
 def iso(moment: datetime) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 Message = dict[str, Any]
 
@@ -39,7 +39,8 @@ def coerce(raw: Any, new_id: Callable[[], str]) -> Message:
     content = raw.get("content", "")
     if not isinstance(content, str | list):
         raise ValueError(f"The content of a message must be a string or a list, not {content!r}")
-    return _whole(kind, content, raw, raw.get("id") or new_id())
+    _check({**raw, "content": content})
+    return _whole(kind, content, raw, _text(raw.get("id")) or new_id())
 
 
 def coerce_all(raw: Any, new_id: Callable[[], str]) -> list[Message]:
@@ -69,7 +70,8 @@ def text_of(message: Message) -> str:
     content = message["content"]
     if isinstance(content, str):
         return content
-    return "".join(part if isinstance(part, str) else part.get("text", "") for part in content)
+    parts = [part if isinstance(part, str) else part.get("text") for part in content]
+    return "".join(part for part in parts if isinstance(part, str))
 
 
 def human(text: str, message_id: str) -> Message:
@@ -108,6 +110,64 @@ def tool_result(content: str | list[Any], message_id: str, *, name: str, call_id
     return _whole("tool", content, {"name": name, "tool_call_id": call_id, **more}, message_id)
 
 
+def _check(raw: Message) -> None:
+    """Raise ValueError for the first field of a message that has a shape which LangChain's messages do not take."""
+    for name, (fits, words) in _SHAPES.items():
+        value = raw.get(name)
+        if value is not None and not fits(value):
+            shown = json.dumps(value)
+            shown = shown if len(shown) <= 80 else f"{shown[:80]}..."
+            raise ValueError(f"The `{name}` of a message must be {words}, not {shown}")
+
+
+def _text(value: Any) -> str | None:
+    """Return an id as text; LangChain takes a number for an id, and makes it text."""
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
+def _is_call(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("name"), str)
+        and isinstance(value.get("args"), dict)
+        and isinstance(value.get("id"), str | None)
+    )
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(fits, value))
+
+
+_SHAPES: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
+    "content": (
+        lambda value: _is_name(value) or _list_of(lambda part: isinstance(part, str | dict))(value),
+        "a string or a list of strings and objects",
+    ),
+    "id": (_is_id, "a string"),
+    "name": (_is_name, "a string"),
+    "additional_kwargs": (_is_object, "an object"),
+    "response_metadata": (_is_object, "an object"),
+    "usage_metadata": (_is_object, "an object"),
+    "tool_calls": (_list_of(_is_call), "a list of objects with a `name`, an object `args` and an `id`"),
+    "invalid_tool_calls": (_list_of(_is_object), "a list of objects"),
+    "tool_call_id": (_is_id, "a string"),
+    "status": (lambda value: value in ("success", "error"), '"success" or "error"'),
+}
+"""By field: whether a value fits, and the words for what does. null is as good as nothing."""
+
+
 def _whole(kind: str, content: str | list[Any], raw: Message, message_id: str) -> Message:
     message: Message = {
         "content": content,
@@ -126,8 +186,8 @@ def _whole(kind: str, content: str | list[Any], raw: Message, message_id: str) -
         }
     elif kind == "tool":
         message |= {
-            "tool_call_id": raw.get("tool_call_id"),
+            "tool_call_id": _text(raw.get("tool_call_id")),
             "artifact": raw.get("artifact"),
-            "status": raw.get("status", "success"),
+            "status": raw.get("status") or "success",
         }
     return message

@@ -54,7 +54,7 @@ class Policy:
 
     def base(self, run: Run) -> Checkpoint | None:
         """The checkpoint that a starting run goes on from: the one it asked for, else the newest, or its own."""
-        asked = run.request.checkpoint_asked_for
+        asked = run.request.requested_checkpoint
         head = run.thread.history.head
         begun = head is not None and head.run_id == run.run_id
         return head if asked is None or begun else run.thread.history.get(asked)

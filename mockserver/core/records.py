@@ -79,7 +79,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class TimeLeft:
-    """When a thread may be swept, as a client wished."""
+    """The end of a thread's time to live. `strategy` states what happens then: `delete` or `keep_latest`."""
 
     strategy: str
     minutes: float

@@ -17,10 +17,14 @@ from msgspec.structs import replace
 
 from mockserver.core import messages
 from mockserver.core.messages import Message
+from mockserver.script import patterns
+from mockserver.script.patterns import SlowPatternError
 from mockserver.script.types import Failure, Interrupt, Script, Step, When
 
 NO_TURN: Final = "NoMatchingTurnError"
 """The class of the exception with which a run fails whose last message no turn is for."""
+TOO_SLOW: Final = "SlowPatternError"
+"""The class of the exception with which a run fails when a regular expression takes too long on its message."""
 ALWAYS: Final = ("text", "resume")
 """The names that texts may use in every turn."""
 
@@ -178,7 +182,11 @@ def _begun(script: Script, last: Message, said: Sequence[Message], around: Circu
     """The beginning of the first turn that is for the last message, None if there is none."""
     number = sum(1 for message in said if message["type"] == "human")
     for turn in script.turns:
-        fills = _fitting(turn.when, last, number, around)
+        try:
+            fills = _fitting(turn.when, last, number, around)
+        except SlowPatternError as error:
+            # The run fails, and the turns behind, which may be as slow, are not tried.
+            return Cursor((_too_slow(error),))
         if fills is not None:
             return _unrolled(Cursor(tuple(turn.steps), fills=fills))
     return None
@@ -200,7 +208,7 @@ def _fitting(when: When, last: Message, number: int, around: Circumstances) -> d
         return None
     if any(key not in around.metadata or around.metadata[key] != value for key, value in when.metadata.items()):
         return None
-    found = re.search(when.matches, text, re.IGNORECASE) if when.matches is not None else None
+    found = patterns.search(when.matches, text) if when.matches is not None else None
     if when.matches is not None and found is None:
         return None
     named = {} if found is None else {name: value or "" for name, value in found.groupdict().items()}
@@ -215,12 +223,20 @@ def _lost(last: Message) -> Cursor:
     return Cursor((Step(error=Failure(message=message, type=NO_TURN)),))
 
 
+def _too_slow(error: SlowPatternError) -> Step:
+    """Return the step that a run fails at whose turn could not be found in a reasonable time."""
+    return Step(error=Failure(message=str(error), type=TOO_SLOW))
+
+
 def _case(interrupt: Interrupt, answer: Any) -> Sequence[Step]:
     for case in interrupt.cases:
         if case.equals is not UNSET and case.equals != answer:
             continue
-        if case.matches is not None and re.search(case.matches, as_text(answer), re.IGNORECASE) is None:
-            continue
+        try:
+            if case.matches is not None and patterns.search(case.matches, as_text(answer)) is None:
+                continue
+        except SlowPatternError as error:
+            return (_too_slow(error),)
         return case.steps
     return ()
 

@@ -121,7 +121,7 @@ def last_node(checkpoint: Checkpoint | None) -> str:
 
 def _run_metadata(run: Run) -> dict[str, Any]:
     """What a checkpoint says of the run that wrote it, and what the run was told."""
-    asked = run.request.checkpoint_asked_for
+    asked = run.request.requested_checkpoint
     return {
         **(run.request.config.configurable or run.request.context),
         **({} if asked is None else {"checkpoint_id": asked}),

@@ -14,7 +14,7 @@ from mockserver.core.ids import canonical
 from mockserver.core.records import Run
 from mockserver.core.strategies import STRATEGIES
 from mockserver.defects.base import Defect
-from mockserver.web.http import ENGINE, Refusal, json_answer, query
+from mockserver.web.http import ENGINE, ApiError, json_answer, query
 from mockserver.web.interceptors import Handler
 from mockserver.web.lookups import run_or_none
 from mockserver.web.routes_runs import CancelQuery
@@ -39,7 +39,7 @@ def run_asked_for(request: web.Request) -> Run | None:
     """The run that the path names, None if there is none or the ids are malformed."""
     try:
         return run_or_none(request)
-    except Refusal:
+    except ApiError:
         return None
 
 
@@ -296,7 +296,7 @@ class CancelNotDelivered(_Cancelling):
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
         try:
             query(request, CancelQuery)
-        except Refusal:
+        except ApiError:
             return None
         return web.Response(status=202) if run is not None and not run.over and self.strikes(run) else None
 

@@ -1,4 +1,4 @@
-"""The defects as a page for readers: `python -m mockserver.defects.page > docs/defects.md`."""
+"""The defects as a page for readers: `python -m mockserver.defects.page > docs/reference/defects.md`."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ application: each with what its client sees. They combine, and the mock does eve
 | on one thread | `"thread_id": …`, in Python `thread_id=…` |
 | only the next two times | `"times": 2`, in Python `times=2`, on the command line `:2` |
 
-In the snippets `mock_deployment` is the fixture of [the mock's pytest plugin](testing-your-app.md), and
+In the snippets `mock_deployment` is the fixture of [the mock's pytest plugin](../start/test-an-application.md), and
 `ask_twice` stands for what the application under test does. Which requirement finds which defect is told
-in [the rule book](requirements.md). What the network can do wrong is told [elsewhere](testing-your-app.md).
+in [the rule book](requirements.md). Faults of the network have [a page of their own](../how-to/break-the-network.md).
 """
 
 SNIPPET = """```python

@@ -209,7 +209,7 @@ class CheckpointIgnored(Defect):
 
     def base(self, run: Run) -> Checkpoint | None:
         right, newest = super().base(run), run.thread.history.head
-        return newest if newest is not right and run.request.checkpoint_asked_for and self.strikes(run) else right
+        return newest if newest is not right and run.request.requested_checkpoint and self.strikes(run) else right
 
 
 class FinishedAnswerLost(Defect):

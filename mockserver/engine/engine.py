@@ -21,6 +21,7 @@ from mockserver.agent import graph
 from mockserver.agent.agent import ScriptedAgent
 from mockserver.agent.gates import Gates
 from mockserver.agent.witnesses import Witnesses
+from mockserver.core.callbacks import Callbacks
 from mockserver.core.checkpoints import END, Checkpoint
 from mockserver.core.clock import Clock, Clocks, milliseconds
 from mockserver.core.crons import Cron, Crons
@@ -41,7 +42,7 @@ from mockserver.engine.stored_request import run_metadata, stored_kwargs
 from mockserver.engine.webhooks import Webhooks
 from mockserver.schemas.common import RunRequest
 from mockserver.script.types import Script
-from mockserver.views.protocol_events import Ended, Narrator
+from mockserver.views.protocol_events import Ended, ProtocolEvents
 from mockserver.views.records import notice, state
 
 SUPERSEDED: Final = 2000
@@ -71,7 +72,9 @@ class Engine:
         seed: int,
         policy: Policy,
         run_timeout: float | None,
+        callbacks: Callbacks,
     ) -> None:
+        self._callbacks = callbacks
         self._run_timeout = run_timeout
         self.notifier = Notifier()
         self.threads = Threads(seed=seed, policy=policy, script=script, notifier=self.notifier)
@@ -80,10 +83,10 @@ class Engine:
         self.seed = seed
         self.superseded: dict[str, str] = {}
         """Runs that a new run stopped or erased, each with that new run; the oldest are forgotten."""
-        self._witnesses = Witnesses(self.clock)
+        self._witnesses = Witnesses(self.clock, self._callbacks)
         self.gates = Gates(self.notifier)
         self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
-        self._webhooks = Webhooks(self.clock)
+        self._webhooks = Webhooks(self.clock, self._callbacks)
         self.feeds = Feeds()
         self.crons = Crons(self.clock, self._fire)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -232,7 +235,7 @@ class Engine:
         self.store.clear()
         self.superseded.clear()
         self._resumable.clear()
-        self._witnesses = Witnesses(self.clock)
+        self._witnesses = Witnesses(self.clock, self._callbacks)
         self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
 
     async def restart(self) -> None:
@@ -242,7 +245,7 @@ class Engine:
         again, from its newest checkpoint on; one that was being stopped is over.
         """
         self.starts += 1
-        lost, self._witnesses = self._witnesses, Witnesses(self.clock)
+        lost, self._witnesses = self._witnesses, Witnesses(self.clock, self._callbacks)
         self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
         in_flight = [run for thread in self.threads.by_id.values() for run in thread.in_flight.values()]
         executed = [run for run in in_flight if run.task is not None]
@@ -371,7 +374,7 @@ class Engine:
         elif run.status == "success" and not (head is not None and head.next):
             how = "completed"
         error = None if run.error is None else run.error["message"]
-        Narrator(run, self.feeds, lambda: True).ends(how, error)
+        ProtocolEvents(run, self.feeds, lambda: True).ends(how, error)
         feed = self.feeds.find(thread.thread_id)
         if feed is not None and run.fate == "erase":
             feed.forget_run(run.run_id)

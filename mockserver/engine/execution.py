@@ -25,7 +25,7 @@ from mockserver.core.records import Run
 from mockserver.core.script_cursor import Cursor
 from mockserver.core.updates import ChildGraph, append_checkpoint, read_write
 from mockserver.schemas.common import Command
-from mockserver.views.protocol_events import Ended, Narrator
+from mockserver.views.protocol_events import Ended, ProtocolEvents
 from mockserver.views.run_stream import RunStream
 
 RECURSION_LIMIT: Final = 1000
@@ -55,7 +55,7 @@ class Execution:
         self._run = run
         # Not a method of this object: whoever holds it would be held by it, and only the collector could part them.
         self._may_emit = partial(_may_emit, run, run.attempt)
-        self._narrator = Narrator(run, feeds, self._may_emit)
+        self._narrator = ProtocolEvents(run, feeds, self._may_emit)
         self._thread = run.thread
         self._agent = agent
         self._stream = RunStream(run, self._may_emit)
@@ -70,7 +70,7 @@ class Execution:
 
     async def play(self) -> None:
         """Execute the run from its base checkpoint to its end, or to where it waits for a human."""
-        self._stream.begins(self._attempt)
+        self._stream.starts(self._attempt)
         self._narrator.starts()
         self._base = base = self._policy.base(self._run)
         raw = self._policy.input(self._run)
@@ -137,7 +137,7 @@ class Execution:
             if not self._may_write():
                 raise asyncio.CancelledError from None
             question = {"id": self._run.ids.hex(), "value": paused.value}
-            self._narrator.asks(question, namespace)
+            self._narrator.interrupted(question, namespace)
             self._pause(node, current, child, question)
         except Waits as waits:
             self._pause(node, current, child, waits.question)
@@ -283,14 +283,14 @@ class Execution:
         self._narrator.task_ends(current.task_id(node), node, namespace, question=question)
         shown = [{"value": question["value"], "id": question["id"], "response_schema": None}]
         self._note_output(current, {**current.values, "__interrupt__": shown}, namespace)
-        self._stream.asks(node, current, question, namespace)
+        self._stream.interrupted(node, current, question, namespace)
         raise Waits(question)
 
     def _break(self, when: Literal["interrupt_before", "interrupt_after"], nodes: tuple[str, ...]) -> None:
         """Raises `Waits` where the request asked the run to wait, without a question."""
         asked = getattr(self._run.request, when)
         if asked is not None and (asked == "*" or set(asked) & set(nodes)):
-            self._stream.breaks()
+            self._stream.breakpoint()
             raise Waits({})
 
     def _written(self, values: Values, write: Values) -> Values:
@@ -338,11 +338,11 @@ class Execution:
 
     def _is_heard(self) -> bool:
         """Whether somebody asked for the pieces of messages."""
-        return self._stream.is_heard or self._narrator.is_heard
+        return self._stream.wants_messages or self._narrator.has_feed
 
     def _say(self, node: str, current: Checkpoint, said: Said, namespace: str) -> None:
-        self._narrator.says(node, said, namespace)
-        self._stream.says(node, current, said)
+        self._narrator.message(node, said, namespace)
+        self._stream.message(node, current, said)
 
 
 def _may_emit(run: Run, attempt: int) -> bool:

@@ -52,8 +52,8 @@ def stored_kwargs(
         "assistant_id": metadata["assistant_id"],
         "user_id": "",
     }
-    if request.checkpoint_asked_for is not None:
-        configurable |= {"checkpoint_id": request.checkpoint_asked_for, "checkpoint_ns": ""}
+    if request.requested_checkpoint is not None:
+        configurable |= {"checkpoint_id": request.requested_checkpoint, "checkpoint_ns": ""}
     config: dict[str, Any] = {"configurable": configurable, "metadata": dict(metadata)}
     if request.config.tags:
         config["tags"] = request.config.tags

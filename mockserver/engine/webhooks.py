@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+from yarl import URL
 
+from mockserver.core.callbacks import Callbacks
 from mockserver.core.clock import Clock
 
 ATTEMPTS: Final = 3
@@ -30,8 +32,9 @@ _log = logging.getLogger(__name__)
 class Webhooks:
     """All deliveries of a server, through one HTTP client. Pauses between attempts run on `clock`."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, callbacks: Callbacks) -> None:
         self._clock = clock
+        self._callbacks = callbacks
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._newest: dict[str, asyncio.Event] = {}
@@ -39,6 +42,9 @@ class Webhooks:
 
     def send(self, thread_id: str, url: str, body: dict[str, Any], failed: Callable[[], None]) -> None:
         """Begin to deliver `body`; `failed` is called after each attempt that fails."""
+        if not self._callbacks.allows("webhook", url, URL(url).host, body.get("run_id")):
+            failed()
+            return
         if len(self._tasks) >= MAX_WAITING:
             _log.warning("webhook %s dropped: %d deliveries are under way", url, len(self._tasks))
             return
@@ -96,7 +102,7 @@ def problem_of(url: str) -> str | None:
     """What is wrong with the URL of a webhook, None if nothing is."""
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and URL(url).host
     except ValueError:
         usable = False
     return None if usable else f"`webhook` must be an http or https URL with a host, not {url!r}."

@@ -1,1 +1,1 @@
-"""The bodies of requests as types. An unknown field or a wrong type is refused by name; nothing is ignored."""
+"""The types of requests and responses. Unknown fields and wrong types are rejected by name, and none is ignored."""

@@ -1,4 +1,4 @@
-"""The bodies of requests about assistants."""
+"""The request bodies of the assistant routes. Their docstrings are the descriptions in `/openapi.json`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mockserver.schemas.common import UUID, Body, Config, Json, Limit, Offset
 
 
 class AssistantCreate(Body, frozen=True):
-    """A new assistant; what it tells the nodes is `context` or `config.configurable`."""
+    """A new assistant. Its nodes receive `context` or, if that is empty, `config.configurable`."""
 
     graph_id: str
     assistant_id: UUID | UnsetType = UNSET
@@ -23,7 +23,7 @@ class AssistantCreate(Body, frozen=True):
 
 
 class AssistantPatch(Body, frozen=True):
-    """What is to change about an assistant, in a new version of it; metadata is merged, the rest replaced."""
+    """The changes of a new version of an assistant. Metadata is merged, other fields are replaced."""
 
     graph_id: str | UnsetType = UNSET
     config: Config | UnsetType = UNSET
@@ -34,13 +34,13 @@ class AssistantPatch(Body, frozen=True):
 
 
 class AssistantLatest(Body, frozen=True):
-    """Which version of an assistant is to be the one that runs."""
+    """The version of an assistant that is to be active."""
 
     version: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
 
 
 class AssistantCount(Body, frozen=True):
-    """Which assistants to count."""
+    """The filter of assistants to count."""
 
     metadata: Json = {}
     graph_id: str | UnsetType = UNSET
@@ -48,7 +48,7 @@ class AssistantCount(Body, frozen=True):
 
 
 class AssistantVersions(Body, frozen=True):
-    """Which versions of an assistant to list."""
+    """The filter and the page of versions to list."""
 
     metadata: Json = {}
     limit: Limit = 10
@@ -70,7 +70,7 @@ AssistantField = Literal[
 
 
 class AssistantSearch(AssistantCount, frozen=True):
-    """Which assistants to list, and how."""
+    """The filter, the order, the page and the fields of assistants to list."""
 
     limit: Limit = 10
     offset: Offset = 0

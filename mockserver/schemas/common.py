@@ -1,6 +1,8 @@
-"""The bodies of requests as types. An unknown field or a wrong type is refused by name; nothing is ignored.
+"""The request bodies of the run and cron routes, and the types that several routes share.
 
-`/openapi.json` is made from these types, so what a type says here is what the server does.
+Unknown fields and wrong types are rejected by name, and none is ignored: a mock that accepts a misspelled field hides
+a bug of the client. `/openapi.json` is generated from these types and their docstrings. Where a field is absent or
+null makes a difference, its default is `UNSET`, and null is an error.
 """
 
 from __future__ import annotations
@@ -17,10 +19,15 @@ StreamMode = Literal[
 ]
 STREAM_MODES: Final[tuple[StreamMode, ...]] = get_args(StreamMode)
 
+# `$` also matches before a final newline, which `(?!\n)` excludes. `\Z` would, too, but JSON Schema does not know it.
 UUID = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$(?!\n)")]
+# The largest page of the official API.
 Limit = Annotated[int, Meta(ge=1, le=1000)]
 Offset = Annotated[int, Meta(ge=0)]
 Json = dict[str, Any]
+
+MAX_SECONDS: Final = 1e9
+"""Thirty years. The published description has no bound, and a time stamp needs one: the calendar ends in 9999."""
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, frozen=True):
@@ -28,7 +35,7 @@ class Body(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_on
 
 
 class CheckpointConfig(Body, frozen=True):
-    """Names a checkpoint, or the namespace of a subgraph."""
+    """The reference to a checkpoint, or to the namespace of a subgraph."""
 
     checkpoint_id: str | None = None
     thread_id: str | None = None
@@ -37,19 +44,19 @@ class CheckpointConfig(Body, frozen=True):
 
     @property
     def of_subgraph(self) -> bool:
-        """Whether it names something inside a subgraph."""
+        """True if it refers to a subgraph."""
         return bool(self.checkpoint_ns)
 
 
 class Send(Body, frozen=True):
-    """A node that is to run with an input of its own, which a script cannot play."""
+    """A node to run with an input of its own. It is parsed only to be rejected, because a script cannot play it."""
 
     node: str
     input: Any
 
 
 class Command(Body, frozen=True):
-    """What a run does instead of taking new input: write to the state, answer a question, go on at a node."""
+    """The start of a run without new input: update the state, resume an interrupt, or continue at a node."""
 
     resume: Any = None
     update: Json | list[tuple[str, Any]] | None = None
@@ -58,38 +65,39 @@ class Command(Body, frozen=True):
 
     @property
     def written(self) -> Json | None:
-        """What it writes to the state; a client may give it as pairs."""
+        """The values to write to the state. A client may send them as pairs of name and value."""
         return dict(self.update) if isinstance(self.update, list) else self.update
 
     @property
     def targets(self) -> tuple[str | Send, ...]:
-        """Where it goes on, each node once."""
-        asked = self.goto if isinstance(self.goto, list) else [] if self.goto is None else [self.goto]
-        return tuple(dict.fromkeys(asked)) if all(isinstance(one, str) for one in asked) else tuple(asked)
+        """The nodes to continue at, each once."""
+        targets = self.goto if isinstance(self.goto, list) else [] if self.goto is None else [self.goto]
+        # A `Send` has an input, which may not be hashable.
+        return tuple(dict.fromkeys(targets)) if all(isinstance(one, str) for one in targets) else tuple(targets)
 
 
 class Tracer(Body, frozen=True):
-    """Where a trace would go, and a mock makes none."""
+    """The destination of traces. It has no effect, because the mock creates none."""
 
     project_name: str | None = None
     example_id: str | None = None
 
 
 class Config(Body, frozen=True):
-    """The configuration of a run; what its nodes are told is `configurable`."""
+    """The configuration of a run. Its nodes receive `configurable`."""
 
     configurable: Json = {}
     tags: list[str] = []
     metadata: Json = {}
     recursion_limit: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
     max_concurrency: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
-    """Of no effect: only a probe makes two steps run at the same time, and they are to."""
+    """This has no effect: parallel steps always run at the same time, because tests use them to create overlaps."""
     run_name: str | UnsetType = UNSET
-    """For traces, and a mock makes none."""
+    """This has no effect, because it names traces, and the mock creates none."""
 
 
 class RunRequest(Body, frozen=True):
-    """A run on a thread or, where the path names no thread, on a throw-away one."""
+    """A run on the thread in the path or, without one, on a temporary thread."""
 
     assistant_id: str
     input: Any = None
@@ -108,32 +116,33 @@ class RunRequest(Body, frozen=True):
     if_not_exists: Literal["create", "reject"] = "reject"
     on_disconnect: Literal["cancel", "continue"] = "continue"
     on_completion: Literal["delete", "keep"] | UnsetType = UNSET
-    after_seconds: Annotated[float, Meta(ge=0)] = 0
+    after_seconds: Annotated[float, Meta(ge=0, le=MAX_SECONDS)] = 0
     durability: Literal["sync", "async", "exit"] = "async"
     checkpoint_during: bool | None = None
     webhook: Annotated[str, Meta(min_length=1, max_length=65536)] | None = None
     feedback_keys: list[str] | None = None
-    """For links into traces, and a mock makes none."""
+    """This has no effect, because it requests links to traces, and the mock creates none."""
     langsmith_tracer: Tracer | None = None
     strict_resume: bool = False
-    """Whether to fail where nothing waits for what `command.resume` answers."""
+    """Set this to make the run fail if `command.resume` answers an interrupt that is not pending."""
 
     @property
     def modes(self) -> tuple[StreamMode, ...]:
-        """The stream modes asked for, each once, in the order asked."""
-        asked = [self.stream_mode] if isinstance(self.stream_mode, str) else self.stream_mode
-        return tuple(dict.fromkeys(asked)) or ("values",)
+        """The requested stream modes, each once, in the requested order."""
+        modes = [self.stream_mode] if isinstance(self.stream_mode, str) else self.stream_mode
+        # An empty list means the default, and a repeated mode would send each event twice.
+        return tuple(dict.fromkeys(modes)) or ("values",)
 
     @property
-    def checkpoint_asked_for(self) -> str | None:
-        """The id of the checkpoint to go on from, None for the newest."""
+    def requested_checkpoint(self) -> str | None:
+        """The id of the checkpoint to continue from, or None for the newest."""
         if self.checkpoint is not None and self.checkpoint.checkpoint_id:
             return self.checkpoint.checkpoint_id
         return self.checkpoint_id
 
     @property
     def given_input(self) -> Any:
-        """What the run writes first, None for one that goes on from where the thread stands."""
+        """The input of the run, or None for a run that continues from the current state."""
         return None if self.command is not None else self.input
 
 
@@ -141,11 +150,11 @@ class BatchedRun(RunRequest, frozen=True, rename={"camel_case": "assistantId"}):
     """One run of a batch."""
 
     camel_case: str | UnsetType = UNSET
-    """JavaScript's client repeats the name of the assistant under this name."""
+    """JavaScript's client sends the assistant under this name, too."""
 
 
 class BulkCancel(Body, frozen=True):
-    """Which runs to cancel: those of a status, or these of a thread; never both."""
+    """The runs to cancel: all with a `status`, or `run_ids` of the thread `thread_id`, but not both."""
 
     status: Literal["pending", "running", "all"] | UnsetType = UNSET
     thread_id: UUID | UnsetType = UNSET
@@ -153,7 +162,7 @@ class BulkCancel(Body, frozen=True):
 
 
 class CronCreate(Body, frozen=True):
-    """A run that is asked for again and again; `multitask_strategy` is of use on a thread only."""
+    """A run that is created on a schedule. `multitask_strategy` has an effect only if the runs share a thread."""
 
     assistant_id: str
     schedule: str
@@ -167,7 +176,7 @@ class CronCreate(Body, frozen=True):
     metadata: Json = {}
     multitask_strategy: Strategy | UnsetType = UNSET
     if_not_exists: Literal["create", "reject"] = "reject"
-    """Of no effect: the thread is there when the cron is made, and the cron is deleted with it."""
+    """This has no effect: the thread exists when the cron is created, and the cron is deleted with it."""
     stream_mode: StreamMode | list[StreamMode] = "values"
     stream_subgraphs: bool = False
     stream_resumable: bool = False
@@ -179,14 +188,15 @@ class CronCreate(Body, frozen=True):
 
 
 class CronPatch(CronCreate, frozen=True):
-    """What is to change about a cron; what is not given stays."""
+    """The changes of a cron. Absent fields keep their values."""
 
+    # Required in the base class. The route reads the raw body to see which fields were sent, so the values are unused.
     assistant_id: str = ""
     schedule: str = ""
 
 
 class CronCount(Body, frozen=True):
-    """Which crons to count."""
+    """The filter of crons to count."""
 
     assistant_id: str | UnsetType = UNSET
     thread_id: UUID | UnsetType = UNSET
@@ -212,7 +222,7 @@ CronField = Literal[
 
 
 class CronSearch(CronCount, frozen=True):
-    """Which crons to list, and how."""
+    """The filter, the order, the page and the fields of crons to list."""
 
     enabled: bool | UnsetType = UNSET
     limit: Limit = 10

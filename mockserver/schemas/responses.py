@@ -1,4 +1,8 @@
-"""The answers of the routes as types, which each route names. Only `/openapi.json` and its test read them."""
+"""The types of the responses, one for each route. Only `/openapi.json` and its test use them.
+
+Responses are built as dictionaries in `views`, because defects add and remove fields. The test of the description
+compares every real response with these types.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +16,21 @@ from mockserver.vocabulary import RunStatus, Strategy, ThreadStatus
 
 Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 SelectedFields = Json
-"""Some fields of a record, those that were asked for."""
+"""The selected fields of a record."""
 
 
 class Response(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A JSON object in an answer."""
+    """A JSON object in a response."""
 
 
 class Ok(Response):
-    """The server is there."""
+    """The confirmation that the server accepts requests."""
 
     ok: bool
 
 
 class Info(Response):
-    """What server this is."""
+    """The name, the version and the features of the server."""
 
     name: str
     version: str
@@ -57,14 +61,14 @@ class Assistant(AssistantVersion):
 
 
 class Drawn(Response):
-    """A graph, drawn."""
+    """The nodes and edges of a graph."""
 
     nodes: list[Json]
     edges: list[Json]
 
 
 class GraphSchemas(Response):
-    """What a graph takes and gives, as JSON Schemas."""
+    """The JSON Schemas of a graph."""
 
     graph_id: str
     input_schema: Json
@@ -91,26 +95,26 @@ class Thread(Response):
 
 
 class Pruned(Response):
-    """How many threads were deleted or cut down."""
+    """The number of pruned threads."""
 
     pruned_count: int
 
 
 class Weight(Response):
-    """How many there are of something, and how many bytes they take up."""
+    """A number of things and their size in bytes."""
 
     count: int
     bytes: int
 
 
 class ChannelWeight(Weight):
-    """The same for channels, each by its name."""
+    """The number and the size of channel values, in total and by channel."""
 
     by_channel: dict[str, Json]
 
 
 class Storage(Response):
-    """How many bytes the checkpoints of a thread take up."""
+    """The size of a thread's checkpoints in bytes."""
 
     thread_id: UUID
     total_bytes: int
@@ -120,7 +124,7 @@ class Storage(Response):
 
 
 class Reference(Response):
-    """The name of a checkpoint."""
+    """The reference to a checkpoint."""
 
     checkpoint_id: str
     thread_id: UUID
@@ -128,7 +132,7 @@ class Reference(Response):
 
 
 class StateWritten(Response):
-    """The checkpoint that a write to the state by hand left."""
+    """The checkpoint that an update of the state has created."""
 
     checkpoint: Reference
     configurable: Reference
@@ -180,7 +184,7 @@ class Item(Response):
 
 
 class FoundItem(Item):
-    """An item that a search found; the mock gives no score."""
+    """An item that a search found. The mock computes no score."""
 
     score: None
 
@@ -198,4 +202,4 @@ class Namespaces(Response):
 
 
 Output = Any
-"""The values that a run left, whatever its script says they are."""
+"""The final values of a run, whose type depends on the script."""

@@ -1,4 +1,4 @@
-"""The bodies of requests about the store of items."""
+"""The request bodies of the store routes. Their docstrings are the descriptions in `/openapi.json`."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from msgspec import Meta
 from mockserver.schemas.common import Body, Json, Limit, Offset
 
 Label = Annotated[str, Meta(pattern=r"^[^.]+$(?!\n)")]
-"""A part of a namespace; the query of `GET /store/items` writes them with dots between."""
+"""A part of a namespace. It has no dot, because the query of `GET /store/items` separates the parts with dots."""
 
 Namespace = Annotated[list[Label], Meta(min_length=1)]
 
 
 class ItemPut(Body, frozen=True):
-    """An item to keep; `index` is of no effect, because a search goes by filters only."""
+    """An item to create or replace. `index` has no effect, because the mock searches by filters only."""
 
     namespace: Namespace
     key: str
     value: Json
     index: Literal[False] | list[str] | None = None
+    # Bounded like the `ttl` of threads: `datetime` ends with the year 9999.
     ttl: Annotated[float, Meta(gt=0, le=1e9)] | None = None
-    """Minutes after which it is gone, on the clock of the deployment."""
+    """The minutes after which the item expires, on the clock of the deployment."""
 
 
 class ItemDelete(Body, frozen=True):
-    """Which item to delete."""
+    """The key and the namespace of the item to delete."""
 
     key: str
     namespace: Namespace
 
 
 class ItemSearch(Body, frozen=True):
-    """Which items to list; `query` is of no effect, because the mock understands no natural language."""
+    """The filter and the page of items to list. `query` has no effect, because the mock cannot rank by meaning."""
 
     namespace_prefix: list[Label] | None = None
     filter: Json | None = None
@@ -44,7 +45,7 @@ class ItemSearch(Body, frozen=True):
 
 
 class NamespaceSearch(Body, frozen=True):
-    """Which namespaces to list; `*` stands for any one part."""
+    """The filter and the page of namespaces to list. `*` matches any one part."""
 
     prefix: list[Label] | None = None
     suffix: list[Label] | None = None

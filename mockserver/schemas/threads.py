@@ -1,4 +1,4 @@
-"""The bodies of requests about threads and their state."""
+"""The request bodies of the thread and state routes. Their docstrings are the descriptions in `/openapi.json`."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ StateField = Annotated[
         r"|checkpoint_id|parent_checkpoint_id)$(?!\n)"
     ),
 ]
-"""A field of a state; `values.messages` means one channel."""
+"""A field of a state. `values.messages` is one channel."""
 
 
 class Before(CheckpointConfig, frozen=True):
-    """A checkpoint as JavaScript's client names it: as the config of a run, or as it is."""
+    """The reference to a checkpoint, directly or inside `configurable`, as JavaScript's client sends it."""
 
     configurable: CheckpointConfig | None = None
 
 
 class TimeToLive(Body, frozen=True):
-    """When a thread may be swept. It is shown (`?include=ttl`), but of no effect: nothing sweeps a mock."""
+    """The time to live of a thread, in scripted time. It is shown with `?include=ttl`."""
 
+    # 1e9 minutes are 1900 years. Ten times as many would exceed the year 9999, the last one of `datetime`.
     ttl: Annotated[float, Meta(gt=0, le=1e9)]
-    """Minutes from now."""
+    """The minutes from now."""
     strategy: Literal["delete", "keep_latest"] = "delete"
 
 
 class SuperstepUpdate(Body, frozen=True):
-    """What a node wrote in a superstep of the past."""
+    """The write of a node in a superstep of another thread."""
 
     as_node: str
     values: Json | None = None
@@ -43,7 +44,7 @@ class SuperstepUpdate(Body, frozen=True):
 
 
 class Superstep(Body, frozen=True):
-    """One superstep of the past that a new thread begins with; the mock takes one update in each."""
+    """A superstep of another thread that a new thread starts with. The mock supports one update in each."""
 
     updates: Annotated[list[SuperstepUpdate], Meta(min_length=1, max_length=1)]
 
@@ -59,21 +60,21 @@ class ThreadCreate(Body, frozen=True):
 
 
 class ThreadPatch(Body, frozen=True):
-    """Metadata to merge into that of a thread."""
+    """The metadata to merge into that of a thread, and its new time to live."""
 
     metadata: Json = {}
     ttl: TimeToLive | None = None
 
 
 class ThreadPrune(Body, frozen=True):
-    """Threads to delete, or to cut down to their newest checkpoint."""
+    """The threads to delete, or of which to keep only the newest checkpoint."""
 
     thread_ids: list[str]
     strategy: Literal["delete", "keep_latest"] = "delete"
 
 
 class ThreadCount(Body, frozen=True):
-    """Which threads to count."""
+    """The filter of threads to count."""
 
     metadata: Json = {}
     values: Json = {}
@@ -95,7 +96,7 @@ ThreadField = Literal[
 
 
 class ThreadSearch(Body, frozen=True):
-    """Which threads to list, and how."""
+    """The filter, the order, the page and the fields of threads to list."""
 
     ids: list[UUID] | UnsetType = UNSET
     metadata: Json = {}
@@ -107,11 +108,11 @@ class ThreadSearch(Body, frozen=True):
     sort_order: Literal["asc", "desc"] = "desc"
     select: list[ThreadField] | UnsetType = UNSET
     extract: Annotated[dict[str, ExtractPath], Meta(max_length=10)] = {}
-    """Parts of the thread to show under names, each by its path: `values.messages[-1].content`."""
+    """The parts of the thread to show under chosen names, each given by a path: `values.messages[-1].content`."""
 
 
 class StateUpdate(Body, frozen=True):
-    """A write to the state by hand, as if a node had made it."""
+    """An update of the state, as if the node `as_node` had written the values."""
 
     values: Json | None = None
     as_node: str | None = None
@@ -120,7 +121,7 @@ class StateUpdate(Body, frozen=True):
 
 
 class StateRequest(Body, frozen=True):
-    """The state at a checkpoint."""
+    """The checkpoint whose state to return, and the fields to show."""
 
     checkpoint: CheckpointConfig
     subgraphs: bool = False
@@ -128,8 +129,9 @@ class StateRequest(Body, frozen=True):
 
 
 class HistoryRequest(Body, frozen=True):
-    """Which checkpoints to list."""
+    """The filter, the page and the fields of checkpoints to list."""
 
+    # GET on the same path has a default of 10. The official API description has both defaults, too.
     limit: Limit = 1
     before: str | Before | None = None
     metadata: Json = {}
@@ -138,7 +140,7 @@ class HistoryRequest(Body, frozen=True):
 
     @property
     def before_id(self) -> str | None:
-        """The id of the checkpoint before which the list begins."""
+        """The id of the checkpoint before which the list starts, or None."""
         if not isinstance(self.before, Before):
             return self.before
         return (self.before.configurable or self.before).checkpoint_id

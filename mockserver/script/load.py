@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
+from mockserver.script.bounds import MAX_BYTES, TooLargeError, check_aliases, check_text
 from mockserver.script.types import Script
 
 GUIDE: Final = Path(__file__).parent / "scripts" / "guide.yaml"
@@ -26,7 +27,9 @@ class ScriptError(Exception):
 def load(path: Path = GUIDE) -> Script:
     """The script in a YAML file, or in a JSON file, which is YAML too. Raises `ScriptError`."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            # One byte more than there may be, so that a script that is too large, or never ends, is refused below.
+            text = file.read(MAX_BYTES + 1).decode()
     except OSError as error:
         raise ScriptError(f"cannot read the script {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -38,13 +41,17 @@ def parse(text: str, name: str = "script") -> Script:
     """The script in a text; `name` is what errors call it. Raises `ScriptError`."""
     loader = _Loader(text)
     try:
+        check_text(text, _Loader)
         node = loader.get_single_node()
         if node is None:
             raise ScriptError(f"{name}: the script is empty; it needs `turns`")
+        check_aliases(node)
         data = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ScriptError(f"{name}{line}: not YAML: {error.problem or error.context}") from None
+    except TooLargeError as error:
+        raise ScriptError(f"{name}{f':{error.line}' if error.line else ''}: {error}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ScriptError(f"{name}: not YAML: {str(error).splitlines()[0]}") from None
     finally:

@@ -1,7 +1,7 @@
 """A script: what the scripted agent does about which messages, as typed data.
 
 A script is a list of *turns*. When input reaches the agent, the first turn whose `when` fits the last message is
-played, step by step; a step is one superstep of the graph. `docs/scripts.md` tells it to its users, and the
+played, step by step; a step is one superstep of the graph. `docs/how-to/write-a-script.md` is for its users, and the
 texts here that describe a field are what editors show of it.
 """
 
@@ -13,6 +13,8 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta
+
+from mockserver.script import patterns
 
 AGENT: Final = "agent"
 TOOLS: Final = "tools"
@@ -49,7 +51,7 @@ class When(Part, frozen=True):
 
     def __post_init__(self) -> None:
         if self.matches is not None:
-            _check_expression(self.matches)
+            patterns.check(self.matches)
 
 
 class Call(Part, frozen=True):
@@ -86,7 +88,7 @@ class Case(Part, frozen=True):
 
     def __post_init__(self) -> None:
         if self.matches is not None:
-            _check_expression(self.matches)
+            patterns.check(self.matches)
 
 
 class Interrupt(Part, frozen=True):
@@ -276,13 +278,6 @@ def every_step(steps: Sequence[Step]) -> list[Step]:
 def tokens(text: str) -> list[str]:
     """A text in the pieces in which it is streamed; each keeps its trailing white space, and joined they are it."""
     return re.findall(r"\s*\S+\s*", text) or [text]
-
-
-def _check_expression(expression: str) -> None:
-    try:
-        re.compile(expression)
-    except re.error as error:
-        raise ValueError(f"`matches` is no regular expression: {error}") from None
 
 
 def _listed(names: set[str]) -> str:

@@ -1,1 +1,1 @@
-"""What the API shows of records and of runs at work: JSON, and the events of every kind of stream."""
+"""The JSON that the API shows: records, and the events of every kind of stream."""

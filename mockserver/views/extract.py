@@ -1,4 +1,4 @@
-"""Parts of a thread that a search shows under names of the client's choice."""
+"""The `extract` option of the thread search: parts of a thread, shown under names that the client chooses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ _STEP: Final = re.compile(r"\.?([^.\[\]]+)|\[(-?\d+)\]")
 
 
 def extracted(thread: Thread, paths: Mapping[str, str]) -> records.Shown:
-    """What lies at each path (`values.messages[-1].content`), None where nothing does; without paths, nothing."""
+    """Return the value at each path (`values.messages[-1].content`), None where there is none.
+
+    Without paths the result is empty, and the field `extracted` is absent.
+    """
     if not paths:
         return {}
     shown = records.thread(thread)
@@ -25,6 +28,6 @@ def _at(found: Any, path: str) -> Any:
         if key:
             found = found.get(key) if isinstance(found, dict) else None
         else:
-            there = isinstance(found, list) and -len(found) <= int(index) < len(found)
-            found = found[int(index)] if there else None
+            in_range = isinstance(found, list) and -len(found) <= int(index) < len(found)
+            found = found[int(index)] if in_range else None
     return found

@@ -1,4 +1,7 @@
-"""The `events` stream mode: a run, its nodes and its model, each told when it begins, speaks and ends."""
+"""The `events` stream mode: events at the start, at each output and at the end of a run, its nodes and its model.
+
+The names and the shape of the events are those of langchain's `astream_events`.
+"""
 
 from __future__ import annotations
 
@@ -14,45 +17,47 @@ MODEL: Final = "ScriptedModel"
 
 
 class ModelEvents:
-    """Tells one run in events; the ids of what they are about come from a source of their own."""
+    """The event stream of one run."""
 
     def __init__(self, run: Run, emit: Callable[[str, str | None, Any], None]) -> None:
         self._run = run
         self._emit = emit
+        # A separate source of ids: whether a client streams events must not change the ids of messages.
         self._ids = run.ids.scoped("events")
         self._nodes: dict[str, str] = {}
-        """The ids of the nodes at work, by task."""
+        """The event ids of the active nodes, by task id."""
         self._models: dict[str, str] = {}
-        """The ids of the answers that the model gives, by message."""
+        """The event ids of the model's answers, by message id."""
 
-    def run_begins(self) -> None:
-        """The graph begins."""
+    def run_started(self) -> None:
+        """Emit the start of the graph."""
         self._emit_run("on_chain_start", {"input": self._run.request.given_input})
 
-    def run_ends(self, values: Values) -> None:
-        """The graph has come to its end."""
+    def run_ended(self, values: Values) -> None:
+        """Emit the end of the graph."""
         self._emit_run("on_chain_end", {"output": values})
 
-    def node_begins(self, node: str, current: Checkpoint, metadata: dict[str, Any]) -> None:
-        """A node begins."""
+    def node_started(self, node: str, current: Checkpoint, metadata: dict[str, Any]) -> None:
+        """Emit the start of a node."""
         self._nodes[current.task_id(node)] = self._ids.uuid4()
         self._emit_node("on_chain_start", node, current, {"input": current.values}, metadata)
 
-    def node_ends(self, node: str, current: Checkpoint, write: Values, metadata: dict[str, Any]) -> None:
-        """A node has come to its end."""
+    def node_ended(self, node: str, current: Checkpoint, write: Values, metadata: dict[str, Any]) -> None:
+        """Emit the output and the end of a node."""
         self._emit_node("on_chain_stream", node, current, {"chunk": write}, metadata)
         self._emit_node("on_chain_end", node, current, {"output": write, "input": current.values}, metadata)
 
-    def model_says(self, node: str, current: Checkpoint, said: Said, metadata: dict[str, Any]) -> None:
-        """The model says a piece of its answer, maybe the first or the last."""
-        asked = {"messages": [current.values.get("messages", [])]}
+    def model_output(self, node: str, current: Checkpoint, said: Said, metadata: dict[str, Any]) -> None:
+        """Emit a piece of the model's answer, with the start before the first piece and the end after the last."""
+        # A list in a list: the model's interface takes a batch of conversations.
+        prompt = {"messages": [current.values.get("messages", [])]}
         message_id = said.message["id"]
         if message_id not in self._models:
             self._models[message_id] = self._ids.uuid4()
-            self._emit_model("on_chat_model_start", node, current, message_id, {"input": asked}, metadata)
+            self._emit_model("on_chat_model_start", node, current, message_id, {"input": prompt}, metadata)
         self._emit_model("on_chat_model_stream", node, current, message_id, {"chunk": said.piece}, metadata)
         if said.last:
-            ended = {"output": said.message, "input": asked}
+            ended = {"output": said.message, "input": prompt}
             self._emit_model("on_chat_model_end", node, current, message_id, ended, metadata)
 
     def _emit_run(self, event: str, data: dict[str, Any]) -> None:

@@ -1,7 +1,8 @@
-"""What a run does, told in the events of the newer streaming protocol.
+"""The events of a run in the newer streaming protocol.
 
-The execution of a run says what happens; here it becomes `lifecycle`, `values`, `messages` and the other channels, with
-their boundaries: what was started is finished, failed, or interrupted.
+The execution of a run calls a method for each step. Here each call becomes events of the channels `lifecycle`,
+`values`, `messages` and others. Starts and ends are balanced: whatever has started later completes, fails or is
+interrupted, also in a run that is cancelled, so that a client can close what it has opened.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from mockserver.core.records import Run
 Ended = Literal["completed", "failed", "interrupted"]
 
 _KNOWN_BLOCKS: Final = frozenset(("text", "reasoning", "image", "video", "audio", "file", "server_tool_call"))
-"""Blocks of a message's content that the protocol knows; any other is wrapped."""
+"""The content block types of the protocol. A block of another type is wrapped as `non_standard`."""
 
 
 def compact(message: Message) -> Message:
-    """A message as the protocol shows it: without what is empty, and with blocks that it knows."""
+    """Return a message in the form of the protocol: without empty fields, and with known content blocks only."""
     shown: Message = {name: message[name] for name in ("type", "content", "id") if name in message}
     shown |= {name: message[name] for name in ("name", "additional_kwargs", "response_metadata") if message.get(name)}
     shown |= {name: message[name] for name in ("tool_calls", "usage_metadata") if message.get(name)}
@@ -35,27 +36,32 @@ def compact(message: Message) -> Message:
 
 
 def tree(events: Iterable[FeedEvent]) -> dict[str, Any] | None:
-    """A run as a tree of its graph and the child graphs below, each with its status; None without any event."""
+    """Return a run as a tree of its graph and the child graphs with their statuses, or None without events."""
     nodes: dict[GraphNamespace, dict[str, Any]] = {}
     for event in events:
         if event.method == "lifecycle":
             status = {"status": event.data["event"], "graph_name": event.data["graph_name"]}
             known = nodes.setdefault(event.namespace, {"namespace": list(event.namespace)})
+            # The first event of a child graph adds it to its parent, which has always started before.
             if not known.keys() & {"status"} and event.namespace:
                 nodes[event.namespace[:-1]].setdefault("children", []).append(known)
             known |= status
     return nodes.get(())
 
 
-class Narrator:
-    """Tells of one run, to the feed of its thread, for as long as it may; where there is no feed it says nothing."""
+class ProtocolEvents:
+    """The publisher of one run's events to the feed of its thread.
+
+    It publishes nothing if the thread has no feed, because no client has used the protocol on it, and nothing once
+    `may_emit` returns False.
+    """
 
     def __init__(self, run: Run, feeds: Feeds, may_emit: Callable[[], bool]) -> None:
         self._run = run
         self._feeds = feeds
         self._may_emit = may_emit
-        self._spoken: set[str] = set()
-        """The messages that were begun."""
+        self._started: set[str] = set()
+        """The ids of the messages whose start was published."""
 
     @property
     def _feed(self) -> Feed | None:
@@ -63,30 +69,31 @@ class Narrator:
         return feed if feed is not None and self._may_emit() else None
 
     @property
-    def is_heard(self) -> bool:
-        """Whether there is anybody to tell."""
+    def has_feed(self) -> bool:
+        """True if events are published."""
         return self._feed is not None
 
     def starts(self) -> None:
-        """The run starts."""
+        """Publish the start of the run."""
         self._lifecycle("running", (), self._run.assistant.graph_id)
 
     def ends(self, how: Ended, error: str | None) -> None:
-        """The run is over, or waits for a human."""
+        """Publish the end of the run, which may be an interrupt."""
         more: dict[str, Any] = {} if error is None else {"error": error}
         self._lifecycle(how, (), self._run.assistant.graph_id, **more)
 
     def child_starts(self, graph: str, task_id: str, namespace: str) -> None:
-        """A node begins, or goes on with, its child graph."""
+        """Publish that a node starts or resumes its child graph."""
         inside = list(_path(namespace))
         self._lifecycle("started", _path(namespace), graph, namespace=inside, trigger_call_id=task_id)
 
     def child_ends(self, graph: str, how: Ended, namespace: str) -> None:
-        """The child graph of a node comes to its end; that is told of a run that was stopped, too."""
+        """Publish the end of a node's child graph."""
+        # Directly to the feed: a cancelled run may no longer emit, but its started child graphs have to end.
         self._lifecycle(how, _path(namespace), graph, feed=self._feeds.find(self._run.thread.thread_id))
 
     def values(self, checkpoint: Checkpoint, values: Values, namespace: str) -> None:
-        """The state is as it is now, at a checkpoint."""
+        """Publish the current state and its checkpoint."""
         if self._feed is None:
             return
         pointer: dict[str, Any] = {"id": checkpoint.checkpoint_id, "step": checkpoint.step, "source": checkpoint.source}
@@ -96,30 +103,31 @@ class Narrator:
         self._publish("values", _shown(values), namespace)
 
     def wrote(self, node: str, write: Values, namespace: str) -> None:
-        """A node wrote to the state."""
+        """Publish the write of a node."""
         if self._feed is not None:
             self._publish("updates", {"node": node, "values": _shown(write)}, namespace)
 
-    def asks(self, question: Mapping[str, Any], namespace: str) -> None:
-        """A step asks a human."""
-        asked = {"interrupt_id": question["id"], "payload": question["value"]}
+    def interrupted(self, question: Mapping[str, Any], namespace: str) -> None:
+        """Publish an interrupt, with which a node waits for a human."""
+        shown = {"interrupt_id": question["id"], "payload": question["value"]}
+        # A stable id: a client that receives the event twice, live and in a replay, recognizes it.
         name = f"synth:{self._run.run_id}:input|{namespace}|{question['id']}"
-        self._publish("input.requested", asked, namespace, event_id=name)
+        self._publish("input.requested", shown, namespace, event_id=name)
 
     def custom(self, data: Any, namespace: str) -> None:
-        """A node says something of its own; with `name` and `payload` it is for the channel of that name."""
+        """Publish the data of a node's own event. `name` and `payload` together select the channel of that name."""
         named = isinstance(data, dict) and data.keys() == {"name", "payload"} and isinstance(data["name"], str)
         self._publish("custom", data if named else {"payload": data}, namespace)
 
     def task_starts(self, task_id: str, node: str, values: Values, calls: Iterable[Mapping[str, Any]], ns: str) -> None:
-        """A node begins its work, which is to answer these tool calls."""
+        """Publish the start of a node and of the tool calls that it executes."""
         if self._feed is None:
             return
         task = {"id": task_id, "name": node, "input": _shown(values), "triggers": [f"branch:to:{node}"]}
         self._publish("tasks", {**task, "interrupts": []}, ns)
         for call in calls:
-            told = {"event": "tool-started", "tool_call_id": call["id"], "tool_name": call["name"]}
-            self._publish("tools", {**told, "input": call["args"]}, ns, node=node)
+            started = {"event": "tool-started", "tool_call_id": call["id"], "tool_name": call["name"]}
+            self._publish("tools", {**started, "input": call["args"]}, ns, node=node)
 
     def task_ends(
         self,
@@ -132,45 +140,51 @@ class Narrator:
         question: Mapping[str, Any] | None = None,
         calls: Iterable[Mapping[str, Any]] = (),
     ) -> None:
-        """A node is done with its work, or failed at it, or asks a human first."""
+        """Publish the end of a node (success, failure or interrupt) and of its tool calls."""
         if self._feed is None:
             return
-        answers = {} if write is None else {one.get("tool_call_id"): one for one in write.get("messages", ())}
+        results = {} if write is None else {one.get("tool_call_id"): one for one in write.get("messages", ())}
         for call in calls:
             if error is not None:
-                told = {"event": "tool-error", "tool_call_id": call["id"], "message": str(error)}
-                self._publish("tools", told, ns, node=node)
-            elif (answer := answers.get(call["id"])) is not None:
-                told = {"event": "tool-finished", "tool_call_id": call["id"], "output": compact(answer)}
-                self._publish("tools", told, ns, node=node)
+                ended = {"event": "tool-error", "tool_call_id": call["id"], "message": str(error)}
+                self._publish("tools", ended, ns, node=node)
+            elif (result_message := results.get(call["id"])) is not None:
+                ended = {"event": "tool-finished", "tool_call_id": call["id"], "output": compact(result_message)}
+                self._publish("tools", ended, ns, node=node)
         result = {
             "id": task_id,
             "name": node,
+            # The form of a Python exception's repr, as langgraph stores errors of tasks.
             "error": None if error is None else f"{type(error).__name__}({str(error)!r})",
             "result": {} if write is None else _shown(write),
             "interrupts": [question] if question else [],
         }
         self._publish("tasks", result, ns)
 
-    def says(self, node: str, said: Said, namespace: str) -> None:
-        """The model says something: a piece of a message, or the whole of it."""
+    def message(self, node: str, said: Said, namespace: str) -> None:
+        """Publish a piece of the model's message, or a whole message.
+
+        A message is the sequence message-start, for each block content-block-start, -delta and -finish, message-finish.
+        A message that was streamed in tokens has started its first block already when the last piece arrives.
+        """
         if self._feed is None or not said.by_model:
             return
-        message, begun = said.message, said.message["id"] in self._spoken
+        message, started = said.message, said.message["id"] in self._started
 
         def publish(event: str, **more: Any) -> None:
             self._publish("messages", {"event": event, **more}, namespace, node=node)
 
-        if not begun:
-            self._spoken.add(message["id"])
+        if not started:
+            self._started.add(message["id"])
             publish("message-start", role="ai", id=message["id"])
         if said.token is not None:
-            if not begun:
+            if not started:
                 publish("content-block-start", index=0, content={"type": "text", "text": ""})
             publish("content-block-delta", index=0, delta={"type": "text-delta", "text": said.token})
         if said.last:
             blocks = _blocks(message)
             for index, block in enumerate(blocks):
+                # The tokens of a streamed message are its first block, which has been sent already.
                 if index > 0 or said.token is None:
                     publish("content-block-start", index=index, content=_emptied(block))
                     if block["type"] == "text":
@@ -202,12 +216,13 @@ class Narrator:
 
 
 def _path(namespace: str) -> GraphNamespace:
-    """A checkpoint namespace as the path of its parts."""
+    """Return a checkpoint namespace as a tuple of its parts."""
     return tuple(namespace.split("|")) if namespace else ()
 
 
 def _shown(values: Values) -> Values:
-    """Values with their messages as the protocol shows them; questions are told on a channel of their own."""
+    """Return values with their messages in the form of the protocol."""
+    # Interrupts have a channel of their own.
     shown = {name: value for name, value in values.items() if name != "__interrupt__"}
     if "messages" in shown:
         shown["messages"] = [compact(message) for message in shown["messages"]]
@@ -215,14 +230,15 @@ def _shown(values: Values) -> Values:
 
 
 def _blocks(message: Message) -> list[dict[str, Any]]:
-    """What a message of the model consists of, as blocks that the protocol knows."""
+    """Return the content and the tool calls of a model's message as blocks of the protocol."""
     content = message["content"]
     if isinstance(content, str):
-        said = [{"type": "text", "text": content}] if content or not message["tool_calls"] else []
+        # Empty text is omitted only if tool calls remain, so that every message has a block.
+        blocks = [{"type": "text", "text": content}] if content or not message["tool_calls"] else []
     else:
-        said = [_known(block) for block in content]
+        blocks = [_known(block) for block in content]
     calls = [{name: call[name] for name in ("id", "name", "args")} for call in message["tool_calls"]]
-    return [*said, *({"type": "tool_call", **call} for call in calls)]
+    return [*blocks, *({"type": "tool_call", **call} for call in calls)]
 
 
 def _known(block: Any) -> dict[str, Any]:
@@ -233,6 +249,6 @@ def _known(block: Any) -> dict[str, Any]:
 
 
 def _emptied(block: dict[str, Any]) -> dict[str, Any]:
-    """A block before any of it was said."""
+    """Return a block without its content, as `content-block-start` shows it."""
     empty: dict[str, Any] = {"text": {"text": ""}, "tool_call": {"args": {}}, "non_standard": {"value": {}}}
     return {**block, **empty.get(block["type"], {})}

@@ -1,4 +1,8 @@
-"""Records as the JSON that the API shows of them."""
+"""The JSON form of records in the API.
+
+Every function returns a new object, so that interceptors may change a response without changing a record. Statuses,
+values and interrupts are read through the policy, which defects replace.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def assistant(record: Assistant) -> Shown:
-    """An assistant."""
+    """Return an assistant."""
     return {
         "assistant_id": record.assistant_id,
         "graph_id": record.graph_id,
@@ -33,7 +37,7 @@ def assistant(record: Assistant) -> Shown:
 
 
 def assistant_version(record: Assistant, version: Version) -> Shown:
-    """One version of an assistant."""
+    """Return one version of an assistant."""
     return {
         "assistant_id": record.assistant_id,
         "graph_id": record.graph_id,
@@ -54,9 +58,9 @@ def _settings(version: Version) -> Shown:
 
 
 def graph(script: Script, *, xray: bool) -> Shown:
-    """The graph of the assistant, drawn: every other node lies behind the agent.
+    """Return the nodes and edges of the graph: the agent node, from which edges lead to all others and back.
 
-    With `xray` a child graph is drawn in place of its node.
+    With `xray`, the nodes of a child graph replace the node that runs it.
     """
     children = _children(script) if xray else {}
     inside = {name: [f"{name}:{inner}" for inner in within] for name, within in children.items()}
@@ -83,7 +87,7 @@ _STEPS: Final = {"type": "array", "items": {"type": "string"}, "title": "Steps"}
 
 
 def subgraphs(script: Script) -> Shown:
-    """The child graphs of the assistant, described by the nodes that run them."""
+    """Return the JSON Schemas of the child graphs, by the names of the nodes that run them."""
     properties = {"call": {"type": "object"}, "visit": {"type": "integer", "title": "Visit"}, "steps": _STEPS}
     states = {name: _state(script, f"{name}_state") for name in script.subgraphs}
     states[CHILD] = {"type": "object", "title": f"{CHILD}_state", "properties": properties}
@@ -108,7 +112,8 @@ def _state(script: Script, title: str) -> Shown:
 
 
 def graph_schemas(script: Script) -> Shown:
-    """What the graph of an assistant takes and gives, as JSON Schemas."""
+    """Return the JSON Schemas of the graph."""
+    # Input and output are the whole state, as in a langgraph graph without schemas of its own for them.
     state = _state(script, "State")
     return {
         "graph_id": GRAPH,
@@ -121,7 +126,7 @@ def graph_schemas(script: Script) -> Shown:
 
 
 def thread(record: Thread) -> Shown:
-    """A thread. `error` and `interrupts` are there once its state has come to rest for the first time."""
+    """Return a thread. `error` and `interrupts` are present once a run or an update of its state has ended."""
     shown: Shown = {
         "thread_id": record.thread_id,
         "created_at": iso(record.created_at),
@@ -139,7 +144,7 @@ def thread(record: Thread) -> Shown:
 
 
 def ttl(record: Thread) -> Shown:
-    """When a thread may be swept, if a client wished it."""
+    """Return the time to live of a thread, or an empty object if it has none."""
     left = record.ttl
     if left is None:
         return {}
@@ -147,7 +152,8 @@ def ttl(record: Thread) -> Shown:
 
 
 def storage(record: Thread) -> Shown:
-    """How many bytes the checkpoints of a thread take up: records, channels (each version once), pending writes."""
+    """Return the size of a thread's checkpoints in bytes: records, channel values and pending writes."""
+    # A set, because a database stores a channel value once for all checkpoints that share it.
     channels: dict[str, set[bytes]] = {}
     records: list[int] = []
     writes: list[int] = []
@@ -168,7 +174,7 @@ def storage(record: Thread) -> Shown:
 
 
 def run(record: Run) -> Shown:
-    """A run."""
+    """Return a run."""
     return {
         "run_id": record.run_id,
         "thread_id": record.thread.thread_id,
@@ -184,13 +190,15 @@ def run(record: Run) -> Shown:
 
 
 def cron(record: Cron) -> Shown:
-    """A cron."""
+    """Return a cron."""
+    # The runs of a cron have its id in their config, and the payload shows the config that they will have.
     configurable = {**(record.payload.get("config") or {}).get("configurable", {}), "cron_id": record.cron_id}
     config = {**(record.payload.get("config") or {}), "configurable": configurable}
     return {
         "cron_id": record.cron_id,
         "assistant_id": record.assistant.assistant_id,
         "thread_id": None if record.thread is None else record.thread.thread_id,
+        # The mock has no authentication and so no users.
         "user_id": "",
         "end_time": None if record.end_time is None else iso(record.end_time),
         "schedule": record.schedule,
@@ -206,7 +214,7 @@ def cron(record: Cron) -> Shown:
 
 
 def item(record: Item) -> Shown:
-    """An item of the store."""
+    """Return an item of the store."""
     return {
         "namespace": record.namespace,
         "key": record.key,
@@ -217,11 +225,12 @@ def item(record: Item) -> Shown:
 
 
 def notice(record: Run, status: str) -> Shown:
-    """What a webhook tells of a run that is over: the run, what it left, and when it was."""
+    """Return the body of a webhook call: the ended run with its times and its final values."""
     shown = run(record) | {
         "status": status,
         "run_started_at": None if record.started_at is None else iso(record.started_at),
         "run_ended_at": iso(record.updated_at),
+        # The body is created once, at the end of the run, and repeated attempts send it unchanged.
         "webhook_sent_at": iso(record.updated_at),
         "values": None if record.fate == "erase" else record.output,
     }
@@ -231,22 +240,24 @@ def notice(record: Run, status: str) -> Shown:
 
 
 def newest_state(record: Thread, *, namespace: str = "", subgraphs: bool = False) -> Shown:
-    """The state of a thread (or of a child graph) as it is: with what an unfinished superstep has written so far."""
+    """Return the current state of a thread or child graph, including the writes of an unfinished superstep."""
     history = record.history.children.get(namespace, History()) if namespace else record.history
     shown = state(record, history.head, namespace=namespace, subgraphs=subgraphs)
     if history.head is not None and (pending := history.pending_writes(history.head)):
         for write in pending.values():
             shown["values"] = written(shown["values"], write, record.script.reducers)
+        # A node whose write is pending has finished and does not run again when the superstep is resumed.
         shown["next"] = [node for node in history.head.next if node not in pending]
     return shown
 
 
 def state(record: Thread, checkpoint: Checkpoint | None, *, namespace: str = "", subgraphs: bool = False) -> Shown:
-    """The state of a thread at a checkpoint; an empty one before the first.
+    """Return the state of a thread at a checkpoint, or the state before the first one if it is None.
 
-    `namespace`: of the child graph whose checkpoint it is. `subgraphs`: with the states of child graphs inside.
+    `namespace` names the child graph that has written the checkpoint. `subgraphs` includes the states of child graphs.
     """
     history = record.history.children.get(namespace, History()) if namespace else record.history
+    # The official server answers 200 with these values for a thread without runs, and not 404.
     if checkpoint is None:
         return {
             "values": {},
@@ -277,7 +288,8 @@ def state(record: Thread, checkpoint: Checkpoint | None, *, namespace: str = "",
 
 
 def updated_state(record: Thread, checkpoint: Checkpoint) -> Shown:
-    """The answer to an update of the state by hand."""
+    """Return the response to an update of the state."""
+    # The reference appears twice, because older clients read `configurable`.
     reference = {
         "thread_id": record.thread_id,
         "checkpoint_ns": "",
@@ -287,7 +299,7 @@ def updated_state(record: Thread, checkpoint: Checkpoint) -> Shown:
 
 
 def _reference(record: Thread, checkpoint: Checkpoint, checkpoint_id: str, namespace: str) -> Shown:
-    """What names a checkpoint, or its parent; in a child graph with the checkpoint of the graph around it."""
+    """Return the reference to a checkpoint or its parent, in a child graph with the checkpoints of its parents."""
     shown: Shown = {"checkpoint_id": checkpoint_id, "thread_id": record.thread_id, "checkpoint_ns": namespace}
     if namespace:
         shown["checkpoint_map"] = {**checkpoint.metadata["parents"], namespace: checkpoint_id}
@@ -306,6 +318,7 @@ def _task(record: Thread, history: History, checkpoint: Checkpoint, node: str, *
         "path": ["__pregel_pull", node],
         "error": mark("error"),
         "interrupts": [] if interrupt is None else [interrupt],
+        # A task of a child graph has either a reference to its state or, on request, the state itself.
         "checkpoint": {"thread_id": record.thread_id, "checkpoint_ns": child} if child and not subgraphs else None,
         "state": newest_state(record, namespace=child) if child and subgraphs else None,
         "result": mark("result"),

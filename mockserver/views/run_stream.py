@@ -1,7 +1,7 @@
-"""What a run does, told in the stream modes that its request names.
+"""The stream of a run, in the stream modes that its request names.
 
-The execution of a run says what happens; here it becomes `values`, `updates`, `messages`, `tasks`, `checkpoints`,
-`debug` and `events`, each with the data that clients of that mode expect.
+The execution of a run calls a method for each step. Here each call becomes events of the modes `values`, `updates`,
+`messages`, `tasks`, `checkpoints`, `debug` and `events`, with the data that the official clients expect.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Shown = dict[str, Any]
 
 
 class RunStream:
-    """The stream of one execution of a run, for as long as it may emit."""
+    """The stream of one execution of a run. It emits nothing once `may_emit` returns False."""
 
     def __init__(self, run: Run, may_emit: Callable[[], bool]) -> None:
         self._run = run
@@ -28,27 +28,30 @@ class RunStream:
         self._modes = run.request.modes
         self._may_emit = may_emit
         self._announced: set[str] = set()
+        # Computed once: building the payloads of these modes is expensive, and few clients want them.
         self._emits_tasks = not {"tasks", "debug"}.isdisjoint(self._modes)
         self._emits_checkpoints = not {"checkpoints", "debug"}.isdisjoint(self._modes)
         self._events = ModelEvents(run, self.emit) if "events" in self._modes else None
 
-    def begins(self, attempt: int) -> None:
-        """The run begins."""
+    def starts(self, attempt: int) -> None:
+        """Emit the start of the run."""
+        # Clients learn the run id from this event, so it is first and belongs to every mode.
         self.emit("metadata", None, {"run_id": self._run.run_id, "attempt": attempt})
         if self._events is not None:
-            self._events.run_begins()
+            self._events.run_started()
 
     def ends(self, values: Values) -> None:
-        """The run has come to its end."""
+        """Emit the end of the run."""
+        # Only `events` has an end. In all other modes the end of the stream is the end of the run.
         if self._events is not None:
-            self._events.run_ends(values)
+            self._events.run_ended(values)
 
     def values(self, values: Values, namespace: str) -> None:
-        """The state is as it is now."""
+        """Emit the current state."""
         self.emit("values", "values", values, namespace)
 
     def checkpoint(self, checkpoint: Checkpoint, namespace: str = "") -> None:
-        """A checkpoint was written, or is the one that the run goes on from."""
+        """Emit a new checkpoint, or the one from which the run continues."""
         if not self._emits_checkpoints:
             return
         payload = self._checkpoint(checkpoint, namespace)
@@ -61,9 +64,9 @@ class RunStream:
         self._debug("checkpoint", checkpoint.step, payload | more, namespace)
 
     def task_starts(self, node: str, current: Checkpoint, namespace: str) -> None:
-        """A node begins its work."""
+        """Emit the start of a node."""
         if self._events is not None:
-            self._events.node_begins(node, current, self.metadata(node, current))
+            self._events.node_started(node, current, self.metadata(node, current))
         if not self._emits_tasks:
             return
         task = {
@@ -77,39 +80,41 @@ class RunStream:
         self._debug("task", current.step + 1, task, namespace)
 
     def wrote(self, node: str, current: Checkpoint, write: Values, namespace: str) -> None:
-        """A node has come to its end, and writes to the state."""
+        """Emit the end of a node and its write to the state."""
         self.emit("updates", "updates", {node: write}, namespace)
         self._task_ends(node, current, namespace, result=write)
         if self._events is not None:
-            self._events.node_ends(node, current, write, self.metadata(node, current))
+            self._events.node_ended(node, current, write, self.metadata(node, current))
 
     def failed(self, node: str, current: Checkpoint, error: Exception, namespace: str) -> None:
-        """A node failed."""
-        told = {"error": type(error).__name__, "message": str(error)}
-        self._task_ends(node, current, namespace, error=told)
+        """Emit the failure of a node."""
+        shown = {"error": type(error).__name__, "message": str(error)}
+        self._task_ends(node, current, namespace, error=shown)
 
-    def asks(self, node: str, current: Checkpoint, question: Mapping[str, Any], namespace: str) -> None:
-        """A node asks a human."""
+    def interrupted(self, node: str, current: Checkpoint, question: Mapping[str, Any], namespace: str) -> None:
+        """Emit an interrupt, with which a node waits for a human."""
         shown = {"value": question["value"], "id": question["id"], "response_schema": None}
         self.emit("updates", "updates", {"__interrupt__": [shown]}, namespace)
         self.values({**current.values, "__interrupt__": [shown]}, namespace)
         self._task_ends(node, current, namespace, interrupts=[shown])
 
-    def breaks(self) -> None:
-        """The run waits where the request asked it to."""
+    def breakpoint(self) -> None:
+        """Emit the pause at a node of `interrupt_before` or `interrupt_after`."""
+        # Without an interrupt in the list, because a breakpoint asks nothing.
         self.emit("updates", "updates", {"__interrupt__": []})
 
     def custom(self, data: Any) -> None:
-        """A node says something of its own."""
+        """Emit the data of a node's own event."""
         self.emit("custom", "custom", data)
 
     @property
-    def is_heard(self) -> bool:
-        """Whether the client asked for the pieces of messages."""
+    def wants_messages(self) -> bool:
+        """True if the request names a mode that shows the pieces of messages."""
         return self._events is not None or "messages" in self._modes or "messages-tuple" in self._modes
 
-    def says(self, node: str, current: Checkpoint, said: Said) -> None:
-        """A node says something: into the stream of tokens or, for those who asked only for that, of messages."""
+    def message(self, node: str, current: Checkpoint, said: Said) -> None:
+        """Emit a piece of a message, or a whole message."""
+        # `messages-tuple` takes precedence, so that a request with both modes receives each piece once.
         if "messages-tuple" in self._modes:
             metadata = self.metadata(node, current, by_model=said.by_model)
             self.emit("messages", "messages-tuple", [said.piece, metadata])
@@ -121,10 +126,10 @@ class RunStream:
                 self.emit("messages/metadata", "messages", {message_id: {"metadata": metadata}})
             self.emit("messages/partial" if said.by_model else "messages/complete", "messages", [said.so_far])
         if self._events is not None and said.by_model:
-            self._events.model_says(node, current, said, self.metadata(node, current, by_model=True))
+            self._events.model_output(node, current, said, self.metadata(node, current, by_model=True))
 
     def metadata(self, node: str, current: Checkpoint, *, by_model: bool = False) -> Shown:
-        """What is told of a node at work, and of the model that it asks."""
+        """Return the metadata of a node and, with `by_model`, of the model that it calls."""
         namespace = current.namespace(node)
         metadata = {
             **self._run.metadata,
@@ -143,7 +148,8 @@ class RunStream:
         return metadata
 
     def emit(self, name: str, mode: str | None, data: Any, namespace: str = "") -> None:
-        """Put an event into the stream; one of a child graph only if the request asked for those."""
+        """Append an event to the stream if the request names its mode. A mode of None belongs to every request."""
+        # Events of child graphs are sent only on request. Their names end with the namespace, as in `values|tools:…`.
         if namespace:
             if not self._run.request.stream_subgraphs:
                 return
@@ -154,6 +160,7 @@ class RunStream:
     def _task_ends(self, node: str, current: Checkpoint, namespace: str, **more: Any) -> None:
         if not self._emits_tasks:
             return
+        # A field that does not apply is null or empty and never absent, so that clients can read all of them.
         ended = {"id": current.task_id(node), "name": node, "error": None, "result": {}, "interrupts": [], **more}
         self.emit("tasks", "tasks", ended, namespace)
         self._debug("task_result", current.step + 1, ended, namespace)
@@ -164,7 +171,7 @@ class RunStream:
 
     def _checkpoint(self, checkpoint: Checkpoint, namespace: str) -> Shown:
         history = self._thread.history.children[namespace] if namespace else self._thread.history
-        asked = {node: history.last_mark(checkpoint.checkpoint_id, "interrupt", node) for node in checkpoint.next}
+        interrupts = {node: history.last_mark(checkpoint.checkpoint_id, "interrupt", node) for node in checkpoint.next}
         parent = checkpoint.parent_id
         return {
             "config": self._config(checkpoint, checkpoint.checkpoint_id, namespace),
@@ -176,7 +183,7 @@ class RunStream:
                 {
                     "id": checkpoint.task_id(node),
                     "name": node,
-                    "interrupts": [] if asked[node] is None else [asked[node]],
+                    "interrupts": [] if interrupts[node] is None else [interrupts[node]],
                     "state": None,
                 }
                 for node in checkpoint.next
@@ -188,8 +195,8 @@ class RunStream:
         return {"configurable": {**self._run.configurable, **reference}}
 
     def _reference(self, checkpoint: Checkpoint, checkpoint_id: str, namespace: str) -> Shown:
-        """The name of a checkpoint; one of a child graph says on which of its parent's it stands."""
-        above = checkpoint.metadata["parents"]
-        lies = {"checkpoint_map": {**above, namespace: checkpoint_id}} if namespace else {}
+        """Return the reference to a checkpoint. In a child graph it includes the checkpoints of its parents."""
+        parents = checkpoint.metadata["parents"]
+        path = {"checkpoint_map": {**parents, namespace: checkpoint_id}} if namespace else {}
         named = {"checkpoint_id": checkpoint_id, "thread_id": self._thread.thread_id, "checkpoint_ns": namespace}
-        return named | lies
+        return named | path

@@ -1,1 +1,1 @@
-"""HTTP: the route table and its routes, and what may stand between them and the wire."""
+"""The HTTP layer: the route table, the routes, and the interceptors between the network and the routes."""

@@ -1,4 +1,4 @@
-"""CORS: pages in a browser that call the mock from another origin, as a front end under development does."""
+"""CORS headers, for pages that call the mock from another origin, as a front end under development does."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from typing import Final
 
 from aiohttp import web
 
+from mockserver.web.guard import GUARD
+from mockserver.web.interceptors import CONTROL
+
+# Browsers hide all other headers from scripts, and the clients read the run id and the next page from these.
 _EXPOSED: Final = "Content-Location, Location, X-Pagination-Total, X-Pagination-Next"
 
 
@@ -14,24 +18,38 @@ _EXPOSED: Final = "Content-Location, Location, X-Pagination-Total, X-Pagination-
 async def answer_preflight(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Answer the preflight request of a browser."""
+    """Answer the preflight request of a browser, and pass every other request on."""
+    # An OPTIONS request without this header is not a preflight.
     if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
         return await handler(request)
+    if not _may_be_read(request):
+        return web.Response(status=403)
     headers = {
         "Access-Control-Allow-Methods": request.headers["Access-Control-Request-Method"],
         "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", "*"),
         "Access-Control-Max-Age": "600",
     }
     if "Access-Control-Request-Private-Network" in request.headers:
-        # A page from the internet that calls a server on this machine.
+        # Browsers ask this before a page from the internet may call a server on this machine.
+        # https://wicg.github.io/private-network-access/
         headers["Access-Control-Allow-Private-Network"] = "true"
     return web.Response(status=204, headers=headers)
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Add `Server` and permissive CORS headers to every answer: there is nothing here to protect."""
+    """Add `Server` to every answer, and permissive CORS headers to those that any page may read."""
     response.headers["Server"] = "doubletext-mockserver"
+    # Also without an Origin: a cache must not serve that response to a page of another origin.
     response.headers["Vary"] = "Origin"
-    if "Origin" in request.headers:
+    if request.path.startswith(CONTROL):
+        # A page could still make a browser load the answer as an image or a script.
+        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+    if "Origin" in request.headers and _may_be_read(request):
         response.headers["Access-Control-Allow-Origin"] = "*"
         response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+
+
+def _may_be_read(request: web.Request) -> bool:
+    """Return whether the page that sends a request may read the answer: any, except for the control API."""
+    return not request.path.startswith(CONTROL) or request.app[GUARD].allows_origin(request.headers.get("Origin", ""))

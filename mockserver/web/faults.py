@@ -1,8 +1,17 @@
-"""Faults of the network: answers that come late, broken, twice or from a proxy, as seeded data.
+"""Network faults: responses that are late, truncated, cut, duplicated, reordered, or sent by a failing proxy.
 
-A fault is set in a request's own header, on a thread, or in the whole deployment; for each request only the nearest
-of these places counts. `cut@2` is the short spelling for a header or a command line, a JSON object that of the
-control API.
+A fault has a scope: one request (through a header), one thread, or the whole deployment. For each request only the
+narrowest scope that has faults applies. Headers and the command line write a fault as `cut@2`, the control API as a
+JSON object.
+
+The faults are the outermost interceptor after the journal, as a proxy is in front of the whole deployment:
+
+1. A delay waits on the deployment's clock, before the route is called.
+2. A bad gateway answers itself and never calls the route.
+3. The other kinds let the route answer. A response of one piece is truncated afterwards. A response that is written
+   piece by piece is replaced by a `BrokenResponse`, through the context variable `RESPONSE_FACTORY`.
+
+One seeded random generator decides about `chance`, so the same requests in the same order meet the same faults.
 """
 
 from __future__ import annotations
@@ -19,29 +28,31 @@ from msgspec import Meta
 from mockserver.core.clock import Clock
 from mockserver.core.ids import canonical
 from mockserver.schemas.common import Body
-from mockserver.web.http import ANSWER_WITH
+from mockserver.web.http import RESPONSE_FACTORY, as_json
 from mockserver.web.interceptors import Handler, Interceptor
 from mockserver.web.sse import DELIMITER
 
 HEADER: Final = "X-Mock-Fault"
-"""The header in which a request asks for faults, one or several with commas; `none` is for none at all."""
+"""The request header that names the faults of one request, separated by commas, or `none` to disable all faults."""
 
 Kind = Literal["delay", "bad-gateway", "truncate", "cut", "duplicate", "reorder"]
-"""`delay`: the answer begins late. `bad-gateway`: a proxy answers 502, in HTML. `truncate`: half of the JSON is
-missing. `cut`: the connection breaks in the middle of a stream. `duplicate`: an event of a stream comes twice.
-`reorder`: it changes places with the next one."""
+"""`delay`: the response starts late. `bad-gateway`: a proxy answers 502, in HTML. `truncate`: the second half of the
+JSON is missing. `cut`: the connection breaks in the middle of a stream. `duplicate`: an event of a stream is sent
+twice. `reorder`: an event of a stream is sent after the next one."""
 
 _HTML: Final = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
 class BadFaultError(Exception):
-    """A fault that cannot be read; the text says what is wrong and what there is."""
+    """An invalid fault. The text states the mistake and the valid kinds."""
 
 
 class Fault(Body, frozen=True, kw_only=True):
-    """One fault, and which requests it befalls: those to `path` (a pattern), with this `chance`, up to `times` times.
+    """One fault, and the requests that it affects.
 
-    `at` is the seconds of a delay, or the number of events that go before a fault of a stream.
+    `at` is the length of a `delay` in seconds or, for a fault of a stream, the number of events before it. `path` and
+    `method` are patterns with `*`. `chance` is the probability for each request, and `times` the largest number of
+    requests, by default without limit.
     """
 
     kind: Kind
@@ -52,61 +63,65 @@ class Fault(Body, frozen=True, kw_only=True):
     times: Annotated[int, Meta(ge=1)] | None = None
 
 
-def spelled(text: str) -> Fault:
-    """The fault that `KIND` or `KIND@AT` spells. Raises `BadFaultError`."""
+def parse_fault(text: str) -> Fault:
+    """Parse `KIND` or `KIND@AT`. Raises `BadFaultError`."""
     kind, _, at = text.strip().partition("@")
     try:
         return msgspec.convert({"kind": kind, "at": float(at or 0)}, Fault)
     except ValueError as error:
-        raise BadFaultError(f"{text.strip()!r} is no fault ({error}); there are {', '.join(get_args(Kind))}") from None
+        known = ", ".join(get_args(Kind))
+        raise BadFaultError(
+            f"{as_json(text.strip())} is not a fault ({error}); write KIND or KIND@AT, where KIND is one of {known}"
+        ) from None
 
 
 class Faults:
-    """The faults of one deployment. Which of them strikes is decided by `seed` and the order of requests alone."""
+    """The faults of one deployment. Only `seed` and the order of requests decide which of them strike."""
 
     def __init__(self, interceptors: list[Interceptor], clock: Clock, seed: int) -> None:
         self._interceptors = interceptors
         self._clock = clock
         self._random = Random(seed)
-        self._everywhere: list[_Armed] = []
-        self._of_thread: dict[str, list[_Armed]] = {}
-        # Before everybody else: a proxy stands before the whole deployment.
+        self._global: list[_ActiveFault] = []
+        self._by_thread: dict[str, list[_ActiveFault]] = {}
+        # Outside the defects, which are part of the deployment: a proxy is in front of it.
         interceptors.insert(0, self._intercept)
 
     def set(self, fault: Fault, thread_id: str | None = None) -> None:
-        """Add a fault, to a thread or to the whole deployment."""
-        found = self._everywhere if thread_id is None else self._of_thread.setdefault(thread_id, [])
-        found.append(_Armed(fault))
+        """Add a fault to a thread or to the whole deployment."""
+        active = self._global if thread_id is None else self._by_thread.setdefault(thread_id, [])
+        active.append(_ActiveFault(fault))
 
     def clear(self, thread_id: str | None = None) -> None:
-        """Take away the faults of a thread; without one, all that there are."""
+        """Remove the faults of a thread or, without one, all faults."""
         if thread_id is None:
-            self._everywhere.clear()
-            self._of_thread.clear()
+            self._global.clear()
+            self._by_thread.clear()
         else:
-            self._of_thread.pop(thread_id, None)
+            self._by_thread.pop(thread_id, None)
 
     def shown(self) -> list[dict[str, Any]]:
-        """What is set, as the control API shows it."""
-        scopes: list[tuple[str | None, list[_Armed]]] = [(None, self._everywhere), *self._of_thread.items()]
+        """Return the active faults in the form of the control API."""
+        scopes: list[tuple[str | None, list[_ActiveFault]]] = [(None, self._global), *self._by_thread.items()]
         return [
             {**msgspec.to_builtins(one.fault), "thread_id": scope, "struck": one.struck}
-            for scope, found in scopes
-            for one in found
+            for scope, active in scopes
+            for one in active
         ]
 
-    def _nearest(self, request: web.Request) -> list[_Armed]:
-        asked = request.headers.get(HEADER)
-        if asked is not None:
-            return [] if asked.strip() == "none" else [_Armed(spelled(one)) for one in asked.split(",")]
+    def _narrowest(self, request: web.Request) -> list[_ActiveFault]:
+        header = request.headers.get(HEADER)
+        if header is not None:
+            return [] if header.strip() == "none" else [_ActiveFault(parse_fault(one)) for one in header.split(",")]
         thread_id = canonical(request.match_info.get("thread_id", ""))
-        return self._of_thread.get(thread_id or "") or self._everywhere
+        return self._by_thread.get(thread_id or "") or self._global
 
     async def _intercept(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not self._everywhere and not self._of_thread and HEADER not in request.headers:
+        # Every request passes here, and most deployments have no faults.
+        if not self._global and not self._by_thread and HEADER not in request.headers:
             return await handler(request)
         try:
-            struck = [one.fault for one in self._nearest(request) if one.strikes(request, self._random)]
+            struck = [one.fault for one in self._narrowest(request) if one.strikes(request, self._random)]
         except BadFaultError as error:
             return web.json_response({"detail": f"{HEADER}: {error}"}, status=400)
         for fault in struck:
@@ -117,27 +132,29 @@ class Faults:
         broken = [fault for fault in struck if fault.kind not in ("delay", "bad-gateway")]
         if not broken:
             return await handler(request)
-        begun: list[BrokenAnswer] = []
+        started: list[BrokenResponse] = []
 
-        def begin(headers: Mapping[str, str]) -> BrokenAnswer:
-            begun.append(BrokenAnswer(broken, headers))
-            return begun[0]
+        def start(headers: Mapping[str, str]) -> BrokenResponse:
+            started.append(BrokenResponse(broken, headers))
+            return started[0]
 
-        usual = ANSWER_WITH.set(begin)
+        # The route creates a streamed response itself, deep in its call stack, and knows nothing of faults.
+        token = RESPONSE_FACTORY.set(start)
         try:
-            return _broken_whole(await handler(request), broken)
+            return _truncated(await handler(request), broken)
         except CutError:
-            return begun[0]
+            # Returned and not raised: for aiohttp this is a response whose connection happens to be closed.
+            return started[0]
         finally:
-            ANSWER_WITH.reset(usual)
+            RESPONSE_FACTORY.reset(token)
 
 
 class CutError(ConnectionResetError):
-    """The connection was cut by a fault; for the deployment it looks as if the client had left."""
+    """A connection that a fault has cut. The routes handle it like a disconnect of the client."""
 
 
-class _Armed:
-    """A fault that is set, and how often it struck."""
+class _ActiveFault:
+    """A fault that is set, and the number of times that it struck."""
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
@@ -147,22 +164,24 @@ class _Armed:
         fault = self.fault
         if not fnmatchcase(request.path, fault.path) or not fnmatchcase(request.method, fault.method):
             return False
+        # A certain fault draws no random number, so that adding one does not change when the others strike.
         if self.struck == fault.times or (fault.chance < 1 and random.random() >= fault.chance):
             return False
         self.struck += 1
         return True
 
 
-def _broken_whole(response: web.StreamResponse, faults: list[Fault]) -> web.StreamResponse:
-    """An answer that was made in one piece, as a truncating proxy hands it on."""
+def _truncated(response: web.StreamResponse, faults: list[Fault]) -> web.StreamResponse:
+    """Return a response of one piece without the second half of its body, if a fault truncates it."""
     truncated = any(fault.kind == "truncate" for fault in faults)
     if truncated and isinstance(response, web.Response) and isinstance(response.body, bytes):
+        # aiohttp computes Content-Length from the new body: the client sees valid HTTP around broken JSON.
         response.body = response.body[: len(response.body) // 2]
     return response
 
 
-class BrokenAnswer(web.StreamResponse):
-    """An answer that is written bit by bit, and breaks on the way to the client."""
+class BrokenResponse(web.StreamResponse):
+    """A response that is written piece by piece and breaks on the way to the client."""
 
     def __init__(self, faults: list[Fault], headers: Mapping[str, str]) -> None:
         super().__init__(headers=headers)
@@ -171,18 +190,20 @@ class BrokenAnswer(web.StreamResponse):
         self._held = b""
 
     async def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Write what is left of `data`. Raises ConnectionResetError where the connection is cut."""
+        """Write `data` as far as the faults allow. Raises `CutError` where the connection is cut."""
         whole = bytes(data)
         if self.content_type == "text/event-stream":
+            # One write may carry several events, and the faults count events.
             for frame in whole.split(DELIMITER)[:-1]:
                 await self._write_event(frame + DELIMITER)
         elif whole.strip() and any(fault.kind == "truncate" for fault in self._faults):
+            # A newline that keeps the connection alive is sent whole. The JSON body is written in one piece.
             await super().write(whole[: len(whole) // 2])
         else:
             await super().write(whole)
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Write `data` as any other, and end the answer; an event that was held back comes last."""
+        """Write `data` like any other and end the response, after an event that `reorder` still holds back."""
         if data:
             await self.write(data)
         if self._held:
@@ -191,12 +212,14 @@ class BrokenAnswer(web.StreamResponse):
         await super().write_eof()
 
     async def _write_event(self, frame: bytes) -> None:
+        # Comments are heartbeats, whose number depends on time. Counting them would make `at` unpredictable.
         if frame.startswith(b":"):
             await super().write(frame)
             return
         out, self._held = frame + self._held, b""
         for fault in (one for one in self._faults if one.at == self._events):
             if fault.kind == "cut":
+                # Closed without the last chunk, so that the client sees a broken and not a finished response.
                 if self._req is not None and self._req.transport is not None:
                     self._req.transport.close()
                 raise CutError

@@ -1,10 +1,15 @@
-"""Requests and answers as all routes need them: JSON in and out, refusals, and answers that take their time."""
+"""Helpers of all routes: JSON bodies, query parameters, errors, pages, and responses that wait for a run.
+
+A response that waits for a run starts at once, with its headers, and is written piece by piece. While there is nothing
+to send, a newline (JSON) or a heartbeat (server-sent events) keeps proxies and clients from closing the connection.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Final, Protocol, TypeVar
 
@@ -16,23 +21,28 @@ from mockserver.core.clock import Clock
 from mockserver.core.policy import policy_of
 from mockserver.core.records import Run
 from mockserver.engine.engine import Engine, ThreadBusyError
+from mockserver.engine.expiry import Expiry
 from mockserver.views import records
 
 _log = logging.getLogger(__name__)
 
 ENGINE: Final = web.AppKey("engine", Engine)
+EXPIRY: Final = web.AppKey("expiry", Expiry)
 KEEP_ALIVE: Final = web.AppKey("keep_alive", float)
-"""Seconds of silence after which an open answer shows that it is alive."""
+"""The seconds of silence after which an open response sends a keep-alive."""
 
-ANSWER_WITH: Final = ContextVar[Callable[[Mapping[str, str]], web.StreamResponse]]("answer_with")
-"""What makes an answer that is written bit by bit, from its headers, where a request wants another than usual."""
+RESPONSE_FACTORY: Final = ContextVar[Callable[[Mapping[str, str]], web.StreamResponse]]("response_factory")
+"""The function that creates the piece-by-piece response to the current request, if a fault or a defect replaces it."""
+
+A_TURN: Final = 1024 * 1024
+"""Bytes of JSON that are made in one turn of the event loop, in about a millisecond."""
 
 T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not an error
-    """An answer other than success; `detail` says why."""
+class ApiError(Exception):
+    """An error response. `detail` is the text that the client receives."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -41,50 +51,95 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error
 
 
 def json_answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """An answer with a JSON body."""
-    return web.Response(body=_encode(body), status=status, headers=headers, content_type="application/json")
+    """Return a response with a JSON body."""
+    return web.Response(body=_encoded(body), status=status, headers=headers, content_type="application/json")
+
+
+async def list_answer(items: Iterable[Any]) -> web.Response:
+    """Return a response with a JSON list that may be large. Other requests are handled in between."""
+    pieces, size = [], 0
+    for item in items:
+        pieces.append(_encoded(item))
+        size += len(pieces[-1])
+        if size >= A_TURN:
+            size = 0
+            await asyncio.sleep(0)
+    return web.Response(body=b"[" + b",".join(pieces) + b"]", content_type="application/json")
+
+
+def _encoded(body: Any) -> bytes:
+    try:
+        return _encode(body)
+    except UnicodeEncodeError:
+        # Bytes of a request line or a header that are not UTF-8, in a text that quotes them or in the journal.
+        return json.dumps(msgspec.to_builtins(body)).encode()
+
+
+def as_json(value: object) -> str:
+    """Return a value as JSON, for texts that people read. Anything that JSON does not know is shown by its repr."""
+    return msgspec.json.encode(value, enc_hook=repr).decode()
 
 
 @web.middleware
-async def refusals(
+async def expire(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Turn whatever a route refuses, or fails at, into `{"detail": ...}`."""
+    """Remove the threads whose time to live is over before a request is handled."""
+    request.app[EXPIRY].sweep()
+    return await handler(request)
+
+
+@web.middleware
+async def error_responses(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Turn every exception of a route into the error response `{"detail": ...}`."""
     try:
         return await handler(request)
-    except Refusal as refusal:
-        return json_answer({"detail": refusal.detail}, refusal.status)
+    except ApiError as error:
+        return json_answer({"detail": error.detail}, error.status)
     except ThreadBusyError as busy:
         return json_answer({"detail": str(busy)}, 409)
     except web.HTTPException as error:
+        # A redirect has no error to report, and clients look only at its Location.
         if isinstance(error, web.HTTPMove):
             return web.Response(status=error.status, headers={"Location": str(error.location)})
+        # HTTP requires Allow in a 405. https://www.rfc-editor.org/rfc/rfc9110#name-405-method-not-allowed
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-        detail = f"Not Found: the mock has no {request.path}" if error.status == 404 else error.reason
+        detail = (
+            f"Not Found: the mock has no {request.path}; GET /docs lists its paths"
+            if error.status == 404
+            else error.reason
+        )
         return json_answer({"detail": detail}, error.status, allow)
     except (asyncio.CancelledError, ConnectionError):
+        # The client has disconnected: no response can be sent, and aiohttp has to see the exception.
         raise
-    except Exception:  # noqa: BLE001 - a fault of ours is an answer too
+    except Exception:  # noqa: BLE001 - a bug of the mock, too, has to reach the client as a response
         _log.exception("%s %s failed", request.method, request.path)
         return json_answer({"detail": "Internal Server Error"}, 500)
 
 
 async def read(request: web.Request, schema: type[T], *, default: bytes = b"") -> T:
-    """The body of a request; raises `Refusal` 422, naming the place of what is wrong, or 415."""
+    """Return the body of a request, or `default` if it is empty.
+
+    Raises `ApiError` 422 with the path of the invalid field, or 415 for a compressed body.
+    """
     encoding = request.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
-        raise Refusal(415, f"Content-Encoding: {encoding} is not supported; send the body as it is.")
+        raise ApiError(415, f"Content-Encoding: {encoding} is not supported; send the body uncompressed.")
     raw = await request.read() or default
     try:
         return msgspec.json.decode(raw, type=schema)
     except msgspec.ValidationError as error:
-        raise Refusal(422, str(error)) from None
+        raise ApiError(422, str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Refusal(422, "Invalid JSON in request body") from None
+        # The text of the official server. A RecursionError means JSON that is nested too deeply to be decoded.
+        raise ApiError(422, "Invalid JSON in request body") from None
 
 
 class Page(Protocol):
-    """Which of the things found to show, and what of each."""
+    """The page of a listing that a request wants, and the fields to show."""
 
     @property
     def limit(self) -> int: ...  # noqa: D102 - the names say it
@@ -94,45 +149,48 @@ class Page(Protocol):
     def select(self) -> Any: ...  # noqa: D102
 
 
-def page_answer(found: Sequence[T], asked: Page, show: Callable[[T], records.Shown]) -> web.Response:
-    """One page of what was found, with the headers by which clients find the next."""
-    end = asked.offset + asked.limit
+def page_answer(found: Sequence[T], wanted: Page, show: Callable[[T], records.Shown]) -> web.Response:
+    """Return one page of a listing, with the headers by which clients find the next page."""
+    end = wanted.offset + wanted.limit
     headers = {"X-Pagination-Total": str(len(found))}
     if end < len(found):
         headers["X-Pagination-Next"] = str(end)
-    page = [show(one) for one in found[asked.offset : end]]
-    if asked.select is not UNSET:
-        chosen = {*asked.select, "extracted"}
+    page = [show(one) for one in found[wanted.offset : end]]
+    if wanted.select is not UNSET:
+        # `extract` names fields of its own, so `select` does not remove them.
+        chosen = {*wanted.select, "extracted"}
         page = [{field: value for field, value in shown.items() if field in chosen} for shown in page]
     return json_answer(page, headers=headers)
 
 
 def query(request: web.Request, schema: type[T]) -> T:
-    """The query parameters of a request; one that is repeated is a list. Raises `Refusal` 422."""
+    """Return the query parameters of a request. A repeated parameter is a list. Raises `ApiError` 422."""
     plain: dict[str, Any] = {}
     for key in request.query:
         found = request.query.getall(key)
         plain[key] = found if len(found) > 1 else found[0]
     try:
-        # Not strict: in a query everything is text.
+        # Not strict, because every query parameter is text: "10" has to pass for a number.
         return msgspec.convert(plain, schema, strict=False)
     except msgspec.ValidationError as error:
-        raise Refusal(422, str(error)) from None
+        raise ApiError(422, str(error)) from None
 
 
 def several(given: str | list[str], one: Any, name: str) -> Any:
-    """One or several values of the query parameter `name`; older JavaScript clients write a list as JSON."""
-    several = [given] if isinstance(given, str) else given
+    """Return the values of the query parameter `name` as a list. Raises `ApiError` 422."""
+    values = [given] if isinstance(given, str) else given
     try:
-        if len(several) == 1 and several[0].startswith("["):
-            return msgspec.json.decode(several[0], type=list[one])
-        return msgspec.convert(several, list[one])
+        # Older JavaScript clients write a list as JSON instead of repeating the parameter.
+        if len(values) == 1 and values[0].startswith("["):
+            return msgspec.json.decode(values[0], type=list[one])
+        return msgspec.convert(values, list[one])
     except msgspec.MsgspecError as error:
-        raise Refusal(422, f"{name}: {error}") from None
+        raise ApiError(422, f"{name}: {error}") from None
 
 
 def holds(whole: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
-    """Whether an object has these fields with these values; `true` and `1` are equal in Python, but not in JSON."""
+    """Return whether an object has all fields of another with the same values."""
+    # `true` and `1` are equal in Python, but not in JSON.
     return all(
         key in whole and whole[key] == value and isinstance(whole[key], bool) == isinstance(value, bool)
         for key, value in part.items()
@@ -140,33 +198,38 @@ def holds(whole: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
 
 
 def run_location(thread_id: str, run_id: str, suffix: str = "") -> str:
-    """The path of a run."""
+    """Return the path of a run."""
     return f"/threads/{thread_id}/runs/{run_id}{suffix}"
 
 
 def run_headers(run: Run, suffix: str) -> dict[str, str]:
-    """What the head of an answer that takes its time says of its run, and where to come back for the rest."""
+    """Return the headers that name the run of a waiting response, and the URL at which to resume it."""
     location = run_location(run.thread.thread_id, run.run_id)
     named = {"Content-Location": location} if policy_of(run.thread).names_run(run) else {}
     return {"Location": location + suffix, **named}
 
 
 def created(run: Run) -> web.Response:
-    """The answer to a request that created a run and does not wait for it."""
+    """Return the response to a request that created a run and does not wait for it."""
     location = run_location(run.thread.thread_id, run.run_id)
     return json_answer(records.run(run), headers={"Content-Location": location})
 
 
-async def when_over(
+async def when_ended(
     request: web.Request, run: Run | None, body: Callable[[], Any], headers: Mapping[str, str]
 ) -> web.StreamResponse:
-    """A JSON answer that is known once `run` is over; until then a newline now and then keeps it alive."""
-    response = await begin_answer(request, {**headers, "Content-Type": "application/json"})
+    """Send a JSON response whose body is known once `run` has ended. Until then, newlines keep it alive.
+
+    The status is 200 in any case, because it is sent before the run ends. This is what the official server does.
+    """
+    response = await start_response(request, {**headers, "Content-Type": "application/json"})
+    # The event is fetched again in each round: a defect may be switched off while a client waits.
     while run is not None and not (ended := policy_of(run.thread).awaited(run)).is_set():
         try:
-            async with clock_of(request, run).within(request.app[KEEP_ALIVE]):
+            async with clock_of(request, run).silence(request.app[KEEP_ALIVE]):
                 await ended.wait()
         except TimeoutError:
+            # White space before a JSON document is valid. The official server sends a newline every 5 s, too.
             await response.write(b"\n")
     await response.write_eof(_encode(body()))
     return response
@@ -177,9 +240,9 @@ def clock_of(request: web.Request, run: Run) -> Clock:
     return request.app[ENGINE].clock.of(run.thread.thread_id)
 
 
-async def begin_answer(request: web.Request, headers: Mapping[str, str]) -> web.StreamResponse:
-    """Send the head of an answer that is written bit by bit."""
-    make = ANSWER_WITH.get(None)
-    response = web.StreamResponse(headers=headers) if make is None else make(headers)
+async def start_response(request: web.Request, headers: Mapping[str, str]) -> web.StreamResponse:
+    """Send the status and the headers of a response that is written piece by piece."""
+    create = RESPONSE_FACTORY.get(None)
+    response = web.StreamResponse(headers=headers) if create is None else create(headers)
     await response.prepare(request)
     return response

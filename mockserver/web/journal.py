@@ -1,4 +1,10 @@
-"""What clients sent, in order: method, path, strategy, body, when on the mock's clock, and how it was answered."""
+"""The journal: the requests of the clients in order, each with its time on the mock's clock and its response.
+
+An entry is created before the request reaches the route, and completed in three steps: `record_start` notes the
+status when the headers of the response are sent, `intercept` notes the end of the response, and the routes of the
+streaming protocol note the run that a command created. A test that waits for a request therefore sees it early, and a
+stream that is still open has a status but no end.
+"""
 
 from __future__ import annotations
 
@@ -19,52 +25,54 @@ from mockserver.core.clock import Clock
 from mockserver.core.ids import canonical
 from mockserver.core.notifier import Notifier
 from mockserver.core.records import Thread
-from mockserver.web.http import refusals
+from mockserver.web.http import error_responses
 from mockserver.web.interceptors import Handler
 
 LENGTH: Final = 2000
-"""Requests that are kept; older ones are forgotten."""
+"""The number of requests that are kept. Older ones are dropped."""
 
 MAX_BODY: Final = 64 * 1024
-"""Bytes of a body that are kept; of a longer one nothing is."""
+"""The largest body in bytes that is kept. Of a larger one nothing is kept, because a part of it is not JSON."""
 
 FRAME: Final = "WS"
-"""The method of what is said over a WebSocket."""
+"""The `method` of an entry for a WebSocket message."""
 
 _LOCATION = re.compile(r"^(?:/threads/(?P<thread>[^/]+))?/runs/(?P<run>[^/]+)")
 
 
 @dataclass
 class JournalEntry:
-    """One request of a client."""
+    """One request of a client, or one WebSocket message."""
 
     number: int
-    """Its place among all requests, from 1."""
+    """The position among all requests, counted from 1."""
     at: float
-    """When it came, in seconds of scripted time."""
+    """The time of the request, in seconds on the deployment's clock."""
     method: str
     path: str
     query: dict[str, str]
     raw: bytes = field(repr=False)
     thread_id: str | None
     run_id: str | None
-    """The run that the path names, or that the request created."""
+    """The run in the path, or the run that the request created."""
     busy: bool
-    """Whether runs were in flight on its thread when it came."""
+    """True if runs were in flight on the thread when the request was received."""
     asks: tuple[str, ...]
-    """The ids of the questions to a human that its thread waited with when it came."""
+    """The ids of the interrupts that were pending on the thread when the request was received."""
     status: int | None = None
-    """The status of the answer; None until there is one, and when the client left before."""
+    """The status of the response, or None before it starts and if the client disconnected first."""
     ended: int | None = None
-    """How many requests had come when its answer came to its end; None while it has not."""
+    """The number of the newest request at the end of the response, or None while the response is open."""
     cut: bool = False
-    """Whether its answer broke off, or the client left before its end."""
+    """True if the response broke off, or the client disconnected before its end."""
+    callbacks: list[str] = field(default_factory=list)
+    """The webhooks and probe reports of the run that were refused, each with the reason."""
     refused: int | None = None
-    """The status that the refusal of a protocol's command stands for: the answer itself is 200."""
+    """The status that an endpoint would have sent for a failed protocol command, whose own response is 200."""
 
     @cached_property
     def body(self) -> Any:
-        """The JSON that was sent, None for none and for what is not JSON."""
+        """The decoded JSON body, or None if there is none or it is not JSON."""
         try:
             return msgspec.json.decode(self.raw) if self.raw else None
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -72,57 +80,63 @@ class JournalEntry:
 
     @property
     def outcome(self) -> int | None:
-        """How it was answered: its status, or that which the refusal of a command stands for."""
+        """The status of the response or, for a failed protocol command, the status that an endpoint would have sent."""
         return self.refused or self.status
 
     @property
     def protocol(self) -> str | None:
-        """The command of the streaming protocol that it is, None for any other request."""
-        spoken = self.method == FRAME or (self.method == "POST" and self.path.endswith("/commands"))
-        named = self.body.get("method") if spoken and isinstance(self.body, dict) else None
-        return named if isinstance(named, str) else None
+        """The name of the streaming protocol's command, or None for any other request."""
+        is_command = self.method == FRAME or (self.method == "POST" and self.path.endswith("/commands"))
+        name = self.body.get("method") if is_command and isinstance(self.body, dict) else None
+        return name if isinstance(name, str) else None
 
     @property
     def creates_run(self) -> bool:
-        """Whether it asks for a run."""
-        asked = self.method == "POST" and re.search(r"/runs(/stream|/wait)?$", self.path) is not None
-        return asked or self.protocol in ("run.start", "input.respond")
+        """True if the request is to create a run, whether or not it succeeded."""
+        to_endpoint = self.method == "POST" and re.search(r"/runs(/stream|/wait)?$", self.path) is not None
+        return to_endpoint or self.protocol in ("run.start", "input.respond")
 
     @cached_property
     def order(self) -> dict[str, Any]:
-        """What it asks of a run, as a body of the run endpoints says it; empty where it asks for none."""
+        """The run that the request is to create, as a body of the run endpoints, or an empty object."""
         if not self.creates_run or not isinstance(self.body, dict):
             return {}
         if self.protocol is None:
             return self.body
+        # Commands are translated, so that assertions and client checks need to know only one form.
         params = self.body.get("params")
-        told = dict(params) if isinstance(params, dict) else {}
+        given = dict(params) if isinstance(params, dict) else {}
         if self.protocol == "input.respond":
-            several = told.get("responses")
-            answers = several if isinstance(several, list) else [told]
-            resumed = {one["interrupt_id"]: one.get("response") for one in answers if _names_question(one)}
-            return {**told, "command": {"resume": resumed}}
-        return {"multitask_strategy": told.get("multitaskStrategy"), **told}
+            several = given.get("responses")
+            answers = several if isinstance(several, list) else [given]
+            resumed = {one["interrupt_id"]: one.get("response") for one in answers if _names_interrupt(one)}
+            return {**given, "command": {"resume": resumed}}
+        # JavaScript's client sends the strategy under both names.
+        return {"multitask_strategy": given.get("multitaskStrategy"), **given}
 
     @property
     def strategy(self) -> str | None:
-        """The multitask strategy that it names, None if it names none."""
+        """The multitask strategy in the request, or None if it has none."""
         named = self.order.get("multitask_strategy")
         return named if isinstance(named, str) else None
 
     def shown(self) -> dict[str, Any]:
-        """The entry as the control API shows it."""
+        """Return the entry in the form of the control API."""
         names = ("number", "at", "method", "path", "query", "thread_id", "run_id", "strategy", "body", "busy", "status")
-        more = {"protocol": self.protocol, "refused": self.refused} if self.protocol else {}
+        more: dict[str, Any] = {"protocol": self.protocol, "refused": self.refused} if self.protocol else {}
+        if self.callbacks:
+            more["callbacks"] = self.callbacks
         shown = {name: getattr(self, name) for name in names}
         return {**shown, **more, "ended": self.ended is not None, "cut": self.cut}
 
     def line(self) -> str:
-        """The entry in one line, for people."""
+        """Return the entry as one line for people."""
         query = "?" + "&".join(f"{key}={value}" for key, value in self.query.items()) if self.query else ""
-        said = "".join(f" {one}" for one in (self.protocol, self.strategy) if one)
-        status = "no answer yet" if self.status is None and not self.cut else self.outcome or "left before an answer"
-        return f"{self.number:>4} {self.at:9.3f}s {self.method} {self.path}{query}{said} -> {status}"
+        details = "".join(f" {one}" for one in (self.protocol, self.strategy) if one)
+        waiting = self.status is None and not self.cut
+        status = "no response yet" if waiting else self.outcome or "disconnected before a response"
+        refused = "".join(f"; {line}" for line in self.callbacks)
+        return f"{self.number:>4} {self.at:9.3f}s {self.method} {self.path}{query}{details} -> {status}{refused}"
 
 
 class Journal:
@@ -145,47 +159,58 @@ class Journal:
         return self._last
 
     def clear(self) -> None:
-        """Forget every request; numbers begin anew."""
+        """Delete every entry and restart the numbers from 1."""
         self._entries.clear()
         self._numbers, self._last = count(1), 0
 
     async def intercept(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Note a request and its answer; it changes neither."""
+        """Record a request and its response without changing either."""
         try:
+            # aiohttp keeps the body, so the route can read it again.
             raw = await request.read() if request.can_read_body else b""
         except web.HTTPRequestEntityTooLarge as error:
-            # It cannot be read a second time, so the refusal is given here.
-            raw, handler = b"", _refusing(error)
-        entry = self._noted(request, raw)
-        usual = _ENTRY.set(entry)
+            # A second read would return only the rest of the body, so the error response is sent from here.
+            raw, handler = b"", _raising(error)
+        # Recorded before the route runs: `busy` and `asks` describe the thread that the client has written to.
+        entry = self._record(request, raw)
+        token = _ENTRY.set(entry)
         try:
-            answer = await handler(request)
+            response = await handler(request)
         except (asyncio.CancelledError, ConnectionError):
             entry.cut = True
             raise
         else:
-            _answered(entry, answer)
-            return answer
+            _record_response(entry, response)
+            return response
         finally:
-            _ENTRY.reset(usual)
+            _ENTRY.reset(token)
+            # Counted in requests and not in seconds: with an instant clock many requests have the same time.
             entry.ended = self._last
             self._notifier.notify()
 
-    async def begins(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Note that an answer begins, which may go on for long."""
+    async def record_start(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Record the status of a response that starts, because a stream may stay open for long."""
         entry = _ENTRY.get(None)
         if entry is not None and entry.status is None and entry.path == request.path:
-            _answered(entry, response)
+            _record_response(entry, response)
             self._notifier.notify()
 
-    def frame(self, request: web.Request, raw: bytes) -> JournalEntry:
-        """Note what a client says over its WebSocket."""
-        entry = self._noted(request, raw, FRAME)
+    def refused_callback(self, run_id: str | None, line: str) -> None:
+        """Record a refused callback in the entry of the request that created the run."""
+        created = next((one for one in reversed(self._entries) if one.creates_run and one.run_id == run_id), None)
+        if created is not None and line not in created.callbacks:
+            created.callbacks.append(line)
+            self._notifier.notify()
+
+    def record_frame(self, request: web.Request, raw: bytes) -> JournalEntry:
+        """Record a message that a client sent over its WebSocket."""
+        entry = self._record(request, raw, FRAME)
+        # The answer to a message follows at once, in the same turn of the event loop.
         entry.ended = self._last
         return entry
 
-    def _noted(self, request: web.Request, raw: bytes, method: str | None = None) -> JournalEntry:
-        thread_id, run_id = (_named(request, name) for name in ("thread_id", "run_id"))
+    def _record(self, request: web.Request, raw: bytes, method: str | None = None) -> JournalEntry:
+        thread_id, run_id = (_path_id(request, name) for name in ("thread_id", "run_id"))
         thread = None if thread_id is None else self._threads().get(thread_id)
         waiting = {} if thread is None else thread.history.waiting_interrupts()
         self._last = next(self._numbers)
@@ -209,38 +234,42 @@ class Journal:
 JOURNAL: Final = web.AppKey("journal", Journal)
 
 _ENTRY: Final = ContextVar[JournalEntry]("entry")
-"""The entry of the request that is being answered."""
+"""The entry of the current request."""
 
 
 def current_entry() -> JournalEntry:
-    """The entry of the request that is being answered."""
+    """Return the entry of the current request."""
     return _ENTRY.get()
 
 
-def _names_question(answer: Any) -> bool:
+def _names_interrupt(answer: Any) -> bool:
     return isinstance(answer, dict) and isinstance(answer.get("interrupt_id"), str)
 
 
-def _named(request: web.Request, name: str) -> str | None:
-    """An id from the path, None where there is none."""
+def _path_id(request: web.Request, name: str) -> str | None:
+    """Return an id from the path, or None if the path has none or it is not a UUID."""
     raw = request.match_info.get(name)
     return None if raw is None else canonical(raw)
 
 
-def _answered(entry: JournalEntry, answer: web.StreamResponse) -> None:
-    """Take from the beginning of an answer what is noted of it."""
-    entry.status = answer.status
-    found = _LOCATION.match(answer.headers.get("Content-Location", ""))
+def _record_response(entry: JournalEntry, response: web.StreamResponse) -> None:
+    """Record the status of a response, and the run that it names."""
+    entry.status = response.status
+    # The path of a request that creates a run names no run, and its response may be a stream: the header is the one
+    # place where every such response names the run.
+    found = _LOCATION.match(response.headers.get("Content-Location", ""))
     if found is not None:
         entry.run_id = found["run"]
         entry.thread_id = entry.thread_id or found["thread"]
 
 
-def _refusing(error: web.HTTPException) -> Handler:
+def _raising(error: web.HTTPException) -> Handler:
+    """Return a handler that answers with the given error."""
+
     async def fail(_: web.Request) -> web.StreamResponse:
         raise error
 
-    async def refuse(request: web.Request) -> web.StreamResponse:
-        return await refusals(request, fail)
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return await error_responses(request, fail)
 
-    return refuse
+    return answer

@@ -1,4 +1,4 @@
-"""The threads, runs and ids that the path of a request names."""
+"""Look-ups of the threads, runs and ids in the path of a request, with the official server's texts for 404 and 422."""
 
 from __future__ import annotations
 
@@ -9,52 +9,55 @@ from aiohttp import web
 from mockserver.core.ids import canonical
 from mockserver.core.records import Run, Thread
 from mockserver.schemas.common import CheckpointConfig
-from mockserver.web.http import ENGINE, Refusal
+from mockserver.web.http import ENGINE, ApiError
 
 
 def path_uuid(request: web.Request, name: Literal["thread", "run", "assistant"]) -> str:
-    """An id from the path; raises `Refusal` 422 for what is not a UUID."""
+    """Return an id from the path. Raises `ApiError` 422 if it is not a UUID."""
     return uuid_in(request.match_info[f"{name}_id"], name)
 
 
 def uuid_in(raw: str, name: Literal["thread", "run", "assistant", "cron"]) -> str:
-    """An id as the server spells it; raises `Refusal` 422 for what is not a UUID."""
+    """Return an id in its canonical form. Raises `ApiError` 422 if it is not a UUID."""
+    # UUIDs may be written in capitals or without dashes, but the records have one spelling.
     found = canonical(raw)
     if found is None:
-        raise Refusal(422, f"Invalid {name} ID: must be a UUID")
+        raise ApiError(422, f"Invalid {name} ID: must be a UUID")
     return found
 
 
 def thread_of(request: web.Request) -> Thread:
-    """The thread that the path names; raises `Refusal` 422 or 404."""
+    """Return the thread in the path. Raises `ApiError` 422 or 404."""
     thread_id = path_uuid(request, "thread")
     thread = request.app[ENGINE].threads.by_id.get(thread_id)
     if thread is None:
-        raise Refusal(404, f"Thread with ID {thread_id} not found")
+        raise ApiError(404, f"Thread with ID {thread_id} not found")
     return thread
 
 
 def run_of(request: web.Request, detail: str | None = None) -> Run:
-    """The run that the path names; raises `Refusal` 422 or 404, which says by default whether the thread is there."""
+    """Return the run in the path. Raises `ApiError` 422, or 404 with `detail`."""
     run = run_or_none(request)
     if run is None:
+        # Without a text of its own, the 404 of a missing thread is more helpful than that of the run.
         if detail is None:
             thread_of(request)
-        raise Refusal(404, detail or "Not Found")
+        raise ApiError(404, detail or "Not Found")
     return run
 
 
 def run_or_none(request: web.Request) -> Run | None:
-    """The run that the path names, None if there is none; raises `Refusal` 422 for malformed ids."""
+    """Return the run in the path, or None if it does not exist. Raises `ApiError` 422 for malformed ids."""
     thread_id, run_id = path_uuid(request, "thread"), path_uuid(request, "run")
     thread = request.app[ENGINE].threads.by_id.get(thread_id)
     return None if thread is None else thread.runs.get(run_id)
 
 
-def refuse_subgraph(named: CheckpointConfig | None) -> None:
-    """Raise `Refusal` 422 for a checkpoint inside a subgraph, where only those of the graph itself will do."""
+def reject_subgraph(named: CheckpointConfig | None) -> None:
+    """Raise `ApiError` 422 for a checkpoint in a subgraph, where only one of the root graph is possible."""
     if named is not None and named.of_subgraph:
-        raise Refusal(
+        raise ApiError(
             422,
-            "`checkpoint_ns` names a subgraph; runs start, and the state is updated, only in the graph itself.",
+            "`checkpoint_ns` names a subgraph, but runs and state updates start only in the root graph; "
+            "leave it out or send an empty string.",
         )

@@ -1,4 +1,7 @@
-"""The description of the API, made from the route table and the types of the requests."""
+"""The OpenAPI description of the API, generated from the route table and the request types.
+
+The server validates requests with the same types, so the description cannot promise more than the server accepts.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,14 @@ from mockserver.web.route import Route
 
 _REFUSAL = {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
 _HEADERS = [{"name": "Last-Event-ID", "in": "header", "required": False, "schema": {"type": "string"}}]
-"""Of a stream that can be resumed."""
+"""The header parameters of a stream that can be resumed."""
 _UUIDS = ("thread_id", "run_id", "assistant_id", "cron_id")
 
 
 def describe(routes: Iterable[Route]) -> dict[str, Any]:
-    """The OpenAPI document of these routes."""
+    """Return the OpenAPI document of the given routes."""
     known = list(routes)
+    # All types at once: msgspec then gives types with the same name distinct names in the components.
     types = [kind for route in known for kind in _types(route) if kind is not None]
     shown, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     shapes = iter(shown)
@@ -36,7 +40,7 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
 
 
 def _types(route: Route) -> tuple[Any, Any, Any]:
-    """The types of a route's body, of its refusal with 400, and of its answer; None for what is usual, or not there."""
+    """Return the types of a route's request body, of its 400 response and of its 200 response, or None for each."""
     return route.body, route.malformed, route.response
 
 
@@ -47,6 +51,7 @@ def _operation(
     operation: dict[str, Any] = {
         "summary": route.summary,
         "operationId": f"{route.handler.__module__.rpartition('_')[2]}_{route.handler.__name__}",
+        # `resumes` is a bool, so the slice has either no header or the one that there is.
         "parameters": [*_path_parameters(route.path), *_query_parameters(route.query), *_HEADERS[: route.resumes]],
         "responses": {
             str(status): _response(status, malformed if status == 400 else _REFUSAL, kinds, answer or {})
@@ -58,6 +63,7 @@ def _operation(
             "required": not route.body_optional,
             "content": {"application/json": {"schema": body}},
         }
+        # Not in the table of routes, because every route with a body may answer these, before its handler runs.
         operation["responses"]["413"] = _response(413)
         operation["responses"]["415"] = _response(415)
     return operation
@@ -91,9 +97,9 @@ def _response(
     status: int, refusal: dict[str, Any] = _REFUSAL, kinds: tuple[str, ...] = (), answer: dict[str, Any] = _REFUSAL
 ) -> dict[str, Any]:
     if status == 101:
-        return {"description": "A WebSocket from here on."}
+        return {"description": "The connection is a WebSocket from now on."}
     if status in (202, 204):
-        return {"description": "Done, nothing to show."}
+        return {"description": "Success, without a body."}
     if status >= 400:
-        return {"description": "Refused.", "content": {"application/json": {"schema": refusal}}}
+        return {"description": "Error.", "content": {"application/json": {"schema": refusal}}}
     return {"description": "Success.", "content": {kind: {"schema": answer} for kind in kinds}}

@@ -1,8 +1,8 @@
-"""The commands of the newer streaming protocol: what each does, whatever it came over.
+"""The commands of the newer streaming protocol, independent of the transport (HTTP or WebSocket).
 
-`run.start` and `input.respond` create runs as the run endpoints do. A command that cannot be done is answered with an
-error of a published code; one that no published description knows is refused, also where the protocol's own drafts or
-a client have it.
+`run.start` and `input.respond` create runs in the same way as the run endpoints. A failed command is answered with an
+error that has one of the published codes. A command that is in no published description is rejected, even if drafts
+of the protocol or a client have it: a mock that accepted it would hide that real servers do not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mockserver.schemas.common import Body, Config, Json, RunRequest, StreamMode
 from mockserver.schemas.common import Command as RunCommand
 from mockserver.views.protocol_events import tree
 from mockserver.vocabulary import Strategy
-from mockserver.web.http import ENGINE, Refusal
+from mockserver.web.http import ENGINE, ApiError, as_json
 from mockserver.web.lookups import path_uuid
 from mockserver.web.routes_runs import created_run
 
@@ -40,27 +40,27 @@ Code = Literal[
 ]
 CHANNELS: Final = ("values", "updates", "messages", "tools", "lifecycle", "input", "tasks", "checkpoints", "custom")
 NAMED: Final = "custom:"
-"""What a channel of the scripts' own begins with."""
+"""The prefix of the custom channels, whose names the scripts choose."""
 Channel = Annotated[str, Meta(extra_json_schema={"pattern": f"^({'|'.join(CHANNELS)}|{NAMED}.+)$"})]
 T = TypeVar("T")
 Natural = Annotated[int, Meta(ge=0)]
 
 STREAM_MODES: Final[list[StreamMode]] = ["values", "updates", "messages-tuple", "custom"]
-"""What those see who follow a run that a command created by its own stream."""
+"""The stream modes of runs that a command creates, for clients that stream such a run by its own endpoint."""
 
 
 class ProtocolError(Exception):
-    """A command that cannot be done; the code is one of the published ones."""
+    """A failed command. `code` is one of the published error codes."""
 
     def __init__(self, code: Code, message: str, status: int = 422) -> None:
         super().__init__(message)
         self.code = code
         self.status = status
-        """What an endpoint would have answered."""
+        """The status with which an endpoint would have failed. The journal records it, because the response is 200."""
 
 
 class Malformed(msgspec.Struct):
-    """The answer to what is no command."""
+    """The response to a body that is not a command."""
 
     type: Literal["error"]
     id: Natural | None
@@ -69,7 +69,7 @@ class Malformed(msgspec.Struct):
 
 
 class Envelope(Body, frozen=True):
-    """A command."""
+    """A command with its parameters."""
 
     id: Natural
     method: str
@@ -77,7 +77,7 @@ class Envelope(Body, frozen=True):
 
 
 class Subscription(Body, frozen=True):
-    """Which events a client wants, and after which one it begins."""
+    """The channels, namespaces and depth of the wanted events, and the number of the event after which to start."""
 
     channels: Annotated[list[Channel], Meta(min_length=1)]
     namespaces: list[list[str]] | None = None
@@ -87,16 +87,18 @@ class Subscription(Body, frozen=True):
     def __post_init__(self) -> None:
         for channel in self.channels:
             if channel not in CHANNELS and not (channel.startswith(NAMED) and channel != NAMED):
-                raise ValueError(f"{channel!r} is no channel; there are {', '.join(CHANNELS)}, and `custom:NAME`")
+                raise ValueError(
+                    f"{as_json(channel)} is not a channel; the channels are {', '.join(CHANNELS)} and `custom:NAME`"
+                )
 
     @property
     def filter(self) -> Filter:
-        """What passes."""
+        """The filter that passes the wanted events."""
         return Filter(frozenset(self.channels), tuple(tuple(one) for one in self.namespaces or ()), self.depth)
 
 
 class RunStart(Body, frozen=True, rename={"camel_case": "multitaskStrategy"}):
-    """What `run.start` takes; a tracer is of no effect, for a mock sends no traces."""
+    """The parameters of `run.start`. A tracer has no effect, because the mock sends no traces."""
 
     assistant_id: str
     input: Any = None
@@ -109,7 +111,7 @@ class RunStart(Body, frozen=True, rename={"camel_case": "multitaskStrategy"}):
 
 
 class InterruptResponse(Body, frozen=True):
-    """An answer to one question."""
+    """The response to one interrupt."""
 
     namespace: list[str]
     interrupt_id: str
@@ -117,7 +119,7 @@ class InterruptResponse(Body, frozen=True):
 
 
 class Respond(Body, frozen=True, kw_only=True):
-    """What `input.respond` takes beside the answers."""
+    """The parameters of `input.respond` apart from the responses."""
 
     update: Json | None = None
     goto: Any = UNSET
@@ -126,13 +128,13 @@ class Respond(Body, frozen=True, kw_only=True):
 
 
 class RespondMany(Respond, frozen=True, kw_only=True):
-    """Answers to several questions, which one run takes up."""
+    """The responses to several interrupts, which one run resumes."""
 
     responses: Annotated[list[InterruptResponse], Meta(min_length=1)]
 
 
 class RespondOne(Respond, frozen=True, kw_only=True):
-    """The answer to one question."""
+    """The parameters of `input.respond` with one response."""
 
     namespace: list[str]
     interrupt_id: str
@@ -140,141 +142,149 @@ class RespondOne(Respond, frozen=True, kw_only=True):
 
 
 class Tree(Body, frozen=True):
-    """What `agent.getTree` takes."""
+    """The parameters of `agent.getTree`."""
 
     run_id: str | None = None
 
 
 class Unsubscribe(Body, frozen=True):
-    """What `subscription.unsubscribe` takes."""
+    """The parameters of `subscription.unsubscribe`."""
 
     subscription_id: str
 
 
 @dataclass
 class ProtocolSession:
-    """A client that speaks to one thread: over HTTP for one command, over a WebSocket for as long as that lives."""
+    """The execution of one command on one thread."""
 
     request: web.Request
     listener: Listener | None = None
-    """Who is sent the events, None over HTTP."""
+    """The receiver of subscribed events, or None over HTTP."""
     run: Run | None = None
-    """The run that its last command created."""
+    """The run that the command created, if any."""
     refused: int | None = None
-    """The status with which an endpoint would have refused its last command, None for one that was done."""
+    """The status with which an endpoint would have rejected the command, or None if it succeeded."""
 
     @property
     def thread_id(self) -> str:
-        """The thread that it speaks to, which may be still to come."""
+        """The id of the thread, which may not exist yet."""
         return path_uuid(self.request, "thread")
 
     @property
     def thread(self) -> Thread | None:
-        """The thread, None before it was created."""
+        """The thread, or None before it is created."""
         return self.request.app[ENGINE].threads.by_id.get(self.thread_id)
 
     @property
     def feed(self) -> Feed:
-        """The events of the thread."""
+        """The event feed of the thread."""
         return self.request.app[ENGINE].feeds.of(self.thread_id)
 
-    def answer(self, command: Any) -> dict[str, Any]:
-        """Do what a command says, and what to answer."""
+    def execute(self, command: Any) -> dict[str, Any]:
+        """Execute a command and return the response, which may be an error."""
         number = command.get("id") if isinstance(command, dict) else None
         try:
             if command is None:
                 raise ProtocolError("invalid_argument", "A command must be valid JSON.")
-            asked = read_params(command, Envelope, "A command")
-            result = _method(asked.method)(self, asked.params)
+            envelope = read_params(command, Envelope, "A command")
+            result = _method(envelope.method)(self, envelope.params)
         except ProtocolError as error:
             self.refused = error.status
-            # A number that is none of a command's cannot be told again.
+            # The response repeats the id of the command, but an invalid one would make the response invalid too.
             known = number if type(number) is int and number >= 0 else None
             return {"type": "error", "id": known, "error": error.code, "message": str(error)}
         seq = 0 if self.listener is None else self.listener.last_seq
-        return {"type": "success", "id": asked.id, "result": result, "meta": {"applied_through_seq": seq}}
+        return {"type": "success", "id": envelope.id, "result": result, "meta": {"applied_through_seq": seq}}
 
 
 def start_run(session: ProtocolSession, params: Json) -> Json:
-    """`run.start`: create a run, or answer the question that the thread waits with."""
-    asked = read_params(params, RunStart, "run.start")
-    strategies = {name for name in (asked.multitask_strategy, asked.camel_case) if name is not UNSET}
+    """Execute `run.start`: create a run, which answers the pending interrupt of the thread if there is one."""
+    start = read_params(params, RunStart, "run.start")
+    strategies = {name for name in (start.multitask_strategy, start.camel_case) if name is not UNSET}
     if len(strategies) > 1:
-        raise ProtocolError("invalid_argument", "run.start: `multitask_strategy` and `multitaskStrategy` differ")
-    waiting = session.thread is not None and questions(session.thread) and asked.input is not None
+        raise ProtocolError(
+            "invalid_argument", "run.start: `multitask_strategy` and `multitaskStrategy` differ; send one of them"
+        )
+    # Unlike the run endpoints, this command has no `resume`: on an interrupted thread the input is the answer.
+    interrupted = session.thread is not None and pending_interrupts(session.thread) and start.input is not None
     order = RunRequest(
-        assistant_id=asked.assistant_id,
-        input=None if waiting else asked.input,
-        command=RunCommand(resume=asked.input) if waiting else None,
-        metadata=asked.metadata,
+        assistant_id=start.assistant_id,
+        input=None if interrupted else start.input,
+        command=RunCommand(resume=start.input) if interrupted else None,
+        metadata=start.metadata,
         multitask_strategy=strategies.pop() if strategies else UNSET,
     )
-    return {"run_id": _created(session, order, asked.config).run_id}
+    return {"run_id": _create_run(session, order, start.config).run_id}
 
 
 def respond(session: ProtocolSession, params: Json) -> Json:
-    """`input.respond`: answer the questions of a human in the loop, with a run that takes the answers up."""
-    asked: RespondOne | RespondMany
+    """Execute `input.respond`: create a run that resumes pending interrupts with the responses of a human."""
+    respond: RespondOne | RespondMany
     if "responses" in params:
-        asked = read_params(params, RespondMany, "input.respond")
-        answers = asked.responses
+        respond = read_params(params, RespondMany, "input.respond")
+        responses = respond.responses
     else:
-        asked = read_params(params, RespondOne, "input.respond")
-        answers = [
-            InterruptResponse(namespace=asked.namespace, interrupt_id=asked.interrupt_id, response=asked.response)
+        respond = read_params(params, RespondOne, "input.respond")
+        responses = [
+            InterruptResponse(namespace=respond.namespace, interrupt_id=respond.interrupt_id, response=respond.response)
         ]
     if session.thread is None:
         raise ProtocolError("no_such_run", "No interrupted run is bound to this thread.", 404)
-    known = questions(session.thread)
-    for one in answers:
-        if one.interrupt_id not in known:
+    pending = pending_interrupts(session.thread)
+    for one in responses:
+        if one.interrupt_id not in pending:
             raise ProtocolError("no_such_interrupt", f"Unknown or already-consumed interrupt: {one.interrupt_id}", 404)
-        if known[one.interrupt_id] != one.namespace:
+        if pending[one.interrupt_id] != one.namespace:
             raise ProtocolError("no_such_interrupt", "Interrupt namespace does not match the pending interrupt.", 404)
-    told: Json = {"resume": {one.interrupt_id: one.response for one in answers}, "update": asked.update}
-    if asked.goto is not UNSET:
-        told["goto"] = asked.goto if isinstance(asked.goto, list) else [asked.goto]
-    asking = next(reversed(session.thread.runs.values()), None)
+    command: Json = {"resume": {one.interrupt_id: one.response for one in responses}, "update": respond.update}
+    if respond.goto is not UNSET:
+        command["goto"] = respond.goto if isinstance(respond.goto, list) else [respond.goto]
+    # The command names no assistant, so the run uses that of the newest run, which is the interrupted one. A thread
+    # that was copied has interrupts but no runs.
+    newest = next(reversed(session.thread.runs.values()), None)
     order = RunRequest(
-        assistant_id=GRAPH if asking is None else asking.assistant.assistant_id,
-        command=read_params(told, RunCommand, "input.respond"),
-        metadata=asked.metadata,
+        assistant_id=GRAPH if newest is None else newest.assistant.assistant_id,
+        command=read_params(command, RunCommand, "input.respond"),
+        metadata=respond.metadata,
     )
-    _created(session, order, asked.config)
+    _create_run(session, order, respond.config)
     return {}
 
 
 def get_tree(session: ProtocolSession, params: Json) -> Json:
-    """`agent.getTree`: the graph of a run, by default the newest, with the child graphs below and their statuses."""
-    asked = read_params(params, Tree, "agent.getTree")
+    """Execute `agent.getTree`: return the graph and child graphs of a run, by default the newest, with statuses."""
+    wanted = read_params(params, Tree, "agent.getTree")
     feed = session.request.app[ENGINE].feeds.find(session.thread_id)
-    found = None if feed is None else tree(feed.events_of(asked.run_id))
+    found = None if feed is None else tree(feed.events_of(wanted.run_id))
     if found is None:
         raise ProtocolError("no_such_run", "No active run is bound to this thread.", 404)
     return {"tree": found}
 
 
 def subscribe(session: ProtocolSession, params: Json) -> Json:
-    """`subscription.subscribe`: send events, beginning with those that were missed."""
-    asked = read_params(params, Subscription, "subscription.subscribe")
+    """Execute `subscription.subscribe`: send events from now on, after a replay of those since `since`."""
+    subscription = read_params(params, Subscription, "subscription.subscribe")
     if session.listener is None:
-        raise ProtocolError("not_supported", "Subscriptions are for WebSockets; over HTTP, POST to stream/events.")
+        raise ProtocolError("not_supported", "Subscriptions need a WebSocket; over HTTP, POST to stream/events.")
     name = str(uuid4())
-    replayed = session.feed.subscribe(session.listener, name, asked.filter, asked.since or 0)
+    replayed = session.feed.subscribe(session.listener, name, subscription.filter, subscription.since or 0)
     return {"subscription_id": name, "replayed_events": replayed}
 
 
 def unsubscribe(session: ProtocolSession, params: Json) -> Json:
-    """`subscription.unsubscribe`: send no more events of a subscription."""
-    asked = read_params(params, Unsubscribe, "subscription.unsubscribe")
-    if session.listener is None or session.listener.filters.pop(asked.subscription_id, None) is None:
-        raise ProtocolError("no_such_subscription", f"Unknown subscription: {asked.subscription_id}", 404)
+    """Execute `subscription.unsubscribe`: stop sending the events of a subscription."""
+    wanted = read_params(params, Unsubscribe, "subscription.unsubscribe")
+    if session.listener is None or session.listener.filters.pop(wanted.subscription_id, None) is None:
+        raise ProtocolError("no_such_subscription", f"Unknown subscription: {wanted.subscription_id}", 404)
     return {}
 
 
 def reconnect(_: ProtocolSession, __: Json) -> Json:
-    """`subscription.reconnect`: refused, since subscriptions end with their connection."""
-    raise ProtocolError("not_supported", "Subscribe again instead; `since` is the number of the last event you saw.")
+    """Reject `subscription.reconnect`, because subscriptions end with their connection."""
+    raise ProtocolError(
+        "not_supported",
+        "Subscriptions end with their connection; subscribe again with `since`, the last event's `seq`.",
+    )
 
 
 METHODS: Final[dict[str, Callable[[ProtocolSession, Json], Json]]] = {
@@ -288,26 +298,27 @@ METHODS: Final[dict[str, Callable[[ProtocolSession, Json], Json]]] = {
 
 
 def read_params(raw: Any, schema: type[T], what: str) -> T:
-    """What a command is given. Raises `ProtocolError`, naming the place of what is wrong."""
+    """Return the parameters of a command. Raises `ProtocolError` with the path of the invalid field."""
     try:
         return msgspec.convert(raw, schema)
     except msgspec.ValidationError as error:
         raise ProtocolError("invalid_argument", f"{what}: {error}") from None
 
 
-def questions(thread: Thread) -> dict[str, list[str]]:
-    """The questions that a thread waits with, each with the namespace of the graph that asks it.
+def pending_interrupts(thread: Thread) -> dict[str, list[str]]:
+    """Return the ids of the pending interrupts of a thread, each with the namespace of the graph that raised it.
 
-    None while a run is in flight: it may be the answer.
+    A thread with a run in flight has none, because that run may be the one that resumes them.
     """
     if thread.in_flight:
         return {}
     head, found = thread.history.head, dict[str, list[str]]()
     for node, question in thread.history.waiting_interrupts().items():
         namespace = "" if head is None else head.namespace(node)
+        # An interrupt of a child graph is recorded in both histories.
         child = thread.history.children.get(namespace)
-        asked_inside = child is not None and question in child.waiting_interrupts().values()
-        found[question["id"]] = namespace.split("|") if asked_inside else []
+        in_child = child is not None and question in child.waiting_interrupts().values()
+        found[question["id"]] = namespace.split("|") if in_child else []
     return found
 
 
@@ -317,11 +328,12 @@ def _method(name: str) -> Callable[[ProtocolSession, Json], Json]:
     return METHODS[name]
 
 
-def _created(session: ProtocolSession, order: RunRequest, config: Config) -> Run:
-    """A run as a command orders it; a checkpoint to go on from is named in its config."""
+def _create_run(session: ProtocolSession, order: RunRequest, config: Config) -> Run:
+    """Create the run of a command. Raises `ProtocolError` with the error of the run endpoints."""
+    # A checkpoint to continue from is part of the config here, where the run endpoints have a field of their own.
     configurable = dict(config.configurable)
     checkpoint_id = configurable.pop("checkpoint_id", None)
-    # JavaScript's client names the thread there, too.
+    # JavaScript's client also puts the thread id there, which the path already has.
     configurable.pop("thread_id", None)
     order = structs.replace(
         order,
@@ -335,15 +347,17 @@ def _created(session: ProtocolSession, order: RunRequest, config: Config) -> Run
     new = session.thread is None
     try:
         run = created_run(session.request, order)
-    except Refusal as refusal:
-        if refusal.status == 404 and checkpoint_id is not None and str(checkpoint_id) in refusal.detail:
-            raise ProtocolError("no_such_checkpoint", refusal.detail, 404) from None
-        raise ProtocolError("unknown_error", f"{refusal.status}: {refusal.detail}", refusal.status) from None
+    except ApiError as error:
+        # The run endpoints also answer 404 for an unknown assistant. Only the text names the checkpoint.
+        if error.status == 404 and checkpoint_id is not None and str(checkpoint_id) in error.detail:
+            raise ProtocolError("no_such_checkpoint", error.detail, 404) from None
+        # No published code means "busy" or "invalid assistant", so the status is part of the message.
+        raise ProtocolError("unknown_error", f"{error.status}: {error.detail}", error.status) from None
     except ThreadBusyError as busy:
         raise ProtocolError("unknown_error", f"409: {busy}", 409) from None
     if new:
         run.thread.metadata |= order.metadata
     session.run = run
-    # In time: a run starts at the next turn of the event loop.
+    # The feed has to exist before the run starts, at the next turn of the event loop: events before it are lost.
     session.request.app[ENGINE].feeds.of(session.thread_id)
     return run

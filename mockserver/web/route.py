@@ -1,4 +1,4 @@
-"""A route as each module of routes lists it: the router, `/openapi.json` and `GET /_mock` are made from it."""
+"""The declaration of a route, from which the router, `/openapi.json`, `/docs` and `GET /_mock` are generated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RUN: Final = f"{THREAD}/runs/{{run_id}}"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path, what answers it, and what it takes: `body` and `query` are the types of what it reads."""
+    """A method and a path with their handler. `body` and `query` are the types that the handler reads."""
 
     method: str
     path: str
@@ -24,16 +24,16 @@ class Route:
     statuses: tuple[int, ...] = (200,)
     streams: bool = False
     kinds: tuple[str, ...] = ("application/json",)
-    """The content types that a successful answer may have."""
+    """The content types of a successful response."""
     response: Any = None
-    """The type of an answer with 200, where that is JSON. Only `/openapi.json` and its test read it."""
+    """The type of a JSON response with status 200. Only `/openapi.json` and its test read it."""
     body_optional: bool = False
     resumes: bool = False
-    """Whether it takes `Last-Event-ID`."""
+    """True if the route reads `Last-Event-ID`."""
     malformed: Any = None
-    """The type of an answer with 400, where it is not the usual one."""
+    """The type of a response with status 400, if it is not `{"detail": ...}`."""
 
     @property
     def summary(self) -> str:
-        """What it does, in one line."""
+        """The docstring of the handler, which users read as the description of the route."""
         return (self.handler.__doc__ or "").strip()

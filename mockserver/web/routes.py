@@ -1,4 +1,4 @@
-"""Every path that the mock serves: the routes of all modules in one table, from which the router is made."""
+"""The route table of the mock: the routes of all modules, from which the router is built."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from mockserver.web import (
     routes_system,
     routes_threads,
 )
-from mockserver.web.http import Refusal, json_answer
+from mockserver.web.http import ApiError, json_answer
 from mockserver.web.route import Route
 
 
 async def description(_: web.Request) -> web.StreamResponse:
-    """Describe this API."""
-    # Imported here: generating the description is slow to import and rarely requested.
+    """Return the OpenAPI description of this server."""
+    # Imported here: the module is slow to import and rarely requested.
     from mockserver.web.openapi import describe
 
     return json_answer(describe(ROUTES))
 
 
 async def documentation(_: web.Request) -> web.StreamResponse:
-    """List what this server takes, for people."""
+    """Return a page that lists the paths of this server."""
     rows = "".join(f"<li><code>{one.method} {one.path}</code> {one.summary}</li>" for one in ROUTES)
     head = "<!doctype html><title>doubletext-mockserver</title><p>See <a href=/openapi.json>openapi.json</a>."
     return web.Response(text=f"{head}<ul>{rows}</ul>", content_type="text/html")
 
 
-# The router looks through the paths below /threads in this order, and those of runs are requested most.
+# aiohttp's router tries the paths below /threads in this order, and those of runs are requested most.
 ROUTES: Final[tuple[Route, ...]] = (
     *routes_system.ROUTES,
     Route("GET", "/openapi.json", description, response=Json),
@@ -53,29 +53,31 @@ ROUTES: Final[tuple[Route, ...]] = (
 
 
 def add_to(app: web.Application) -> None:
-    """Serve every route of the table."""
+    """Add every route of the table to an application."""
     resources: dict[str, Any] = {}
     for route in ROUTES:
         resource = resources.get(route.path)
         if resource is None:
-            # One resource per path, so that a wrong method is a 405 that names the right ones.
+            # One resource per path, so that a wrong method is answered with a 405 that lists the allowed ones.
             resource = resources[route.path] = app.router.add_resource(route.path)
-        resource.add_route(route.method, _guarded(route))
+        resource.add_route(route.method, _checked(route))
+        # A HEAD of a stream would have to wait for its end.
         if route.method == "GET" and not route.streams:
-            resource.add_route("HEAD", _guarded(route))
+            resource.add_route("HEAD", _checked(route))
 
     for path in routes_system.NOT_OFFERED:
         app.router.add_route("*", path, routes_system.not_offered)
 
 
-def _guarded(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """The handler of a route; a query parameter that it would ignore is refused by name."""
+def _checked(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return the handler of a route, which rejects query parameters that the route would ignore."""
+    # A route with a query type rejects unknown parameters itself, because such types forbid unknown fields.
     if route.query is not None:
         return route.handler
 
     async def handler(request: web.Request) -> web.StreamResponse:
         if request.query:
-            raise Refusal(422, f"Unknown query parameter `{next(iter(request.query))}`")
+            raise ApiError(422, f"Unknown query parameter `{next(iter(request.query))}`; this path takes none")
         return await route.handler(request)
 
     return handler

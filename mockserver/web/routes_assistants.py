@@ -1,4 +1,4 @@
-"""The routes of assistants: the graph under names, with settings and versions of their own."""
+"""The routes of assistants: named configurations of the one graph, with versions."""
 
 from __future__ import annotations
 
@@ -21,25 +21,28 @@ from mockserver.schemas.assistants import (
 )
 from mockserver.schemas.common import Body, Json
 from mockserver.views import records
-from mockserver.web.http import ENGINE, Refusal, holds, json_answer, page_answer, query, read
+from mockserver.web.http import ENGINE, ApiError, holds, json_answer, page_answer, query, read
 from mockserver.web.lookups import path_uuid, uuid_in
 from mockserver.web.route import Route
 
 
 class GraphQuery(Body, frozen=True):
-    """Whether to draw the child graph; it has none of its own, so every depth gives the same."""
+    """The option to draw child graphs in place of their nodes.
+
+    They have no child graphs of their own, so every depth has the same effect.
+    """
 
     xray: bool | int = False
 
 
 class SubgraphsQuery(Body, frozen=True):
-    """How deep to look for subgraphs; those that there are have none."""
+    """The option to include nested subgraphs. It has no effect, because no subgraph of the mock has one."""
 
     recurse: bool = False
 
 
 class DeleteQuery(Body, frozen=True):
-    """Whether the threads on which the assistant ran last are deleted with it."""
+    """The option to delete the threads whose last run used the assistant."""
 
     delete_threads: bool = False
 
@@ -51,44 +54,44 @@ async def create(request: web.Request) -> web.StreamResponse:
     assistant_id = threads.new_id(moment) if order.assistant_id is UNSET else uuid_in(order.assistant_id, "assistant")
     existing = threads.assistants.get(assistant_id)
     if existing is not None and order.if_exists == "raise":
-        raise Refusal(409, f"Assistant {assistant_id} already exists")
+        raise ApiError(409, f"Assistant {assistant_id} already exists")
     try:
         made = existing or threads.assistants.create(assistant_id, order, moment)
     except AssistantError as error:
-        raise _refused(error) from None
+        raise _api_error(error) from None
     return json_answer(records.assistant(made))
 
 
 async def get(request: web.Request) -> web.StreamResponse:
-    """Show an assistant."""
+    """Return an assistant."""
     return json_answer(records.assistant(_assistant_of(request)))
 
 
 async def patch(request: web.Request) -> web.StreamResponse:
-    """Change an assistant, in a new version that runs from now on."""
+    """Create a new version of an assistant and make it the active one."""
     assistant, order, threads = _assistant_of(request), await read(request, AssistantPatch), _threads(request)
     try:
         threads.assistants.change(assistant, order, threads.moment())
     except AssistantError as error:
-        raise _refused(error) from None
+        raise _api_error(error) from None
     return json_answer(records.assistant(assistant))
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
-    """Delete an assistant with its versions and crons, and its threads if asked; the runs that it made stay."""
-    assistant, asked = _assistant_of(request), query(request, DeleteQuery)
-    delete_assistant(request.app[ENGINE], assistant, threads=asked.delete_threads)
+    """Delete an assistant with its versions and crons, and on request its threads. Other runs are kept."""
+    assistant, options = _assistant_of(request), query(request, DeleteQuery)
+    delete_assistant(request.app[ENGINE], assistant, threads=options.delete_threads)
     return web.Response(status=204)
 
 
 async def graph(request: web.Request) -> web.StreamResponse:
-    """Draw the graph of an assistant."""
+    """Return the nodes and edges of an assistant's graph."""
     _assistant_or_graph(request)
     return json_answer(records.graph(_threads(request).script, xray=bool(query(request, GraphQuery).xray)))
 
 
 async def schemas(request: web.Request) -> web.StreamResponse:
-    """Describe what the graph of an assistant takes and gives."""
+    """Return the JSON Schemas of an assistant's graph."""
     _assistant_or_graph(request)
     return json_answer(records.graph_schemas(_threads(request).script))
 
@@ -101,7 +104,7 @@ async def subgraphs(request: web.Request) -> web.StreamResponse:
 
 
 async def subgraphs_of(request: web.Request) -> web.StreamResponse:
-    """List the subgraph that a node runs; none for a node that runs none."""
+    """Return the subgraph of a node, or an empty object if the node has none."""
     _assistant_or_graph(request)
     query(request, SubgraphsQuery)
     name = request.match_info["namespace"]
@@ -113,76 +116,79 @@ async def subgraphs_of(request: web.Request) -> web.StreamResponse:
 async def versions(request: web.Request) -> web.StreamResponse:
     """List the versions of an assistant, newest first."""
     assistant = _assistant_of(request)
-    asked = await read(request, AssistantVersions, default=b"{}")
+    params = await read(request, AssistantVersions, default=b"{}")
+    # By number and not by time: a deployment whose clock is paused creates all versions at the same time.
     newest_first = sorted(assistant.versions.values(), key=lambda one: one.number, reverse=True)
     found = [
         records.assistant_version(assistant, version)
         for version in newest_first
-        if holds(version.metadata, asked.metadata)
+        if holds(version.metadata, params.metadata)
     ]
-    return json_answer(found[asked.offset : asked.offset + asked.limit])
+    return json_answer(found[params.offset : params.offset + params.limit])
 
 
 async def set_latest(request: web.Request) -> web.StreamResponse:
-    """Let another version of an assistant be the one that runs."""
+    """Make another version of an assistant the active one."""
     assistant, threads = _assistant_of(request), _threads(request)
-    named = await read(request, AssistantLatest, default=b"{}")
-    asked = named if named.version is not UNSET else query(request, AssistantLatest)
-    if asked.version is UNSET:
-        raise Refusal(422, "Say which `version`, in the body or in the query.")
+    # Both places are accepted, because clients use either.
+    body = await read(request, AssistantLatest, default=b"{}")
+    given = body if body.version is not UNSET else query(request, AssistantLatest)
+    if given.version is UNSET:
+        raise ApiError(422, "`version` is missing; send it in the body or in the query.")
     try:
-        threads.assistants.set_latest(assistant, asked.version, threads.moment())
+        threads.assistants.set_latest(assistant, given.version, threads.moment())
     except AssistantError as error:
-        raise _refused(error) from None
+        raise _api_error(error) from None
     return json_answer(records.assistant(assistant))
 
 
 async def count(request: web.Request) -> web.StreamResponse:
     """Count assistants."""
-    asked = await read(request, AssistantCount, default=b"{}")
-    return json_answer(sum(_matches(one, asked) for one in _threads(request).assistants))
+    params = await read(request, AssistantCount, default=b"{}")
+    return json_answer(sum(_matches(one, params) for one in _threads(request).assistants))
 
 
 async def search(request: web.Request) -> web.StreamResponse:
     """List assistants."""
-    asked = await read(request, AssistantSearch, default=b"{}")
-    found = [one for one in _threads(request).assistants if _matches(one, asked)]
-    found.sort(key=lambda one: _sort_key(one, asked.sort_by), reverse=asked.sort_order == "desc")
-    return page_answer(found, asked, records.assistant)
+    params = await read(request, AssistantSearch, default=b"{}")
+    found = [one for one in _threads(request).assistants if _matches(one, params)]
+    found.sort(key=lambda one: _sort_key(one, params.sort_by), reverse=params.sort_order == "desc")
+    return page_answer(found, params, records.assistant)
 
 
 def _threads(request: web.Request) -> Threads:
     return request.app[ENGINE].threads
 
 
-def _refused(error: AssistantError) -> Refusal:
-    return Refusal(404 if error.missing else 400, str(error))
+def _api_error(error: AssistantError) -> ApiError:
+    return ApiError(404 if error.missing else 400, str(error))
 
 
 def _assistant_of(request: web.Request) -> Assistant:
-    """The assistant that the path names by its id; raises `Refusal` 422 or 404."""
+    """Return the assistant whose id is in the path. Raises `ApiError` 422 or 404."""
     assistant_id = path_uuid(request, "assistant")
     found = _threads(request).assistants.get(assistant_id)
     if found is None:
-        raise Refusal(404, f"Assistant with ID {assistant_id} not found")
+        raise ApiError(404, f"Assistant with ID {assistant_id} not found")
     return found
 
 
 def _assistant_or_graph(request: web.Request) -> None:
-    """See that the path names an assistant, by id or by graph; raises `Refusal` 422 or 404."""
+    """Raise `ApiError` 422 or 404 unless the path names an assistant by its id, or the graph."""
     if request.match_info["assistant_id"] != GRAPH:
         _assistant_of(request)
 
 
-def _matches(assistant: Assistant, asked: AssistantCount) -> bool:
+def _matches(assistant: Assistant, params: AssistantCount) -> bool:
     return (
-        asked.graph_id in (UNSET, assistant.graph_id)
-        and (asked.name is UNSET or asked.name.lower() in assistant.name.lower())
-        and holds(assistant.current.metadata, asked.metadata)
+        params.graph_id in (UNSET, assistant.graph_id)
+        and (params.name is UNSET or params.name.lower() in assistant.name.lower())
+        and holds(assistant.current.metadata, params.metadata)
     )
 
 
 def _sort_key(assistant: Assistant, field: str) -> tuple[Any, ...]:
+    # The id makes the order total, so that pages neither repeat nor omit an assistant.
     if field == "name":
         return (assistant.name.casefold(), assistant.assistant_id)
     return (getattr(assistant, field), assistant.assistant_id)
@@ -190,6 +196,7 @@ def _sort_key(assistant: Assistant, field: str) -> tuple[Any, ...]:
 
 ASSISTANT: Final = "/assistants/{assistant_id}"
 
+# The order of registration decides which path aiohttp tries first: fixed paths come before `{assistant_id}`.
 ROUTES: Final = (
     Route(
         "POST",

@@ -1,4 +1,4 @@
-"""The routes of crons: making, finding, changing and deleting them."""
+"""The routes of crons: create, list, change and delete them."""
 
 from __future__ import annotations
 
@@ -15,38 +15,40 @@ from mockserver.engine.cron_request import cron_request
 from mockserver.schemas import responses
 from mockserver.schemas.common import CronCount, CronCreate, CronPatch, CronSearch
 from mockserver.views import records
-from mockserver.web.http import ENGINE, Refusal, holds, json_answer, read
+from mockserver.web.http import ENGINE, ApiError, as_json, holds, json_answer, read
 from mockserver.web.lookups import thread_of, uuid_in
 from mockserver.web.route import THREAD, Route
 from mockserver.web.routes_runs import assistant_of, check_order
 
 CHANGEABLE = ("schedule", "timezone", "end_time", "enabled", "on_run_completed")
-"""What of a cron is more than a part of the run that it asks for."""
+"""The fields of a cron itself. All others belong to the request from which its runs are created."""
 
 
 async def create_on_thread(request: web.Request) -> web.StreamResponse:
-    """Make a cron whose runs are on a thread."""
+    """Create a cron whose runs share a thread."""
     return await _create(request, thread_of(request))
 
 
 async def create(request: web.Request) -> web.StreamResponse:
-    """Make a cron whose runs have a thread each."""
+    """Create a cron whose runs each get a new thread."""
     return await _create(request, None)
 
 
 async def get(request: web.Request) -> web.StreamResponse:
-    """Show a cron."""
+    """Return a cron."""
     return json_answer(records.cron(_cron_of(request)))
 
 
 async def patch(request: web.Request) -> web.StreamResponse:
-    """Change a cron; its runs are asked for with what is new."""
+    """Change a cron. Its next runs use the new values."""
     cron, order = _cron_of(request), await read(request, CronPatch)
     engine = request.app[ENGINE]
+    # The typed body has defaults for everything. Only the raw one shows which fields the client sent.
     given: dict[str, Any] = msgspec.json.decode(await request.read())
     for name in ("assistant_id", *(("on_run_completed",) if cron.thread is not None else ())):
         if name in given:
-            raise Refusal(422, f"`{name}` of this cron cannot be changed.")
+            raise ApiError(422, f"`{name}` of this cron cannot be changed; delete the cron and create another one.")
+    # Changed in place and restored on failure, because only the complete cron can be checked.
     before = {name: getattr(cron, name) for name in (*CHANGEABLE, "metadata", "payload", "updated_at")}
     for name in CHANGEABLE:
         if name in given:
@@ -58,44 +60,45 @@ async def patch(request: web.Request) -> web.StreamResponse:
     try:
         check_order(request, cron_request(cron))
         engine.crons.changed(cron)
-    except (CronError, Refusal) as error:
+    except (CronError, ApiError) as error:
         for name, value in before.items():
             setattr(cron, name, value)
-        raise Refusal(422, str(error)) from None
+        raise ApiError(422, str(error)) from None
     return json_answer(records.cron(cron))
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
-    """Delete a cron; the runs that it made stay."""
+    """Delete a cron. The runs that it created are kept."""
     request.app[ENGINE].crons.remove(_cron_of(request))
     return web.Response(status=204)
 
 
 async def search(request: web.Request) -> web.StreamResponse:
     """List crons."""
-    asked = await read(request, CronSearch, default=b"{}")
-    found = [cron for cron in _matching(request, asked) if asked.enabled in (UNSET, cron.enabled)]
+    params = await read(request, CronSearch, default=b"{}")
+    found = [cron for cron in _matching(request, params) if params.enabled in (UNSET, cron.enabled)]
+    # Sorted as they are shown: `end_time` and `next_run_date` may be null, which sorts as empty text.
     shown = [records.cron(cron) for cron in found]
-    shown.sort(key=lambda one: (str(one[asked.sort_by] or ""), one["cron_id"]), reverse=asked.sort_order == "desc")
-    page = shown[asked.offset : asked.offset + asked.limit]
-    if asked.select is not UNSET:
-        page = [{name: one[name] for name in asked.select} for one in page]
+    shown.sort(key=lambda one: (str(one[params.sort_by] or ""), one["cron_id"]), reverse=params.sort_order == "desc")
+    page = shown[params.offset : params.offset + params.limit]
+    if params.select is not UNSET:
+        page = [{name: one[name] for name in params.select} for one in page]
     return json_answer(page, headers={"X-Pagination-Total": str(len(shown))})
 
 
 async def count(request: web.Request) -> web.StreamResponse:
     """Count crons."""
-    asked = await read(request, CronCount, default=b"{}")
-    return json_answer(len(_matching(request, asked)))
+    params = await read(request, CronCount, default=b"{}")
+    return json_answer(len(_matching(request, params)))
 
 
-def _matching(request: web.Request, asked: CronCount) -> list[Cron]:
+def _matching(request: web.Request, params: CronCount) -> list[Cron]:
     return [
         cron
         for cron in request.app[ENGINE].crons.by_id.values()
-        if asked.assistant_id in (UNSET, cron.assistant.assistant_id, cron.assistant.graph_id)
-        and asked.thread_id in (UNSET, None if cron.thread is None else cron.thread.thread_id)
-        and holds(cron.metadata, asked.metadata)
+        if params.assistant_id in (UNSET, cron.assistant.assistant_id, cron.assistant.graph_id)
+        and params.thread_id in (UNSET, None if cron.thread is None else cron.thread.thread_id)
+        and holds(cron.metadata, params.metadata)
     ]
 
 
@@ -103,12 +106,13 @@ async def _create(request: web.Request, thread: Thread | None) -> web.StreamResp
     order = await read(request, CronCreate)
     engine = request.app[ENGINE]
     if thread is not None and order.on_run_completed is not UNSET:
-        raise Refusal(422, "`on_run_completed` is for crons without a thread.")
+        raise ApiError(422, "`on_run_completed` is only for crons without a thread; leave it out.")
     moment = engine.threads.moment()
     cron = Cron(
         cron_id=engine.threads.new_id(moment),
         thread=thread,
         assistant=assistant_of(request, order.assistant_id),
+        # Kept as the client sent it, because the API returns it in this form.
         payload=msgspec.json.decode(await request.read()),
         schedule=order.schedule,
         timezone=order.timezone,
@@ -120,11 +124,12 @@ async def _create(request: web.Request, thread: Thread | None) -> web.StreamResp
         updated_at=moment,
         now=moment,
     )
+    # Checked now, because a run that the schedule creates later has no client to receive the error.
     check_order(request, cron_request(cron))
     try:
         engine.crons.add(cron)
     except CronError as error:
-        raise Refusal(422, str(error)) from None
+        raise ApiError(422, str(error)) from None
     return json_answer(records.cron(cron))
 
 
@@ -132,7 +137,7 @@ def _cron_of(request: web.Request) -> Cron:
     cron_id = uuid_in(request.match_info["cron_id"], "cron")
     cron = request.app[ENGINE].crons.by_id.get(cron_id)
     if cron is None:
-        raise Refusal(404, f"Cron with ID {cron_id} not found")
+        raise ApiError(404, f"Cron with ID {cron_id} not found")
     return cron
 
 
@@ -142,7 +147,8 @@ def _moment(text: str | None) -> datetime | None:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise Refusal(422, f"`end_time` must be a time in ISO 8601, not {text!r}.") from None
+        raise ApiError(422, f"`end_time` must be a time in ISO 8601, not {as_json(text)}.") from None
+    # A time without a zone is UTC, so that the server's time zone does not matter.
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 

@@ -1,4 +1,9 @@
-"""The routes of the newer streaming protocol: commands and events of a thread, over HTTP and WebSocket."""
+"""The routes of the newer streaming protocol: commands and events of a thread, over HTTP and WebSocket.
+
+Over HTTP, a command is one POST and the events are one server-sent stream. Over a WebSocket both share a connection:
+responses and events pass through one `Listener` queue, so that a client receives them in the order in which they
+happened, and a single task writes to the socket.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ from aiohttp import WSMsgType, web
 
 from mockserver.core.protocol_feed import CommandResponse, Listener
 from mockserver.schemas.common import Json
-from mockserver.web.http import ENGINE, KEEP_ALIVE, Refusal, json_answer, read
+from mockserver.web.http import ENGINE, KEEP_ALIVE, ApiError, json_answer, read
 from mockserver.web.journal import JOURNAL, JournalEntry, current_entry
 from mockserver.web.lookups import path_uuid, thread_of
 from mockserver.web.protocol import Envelope, Malformed, ProtocolError, ProtocolSession, Subscription, read_params
@@ -19,40 +24,44 @@ from mockserver.web.route import THREAD, Route
 from mockserver.web.sse import frame_feed_event, listener_stream
 
 GONE = 4404
-"""What a WebSocket is closed with when its thread was deleted: 4000 and the status."""
+"""The close code of a WebSocket whose thread was deleted: 4000, the start of the private codes, plus the status 404."""
 
 
 async def commands(request: web.Request) -> web.StreamResponse:
-    """Do what a command of the streaming protocol says."""
+    """Execute a command of the streaming protocol."""
     path_uuid(request, "thread")
     try:
         command = await read(request, Any)
-    except Refusal as refusal:
-        if refusal.status != 422:
+    except ApiError as error:
+        # Invalid JSON is reported in the protocol's own form, anything else (a compressed body) as by every route.
+        if error.status != 422:
             raise
         command = None
-    answer = _done(ProtocolSession(request), command, current_entry())
-    malformed = answer["type"] == "error" and not _is_command(command)
-    return json_answer(answer, 400 if malformed else 200)
+    response = _execute(ProtocolSession(request), command, current_entry())
+    # A failed command is a successful exchange. Only a body that is no command at all makes the request itself bad.
+    malformed = response["type"] == "error" and not _is_command(command)
+    return json_answer(response, 400 if malformed else 200)
 
 
 def _is_command(command: Any) -> bool:
-    """Whether something has what makes it a command: all else is for the command itself to judge."""
+    """Return whether something has the two fields of every command. The command itself checks the rest."""
+    # `type() is int`, because isinstance() accepts `true`.
     return isinstance(command, dict) and type(command.get("id")) is int and isinstance(command.get("method"), str)
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """Watch a thread: its events on some channels, as server-sent events, for as long as the client stays."""
+    """Stream the events of a thread on the given channels until the client disconnects."""
     thread = thread_of(request)
     try:
-        asked = read_params(await read(request, Any), Subscription, "the body")
+        subscription = read_params(await read(request, Any), Subscription, "the body")
     except ProtocolError as error:
-        raise Refusal(400, str(error)) from None
-    except Refusal as refusal:
-        raise Refusal(400 if refusal.status == 422 else refusal.status, refusal.detail) from None
+        raise ApiError(400, str(error)) from None
+    except ApiError as error:
+        # On this path an invalid body is a 400, where all others answer 422.
+        raise ApiError(400 if error.status == 422 else error.status, error.detail) from None
     engine = request.app[ENGINE]
     feed, listener = engine.feeds.of(thread.thread_id), Listener()
-    feed.subscribe(listener, "", asked.filter, asked.since or 0)
+    feed.subscribe(listener, "", subscription.filter, subscription.since or 0)
     try:
         return await listener_stream(request, thread, listener, frame_feed_event)
     finally:
@@ -60,54 +69,56 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 
 async def converse(request: web.Request) -> web.StreamResponse:
-    """Speak the streaming protocol over a WebSocket: commands in, answers and events out."""
+    """Open a WebSocket that receives commands and sends their responses and the subscribed events."""
     thread_id = path_uuid(request, "thread")
     socket = web.WebSocketResponse()
     if not socket.can_prepare(request):
-        raise Refusal(426, "This path speaks WebSocket; over HTTP, POST to it.")
+        raise ApiError(426, "GET on this path opens a WebSocket; send a POST to receive events over HTTP.")
     await socket.prepare(request)
     engine, listener = request.app[ENGINE], Listener()
     feed = engine.feeds.of(thread_id)
-    # Before anything is subscribed to, so that the deletion of the thread is heard of.
+    # Before the first subscription, so that the socket is closed when the thread is deleted.
     feed.listen(listener)
     sending = asyncio.create_task(_send(socket, listener, request))
     try:
         async for frame in socket:
             if frame.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                listener.put(_answered(request, listener, frame.data))
+                listener.put(_response(request, listener, frame.data))
     finally:
         feed.leave(listener)
         sending.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await sending
+        # A client may connect before its first command creates the thread. Without a thread nothing deletes the feed.
         if thread_id not in engine.threads.by_id:
             engine.feeds.remove(thread_id)
     return socket
 
 
-def _answered(request: web.Request, listener: Listener, data: str | bytes) -> CommandResponse:
+def _response(request: web.Request, listener: Listener, data: str | bytes) -> CommandResponse:
     raw = data.encode() if isinstance(data, str) else data
-    entry = request.app[JOURNAL].frame(request, raw)
+    entry = request.app[JOURNAL].record_frame(request, raw)
     try:
         command = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
         command = None
     entry.status = 200
-    return CommandResponse(_done(ProtocolSession(request, listener), command, entry))
+    return CommandResponse(_execute(ProtocolSession(request, listener), command, entry))
 
 
-def _done(session: ProtocolSession, command: Any, entry: JournalEntry) -> dict[str, Any]:
-    """Do what a command says, and note what became of it."""
-    answer = session.answer(command)
+def _execute(session: ProtocolSession, command: Any, entry: JournalEntry) -> dict[str, Any]:
+    """Execute a command, record its outcome in the journal and return the response."""
+    response = session.execute(command)
     entry.refused = session.refused
     if session.run is not None:
         entry.run_id = session.run.run_id
-    return answer
+    return response
 
 
 async def _send(socket: web.WebSocketResponse, listener: Listener, request: web.Request) -> None:
-    """Send what a listener is to be sent; the end of that is the end of the conversation."""
+    """Send the messages of a listener. Close the socket when the listener ends."""
     keep_alive = request.app[KEEP_ALIVE]
+    # A client that disconnects ends the reading side too, which cleans up.
     with contextlib.suppress(ConnectionError):
         while (batch := await listener.batch(keep_alive)) is not None:
             for message in batch:

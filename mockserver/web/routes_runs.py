@@ -1,4 +1,8 @@
-"""The routes of runs: creating them, watching them, stopping them."""
+"""The routes of runs: create, list, join, stream, cancel and delete them.
+
+Three pairs of routes create a run in the same way and differ only in the response: the run itself, its stream, or its
+final values. The same three exist for stateless runs, each of which gets a thread of its own.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,8 @@ from mockserver.views import records
 from mockserver.vocabulary import RunStatus
 from mockserver.web.http import (
     ENGINE,
-    Refusal,
+    ApiError,
+    as_json,
     created,
     json_answer,
     query,
@@ -34,9 +39,9 @@ from mockserver.web.http import (
     run_headers,
     run_location,
     several,
-    when_over,
+    when_ended,
 )
-from mockserver.web.lookups import path_uuid, refuse_subgraph, run_of, run_or_none, thread_of
+from mockserver.web.lookups import path_uuid, reject_subgraph, run_of, run_or_none, thread_of
 from mockserver.web.route import RUN, THREAD, Route
 from mockserver.web.sse import event_stream, frame, open_stream
 
@@ -51,12 +56,13 @@ RunField = Literal[
     "kwargs",
     "multitask_strategy",
 ]
+# The texts of the official server.
 NOTHING_TO_CANCEL = "No runs found to cancel."
 GONE = {"error": "HTTPException", "message": "404: Run not found"}
 
 
 class ListQuery(Body, frozen=True):
-    """Which runs of a thread to list."""
+    """The page and the filter of a listing of runs."""
 
     limit: Limit = 10
     offset: Offset = 0
@@ -64,39 +70,39 @@ class ListQuery(Body, frozen=True):
     select: str | list[str] | None = None
 
     def fields(self) -> list[RunField] | None:
-        """The fields to show, None for all; raises `Refusal` 422 for one that is unknown."""
+        """Return the fields to show, or None for all. Raises `ApiError` 422 for an unknown field."""
         return several(self.select, RunField, "select") if self.select else None
 
 
 class CancelQuery(Body, frozen=True):
-    """How to cancel."""
+    """The options of a cancellation."""
 
     wait: bool = False
     action: Literal["interrupt", "rollback"] = "interrupt"
 
 
 class BulkCancelQuery(Body, frozen=True):
-    """How to cancel many."""
+    """The option of a bulk cancellation."""
 
     action: Literal["interrupt", "rollback"] = "interrupt"
 
 
 class JoinQuery(Body, frozen=True):
-    """How to join."""
+    """The option of a join."""
 
     cancel_on_disconnect: bool = False
 
 
 class JoinStreamQuery(Body, frozen=True):
-    """How to join a stream, and which of its modes to see."""
+    """The options of a joined stream."""
 
     cancel_on_disconnect: bool = False
     stream_mode: str | list[str] | None = None
     checkpoint_id: str | None = None
-    """The checkpoint that the client shows already. Servers may send the whole run all the same; this one does."""
+    """The newest checkpoint that the client has. It has no effect: servers may send the whole run, as the mock does."""
 
     def modes(self) -> frozenset[str] | None:
-        """The modes to see, None for all; raises `Refusal` 422 for one that is unknown."""
+        """Return the stream modes to show, or None for all. Raises `ApiError` 422 for an unknown mode."""
         return frozenset(several(self.stream_mode, StreamMode, "stream_mode")) if self.stream_mode else None
 
 
@@ -106,111 +112,121 @@ async def create(request: web.Request) -> web.StreamResponse:
 
 
 async def create_and_stream(request: web.Request) -> web.StreamResponse:
-    """Create a run on a thread and watch it."""
-    return await _watch(request, created_run(request, await read(request, RunRequest)))
+    """Create a run on a thread and stream its events."""
+    return await _stream(request, created_run(request, await read(request, RunRequest)))
 
 
 async def create_and_wait(request: web.Request) -> web.StreamResponse:
-    """Create a run on a thread and wait for its values."""
-    return await _await(request, created_run(request, await read(request, RunRequest)))
+    """Create a run on a thread, wait for it and return its final values."""
+    return await _wait(request, created_run(request, await read(request, RunRequest)))
 
 
 async def create_stateless(request: web.Request) -> web.StreamResponse:
-    """Create a run on a throw-away thread."""
+    """Create a run on a temporary thread."""
     run = _stateless(request, await read(request, RunRequest))
     return json_answer(records.run(run), headers={"Content-Location": f"/runs/{run.run_id}"})
 
 
 async def create_batch(request: web.Request) -> web.StreamResponse:
-    """Create several runs, each on a throw-away thread; all of them or none."""
+    """Create several runs, each on a temporary thread. If one of them is invalid, none is created."""
     orders = await read(request, list[BatchedRun])
+    # All are checked before the first is created, because a created run cannot be undone.
     for order in orders:
         _check_stateless(request, order)
     return json_answer([records.run(_stateless(request, order)) for order in orders])
 
 
 async def stateless_and_stream(request: web.Request) -> web.StreamResponse:
-    """Create a run on a throw-away thread and watch it."""
-    return await _watch(request, _stateless(request, await read(request, RunRequest)))
+    """Create a run on a temporary thread and stream its events."""
+    return await _stream(request, _stateless(request, await read(request, RunRequest)))
 
 
 async def stateless_and_wait(request: web.Request) -> web.StreamResponse:
-    """Create a run on a throw-away thread and wait for its values."""
-    return await _await(request, _stateless(request, await read(request, RunRequest)))
+    """Create a run on a temporary thread, wait for it and return its final values."""
+    return await _wait(request, _stateless(request, await read(request, RunRequest)))
 
 
 async def listing(request: web.Request) -> web.StreamResponse:
     """List the runs of a thread, newest first."""
-    thread, asked = thread_of(request), query(request, ListQuery)
-    fields = asked.fields()
-    found = (run for run in reversed(thread.runs.values()) if asked.status in (None, policy_of(thread).run_status(run)))
-    shown = [records.run(run) for run in islice(found, asked.offset, asked.offset + asked.limit)]
+    thread, params = thread_of(request), query(request, ListQuery)
+    fields = params.fields()
+    # Lazy, because a thread may have thousands of runs and clients poll this path.
+    found = (
+        run for run in reversed(thread.runs.values()) if params.status in (None, policy_of(thread).run_status(run))
+    )
+    shown = [records.run(run) for run in islice(found, params.offset, params.offset + params.limit)]
     if fields is not None:
         shown = [{field: run[field] for field in fields} for run in shown]
     return json_answer(shown)
 
 
 async def get(request: web.Request) -> web.StreamResponse:
-    """Show a run."""
+    """Return a run."""
     return json_answer(records.run(run_of(request)))
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
-    """Delete a run; one in flight is stopped and rolled back first."""
+    """Delete a run. A run in flight is cancelled and rolled back first."""
     run = run_of(request, "Run not found")
     request.app[ENGINE].stop(run, "erase")
+    # A node may take time to stop, and must not write to a run that is gone.
     await run.ended.wait()
     delete_run(request.app[ENGINE], run)
     return web.Response(status=204)
 
 
 async def join(request: web.Request) -> web.StreamResponse:
-    """Wait for a run and give its values."""
-    asked, run = query(request, JoinQuery), run_or_none(request)
+    """Wait for a run and return its final values."""
+    params, run = query(request, JoinQuery), run_or_none(request)
+    # The official server answers the join of an unknown run with 200 and an error in the body.
     if run is None:
         location = run_location(path_uuid(request, "thread"), path_uuid(request, "run"))
         headers = {"Location": f"{location}/join", "Content-Location": location}
-        return await when_over(request, None, lambda: {"__error__": GONE}, headers)
-    return await _answered(request, run, cancel=asked.cancel_on_disconnect)
+        return await when_ended(request, None, lambda: {"__error__": GONE}, headers)
+    return await _output(request, run, cancel=params.cancel_on_disconnect)
 
 
 async def join_stream(request: web.Request) -> web.StreamResponse:
-    """Watch a run that exists; `Last-Event-ID` says from where if the run is resumable."""
-    asked, run = query(request, JoinStreamQuery), run_or_none(request)
-    modes = asked.modes()
+    """Stream the events of an existing run, after `Last-Event-ID` if its stream is resumable."""
+    params, run = query(request, JoinStreamQuery), run_or_none(request)
+    modes = params.modes()
     location = run_location(path_uuid(request, "thread"), path_uuid(request, "run"))
     headers = {"Location": f"{location}/stream", "Content-Location": location}
+    # As for `join`: the official server reports an unknown run inside a successful response.
     if run is None:
         response = await open_stream(request, headers)
         await response.write(frame("error", msgspec.json.encode(GONE)))
         await response.write_eof()
         return response
     offset = policy_of(run.thread).reader_offset(run, request.headers.get("Last-Event-ID"))
-    watching = event_stream(request, run, offset, modes, headers)
-    return await _unless_gone(request, run, watching, cancel=asked.cancel_on_disconnect)
+    streaming = event_stream(request, run, offset, modes, headers)
+    return await _cancel_on_disconnect(request, run, streaming, cancel=params.cancel_on_disconnect)
 
 
 async def cancel(request: web.Request) -> web.StreamResponse:
-    """Cancel a run: now, or with `wait` until it has stopped."""
-    asked = query(request, CancelQuery)
+    """Cancel a run. With `wait`, the response is sent once the run has stopped."""
+    params = query(request, CancelQuery)
     run = run_or_none(request)
+    # A run that has finished is a 404, too: on the official server there is nothing to cancel then.
     if run is None or run.over:
-        raise Refusal(404, NOTHING_TO_CANCEL)
-    request.app[ENGINE].stop(run, _fate(asked.action))
-    if not asked.wait:
+        raise ApiError(404, NOTHING_TO_CANCEL)
+    request.app[ENGINE].stop(run, _fate(params.action))
+    if not params.wait:
         return web.Response(status=202)
-    return await when_over(request, run, dict, run_headers(run, "/join"))
+    # The body is `{}` and not the values of the run, as on the official server.
+    return await when_ended(request, run, dict, run_headers(run, "/join"))
 
 
 async def cancel_many(request: web.Request) -> web.StreamResponse:
-    """Cancel all runs of a status, or some of one thread."""
-    asked, body = query(request, BulkCancelQuery), await read(request, BulkCancel)
+    """Cancel all runs with a status, or the given runs of one thread."""
+    params, body = query(request, BulkCancelQuery), await read(request, BulkCancel)
     threads = request.app[ENGINE].threads
     by_status = body.status is not UNSET
     by_ids = body.thread_id is not UNSET and body.run_ids is not UNSET
+    # Half of the pair is an error as well, because it would otherwise be ignored.
     by_part = (body.thread_id is not UNSET) != (body.run_ids is not UNSET)
     if by_status == by_ids or (by_status and (body.thread_id is not UNSET or body.run_ids is not UNSET)) or by_part:
-        raise Refusal(422, "Give either `status`, or `thread_id` and `run_ids`.")
+        raise ApiError(422, "Send either `status`, or `thread_id` and `run_ids`.")
     if body.status is not UNSET:
         wanted = {"pending", "running"} if body.status == "all" else {body.status}
         found = [run for thread in threads.by_id.values() for run in thread.in_flight.values() if run.status in wanted]
@@ -219,8 +235,9 @@ async def cancel_many(request: web.Request) -> web.StreamResponse:
         ids = {canonical(run_id) for run_id in (body.run_ids or ())}
         found = [] if thread is None else [run for key, run in thread.in_flight.items() if key in ids]
     if not found:
-        raise Refusal(404, NOTHING_TO_CANCEL)
-    request.app[ENGINE].stop_all(dict.fromkeys(found, _fate(asked.action)))
+        raise ApiError(404, NOTHING_TO_CANCEL)
+    # Together, so that no run of the list starts because another one has just stopped.
+    request.app[ENGINE].stop_all(dict.fromkeys(found, _fate(params.action)))
     return web.Response(status=204)
 
 
@@ -229,25 +246,27 @@ def _fate(action: Literal["interrupt", "rollback"]) -> Fate:
 
 
 def created_run(request: web.Request, order: RunRequest) -> Run:
-    """Create a run on the thread that the path names. Raises `Refusal` and `ThreadBusyError`."""
+    """Create a run on the thread in the path. Raises `ApiError` and `ThreadBusyError`."""
     thread_id = path_uuid(request, "thread")
     engine = request.app[ENGINE]
+    # Checked before the thread: with `if_not_exists`, an invalid request must not create one.
     check_order(request, order)
     thread = engine.threads.by_id.get(thread_id)
     if thread is None:
         if order.if_not_exists == "reject":
-            raise Refusal(404, "Thread or assistant not found.")
+            raise ApiError(404, "Thread or assistant not found.")
         thread = engine.threads.create_thread(thread_id, order.metadata)
     _check_on_thread(thread, order)
     return engine.create_run(thread, order)
 
 
 def _check_stateless(request: web.Request, order: RunRequest) -> None:
-    """Refuse what the types cannot tell; raises `Refusal`. A strategy may be given: there is nobody to meet."""
+    """Raise `ApiError` for a stateless run that passes the types and is invalid all the same."""
     check_order(request, order)
+    # A strategy is accepted without effect, because a new thread has no other runs.
     for field in ("checkpoint", "checkpoint_id", "command"):
         if getattr(order, field) is not None:
-            raise Refusal(422, f"A stateless run takes no `{field}`.")
+            raise ApiError(422, f"A stateless run has no `{field}`; leave it out or create the run on a thread.")
 
 
 def _stateless(request: web.Request, order: RunRequest) -> Run:
@@ -257,81 +276,90 @@ def _stateless(request: web.Request, order: RunRequest) -> Run:
 
 
 def assistant_of(request: web.Request, name: str) -> Assistant:
-    """The assistant that a run asks for, by id or by graph; raises `Refusal` 404 or 422."""
+    """Return the assistant with an id or of a graph. Raises `ApiError` 404 or 422 with the official server's texts."""
     assistant = request.app[ENGINE].threads.assistants.find(name)
     if assistant is None and name != GRAPH and canonical(name) is None:
-        raise Refusal(
+        raise ApiError(
             422,
             f"Invalid assistant: {name!r}. Must be either:\n- A valid assistant UUID, or\n"
             f"- One of the registered graphs: {GRAPH}",
         )
     if assistant is None:
-        raise Refusal(404, "Thread or assistant not found.")
+        raise ApiError(404, "Thread or assistant not found.")
     return assistant
 
 
 def check_order(request: web.Request, order: RunRequest) -> None:
-    """Refuse what the types cannot tell; raises `Refusal`."""
+    """Raise `ApiError` for a run that passes the types and is invalid all the same."""
     assistant_of(request, order.assistant_id)
+    # 400 and not 422, as on the official server.
     if order.config.configurable and order.context:
-        raise Refusal(400, BOTH)
-    refuse_subgraph(order.checkpoint)
+        raise ApiError(400, BOTH)
+    reject_subgraph(order.checkpoint)
+    nodes = graph.nodes(request.app[ENGINE].threads.script)
     if order.command is not None:
-        _check_targets(order.command.targets, graph.nodes(request.app[ENGINE].threads.script))
+        _check_targets(order.command.targets, nodes)
     if order.webhook is not None and (problem := webhooks.problem_of(order.webhook)) is not None:
-        raise Refusal(422, problem)
+        raise ApiError(422, problem)
     for field in ("interrupt_before", "interrupt_after"):
+        # For "*" this iterates over its one character, which passes.
         for node in getattr(order, field) or ():
-            if node not in (*graph.nodes(request.app[ENGINE].threads.script), "*"):
-                raise Refusal(422, f"`{field}` names the node {node!r}, which the graph does not have.")
+            if node not in (*nodes, "*"):
+                raise ApiError(422, _unknown_node(field, node, nodes))
+
+
+def _unknown_node(field: str, node: str, nodes: Sequence[str]) -> str:
+    return f"`{field}` names the node {as_json(node)}, which the graph does not have; it has {', '.join(nodes)}."
 
 
 def _check_targets(targets: Sequence[str | Send], nodes: Sequence[str]) -> None:
-    """Refuse to go on where a script cannot; raises `Refusal`."""
+    """Raise `ApiError` for a target of `goto` that a script cannot play."""
     for target in targets:
         if isinstance(target, Send):
-            raise Refusal(422, "`command.goto` with an `input` of its own is not offered by the mock; name the node.")
+            raise ApiError(
+                422, "`command.goto` with an `input` is not supported by the mock; send the name of the node."
+            )
         if target not in (*nodes, END):
-            raise Refusal(422, f"`command.goto` names the node {target!r}, which the graph does not have.")
+            raise ApiError(422, _unknown_node("command.goto", target, nodes))
     if len(targets) > 1:
-        raise Refusal(422, "`command.goto` takes one node; the mock does not run several from there.")
+        raise ApiError(422, "`command.goto` with several nodes is not supported by the mock; send one node.")
 
 
 def _check_on_thread(thread: Thread, order: RunRequest) -> None:
-    """Refuse what does not go with the thread; raises `Refusal`."""
+    """Raise `ApiError` for a run that is not possible on its thread."""
     if order.on_completion is not UNSET:
-        raise Refusal(422, "`on_completion` is for stateless runs.")
+        raise ApiError(422, "`on_completion` is only for stateless runs; leave it out.")
     if order.checkpoint is not None and order.checkpoint.thread_id not in (None, thread.thread_id):
-        raise Refusal(422, "`checkpoint` is of another thread.")
-    asked = order.checkpoint_asked_for
-    if asked is not None and thread.history.get(asked) is None:
-        raise Refusal(404, f"Checkpoint {asked} not found")
+        raise ApiError(422, "`checkpoint.thread_id` names another thread than the path; leave it out.")
+    wanted = order.requested_checkpoint
+    if wanted is not None and thread.history.get(wanted) is None:
+        raise ApiError(404, f"Checkpoint {wanted} not found")
 
 
-async def _watch(request: web.Request, run: Run) -> web.StreamResponse:
-    watching = event_stream(request, run, 0, None, run_headers(run, "/stream"))
-    return await _unless_gone(request, run, watching, cancel=run.request.on_disconnect == "cancel")
+async def _stream(request: web.Request, run: Run) -> web.StreamResponse:
+    streaming = event_stream(request, run, 0, None, run_headers(run, "/stream"))
+    return await _cancel_on_disconnect(request, run, streaming, cancel=run.request.on_disconnect == "cancel")
 
 
-async def _await(request: web.Request, run: Run) -> web.StreamResponse:
-    return await _answered(request, run, cancel=run.request.on_disconnect == "cancel")
+async def _wait(request: web.Request, run: Run) -> web.StreamResponse:
+    return await _output(request, run, cancel=run.request.on_disconnect == "cancel")
 
 
-async def _answered(request: web.Request, run: Run, *, cancel: bool) -> web.StreamResponse:
-    waiting = when_over(request, run, lambda: policy_of(run.thread).output(run), run_headers(run, "/join"))
-    return await _unless_gone(request, run, waiting, cancel=cancel)
+async def _output(request: web.Request, run: Run, *, cancel: bool) -> web.StreamResponse:
+    waiting = when_ended(request, run, lambda: policy_of(run.thread).output(run), run_headers(run, "/join"))
+    return await _cancel_on_disconnect(request, run, waiting, cancel=cancel)
 
 
-async def _unless_gone(
-    request: web.Request, run: Run, answer: Awaitable[web.StreamResponse], *, cancel: bool
+async def _cancel_on_disconnect(
+    request: web.Request, run: Run, response: Awaitable[web.StreamResponse], *, cancel: bool
 ) -> web.StreamResponse:
-    """The answer; if the client leaves before its end the run is stopped, where that was asked for."""
+    """Return the response. If the client disconnects before its end and `cancel` is set, cancel the run."""
     engine = request.app[ENGINE]
     starts = engine.starts
     try:
-        return await answer
+        return await response
     except (asyncio.CancelledError, ConnectionError):
-        # A server that died has not seen its clients leave.
+        # After a simulated crash the connections break too, but a server that crashed cannot have noticed it.
         if engine.starts == starts and policy_of(run.thread).stops_when_left(run, asked=cancel):
             engine.stop(run, "stop", "client disconnected from the run stream (on_disconnect=cancel)")
         raise

@@ -1,8 +1,9 @@
-"""The routes of a thread's state: as it is, as it was, and writing to it by hand."""
+"""The routes of a thread's state: the current one, its history, and updates by a client."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -16,64 +17,66 @@ from mockserver.schemas import responses
 from mockserver.schemas.common import Body, CheckpointConfig, Json, Limit
 from mockserver.schemas.threads import HistoryRequest, StateField, StateRequest, StateUpdate
 from mockserver.views import records
-from mockserver.web.http import ENGINE, Refusal, holds, json_answer, query, read
-from mockserver.web.lookups import refuse_subgraph, thread_of
+from mockserver.web.http import ENGINE, ApiError, holds, json_answer, list_answer, query, read
+from mockserver.web.lookups import reject_subgraph, thread_of
 from mockserver.web.route import THREAD, Route
 
 
 class StateQuery(Body, frozen=True):
-    """Whether to show the states of child graphs inside that of their thread, and which fields."""
+    """The options to include the states of child graphs, and to select fields."""
 
     subgraphs: bool = False
     select: str | list[str] | None = None
 
     def fields(self) -> list[str] | None:
-        """The fields to show, None for all; raises `Refusal` 422 for one that is unknown."""
-        asked = [self.select] if isinstance(self.select, str) else self.select
+        """Return the fields to show, or None for all. Raises `ApiError` 422 for an unknown field."""
+        params = [self.select] if isinstance(self.select, str) else self.select
         try:
-            return msgspec.convert(asked, list[StateField] | None)
+            return msgspec.convert(params, list[StateField] | None)
         except msgspec.ValidationError as error:
-            raise Refusal(422, f"select: {error}") from None
+            raise ApiError(422, f"select: {error}") from None
 
 
 class HistoryQuery(Body, frozen=True):
-    """Which checkpoints to list."""
+    """The page of a listing of checkpoints."""
 
     limit: Limit = 10
     before: str | None = None
 
 
 async def state(request: web.Request) -> web.StreamResponse:
-    """Show the state of a thread."""
-    thread, asked = thread_of(request), query(request, StateQuery)
-    return json_answer(selected(records.newest_state(thread, subgraphs=asked.subgraphs), asked.fields()))
+    """Return the current state of a thread."""
+    thread, params = thread_of(request), query(request, StateQuery)
+    return json_answer(selected(records.newest_state(thread, subgraphs=params.subgraphs), params.fields()))
 
 
 async def state_at(request: web.Request) -> web.StreamResponse:
-    """Show the state of a thread at a checkpoint."""
-    thread, asked = thread_of(request), query(request, StateQuery)
+    """Return the state of a thread at a checkpoint."""
+    thread, params = thread_of(request), query(request, StateQuery)
     checkpoint = _checkpoint(thread.history, request.match_info["checkpoint_id"])
-    return json_answer(selected(records.state(thread, checkpoint, subgraphs=asked.subgraphs), asked.fields()))
+    return json_answer(selected(records.state(thread, checkpoint, subgraphs=params.subgraphs), params.fields()))
 
 
 async def state_at_checkpoint(request: web.Request) -> web.StreamResponse:
-    """Show the state of a thread at a checkpoint that the body names; without an id, at the newest."""
+    """Return the state of a thread at the checkpoint in the body, or at the newest one without an id."""
     thread, body = thread_of(request), await read(request, StateRequest)
-    asked, namespace = body.checkpoint.checkpoint_id, body.checkpoint.checkpoint_ns or ""
-    if not asked:
+    wanted, namespace = body.checkpoint.checkpoint_id, body.checkpoint.checkpoint_ns or ""
+    if not wanted:
+        # Not the state at the newest checkpoint: this one includes the writes of an unfinished superstep.
         shown = records.newest_state(thread, namespace=namespace, subgraphs=body.subgraphs)
     else:
-        checkpoint = _checkpoint(_history_of(thread, body.checkpoint), asked)
+        checkpoint = _checkpoint(_history_of(thread, body.checkpoint), wanted)
         shown = records.state(thread, checkpoint, namespace=namespace, subgraphs=body.subgraphs)
     return json_answer(selected(shown, body.select))
 
 
 async def update_state(request: web.Request) -> web.StreamResponse:
-    """Write to the state of a thread as if one of its nodes had done it."""
+    """Update the state of a thread as if one of its nodes had written the values."""
     thread, body = thread_of(request), await read(request, StateUpdate)
-    refuse_subgraph(body.checkpoint)
-    asked = (body.checkpoint.checkpoint_id if body.checkpoint else None) or body.checkpoint_id
-    base = _checkpoint(thread.history, asked) if asked else thread.history.head
+    reject_subgraph(body.checkpoint)
+    # Clients use either form. The complete one takes precedence.
+    wanted = (body.checkpoint.checkpoint_id if body.checkpoint else None) or body.checkpoint_id
+    base = _checkpoint(thread.history, wanted) if wanted else thread.history.head
     written = write_state(request, thread, base, body.values, body.as_node)
     return json_answer(records.updated_state(thread, written))
 
@@ -81,20 +84,24 @@ async def update_state(request: web.Request) -> web.StreamResponse:
 def write_state(
     request: web.Request, thread: Thread, base: Checkpoint | None, values: Json | None, as_node: str | None
 ) -> Checkpoint:
-    """Write to a state as if a node had done it; raises `Refusal` 422."""
+    """Update a state as if a node had written the values, and return the new checkpoint.
+
+    Raises `ApiError` 422 for an unknown node or invalid values, and `ThreadBusyError`.
+    """
     if as_node is not None and as_node not in (*graph.nodes(thread.script), START, END):
-        raise Refusal(422, f"Node {as_node} does not exist")
+        raise ApiError(422, f"Node {as_node} does not exist")
     try:
         return request.app[ENGINE].update_state(thread, base, values, as_node)
     except (InvalidUpdateError, ValueError) as error:
-        raise Refusal(422, str(error)) from error
+        raise ApiError(422, str(error)) from error
 
 
 def selected(shown: records.Shown, fields: Sequence[str] | None) -> records.Shown:
-    """The fields of a state that are asked for, all without a choice; `values.NAME` is one channel."""
+    """Return the given fields of a state, or all of them without `fields`. `values.NAME` selects one channel."""
     if not fields:
         return shown
     picked = {name: value for name, value in shown.items() if name in fields}
+    # `values` includes every channel, so a channel beside it selects nothing more.
     channels = {field.removeprefix("values.") for field in fields if field.startswith("values.")}
     if channels and "values" not in fields:
         picked["values"] = {name: value for name, value in shown["values"].items() if name in channels}
@@ -103,30 +110,32 @@ def selected(shown: records.Shown, fields: Sequence[str] | None) -> records.Show
 
 async def history(request: web.Request) -> web.StreamResponse:
     """List the checkpoints of a thread, newest first."""
-    thread, asked = thread_of(request), query(request, HistoryQuery)
-    return json_answer(_history(thread, HistoryRequest(limit=asked.limit, before=asked.before)))
+    thread, params = thread_of(request), query(request, HistoryQuery)
+    return await list_answer(_history(thread, HistoryRequest(limit=params.limit, before=params.before)))
 
 
 async def history_search(request: web.Request) -> web.StreamResponse:
-    """List some of the checkpoints of a thread, newest first."""
+    """List the checkpoints of a thread that match a filter, newest first."""
     thread = thread_of(request)
-    return json_answer(_history(thread, await read(request, HistoryRequest, default=b"{}")))
+    return await list_answer(_history(thread, await read(request, HistoryRequest, default=b"{}")))
 
 
-def _history(thread: Thread, asked: HistoryRequest) -> list[records.Shown]:
-    before = asked.before_id
-    namespace = (asked.checkpoint and asked.checkpoint.checkpoint_ns) or ""
-    shown: list[records.Shown] = []
-    for checkpoint in _history_of(thread, asked.checkpoint).newest_first():
-        if len(shown) == asked.limit:
-            break
-        if (before is None or checkpoint.checkpoint_id < before) and holds(checkpoint.metadata, asked.metadata):
-            shown.append(selected(records.state(thread, checkpoint, namespace=namespace), asked.select))
-    return shown
+def _history(thread: Thread, params: HistoryRequest) -> Iterator[records.Shown]:
+    before = params.before_id
+    namespace = (params.checkpoint and params.checkpoint.checkpoint_ns) or ""
+    # Checkpoint ids are sortable and grow with time, so `before` needs no look-up.
+    found = (
+        checkpoint
+        for checkpoint in _history_of(thread, params.checkpoint).newest_first()
+        if (before is None or checkpoint.checkpoint_id < before) and holds(checkpoint.metadata, params.metadata)
+    )
+    # A list, because the thread may change while a large response is encoded.
+    for checkpoint in list(islice(found, params.limit)):
+        yield selected(records.state(thread, checkpoint, namespace=namespace), params.select)
 
 
 def _history_of(thread: Thread, named: CheckpointConfig | None) -> History:
-    """The history of a thread or, if a request names it, of a child graph; empty for one that there is not."""
+    """Return the history of a thread or of the child graph that a request names, empty if there is no such graph."""
     if named is None or not named.of_subgraph:
         return thread.history
     return thread.history.children.get(named.checkpoint_ns or "", History())
@@ -135,7 +144,7 @@ def _history_of(thread: Thread, named: CheckpointConfig | None) -> History:
 def _checkpoint(history: History, checkpoint_id: str) -> Checkpoint:
     checkpoint = history.get(checkpoint_id)
     if checkpoint is None:
-        raise Refusal(404, f"Checkpoint {checkpoint_id} not found")
+        raise ApiError(404, f"Checkpoint {checkpoint_id} not found")
     return checkpoint
 
 

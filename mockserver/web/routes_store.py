@@ -1,4 +1,4 @@
-"""The routes of the store: items that outlive threads."""
+"""The routes of the store, whose items are independent of threads."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from mockserver.schemas import responses
 from mockserver.schemas.common import Body
 from mockserver.schemas.store import ItemDelete, ItemPut, ItemSearch, NamespaceSearch
 from mockserver.views import records
-from mockserver.web.http import ENGINE, Refusal, json_answer, query, read
+from mockserver.web.http import ENGINE, ApiError, as_json, json_answer, query, read
 from mockserver.web.route import Route
 
 
 class ItemQuery(Body, frozen=True):
-    """Which item to show; the parts of its namespace are repeated, or written with dots between."""
+    """The key and the namespace of an item.
+
+    The parts of the namespace are separated by dots, or given as repeated parameters.
+    """
 
     key: str
     namespace: str | list[str] = ""
@@ -25,7 +28,7 @@ class ItemQuery(Body, frozen=True):
 
 
 async def put(request: web.Request) -> web.StreamResponse:
-    """Keep an item."""
+    """Create or replace an item."""
     item, engine = await read(request, ItemPut), request.app[ENGINE]
     namespace = _namespace(item.namespace)
     engine.store.put(namespace, item.key, item.value, minutes=item.ttl, moment=engine.threads.moment())
@@ -33,31 +36,32 @@ async def put(request: web.Request) -> web.StreamResponse:
 
 
 async def get(request: web.Request) -> web.StreamResponse:
-    """Show an item, or `null` if there is none."""
-    asked = query(request, ItemQuery)
-    parts = asked.namespace.split(".") if isinstance(asked.namespace, str) else asked.namespace
+    """Return an item, or `null` if it does not exist."""
+    params = query(request, ItemQuery)
+    parts = params.namespace.split(".") if isinstance(params.namespace, str) else params.namespace
     if not all(parts):
-        raise Refusal(422, "`namespace` must name the item's namespace, with dots between its parts.")
-    item = _store(request).get(tuple(parts), asked.key, refresh=asked.refresh_ttl)
+        raise ApiError(422, "`namespace` must have one or more parts, separated by dots, none of them empty.")
+    item = _store(request).get(tuple(parts), params.key, refresh=params.refresh_ttl)
     return json_answer(None if item is None else records.item(item))
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
-    """Delete an item, if it is there."""
-    asked = await read(request, ItemDelete)
-    _store(request).delete(_namespace(asked.namespace), asked.key)
+    """Delete an item if it exists."""
+    params = await read(request, ItemDelete)
+    _store(request).delete(_namespace(params.namespace), params.key)
     return web.Response(status=204)
 
 
 async def search(request: web.Request) -> web.StreamResponse:
-    """List items, the one that was written last first."""
-    asked, items = await read(request, ItemSearch, default=b"{}"), _store(request)
+    """List items, the most recently written first."""
+    params, items = await read(request, ItemSearch, default=b"{}"), _store(request)
     try:
-        found = items.search(tuple(asked.namespace_prefix or ()), asked.filter or {})
+        found = items.search(tuple(params.namespace_prefix or ()), params.filter or {})
     except FilterError as error:
-        raise Refusal(422, str(error)) from None
-    page = list(islice(found, asked.offset, asked.offset + asked.limit))
-    if asked.refresh_ttl is not False:
+        raise ApiError(422, str(error)) from None
+    page = list(islice(found, params.offset, params.offset + params.limit))
+    # Absent and `null` refresh too: only `false` keeps a search from extending the life of the items that it returns.
+    if params.refresh_ttl is not False:
         for item in page:
             items.get(item.namespace, item.key)
     return json_answer({"items": [{**records.item(item), "score": None} for item in page]})
@@ -65,9 +69,9 @@ async def search(request: web.Request) -> web.StreamResponse:
 
 async def namespaces(request: web.Request) -> web.StreamResponse:
     """List the namespaces that hold items."""
-    asked = await read(request, NamespaceSearch, default=b"{}")
-    found = _store(request).namespaces(asked.prefix or (), asked.suffix or (), asked.max_depth)
-    return json_answer({"namespaces": found[asked.offset : asked.offset + asked.limit]})
+    params = await read(request, NamespaceSearch, default=b"{}")
+    found = _store(request).namespaces(params.prefix or (), params.suffix or (), params.max_depth)
+    return json_answer({"namespaces": found[params.offset : params.offset + params.limit]})
 
 
 def _store(request: web.Request) -> Store:
@@ -76,7 +80,7 @@ def _store(request: web.Request) -> Store:
 
 def _namespace(parts: list[str]) -> Namespace:
     if parts[0] == RESERVED:
-        raise Refusal(422, f"`namespace` begins with {RESERVED!r}, which is reserved; choose another root.")
+        raise ApiError(422, f"`namespace` begins with {as_json(RESERVED)}, which is reserved; choose another root.")
     return tuple(parts)
 
 

@@ -1,4 +1,4 @@
-"""The routes that tell of the server itself, and of what it does not offer."""
+"""The routes about the server itself, and the paths of real deployments that the mock does not support."""
 
 from __future__ import annotations
 
@@ -10,42 +10,45 @@ from doubletext import __version__
 from mockserver.schemas import responses
 from mockserver.schemas.common import Body
 from mockserver.vocabulary import RunStatus
-from mockserver.web.http import ENGINE, Refusal, json_answer, query
+from mockserver.web.http import ENGINE, ApiError, json_answer, query
 from mockserver.web.route import Route
 
 NOT_OFFERED: Final = {
-    "/mcp": "MCP is not offered by the mock; ask a real deployment.",
-    "/a2a/{assistant_id}": "A2A is not offered by the mock; ask a real deployment.",
-    "/ui/{assistant_id}": "Components of a user interface are not offered by the mock; ask a real deployment.",
+    "/mcp": "MCP is not supported by the mock; use a real deployment.",
+    "/a2a/{assistant_id}": "A2A is not supported by the mock; use a real deployment.",
+    "/ui/{assistant_id}": "User interface components are not supported by the mock; use a real deployment.",
 }
-"""Paths of real deployments that are answered with 501, whatever the method; `/openapi.json` does not tell of them."""
+"""The paths that are answered with 501 for every method. `/openapi.json` does not list them.
+
+A 404 would look like a wrong URL, and the client's author would search for the mistake on the wrong side.
+"""
 
 
 class OkQuery(Body, frozen=True):
-    """What health checks of real deployments ask; there is no database whose check could fail."""
+    """The options of a health check. The mock has no database whose check could fail."""
 
     check_db: bool = False
 
 
 class MetricsQuery(Body, frozen=True):
-    """As what to write the metrics."""
+    """The format of the metrics."""
 
     format: Literal["prometheus", "json"] = "prometheus"
 
 
 async def ok(request: web.Request) -> web.StreamResponse:
-    """Say that the server is there."""
+    """Return 200 once the server accepts requests."""
     query(request, OkQuery)
     return json_answer({"ok": True})
 
 
 async def root(_: web.Request) -> web.StreamResponse:
-    """Say that the server is there, to who only knows its address."""
+    """Return 200, as `/ok` does, to clients that only know the base URL."""
     return json_answer({"ok": True})
 
 
 async def info(_: web.Request) -> web.StreamResponse:
-    """Say what server this is."""
+    """Return the name, the version and the features of the server."""
     return json_answer(
         {
             "name": "doubletext-mockserver",
@@ -59,7 +62,7 @@ async def info(_: web.Request) -> web.StreamResponse:
 
 
 async def metrics(request: web.Request) -> web.StreamResponse:
-    """Count the runs in flight, for monitoring."""
+    """Return the number of pending and running runs."""
     counts: dict[RunStatus, int] = {"pending": 0, "running": 0}
     for thread in request.app[ENGINE].threads.by_id.values():
         for run in thread.in_flight.values():
@@ -76,9 +79,9 @@ async def metrics(request: web.Request) -> web.StreamResponse:
 
 
 async def not_offered(request: web.Request) -> web.StreamResponse:
-    """Refuse what a mock deployment does not have."""
+    """Return 501 for a feature of real deployments that the mock does not have."""
     resource = request.match_info.route.resource
-    raise Refusal(501, NOT_OFFERED[resource.canonical] if resource is not None else "Not Implemented")
+    raise ApiError(501, NOT_OFFERED[resource.canonical] if resource is not None else "Not Implemented")
 
 
 ROUTES: Final = (

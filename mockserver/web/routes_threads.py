@@ -1,8 +1,7 @@
-"""The routes of threads: their records."""
+"""The routes of threads: create, list, change, copy, prune, stream and delete them."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Any, Final
 
 from aiohttp import web
@@ -10,7 +9,7 @@ from msgspec import UNSET, Meta
 
 from mockserver.core.checkpoints import START
 from mockserver.core.policy import policy_of
-from mockserver.core.records import Thread, TimeLeft
+from mockserver.core.records import Thread
 from mockserver.core.thread_stream import ThreadStreamMode
 from mockserver.engine.deletion import delete_thread
 from mockserver.schemas import responses
@@ -26,7 +25,7 @@ from mockserver.schemas.threads import (
 )
 from mockserver.views import records
 from mockserver.views.extract import extracted
-from mockserver.web.http import ENGINE, Refusal, holds, json_answer, page_answer, query, read, several
+from mockserver.web.http import ENGINE, EXPIRY, ApiError, holds, json_answer, page_answer, query, read, several
 from mockserver.web.lookups import thread_of, uuid_in
 from mockserver.web.route import THREAD, Route
 from mockserver.web.routes_state import write_state
@@ -34,21 +33,24 @@ from mockserver.web.sse import frame_event, listener_stream
 
 
 class IncludeQuery(Body, frozen=True):
-    """What to show beside the record itself; `ttl` is all there is."""
+    """The additional fields to show. `ttl` is the only one."""
 
     include: Annotated[str, Meta(pattern=r"^(ttl(,ttl)*)?$(?!\n)")] = ""
 
 
 class StreamQuery(Body, frozen=True):
-    """What of a thread to watch; the description names `stream_modes`, and the official clients send `stream_mode`."""
+    """The modes of a thread's stream.
+
+    The official API description names the parameter `stream_modes`, and the official clients send `stream_mode`.
+    """
 
     stream_modes: str | list[str] | None = None
     stream_mode: str | list[str] | None = None
 
     def modes(self) -> frozenset[ThreadStreamMode]:
-        """The modes to see; raises `Refusal` 422 for one that is unknown."""
-        asked = self.stream_modes or self.stream_mode or "run_modes"
-        return frozenset(several(asked, ThreadStreamMode, "stream_modes"))
+        """Return the modes to stream. Raises `ApiError` 422 for an unknown mode."""
+        params = self.stream_modes or self.stream_mode or "run_modes"
+        return frozenset(several(params, ThreadStreamMode, "stream_modes"))
 
 
 async def create(request: web.Request) -> web.StreamResponse:
@@ -58,46 +60,49 @@ async def create(request: web.Request) -> web.StreamResponse:
     thread_id = None if body.thread_id is UNSET else uuid_in(body.thread_id, "thread")
     existing = None if thread_id is None else threads.by_id.get(thread_id)
     if existing is not None and body.if_exists == "raise":
-        raise Refusal(409, f"Thread with ID {thread_id} already exists")
+        raise ApiError(409, f"Thread with ID {thread_id} already exists")
     thread = existing or threads.create_thread(thread_id, body.metadata)
     if existing is None:
-        _note_ttl(thread, body.ttl)
+        _set_ttl(request, thread, body.ttl)
         try:
-            _write_past(request, thread, body.supersteps)
-        except Refusal:
+            _write_supersteps(request, thread, body.supersteps)
+        except ApiError:
+            # The supersteps can only be checked by writing them, and a failed request must not leave half a thread.
             threads.remove(thread)
             raise
     return json_answer(records.thread(thread))
 
 
 async def get(request: web.Request) -> web.StreamResponse:
-    """Show a thread."""
-    thread, asked = thread_of(request), query(request, IncludeQuery)
-    return json_answer(records.thread(thread) | (records.ttl(thread) if asked.include else {}))
+    """Return a thread."""
+    thread, params = thread_of(request), query(request, IncludeQuery)
+    return json_answer(records.thread(thread) | (records.ttl(thread) if params.include else {}))
 
 
 async def patch(request: web.Request) -> web.StreamResponse:
-    """Merge metadata into that of a thread."""
+    """Change the metadata of a thread by merging the given fields into it."""
     thread, body = thread_of(request), await read(request, ThreadPatch)
     thread.metadata |= body.metadata
-    _note_ttl(thread, body.ttl)
+    _set_ttl(request, thread, body.ttl)
     request.app[ENGINE].threads.touch(thread, thread.timeline.moment())
+    # The SDKs send this header to save the response. https://www.rfc-editor.org/rfc/rfc7240#section-4.2
     if "return=minimal" in request.headers.get("Prefer", ""):
         return web.Response(status=204)
     return json_answer(records.thread(thread))
 
 
 async def prune(request: web.Request) -> web.StreamResponse:
-    """Delete several threads, or cut down their histories; those that are not there are not counted."""
-    asked = await read(request, ThreadPrune)
+    """Delete several threads, or all but the newest checkpoint of each. Unknown threads are not counted."""
+    params = await read(request, ThreadPrune)
     engine = request.app[ENGINE]
-    ids = dict.fromkeys(uuid_in(thread_id, "thread") for thread_id in asked.thread_ids)
+    ids = dict.fromkeys(uuid_in(thread_id, "thread") for thread_id in params.thread_ids)
     found = [engine.threads.by_id[thread_id] for thread_id in ids if thread_id in engine.threads.by_id]
+    # A run in flight continues from checkpoints that pruning would remove. Deletion is possible, because it cancels.
     busy = next((thread.thread_id for thread in found if thread.in_flight), None)
-    if asked.strategy == "keep_latest" and busy is not None:
-        raise Refusal(409, f"Thread {busy} has runs in flight; its history cannot be cut down now.")
+    if params.strategy == "keep_latest" and busy is not None:
+        raise ApiError(409, f"Thread {busy} has runs in flight, so its history cannot be pruned; wait or cancel them.")
     for thread in found:
-        if asked.strategy == "keep_latest":
+        if params.strategy == "keep_latest":
             thread.history.keep_newest()
         else:
             delete_thread(engine, thread)
@@ -105,25 +110,25 @@ async def prune(request: web.Request) -> web.StreamResponse:
 
 
 async def storage(request: web.Request) -> web.StreamResponse:
-    """Say how many bytes the checkpoints of a thread take up, as JSON."""
+    """Return the size of a thread's checkpoints in bytes, measured as JSON."""
     return json_answer(records.storage(thread_of(request)))
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
-    """Delete a thread; what is in flight on it is stopped."""
+    """Delete a thread and cancel its runs in flight."""
     delete_thread(request.app[ENGINE], thread_of(request))
     return web.Response(status=204)
 
 
 async def copy(request: web.Request) -> web.StreamResponse:
-    """Copy a thread with its history, without its runs."""
+    """Copy a thread with its history, but without its runs."""
     return json_answer(records.thread(request.app[ENGINE].threads.copy_thread(thread_of(request))))
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
-    """Watch a thread: what each of its runs streams, for as long as the client stays."""
-    thread, asked = thread_of(request), query(request, StreamQuery)
-    listener = thread.stream.listen(asked.modes(), request.headers.get("Last-Event-ID"))
+    """Stream the events of all runs of a thread until the client disconnects."""
+    thread, params = thread_of(request), query(request, StreamQuery)
+    listener = thread.stream.listen(params.modes(), request.headers.get("Last-Event-ID"))
     try:
         return await listener_stream(request, thread, listener, frame_event)
     finally:
@@ -132,44 +137,47 @@ async def stream(request: web.Request) -> web.StreamResponse:
 
 async def search(request: web.Request) -> web.StreamResponse:
     """List threads."""
-    asked = await read(request, ThreadSearch, default=b"{}")
+    params = await read(request, ThreadSearch, default=b"{}")
     found = [
         thread
         for thread in request.app[ENGINE].threads.by_id.values()
-        if _matches(thread, asked) and (asked.ids is UNSET or thread.thread_id in asked.ids)
+        if _matches(thread, params) and (params.ids is UNSET or thread.thread_id in params.ids)
     ]
-    found.sort(key=lambda thread: _sort_key(thread, asked.sort_by), reverse=asked.sort_order == "desc")
-    return page_answer(found, asked, lambda thread: records.thread(thread) | extracted(thread, asked.extract))
+    found.sort(key=lambda thread: _sort_key(thread, params.sort_by), reverse=params.sort_order == "desc")
+    return page_answer(found, params, lambda thread: records.thread(thread) | extracted(thread, params.extract))
 
 
 async def count(request: web.Request) -> web.StreamResponse:
     """Count threads."""
-    asked = await read(request, ThreadCount, default=b"{}")
-    return json_answer(sum(_matches(thread, asked) for thread in request.app[ENGINE].threads.by_id.values()))
+    params = await read(request, ThreadCount, default=b"{}")
+    return json_answer(sum(_matches(thread, params) for thread in request.app[ENGINE].threads.by_id.values()))
 
 
-def _note_ttl(thread: Thread, asked: TimeToLive | None) -> None:
-    if asked is not None:
-        thread.ttl = TimeLeft(asked.strategy, asked.ttl, thread.updated_at + timedelta(minutes=asked.ttl))
+def _set_ttl(request: web.Request, thread: Thread, params: TimeToLive | None) -> None:
+    if params is not None:
+        request.app[EXPIRY].set(thread, params.strategy, params.ttl)
 
 
-def _write_past(request: web.Request, thread: Thread, supersteps: list[Superstep]) -> None:
-    """Let a new thread begin with the supersteps of another; raises `Refusal` 422."""
+def _write_supersteps(request: web.Request, thread: Thread, supersteps: list[Superstep]) -> None:
+    """Write the given supersteps to a new thread, usually copied from another one. Raises `ApiError` 422."""
     for superstep in supersteps:
         (update,) = superstep.updates
         values, node = update.values, update.as_node
         if update.command is not None:
             if update.command.goto or update.command.resume is not None:
-                raise Refusal(422, "`supersteps` take a `command` with an `update` only.")
+                raise ApiError(
+                    422, "A `command` in `supersteps` can only have an `update`; leave `goto` and `resume` out."
+                )
             values = {**(values or {}), **(update.command.written or {})}
+        # In `supersteps`, `__input__` marks the input of a run, which the graph attributes to its start node.
         write_state(request, thread, thread.history.head, values, START if node == "__input__" else node)
 
 
-def _matches(thread: Thread, asked: ThreadSearch | ThreadCount) -> bool:
+def _matches(thread: Thread, params: ThreadSearch | ThreadCount) -> bool:
     return (
-        (asked.status is UNSET or policy_of(thread).thread_status(thread) == asked.status)
-        and holds(thread.metadata, asked.metadata)
-        and holds(policy_of(thread).thread_values(thread) or {}, asked.values)
+        (params.status is UNSET or policy_of(thread).thread_status(thread) == params.status)
+        and holds(thread.metadata, params.metadata)
+        and holds(policy_of(thread).thread_values(thread) or {}, params.values)
     )
 
 
@@ -178,7 +186,7 @@ def _sort_key(thread: Thread, field: str) -> tuple[Any, ...]:
         return (thread.thread_id,)
     if field == "created_at":
         return (thread.created_at, thread.thread_id)
-    # Threads have timelines of their own, so only the server's count of changes says which changed last.
+    # Threads may have different clocks, so `updated_at` cannot order them. The server's count of changes can.
     return (policy_of(thread).thread_status(thread), thread.touched) if field == "status" else (thread.touched,)
 
 

@@ -1,1 +1,1 @@
-"""How much of the published API the mock covers: what is published, what is declared, and the page of both."""
+"""The mock's coverage of the published API: the published facts, the declarations, and the page of both."""

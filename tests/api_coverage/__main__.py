@@ -1,7 +1,7 @@
-"""Makes the page of the coverage, and the facts that it is about.
+"""Makes the page of the coverage, and its facts.
 
-`python -m tests.api_coverage > docs/api-coverage.md`; `python -m tests.api_coverage published URL SERVER` prints the
-facts of a running server, for `published.json`.
+`python -m tests.api_coverage > docs/reference/api-coverage.md` writes the page. `python -m tests.api_coverage published
+URL SERVER` prints the facts of a running server, for `published.json`.
 """
 
 from __future__ import annotations

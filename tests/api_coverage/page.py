@@ -1,4 +1,4 @@
-"""The page `docs/api-coverage.md`: each operation and parameter that is published, and what the mock does with it."""
+"""The page `docs/reference/api-coverage.md`: what the mock does with each published operation and parameter."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Of {total} rows {behaves} behave, {accepted} are accepted without effect, and {r
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the mock does with an operation, or with one of its parameters."""
+    """The mock's treatment of an operation, or of one of its parameters."""
 
     operation: str
     parameter: str
@@ -42,19 +42,19 @@ class Row:
 
     @property
     def where(self) -> tuple[Path, str]:
-        """The file of the test that backs it, and its function."""
+        """Return the file of the test for it, and the test function."""
         file, _, name = self.test.partition("::")
         folder, _, module = f"mockserver/{file}".rpartition("/") if "/" not in file else file.rpartition("/")
         return TESTS / folder / f"test_{module}.py", f"test_{name}"
 
 
 def table() -> dict[str, Any]:
-    """The declarations."""
+    """Return the declarations."""
     return tomllib.loads(TABLE.read_text())
 
 
 def declared() -> list[Row]:
-    """The rows of all operations, as they are declared."""
+    """Return the declared rows of all operations."""
     known = table()
     rows = []
     for operation, entry in known["operations"].items():
@@ -70,12 +70,15 @@ def declared() -> list[Row]:
 
 
 def beyond() -> list[Row]:
-    """The rows of what clients send and nobody publishes."""
+    """Return the rows of what clients send and no description publishes."""
     return [Row(entry["what"], "", *_effect(entry), entry["test"]) for entry in table()["beyond"]]
 
 
 def expected() -> Iterator[tuple[str, str]]:
-    """Every operation and parameter that must be declared; the parameters of what is refused whole need no rows."""
+    """Return every operation and parameter that must be declared.
+
+    A rejected operation needs no rows for its parameters.
+    """
     refused = {row.operation for row in declared() if row.effect == "refused" and not row.parameter}
     for operation, places in published.operations().items():
         yield operation, ""
@@ -84,7 +87,7 @@ def expected() -> Iterator[tuple[str, str]]:
 
 
 def render() -> str:
-    """The whole page, Markdown."""
+    """Return the whole page as Markdown."""
     facts, rows = published.load(), declared()
     counted = Counter(row.effect for row in rows)
     lines = [
@@ -108,7 +111,7 @@ def render() -> str:
 
 def _line(name: str, row: Row) -> str:
     file, test = row.where
-    link = f"[`{test}`](../{file.relative_to(TESTS.parent)})"
+    link = f"[`{test}`](../../{file.relative_to(TESTS.parent)})"
     return f"| {name} | *{row.effect}* | {row.why} | {link} |"
 
 
@@ -119,5 +122,5 @@ def _row(operation: str, name: str, backed: str | dict[str, str]) -> Row:
 
 
 def _effect(entry: dict[str, str]) -> tuple[Effect, str]:
-    """What is declared of an entry, and why."""
+    """Return the declaration of an entry, and its reason."""
     return next(((effect, entry[key]) for key, effect in EFFECTS.items() if key in entry), ("behaves", ""))

@@ -1,4 +1,4 @@
-"""What a server publishes of its API, as facts: methods, paths and the names of parameters."""
+"""The facts that a server publishes about its API: methods, paths and the names of parameters."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def load() -> dict[str, Any]:
 
 
 def operations() -> Operations:
-    """What was published."""
+    """Return the published facts."""
     found: Operations = load()["operations"]
     return found
 
 
 def fetch(url: str) -> dict[str, Any]:
-    """A server's description of its API."""
+    """Return a server's description of its API."""
     with urllib.request.urlopen(f"{url}/openapi.json") as answer:
         document: dict[str, Any] = json.load(answer)
     return document
 
 
 def names_of(document: dict[str, Any]) -> Operations:
-    """The names in a description."""
+    """Return the names in a description."""
     found: Operations = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -52,7 +52,7 @@ def names_of(document: dict[str, Any]) -> Operations:
 
 
 def _properties(document: dict[str, Any], schema: dict[str, Any]) -> set[str]:
-    """The names of the properties of a body, of each of several where it is a list."""
+    """Return the names of a body's properties, and of each alternative where there are several."""
     while "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     parts = [part for kind in ("allOf", "anyOf", "oneOf") for part in schema.get(kind, ())]

@@ -11,7 +11,7 @@ from mockserver.web.routes import ROUTES
 from mockserver.web.routes_system import NOT_OFFERED
 from tests.api_coverage import page, published
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "reference"
 MOCK = published.names_of(describe(ROUTES))
 
 
@@ -23,7 +23,7 @@ def functions_in(file: Path) -> frozenset[str]:
 
 def test_the_page_is_current() -> None:
     shown = (DOCS / "api-coverage.md").read_text()
-    assert shown == page.render(), "run: python -m tests.api_coverage > docs/api-coverage.md"
+    assert shown == page.render(), "run: python -m tests.api_coverage > docs/reference/api-coverage.md"
 
 
 def test_all_that_is_published_is_declared_and_nothing_else() -> None:

@@ -18,7 +18,7 @@ from tests.reference.langgraph_dev import langgraph_dev
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployment under a client that others wrote: the mock or, asked for with `-m reference`, a real one."""
+    """Yield a deployment for a third-party client: the mock or, with `-m reference`, a real server."""
 
     name: str
     url: str
@@ -31,7 +31,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Node:
 
 @pytest.fixture(scope="session")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The mock deployment as a person starts it, in a process of its own."""
+    """Start the mock deployment as a user does, in a process of its own."""
     with mock(tmp_path_factory.mktemp("mock") / "log") as found:
         yield found
 

@@ -30,7 +30,10 @@ class Node:
         self._environment = {**os.environ, **node_environment(modules_for=self._folder, packages=packages)}
 
     def play(self, script: str, sdk: str, url: str, **more: str) -> Any:
-        """What a script reports that uses one of `SDKS` against the deployment at `url`; `more` is its environment."""
+        """Return the report of a script that uses one of `SDKS` against the deployment at `url`.
+
+        `more` is its environment.
+        """
         node = shutil.which("node", path=self._environment["PATH"])
         assert node is not None
         done = subprocess.run(

@@ -1,6 +1,6 @@
 """React's `useStream` in a headless Chromium, on a page of another origin than the mock's.
 
-The hook of the SDK uses the run endpoints; the current one, of `@langchain/react`, the newer streaming protocol.
+The hook of the SDK uses the run endpoints. The current one, of `@langchain/react`, uses the newer streaming protocol.
 """
 
 from __future__ import annotations

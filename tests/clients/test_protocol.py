@@ -1,7 +1,7 @@
 """`client.threads.stream` of both SDKs, over both of its transports, on the mock and on a real server.
 
-What differs there is said where it does: `langgraph dev` 0.16.7 tells of messages only where a node invokes a model
-(the probe agent streams one), of tools and tasks not at all, and answers no double text as its strategy says.
+Each difference is stated where it shows. `langgraph dev` 0.16.7 streams messages only where a node invokes a model (the
+probe agent streams one), tools and tasks not at all, and does not apply the strategy of a double text.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def said(values: Mapping[str, Any]) -> str:
 
 
 def grown(states: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What was said state by state; the first is fetched, and may be of any moment, the empty one included."""
+    """Return the human messages of each state. The first state is fetched, and may be of any moment, even empty."""
     return [said(values) for values in list(states)[1:]]
 
 

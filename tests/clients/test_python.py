@@ -1,4 +1,4 @@
-"""The Python SDK's synchronous client against the mock; the asynchronous one is what the suite itself uses."""
+"""The Python SDK's synchronous client against the mock. The suite itself uses the asynchronous one."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ async def graph(url: str) -> AsyncIterator[RemoteGraph]:
 
 
 def on_thread(thread: str = "", **probe: Any) -> RunnableConfig:
-    """The config of a run on a thread, as LangGraph's users write it."""
+    """Return the config of a run on a thread in the form that LangGraph's users write."""
     configurable: Any = to_config(Probe(version=1, label="A", **probe))["configurable"]
     return {"configurable": {**configurable, "thread_id": thread}, "tags": ["t"], "recursion_limit": 25}
 
@@ -39,12 +39,12 @@ def thread(url: str) -> str:
 
 
 def said(values: Any) -> str:
-    """The kinds of the messages, a letter each."""
+    """Return the types of the messages, a letter each."""
     return "".join(message["type"][0].upper() for message in values["messages"])
 
 
 def nodes(chunks: Sequence[Any]) -> list[str]:
-    """The nodes that updates are of."""
+    """Return the nodes of the updates."""
     return [node for chunk in chunks for node in chunk]
 
 

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 VERDICTS = 10_000
 SECONDS = 2.0
-"""In which a large report opens; several times what it takes here."""
+"""Seconds in which a large report opens: several times the measured time."""
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +65,7 @@ def test_a_large_report_opens_at_once(
 
 
 def enlarged(folder: Path, report: Report) -> Report:
-    """The report with its scenarios several times over, and every seventh verdict a failure."""
+    """Return the report with its scenarios repeated, and every seventh verdict a failure."""
     results: list[Result] = []
     while len(results) < VERDICTS:
         for result in report.results:

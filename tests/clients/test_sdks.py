@@ -35,7 +35,7 @@ FOUND = {
 
 
 def play(url: str, packages: Path | None) -> Any:
-    """What the script finds with the packages of a folder, or else with those of the tests."""
+    """Return the results of the script with the packages of a folder, or else with those of the tests."""
     shadowing = {} if packages is None else {"PYTHONPATH": str(packages)}
     done = subprocess.run(
         [sys.executable, str(SCRIPTS / "sdk.py"), url],

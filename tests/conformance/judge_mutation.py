@@ -1,6 +1,6 @@
 """How many of a machine's edits the judge notices, and which checks notice any.
 
-`python -m tests.conformance.judge_mutation` writes `docs/judge-mutation.md`.
+`python -m tests.conformance.judge_mutation` writes `docs/reference/judge-mutation.md`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.conformance.blunders import BLUNDERS, edits
 from tests.conformance.killing import SCENARIOS, processes, stage
 from tests.conformance.survivors import UNMOVED
 
-PAGE = Path(__file__).parents[2] / "docs" / "judge-mutation.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "judge-mutation.md"
 
 EACH = 1
 """Edits of each kind in each record."""

@@ -1,6 +1,6 @@
 """The kill matrix: which defect turns the verdict of which requirement, in which scenario.
 
-`python -m tests.conformance.kill_matrix` computes it and writes what is made from it: `docs/kill-matrix.md`,
+`python -m tests.conformance.kill_matrix` computes it and writes what is made from it: `docs/reference/kill-matrix.md`,
 `conformance/requirements/proofs.toml` and, with every scenario, `build/kill-matrix.json`.
 """
 
@@ -18,7 +18,7 @@ from tests.conformance.killing import SCENARIOS, Played, play_right, play_wrong,
 from tests.conformance.survivors import BLIND, FREEDOMS, SURVIVORS
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "kill-matrix.md"
+PAGE = ROOT / "docs" / "reference" / "kill-matrix.md"
 PROOFS = ROOT / "conformance" / "requirements" / "proofs.toml"
 DETAILS = ROOT / "build" / "kill-matrix.json"
 

@@ -49,9 +49,12 @@ async def start_suite(
     env: Mapping[str, str] | None = None,
     cwd: Path = CHECKOUT,
     suite: tuple[str, ...] = INTERRUPT,
+    cache: Path | None = None,
 ) -> asyncio.subprocess.Process:
-    """Start `pytest SUITE ARGUMENTS`; the caller ends it."""
-    without = [part for name in ("cacheprovider", *UNUSED_PLUGINS) for part in ("-p", f"no:{name}")]
+    """Start `pytest SUITE ARGUMENTS`, without pytest's cache or with one in `cache`; the caller ends it."""
+    plugins = UNUSED_PLUGINS if cache else ("cacheprovider", *UNUSED_PLUGINS)
+    without = [part for name in plugins for part in ("-p", f"no:{name}")]
+    without += ["-o", f"cache_dir={cache}"] if cache else []
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "pytest", *suite, *without, *arguments),
         cwd=cwd,
@@ -73,9 +76,10 @@ async def run_suite(
     env: Mapping[str, str] | None = None,
     cwd: Path = CHECKOUT,
     suite: tuple[str, ...] = INTERRUPT,
+    cache: Path | None = None,
 ) -> Run:
     """Run `pytest SUITE ARGUMENTS`; raises TimeoutError, and ends the process, when it hangs."""
-    process = await start_suite(*arguments, env=env, cwd=cwd, suite=suite)
+    process = await start_suite(*arguments, env=env, cwd=cwd, suite=suite, cache=cache)
     try:
         async with asyncio.timeout(DEADLINE):
             output, _ = await process.communicate()

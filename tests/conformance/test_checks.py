@@ -47,7 +47,7 @@ def test_an_agent_that_is_too_old_is_told(plays: dict[str, Transcript]) -> None:
     play = Play(edited(found, drop_reports("A"), run_status("A", "error")))
     verdict = judge(BOOK.get("INT-19"), play, NOTHING_DECLARED)
     assert verdict.word == "INCONCLUSIVE"
-    assert "the probe agent that is deployed knows version 1 only" in verdict.reason
+    assert "The deployed probe agent supports version 1 only" in verdict.reason
 
 
 def test_every_requirement_has_a_broken_twin() -> None:
@@ -137,7 +137,7 @@ def test_a_second_check_for_an_id_is_refused() -> None:
 def test_a_check_for_an_id_that_is_not_in_the_book_is_refused() -> None:
     def another(play: Play) -> None: ...
 
-    with pytest.raises(ValueError, match="another: no requirement has the id INT-99"):
+    with pytest.raises(ValueError, match="another: the rule book has no requirement INT-99"):
         check("INT-99")(another)
     assert "INT-99" not in all_checks()
 

@@ -115,7 +115,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     (
         "default_reject",
         "default/during-tools/create/unwatched",
-        {"RUN-07": "`reject`; declare it in the profile under [freedoms] as"},
+        {"RUN-07": "`reject`. If that is intended, declare it in the profile under [freedoms]:"},
     ),
     (
         "interrupt_as_rollback",
@@ -183,9 +183,9 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
         "none/finished/create/late",
         {"STR-27": "a stream that was still open when all was over"},
     ),
-    ("join_hang", TOOLS, {"STR-05": "given up without whole answer"}),
-    ("join_hang", ROLLED_BACK, {"STR-19": "given up without answer"}),
-    ("finished_join_hangs", "none/finished/create/late", {"STR-04": "given up without answer"}),
+    ("join_hang", TOOLS, {"STR-05": "abandoned without whole answer"}),
+    ("join_hang", ROLLED_BACK, {"STR-19": "abandoned without answer"}),
+    ("finished_join_hangs", "none/finished/create/late", {"STR-04": "abandoned without answer"}),
     ("error_swallowed", "none/failed/create/late", {"STR-06": "values of 2 channels"}),
     ("interrupt_streams_error", STREAMED, {"STR-03": "`error` with {'error': 'UserInterrupt', 'message': 'User"}),
     ("wrong_run_values", "interrupt/during-answer/create/waited", {"STR-16": "B.human B.call B.result B.answer"}),
@@ -244,7 +244,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     (
         "disconnect_inverted",
         "leave/during-tools/stream/default",
-        {"STR-12": "`cancel`; declare it in the profile under [freedoms] as"},
+        {"STR-12": "`cancel`. If that is intended, declare it in the profile under [freedoms]:"},
     ),
     ("disconnect_inverted", "leave/during-tools/stream/cancel", {"STR-24": "`success`"}),
     ("disconnect_inverted", "leave/during-tools/join-stream/default", {"STR-13": "`interrupted`"}),
@@ -302,9 +302,13 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     (
         "cancel_terminal_409",
         "cancel/finished/interrupt/unwatched",
-        {"CAN-08": "`409`; declare it in the profile under [freedoms] as"},
+        {"CAN-08": "`409`. If that is intended, declare it in the profile under [freedoms]:"},
     ),
-    ("hitl_status_variant", PARKED, {"HIL-02": "`interrupted`; declare it in the profile under [freedoms]"}),
+    (
+        "hitl_status_variant",
+        PARKED,
+        {"HIL-02": "`interrupted`. If that is intended, declare it in the profile under [freedoms]"},
+    ),
     ("invalid_strategy_coerced", "bad-input/runs/create", {"ERR-01": "6 answered otherwise: HTTP 200 for POST"}),
     ("created_201", TOOLS, {"RUN-02": "201"}),
     ("hitl_interrupts_missing", PARKED, {"HIL-01": "`{}`"}),
@@ -315,7 +319,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     (
         "reject_422",
         "reject/during-tools/create/unwatched",
-        {"REJ-01": "`422`; declare it in the profile under [freedoms] as"},
+        {"REJ-01": "`422`. If that is intended, declare it in the profile under [freedoms]:"},
     ),
     (
         "reject_leaks",

@@ -145,7 +145,7 @@ PROBLEMS: dict[str, tuple[Behaviour, str]] = {
     ),
     "unasked-encoding": (
         answers("200 OK", "application/json", b"{}", "content-encoding: br"),
-        f"content-encoding 'br' although identity was asked for {ASK}",
+        f"content-encoding br although the request accepts only identity {ASK}",
     ),
     "broken-gzip": (
         answers("200 OK", "application/json", b"{}", "content-encoding: gzip"),

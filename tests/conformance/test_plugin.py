@@ -319,7 +319,7 @@ async def test_an_undeclared_freedom_fails_the_run(tmp_path: Path) -> None:
     profile.write_text('name = "a server of ours"\nfreedoms = { RUN-07 = "reject" }\n')
     run = await run_suite(f"--deployment-profile={profile}", "-k", "RUN-07", suite=EVERYTHING)
     assert run.code == 1, run.output
-    assert "takes the freedom `enqueue`, undeclared: the profile (or the documentation) says `reject`" in run.output
+    assert "took the undeclared freedom `enqueue`: the profile (or the documentation) declares `reject`" in run.output
 
 
 async def test_a_broken_should_is_a_warning_unless_strict() -> None:

@@ -57,29 +57,32 @@ BAD = [
     ("name = 3", "1: Expected `str`, got `int` - at `$.name`"),
     ("nome = 'x'", "1: Object contains unknown field `nome`"),
     ("name = ", "1: Invalid value (at end of document)"),
-    ('name = "mine"\n\nversions = "about 1"', "3: `about 1` is no range of versions, like >=0.16,<0.17"),
-    (GOOD.replace("RUN-07", "RUN-77"), "5: no requirement `RUN-77`; is RUN-07 meant?"),
-    (GOOD.replace("RUN-07", "RUN-01"), "5: RUN-01 is no freedom: it has to hold, or be declared as known"),
-    (GOOD.replace("PST-05", "PST-55"), "7: no requirement `PST-55`; is PST-05 meant?"),
+    ('name = "mine"\n\nversions = "about 1"', "3: `about 1` is not a range of versions such as `>=0.16,<0.17`"),
+    (GOOD.replace("RUN-07", "RUN-77"), "5: no requirement `RUN-77`. Did you mean RUN-07?"),
+    (GOOD.replace("RUN-07", "RUN-01"), "5: RUN-01 is not a freedom. Declare a failure of it under [[known]]"),
+    (GOOD.replace("PST-05", "PST-55"), "7: no requirement `PST-55`. Did you mean PST-05?"),
     (GOOD.replace("no durability modes", " "), "8: the absence of PST-05 needs a reason"),
-    (GOOD.replace('requirement = "PST-05"', ""), "8: an absence names a requirement, or a pattern of scenarios"),
-    (GOOD.replace('requirement = "PST-05"', 'scenario = "in-*"'), "7: no scenario matches `in-*`"),
-    (GOOD.replace('["INT-07"]', "[]"), "10: a known failure names at least one requirement"),
-    (GOOD.replace('["INT-07"]', '["IMT-07"]'), "10: no requirement `IMT-07`; is INT-07 meant?"),
-    (GOOD.replace('["INT-07"]', '["RUN-07"]'), "10: RUN-07 is a documented freedom, which cannot be a known failure"),
+    (GOOD.replace('requirement = "PST-05"', ""), "8: an absence needs a `requirement` or a pattern as `scenario`"),
+    (GOOD.replace('requirement = "PST-05"', 'scenario = "in-*"'), "7: `in-*` matches no scenario"),
+    (GOOD.replace('["INT-07"]', "[]"), "10: a known failure needs at least one requirement"),
+    (GOOD.replace('["INT-07"]', '["IMT-07"]'), "10: no requirement `IMT-07`. Did you mean INT-07?"),
+    (GOOD.replace('["INT-07"]', '["RUN-07"]'), "10: RUN-07 is a documented freedom and cannot be a known failure"),
     (
         GOOD.replace("interrupt/ling", "reject/ling"),
-        "11: no scenario in which INT-07 is judged matches `reject/lingering/*`",
+        "11: `reject/lingering/*` matches no scenario in which INT-07 is judged",
     ),
     (
         GOOD.replace("does not wait for a node that cleans up", ""),
         "12: the known failure of INT-07 needs a reason that",
     ),
-    (GOOD.replace("the transcript", " "), "13: the known failure of INT-07 needs evidence that says something"),
+    (GOOD.replace("the transcript", " "), "13: the known failure of INT-07 needs evidence that is not empty"),
     (GOOD.replace('evidence = "the transcript"', ""), "9: Object missing required field `evidence` - at `$.known[0]`"),
     (GOOD + "flakey = true\n", "14: Object contains unknown field `flakey` - at `$.known[0]`"),
     (GOOD + "flaky = 1\n", "14: Expected `bool`, got `int` - at `$.known[0].flaky`"),
-    (GOOD + GOOD[GOOD.index("[[known]]") :].replace("lingering", "nowhere"), "16: no scenario in which INT-07"),
+    (
+        GOOD + GOOD[GOOD.index("[[known]]") :].replace("lingering", "nowhere"),
+        "16: `interrupt/nowhere/*` matches no scenario in which INT-07",
+    ),
 ]
 
 
@@ -97,7 +100,7 @@ def test_a_name_that_is_not_shipped_lists_those_that_are() -> None:
         ProfileError, match="no profile `langraph-api`: it is neither a file nor one of langgraph-api"
     ) as e:
         profiles.load("langraph-api")
-    assert str(e.value).endswith("; is `langgraph-api` meant?")
+    assert str(e.value).endswith(". Did you mean `langgraph-api`?")
 
 
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
@@ -209,7 +212,7 @@ def target(server: str | None, version: str | None) -> TargetInfo:
         ("ours", "nightly", "profile mine is for versions >=1,<2, and this is ours nightly"),
         ("ours", None, "profile mine is for versions >=1,<2, and this is ours"),
         ("theirs", "1.2.0", "profile mine is for ours, and this is theirs 1.2.0"),
-        (None, None, "profile mine is for ours, and this is a server that does not tell its name"),
+        (None, None, "profile mine is for ours, and this is a server that reports no name"),
     ],
 )
 def test_a_profile_that_was_written_for_something_else_says_so(

@@ -17,6 +17,7 @@ from aiohttp import ClientSession, web
 from conformance.transcript.redaction import MAX_COOKIES, REDACTED, Redactor, TooDeep
 from mockserver import serving
 from tests.conformance.runs import run_suite
+from tests.conformance.test_encodings import ENCODINGS
 
 PASSWORD = "p4ss/w0rd"
 BASIC = base64.b64encode(f"jane:{PASSWORD}".encode()).decode()
@@ -25,6 +26,12 @@ FROM_ENVIRONMENT = "s3cr3t-of-the-environment"
 COOKIE = "s3cr3t-of-a-cookie"
 QUERY = "s3cr3t-of-a-query"
 SECRETS = (PASSWORD, "p4ss%2Fw0rd", BASIC, GIVEN, FROM_ENVIRONMENT, COOKIE, QUERY)
+ENCODED = {
+    f"{name} {number}": encode(secret)
+    for name, encode in ENCODINGS.items()
+    for number, secret in enumerate((PASSWORD, GIVEN, FROM_ENVIRONMENT))
+}
+"""Not the cookie: until it was set, it is no secret."""
 
 
 @contextlib.asynccontextmanager
@@ -43,6 +50,7 @@ async def echoing(upstream: str) -> AsyncIterator[str]:
         if kind == "application/json" and raw.strip().startswith(b"{"):
             found: dict[str, Any] = msgspec.json.decode(raw)
             found["echo"] = {**told, **{value: key for key, value in told.items()}}
+            found["encoded"] = ENCODED
             found["next_page"] = f"https://jane:{PASSWORD}@elsewhere.example/?page=1&access_token={QUERY}"
             if found.get("status") == "interrupted":
                 found["status"] = f"interrupted by {told}"
@@ -70,17 +78,19 @@ async def test_no_artefact_shows_a_secret(tmp_path: Path, more: tuple[str, ...])
             *("--deployment-header", f"X-Api-Key: {GIVEN}"),
             *(f"--conformance-report={tmp_path / 'report'}", f"--junitxml={tmp_path / 'junit.xml'}"),
             *(f"--basetemp={tmp_path / 'scratch'}", "--conformance-deadline-scale", "0.2"),
-            *("-v", "-rA", "-k", "interrupt/during-tools/create/unwatched:: or interrupt/during-tools/stream"),
+            *("-vv", "-rA", "-l", "--tb=long"),
+            *("-k", "interrupt/during-tools/create/unwatched:: or interrupt/during-tools/stream"),
             *more,
+            cache=tmp_path / "cache",
             env={"DOUBLETEXT_DEPLOYMENT_HEADERS": f"X-Other: Token {FROM_ENVIRONMENT}\n"},
         )
     assert run.code == 1, run.output
     assert "INT-02 (MUST)" in run.output  # a failure with its exchanges and its cURL command was printed
     assert f"http://{address}" in run.output
     written = artefacts(tmp_path)
-    assert {"report.json", "report.html", "junit.xml", "unwatched.json"} <= written.keys()
+    assert {"report.json", "report.html", "junit.xml", "unwatched.json", "lastfailed"} <= written.keys()
     for name, text in {**written, "terminal": run.output}.items():
-        found = [secret for secret in SECRETS if secret in text]
+        found = [secret for secret in (*SECRETS, *ENCODED.values()) if secret in text]
         assert not found, f"{name} shows {found}"
     assert REDACTED in written["unwatched.json"]
 

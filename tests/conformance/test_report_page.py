@@ -15,9 +15,9 @@ from msgspec.structs import replace
 
 from conformance.judge.profiles import Known, Profile
 from conformance.report.html import render_page
-from conformance.report.html.templating import visible
 from conformance.report.report import Report, Result, rules_of, write_transcript
 from conformance.requirements import registry
+from conformance.transcript.text import visible
 from conformance.transcript.transcript import SuiteInfo, TargetInfo, Transcript
 from tests.conformance.plays import SUITE, edited, play_named, run_status
 from tests.conformance.reports import AS_ERROR, NAMES, TOOLS, broken, write_folder

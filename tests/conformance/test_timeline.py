@@ -8,7 +8,8 @@ import pytest
 
 from conformance.api import Purpose
 from conformance.judge.play import Play
-from conformance.report.timeline import LEFT, RIGHT, Scale, Timeline, draw
+from conformance.report.html.templating import environment
+from conformance.report.timeline import CHANGES, LEFT, RIGHT, Scale, Timeline, draw
 from conformance.transcript.transcript import Transcript
 from tests.conformance.plays import bodies, edited, history, play_named, status_code
 from tests.conformance.reports import NAMES, TOOLS, broken
@@ -22,6 +23,11 @@ def plays() -> dict[str, Transcript]:
 
 def picture(transcript: Transcript) -> Timeline:
     return draw(Play(transcript))
+
+
+def test_every_mark_has_a_sign() -> None:
+    signs = vars(environment().get_template("parts.html").module)["signs"]
+    assert {*CHANGES, "released", "missed"} == set(signs)
 
 
 def test_a_long_pause_takes_little_more_than_a_short_one_and_time_never_runs_back() -> None:

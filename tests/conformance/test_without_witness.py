@@ -124,7 +124,7 @@ def test_a_scenario_reads_the_statuses_before_it_releases_a_run() -> None:
     """The last move that a held run is needed for is followed by a reading, so no poll in the background decides."""
     for scenario in catalogue():
         for submit, index in overlap.claims(scenario):
-            end = overlap.let_go(scenario, submit, overlap.asked_for_in(scenario, submit))
+            end = overlap.released_in(scenario, submit, overlap.submitted_in(scenario, submit))
             reads = any(isinstance(move, s.Look | s.Observe) for move in scenario.moves[index + 1 : end])
             assert reads or index in overlap.stops(scenario, submit), f"{scenario.id}: run {submit.label}"
 

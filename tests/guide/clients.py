@@ -1,7 +1,7 @@
 """Plays a guide's code as its reader would: as a Python script, as a script on Node, and in a shell with curl.
 
-The placeholders are filled in. Nothing else is changed in Python and JavaScript; the shell commands are repaired
-where what they send is no JSON.
+The placeholders are filled in. Nothing else is changed in Python and JavaScript. A shell command is repaired where it
+sends invalid JSON.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MISSPELT_URL = "<DEPLOY<ENT_URL>>"
 
 
 class PlayError(RuntimeError):
-    """A guide's code could not be played to its end; the text has what it printed."""
+    """A guide's code that failed. The text is its output."""
 
 
 def play_python(guide: Guide, url: str, scratch: Path) -> Printed:
@@ -73,12 +73,12 @@ def play_curl(guide: Guide, url: str, scratch: Path) -> Printed:
 
 
 def repaired(command: str) -> str:
-    """A shell command of a guide whose data is JSON: no comma before a brace, no backslash before an apostrophe."""
+    """Return a shell command of a guide with valid JSON: no comma before a brace, no backslash before an apostrophe."""
     return re.sub(r",(\s*})", r"\1", command).replace("\\'", "'")
 
 
 def fill(command: str, values: dict[str, str]) -> str:
-    """A command with its placeholders replaced; raises AssertionError if one is left."""
+    """Return a command with its placeholders replaced. Raise AssertionError if one is left."""
     for placeholder, value in values.items():
         command = command.replace(placeholder, value)
     assert not re.search(r"<[A-Z_]+>", command), command
@@ -86,7 +86,7 @@ def fill(command: str, values: dict[str, str]) -> str:
 
 
 def json_answers(printed: str) -> list[dict[str, Any]]:
-    """The JSON objects that a command printed one behind the other; none if it printed something else."""
+    """Return the JSON objects that a command printed one after another, or none if it printed something else."""
     found: list[dict[str, Any]] = []
     rest = printed.strip()
     while rest.startswith("{"):
@@ -97,7 +97,7 @@ def json_answers(printed: str) -> list[dict[str, Any]]:
 
 
 def curl_is_missing() -> str | None:
-    """What to do about a machine without curl, jq or bash, on one line; None when nothing is missing."""
+    """Return one line with the remedy for a machine without curl, jq or bash, or None when nothing is missing."""
     missing = [tool for tool in ("bash", "curl", "jq") if shutil.which(tool) is None]
     if not missing:
         return None
@@ -105,7 +105,7 @@ def curl_is_missing() -> str | None:
 
 
 def _playable(block: str, known: dict[str, str]) -> list[str]:
-    """A block in the pieces that can be run: it may join a run whose id only its own first commands print."""
+    """Split a block into the pieces that can be run: it may join a run whose id only its own first commands print."""
     if "<RUN_ID>" not in block or "<RUN_ID>" in known:
         return [block]
     first, _, rest = block.rpartition(" && curl")
@@ -113,7 +113,7 @@ def _playable(block: str, known: dict[str, str]) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """This process's, without a proxy before the server that is tested and without the pretty-printer's colours."""
+    """Return this process's environment without a proxy for the tested server and without colours."""
     return {**os.environ, "NO_PROXY": "*", "no_proxy": "*", "NO_COLOR": "1"}
 
 

@@ -22,13 +22,13 @@ class GuideSnapshot(AmberSnapshotExtension):
 
     @classmethod
     def get_snapshot_name(cls, *, test_location: PyTestLocation, index: SnapshotIndex = 0) -> str:
-        """The test function's name with the name that the test gave."""
+        """Return the name of the test function with the name that the test gave."""
         return f"{test_location.methodname}[{index}]"
 
 
 @pytest.fixture
 def conversation(snapshot: SnapshotAssertion) -> SnapshotAssertion:
-    """The expected conversation of the guide NAME: `conversation(name=NAME)`."""
+    """Return the expected conversation of the guide NAME: `conversation(name=NAME)`."""
     return snapshot.use_extension(GuideSnapshot)
 
 
@@ -42,7 +42,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 def plays(
     request: pytest.FixtureRequest, servers: Servers, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Plays]:
-    """All the plays that the chosen tests need, begun at once."""
+    """Start all the plays that the selected tests need."""
     folder: Path = tmp_path_factory.mktemp("plays")
     with ThreadPoolExecutor(AT_ONCE) as pool:
         made = Plays(servers, pool, folder)

@@ -17,17 +17,17 @@ _BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE |
 
 @dataclass(frozen=True)
 class Guide:
-    """One page: `blocks` are pairs of a language and what stands in the block."""
+    """One page. `blocks` are pairs of a language and the text of a block."""
 
     name: str
     blocks: tuple[tuple[str, str], ...]
 
     def code(self, language: Language) -> list[str]:
-        """The blocks in `language`; `text` are the outputs that the page prints."""
+        """Return the blocks in `language`. Those in `text` are the outputs that the page prints."""
         return [code for found, code in self.blocks if found == language]
 
 
 def read_guide(name: str) -> Guide:
-    """The guide for the strategy `name`; raises FileNotFoundError for another name."""
+    """Return the guide for the strategy `name`. Raise FileNotFoundError for another name."""
     page = (GUIDES / f"{name}-concurrent.md").read_text("utf-8")
     return Guide(name, tuple((b["language"], b["code"]) for b in _BLOCK.finditer(page)))

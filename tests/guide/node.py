@@ -15,14 +15,14 @@ INSTALL_SECONDS = 300.0
 
 
 class NodeError(RuntimeError):
-    """Node or the packages are missing; the text has the remedy or what npm said."""
+    """A machine without Node or the packages. The text has the remedy, or the output of npm."""
 
 
 def node_environment(*, modules_for: Path, packages: Path = FOLDER) -> dict[str, str]:
-    """The PATH with Node on it, after making packages importable from scripts in the folder `modules_for`.
+    """Return a PATH with Node on it, after making packages importable from scripts in the folder `modules_for`.
 
-    `packages` is the folder of the `package.json` that lists them: by default, what the guides import.
-    Raises `NodeError` if there is no Node, or npm cannot install the packages.
+    `packages` is the folder of the `package.json` that lists them: by default, the imports of the guides.
+    Raise `NodeError` if there is no Node, or npm cannot install the packages.
     """
     path = install(packages)
     (modules_for / "node_modules").symlink_to(packages / "node_modules", target_is_directory=True)
@@ -30,14 +30,14 @@ def node_environment(*, modules_for: Path, packages: Path = FOLDER) -> dict[str,
 
 
 def install(packages: Path) -> str:
-    """The PATH with Node on it, after installing what the `package.json` in a folder lists; raises `NodeError`."""
+    """Return a PATH with Node on it, after installing what the `package.json` in a folder lists. Raise `NodeError`."""
     path, npm = _node_and_npm()
     _install(packages, npm, path)
     return path
 
 
 def _node_and_npm() -> tuple[str, list[str]]:
-    """A PATH with Node, and the command that is npm: the machine's, else those of the PyPI package."""
+    """Return a PATH with Node, and the npm command: the machine's, else those of the PyPI package."""
     path = os.environ.get("PATH", os.defpath)
     npm = shutil.which("npm")
     if shutil.which("node") and npm:

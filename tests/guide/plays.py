@@ -16,7 +16,7 @@ CLIENTS = {"python": play_python, "javascript": play_javascript, "curl": play_cu
 
 
 class Plays:
-    """What each guide's code printed, by server, client and guide."""
+    """The output of each guide's code, by server, client and guide."""
 
     def __init__(self, servers: Servers, pool: ThreadPoolExecutor, folder: Path) -> None:
         self._servers = servers
@@ -25,7 +25,7 @@ class Plays:
         self._made: dict[tuple[str, str, str], Future[Printed]] = {}
 
     def start(self, server: str, client: str, guide: str) -> Future[Printed]:
-        """Begin a play, or return the one that was begun; raises `ServerError` if the server does not start."""
+        """Start a play, or return the one that was started. Raise `ServerError` if the server does not start."""
         key = (server, client, guide)
         if key not in self._made:
             url = self._servers.url(server)
@@ -35,5 +35,5 @@ class Plays:
         return self._made[key]
 
     def printed(self, server: str, client: str, guide: str) -> Printed:
-        """What the play printed, once it is over; raises what the play raised."""
+        """Return the output of the play once it has ended. Raise what the play raised."""
         return self.start(server, client, guide).result()

@@ -1,7 +1,7 @@
-"""What a client printed, and the conversation in it.
+"""The output of a client, and the conversation in it.
 
-The three clients print the same messages in three dresses. A conversation is what the dresses have in common: the
-type and the content of each message. What only one client adds is checked here, and left out.
+The three clients print the same messages in three formats. A conversation is what the formats have in common: the type
+and the content of each message. What only one client adds is checked here, and left out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MARK = "\x1e"
-"""Stands between what two blocks of a guide print, on a line of its own."""
+"""The line between the outputs of two blocks of a guide."""
 
 # Not always at the start of a line: curl ends what it prints without a line break.
 _HEADING = re.compile(r"={20,} (?P<title>[\w ]+?) ={20,}\n")
@@ -24,35 +24,35 @@ _TOOL = "tavily_search_results_json"
 
 @dataclass(frozen=True)
 class Printed:
-    """What a guide's code printed: one text per block, and everything that went to standard error."""
+    """The output of a guide's code: one text per block, and its standard error."""
 
     blocks: tuple[str, ...]
     errors: str
 
     @property
     def conversation_block(self) -> str:
-        """The one block that prints messages; raises AssertionError when it is not exactly one."""
+        """Return the one block that prints messages. Raise AssertionError when it is not exactly one."""
         (block,) = (text for text in self.blocks if _HEADING.search(text))
         return block
 
 
 def python_conversation(text: str) -> str:
-    """The conversation that `pretty_print` of langchain-core printed."""
+    """Return the conversation that `pretty_print` of langchain-core printed."""
     return _conversation(text, _PYTHON_TITLES.__getitem__, _read_python)
 
 
 def javascript_conversation(text: str) -> str:
-    """The conversation that the guide's `prettyPrint` printed on Node."""
+    """Return the conversation that the guide's `prettyPrint` printed on Node."""
     return _conversation(text, str, _read_javascript)
 
 
 def curl_conversation(text: str) -> str:
-    """The conversation that the guide's `pretty_print` shell function printed."""
+    """Return the conversation that the guide's `pretty_print` shell function printed."""
     return _conversation(text, str, _read_json)
 
 
 def _conversation(text: str, type_of: Callable[[str], str], read: Callable[[str, str], Any]) -> str:
-    """Each message as its type in brackets and its content; structured content as JSON."""
+    """Return each message as its type in brackets and its content, with structured content as JSON."""
     lines: list[str] = []
     headings = list(_HEADING.finditer(text))
     ends = [heading.start() for heading in headings[1:]] + [len(text)]

@@ -1,4 +1,4 @@
-"""The two servers that the guides are played against, each started when it is first asked for."""
+"""The two servers for the guides, each started when it is first needed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORKERS = 10
 
 
 class Servers:
-    """The URLs of the running servers; `folder` takes their logs."""
+    """The URLs of the running servers. Their logs are in `folder`."""
 
     def __init__(self, stack: contextlib.ExitStack, folder: Path) -> None:
         self._stack = stack
@@ -27,7 +27,7 @@ class Servers:
         self._urls: dict[str, str] = {}
 
     def url(self, name: str) -> str:
-        """The URL of `mock` or `langgraph-dev`; raises `ServerError` when it does not start."""
+        """Return the URL of `mock` or `langgraph-dev`. Raise `ServerError` when it does not start."""
         if name not in self._urls:
             log = self._folder / f"{name}.log"
             server = mock(log) if name == "mock" else langgraph_dev(workers=WORKERS, log=log)
@@ -37,9 +37,9 @@ class Servers:
 
 @contextlib.contextmanager
 def mock(log: Path) -> Iterator[str]:
-    """The mock deployment as a person starts it; yields its URL.
+    """Start the mock deployment as a user does, and yield its URL.
 
-    Raises `ServerError` if it does not say in time where it listens.
+    Raise `ServerError` if it does not print its address in time.
     """
     with log.open("wb") as errors:
         process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""What the guides' clients need of the machine, and what is done where it is missing."""
+"""The requirements of the guides' clients on the machine, and the behaviour when one is missing."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ for_each_guide = pytest.mark.parametrize("guide", guides.NAMES)
 
 
 def require(client: str) -> None:
-    """Fail, on one line, where the machine lacks what a client needs; skip where somebody said so."""
+    """Fail with one line where the machine lacks what a client needs, and skip where a variable allows it."""
     if client != "curl" or (instruction := curl_is_missing()) is None:
         return
     if os.environ.get(WITHOUT_CURL) == "1":

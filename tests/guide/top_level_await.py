@@ -11,7 +11,7 @@ from typing import Any
 
 
 async def run(code: str, name: str) -> None:
-    """Run the code of a file called `name`; raises what it raises."""
+    """Run the code of a file called `name`. Raise what it raises."""
     compiled = compile(code, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     names: dict[str, Any] = {"__name__": "__main__"}
     # Code that awaits is compiled to a coroutine function's body.

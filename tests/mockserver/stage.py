@@ -1,4 +1,4 @@
-"""What the tests of the mock share: a deployment, the official client, and short words for common requests."""
+"""Shared parts of the mock's tests: a deployment, the official client, and short methods for common requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TERMINAL = ("success", "error", "timeout", "interrupted")
 
 
 def asking(place: str) -> Any:
-    """The input of a run that asks for the weather."""
+    """Return the input of a run that asks for the weather."""
     return {"messages": [{"role": "user", "content": f"what's the weather in {place}?"}]}
 
 
@@ -36,7 +36,7 @@ class Stage:
         self.thread = ""
 
     def config(self, label: str, **more: Any) -> Any:
-        """The config of a run that reports as `label`."""
+        """Return the config of a run that reports as `label`."""
         told: dict[str, Any] = {"version": 1, "label": label, "witness": self.witness.url} | more
         return to_config(Probe(**told))
 
@@ -72,30 +72,30 @@ class Stage:
         return answer.json()["__error__"]
 
     async def status(self, run_id: str) -> str:
-        """The status of a run, `gone` if there is none."""
+        """Return the status of a run, or `gone` if it does not exist."""
         answer = await self.http.get(f"/threads/{self.thread}/runs/{run_id}")
         return "gone" if answer.status_code == 404 else str(answer.json()["status"])
 
     async def thread_status(self) -> str:
-        """The status of the thread."""
+        """Return the status of the thread."""
         return str((await self.client.threads.get(self.thread))["status"])
 
     async def state(self) -> dict[str, Any]:
-        """The state of the thread."""
+        """Return the state of the thread."""
         return dict(await self.client.threads.get_state(self.thread))
 
     async def said(self) -> str:
-        """The kinds of the messages in state, a letter each: `HATA`."""
+        """Return the types of the messages in the state, one letter each: `HATA`."""
         values: Any = (await self.state())["values"]
         return "".join(LETTERS[message["type"]] for message in values.get("messages", []))
 
     async def steps(self) -> list[str]:
-        """The `steps` channel."""
+        """Return the `steps` channel."""
         values: Any = (await self.state())["values"]
         return list(values.get("steps", []))
 
     async def history(self) -> list[dict[str, Any]]:
-        """Every checkpoint, oldest first."""
+        """Return every checkpoint, oldest first."""
         return [dict(one) for one in reversed(await self.client.threads.get_history(self.thread, limit=1000))]
 
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
@@ -107,7 +107,7 @@ class Stage:
 
 @asynccontextmanager
 async def on_stage(**options: Any) -> AsyncIterator[Stage]:
-    """A stage whose deployment takes no time for scripted delays, unless told otherwise."""
+    """Start a stage whose scripted delays take no time by default."""
     options = {"clock": UndelayedClock(), **options}
     async with (
         FakeWitness().listening() as witness,

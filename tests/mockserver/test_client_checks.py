@@ -1,4 +1,4 @@
-"""What is said of a client's conduct: rule by rule from made-up requests, and from what real clients did."""
+"""The checks of a client's conduct: each rule with made-up requests, and real clients."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_another_strategy_than_configured(client: Client) -> None:
     client.says("two", "B", by="interrupt", busy=True)
     client.says("three", "C", busy=True)
     assert brief(client.found(strategy="interrupt")) == [("other-strategy", (3,))]
-    assert "which it left out" in str(client.found(strategy="interrupt")[0])
+    assert "the default" in str(client.found(strategy="interrupt")[0])
     assert brief(client.found(strategy="enqueue")) == [("other-strategy", (2,))]
     assert client.found() == []
 
@@ -146,7 +146,7 @@ def test_a_text_over_a_dangling_tool_call(client: Client) -> None:
     runs = {"A": RunFacts("t", "interrupted"), "B": RunFacts("t", "success", dangling=("call-1",))}
     found = client.found(runs=runs)
     assert brief(found) == [("left-dangling", (2,))]
-    assert "'two' was said over the tool call call-1 without a result" in str(found[0])
+    assert '"two" follows the tool call call-1, which has no result' in str(found[0])
 
 
 def test_every_rule_says_what_it_is_about_and_can_be_left_out() -> None:
@@ -154,7 +154,7 @@ def test_every_rule_says_what_it_is_about_and_can_be_left_out() -> None:
     client = Client()
     client.says("one", status=409)
     assert judge(Facts(client.entries), without=["ignored-conflict"]) == []
-    with pytest.raises(ValueError, match="there is no rule 'ignored'; there are joined-superseded"):
+    with pytest.raises(ValueError, match='"ignored" is not a rule; the rules are joined-superseded'):
         judge(Facts(client.entries), without=["ignored"])
 
 

@@ -72,7 +72,10 @@ def test_a_taken_port_is_one_line_and_code_2() -> None:
         process = start("--port", str(port))
         out, err = process.communicate(timeout=DEADLINE)
     assert (process.returncode, out) == (2, "")
-    assert err == f"mockserver: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    assert (
+        err
+        == f"mockserver: cannot listen on 127.0.0.1:{port}: Address already in use; choose another --host or --port\n"
+    )
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid"])
@@ -142,8 +145,11 @@ def test_defects_on_the_command_line() -> None:
     ("asked", "said"),
     [
         ("gost_run", "--defect: there is no defect `gost_run`; the nearest is `ghost_run`"),
-        ("ghost_run:no", "--defect ghost_run:no: 'no' is no number of occurrences; give 1 or more"),
-        ("ghost_run:0", "--defect ghost_run:0: '0' is no number of occurrences; give 1 or more"),
+        (
+            "ghost_run:no",
+            '--defect ghost_run:no: "no" is not a number of occurrences; give a whole number of 1 or more',
+        ),
+        ("ghost_run:0", '--defect ghost_run:0: "0" is not a number of occurrences; give a whole number of 1 or more'),
     ],
 )
 def test_a_defect_that_there_is_not(asked: str, said: str) -> None:
@@ -174,7 +180,7 @@ def test_a_script_that_is_read_again_without_a_restart(tmp_path: Path) -> None:
         assert process.stderr is not None
         assert ask(client) == "one"
         for text, told, said in (
-            ("turns: [{steps: [{say: two}]}]", "was read again", "two"),
+            ("turns: [{steps: [{say: two}]}]", "reloaded", "two"),
             ("turns: [{steps: [{sai: three}]}]", "did you mean `say`?", "two"),
         ):
             path.write_text(text)

@@ -8,7 +8,7 @@ from tests.mockserver.stage import Stage, asking
 
 
 async def commanded(stage: Stage, command: Any, **asked: Any) -> list[str]:
-    """The nodes at work in a run that a command starts, and what failed."""
+    """Return the nodes that ran in a run started by a command, and the error."""
     parts: Any = stage.client.runs.stream(stage.thread, "agent", command=command, stream_mode=["updates"], **asked)
     seen: list[str] = []
     async for part in parts:

@@ -35,7 +35,7 @@ async def made(stage: Stage, schedule: str = NEVER, *, on: str = "thread", **mor
 
 
 async def all_over(stage: Stage, clock: HandClock) -> list[Any]:
-    """The runs of the thread, once none is in flight; time goes on until then."""
+    """Return the runs of the thread once none is in flight. Time passes until then."""
     runs: list[Any] = []
 
     async def over() -> bool:

@@ -84,7 +84,7 @@ async def test_a_former_name_switches_the_same_defect() -> None:
 
 
 async def interrupted(stage: Stage) -> tuple[str, str]:
-    """The statuses of a run and of the one that interrupts it, when both are over."""
+    """Return the final statuses of a run and of the run that interrupts it."""
     first = await stage.held("A", "sf", "tools:1/enter")
     second = await stage.create("B", "nyc", "interrupt")
     stage.witness.release()

@@ -105,24 +105,24 @@ def test_errors_tell_what_there_is_instead() -> None:
     with MockDeployment(deadline=0.2) as mock, get_sync_client(url=mock.url) as client:
         mock.hold("tools:1/enter")
         thread, run = begin(client)
-        with pytest.raises(ControlError, match=r"nobody is held at 'tool:1/enter'.*tools:1/enter"):
+        with pytest.raises(ControlError, match=r'no run is or would be held at "tool:1/enter".*tools:1/enter'):
             mock.release("tool:1/enter")
-        with pytest.raises(DeadlineError, match=f"{run} is 'running', and not 'success'"):
+        with pytest.raises(DeadlineError, match=f"run {run} has status `running`, expected `success`"):
             mock.wait_for_status("success", thread, run)
-        with pytest.raises(DeadlineError, match=r"nobody is held at 'agent:9/enter'; held points: tools:1/enter"):
+        with pytest.raises(DeadlineError, match=r'no run is held at "agent:9/enter"; held points: tools:1/enter'):
             mock.wait_until_held("agent:9/enter")
-        with pytest.raises(DeadlineError, match=f"in flight still: {run}"):
+        with pytest.raises(DeadlineError, match=f"runs still in flight: {run}"):
             mock.wait_until_quiet()
-        with pytest.raises(DeadlineError, match="no request like DELETE"):
+        with pytest.raises(DeadlineError, match="no request matches DELETE"):
             mock.wait_for_request("DELETE")
         with pytest.raises(ControlError, match=f"there is no thread nowhere; threads: {thread}"):
             mock.runs("nowhere")
-        with pytest.raises(ControlError, match="there is no rule 'nice'"):
+        with pytest.raises(ControlError, match='"nice" is not a rule'):
             mock.conduct(without=["nice"])
         with pytest.raises(UnknownDefectError):
             mock.defect_on("interrupt_as_enqeue")
         mock.set_time("real")
-        with pytest.raises(ControlError, match="cannot be advanced while it is real"):
+        with pytest.raises(ControlError, match="real time cannot be advanced"):
             mock.advance(1)
     with pytest.raises(RuntimeError, match="not started"):
         mock.threads()
@@ -132,19 +132,19 @@ def test_errors_tell_what_there_is_instead() -> None:
 
 def test_what_was_requested_and_the_nearest_to_what_was_not() -> None:
     with MockDeployment() as mock, get_sync_client(url=mock.url) as client:
-        with pytest.raises(AssertionError, match="none came at all"):
+        with pytest.raises(AssertionError, match="none was received"):
             mock.assert_requested("POST")
         thread, _ = begin(client, multitask_strategy="reject")
         found = mock.assert_requested("post", f"/threads/{thread}/runs", strategy="reject", assistant_id="agent")
         assert (found.status, found.strategy, found.body["input"]) == (200, "reject", asking("sf"))
         mock.assert_requested("POST", times=2)
-        with pytest.raises(AssertionError, match="2 requests like this came, and not 1"):
+        with pytest.raises(AssertionError, match="expected 1 matching requests, received 2"):
             mock.assert_requested("POST", times=1)
         with pytest.raises(AssertionError) as caught:
             mock.assert_requested("POST", "*/runs", strategy="interrupt")
         first = str(caught.value).splitlines()[1]
         assert f"POST /threads/{thread}/runs reject -> 200" in first
-        assert first.endswith("(strategy 'reject')")
+        assert first.endswith('(strategy "reject")')
 
 
 def test_its_warnings_are_in_its_own_log_only() -> None:

@@ -1,7 +1,7 @@
-"""The description of the API is true: generated requests find no 5xx, no status and no answer that it does not tell of.
+"""The OpenAPI description: generated requests get no 5xx, and no status or body that it does not list.
 
-The requests are the same at every run. Half of those that name a thread, a run, an assistant or a cron name one that is
-there.
+The requests are the same in every run. Half of those that name a thread, a run, an assistant or a cron name one that
+exists.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def test_an_answer_that_is_not_as_described_is_found() -> None:
 
 
 def play(operation: Any, deployment: MockDeployment) -> None:
-    """Ask for an operation as generated, and hold the answers against the description."""
+    """Call an operation with generated requests, and compare the responses with the description."""
 
     @settings(
         max_examples=EXAMPLES,
@@ -77,7 +77,7 @@ def play(operation: Any, deployment: MockDeployment) -> None:
 
 
 def name_what_is_there(case: schemathesis.Case[Any], deployment: MockDeployment) -> None:
-    """Let a request name what the deployment has; which requests do follows from what was generated."""
+    """Make a request name existing objects. The generated values decide which requests do."""
     generated = dict(case.path_parameters or {})
     if isinstance(case.body, dict) and "assistant_id" in case.body and len(repr(case.body)) % 2:
         case.body["assistant_id"] = "agent"
@@ -95,7 +95,10 @@ def start_soon(case: schemathesis.Case[Any]) -> None:
 
 
 def what_is_there(deployment: MockDeployment) -> dict[str, str]:
-    """A thread, a run and a checkpoint on it, an assistant and a cron, new ones each time: they may get deleted."""
+    """Create a thread with a run and a checkpoint, an assistant and a cron.
+
+    Each call makes new ones, as they may be deleted.
+    """
     with httpx.Client(base_url=deployment.url) as http:
         assistant = http.post("/assistants", json={"graph_id": "agent"}).json()["assistant_id"]
         thread = http.post("/threads").json()["thread_id"]

@@ -11,7 +11,7 @@ import pytest
 
 import mockserver
 from mockserver.core.clock import HandClock, UndelayedClock
-from mockserver.web.faults import BadFaultError, spelled
+from mockserver.web.faults import BadFaultError, parse_fault
 from tests.mockserver.stage import Stage, asking, on_stage
 from tests.mockserver.witness import DEADLINE
 
@@ -19,7 +19,7 @@ BODY = {"assistant_id": "agent", "input": asking("sf"), "stream_mode": "updates"
 
 
 async def streamed(stage: Stage, **headers: str) -> tuple[list[str], bool]:
-    """The names of the events of a run's stream, and whether it came to its end."""
+    """Return the names of the events of a run's stream, and whether the stream ended."""
     names: list[str] = []
     path = f"/threads/{stage.thread}/runs/stream"
     try:
@@ -135,8 +135,8 @@ async def test_the_same_seed_strikes_the_same_requests() -> None:
 
 
 async def test_a_fault_that_there_is_not() -> None:
-    with pytest.raises(BadFaultError, match=r"'cute@1' is no fault .* there are delay, bad-gateway, truncate, cut"):
-        spelled("cute@1")
+    with pytest.raises(BadFaultError, match=r'"cute@1" is not a fault .* one of delay, bad-gateway, truncate, cut'):
+        parse_fault("cute@1")
     async with on_stage() as stage:
         answer = await stage.http.get("/ok", headers={"X-Mock-Fault": "cut@x"})
         assert (answer.status_code, answer.json()["detail"][:13]) == (400, "X-Mock-Fault:")

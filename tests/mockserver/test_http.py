@@ -24,7 +24,7 @@ RUN = json.dumps(
 
 
 async def exchange(stage: Stage, *sent: bytes) -> bytes:
-    """Everything that the server answers until it closes; each further piece is sent when something came back."""
+    """Return everything that the server sends until it closes. Each further piece is sent after a response."""
     address = urlsplit(stage.url)
     async with asyncio.timeout(DEADLINE):
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
@@ -40,14 +40,14 @@ async def exchange(stage: Stage, *sent: bytes) -> bytes:
 
 
 def request(line: str, body: bytes | None = None, *headers: str) -> bytes:
-    """A request after which the server closes."""
+    """Return a request after which the server closes the connection."""
     length = [] if body is None else [f"Content-Length: {len(body)}"]
     head = "\r\n".join([line, "Host: mock", "Connection: close", *length, *headers])
     return f"{head}\r\n\r\n".encode() + (body or b"")
 
 
 def answered(received: bytes) -> Any:
-    """The JSON body of an answer that is not chunked."""
+    """Return the JSON body of a response that is not chunked."""
     return json.loads(received.rpartition(b"\r\n\r\n")[2])
 
 

@@ -39,7 +39,7 @@ SAID: dict[Strategy, list[str]] = {
     "interrupt": ["sf", "nyc"],
     "enqueue": ["sf", "nyc"],
 }
-"""What the humans said of which the thread knows then."""
+"""Return the human messages that the thread has at that moment."""
 
 
 @asynccontextmanager
@@ -69,7 +69,7 @@ QUICK = {"configurable": {"probe": {"version": 1, "label": "A"}}}
 
 
 def at_work() -> set[str]:
-    """What the tasks of the event loop do."""
+    """Return the names of the coroutines that the tasks of the event loop run."""
     return {getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()}
 
 

@@ -78,8 +78,8 @@ def test_bad(mock_deployment):
     assert text.count("- mock deployment -") == 1
     result.stdout.fnmatch_lines(
         [
-            "E*AssertionError: no request like POST */runs/wait strategy='interrupt'; the nearest of 2:",
-            "E*POST /threads/*/runs/wait reject -> 200*(strategy 'reject')",
+            'E*AssertionError: no request matches POST */runs/wait strategy="interrupt"; the most similar of 2:',
+            'E*POST /threads/*/runs/wait reject -> 200*(strategy "reject")',
             "*- mock deployment -*",
             "*1 * POST /threads -> 200",
             "*2 * POST /threads/*/runs/wait reject -> 200",

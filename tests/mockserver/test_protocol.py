@@ -25,14 +25,14 @@ OVER = ("completed", "failed", "interrupted")
 
 
 class Ear:
-    """Somebody who hears events, whatever they came over, up to the one that is waited for."""
+    """A listener that collects events of either transport, up to the one that a test waits for."""
 
     def __init__(self, source: AsyncIterator[Heard]) -> None:
         self._source = source
         self.heard: list[Heard] = []
 
     async def until(self, wanted: Callable[[Heard], bool]) -> list[Heard]:
-        """Every event up to the first that is wanted, within the deadline."""
+        """Return every event up to the first that matches, within the deadline."""
         async with asyncio.timeout(DEADLINE):
             async for event in self._source:
                 self.heard.append(event)
@@ -41,14 +41,14 @@ class Ear:
         raise AssertionError(f"the stream ended with {self.heard[-3:]}")
 
     async def to_the_end(self) -> list[Heard]:
-        """Every event until the server ends the stream."""
+        """Return every event until the server ends the stream."""
         async with asyncio.timeout(DEADLINE):
             self.heard += [event async for event in self._source]
         return self.heard
 
 
 def over(run_id: str) -> Callable[[Heard], bool]:
-    """Whether an event tells the end of a run."""
+    """Return whether an event reports the end of a run."""
     return lambda event: f"{run_id}:lc||" in event["event_id"] and event["params"]["data"]["event"] in OVER
 
 
@@ -57,7 +57,7 @@ def data(events: list[Heard], method: str) -> list[Any]:
 
 
 def lifecycle(events: list[Heard]) -> list[tuple[str, str]]:
-    """The nodes whose graphs began and ended, and how; the root is empty."""
+    """Return the nodes whose graphs started and ended, with the outcome. The root has an empty name."""
     told = [event["params"] for event in events if event["method"] == "lifecycle"]
     return [("".join(one["namespace"]).partition(":")[0], one["data"]["event"]) for one in told]
 
@@ -88,7 +88,7 @@ class Protocol:
         return str(answer["result"]["run_id"])
 
     async def refused(self, method: str, params: Any = None) -> tuple[str, str]:
-        """The code and the message with which a command is refused."""
+        """Return the code and the message of a command's error."""
         answer = await self.command(method, params)
         assert (answer["type"], answer["id"]) == ("error", 7)
         return answer["error"], answer["message"]
@@ -460,8 +460,8 @@ async def test_what_is_no_command(stage: Stage, body: bytes, number: int | None)
         ([], "Expected `object`"),
         ({}, "`channels`"),
         ({"channels": []}, "$.channels"),
-        ({"channels": ["bogus"]}, "'bogus' is no channel; there are values, "),
-        ({"channels": ["custom:"]}, "is no channel"),
+        ({"channels": ["bogus"]}, '"bogus" is not a channel; the channels are values, '),
+        ({"channels": ["custom:"]}, "is not a channel"),
         ({"channels": ["values"], "since": -1}, "$.since"),
         ({"channels": ["values"], "depth": -1}, "$.depth"),
         ({"channels": ["values"], "namespaces": "x"}, "$.namespaces"),
@@ -528,7 +528,7 @@ class Socket:
         self.events: list[Heard] = []
 
     async def says(self, method: str, params: Any = None, *, number: int = 1) -> Any:
-        """Say a command, and what is answered; events that come before are kept."""
+        """Send a command and return its response. Events that arrive before it are kept."""
         await self.socket.send_json({"id": number, "method": method, "params": params or {}})
         return await self.answer()
 

@@ -23,7 +23,7 @@ LITERAL = {"status", "next", "source", "step", "type", "role", "path", "multitas
 
 
 def shape(value: Any, key: str = "") -> Any:
-    """What must be equal: keys, types, the length of lists, and the values that carry meaning."""
+    """Return the parts that must be equal: keys, types, lengths of lists, and the values that carry meaning."""
     if isinstance(value, dict):
         return {name: shape(inner, name) for name, inner in value.items() if name not in DIFFERENT}
     if isinstance(value, list) and key not in LITERAL:

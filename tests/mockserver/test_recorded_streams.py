@@ -1,4 +1,4 @@
-"""What the probe agent's runs streamed and left on a real server, event by event, against the mock."""
+"""The streams and states of the probe agent's runs on a real server, compared with the mock event by event."""
 
 import json
 from pathlib import Path
@@ -37,7 +37,7 @@ def comparable(value: Any, key: str = "") -> Any:
 
 
 def _plain(name: str) -> str:
-    """The name of a field; some are ids of messages or tasks."""
+    """Return the name of a field. Some names are ids of messages or tasks."""
     return "an id" if name.count("-") >= 4 else name
 
 

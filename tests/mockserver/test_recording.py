@@ -10,7 +10,7 @@ import pytest
 from mockserver.app import serving
 from mockserver.core.clock import UndelayedClock
 from mockserver.deployment import MockDeployment
-from mockserver.recording import RecordingError, fetch, main, script_of, written
+from mockserver.recording import RecordingError, fetch, main, script_of, to_yaml
 from mockserver.script.load import GUIDE, parse
 from tests.mockserver.witness import DEADLINE
 
@@ -33,7 +33,7 @@ turns:
 
 
 async def converse(http: httpx.AsyncClient, mock: MockDeployment) -> str:
-    """A conversation with a question, a superseded run and a failure; the same on every deployment."""
+    """Hold a conversation with an interrupt, a superseded run and a failure. It is the same on every deployment."""
     thread = str((await http.post("/threads", json={})).json()["thread_id"])
     runs = f"/threads/{thread}/runs"
 
@@ -54,7 +54,7 @@ async def converse(http: httpx.AsyncClient, mock: MockDeployment) -> str:
 
 
 def plain(history: list[dict[str, Any]]) -> list[Any]:
-    """A history without ids and times."""
+    """Return a history without ids and times."""
 
     def without_ids(values: dict[str, Any]) -> dict[str, Any]:
         said = [{key: one[key] for key in one if key != "id"} for one in values.get("messages", ())]
@@ -70,7 +70,7 @@ async def test_the_same_requests_give_the_same_history() -> None:
     async with MockDeployment(script=ELABORATE) as mock, httpx.AsyncClient(base_url=mock.url, timeout=DEADLINE) as http:
         thread = await converse(http, mock)
         history = await fetch(mock.url, thread)
-        text = written(script_of(history))
+        text = to_yaml(script_of(history))
         script = parse(text)
         assert "say: Let me see." in text
         assert "takes: 1.5" in text
@@ -108,7 +108,7 @@ async def test_what_cannot_be_recorded_is_said_in_one_line(capsys: pytest.Captur
         await fetch("http://127.0.0.1:9", thread)
     with pytest.raises(SystemExit, match="2"):
         main(["--from", "x", "--thread", "y", "--header", "nonsense"], RECORD)
-    assert "write it as 'NAME: VALUE'" in capsys.readouterr().err
+    assert "expected 'NAME: VALUE'" in capsys.readouterr().err
 
 
 def test_the_command_line_writes_a_script(capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,5 +151,5 @@ async def test_several_nodes_in_one_superstep_and_texts_with_braces_are_played_a
         (turn,) = made["turns"]
         assert turn["steps"][0]["say"] == "The text is {name}, not {{text}}."
         assert [part["node"] for part in turn["steps"][1]["parallel"]] == ["first", "second", "third"]
-        mock.reset(script=parse(written(made)))
+        mock.reset(script=parse(to_yaml(made)))
         assert plain(await fetch(mock.url, await converse())) == plain(history)

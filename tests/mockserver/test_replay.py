@@ -19,7 +19,7 @@ URL = "http://deployment.test/base"
 
 @pytest.fixture(scope="module")
 def recorded() -> dict[str, Any]:
-    """A conversation with streams: a run is superseded by one that is watched."""
+    """Hold a conversation with streams, in which a watched run supersedes another."""
     scenario = next(one for one in catalogue() if one.id == "interrupt/during-tools/stream/unwatched")
     (transcript,) = play([scenario]).values()
     found: dict[str, Any] = msgspec.to_builtins(transcript)
@@ -61,7 +61,7 @@ def test_the_official_client_reads_it(recorded: dict[str, Any]) -> None:
 def test_one_request_too_many_and_one_that_nobody_made(recorded: dict[str, Any]) -> None:
     with replaying(recorded, base_url=URL), httpx.Client(base_url=URL) as http:
         http.post("/threads", json={})
-        with pytest.raises(NotRecordedError, match=r"POST .*/threads was recorded 1 times, and came again"):
+        with pytest.raises(NotRecordedError, match=r"POST .*/threads was sent 2 times, .* recorded responses is 1"):
             http.post("/threads", json={})
         with pytest.raises(Exception, match="not mocked"):
             http.get("/nothing")
@@ -77,7 +77,7 @@ def test_a_connection_that_broke_breaks_again(recorded: dict[str, Any]) -> None:
 
 def test_what_is_no_transcript_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
-    for text, told in (("{", "truncated"), ("{}", "is no transcript"), ("[]", "is no transcript")):
+    for text, told in (("{", "truncated"), ("{}", "is not a transcript"), ("[]", "is not a transcript")):
         path.write_text(text)
         with pytest.raises(TranscriptError, match=told):
             replaying(path, base_url=URL)

@@ -18,7 +18,7 @@ def begin(script: Script, text: str) -> Cursor:
 
 
 def said(cursor: Cursor) -> list[object]:
-    """What the steps of a turn are to write, in one line each."""
+    """Return the outputs that the steps of a turn state, in one line each."""
     lines: list[object] = []
     while (step := cursor.step) is not None:
         call = step.calls[0] if step.calls else None
@@ -65,7 +65,7 @@ def test_any_other_place_and_any_other_message() -> None:
         ("turns:\n- steps:\n  - say: x\n    result: y\n", 3, "make it two steps"),
         ("turns:\n- steps:\n  - repeat: 2\n", 3, "`repeat` and `steps` go together"),
         ("turns:\n- steps:\n  - {repeat: 2, steps: [{say: x}], say: y}\n", 3, "move `say` into its `steps`"),
-        ("turns:\n- when: {matches: '('}\n  steps: [{say: x}]\n", 2, "no regular expression"),
+        ("turns:\n- when: {matches: '('}\n  steps: [{say: x}]\n", 2, "not a regular expression"),
         ("turns:\n- steps: [{say: one two, tokens: [one, two]}]\n", 2, "joined, must be the text"),
         ("turns:\n- steps: [{channels: {messages: []}}]\n", 2, "`messages` is written by the step itself"),
         ("turns:\n- steps:\n  - {parallel: [{say: x}, {say: y}]}\n", 3, "each with a `node` of its own"),
@@ -122,5 +122,5 @@ def test_the_same_script_in_python_is_checked_as_soon_as_it_is_made() -> None:
     assert parse(msgspec.json.encode(made).decode()) == made
     with pytest.raises(ValueError, match="the step does nothing"):
         Step()
-    with pytest.raises(ValueError, match=re.escape("no regular expression")):
+    with pytest.raises(ValueError, match=re.escape("not a regular expression")):
         When(matches="[")

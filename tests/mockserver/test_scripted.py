@@ -1,4 +1,4 @@
-"""What a script makes the agent do, seen through the API."""
+"""The behaviour of a scripted agent, observed through the API."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Any conversation at all, by machine: threads, runs with every strategy, cancel, delete, updates by hand, restarts.
+"""Generated conversations: threads, runs with every strategy, cancellations, deletions, state updates and restarts.
 
-Every run is held at its first step until the machine lets its thread go on, so that it is always known what there
-must be. After each move every thread is compared with that, also those that the move was not about.
+Every run is held at its first step until the machine releases its thread, so the expected state is always known. After
+each move every thread is compared with it, also those that the move did not concern.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ T = TypeVar("T")
 NUMBERS = st.integers(0, 5)
 KINDS = st.sampled_from(("tell", "tell", "ask", "fail"))
 ENDS = {"tell": "success", "ask": "success", "fail": "error"}
-"""What is said first in a text, and how a run ends that nobody stops."""
+"""The first word of a text, and the outcome of a run with it that is not stopped."""
 
 
 @dataclass(eq=False)
@@ -41,7 +41,7 @@ class Run:
 
     run_id: str
     text: str | None
-    """What its input says; None for a run that only answers a question."""
+    """The text of its input, or None for a run that only answers an interrupt."""
     status: str = "pending"
 
     @property
@@ -55,11 +55,11 @@ class Thread:
 
     thread_id: str
     runs: list[Run] = field(default_factory=list)
-    """Those that were neither erased nor deleted, oldest first."""
+    """The runs that were neither rolled back nor deleted, oldest first."""
     written: list[Run | str] = field(default_factory=list)
-    """Who wrote to the state, in order: runs that began, and texts that were written by hand."""
+    """The writers of the state in order: runs that started, and texts of state updates."""
     failed: bool = False
-    """Whether the run that executed last failed."""
+    """True if the run that executed last failed."""
 
     @property
     def in_flight(self) -> list[Run]:
@@ -71,18 +71,18 @@ class Thread:
 
     @property
     def asks(self) -> bool:
-        """Whether it waits for a human to answer."""
+        """Return whether the thread waits for a human's answer."""
         last = self.written[-1] if self.written and not self.in_flight else None
         return isinstance(last, Run) and last.status == "success" and (last.text or "").startswith("ask")
 
     @property
     def texts(self) -> list[str]:
-        """What the humans said, as the state should have it."""
+        """Return the human messages that the state should have."""
         said = [one.text if isinstance(one, Run) else one for one in self.written]
         return [text for text in said if text is not None]
 
     def erase(self, run: Run) -> None:
-        """Take out a run, and what it wrote if nobody has written since."""
+        """Remove a run, and its writes unless something was written since."""
         self.runs.remove(run)
         if self.written[-1:] == [run]:
             self.written.pop()
@@ -114,7 +114,7 @@ class Conversations(RuleBasedStateMachine):
         return answer.json() if answer.content else None
 
     def settle(self, thread: Thread) -> None:
-        """Wait until the next run of a thread stands at its first step."""
+        """Wait until the next run of a thread is held at its first step."""
         if thread.in_flight:
             run = thread.in_flight[0]
             if run.status == "pending":
@@ -239,7 +239,7 @@ class Conversations(RuleBasedStateMachine):
     @precondition(lambda self: self.those(lambda thread: thread.over))
     @rule(number=NUMBERS, run_number=NUMBERS)
     def join(self, number: int, run_number: int) -> None:
-        """Join a run that is over: one that executed to its end knows what it was told."""
+        """Join a run that has ended. A run that finished reports its own input."""
         thread = one_of(self.those(lambda thread: thread.over), number)
         run = one_of(thread.over, run_number)
         values = self.ask("GET", f"/threads/{thread.thread_id}/runs/{run.run_id}/join", expect=200)
@@ -250,7 +250,7 @@ class Conversations(RuleBasedStateMachine):
     @precondition(lambda self: self.those(lambda thread: thread.in_flight))
     @rule()
     def restart(self) -> None:
-        """Lose the workers; whatever was executed is executed again from where it was."""
+        """Lose the workers. Every run that was executing continues from its newest checkpoint."""
         self.ask("POST", "/_mock/restart", body={}, expect=200)
         for thread in self.known.values():
             self.settle(thread)

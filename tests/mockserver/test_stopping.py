@@ -1,4 +1,4 @@
-"""What a superseded run may still do, and when it is over: lingering and swallowing nodes, cancels, deletion."""
+"""The end of a superseded run: lingering and swallowing nodes, cancellations, deletion."""
 
 import asyncio
 from typing import Any
@@ -74,7 +74,7 @@ async def test_a_swallowing_answer_reaches_neither_state_nor_stream(stage: Stage
 
 
 async def _seen_all_tokens(stage: Stage, events: list[Any]) -> bool:
-    """Whether the half answer that was spoken before the hold has arrived."""
+    """Return whether the half answer before the hold has arrived."""
     await stage.thread_status()
     answer = load().turns[0].steps[-1].say
     assert isinstance(answer, str)

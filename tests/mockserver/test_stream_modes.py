@@ -1,4 +1,4 @@
-"""The stream modes that tell of tasks, checkpoints and events, beside what `langgraph dev` was seen to stream."""
+"""The stream modes for tasks, checkpoints and events, beside the streams of `langgraph dev`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RECORDED = json.loads((Path(__file__).parents[2] / "fixtures" / "recordings" / "
     "plays"
 ]
 ROUTING = "_after_agent"
-"""The function by which the recorded graph chooses its next node; a script has none."""
+"""The function with which the recorded graph chooses its next node. A script has none."""
 
 
 async def streamed(stage: Stage, modes: Any, **asked: Any) -> list[Any]:
@@ -24,7 +24,7 @@ async def streamed(stage: Stage, modes: Any, **asked: Any) -> list[Any]:
 
 
 def shape(event: str, data: Any) -> list[Any]:
-    """An event as the recording has it: its name, and what tells it from others."""
+    """Return an event in the form of the recording: its name, and the values that identify it."""
     name = event.partition(":")[0]
     kind = name.partition("|")[0]
     if kind == "debug":

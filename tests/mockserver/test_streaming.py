@@ -1,4 +1,4 @@
-"""What watchers of a run see, in every stream mode, however they come and go."""
+"""The streams of a run in every mode, for clients that connect and disconnect at any time."""
 
 import asyncio
 from typing import Any

@@ -14,19 +14,19 @@ PARALLEL = {"version": 2, "work": "parallel"}
 
 
 async def child_history(stage: Stage, namespace: str) -> list[Any]:
-    """The checkpoints of a child graph, oldest first."""
+    """Return the checkpoints of a child graph, oldest first."""
     checkpoint: Any = {"checkpoint_ns": namespace}
     return list(reversed(await stage.client.threads.get_history(stage.thread, checkpoint=checkpoint)))
 
 
 async def namespace_of(stage: Stage) -> str:
-    """The namespace of the child graph that the thread stands in."""
+    """Return the namespace of the child graph that the thread executes."""
     (task,) = (await stage.state())["tasks"]
     return str(task["checkpoint"]["checkpoint_ns"])
 
 
 def turn(label: str, *steps: str) -> list[str]:
-    """The reports of undisturbed steps without tokens."""
+    """Return the reports of undisturbed steps without tokens."""
     return [f"{step}/{event}" for step in steps for event in ("enter", "exit=returned")]
 
 
@@ -125,7 +125,7 @@ async def test_two_steps_end_in_one_superstep(stage: Stage) -> None:
 
 
 async def _audited(stage: Stage) -> bool:
-    """Whether the state shows that `audit` has finished and `tools` has not."""
+    """Return whether the state shows that `audit` has finished and `tools` has not."""
     return bool((await stage.state())["next"] == ["tools"])
 
 

@@ -1,4 +1,4 @@
-"""What a server tells of itself, and what it does not offer."""
+"""The endpoints about the server itself, and the features that it does not offer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def test_info_names_the_server(stage: Stage) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 async def test_what_is_not_offered_says_so(stage: Stage, method: str, path: str) -> None:
     answer = await stage.http.request(method, path, follow_redirects=True)
-    assert (answer.status_code, "not offered by the mock" in answer.json()["detail"]) == (501, True)
+    assert (answer.status_code, "not supported by the mock" in answer.json()["detail"]) == (501, True)
 
 
 async def test_what_no_deployment_has_is_refused(stage: Stage) -> None:

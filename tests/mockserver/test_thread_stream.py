@@ -28,7 +28,7 @@ class Watcher:
         self._lines = lines
 
     async def next(self) -> Told | None:
-        """What is heard next, None at the end of the stream."""
+        """Return the next event, or None at the end of the stream."""
         event: dict[str, str] = {}
         async with asyncio.timeout(DEADLINE):
             async for line in self._lines:
@@ -39,7 +39,7 @@ class Watcher:
         return None
 
     async def until_done(self, run_id: str) -> list[Told]:
-        """Everything up to the end of a run."""
+        """Return every event up to the end of a run."""
         heard: list[Told] = []
         while (told := await self.next()) is not None:
             heard.append(told)
@@ -50,7 +50,7 @@ class Watcher:
 
 @asynccontextmanager
 async def watching(stage: Stage, last_event_id: str | None = None, **asked: Any) -> AsyncIterator[Watcher]:
-    """A client that watches the thread of a stage: it has the head of the answer, so the server knows of it."""
+    """Watch the thread of a stage. The server knows of the client, because it has sent the head of the response."""
     headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
     path = f"/threads/{stage.thread}/stream"
     async with stage.http.stream("GET", path, params=asked, headers=headers) as answer:

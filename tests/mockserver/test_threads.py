@@ -3,10 +3,12 @@
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from langgraph_sdk.errors import ConflictError, NotFoundError
 
-from tests.mockserver.stage import Stage, asking
+from mockserver import HandClock, MockDeployment
+from tests.mockserver.stage import Stage, asking, on_stage
 
 
 async def test_assistants(stage: Stage) -> None:
@@ -213,7 +215,53 @@ async def test_a_run_from_an_older_checkpoint_branches_off(stage: Stage) -> None
     assert await stage.said() == "HAHATA"
 
 
-async def test_a_time_to_live_is_shown_and_of_no_effect(stage: Stage) -> None:
+@pytest.mark.parametrize("strategy", ["delete", "keep_latest"])
+async def test_a_thread_expires_when_its_time_to_live_is_over(strategy: str) -> None:
+    clock = HandClock()
+    async with on_stage(clock=clock) as stage:
+        thread = f"/threads/{stage.thread}"
+        for number in range(3):
+            values = {"messages": f"message {number}"}
+            await stage.http.post(f"{thread}/state", json={"values": values, "as_node": "agent"})
+        await stage.http.patch(thread, json={"ttl": {"ttl": 10, "strategy": strategy}})
+        await clock.advance(599)
+        assert len((await stage.http.get(f"{thread}/history")).json()) == 3
+        # A newer time to live counts from now on.
+        await stage.http.patch(thread, json={"ttl": {"ttl": 20, "strategy": strategy}})
+        await clock.advance(1199)
+        assert len((await stage.http.get(f"{thread}/history")).json()) == 3
+        await clock.advance(2)
+        history = await stage.http.get(f"{thread}/history")
+        count = (await stage.http.post("/threads/count", json={})).json()
+        if strategy == "delete":
+            assert (history.status_code, count) == (404, 0)
+        else:
+            assert (len(history.json()), count) == (1, 1)
+            assert "ttl" not in (await stage.http.get(thread, params={"include": "ttl"})).json()
+
+
+async def test_a_busy_thread_expires_when_its_runs_have_ended() -> None:
+    clock = HandClock()
+    async with on_stage(clock=clock) as stage:
+        run = await stage.held("A", "sf", "tools:1/enter")
+        await stage.http.patch(f"/threads/{stage.thread}", json={"ttl": {"ttl": 1}})
+        await clock.advance(3600)
+        assert await stage.status(run) == "running"
+        await stage.http.post(f"/threads/{stage.thread}/runs/{run}/cancel?wait=true")
+        assert (await stage.http.get(f"/threads/{stage.thread}")).status_code == 404
+
+
+def test_a_reset_forgets_every_time_to_live() -> None:
+    with MockDeployment(time="hand") as deployment:
+        ids = {"thread_id": "00000000-0000-4000-8000-000000000001"}
+        httpx.post(f"{deployment.url}/threads", json={**ids, "ttl": {"ttl": 1}})
+        deployment.reset(time="hand")
+        httpx.post(f"{deployment.url}/threads", json=ids)
+        deployment.advance(3600)
+        assert len(deployment.threads()) == 1
+
+
+async def test_a_time_to_live_is_shown(stage: Stage) -> None:
     threads: Any = stage.client.threads
     mortal = (await threads.create(ttl=5))["thread_id"]
     told = (await threads.get(mortal, include=["ttl"]))["ttl"]

@@ -9,7 +9,17 @@ import httpx
 import pytest
 
 from mockserver.app import create_app, listening
-from mockserver.core.clock import Clock, Clocks, HandClock, InstantClock, RealClock, UndelayedClock
+from mockserver.core.clock import (
+    TICK,
+    Clock,
+    Clocks,
+    HandClock,
+    InstantClock,
+    RealClock,
+    Timeline,
+    UndelayedClock,
+    iso,
+)
 from mockserver.core.streams import EventLog
 from mockserver.deployment import MockDeployment
 from mockserver.script.load import parse
@@ -37,7 +47,7 @@ turns:
 
 
 async def happenings(clock: Clock) -> list[str]:
-    """Everything that happens while agents are slow in different ways, in its order."""
+    """Yield every event in order while agents of different speeds run."""
     seen: list[str] = []
 
     async def sleeper(name: str, *naps: float) -> None:
@@ -180,3 +190,55 @@ async def test_alarms_that_nobody_waits_for_are_forgotten() -> None:
     assert clocks.of("a") is not clock
     assert RealClock(2).now >= 0
     assert UndelayedClock().now >= 0
+
+
+async def test_a_jump_over_a_week_sends_no_keep_alives() -> None:
+    async with on_stage(clock=InstantClock(), keep_alive=5) as stage:
+        body = {"assistant_id": "agent", "input": {"messages": "hello"}, "after_seconds": 7 * 24 * 3600}
+        for path in ("wait", "stream"):
+            answer = await stage.http.post(f"/threads/{stage.thread}/runs/{path}", json=body)
+            assert answer.status_code == 200
+            assert answer.content[:1] not in (b"\n", b":")
+            assert b": heartbeat" not in answer.content
+
+
+@pytest.mark.parametrize("seconds", [-1, 1e9 + 1, 1e308])
+async def test_a_delay_beyond_the_calendar_is_refused(seconds: float) -> None:
+    async with on_stage(clock=InstantClock()) as stage:
+        body = {"assistant_id": "agent", "input": {"messages": "hello"}, "after_seconds": seconds}
+        answer = await stage.http.post(f"/threads/{stage.thread}/runs", json=body)
+        assert (answer.status_code, "after_seconds" in answer.text) == (422, True)
+
+
+def test_delays_end_with_the_calendar() -> None:
+    timeline = Timeline()
+    for _ in range(400):
+        timeline.spend(1e9)
+    timeline.spend(1e300)
+    before = timeline.moment()
+    assert iso(before).startswith("9999-01-01")
+    assert timeline.moment() == before + TICK
+
+
+class LateClock(HandClock):
+    """A clock on which every sleep takes ten times as long, as short ones do in real time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slept = 0
+
+    async def sleep(self, seconds: float) -> None:
+        """Let ten times as much time pass at once."""
+        self.slept += 1
+        self.now += seconds * 10
+
+
+async def test_a_long_text_catches_up_with_the_time_that_it_should_take() -> None:
+    clock = LateClock()
+    script = parse("turns: [{steps: [{say: '" + "word " * 1000 + "', takes: 100}]}]")
+    async with on_stage(clock=clock, script=script) as stage:
+        body = {"assistant_id": "agent", "input": {"messages": "hello"}}
+        await stage.http.post(f"/threads/{stage.thread}/runs/wait", json=body)
+    # Each sleep is ten pieces late, give or take one for the rounding of floats.
+    assert clock.slept in (100, 101)
+    assert clock.now == pytest.approx(100, abs=1)

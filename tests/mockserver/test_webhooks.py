@@ -1,4 +1,4 @@
-"""Webhooks: what a listener is told, and that nobody waits for it."""
+"""The content of webhooks, and that no request waits for their delivery."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.mockserver.witness import DEADLINE
 
 
 class Listener:
-    """Takes webhooks; `answers` are the statuses it gives, the last one for ever."""
+    """A receiver of webhooks. `answers` are its statuses in order, and the last one is repeated."""
 
     def __init__(self, *answers: int) -> None:
         self.url = ""
@@ -25,7 +25,7 @@ class Listener:
         self._changed = asyncio.Condition()
 
     async def came(self, count: int) -> list[tuple[str, Any]]:
-        """What has come, once there are `count` of them."""
+        """Return the received webhooks once there are `count` of them."""
         async with asyncio.timeout(DEADLINE), self._changed:
             await self._changed.wait_for(lambda: len(self.taken) >= count)
         return self.taken

@@ -42,7 +42,7 @@ class FakeWitness:
             await self._changed.wait_for(lambda: any(seen.split("=")[0] == point for seen in self.seen))
 
     def of(self, label: str) -> list[str]:
-        """The reports of one run, without its label."""
+        """Return the reports of one run, without its label."""
         return [seen.removeprefix(f"{label}/") for seen in self.seen if seen.startswith(f"{label}/")]
 
     async def _take(self, request: web.Request) -> web.Response:

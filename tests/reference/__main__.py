@@ -1,4 +1,4 @@
-"""Judges the reference servers with the suite, one after another; what follows `--` goes to pytest.
+"""Judges the reference servers with the suite, one after another. Arguments behind `--` go to pytest.
 
 The Python server is judged once for each `--workers`, the JavaScript server once for each `--line`.
 """
@@ -16,7 +16,7 @@ from tests.reference.references import Reference, javascript, judge, python
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the suite against every server that was asked for; 0 if every run was green."""
+    """Run the suite against every requested server. Return 0 if every run was green."""
     parser = _parser()
     options = parser.parse_args(arguments)
     red: list[str] = []

@@ -23,8 +23,8 @@ def langgraph_dev(
 ) -> Iterator[str]:
     """Serve the agent in a folder (default: the probe agent), and yield the URL once `GET /ok` answers 200.
 
-    `workers` is the number of runs that the server plays at once; what the server prints goes to `log`.
-    Raises `ServerError` if langgraph-cli is not installed, or the server is not ready in `deadline` seconds.
+    `workers` is the number of runs that the server plays at once. The output of the server goes to `log`. Raise
+    `ServerError` if langgraph-cli is not installed, or the server is not ready in `deadline` seconds.
     """
     command = _langgraph()
     with tempfile.TemporaryDirectory(prefix="probe-agent-") as scratch:
@@ -39,7 +39,7 @@ def langgraph_dev(
 
 
 def _langgraph() -> list[str]:
-    """The command that starts the CLI: this Python's, else the one on PATH."""
+    """Return the command that starts the CLI: this Python's, else the one on PATH."""
     if all(importlib.util.find_spec(module) for module in ("langgraph_cli", "langgraph_api")):
         return [sys.executable, "-m", "langgraph_cli"]
     found = shutil.which("langgraph")

@@ -26,7 +26,7 @@ LINES = {"1.5": "~1.5.0", "2.0": "2.0.0"}
 """The release lines that CI judges, each with the versions that npm may install."""
 
 NEWEST = "newest"
-"""What npm calls latest today. No check that blocks may depend on it."""
+"""The version that npm calls latest today. No blocking check may depend on it."""
 
 
 @contextlib.contextmanager
@@ -51,7 +51,10 @@ def langgraphjs_dev(*, line: str, workers: int, log: Path, deadline: float = REA
 
 
 def installed_line(line: str) -> tuple[Path, str]:
-    """The folder with the packages of the agent and of one release line, and a PATH with Node; raises `ServerError`."""
+    """Yield a folder with the packages of the agent and of one release line, and a PATH with Node.
+
+    Raise `ServerError`.
+    """
     folder = INSTALLED / line
     folder.mkdir(parents=True, exist_ok=True)
     wanted = json.loads((PROBE_AGENT / "package.json").read_text("utf-8"))
@@ -64,12 +67,12 @@ def installed_line(line: str) -> tuple[Path, str]:
 
 
 def copy_of_agent(folder: Path) -> Path:
-    """The agent's own files, in a new folder."""
+    """Copy the agent's own files to a new folder."""
     return Path(shutil.copytree(PROBE_AGENT, folder, ignore=shutil.ignore_patterns("node_modules", ".langgraph_api")))
 
 
 def node(path: str) -> str:
-    """The Node of a PATH that has one."""
+    """Return the Node of a PATH that has one."""
     found = shutil.which("node", path=path)
     assert found is not None
     return found

@@ -21,7 +21,7 @@ class Part:
     of: int
 
     def has(self, position: int) -> bool:
-        """Whether the scenario at this position of the catalogue, from 0, belongs to this part."""
+        """Return whether the scenario at this position of the catalogue, from 0, belongs to this part."""
         return position % self.of == self.number - 1
 
 

@@ -29,17 +29,17 @@ _GRACE_SECONDS = 5.0
 
 
 class ServerError(RuntimeError):
-    """The server cannot be started, or did not come up; the text has the remedy or the tail of its log."""
+    """A server that cannot be started, or did not become ready. The text has the remedy or the end of its log."""
 
 
 @contextlib.contextmanager
 def serving(
     command: Sequence[str], *, url: str, cwd: Path, env: Mapping[str, str], log: Path, deadline: float
 ) -> Iterator[None]:
-    """Run a server around the block, which starts once `GET url/ok` answers 200; then end its process group.
+    """Run a server for the duration of a block, which starts once `GET url/ok` answers 200. Then end its process group.
 
-    `env` is added to this process's environment. Raises `ServerError` if the server ends before it is ready,
-    or is not ready in `deadline` seconds.
+    `env` is added to this process's environment. Raise `ServerError` if the server ends before it is ready, or is not
+    ready in `deadline` seconds.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with _sigterm_unwinds(), log.open("wb") as out:
@@ -62,9 +62,9 @@ def serving(
 
 @contextlib.contextmanager
 def _sigterm_unwinds() -> Iterator[None]:
-    """Let SIGTERM leave the block as an exception, so that a job that is called off ends its servers too.
+    """Raise an exception in the block on SIGTERM, so that a job that is cancelled ends its servers too.
 
-    Only the main thread may say what a signal does; elsewhere nothing changes.
+    Only the main thread may handle signals. In another thread nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -107,7 +107,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """A port of this machine's that nobody listened on just now."""
+    """Return a port of this machine on which nothing listened a moment ago."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

@@ -34,7 +34,7 @@ SHARING = 2
 """Servers that share the scenarios where one server plays several at a time."""
 
 JAVASCRIPT_WORKERS = 10
-"""Runs that the JavaScript server plays at once; also what it does unless told otherwise."""
+"""Runs that the JavaScript server plays at once. This is also its default."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class Reference:
 
 
 def python(workers: int) -> Reference:
-    """`langgraph dev` with so many workers.
+    """Return `langgraph dev` with a number of workers.
 
     With one worker it has other faults than with several, and plays one scenario at a time, because its queue is not
-    fair between threads; so more servers share the scenarios.
+    fair between threads. Several servers share the scenarios, to save time.
     """
     return Reference(
         name=f"workers-{workers}",
@@ -78,10 +78,10 @@ def javascript(line: str) -> Reference:
 
 
 def judge(reference: Reference, report_dir: Path, extra: Sequence[str]) -> int:
-    """The exit code of the suite on a reference server; `extra` are more arguments for pytest.
+    """Return the exit code of the suite on a reference server. `extra` are more arguments for pytest.
 
-    The report goes to the folder NAME, beside the server's log. Where several servers share the scenarios, what each
-    found is put together there; its log and what pytest printed stay as NAME/part-1.log and so on. Raises `ServerError`
+    The report goes to the folder NAME, beside the server's log. Where several servers share the scenarios, their
+    results are merged there, and their logs and pytest's output stay as NAME/part-1.log and so on. Raise `ServerError`
     if a server does not start.
     """
     whole = report_dir / reference.name
@@ -107,10 +107,10 @@ def judge(reference: Reference, report_dir: Path, extra: Sequence[str]) -> int:
 
 
 def fitting_profile(url: str, workers: int) -> str:
-    """Return the name of the shipped profile for what the server at `url` reports in `/info`.
+    """Return the name of the shipped profile for the version that the server at `url` reports in `/info`.
 
-    The version that was installed decides, and not the one that was asked for: npm and pip may differ. Raises
-    `ServerError` where no profile fits, or more than one does.
+    The installed version decides, and not the requested one: npm and pip may differ. Raise `ServerError` unless exactly
+    one profile fits.
     """
     info = httpx.get(f"{url}/info", trust_env=False).json()
     server, version = server_of(info)
@@ -126,7 +126,7 @@ def fitting_profile(url: str, workers: int) -> str:
 
 
 def suite_command(reference: Reference, url: str, report: Path, extra: Sequence[str]) -> list[str]:
-    """The command that judges the server at `url` and writes its report into the folder `report`."""
+    """Return the command that judges the server at `url` and writes its report into the folder `report`."""
     return [
         *(sys.executable, "-m", "pytest", "conformance"),
         f"--deployment-url={url}",
@@ -171,7 +171,7 @@ def put_together(parts: Sequence[Path], whole: Path) -> None:
 
 @contextlib.contextmanager
 def _playing(command: Sequence[str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A run of the suite in the background, which prints into a file and ends with the block."""
+    """Run the suite in the background. It prints into a file and ends with the block."""
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("wb") as out:
         process = subprocess.Popen(command, cwd=CHECKOUT, stdout=out, stderr=subprocess.STDOUT)

@@ -1,4 +1,4 @@
-"""The command line judges every server that it is asked for, and says which were not green."""
+"""The command that judges every requested server and reports which runs were not green."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.reference.process import ServerError
 
 
 class Judged:
-    """Stands for the servers and the suite: records what is started, and says how the suite ends."""
+    """A stand-in for the servers and the suite, which records what is started and decides how the suite ends."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, codes: Sequence[int] = (0, 0, 0, 0)) -> None:
         self.started: list[tuple[str | int, Path]] = []
@@ -54,7 +54,7 @@ _suite_command = references.suite_command
 
 
 def logs(folder: Path, servers: int) -> list[Path]:
-    """The logs of servers that share the scenarios."""
+    """Return the logs of servers that share the scenarios."""
     return [folder / f"part-{number}.log" for number in range(1, servers + 1)]
 
 
@@ -104,7 +104,7 @@ def test_servers_with_one_worker_share_the_scenarios(
 
 
 def part_of_a_report(folder: Path, scenario: str, **told: list[str] | str | None) -> None:
-    """What the suite writes about one scenario; its transcript is not looked into."""
+    """Write the suite's files about one scenario. Its transcript is not read."""
     result = Result(requirement="INT-02", level="MUST", scenario=scenario, verdict="PASS", reason="")
     report = Report(
         suite=SuiteInfo.here("2026-01-01"),
@@ -235,7 +235,7 @@ def test_a_useless_option_is_named(
 
 
 def part_of_the_catalogue(text: str) -> list[str]:
-    """The scenarios of a part, in order."""
+    """Return the scenarios of a part, in order."""
     part = read_part(text)
     return [scenario.id for position, scenario in enumerate(catalogue()) if part.has(position)]
 

@@ -1,4 +1,4 @@
-"""Conversations of two servers side by side: what is equal, what differs, and whether somebody can say why."""
+"""Conversations of two servers side by side: equal parts, differences, and their reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What real servers leave of the guides' double texts today is what was reviewed."""
+"""The thread states that real servers leave today after the guides' double texts, compared with the reviewed ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CHANGED = "{server} differs from {reviewed}, see below. Review it: python -m tes
 
 @pytest.mark.parametrize(("reference", "name"), REFERENCES)
 async def test_a_server_leaves_what_was_reviewed(reference: Reference, name: str, tmp_path: Path) -> None:
-    """A version that was not recorded yet passes where it leaves the same, and shows all that changed where not."""
+    """Return whether an unrecorded version leaves the same states, and print every change where it does not."""
     played = " or ".join(f"{scenario_of(strategy)}::" for strategy in STRATEGIES)
     with reference.serve(tmp_path / "server.log") as url:
         arguments = (f"--deployment-url={url}", f"--conformance-report={tmp_path}", "-k", played)

@@ -1,4 +1,4 @@
-"""What real servers and the mock leave of a thread after the guides' four double texts, kept under `fixtures/`."""
+"""The threads that real servers and the mock leave after the guides' four double texts, kept under `fixtures/`."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ STRATEGIES: tuple[str, ...] = get_args(Strategy)
 
 
 def scenario_of(strategy: str) -> str:
-    """The guide's double text: the second run arrives while the first one is in its tool."""
+    """Double-text as the guide does: the second run arrives while the first one executes its tool."""
     return f"{strategy}/during-tools/create/unwatched"
 
 
 def servers() -> list[str]:
-    """The folders of the servers that were recorded."""
+    """Return the folders of the recorded servers."""
     return sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
 
 
 def newest(server: str) -> str:
-    """The folder of the newest version of a server that was recorded."""
+    """Return the folder of the newest recorded version of a server."""
     versions = [name for name in servers() if name.rpartition("-")[0] == server]
     return max(versions, key=lambda name: [int(part) for part in name.rpartition("-")[2].split(".") if part.isdigit()])
 
 
 def snapshot(server: str, strategy: str) -> str:
-    """The state as it was reviewed."""
+    """Return the state as it was reviewed."""
     return (FOLDER / server / f"{strategy}.thread").read_text("utf-8")
 
 

@@ -21,7 +21,7 @@ TOLD = render(STATE)
 
 
 def diff(edit: Edit) -> list[str]:
-    """The lines that an edit of the recorded state takes away and adds."""
+    """Return the lines that an edit of the recorded state removes and adds."""
     raw = msgspec.json.decode(msgspec.json.encode(STATE))
     edit(raw)
     lines = difflib.unified_diff(
@@ -98,7 +98,7 @@ def test_a_message_that_is_other_in_the_state_alone_is_told_there() -> None:
 
 
 def leaves(value: Json, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The path of every value in a JSON value that is neither list nor object."""
+    """Yield the path of every scalar in a JSON value."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
     if items is None:
         yield path
@@ -128,7 +128,7 @@ def test_every_field_is_in_the_snapshot_or_named_as_noise() -> None:
 
 
 MOST_LINES = 14
-"""Lines that one changed field may change: its own, and those that list the values in which it stands."""
+"""Return the lines that one changed field may change: its own, and those that list the values around it."""
 
 
 def test_other_ids_and_times_give_the_same_snapshot() -> None:

@@ -37,7 +37,7 @@ def on_disconnect_is_honoured(play: Play) -> None:
         f"what run A had written in the state: [{' '.join(written)}]",
         f"[{' '.join(kept)}]",
         _left(play),
-        play.last("final state", s.MAIN).asked,
+        play.last("final state", s.MAIN).sent,
     )
 
 

@@ -27,7 +27,7 @@ def join_of_a_finished_run_answers(play: Play) -> None:
         told == due,
         f"join of the finished run A to answer with its values, [{' '.join(due)}]",
         f"[{' '.join(told)}]" if join.ok else join.outcome(),
-        join.asked,
+        join.sent,
     )
 
 
@@ -41,7 +41,7 @@ def join_of_an_interrupted_run_returns(play: Play) -> None:
             join.ok and isinstance(join.body, dict) and "__error__" not in join.body,
             "join of the interrupted run A to answer 2xx with values",
             _join_outcome(join),
-            join.asked,
+            join.sent,
         )
 
 
@@ -56,7 +56,7 @@ def join_of_a_failed_run_tells_the_error(play: Play) -> None:
             isinstance(error, dict),
             "join of the failed run A to answer with `__error__`",
             _join_outcome(join),
-            join.asked,
+            join.sent,
         )
 
 
@@ -71,7 +71,7 @@ def join_of_a_run_that_is_gone_returns(play: Play) -> None:
             join.response is not None,
             f"{join.request.purpose} of run A to end, with values or 404, when the run is rolled back",
             _join_outcome(join),
-            join.asked,
+            join.sent,
         )
 
 
@@ -84,23 +84,23 @@ def every_joiner_gets_everything(play: Play) -> None:
     play.reached("A", "agent:2/token")
     joined = [watcher(play, "V"), watcher(play, "W")]
     for each in joined:
-        see = each.exchange.asked
+        see = each.exchange.sent
         expect(each.exchange.ok, f"client {each.name} to be let into the stream of run A", each.exchange.outcome(), see)
-    stayed = [each for each in joined if each.left is None]
+    stayed = [each for each in joined if each.disconnected is None]
     for each in stayed:
         words = [message.word for message in written(each, play)]
         expect(
             "A.result" in words,
             f"A.result in the updates that client {each.name} is sent",
             f"[{' '.join(words)}]",
-            each.exchange.asked,
+            each.exchange.sent,
         )
     sent = [[(event.event, event.data) for event in each.events] for each in stayed]
     expect(
         all(events == sent[0] for events in sent),
         "the same events for both clients that joined the stream at the same point",
         f"{len(sent[0])} and {len(sent[-1])} events, the same up to number {_common(sent[0], sent[-1])}",
-        *(each.exchange.asked for each in stayed),
+        *(each.exchange.sent for each in stayed),
     )
 
 
@@ -118,7 +118,7 @@ def joiners_see_child_graphs(play: Play) -> None:
             bool(steps),
             f"updates of the child graph's steps, `updates|…`, in what client {name} is sent",
             f"only `{'`, `'.join(sorted({event.event for event in joined.events}))}`",
-            joined.exchange.asked,
+            joined.exchange.sent,
         )
 
 
@@ -127,16 +127,16 @@ def replay_has_everything(play: Play) -> None:
     """STR-08: compare the beginning of the replay with the events that run A's own client was sent."""
     own, replay = watcher(play, "A"), watcher(play, "W")
     expect(
-        replay.exchange.ok, "the stream of run A from its beginning", replay.exchange.outcome(), replay.exchange.asked
+        replay.exchange.ok, "the stream of run A from its beginning", replay.exchange.outcome(), replay.exchange.sent
     )
     if not own.events:
-        raise Unproven("the client that asked for run A was sent nothing", own.exchange.asked)
+        raise Unproven("the client that asked for run A was sent nothing", own.exchange.sent)
     expect(
         replay.ids[: len(own.ids)] == own.ids,
         f"the {len(own.ids)} events that run A's client had been sent at the beginning of the replay",
         f"{len(replay.ids)} events, the same up to number {_common(own.ids, replay.ids)}",
-        own.exchange.asked,
-        replay.exchange.asked,
+        own.exchange.sent,
+        replay.exchange.sent,
     )
 
 
@@ -144,14 +144,14 @@ def replay_has_everything(play: Play) -> None:
 def resumed_stream_is_exact(play: Play) -> None:
     """STR-23: compare what the first connection and the second were sent, together, with the replay."""
     own, rest, replay = watcher(play, "A"), watcher(play, "V"), watcher(play, "W")
-    expect(rest.exchange.ok, "the rest of run A's stream", rest.exchange.outcome(), rest.exchange.asked)
+    expect(rest.exchange.ok, "the rest of run A's stream", rest.exchange.outcome(), rest.exchange.sent)
     together = [*own.ids, *rest.ids]
     expect(
         together == replay.ids,
         f"the rest of the {len(replay.ids)} events of run A's stream, after the {len(own.ids)} that were sent before",
         f"{len(rest.ids)} events; together the same up to number {_common(together, replay.ids)}",
-        rest.exchange.asked,
-        replay.exchange.asked,
+        rest.exchange.sent,
+        replay.exchange.sent,
     )
 
 
@@ -163,7 +163,7 @@ def resumed_stream_ends(play: Play) -> None:
             each.closed is not None,
             f"the stream of run A, which is over, to end for client {each.name} that came with Last-Event-ID",
             "it was still open when all was over" if each.exchange.ok else each.exchange.outcome(),
-            each.exchange.asked,
+            each.exchange.sent,
         )
 
 
@@ -176,7 +176,7 @@ def late_stream_ends(play: Play) -> None:
             response is not None and (each.closed is not None or not response.streamed),
             f"client {each.name}, which asks for the stream of run A when the run is over, to get an answer that ends",
             each.exchange.outcome() if response is None else "a stream that was still open when all was over",
-            each.exchange.asked,
+            each.exchange.sent,
         )
 
 
@@ -186,10 +186,10 @@ def event_ids_are_unique(play: Play) -> None:
     for each in watchers(play, "A"):
         nameless = [event for event in each.events if not event.id]
         expect(not nameless, "an id on every event of run A's resumable stream",
-               f"`{nameless[0].event}` without one" if nameless else "", each.exchange.asked)  # fmt: skip
+               f"`{nameless[0].event}` without one" if nameless else "", each.exchange.sent)  # fmt: skip
         twice = sorted({str(event_id) for event_id in each.ids if each.ids.count(event_id) > 1})
         expect(not twice, "no two events of run A's resumable stream with the same id", f"{' '.join(twice)} twice",
-               each.exchange.asked)  # fmt: skip
+               each.exchange.sent)  # fmt: skip
 
 
 @check("STR-22")
@@ -200,13 +200,13 @@ def plain_join_begins_where_it_joins(play: Play) -> None:
     """
     joined = watcher(play, "V")
     if not joined.exchange.ok:
-        raise Unproven(f"the stream of run A was not joined: {joined.exchange.outcome()}", joined.exchange.asked)
+        raise Unproven(f"the stream of run A was not joined: {joined.exchange.outcome()}", joined.exchange.sent)
     early = [message for message in written(joined, play) if message.word == "A.call"]
     expect(
         not early,
         "nothing in the updates that was written before client V joined",
         spell(early),
-        joined.exchange.asked,
+        joined.exchange.sent,
     )
 
 
@@ -223,10 +223,10 @@ def wait_tells_the_own_run(play: Play) -> None:
         wait.ok and isinstance(wait.body, dict) and "__error__" not in wait.body,
         "the wait for run A to answer 2xx with values",
         _join_outcome(wait),
-        wait.asked,
+        wait.sent,
     )
     foreign = [message for message in read_messages(wait.body, play.scenario) if message.label in later]
-    expect(not foreign, "only what run A had left in the answer to its wait", spell(foreign), wait.asked)
+    expect(not foreign, "only what run A had left in the answer to its wait", spell(foreign), wait.sent)
 
 
 @check("STR-28")
@@ -245,8 +245,8 @@ def wait_tells_what_the_run_left(play: Play) -> None:
             told == due,
             f"the wait for run {wait.label} to answer with the messages that the state has: {spell(due)}",
             spell(told) if wait.exchange.ok else wait.exchange.outcome(),
-            wait.exchange.asked,
-            play.last("final state", s.MAIN).asked,
+            wait.exchange.sent,
+            play.last("final state", s.MAIN).sent,
         )
 
 
@@ -259,12 +259,12 @@ def nobody_is_answered_before_the_end(play: Play) -> None:
     held = play.reached("A", play.scenario.submit("A").hold[0])
     acted = next((m.seq for m in play.moments if m.seq > held and _acts(m)), len(play.moments))
     waits = [each.exchange for each in watchers(play, "A") if not each.streams]
-    for wait in (*waits, *play.asked_for("join", "A")):
+    for wait in (*waits, *play.exchanges_for("join", "A")):
         expect(
-            wait.asked > acted or wait.response is None or wait.response.seq > acted,
+            wait.sent > acted or wait.response is None or wait.response.seq > acted,
             "no answer to those who wait for run A while it is held",
             f"{wait.outcome()} before anything was done about run A",
-            wait.asked,
+            wait.sent,
             held,
         )
 
@@ -283,7 +283,7 @@ def answers_name_their_run(play: Play) -> None:
             "/runs/" in told and told.rstrip("/").endswith(run_id),
             f"a Content-Location header that names run {each.label}, …/runs/{run_id}",
             told or "no such header",
-            each.exchange.asked,
+            each.exchange.sent,
         )
 
 

@@ -1,1 +1,1 @@
-"""How each kind of move is made: one module per kind."""
+"""The functions that make the moves of a scenario, one module for each kind of move."""

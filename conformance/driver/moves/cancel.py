@@ -1,4 +1,4 @@
-"""Requests that cancel or delete."""
+"""The moves that cancel or delete."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from conformance.scenarios import moves as s
 
 
 async def cancel(context: Context, move: s.Cancel) -> None:
-    """Cancel one run, and wait for the answer unless the scenario is patient."""
+    """Cancel one run. Wait for the answer unless the move is `patient`, since it then comes only with the run's end."""
     if move.unless_begun and context.begun(move.label):
         return
-    run_id = context.nobody if move.label == s.NOBODY else context.run_ids.get(move.label)
+    run_id = context.unknown_run if move.label == s.NOBODY else context.run_ids.get(move.label)
     if run_id is None:
         return
     thread = context.thread_of.get(move.label) or context.threads[s.MAIN]
-    # Not through the client's own `cancel`: it cannot leave anything out.
-    told = {"wait": None if move.wait is None else int(move.wait), "action": move.action}
+    # Not with the client's own `cancel`, which always sends `wait` and `action`: some scenarios omit them.
+    options = {"wait": None if move.wait is None else int(move.wait), "action": move.action}
     request = context.http.client.http.post(
         f"/threads/{thread}/runs/{run_id}/cancel",
         json=None,
-        params={name: value for name, value in told.items() if value is not None},
+        params={name: value for name, value in options.items() if value is not None},
     )
     if move.patient:
         context.spawn(context.http.call("cancel", move.label, request, seconds=context.http.patience))

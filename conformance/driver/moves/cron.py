@@ -1,4 +1,4 @@
-"""Crons of a play; none of them outlives it."""
+"""The moves that concern crons. Every cron is deleted at the end of its play."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from conformance.transcript.transcript import Missed, Response
 
 
 async def create(context: Context, move: s.CreateCron) -> None:
-    """Make a cron: one that is due every second or minute where it is to fire, else one that never is."""
-    context.stand.hold(move.label, move.hold)
+    """Create a cron. One that must fire is due every second or, where seconds are refused, every minute."""
+    context.channel.hold(move.label, move.hold)
     order = run_request(context, s.Submit(label=move.label, text=move.text, strategy=move.strategy, hold=move.hold))
     client, thread = context.http.client.crons, context.threads[s.MAIN]
+    # Six fields are an extension with seconds, which saves a minute per scenario where it is accepted. A cron that must
+    # not fire is due on 1 January only.
     for schedule in ("* * * * * *", "* * * * *") if move.often else ("0 0 1 1 *",):
         create = client.create_for_thread(thread, context.assistant, schedule=schedule, **order)
         await context.http.call("create cron", move.label, create)
@@ -26,11 +28,12 @@ async def create(context: Context, move: s.CreateCron) -> None:
 
 
 async def await_fired(context: Context, label: str) -> None:
-    """Wait until the cron fires: its run begins, or is listed among the thread's, where it may have to wait."""
+    """Wait until the cron fires: its run begins, or appears in the thread's list of runs."""
     thread = context.thread_of.get(label)
     if thread is None:
         return
     known = set(context.run_ids.values())
+    # Once per second: the list also shows a run that has to wait, which the witness cannot see.
     for _ in range(math.ceil(context.deadlines.cron)):
         if await context.until(lambda: context.begun(label), 1.0) or context.http.lost is not None:
             return
@@ -38,13 +41,14 @@ async def await_fired(context: Context, label: str) -> None:
         listed = context.http.body("cron runs", label)
         found = [run.get("run_id") for run in listed if isinstance(run, dict)] if isinstance(listed, list) else []
         if new := [run_id for run_id in found if isinstance(run_id, str) and run_id not in known]:
+            # Lists are newest first. A cron that is due every second may have fired twice, and its first run counts.
             context.run_ids[label] = new[-1]
             return
     context.recorder.add(Missed, awaited=f"the cron {label} to fire", seconds=context.deadlines.cron)
 
 
 async def delete(context: Context, label: str) -> None:
-    """Delete the cron, if there is one."""
+    """Delete the cron if it was created."""
     body = context.http.body("create cron", label)
     if isinstance(body, dict) and isinstance(body.get("cron_id"), str):
         context.deleted_crons.add(body["cron_id"])
@@ -58,8 +62,11 @@ async def show(context: Context) -> None:
 
 
 async def delete_left(context: Context) -> None:
-    """Delete every cron that any request of the play made, and that is still there."""
+    """Delete every cron that a request of the play created and no move deleted.
+
+    Not only those of the moves: an invalid request that was accepted may have created one, too.
+    """
     answers = [m.body for m in context.recorder.moments if isinstance(m, Response) and m.status < 300]
-    made = {body["cron_id"] for body in answers if isinstance(body, dict) and isinstance(body.get("cron_id"), str)}
-    for cron_id in made - context.deleted_crons:
+    created = {body["cron_id"] for body in answers if isinstance(body, dict) and isinstance(body.get("cron_id"), str)}
+    for cron_id in created - context.deleted_crons:
         await context.http.call("tidy up", "crons", context.http.client.crons.delete(cron_id))

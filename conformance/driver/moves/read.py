@@ -1,4 +1,4 @@
-"""Readings: the statuses again and again, state and history where a scenario asks and when all is over."""
+"""The moves that read: statuses, states and histories, and the polling of statuses in the background."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from conformance.api import READINGS, When
 from conformance.driver.context import Context
 from conformance.scenarios import moves as s
 
+# The API's default of 10 would cut the history of every scenario with two complete runs, which is judged as a whole.
 HISTORY_LIMIT = 1000
 LIST_LIMIT = 100
 
 
 async def look(context: Context) -> None:
-    """Read the thread, every run, and the thread again: each lies between two readings of the other."""
+    """Read the status of the thread, then of every run, then of the thread again.
+
+    Each reading of a run lies between two readings of the thread. The checks compare them without assuming that two
+    requests see the same moment.
+    """
     threads, runs = context.http.client.threads, context.http.client.runs
     await context.http.call("look", s.MAIN, threads.get(context.threads[s.MAIN]))
     for label in context.thread_of:
@@ -32,7 +37,7 @@ async def look(context: Context) -> None:
 
 @asynccontextmanager
 async def following(context: Context) -> AsyncIterator[None]:
-    """Look at the statuses again and again while the block runs."""
+    """Read the statuses every `poll` seconds while the block runs."""
     over = asyncio.Event()
 
     async def watch() -> None:
@@ -48,7 +53,8 @@ async def following(context: Context) -> AsyncIterator[None]:
     try:
         yield
     except BaseException:
-        # Nobody waits any more for an answer that may never come.
+        # The play is being abandoned, and a reading under way may never be answered. On a normal exit it is awaited, so
+        # that the record does not end with a request that was cut off.
         watcher.cancel()
         await asyncio.gather(watcher, return_exceptions=True)
         raise
@@ -57,14 +63,14 @@ async def following(context: Context) -> AsyncIterator[None]:
 
 
 async def read(context: Context, when: When, name: str = s.MAIN) -> None:
-    """Read state and whole history of a thread."""
+    """Read the state and the whole history of a thread."""
     threads, thread = context.http.client.threads, context.threads[name]
     await context.http.call(READINGS[when].state, name, threads.get_state(thread))
     await context.http.call(READINGS[when].history, name, threads.get_history(thread, limit=HISTORY_LIMIT))
 
 
 async def find_child(context: Context) -> None:
-    """Learn the namespace of the child graph that the thread stands in, from the tasks of its state."""
+    """Store the namespace of the child graph that the thread is executing, from the tasks of its state."""
     await context.http.call("mid state", s.MAIN, context.http.client.threads.get_state(context.threads[s.MAIN]))
     state = context.http.body("mid state", s.MAIN)
     tasks = state.get("tasks") if isinstance(state, dict) else None
@@ -75,7 +81,7 @@ async def find_child(context: Context) -> None:
 
 
 async def read_child(context: Context, when: When) -> None:
-    """Read the history of the child graph that was found, if one was."""
+    """Read the history of the child graph, if `find_child` found one."""
     if context.child is not None:
         where: Any = {"checkpoint_ns": context.child}
         threads = context.http.client.threads
@@ -84,7 +90,7 @@ async def read_child(context: Context, when: When) -> None:
 
 
 async def read_final(context: Context) -> None:
-    """What is left of every thread and run when all is over."""
+    """Read the final state, history and runs of every thread, and the final status of every run."""
     client, wire = context.http.client, context.http
     for name, thread in context.threads.items():
         await wire.call("final thread", name, client.threads.get(thread))
@@ -97,7 +103,7 @@ async def read_final(context: Context) -> None:
 
 
 def steps_of(state: object) -> list[object]:
-    """The `steps` channel of a state as the deployment told it; empty where there is none."""
+    """Return the `steps` channel of a state as received. Return an empty list when there is none."""
     values = state.get("values") if isinstance(state, dict) else None
     steps = values.get("steps") if isinstance(values, dict) else None
     return steps if isinstance(steps, list) else []

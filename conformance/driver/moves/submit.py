@@ -1,4 +1,4 @@
-"""Requests that ask for a run, well made or not."""
+"""The moves that create runs, with valid and invalid requests."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from doubletext.probe import Probe, to_config
 
 
 async def submit(context: Context, move: s.Submit) -> None:
-    """Ask for a run and learn its id, if it was told."""
+    """Create a run, and store its id if the deployment reports it."""
     label = move.label
     thread = None if move.thread == s.STATELESS else await context.thread_for(move.thread)
     if thread is None and move.thread != s.STATELESS:
-        return  # a run without a thread is another thing altogether
-    context.thread_of[label], context.asked[label] = thread, move
-    context.stand.hold(label, move.hold)
+        return  # the thread was not created, and without one this request would create a stateless run
+    context.thread_of[label], context.submits[label] = thread, move
+    # Before the request: the run may report before the request is answered.
+    context.channel.hold(label, move.hold)
     body = run_request(context, move)
     runs, wire = context.http.client.runs, context.http
     match move.endpoint:
@@ -46,8 +47,9 @@ async def submit(context: Context, move: s.Submit) -> None:
 
 
 def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
-    """What the client is asked to send for a run, but for thread and assistant."""
+    """Return the arguments of the client's request for a run, without thread and assistant."""
     probe = Probe(
+        # The lowest version that suffices, so that agents that support only version 1 can play most scenarios.
         version=1 if move.work == "tools" else 2,
         label=move.label,
         witness=context.witness_url if context.probe == "witnessed" else None,
@@ -84,7 +86,8 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
 
 
 def _checkpoint_after(context: Context, step: str) -> str | None:
-    """The id of the oldest checkpoint whose newest step is `step`, in the history that was read last."""
+    """Return the id of the oldest checkpoint whose newest step is `step`, in the history that was read last."""
+    # Histories are newest first, so the last match is the oldest.
     found = None
     for entry in context.http.body("mid history", s.MAIN) or ():
         values = entry.get("values") if isinstance(entry, dict) else None
@@ -95,7 +98,7 @@ def _checkpoint_after(context: Context, step: str) -> str | None:
 
 
 async def ask(context: Context, move: s.Ask) -> None:
-    """Ask with a request that the scenario made by hand, right or wrong."""
+    """Send a request that the scenario spells out, valid or not."""
     body = move.body
     if move.order is not None:
         order = run_request(context, s.Submit(label=s.ASKED, text="hello"))
@@ -103,14 +106,20 @@ async def ask(context: Context, move: s.Ask) -> None:
         body = {field: value for field, value in body.items() if field not in move.without}
     content = None if body is None else msgspec.json.encode(body).decode()
     content = move.text if move.text is not None else content
-    names = {"main": context.threads[s.MAIN], "missing": context.missing, "nobody": context.nobody, **context.run_ids}
+    names = {
+        "main": context.threads[s.MAIN],
+        "missing": context.unknown_thread,
+        "nobody": context.unknown_run,
+        **context.run_ids,
+    }
     if "{other}" in move.path:
-        names["other"] = await context.thread_for(s.OTHER) or context.missing
+        # Created only when it is used: it would be one more request in every other scenario.
+        names["other"] = await context.thread_for(s.OTHER) or context.unknown_thread
     path = _filled(move.path, names)
     content = None if content is None else _filled(content, names)
     await context.http.send("ask", move.what, move.method, path, content)
 
 
 def _filled(text: str, names: Mapping[str, str]) -> str:
-    """`text` with every `{name}` that there is replaced."""
+    """Return `text` with every `{name}` in `names` replaced. Other braces stay, since JSON is full of them."""
     return re.sub(r"{(\w+)}", lambda found: names.get(found[1], found[0]), text)

@@ -1,4 +1,7 @@
-"""Waiting until the deployment, its agent or a client has come to where the scenario wants them."""
+"""The moves that wait for an event of the deployment, its agent, or a client.
+
+Every wait has a deadline. A missed one is recorded, and the play continues with the next move.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,17 @@ from conformance.transcript.transcript import Delivery, Response
 
 
 async def await_event(context: Context, move: s.AwaitEvent) -> None:
-    """Wait until a client is sent an event of this kind, or nothing any more."""
+    """Wait until a client receives an event with this name, or its stream ends."""
     clients = context.clients
     await context.until(
-        lambda: clients.gone(move.name) or any(e.event == move.event for e in clients.events(move.name)),
+        lambda: clients.is_done(move.name) or any(e.event == move.event for e in clients.events(move.name)),
         context.deadlines.answer,
-        f"`{move.event}` in what {move.name} is sent",
+        f"event `{move.event}` in the stream of client {move.name}",
     )
 
 
 async def await_heard(context: Context, label: str) -> None:
-    """Wait until a run executes and its agent was heard, or it is clear that it never will be."""
+    """Wait until a run executes and its agent has reported a step, or until it is certain that it will not."""
 
     def has_started() -> bool:
         return context.begun(label) or context.refused(label) or context.statuses.get(label, "pending") != "pending"
@@ -42,7 +45,7 @@ async def await_point(context: Context, move: s.AwaitPoint) -> None:
     """Wait until a run is at a point of a step."""
     step, _, event = move.point.partition("/")
     if context.probe != "witnessed":
-        if event != "cancelled":  # how long a step lingers cannot be told from outside
+        if event != "cancelled":  # the time for which a step lingers is not visible from outside
             await _await_point_unseen(context, move.label, step)
         return
     if move.optional:
@@ -55,12 +58,12 @@ async def await_point(context: Context, move: s.AwaitPoint) -> None:
         None if move.optional else f"run {move.label} to be at {move.point}",
     )
     if move.optional and not there:
-        # Held later on, it would keep the only worker from the runs that the scenario is about.
-        context.stand.release(move.label, move.point)
+        # If the run reached the point later, its hold would block the only worker for the other runs of the scenario.
+        context.channel.release(move.label, move.point)
 
 
 async def _find(context: Context, label: str) -> None:
-    """Learn the id of a run from the list of the thread's runs, where its client is told it only with the answer."""
+    """Store the id of a run from the thread's list of runs, if its client has no answer with the id yet."""
     thread = context.thread_of.get(label)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(context.deadlines.answer):
@@ -75,7 +78,7 @@ async def _find(context: Context, label: str) -> None:
 
 
 async def _await_point_unseen(context: Context, label: str, step: str) -> None:
-    """Without a witness: wait until the run executes, and its state has what the step before this one wrote."""
+    """Wait without a witness until the run executes and the state contains the writes of the step before `step`."""
     await _find(context, label)
     awaited = f"run {label} to execute"
     running = await context.until(
@@ -84,10 +87,11 @@ async def _await_point_unseen(context: Context, label: str, step: str) -> None:
     thread = context.thread_of.get(label)
     if not running or context.probe == "none" or step not in STEPS[1:] or thread is None:
         return
-    if context.asked[label].answers is not None:
-        return  # it begins in the step that asked, and has written nothing before
-    if context.asked[label].durability == "exit":
-        # Nothing is written before its end, so that only time can tell.
+    if context.submits[label].answers is not None:
+        return  # a resumed run begins in the step that asked, so it has no earlier step
+    if context.submits[label].durability == "exit":
+        # With durability "exit" nothing is written before the end of the run, so there is no event to wait for. A third
+        # of the hold leaves time for the run to reach the point, and for the following moves while it is held.
         await context.until(lambda: context.stopped(label), context.deadlines.hold / 3)
         return
     before = f"{label}/{STEPS[STEPS.index(step) - 1]}"
@@ -98,67 +102,67 @@ async def _await_point_unseen(context: Context, label: str, step: str) -> None:
                 await context.http.call("await state", label, state)
                 if before in read.steps_of(context.http.body("await state", label)):
                     return
-                # The statuses are looked at all the time: that is the pause between two looks.
+                # The background polling of the statuses records moments, and so paces this loop.
                 await context.next_moment()
 
 
 async def await_superseded(context: Context, move: s.AwaitSuperseded) -> None:
-    """Wait until a run is told to stop or the run that supersedes it begins."""
+    """Wait until a run is cancelled, or the run that supersedes it begins."""
     happened = await context.until(
         lambda: context.stopped(move.label) or context.begun(move.by) or context.refused(move.by),
         context.deadlines.stop,
         f"run {move.label} to stop or run {move.by} to begin",
     )
     if not happened:
-        # The deployment waits for the run that it was told to supersede; without this nothing would go on.
-        context.stand.release(move.label)
+        # The deployment did not cancel the run, and waits for it to end. A run that stays held would block the play.
+        context.channel.release(move.label)
 
 
 async def await_stopped(context: Context, move: s.AwaitStopped) -> None:
-    """Wait until a run is told to stop."""
+    """Wait until a run is cancelled."""
     stopped = await context.until(
-        lambda: context.stopped(move.label), context.deadlines.stop, f"run {move.label} to be told to stop"
+        lambda: context.stopped(move.label), context.deadlines.stop, f"run {move.label} to be cancelled"
     )
     if not stopped:
-        context.stand.release(move.label)
+        context.channel.release(move.label)
 
 
 async def await_end(context: Context, move: s.AwaitEnd) -> None:
-    """Wait until a run has a terminal status and those who wait for its end know."""
+    """Wait until a run has a terminal status, and the clients that wait for its end have their answers."""
     label = move.label
     if context.refused(label) or (move.if_begun and not context.begun(label)):
         return
     if not await context.until(
-        lambda: context.learn_run_id(label), context.deadlines.start, f"the id of run {label} to be told"
+        lambda: context.learn_run_id(label), context.deadlines.start, f"the id of run {label} to be reported"
     ):
         return
     if context.thread_of[label] is None:
         await context.until(
-            lambda: context.clients.gone(label), context.deadlines.finish, f"the end of run {label}'s answer"
+            lambda: context.clients.is_done(label), context.deadlines.finish, f"the end of the response to run {label}"
         )
         await read.look(context)
         return
-    # The scenario's own clients stay alone while they read: there are servers that give each event to one reader.
-    readers = [name for name in context.readers.get(label, ()) if not context.clients.gone(name)]
+    # Some servers deliver each event to only one reader. While a client of the scenario reads, no join is added.
+    readers = [name for name in context.readers.get(label, ()) if not context.clients.is_done(name)]
     join = context.joins.get(label) or (None if readers else watch.join(context, label))
 
-    def told() -> bool:
-        return all(map(context.clients.gone, readers)) if join is None else join.done()
+    def end_reported() -> bool:
+        return all(map(context.clients.is_done, readers)) if join is None else join.done()
 
     if await context.until(
-        lambda: context.over(label, told()),
+        lambda: context.over(label, end_reported()),
         context.deadlines.finish,
         f"run {label} to reach a terminal status",
     ):
         if join is None:
-            await context.until(told, context.deadlines.answer)
+            await context.until(end_reported, context.deadlines.answer)
             join = watch.join(context, label)
         await context.until(join.done, context.deadlines.answer, f"join of run {label} to return")
         await read.look(context)
 
 
 async def await_gone(context: Context, label: str) -> None:
-    """Wait until the thread of a stateless run is not found any more."""
+    """Wait until the thread of a stateless run returns 404."""
 
     def gone() -> bool:
         answer = context.http.answer("look", s.thread_of(label))
@@ -169,7 +173,7 @@ async def await_gone(context: Context, label: str) -> None:
 
 
 async def await_webhook(context: Context, label: str) -> None:
-    """Wait until the suite is told of the end of a run."""
+    """Wait until the webhook of a run arrives."""
     await context.until(
         lambda: (
             any(isinstance(m, Delivery) and m.label == label for m in context.recorder.moments)

@@ -1,4 +1,4 @@
-"""Clients of a play that wait in the background for what a run has to tell."""
+"""The moves that watch a run: clients that read a stream or wait for an answer in the background."""
 
 from __future__ import annotations
 
@@ -13,49 +13,51 @@ from conformance.transcript.transcript import Missed
 
 
 async def watch(context: Context, move: s.Watch) -> None:
-    """Watch a run that was asked for earlier, in one of the ways that there are."""
+    """Join a run that was created earlier, or join its stream."""
     run_id, thread = context.run_ids.get(move.label), context.thread_of.get(move.label)
     if run_id is None or thread is None:
         return
     context.readers.setdefault(move.label, []).append(move.name)
     runs = context.http.client.runs
-    told: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if move.cancel_on_disconnect is not None:
-        told["cancel_on_disconnect"] = move.cancel_on_disconnect
+        options["cancel_on_disconnect"] = move.cancel_on_disconnect
     if move.how == "join":
-        join = runs.join(thread, run_id, params=told or None)
+        join = runs.join(thread, run_id, params=options or None)
         await await_answer(context, move.name, "watch", move.name, join)
         return
     since = move.since
+    # "-1" asks for the whole stream. Any other value is the name of a client, whose newest event id is sent.
     if since not in (None, "-1") and (since := context.clients.last_id(since)) is None:
-        context.recorder.add(Missed, awaited=f"an event with an id in what {move.since} was sent", seconds=0)
+        context.recorder.add(Missed, awaited=f"an event with an id in the stream of client {move.since}", seconds=0)
         return
-    parts = runs.join_stream(thread, run_id, stream_mode=list(move.modes) or None, last_event_id=since, **told)
+    parts = runs.join_stream(thread, run_id, stream_mode=list(move.modes) or None, last_event_id=since, **options)
     await stream(context, move.name, "watch", move.name, parts)
 
 
 async def stream(
     context: Context, name: str, purpose: Purpose, about: str, parts: AsyncIterator[Any], *, reads: bool = True
 ) -> None:
-    """Client `name` reads a stream in the background (but for `reads` only its first event)."""
+    """Read a stream as client `name` in the background. Unless `reads`, stop after its first event."""
     consuming = context.http.consume(purpose, about, parts, at_most=None if reads else 1)
     context.clients.add(name, purpose, about, context.spawn(consuming))
+    # Until its headers are there: the next move must come after the deployment has accepted the stream.
     await context.until(lambda: context.http.answer(purpose, about) is not None, context.deadlines.answer)
 
 
 async def await_answer(
     context: Context, name: str, purpose: Purpose, about: str, request: Coroutine[Any, Any, Any]
 ) -> None:
-    """Client `name` waits in the background for an answer that may rightly take long."""
+    """Wait as client `name` in the background for an answer that comes only with the end of a run."""
     calling = context.http.call(purpose, about, request, seconds=context.http.patience)
     context.clients.add(name, purpose, about, context.spawn(calling))
     await context.until(lambda: context.http.exchange(purpose, about) > 0, context.deadlines.answer)
 
 
 def join(context: Context, label: str) -> asyncio.Task[None]:
-    """Wait in the background for the end of a run."""
+    """Join a run in the background, and return the task of the request."""
     thread = context.thread_of[label]
-    assert thread is not None, "there is nothing to join before the thread is known"
+    assert thread is not None, "a run cannot be joined before its thread is known"
     joining = context.http.client.runs.join(thread, context.run_ids[label])
     task = context.spawn(context.http.call("join", label, joining, seconds=context.http.patience))
     context.joins[label] = task

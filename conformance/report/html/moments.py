@@ -104,7 +104,7 @@ class Rows:
 
     def __post_init__(self) -> None:
         """Sort the moments by the exchange that they belong to."""
-        self._exchanges = {exchange.asked: exchange for exchange in self.play.exchanges}
+        self._exchanges = {exchange.sent: exchange for exchange in self.play.exchanges}
         self._events = defaultdict(list)
         self._closed = {}
         for moment in self.play.moments:

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 import shlex
-import unicodedata
 from functools import cache
 
 import jinja2
 from markupsafe import Markup
 
-from conformance.transcript.text import one_line
+from conformance.transcript.text import one_line, visible
 
-_SUSPECT = re.compile(r"[^\n\t -~]")
 _IN_MARKDOWN = {ord(character): f"&#{ord(character)};" for character in "&\\`*_{}[]<>|#!"}
-_INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
-
-
-def visible(text: object) -> str:
-    """Text as a page can show it: control characters, and those that reorder or hide text, as their escapes."""
-    return _SUSPECT.sub(_escape, str(text))
-
-
-def _escape(found: re.Match[str]) -> str:
-    character = found[0]
-    return f"\\u{ord(character):04x}" if unicodedata.category(character) in _INVISIBLE else character
 
 
 def content(text: object) -> Markup:

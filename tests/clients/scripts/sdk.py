@@ -1,4 +1,4 @@
-"""What an application does with the Python SDK, in words that every supported version knows; prints what came of it."""
+"""The calls of an application with the Python SDK, in a form that every supported version knows, and their results."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ def said(values: Any) -> str:
 
 
 async def held(label: str) -> tuple[str, str]:
-    """A run, and its thread, while its tools are at work; it is held for a minute, until somebody stops it."""
+    """Return a run and its thread while its tools execute. It is held for a minute unless it is stopped."""
     thread = (await CLIENT.threads.create())["thread_id"]
     config = probed(label, hold={"tools:1/enter": 60})
     run = await CLIENT.runs.create(thread, "agent", input=asking("sf"), config=config)

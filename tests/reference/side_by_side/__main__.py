@@ -1,8 +1,8 @@
-"""Lays two recordings of the suite side by side: `python -m tests.reference.side_by_side REFERENCE MOCK`.
+"""Compares two recordings of the suite: `python -m tests.reference.side_by_side REFERENCE MOCK`.
 
-Both are folders of reports with every transcript. Writes the page and the facts that it is made from, and tells what
-is not explained; with `--page` only the page anew, from the facts that are kept. 1 if something is not explained, or a
-reason explains nothing.
+Both are folders of reports with every transcript. It writes the page and its facts, and prints the differences without
+an explanation. With `--page` it writes only the page, from the kept facts. It returns 1 if a difference has no
+explanation, or an explanation matches nothing.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from tests.reference.side_by_side.result import FORMAT, VERSION, SideBySide, sid
 
 CHECKOUT = Path(__file__).parents[3]
 KEPT = CHECKOUT / "fixtures" / "reports" / "side-by-side.json"
-PAGE = CHECKOUT / "docs" / "side-by-side.md"
+PAGE = CHECKOUT / "docs" / "reference" / "side-by-side.md"
 
 
 def read_kept() -> SideBySide:
-    """The facts that the page is made from; raises Unreadable."""
+    """Return the facts of the page. Raise Unreadable."""
     return parse(KEPT.read_bytes(), SideBySide, FORMAT, VERSION, str(KEPT))
 
 
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _tell(found: SideBySide, stale: Sequence[str]) -> int:
-    """What is left to do, and how it stands."""
+    """Return the remaining problems, and the counts."""
     for difference in found.unexplained:
         print(f"{difference.scenario}: {difference.place}")
         print(f"  {one_line(difference.reference, 160)}\n  {one_line(difference.mock, 160)}")

@@ -1,7 +1,7 @@
-"""A transcript as the conversation that it holds, so that it can be laid beside another server's.
+"""A transcript as a conversation, which can be compared with another server's.
 
-By topic: each request with its answer, each stream's events in order, the statuses that were read, the steps that the
-witness saw, the webhooks. Ids and times are placeholders, and an id has the same one wherever it stands.
+By topic: each request with its response, each stream's events in order, the statuses that were read, the reports to the
+witness, the webhooks. Ids and times are placeholders, and an id has the same one wherever it occurs.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from conformance.transcript.transcript import (
 )
 
 Conversation = dict[str, Any]
-"""What was said, by topic: `submit A`, `final history main`, `statuses of run A`, …"""
+"""The entries of a conversation by topic: `submit A`, `final history main`, `statuses of run A`, …"""
 
 POLLS: Final[frozenset[Purpose]] = frozenset({"find run", "await state", "cron runs"})
-"""Purposes of requests that are repeated until the answer is the one that was waited for; the last one counts."""
+"""Purposes of requests that are repeated until a response fits. Only the last one counts."""
 
 FRAMING = frozenset({"date", "server", "content-length", "transfer-encoding", "connection", "keep-alive"})
 """Headers that HTTP libraries write, about how the bytes travel."""
@@ -43,7 +43,7 @@ IN_FLIGHT = frozenset({"pending", "running", "busy"})
 SIGNATURE = frozenset(
     {"langgraph_version", "langgraph_api_version", "langgraph_plan", "langgraph_host", "langgraph_api_url"}
 )
-"""What a server writes of itself into the metadata of runs and checkpoints."""
+"""Fields that a server adds about itself to the metadata of runs and checkpoints."""
 
 LEFT_OVER = frozenset({"__pregel_node_finished"})
 """Keys of the runtime's own that `langgraph dev` leaves, as null, in the configurable of a run that was executed."""
@@ -53,7 +53,7 @@ _MILLISECONDS = range(10**12, 10**13)
 
 
 def conversation(transcript: Transcript) -> Conversation:
-    """What was said in this play, with placeholders."""
+    """Return the conversation of this play, with placeholders."""
     play = Play(transcript)
     names = _PlayNames(play)
     told: Conversation = {}
@@ -104,7 +104,7 @@ def _event(event: StreamEvent, names: _PlayNames) -> dict[str, Any]:
 
 
 def _end(exchange: Exchange, play: Play) -> str:
-    """How a stream ended."""
+    """Return the end of a stream."""
     number = exchange.request.exchange
     ends = [m for m in play.moments if isinstance(m, Closed | Left) and m.exchange == number]
     if exchange.fault is not None:
@@ -113,14 +113,14 @@ def _end(exchange: Exchange, play: Play) -> str:
 
 
 def _looks(play: Play, names: _PlayNames) -> dict[str, Any]:
-    """Of the statuses that are read again and again, the course; and which fields an answer with each status has.
+    """Return the course of the statuses that were polled, and the fields of a response with each status.
 
-    The course leaves out what goes by: what a status in flight may be is judged, with the witness, by requirements.
+    Statuses in flight are left out of the course, because requirements judge them, with the witness.
     """
     told: dict[str, Any] = {}
     about = dict.fromkeys(e.request.about for e in play.exchanges if e.serves("look"))
     for one in about:
-        looks = [e for e in play.asked_for("look", one) if e.response is not None]
+        looks = [e for e in play.exchanges_for("look", one) if e.response is not None]
         course = (status for look in looks if (status := _status(look)) not in IN_FLIGHT)
         told[f"statuses of {one}"] = [status for status, _ in groupby(course)]
         names.begin()
@@ -136,7 +136,7 @@ def _status(look: Exchange) -> str:
 
 
 def _shape(value: Any) -> Any:
-    """The fields of an object, and of its metadata; without those that a thread has from its first rest on."""
+    """Return the fields of an object and of its metadata, without those that a thread has once it has rested."""
     if not isinstance(value, dict):
         return value
     fields = sorted(key for key in value if key not in ("error", "interrupts"))
@@ -145,7 +145,7 @@ def _shape(value: Any) -> Any:
 
 
 def _heard(play: Play, names: _PlayNames) -> dict[str, Any]:
-    """What the agent told the witness, and what webhooks told, by run."""
+    """Return the agent's reports to the witness, and the webhooks, by run."""
     told: dict[str, Any] = {}
     for moment in play.moments:
         if isinstance(moment, WitnessEvent) and moment.event != "token":
@@ -158,7 +158,7 @@ def _heard(play: Play, names: _PlayNames) -> dict[str, Any]:
 
 
 class _PlayNames(Bindings):
-    """The names of what has an id in one play; one that is in no list is numbered within its exchange."""
+    """The names of ids in one play. An id without a name gets a number within its exchange."""
 
     def __init__(self, play: Play) -> None:
         super().__init__()
@@ -175,21 +175,21 @@ class _PlayNames(Bindings):
         self._bind_events(play)
 
     def begin(self) -> None:
-        """From here on, ids that have no name are numbered anew."""
+        """Start a new exchange, in which ids without a name are numbered from 1."""
         self._strays = {}
 
     def unknown(self, match: re.Match[str]) -> str:
-        """An id without a name, by its place in this exchange."""
+        """Return a placeholder for an id without a name, from its position in this exchange."""
         return f"<id {self._strays.setdefault(match[0], len(self._strays) + 1)}>"
 
     def text(self, text: str) -> str:
-        """A text with every id and every time in it replaced."""
+        """Return a text with every id and every time replaced."""
         if text in self._events:
             return self._events[text]
         return super().text(_TIME.sub("<time>", _TESTER.sub("<tester>", text)))
 
     def value(self, value: Any) -> Any:
-        """A JSON value with every id and every time in it replaced."""
+        """Return a JSON value with every id and every time replaced."""
         if isinstance(value, int | float) and not isinstance(value, bool) and int_of(value) in _MILLISECONDS:
             return "<time>"
         if isinstance(value, dict):
@@ -215,7 +215,7 @@ class _PlayNames(Bindings):
                 self.name(request, f"request of {self.text(str(run.get('run_id')))}")
         self.bind("interrupt", (one.get("id") for task in tasks for one in task.get("interrupts") or ()))
         self.bind("cron", (cron.get("cron_id") for cron in _answers(play, "create cron")))
-        self.bind("play", (_token(e.request.body) for e in play.asked_for("create thread")))
+        self.bind("play", (_token(e.request.body) for e in play.exchanges_for("create thread")))
 
     def _bind_events(self, play: Play) -> None:
         """Name every stream event after the stream in which it was first seen, and its place there."""
@@ -229,12 +229,12 @@ class _PlayNames(Bindings):
 
 
 def int_of(number: float) -> int:
-    """A number as a whole one, 0 where it is none that could be a time."""
+    """Return a number as an integer, or 0 where it cannot be a time."""
     return int(number) if abs(number) < 10**15 else 0
 
 
 def _request_id(run: dict[str, Any]) -> object:
-    """The id of the request that asked for a run, as the run keeps it."""
+    """Return the id of the request that created a run, as the run keeps it."""
     config = run.get("kwargs", {}).get("config") if isinstance(run.get("kwargs"), dict) else None
     configurable = config.get("configurable") if isinstance(config, dict) else None
     return configurable.get("langgraph_request_id") if isinstance(configurable, dict) else None
@@ -250,7 +250,7 @@ def _answers(play: Play, purpose: Purpose) -> Iterable[dict[str, Any]]:
 
 
 def _dicts(play: Play, purpose: str) -> Iterator[dict[str, Any]]:
-    """The objects in the answers to requests whose purpose ends so, those of the last request first."""
+    """Yield the objects in the responses to requests whose purpose has this ending, those of the last request first."""
     for exchange in reversed(play.exchanges):
         if exchange.request.purpose.endswith(purpose):
             body = exchange.body

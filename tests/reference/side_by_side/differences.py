@@ -1,4 +1,4 @@
-"""What differs between two conversations, value by value, each with the place where it stands."""
+"""The differences between two conversations, value by value, each with its path."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TELLING: Final = ("event", "type", "name", "source", "step", "run_id", "asked")
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """One value that is another one in the two conversations; `path` is dotted, with the places in lists."""
+    """One value that differs between the two conversations. `path` is dotted, with indices in lists."""
 
     scenario: str
     topic: str
@@ -34,7 +34,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def differences(scenario: str, reference: Conversation, mock: Conversation) -> list[Difference]:
-    """Every difference; none where the conversations are equal."""
+    """Return every difference, or none where the conversations are equal."""
     return [
         Difference(scenario=scenario, topic=topic, path=path, reference=left, mock=right)
         for topic in dict.fromkeys([*reference, *mock])
@@ -43,7 +43,7 @@ def differences(scenario: str, reference: Conversation, mock: Conversation) -> l
 
 
 def _comparable(topic: str, reference: Conversation, mock: Conversation) -> tuple[Any, Any]:
-    """What both said on a topic; of the fields that come with a status, where both were seen with it."""
+    """Compare both conversations on a topic. Fields that come with a status are compared where both have the status."""
     left, right = reference.get(topic, _NONE), mock.get(topic, _NONE)
     if topic.startswith("fields of ") and isinstance(left, dict) and isinstance(right, dict):
         both = left.keys() & right.keys()
@@ -69,9 +69,9 @@ def _values(left: Any, right: Any, path: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _lists(left: list[Any], right: list[Any], path: str) -> Iterator[tuple[str, str, str]]:
-    """Entry by entry; where one list is longer, entries of a kind are paired, and the others stand alone.
+    """Compare lists entry by entry. Where one is longer, entries of a kind are paired, and the others remain single.
 
-    Of the same entries in another order, the order differs, and they are paired.
+    Where the same entries are in another order, the order is the difference, and they are paired.
     """
     prefix = f"{path}." if path else ""
     order, other_order = [_kind(one) for one in left], [_kind(one) for one in right]
@@ -94,7 +94,7 @@ def _lists(left: list[Any], right: list[Any], path: str) -> Iterator[tuple[str, 
 
 
 def _kind(entry: Any) -> str:
-    """What an entry of a list is, for pairing it."""
+    """Return the kind of a list's entry, for pairing it."""
     if not isinstance(entry, dict):
         return _json(entry)
     metadata = entry.get("metadata")

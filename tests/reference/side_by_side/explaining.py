@@ -16,18 +16,18 @@ from tests.reference.side_by_side.differences import Difference
 TABLE: Final = Path(__file__).with_name("explained.toml")
 
 Kind = Literal["freedom", "mock", "fault", "luck"]
-"""What the documents leave to a server; what the mock leaves out; what the reference gets wrong; what luck decides."""
+"""The causes: a freedom of the documents, an omission of the mock, a fault of the reference, or luck."""
 
 
 class TableError(ValueError):
-    """The table of reasons cannot be used; the text is one line that says where and why."""
+    """An unusable table of reasons. The text is one line with the place and the problem."""
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One reason: which differences it explains, by patterns that must all fit.
+    """One reason with the differences that it explains, by patterns that must all fit.
 
-    `known`: only in scenarios in which the reference's report tells a known failure of one of these requirements.
-    `seldom`: it may be that a recording shows none.
+    `known`: only in scenarios in which the reference's report has a known failure of one of these requirements.
+    `seldom`: a recording may have no such difference.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     seldom: bool = False
 
     def explains(self, difference: Difference, known: frozenset[str]) -> bool:
-        """Whether this is the reason; `known` are the requirements that the reference is known to break there."""
+        """Return whether this reason fits. `known` are the requirements that the reference is known to break there."""
         return (not self.known or not known.isdisjoint(self.known)) and all(
             any(fnmatchcase(value, pattern) for pattern in patterns)
             for value, patterns in (
@@ -60,7 +60,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_table(path: Path = TABLE) -> list[Reason]:
-    """The reasons, in their order: the first that fits is the one. Raises TableError."""
+    """Return the reasons in their order. The first that fits counts. Raise TableError."""
     text = path.read_text("utf-8")
     try:
         reasons = msgspec.convert(tomllib.loads(text), _Table).explained
@@ -74,5 +74,5 @@ def read_table(path: Path = TABLE) -> list[Reason]:
 
 
 def reason_for(difference: Difference, reasons: Sequence[Reason], known: frozenset[str]) -> str | None:
-    """The name of the first reason that fits, None where there is none."""
+    """Return the name of the first reason that fits, or None."""
     return next((reason.name for reason in reasons if reason.explains(difference, known)), None)

@@ -1,4 +1,4 @@
-"""`docs/side-by-side.md`: how the mock's conversations compare with those of `langgraph dev`."""
+"""`docs/reference/side-by-side.md`: how the mock's conversations compare with those of `langgraph dev`."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ configurable of a run, and whether a look met a status that goes by (`pending`, 
 | with a difference that is not explained | {unexplained} |
 
 Made by `python -m tests.reference.side_by_side REFERENCE_REPORT MOCK_REPORT`, with the reviewed table
-`tests/reference/side_by_side/explained.toml`; how to renew it is said on the [contributors' page](contributors.md).
+`tests/reference/side_by_side/explained.toml`. [How to renew it](../../CONTRIBUTING.md) is in the contributors' guide.
 """
 
 
 def render(found: SideBySide, reasons: Sequence[Reason]) -> str:
-    """The page."""
+    """Return the page."""
     return "\n".join(_lines(found, reasons)) + "\n"
 
 
@@ -98,7 +98,7 @@ def _example(found: SideBySide, name: str) -> str:
 
 
 def _by_reasons(explained: Sequence[Compared]) -> Iterator[str]:
-    """The scenarios, those with the same reasons together."""
+    """Return the scenarios, grouped by their reasons."""
     groups: dict[str, list[str]] = defaultdict(list)
     for one in explained:
         groups[", ".join(one.explained)].append(one.scenario)

@@ -37,12 +37,12 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def equal(self) -> bool:
-        """Whether nothing differs."""
+        """Return whether nothing differs."""
         return not self.explained and not self.unexplained
 
 
 class SideBySide(msgspec.Struct, frozen=True, kw_only=True):
-    """Both recordings, scenario by scenario; `examples` is one difference for each reason."""
+    """Both recordings, scenario by scenario. `examples` has one difference for each reason."""
 
     format: Literal["doubletext-side-by-side"] = FORMAT
     version: Literal[1] = VERSION
@@ -53,16 +53,16 @@ class SideBySide(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def unexplained(self) -> list[Difference]:
-        """All that no reason explains."""
+        """Return all differences without a reason."""
         return [difference for one in self.scenarios for difference in one.unexplained]
 
     def stale(self, reasons: Sequence[Reason]) -> list[str]:
-        """The names of the reasons that explain nothing, and should."""
+        """Return the names of the reasons that explain nothing although they should."""
         return [reason.name for reason in reasons if not reason.seldom and reason.name not in self.examples]
 
 
 def side_by_side(reference: Path, mock: Path, reasons: Sequence[Reason]) -> SideBySide:
-    """Compare the folders of two reports; raises Unreadable for what cannot be read, or not be compared."""
+    """Compare the folders of two reports. Raise Unreadable for a folder that cannot be read or compared."""
     reports = (read_report(reference), read_report(mock))
     known = known_failures(reports[0])
     examples: dict[str, Difference] = {}
@@ -82,7 +82,7 @@ def compared(
     known: frozenset[str],
     examples: dict[str, Difference],
 ) -> Compared:
-    """What the reasons make of the differences of a scenario; the first difference of each becomes its example."""
+    """Apply the reasons to the differences of a scenario. The first difference of each reason becomes its example."""
     explained: Counter[str] = Counter()
     unexplained = []
     for difference in found:
@@ -105,7 +105,7 @@ def known_failures(report: Report) -> dict[str, frozenset[str]]:
 
 
 def _scenarios(*reports: Report) -> Iterator[str]:
-    """The scenarios that were played; raises Unreadable where one report has others than the other."""
+    """Return the scenarios that were played. Raise Unreadable where one report has others than the other."""
     left, right = ({r.scenario for r in report.results if r.transcript} for report in reports)
     if left != right:
         only = sorted(left ^ right)

@@ -1,0 +1,85 @@
+"""The way to a deployment: which certificates are trusted, the suite's own certificate, and a proxy."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+
+class BadConnectionError(Exception):
+    """An option that cannot be used; the text names the option and quotes no secret."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What the suite connects with. Variables of the environment do not count, so every machine does the same."""
+
+    tls: ssl.SSLContext
+    proxy: httpx.Proxy | None = None
+
+    def transport(self) -> httpx.AsyncHTTPTransport:
+        """Return the connections of one play; a pool that all plays share is searched for longer than it saves."""
+        limits = httpx.Limits(max_connections=None)
+        return httpx.AsyncHTTPTransport(verify=self.tls, proxy=self.proxy, limits=limits, trust_env=False)
+
+    @property
+    def secret(self) -> str | None:
+        """The user and the password of the proxy, as `USER:PASSWORD`."""
+        auth = None if self.proxy is None else self.proxy.raw_auth
+        return None if auth is None else b":".join(auth).decode()
+
+
+def connection(
+    *, ca: str | None = None, cert: str | None = None, key: str | None = None, proxy: str | None = None
+) -> Connection:
+    """Return the way to a deployment that these options describe. Raises `BadConnectionError`.
+
+    `ca` is a PEM file of certificates that are trusted beside the usual ones, `cert` and `key` are PEM files with
+    which the suite shows who it is, and `proxy` is a URL.
+    """
+    tls = httpx.create_ssl_context(trust_env=False)
+    if ca is not None:
+        _load("--deployment-ca", ca, lambda: tls.load_verify_locations(cafile=ca))
+    if cert is not None:
+        # Without a password of our own OpenSSL asks for one on the terminal, and a CI job would hang.
+        _load("--deployment-cert", cert, lambda: tls.load_cert_chain(cert, key, password=_no_password))
+    elif key is not None:
+        raise BadConnectionError("--deployment-key: a key belongs to a certificate; give --deployment-cert as well")
+    return Connection(tls, None if proxy is None else _proxy(proxy))
+
+
+def _load(option: str, path: str, load: Callable[[], None]) -> None:
+    if not Path(path).is_file():
+        raise BadConnectionError(f"{option}: there is no file {path}")
+    try:
+        load()
+    except _EncryptedError:
+        raise BadConnectionError(f"{option}: the key needs a passphrase; give a key without one") from None
+    except ssl.SSLError as error:
+        reason = (error.reason or "not PEM").lower().replace("_", " ")
+        raise BadConnectionError(f"{option}: {path} is not a PEM file for this purpose: {reason}") from None
+    except OSError as error:
+        raise BadConnectionError(f"{option}: {path} cannot be read: {error.strerror}") from None
+
+
+class _EncryptedError(Exception):
+    pass
+
+
+def _no_password() -> str:
+    raise _EncryptedError
+
+
+def _proxy(url: str) -> httpx.Proxy:
+    form = "http://[USER:PASSWORD@]HOST:PORT"
+    try:
+        proxy = httpx.Proxy(url)
+    except (ValueError, httpx.InvalidURL):
+        raise BadConnectionError(f"--deployment-proxy: the URL is not of the form {form}") from None
+    if proxy.url.scheme not in ("http", "https") or not proxy.url.host:
+        raise BadConnectionError(f"--deployment-proxy: the URL is not of the form {form}")
+    return proxy

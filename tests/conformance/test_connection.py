@@ -1,0 +1,179 @@
+"""Deployments behind TLS with a private CA, mutual TLS, or an HTTP proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from aiohttp import BasicAuth, ClientSession, web
+
+from conformance.driver.deadlines import Deadlines
+from conformance.judge.play import Play
+from conformance.scenarios.catalogue import catalogue
+from conformance.session.connection import BadConnectionError, Connection, connection
+from conformance.session.players import NotJudgeable, PlayPool
+from conformance.session.target import Target
+from mockserver import create_app, serving
+from tests.conformance.deployments import PLAINEST
+from tests.conformance.plays import SUITE
+
+ENCRYPTED = """\
+-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIH0MF8GCSqGSIb3DQEFDTBSMDEGCSqGSIb3DQEFDDAkBBAWkU30gbNSiCkUZzQl
+e1zbAgIIADAMBggqhkiG9w0CCQUAMB0GCWCGSAFlAwQBKgQQp2V+K7G2HaveFKkt
+y3Q/UwSBkKzizAWwHgafd2yE0i2pVrDrdVZMKTj5iH+6ruopievQVw/X3QBzZtns
+c+j6EWjiwAb6TVyTQyZTxyP3XuRkxDqXEbUfztt0rizwqwMAImrZF/cxftTiz9Oc
+OjXFvOFqjWQhuzKSdSodLiNf0lSsHzi5IrKZhvG1H2WMYbSoSxdYrysHj45LUZO5
+Plk36hHk0Q==
+-----END ENCRYPTED PRIVATE KEY-----
+"""
+"""A key that was made for this test, behind a passphrase that nobody needs."""
+
+SCENARIO = next(one for one in catalogue() if one.id == PLAINEST)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def files(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """PEM files: the CA's certificate, and a client's certificate and key, together and apart."""
+    folder = tmp_path_factory.mktemp("pem")
+    client = authority.issue_cert("client@example.org")
+    found = {name: str(folder / f"{name}.pem") for name in ("ca", "cert", "key", "both")}
+    authority.cert_pem.write_to_path(found["ca"])
+    client.cert_chain_pems[0].write_to_path(found["cert"])
+    client.private_key_pem.write_to_path(found["key"])
+    client.private_key_and_cert_chain_pem.write_to_path(found["both"])
+    return found
+
+
+@asynccontextmanager
+async def behind_tls(authority: trustme.CA, *, mutual: bool) -> AsyncIterator[str]:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    if mutual:
+        authority.configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
+    runner = web.AppRunner(create_app(), handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+        yield f"https://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def behind_proxy(seen: list[str]) -> AsyncIterator[tuple[str, str]]:
+    """A mock that only a proxy reaches, with the proxy's URL; `seen` collects who asked the proxy for what."""
+
+    async def forward(request: web.Request) -> web.StreamResponse:
+        auth = request.headers.get("Proxy-Authorization", "")
+        seen.append(f"{BasicAuth.decode(auth).password if auth else 'no password'} {request.url.host}")
+        headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
+        body = await request.read()
+        url = f"{upstream}{request.path_qs}"
+        async with session.request(request.method, url, headers=headers, data=body) as answer:
+            kept = {name: answer.headers[name] for name in ("Content-Location",) if name in answer.headers}
+            return web.Response(
+                body=await answer.read(), status=answer.status, content_type=answer.content_type, headers=kept
+            )
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", forward)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    async with serving() as upstream, ClientSession() as session:
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            yield "http://deployment.invalid", f"http://jane:p4ss-w0rd@127.0.0.1:{runner.addresses[0][1]}"
+        finally:
+            await runner.cleanup()
+
+
+async def played(url: str, way: Connection) -> Play:
+    """Play a scenario in another thread, as pytest does. Raises NotJudgeable."""
+
+    def play() -> Play:
+        pool = PlayPool(suite=SUITE, jobs=1, witness_host=None, connection=way)
+        pool.start()
+        try:
+            target = Target(
+                url=url, assistant="agent", headers={}, profile=None, deadlines=Deadlines(), secret=way.secret
+            )
+            return Play(pool.transcript(target, SCENARIO))
+        finally:
+            pool.stop()
+
+    return await asyncio.to_thread(play)
+
+
+async def test_a_private_authority_is_trusted_where_its_certificate_is_given(
+    authority: trustme.CA, files: dict[str, str]
+) -> None:
+    async with behind_tls(authority, mutual=False) as url:
+        play = await played(url, connection(ca=files["ca"]))
+        assert play.final_status("B") == "success"
+        with pytest.raises(NotJudgeable, match=r"certificate.*--deployment-ca"):
+            await played(url, connection())
+
+
+@pytest.mark.parametrize("names", [{"cert": "both"}, {"cert": "cert", "key": "key"}], ids=["one file", "two files"])
+async def test_a_deployment_that_wants_to_know_who_asks(
+    names: dict[str, str], authority: trustme.CA, files: dict[str, str]
+) -> None:
+    given: dict[str, Any] = {option: files[name] for option, name in names.items()}
+    async with behind_tls(authority, mutual=True) as url:
+        play = await played(url, connection(ca=files["ca"], **given))
+        assert play.final_status("B") == "success"
+        # The server hangs up, and says why only to those who listen: not every TLS library passes it on.
+        with pytest.raises(NotJudgeable, match=r"--deployment-(cert|url)"):
+            await played(url, connection(ca=files["ca"]))
+
+
+async def test_a_deployment_behind_a_proxy_with_a_password_that_no_transcript_shows() -> None:
+    seen: list[str] = []
+    async with behind_proxy(seen) as (url, proxy):
+        play = await played(url, connection(proxy=proxy))
+    assert play.final_status("B") == "success"
+    assert set(seen) == {"p4ss-w0rd deployment.invalid"}
+    assert "p4ss-w0rd" not in repr(play.moments)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"ca": "missing.pem"}, "--deployment-ca: there is no file missing.pem"),
+        ({"ca": "."}, "--deployment-ca: there is no file ."),
+        ({"ca": "text"}, "--deployment-ca: .* is not a PEM file for this purpose: "),
+        ({"cert": "text"}, "--deployment-cert: .* is not a PEM file for this purpose: "),
+        ({"cert": "cert"}, "--deployment-cert: .* is not a PEM file for this purpose: "),
+        ({"cert": "cert", "key": "other"}, "--deployment-cert: .* is not a PEM file for this purpose: key values mism"),
+        ({"cert": "encrypted"}, "--deployment-cert: the key needs a passphrase; give a key without one"),
+        ({"key": "key"}, "--deployment-key: a key belongs to a certificate; give --deployment-cert as well"),
+        ({"proxy": "proxy:3128"}, "--deployment-proxy: the URL is not of the form http://"),
+        ({"proxy": "socks5://jane:secret@proxy"}, "--deployment-proxy: the URL is not of the form http://"),
+        ({"proxy": "http://jane:secret@proxy:x"}, "--deployment-proxy: the URL is not of the form http://"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line_without_a_secret(
+    given: dict[str, str], said: str, files: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "text").write_text("not a certificate")
+    trustme.CA().issue_cert("x@example.org").private_key_pem.write_to_path(str(tmp_path / "other"))
+    (tmp_path / "encrypted").write_text(Path(files["cert"]).read_text() + ENCRYPTED)
+    made = {name: str(tmp_path / name) for name in ("text", "other", "encrypted")}
+    options = {option: {**files, **made}.get(value, value) for option, value in given.items()}
+    with pytest.raises(BadConnectionError, match=said) as refused:
+        connection(**options)
+    assert "\n" not in str(refused.value)
+    assert "secret" not in str(refused.value)

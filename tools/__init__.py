@@ -1,0 +1,1 @@
+"""Programs for the documentation: the example report, and the hooks of the site."""
