@@ -1,4 +1,4 @@
-"""A newcomer is admitted, refused, or stops others where it should not."""
+"""Admission: new runs are wrongly accepted or refused, or stop the wrong runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def unstarted(thread: Thread) -> Run | None:
 
 
 class StrategyIgnored(Defect):
-    """`multitask_strategy` is accepted and never read: both runs execute at once and write the same thread."""
+    """`multitask_strategy` is accepted and never read, so both runs execute at once and write to the same thread."""
 
     id = "D01"
     seen = (
@@ -35,7 +35,8 @@ class StrategyIgnored(Defect):
         "https://github.com/Duragraph/duragraph",
     )
     client = (
-        "Both answers arrive, mixed; neither run is `interrupted`; the thread holds a conversation that nobody had."
+        "Both answers arrive, mixed. Neither run is `interrupted`. The thread holds a conversation that never "
+        "took place."
     )
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
@@ -55,7 +56,10 @@ class InterruptAsEnqueue(Defect):
         "https://github.com/langchain-ai/langgraphjs/issues/864",
         "https://github.com/langchain-ai/langgraphjs/pull/1977",
     )
-    client = "The second answer comes only after the first, minutes late for a long run; the first run is a `success`."
+    client = (
+        "The second answer arrives only after the first, which takes minutes for a long run. The first run is "
+        "`success`."
+    )
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         if strategy == "interrupt" and thread.in_flight and self.strikes():
@@ -64,9 +68,9 @@ class InterruptAsEnqueue(Defect):
 
 
 class InterruptAsReject(Defect):
-    """`interrupt` on a busy thread is answered with a conflict.
+    """A run with `interrupt` on a busy thread is refused with a conflict.
 
-    Seen in deer-flow (3874), and by open-canvas (296).
+    Seen in deer-flow (3874), and by users of open-canvas (296).
     """
 
     id = "D03"
@@ -74,7 +78,7 @@ class InterruptAsReject(Defect):
         "https://github.com/langchain-ai/open-canvas/issues/296",
         "https://github.com/bytedance/deer-flow/pull/3874",
     )
-    client = "The second create raises a conflict (409); the user's second message is lost unless it is sent again."
+    client = "The second create raises a conflict (409), and the user's second message is lost unless it is sent again."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         if strategy == "interrupt" and thread.in_flight and self.strikes():
@@ -83,14 +87,14 @@ class InterruptAsReject(Defect):
 
 
 class InterruptAsRollback(Defect):
-    """`interrupt` deletes the superseded run and all it wrote, as `rollback` does.
+    """`interrupt` deletes the superseded run and everything that it wrote, as `rollback` does.
 
-    So useStream maps it on the client's side (sdk-react, docs/submission-queue.md).
+    useStream maps `interrupt` to this behaviour in the client (sdk-react, docs/submission-queue.md).
     """
 
     id = "D71"
     seen = ("sdk-react docs/submission-queue.md: useStream v1 maps interrupt to a client-side rollback",)
-    client = "The first question and its run are gone after an interrupt."
+    client = "After an interrupt the first question and its run are gone."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         if strategy == "interrupt" and thread.in_flight and self.strikes():
@@ -116,14 +120,14 @@ class FirstInflightOnly(Defect):
 
 
 class RapidFireDrop(Defect):
-    """Of several quick interrupts the ones in the middle stay pending for ever.
+    """Of several quick interrupts, the ones in the middle stay pending for ever.
 
     Inferred from langgraphjs 864.
     """
 
     id = "D84"
     seen = ("https://github.com/langchain-ai/langgraphjs/issues/864",)
-    client = "Of several quick messages some are never answered and never given up: their runs stay `pending`."
+    client = "Of several quick messages, some are neither answered nor interrupted: their runs stay `pending`."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         decision = super().admit(thread, strategy)
@@ -138,11 +142,11 @@ class RapidFireDrop(Defect):
 
 
 class PendingSupersededExecutes(Defect):
-    """A superseded pending run is told to be interrupted, and executes later all the same."""
+    """A superseded pending run is reported as `interrupted`, but executes later."""
 
     id = "D72"
     seen = ()
-    client = "A run that reads `interrupted` starts later, and its messages appear."
+    client = "A run whose status is `interrupted` starts later, and its messages appear."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         decision = super().admit(thread, strategy)
@@ -156,11 +160,11 @@ class PendingSupersededExecutes(Defect):
 
 
 class InflightStrategyWins(Defect):
-    """The strategy of the run in flight decides, not the newcomer's."""
+    """The strategy of the run in flight decides, not that of the new run."""
 
     id = "D74"
     seen = ()
-    client = "The second message is treated as the first one asked to be."
+    client = "The second message is handled by the strategy of the first one."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         first = next(iter(thread.in_flight.values()), None)
@@ -170,7 +174,7 @@ class InflightStrategyWins(Defect):
 
 
 class CrossThreadInterrupt(Defect):
-    """An interrupt stops the runs of other threads, too."""
+    """An interrupt also stops the runs of other threads."""
 
     id = "D76"
     seen = ()
@@ -197,11 +201,11 @@ class CrossThreadInterrupt(Defect):
 
 
 class IdleConflict(Defect):
-    """`interrupt` or `reject` on a thread with nothing in flight is refused."""
+    """A run with `interrupt` or `reject` is refused although nothing is in flight on its thread."""
 
     id = "D77"
     seen = ()
-    client = "The first message in a conversation is refused."
+    client = "The first message of a conversation is refused."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         if strategy in ("interrupt", "reject") and not thread.in_flight and self.strikes():
@@ -210,7 +214,7 @@ class IdleConflict(Defect):
 
 
 class DefaultReject(Defect):
-    """A run without a strategy that comes while another is in flight is treated as if it had asked for `reject`."""
+    """A run without a strategy is treated as `reject` if another run is in flight."""
 
     id = "D68"
     seen = (
@@ -224,11 +228,11 @@ class DefaultReject(Defect):
 
 
 class ConflictWhileFinalizing(Defect):
-    """Whatever is asked for is refused while a cancelled run is still cleaning up."""
+    """Every new run is refused while a cancelled run is still cleaning up."""
 
     id = "D43"
     seen = ("https://github.com/bytedance/deer-flow/pull/3874",)
-    client = "Right after a stop every new message is refused with a conflict for a while."
+    client = "For a while after a stop, every new message is refused with a conflict."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         stopping = any(run.fate is not None for run in thread.in_flight.values())
@@ -238,14 +242,14 @@ class ConflictWhileFinalizing(Defect):
 
 
 class RejectToctou(Defect):
-    """Two simultaneous runs with `reject` are both admitted, and execute at once: checked first, noted later.
+    """Two simultaneous `reject` runs are both accepted and execute, because each is checked before the other is stored.
 
     Inferred from aegra (462).
     """
 
     id = "D26"
     seen = ("https://github.com/aegra/aegra/pull/462",)
-    client = "A double click starts two runs although both asked for `reject`."
+    client = "A double click starts two runs, although both have the strategy `reject`."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         fresh = all(run.strategy == "reject" and _is_new(run) for run in thread.in_flight.values())
@@ -264,14 +268,14 @@ def _is_new(run: Run) -> bool:
 
 
 class RejectBlindToPending(Defect):
-    """Only a running run counts as busy for `reject`; one that waits does not.
+    """For `reject` only a running run makes a thread busy, not a pending one.
 
     Inferred from how the official server reads its table of runs.
     """
 
     id = "D29"
     seen = ("langgraph-api 0.16.7, by its behaviour",)
-    client = "A second run is accepted while the first waits for its worker."
+    client = "A second run is accepted while the first waits for a worker."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         running = [run for run in thread.in_flight.values() if run.status == "running"]
@@ -281,11 +285,11 @@ class RejectBlindToPending(Defect):
 
 
 class RejectKillsFirst(Defect):
-    """Refusing a run also stops the one in flight."""
+    """Refusing a run also stops the run in flight."""
 
     id = "D79"
     seen = ()
-    client = "A refused message stops the answer that was coming."
+    client = "A refused message stops the answer that was being written."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         decision = super().admit(thread, strategy)
@@ -304,7 +308,7 @@ class RejectLeaks(Defect):
 
     id = "D27"
     seen = ("https://docs.langchain.com/langsmith/double-texting",)
-    client = "A message that was refused is in the conversation all the same, and again after the client's retry."
+    client = "A refused message is in the conversation anyway, and appears again after the client's retry."
 
     def refused(self, thread: Thread, request: RunRequest) -> None:
         super().refused(thread, request)
@@ -317,12 +321,12 @@ class RejectLeaks(Defect):
 class Race5xx(Defect):
     """Superseding a run that is about to finish fails with a 500, and the new run is lost.
 
-    Told of in the changelog of the official server (0.2.72, a deadlock).
+    Reported in the changelog of the official server (0.2.72, a deadlock).
     """
 
     id = "D75"
     seen = ("https://github.com/langchain-ai/docs",)
-    client = "Now and then the second message raises a server error and is lost."
+    client = "Occasionally the second message raises a server error and is lost."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         head = thread.history.head

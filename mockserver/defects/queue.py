@@ -1,4 +1,4 @@
-"""Queued runs start at the wrong moment, in the wrong order, from the wrong place, or never."""
+"""The queue: queued runs start too early, in the wrong order, from the wrong state, or never."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from mockserver.vocabulary import Strategy
 
 
 class EnqueueParallel(Defect):
-    """Queued runs execute at once, beside the run ahead."""
+    """Queued runs execute at once, beside the run ahead of them."""
 
     id = "D78"
     seen = ("https://github.com/bytedance/deer-flow/issues/1465",)
-    client = "Queued runs answer at the same time, mixed."
+    client = "Queued runs are answered at the same time, and their answers are mixed."
 
     def next_to_start(self, thread: Thread) -> Run | None:
         run = super().next_to_start(thread)
@@ -40,14 +40,14 @@ class QueueLifo(Defect):
 
 
 class QueueStaleBase(Defect):
-    """A queued run goes on from the checkpoint that was newest when it was created.
+    """A queued run continues from the checkpoint that was newest when it was created.
 
     Inferred from the double-texting page.
     """
 
     id = "D25"
     seen = ("https://docs.langchain.com/langsmith/double-texting",)
-    client = "The answer to a queued question does not know the answer before it, which is lost from the newest state."
+    client = "The answer to a queued question ignores the answer before it, which is missing from the newest state."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
@@ -69,11 +69,11 @@ class QueueStaleBase(Defect):
 
 
 class QueueStranded(Defect):
-    """Queued runs never start after the run ahead was stopped or has failed."""
+    """Queued runs never start after the run ahead of them was stopped or has failed."""
 
     id = "D23"
     seen = ("https://github.com/aegra/aegra/pull/462",)
-    client = "A queued run stays `pending` for ever, and the thread `busy`."
+    client = "A queued run stays `pending` for ever, and the thread stays `busy`."
 
     def next_to_start(self, thread: Thread) -> Run | None:
         run = super().next_to_start(thread)

@@ -1,4 +1,4 @@
-"""A rollback takes out too little, too much, or at the wrong moment."""
+"""Rollback: a rollback removes too little, too much, or at the wrong moment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def wrote(run: Run) -> bool:
 
 
 class RollbackTooLittleRun(Defect):
-    """The record of a rolled-back run stays."""
+    """A rollback keeps the record of the rolled-back run."""
 
     id = "D30"
     seen = ("https://github.com/aegra/aegra/issues/607",)
@@ -35,11 +35,11 @@ class RollbackTooLittleRun(Defect):
 
 
 class RollbackTooLittleCheckpoints(Defect):
-    """The record of a rolled-back run goes, but its checkpoints stay."""
+    """A rollback deletes the record of the run but keeps its checkpoints."""
 
     id = "D31"
     seen = ("https://github.com/bytedance/deer-flow/issues/2554", "https://github.com/aegra/aegra/issues/607")
-    client = "The rolled-back question stays in the conversation, though its run is gone."
+    client = "The rolled-back question stays in the conversation, although its run is gone."
 
     def erase(self, run: Run) -> None:
         if wrote(run) and self.strikes(run):
@@ -49,11 +49,11 @@ class RollbackTooLittleCheckpoints(Defect):
 
 
 class RollbackTooMuch(Defect):
-    """A rollback deletes the whole history of the thread."""
+    """A rollback deletes the complete history of the thread."""
 
     id = "D32"
     seen = ("https://github.com/bytedance/deer-flow/issues/1866", "https://github.com/aegra/aegra/pull/462")
-    client = "Earlier questions and answers are gone as well."
+    client = "Earlier questions and answers are gone, too."
 
     def erase(self, run: Run) -> None:
         super().erase(run)
@@ -64,11 +64,11 @@ class RollbackTooMuch(Defect):
 
 
 class RollbackMessagesOnly(Defect):
-    """A rollback restores the messages; the other channels keep what the run wrote."""
+    """A rollback restores the messages, but the other channels keep the data of the run."""
 
     id = "D33"
     seen = ("https://github.com/bytedance/deer-flow/pull/4292",)
-    client = "The messages are restored; other keys of the state keep what the rolled-back run wrote."
+    client = "The messages are restored, but other keys of the state keep the data of the rolled-back run."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
@@ -97,7 +97,7 @@ class RollbackOverwritesNew(Defect):
 
     id = "D34"
     seen = ("https://github.com/bytedance/deer-flow/issues/2505", "https://github.com/bytedance/deer-flow/pull/2598")
-    client = "The new answer was seen in the stream, and is gone from the state at the end."
+    client = "The stream shows the new answer, but at the end it is missing from the state."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
@@ -119,11 +119,11 @@ class RollbackOverwritesNew(Defect):
 
 
 class RollbackRunningErrors(Defect):
-    """Rolling back a running run leaves it behind as `error`."""
+    """A running run that is rolled back is not deleted but ends as `error`."""
 
     id = "D35"
     seen = ("https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/queue.mts",)
-    client = "The rolled-back run is listed as an `error`."
+    client = "The rolled-back run is listed as `error`."
 
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
         event = super().conclude(run, ending)
@@ -134,14 +134,14 @@ class RollbackRunningErrors(Defect):
 
 
 class RollbackPendingReverts(Defect):
-    """Rolling back a run that had not started takes out the turn before it.
+    """Rolling back a run that has not started deletes the turn before it.
 
     Inferred from aegra (462).
     """
 
     id = "D91"
     seen = ("https://github.com/aegra/aegra/pull/462",)
-    client = "Rolling back a run that had not even started takes away the turn before it."
+    client = "Rolling back a run that has not even started deletes the turn before it."
 
     def erase(self, run: Run) -> None:
         started = wrote(run)
@@ -152,11 +152,11 @@ class RollbackPendingReverts(Defect):
 
 
 class RollbackHalfStepReappears(Defect):
-    """What a rolled-back run wrote in an unfinished superstep is in the state of the next run."""
+    """The state of the next run contains data that a rolled-back run wrote in an unfinished superstep."""
 
     id = "D142"
     seen = ()
-    client = "A tool's result from a turn that was taken back is in the conversation."
+    client = "The conversation contains a tool's result from a turn that was rolled back."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
@@ -180,14 +180,14 @@ class RollbackHalfStepReappears(Defect):
 
 
 class RollbackKeepsTheChild(Defect):
-    """The run and its checkpoints go, those of its child graph stay.
+    """A rollback deletes the run and its checkpoints, but keeps the checkpoints of its child graph.
 
     Seen in aegra (607), which keeps all of them.
     """
 
     id = "D143"
     seen = ("https://github.com/aegra/aegra/issues/607",)
-    client = "What was taken back can still be read in the history of the child graph."
+    client = "The data of the rolled-back turn can still be read in the history of the child graph."
 
     def erase(self, run: Run) -> None:
         children = dict(run.thread.history.children)

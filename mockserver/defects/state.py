@@ -1,4 +1,4 @@
-"""The newcomer goes on from a wrong state, or brings a wrong input."""
+"""State: a run starts from the wrong state or input, or the wrong values are reported."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def after_a_stop(run: Run, base: Checkpoint | None) -> bool:
 
 
 class PartialTokensPersisted(Defect):
-    """Half an answer that was streamed is written to the state.
+    """An incomplete streamed answer is written to the state.
 
-    Inferred: the opposite of what langgraph 5672 asks for.
+    Inferred as the opposite of the behaviour that langgraph 5672 requests.
     """
 
     id = "D15"
     seen = ("https://github.com/langchain-ai/langgraph/issues/5672",)
-    client = "Half a sentence stands in the conversation, and the model reads it as said."
+    client = "The conversation contains half a sentence, and the model takes it for a complete message."
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
@@ -42,11 +42,11 @@ class PartialTokensPersisted(Defect):
 
 
 class ToolcallStripped(Defect):
-    """A tool call without a result is taken out of the state when its run is stopped."""
+    """A tool call without a result is removed from the state when its run is stopped."""
 
     id = "D16"
     seen = ("https://github.com/langchain-ai/langchain-aws/issues/847",)
-    client = "A tool call that was shown is not in the state any more."
+    client = "A tool call that the client has shown is no longer in the state."
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
@@ -58,7 +58,7 @@ class ToolcallStripped(Defect):
 class SecondInputLost(Defect):
     """The interrupting message never reaches the state.
 
-    Seen by open-swe (1248) and in deer-flow (3905).
+    Seen by users of open-swe (1248), and in deer-flow (3905).
     """
 
     id = "D18"
@@ -72,7 +72,7 @@ class SecondInputLost(Defect):
 class SecondInputDuplicated(Defect):
     """The interrupting message is written twice.
 
-    Seen in CopilotKit (2711) and by langgraphjs 1969.
+    Seen in CopilotKit (2711) and in langgraphjs 1969.
     """
 
     id = "D19"
@@ -80,7 +80,7 @@ class SecondInputDuplicated(Defect):
         "https://github.com/CopilotKit/CopilotKit/issues/2711",
         "https://github.com/langchain-ai/langgraphjs/issues/1969",
     )
-    client = "The second question is there twice, with two ids."
+    client = "The second question appears twice, with two ids."
 
     def input(self, run: Run) -> Any:
         return _changed(self, run, super().input(run), lambda found: found * 2)
@@ -96,11 +96,11 @@ def _changed(defect: Defect, run: Run, raw: Any, change: Callable[[list[Any]], l
 
 
 class ResumeParkedNode(Defect):
-    """New input goes on at the node where the thread stood, instead of entering at the graph's start."""
+    """New input continues at the node where the thread stopped, instead of entering at the graph's start."""
 
     id = "D20"
     seen = ("https://github.com/aegra/aegra/issues/191",)
-    client = "The second question is not read by the model first: the tool that was stopped runs again instead."
+    client = "The model does not read the second question first. Instead the stopped tool runs again."
 
     def entry(self, run: Run, base: Checkpoint | None, first: str) -> str:
         right = super().entry(run, base, first)
@@ -109,14 +109,14 @@ class ResumeParkedNode(Defect):
 
 
 class WrongParent(Defect):
-    """The new run branches off from the oldest checkpoint: the history forks.
+    """The new run branches off from the oldest checkpoint, so the history forks.
 
     Seen by users of the official server (langgraph 5672).
     """
 
     id = "D21"
     seen = ("https://github.com/langchain-ai/langgraph/issues/5672",)
-    client = "The conversation forgets what came between; the history has a fork."
+    client = "The conversation lacks the messages in between, and the history has a fork."
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
@@ -126,7 +126,7 @@ class WrongParent(Defect):
 
 
 class StateWriteWhileBusy(Defect):
-    """The state may be updated while a run is in flight.
+    """The state can be updated while a run is in flight.
 
     Inferred from deepagents (4234) and the JavaScript server's tests.
     """
@@ -143,12 +143,13 @@ class StateWriteWhileBusy(Defect):
 
 
 class ThreadValuesCleared(Defect):
-    """The thread's `values` are null after an interrupt, while its state still has them."""
+    """The thread's `values` are `null` after an interrupt, although its state has them."""
 
     id = "D13"
     seen = ("https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/queue.mts",)
     client = (
-        "`values` of the thread is null although its state has messages: a list of threads shows an empty conversation."
+        "`values` of the thread are `null` although its state has messages, so a list of threads shows an empty "
+        "conversation."
     )
 
     def thread_values(self, thread: Thread) -> Values | None:
@@ -157,7 +158,7 @@ class ThreadValuesCleared(Defect):
 
 
 class WrongRunValues(Defect):
-    """`join` and `wait` of a stopped run wait for the newest run, and give its values.
+    """`join` and `wait` of a stopped run wait for the newest run and return its values.
 
     Inferred from langgraphjs 864 and deer-flow 1465.
     """
@@ -167,7 +168,7 @@ class WrongRunValues(Defect):
         "https://github.com/langchain-ai/langgraphjs/issues/864",
         "https://github.com/bytedance/deer-flow/issues/1465",
     )
-    client = "`join` of the first run gives the second run's answer."
+    client = "`join` of the first run returns the second run's answer."
 
     def awaited(self, run: Run) -> asyncio.Event:
         newest = self._newest(run)
@@ -183,14 +184,14 @@ class WrongRunValues(Defect):
 
 
 class ResumeRestarts(Defect):
-    """A resume starts at the entry of the graph again, not at the step that asked.
+    """A resuming run starts again at the entry of the graph, not at the step that asked.
 
     Seen by users of agent-chat-ui (85).
     """
 
     id = "D87"
     seen = ("https://github.com/langchain-ai/agent-chat-ui/issues/85",)
-    client = "After the answer to a question everything is done again from the start."
+    client = "After a question is answered, everything is done again from the start."
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
@@ -201,11 +202,11 @@ class ResumeRestarts(Defect):
 
 
 class CheckpointIgnored(Defect):
-    """A run that asks for a checkpoint goes on from the newest one."""
+    """A run that names a checkpoint continues from the newest one instead."""
 
     id = "D100"
     seen = ()
-    client = "Editing an earlier message goes on from the end of the conversation instead."
+    client = "Editing an earlier message continues from the end of the conversation instead."
 
     def base(self, run: Run) -> Checkpoint | None:
         right, newest = super().base(run), run.thread.history.head
@@ -213,7 +214,7 @@ class CheckpointIgnored(Defect):
 
 
 class FinishedAnswerLost(Defect):
-    """The answer of a run that had just finished is gone once the next run supersedes it."""
+    """The answer of a run that has just finished is lost when the next run supersedes it."""
 
     id = "D126"
     seen = ()
@@ -228,11 +229,11 @@ class FinishedAnswerLost(Defect):
 
 
 class StaleResumeExecutes(Defect):
-    """An answer that nobody asked for starts a pass of the graph."""
+    """A resume without an open question starts a pass of the graph."""
 
     id = "D127"
     seen = ()
-    client = "Answering a question that is gone makes the agent speak again."
+    client = "Answering a question that is no longer open makes the agent speak again."
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)

@@ -1,4 +1,4 @@
-"""A run or a thread is said to be what it is not."""
+"""Statuses: a run or a thread reports a wrong status, or a wrong question."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def stopped(thread: Thread) -> bool:
 
 
 class SuccessOverwrite(Defect):
-    """`interrupted` is overwritten by `success` once everything is over."""
+    """`success` overwrites `interrupted` once all runs have ended."""
 
     id = "D07"
     seen = ("https://github.com/aegra/aegra/issues/132", "https://github.com/bytedance/deer-flow/pull/4500")
-    client = "A run that was read as `interrupted` is a `success` the next time."
+    client = "A run that was `interrupted` when it was first read is `success` the next time."
 
     def run_status(self, run: Run) -> Any:
         status = super().run_status(run)
@@ -29,7 +29,7 @@ class SuccessOverwrite(Defect):
 
 
 class InterruptedAsError(Defect):
-    """A run that was stopped ends as `error`, and its stream tells of one.
+    """A stopped run ends as `error`, and its stream has an `error` event.
 
     Seen in the JavaScript server (queue.mts, after a rollback) and in CopilotKit (2713).
     """
@@ -40,8 +40,8 @@ class InterruptedAsError(Defect):
         "https://github.com/CopilotKit/CopilotKit/issues/2713",
     )
     client = (
-        "A superseded run is an `error`, its stream ends in an `error` event, `join` gives `__error__`: an error "
-        "message for a user who did nothing wrong."
+        "A superseded run is `error`, its stream ends in an `error` event, and `join` returns `__error__`. A user "
+        "who made no mistake sees an error message."
     )
 
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
@@ -53,7 +53,7 @@ class InterruptedAsError(Defect):
 
 
 class ForeignStatus(Defect):
-    """A run that was stopped is `cancelled`, a status that the API does not have; `cancelling` before that."""
+    """A stopped run has the status `cancelled`, and `cancelling` before that, which the API does not define."""
 
     id = "D09"
     seen = (
@@ -62,8 +62,8 @@ class ForeignStatus(Defect):
         "https://github.com/HyunjunJeon/open-langgraph-platform/issues/4",
     )
     client = (
-        "A status that no client knows: a `switch` over the documented ones falls through, and waiting for a terminal "
-        "status never ends."
+        "No client knows the status. A `switch` over the documented statuses falls through, and polling for a "
+        "terminal status never ends."
     )
 
     def run_status(self, run: Run) -> Any:
@@ -74,7 +74,7 @@ class ForeignStatus(Defect):
 
 
 class ZombieRunning(Defect):
-    """A run that was stopped stays `running` for ever, with no worker."""
+    """A stopped run stays `running` for ever, although no worker executes it."""
 
     id = "D10"
     seen = (
@@ -90,21 +90,21 @@ class ZombieRunning(Defect):
 
 
 class ThreadStuckBusy(Defect):
-    """The thread stays busy once a run on it was stopped.
+    """The thread stays `busy` after one of its runs was stopped.
 
-    Seen in aegra (475), and by open-canvas (296).
+    Seen in aegra (475), and by users of open-canvas (296).
     """
 
     id = "D11"
     seen = ("https://github.com/aegra/aegra/issues/475", "https://github.com/langchain-ai/open-canvas/issues/296")
-    client = "The thread reads `busy` for ever: a user interface that waits for `idle` keeps its input field locked."
+    client = "The thread is `busy` for ever, so a user interface that waits for `idle` keeps its input field locked."
 
     def thread_status(self, thread: Thread) -> Any:
         return "busy" if stopped(thread) and self.strikes(thread) else super().thread_status(thread)
 
 
 class ThreadIdleTooEarly(Defect):
-    """The thread reads idle as soon as a run on it was told to stop, whatever is still in flight."""
+    """The thread becomes `idle` as soon as one of its runs is being stopped, even if other runs are in flight."""
 
     id = "D12"
     seen = (
@@ -112,7 +112,7 @@ class ThreadIdleTooEarly(Defect):
         "langgraph-api 0.16.7, by its behaviour",
     )
     client = (
-        "The thread reads `idle` while a run executes: a user interface says that all is done and then gets more "
+        "The thread is `idle` while a run executes, so a user interface reports the end and then receives more "
         "messages."
     )
 
@@ -122,9 +122,9 @@ class ThreadIdleTooEarly(Defect):
 
 
 class ErrorSwallowed(Defect):
-    """A run that failed is a `success`, its thread is idle, and `join` gives values.
+    """A failed run is reported as `success`, its thread is `idle`, and `join` returns values.
 
-    Told of in the changelog of the official server (0.2.57).
+    Reported in the changelog of the official server (0.2.57).
     """
 
     id = "D80"
@@ -137,11 +137,11 @@ class ErrorSwallowed(Defect):
 
 
 class HitlStatusVariant(Defect):
-    """A run that waits for a human ends as `interrupted`, like one that was stopped."""
+    """A run that waits for a human ends as `interrupted`, like a stopped run."""
 
     id = "D58"
     seen = ("https://github.com/HyunjunJeon/open-langgraph-platform/issues/4",)
-    client = "A run that waits for an answer reads like one that was stopped."
+    client = "A run that waits for an answer has the same status as a stopped one."
 
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
         event = super().conclude(run, ending)
@@ -150,14 +150,17 @@ class HitlStatusVariant(Defect):
 
 
 class HitlInterruptsMissing(Defect):
-    """What a run asks a human is in its stream, but not in the thread.
+    """The stream of a run shows its question to a human, but the thread does not.
 
     Seen by users of the official server (langgraph 6362).
     """
 
     id = "D57"
     seen = ("https://github.com/langchain-ai/langgraph/issues/6362",)
-    client = "The stream shows a question, but the thread's `interrupts` is empty: after a reload nobody is asked."
+    client = (
+        "The stream shows a question, but the thread's `interrupts` are empty, so the question disappears after a "
+        "reload."
+    )
 
     def thread_interrupts(self, thread: Thread) -> dict[str, list[Any]]:
         asked = super().thread_interrupts(thread)
@@ -165,14 +168,14 @@ class HitlInterruptsMissing(Defect):
 
 
 class InterruptsNotCleared(Defect):
-    """The thread keeps telling of a question that nobody waits for any more.
+    """The thread still reports a question that no run waits for any more.
 
     Inferred from langgraph 6362.
     """
 
     id = "D86"
     seen = ("https://github.com/langchain-ai/langgraph/issues/6362",)
-    client = "A dialog asks a question that nobody waits for any more."
+    client = "A dialog asks the user a question whose answer has no effect."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
@@ -187,11 +190,11 @@ class InterruptsNotCleared(Defect):
 
 
 class ForeignThreadStatus(Defect):
-    """A busy thread is `running`, a status that threads do not have."""
+    """A busy thread has the status `running`, which threads do not have."""
 
     id = "D90"
     seen = ()
-    client = "A thread status that no client knows."
+    client = "The thread has a status that no client knows."
 
     def thread_status(self, thread: Thread) -> Any:
         status = super().thread_status(thread)
@@ -199,7 +202,7 @@ class ForeignThreadStatus(Defect):
 
 
 class StatusGoesBack(Defect):
-    """A run that was `running` reads `pending` every other time."""
+    """A running run is reported as `pending` every other time that it is read."""
 
     id = "D123"
     seen = ()

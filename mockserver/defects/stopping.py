@@ -1,4 +1,4 @@
-"""A run that was told to stop goes on, stops too late, or is not told."""
+"""Stopping: a stopped run continues, stops too late, or leaves the wrong data."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from mockserver.defects.base import Defect
 
 
 class OverlapStart(Defect):
-    """The new run starts before the old one has stopped; that is told to only when the new one has written something.
+    """The new run starts before the old run stops, and only its first write cancels the old run.
 
-    A cancelled run is stopped rightly: without a successor that writes something it would never stop at all.
+    Cancelling a run without a successor works correctly. Such a run would otherwise never stop, because no new run
+    writes.
     """
 
     id = "D05"
     seen = ("https://github.com/bytedance/deer-flow/issues/2505", "https://github.com/aegra/aegra/pull/462")
-    client = "For a moment two runs of one thread execute: two tools act at once, and side effects interleave."
+    client = "For a moment two runs of one thread execute: two tools act at once, and their side effects interleave."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
@@ -40,15 +41,15 @@ class OverlapStart(Defect):
 
     def may_write(self, run: Run) -> bool:
         if run.fate is None:
-            self._tell_the_old(run.thread)
+            self._stop_superseded(run.thread)
         return super().may_write(run)
 
     def release(self, run: Run) -> None:
         if run.fate is None:
-            self._tell_the_old(run.thread)
+            self._stop_superseded(run.thread)
         super().release(run)
 
-    def _tell_the_old(self, thread: Thread) -> None:
+    def _stop_superseded(self, thread: Thread) -> None:
         for old in self._late.pop(thread.thread_id, []):
             super().deliver_stop(old)
 
@@ -59,7 +60,7 @@ def _is_superseded(run: Run) -> bool:
 
 
 class GhostRun(Defect):
-    """The status says `interrupted`, while the run executes to its end and writes to the state."""
+    """A stopped run is reported as `interrupted`, but executes to its end and writes to the state."""
 
     id = "D04"
     seen = (
@@ -67,7 +68,7 @@ class GhostRun(Defect):
         "https://github.com/aegra/aegra/issues/132",
         "https://github.com/CopilotKit/CopilotKit/issues/2274",
     )
-    client = "The run reads `interrupted`, yet its tools still act and its messages appear in the state minutes later."
+    client = "The run is `interrupted`, but its tools still act, and its messages appear in the state minutes later."
 
     def deliver_stop(self, run: Run) -> None:
         if run.fate != "stop" or not self.strikes(run):
@@ -85,13 +86,13 @@ class GhostRun(Defect):
 
 
 class LateCheckpoint(Defect):
-    """One stale checkpoint of the old run lands after the first ones of the new run."""
+    """A stale checkpoint of the old run is written after the first checkpoints of the new run."""
 
     id = "D06"
     seen = ("https://github.com/aegra/aegra/pull/462", "https://github.com/bytedance/deer-flow/issues/2505")
     client = (
-        "The history has a checkpoint of the old run on top of the new run's first ones; what was written in between "
-        "is gone from the newest state."
+        "The history has a checkpoint of the old run above the new run's first ones, and the newest state lacks "
+        "the data in between."
     )
 
     def base(self, run: Run) -> Checkpoint | None:
@@ -112,7 +113,7 @@ class LateCheckpoint(Defect):
 
 
 class PartialLost(Defect):
-    """What the finished steps of a superseded run wrote vanishes from the state.
+    """Data that finished steps of a superseded run wrote disappears from the state.
 
     Seen by users of the official server (langgraph 5672).
     """
@@ -122,7 +123,7 @@ class PartialLost(Defect):
         "https://github.com/langchain-ai/langgraph/issues/5672",
         "https://forum.langchain.com/t/how-can-i-implement-the-ability-to-interrupt-and-resume-execution-at-any-time/2356",
     )
-    client = "After the interrupt the first question and what was found for it are gone from the conversation."
+    client = "After the interrupt the conversation lacks the first question and the results that were found for it."
 
     def release(self, run: Run) -> None:
         wrote = any(one.run_id == run.run_id for one in run.thread.history.newest_first())
@@ -132,14 +133,14 @@ class PartialLost(Defect):
 
 
 class CancelRecordLostExit(Defect):
-    """With durability `exit`, what a stopped run had finished is not persisted.
+    """With durability `exit`, the finished steps of a stopped run are not persisted.
 
-    Told of in langgraph (8634).
+    Reported in langgraph (8634).
     """
 
     id = "D70"
     seen = ("https://github.com/langchain-ai/langgraph/pull/8634",)
-    client = "With durability `exit` everything the stopped run had done is lost."
+    client = "With durability `exit`, all work of the stopped run is lost."
 
     def release(self, run: Run) -> None:
         if run.fate == "stop" and run.request.durability == "exit" and self.strikes(run):
@@ -148,11 +149,11 @@ class CancelRecordLostExit(Defect):
 
 
 class SupersededInputKept(Defect):
-    """A queued run that is superseded leaves its input in the state, though it never ran."""
+    """A queued run that is superseded leaves its input in the state, although it never ran."""
 
     id = "D124"
     seen = ()
-    client = "A message that was given up before it was read is in the conversation."
+    client = "The conversation contains a message that was dropped before the model read it."
 
     def release(self, run: Run) -> None:
         head, raw = run.thread.history.head, run.request.given_input
@@ -162,11 +163,11 @@ class SupersededInputKept(Defect):
 
 
 class InterruptAddsCheckpoint(Defect):
-    """A run that is stopped writes one more checkpoint, with nothing new in it."""
+    """A run that is stopped writes an additional checkpoint without new data."""
 
     id = "D125"
     seen = ()
-    client = "Time travel shows a step that nobody took."
+    client = "Time travel shows a step that was never executed."
 
     def release(self, run: Run) -> None:
         head = run.thread.history.head
@@ -191,7 +192,7 @@ def _write(run: Run, head: Checkpoint, values: Values) -> None:
 
 
 class SubgraphSurvives(Defect):
-    """The run stops, and its child graph is not told."""
+    """Stopping a run does not stop its child graph."""
 
     id = "D60"
     seen = (
@@ -199,7 +200,7 @@ class SubgraphSurvives(Defect):
         "https://github.com/langchain-ai/langgraph/issues/5682",
         "https://github.com/langchain-ai/langgraphjs/issues/2755",
     )
-    client = "After the stop a child graph's tools still act."
+    client = "After the stop, the tools of a child graph still act."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
