@@ -15,12 +15,12 @@ from mockserver.vocabulary import Strategy
 
 
 def in_flight(thread: Thread) -> dict[str, Phase]:
-    """What is in flight on a thread, as the strategies see it."""
+    """Return the phase of each run in flight, which is all that the strategies depend on."""
     return {run.run_id: run.phase for run in thread.in_flight.values()}
 
 
 def unstarted(thread: Thread) -> Run | None:
-    """The oldest run that is to execute and does not yet."""
+    """Return the oldest run that neither executes nor is being stopped."""
     return next((run for run in thread.in_flight.values() if run.task is None and run.fate is None), None)
 
 
@@ -44,6 +44,7 @@ class StrategyIgnored(Defect):
         wrong = Decision(accepted=True)
         return wrong if thread.in_flight and self.strikes(thread) else right
 
+    # Accepting the run is not enough: the correct policy would let it wait until the thread is free.
     def next_to_start(self, thread: Thread) -> Run | None:
         return unstarted(thread) if self.struck(thread) else super().next_to_start(thread)
 
@@ -62,6 +63,7 @@ class InterruptAsEnqueue(Defect):
     )
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        # On an idle thread both strategies do the same, so nothing would be wrong.
         if strategy == "interrupt" and thread.in_flight and self.strikes():
             strategy = "enqueue"
         return super().admit(thread, strategy)
@@ -116,6 +118,7 @@ class FirstInflightOnly(Defect):
         decision = super().admit(thread, strategy)
         if len(decision.fates) < 2 or not self.strikes():
             return decision
+        # The runs are in the order of their creation, so this is the oldest one, the one that executes.
         return replace(decision, fates=dict(list(decision.fates.items())[:1]))
 
 
@@ -133,9 +136,11 @@ class RapidFireDrop(Defect):
         decision = super().admit(thread, strategy)
         waiting = [run_id for run_id in decision.fates if thread.runs[run_id].task is None]
         dropped = [run_id for run_id in waiting if self.strikes(run_id)]
+        # Without a fate the runs stay in flight as pending, which keeps the thread busy.
         return replace(decision, fates={key: fate for key, fate in decision.fates.items() if key not in dropped})
 
     def next_to_start(self, thread: Thread) -> Run | None:
+        # A dropped run is the oldest one that waits, so it would be started next and must be skipped.
         run = super().next_to_start(thread)
         kept = (one for one in thread.in_flight.values() if one.ready and one.fate is None)
         return None if run is None else next((one for one in kept if not self.struck(one)), None)
@@ -152,10 +157,12 @@ class PendingSupersededExecutes(Defect):
         decision = super().admit(thread, strategy)
         waiting = [run_id for run_id in decision.fates if thread.runs[run_id].task is None]
         kept = [run_id for run_id in waiting if self.strikes(run_id)]
+        # Without a fate the run keeps its turn in the queue.
         return replace(decision, fates={key: fate for key, fate in decision.fates.items() if key not in kept})
 
     def run_status(self, run: Run) -> Any:
         status = super().run_status(run)
+        # `running` is not hidden, so that a client that continues to poll sees the run start.
         return "interrupted" if self.struck(run) and status in ("pending", "success") else status
 
 
@@ -168,6 +175,7 @@ class InflightStrategyWins(Defect):
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         first = next(iter(thread.in_flight.values()), None)
+        # Equal strategies give the same decision, so such a run is not counted as an occurrence.
         if first is not None and first.strategy != strategy and self.strikes():
             strategy = first.strategy
         return super().admit(thread, strategy)
@@ -185,6 +193,7 @@ class CrossThreadInterrupt(Defect):
         self._threads: dict[str, Thread] = {}
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        # A policy is given one thread at a time, so the defect collects those on which runs are created.
         self._threads[thread.thread_id] = thread
         for other in self._threads.values():
             run = other.active
@@ -195,6 +204,7 @@ class CrossThreadInterrupt(Defect):
                 and run.fate is None
                 and self.strikes(run)
             ):
+                # The engine delivers a stop only to runs of the thread on which the new run is created.
                 run.fate = "stop"
                 self.deliver_stop(run)
         return super().admit(thread, strategy)
@@ -236,6 +246,7 @@ class ConflictWhileFinalizing(Defect):
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         stopping = any(run.fate is not None for run in thread.in_flight.values())
+        # The correct policy refuses `reject` here as well.
         if stopping and strategy != "reject" and self.strikes():
             return Decision(accepted=False)
         return super().admit(thread, strategy)
@@ -252,17 +263,20 @@ class RejectToctou(Defect):
     client = "A double click starts two runs, although both have the strategy `reject`."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        # The race is open only for a moment. Once a step has written, every server knows that the thread is busy.
         fresh = all(run.strategy == "reject" and _is_new(run) for run in thread.in_flight.values())
         if strategy == "reject" and thread.in_flight and fresh and self.strikes(thread):
             return Decision(accepted=True)
         return super().admit(thread, strategy)
 
+    # Both runs believe that the thread is idle, so the second one does not wait for the first.
     def next_to_start(self, thread: Thread) -> Run | None:
         return unstarted(thread) if self.struck(thread) else super().next_to_start(thread)
 
 
 def _is_new(run: Run) -> bool:
-    """Whether no step of a run has written anything yet."""
+    """Return whether no step of a run has written to the state yet."""
+    # `__start__` writes the input, before any step executes.
     head = run.thread.history.head
     return head is None or head.run_id != run.run_id or head.written_by == "__start__"
 
@@ -295,6 +309,7 @@ class RejectKillsFirst(Defect):
         decision = super().admit(thread, strategy)
         run = thread.active
         if not decision.accepted and run is not None and run.fate is None and self.strikes(run):
+            # The decision has no fates when a run is refused, so the engine would not stop anything.
             run.fate = "stop"
             self.deliver_stop(run)
         return decision
@@ -313,8 +328,10 @@ class RejectLeaks(Defect):
     def refused(self, thread: Thread, request: RunRequest) -> None:
         super().refused(thread, request)
         head = thread.history.head
+        # On a thread without a checkpoint there is no state that could keep the input.
         if head is not None and isinstance(request.input, dict) and self.strikes():
             values = written(head.values, read_write(request.input, thread.ids.uuid4))
+            # With the same steps after it, so that the run in flight continues where it was.
             append_checkpoint(thread, head, values=values, following=head.next, source="update", node=head.written_by)
 
 
@@ -330,6 +347,7 @@ class Race5xx(Defect):
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         head = thread.history.head
+        # After `tools`, the scripted agent has only its answer left, so the run is about to finish.
         answering = thread.active is not None and head is not None and head.written_by == "tools" and bool(head.next)
         if strategy in ("interrupt", "rollback") and answering and self.strikes():
             raise RuntimeError("deadlock detected")

@@ -89,6 +89,7 @@ class Reject422(Defect):
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
+        # Other conflicts, such as an update of a busy thread, are no refusals of a run.
         if matches(request, "POST", *CREATING) and response.status == 409 and self.strikes():
             return refusal(422, "Thread is already running a task.")
         return response
@@ -134,8 +135,9 @@ class InvalidStrategyCoerced(Defect):
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if matches(request, "POST", *CREATING, "/runs", "/runs/stream", "/runs/wait"):
             body = await json_body(request)
-            asked = body.get("multitask_strategy", "enqueue") if isinstance(body, dict) else "enqueue"
-            if asked not in STRATEGIES and self.strikes():
+            strategy = body.get("multitask_strategy", "enqueue") if isinstance(body, dict) else "enqueue"
+            # A valid strategy is not changed.
+            if strategy not in STRATEGIES and self.strikes():
                 request = with_body(request, {**body, "multitask_strategy": "enqueue"})
         return await super().answer(request, handler)
 
@@ -176,6 +178,7 @@ class StrategyNotEchoed(Defect):
 
     def _other(self, run: Any) -> Any:
         wrong = isinstance(run, dict) and run.get("multitask_strategy") in STRATEGIES and self.strikes(run["run_id"])
+        # Some valid strategy, so that only the comparison with the request shows the defect.
         return (
             {**run, "multitask_strategy": "reject" if run["multitask_strategy"] != "reject" else "enqueue"}
             if wrong
@@ -218,6 +221,7 @@ class HistoryGap(Defect):
     def _gone(self, request: web.Request, entry: dict[str, Any]) -> bool:
         thread = request.app[ENGINE].threads.by_id[str(canonical(request.match_info["thread_id"]))]
         run = thread.runs.get((entry.get("metadata") or {}).get("run_id", ""))
+        # Not before the run is over, so that a client has seen the checkpoints that disappear.
         return run is not None and run.over and run.fate == "stop" and self.strikes(run)
 
 
@@ -237,6 +241,7 @@ class CheckpointIdCollision(Defect):
         for newer, older in pairwise(found):
             run_id = newer["metadata"].get("run_id")
             if run_id and run_id != older["metadata"].get("run_id") and self.strikes(run_id):
+                # The id occurs twice in each entry, and the two must agree.
                 newer["checkpoint_id"] = older["checkpoint_id"]
                 newer["checkpoint"] = {**newer["checkpoint"], "checkpoint_id": older["checkpoint_id"]}
         return found
@@ -264,8 +269,8 @@ class RollbackUnsupported(_Cancelling):
     client = "A cancel with `action=rollback` raises 422, and the run continues."
 
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
-        asked = request.query.get("action") == "rollback" and run is not None
-        return refusal(422, "action=rollback is not supported") if asked and self.strikes() else None
+        rollback = request.query.get("action") == "rollback" and run is not None
+        return refusal(422, "action=rollback is not supported") if rollback and self.strikes() else None
 
 
 class WaitReturnsEarly(_Cancelling):
@@ -279,6 +284,7 @@ class WaitReturnsEarly(_Cancelling):
         waits = request.query.get("wait", "").lower() in ("1", "true")
         if run is None or run.over or not waits or not self.strikes(run):
             return None
+        # The run is really stopped. Only the answer does not wait for it.
         request.app[ENGINE].stop(run, "erase" if request.query.get("action") == "rollback" else "stop")
         return json_answer({})
 
@@ -299,6 +305,7 @@ class CancelNotDelivered(_Cancelling):
 
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
         try:
+            # An invalid cancel is still refused, because refusals are right here.
             query(request, CancelQuery)
         except ApiError:
             return None
@@ -328,6 +335,7 @@ class CancelTerminalFlip(_Cancelling):
     client = "A finished run becomes `interrupted` after a late click on stop."
 
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
+        # The lifecycle has no transition out of a terminal status, so `run_status` shows the wrong one.
         return web.Response(status=202) if run is not None and run.over and self.strikes(run) else None
 
     def run_status(self, run: Run) -> Any:
@@ -358,6 +366,7 @@ class CancelWrongWorker409(_Cancelling):
     client = "The stop button works only at the second click."
 
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
+        # One refusal per run: the second cancel reaches the right worker.
         if run is None or run.over or self.struck(run) or not self.strikes(run):
             return None
         return refusal(409, "Run is not active on this worker and cannot be cancelled")
@@ -380,6 +389,7 @@ class LastActionWins(_Cancelling):
             and self.strikes(run)
         ):
             run.fate = "erase" if action == "erase" else "stop"
+        # The cancel itself is answered correctly.
         return None
 
 
@@ -407,8 +417,10 @@ class CrashOnCancel(_Cancelling):
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
         if run is None or run.over or not self.strikes(run):
             return None
+        # A process that dies sends no response.
         if request.transport is not None:
             request.transport.abort()
+        # aiohttp answers any other exception with a 500.
         raise asyncio.CancelledError
 
 
@@ -425,6 +437,7 @@ class BulkCancelMix(Defect):
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
         if matches(request, "POST", "/runs/cancel") and response.status == 422:
+            # A body that is not an object is refused for another reason.
             wrong = isinstance(await json_body(request), dict) and self.strikes()
             return web.Response(status=204) if wrong else response
         return response
@@ -438,6 +451,7 @@ class CancelPendingStopsAll(_Cancelling):
     client = "Withdrawing a queued message stops the answer that is being written."
 
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
+        # A queued run has no task yet.
         ahead = None if run is None or run.over or run.task is not None else run.thread.active
         if ahead is not None and self.strikes(ahead):
             request.app[ENGINE].stop(ahead, "stop")
@@ -453,6 +467,7 @@ class CancelledPendingExecutes(_Cancelling):
 
     def cancelled(self, request: web.Request, run: Run | None) -> web.StreamResponse | None:
         waits = run is not None and not run.over and run.task is None
+        # Without a fate the run keeps its turn in the queue.
         return web.Response(status=202) if waits and run is not None and self.strikes(run) else None
 
     def run_status(self, run: Run) -> Any:
@@ -482,6 +497,7 @@ class DeletedRunGoesOn(Defect):
         run = requested_run(request) if matches(request, "DELETE", RUN) else None
         if run is None or run.over or not self.strikes(run):
             return await super().answer(request, handler)
+        # Only the record goes. The run stays in flight, so its task continues.
         run.thread.runs.pop(run.run_id, None)
         return web.Response(status=204)
 
@@ -500,6 +516,7 @@ class DeletedThreadGoesOn(Defect):
             return await super().answer(request, handler)
         if not self.strikes(thread):
             return await super().answer(request, handler)
+        # The route would also stop the runs in flight.
         threads.remove(thread)
         return web.Response(status=204)
 

@@ -55,6 +55,7 @@ class CronStays(Defect):
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if matches(request, "DELETE", "/runs/crons/{cron_id}"):
+            # An unknown cron is still refused with 404.
             known = canonical(request.match_info["cron_id"]) in request.app[ENGINE].crons.by_id
             if known and self.strikes():
                 return web.Response(status=204)

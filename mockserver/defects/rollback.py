@@ -16,7 +16,7 @@ from mockserver.defects.base import Defect
 
 
 def wrote(run: Run) -> bool:
-    """Whether a run left checkpoints."""
+    """Return whether a run has written checkpoints."""
     return any(one.run_id == run.run_id for one in run.thread.history.newest_first())
 
 
@@ -42,6 +42,7 @@ class RollbackTooLittleCheckpoints(Defect):
     client = "The rolled-back question stays in the conversation, although its run is gone."
 
     def erase(self, run: Run) -> None:
+        # Without checkpoints the rollback is complete, so this is not an occurrence.
         if wrote(run) and self.strikes(run):
             run.thread.runs.pop(run.run_id, None)
         else:
@@ -57,6 +58,7 @@ class RollbackTooMuch(Defect):
 
     def erase(self, run: Run) -> None:
         super().erase(run)
+        # The run itself is gone by now, so these are the runs that should have stayed.
         earlier = [one for one in run.thread.runs.values() if wrote(one)]
         if earlier and self.strikes(run):
             for one in earlier:
@@ -75,6 +77,7 @@ class RollbackMessagesOnly(Defect):
         self._kept: dict[str, list[str]] = {}
 
     def erase(self, run: Run) -> None:
+        # Before the rollback, which removes this checkpoint.
         head = run.thread.history.head
         steps = head.values["steps"] if head is not None and head.run_id == run.run_id else []
         super().erase(run)
@@ -82,11 +85,12 @@ class RollbackMessagesOnly(Defect):
             self._kept[run.thread.thread_id] = steps
 
     def base(self, run: Run) -> Checkpoint | None:
+        # The next run carries the steps on, because a rollback writes no checkpoint that could hold them.
         base, steps = super().base(run), self._kept.get(run.thread.thread_id)
         return base if base is None or steps is None else replace(base, values={**base.values, "steps": steps})
 
     def input(self, run: Run) -> Any:
-        # On a thread that has no state left the input is the only way in.
+        # If the rollback leaves no checkpoint, the next run has no base, and only its input can carry the steps.
         raw, steps = super().input(run), self._kept.get(run.thread.thread_id)
         lost = run.thread.history.head is None and isinstance(raw, dict)
         return {**raw, "steps": steps} if lost and steps is not None else raw
@@ -108,10 +112,12 @@ class RollbackOverwritesNew(Defect):
         super().erase(run)
         head = run.thread.history.head
         if wrote_something and self.strikes(run):
+            # Kept until the new run has written. Restoring them now would be a correct rollback.
             self._restored[run.thread.thread_id] = empty_values() if head is None else head.values
 
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
         event, head = super().conclude(run, ending), run.thread.history.head
+        # Only after a success, because a client must have been able to see the new answer.
         values = self._restored.pop(run.thread.thread_id, None) if event == "succeed" else None
         if values is not None and head is not None:
             append_checkpoint(run.thread, head, values=values, following=(), source="update", node=head.written_by)
@@ -127,6 +133,7 @@ class RollbackRunningErrors(Defect):
 
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
         event = super().conclude(run, ending)
+        # A pending run cannot fail: the lifecycle has no such transition.
         if event != "stop" or run.fate != "erase" or run.status != "running" or not self.strikes(run):
             return event
         run.error = {"error": "UserRollback", "message": "User requested rollback"}
@@ -144,6 +151,7 @@ class RollbackPendingReverts(Defect):
     client = "Rolling back a run that has not even started deletes the turn before it."
 
     def erase(self, run: Run) -> None:
+        # Before the rollback, which removes the checkpoints.
         started = wrote(run)
         super().erase(run)
         before = [one for one in run.thread.runs.values() if one.status == "success" and wrote(one)]
@@ -164,6 +172,7 @@ class RollbackHalfStepReappears(Defect):
 
     def erase(self, run: Run) -> None:
         head = run.thread.history.head
+        # Before the rollback, which removes the pending writes together with their checkpoint.
         writes = {} if head is None or head.run_id != run.run_id else run.thread.history.pending_writes(head)
         super().erase(run)
         if writes and self.strikes(run):
@@ -176,6 +185,7 @@ class RollbackHalfStepReappears(Defect):
         raw, left = super().input(run), self._left.pop(run.thread.thread_id, None)
         if not isinstance(raw, dict) or left is None:
             return raw
+        # In front of the new input, because the results were written before it.
         return {**raw, **{name: [*found, *raw.get(name, ())] for name, found in left.items()}}
 
 
@@ -190,6 +200,7 @@ class RollbackKeepsTheChild(Defect):
     client = "The data of the rolled-back turn can still be read in the history of the child graph."
 
     def erase(self, run: Run) -> None:
+        # Copied before the rollback, which deletes the checkpoints of the child graphs.
         children = dict(run.thread.history.children)
         kept = {namespace: child.copied(run.thread.thread_id) for namespace, child in children.items()}
         super().erase(run)

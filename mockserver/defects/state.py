@@ -17,7 +17,7 @@ from mockserver.script.types import AGENT
 
 
 def after_a_stop(run: Run, base: Checkpoint | None) -> bool:
-    """Whether a starting run goes on from what a stopped run left."""
+    """Return whether a starting run continues from a checkpoint of a stopped run."""
     return any(
         one.fate == "stop" and base is not None and one.run_id == base.run_id for one in run.thread.runs.values()
     )
@@ -35,8 +35,10 @@ class PartialTokensPersisted(Defect):
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
+        # A run that was stopped before `agent` was streaming its answer.
         if base is None or base.next != ("agent",) or not after_a_stop(run, base) or not self.strikes(run):
             return base
+        # The beginning of the answer in the default script.
         half = messages.ai("The search results give a high", run.ids.uuid4())
         return replace(base, values=written(base.values, {"messages": [half]}))
 
@@ -50,6 +52,7 @@ class ToolcallStripped(Defect):
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
+        # A run that was stopped before `tools` has an open tool call as its last message.
         if base is None or base.next != ("tools",) or not after_a_stop(run, base) or not self.strikes(run):
             return base
         return replace(base, values={**base.values, "messages": base.values["messages"][:-1]})
@@ -87,8 +90,9 @@ class SecondInputDuplicated(Defect):
 
 
 def _changed(defect: Defect, run: Run, raw: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
-    """The input of an interrupting run with other messages."""
+    """Return the input of an interrupting run with its messages changed, and any other input as it is."""
     given = raw.get("messages") if isinstance(raw, dict) else None
+    # `interrupt` on an idle thread is a plain run, in which there is nothing to lose.
     superseded = any(one.fate == "stop" for one in run.thread.runs.values())
     if run.strategy != "interrupt" or not superseded or not isinstance(given, list) or not defect.strikes(run):
         return raw
@@ -104,6 +108,7 @@ class ResumeParkedNode(Defect):
 
     def entry(self, run: Run, base: Checkpoint | None, first: str) -> str:
         right = super().entry(run, base, first)
+        # A run that stopped before the first node would start there anyway.
         parked = base is not None and bool(base.next) and base.next[0] != right
         return base.next[0] if base is not None and parked and self.strikes(run) else right
 
@@ -120,6 +125,7 @@ class WrongParent(Defect):
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
+        # A fork needs two checkpoints: a child of the only checkpoint continues the chain correctly.
         if run.strategy != "interrupt" or base is None or base.parent_id is None or not self.strikes(run):
             return base
         return list(run.thread.history.newest_first())[-1]
@@ -179,6 +185,7 @@ class WrongRunValues(Defect):
         return super().output(newest if newest is not run and self.struck(run) else run)
 
     def _newest(self, run: Run) -> Run:
+        # Only once the run is over. Until then the correct server waits for it as well.
         stopped = run.ended.is_set() and run.fate == "stop"
         return next(reversed(run.thread.runs.values()), run) if stopped else run
 
@@ -198,6 +205,7 @@ class ResumeRestarts(Defect):
         resumes = run.request.command is not None and run.request.command.resume is not None
         if base is None or not resumes or not base.next or not self.strikes(run):
             return base
+        # The checkpoint keeps its values, and only the steps that follow it change.
         return replace(base, next=(super().entry(run, base, AGENT),))
 
 
@@ -210,6 +218,7 @@ class CheckpointIgnored(Defect):
 
     def base(self, run: Run) -> Checkpoint | None:
         right, newest = super().base(run), run.thread.history.head
+        # If the named checkpoint is the newest one, ignoring the name changes nothing.
         return newest if newest is not right and run.request.requested_checkpoint and self.strikes(run) else right
 
 
@@ -222,6 +231,7 @@ class FinishedAnswerLost(Defect):
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
+        # Without steps that follow it, the checkpoint is the last one of a run that finished.
         if run.strategy != "interrupt" or base is None or base.next or not base.values["messages"]:
             return base
         shortened = replace(base, values={**base.values, "messages": base.values["messages"][:-1]})
@@ -238,6 +248,7 @@ class StaleResumeExecutes(Defect):
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
         resumes = run.request.command is not None and run.request.command.resume is not None
+        # A checkpoint with steps that follow it may have an open question, and the resume may be right.
         if base is None or not resumes or base.next or not self.strikes(run):
             return base
         return replace(base, next=(super().entry(run, base, AGENT),))

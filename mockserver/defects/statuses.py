@@ -12,7 +12,7 @@ from mockserver.defects.base import Defect
 
 
 def stopped(thread: Thread) -> bool:
-    """Whether a run on a thread was stopped, or is being stopped."""
+    """Return whether a run on a thread was stopped, or is being stopped."""
     return any(run.fate == "stop" for run in thread.runs.values())
 
 
@@ -25,6 +25,7 @@ class SuccessOverwrite(Defect):
 
     def run_status(self, run: Run) -> Any:
         status = super().run_status(run)
+        # Not before the thread is at rest, so that a client can read `interrupted` first.
         return "success" if status == "interrupted" and not run.thread.in_flight and self.strikes(run) else status
 
 
@@ -46,6 +47,7 @@ class InterruptedAsError(Defect):
 
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
         event = super().conclude(run, ending)
+        # A rolled-back run is deleted, and a pending one cannot fail in the lifecycle.
         if event != "stop" or run.fate == "erase" or run.status != "running" or not self.strikes(run):
             return event
         run.error = {"error": "CancelledError", "message": "Run was interrupted"}
@@ -70,6 +72,7 @@ class ForeignStatus(Defect):
         status = super().run_status(run)
         if run.fate != "stop" or not self.strikes(run):
             return status
+        # `cancelling` ends when the run is over, as on the servers on which it was seen.
         return "cancelled" if run.over else "cancelling"
 
 
@@ -86,6 +89,7 @@ class ZombieRunning(Defect):
 
     def run_status(self, run: Run) -> Any:
         status = super().run_status(run)
+        # Only the status is wrong. The run is over, so no later status will replace it.
         return "running" if status == "interrupted" and self.strikes(run) else status
 
 
@@ -118,6 +122,7 @@ class ThreadIdleTooEarly(Defect):
 
     def thread_status(self, thread: Thread) -> Any:
         status = super().thread_status(thread)
+        # Only a busy thread can become idle too early.
         return "idle" if status == "busy" and stopped(thread) and self.strikes(thread) else status
 
 
@@ -145,6 +150,7 @@ class HitlStatusVariant(Defect):
 
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
         event = super().conclude(run, ending)
+        # Otherwise every run that succeeds would end as `interrupted`.
         waits = bool(run.thread.history.waiting_interrupts())
         return "stop" if event == "succeed" and waits and self.strikes(run) else event
 
@@ -163,8 +169,8 @@ class HitlInterruptsMissing(Defect):
     )
 
     def thread_interrupts(self, thread: Thread) -> dict[str, list[Any]]:
-        asked = super().thread_interrupts(thread)
-        return {} if asked and self.strikes(thread) else asked
+        questions = super().thread_interrupts(thread)
+        return {} if questions and self.strikes(thread) else questions
 
 
 class InterruptsNotCleared(Defect):
@@ -179,14 +185,15 @@ class InterruptsNotCleared(Defect):
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
-        self._asked: dict[str, dict[str, list[Any]]] = {}
+        self._last: dict[str, dict[str, list[Any]]] = {}
 
     def thread_interrupts(self, thread: Thread) -> dict[str, list[Any]]:
-        asked = super().thread_interrupts(thread)
-        if asked:
-            self._asked[thread.thread_id] = asked
-        dead = self._asked.get(thread.thread_id, {})
-        return dead if dead and not asked and self.strikes(thread) else asked
+        questions = super().thread_interrupts(thread)
+        # The history forgets a question that was answered or dropped, so the defect keeps its own copy.
+        if questions:
+            self._last[thread.thread_id] = questions
+        stale = self._last.get(thread.thread_id, {})
+        return stale if stale and not questions and self.strikes(thread) else questions
 
 
 class ForeignThreadStatus(Defect):
@@ -217,4 +224,5 @@ class StatusGoesBack(Defect):
         if status != "running" or not self.strikes(run):
             return status
         self._readings[run.run_id] += 1
+        # The first read is right, so that the second one is a step backwards.
         return "running" if self._readings[run.run_id] % 2 else "pending"

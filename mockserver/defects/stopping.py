@@ -30,6 +30,7 @@ class OverlapStart(Defect):
         self._late: dict[str, list[Run]] = {}
 
     def deliver_stop(self, run: Run) -> None:
+        # A run whose cancellation is withheld without a new run would never be stopped.
         if _is_superseded(run) and self.strikes(run):
             self._late.setdefault(run.thread.thread_id, []).append(run)
         else:
@@ -40,6 +41,7 @@ class OverlapStart(Defect):
         return unstarted(thread) if old is not None and self.struck(old) else super().next_to_start(thread)
 
     def may_write(self, run: Run) -> bool:
+        # The engine asks before each write. Only the new run has no fate, so this is its first write.
         if run.fate is None:
             self._stop_superseded(run.thread)
         return super().may_write(run)
@@ -55,7 +57,7 @@ class OverlapStart(Defect):
 
 
 def _is_superseded(run: Run) -> bool:
-    """Whether a run is stopped because another was created."""
+    """Return whether a run is being stopped because a new run was created."""
     return any(other.fate is None and other is not run for other in run.thread.in_flight.values())
 
 
@@ -71,10 +73,12 @@ class GhostRun(Defect):
     client = "The run is `interrupted`, but its tools still act, and its messages appear in the state minutes later."
 
     def deliver_stop(self, run: Run) -> None:
+        # A rolled-back run is deleted, so there would be no status that contradicts the execution.
         if run.fate != "stop" or not self.strikes(run):
             super().deliver_stop(run)
 
     def next_to_start(self, thread: Thread) -> Run | None:
+        # The thread is free only when the ghost has ended, so the new run starts beside it.
         old = thread.active
         return unstarted(thread) if old is not None and self.struck(old) else super().next_to_start(thread)
 
@@ -103,6 +107,7 @@ class LateCheckpoint(Defect):
             if one.fate == "stop" and base is not None and base.run_id == one.run_id
         ]
         if base is not None and old and self.strikes(old[0]):
+            # The new run writes its first checkpoints before it awaits anything, so this comes after them.
             asyncio.get_running_loop().call_soon(self._write_late, old[0], base)
         return base
 
@@ -126,6 +131,7 @@ class PartialLost(Defect):
     client = "After the interrupt the conversation lacks the first question and the results that were found for it."
 
     def release(self, run: Run) -> None:
+        # Before the clients that wait are released, so that none of them can read the data once more.
         wrote = any(one.run_id == run.run_id for one in run.thread.history.newest_first())
         if run.fate == "stop" and wrote and self.strikes(run):
             run.thread.history.remove_run(run.run_id)
@@ -143,6 +149,7 @@ class CancelRecordLostExit(Defect):
     client = "With durability `exit`, all work of the stopped run is lost."
 
     def release(self, run: Run) -> None:
+        # The mock writes every checkpoint at once, whatever the durability. Removing them looks as if none was written.
         if run.fate == "stop" and run.request.durability == "exit" and self.strikes(run):
             run.thread.history.remove_run(run.run_id)
         super().release(run)
@@ -157,6 +164,7 @@ class SupersededInputKept(Defect):
 
     def release(self, run: Run) -> None:
         head, raw = run.thread.history.head, run.request.given_input
+        # Without a task the run never started.
         if run.fate == "stop" and run.task is None and isinstance(raw, dict) and head is not None and self.strikes(run):
             _write(run, head, written(head.values, read_write(raw, run.ids.uuid4)))
         super().release(run)
@@ -172,6 +180,7 @@ class InterruptAddsCheckpoint(Defect):
     def release(self, run: Run) -> None:
         head = run.thread.history.head
         if run.fate == "stop" and head is not None and head.run_id == run.run_id and self.strikes(run):
+            # Before the clients that wait are released, so that a join already finds it.
             append_checkpoint(
                 run.thread,
                 head,
@@ -185,7 +194,7 @@ class InterruptAddsCheckpoint(Defect):
 
 
 def _write(run: Run, head: Checkpoint, values: Values) -> None:
-    """One more checkpoint of a run, on top of the newest one and with the same step before it."""
+    """Append another checkpoint of a run, with the same step before it and the same steps after it."""
     append_checkpoint(
         run.thread, head, node=head.written_by, values=values, following=head.next, source="update", run=run
     )
@@ -208,12 +217,17 @@ class SubgraphSurvives(Defect):
 
     async def play_child(self, run: Run, child: Coroutine[Any, Any, Values]) -> Values:
         playing = asyncio.create_task(super().play_child(run, child))
+        # asyncio keeps only weak references to tasks
+        # (https://docs.python.org/3/library/asyncio-task.html#creating-tasks), and after the stop nothing else refers
+        # to this one.
         self._children.add(playing)
         playing.add_done_callback(self._children.discard)
         try:
+            # The cancellation of the run ends this await, and the shield keeps it away from the child graph.
             return await asyncio.shield(playing)
         except asyncio.CancelledError:
             if not self.strikes(run):
+                # The shield is there even if the defect does not act, so the stop is passed on by hand.
                 playing.cancel()
                 await asyncio.wait({playing})
             raise

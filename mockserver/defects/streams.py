@@ -18,7 +18,7 @@ from mockserver.web.interceptors import Handler
 from mockserver.web.sse import HEARTBEAT, open_stream
 
 POLL_SECONDS = 0.02
-"""How often a run looks whether its readers have caught up, where it wrongly waits for them."""
+"""The interval at which a run that wrongly waits for its readers checks whether they have caught up."""
 
 
 class StreamNeverCloses(Defect):
@@ -33,6 +33,7 @@ class StreamNeverCloses(Defect):
 
     def release(self, run: Run) -> None:
         if run.fate == "stop" and self.strikes(run):
+            # Requests that wait for the run are answered. A join that hangs is another defect.
             run.ended.set()
         else:
             super().release(run)
@@ -81,9 +82,11 @@ class JoinHang(Defect):
 
     def awaited(self, run: Run) -> asyncio.Event:
         stopped = run.ended.is_set() and run.fate is not None
+        # An event that is never set. A run in flight is waited for correctly.
         return asyncio.Event() if stopped and self.strikes(run) else super().awaited(run)
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        # A deleted run has no record, so no policy is asked about it.
         if matches(request, "GET", f"{RUN}/join") and names_missing_run(request) and self.strikes():
             await asyncio.Event().wait()
         return await super().answer(request, handler)
@@ -151,6 +154,7 @@ class InterruptStreamsError(Defect):
     client = "The first run's stream raises an error, although the only cause is the second message."
 
     def release(self, run: Run) -> None:
+        # The log closes with the release and drops later events.
         if run.fate == "stop" and _can_be_read(run) and self.strikes(run):
             error = {"error": "UserInterrupt", "message": "User interrupted this run"}
             run.log.append("error", None, error, at=milliseconds(run.updated_at))
@@ -165,6 +169,7 @@ class EventsAfterEnd(Defect):
     client = "A client that stops at `end` misses the last values, and a client that does not stop shows them twice."
 
     def release(self, run: Run) -> None:
+        # The log closes with the release and drops later events.
         if _can_be_read(run) and self.strikes(run):
             run.log.append("end", None, {"run_id": run.run_id, "status": run.status}, at=milliseconds(run.updated_at))
             run.log.append("values", "values", run.output, at=milliseconds(run.updated_at))
@@ -180,6 +185,7 @@ class CrossRunEvents(Defect):
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
+        # The base of a run is the first thing that is decided, so this event comes right after `metadata`.
         foreign = base is not None and base.run_id not in (None, run.run_id) and bool(base.values["messages"])
         if base is not None and foreign and _can_be_read(run) and self.strikes(run):
             data = {base.written_by: {"messages": base.values["messages"][-1:]}}
@@ -201,11 +207,12 @@ class JoinerSteals(Defect):
         super().__init__(times)
         self._taken: dict[int, Event] = {}
 
-    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
         if id(event) in self._taken and self.strikes():
             return False
+        # The event itself is kept, because the id of an object that was freed may be given to another one.
         self._taken[id(event)] = event
-        return super().shows(event, asked)
+        return super().shows(event, modes)
 
 
 class DuplicateEventIds(Defect):
@@ -218,10 +225,11 @@ class DuplicateEventIds(Defect):
     seen = ("https://github.com/langchain-ai/langgraph/issues/8112",)
     client = "After a reconnect, events arrive again and tokens are shown twice."
 
-    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        # The first event ends in `-0` and keeps its id. So do events that were changed, which are not counted again.
         if event.event_id is not None and not event.event_id.endswith("-0") and self.strikes():
             event.event_id = "0-0"
-        return super().shows(event, asked)
+        return super().shows(event, modes)
 
 
 class CallNotStreamed(Defect):
@@ -231,10 +239,11 @@ class CallNotStreamed(Defect):
     seen = ()
     client = "The streamed conversation lacks the tool call, which appears after a reload."
 
-    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        # An update of `__interrupt__` is a list of questions and not a write.
         writes = [write for write in event.data.values() if isinstance(write, dict)] if event.name == "updates" else []
         calls = any(message.get("tool_calls") for write in writes for message in write.get("messages", ()))
-        return not (calls and self.strikes()) and super().shows(event, asked)
+        return not (calls and self.strikes()) and super().shows(event, modes)
 
 
 class RepeatedTokenLost(Defect):
@@ -248,13 +257,14 @@ class RepeatedTokenLost(Defect):
         super().__init__(times)
         self._first: dict[tuple[str, str], Event] = {}
 
-    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
         if event.name == "messages":
             piece = event.data[0]
             first = self._first.setdefault((piece["id"], str(piece["content"])), event)
+            # By identity, because each reader of the stream asks about the same event.
             if first is not event and self.strikes():
                 return False
-        return super().shows(event, asked)
+        return super().shows(event, modes)
 
 
 class StreamModeIgnored(Defect):
@@ -280,7 +290,8 @@ class BackpressureStall(Defect):
     client = "A tab that is frozen in the background delays the run for all clients."
 
     async def after_step(self, run: Run) -> None:
-        while any(reader.behind for reader in run.log.readers) and self.strikes(run):  # noqa: ASYNC110 - a crude thing
+        # A poll is enough: nothing wakes a run when a reader catches up, because no correct run waits for one.
+        while any(reader.behind for reader in run.log.readers) and self.strikes(run):  # noqa: ASYNC110 - see above
             await asyncio.sleep(POLL_SECONDS)
         await super().after_step(run)
 
@@ -295,8 +306,9 @@ class OneModeOnly(Defect):
     seen = ("langgraph-api 0.16.7, by its behaviour",)
     client = "The joined stream shows the tokens or the steps, but never both."
 
-    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
-        one = frozenset({min(asked)}) if asked and len(asked) > 1 and self.strikes() else asked
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        # A set has no last mode, as the query of the official server has, so the choice is alphabetical.
+        one = frozenset({min(modes)}) if modes and len(modes) > 1 and self.strikes() else modes
         return super().shows(event, one)
 
 
@@ -313,9 +325,10 @@ class JoinDropsSubgraphs(Defect):
     )
     client = "A joined stream shows nothing of the work of child graphs."
 
-    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
-        right = super().shows(event, asked)
-        return False if right and asked is not None and "|" in event.name and self.strikes() else right
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        # The name of an event of a subgraph contains its namespace behind a `|`.
+        right = super().shows(event, modes)
+        return False if right and modes is not None and "|" in event.name and self.strikes() else right
 
 
 class QueuedStreamCloses(Defect):
@@ -327,6 +340,7 @@ class QueuedStreamCloses(Defect):
 
     def next_to_start(self, thread: Thread) -> Run | None:
         run = super().next_to_start(thread)
+        # The queue is examined whenever a run is created or settles, which is while the others still wait.
         for waiting in thread.in_flight.values():
             if waiting is not run and waiting.task is None and not waiting.log.closed and self.strikes(waiting):
                 waiting.log.close()
@@ -340,8 +354,8 @@ class LateMetadata(Defect):
     seen = ("https://github.com/ag-ui-protocol/ag-ui/pull/2759",)
     client = "The client does not learn the run's id from the stream, so it cannot cancel the run."
 
-    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
-        return not (event.name == "metadata" and self.strikes()) and super().shows(event, asked)
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        return not (event.name == "metadata" and self.strikes()) and super().shows(event, modes)
 
 
 class DisconnectInverted(Defect):
@@ -369,6 +383,7 @@ class StatelessDisconnectIgnored(Defect):
     client = "After the client has disconnected, the stateless run continues and costs money."
 
     def stops_when_left(self, run: Run, *, asked: bool) -> bool:
+        # A run that should continue anyway is not an occurrence.
         ignored = run.temporary and asked and self.strikes(run)
         return super().stops_when_left(run, asked=asked and not ignored)
 
@@ -434,16 +449,18 @@ class ResumeRepeats(Defect):
 
     def reader_offset(self, run: Run, last_event_id: str | None) -> int:
         offset = super().reader_offset(run, last_event_id)
+        # `-1` asks for everything from the beginning, and before the first event there is nothing to repeat.
         return offset - 1 if last_event_id not in (None, "-1") and offset and self.strikes(run) else offset
 
 
 def _can_be_read(run: Run) -> bool:
-    """Whether anybody is ever sent what is added to the run's events now, at its beginning or its end."""
+    """Return whether an event that is added now can reach a client."""
+    # A resumable log keeps its events for clients that come later. Any other log loses them when it closes.
     return bool(run.log.readers) or run.log.resumable
 
 
 async def _without_end(request: web.Request) -> web.StreamResponse:
-    """A stream of heartbeats, until the client leaves."""
+    """Send heartbeats until the client disconnects."""
     response = await open_stream(request, {})
     while True:
         await response.write(HEARTBEAT)

@@ -16,7 +16,7 @@ from mockserver.web.interceptors import Handler
 
 STATELESS: Final = ("/runs", "/runs/stream", "/runs/wait")
 HARMLESS: Final = ("assistant_id", "input", "multitask_strategy")
-"""The fields of a run that are left when those that are not understood are dropped."""
+"""The fields of a run that stay when the invalid ones are dropped."""
 
 
 class InvalidAs400(Defect):
@@ -75,6 +75,7 @@ class BrokenBodyAccepted(Defect):
         if matches(request, "POST", *CREATING, *STATELESS):
             body = await json_body(request)
             if not isinstance(body, dict) and self.strikes():
+                # A run without `input` would fail on a new thread, which would hide the defect.
                 request = with_body(request, {"assistant_id": "agent", "input": {"messages": []}})
         return await super().answer(request, handler)
 
@@ -93,6 +94,7 @@ class WrongFieldsDropped(Defect):
         if matches(request, "POST", *CREATING, *STATELESS):
             body = await json_body(request)
             if isinstance(body, dict) and not _fits(body) and self.strikes():
+                # Only a few fields that are needed stay, because a validation error names just the first wrong field.
                 request = with_body(request, {name: body[name] for name in HARMLESS if name in body})
         return await super().answer(request, handler)
 
@@ -123,6 +125,7 @@ class StatelessContend(Defect):
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if matches(request, "POST", *STATELESS):
             threads = request.app[ENGINE].threads.by_id.values()
+            # The threads of stateless runs are separate, so only the whole deployment shows the others.
             busy = any(run.temporary for thread in threads for run in thread.in_flight.values())
             if busy and self.strikes():
                 return refusal(409, "Another run is in flight.")
@@ -138,6 +141,7 @@ class RefusalLeavesRun(Defect):
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
+        # After the correct refusal, so that the client receives it.
         if matches(request, "POST", *CREATING) and response.status == 422:
             engine = request.app[ENGINE]
             thread = engine.threads.by_id.get(str(canonical(request.match_info["thread_id"])))
@@ -159,6 +163,7 @@ class UnknownFilterIgnored(Defect):
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
         filtered = matches(request, "GET", RUNS) and "status" in request.query
+        # The official server answers so (bad-input/reads in its profile).
         return json_answer([]) if filtered and response.status == 422 and self.strikes() else response
 
 
@@ -194,6 +199,7 @@ class DelayIgnored(Defect):
 
 
 def _fits(body: dict[str, object]) -> bool:
+    """Return whether a body is a valid request for a run."""
     try:
         msgspec.convert(body, RunRequest)
     except msgspec.ValidationError:

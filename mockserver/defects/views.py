@@ -33,6 +33,7 @@ class _View(Defect):
         thread = requested_thread(request)
         if thread is None or not any(matches(request, method, path) for method, path in self.endpoints):
             return response
+        # The stored state stays right, so that the defect is only in the view.
         return rewritten(response, lambda body: self.shown(thread, body))
 
     def shown(self, thread: Thread, body: Any) -> Any:
@@ -49,6 +50,7 @@ class CheckpointsLag(_View):
     endpoints = _HISTORY
 
     def shown(self, thread: Thread, body: Any) -> Any:
+        # The newest checkpoint comes first.
         return body[1:] if thread.in_flight and len(body) > 1 and self.strikes(thread) else body
 
 
@@ -61,6 +63,7 @@ class HistoryShrinks(_View):
     endpoints = _HISTORY
 
     def shown(self, thread: Thread, body: Any) -> Any:
+        # Not during the first run, so that a client has seen the checkpoint that disappears.
         return body[:-1] if len(thread.runs) > 1 and len(body) > 1 and self.strikes(thread) else body
 
 
@@ -99,6 +102,7 @@ class NextCleared(_View):
 
     def shown(self, thread: Thread, body: Any) -> Any:
         stopped = any(run.fate == "stop" for run in thread.runs.values())
+        # `tasks` names the same step, so both have to go.
         return {**body, "next": [], "tasks": []} if stopped and body["next"] and self.strikes(thread) else body
 
 

@@ -18,6 +18,7 @@ class WebhookMissingOrDouble(Defect):
 
     def webhooks(self, run: Run) -> list[tuple[Run, str]]:
         right = super().webhooks(run)
+        # A run without a URL sends nothing, and `times` is not used up.
         if not right or run.request.webhook is None or not self.strikes(run):
             return right
         return [] if run.status == "interrupted" else right * 2
@@ -32,9 +33,11 @@ class WebhookOutOfOrder(Defect):
 
     def webhooks(self, run: Run) -> list[tuple[Run, str]]:
         right = super().webhooks(run)
-        asked = run.request.webhook is not None and bool(right)
-        if asked and run.fate is not None and run.thread.in_flight and self.strikes(run):
+        sends = run.request.webhook is not None and bool(right)
+        # Withheld only while another run is in flight, whose end sends the late webhook.
+        if sends and run.fate is not None and run.thread.in_flight and self.strikes(run):
             return []
+        # Behind the webhook of the newer run, which makes the order wrong.
         late = [one for one in run.thread.runs.values() if one is not run and one.started_at and self.struck(one)]
         return [*right, *((one, one.status) for one in late)]
 
@@ -47,5 +50,6 @@ class WebhookFailureSpoilsRun(Defect):
     client = "A run that completed its work is shown as failed, because the listener did not accept its webhook."
 
     def webhook_failed(self, run: Run) -> None:
+        # The lifecycle does not allow this change, so the status is set directly.
         if self.strikes(run):
             run.status = "error"
