@@ -1,4 +1,4 @@
-"""The words of the API that the types of requests and the pure core share."""
+"""The words of the API that the request types and the core share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CAN: what a cancel does to run A, and what its answer means."""
+"""CAN: the effect of a cancel on run A, and the answer to it."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from conformance.judge.play import Play
 from conformance.judge.requests import accepted_cancel, action_of, first_cancel
 from conformance.judge.turns import parts_of
 from conformance.scenarios import moves as s
+from conformance.transcript.text import snippet
 
 
 @check("CAN-01")
 def cancelled_run_is_interrupted_and_stays(play: Play) -> None:
-    """CAN-01: compare run A's final status with `interrupted`, and the state with what A had written.
-
-    A step that was entered follows steps that were written. So many parts of A are kept.
-    """
+    """CAN-01: compare run A's final status with `interrupted`, and the state with what its finished steps wrote."""
     cancel = accepted_cancel(play)
-    expect_end(play, "A", "interrupted", "run A, cancelled", cancel.sent)
+    expect_end(play, "A", "interrupted", "run A (cancelled)", cancel.sent)
+    # A step reads the writes of the steps before it. N entered steps prove that the input and N - 1 results were
+    # written, and the last step was cancelled before it wrote.
     entered = len(play.steps("A"))
     if not entered:
-        raise Unproven("the witness saw no step of run A")
+        raise Unproven("the witness received no report from a step of run A")
     due = parts_of(play.scenario.submit("A"))[:entered]
     observed = tuple(message.word for message in play.messages())
     expect(
         observed == due,
-        f"what run A had written before the cancel: [{' '.join(due)}]",
+        f"the messages that run A wrote before the cancel: [{' '.join(due)}]",
         f"[{' '.join(observed)}]",
         play.last("final state", s.MAIN).sent,
     )
@@ -40,39 +40,47 @@ def cancelled_pending_run_never_executes(play: Play) -> None:
     cancel = accepted_cancel(play)
     move = next(move for move in play.scenario.requests if isinstance(move, s.Cancel))
     due = GONE if move.action == "rollback" else "interrupted"
-    expect_end(play, "A", due, "run A, cancelled while pending", cancel.sent)
+    expect_end(play, "A", due, "run A (cancelled while pending)", cancel.sent)
     reports = play.reports("A")
-    expect(not reports, "run A, cancelled while pending, never to execute", "it did", *(r.seq for r in reports[:1]))
+    expect(
+        not reports,
+        "no step of run A, which was cancelled while pending",
+        f"run A entered {reports[0].step}" if reports else "",
+        *(r.seq for r in reports[:1]),
+    )
     expect_nothing_of(play, "A")
 
 
 @check("CAN-03")
 def answer_without_wait(play: Play) -> str:
-    """CAN-03: report the status of the answer to a cancel without wait, and whether it has a body."""
+    """CAN-03: report the status of the answer to a cancel without `wait`, and whether it has a body."""
     response = first_cancel(play).response
     if response is None:
         raise Unproven(f"the cancel was not answered: {first_cancel(play).outcome()}", first_cancel(play).sent)
+    # An empty object carries no information either. `langgraph dev` sends one with `wait`, and no body without.
     return f"{response.status} {'without' if response.body in (None, {}) else 'with'} a body"
 
 
 @check("CAN-04")
 def waited_cancel_answers_after_the_stop(play: Play) -> None:
-    """CAN-04: look for a report or a status of run A that shows it in flight after the cancel was answered."""
+    """CAN-04: look for a report or a status that shows run A in flight after the cancel was answered."""
     cancel = accepted_cancel(play)
     answered = cancel.over or 0
+    # `gone` is the witness noticing a lost connection, perhaps long after the process of the step ended.
     late = [r for r in play.reports("A") if r.seq > answered and r.event != "gone"]
     expect(
         not late,
-        "the answer to a cancel with wait only when run A has stopped",
+        "no answer to a cancel with `wait` before run A has stopped",
         f"run A reported `{late[0].event}` of {late[0].step} after the answer" if late else "",
         cancel.sent,
         *(report.seq for report in late[:1]),
     )
-    told = [r.status for r in play.readings("A") if r.sent > answered]
+    # Only the first status after the answer: a later one of another value breaks RUN-03.
+    reported = [r.status for r in play.readings("A") if r.sent > answered]
     expect(
-        all(status in TERMINAL or status == GONE for status in told[:1]),
-        "run A to be over when the cancel with wait is answered",
-        f"`{told[0] if told else None}`",
+        all(status in TERMINAL or status == GONE for status in reported[:1]),
+        "a terminal status of run A once the cancel with `wait` is answered",
+        f"`{reported[0]}`" if reported else "",
         cancel.sent,
     )
 
@@ -80,8 +88,9 @@ def waited_cancel_answers_after_the_stop(play: Play) -> None:
 @check("CAN-05")
 def wait_may_be_left_out(play: Play) -> None:
     """CAN-05: compare the answer to a cancel without `wait` with 2xx."""
+    # Clients leave it out: https://github.com/langchain-ai/langgraph/issues/3660
     cancel = first_cancel(play)
-    expect(cancel.ok, "a 2xx answer to a cancel that says nothing of `wait`", cancel.outcome(), cancel.sent)
+    expect(cancel.ok, "a 2xx answer to a cancel without `wait`", cancel.outcome(), cancel.sent)
 
 
 @check("CAN-06")
@@ -89,38 +98,43 @@ def rolled_back_by_cancel(play: Play) -> None:
     """CAN-06: compare GET of run A with 404, and the history with what it was before run A."""
     cancel = first_cancel(play)
     expect(cancel.ok, "a 2xx answer to a cancel with action=rollback", cancel.outcome(), cancel.sent)
-    expect_end(play, "A", GONE, "run A, cancelled with action=rollback")
+    expect_end(play, "A", GONE, "run A (cancelled with action=rollback)", cancel.sent)
     for checkpoint in play.history():
+        # By content as well as by run id, since a deployment need not put run ids in its checkpoints (CHK-02).
         left = [message.word for message in checkpoint.messages if message.label == "A"]
         expect(
             not left and checkpoint.run_id != play.run_id("A"),
             "no checkpoint of run A in the history",
-            f"checkpoint {checkpoint.id}: {spell(checkpoint.messages)}",
+            f"checkpoint {snippet(checkpoint.id)}: {spell(checkpoint.messages)}",
             play.last("final history", s.MAIN).sent,
         )
+    # The other half of the requirement: the rollback deletes nothing that A did not write.
     before = [c.id for c in play.history("mid")]
     after = [c.id for c in play.history()]
     expect(
         after == before,
         "the history as it was before run A",
-        f"{len(after)} checkpoints instead of {len(before)}",
+        f"{len(after)} checkpoints instead of {len(before)}"
+        if len(after) != len(before)
+        else "as many checkpoints, but with other ids or in another order",
         play.last("final history", s.MAIN).sent,
     )
 
 
 @check("CAN-07")
 def finished_run_keeps_its_status(play: Play) -> None:
-    """CAN-07: compare run A's final status with the one that it had before the cancel."""
+    """CAN-07: compare run A's final status with the status that it had before the cancel."""
     cancel = first_cancel(play)
+    # Whether the cancel was accepted does not matter: CAN-08 reports the answer, and no answer may change the status.
     before = [r.status for r in play.readings("A") if r.received < cancel.sent][-1:]
     if not before or before[0] not in TERMINAL:
-        raise Unproven("run A was not seen to be over before the cancel")
-    expect_end(play, "A", before[0], "run A, over before the cancel", cancel.sent)
+        raise Unproven("no terminal status of run A was received before the cancel was sent")
+    expect_end(play, "A", before[0], "run A (finished before the cancel)", cancel.sent)
 
 
 @check("CAN-08")
 def answer_to_a_late_cancel(play: Play) -> str:
-    """CAN-08: report the status of the answer to the cancel of a run that is over."""
+    """CAN-08: report the status of the answer to the cancel of a finished run."""
     response = first_cancel(play).response
     if response is None:
         raise Unproven(f"the cancel was not answered: {first_cancel(play).outcome()}", first_cancel(play).sent)
@@ -144,17 +158,18 @@ def first_cancel_decides(play: Play) -> None:
     """CAN-10: compare run A's end with the action of its first cancel, and the second answer with a 5xx."""
     cancels = play.exchanges_for("cancel", "A")
     if len(cancels) < 2 or not cancels[0].ok:
-        raise Unproven("run A was not cancelled twice")
+        raise Unproven("run A was not cancelled twice, or its first cancel was not accepted")
+    # The second cancel may be accepted, refused as a conflict, or find no run. The documents do not choose.
     second = cancels[1]
     expect(
         second.response is not None and second.response.status < 500,
-        "a second cancel to be answered without a 5xx",
+        "an answer other than a 5xx to a second cancel",
         second.outcome(),
         second.sent,
     )
     action = action_of(cancels[0])
     due = GONE if action == "rollback" else "interrupted"
-    who = f"run A, whose first cancel (`{action}`) decides"
+    who = f"run A (first cancel: action={action})"
     expect_end(play, "A", due, who, *(cancel.sent for cancel in cancels))
 
 
@@ -169,9 +184,9 @@ def named_runs_are_cancelled(play: Play) -> None:
         cancel.sent,
     )
     for label, due, who in (
-        ("Z", "interrupted", "run Z, running and named in the cancel"),
-        ("A", "interrupted", "run A, pending and named in the cancel"),
-        ("B", "success", "run B, not named in the cancel"),
+        ("Z", "interrupted", "run Z (running, named in the bulk cancel)"),
+        ("A", "interrupted", "run A (pending, named in the bulk cancel)"),
+        ("B", "success", "run B (not named in the bulk cancel)"),
     ):
         expect_end(play, label, due, who, cancel.sent)
 
@@ -181,11 +196,12 @@ def accepted_cancel_ends_the_run(play: Play) -> None:
     """CAN-12: compare the final status of the cancelled run with the terminal ones."""
     cancel = accepted_cancel(play)
     label = cancel.request.about
+    # "Bounded" is the driver's deadline for the end of a run: it reads the final status after that, at the latest.
     status = play.final_status(label)
     expect(
         status in TERMINAL or status == GONE,
-        f"run {label} to be over in bounded time after its cancel was accepted",
-        f"still {status_word(status)}",
+        f"run {label} to end in bounded time after its cancel was accepted",
+        f"it is still {status_word(status)}",
         cancel.sent,
         play.last("final run", f"run {label}").sent,
     )
@@ -195,10 +211,12 @@ def accepted_cancel_ends_the_run(play: Play) -> None:
 def cancelled_run_never_succeeds(play: Play) -> None:
     """CAN-13: look for `success` among the statuses of run A."""
     cancel = accepted_cancel(play)
+    # Every reading counts. In the scenarios of this requirement, A is held when it is cancelled and cannot succeed
+    # before the cancel. A `success` that is later overwritten misleads a client just the same.
     for reading in play.readings("A"):
         expect(
             reading.status != "success",
-            "run A, held when it was cancelled, never to read `success`",
+            "a status other than `success` for run A, which was held when it was cancelled",
             "`success`",
             cancel.sent,
             reading.sent,
@@ -206,16 +224,20 @@ def cancelled_run_never_succeeds(play: Play) -> None:
 
 
 @check("CAN-14")
-def a_run_right_behind_a_cancel_is_accepted(play: Play) -> None:
+def run_created_after_a_cancel_is_accepted(play: Play) -> None:
     """CAN-14: compare the answer to run B with 2xx, and its final status with `success`."""
+    # A conflict in the window between the accepted cancel and its effect was reported in
+    # https://github.com/bytedance/deer-flow/pull/3874
     accepted_cancel(play)
     expect_accepted(play, "B")
-    expect_end(play, "B", "success", "run B, right behind the cancel")
+    expect_end(play, "B", "success", "run B (created immediately after the cancel)")
 
 
 @check("CAN-17")
 def early_cancel_is_honoured(play: Play) -> None:
     """CAN-17: compare the answer to the early cancel with 2xx, and run A's end with `interrupted`."""
     cancel = first_cancel(play)
-    expect(cancel.ok, "a 2xx answer to a cancel right behind the create", cancel.outcome(), cancel.sent)
-    expect_end(play, "A", "interrupted", "run A, cancelled right behind its create", cancel.sent)
+    expect(
+        cancel.ok, "a 2xx answer to a cancel immediately after the creation of the run", cancel.outcome(), cancel.sent
+    )
+    expect_end(play, "A", "interrupted", "run A (cancelled immediately after its creation)", cancel.sent)

@@ -1,4 +1,4 @@
-"""CLI: what a client may rely on."""
+"""CLI: guarantees that a client relies on to show a conversation."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from conformance.scenarios import moves as s
 
 @check("CLI-04")
 def shown_values_stay(play: Play) -> None:
-    """CLI-04: look in the state for every message that the last `values` event showed.
-
-    A `values` event is the state after a step, so what it shows was not a draft.
-    """
+    """CLI-04: look in the state for every message that the last `values` event showed."""
+    # A `values` event is the state after a step. Its messages are committed, unlike the tokens of a `messages` event.
+    # A client that has shown them must not see them vanish: https://github.com/langchain-ai/langgraph/issues/5672
     kept = [message.id for message in play.messages()]
     for stream in streaming(play, "A"):
         shown = [(event, read_messages(event.data, play.scenario)) for event in stream.named("values")]
         if not shown:
-            raise Unproven(f"no `values` in {stream.title}", stream.exchange.sent)
+            raise Unproven(f"{stream.title} had no `values` event", stream.exchange.sent)
+        # Each `values` event is the whole state, so the last one contains what the earlier ones showed.
         event, messages = shown[-1]
+        # By id: clients merge messages by id, so the same text under a new id is shown twice.
         lost = [message for message in messages if message.id not in kept]
         expect(
             not lost,
-            f"every message that {stream.title} showed as written in the thread's state, under the same id",
-            f"no {spell(lost)}",
+            f"every message in the last `values` event of {stream.title} to be in the thread's state under its id",
+            f"no {spell(lost)} under that id",
             event.seq,
             play.last("final state", s.MAIN).sent,
         )

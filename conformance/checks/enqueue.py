@@ -1,4 +1,4 @@
-"""ENQ: a run that waits its turn. A is ahead, B is queued behind it. In `pending` Z is ahead of both."""
+"""ENQ: a run that waits for its turn. B is queued behind A. In the phase `pending`, Z is ahead of both."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ def queued_run_waits(play: Play) -> None:
     play.accepted("B")
     ahead = _ahead(play)
     began = play.began("B")
+    # The witness may notice a lost connection (`gone`) after B has rightly started.
     last = max((r.seq for label in ahead for r in play.reports(label) if r.event != "gone"), default=None)
     if last is None:
-        raise Unproven("the witness saw no step of the run ahead")
+        raise Unproven("the witness received no report from a step of the run ahead of run B")
     if began is not None and began < last:
         raise Broken(
             f"no step of run B before run {ahead[-1]} is over",
-            "run B entered its first step, and the run ahead reported after that",
+            "run B entered its first step, and a step of the run ahead reported after that",
             began,
             last,
         )
     ended = max(play.ended(label) for label in ahead)
     for reading in play.readings("B"):
-        # An answer that came before the run ahead was told to be over was given before that, too.
+        # The deployment may start B as soon as the run ahead is over, before the client can know of that. Only an
+        # answer that arrived before both signs of the end was certainly given while the run ahead was in flight.
         if reading.received < min(ended, last):
             expect(
                 reading.status == "pending",
@@ -45,12 +47,12 @@ def queue_keeps_its_order(play: Play) -> None:
     """ENQ-02: compare the order in which runs started with the order in which they were created."""
     begun = [(play.began(submit.label), submit.label) for submit in play.scenario.submits()]
     if any(seq is None for seq, _ in begun):
-        raise Unproven("the witness did not see every run begin")
+        raise Unproven("the witness did not receive a report from every run")
     order = [label for _, label in sorted(begun, key=lambda pair: pair[0] or 0)]
-    asked = [label for _, label in begun]
+    created = [label for _, label in begun]
     expect(
-        order == asked,
-        f"runs to start in the order in which they were created: {' '.join(asked)}",
+        order == created,
+        f"runs to start in the order in which they were created: {' '.join(created)}",
         " ".join(order),
         *(seq for seq, _ in begun if seq is not None),
     )
@@ -72,18 +74,20 @@ def queued_run_continues_the_chain(play: Play) -> None:
 def queue_drains(play: Play) -> None:
     """ENQ-05: compare run B's final status with `success` where run A failed or was stopped."""
     play.accepted("B")
+    # After a run that succeeded, ENQ-03 judges the queue. This requirement is about the other ends.
     if play.final_status("A") not in ("error", "interrupted"):
-        raise Unproven(f"run A did not fail and was not stopped but is `{play.final_status('A')}`")
-    expect_end(play, "B", "success", "run B, queued behind a run that has failed or was stopped")
+        raise Unproven(f"run A neither failed nor was stopped: its status is `{play.final_status('A')}`")
+    expect_end(play, "B", "success", "run B (queued behind a run that failed or was stopped)")
 
 
 @check("ENQ-06")
-def only_the_cancelled_run_is_touched(play: Play) -> None:
+def only_the_cancelled_run_is_affected(play: Play) -> None:
     """ENQ-06: compare the final status of the runs that were not cancelled with `success`."""
     cancel = accepted_cancel(play)
+    # Z is ahead of the cancelled run A, and B behind it. CAN-02 judges A itself.
     for label in ("Z", "B"):
         play.accepted(label)
-        expect_end(play, label, "success", f"run {label}, which was not cancelled", cancel.sent)
+        expect_end(play, label, "success", f"run {label} (not cancelled)", cancel.sent)
 
 
 @check("ENQ-08")
@@ -92,7 +96,7 @@ def queued_runs_can_be_listed(play: Play) -> None:
     play.accepted("B")
     listing = play.last("list runs", s.MAIN)
     if not isinstance(listing.body, list):
-        raise Unproven(f"no usable list: {listing.outcome()}", listing.sent)
+        raise Unproven(f"no usable list of runs: {listing.outcome()}", listing.sent)
     run = next((r for r in listing.body if isinstance(r, dict) and r.get("run_id") == play.run_id("B")), None)
     if run is None:
         found = ", ".join(play.label_of(r.get("run_id")) for r in listing.body if isinstance(r, dict))
@@ -100,16 +104,17 @@ def queued_runs_can_be_listed(play: Play) -> None:
     kwargs = run.get("kwargs")
     shown = kwargs.get("input") if isinstance(kwargs, dict) else None
     text = play.scenario.submit("B").text
+    # At any depth: the server may store the client's form of the message, or a normalized one.
     expect(
         mentions(shown, text),
-        f"the queued run's input “{text}” in its kwargs",
+        f"the input “{text}” in the kwargs of the queued run B",
         f"`{snippet(shown)}`",
         listing.sent,
     )
 
 
 def _ahead(play: Play) -> list[str]:
-    """The accepted runs asked for before B on the main thread that were not over when B came."""
+    """Return the runs created before B on the main thread that were not known to be over when B was created."""
     labels = [submit.label for submit in play.scenario.submits()]
     arrived = play.submission("B").sent
     return [

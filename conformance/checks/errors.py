@@ -1,6 +1,8 @@
-"""ERR: what comes of requests that are wrong. Each request of a play is judged by itself, and named where it fails."""
+"""ERR: the answers to invalid requests. Each request of a play is judged by itself, and a failure names it."""
 
 from __future__ import annotations
+
+from uuid import UUID
 
 from conformance.checks.common import expect_each_answered, expect_legal_conversation, status_word
 from conformance.judge.check import check
@@ -8,6 +10,7 @@ from conformance.judge.expect import Unproven, expect
 from conformance.judge.play import Exchange, Play
 from conformance.judge.requests import status_of, wrong_requests
 from conformance.scenarios import moves as s
+from conformance.transcript.text import snippet
 
 
 @check("ERR-01")
@@ -19,6 +22,7 @@ def unknown_strategy_is_refused(play: Play) -> None:
 @check("ERR-02")
 def missing_thread_is_not_found(play: Play) -> None:
     """ERR-02: compare the answer to every run on a thread that does not exist with 404."""
+    # The last of these requests is a GET of the thread: its 404 shows that the refused runs did not create it.
     expect_each_answered(play, "404", lambda _, e: status_of(e) == 404, "thread")
 
 
@@ -26,11 +30,20 @@ def missing_thread_is_not_found(play: Play) -> None:
 def unknown_assistant_is_refused(play: Play) -> None:
     """ERR-03: compare the answer to every unknown assistant with 404 for a UUID, else with a refusal."""
 
-    def fair(ask: s.Ask, exchange: Exchange) -> bool:
-        by_id = "assistant id that nobody has" in ask.what
-        return status_of(exchange) == 404 if by_id else status_of(exchange) >= 400
+    def accepts(ask: s.Ask, exchange: Exchange) -> bool:
+        # A UUID is well-formed and names no assistant (404). Any other value may as well be a validation error (422).
+        return status_of(exchange) == 404 if _names_a_uuid(ask) else status_of(exchange) >= 400
 
-    expect_each_answered(play, "404 for an unknown id and a refusal of what is no assistant", fair, "assistant")
+    expect_each_answered(play, "404 where the assistant is an unknown UUID, else a refusal,", accepts, "assistant")
+
+
+def _names_a_uuid(ask: s.Ask) -> bool:
+    """Return whether the assistant_id that was sent is a UUID."""
+    try:
+        UUID((ask.order or {}).get("assistant_id"))
+    except (TypeError, ValueError, AttributeError):
+        return False
+    return True
 
 
 @check("ERR-04")
@@ -41,14 +54,14 @@ def malformed_id_is_refused(play: Play) -> None:
 
 @check("ERR-06")
 def valid_request_never_fails(play: Play) -> None:
-    """ERR-06: look for a 5xx answer to a request that is right."""
+    """ERR-06: look for a 5xx answer to a valid request."""
     answered = [e for e in play.exchanges if e.response is not None and not e.serves("ask")]
     if not answered:
-        raise Unproven("nothing was ever answered")
+        raise Unproven("the deployment answered no request")
     for exchange in answered:
         expect(
             status_of(exchange) < 500,
-            f"no failure of the server at a request that is right (`{exchange.request.purpose}`)",
+            f"an answer other than a 5xx to the valid request {exchange.request.method} {exchange.request.path}",
             exchange.outcome(),
             exchange.sent,
         )
@@ -61,17 +74,18 @@ def invalid_is_422(play: Play) -> None:
     Requests with an unknown assistant or thread are not judged here, nor those that were not refused at all.
     """
 
-    def fair(ask: s.Ask, exchange: Exchange) -> bool:
-        exists = ask.what.endswith("the id of a thread that there is")
-        return status_of(exchange) == (409 if exists else 422) or not 400 <= status_of(exchange) < 500
+    def accepts(ask: s.Ask, exchange: Exchange) -> bool:
+        # The creation of a thread under an existing id is well-formed and conflicts with that thread, so it is a 409.
+        taken = ask.path == "/threads" and isinstance(ask.body, dict) and ask.body.get("thread_id") == f"{{{s.MAIN}}}"
+        return status_of(exchange) == (409 if taken else 422) or not 400 <= status_of(exchange) < 500
 
-    expect_each_answered(play, "422", fair, "strategy", "id", "json", "field", "query", "bulk")
+    expect_each_answered(play, "422 (or no refusal)", accepts, "strategy", "id", "json", "field", "query", "bulk")
 
 
 @check("ERR-08")
 def wrong_request_never_fails(play: Play) -> None:
-    """ERR-08: look for a 5xx answer to a request that is wrong or strange."""
-    expect_each_answered(play, "any answer but a 5xx", lambda _, e: status_of(e) < 500)
+    """ERR-08: look for a 5xx answer to an invalid or unusual request."""
+    expect_each_answered(play, "an answer other than a 5xx", lambda _, e: status_of(e) < 500)
 
 
 @check("ERR-09")
@@ -82,42 +96,48 @@ def body_that_is_not_the_object_is_refused(play: Play) -> None:
 
 @check("ERR-10")
 def wrong_field_is_refused(play: Play) -> None:
-    """ERR-10: compare the answer to every wrong field of a body with a refusal."""
+    """ERR-10: compare the answer to every invalid field of a body with a refusal."""
     _expect_refusals(play, "field")
 
 
 @check("ERR-11")
 def refusal_leaves_nothing(play: Play) -> None:
-    """ERR-11: look for a run, step or message of a refused request, and compare the other runs' ends with `success`.
-
-    A request that was accepted may have had its effect. Another requirement is for that.
-    """
+    """ERR-11: look for a run, step or message of a refused request, and compare the other runs' ends with `success`."""
     posted = [exchange for _, exchange in wrong_requests(play) if exchange.request.method == "POST"]
-    let_in = [exchange for exchange in posted if exchange.ok or exchange.response is None]
+    # A request that was accepted, or whose answer was lost, may have had its effect. That it should have been refused
+    # is for ERR-01 to ERR-10 to judge.
+    not_refused = [exchange for exchange in posted if exchange.ok or exchange.response is None]
     see = play.last("list runs", s.MAIN).sent
     listed = play.body("list runs", s.MAIN, list)
     ours = {play.run_id(submit.label) for submit in play.scenario.submits()}
     strangers = [run for run in listed if isinstance(run, dict) and run.get("run_id") not in ours]
     expect(
-        len(strangers) <= len(let_in),
-        "no run of a request that was refused",
-        f"{len(strangers)} more in the list of runs, and {len(let_in)} requests that were not refused",
+        len(strangers) <= len(not_refused),
+        "no run of a refused request in the list of runs",
+        f"additional runs: {len(strangers)}, requests that were not refused: {len(not_refused)}",
         see,
     )
-    if let_in:
+    # The rest cannot distinguish the effects of accepted requests from those of refused ones.
+    if not_refused:
         return
     for submit in play.scenario.submits():
         status = play.final_status(submit.label)
         see = play.last("final run", f"run {submit.label}").sent
-        expect(status == "success", f"run {submit.label} to succeed all the same", status_word(status), see)
+        expected = f"run {submit.label} to end `success` despite the invalid requests"
+        expect(status == "success", expected, status_word(status), see)
     executed = play.reports(s.ASKED)
-    expect(not executed, "no step of a run that was refused", "the witness saw one", *(r.seq for r in executed[:1]))
+    expect(
+        not executed,
+        "no step of a refused run",
+        f"a refused run entered {executed[0].step}" if executed else "",
+        *(r.seq for r in executed[:1]),
+    )
     expect_legal_conversation(play)
 
 
 @check("ERR-12")
 def wrong_query_is_refused(play: Play) -> None:
-    """ERR-12: compare the answer to every wrong query parameter with a refusal."""
+    """ERR-12: compare the answer to every invalid query parameter with a refusal."""
     _expect_refusals(play, "query")
 
 
@@ -128,40 +148,43 @@ def incomplete_bulk_cancel_is_refused(play: Play) -> None:
 
 
 @check("ERR-14")
-def what_does_not_exist_is_not_found(play: Play) -> None:
+def missing_thread_or_run_is_not_found(play: Play) -> None:
     """ERR-14: compare the answer to every request for an unknown thread or run with 404."""
     expect_each_answered(play, "404", lambda _, e: status_of(e) == 404, "unknown")
 
 
 @check("ERR-15")
-def refusal_says_why(play: Play) -> None:
+def refusal_gives_a_reason(play: Play) -> None:
     """ERR-15: compare the body of every refusal with {"detail": text}."""
 
-    def fair(_: s.Ask, exchange: Exchange) -> bool:
+    def accepts(_: s.Ask, exchange: Exchange) -> bool:
+        # Not `exchange.body`, which is None for every answer that is not a 2xx.
         body = exchange.response.body if exchange.response else None
         detail = body.get("detail") if isinstance(body, dict) else None
         return not 400 <= status_of(exchange) < 500 or (isinstance(detail, str) and bool(detail.strip()))
 
-    expect_each_answered(play, 'a refusal of the form {"detail": "some text"}', fair)
+    expect_each_answered(play, '{"detail": "some text"} as the body of the refusal', accepts)
 
 
 @check("ERR-16")
 def missing_thread_is_created(play: Play) -> None:
     """ERR-16: compare every run with if_not_exists=create with `success`, and its thread with the id that was sent."""
-    on_it = play.scenario.submits(s.FRESH)
-    for submit in on_it:
+    for submit in play.scenario.submits(s.FRESH):
         submission = play.submission(submit.label)
-        expected = f"run {submit.label} with if_not_exists=create to be accepted"
+        expected = f"a 2xx answer to the creation of run {submit.label} with if_not_exists=create"
         expect(submission.ok, expected, submission.outcome(), submission.sent)
         status = play.final_status(submit.label)
         see = play.last("final run", f"run {submit.label}").sent
-        expect(status == "success", f"run {submit.label} to succeed on the new thread", status_word(status), see)
+        expect(status == "success", f"run {submit.label} to end `success` on the new thread", status_word(status), see)
     see = play.last("final thread", s.FRESH).sent
-    told = play.final_thread(s.FRESH).get("thread_id")
-    asked_for = play.transcript.threads[s.FRESH]
-    expect(told == asked_for, f"the thread under the id that the client chose, {asked_for}", f"`{told}`", see)
+    reported = play.final_thread(s.FRESH).get("thread_id")
+    # The client chose this id. A server that creates the thread under another one has lost it for the client.
+    chosen = play.transcript.threads[s.FRESH]
+    expect(reported == chosen, f"the new thread to have the id that the client chose, {chosen}",
+           f"`{snippet(reported)}`", see)  # fmt: skip
 
 
 def _expect_refusals(play: Play, fault: s.Mistake) -> None:
-    """Raise Broken unless every request with this fault was refused. That none crashes is for ERR-08."""
+    """Raise Broken unless every request with this fault was refused."""
+    # A 5xx counts as a refusal here, because the request had no effect. ERR-08 judges that it was a crash.
     expect_each_answered(play, "a refusal", lambda _, e: status_of(e) >= 400, fault)

@@ -1,4 +1,4 @@
-"""CHK: the chain of checkpoints."""
+"""CHK: the chain of checkpoints in a thread's history."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from conformance.judge.play import Checkpoint, Play
 from conformance.judge.turns import parts_of
 from conformance.scenarios import moves as s
 from conformance.scenarios.scenario import Scenario
-from conformance.transcript.text import difference, mentions
+from conformance.transcript.text import difference, mentions, snippet
 
 
 @check("CHK-01")
 def history_is_one_chain(play: Play) -> None:
     """CHK-01: compare every checkpoint's parent with the checkpoint right below it, down to one root."""
+    # Histories may fork, but only where a run starts from an older checkpoint. No scenario of this requirement does.
     history, see = _history(play)
     ids = [checkpoint.id for checkpoint in history]
     roots = [checkpoint for checkpoint in history if checkpoint.parent_id is None]
@@ -28,13 +29,13 @@ def history_is_one_chain(play: Play) -> None:
             continue
         expect(
             checkpoint.parent_id in ids,
-            f"the parent of checkpoint {checkpoint.id} in the history",
-            f"{checkpoint.parent_id} is not there",
+            f"the parent of checkpoint {snippet(checkpoint.id)} in the history",
+            f"its parent {checkpoint.parent_id} is not in the history",
             see,
         )
         expect(
             ids.index(checkpoint.parent_id) == index + 1,
-            f"checkpoint {checkpoint.id} right on top of its parent (one chain, newest first)",
+            f"checkpoint {snippet(checkpoint.id)} directly after its parent (one chain, newest first)",
             f"its parent {checkpoint.parent_id} is {ids.index(checkpoint.parent_id) - index} places below",
             see,
         )
@@ -47,14 +48,15 @@ def checkpoints_name_their_run(play: Play) -> None:
     for checkpoint in history:
         expect(
             isinstance(checkpoint.run_id, str),
-            "run_id in the metadata of every checkpoint that a run wrote",
-            f"checkpoint {checkpoint.id} has `{checkpoint.run_id}`",
+            "a run_id in the metadata of every checkpoint",
+            f"checkpoint {snippet(checkpoint.id)} has `{snippet(checkpoint.run_id)}`",
             see,
         )
+        # `label_of` returns the id itself for a run that the scenario does not have.
         expect(
             play.label_of(checkpoint.run_id) != checkpoint.run_id,
             "the run_id of one of the thread's runs in every checkpoint",
-            f"checkpoint {checkpoint.id} names the unknown run {checkpoint.run_id}",
+            f"checkpoint {snippet(checkpoint.id)} names the unknown run {checkpoint.run_id}",
             see,
         )
 
@@ -66,17 +68,19 @@ def interrupted_runs_checkpoints_stay(play: Play) -> None:
     history, see = _history(play)
     entered = [trace.step for trace in play.steps("A")]
     if not entered:
-        raise Unproven("the witness saw no step of run A")
+        raise Unproven("the witness received no report from a step of run A")
+    # Run ids in checkpoints are a SHOULD of their own (CHK-02). Without any, the messages alone identify A's.
     named = any(checkpoint.run_id for checkpoint in history)
     mine = [checkpoint for checkpoint in history if not named or checkpoint.run_id == play.run_id("A")]
     expect(bool(mine), "checkpoints of the interrupted run A in the history", "none", see)
+    # N entered steps prove the input and the results of the N - 1 steps before the last.
     due = ["A.human", "A.call", "A.result"][: len(entered)]
-    # A checkpoint shows a step if that step's write is the newest thing in it.
+    # A checkpoint shows a step if that step's write is the newest thing in it. Later checkpoints contain it too.
     shown = {checkpoint.messages[-1].word for checkpoint in mine if checkpoint.messages}
     missing = [word for word in due if word not in shown]
     expect(
         not missing,
-        f"a checkpoint for each finished step of run A: {' '.join(due)}",
+        f"a checkpoint that ends with each message of run A's finished steps: {' '.join(due)}",
         f"none that ends with {' or '.join(missing)}",
         see,
     )
@@ -88,13 +92,14 @@ def checkpoint_ids_are_unique_and_sorted(play: Play) -> None:
     history, see = _history(play)
     ids = [checkpoint.id for checkpoint in history]
     missing = [checkpoint for checkpoint in history if checkpoint.id is None]
-    expect(not missing, "an id for every checkpoint", f"{len(missing)} without", see)
+    expect(not missing, "an id for every checkpoint", f"{len(missing)} without an id", see)
     known = [known_id for known_id in ids if known_id is not None]
     twice = sorted(known_id for known_id, count in Counter(known).items() if count > 1)
-    expect(not twice, "every checkpoint id once", f"twice: {', '.join(twice)}", see)
+    expect(not twice, "every checkpoint id once in the history", f"twice: {', '.join(twice)}", see)
+    # As text: the API's `before` pages by id, whatever an id encodes.
     expect(
         known == sorted(known, reverse=True),
-        "checkpoint ids that sort as the checkpoints were written",
+        "checkpoint ids that sort in the order in which the checkpoints were written",
         "newest first they are " + ", ".join(known),
         see,
     )
@@ -106,41 +111,43 @@ def newest_checkpoint_is_the_state(play: Play) -> None:
     history, see = _history(play)
     state = play.state()
     newest = history[0].raw
+    # Not the whole objects: a history entry and a state have other fields around these.
     for key in ("values", "next"):
         expect(
             newest.get(key) == state.get(key),
-            f"`{key}` of the newest checkpoint equal to the state's",
-            f"[{spell(history[0].messages)}] in the history, [{spell(play.messages())}] in the state; "
-            + difference(newest.get(key), state.get(key), key)
+            f"`{key}` of the newest checkpoint to equal that of the state",
+            f"[{spell(history[0].messages)}] in the history and [{spell(play.messages())}] in the state. "
+            f"First difference: {difference(newest.get(key), state.get(key), key)}"
             if key == "values"
-            else f"{newest.get(key)} and {state.get(key)}",
+            else f"`{snippet(newest.get(key))}` in the history and `{snippet(state.get(key))}` in the state",
             see,
             play.last("final state", s.MAIN).sent,
         )
     state_id = checkpoint_id(state)
     expect(
         state_id == history[0].id,
-        f"the state to name the newest checkpoint, {history[0].id}",
-        f"{state_id}",
+        f"the state to name the newest checkpoint, {snippet(history[0].id)}",
+        snippet(state_id),
         see,
         play.last("final state", s.MAIN).sent,
     )
 
 
 @check("CHK-06")
-def run_goes_on_from_an_older_checkpoint(play: Play) -> None:
+def run_starts_from_an_older_checkpoint(play: Play) -> None:
     """CHK-06: compare the conversation with run B's on top of the checkpoint that it started from.
 
-    That is the checkpoint of run A's first step, and A had taken a second one.
+    That is the checkpoint of run A's first step. A had finished its second step as well.
     """
     submission = play.accepted("B")
+    # The driver takes the checkpoint from the history. Without it, B was sent as an ordinary run.
     if not isinstance(submission.request.body, dict) or "checkpoint" not in submission.request.body:
-        raise Unproven("the history told no checkpoint of run A's first step", submission.sent)
+        raise Unproven("the history had no checkpoint of run A's first step to start from", submission.sent)
     due = (*parts_of(play.scenario.submit("A"))[:2], *parts_of(play.scenario.submit("B")))
     observed = tuple(message.word for message in play.messages())
     expect(
         observed == due,
-        f"run B on top of the checkpoint that it asked for: [{' '.join(due)}]",
+        f"run B to continue from the checkpoint in its request: [{' '.join(due)}]",
         f"[{' '.join(observed)}]",
         submission.sent,
         play.last("final state", s.MAIN).sent,
@@ -151,6 +158,7 @@ def run_goes_on_from_an_older_checkpoint(play: Play) -> None:
 def busy_state_cannot_be_updated(play: Play) -> None:
     """CHK-07: compare the answer to the update with 409, and look in the state for its text."""
     move, held = _held_update(play.scenario)
+    # Proof that the thread was busy when the update was sent.
     play.reached(held.label, held.point)
     update = play.last("update state", s.MAIN)
     expect(
@@ -159,12 +167,13 @@ def busy_state_cannot_be_updated(play: Play) -> None:
         update.outcome(),
         update.sent,
     )
+    # In the middle and at the end: the run's own write may hide the update's later.
     for exchange in (play.last("mid state", s.MAIN), play.last("final state", s.MAIN)):
         values = exchange.body.get("values") if isinstance(exchange.body, dict) else None
         expect(
             not mentions(values, move.text),
-            "nothing of the refused update in the state",
-            f"the state holds “{move.text}”",
+            f"nothing of the refused update, “{move.text}”, in the state",
+            f"the state contains “{move.text}”",
             update.sent,
             exchange.sent,
         )
@@ -172,7 +181,7 @@ def busy_state_cannot_be_updated(play: Play) -> None:
 
 @check("CHK-08")
 def checkpoints_do_not_vanish(play: Play) -> None:
-    """CHK-08: compare every reading of the history with the one before, whose checkpoints it must hold."""
+    """CHK-08: compare every reading of the history with the one before, whose checkpoints it must contain."""
     readings = play.histories()
     if len(readings) < 2:
         raise Unproven("the history was read only once")
@@ -180,8 +189,8 @@ def checkpoints_do_not_vanish(play: Play) -> None:
         vanished = {c.id for c in before} - {c.id for c in after}
         expect(
             not vanished,
-            "every checkpoint that was shown once to be shown later too",
-            f"{', '.join(sorted(str(v) for v in vanished))} vanished",
+            "every checkpoint of an earlier history in the later history",
+            f"{', '.join(sorted(snippet(v) for v in vanished))} vanished",
             earlier.sent,
             later.sent,
         )
@@ -193,35 +202,38 @@ def interrupting_adds_no_checkpoint(play: Play) -> None:
     play.accepted("B")
     history, see = _history(play)
     if not any(checkpoint.run_id for checkpoint in history):
-        raise Unproven("no checkpoint names its run", see)
+        raise Unproven("no checkpoint has a run_id, so the record does not show what wrote it", see)
     known = {play.run_id(submit.label) for submit in play.scenario.submits()}
     for checkpoint in history:
+        # A missing source is allowed, because no requirement demands the field. `update` and `fork` are an API call's.
         if checkpoint.run_id not in known or checkpoint.source not in ("input", "loop", None):
             raise Broken(
-                "no checkpoints but those that the runs' own steps wrote (source `input` or `loop`)",
-                f"checkpoint {checkpoint.id}, source `{checkpoint.source}`: {spell(checkpoint.messages)}",
+                "only checkpoints that the steps of the thread's runs wrote (source `input` or `loop`)",
+                f"checkpoint {snippet(checkpoint.id)} with source `{snippet(checkpoint.source)}`: "
+                f"{spell(checkpoint.messages)}",
                 see,
             )
+    # A checkpoint that is added under A's id and as a step's looks the same as the one below it.
     mine = [checkpoint for checkpoint in history if checkpoint.run_id == play.run_id("A")]
-    looks = Counter((checkpoint.messages, checkpoint.next) for checkpoint in mine)
-    repeated = [messages for (messages, _), count in looks.items() if count > 1]
+    contents = Counter((checkpoint.messages, checkpoint.next) for checkpoint in mine)
+    repeated = [messages for (messages, _), count in contents.items() if count > 1]
     expect(
         not repeated,
-        "every checkpoint of the interrupted run to record a step",
+        "each checkpoint of the interrupted run A to record another step",
         f"two that record the same: {spell(repeated[0]) if repeated else ''}",
         see,
     )
 
 
 def _held_update(scenario: Scenario) -> tuple[s.UpdateState, s.AwaitPoint]:
-    """Return the move that updates the state, and the one before it that waits until a run is held."""
+    """Return the move that updates the state, and the last move before it that waits until a run is held."""
     position, update = next((i, move) for i, move in enumerate(scenario.moves) if isinstance(move, s.UpdateState))
     held = [move for move in scenario.moves[:position] if isinstance(move, s.AwaitPoint)]
     return update, held[-1]
 
 
 def _history(play: Play) -> tuple[list[Checkpoint], int]:
-    """Return the final history and where it was read. Raise Unproven when it is empty."""
+    """Return the final history and the seq of its request. Raise Unproven when it is empty."""
     history = play.history()
     see = play.last("final history", s.MAIN).sent
     if not history:

@@ -1,4 +1,4 @@
-"""PST: what the thread's state keeps of a superseded run."""
+"""PST: the parts of a superseded run that the thread's state keeps."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections import Counter
 from conformance.checks.common import (
     AUDIT,
     expect_entry_at_the_start,
-    expect_half_a_superstep,
     expect_nothing_of_the_superstep,
     expect_values_of_the_state,
-    settled,
+    require_end_of_b,
+    require_half_a_superstep,
 )
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
@@ -24,20 +24,24 @@ from conformance.transcript.text import mentions, snippet
 
 @check("PST-01")
 def finished_steps_are_kept(play: Play) -> None:
-    """PST-01: look in the state for what every finished step of a superseded run wrote."""
-    _kept(play, "writes of every step that had finished", first=1)
+    """PST-01: look in the state for the writes of every finished step of a superseded run."""
+    _expect_kept(play, "the writes of every finished step", first=1)
 
 
 @check("PST-02")
 def input_is_kept(play: Play) -> None:
     """PST-02: look in the state for the input of every superseded run that had begun."""
-    _kept(play, "the input of a run that had begun", first=0, last=1)
+    _expect_kept(play, "the input of every run that had begun", first=0, last=1)
 
 
-def _kept(play: Play, what: str, *, first: int, last: int | None = None) -> None:
-    """Parts `first` to `last` of every superseded run's certain writes are in the state."""
-    settled(play)
+def _expect_kept(play: Play, what: str, *, first: int, last: int | None = None) -> None:
+    """Raise Broken unless the state has the parts `first` to `last` that every superseded run certainly wrote.
+
+    `what` names these parts in the failure text. Raise Unproven when no run certainly wrote one of them.
+    """
+    require_end_of_b(play)
     words = [message.word for message in play.messages()]
+    # `least` is what the reports prove. `alone` caps it where the run would have failed or paused without B.
     due = [
         part
         for turn in turns(play)
@@ -45,12 +49,12 @@ def _kept(play: Play, what: str, *, first: int, last: int | None = None) -> None
         for part in turn.parts[: min(turn.least, turn.alone)][first:last]
     ]
     if not due:
-        raise Unproven("no superseded run had certainly written anything of that kind")
+        raise Unproven(f"the record does not prove that a superseded run had anything to keep ({what})")
     missing = [part for part in due if part not in words]
     expect(
         not missing,
         f"{what} in the state: {' '.join(due)}",
-        f"no {' '.join(missing)} in: {spell(play.messages())}",
+        f"no {' '.join(missing)} in [{spell(play.messages())}]",
         play.last("final state", s.MAIN).sent,
     )
 
@@ -58,13 +62,14 @@ def _kept(play: Play, what: str, *, first: int, last: int | None = None) -> None
 @check("PST-03")
 def unfinished_output_is_dropped(play: Play) -> None:
     """PST-03: look in the state for a part of the answer that run A had streamed half-way."""
-    settled(play)
+    require_end_of_b(play)
     play.reached("A", "agent:2/token")
+    # The whole answer counts too. A was held half-way through it, so only an invented or a late write can complete it.
     kept = [m.word for m in play.messages() if m.part == "fragment" or m.word == "A.answer"]
     expect(
         not kept,
-        "no part of the answer that run A had streamed half-way",
-        spell(play.messages()),
+        "no part of the answer of run A, which was stopped while it streamed that answer",
+        f"[{spell(play.messages())}]",
         play.last("final state", s.MAIN).sent,
     )
 
@@ -72,36 +77,41 @@ def unfinished_output_is_dropped(play: Play) -> None:
 @check("PST-04")
 def open_tool_call_is_left_alone(play: Play) -> None:
     """PST-04: look in the state for run A's open tool call, which must be there without a result."""
-    settled(play)
+    require_end_of_b(play)
     play.reached("A", "tools:1/enter")
     if any(trace.step == "tools:1" and trace.outcome == "returned" for trace in play.steps("A")):
-        raise Unproven("run A's tool ran to its end, so its call was not left open")
+        raise Unproven("run A's tool returned, so its call was not left open")
     words = [message.word for message in play.messages()]
     see = play.last("final state", s.MAIN).sent
     expect(
         "A.call" in words,
         "run A's tool call, written before the stop, in the state",
-        spell(play.messages()),
+        f"[{spell(play.messages())}]",
         see,
     )
+    # Some servers repair a conversation with a synthetic result, because model providers reject an open call. The
+    # guide leaves this to the graph: https://docs.langchain.com/langsmith/double-texting
     foreign = [m for m in play.messages() if m.label == "?"]
     expect(
         not {"A.result", "A.invented"} & {*words} and not foreign,
         "no result for the tool call of run A, whose tool never finished",
-        spell(play.messages()),
+        f"[{spell(play.messages())}]",
         see,
     )
 
 
 @check("PST-05")
 def exit_durability_keeps_finished_steps(play: Play) -> None:
-    """PST-05: look in the state for what run A's finished steps wrote with durability `exit`."""
-    _kept(play, "with durability `exit`, what had finished before the stop", first=0)
+    """PST-05: look in the state for the writes of run A's finished steps with durability `exit`."""
+    # `exit` saves when the run exits. An interruption is such an exit, and not the loss of everything:
+    # https://github.com/langchain-ai/docs/pull/1824
+    _expect_kept(play, "the writes from before the stop (durability `exit`)", first=0)
 
 
 @check("PST-06")
 def sync_durability_shows_finished_steps(play: Play) -> None:
     """PST-06: look in the history for run A's tool call while its next step executes."""
+    # A reported its next step, and `sync` saves a checkpoint before the next step starts.
     play.reached("A", "tools:1/enter")
     history = play.history("mid")
     found = any(message.word == "A.call" for checkpoint in history for message in checkpoint.messages)
@@ -115,13 +125,11 @@ def sync_durability_shows_finished_steps(play: Play) -> None:
 
 @check("PST-07")
 def finished_step_of_half_a_superstep(play: Play) -> None:
-    """PST-07: look for the finished step's result, which stays with its task until new input arrives.
-
-    It is kept while the superstep may still continue, and dropped by new input.
-    """
-    expect_half_a_superstep(play)
+    """PST-07: look for the finished step's result, which stays with its task until new input arrives."""
+    require_half_a_superstep(play)
+    # New input drops the result, because the superstep can no longer continue. Without B it still can.
     if any(submit.label == "B" for submit in play.scenario.submits()):
-        settled(play)
+        require_end_of_b(play)
         expect_nothing_of_the_superstep(play)
         return
     tasks = play.state("mid").get("tasks")
@@ -129,7 +137,7 @@ def finished_step_of_half_a_superstep(play: Play) -> None:
     results = [task.get("result") for task in kept]
     expect(
         mentions(results, AUDIT),
-        f"the result of the step that had finished, {AUDIT}, with its task in the state",
+        f"the result {AUDIT} of the finished step with its task in the state",
         snippet(results) if kept else "no such task",
         play.last("mid state", s.MAIN).sent,
     )
@@ -144,7 +152,8 @@ def thread_values_equal_state(play: Play) -> None:
 @check("PST-09")
 def message_ids_are_unique(play: Play) -> None:
     """PST-09: count every message id in the state, where each must occur once."""
-    settled(play)
+    require_end_of_b(play)
+    # Messages without an id are not judged. No requirement demands one.
     ids = [message.id for message in play.messages() if message.id is not None]
     if not ids:
         raise Unproven("no message in the state has an id", play.last("final state", s.MAIN).sent)
@@ -160,13 +169,13 @@ def message_ids_are_unique(play: Play) -> None:
 @check("PST-10")
 def second_input_comes_once_and_last(play: Play) -> None:
     """PST-10: count run B's input in the state, where it must occur once, after everything that was kept."""
-    settled(play)
+    require_end_of_b(play)
     words = [message.word for message in play.messages()]
     see = play.last("final state", s.MAIN).sent
     count = words.count("B.human")
-    expect(count == 1, "run B's input exactly once in the state", f"{count} times in: {' '.join(words)}", see)
+    expect(count == 1, "run B's input exactly once in the state", f"{count} times in [{' '.join(words)}]", see)
     after = [word for word in words[words.index("B.human") :] if not word.startswith("B.")]
-    expect(not after, "run B's input after everything that was kept", f"{' '.join(after)} after it", see)
+    expect(not after, "run B's input after everything that was kept of other runs", f"{' '.join(after)} after it", see)
 
 
 @check("PST-11")
@@ -175,13 +184,14 @@ def unfinished_step_is_next(play: Play) -> None:
     accepted_cancel(play)
     steps = play.steps("A")
     if not steps:
-        raise Unproven("the witness saw no step of run A")
+        raise Unproven("the witness received no report from a step of run A")
+    # The probe agent names a step after its node and counts them: `tools:1` is the first step of the node `tools`.
     node = steps[-1].step.partition(":")[0]
     following = play.state().get("next")
     expect(
         following == [node],
-        f"`next` of the state to name the node that did not finish: ['{node}']",
-        f"{following}",
+        f"`next` of the state to name the node that did not finish: {snippet([node])}",
+        snippet(following),
         play.last("final state", s.MAIN).sent,
     )
 

@@ -1,4 +1,7 @@
-"""REJ: a run that is refused while another is in flight. A is in flight, B is refused, C asks again when A is over."""
+"""REJ: a run that is refused because another is in flight.
+
+A is in flight, B is refused, and C is created with `reject` when A is over.
+"""
 
 from __future__ import annotations
 
@@ -10,28 +13,31 @@ from conformance.judge.messages import spell
 from conformance.judge.play import Play
 from conformance.judge.turns import expect_proven_overlap, parts_of
 from conformance.scenarios import moves as s
+from conformance.transcript.text import snippet
 
 
 @check("REJ-01")
 def refusal(play: Play) -> str:
     """REJ-01: report the HTTP status with which run B was refused."""
-    _in_flight(play)
+    _require_overlap(play)
     submission = play.submission("B")
     if submission.response is None:
-        raise Unproven(f"run B was not answered: {submission.outcome()}", submission.sent)
+        raise Unproven(f"the creation of run B was not answered: {submission.outcome()}", submission.sent)
     return str(submission.response.status)
 
 
 @check("REJ-02")
 def first_run_is_unaffected(play: Play) -> None:
     """REJ-02: compare run A's final status with `success`, and its messages with its whole conversation."""
-    _refused(play)
-    expect_end(play, "A", "success", "run A, because of which run B was refused")
+    _require_refusal(play)
+    expect_end(play, "A", "success", "run A (in flight when run B was refused)")
     whole = parts_of(play.scenario.submit("A"))
+    # Read before C is created, so that the messages of C cannot hide a loss.
     observed = tuple(message.word for message in play.messages("mid"))
+    # A beginning only: a message of B behind it breaks REJ-03.
     expect(
         observed[: len(whole)] == whole,
-        f"run A's whole conversation [{' '.join(whole)}]",
+        f"run A's complete conversation in the state: [{' '.join(whole)}]",
         f"[{' '.join(observed)}]",
         play.last("mid state", s.MAIN).sent,
     )
@@ -40,17 +46,18 @@ def first_run_is_unaffected(play: Play) -> None:
 @check("REJ-03")
 def refused_run_leaves_nothing(play: Play) -> None:
     """REJ-03: look for the refused run B among the runs, messages, checkpoints and reported steps."""
-    _refused(play)
+    _require_refusal(play)
     runs = play.body("list runs", s.MAIN, list)
+    # B's id is unknown, since its creation was refused. Any run but A, which is listed before C is created, is B.
     foreign = [r for r in runs if isinstance(r, dict) and r.get("run_id") != play.run_id("A")]
     expect(
         not foreign,
         "only run A in the list of runs after run B was refused",
-        f"{len(foreign)} more",
+        f"additional runs: {len(foreign)}",
         play.last("list runs", s.MAIN).sent,
     )
     left = [message for message in play.messages() if message.label == "B"]
-    expect(not left, "nothing of run B in the state", spell(left), play.last("final state", s.MAIN).sent)
+    expect(not left, "no message of the refused run B in the state", spell(left), play.last("final state", s.MAIN).sent)
     strangers = [
         checkpoint
         for checkpoint in play.history()
@@ -59,14 +66,14 @@ def refused_run_leaves_nothing(play: Play) -> None:
     ]
     expect(
         not strangers,
-        "no checkpoint but those of the runs that were accepted",
-        f"{len(strangers)} of another run, or with what run B was to say",
+        "only checkpoints of the accepted runs in the history",
+        f"checkpoints of another run, or with the input of the refused run B: {len(strangers)}",
         play.last("final history", s.MAIN).sent,
     )
     expect(
         play.began("B") is None,
         "no step of the refused run B",
-        "the witness saw one",
+        f"run B entered {play.steps('B')[0].step}" if play.began("B") is not None else "",
         *([play.began("B") or 0] if play.began("B") is not None else []),
     )
 
@@ -74,28 +81,30 @@ def refused_run_leaves_nothing(play: Play) -> None:
 @check("REJ-04", "REJ-06")
 def accepted_afterwards(play: Play) -> None:
     """REJ-04, REJ-06: compare the answer to `reject` on an idle thread with 2xx, and the end with `success`."""
-    asked = "C" if play.exchanges_for("submit", "C") else "B"
-    submission = play.submission(asked)
-    _nothing_in_flight(play, asked)
+    # Scenarios in which nothing is in flight from the start have no C. There B itself finds the idle thread.
+    new = "C" if play.exchanges_for("submit", "C") else "B"
+    submission = play.submission(new)
+    _require_idle(play, new)
     expect(
         submission.ok,
-        f"run {asked} with `reject` to be accepted when nothing is in flight",
+        f"run {new} with `reject` to be accepted when nothing is in flight",
         submission.outcome(),
         submission.sent,
     )
-    expect_end(play, asked, "success", f"run {asked}")
+    expect_end(play, new, "success", f"run {new} (created when nothing was in flight)")
 
 
 @check("REJ-05")
 def pending_counts_as_busy(play: Play) -> None:
     """REJ-05: compare the answer to run B with a refusal while run A, just created, is in flight."""
-    _in_flight(play)
+    _require_overlap(play)
     submission = play.submission("B")
     if submission.response is None:
-        raise Unproven(f"run B was not answered: {submission.outcome()}", submission.sent)
+        raise Unproven(f"the creation of run B was not answered: {submission.outcome()}", submission.sent)
+    # Any refusal will do. REJ-01 reports its status.
     expect(
         not submission.ok,
-        "run B with `reject` to be refused while run A, just created, is pending or running",
+        "run B with `reject` to be refused while run A, just created, is `pending` or `running`",
         submission.outcome(),
         submission.sent,
     )
@@ -104,6 +113,7 @@ def pending_counts_as_busy(play: Play) -> None:
 @check("REJ-07")
 def missing_thread_is_no_conflict(play: Play) -> None:
     """REJ-07: compare the answer to a run on a thread that does not exist with 404."""
+    # A 409 would invite the client to try again later, and no later attempt can succeed.
     submission = play.submission("X")
     expect(
         submission.response is not None and submission.response.status == 404,
@@ -114,39 +124,43 @@ def missing_thread_is_no_conflict(play: Play) -> None:
 
 
 @check("REJ-08")
-def refusal_says_why(play: Play) -> None:
+def refusal_gives_a_reason(play: Play) -> None:
     """REJ-08: compare the body of the refusal with {"detail": text}."""
-    _refused(play)
+    _require_refusal(play)
     response = play.submission("B").response
+    # Not `submission.body`, which is None for every answer that is not a 2xx.
     body = response.body if response is not None else None
     detail = body.get("detail") if isinstance(body, dict) else None
     expect(
         isinstance(detail, str) and bool(detail.strip()),
         'a refusal of the form {"detail": "some text"}',
-        f"`{body}`",
+        f"`{snippet(body)}`",
         play.submission("B").sent,
     )
 
 
-def _in_flight(play: Play) -> None:
+def _require_overlap(play: Play) -> None:
+    """Raise Unproven unless run A was accepted and certainly in flight when run B was created."""
     play.accepted("A")
     expect_proven_overlap(play, "A", "B")
 
 
-def _refused(play: Play) -> None:
-    """Unproven unless run B came while A was in flight and was refused with a 4xx status."""
-    _in_flight(play)
+def _require_refusal(play: Play) -> None:
+    """Raise Unproven unless run B was created while A was in flight, and was refused with a 4xx status."""
+    _require_overlap(play)
     submission = play.submission("B")
+    # A 5xx is not a refusal: whether the run exists after a crash is not defined.
     if submission.response is None or not 400 <= submission.response.status < 500:
         raise Unproven(f"run B was not refused: {submission.outcome()}", submission.sent)
 
 
-def _nothing_in_flight(play: Play, newcomer: str) -> None:
-    """Unproven unless every run before `newcomer` was told to be over before it was asked for."""
-    arrived = play.submission(newcomer).sent
+def _require_idle(play: Play, new: str) -> None:
+    """Raise Unproven unless every earlier run was known to be over before run `new` was created."""
+    arrived = play.submission(new).sent
     labels = [submit.label for submit in play.scenario.submits()]
-    for label in labels[: labels.index(newcomer)]:
+    for label in labels[: labels.index(new)]:
+        # A run that was refused is not in flight and has no status.
         if not play.submission(label).ok:
             continue
         if not any(r.status in TERMINAL and r.received < arrived for r in play.readings(label)):
-            raise Unproven(f"run {label} was not seen to be over before run {newcomer} came")
+            raise Unproven(f"no terminal status of run {label} was received before run {new} was created")

@@ -1,4 +1,4 @@
-"""RUN: what a run looks like and how its status moves."""
+"""RUN: the representation of a run, and the order of its statuses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from conformance.api import GONE, RUN_STATUSES, TERMINAL
-from conformance.checks.common import expect_end, expect_silent_after
+from conformance.checks.common import expect_end, expect_no_step_after, status_word
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.play import Play
@@ -15,7 +15,7 @@ from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
 
 RANK = {"pending": 0, "running": 1}
-"""How far a status is along a run's life. Every terminal status comes after these."""
+"""The position of a status in a run's life. Every terminal status comes after these."""
 
 RUN_FIELDS = (
     "run_id",
@@ -28,10 +28,12 @@ RUN_FIELDS = (
     "kwargs",
     "multitask_strategy",
 )
-"""What the published schema `Run` requires."""
+"""The required fields of the published schema `Run`."""
 
+# A second that the deployment measures may be shorter than one on this machine, because their clocks run at slightly
+# different speeds. A delay that is ignored is shorter by far more than this.
 CLOCK_SLACK = 0.95
-"""The share of a delay that must have passed on this machine's clock: the deployment has one of its own."""
+"""The share of a delay that must have passed on this machine's clock."""
 
 
 @check("RUN-01")
@@ -40,6 +42,7 @@ def statuses_are_documented(play: Play) -> None:
     seen = False
     for label in labels(play):
         for reading in play.readings(label):
+            # A 404 is no status. Whether the run may be gone is for other requirements to judge.
             seen = seen or reading.status != GONE
             expect(
                 reading.status in RUN_STATUSES or reading.status == GONE,
@@ -48,7 +51,7 @@ def statuses_are_documented(play: Play) -> None:
                 reading.sent,
             )
     if not seen:
-        raise Unproven("no run's status was ever told")
+        raise Unproven("the deployment never reported the status of a run")
 
 
 @check("RUN-02")
@@ -62,7 +65,7 @@ def create_answers_with_the_run(play: Play) -> None:
         if exchange.ok
     ]
     if not created:
-        raise Unproven("no create was accepted")
+        raise Unproven("the deployment accepted no create")
     for label, exchange in created:
         response = exchange.response
         if response is None:
@@ -77,22 +80,24 @@ def create_answers_with_the_run(play: Play) -> None:
         missing = [field for field in RUN_FIELDS if field not in body]
         expect(
             not missing,
-            f"the whole run {label} in the answer",
+            f"every required field of run {label} in the answer to its create",
             f"no {', '.join(missing)}",
             exchange.sent,
         )
         expect(
             f"/threads/{body['thread_id']}/runs" in exchange.request.path,
-            f"run {label} to be on the thread on which it was asked for",
-            f"thread_id {body['thread_id']}",
+            f"run {label} to be on the thread in the path of its create",
+            f"thread_id {snippet(body['thread_id'])}",
             exchange.sent,
         )
+        # The API description does not demand `pending`, so a deployment may have started the run before it answers.
         expect(
             body["status"] in ("pending", "running"),
-            f"a new run {label} that is `pending` (or already `running`)",
-            f"`{body['status']}`",
+            f"the new run {label} to be `pending` (or already `running`)",
+            f"`{snippet(body['status'])}`",
             exchange.sent,
         )
+        # Only the end: the header may be an absolute URL, or have a prefix of a proxy.
         location = response.headers.get("content-location", "")
         expect(
             location.endswith(f"/runs/{body['run_id']}"),
@@ -111,26 +116,29 @@ def terminal_status_stays(play: Play) -> None:
             if reading.status not in TERMINAL:
                 continue
             for later in readings[index + 1 :]:
-                # Two requests under way at once may be answered in either order.
+                # Two requests that are in progress at once may be answered in either order. Only a request that was
+                # sent after the first answer arrived asks about a later time.
                 if later.sent > reading.received:
                     expect(
                         later.status in (reading.status, GONE),
                         f"run {label} to stay `{reading.status}`",
-                        f"`{later.status}` later",
+                        f"{status_word(later.status)} later",
                         reading.sent,
                         later.sent,
                     )
     if not any(r.status in TERMINAL for label in labels(play) for r in play.readings(label)):
-        raise Unproven("no run was seen to reach a terminal status")
+        raise Unproven("the deployment never reported a terminal status of a run")
 
 
 @check("RUN-04")
 def status_moves_forward(play: Play) -> None:
     """RUN-04: compare the order of a run's statuses with pending, running, terminal."""
     for label in labels(play):
+        # Undocumented statuses have no rank. RUN-01 judges them.
         readings = [r for r in play.readings(label) if r.status in RUN_STATUSES]
         for index, reading in enumerate(readings):
             for later in readings[index + 1 :]:
+                # As in RUN-03: only then is it a later time.
                 if later.sent > reading.received:
                     expect(
                         RANK.get(later.status, 2) >= RANK.get(reading.status, 2),
@@ -140,7 +148,7 @@ def status_moves_forward(play: Play) -> None:
                         later.sent,
                     )
     if not any(play.readings(label) for label in labels(play)):
-        raise Unproven("no run's status was ever told")
+        raise Unproven("the deployment never reported the status of a run")
 
 
 @check("RUN-05")
@@ -149,19 +157,20 @@ def one_run_executes_at_a_time(play: Play) -> None:
 
     A run executes from its first report to its last.
     """
+    # `gone` does not count: the witness may notice a lost connection after the next run has rightly begun.
     spans = {
         submit.label: (reports[0].seq, reports[-1].seq)
         for submit in play.scenario.submits()
         if (reports := [r for r in play.reports(submit.label) if r.event != "gone"])
     }
     if not spans:
-        raise Unproven("the witness saw no step of any run")
+        raise Unproven("the witness received no report from a step of any run")
     for label, (first, last) in spans.items():
         for other, (other_first, _) in spans.items():
             if other != label and first < other_first < last:
                 raise Broken(
                     f"no step of run {other} while run {label} was executing",
-                    f"run {other} entered its first step, and run {label} reported from a step after that",
+                    f"run {other} entered its first step, and a step of run {label} reported after that",
                     first,
                     other_first,
                     last,
@@ -171,40 +180,42 @@ def one_run_executes_at_a_time(play: Play) -> None:
 @check("RUN-06")
 def strategy_is_echoed(play: Play) -> None:
     """RUN-06: compare the strategy that a run reports with the one that was sent, or with the four."""
-    told = 0
+    judged = 0
     for exchange in play.exchanges:
         if not exchange.serves("submit", "final run") or not isinstance(exchange.body, dict):
             continue
         label = exchange.request.about.removeprefix("run ")
         sent = play.scenario.submit(label).strategy
+        # Without a strategy only the final reading counts, since by then the deployment has applied its default. The
+        # answer to a `wait` contains the thread's values and no run.
         if "run_id" not in exchange.body or (sent is None and exchange.serves("submit")):
             continue
-        told += 1
+        judged += 1
         echoed = exchange.body.get("multitask_strategy")
         if sent is None:
+            # Which default a deployment has is reported by RUN-07.
             expect(
                 echoed in ("enqueue", "reject", "interrupt", "rollback"),
-                f"run {label} to tell the strategy that it was given by default",
-                f"`{echoed}`",
+                f"one of the four strategies as multitask_strategy in run {label}, which was created without one",
+                f"`{snippet(echoed)}`",
                 exchange.sent,
             )
         else:
             expect(
                 echoed == sent,
-                f"run {label} to tell the strategy `{sent}` that was sent",
-                f"`{echoed}`",
+                f"multitask_strategy `{sent}` in run {label}, as it was sent",
+                f"`{snippet(echoed)}`",
                 exchange.sent,
             )
-    if not told:
-        raise Unproven("no answer told a run's strategy")
+    if not judged:
+        raise Unproven("no answer contained a run with its strategy")
 
 
 @check("RUN-07")
 def default_strategy(play: Play) -> str:
-    """RUN-07: report the strategy that explains what happened to runs A and B when none was sent.
-
-    The end of run A decides, not what the answer echoes.
-    """
+    """RUN-07: report the strategy that explains the ends of runs A and B when none was sent."""
+    # The end of run A decides and not `multitask_strategy` in an answer, because a server may report one strategy and
+    # apply another.
     play.reached("A", "tools:1/enter")
     submission = play.submission("B")
     if not submission.ok:
@@ -221,10 +232,12 @@ def default_strategy(play: Play) -> str:
 @check("RUN-08")
 def no_status_for_stopping(play: Play) -> None:
     """RUN-08: compare run A's statuses after run B was created with the documented ones."""
+    # RUN-01 judges the same statuses as a MUST. This SHOULD names the one known cause, a status such as `cancelling`:
+    # https://github.com/bytedance/deer-flow/pull/2598
     since = play.accepted("B").sent
     readings = [r for r in play.readings("A") if r.sent > since]
     if not readings:
-        raise Unproven("run A's status was not told after run B was asked for")
+        raise Unproven("run A's status was not read after run B was created")
     for reading in readings:
         expect(
             reading.status in RUN_STATUSES or reading.status == GONE,
@@ -236,27 +249,37 @@ def no_status_for_stopping(play: Play) -> None:
 
 @check("RUN-10")
 def runs_are_listed_by_filter(play: Play) -> None:
-    """RUN-10: compare every filtered list of runs with what the whole list has for that filter."""
+    """RUN-10: compare every filtered list of runs with the matching part of the unfiltered list."""
     whole = [run for run in play.body("final runs", s.MAIN, list) if isinstance(run, dict)]
     listings = play.exchanges_for("list runs")
     if not listings:
-        raise Unproven("no filtered list was asked for")
-    asked = [move for move in play.scenario.moves if isinstance(move, s.ListRuns)]
-    twice = sorted(name for name, count in Counter(str(run.get("run_id")) for run in whole).items() if count > 1)
-    expect(
-        not twice, "every run once in the list", f"twice: {_named(play, twice)}", play.last("final runs", s.MAIN).sent
+        raise Unproven("the driver did not reach the filtered lists")
+    filters = [move for move in play.scenario.moves if isinstance(move, s.ListRuns)]
+    see = play.last("final runs", s.MAIN).sent
+    twice = sorted(
+        name for name, count in Counter(play.label_of(run.get("run_id")) for run in whole).items() if count > 1
     )
-    times = [str(run.get("created_at")) for run in whole]
-    expect(times == sorted(times, reverse=True), "runs newest first", f"created_at in the order {times}")
-    for move, exchange in zip(asked, listings, strict=False):
+    expect(not twice, "every run once in the list", f"twice: {', '.join(twice)}", see)
+    # As text: ISO 8601 times of one server have one format and zone, and so sort like the times.
+    times = [snippet(run.get("created_at")) for run in whole]
+    expect(
+        times == sorted(times, reverse=True),
+        "the list of runs to be sorted newest first",
+        f"created_at in the order {', '.join(times)}",
+    )
+    # Not strict: the driver stops early when the deployment stops answering.
+    for move, exchange in zip(filters, listings, strict=False):
         if not isinstance(exchange.body, list):
-            raise Unproven(f"no usable list: {exchange.outcome()}", exchange.sent)
+            raise Unproven(f"no usable list of runs: {exchange.outcome()}", exchange.sent)
+        # The expectation is computed from the deployment's own list, which is read when all runs are over and no status
+        # changes any more.
         fitting = [run for run in whole if move.status in (None, run.get("status"))]
         due = [run.get("run_id") for run in fitting[move.offset : move.offset + move.limit]]
         got = [run.get("run_id") for run in exchange.body if isinstance(run, dict)]
+        query = f"limit={move.limit}&offset={move.offset}" + (f"&status={move.status}" if move.status else "")
         expect(
             got == due,
-            f"for status={move.status}, limit={move.limit}, offset={move.offset} the runs " + _named(play, due),
+            f"the runs {_named(play, due)} for {query}",
             _named(play, got),
             exchange.sent,
         )
@@ -266,11 +289,11 @@ def runs_are_listed_by_filter(play: Play) -> None:
 def deleted_run_is_gone(play: Play) -> None:
     """RUN-13: look for the deleted run, which must answer 404 and not be listed."""
     deletion, label = accepted_deletion(play)
-    expect_end(play, label, GONE, f"run {label}, deleted", deletion.sent)
+    expect_end(play, label, GONE, f"run {label} (deleted)", deletion.sent)
     listed = [run.get("run_id") for run in play.body("final runs", s.MAIN, list) if isinstance(run, dict)]
     expect(
         play.run_id(label) not in listed,
-        f"run {label}, deleted, not to be listed",
+        f"run {label} (deleted) not to be in the list of the thread's runs",
         "it is listed",
         play.last("final runs", s.MAIN).sent,
     )
@@ -278,77 +301,80 @@ def deleted_run_is_gone(play: Play) -> None:
 
 @check("RUN-14")
 def deleted_run_executes_no_more(play: Play) -> None:
-    """RUN-14: look for a step of the deleted run that continues, and compare the other runs' ends with `success`.
-
-    A deployment that refuses to delete a run in flight has kept it. Then the run may continue.
-    """
+    """RUN-14: look for a step of the deleted run that continues, and compare the other runs' ends with `success`."""
+    # A deployment may refuse to delete a run in flight. It has then kept the run, which may continue: Unproven.
     deletion, label = accepted_deletion(play)
-    expect_silent_after(play, deletion, label)
+    expect_no_step_after(play, deletion, label)
     for other in play.scenario.submits():
         if other.label != label:
-            expect_end(play, other.label, "success", f"run {other.label}, not deleted")
+            expect_end(play, other.label, "success", f"run {other.label} (not deleted)")
 
 
 @check("RUN-15")
 def run_is_whole(play: Play) -> None:
-    """RUN-15: compare the thread, assistant and metadata that a run reports with what was sent.
-
-    The driver gives every run a label in its metadata.
-    """
-    told = 0
+    """RUN-15: compare the thread, assistant and metadata that a run reports with what was sent."""
+    judged = 0
     for exchange in play.exchanges:
         label, body = exchange.request.about.removeprefix("run "), exchange.body
         if not exchange.serves("submit", "look", "final run") or not isinstance(body, dict):
             continue
+        # A thread, or the values that a `wait` answers with.
         if "run_id" not in body:
             continue
-        told += 1
+        judged += 1
+        # A stateless run has a thread of its own, known under the run's label once the deployment has reported it.
         metadata, thread = body.get("metadata"), play.transcript.threads.get(s.thread_of(label))
         thread = thread or play.transcript.threads.get(play.scenario.submit(label).thread)
         expect(
             body.get("thread_id") == thread,
-            f"run {label} to be on thread {thread}",
+            f"thread_id {thread} in run {label}",
             f"thread_id {snippet(body.get('thread_id'))}",
             exchange.sent,
         )
+        # Not the value that was sent: an assistant may be named by its graph, and the server answers with its id.
         expect(
             isinstance(body.get("assistant_id"), str),
-            f"the id of run {label}'s assistant",
+            f"the id of an assistant as assistant_id in run {label}",
             f"assistant_id {snippet(body.get('assistant_id'))}",
             exchange.sent,
         )
+        # The driver sends the label in the metadata of every run. A server may add keys of its own.
         expect(
             isinstance(metadata, dict) and metadata.get("doubletext_label") == label,
             f'`"doubletext_label": "{label}"` in the metadata of run {label}, as it was sent',
             f"{snippet(metadata)}",
             exchange.sent,
         )
-    if not told:
-        raise Unproven("no answer told of a run")
+    if not judged:
+        raise Unproven("no answer contained a run")
 
 
 @check("RUN-20")
 def delayed_run_waits(play: Play) -> None:
-    """RUN-20: compare the time until a delayed run's first step with its `after_seconds`.
-
-    The witness hears of a step once it has begun, so a delay can only seem too long, never too short.
-    """
+    """RUN-20: compare the time until a delayed run's first step with its `after_seconds`."""
     for submit in play.scenario.submits():
         if submit.after_seconds is None:
             continue
         submission = play.accepted(submit.label)
-        told = submission.body.get("status") if isinstance(submission.body, dict) else None
-        expect(told == "pending", f"the new run {submit.label} to be `pending`", f"`{told}`", submission.sent)
+        initial = submission.body.get("status") if isinstance(submission.body, dict) else None
+        expect(
+            initial == "pending",
+            f"the new run {submit.label} to be `pending`",
+            f"`{snippet(initial)}`",
+            submission.sent,
+        )
         status = play.final_status(submit.label)
         see = play.last("final run", f"run {submit.label}").sent
-        expect(status == "success", f"run {submit.label} to succeed after its delay", f"`{status}`", see)
+        expect(status == "success", f"run {submit.label} to end `success` after its delay", status_word(status), see)
         began = play.began(submit.label)
         if began is None:
-            raise Unproven(f"the witness saw no step of run {submit.label}")
+            raise Unproven(f"the witness received no report from a step of run {submit.label}")
+        # Measured from the request to the report. The deployment starts its timer after the request was sent, and a
+        # step reports after it has begun, so the measured time is never shorter than the real delay.
         passed = play.moments[began].t - submission.request.t
         expect(
             passed >= submit.after_seconds * CLOCK_SLACK,
-            f"no step of run {submit.label} within {submit.after_seconds:g} s of the request",
+            f"no step of run {submit.label} within {submit.after_seconds:g} s of its creation",
             f"the first one after {passed:.2f} s",
             submission.sent,
             began,
@@ -356,4 +382,5 @@ def delayed_run_waits(play: Play) -> None:
 
 
 def _named(play: Play, run_ids: Sequence[object]) -> str:
+    """Return the labels of runs in one line."""
     return ", ".join(play.label_of(run_id) for run_id in run_ids) or "none"

@@ -1,16 +1,17 @@
-"""THR: the thread's own status."""
+"""THR: the status of a thread."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from conformance.api import GONE, IN_FLIGHT, TERMINAL, THREAD_STATUSES
-from conformance.checks.common import expect_silent_after
+from conformance.checks.common import expect_no_step_after
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
-from conformance.judge.play import Play, StatusReading
+from conformance.judge.play import Play, StatusReading, status_text
 from conformance.judge.requests import accepted_cancel, accepted_deletion, labels
 from conformance.scenarios import moves as s
+from conformance.transcript.text import snippet
 
 
 @check("THR-01")
@@ -18,7 +19,7 @@ def statuses_are_documented(play: Play) -> None:
     """THR-01: compare every status that was reported for the thread with the documented ones."""
     readings = play.thread_readings()
     if not readings:
-        raise Unproven("the thread's status was never told")
+        raise Unproven("the deployment never reported the thread's status")
     for reading in readings:
         expect(
             reading.status in THREAD_STATUSES,
@@ -52,13 +53,14 @@ def thread_in_flight_is_busy(play: Play) -> None:
 def thread_is_idle_in_the_end(play: Play) -> None:
     """THR-03: compare the thread's final status with `idle` when run B has ended normally."""
     play.accepted("B")
+    # A failed run B makes the thread `error`, which THR-07 judges.
     if play.final_status("B") != "success":
-        raise Unproven(f"run B did not end normally but `{play.final_status('B')}`")
+        raise Unproven(f"run B did not end `success` but `{play.final_status('B')}`")
     status = play.final_thread().get("status")
     expect(
         status == "idle",
-        "the thread to be `idle` when run B has ended normally",
-        f"`{status}`",
+        "the thread to be `idle` once run B has ended `success`",
+        f"`{snippet(status)}`",
         play.last("final thread", s.MAIN).sent,
     )
 
@@ -67,19 +69,20 @@ def thread_is_idle_in_the_end(play: Play) -> None:
 def status_after_a_bare_cancel(play: Play) -> str:
     """THR-04: report the thread's status after run A was cancelled in the middle of a step."""
     accepted_cancel(play)
-    return str(play.final_thread().get("status"))
+    return status_text(play.final_thread().get("status"))
 
 
 @check("THR-06")
 def stopping_does_not_leave_the_thread_busy(play: Play) -> None:
     """THR-06: look for a thread that is still `busy` when every run on it is over."""
+    # A thread that stays `busy` takes no more texts from careful clients: https://github.com/aegra/aegra/issues/475
     for label in (submit.label for submit in play.scenario.submits()):
         status = play.final_status(label)
         if status not in TERMINAL and status != GONE:
-            raise Unproven(f"run {label} never ended but is `{status}`")
+            raise Unproven(f"run {label} never ended: its status is `{status}`")
     expect(
         play.final_thread().get("status") != "busy",
-        "the thread not to be `busy` when everything on it is over",
+        "the thread not to be `busy` when all runs on it are over",
         "`busy`",
         play.last("final thread", s.MAIN).sent,
     )
@@ -89,15 +92,17 @@ def stopping_does_not_leave_the_thread_busy(play: Play) -> None:
 def failed_run_marks_the_thread(play: Play) -> None:
     """THR-07: compare the thread's status with `error` after run A, and with `idle` after run B."""
     play.accepted("A")
+    # From the witness, since a server that hides the failure in the thread may hide it in the run as well.
     if not any(report.outcome == "raised" for report in play.reports("A")):
-        raise Unproven("the witness did not see a step of run A fail")
+        raise Unproven("the witness received no report that a step of run A failed")
     ended, arrived = play.ended("A"), play.submission("B").sent
     between = [r for r in play.thread_readings() if ended < r.sent and r.received < arrived]
     if not between:
-        raise Unproven("the thread was not read between the failure of run A and run B")
+        raise Unproven("the thread was not read between the failure of run A and the creation of run B")
+    # The last reading: a thread that is read right after the failure may not show it yet (THR-08 is a SHOULD).
     expect(
         between[-1].status == "error",
-        "the thread to be `error` after run A has failed",
+        "the thread to be `error` after run A failed",
         f"`{between[-1].status}`",
         between[-1].sent,
     )
@@ -111,15 +116,17 @@ def join_comes_after_the_status(play: Play) -> None:
     join = play.last("join", "B")
     if not join.ok or join.over is None:
         raise Unproven(f"join of run B was not answered with 2xx: {join.outcome()}", join.sent)
+    # X is on another thread, so it does not keep this one busy.
     others = [label for label in labels(play) if label not in ("B", "X")]
     if any(r.status in IN_FLIGHT and r.sent > join.over for label in others for r in play.readings(label)):
         raise Unproven("another run was still in flight when join of run B returned")
     after = [reading for reading in play.thread_readings() if reading.sent > join.over]
     if not after:
-        raise Unproven("the thread was not read after join of run B had returned")
+        raise Unproven("the thread was not read after join of run B returned")
+    # Only the first reading can show the delay. A thread that stays busy breaks THR-03.
     expect(
         after[0].status != "busy",
-        "the thread not to be `busy` any more once join of its last run has returned",
+        "the thread not to be `busy` once join of its last run has returned",
         "`busy`",
         join.sent,
         after[0].sent,
@@ -131,13 +138,14 @@ def search_agrees_with_get(play: Play) -> None:
     """THR-09: compare the result of every thread search with the thread's status around it."""
     searches = play.exchanges_for("search threads")
     if not searches:
-        raise Unproven("no search was made")
+        raise Unproven("the driver did not reach a search")
     thread_id = play.transcript.threads[s.MAIN]
     judged = 0
     for search in searches:
         if search.over is None or not isinstance(search.body, list):
             raise Unproven(f"no usable answer to the search: {search.outcome()}", search.sent)
         status = _steady_status(play, search.sent, search.over)
+        # The status may have changed during this search, in which case either result is right.
         if status is None:
             continue
         judged += 1
@@ -145,20 +153,18 @@ def search_agrees_with_get(play: Play) -> None:
         wanted = search.request.about
         expect(
             found == (wanted == status),
-            f"a search for `{wanted}` {'' if wanted == status else 'not '}to find the thread, which is `{status}`",
+            f"a search for status `{wanted}` {'' if wanted == status else 'not '}to find the thread, which is "
+            f"`{status}`",
             "found" if found else "not found",
             search.sent,
         )
     if not judged:
-        raise Unproven("the thread's status was never steady around a search")
+        raise Unproven("no search has equal readings of the thread's status before and after it")
 
 
 @check("THR-10")
 def successor_keeps_the_thread_busy(play: Play) -> None:
-    """THR-10: compare the thread's status with `busy` between the ends of run A and run B.
-
-    It is judged where run A had ended and run B had not.
-    """
+    """THR-10: compare the thread's status with `busy` between the ends of run A and run B."""
     play.accepted("B")
     ended = play.ended("A")
     seen = 0
@@ -183,30 +189,35 @@ def deleted_thread_is_gone(play: Play) -> None:
     thread = play.last("final thread", s.MAIN)
     expect(
         thread.response is not None and thread.response.status == 404,
-        "GET of the deleted thread to answer 404",
+        "404 for GET of the deleted thread",
         thread.outcome(),
         deletion.sent,
         thread.sent,
     )
-    expect_silent_after(play, deletion, "A")
+    expect_no_step_after(play, deletion, "A")
 
 
 def _during_flight(play: Play) -> Iterator[tuple[StatusReading, StatusReading, str]]:
-    """Thread readings that lie between two readings of one run that both say it is in flight."""
+    """Yield each thread reading that lies between two readings of one run in flight.
+
+    Yield it with the reading of the run before it, and the label of the run.
+    """
     for label in labels(play):
+        # X is on another thread.
         if label == "X":
             continue
         flights = [r for r in play.readings(label) if r.status in IN_FLIGHT]
         for thread in play.thread_readings():
             before = [r for r in flights if r.received < thread.sent]
             after = [r for r in flights if r.sent > thread.received]
+            # A server that shows a finished run as in flight again breaks RUN-03. Its thread is not judged by that.
             over = any(r.status in TERMINAL and r.received < thread.sent for r in play.readings(label))
             if before and after and not over:
                 yield thread, before[-1], label
 
 
 def _steady_status(play: Play, since: int, until: int) -> str | None:
-    """The thread's status if the nearest readings before and after agree, else None."""
+    """Return the thread's status if the nearest readings before and after agree, else None."""
     before = [r for r in play.thread_readings() if r.received < since]
     after = [r for r in play.thread_readings() if r.sent > until]
     if before and after and before[-1].status == after[0].status:

@@ -1,4 +1,4 @@
-"""WHK: what the listener was told of runs that are over."""
+"""WHK: the webhooks of finished runs that the suite's listener received."""
 
 from __future__ import annotations
 
@@ -8,29 +8,32 @@ from conformance.judge.expect import Unproven, expect
 from conformance.judge.play import Exchange, Play, status_text
 from conformance.judge.turns import expect_superseded
 from conformance.scenarios import moves as s
+from conformance.transcript.text import snippet
 from conformance.transcript.transcript import Delivery
 
 
 @check("WHK-01")
-def stopped_run_tells_once(play: Play) -> None:
+def stopped_run_sends_one_webhook(play: Play) -> None:
     """WHK-01: count the webhooks of the stopped run A, and compare the status with `interrupted`."""
+    # Without a run B in the scenario, a cancel stops A.
     if "B" in (submit.label for submit in play.scenario.submits()):
-        _taken(play, "B")
+        _accepted_with_webhook(play, "B")
         expect_superseded(play, "A")
-    _told_once(play, "A", "interrupted")
+    _expect_one_webhook(play, "A", "interrupted")
 
 
 @check("WHK-02")
-def superseded_run_tells_first(play: Play) -> None:
+def superseded_run_sends_its_webhook_first(play: Play) -> None:
     """WHK-02: compare the arrival of run A's webhook with that of run B's, which superseded it."""
-    _taken(play, "B")
+    _accepted_with_webhook(play, "B")
     first, second = _deliveries(play, "A"), _deliveries(play, "B")
+    # WHK-01 and WHK-05 judge a webhook that is missing.
     if not first or not second:
-        raise Unproven("not both webhooks came")
+        raise Unproven("the listener did not receive the webhooks of both run A and run B")
     expect(
         first[0].seq < second[0].seq,
-        "the webhook of run A, which B superseded, before that of run B",
-        "the webhook of run B came first",
+        "the webhook of run A (superseded by B) before that of run B",
+        "the webhook of run B arrived first",
         second[0].seq,
         first[0].seq,
     )
@@ -39,77 +42,100 @@ def superseded_run_tells_first(play: Play) -> None:
 @check("WHK-03")
 def failing_listener_changes_nothing(play: Play) -> None:
     """WHK-03: compare the runs' ends with `success`, and the thread with `idle`, where the listener fails."""
-    _taken(play, "A")
+    _accepted_with_webhook(play, "A")
     if not _deliveries(play, "A"):
-        raise Unproven("the webhook of run A did not come, so nothing can be said of one that fails")
+        raise Unproven("the listener received no webhook of run A, so nothing shows the effect of a failing listener")
     for label in ("A", "B"):
         status = play.final_status(label)
         see = play.last("final run", f"run {label}").sent
-        expect(status == "success", f"run {label} to succeed whatever its listener answers", status_word(status), see)
+        expect(
+            status == "success",
+            f"run {label} to end `success`, whatever the listener answers",
+            status_word(status),
+            see,
+        )
     thread = status_text(play.final_thread().get("status"))
-    expect(thread == "idle", "the thread to be `idle`", f"`{thread}`", play.last("final thread", s.MAIN).sent)
+    expect(
+        thread == "idle",
+        "the thread to be `idle`, whatever the listener answers",
+        f"`{thread}`",
+        play.last("final thread", s.MAIN).sent,
+    )
 
 
 @check("WHK-04")
-def rolled_back_run_tells(play: Play) -> str:
+def webhook_of_a_rolled_back_run(play: Play) -> str:
     """WHK-04: report the status that the webhook of the rolled-back run A carries."""
     return _freedom(play, "A")
 
 
 @check("WHK-05")
 def webhook_is_the_run(play: Play) -> None:
-    """WHK-05: compare the only webhook of run A with the run that the create returned."""
-    submission = _taken(play, "A")
-    _told_once(play, "A", "error" if play.scenario.submit("A").fail else "success")
-    told = _deliveries(play, "A")[0]
-    body = told.body if isinstance(told.body, dict) else {}
+    """WHK-05: compare the only webhook of run A with the run in the answer to its creation."""
+    submission = _accepted_with_webhook(play, "A")
+    _expect_one_webhook(play, "A", "error" if play.scenario.submit("A").fail else "success")
+    delivery = _deliveries(play, "A")[0]
+    body = delivery.body if isinstance(delivery.body, dict) else {}
     created = submission.body if isinstance(submission.body, dict) else {}
     for field in ("run_id", "thread_id", "assistant_id"):
-        expected, observed = created.get(field), body.get(field)
-        expect(observed == expected, f"the webhook to tell the {field} `{expected}`", f"`{observed}`", told.seq)
+        expected, observed = snippet(created.get(field)), snippet(body.get(field))
+        expect(
+            body.get(field) == created.get(field),
+            f"{field} `{expected}` in the webhook of run A",
+            f"`{observed}`",
+            delivery.seq,
+        )
+    # Presence only: times and kwargs may have changed since the creation, and the rest is not specified.
     missing = [field for field in ("created_at", "updated_at", "metadata", "kwargs") if field not in body]
-    expect(not missing, "the whole run in the webhook", f"no {', '.join(missing)}", told.seq)
+    expect(not missing, "the whole run A in its webhook", f"no {', '.join(missing)}", delivery.seq)
 
 
 @check("WHK-06")
-def superseded_pending_run_tells(play: Play) -> str:
+def webhook_of_a_superseded_pending_run(play: Play) -> str:
     """WHK-06: report whether run A, superseded before it began, sends a webhook."""
-    _taken(play, "B")
+    _accepted_with_webhook(play, "B")
     expect_superseded(play, "A")
     return _freedom(play, "A")
 
 
-def _told_once(play: Play, label: str, status: str) -> None:
-    submission = _taken(play, label)
+def _expect_one_webhook(play: Play, label: str, status: str) -> None:
+    """Raise Broken unless the listener received one webhook of run `label`, with this status."""
+    submission = _accepted_with_webhook(play, label)
     deliveries = _deliveries(play, label)
-    expect(bool(deliveries), f"a webhook of run {label}, which is over", "none came", submission.sent)
+    expect(bool(deliveries), f"a webhook of run {label}, which is over", "no webhook arrived", submission.sent)
+    # The listener answers the first one with 2xx, so there is no reason to send it again.
     expect(
         len(deliveries) == 1,
-        f"one webhook of run {label}, since its listener took it",
+        f"one webhook of run {label}, since the listener accepted the first",
         f"{len(deliveries)}",
         *(delivery.seq for delivery in deliveries),
     )
-    told = _status(deliveries[0])
-    expect(told == status, f"the webhook of run {label} to tell `{status}`", f"`{told}`", deliveries[0].seq)
+    carried = _status(deliveries[0])
+    expect(carried == status, f"status `{status}` in the webhook of run {label}", f"`{carried}`", deliveries[0].seq)
 
 
 def _freedom(play: Play, label: str) -> str:
-    _taken(play, label)
+    """Return the freedom that the deployment took: the statuses that the webhooks of run `label` carry."""
+    _accepted_with_webhook(play, label)
     statuses = [_status(delivery) for delivery in _deliveries(play, label)]
+    # Profiles declare these values, so the words are part of the file format.
     return f"tells {' and '.join(statuses)}" if statuses else "tells nothing"
 
 
-def _taken(play: Play, label: str) -> Exchange:
+def _accepted_with_webhook(play: Play, label: str) -> Exchange:
     """Return the submission of a run with a webhook. Raise Unproven unless the deployment accepted both."""
     submission = play.submission(label)
+    # The listener for webhooks is a part of the witness.
     if not play.witnessed:
-        raise Unproven("webhooks go to the witness, which nothing of this deployment reaches", submission.sent)
+        raise Unproven("webhooks are sent to the witness, which this deployment cannot reach", submission.sent)
     response = submission.response
+    # `langgraph dev` refuses addresses that its configuration does not allow, such as that of the listener.
     if response is not None and 400 <= response.status < 500:
         detail = response.body.get("detail") if isinstance(response.body, dict) else response.body
         raise Unproven(
-            f"the deployment takes no webhook to this machine ({submission.outcome()}: {detail}); let it call the "
-            "suite's listener (for an Agent Server: `webhooks.url` in langgraph.json), or declare WHK absent",
+            f"the deployment accepts no webhook to this machine ({submission.outcome()}: {snippet(detail)}). Allow it "
+            "to call the suite's listener (for an Agent Server: `webhooks.url` in langgraph.json), or declare WHK "
+            "absent in the profile",
             submission.sent,
         )
     return play.accepted(label)

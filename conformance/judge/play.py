@@ -181,7 +181,8 @@ class Play:
 
     def label_of(self, run_id: object) -> str:
         """Return the scenario's label for a run id, or the id itself when the scenario has no such run."""
-        return next((label for label, known in self._run_ids.items() if known == run_id), str(run_id))
+        unknown = run_id if isinstance(run_id, str) else snippet(run_id)
+        return next((label for label, known in self._run_ids.items() if known == run_id), unknown)
 
     @cached_property
     def _run_ids(self) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""The scripted agent: it plays a script's steps under the probe contract, and is held where a test says."""
+"""The scripted agent. It plays a script's steps under the probe contract, and tests can hold it at any point."""

@@ -1,4 +1,4 @@
-"""The scripted agent: it plays the steps of a script, under the probe contract."""
+"""The scripted agent: it plays the steps of a script under the probe contract."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from mockserver.agent.gates import Gates
-from mockserver.agent.graph import CHILD, CHILD_NODES, calls_waiting, probe_of, scripted_node
+from mockserver.agent.graph import CHILD, CHILD_NODES, pending_calls, probe_of, scripted_node
 from mockserver.agent.step import Paused, StepPlayer
 from mockserver.agent.witnesses import Witnesses
 from mockserver.core import messages
@@ -21,11 +21,11 @@ from mockserver.core.script_cursor import Cursor, fill
 from mockserver.script.types import TOOLS, Failure, Script, Step, tokens
 
 PIECES_A_TURN: Final = 16
-"""Pieces of an answer that are said at once where they take no time: a long one must not keep the server to itself."""
+"""The number of pieces of an untimed answer per turn of the event loop, so that a long answer does not block it."""
 
 
-class Said(Struct, frozen=True):
-    """What a node says: a message, or the piece of an answer that ends after `spoken` characters."""
+class NodeOutput(Struct, frozen=True):
+    """The output of a node: a message, or the piece of an answer that ends after `spoken` characters."""
 
     message: Message
     token: str | None = None
@@ -34,12 +34,12 @@ class Said(Struct, frozen=True):
 
     @property
     def by_model(self) -> bool:
-        """Whether the model says it, which speaks in pieces; its tool calls come with the last one."""
+        """Return whether the model emits it. Its text comes in pieces, and its tool calls with the last piece."""
         return bool(self.message["type"] == "ai")
 
     @property
     def piece(self) -> Message:
-        """The message, or the piece of it, as the stream of tokens shows it."""
+        """Return the message, or the piece of it, as the token stream shows it."""
         if not self.by_model:
             return self.message
         content = self.message["content"]
@@ -49,7 +49,7 @@ class Said(Struct, frozen=True):
 
     @property
     def so_far(self) -> Message:
-        """The message as far as it was said; a copy, so made only for those who want it."""
+        """Return the message up to this piece. It is a copy, so it is built only for clients that receive it."""
         if self.token is None or self.last:
             return self.message
         text = messages.text_of(self.message)[: self.spoken]
@@ -61,7 +61,7 @@ class Said(Struct, frozen=True):
 
 
 class Task(Struct, frozen=True):
-    """What the engine gives a node: the state (in a child graph: the child's), the script, the run, where to speak."""
+    """The input of a node: the state (of the child graph, if in one), the script, the run, and its outputs."""
 
     node: str
     values: Values
@@ -73,26 +73,26 @@ class Task(Struct, frozen=True):
     ids: IdSource
     timeline: Timeline
     resumed: bool
-    say: Callable[[Said], None]
-    heard: Callable[[], bool]
-    """Whether anybody wants to hear the pieces of what is said."""
+    emit: Callable[[NodeOutput], None]
+    wants_pieces: Callable[[], bool]
+    """Returns whether a client receives the pieces of messages."""
     custom: Callable[[Any], None]
 
-    def show(self, said: Sequence[Message]) -> None:
-        """Say whole messages."""
-        for message in said:
-            self.say(Said(message))
+    def show(self, emitted: Sequence[Message]) -> None:
+        """Emit whole messages."""
+        for message in emitted:
+            self.emit(NodeOutput(message))
 
 
-def calls_answered(task: Task) -> list[dict[str, Any]]:
-    """The tool calls to which a node is about to give the results."""
+def calls_to_answer(task: Task) -> list[dict[str, Any]]:
+    """Return the tool calls that a node is about to answer."""
     step = task.cursor.at_step(scripted_node(task.node))
     answers = step is not None and step.result is not None
-    return calls_waiting(task.values) if answers and task.node != "audit" else []
+    return pending_calls(task.values) if answers and task.node != "audit" else []
 
 
 class ScriptedAgent:
-    """Plays the nodes; one serves all runs of a server."""
+    """The player of all nodes. One instance serves all runs of a server."""
 
     def __init__(self, clock: Clocks, witnesses: Witnesses, gates: Gates) -> None:
         self._clock = clock
@@ -100,33 +100,35 @@ class ScriptedAgent:
         self._gates = gates
 
     async def run(self, task: Task) -> Values:
-        """Play one step and return what it writes.
+        """Play one step and return its write.
 
-        Raises `ProbeConfigError`, what the script or `StepPlayer.play` raises, and nothing else.
+        Raises `ProbeConfigError`, the script's errors, and what `StepPlayer.play` raises.
         """
         probe = probe_of(task.configurable)
         scripted = task.cursor.at_step(task.node) or Step(node=task.node)
 
-        async def come(point: str) -> None:
-            await self._gates.come(point, task.thread_id, task.run_id)
+        async def gate(point: str) -> None:
+            await self._gates.pass_point(point, task.thread_id, task.run_id)
 
         step = StepPlayer(
             f"{task.node}:{task.cursor.visit(scripted_node(task.node))}",
             probe,
             task.run_id,
             self._witnesses,
-            come,
+            gate,
             resumed=task.resumed,
         )
+        # In a run with a probe no step takes time. The witness alone paces
+        # it, so that the conformance suite never waits for a script.
         play = _StepPlay(task, scripted, step, takes=scripted.takes if probe is None else 0)
         write = await step.play(lambda _: self._work(play))
         return {**write, "steps": [step.entry]}
 
-    def child_begins(self, task: Task) -> tuple[Cursor, Values] | None:
-        """Where the child graph of a node begins, and with which values; None for a node without one."""
+    def child_start(self, task: Task) -> tuple[Cursor, Values] | None:
+        """Return the first cursor and values of a node's child graph, None for a node without one."""
         if task.node == CHILD and task.cursor.next == (TOOLS,):
             visits = dict.fromkeys(CHILD_NODES, task.cursor.visit(TOOLS) - 1)
-            (call,) = calls_waiting(task.values)
+            (call,) = pending_calls(task.values)
             values = {"call": call, "visit": task.cursor.visit(TOOLS), "steps": []}
             return Cursor(tuple(Step(node=name) for name in CHILD_NODES), visits=visits), values
         step = task.cursor.step
@@ -135,66 +137,75 @@ class ScriptedAgent:
         return Cursor(tuple(step.subgraph), fills=task.cursor.fills).unrolled(), {**task.values, "steps": []}
 
     def after_child(self, task: Task, values: Values) -> Values:
-        """What a node writes when its child graph has come to its end with these values."""
+        """Return the write of a node whose child graph has ended with these values."""
         if task.node == CHILD and task.cursor.next == (TOOLS,):
-            said = self._results(task, Step(result="") if task.cursor.step is None else task.cursor.step)
-            task.show(said)
-            return {"messages": said, "steps": values["steps"]}
+            emitted = self._results(task, Step(result="") if task.cursor.step is None else task.cursor.step)
+            task.show(emitted)
+            return {"messages": emitted, "steps": values["steps"]}
+        # A child graph shares the parent's channels. Only messages that it added or changed are its write, otherwise
+        # the parent would merge its own messages again.
         known = {message["id"]: message for message in task.values["messages"]}
-        said = [message for message in values["messages"] if known.get(message["id"]) != message]
+        emitted = [message for message in values["messages"] if known.get(message["id"]) != message]
         channels = {name: values[name] for name in task.script.reducers if name in values}
-        return {**channels, "messages": said, "steps": values["steps"]}
+        return {**channels, "messages": emitted, "steps": values["steps"]}
 
     async def _work(self, play: _StepPlay) -> Values:
-        """Do what the script says of a step, in the order in which it lists what a step can do."""
+        """Play the scripted part of a step, in the order in which `Step` lists what a step can do."""
         step, task = play.scripted, play.task
+        # First, as `interrupt()` at the start of a node: a resumed node is played again from its beginning, so
+        # nothing before the interrupt may have an effect.
         if step.interrupt is not None and not task.resumed:
             raise Paused(fill(step.interrupt.value, task.cursor.fills))
         for event in step.custom:
             task.custom(fill(event, task.cursor.fills))
-        said: list[Message] = []
+        emitted: list[Message] = []
         if step.speaks:
-            said.append(await self._speak(play))
+            emitted.append(await self._speak(play))
         else:
             await self._take(task, play.takes)
             await self._hold(play)
-            said += self._results(task, step)
-        said += messages.coerce_all(fill(step.messages, task.cursor.fills), task.ids.uuid4)
-        task.show(said[1 if step.speaks else 0 :])
+            emitted += self._results(task, step)
+        emitted += messages.coerce_all(fill(step.messages, task.cursor.fills), task.ids.uuid4)
+        task.show(emitted[1 if step.speaks else 0 :])
+        # After all output: a node that fails has streamed what it emitted, and only its write is lost.
         if step.error is not None:
             raise _exception(step.error, task.cursor.fills)
         channels: Values = fill(step.channels, task.cursor.fills)
-        return {"messages": said, **channels} if step.writes_messages else channels
+        return {"messages": emitted, **channels} if step.writes_messages else channels
 
     async def _speak(self, play: _StepPlay) -> Message:
-        """The message of the model, in pieces."""
+        """Emit the model's message in pieces, and return it."""
         step, task = play.scripted, play.task
         text = fill(step.say, task.cursor.fills) if step.say is not None else ""
         message = _message(play, text)
         whole = not isinstance(text, str) or (step.say is None and bool(step.calls))
         pieces = [""] if whole else ([fill(one, task.cursor.fills) for one in step.tokens or ()] or tokens(text))
-        spoken, half, heard = 0, max(1, len(pieces) // 2), False
+        spoken, half, wanted = 0, max(1, len(pieces) // 2), False
         each, begin = play.takes / len(pieces), self._clock.of(task.thread_id).now
         for number, piece in enumerate(pieces, start=1):
+            # Whether a client listens is asked once per turn and not per piece:
+            # it can only change while other tasks run.
             if play.takes or number % PIECES_A_TURN == 1:
                 await self._take(task, each, due=begin + number * each)
-                heard = task.heard()
+                wanted = task.wants_pieces()
             spoken += len(piece)
-            if heard:
-                # Tool calls come when all was said.
+            if wanted:
+                # The official server sends tool calls with the last chunk of a message.
                 last = number == len(pieces)
-                task.say(Said(message) if whole else Said(message, piece, spoken, last))
+                task.emit(NodeOutput(message) if whole else NodeOutput(message, piece, spoken, last))
+            # The middle of an answer is where a test holds a run to interrupt
+            # it: half of the tokens are streamed, and nothing is written.
             if number == half:
                 if not whole:
                     await play.step.reach("token")
                 await self._hold(play)
-                # Somebody may have come, or stopped the run, while others had their turn.
-                heard = task.heard()
+                # Asked again: during the hold a client may have joined, or the run may have been stopped.
+                wanted = task.wants_pieces()
         return message
 
     def _results(self, task: Task, step: Step) -> list[Message]:
-        """The answers that a step gives to the tool calls of the last message."""
-        calls, given = calls_waiting(task.values), step.results
+        """Return the results that a step gives to the tool calls of the last message."""
+        calls, given = pending_calls(task.values), step.results
         return [
             messages.tool_result(
                 fill(result.content, task.cursor.fills),
@@ -209,15 +220,15 @@ class ScriptedAgent:
 
     async def _hold(self, play: _StepPlay) -> None:
         if play.scripted.hold is not None:
-            await self._gates.come(play.scripted.hold, play.task.thread_id, play.task.run_id, closed=True)
+            await self._gates.pass_point(play.scripted.hold, play.task.thread_id, play.task.run_id, closed=True)
 
     async def _take(self, task: Task, seconds: float, *, due: float | None = None) -> None:
-        """Let so many seconds of scripted time pass; if none, everybody else has a turn.
+        """Let scripted time pass. Without a duration, give other tasks a turn.
 
-        `due` is the time at which they should be over. Where that was long ago, they have passed already: the event
-        loop sleeps for a millisecond or more, so thousands of short pieces would take a hundred times what the script
-        states. On a clock that does not follow real time nothing is ever late.
+        `due` is the time at which the delay should be over. If that is already past, the delay is skipped.
         """
+        # The event loop sleeps for a millisecond or more, so thousands of short pieces would take a hundred times as
+        # long as scripted. Only real time is ever late.
         clock = self._clock.of(task.thread_id)
         if not seconds or (due is not None and clock.now >= due + TOLERATED):
             await asyncio.sleep(0)
@@ -228,7 +239,7 @@ class ScriptedAgent:
 
 
 TOLERATED: Final = 1e-6
-"""Scripted seconds by which a clock that is driven by hand may be ahead of a sum of delays: the rounding of floats."""
+"""The scripted seconds by which `HandClock` may differ from a sum of delays, because floats are rounded."""
 
 
 class _StepPlay(Struct, frozen=True):
@@ -238,11 +249,11 @@ class _StepPlay(Struct, frozen=True):
     scripted: Step
     step: StepPlayer
     takes: float
-    """Seconds of scripted time; in a run with a probe nothing takes time."""
+    """The seconds of scripted time."""
 
 
 def _message(play: _StepPlay, text: str | list[Any]) -> Message:
-    """What the model says, and the tools it calls, as one message."""
+    """Return the model's text and tool calls as one message."""
     task = play.task
     fills, ids = task.cursor.fills, task.ids
     calls = [
@@ -252,14 +263,14 @@ def _message(play: _StepPlay, text: str | list[Any]) -> Message:
     content: str | list[Any] = text
     if calls and task.script.content == "blocks":
         uses = [{"id": one["id"], "input": one["args"], "name": one["name"], "type": "tool_use"} for one in calls]
-        said = [{"type": "text", "text": text}] if text and isinstance(text, str) else text or []
-        content = [*said, *uses]
-    # Its id is as chat models give them that stream.
+        blocks = [{"type": "text", "text": text}] if text and isinstance(text, str) else text or []
+        content = [*blocks, *uses]
+    # The prefix that LangChain gives to the messages of streaming chat models.
     return messages.ai(content, f"lc_run--{ids.uuid7(task.timeline.moment())}", calls)
 
 
 def _with_text(content: str | list[Any], text: str, *, rest: bool) -> str | list[Any]:
-    """A message's content with another text; with `rest`, whatever else is in it follows."""
+    """Return a message's content with another text. With `rest`, the other content blocks follow."""
     if isinstance(content, str):
         return text
     others = [block for block in content if not (isinstance(block, dict) and block.get("type") == "text")]

@@ -1,7 +1,8 @@
-"""Points at which runs can be held from outside, and let go again.
+"""Points at which a test holds runs and releases them.
 
-A point is `NODE:VISIT/EVENT`, as in `agent:2/token`, or a name that a script gives with `hold`. The events are
-`enter` (before a step does anything), `token` (half of an answer was said) and `exit` (all is done, nothing written).
+A point is `NODE:VISIT/EVENT`, as in `agent:2/token`, or a name that a script defines with `hold`. The events
+are `enter` (before a step does anything), `token` (half of an answer was emitted) and `exit` (all is done and
+nothing is written).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from mockserver.core.notifier import Notifier
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """A run that stands at a point."""
+    """A run that is held at a point."""
 
     point: str
     thread_id: str
@@ -23,7 +24,7 @@ class Held:
 
 
 class Gates:
-    """The points at which runs are to be held, on one thread or on all, and the runs that are."""
+    """The points at which runs are to be held, on one thread or on all, and the runs that are held."""
 
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier
@@ -31,16 +32,16 @@ class Gates:
         self._held: list[Held] = []
 
     def hold(self, point: str, thread_id: str | None = None) -> None:
-        """Hold every run that comes to a point, from now until it is released."""
+        """Hold every run that reaches a point, until the point is released."""
         self._closed.add((point, thread_id))
 
     def release(self, point: str | None = None, thread_id: str | None = None) -> int:
-        """Let those go who are held, and hold no more: at one point or at all, on one thread or on all.
+        """Release runs and stop holding others: at one point or all, on one thread or all.
 
-        Returns how many were held.
+        Returns the number of runs that were held.
         """
-        self._closed = {key for key in self._closed if not _meant(key[0], key[1], point, thread_id)}
-        freed = [held for held in self._held if _meant(held.point, held.thread_id, point, thread_id)]
+        self._closed = {key for key in self._closed if not _selects(key[0], key[1], point, thread_id)}
+        freed = [held for held in self._held if _selects(held.point, held.thread_id, point, thread_id)]
         for held in freed:
             held.released.set()
         self._held = [held for held in self._held if not held.released.is_set()]
@@ -48,15 +49,15 @@ class Gates:
         return len(freed)
 
     def held(self, point: str | None = None, thread_id: str | None = None) -> list[Held]:
-        """The runs that are held, in the order in which they came."""
-        return [held for held in self._held if _meant(held.point, held.thread_id, point, thread_id)]
+        """Return the runs that are held, in the order of their arrival."""
+        return [held for held in self._held if _selects(held.point, held.thread_id, point, thread_id)]
 
     def closed(self) -> list[str]:
-        """The points at which runs are to be held."""
+        """Return the points at which runs are to be held."""
         return sorted({point for point, _ in self._closed})
 
-    async def come(self, point: str, thread_id: str, run_id: str, *, closed: bool = False) -> None:
-        """Return once the run may pass a point; `closed`: it is held there without being asked for."""
+    async def pass_point(self, point: str, thread_id: str, run_id: str, *, closed: bool = False) -> None:
+        """Return when a run may pass a point. `closed`: it is held there even if no test closed the point."""
         if not closed and not self._closed & {(point, None), (point, thread_id)}:
             return
         held = Held(point, thread_id, run_id)
@@ -65,10 +66,12 @@ class Gates:
         try:
             await held.released.wait()
         finally:
+            # A run that is cancelled while it is held leaves as well, so `held` never
+            # lists a run that has stopped. A released run was already removed.
             if held in self._held:
                 self._held.remove(held)
                 self._notifier.notify()
 
 
-def _meant(at: str, on: str | None, point: str | None, thread_id: str | None) -> bool:
+def _selects(at: str, on: str | None, point: str | None, thread_id: str | None) -> bool:
     return point in (None, at) and (thread_id is None or thread_id == on)

@@ -1,9 +1,20 @@
-"""One step of a run as the probe contract wants it: its reports, its holds, its manners when it is cancelled.
+"""One step of a run under the probe contract: its reports, its holds, and its reaction to cancellation.
 
-A step is played by two tasks. The *body* does the node's work and waits where it is held. The task that the
-engine knows, and cancels, only waits for the body. So a cancellation never lands in the middle of the work: it
-lands in `StepPlayer.play`, which decides as the probe says. Where nobody is told and a cancellation is obeyed at
-once the body is all there is.
+Theory of operation. A step is played by two tasks. The *body* does the node's work and waits where it is held.
+The *outer* task, the one that the engine knows and cancels, only waits for the body. A cancellation therefore
+never lands in the middle of the work. It lands in `StepPlayer.play`, which reacts as the probe's `on_cancel`
+demands:
+
+- `stop`: cancel the body and wait until it has ended, report `cancelled` and `exit`, and raise CancelledError.
+- `linger`: the same, but without a witness the `cancelled` report lasts `linger` seconds.
+- `swallow`: hold the body at its next point, report `cancelled` (with the same `linger`), then let the body
+  finish and return its result.
+
+Reports are shielded. A second cancellation that arrives during a report is remembered and does not end the
+report, because the tester counts on receiving every event once. `Witnesses.close` ends reports when the server
+shuts down.
+
+A step without a witness, holds and a reaction to cancellation runs its body directly and needs no second task.
 """
 
 from __future__ import annotations
@@ -19,11 +30,11 @@ T = TypeVar("T")
 
 
 class ProbeError(Exception):
-    """The failure that a probe asks for with `fail`."""
+    """The failure that a probe requests with `fail`."""
 
 
 class Paused(Exception):  # noqa: N818 - nothing went wrong
-    """A step that waits for a human; `value` is what it asks."""
+    """The interrupt of a step that waits for a human. `value` is the question."""
 
     def __init__(self, value: Any) -> None:
         super().__init__(value)
@@ -31,7 +42,7 @@ class Paused(Exception):  # noqa: N818 - nothing went wrong
 
 
 class StepPlayer:
-    """One visit of one node in one run; `name` is `NODE:VISIT`, and `probe` is None in a run for people.
+    """One visit of one node in one run. `name` is `NODE:VISIT`, and `probe` is None in a run without one.
 
     `gate` returns when the step may pass a point.
     """
@@ -53,23 +64,25 @@ class StepPlayer:
         self._gate = gate
         self._resumed = resumed
         self._swallows = probe is not None and probe.on_cancel == "swallow"
-        self._has_manners = probe is not None and (bool(probe.witness or probe.hold) or probe.on_cancel != "stop")
+        self._handles_cancellation = probe is not None and (
+            bool(probe.witness or probe.hold) or probe.on_cancel != "stop"
+        )
         self._wait: asyncio.Task[None] | None = None
-        self._may_go_on = asyncio.Event()
-        self._may_go_on.set()
+        self._may_continue = asyncio.Event()
+        self._may_continue.set()
 
     @property
     def entry(self) -> str:
-        """What the step appends to the `steps` channel when it finishes."""
+        """Return the entry that the step appends to the `steps` channel when it finishes."""
         return f"{self._probe.label if self._probe else 'run'}/{self.name}"
 
     async def play(self, work: Callable[[StepPlayer], Awaitable[T]]) -> T:
-        """Play the step: report, hold, fail or pause as the probe says, and do `work`, the node's own part.
+        """Play the step: report, hold, fail or pause as the probe demands, and do `work`, the node's own part.
 
-        Returns what `work` returns. Raises what it raises, `ProbeError` and `Paused` where the probe asks for
+        Returns the result of `work`. Raises what `work` raises, `ProbeError` and `Paused` where the probe requests
         them, and CancelledError if the step was cancelled and obeys.
         """
-        if not self._has_manners:
+        if not self._handles_cancellation:
             return await self._body(work)
         body = asyncio.create_task(self._body(work))
         while not body.done():
@@ -79,28 +92,34 @@ class StepPlayer:
                 if self._swallows:
                     await self._swallow()
                     continue
+                # End the body before any report: `cancelled` means that no work happens after it.
                 body.cancel()
-                await self._outlast(_done(body))
-                # Looked at, so that asyncio does not complain of an exception that nobody saw.
+                await self._wait_shielded(_done(body))
+                # Retrieve the result, otherwise asyncio logs an exception that was never retrieved.
                 _outcome(body)
-                await self._report_uncancelled("cancelled")
-                await self._report_uncancelled("exit", "cancelled")
+                await self._report_shielded("cancelled")
+                await self._report_shielded("exit", "cancelled")
                 raise
-        cancelled = await self._report_uncancelled("exit", _outcome(body))
+        # A cancellation may arrive during the last report, when the work is done. A run that obeys is cancelled even
+        # then: its result must not reach the state after its stop was requested.
+        cancelled = await self._report_shielded("exit", _outcome(body))
         if cancelled and not self._swallows:
             raise asyncio.CancelledError
         return body.result()
 
     async def reach(self, event: StepEvent) -> None:
-        """Report that the work has come to `event`, and stay there for as long as the step is held."""
+        """Report that the work has reached `event`, and wait there while the step is held."""
         if self._takes_time(event):
             self._wait = self._witnesses.spawn(self._report(event))
             try:
                 await asyncio.wait({self._wait})
             finally:
+                # The report is a task of its own, so cancelling the body does not end it.
                 self._wait.cancel()
                 self._wait = None
-        await self._may_go_on.wait()
+        # Cleared while a swallowed cancellation is reported. The body must not advance during that report, so that
+        # the order of events is the same in every test run.
+        await self._may_continue.wait()
         await self._gate(f"{self.name}/{event}")
 
     async def _body(self, work: Callable[[StepPlayer], Awaitable[T]]) -> T:
@@ -115,30 +134,31 @@ class StepPlayer:
         return done
 
     async def _swallow(self) -> None:
-        """Report the cancellation while the body stands still, then let the body go on after its wait."""
-        self._may_go_on.clear()
-        await self._report_uncancelled("cancelled")
+        """Report the cancellation while the body waits, then let the body continue."""
+        self._may_continue.clear()
+        await self._report_shielded("cancelled")
+        # The cancellation ends the hold that it interrupted, so the body does not wait for that report any longer.
         if self._wait is not None:
             self._wait.cancel()
-        self._may_go_on.set()
+        self._may_continue.set()
 
-    async def _report_uncancelled(self, event: StepEvent, outcome: StepOutcome | None = None) -> bool:
-        """Report, however often the waiting task is cancelled; True if it was."""
-        return self._takes_time(event) and await self._outlast(self._report(event, outcome))
+    async def _report_shielded(self, event: StepEvent, outcome: StepOutcome | None = None) -> bool:
+        """Send a report that cancellation does not end. Return whether the waiting task was cancelled."""
+        return self._takes_time(event) and await self._wait_shielded(self._report(event, outcome))
 
     def _takes_time(self, event: StepEvent) -> bool:
-        """Whether there is a witness to tell of an event, or a time that stands for one."""
+        """Return whether an event has a witness to report to, or a duration that replaces one."""
         return self._probe is not None and (self._probe.witness is not None or self._seconds(self._probe, event) > 0)
 
     def _seconds(self, probe: Probe, event: StepEvent) -> float:
-        """The time that stands for an absent witness."""
+        """Return the duration that replaces an absent witness."""
         stubborn = event == "cancelled" and probe.on_cancel != "stop"
         return probe.hold.get(f"{self.name}/{event}", probe.linger if stubborn else 0)
 
     async def _report(self, event: StepEvent, outcome: StepOutcome | None = None) -> None:
-        """Return when the witness has answered, or after the time that stands for an absent witness."""
+        """Return when the witness has responded, or after the duration that replaces it."""
         probe = self._probe
-        assert probe is not None  # else nothing takes time
+        assert probe is not None  # `_takes_time` is false without a probe
         if probe.witness is not None:
             report = StepReport(
                 version=1,
@@ -152,8 +172,8 @@ class StepPlayer:
                 return
         await self._witnesses.hold(self._seconds(probe, event))
 
-    async def _outlast(self, wait: Coroutine[Any, Any, None]) -> bool:
-        """Wait until `wait` is over, however often the waiting task is cancelled; True if it was."""
+    async def _wait_shielded(self, wait: Coroutine[Any, Any, None]) -> bool:
+        """Wait until `wait` ends, ignoring cancellation. Return whether the waiting task was cancelled."""
         task = self._witnesses.spawn(wait)
         cancelled = False
         while not task.done():
@@ -169,7 +189,7 @@ async def _done(body: asyncio.Task[Any]) -> None:
 
 
 def _outcome(body: asyncio.Task[Any]) -> StepOutcome:
-    """How a body that is done ended."""
+    """Return how a finished body ended."""
     if body.cancelled():
         return "cancelled"
     error = body.exception()

@@ -1,6 +1,6 @@
-"""Reports to witnesses: the scripted agent tells a listener in the tester's process about its steps.
+"""Reports to witnesses: the scripted agent posts the events of its steps to a listener in the tester's process.
 
-The witness holds the agent by not answering, so a report has no read timeout.
+A witness holds the agent by delaying its response, so a report has no read timeout.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from mockserver.core.callbacks import Callbacks
 from mockserver.core.clock import Clock
 
 CONNECT_SECONDS: Final = 2.0
-"""How long a witness may take to accept a connection; the probe contract says so."""
+"""The time in which a witness must accept a connection, as the probe contract defines."""
 
 
 class Witnesses:
-    """All reports of a server, through one HTTP client; `close` lets go of everybody who waits."""
+    """All reports of a server, through one HTTP client. `close` releases every held step."""
 
     def __init__(self, clock: Clock, callbacks: Callbacks) -> None:
         self._clock = clock
@@ -34,13 +34,15 @@ class Witnesses:
         self._closed = False
 
     async def report(self, url: str, report: StepReport) -> bool:
-        """Report, and return once the witness has answered; False if it cannot be reached or does not want it."""
+        """Send a report. Return True after the response, False if the witness is unreachable or refuses."""
         if self._closed or not self._may_call(url, report):
             return False
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
-            # No limit: a held run keeps its connection for as long as it is held.
+            # No limit: a held run occupies its connection, and aiohttp's default of 100 would stop the 101st run.
             self._session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
+        # Created on first use: loading the system's certificates takes tens
+        # of milliseconds, and most witnesses use plain HTTP.
         if self._tls is None and url.startswith("https:"):
             self._tls = ssl.create_default_context()
         try:
@@ -61,19 +63,21 @@ class Witnesses:
         return self._callbacks.allows("witness", url, host, report.run_id)
 
     async def hold(self, seconds: float) -> None:
-        """Hold for so long, in place of a witness."""
+        """Wait for `seconds`, in place of a witness."""
         if not self._closed:
             await self._clock.sleep(seconds)
 
     def spawn(self, wait: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Start a wait that `close` can end, however its owner clings to it."""
+        """Start a wait that `close` can end, even if its owner ignores cancellation."""
         task = asyncio.create_task(wait)
         self._waits.add(task)
         task.add_done_callback(self._waits.discard)
         return task
 
     async def close(self) -> None:
-        """Let go of everybody; from now on nobody is told anything, or held."""
+        """Release every held step. Later reports return at once."""
+        # Set before the cancellations: a step that swallows one continues
+        # to its next report, which must not hold it again.
         self._closed = True
         for task in self._waits:
             task.cancel()

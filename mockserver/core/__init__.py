@@ -1,1 +1,1 @@
-"""The heart of the mock: threads and runs, what may happen to them, and who decides it; no HTTP in here."""
+"""Threads, runs, checkpoints and the rules that decide about them, without any HTTP."""

@@ -1,6 +1,7 @@
-"""Assistants: the graph under names and with settings of its own, and the versions that each had.
+"""Assistants: the graph under other names and settings, with the versions of each.
 
-All assistants share the one graph that the script plays; what they add is what its nodes are told.
+All assistants share the one graph that the script plays. An assistant adds the configuration that its nodes
+receive.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from msgspec import UNSET, structs
 
 from mockserver.core.clock import EPOCH
 from mockserver.core.ids import canonical, named
+from mockserver.core.json_text import as_json
 from mockserver.schemas.assistants import AssistantCreate, AssistantPatch
 from mockserver.schemas.common import Config, RunRequest
 
@@ -25,7 +27,7 @@ BOTH: Final = "Cannot specify both configurable and context."
 
 
 class AssistantError(Exception):
-    """An assistant that cannot be made or changed as asked; `missing`: because something is not there."""
+    """An assistant that cannot be created or changed. `missing`: because something does not exist."""
 
     def __init__(self, detail: str, *, missing: bool = False) -> None:
         super().__init__(detail)
@@ -34,7 +36,7 @@ class AssistantError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """An assistant as it is after one of its changes."""
+    """An assistant after one of its changes."""
 
     number: int
     created_at: datetime
@@ -44,15 +46,15 @@ class Version:
     description: str | None = None
 
     @property
-    def told(self) -> dict[str, Any]:
-        """What the nodes are told, which the API shows as `configurable` and as `context`."""
+    def configurable(self) -> dict[str, Any]:
+        """Return what the nodes receive, which the API shows as `configurable` and as `context`."""
         found: dict[str, Any] = self.config.get("configurable", {})
         return found
 
 
 @dataclass(slots=True, eq=False)
 class Assistant:
-    """A graph under a name, in as many versions as it had changes."""
+    """A graph under a name, with one version per change."""
 
     assistant_id: str
     updated_at: datetime
@@ -61,29 +63,29 @@ class Assistant:
 
     @property
     def graph_id(self) -> str:
-        """The graph that it runs."""
+        """Return the graph that it runs."""
         return GRAPH
 
     @property
     def name(self) -> str:
-        """Its name now."""
+        """Return its current name."""
         return self.current.name
 
     @property
     def created_at(self) -> datetime:
-        """When it was made."""
+        """Return the moment of its creation."""
         return self.versions[1].created_at
 
-    def instructed(self, order: RunRequest) -> RunRequest:
-        """The run that is asked for, with the settings of the assistant wherever it brings none of its own."""
+    def complete(self, request: RunRequest) -> RunRequest:
+        """Return a request for a run, completed with the settings of the assistant."""
         if not self.current.config:
-            return order
+            return request
         own = msgspec.convert(self.current.config, Config)
-        asked = order.config
-        told = {**self.current.told, **(asked.configurable or order.context)}
+        asked = request.config
+        configurable = {**self.current.configurable, **(asked.configurable or request.context)}
         config = structs.replace(
             asked,
-            configurable=told,
+            configurable=configurable,
             tags=asked.tags or own.tags,
             metadata={**own.metadata, **asked.metadata},
             **{
@@ -92,11 +94,12 @@ class Assistant:
                 if getattr(asked, name) is UNSET
             },
         )
-        return structs.replace(order, config=config, context={})
+        # `configurable` and `context` together are refused, so what the assistant adds goes into `configurable` only.
+        return structs.replace(request, config=config, context={})
 
 
 class Assistants:
-    """The assistants of a server; from the beginning there is one that is named like its graph."""
+    """The assistants of a server. From the start there is one that is named after the graph."""
 
     def __init__(self) -> None:
         self._by_id: dict[str, Assistant] = {}
@@ -106,80 +109,82 @@ class Assistants:
         return iter(self._by_id.values())
 
     def clear(self) -> None:
-        """Forget all but the first."""
+        """Delete all assistants but the first."""
         first = Version(1, EPOCH, metadata={"created_by": "system"})
         self._by_id = {(key := named(f"graph:{GRAPH}")): Assistant(key, EPOCH, first, {1: first})}
 
     def get(self, assistant_id: str) -> Assistant | None:
-        """The assistant with this id."""
+        """Return the assistant with this id."""
         return self._by_id.get(assistant_id)
 
     def find(self, name: str) -> Assistant | None:
-        """The assistant that a request names: by its id, or by the graph, which means the first that runs it."""
+        """Return the assistant that a request names: by its id, or by the graph, which means the first one."""
         return next(iter(self), None) if name == GRAPH else self._by_id.get(canonical(name) or "")
 
-    def create(self, assistant_id: str, order: AssistantCreate, moment: datetime) -> Assistant:
-        """Make an assistant. Raises `AssistantError`."""
-        _check_graph(order.graph_id)
-        if order.config.configurable and order.context:
+    def create(self, assistant_id: str, request: AssistantCreate, moment: datetime) -> Assistant:
+        """Create an assistant. Raises `AssistantError`."""
+        _check_graph(request.graph_id)
+        if request.config.configurable and request.context:
             raise AssistantError(BOTH)
         first = Version(
             1,
             moment,
-            name="Untitled" if order.name is None else order.name,
-            config=_config(order.config, order.context or order.config.configurable),
-            metadata=order.metadata,
-            description=order.description,
+            name="Untitled" if request.name is None else request.name,
+            config=_config(request.config, request.context or request.config.configurable),
+            metadata=request.metadata,
+            description=request.description,
         )
         self._by_id[assistant_id] = made = Assistant(assistant_id, moment, first, {1: first})
         return made
 
-    def change(self, assistant: Assistant, order: AssistantPatch, moment: datetime) -> None:
-        """Add a version, and let it be the one that runs. Raises `AssistantError`."""
-        if order.graph_id is not UNSET:
-            _check_graph(order.graph_id)
+    def change(self, assistant: Assistant, request: AssistantPatch, moment: datetime) -> None:
+        """Add a version and make it the current one. Raises `AssistantError`."""
+        if request.graph_id is not UNSET:
+            _check_graph(request.graph_id)
         before = assistant.current
         config = before.config
-        if order.config is not UNSET:
-            config = _config(order.config, order.config.configurable)
-        if order.context is not UNSET:
-            if order.config is not UNSET and order.config.configurable and order.context:
+        if request.config is not UNSET:
+            config = _config(request.config, request.config.configurable)
+        if request.context is not UNSET:
+            if request.config is not UNSET and request.config.configurable and request.context:
                 raise AssistantError(BOTH)
-            config = {**config, "configurable": order.context}
+            config = {**config, "configurable": request.context}
         assistant.current = replace(
             before,
+            # Not the current number plus one: `set_latest` may have gone back
+            # to an older version, and no version is overwritten.
             number=max(assistant.versions) + 1,
             created_at=moment,
-            name=before.name if order.name is UNSET else order.name,
+            name=before.name if request.name is UNSET else request.name,
             config=config,
-            metadata={**before.metadata, **order.metadata},
-            description=before.description if order.description is UNSET else order.description,
+            metadata={**before.metadata, **request.metadata},
+            description=before.description if request.description is UNSET else request.description,
         )
         assistant.versions[assistant.current.number] = assistant.current
         assistant.updated_at = moment
 
     def set_latest(self, assistant: Assistant, number: int, moment: datetime) -> None:
-        """Let another of its versions be the one that runs. Raises `AssistantError`."""
+        """Make another version the current one. Raises `AssistantError`."""
         if number not in assistant.versions:
             raise AssistantError(
-                f"Version {number} not found for assistant {assistant.assistant_id}; it has 1 to "
-                f"{max(assistant.versions)}",
+                f"Version {number} not found for assistant {assistant.assistant_id}. It has versions 1 to "
+                f"{max(assistant.versions)}.",
                 missing=True,
             )
         assistant.current = assistant.versions[number]
         assistant.updated_at = moment
 
     def remove(self, assistant: Assistant) -> None:
-        """Forget an assistant with its versions."""
+        """Delete an assistant with its versions."""
         self._by_id.pop(assistant.assistant_id, None)
 
 
 def _check_graph(graph_id: str) -> None:
     if graph_id != GRAPH:
-        raise AssistantError(f"Graph {graph_id!r} not found. Expected one of: [{GRAPH!r}]", missing=True)
+        raise AssistantError(f"Graph {as_json(graph_id)} not found. Expected one of: {as_json([GRAPH])}.", missing=True)
 
 
-def _config(config: Config, told: dict[str, Any]) -> dict[str, Any]:
-    """A config as the API shows it: what was given, with what the nodes are told as `configurable`."""
+def _config(config: Config, configurable: dict[str, Any]) -> dict[str, Any]:
+    """Return a config as the API shows it: as given, with the nodes' configuration as `configurable`."""
     shown: dict[str, Any] = msgspec.to_builtins(config)
-    return {**shown, "configurable": told} if told else shown
+    return {**shown, "configurable": configurable} if configurable else shown

@@ -1,7 +1,8 @@
-"""The hosts that the mock calls by itself: webhooks, and witnesses of the probe contract.
+"""The hosts that the mock may call on its own: webhooks, and witnesses of the probe contract.
 
-Any web page can create a run, because browsers need the API's CORS headers, and a run names URLs that the mock then
-calls. Without this rule a page could send requests into the network of the machine that the mock runs on.
+Any web page can create a run, because browsers need the API's CORS headers, and a run names URLs that the mock
+then calls. Without this restriction a page could send requests into the network of the machine that the mock
+runs on.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ _log: Final = logging.getLogger("mockserver.callbacks")
 
 Kind = Literal["webhook", "witness"]
 Refused = Callable[[str | None, str], None]
-"""Called with the id of a run, and with the line that states which callback of it was refused."""
+"""A callback that receives the id of a run, and a line that states which URL of it was refused."""
 
 
 class Callbacks:
-    """The decision whether a URL may be called: the loopback may, and hosts that were allowed by name.
+    """The decision on URLs that may be called: those on the loopback, and hosts that were allowed by name.
 
-    `refused` is called for every callback that was not allowed, after it was logged.
+    `refused` is called for every URL that was not allowed, after it was logged.
     """
 
     def __init__(self, hosts: Iterable[str] = ()) -> None:
@@ -29,10 +30,10 @@ class Callbacks:
         self.refused: Refused | None = None
 
     def allows(self, kind: Kind, url: str, host: str | None, run_id: str | None) -> bool:
-        """Return whether a URL may be called; `host` is the one that the HTTP client would connect to."""
+        """Return whether a URL may be called. `host` is the host to which the HTTP client would connect."""
         if host is not None and (is_loopback(host) or host.casefold() in self._hosts):
             return True
-        line = f"{kind} {url} refused: its host is not on the loopback; start with --allow-callbacks {host or 'HOST'}"
+        line = f"{kind} {url} refused: its host is not on the loopback. Start with --allow-callbacks {host or 'HOST'}"
         _log.warning("run %s: %s", run_id, line)
         if self.refused is not None:
             self.refused(run_id, line)
@@ -40,7 +41,7 @@ class Callbacks:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine by its spelling alone; no name is looked up."""
+    """Return whether a host is this machine by its spelling. No name is resolved."""
     # A name that resolves to the loopback today may resolve to something else when it is called.
     if host.casefold() == "localhost":
         return True

@@ -1,7 +1,7 @@
-"""Crons: runs that are asked for again and again, on a schedule, on one thread or each on a thread of its own.
+"""Crons: runs that are created on a schedule, all on one thread or each on a new thread.
 
-A cron's time is logical, as all times of the mock are: it begins when the cron is made, and goes on with the clock. On
-a clock that takes no time nothing is ever due by itself, so crons do not fire there.
+A cron's time is logical, like all times of the mock. It begins when the cron is created and advances with the
+clock. Under `UndelayedClock` a cron never fires, because a delay that takes no time would fire it endlessly.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ from zoneinfo import ZoneInfo
 
 from mockserver.core.assistants import Assistant
 from mockserver.core.clock import Clock, Clocks, UndelayedClock
+from mockserver.core.json_text import as_json
 from mockserver.core.records import Thread
 
 _log = logging.getLogger(__name__)
 
+# Each cron owns a task, so a client in a loop could exhaust the memory of a shared mock.
 MAX_CRONS: Final = 1000
 
 
 class CronError(Exception):
-    """A cron cannot be had as it was asked for; the text says why."""
+    """A cron that cannot be created or changed. The text states the reason."""
 
 
 @dataclass(slots=True, eq=False)
 class Cron:
-    """One schedule and the run that it asks for; `payload` is the request as the client sent it."""
+    """A schedule and the run that it creates. `payload` is the request as the client sent it."""
 
     cron_id: str
     thread: Thread | None
@@ -44,13 +46,13 @@ class Cron:
     created_at: datetime
     updated_at: datetime
     now: datetime
-    """How far the cron has come in its time."""
+    """The cron's logical time."""
     next_run: datetime | None = None
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
 class Crons:
-    """All crons of a server. `fire` is called whenever one is due; what it does is its own business."""
+    """All crons of a server. `fire` is called whenever one is due."""
 
     def __init__(self, clocks: Clocks, fire: Callable[[Cron], None]) -> None:
         self._clocks = clocks
@@ -58,31 +60,31 @@ class Crons:
         self.by_id: dict[str, Cron] = {}
 
     def add(self, cron: Cron) -> None:
-        """Take up a new cron; raises CronError."""
+        """Add a cron and start its schedule. Raises `CronError`."""
         if len(self.by_id) >= MAX_CRONS:
-            raise CronError(f"There are {MAX_CRONS} crons already; delete some.")
+            raise CronError(f"There are {MAX_CRONS} crons already. Delete some first.")
         cron.next_run = _next_after(cron)
         self.by_id[cron.cron_id] = cron
         self._wait(cron)
 
     def changed(self, cron: Cron) -> None:
-        """Go on by the cron's new schedule; raises CronError."""
+        """Restart a cron after its schedule changed. Raises `CronError`."""
         cron.next_run = _next_after(cron)
         self._wait(cron)
 
     def remove(self, cron: Cron) -> None:
-        """Forget a cron; the runs that it made stay."""
+        """Delete a cron. The runs that it created stay."""
         self.by_id.pop(cron.cron_id, None)
         if cron.task is not None:
             cron.task.cancel()
 
     def remove_of(self, owner: Thread | Assistant) -> None:
-        """Forget the crons of a thread, or of an assistant, that is deleted."""
+        """Delete the crons of a thread or an assistant that is deleted."""
         for cron in [cron for cron in self.by_id.values() if owner in (cron.thread, cron.assistant)]:
             self.remove(cron)
 
     async def close(self) -> None:
-        """Forget all crons; returns when no task is left."""
+        """Delete all crons, and return when no task is left."""
         tasks = [cron.task for cron in self.by_id.values() if cron.task is not None]
         for cron in list(self.by_id.values()):
             self.remove(cron)
@@ -104,7 +106,8 @@ class Crons:
                 return
             await clock.sleep((cron.next_run - cron.now).total_seconds())
             if clock is not self._clock_of(cron):
-                continue  # woken because another clock was set
+                continue  # woken because the clock was replaced, so the time is not due yet
+            # Set to the due time, not to the clock: a late wake-up must not shift the schedule.
             cron.now = cron.next_run
             if cron.enabled:
                 self._fire(cron)
@@ -112,21 +115,25 @@ class Crons:
 
 
 def _next_after(cron: Cron) -> datetime | None:
-    """When a cron is due next, None after its end; raises CronError for a schedule that is none."""
-    # Here, because few servers ever have a cron.
+    """Return the next due time of a cron, None after its end. Raises `CronError` for an invalid schedule."""
+    # Imported here: few servers ever have a cron, and the import would slow down every start.
     from cronsim import CronSim, CronSimError
 
     try:
         zone = ZoneInfo(cron.timezone) if cron.timezone else UTC
-    except (OSError, ValueError) as error:  # ZoneInfoNotFoundError is a KeyError, see below
-        raise CronError(f"Invalid timezone: {cron.timezone!r}.") from error
+    except (OSError, ValueError) as error:  # a path outside the zone database, or a malformed name
+        raise CronError(
+            f"Invalid timezone: {as_json(cron.timezone)}. Use an IANA name such as `Europe/Berlin`."
+        ) from error
     except KeyError as error:
-        raise CronError(f"Invalid timezone: {cron.timezone!r}; there is no such zone.") from error
+        raise CronError(
+            f"Invalid timezone: {as_json(cron.timezone)} does not exist. Use an IANA name such as `Europe/Berlin`."
+        ) from error
     try:
         due = next(CronSim(cron.schedule, cron.now.astimezone(zone)), None)
     except CronSimError as error:
         raise CronError(
-            f"Invalid cron schedule: {cron.schedule!r}: {error}. The fields are: minute hour day_of_month month "
+            f"Invalid cron schedule: {as_json(cron.schedule)}: {error}. The fields are: minute hour day_of_month month "
             "day_of_week, for example `*/5 * * * *`."
         ) from error
     if due is None or (cron.end_time is not None and due > cron.end_time):

@@ -1,7 +1,7 @@
-"""Identifiers that look random and are not: each follows from the seed, a scope and a counter.
+"""Deterministic ids that look random: each is derived from the seed, a scope and a counter.
 
-A scope is a name such as a thread's id. Scopes do not share counters, so what happens on one thread never
-changes an id on another.
+A scope is a name such as a thread's id. Scopes do not share counters, so the requests on one thread never
+change an id on another thread. The same requests to a server with the same seed produce the same ids.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from mockserver.core.clock import milliseconds
 
+# The epoch of UUIDs with a Gregorian time (RFC 9562, section 5.6).
 _GREGORIAN = datetime(1582, 10, 15, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SPELLED = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -20,7 +21,7 @@ _VERSION, _VARIANT = 76, 62  # bit offsets of the two fixed fields of a UUID
 
 
 class IdSource:
-    """The ids of one scope, in the order in which they are asked for."""
+    """The sequence of ids of one scope."""
 
     def __init__(self, seed: int, scope: str = "") -> None:
         self._seed = seed
@@ -28,20 +29,23 @@ class IdSource:
         self._count = 0
 
     def scoped(self, scope: str) -> IdSource:
-        """A source of its own for something inside this scope."""
+        """Return an independent source for an object inside this scope."""
         return IdSource(self._seed, f"{self._scope}/{scope}")
 
     def uuid4(self) -> str:
-        """An id without a time, as messages have."""
+        """Return an id without a time, as messages have."""
         return _stamp(self._bits(), version=4)
 
     def uuid7(self, moment: datetime) -> str:
-        """An id that sorts by its millisecond, as threads and runs have."""
+        """Return an id that sorts by its millisecond, as threads and runs have."""
         return _stamp((milliseconds(moment) << 80) | (self._bits() & ((1 << 80) - 1)), version=7)
 
     def uuid6(self, moment: datetime, step: int) -> str:
-        """An id that sorts by its moment, as checkpoints have; `step` shows in it as on the real server."""
-        # Whole numbers all the way: a float has not enough digits for 100 ns since 1582.
+        """Return an id that sorts by its moment, as checkpoints have.
+
+        `step` is the clock sequence of the id, as on the real server.
+        """
+        # Integers only: a float cannot hold the number of 100 ns intervals since 1582 exactly.
         time = (moment - _GREGORIAN) // _MICROSECOND * 10
         high, low = time >> 12, time & 0xFFF
         sequence = step & 0x3FFF
@@ -49,7 +53,7 @@ class IdSource:
         return _stamp((high << 80) | (low << 64) | (sequence << 48) | node, version=6)
 
     def hex(self) -> str:
-        """Thirty-two hexadecimal digits, as interrupts have."""
+        """Return 32 hexadecimal digits, as interrupts have."""
         return f"{self._bits():032x}"
 
     def _bits(self) -> int:
@@ -59,12 +63,13 @@ class IdSource:
 
 
 def named(name: str) -> str:
-    """The id of something that has a name and is the same on every server, such as an assistant."""
+    """Return the id of an object that has the same name on every server, such as an assistant."""
     return _stamp(int.from_bytes(hashlib.blake2b(name.encode(), digest_size=16).digest()), version=5)
 
 
 def canonical(text: str) -> str | None:
-    """A UUID in the spelling that the server uses, None for what is not a UUID."""
+    """Return a UUID in the server's spelling, None if the text is not a UUID."""
+    # The fast path: almost every request carries ids that this server formatted.
     if _SPELLED.fullmatch(text):
         return text
     try:
@@ -75,6 +80,6 @@ def canonical(text: str) -> str | None:
 
 def _stamp(bits: int, *, version: int) -> str:
     bits &= ~((0xF << _VERSION) | (0x3 << _VARIANT))
-    # Not by way of `UUID`, which takes several times as long; a run has a dozen ids.
+    # Formatted by hand: `str(UUID(int=...))` takes several times as long, and a run has a dozen ids.
     text = f"{bits | (version << _VERSION) | (0x2 << _VARIANT):032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

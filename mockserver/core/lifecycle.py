@@ -1,14 +1,18 @@
-"""The life of a run and the status of a thread, as two tables.
+"""The life cycle of a run and the status of a thread, as two tables.
 
-A run is created `pending`, is `running` while its steps execute, and ends in exactly one terminal status.
-Nothing leads out of a terminal status, so none can ever change:
+Theory of operation. A run is created `pending`, is `running` while its steps execute, and ends in exactly one
+terminal status. No transition leads out of a terminal status, so a run that has ended never changes again:
 
     pending --start--> running --succeed--> success
        |                  |----fail-------> error
        |                  |----time_out---> timeout
        `-----stop---------`----stop-------> interrupted
 
-A thread has no life of its own. Its status follows from its runs and from its newest checkpoint.
+`RUN_TRANSITIONS` is this picture. Every change of `Run.status` goes through `after`, so an illegal change
+raises an exception where it happens and never reaches a client.
+
+A thread has no life cycle of its own. `thread_status` computes its status from its runs and its newest
+checkpoint, so the status cannot contradict them.
 """
 
 from __future__ import annotations
@@ -30,6 +34,8 @@ RUN_STATUSES: Final[tuple[RunStatus, ...]] = (
 
 RUN_TRANSITIONS: Final[dict[tuple[RunStatus, RunEvent], RunStatus]] = {
     ("pending", "start"): "running",
+    # A pending run can only be stopped. It has not executed anything, so it can
+    # neither fail nor time out: the run timeout starts with the execution.
     ("pending", "stop"): "interrupted",
     ("running", "succeed"): "success",
     ("running", "fail"): "error",
@@ -41,11 +47,11 @@ TERMINAL: Final[frozenset[RunStatus]] = frozenset(("success", "error", "timeout"
 
 
 class IllegalTransitionError(Exception):
-    """Something happened to a run that cannot happen in its status; always a fault of the caller."""
+    """An event that cannot happen to a run in its status. It always means a bug in the caller."""
 
 
 def after(status: RunStatus, event: RunEvent) -> RunStatus:
-    """The status of a run once `event` happened to it; raises `IllegalTransitionError`."""
+    """Return the status of a run after `event`. Raises `IllegalTransitionError`."""
     try:
         return RUN_TRANSITIONS[status, event]
     except KeyError:
@@ -53,12 +59,14 @@ def after(status: RunStatus, event: RunEvent) -> RunStatus:
 
 
 def thread_status(*, in_flight: bool, failed: bool, unfinished: bool) -> ThreadStatus:
-    """The status of a thread.
+    """Return the status of a thread.
 
-    `in_flight`: a run is pending or running. `failed`: the run that executed last failed. `unfinished`: the
-    newest checkpoint names nodes that are still to run, because a run was stopped or waits for a human.
+    `in_flight`: a run is pending or running. `failed`: the run that executed last failed. `unfinished`: the newest
+    checkpoint has next nodes, because a run was stopped or waits for a human.
     """
     if in_flight:
+        # First: a thread with a run in flight is busy whatever happened before, otherwise a run that was superseded
+        # would show the thread as idle or failed while its successor is queued.
         return "busy"
     if failed:
         return "error"

@@ -1,10 +1,12 @@
-"""Messages as JSON: how a client's spellings become state, and how the `messages` channel takes them up."""
+"""Messages as JSON: conversion from the spellings of clients, and the reducer of the `messages` channel."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
+
+from mockserver.core.json_text import as_json
 
 Message = dict[str, Any]
 
@@ -24,36 +26,39 @@ _ROLES = {
 
 
 def coerce(raw: Any, new_id: Callable[[], str]) -> Message:
-    """One message of a client, whole and with an id. Raises ValueError for what is not a message."""
+    """Return a client's message in full, with an id. Raises ValueError if it is not a message."""
     if isinstance(raw, str):
         raw = {"role": "user", "content": raw}
     elif isinstance(raw, list) and len(raw) == 2:
         raw = {"role": raw[0], "content": raw[1]}
     if not isinstance(raw, dict):
-        raise ValueError(f"Unsupported message: {raw!r}")
+        raise ValueError(
+            f"Unsupported message: {as_json(raw)}. Send an object with `role` and `content`, a pair of them, or a text."
+        )
     role = raw.get("role", raw.get("type"))
     kind = _ROLES.get(role) if isinstance(role, str) else None
     if kind is None:
-        known = ", ".join(repr(name) for name in _ROLES)
-        raise ValueError(f"Unexpected message type: {role!r}. Use one of {known}.")
+        raise ValueError(f"Unexpected message type: {as_json(role)}. Use one of {', '.join(map(as_json, _ROLES))}.")
     content = raw.get("content", "")
     if not isinstance(content, str | list):
-        raise ValueError(f"The content of a message must be a string or a list, not {content!r}")
+        raise ValueError(f"The content of a message must be a string or a list, not {as_json(content)}.")
     _check({**raw, "content": content})
-    return _whole(kind, content, raw, _text(raw.get("id")) or new_id())
+    return _complete(kind, content, raw, _text(raw.get("id")) or new_id())
 
 
 def coerce_all(raw: Any, new_id: Callable[[], str]) -> list[Message]:
-    """The messages of an input: a list of them or a single one. Raises ValueError as `coerce` does."""
+    """Return the messages of an input, which is a list or a single message. Raises ValueError as `coerce` does."""
     single = not isinstance(raw, list)
     return [coerce(one, new_id) for one in ([raw] if single else raw)]
 
 
 def merge(existing: Sequence[Message], added: Sequence[Message]) -> list[Message]:
-    """The channel after a write: a known id is replaced where it stands, `remove` takes it out, others follow.
+    """Return the channel after a write.
 
-    Raises ValueError for the removal of a message that is not there.
+    A message with a known id replaces that message in its position, `remove` deletes it, and any other is appended.
+    Raises ValueError if a message to remove does not exist.
     """
+    # A dict keeps the position of a key that is assigned again, which is how `add_messages` replaces a message.
     merged: dict[str, Message] = {message["id"]: message for message in existing}
     for message in added:
         if message["type"] != "remove":
@@ -61,12 +66,13 @@ def merge(existing: Sequence[Message], added: Sequence[Message]) -> list[Message
         elif message["id"] == REMOVE_ALL:
             merged.clear()
         elif merged.pop(message["id"], None) is None:
-            raise ValueError(f"Attempting to delete a message with an ID that doesn't exist ({message['id']!r})")
+            missing = as_json(message["id"])
+            raise ValueError(f"Attempting to delete a message with an ID that doesn't exist ({missing}).")
     return list(merged.values())
 
 
 def text_of(message: Message) -> str:
-    """The text of a message; blocks that are not text have none."""
+    """Return the text of a message. Blocks that are not text contribute nothing."""
     content = message["content"]
     if isinstance(content, str):
         return content
@@ -75,17 +81,17 @@ def text_of(message: Message) -> str:
 
 
 def human(text: str, message_id: str) -> Message:
-    """A message of a human."""
-    return _whole("human", text, {}, message_id)
+    """Return a human message."""
+    return _complete("human", text, {}, message_id)
 
 
 def ai(content: str | list[Any], message_id: str, tool_calls: Sequence[dict[str, Any]] = ()) -> Message:
-    """A message of the model."""
-    return _whole("ai", content, {"tool_calls": list(tool_calls)}, message_id)
+    """Return a message of the model."""
+    return _complete("ai", content, {"tool_calls": list(tool_calls)}, message_id)
 
 
 def chunk(message: Message, content: str | list[Any], *, last: bool) -> Message:
-    """A piece of a message of the model, as the stream of tokens shows it; the call of a tool is one piece."""
+    """Return a chunk of a model message, as the token stream shows it. A tool call is a single chunk."""
     calls = enumerate(message["tool_calls"])
     return {
         **message,
@@ -94,6 +100,8 @@ def chunk(message: Message, content: str | list[Any], *, last: bool) -> Message:
         "tool_call_chunks": [
             {
                 "name": call["name"],
+                # With json's default spacing, as the chunks of Python chat models
+                # have it. Clients join the pieces and parse them.
                 "args": json.dumps(call["args"]),
                 "id": call["id"],
                 "index": index,
@@ -106,22 +114,22 @@ def chunk(message: Message, content: str | list[Any], *, last: bool) -> Message:
 
 
 def tool_result(content: str | list[Any], message_id: str, *, name: str, call_id: str, **more: Any) -> Message:
-    """The answer to a tool call; `more` are its status and its artifact."""
-    return _whole("tool", content, {"name": name, "tool_call_id": call_id, **more}, message_id)
+    """Return a tool's result. `more` holds its status and its artifact."""
+    return _complete("tool", content, {"name": name, "tool_call_id": call_id, **more}, message_id)
 
 
 def _check(raw: Message) -> None:
-    """Raise ValueError for the first field of a message that has a shape which LangChain's messages do not take."""
+    """Raise ValueError for the first field of a message whose type LangChain's messages do not accept."""
     for name, (fits, words) in _SHAPES.items():
         value = raw.get(name)
         if value is not None and not fits(value):
-            shown = json.dumps(value)
+            shown = as_json(value)
             shown = shown if len(shown) <= 80 else f"{shown[:80]}..."
-            raise ValueError(f"The `{name}` of a message must be {words}, not {shown}")
+            raise ValueError(f"The `{name}` of a message must be {words}, not {shown}.")
 
 
 def _text(value: Any) -> str | None:
-    """Return an id as text; LangChain takes a number for an id, and makes it text."""
+    """Return an id as text. LangChain accepts numbers as ids and converts them."""
     return value if value is None or isinstance(value, str) else str(value)
 
 
@@ -165,10 +173,10 @@ _SHAPES: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "tool_call_id": (_is_id, "a string"),
     "status": (lambda value: value in ("success", "error"), '"success" or "error"'),
 }
-"""By field: whether a value fits, and the words for what does. null is as good as nothing."""
+"""The check of each field and the description of valid values. `null` counts as absent."""
 
 
-def _whole(kind: str, content: str | list[Any], raw: Message, message_id: str) -> Message:
+def _complete(kind: str, content: str | list[Any], raw: Message, message_id: str) -> Message:
     message: Message = {
         "content": content,
         "additional_kwargs": raw.get("additional_kwargs") or {},

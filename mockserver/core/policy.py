@@ -1,7 +1,7 @@
-"""Every decision that a deployment takes about a run or a thread, one small method each.
+"""Every decision that a deployment makes about a run or a thread, one small method each.
 
-The engine asks the policy of the thread and does what it says. This is the right one. A deployment that gets
-something wrong is this class with one method replaced.
+The engine consults the thread's policy for each of them. `Policy` decides correctly. A defective deployment uses
+a subclass that replaces one method, so it differs in one decision and nothing else.
 """
 
 from __future__ import annotations
@@ -19,97 +19,106 @@ from mockserver.schemas.common import RunRequest
 from mockserver.vocabulary import RunStatus, Strategy, ThreadStatus
 
 Ending = Literal["succeeded", "failed", "stopped"]
-"""How the execution of a run came to its end, whatever was decided about it meanwhile."""
+"""The way in which the execution of a run ended, whatever was decided about the run meanwhile."""
 
 LEAVING: Final = frozenset(
     strategy for strategy in STRATEGIES if all(DECISIONS[strategy, phase] == "leave" for phase in PHASES)
 )
-"""The strategies that leave every run in flight alone, however many there are; none of those need be looked at."""
+"""The strategies that never touch a run in flight. For these no run in flight is examined."""
 
 
 class Policy:
     """The documented semantics."""
 
     def default_strategy(self, thread: Thread) -> Strategy:  # noqa: ARG002 - a seam
-        """The strategy of a request that names none."""
+        """Return the strategy of a request that names none."""
         return DEFAULT_STRATEGY
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
-        """Whether a new run is accepted, and what becomes of the runs in flight."""
+        """Decide about a new run: its acceptance, and the fates of the runs in flight."""
+        # `enqueue` is the default and may queue thousands of runs. Examining
+        # them all would make the cost of a new run grow with the queue.
         asked = () if strategy in LEAVING else thread.in_flight.values()
         return decide(strategy, {run.run_id: run.phase for run in asked})
 
     def refused(self, thread: Thread, request: RunRequest) -> None:
-        """Note that a new run was refused: nothing is left of it."""
+        """Receive a refused request. Nothing of it remains."""
 
     def cron_order(self, thread: Thread, order: RunRequest) -> RunRequest:  # noqa: ARG002 - a seam
-        """The run that a cron of a thread asks for when it fires."""
+        """Return the request for the run that a thread's cron creates when it fires."""
         return order
 
     def next_to_start(self, thread: Thread) -> Run | None:
-        """The run to start now: one at a time, in order of creation, whose `after_seconds` are over."""
+        """Return the run to start now, the oldest that is ready, or None while another executes."""
         if thread.active is not None:
             return None
         return next((run for run in thread.in_flight.values() if run.ready and run.fate is None), None)
 
     def base(self, run: Run) -> Checkpoint | None:
-        """The checkpoint that a starting run goes on from: the one it asked for, else the newest, or its own."""
+        """Return the checkpoint that a starting run continues from: the requested one, the newest, or its own."""
         asked = run.request.requested_checkpoint
         head = run.thread.history.head
         begun = head is not None and head.run_id == run.run_id
         return head if asked is None or begun else run.thread.history.get(asked)
 
     def input(self, run: Run) -> Any:
-        """What a starting run writes first, None if it only goes on: so it was asked, or it has begun before."""
+        """Return the first write of a starting run, None if it continues without input or has begun before."""
         head = run.thread.history.head
+        # A second attempt whose first wrote nothing begins with its input. One
+        # that wrote has taken up its input already, and must not do so twice.
         begun = run.attempt > 1 and head is not None and head.run_id == run.run_id
         return None if begun else run.request.given_input
 
     def entry(self, run: Run, base: Checkpoint | None, first: str) -> str:  # noqa: ARG002 - a seam
-        """The node at which new input enters the graph: the turn's first, wherever the thread stood."""
+        """Return the node at which new input enters the graph: the first of the turn, wherever the thread waits."""
         return first
 
     def may_write(self, run: Run) -> bool:
-        """Whether a step of this run may still reach the state, and another step may start."""
+        """Return whether a step of this run may write to the state, and another step may start."""
         return run.fate is None
 
     def may_emit(self, run: Run) -> bool:
-        """Whether an event of this run may still reach a stream."""
+        """Return whether an event of this run may reach a stream."""
         return run.fate is None
 
     async def after_step(self, run: Run) -> None:
-        """What a run waits for between two steps: nothing, least of all for those who watch it."""
+        """Wait between two steps of a run. The correct server does not wait, not even for slow readers."""
 
     def may_update_state(self, thread: Thread) -> bool:
-        """Whether the state may be written by hand: not while a run is in flight."""
+        """Return whether the state may be updated manually: not while a run is in flight."""
         return not thread.in_flight
 
     def deliver_stop(self, run: Run) -> None:
-        """Tell the execution of a run to stop; it ends in its own time."""
+        """Cancel the execution of a run, which then ends in its own time."""
         if run.task is not None:
             run.task.cancel()
 
     async def play_child(self, run: Run, child: Coroutine[Any, Any, Values]) -> Values:  # noqa: ARG002 - a seam
-        """Play the child graph of a run to its end; what stops the run stops the child graph."""
+        """Play the child graph of a run. Whatever cancels the run cancels the child graph."""
         return await child
 
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
-        """What the end of an execution means for the run. One that was decided to stop did not fail."""
+        """Return the lifecycle event that the end of an execution means. A run with a fate did not fail."""
+        # Even with a fate: the run finished before the stop reached it, so its work is complete and it stays
+        # `success` (https://github.com/langchain-ai/deepagents/pull/6257).
         if ending == "succeeded":
             return "succeed"
         if run.fate == "expire":
             return "time_out"
+        # A node may answer a cancellation with an exception of its own. The
+        # run was stopped all the same, and its clients must not see an error.
         return "fail" if ending == "failed" and run.fate is None else "stop"
 
     def release(self, run: Run) -> None:
-        """Let everybody go who watches a run or waits for it."""
+        """Close the stream of a run and wake the requests that wait for it."""
+        # The stream first: a request that wakes from `ended` finds the stream complete.
         run.log.close()
         run.ended.set()
 
     def webhooks(self, run: Run) -> list[tuple[Run, str]]:
-        """The webhooks that are sent when a run has settled: about which run, and with which status.
+        """Return the webhooks to send when a run has settled: about which run, and with which status.
 
-        A run that never began sends none, and one that is rolled back says so.
+        A run that never started sends none. A run that is rolled back sends the status `rollback`.
         """
         if run.started_at is None:
             return []
@@ -117,38 +126,38 @@ class Policy:
         return [(run, "rollback" if rolled_back else self.run_status(run))]
 
     def webhook_failed(self, run: Run) -> None:
-        """An attempt to deliver a run's webhook failed: nothing comes of that."""
+        """Receive a failed attempt to deliver a run's webhook. It has no consequence for the run."""
 
     def reader_offset(self, run: Run, last_event_id: str | None) -> int:
-        """Where in the events of a run a reader begins that came after the run."""
+        """Return the offset at which a reader that joins a run begins."""
         return run.log.offset_after(last_event_id)
 
     def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
-        """Whether a reader who asked for some stream modes (None: all) sees an event."""
+        """Return whether a reader of some stream modes (None: all) receives an event."""
         return asked is None or event.mode is None or event.mode in asked
 
     async def before_sending(self, run: Run) -> None:
-        """What a reader of a run waits for before it is sent more: nothing."""
+        """Wait before a reader of a run is sent more. The correct server does not wait."""
 
     def awaited(self, run: Run) -> asyncio.Event:
-        """What those wait for who wait for a run: its end."""
+        """Return the event that requests waiting for a run await: its end."""
         return run.ended
 
     def names_run(self, run: Run) -> bool:  # noqa: ARG002 - a seam
-        """Whether an answer that streams or waits tells in its head which run it is about."""
+        """Return whether a streaming or waiting response names its run in a header."""
         return True
 
     def stops_when_left(self, run: Run, *, asked: bool) -> bool:  # noqa: ARG002 - a seam
-        """Whether a run is stopped because a client leaves that watched it, who did or did not ask for that."""
+        """Return whether a run is stopped because a client disconnects. `asked`: the client requested that."""
         return asked
 
     def erase(self, run: Run) -> None:
-        """Take a rolled-back run out of its thread with everything it wrote."""
+        """Remove a rolled-back run from its thread, with everything that it wrote."""
         run.thread.history.remove_run(run.run_id)
         run.thread.runs.pop(run.run_id, None)
 
     def thread_status(self, thread: Thread) -> ThreadStatus:
-        """The status of a thread as clients see it."""
+        """Return the status of a thread as clients see it."""
         head = thread.history.head
         return thread_status(
             in_flight=bool(thread.in_flight),
@@ -157,21 +166,21 @@ class Policy:
         )
 
     def run_status(self, run: Run) -> RunStatus:
-        """The status of a run as clients see it."""
+        """Return the status of a run as clients see it."""
         return run.status
 
     def thread_interrupts(self, thread: Thread) -> dict[str, list[Any]]:
-        """The questions that a thread waits for a human to answer, by task."""
+        """Return the pending interrupts of a thread, by task."""
         head = thread.history.head
         waiting = thread.history.waiting_interrupts()
         return {} if head is None else {head.task_id(node): [question] for node, question in waiting.items()}
 
     def thread_values(self, thread: Thread) -> Values | None:
-        """The values in a thread's record: those of its state when it last came to rest."""
+        """Return the values in a thread's record: those at the last end of a run or manual update."""
         return thread.settled
 
     def output(self, run: Run) -> Values:
-        """What join and wait give for a run that is over."""
+        """Return the result of join and wait for a run that has ended."""
         return {"__error__": run.error} if run.error is not None else run.output
 
 

@@ -1,8 +1,19 @@
-"""What happens on threads in the terms of the newer streaming protocol, and those who listen.
+"""The events of threads in the newer streaming protocol, and the listeners that receive them.
 
-A thread has a feed once somebody speaks the protocol to it; until then nothing is told, so that nobody else pays for
-it. A feed numbers its events, keeps the newest to be told again, and never waits for a listener: each has an outbox of
-its own, and one that does not empty it is cut off.
+Theory of operation. A thread gets a feed when a client first uses the protocol on it. Without a feed no event
+is built, so clients of the older API do not pay for this one. A feed numbers its events (`seq`), keeps the
+newest `KEPT` of them, and never waits for a listener. Each listener has its own outbox, which its connection
+empties in batches.
+
+Order. A listener receives events in the order of `seq`. The response to a command goes through the same outbox,
+so it arrives after the events that preceded it.
+
+Resumption. A client subscribes with the last `seq` that it saw. `Feed.subscribe` first puts the kept events
+after it into the outbox and then registers the filter. It does not await in between, so no event is lost or
+sent twice.
+
+Overflow. A listener whose outbox exceeds `KEPT` is disconnected, because the run must not wait for it and memory is
+finite. It can reconnect and resume from the events that the feed still keeps.
 """
 
 from __future__ import annotations
@@ -17,10 +28,10 @@ from typing import Any, Final, Protocol
 import msgspec
 
 KEPT: Final = 10_000
-"""Events of a thread that can be told again, and that may wait for one listener."""
+"""The number of events of a thread that are kept for a replay, and the capacity of a listener's outbox."""
 
 MAX_BATCH: Final = 64
-"""Events that are sent in one go; more would keep everybody else waiting."""
+"""The number of events that are sent at once. A larger batch would block the event loop for other clients."""
 
 GraphNamespace = tuple[str, ...]
 Within = Callable[[float], AbstractAsyncContextManager[object]]
@@ -29,15 +40,15 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Outgoing(Protocol):
-    """Something that a listener is sent."""
+    """A message to a listener."""
 
     def encoded(self) -> bytes:
-        """It as JSON."""
+        """Return the message as JSON."""
 
 
 @dataclass(slots=True)
 class FeedEvent:
-    """One event of a thread; `node` is the one that caused it, where that is told."""
+    """One event of a thread. `node` is the node that caused it, where the protocol names one."""
 
     event_id: str
     seq: int
@@ -51,13 +62,13 @@ class FeedEvent:
 
     @property
     def channel(self) -> str:
-        """The channel on which it is told."""
+        """Return the channel that the event belongs to."""
         if self.method == "custom" and "name" in self.data:
             return f"custom:{self.data['name']}"
         return "input" if self.method == "input.requested" else self.method
 
     def encoded(self) -> bytes:
-        """The event as JSON; made when the first listener is sent it."""
+        """Return the event as JSON. It is encoded once, when the first listener receives it."""
         if not self._encoded:
             params = {"namespace": self.namespace, "timestamp": self.timestamp, "data": self.data}
             if self.node is not None:
@@ -69,26 +80,26 @@ class FeedEvent:
 
 @dataclass(frozen=True, slots=True)
 class CommandResponse:
-    """The answer to a command, on its way through a listener's outbox, so that it keeps its place among events."""
+    """The response to a command. It goes through the listener's outbox, to keep its position among the events."""
 
     body: dict[str, Any]
 
     def encoded(self) -> bytes:
-        """The answer as JSON."""
+        """Return the response as JSON."""
         return _encode(self.body)
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which events somebody wants: of these channels, below one of these namespaces, so many levels deep."""
+    """A subscription: the channels, the namespaces below which events count, and the depth below those."""
 
     channels: Collection[str]
     namespaces: tuple[GraphNamespace, ...] = ()
-    """None given: all."""
+    """Empty: all namespaces."""
     depth: int | None = None
 
     def passes(self, event: FeedEvent) -> bool:
-        """Whether an event is wanted."""
+        """Return whether an event matches."""
         channel = event.channel
         named = channel.startswith("custom:") and "custom" in self.channels
         if channel not in self.channels and not named:
@@ -98,49 +109,49 @@ class Filter:
     def _below(self, namespace: GraphNamespace, prefix: GraphNamespace) -> bool:
         if len(prefix) > len(namespace):
             return False
-        if not all(_same(part, wanted) for part, wanted in zip(namespace, prefix, strict=False)):
+        if not all(_part_matches(part, wanted) for part, wanted in zip(namespace, prefix, strict=False)):
             return False
         return self.depth is None or len(namespace) - len(prefix) <= self.depth
 
 
-def _same(part: str, wanted: str) -> bool:
-    """Whether a part of a namespace is the one wanted; `research` stands for every task of that node."""
+def _part_matches(part: str, wanted: str) -> bool:
+    """Return whether a part of a namespace matches. `research` matches every task of that node."""
     return part == wanted or (":" not in wanted and part.partition(":")[0] == wanted)
 
 
 class Listener:
-    """Somebody who is sent events, with what was not sent yet."""
+    """A client that receives events, with its outbox."""
 
     def __init__(self) -> None:
         self.filters: dict[str, Filter] = {}
-        """What was subscribed to, by the id of the subscription."""
+        """The filters of its subscriptions, by the id of the subscription."""
         self.last_seq = 0
-        """The number of the newest event in or behind the outbox."""
+        """The number of the newest event that was ever put into the outbox."""
         self.closed = False
         self._outbox: deque[Any] = deque()
         self._woken = asyncio.Event()
 
     def offer(self, event: FeedEvent) -> None:
-        """Send an event, if it is wanted."""
+        """Send an event if a filter matches it."""
         if not self.closed and any(wanted.passes(event) for wanted in self.filters.values()):
             self.put(event)
             self.last_seq = event.seq
 
     def put(self, message: Outgoing) -> None:
-        """Send something, wanted or not."""
+        """Send a message, whether a filter matches it or not."""
         self._outbox.append(message)
         if len(self._outbox) > KEPT:
-            # It can come back and ask for what it missed.
+            # Disconnected instead of slowed down: a run never waits for a client. The client can resume.
             self.close()
         self._woken.set()
 
     def close(self) -> None:
-        """Send nothing more."""
+        """Stop accepting messages. The outbox can still be emptied."""
         self.closed = True
         self._woken.set()
 
     async def batch(self, keep_alive: float, within: Within = asyncio.timeout) -> list[Any] | None:
-        """Some of what is to be sent; nothing after `keep_alive` quiet seconds; None when there will be no more."""
+        """Return messages to send, an empty list after `keep_alive` quiet seconds, or None at the end."""
         if not self._outbox and not self.closed:
             self._woken.clear()
             try:
@@ -173,7 +184,10 @@ class Feed:
         node: str | None = None,
         event_id: str | None = None,
     ) -> None:
-        """Send an event that happened `at` milliseconds; without `event_id` its id is made of its time and number."""
+        """Send an event that happened at `at` (milliseconds).
+
+        Without `event_id` the id is made of the time and the number.
+        """
         self.seq += 1
         event = FeedEvent(event_id or f"{at}-{self.seq}", self.seq, method, run_id, namespace, at, data, node)
         self._kept.append(event)
@@ -181,61 +195,68 @@ class Feed:
             listener.offer(event)
 
     def listen(self, listener: Listener) -> None:
-        """Let somebody know when the feed ends, who has subscribed to nothing yet."""
+        """Add a listener without subscriptions, so that it is informed when the feed ends."""
         self._listeners.add(listener)
 
     def subscribe(self, listener: Listener, name: str, wanted: Filter, since: int = 0) -> int:
-        """Let somebody listen, first to what was told after the event `since`; returns how many events those are."""
+        """Add a subscription to a listener. Return the number of events that are replayed.
+
+        The listener first receives the kept events after number `since`, then every new one.
+        """
         self._listeners.add(listener)
+        # Replay before registration, without an await in between: the outbox stays in the order of `seq`.
         missed = [event for event in self._kept if event.seq > since and wanted.passes(event)]
         for event in missed:
             listener.put(event)
+        # The maximum: a second subscription may replay events that are older than what the first one already sent.
         listener.last_seq = max([listener.last_seq, *(event.seq for event in missed[-1:])])
         listener.filters[name] = wanted
         return len(missed)
 
-    def leave(self, listener: Listener) -> None:
-        """Send somebody nothing more."""
+    def remove(self, listener: Listener) -> None:
+        """Remove a listener, which receives nothing more."""
         self._listeners.discard(listener)
 
     def events_of(self, run_id: str | None = None) -> Iterable[FeedEvent]:
-        """The events of a run that can be told again, without one of the run that was told of last."""
+        """Return the kept events of a run, by default of the run with the newest event."""
         if run_id is None and self._kept:
             run_id = self._kept[-1].run_id
         return [event for event in self._kept if event.run_id == run_id]
 
     def forget_run(self, run_id: str) -> None:
-        """Send the events of a run to no new listener."""
+        """Drop the kept events of a run, so that no later listener receives them."""
         self._kept = deque((event for event in self._kept if event.run_id != run_id), maxlen=KEPT)
 
     def close(self) -> None:
-        """Send every listener away."""
+        """Disconnect every listener."""
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
 
 
 class Feeds:
-    """The feeds of all threads to which somebody spoke the protocol, by thread."""
+    """The feeds of a server by thread. Only threads on which a client used the protocol have one."""
 
     def __init__(self) -> None:
         self._feeds: dict[str, Feed] = {}
 
     def find(self, thread_id: str) -> Feed | None:
-        """The feed of a thread, None where nobody ever asked for it."""
+        """Return the feed of a thread, None if no client has used the protocol on it."""
         return self._feeds.get(thread_id)
 
     def of(self, thread_id: str) -> Feed:
-        """The feed of a thread, which may be still to come."""
+        """Return the feed of a thread, and create it on first use. The thread itself may not exist yet."""
+        # A client may connect before it creates the thread with its first
+        # command, and must not miss the first events.
         return self._feeds.setdefault(thread_id, Feed())
 
     def remove(self, thread_id: str) -> None:
-        """Forget the feed of a thread, and send its listeners away."""
+        """Delete the feed of a thread, and disconnect its listeners."""
         feed = self._feeds.pop(thread_id, None)
         if feed is not None:
             feed.close()
 
     def clear(self) -> None:
-        """Forget all feeds."""
+        """Delete all feeds."""
         for thread_id in list(self._feeds):
             self.remove(thread_id)

@@ -38,48 +38,50 @@ class Run:
     ids: IdSource
     log: EventLog
     temporary: bool = False
-    """A stateless run: its thread is thrown away when it ends."""
+    """True for a stateless run, whose thread is deleted when the run ends."""
     status: RunStatus = "pending"
     started_at: datetime | None = None
-    """When its execution began, None if it never did."""
+    """The moment at which its execution began, None if it never did."""
     ready: bool = True
     """False until `after_seconds` have passed."""
     fate: Fate | None = None
-    """What was decided about the run while it was in flight; the first decision stands."""
+    """The decision that was taken about the run while it was in flight. The first decision is final."""
     attempt: int = 1
     """Grows when the server loses the worker that executes the run."""
     task: asyncio.Task[None] | None = None
     watchdog: asyncio.Task[None] | None = None
-    """Waits for the run's `after_seconds`, or for the time that it may take."""
+    """The task that waits for the run's `after_seconds`, or for the run timeout."""
     output: Values = field(default_factory=dict)
-    """What join and wait give: the values that the run left, and the interrupts it ended with."""
+    """The result of join and wait: the values that the run reached, and the interrupts it ended with."""
     error: dict[str, str] | None = None
     interruption: dict[str, str] | None = None
-    """Why the run was stopped, if it was."""
+    """The reason why the run was stopped, None if it was not."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def over(self) -> bool:
-        """Whether the run has a terminal status."""
+        """Return whether the run has a terminal status."""
         return self.status in TERMINAL
 
     @property
     def phase(self) -> Phase:
-        """Where a run in flight is, as the strategies see it."""
+        """Return the phase of a run in flight, as the strategies distinguish them."""
+        # While a run is being stopped its status is still `running`, or
+        # `pending`. Only the fate shows that its end is decided.
         if self.fate is not None:
             return "stopping"
         return "pending" if self.status == "pending" else "running"
 
     @property
     def configurable(self) -> dict[str, Any]:
-        """What the nodes are told."""
+        """Return the configuration that the nodes receive."""
         found: dict[str, Any] = self.kwargs["config"]["configurable"]
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class TimeLeft:
-    """The end of a thread's time to live. `strategy` states what happens then: `delete` or `keep_latest`."""
+    """The end of a thread's time-to-live. `strategy` is what happens then: `delete` or `keep_latest`."""
 
     strategy: str
     minutes: float
@@ -91,18 +93,21 @@ class Thread:
     """A conversation: its runs and its checkpoints."""
 
     thread_id: str
+    # Not annotated as `Policy`: `policy` is written in terms of this module, so the import would be a circle.
     policy: object
-    """The `Policy` that decides about it. A policy is written in terms of runs and threads, so `policy_of` reads it."""
+    """The `Policy` that decides about the thread. Read it through `policy_of`, which restores its type."""
     script: Script
-    """What the agent does on it."""
+    """The script that the agent plays on it."""
     created_at: datetime
     updated_at: datetime
     state_updated_at: datetime
     timeline: Timeline
     ids: IdSource
     metadata: dict[str, Any]
+    # Timestamps do not order threads: every thread has its own logical
+    # time, so two threads can change at the same moment.
     touched: int
-    """A number that grows with every change on the server, to sort threads by."""
+    """A number that grows with every change on the server. Threads are sorted by it."""
     history: History = field(default_factory=History)
     runs: dict[str, Run] = field(default_factory=dict)
     """Every run that was not erased, oldest first."""
@@ -111,15 +116,15 @@ class Thread:
     active: Run | None = None
     """The run that executes."""
     settled: Values | None = None
-    """The values when a run last ended or the state was last updated by hand."""
+    """The values at the last end of a run or the last manual update of the state."""
     failure: dict[str, str] | None = None
     """The error of the run that executed last, if it failed."""
     interruption: dict[str, str] | None = None
-    """Why the run that executed last was stopped, if it was."""
+    """The reason why the run that executed last was stopped, if it was."""
     rested: bool = False
-    """Whether a run ever ended on it, or its state was ever updated by hand."""
+    """Whether a run has ended on the thread, or its state was updated manually."""
     stream: ThreadStream = field(default_factory=ThreadStream)
-    """What is told to those who watch the whole thread."""
+    """The events of the whole thread, for the clients that stream it."""
     ttl: TimeLeft | None = None
     config: dict[str, Any] = field(default_factory=dict)
     """The settings of the assistant that ran on it last."""

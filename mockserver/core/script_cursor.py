@@ -1,8 +1,14 @@
-"""Where a thread stands in its script: which turn was chosen, which of its steps comes next.
+"""The position of a thread in its script: the turn that was chosen, and the step that comes next.
 
-All pure: a cursor never changes, and what follows from it depends on nothing but the messages. Every checkpoint
-keeps the cursor behind it, so that going on, resuming and time travel find the right step again. Where there is
-none, as after a write by hand to an empty thread, the messages themselves tell how far the turn has come.
+Theory of operation. Input chooses a turn (`enter`). Each step that was played moves the cursor past it
+(`follow`), and at the end of a turn a tool result may choose another turn. A resumed interrupt inserts the
+steps of the case that matches the answer. A repetition is unrolled one round at a time, so `forever` needs no
+endless list.
+
+Everything here is pure. A cursor is immutable, and its successor depends only on the messages. Every checkpoint
+keeps the cursor after it, so continuing, resuming and time travel find the right step without any other state.
+A checkpoint without a cursor, such as one after a manual write to an empty thread, gets one from its messages
+(`locate`).
 """
 
 from __future__ import annotations
@@ -11,62 +17,62 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from mockserver.core import messages
+from mockserver.core.json_text import as_json
 from mockserver.core.messages import Message
 from mockserver.script import patterns
 from mockserver.script.patterns import SlowPatternError
 from mockserver.script.types import Failure, Interrupt, Script, Step, When
 
 NO_TURN: Final = "NoMatchingTurnError"
-"""The class of the exception with which a run fails whose last message no turn is for."""
+"""The type of the exception that fails a run when no turn matches its last message."""
 TOO_SLOW: Final = "SlowPatternError"
-"""The class of the exception with which a run fails when a regular expression takes too long on its message."""
+"""The type of the exception that fails a run when a regular expression takes too long on its message."""
 ALWAYS: Final = ("text", "resume")
 """The names that texts may use in every turn."""
 
 
-class Circumstances(Struct, frozen=True):
-    """What a turn may ask about beside the messages: who is asked, and on which thread."""
+class TurnContext(Struct, frozen=True):
+    """The facts besides the messages that a turn may match: the assistant and the thread's metadata."""
 
     assistants: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = {}
 
 
 class Cursor(Struct, frozen=True):
-    """The steps of a turn as far as they are known, and the number of the one that comes next."""
+    """The steps of a turn as far as they are known, and the index of the next one."""
 
     steps: tuple[Step, ...] = ()
     index: int = 0
     fills: Mapping[str, str] = {}
-    """What stands for {names} in the texts."""
+    """The replacements for {names} in texts."""
     visits: Mapping[str, int] = {}
-    """How often each node was at work in this turn."""
+    """The number of visits of each node in this turn."""
 
     @property
     def step(self) -> Step | None:
-        """The step that comes next, None at the end of the turn."""
+        """Return the next step, None at the end of the turn."""
         return self.steps[self.index] if self.index < len(self.steps) else None
 
     def at_step(self, node: str) -> Step | None:
-        """The step, or the part of it, that `node` plays next."""
+        """Return the step, or the part of it, that `node` plays next."""
         parts = () if self.step is None else self.step.parts
         return next((part for part in parts if part.at == node), None)
 
     @property
     def next(self) -> tuple[str, ...]:
-        """The nodes that play the next step, as a checkpoint names them."""
+        """Return the nodes that play the next step, as a checkpoint names them."""
         return () if self.step is None else self.step.nodes
 
     def visit(self, node: str) -> int:
-        """The number of the next visit of a node within the turn."""
+        """Return the number of a node's next visit in this turn."""
         return self.visits.get(node, 0) + 1
 
     def answered(self, answer: Any) -> Cursor:
-        """The cursor, when a human answered what its step asks: the steps of the case that fits come behind it."""
+        """Return the cursor after a human's answer, with the steps of the matching case inserted."""
         step = self.step
         if step is None or step.interrupt is None:
             return self
@@ -74,7 +80,7 @@ class Cursor(Struct, frozen=True):
         return replace(self, steps=steps, fills={**self.fills, "resume": as_text(answer)})
 
     def passed(self) -> Cursor:
-        """The cursor behind the next step."""
+        """Return the cursor after the next step."""
         step = self.step
         if step is None:
             return self
@@ -82,59 +88,65 @@ class Cursor(Struct, frozen=True):
         return _unrolled(replace(self, index=self.index + 1, visits=visits))
 
     def unrolled(self) -> Cursor:
-        """The same cursor with a repetition, if one comes next, written out by one round."""
+        """Return the same cursor with one round of a repetition written out, if one comes next."""
         return _unrolled(self)
 
     def at_node(self, node: str) -> Cursor:
-        """The cursor whose next step is one of `node`'s: the nearest, first looking on, then back."""
+        """Return the cursor at the nearest step of `node`, searching forward and then backward."""
         found = _nearest(self.steps, node, range(self.index, len(self.steps)), range(self.index - 1, -1, -1))
         return self if found is None else replace(self, index=found)
 
     def after_node(self, node: str) -> Cursor | None:
-        """The cursor behind a step of `node`'s, as if it had been played by hand; None if the turn has none."""
+        """Return the cursor after a step of `node`, as if a client had played it, None if the turn has none."""
+        # The next step first: a write in the role of the node that waits replaces its step. Otherwise the write
+        # corrects a step that was played, so the search goes backward before it goes forward.
         here = range(self.index, min(self.index + 1, len(self.steps)))
         found = _nearest(self.steps, node, here, range(self.index - 1, -1, -1), range(self.index + 1, len(self.steps)))
         return None if found is None else _unrolled(replace(self, index=found + 1))
 
 
-def enter(script: Script, said: Sequence[Message], around: Circumstances) -> Cursor:
-    """The cursor at which new input begins, after the messages of the thread with that input; it has a next step.
+def enter(script: Script, conversation: Sequence[Message], context: TurnContext) -> Cursor:
+    """Return the cursor for new input, given the messages of the thread including that input. It has a next step.
 
-    Input that brings no message of a human or a tool goes on where the turn stands, or plays its last step again.
+    Input without a human or tool message continues the current turn, or repeats its last step.
     """
-    last = said[-1] if said else None
+    last = conversation[-1] if conversation else None
     if last is not None and last["type"] == "human":
-        return _begun(script, last, said, around) or _lost(last)
-    found = locate(script, said, around)
-    begun = _begun(script, last, said, around) if last is not None and last["type"] == "tool" else None
-    if begun is not None:
-        return replace(begun, visits=found.visits)
+        return _start_turn(script, last, conversation, context) or _unmatched(last)
+    # The human turn is located even for a tool message: its visits continue, so
+    # that hold points such as `tools:2/enter` count through the whole turn.
+    found = locate(script, conversation, context)
+    started = _start_turn(script, last, conversation, context) if last is not None and last["type"] == "tool" else None
+    if started is not None:
+        return replace(started, visits=found.visits)
+    # A finished turn has no next step, but a run executes at least one.
+    # The last step is the only one that is known to fit these messages.
     return found if found.step is not None else replace(found, index=len(found.steps) - 1)
 
 
-def locate(script: Script, said: Sequence[Message], around: Circumstances) -> Cursor:
-    """The cursor as the messages tell it: the turn of the last human message, behind what was said since."""
-    start = max((number for number, message in enumerate(said) if message["type"] == "human"), default=-1)
-    human = said[start] if start >= 0 else messages.human("", "")
-    cursor = _begun(script, human, said[: start + 1], around) or _lost(human)
-    for kind in _kinds(said[start + 1 :]):
-        cursor = _behind(cursor, kind)
+def locate(script: Script, conversation: Sequence[Message], context: TurnContext) -> Cursor:
+    """Return the cursor that the messages imply: in the last human message's turn, after the later messages."""
+    start = max((number for number, message in enumerate(conversation) if message["type"] == "human"), default=-1)
+    human = conversation[start] if start >= 0 else messages.human("", "")
+    cursor = _start_turn(script, human, conversation[: start + 1], context) or _unmatched(human)
+    for kind in _kinds(conversation[start + 1 :]):
+        cursor = _past(cursor, kind)
     return cursor
 
 
-def follow(script: Script, cursor: Cursor, said: Sequence[Message], around: Circumstances) -> Cursor:
-    """The cursor after a step was played: at the end of a turn, the turn that is for the last tool result."""
-    if cursor.step is not None or not said or said[-1]["type"] != "tool":
+def follow(script: Script, cursor: Cursor, conversation: Sequence[Message], context: TurnContext) -> Cursor:
+    """Return the cursor after a step. At the end of a turn, a turn for the last tool result follows."""
+    if cursor.step is not None or not conversation or conversation[-1]["type"] != "tool":
         return cursor
-    found = _begun(script, said[-1], said, around)
+    found = _start_turn(script, conversation[-1], conversation, context)
     return cursor if found is None else replace(found, visits=cursor.visits)
 
 
 def fill(content: Any, fills: Mapping[str, str]) -> Any:
-    """Texts with what stands for {names}, also inside of lists and objects; other braces stay as they are.
+    """Return content with the {names} in its texts replaced, at any depth. Other braces stay unchanged.
 
-    {name:lower} is in lower case, and {name:slug} has each run of other characters than a-z and 0-9 as one _.
-    Of {{name}} the outer braces go, and nothing is filled in.
+    `{name:lower}` is converted to lower case. `{name:slug}` replaces each run of characters other than a-z and 0-9
+    by one `_`. `{{name}}` stands for a literal `{name}`.
     """
     if isinstance(content, str):
         return _FILL.sub(lambda found: _filled(found, fills), content) if "{" in content else content
@@ -146,12 +158,12 @@ def fill(content: Any, fills: Mapping[str, str]) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """A value as the texts of a script show it."""
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    """Return a value as the texts of a script show it."""
+    return value if isinstance(value, str) else as_json(value)
 
 
 def literal(content: Any) -> Any:
-    """A content of which `fill` makes this content, in a turn that names no groups."""
+    """Return content that `fill` turns back into this content, in a turn without named groups."""
     if isinstance(content, str):
         return _FILL.sub(lambda found: f"{{{found.group()}}}" if found["name"] in ALWAYS else found.group(), content)
     if isinstance(content, list):
@@ -166,6 +178,7 @@ _FILL = re.compile(r"(?P<before>{*){(?P<name>[A-Za-z_]\w*)(?::(?P<change>lower|s
 
 def _filled(found: re.Match[str], fills: Mapping[str, str]) -> str:
     before, name, change, behind = found.group("before", "name", "change", "behind")
+    # Checked first, so that an escaped name is never replaced.
     if before and behind and (name in fills or name in ALWAYS):
         return found.group()[1:-1]
     if name not in fills:
@@ -178,22 +191,22 @@ def _filled(found: re.Match[str], fills: Mapping[str, str]) -> str:
     return f"{before}{text}{behind}"
 
 
-def _begun(script: Script, last: Message, said: Sequence[Message], around: Circumstances) -> Cursor | None:
-    """The beginning of the first turn that is for the last message, None if there is none."""
-    number = sum(1 for message in said if message["type"] == "human")
+def _start_turn(script: Script, last: Message, conversation: Sequence[Message], context: TurnContext) -> Cursor | None:
+    """Return the start of the first turn that matches the last message, None if no turn does."""
+    number = sum(1 for message in conversation if message["type"] == "human")
     for turn in script.turns:
         try:
-            fills = _fitting(turn.when, last, number, around)
+            fills = _match(turn.when, last, number, context)
         except SlowPatternError as error:
-            # The run fails, and the turns behind, which may be as slow, are not tried.
+            # The run fails. The turns that follow may be as slow, so they are not tried.
             return Cursor((_too_slow(error),))
         if fills is not None:
             return _unrolled(Cursor(tuple(turn.steps), fills=fills))
     return None
 
 
-def _fitting(when: When, last: Message, number: int, around: Circumstances) -> dict[str, str] | None:
-    """What stands for {names} if the turn is for this message, None if it is not."""
+def _match(when: When, last: Message, number: int, context: TurnContext) -> dict[str, str] | None:
+    """Return the replacements for {names} if the turn matches this message, None if it does not."""
     text = messages.text_of(last)
     if (last["type"] == "tool") != (when.tool_result is not None):
         return None
@@ -204,9 +217,9 @@ def _fitting(when: When, last: Message, number: int, around: Circumstances) -> d
         return None
     if when.contains is not None and when.contains.casefold() not in folded:
         return None
-    if when.turn not in (None, number) or (when.assistant is not None and when.assistant not in around.assistants):
+    if when.turn not in (None, number) or (when.assistant is not None and when.assistant not in context.assistants):
         return None
-    if any(key not in around.metadata or around.metadata[key] != value for key, value in when.metadata.items()):
+    if any(key not in context.metadata or context.metadata[key] != value for key, value in when.metadata.items()):
         return None
     found = patterns.search(when.matches, text) if when.matches is not None else None
     if when.matches is not None and found is None:
@@ -215,16 +228,16 @@ def _fitting(when: When, last: Message, number: int, around: Circumstances) -> d
     return {"text": text, **named}
 
 
-def _lost(last: Message) -> Cursor:
-    """The cursor of a message that no turn is for: a step that fails and says so."""
+def _unmatched(last: Message) -> Cursor:
+    """Return the cursor for a message that no turn matches: a step that fails with the reason."""
     text = messages.text_of(last)
     shown = text if len(text) <= 80 else f"{text[:80]}..."
-    message = f"no turn of the script is for the message {shown!r}; add one without `when` for all others"
+    message = f"no turn of the script matches the message {as_json(shown)}. Add a turn without `when` for all others."
     return Cursor((Step(error=Failure(message=message, type=NO_TURN)),))
 
 
 def _too_slow(error: SlowPatternError) -> Step:
-    """Return the step that a run fails at whose turn could not be found in a reasonable time."""
+    """Return the step with which a run fails when its turn could not be found in time."""
     return Step(error=Failure(message=str(error), type=TOO_SLOW))
 
 
@@ -242,7 +255,7 @@ def _case(interrupt: Interrupt, answer: Any) -> Sequence[Step]:
 
 
 def _unrolled(cursor: Cursor) -> Cursor:
-    """The same cursor with a repetition, if one comes next, written out by one round."""
+    """Return the same cursor with one round of a repetition written out, if one comes next."""
     step = cursor.step
     while step is not None and step.repeat is not None:
         rounds = step.repeat if step.repeat == "forever" else step.repeat - 1
@@ -257,9 +270,10 @@ def _nearest(steps: Sequence[Step], node: str, *ways: Iterable[int]) -> int | No
     return next((index for way in ways for index in way if node in steps[index].nodes), None)
 
 
-def _behind(cursor: Cursor, kind: str) -> Cursor:
-    """The cursor behind the next step that writes a message of this kind; the same cursor where none is near."""
+def _past(cursor: Cursor, kind: str) -> Cursor:
+    """Return the cursor after the next step that writes this kind of message, unchanged if no such step follows."""
     found = cursor
+    # Bounded: a `forever` repetition unrolls new steps as fast as the search passes them.
     for _ in range(len(cursor.steps) + 1):
         step, found = found.step, found.passed()
         if step is None or _writes(step) == kind:
@@ -268,7 +282,7 @@ def _behind(cursor: Cursor, kind: str) -> Cursor:
 
 
 def _writes(step: Step) -> str | None:
-    """The kind of message by which a step that was played can be told."""
+    """Return the kind of message that shows that a step was played, None if it writes none."""
     if step.parallel:
         return next((kind for part in reversed(step.parallel) if (kind := _writes(part)) is not None), None)
     if step.messages:
@@ -278,7 +292,7 @@ def _writes(step: Step) -> str | None:
     return "tool" if step.result is not None else None
 
 
-def _kinds(said: Sequence[Message]) -> list[str]:
-    """The kinds of messages, several results in a row as one: one step gives them all."""
-    kinds = [message["type"] for message in said]
-    return [kind for cursor, kind in enumerate(kinds) if kind != "tool" or kinds[cursor - 1 : cursor] != ["tool"]]
+def _kinds(conversation: Sequence[Message]) -> list[str]:
+    """Return the kinds of messages. Consecutive tool results count once, because one step gives them all."""
+    kinds = [message["type"] for message in conversation]
+    return [kind for index, kind in enumerate(kinds) if kind != "tool" or kinds[index - 1 : index] != ["tool"]]

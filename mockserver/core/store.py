@@ -1,4 +1,4 @@
-"""The store: items that outlive threads, by namespace and key. What they expire by is the clock of the deployment."""
+"""The store: items by namespace and key that outlive threads. They expire on the deployment's clock."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from mockserver.core.json_text import as_json
+
 Namespace = tuple[str, ...]
 
 RESERVED: Final = "langgraph"
-"""The root of namespaces that no client may write to."""
+"""The root of the namespaces that clients must not write to."""
 
 
 class FilterError(Exception):
-    """A filter that asks for something unknown."""
+    """A filter with an unknown operator."""
 
 
 @dataclass(slots=True)
 class Item:
-    """One item; `minutes` is its time-to-live, and it is gone once the clock says `expires`."""
+    """One item. `minutes` is its time-to-live, and `expires` the clock time at which it is deleted."""
 
     namespace: Namespace
     key: str
@@ -30,43 +32,43 @@ class Item:
     expires: float | None = None
 
     def refresh(self, now: float) -> None:
-        """Let its time-to-live begin anew."""
+        """Restart its time-to-live."""
         self.expires = None if self.minutes is None else now + self.minutes * 60
 
 
 class Store:
-    """All items of a server; `now` tells the seconds of scripted time."""
+    """All items of a server. `now` returns the seconds of scripted time."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._items: dict[tuple[Namespace, str], Item] = {}
 
     def clear(self) -> None:
-        """Forget every item."""
+        """Delete every item."""
         self._items.clear()
 
     def put(
         self, namespace: Namespace, key: str, value: dict[str, Any], *, minutes: float | None, moment: datetime
     ) -> None:
-        """Keep an item, in place of the one that is there."""
+        """Add an item, or replace the one with the same key."""
         before = self._live().get((namespace, key))
         created = moment if before is None else before.created_at
         self._items[namespace, key] = item = Item(namespace, key, value, created, moment, minutes)
         item.refresh(self._now())
 
     def get(self, namespace: Namespace, key: str, *, refresh: bool = True) -> Item | None:
-        """An item, None if there is none; to be read lets its time-to-live begin anew."""
+        """Return an item, None if it does not exist. Reading restarts its time-to-live."""
         item = self._live().get((namespace, key))
         if item is not None and refresh:
             item.refresh(self._now())
         return item
 
     def delete(self, namespace: Namespace, key: str) -> None:
-        """Forget an item, if it is there."""
+        """Delete an item if it exists."""
         self._items.pop((namespace, key), None)
 
     def search(self, prefix: Namespace, wanted: Mapping[str, Any]) -> list[Item]:
-        """The items under a namespace whose values fit, the one that was written last first. Raises `FilterError`."""
+        """Return the items under a namespace whose values match, the newest first. Raises `FilterError`."""
         found = [
             item
             for item in self._live().values()
@@ -76,7 +78,7 @@ class Store:
         return sorted(found, key=lambda item: item.updated_at, reverse=True)
 
     def namespaces(self, prefix: Sequence[str], suffix: Sequence[str], max_depth: int | None) -> list[Namespace]:
-        """The namespaces that hold items, in order, cut off at a depth; `*` stands for any one part."""
+        """Return the namespaces that hold items, sorted and cut to a depth. `*` matches any one part."""
         found = {
             item.namespace[:max_depth]
             for item in self._live().values()
@@ -86,6 +88,7 @@ class Store:
         return sorted(found)
 
     def _live(self) -> dict[tuple[Namespace, str], Item]:
+        # Expired items are dropped on access. A timer per item would wake a server that is otherwise idle.
         now = self._now()
         self._items = {key: item for key, item in self._items.items() if item.expires is None or item.expires > now}
         return self._items
@@ -104,7 +107,7 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
 
 
 def _fits(value: Any, asked: Any) -> bool:
-    """Whether a value is the one asked for, or stands in the relations (`{"$gt": 3}`) that are asked for."""
+    """Return whether a value equals the filter, or satisfies its operators (`{"$gt": 3}`)."""
     if not (isinstance(asked, dict) and any(name.startswith("$") for name in asked)):
         return _same(value, asked)
     return all(_relates(value, name, other) for name, other in asked.items())
@@ -114,12 +117,16 @@ def _relates(value: Any, name: str, other: Any) -> bool:
     if name in ("$eq", "$ne"):
         return _same(value, other) == (name == "$eq")
     if name not in _COMPARE:
-        raise FilterError(f"`filter` has the operator {name!r}; there are $eq, $ne, {', '.join(sorted(_COMPARE))}.")
+        raise FilterError(
+            f"`filter` has the unknown operator {as_json(name)}. Use $eq, $ne, {', '.join(sorted(_COMPARE))}."
+        )
+    # Values of different types have no order, so they do not match.
+    # Python would raise TypeError, and count booleans as numbers.
     numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in (value, other))
     texts = isinstance(value, str) and isinstance(other, str)
     return (numbers or texts) and _COMPARE[name](value, other)
 
 
 def _same(value: Any, other: Any) -> bool:
-    """Equal as JSON, where `true` is not `1`."""
+    """Return whether two values are equal as JSON, where `true` is not `1`."""
     return bool(value == other) and isinstance(value, bool) == isinstance(other, bool)

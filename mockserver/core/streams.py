@@ -1,7 +1,15 @@
-"""The events of one run, and the readers that follow them, each at its own pace.
+"""The event log of one run, and the readers that follow it at their own pace.
 
-A run appends and never waits. A reader keeps its own offset in the log, so that a slow one delays nobody and
-several take nothing from each other.
+Theory of operation. A run appends to its log and never waits. Each reader keeps its own offset, so a slow
+reader delays neither the run nor another reader, and each reader sees all events in order. An event is encoded
+when the first reader takes it, and the bytes are shared.
+
+Resumption. Events of a resumable log have ids `MILLISECONDS-OFFSET`. A client that reconnects sends the id of
+the last event that it received, and `offset_after` translates it into an offset. The log of a resumable run is
+kept after its end until the engine calls `forget`. Any other log drops its events when it closes.
+
+End. `close` is final. A reader first takes what was appended before the end and then sees the end, because a
+closed log accepts no more events.
 """
 
 from __future__ import annotations
@@ -15,20 +23,20 @@ from typing import Any, Final
 import msgspec
 
 MAX_BATCH: Final = 64
-"""Events that are encoded in one go; more would keep everybody else waiting."""
+"""The number of events that are encoded at once. A larger batch would block the event loop for other clients."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 Tap = Callable[[str, Any, int], None]
-"""Is told the name, the data and the moment of every event."""
+"""A callback that receives the name, the data and the time in milliseconds of every event."""
 
 Within = Callable[[float], AbstractAsyncContextManager[object]]
 
 
 @dataclass(slots=True)
 class Event:
-    """One event: its name, the stream mode that asked for it (None: always sent), its data."""
+    """One event: its name, the stream mode that it belongs to (None: always sent), its data."""
 
     name: str
     mode: str | None
@@ -37,27 +45,29 @@ class Event:
     _encoded: bytes = field(default=b"", repr=False)
 
     def encoded(self) -> bytes:
-        """Return the data as JSON; made when the first reader wants it, so that an unwatched run encodes nothing."""
+        """Return the data as JSON. It is encoded on first use, so a run without readers encodes nothing."""
         if not self._encoded:
             self._encoded = _encode(self.data)
         return self._encoded
 
 
 class EventLog:
-    """The events of a run in order. A resumable log can be read again after its end; `tap` is told of each event."""
+    """The events of a run in order. `tap` receives each event as it is appended."""
 
     def __init__(self, *, resumable: bool, tap: Tap | None = None) -> None:
         self.resumable = resumable
         self._tap = tap
         self.closed = False
         self._events: list[Event] = []
+        # A dict, not a set: readers wake in a repeatable order.
         self.readers: dict[Reader, None] = {}
-        """Those under way, in the order in which they came."""
+        """The readers that are connected, in the order in which they came."""
 
     def append(self, name: str, mode: str | None, data: Any, *, at: int) -> None:
-        """Add an event that happened `at` milliseconds; a closed log takes no more and drops it."""
+        """Append an event that happened at `at` (milliseconds). A closed log drops it."""
         if self.closed:
             return
+        # Only resumable streams have ids, as on the official server. A client that sees an id may reconnect with it.
         event_id = f"{at}-{len(self._events)}" if self.resumable else None
         self._events.append(Event(name, mode, data, event_id))
         self._wake()
@@ -65,21 +75,22 @@ class EventLog:
             self._tap(name, data, at)
 
     def close(self) -> None:
-        """End the stream for every reader, now and later."""
+        """End the stream for every reader, present and future."""
         self.closed = True
         if not self.resumable:
-            # Nobody else may read it again.
+            # It cannot be resumed, so its events can be freed now. Connected readers hold their own reference.
             self.forget()
         self._wake()
 
     def forget(self) -> None:
-        """Keep the events no longer; readers under way still have them."""
+        """Drop the events. Readers that are connected still have them."""
+        # Replaced, not cleared: a reader that is connected shares the old list and finishes reading it.
         self._events = []
 
     def offset_after(self, last_event_id: str | None) -> int:
-        """Where a reader begins: at the end without an id, at the start with `-1`, else behind that event.
+        """Return the offset at which a reader begins: the end without an id, the start for `-1`, else after that event.
 
-        An id that this log never gave is as good as none.
+        An id that this log did not issue is treated as no id.
         """
         if last_event_id is not None and self.resumable:
             if last_event_id == "-1":
@@ -90,7 +101,7 @@ class EventLog:
         return len(self._events)
 
     def read(self, offset: int) -> Reader:
-        """A reader of everything from `offset` to the end of the log."""
+        """Return a reader of everything from `offset` to the end of the log."""
         return Reader(self, self._events, offset)
 
     def _wake(self) -> None:
@@ -99,7 +110,7 @@ class EventLog:
 
 
 class Reader:
-    """One reader's position in a log. Leave it with `async with`, so that the log forgets it."""
+    """The position of one reader in a log. Use it with `async with`, so that the log forgets it afterwards."""
 
     def __init__(self, log: EventLog, events: list[Event], offset: int) -> None:
         self._log = log
@@ -116,14 +127,16 @@ class Reader:
 
     @property
     def behind(self) -> bool:
-        """Whether there are events that it has not read yet."""
+        """Return whether there are events that it has not read yet."""
         return self._offset < len(self._events)
 
     async def batch(self, keep_alive: float, within: Within = asyncio.timeout) -> list[Event] | None:
-        """Some of the events that are new; none after `keep_alive` quiet seconds; None at the end of the log.
+        """Return new events, an empty list after `keep_alive` quiet seconds, or None at the end of the log.
 
-        `within` limits a block to some seconds.
+        `within` limits a block to a number of seconds.
         """
+        # Before the offset is compared: an event that is appended
+        # afterwards sets the flag again, so the wait below cannot miss it.
         self.woken.clear()
         if self._offset == len(self._events) and not self._log.closed:
             try:
@@ -132,7 +145,7 @@ class Reader:
             except TimeoutError:
                 return []
         if self._offset == len(self._events):
-            # Woken by the end. What was appended before it is still read, for a closed log takes no more.
+            # Woken by the end. Nothing was left unread, and a closed log accepts no more events.
             return None
         found = self._events[self._offset : self._offset + MAX_BATCH]
         self._offset += len(found)

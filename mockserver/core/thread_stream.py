@@ -1,6 +1,7 @@
-"""The stream of a whole thread: what each of its runs streams, one after the other, for as long as somebody listens.
+"""The stream of a whole thread: the events of all its runs, one run after another, for as long as a client listens.
 
-Only what resumable runs say is kept to be published again; where nobody listens, nothing else is even looked at.
+Only the events of resumable runs are kept for a replay. An event that is neither kept nor listened to is
+dropped before it is built, so a thread without listeners pays nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from mockserver.core.streams import Event
 ThreadStreamMode = Literal["run_modes", "lifecycle", "state_update"]
 
 FROM_THE_START: Final = ("-", "-1")
-"""What a client that wants everything again gives as the id of the last event that it saw."""
+"""The values of `Last-Event-ID` with which a client requests every kept event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,8 @@ class Published:
     run_id: str | None
     event: Event
 
-    def wanted(self, modes: Collection[ThreadStreamMode]) -> bool:
-        """Whether it is for somebody who asked for these modes."""
+    def matches(self, modes: Collection[ThreadStreamMode]) -> bool:
+        """Return whether the event belongs to one of these modes."""
         if self.event.name == "state_update":
             return "state_update" in modes
         return "run_modes" in modes or ("lifecycle" in modes and self.event.name == "metadata")
@@ -43,7 +44,12 @@ class ThreadStream:
         self._listeners: dict[Listener, Collection[ThreadStreamMode]] = {}
 
     def publish(self, name: str, data: Any, *, at: int, run_id: str | None = None, keep: bool = False) -> None:
-        """Send an event that happened `at` milliseconds to every listener; `keep`: it can be sent again."""
+        """Send an event that happened at `at` (milliseconds) to every listener.
+
+        `keep`: a client that resumes receives it again.
+        """
+        # Numbers are not consumed by dropped events: no client ever sees a
+        # gap, and what an idle thread does costs nothing.
         if not (keep or self._listeners):
             return
         self._number += 1
@@ -51,37 +57,43 @@ class ThreadStream:
         if keep:
             self._kept.append(published)
         for listener, modes in self._listeners.items():
-            if published.wanted(modes):
+            if published.matches(modes):
                 listener.put(published.event)
 
     def listen(self, modes: Collection[ThreadStreamMode], last_event_id: str | None) -> Listener:
-        """Somebody who hears everything from now on and, first, what was kept since the event that was seen last."""
+        """Return a new listener.
+
+        It first receives the kept events after `last_event_id`, then every new one.
+        """
         listener = Listener()
         since = _number_in(last_event_id)
         for published in self._kept:
-            if since is not None and published.number > since and published.wanted(modes):
+            if since is not None and published.number > since and published.matches(modes):
                 listener.put(published.event)
+        # Registered after the replay. Nothing is awaited in between, so the
+        # listener receives each event once, in order.
         self._listeners[listener] = modes
         return listener
 
-    def leave(self, listener: Listener) -> None:
-        """Send a listener nothing more."""
+    def remove(self, listener: Listener) -> None:
+        """Remove a listener, which receives nothing more."""
         self._listeners.pop(listener, None)
 
     def forget_run(self, run_id: str) -> None:
-        """Send the events of a run to no new listener."""
+        """Drop the kept events of a run, so that no later listener receives them."""
         self._kept = deque((published for published in self._kept if published.run_id != run_id), maxlen=KEPT)
 
     def close(self) -> None:
-        """Send every listener away."""
+        """Disconnect every listener."""
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
 
 
 def _number_in(event_id: str | None) -> int | None:
-    """The number of an event in its id, None for no id, and for one that no thread ever gave."""
+    """Return the number of an event from its id, None without an id or for an id that no thread issued."""
     if event_id in FROM_THE_START:
         return 0
+    # An id is `MILLISECONDS-NUMBER`. The number alone orders the events, because several share a millisecond.
     number = (event_id or "").rpartition("-")[2]
     return int(number) if number.isascii() and number.isdigit() else None

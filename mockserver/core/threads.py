@@ -15,7 +15,7 @@ from mockserver.script.types import Script
 
 
 class Threads:
-    """Creates, finds and removes threads; every thread has ids and a timeline of its own."""
+    """The threads of a server by id. Every thread has its own sequence of ids and its own timeline."""
 
     def __init__(self, *, seed: int, policy: Policy, script: Script, notifier: Notifier) -> None:
         self.policy = policy
@@ -26,7 +26,7 @@ class Threads:
         self.clear(seed)
 
     def clear(self, seed: int) -> None:
-        """Forget every thread; ids and times begin anew."""
+        """Delete every thread, and restart ids and times from the beginning."""
         self.by_id.clear()
         self.assistants.clear()
         self._ids = IdSource(seed)
@@ -35,7 +35,7 @@ class Threads:
         self._notifier.notify()
 
     def create_thread(self, thread_id: str | None = None, metadata: dict[str, Any] | None = None) -> Thread:
-        """A new thread, under an id of the client's choice or of the server's."""
+        """Create a thread, under an id that the client chose or a new one."""
         moment = self._timeline.moment()
         thread_id = thread_id or self._ids.uuid7(moment)
         thread = Thread(
@@ -46,6 +46,8 @@ class Threads:
             updated_at=moment,
             state_updated_at=moment,
             timeline=Timeline(moment),
+            # Scoped by thread: what happens on one thread does not change the
+            # ids on another, whatever the order of requests.
             ids=self._ids.scoped(thread_id),
             metadata=dict(metadata or {}),
             touched=0,
@@ -55,32 +57,34 @@ class Threads:
         return thread
 
     def copy_thread(self, original: Thread) -> Thread:
-        """A new thread with the metadata and the history of another, and with no runs."""
+        """Create a thread with the metadata and the history of another, and without runs."""
         copy = self.create_thread(metadata=original.metadata)
         copy.script = original.script
         copy.history = original.history.copied(copy.thread_id)
         copy.settled = original.settled
-        # What comes next is later than what was copied.
+        # The copied checkpoints keep their times, so the copy's own time must begin after the newest of them.
         copy.timeline.now = max(copy.timeline.now, original.timeline.now)
         return copy
 
     def moment(self) -> datetime:
-        """The next moment of the server's own time."""
+        """Return the next moment of the server's own timeline."""
         return self._timeline.moment()
 
     def new_id(self, moment: datetime) -> str:
-        """An id for something that belongs to no thread."""
+        """Return an id for an object that belongs to no thread."""
         return self._ids.uuid7(moment)
 
     def touch(self, thread: Thread, moment: datetime) -> None:
-        """Note that a thread changed."""
+        """Record that a thread changed."""
         self._changes += 1
         thread.touched = self._changes
         thread.updated_at = moment
         self._notifier.notify()
 
     def remove(self, thread: Thread) -> None:
-        """Forget a thread."""
+        """Delete a thread and disconnect the clients that stream it."""
+        # A client may have deleted the thread and created another under the
+        # same id while this one had a run in flight.
         if self.by_id.get(thread.thread_id) is thread:
             del self.by_id[thread.thread_id]
             thread.stream.close()

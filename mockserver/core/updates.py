@@ -1,4 +1,4 @@
-"""How a write reaches the state: reading it as a client spells it, and the checkpoint that it becomes."""
+"""Writes to the state: parsing a client's input, and appending the checkpoint that results."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from doubletext import __version__
 from mockserver.core import messages
 from mockserver.core.assistants import GRAPH
 from mockserver.core.checkpoints import START, Checkpoint, History, Source, Values
+from mockserver.core.json_text import as_json
 from mockserver.core.records import Run, Thread
 from mockserver.core.script_cursor import Cursor
 
 SERVER_METADATA: Final[dict[str, Any]] = {
+    # Constant at every start and on every machine, so that recorded states can be compared byte by byte.
     "run_attempt": 1,
     "langgraph_version": __version__,
     "langgraph_api_version": __version__,
@@ -21,12 +23,12 @@ SERVER_METADATA: Final[dict[str, Any]] = {
     "langgraph_host": "doubletext-mockserver",
     "langgraph_api_url": "http://doubletext-mockserver",
 }
-"""What a server says of itself in the metadata of runs and checkpoints; here it is the same at every start."""
+"""The server's description of itself in the metadata of runs and checkpoints."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChildGraph:
-    """A child graph that `node` plays: what it writes goes to `history`, the one of its namespace."""
+    """A child graph that `node` plays. Its writes go to `history`, the history of its namespace."""
 
     node: str
     history: History
@@ -35,7 +37,7 @@ class ChildGraph:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What its checkpoints say of where they belong."""
+        """Return the metadata that links its checkpoints to the parent."""
         return {
             "parents": {"": self.parent.checkpoint_id},
             "checkpoint_map": {"": self.parent.checkpoint_id},
@@ -49,23 +51,23 @@ class ChildGraph:
 
 
 class InvalidUpdateError(Exception):
-    """An input or a write that the state cannot take."""
+    """An input or a write that the state cannot accept."""
 
 
 def read_write(raw: Any, new_id: Callable[[], str], channels: Iterable[str] = ()) -> Values:
-    """A write to the state as a client spells it; `channels` are those beside messages and steps.
+    """Parse a write to the state. `channels` are those besides messages and steps.
 
     Raises `InvalidUpdateError` and ValueError.
     """
     if not isinstance(raw, dict):
-        raise InvalidUpdateError(f"Expected dict, got {raw!r}")
+        raise InvalidUpdateError(f"Expected an object with channels of the state, got {as_json(raw)}.")
     write: Values = {name: raw[name] for name in channels if name in raw}
     if raw.get("messages") is not None:
         write["messages"] = messages.coerce_all(raw["messages"], new_id)
     steps = raw.get("steps")
     if steps is not None:
         if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps):
-            raise InvalidUpdateError(f"Expected a list of strings for steps, got {steps!r}")
+            raise InvalidUpdateError(f"Expected a list of strings for `steps`, got {as_json(steps)}.")
         write["steps"] = steps
     return write
 
@@ -82,12 +84,15 @@ def append_checkpoint(
     child: ChildGraph | None = None,
     cursor: Cursor | None = None,
 ) -> Checkpoint:
-    """Add the newest checkpoint of a thread: `node` left `values`, and `following` are to run; `run` wrote it.
+    """Append a checkpoint to a thread: `node` wrote `values`, and `following` run next.
 
-    Where a child graph is played the checkpoint goes to its history. `cursor` is where the script goes on.
+    `run` is the run that wrote it. With `child` it goes to the history of the child graph. `cursor` is the position
+    in the script from there on.
     """
     moment = thread.timeline.moment()
     step = -1 if parent is None else parent.step + 1
+    # LangGraph counts an input as step -1 and the first superstep as 0.
+    # A thread that begins with a manual update has no input step.
     if parent is None and source != "input":
         step = 0
     checkpoint = Checkpoint(
@@ -107,6 +112,7 @@ def append_checkpoint(
             "step": step,
             **({"parents": {}} if child is None else child.metadata),
         },
+        # Drawn after the checkpoint id: the order of calls to `ids` is part of what a seed determines.
         task_ids=tuple(thread.ids.uuid4() for _ in following),
         cursor=cursor,
     )
@@ -115,12 +121,12 @@ def append_checkpoint(
 
 
 def last_node(checkpoint: Checkpoint | None) -> str:
-    """The node whose write a checkpoint holds."""
+    """Return the node whose write a checkpoint holds."""
     return START if checkpoint is None else checkpoint.written_by
 
 
 def _run_metadata(run: Run) -> dict[str, Any]:
-    """What a checkpoint says of the run that wrote it, and what the run was told."""
+    """Return what a checkpoint records about the run that wrote it, including the run's configuration."""
     asked = run.request.requested_checkpoint
     return {
         **(run.request.config.configurable or run.request.context),

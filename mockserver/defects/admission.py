@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mockserver.agent.graph import written
+from mockserver.agent.graph import apply_write
 from mockserver.core.records import Run, Thread
 from mockserver.core.strategies import Decision, Phase
 from mockserver.core.updates import append_checkpoint, read_write
@@ -330,7 +330,7 @@ class RejectLeaks(Defect):
         head = thread.history.head
         # On a thread without a checkpoint there is no state that could keep the input.
         if head is not None and isinstance(request.input, dict) and self.strikes():
-            values = written(head.values, read_write(request.input, thread.ids.uuid4))
+            values = apply_write(head.values, read_write(request.input, thread.ids.uuid4))
             # With the same steps after it, so that the run in flight continues where it was.
             append_checkpoint(thread, head, values=values, following=head.next, source="update", node=head.written_by)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from mockserver.agent.graph import written
+from mockserver.agent.graph import apply_write
 from mockserver.core import messages
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.records import Run, Thread
@@ -40,7 +40,7 @@ class PartialTokensPersisted(Defect):
             return base
         # The beginning of the answer in the default script.
         half = messages.ai("The search results give a high", run.ids.uuid4())
-        return replace(base, values=written(base.values, {"messages": [half]}))
+        return replace(base, values=apply_write(base.values, {"messages": [half]}))
 
 
 class ToolcallStripped(Defect):

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from mockserver.agent.graph import written
+from mockserver.agent.graph import apply_write
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.records import Run, Thread
 from mockserver.core.updates import append_checkpoint, read_write
@@ -166,7 +166,7 @@ class SupersededInputKept(Defect):
         head, raw = run.thread.history.head, run.request.given_input
         # Without a task the run never started.
         if run.fate == "stop" and run.task is None and isinstance(raw, dict) and head is not None and self.strikes(run):
-            _write(run, head, written(head.values, read_write(raw, run.ids.uuid4)))
+            _write(run, head, apply_write(head.values, read_write(raw, run.ids.uuid4)))
         super().release(run)
 
 

@@ -1,1 +1,1 @@
-"""The engine: creates runs, lets one at a time execute on each thread, stops and settles them."""
+"""The engine: it creates runs, executes one at a time on each thread, stops them and settles them."""

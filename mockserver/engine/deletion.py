@@ -1,4 +1,4 @@
-"""Deletion of runs, threads and assistants, with what belongs to them."""
+"""Deletion of runs, threads and assistants, with everything that belongs to them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ from mockserver.engine.engine import Engine
 
 
 def delete_run(engine: Engine, run: Run) -> None:
-    """Delete a run that is over, with its checkpoints unless others are built upon those."""
+    """Delete a run that has ended, and its checkpoints unless another run continued from them."""
     thread = run.thread
     if thread.runs.pop(run.run_id, None) is None:
         return
+    # The state of a later run contains this run's messages. Without their checkpoints its history would have a gap.
     if not thread.history.is_built_upon(run.run_id):
         thread.history.remove_run(run.run_id)
+        # While a run is in flight, the thread's record shows the values of
+        # the last end. The run updates them when it settles.
         if not thread.in_flight:
-            engine.rest(thread)
+            engine.record_state(thread)
 
 
 def delete_thread(engine: Engine, thread: Thread) -> None:
-    """Delete a thread with its crons, and stop what is in flight on it."""
+    """Delete a thread with its crons, and stop its runs in flight."""
+    # The crons first, so that none fires on a thread that is being deleted. The runs last: when they settle, the
+    # thread is no longer found, so no client sees it between two states.
     engine.crons.remove_of(thread)
     engine.threads.remove(thread)
     engine.feeds.remove(thread.thread_id)

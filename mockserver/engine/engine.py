@@ -1,8 +1,29 @@
-"""The engine: creates runs, lets one at a time execute on each thread, stops and settles them.
+"""The engine: it creates runs, executes one at a time on each thread, stops them and settles them.
 
-It owns the asyncio tasks. What should happen it asks the thread's `Policy`; how a run executes is `Execution`'s
-business. Every method but `close` and those marked async returns without giving up control, so that what it
-does is one indivisible change.
+Theory of operation. The engine owns the asyncio tasks. What should happen it asks the thread's `Policy`. How a
+run executes is the business of `Execution`.
+
+Everything runs in one event loop. Every method that is not async, and every async method up to its first await,
+is one indivisible change. A client therefore never observes the intermediate states of `create_run` or
+`_settle`. Their order matters to three observers only: code that reads a value which an earlier line wrote,
+clients that receive events in the order in which they were appended, and tasks that wake later and look at the
+result.
+
+The life of a run:
+
+1. `create_run` requests admission, adds the run to its thread as pending, and then decides the fates of the runs in
+   flight.
+2. `_start_next` picks the next run of a thread whenever the thread may have become free, and `_start_worker` gives it
+   a
+   task.
+3. `_execute` plays the run in that task. At its end it calls `_settle`.
+4. `stop_all` records a fate on a run and cancels its task. The fate is the decision. The task ends later, and until
+   then the
+   run is neither allowed to write nor to emit. A run without a task settles at once.
+5. `_settle` gives the run its terminal status, exactly once, and starts the next one.
+
+A restart loses the workers and keeps the data. `Run.attempt` distinguishes an execution from those that were
+lost: a lost one may still be unwinding, but it can no longer write, emit or settle.
 """
 
 from __future__ import annotations
@@ -45,24 +66,27 @@ from mockserver.script.types import Script
 from mockserver.views.protocol_events import Ended, ProtocolEvents
 from mockserver.views.records import notice, state
 
+# Bounded, because a server under load supersedes runs without end.
+# A stop is explained long before 2000 others follow.
 SUPERSEDED: Final = 2000
-"""Superseded runs that are remembered."""
+"""The number of superseded runs that are remembered."""
+# Bounded, because the events of a run can be many megabytes. Clients resume seconds after a disconnect.
 RESUMABLE: Final = 1000
-"""Runs that are over whose streams can be resumed; of older ones the events are forgotten."""
+"""The number of ended runs whose streams can be resumed. The events of older ones are dropped."""
 
 _log = logging.getLogger(__name__)
 
 
 class ThreadBusyError(Exception):
-    """A run was refused because of what is in flight on its thread."""
+    """A run or a state update that was refused because of runs in flight on the thread."""
 
 
 class NoAssistantError(Exception):
-    """A run asked for an assistant that is not there, or is no more."""
+    """A run for an assistant that does not exist, or no longer exists."""
 
 
 class Engine:
-    """One deployment without its HTTP side."""
+    """A deployment without its HTTP side."""
 
     def __init__(
         self,
@@ -82,7 +106,7 @@ class Engine:
         self.store = Store(lambda: self.clock.now)
         self.seed = seed
         self.superseded: dict[str, str] = {}
-        """Runs that a new run stopped or erased, each with that new run; the oldest are forgotten."""
+        """Each stopped or erased run with the new run that superseded it. The oldest are forgotten."""
         self._witnesses = Witnesses(self.clock, self._callbacks)
         self.gates = Gates(self.notifier)
         self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
@@ -92,16 +116,20 @@ class Engine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._resumable: deque[EventLog] = deque()
         self.starts = 1
-        """How often this server was started."""
+        """The number of starts of this server, restarts included."""
 
     def create_run(self, thread: Thread, request: RunRequest, *, temporary: bool = False) -> Run:
-        """Create a run on a thread and decide what becomes of those in flight. Raises `ThreadBusyError`."""
+        """Create a run on a thread and decide the fates of the runs in flight.
+
+        Raises `ThreadBusyError` if the strategy does not admit the run, and `NoAssistantError`.
+        """
         assistant = self.threads.assistants.find(request.assistant_id)
         if assistant is None:
             raise NoAssistantError(request.assistant_id)
-        request = assistant.instructed(request)
-        asked = request.multitask_strategy
-        strategy = policy_of(thread).default_strategy(thread) if asked is UNSET else asked
+        request = assistant.complete(request)
+        requested = request.multitask_strategy
+        strategy = policy_of(thread).default_strategy(thread) if requested is UNSET else requested
+        # Decided before an id or a moment is drawn: a refused run leaves no trace, not even in later ids.
         decision = policy_of(thread).admit(thread, strategy)
         if not decision.accepted:
             policy_of(thread).refused(thread, request)
@@ -128,45 +156,50 @@ class Engine:
             temporary=temporary,
             ready=request.after_seconds == 0,
         )
-        self._enter(run)
-        self._note_superseded(run, decision.fates)
+        # Added before the others are stopped: the thread stays busy throughout and
+        # never shows `idle` between two runs. The superseding run is recorded before as
+        # well, because a pending run settles inside `stop_all` and names its successor.
+        self._add(run)
+        self._record_superseded(run, decision.fates)
         self.stop_all({thread.in_flight[superseded]: fate for superseded, fate in decision.fates.items()})
         return run
 
-    def _note_superseded(self, new_run: Run, stopped: Iterable[str]) -> None:
+    def _record_superseded(self, new_run: Run, stopped: Iterable[str]) -> None:
         self.superseded |= dict.fromkeys(stopped, new_run.run_id)
         while len(self.superseded) > SUPERSEDED:
             del self.superseded[next(iter(self.superseded))]
 
-    def _enter(self, run: Run) -> None:
-        """Put a new run on its thread; it starts, at the earliest, at the next turn of the event loop."""
+    def _add(self, run: Run) -> None:
+        """Add a new run to its thread. It starts at the next turn of the event loop at the earliest."""
         thread = run.thread
         thread.runs[run.run_id] = thread.in_flight[run.run_id] = run
         thread.config = {"configurable": {}, **run.assistant.current.config}
         thread.metadata |= {"graph_id": run.assistant.graph_id, "assistant_id": run.assistant.assistant_id}
         self.threads.touch(thread, run.created_at)
         if run.ready:
-            # Not now: whoever created the run is to see it pending.
+            # At the next turn, so that the response to its creation shows the run pending, as on a real server.
             asyncio.get_running_loop().call_soon(self._start_next, thread)
         else:
             run.watchdog = self._spawn(self._make_ready(run))
 
     def stop(self, run: Run, fate: Fate, why: str | None = None) -> None:
-        """Decide that a run in flight is to stop. A run that is over, or was decided about before, is left alone.
+        """Give a run in flight a fate. A run that has ended, or has a fate, is left alone.
 
-        `why` is told where neither a new run nor a request to cancel is the reason.
+        `why` is the reason that clients see where neither a new run nor a request to cancel is the reason.
         """
         if why is not None and not run.over and run.fate is None:
             run.interruption = {"error": "UserInterrupt", "message": why}
         self.stop_all({run: fate})
 
     def stop_all(self, fates: Mapping[Run, Fate]) -> None:
-        """Decide about several runs at once, so that none of them starts because another stops."""
+        """Give several runs a fate at once, so that none of them starts because another stops."""
         decided = [run for run in fates if not run.over and run.fate is None]
         for run in decided:
             run.fate = fates[run]
         for run in decided:
             if run.thread.active is run:
+                # The execution settles the run when it has unwound. Until then the
+                # thread stays busy, and no other run starts.
                 policy_of(run.thread).deliver_stop(run)
             else:
                 self._settle(run, "stopped")
@@ -174,17 +207,20 @@ class Engine:
     def update_state(
         self, thread: Thread, base: Checkpoint | None, raw: dict[str, Any] | None, as_node: str | None
     ) -> Checkpoint:
-        """Write to the state by hand, on top of `base`, as if `as_node` (default: whoever wrote last) had done it.
+        """Update the state manually on top of `base`, in the role of `as_node` (default: the node that wrote last).
 
-        Raises `ThreadBusyError` while a run is in flight, and what `read_write` and `graph.written` raise.
+        Raises `ThreadBusyError` while a run is in flight, and the errors of `read_write` and `graph.apply_write`.
         """
         if not policy_of(thread).may_update_state(thread):
-            raise ThreadBusyError(f"Thread {thread.thread_id} has runs in flight; its state cannot be updated now.")
+            raise ThreadBusyError(
+                f"Thread {thread.thread_id} has runs in flight, so its state cannot be updated. "
+                "Cancel the runs or wait for them."
+            )
         values = graph.empty_values() if base is None else thread.history.values(base)
         reducers = thread.script.reducers
-        updated = graph.written(values, read_write(raw or {}, thread.ids.uuid4, reducers), reducers)
+        updated = graph.apply_write(values, read_write(raw or {}, thread.ids.uuid4, reducers), reducers)
         node = as_node or last_node(base)
-        cursor = Cursor() if node == END else graph.written_by_hand(thread, base, node, updated)
+        cursor = Cursor() if node == END else graph.cursor_after_manual_write(thread, base, node, updated)
         checkpoint = append_checkpoint(
             thread,
             base,
@@ -196,13 +232,13 @@ class Engine:
         )
         self.threads.touch(thread, checkpoint.created_at)
         thread.failure = thread.interruption = None
-        self.rest(thread)
-        told = {"state": state(thread, checkpoint), "thread_id": thread.thread_id}
-        thread.stream.publish("state_update", told, at=milliseconds(checkpoint.created_at))
+        self.record_state(thread)
+        update = {"state": state(thread, checkpoint), "thread_id": thread.thread_id}
+        thread.stream.publish("state_update", update, at=milliseconds(checkpoint.created_at))
         return checkpoint
 
     def _fire(self, cron: Cron) -> None:
-        """Create the run of a cron that is due; one that is refused is left out."""
+        """Create the run of a cron that is due. If it is refused, this run of the cron is skipped."""
         request = cron_request(cron)
         try:
             if cron.thread is None:
@@ -210,25 +246,28 @@ class Engine:
             else:
                 self.create_run(cron.thread, policy_of(cron.thread).cron_order(cron.thread, request))
         except ThreadBusyError as busy:
-            _log.info("cron %s: %s", cron.cron_id, busy)
+            _log.info("cron %s skipped a run: %s", cron.cron_id, busy)
 
     async def close(self) -> None:
-        """Stop every run and let go of every witness; returns when no task is left."""
+        """Stop every run, and return when no task is left."""
+        # Clients first: what follows is not an event of their runs.
         self.feeds.clear()
         await self.crons.close()
-        # Lists, because a stateless run takes its thread with it when it stops.
+        # A list: a stateless run removes its thread when it settles, which changes the dict.
         for thread in list(self.threads.by_id.values()):
             thread.stream.close()
             self.stop_all(dict.fromkeys(thread.in_flight.values(), "stop"))
         for task in self._tasks:
             task.cancel()
+        # After the cancellations: a step that ignores its cancellation waits for a witness, and continues only now.
         await self._witnesses.close()
         while self._tasks:
             await asyncio.wait(self._tasks)
+        # Last, because every run that settled above may have started a delivery.
         await self._webhooks.close()
 
     async def clear(self, seed: int) -> None:
-        """Forget everything, as if just started with this seed; returns when no task is left."""
+        """Delete everything, as after a start with this seed. Return when no task is left."""
         await self.close()
         self.seed = seed
         self.threads.clear(seed)
@@ -239,10 +278,10 @@ class Engine:
         self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
 
     async def restart(self) -> None:
-        """Lose every worker, as when the process dies; returns when those are gone.
+        """Lose every worker, as when the process dies, and continue. Return when the lost workers are gone.
 
-        Kept is what a database holds: threads, runs, checkpoints, events. A run that was being executed is executed
-        again, from its newest checkpoint on; one that was being stopped is over.
+        Everything that a database holds is kept: threads, runs, checkpoints, events. A run that was executing is
+        executed again from its newest checkpoint. A run that was being stopped ends.
         """
         self.starts += 1
         lost, self._witnesses = self._witnesses, Witnesses(self.clock, self._callbacks)
@@ -250,14 +289,17 @@ class Engine:
         in_flight = [run for thread in self.threads.by_id.values() for run in thread.in_flight.values()]
         executed = [run for run in in_flight if run.task is not None]
         for run in executed:
+            # From here on the old execution can neither write nor emit nor
+            # settle. The task is cancelled, but may resist.
             run.attempt += 1
             if run.task is not None:
                 run.task.cancel()
-        # Before the lost workers have their turn: the dead tell nobody anything.
+        # Before the lost workers unwind at the next await: a step that was cancelled
+        # reports that to its witness, but a dead process would report nothing.
         await lost.close()
         for run in executed:
             if run.fate is None:
-                self._work_on(run)
+                self._start_worker(run)
             else:
                 self._settle(run, "stopped")
 
@@ -265,13 +307,13 @@ class Engine:
         run = policy_of(thread).next_to_start(thread)
         if run is not None:
             thread.active = run
-            self._work_on(run)
+            self._start_worker(run)
 
-    def _work_on(self, run: Run) -> None:
+    def _start_worker(self, run: Run) -> None:
         attempt = run.attempt
 
         def ended(task: asyncio.Task[None]) -> None:
-            # A task that is cancelled before its first turn never runs, so its end must be seen from outside.
+            # A task that is cancelled before its first turn never runs `_execute`, so its end is observed here.
             self._settle(run, "stopped", attempt)
             if run.task is task:
                 run.task = None
@@ -284,56 +326,79 @@ class Engine:
         if run.status == "pending":
             run.status = after(run.status, "start")
             run.started_at = run.thread.timeline.now
+        # Only a run that has started shows the server's metadata, as on the official server.
         run.kwargs["config"]["metadata"] |= SERVER_METADATA
         self._touch(run)
+        # The limit counts from the first start. Its watchdog survives a restart, so a later attempt needs none.
         if self._run_timeout is not None and attempt == 1:
             run.watchdog = self._spawn(self._expire(run, self._run_timeout))
+        # The default is the cancelled case, in which nothing is assigned below.
         ending: Ending = "stopped"
         try:
             await Execution(run, self._agent, self.feeds).play()
             ending = "succeeded"
         except asyncio.CancelledError:
-            # Somebody stopped the run; `stop` has noted who.
+            # `stop_all` has recorded the fate that explains it.
             pass
         except Exception as error:  # noqa: BLE001 - whatever a node raises is the run's failure, not the server's
             _log.info("run %s failed: %s: %s", run.run_id, type(error).__name__, error)
             ending = "failed"
+            # The failure of a lost worker must not overwrite what its successor does.
             if run.attempt == attempt:
                 run.error = {"error": type(error).__name__, "message": str(error)}
         self._settle(run, ending, attempt)
 
     def _settle(self, run: Run, ending: Ending, attempt: int | None = None) -> None:
-        """Give a run its terminal status, let everybody know, and start the next. A run settles once.
+        """Give a run its terminal status, publish it, and start the next run. A run settles once.
 
-        `attempt`: the execution that came to its end; that of a lost worker does not count.
+        `attempt` is the execution that ended, None for a run without one. The execution of a lost worker does not
+        settle the run.
         """
         thread = run.thread
         if run.ended.is_set() or attempt not in (None, run.attempt):
             return
+        # Read before `active` is cleared below. A run that never executed changed neither the state nor the outcome
+        # of its thread, so most of the effects do not apply to it.
         executed = thread.active is run
         event = policy_of(thread).conclude(run, ending)
+        # The status first: webhooks, records and the feed below all read it.
         run.status = after(run.status, event)
+        # Then the reason. A stop hides the exception that the node may have
+        # raised while it unwound. A timeout has an error of its own.
         if event == "time_out":
             run.error = {"error": "TimeoutError", "message": f"The run took longer than {self._run_timeout} s."}
         elif event != "fail":
             run.error = None
-        run.interruption = (run.interruption or self._why_stopped(run)) if event == "stop" else None
+        run.interruption = (run.interruption or self._stop_reason(run)) if event == "stop" else None
+        # Now the thread is free. Its status follows from this, and every effect below may show it to a client.
         thread.in_flight.pop(run.run_id, None)
         if executed:
             thread.active = None
         if event == "stop" and run.fate == "erase":
+            # Before `record_state`, which reads the newest checkpoint: after a rollback that is the one before the
+            # run. What a join of the erased run returns is emptied, because its values no longer exist.
             policy_of(thread).erase(run)
             run.output = {}
         elif executed:
             thread.failure = run.error
             thread.interruption = run.interruption
+        # After the erasure and before everything that carries a time: it draws the moment of the end, which the error
+        # event, the webhook and `state_updated_at` share.
         self._touch(run)
         if executed:
-            self.rest(thread)
+            # After `_touch`, whose moment becomes `state_updated_at`. Before
+            # the webhooks, whose body shows these values.
+            self.record_state(thread)
+        # A pending `after_seconds` would otherwise keep its task, and make
+        # an instant clock jump for a run that has ended.
         if run.watchdog is not None:
             run.watchdog.cancel()
         if run.error is not None:
+            # Before `release` closes the log, which drops later events. The
+            # status is final, so no event can follow it.
             run.log.append("error", None, run.error, at=milliseconds(run.updated_at))
+        # Before `release`: when the join of this run returns, its delivery has its place in the thread's chain, and
+        # the webhook of a superseded run precedes that of its successor.
         self._send_webhooks(run)
         _publish(
             thread,
@@ -343,20 +408,27 @@ class Engine:
             {"status": "run_done", "run_id": run.run_id},
             milliseconds(run.updated_at),
         )
+        # After `run_done`: connected clients learn of the end, and clients that come later never see the run.
         if run.fate == "erase":
             thread.stream.forget_run(run.run_id)
+        # The run's own clients wake from here on. Status, values, error and checkpoints are final, so whatever they
+        # request next agrees with what they were sent.
         policy_of(thread).release(run)
+        # After the run's last own event, so that the lifecycle event ends the run in the feed too.
         self._publish_end(run)
-        self._keep_stream(run.log)
+        self._retain_stream(run.log)
+        # After all publications, because removing the thread disconnects the clients that listen to it.
         if run.temporary and run.request.on_completion != "keep":
             self.threads.remove(thread)
             self.feeds.remove(thread.thread_id)
-            # So that both are gone with the last who asks for the run, and need not wait for the collector.
+            # Break the cycle of run and thread, so that both are freed without the garbage collector.
             thread.runs.pop(run.run_id, None)
+        # Last: the next run begins from the newest checkpoint, and that is final
+        # only now. A rollback is thus complete before its successor writes.
         self._start_next(thread)
 
-    def _why_stopped(self, run: Run) -> dict[str, str]:
-        """What is told of a run that was stopped: by its webhook, and by the thread until the next one has ended."""
+    def _stop_reason(self, run: Run) -> dict[str, str]:
+        """Return why a run was stopped, for its webhook and for the thread until its next run has ended."""
         new_run = self.superseded.get(run.run_id)
         kind, how = ("UserRollback", "rollback") if run.fate == "erase" else ("UserInterrupt", "interrupt")
         why = f"{how} requested via POST /threads/{{thread_id}}/runs/{{run_id}}/cancel"
@@ -365,7 +437,7 @@ class Engine:
         return {"error": kind, "message": why}
 
     def _publish_end(self, run: Run) -> None:
-        """Tell those who listen to the thread how a run ended; one that was erased is never told of again."""
+        """Publish the end of a run in the feed of its thread. An erased run is then dropped from the feed."""
         thread = run.thread
         head = thread.history.head
         how: Ended = "interrupted"
@@ -374,20 +446,21 @@ class Engine:
         elif run.status == "success" and not (head is not None and head.next):
             how = "completed"
         error = None if run.error is None else run.error["message"]
+        # `True`: `may_emit` is false for a run with a fate, but its end must be published.
         ProtocolEvents(run, self.feeds, lambda: True).ends(how, error)
         feed = self.feeds.find(thread.thread_id)
         if feed is not None and run.fate == "erase":
             feed.forget_run(run.run_id)
 
-    def _keep_stream(self, log: EventLog) -> None:
-        """Let the stream of a run that is over be resumed for a while."""
+    def _retain_stream(self, log: EventLog) -> None:
+        """Keep the stream of an ended run resumable for a while."""
         if log.resumable:
             self._resumable.append(log)
             if len(self._resumable) > RESUMABLE:
                 self._resumable.popleft().forget()
 
     def _send_webhooks(self, run: Run) -> None:
-        """Send the webhooks that the end of a run calls for."""
+        """Send the webhooks that the end of a run requires."""
         rules = policy_of(run.thread)
         for subject, status in rules.webhooks(run):
             url = subject.request.webhook
@@ -395,8 +468,8 @@ class Engine:
                 body = notice(subject, status)
                 self._webhooks.send(run.thread.thread_id, url, body, partial(rules.webhook_failed, subject))
 
-    def rest(self, thread: Thread) -> None:
-        """Note that the state of a thread has come to rest as it is now."""
+    def record_state(self, thread: Thread) -> None:
+        """Record the current state of a thread as the one that its record shows."""
         head = thread.history.head
         thread.settled = None if head is None else thread.history.values(head)
         thread.rested = True
@@ -425,5 +498,5 @@ class Engine:
 
 
 def _publish(thread: Thread, run_id: str, request: RunRequest, name: str, data: Any, at: int) -> None:
-    """Tell those who watch a whole thread of what one of its runs streams."""
+    """Publish an event of a run in the stream of its whole thread."""
     thread.stream.publish(name, data, at=at, run_id=run_id, keep=request.stream_resumable)

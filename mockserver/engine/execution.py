@@ -1,6 +1,17 @@
-"""The execution of one run: its input, its steps, and what each leaves in the history and the stream.
+"""The execution of one run: its input, its steps, and their traces in the history and the streams.
 
-Nothing is awaited between the end of a step and its checkpoint, so a run is either before a step or after it.
+Theory of operation. `play` takes up the input and then plays supersteps until no node is next. A superstep
+plays its nodes concurrently. Each node's write is kept as a mark, and the last one to finish makes all of them
+one checkpoint. Nothing is awaited between the end of the last node and that checkpoint. A run is therefore
+either before a superstep or after it, at whatever moment it is stopped.
+
+Cancellation. The engine cancels the task. A node may swallow that, so every point at which something would
+reach the state asks `_may_write`, and every point at which something would reach a client asks `_may_emit`.
+Both are false once the run has a fate, and for an execution whose worker was lost in a restart (`_attempt`). A
+late write is thus dropped even if the node finishes.
+
+Waiting for a human is an ordinary end of a run. `Waits` unwinds to `play`, the interrupt stays on the task as a
+mark, and the next run with a command continues at that node.
 """
 
 from __future__ import annotations
@@ -15,7 +26,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from mockserver.agent import graph
-from mockserver.agent.agent import Said, ScriptedAgent, Task, calls_answered
+from mockserver.agent.agent import NodeOutput, ScriptedAgent, Task, calls_to_answer
 from mockserver.agent.step import Paused
 from mockserver.core.checkpoints import START, Checkpoint, Mark, Source, Values
 from mockserver.core.commands import answer_to, check_answer, target_of
@@ -29,11 +40,11 @@ from mockserver.views.protocol_events import Ended, ProtocolEvents
 from mockserver.views.run_stream import RunStream
 
 RECURSION_LIMIT: Final = 1000
-"""How many steps a run may take that names no limit."""
+"""The number of steps of a run whose request sets no limit."""
 
 
 class EmptyInputError(Exception):
-    """A run without input on a thread that has nothing to go on with."""
+    """A run without input on a thread that has nothing to continue with."""
 
 
 class GraphRecursionError(Exception):
@@ -41,7 +52,7 @@ class GraphRecursionError(Exception):
 
 
 class Waits(Exception):  # noqa: N818 - nothing went wrong
-    """A run that waits for a human; `question` is what a step asked, empty at a breakpoint."""
+    """The pause of a run for a human. `question` is the interrupt of a step, empty at a breakpoint."""
 
     def __init__(self, question: dict[str, Any]) -> None:
         super().__init__(question)
@@ -49,11 +60,12 @@ class Waits(Exception):  # noqa: N818 - nothing went wrong
 
 
 class Execution:
-    """One execution of a run. `play` does it all; what it raises, apart from cancellation, is the run's failure."""
+    """One execution of a run. Exceptions from `play`, except cancellation, are the run's failure."""
 
     def __init__(self, run: Run, agent: ScriptedAgent, feeds: Feeds) -> None:
         self._run = run
-        # Not a method of this object: whoever holds it would be held by it, and only the collector could part them.
+        # A function and not a bound method: a method would make a reference cycle with the objects that hold it,
+        # and every finished run would wait for the garbage collector.
         self._may_emit = partial(_may_emit, run, run.attempt)
         self._narrator = ProtocolEvents(run, feeds, self._may_emit)
         self._thread = run.thread
@@ -74,61 +86,66 @@ class Execution:
         self._narrator.starts()
         self._base = base = self._policy.base(self._run)
         raw = self._policy.input(self._run)
-        current = self._go_on(base) if raw is None else self._take_in(base, raw)
-        self._show(current, current.values)
+        current = self._continue_from(base) if raw is None else self._write_input(base, raw)
+        self._emit_state(current, current.values)
         with contextlib.suppress(Waits):
-            await self._supersteps(current, None, goes_on=raw is None)
+            await self._supersteps(current, None, continues=raw is None)
         self._stream.ends(self._run.output)
 
-    async def _supersteps(self, current: Checkpoint, child: ChildGraph | None, *, goes_on: bool) -> Checkpoint:
+    async def _supersteps(self, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> Checkpoint:
         """Play a graph superstep by superstep to its end. Raises `Waits` where it waits for a human.
 
-        `goes_on`: the first one may have been begun before, by this run or another.
+        `continues`: an earlier run, or an earlier attempt of this one, may have begun the first superstep.
         """
         while current.next:
             self._count_step()
-            current = self._placed(current, child, goes_on=goes_on)
-            if child is None and not goes_on:
-                self._break("interrupt_before", current.next)
-            writes = await self._superstep(current, child, goes_on=goes_on)
+            current = self._with_cursor(current, child, continues=continues)
+            # A run that continues from a breakpoint must not stop at the same
+            # breakpoint again. Breakpoints name nodes of the parent graph.
+            if child is None and not continues:
+                self._check_breakpoint("interrupt_before", current.next)
+            writes = await self._superstep(current, child, continues=continues)
             if not self._may_write():
-                # A node that swallowed its cancellation: what it wrote is dropped, and nothing follows it.
+                # A node swallowed its cancellation. Its write is dropped, and the run ends here.
                 raise asyncio.CancelledError
             finished = current.next
+            # No await between the check above and this line: a stop cannot come between them.
             current = self._commit(current, child, writes)
+            # After the checkpoint, so that whatever happens during this wait finds a complete state.
             await self._policy.after_step(self._run)
             if child is None and current.next:
-                self._break("interrupt_after", finished)
-            goes_on = False
+                self._check_breakpoint("interrupt_after", finished)
+            continues = False
         return current
 
-    async def _superstep(self, current: Checkpoint, child: ChildGraph | None, *, goes_on: bool) -> dict[str, Values]:
-        """Play the nodes that are next, at the same time; what one of them has written before is not played again.
+    async def _superstep(self, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> dict[str, Values]:
+        """Play the next nodes concurrently, except those whose writes are kept from an earlier run.
 
-        They begin, and are written, in the order of their names, as langgraph does.
+        They start, and their writes apply, in the order of their names, as in LangGraph.
         """
         history = self._thread.history if child is None else child.history
-        writes = history.pending_writes(current) if goes_on else {}
-        asked: list[Waits] = []
+        writes = history.pending_writes(current) if continues else {}
+        pauses: list[Waits] = []
 
         async def play(node: str) -> None:
             try:
-                writes[node] = await self._node(node, current, child, resumed=goes_on and self._answer is not None)
+                writes[node] = await self._node(node, current, child, resumed=continues and self._answer is not None)
             except Waits as waits:
-                asked.append(waits)
+                # Not raised here: the other nodes of the superstep finish first, and their writes are kept as marks.
+                pauses.append(waits)
 
-        await _together([play(node) for node in sorted(current.next) if node not in writes])
-        if asked:
-            raise asked[0]
+        await _gather([play(node) for node in sorted(current.next) if node not in writes])
+        if pauses:
+            raise pauses[0]
         return {node: writes[node] for node in sorted(current.next) if node in writes}
 
     async def _node(self, node: str, current: Checkpoint, child: ChildGraph | None, *, resumed: bool) -> Values:
-        """Play one node; what becomes of it is noted on its task. Raises `Waits` if it waits for a human."""
+        """Play one node and record its outcome on its task. Raises `Waits` if it waits for a human."""
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
         resumed = resumed and node in history.waiting_interrupts()
         task = self._task(node, current, namespace, resumed=resumed)
-        calls = calls_answered(task)
+        calls = calls_to_answer(task)
         self._narrator.task_starts(current.task_id(node), node, current.values, calls, namespace)
         self._stream.task_starts(node, current, namespace)
         try:
@@ -145,6 +162,7 @@ class Execution:
             raise
         except Exception as error:
             if self._may_write():
+                # Python's form of an exception, which the official server shows in `tasks[].error`.
                 text = f"{type(error).__name__}({str(error)!r})"
                 history.mark(current.checkpoint_id, Mark(self._run.run_id, "error", text, node))
                 self._narrator.task_ends(current.task_id(node), node, namespace, error=error, calls=calls)
@@ -165,8 +183,8 @@ class Execution:
         if self._steps > limit:
             raise GraphRecursionError(f"Recursion limit of {limit} reached without hitting a stop condition.")
 
-    def _go_on(self, base: Checkpoint | None) -> Checkpoint:
-        """The checkpoint that a run without input goes on from; where it is sent to a node, one before that node."""
+    def _continue_from(self, base: Checkpoint | None) -> Checkpoint:
+        """Return the checkpoint from which a run without input continues, adding one for a `goto`."""
         command = self._run.request.command or Command()
         history, target = self._thread.history, target_of(command, base)
         if base is None and not target:
@@ -179,6 +197,8 @@ class Execution:
             cursor = None if base is None else base.cursor
             current = self._append(base, written_by, values, target, "fork", cursor=cursor)
         elif base is not history.head:
+            # Time travel: the run branches from an older checkpoint. The fork
+            # becomes the newest checkpoint, so the thread's state is the branch.
             current = self._append(base, base.written_by, values, base.next, "fork", cursor=base.cursor)
         else:
             current = base
@@ -188,8 +208,8 @@ class Execution:
             self._thread.history.mark(current.checkpoint_id, Mark(self._run.run_id, "values", values))
         return replace(current, values=values)
 
-    def _take_in(self, base: Checkpoint | None, raw: Any) -> Checkpoint:
-        """Take up the input: one checkpoint that has it still before it, and one behind it."""
+    def _write_input(self, base: Checkpoint | None, raw: Any) -> Checkpoint:
+        """Write the input: one checkpoint that has it still pending, and one that contains it."""
         values = self._thread.history.values(base) if base is not None else graph.empty_values()
         # Read before anything is written: an input that cannot be read leaves no trace.
         write = read_write(raw, self._run.ids.uuid4, self._thread.script.reducers)
@@ -202,11 +222,11 @@ class Execution:
         following = cursor.next if entry == cursor.next[0] else (entry,)
         return self._append(received, START, updated, following, "loop", cursor=cursor)
 
-    def _placed(self, current: Checkpoint, child: ChildGraph | None, *, goes_on: bool) -> Checkpoint:
-        """The checkpoint with its place in the script: at a step of its node, and past an answered question."""
+    def _with_cursor(self, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> Checkpoint:
+        """Return the checkpoint with its cursor at a step of its node, after an interrupt that was answered."""
         cursor = current.cursor or graph.locate(self._run, current.values)
         asked = (self._thread.history if child is None else child.history).waiting_interrupts()
-        if goes_on and self._answer is not None and asked:
+        if continues and self._answer is not None and asked:
             cursor = cursor.answered(answer_to(self._answer, [question["id"] for question in asked.values()]))
         return replace(current, cursor=cursor.at_node(graph.scripted_node(current.next[0])))
 
@@ -222,20 +242,20 @@ class Execution:
             ids=self._run.ids,
             timeline=self._thread.timeline,
             resumed=resumed,
-            say=lambda said: self._say(node, current, said, namespace),
-            heard=self._is_heard,
+            emit=lambda emitted: self._emit(node, current, emitted, namespace),
+            wants_pieces=self._wants_pieces,
             custom=lambda data: self._custom(data, namespace),
         )
 
     async def _step(self, task: Task, current: Checkpoint, child: ChildGraph | None) -> Values:
-        begins = self._agent.child_begins(task) if child is None else None
+        begins = self._agent.child_start(task) if child is None else None
         if begins is None:
             return await self._agent.run(task)
-        playing = self._told_of_child(task.node, current, self._play_child(task.node, current, *begins))
+        playing = self._report_child(task.node, current, self._play_child(task.node, current, *begins))
         return self._agent.after_child(task, await self._policy.play_child(self._run, playing))
 
-    async def _told_of_child(self, node: str, current: Checkpoint, playing: Coroutine[Any, Any, Values]) -> Values:
-        """Play a child graph, and tell that it begins and how it ends."""
+    async def _report_child(self, node: str, current: Checkpoint, playing: Coroutine[Any, Any, Values]) -> Values:
+        """Play a child graph, and report its start and its end."""
         namespace = current.namespace(node)
         ended: Ended = "failed"
         self._narrator.child_starts(node, current.task_id(node), namespace)
@@ -246,13 +266,13 @@ class Execution:
             ended = "interrupted"
             raise
         finally:
-            # The worker that a server lost tells nobody anything.
+            # A lost worker reports nothing: its run is executed again, and the new attempt reports.
             if self._attempt == self._run.attempt:
                 self._narrator.child_ends(node, ended, namespace)
         return values
 
     async def _play_child(self, node: str, current: Checkpoint, cursor: Cursor, values: Values) -> Values:
-        """Play the child graph of a node to its end, from where it was left if it was begun before."""
+        """Play the child graph of a node to its end, continuing it if it was begun before."""
         namespace = current.namespace(node)
         child = ChildGraph(node, self._thread.history.child(namespace), namespace, current)
         begun = child.history.head
@@ -260,23 +280,23 @@ class Execution:
             received = self._append(None, START, {"steps": []}, (START,), "input", child)
             entered = self._append(received, START, values, cursor.next, "loop", child, cursor)
             self._stream.checkpoint(received, namespace)
-            self._show(entered, values, namespace)
-            return (await self._supersteps(entered, child, goes_on=False)).values
-        return (await self._supersteps(begun, child, goes_on=True)).values
+            self._emit_state(entered, values, namespace)
+            return (await self._supersteps(entered, child, continues=False)).values
+        return (await self._supersteps(begun, child, continues=True)).values
 
     def _commit(self, current: Checkpoint, child: ChildGraph | None, writes: dict[str, Values]) -> Checkpoint:
-        """Make what the nodes of a superstep wrote part of the state."""
+        """Append the checkpoint with the writes of a superstep."""
         values, cursor = current.values, current.cursor or Cursor()
         for write in writes.values():
             values = self._written(values, write)
         cursor = cursor.passed() if child is not None else graph.follow(self._run, cursor, values)
         following = graph.nodes_at(cursor, self._run.configurable)
         written = self._append(current, list(writes)[-1], values, following, "loop", child, cursor)
-        self._show(written, values, "" if child is None else child.namespace)
+        self._emit_state(written, values, "" if child is None else child.namespace)
         return written
 
     def _pause(self, node: str, current: Checkpoint, child: ChildGraph | None, question: dict[str, Any]) -> NoReturn:
-        """Leave the question on the task and in the stream; the run ends here."""
+        """Record the interrupt on the task, stream it, and raise `Waits`."""
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
         history.mark(current.checkpoint_id, Mark(self._run.run_id, "interrupt", question, node))
@@ -286,15 +306,15 @@ class Execution:
         self._stream.interrupted(node, current, question, namespace)
         raise Waits(question)
 
-    def _break(self, when: Literal["interrupt_before", "interrupt_after"], nodes: tuple[str, ...]) -> None:
-        """Raises `Waits` where the request asked the run to wait, without a question."""
+    def _check_breakpoint(self, when: Literal["interrupt_before", "interrupt_after"], nodes: tuple[str, ...]) -> None:
+        """Raise `Waits` at a breakpoint of the request."""
         asked = getattr(self._run.request, when)
         if asked is not None and (asked == "*" or set(asked) & set(nodes)):
             self._stream.breakpoint()
             raise Waits({})
 
     def _written(self, values: Values, write: Values) -> Values:
-        return graph.written(values, write, self._thread.script.reducers)
+        return graph.apply_write(values, write, self._thread.script.reducers)
 
     def _append(
         self,
@@ -321,8 +341,8 @@ class Execution:
     def _may_write(self) -> bool:
         return self._attempt == self._run.attempt and self._policy.may_write(self._run)
 
-    def _show(self, checkpoint: Checkpoint, values: Values, namespace: str = "") -> None:
-        """Let everybody see the state as it is now, at a checkpoint."""
+    def _emit_state(self, checkpoint: Checkpoint, values: Values, namespace: str = "") -> None:
+        """Emit the state at a checkpoint."""
         self._note_output(checkpoint, values, namespace)
         self._stream.values(values, namespace)
         self._stream.checkpoint(checkpoint, namespace)
@@ -336,22 +356,23 @@ class Execution:
         self._narrator.custom(data, namespace)
         self._stream.custom(data)
 
-    def _is_heard(self) -> bool:
-        """Whether somebody asked for the pieces of messages."""
+    def _wants_pieces(self) -> bool:
+        """Return whether a client receives the pieces of messages."""
         return self._stream.wants_messages or self._narrator.has_feed
 
-    def _say(self, node: str, current: Checkpoint, said: Said, namespace: str) -> None:
-        self._narrator.message(node, said, namespace)
-        self._stream.message(node, current, said)
+    def _emit(self, node: str, current: Checkpoint, emitted: NodeOutput, namespace: str) -> None:
+        self._narrator.message(node, emitted, namespace)
+        self._stream.message(node, current, emitted)
 
 
 def _may_emit(run: Run, attempt: int) -> bool:
-    """Whether an execution of a run may still be heard: not that of a lost worker."""
+    """Return whether an execution may still emit events. The execution of a lost worker may not."""
     return attempt == run.attempt and policy_of(run.thread).may_emit(run)
 
 
-async def _together(works: list[Coroutine[Any, Any, None]]) -> None:
-    """Await several works. When one fails, or the waiting task is cancelled, the others are stopped and awaited."""
+async def _gather(works: list[Coroutine[Any, Any, None]]) -> None:
+    """Await coroutines concurrently. If one fails, or the waiting task is cancelled, cancel and await the others."""
+    # Without a task group: nearly every superstep has one node, and its exceptions need no unwrapping.
     if len(works) == 1:
         return await works[0]
     try:
@@ -359,4 +380,6 @@ async def _together(works: list[Coroutine[Any, Any, None]]) -> None:
             for work in works:
                 group.create_task(work)
     except BaseExceptionGroup as failures:
+        # The first failure alone: a run has one error, and an exception
+        # group would show Python's internals to clients.
         raise failures.exceptions[0] from None

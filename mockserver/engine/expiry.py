@@ -1,7 +1,7 @@
-"""The time to live of threads: what is left of a thread when its time is over.
+"""The time-to-live of threads.
 
-Nothing waits for the time. Expired threads are removed before the next request is handled, which no client can tell
-from a removal at the exact moment, and which costs nothing when no thread has a time to live.
+No timer waits for it. Expired threads are removed before the next request is handled. No client can distinguish
+that from a removal at the exact moment, and it costs nothing while no thread has a time-to-live.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mockserver.engine.engine import Engine
 
 
 class Expiry:
-    """The threads of a deployment that have a time to live, the next one to expire first."""
+    """The threads of a deployment that have a time-to-live, ordered by their expiry."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -24,9 +24,9 @@ class Expiry:
         self._waiting: list[tuple[float, int, Thread, TimeLeft]] = []
 
     def set(self, thread: Thread, strategy: str, minutes: float) -> None:
-        """Let a thread live for some minutes from now on, whatever was set before.
+        """Give a thread a time-to-live from now on, in place of any earlier one.
 
-        With the strategy `delete` the thread is deleted then, with `keep_latest` its history is cut to its newest
+        When it is over, the strategy `delete` deletes the thread, and `keep_latest` cuts its history to the newest
         checkpoint.
         """
         thread.ttl = TimeLeft(strategy, minutes, thread.updated_at + timedelta(minutes=minutes))
@@ -34,7 +34,7 @@ class Expiry:
         heapq.heappush(self._waiting, (due, next(self._order), thread, thread.ttl))
 
     def clear(self) -> None:
-        """Forget every time to live, because all threads are deleted."""
+        """Forget every time-to-live, because all threads are deleted."""
         self._waiting.clear()
 
     def sweep(self) -> None:
@@ -43,7 +43,7 @@ class Expiry:
         while self._waiting and self._waiting[0][0] <= self._engine.clock.of(self._waiting[0][2].thread_id).now:
             entry = heapq.heappop(self._waiting)
             _, _, thread, left = entry
-            # A newer time to live has an entry of its own, and a deleted thread has none.
+            # A newer time-to-live has its own entry, and a deleted thread needs none.
             if thread.ttl is not left or self._engine.threads.by_id.get(thread.thread_id) is not thread:
                 continue
             if thread.in_flight:

@@ -1,4 +1,4 @@
-"""The part of a request that its run keeps, and that the API shows as the run's `kwargs` and `metadata`."""
+"""The part of a request that its run keeps. The API shows it as the run's `kwargs` and `metadata`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mockserver.schemas.common import RunRequest
 
 
 def run_metadata(request: RunRequest, assistant: Assistant, thread: Thread) -> dict[str, Any]:
-    """Return the metadata of a run; what is said nearest to the run counts most."""
+    """Return the metadata of a run. The source closest to the run takes precedence."""
     return {
         **assistant.current.metadata,
         **thread.metadata,
@@ -36,10 +36,12 @@ def stored_kwargs(
     *,
     temporary: bool,
 ) -> dict[str, Any]:
-    """Return what a run keeps of the request that created it; `input` stays as the client spelled it."""
+    """Return the `kwargs` of a run. `input` keeps the form in which the client sent it."""
+    # A request has at most one of them, and the official server shows it as both.
     given = request.config.configurable or request.context
     configurable = {
         **given,
+        # The keys that the official server adds to every run. Clients and graphs read some of them.
         "langgraph_auth_user": None,
         "langgraph_auth_user_id": "",
         "langgraph_auth_permissions": [],

@@ -1,7 +1,9 @@
-"""Webhooks: a run that is over is told to the URL that its request named.
+"""Webhooks: the record of an ended run is posted to the URL that its request named.
 
-Nobody waits for a delivery. Those of one thread begin in the order in which its runs ended; a target that fails, or
-does not answer, is asked a few times more, and then let be.
+Theory of operation. Each delivery is a task, so a run never waits for one. The first attempts of a thread's
+deliveries form a chain: each waits until the first attempt of the one before is over, so a target receives the
+runs of a thread in the order in which they ended. Retries are not part of the chain, so an unreachable target
+delays the next delivery by at most one attempt. After `ATTEMPTS` attempts a delivery is dropped.
 """
 
 from __future__ import annotations
@@ -18,13 +20,16 @@ from yarl import URL
 
 from mockserver.core.callbacks import Callbacks
 from mockserver.core.clock import Clock
+from mockserver.core.json_text import as_json
 
+# Enough to bridge a restart of the target, and few enough that a test of a dead target ends soon.
 ATTEMPTS: Final = 3
 ANSWER_SECONDS: Final = 5.0
-"""How long a target may take to answer."""
+"""The time in which a target must respond."""
 
+# A target that never responds must not collect tasks and connections without limit.
 MAX_WAITING: Final = 1000
-"""Deliveries under way at once; what comes on top is dropped, and logged."""
+"""The number of deliveries under way. More are dropped and logged."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,15 +43,15 @@ class Webhooks:
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._newest: dict[str, asyncio.Event] = {}
-        """By thread: the first attempt of its newest delivery, set when it is over."""
+        """The end of the first attempt of each thread's newest delivery, by thread."""
 
     def send(self, thread_id: str, url: str, body: dict[str, Any], failed: Callable[[], None]) -> None:
-        """Begin to deliver `body`; `failed` is called after each attempt that fails."""
+        """Start the delivery of `body`. `failed` is called after each attempt that fails."""
         if not self._callbacks.allows("webhook", url, URL(url).host, body.get("run_id")):
             failed()
             return
         if len(self._tasks) >= MAX_WAITING:
-            _log.warning("webhook %s dropped: %d deliveries are under way", url, len(self._tasks))
+            _log.warning("webhook to %s dropped: %d deliveries are under way", url, len(self._tasks))
             return
         before, tried = self._newest.get(thread_id), asyncio.Event()
         self._newest[thread_id] = tried
@@ -74,10 +79,11 @@ class Webhooks:
             if delivered:
                 return
             failed()
-        _log.info("webhook %s given up after %d attempts", url, ATTEMPTS)
+        _log.info("webhook to %s dropped after %d attempts", url, ATTEMPTS)
 
     async def _post(self, url: str, body: bytes) -> bool:
         if self._session is None:
+            # No cookies: deliveries to different targets share this session and must not depend on each other.
             timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
             self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
         try:
@@ -88,7 +94,7 @@ class Webhooks:
             return False
 
     async def close(self) -> None:
-        """Give up what is under way; returns when no delivery is left."""
+        """Cancel the deliveries under way, and return when none is left."""
         for task in self._tasks:
             task.cancel()
         while self._tasks:
@@ -99,10 +105,10 @@ class Webhooks:
 
 
 def problem_of(url: str) -> str | None:
-    """What is wrong with the URL of a webhook, None if nothing is."""
+    """Return the problem with the URL of a webhook, None if it is valid."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and URL(url).host
     except ValueError:
         usable = False
-    return None if usable else f"`webhook` must be an http or https URL with a host, not {url!r}."
+    return None if usable else f"`webhook` must be an http or https URL with a host, not {as_json(url)}."

@@ -1,4 +1,4 @@
-"""Scripts: what the fake agent says and does, as types and as files."""
+"""Scripts: the behaviour of the scripted agent, as types and as files."""
 
 from mockserver.script.types import Script
 

@@ -1,4 +1,4 @@
-"""Scripts as YAML files: reading one, with errors that name the line and the nearest right word, and its schema."""
+"""Script files: loading YAML, errors that name the line and the closest valid word, and the JSON Schema."""
 
 from __future__ import annotations
 
@@ -14,65 +14,71 @@ from mockserver.script.bounds import MAX_BYTES, TooLargeError, check_aliases, ch
 from mockserver.script.types import Script
 
 GUIDE: Final = Path(__file__).parent / "scripts" / "guide.yaml"
-"""The conversation of the double-texting guides, with the guides' own texts and call ids."""
+"""The conversation of the double-texting guides, with the guides' texts and call ids."""
 
+# libyaml's loader is several times as fast, but not every build of PyYAML has it.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_PLACE = re.compile(r"^(?P<text>.*?)(?: - at `(?P<key>key in )?\$?(?P<path>[^`]*)`)?$", re.DOTALL)
+# msgspec appends ` - at `$.path`` to its messages, and ` - at `key in $.path`` for a wrong key.
+_ERROR = re.compile(r"^(?P<text>.*?)(?: - at `(?P<key>key in )?\$?(?P<path>[^`]*)`)?$", re.DOTALL)
 
 
 class ScriptError(Exception):
-    """A script that cannot be used; the text names the file, the line, and what to write instead."""
+    """An invalid script. The text names the file, the line, and a correction."""
 
 
 def load(path: Path = GUIDE) -> Script:
-    """The script in a YAML file, or in a JSON file, which is YAML too. Raises `ScriptError`."""
+    """Return the script in a YAML or JSON file. Raises `ScriptError`."""
     try:
         with path.open("rb") as file:
             # One byte more than there may be, so that a script that is too large, or never ends, is refused below.
             text = file.read(MAX_BYTES + 1).decode()
     except OSError as error:
-        raise ScriptError(f"cannot read the script {path}: {error.strerror}") from error
+        raise ScriptError(f"cannot read the script {path}: {error.strerror}. Check the path") from error
     except UnicodeDecodeError as error:
-        raise ScriptError(f"{path}: a script is text in UTF-8, and this is not") from error
+        raise ScriptError(f"{path}: the file is not UTF-8 text. Save the script as UTF-8") from error
     return parse(text, str(path))
 
 
 def parse(text: str, name: str = "script") -> Script:
-    """The script in a text; `name` is what errors call it. Raises `ScriptError`."""
+    """Return the script in a text. `name` stands for it in errors. Raises `ScriptError`."""
     loader = _Loader(text)
     try:
         check_text(text, _Loader)
+        # The nodes are kept beside the data, because only they know lines.
+        # msgspec names a path, and `_at` finds its line.
         node = loader.get_single_node()
         if node is None:
-            raise ScriptError(f"{name}: the script is empty; it needs `turns`")
+            raise ScriptError(f"{name}: the script is empty. Add `turns`")
         check_aliases(node)
         data = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ScriptError(f"{name}{line}: not YAML: {error.problem or error.context}") from None
+        raise ScriptError(f"{name}{line}: invalid YAML: {error.problem or error.context}") from None
     except TooLargeError as error:
         raise ScriptError(f"{name}{f':{error.line}' if error.line else ''}: {error}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ScriptError(f"{name}: not YAML: {str(error).splitlines()[0]}") from None
+        raise ScriptError(f"{name}: invalid YAML: {str(error).splitlines()[0]}") from None
     finally:
         loader.dispose()
     try:
         return msgspec.convert(data, Script)
     except msgspec.ValidationError as error:
-        raise ScriptError(_explained(error, node, name)) from None
+        raise ScriptError(_describe(error, node, name)) from None
 
 
 def read_script(script: Script | Path | str | None) -> Script | None:
-    """Return the script that a setting names: made, in a file, or as text. Raises `ScriptError`."""
+    """Return the script of a setting: an object, a file, or a text. Raises `ScriptError`."""
     if script is None or isinstance(script, Script):
         return script
+    # A text is a file name only if it has one line and a suffix of a
+    # script: a one-line script could otherwise be taken for a path.
     if isinstance(script, Path) or ("\n" not in script and script.endswith((".yaml", ".yml", ".json"))):
         return load(Path(script))
     return parse(script)
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of scripts, for editors."""
+    """Return the JSON Schema of scripts, for editors."""
     found = msgspec.json.schema(Script)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -81,24 +87,24 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _explained(error: msgspec.ValidationError, root: yaml.Node, name: str) -> str:
-    """What is wrong with a script, where, and what may have been meant."""
-    found = _PLACE.match(str(error))
+def _describe(error: msgspec.ValidationError, root: yaml.Node, name: str) -> str:
+    """Return what is wrong with a script, where, and what may have been meant."""
+    found = _ERROR.match(str(error))
     text, path = (found["text"], found["path"] or "") if found else (str(error), "")
     node = _at(root, path)
     unknown = re.search(r"unknown field `([^`]*)`", text)
     if unknown is not None:
         node = _key(node, unknown[1]) or node
-        text = f"unknown key `{unknown[1]}`{_meant(unknown[1], _words(path))}"
+        text = f"unknown key `{unknown[1]}`{_suggestion(unknown[1], _known_words(path))}"
     wrong = re.search(r"Invalid enum value '?([^']*)'?$", text)
     if wrong is not None:
-        text = f"`{wrong[1]}` is none of the right words{_meant(wrong[1], _words(path))}"
+        text = f"`{wrong[1]}` is not a valid value{_suggestion(wrong[1], _known_words(path))}"
     where = f" (at {path.lstrip('.')})" if path else ""
     return f"{name}:{node.start_mark.line + 1}: {text[:1].lower()}{text[1:]}{where}"
 
 
 def _at(node: yaml.Node, path: str) -> yaml.Node:
-    """The node of a file to which msgspec's path leads, as far as it can be followed."""
+    """Return the node at msgspec's path, or the deepest one that exists."""
     for step in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", path):
         name, index = step
         if index and isinstance(node, yaml.SequenceNode) and int(index) < len(node.value):
@@ -116,8 +122,8 @@ def _key(node: yaml.Node, name: str) -> yaml.Node | None:
     return next((key for key, _ in pairs if key.value == name), None)
 
 
-def _words(path: str) -> list[str]:
-    """The keys or words that the schema knows at a path."""
+def _known_words(path: str) -> list[str]:
+    """Return the keys or words that the schema knows at a path."""
     known = schema()
     part: Any = known["$defs"]["Script"]
     for step in re.findall(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]", path):
@@ -128,7 +134,7 @@ def _words(path: str) -> list[str]:
 
 
 def _inner(part: Any, name: str, defs: Any) -> Any:
-    """The part of a schema under a key, or under the items where there is no key."""
+    """Return the part of a schema under a key, or under the items if there is no key."""
     for one in _branches(part, defs):
         if name and name in one.get("properties", {}):
             return one["properties"][name]
@@ -150,8 +156,9 @@ def _branches(part: Any, defs: Any) -> list[Any]:
     return [part]
 
 
-def _meant(word: str, known: list[str]) -> str:
+def _suggestion(word: str, known: list[str]) -> str:
+    # Below the default of 0.6: keys are short, so two wrong letters already cost much of the similarity.
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     if near:
-        return f"; did you mean `{near[0]}`?"
-    return f"; it can be {', '.join(f'`{one}`' for one in known)}" if known else ""
+        return f". Did you mean `{near[0]}`?"
+    return f". It can be {', '.join(f'`{one}`' for one in known)}" if known else ""

@@ -1,7 +1,7 @@
-"""The regular expressions of scripts, with a bound on the time that a match takes.
+"""The regular expressions of scripts, with a limit on the time of a match.
 
-`(a+)+$` needs longer than the universe is old for forty letters, and the server answers nobody meanwhile. The library
-`regex` reads the expressions of Python's `re`, and gives up after a while.
+`(a+)+$` takes longer than the age of the universe on forty letters, and the server could not respond meanwhile.
+The library `regex` reads the expressions of Python's `re`, and supports a timeout.
 """
 
 from __future__ import annotations
@@ -12,48 +12,48 @@ from typing import Final
 import regex
 
 SECONDS: Final = 0.5
-"""Of the processor's time, so that a busy machine makes no difference. An ordinary match takes a few microseconds."""
+"""The limit in processor time, so that a busy machine makes no difference. An ordinary match takes microseconds."""
 
 MAX_SIZE: Final = 10_000
-"""Characters, classes and the like that an expression stands for, with `{n}` written out, as the library compiles it.
+"""The maximum size of an expression: its characters, classes and so on, with `{n}` expanded as the library compiles it.
 
 `((a{100}){100}){100}` is short, and takes 400 MB.
 """
 
 _PIECE: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(?P<counts>\{\d*,?\d*\})|\((?:\?[^:)]*:?)?|.", re.DOTALL)
-"""One piece of an expression: an escape, a class, a count, the beginning of a group, or a character."""
+"""One piece of an expression: an escape, a class, a count, the start of a group, or a character."""
 
 
 class SlowPatternError(Exception):
-    """A match that was given up; the text names the expression."""
+    """A match that exceeded the time limit. The text names the expression."""
 
 
 def check(expression: str) -> None:
-    """Raise ValueError if a text is not a regular expression, or too large a one."""
+    """Raise ValueError if a text is not a regular expression, or is too large a one."""
     if _size(expression) > MAX_SIZE:
-        raise ValueError(f"`matches` stands for more than {MAX_SIZE} characters; use smaller counts in its {{}}")
+        raise ValueError(f"`matches` expands to more than {MAX_SIZE} characters. Use smaller counts in its {{}}")
     try:
         regex.compile(expression, regex.IGNORECASE)
     except regex.error as error:
         raise ValueError(f"`matches` is not a regular expression: {error}") from None
     except RecursionError:
-        raise ValueError("`matches` has too many groups inside of each other") from None
+        raise ValueError("`matches` has too many nested groups. Flatten it") from None
 
 
 def search(expression: str, text: str) -> regex.Match[str] | None:
-    """Return the first place in a text that matches, in whatever case. Raises `SlowPatternError`."""
+    """Return the first match in a text, ignoring case. Raises `SlowPatternError`."""
     try:
         return regex.search(expression, text, regex.IGNORECASE, timeout=SECONDS)
     except TimeoutError:
         raise SlowPatternError(
-            f"`matches: {expression}` was given up after {SECONDS} seconds on a text of {len(text)} characters; "
-            "avoid a repetition inside of a repetition, such as (a+)+"
+            f"`matches: {expression}` exceeded {SECONDS} seconds on a text of {len(text)} characters. "
+            "Avoid nested repetitions such as (a+)+"
         ) from None
 
 
 def _size(expression: str) -> int:
-    """Return about how many pieces an expression has with its counts written out."""
-    # One sum for each group that is open; `last` is the size of what a count would repeat.
+    """Return the approximate number of pieces of an expression with its counts expanded."""
+    # One sum per open group. `last` is the size of the part that a count repeats.
     sums, last = [0], 0
     for piece in _PIECE.finditer(expression):
         text = piece.group()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from mockserver.agent.agent import Said
+from mockserver.agent.agent import NodeOutput
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.records import Run
 from mockserver.core.updates import SERVER_METADATA
@@ -47,17 +47,17 @@ class ModelEvents:
         self._emit_node("on_chain_stream", node, current, {"chunk": write}, metadata)
         self._emit_node("on_chain_end", node, current, {"output": write, "input": current.values}, metadata)
 
-    def model_output(self, node: str, current: Checkpoint, said: Said, metadata: dict[str, Any]) -> None:
+    def model_output(self, node: str, current: Checkpoint, emitted: NodeOutput, metadata: dict[str, Any]) -> None:
         """Emit a piece of the model's answer, with the start before the first piece and the end after the last."""
         # A list in a list: the model's interface takes a batch of conversations.
         prompt = {"messages": [current.values.get("messages", [])]}
-        message_id = said.message["id"]
+        message_id = emitted.message["id"]
         if message_id not in self._models:
             self._models[message_id] = self._ids.uuid4()
             self._emit_model("on_chat_model_start", node, current, message_id, {"input": prompt}, metadata)
-        self._emit_model("on_chat_model_stream", node, current, message_id, {"chunk": said.piece}, metadata)
-        if said.last:
-            ended = {"output": said.message, "input": prompt}
+        self._emit_model("on_chat_model_stream", node, current, message_id, {"chunk": emitted.piece}, metadata)
+        if emitted.last:
+            ended = {"output": emitted.message, "input": prompt}
             self._emit_model("on_chat_model_end", node, current, message_id, ended, metadata)
 
     def _emit_run(self, event: str, data: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal
 
-from mockserver.agent.agent import Said
+from mockserver.agent.agent import NodeOutput
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.clock import milliseconds
 from mockserver.core.messages import Message
@@ -161,15 +161,15 @@ class ProtocolEvents:
         }
         self._publish("tasks", result, ns)
 
-    def message(self, node: str, said: Said, namespace: str) -> None:
+    def message(self, node: str, emitted: NodeOutput, namespace: str) -> None:
         """Publish a piece of the model's message, or a whole message.
 
         A message is the sequence message-start, for each block content-block-start, -delta and -finish, message-finish.
         A message that was streamed in tokens has started its first block already when the last piece arrives.
         """
-        if self._feed is None or not said.by_model:
+        if self._feed is None or not emitted.by_model:
             return
-        message, started = said.message, said.message["id"] in self._started
+        message, started = emitted.message, emitted.message["id"] in self._started
 
         def publish(event: str, **more: Any) -> None:
             self._publish("messages", {"event": event, **more}, namespace, node=node)
@@ -177,15 +177,15 @@ class ProtocolEvents:
         if not started:
             self._started.add(message["id"])
             publish("message-start", role="ai", id=message["id"])
-        if said.token is not None:
+        if emitted.token is not None:
             if not started:
                 publish("content-block-start", index=0, content={"type": "text", "text": ""})
-            publish("content-block-delta", index=0, delta={"type": "text-delta", "text": said.token})
-        if said.last:
+            publish("content-block-delta", index=0, delta={"type": "text-delta", "text": emitted.token})
+        if emitted.last:
             blocks = _blocks(message)
             for index, block in enumerate(blocks):
                 # The tokens of a streamed message are its first block, which has been sent already.
-                if index > 0 or said.token is None:
+                if index > 0 or emitted.token is None:
                     publish("content-block-start", index=index, content=_emptied(block))
                     if block["type"] == "text":
                         publish("content-block-delta", index=index, delta={"type": "text-delta", "text": block["text"]})

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mockserver.agent.graph import CHILD, CHILD_NODES, nodes, written
+from mockserver.agent.graph import CHILD, CHILD_NODES, apply_write, nodes
 from mockserver.core.assistants import GRAPH, Assistant, Version
 from mockserver.core.checkpoints import END, START, Checkpoint, History, MarkKind
 from mockserver.core.clock import iso
@@ -52,7 +52,7 @@ def _settings(version: Version) -> Shown:
         "name": version.name,
         "description": version.description,
         "config": version.config,
-        "context": version.told,
+        "context": version.configurable,
         "metadata": version.metadata,
     }
 
@@ -157,7 +157,7 @@ def storage(record: Thread) -> Shown:
     channels: dict[str, set[bytes]] = {}
     records: list[int] = []
     writes: list[int] = []
-    for checkpoint, marks in record.history.weigh():
+    for checkpoint, marks in record.history.with_marks():
         records.append(len(_encode([checkpoint.checkpoint_id, checkpoint.next, checkpoint.metadata])))
         writes += [len(_encode(mark.value)) for mark in marks]
         for name, value in checkpoint.values.items():
@@ -245,7 +245,7 @@ def newest_state(record: Thread, *, namespace: str = "", subgraphs: bool = False
     shown = state(record, history.head, namespace=namespace, subgraphs=subgraphs)
     if history.head is not None and (pending := history.pending_writes(history.head)):
         for write in pending.values():
-            shown["values"] = written(shown["values"], write, record.script.reducers)
+            shown["values"] = apply_write(shown["values"], write, record.script.reducers)
         # A node whose write is pending has finished and does not run again when the superstep is resumed.
         shown["next"] = [node for node in history.head.next if node not in pending]
     return shown

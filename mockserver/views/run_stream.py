@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mockserver.agent.agent import Said
+from mockserver.agent.agent import NodeOutput
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.clock import iso, milliseconds
 from mockserver.core.records import Run
@@ -112,21 +112,21 @@ class RunStream:
         """True if the request names a mode that shows the pieces of messages."""
         return self._events is not None or "messages" in self._modes or "messages-tuple" in self._modes
 
-    def message(self, node: str, current: Checkpoint, said: Said) -> None:
+    def message(self, node: str, current: Checkpoint, emitted: NodeOutput) -> None:
         """Emit a piece of a message, or a whole message."""
         # `messages-tuple` takes precedence, so that a request with both modes receives each piece once.
         if "messages-tuple" in self._modes:
-            metadata = self.metadata(node, current, by_model=said.by_model)
-            self.emit("messages", "messages-tuple", [said.piece, metadata])
+            metadata = self.metadata(node, current, by_model=emitted.by_model)
+            self.emit("messages", "messages-tuple", [emitted.piece, metadata])
         elif "messages" in self._modes:
-            message_id = said.message["id"]
+            message_id = emitted.message["id"]
             if message_id not in self._announced:
                 self._announced.add(message_id)
-                metadata = self.metadata(node, current, by_model=said.by_model)
+                metadata = self.metadata(node, current, by_model=emitted.by_model)
                 self.emit("messages/metadata", "messages", {message_id: {"metadata": metadata}})
-            self.emit("messages/partial" if said.by_model else "messages/complete", "messages", [said.so_far])
-        if self._events is not None and said.by_model:
-            self._events.model_output(node, current, said, self.metadata(node, current, by_model=True))
+            self.emit("messages/partial" if emitted.by_model else "messages/complete", "messages", [emitted.so_far])
+        if self._events is not None and emitted.by_model:
+            self._events.model_output(node, current, emitted, self.metadata(node, current, by_model=True))
 
     def metadata(self, node: str, current: Checkpoint, *, by_model: bool = False) -> Shown:
         """Return the metadata of a node and, with `by_model`, of the model that it calls."""

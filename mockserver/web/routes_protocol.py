@@ -65,7 +65,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     try:
         return await listener_stream(request, thread, listener, frame_feed_event)
     finally:
-        feed.leave(listener)
+        feed.remove(listener)
 
 
 async def converse(request: web.Request) -> web.StreamResponse:
@@ -85,7 +85,7 @@ async def converse(request: web.Request) -> web.StreamResponse:
             if frame.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                 listener.put(_response(request, listener, frame.data))
     finally:
-        feed.leave(listener)
+        feed.remove(listener)
         sending.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await sending

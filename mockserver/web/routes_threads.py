@@ -132,7 +132,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     try:
         return await listener_stream(request, thread, listener, frame_event)
     finally:
-        thread.stream.leave(listener)
+        thread.stream.remove(listener)
 
 
 async def search(request: web.Request) -> web.StreamResponse:

@@ -233,7 +233,7 @@ def test_an_older_report_without_rules_is_shown_with_what_it_has(tmp_path: Path,
     older = replace(report, rules=[], results=[replace(r, see=(), expected="", observed="") for r in report.results])
     page = page_of(msgspec.json.decode(msgspec.json.encode(older), type=Report), tmp_path)
     assert "INT-02" in page
-    assert "run A, in flight when run B arrived, to end `interrupted`" in page
+    assert "run A (in flight when run B was created) to end `interrupted`" in page
 
 
 def test_looks_that_tell_nothing_new_share_a_line_and_none_is_lost(folder: Path, plays: dict[str, Transcript]) -> None:

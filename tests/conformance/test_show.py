@@ -43,7 +43,7 @@ def test_a_requirement_is_shown_with_its_check(capsys: pytest.CaptureFixture[str
     assert f"\nconformance/checks/interrupt.py, lines {first} to {first + 5}\n" in out
     assert '\n    @check("INT-02")\n    def superseded_run_is_interrupted(play: Play) -> None:\n' in out
     assert '        """INT-02: compare run A\'s final status with `interrupted`."""\n' in out
-    assert '        expect_end(play, "A", "interrupted", "run A, in flight when run B arrived")\n' in out
+    assert '        expect_end(play, "A", "interrupted", "run A (in flight when run B was created)")\n' in out
 
 
 @pytest.mark.parametrize("requirement", BOOK.requirements, ids=lambda r: r.id)

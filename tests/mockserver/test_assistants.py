@@ -37,7 +37,7 @@ async def test_creating(stage: Stage) -> None:
     assert (by_context["config"], by_context["context"]) == ({"configurable": {"y": 2}}, {"y": 2})
     with pytest.raises(BadRequestError, match="both configurable and context"):
         await made(stage, context={"y": 2}, config={"configurable": {"x": 1}})
-    with pytest.raises(NotFoundError, match="Graph 'nope' not found"):
+    with pytest.raises(NotFoundError, match='Graph "nope" not found'):
         await stage.client.assistants.create("nope")
     again = {"assistant_id": plain["assistant_id"], "name": "other"}
     with pytest.raises(ConflictError):
@@ -68,7 +68,7 @@ async def test_changing_makes_versions(stage: Stage) -> None:
     assert (unsaid.status_code, "`version`" in unsaid.json()["detail"]) == (422, True)
     with pytest.raises(NotFoundError, match="Version 9 not found"):
         await assistants.set_latest(bee, 9)
-    with pytest.raises(NotFoundError, match="Graph 'nope'"):
+    with pytest.raises(NotFoundError, match='Graph "nope"'):
         await assistants.update(bee, graph_id="nope")
     with pytest.raises(BadRequestError, match="both configurable and context"):
         await assistants.update(bee, context={"y": 2}, config={"configurable": {"x": 1}})

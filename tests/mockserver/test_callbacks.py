@@ -63,8 +63,8 @@ async def test_a_webhook_to_another_host_is_refused_in_the_log_and_in_the_journa
         journal = await run_to_the_end(stage, webhook="http://192.0.2.1:9/hook")
         line = "webhook http://192.0.2.1:9/hook refused: its host is not on the loopback"
         [entry] = [one for one in journal["requests"] if one["path"].endswith("/runs/wait")]
-        assert [one.partition(";")[0] for one in entry["callbacks"]] == [line]
-        assert entry["callbacks"][0].endswith("start with --allow-callbacks 192.0.2.1")
+        assert [one.partition(". Start")[0] for one in entry["callbacks"]] == [line]
+        assert entry["callbacks"][0].endswith("Start with --allow-callbacks 192.0.2.1")
         assert line in caplog.text
 
 
@@ -74,8 +74,8 @@ async def test_a_witness_on_another_host_is_refused_in_the_journal() -> None:
         journal = await run_to_the_end(stage, config={"configurable": {"probe": probe}})
         [entry] = [one for one in journal["requests"] if one["path"].endswith("/runs/wait")]
         assert entry["callbacks"] == [
-            "witness http://192.0.2.1:9/reports refused: its host is not on the loopback; "
-            "start with --allow-callbacks 192.0.2.1"
+            "witness http://192.0.2.1:9/reports refused: its host is not on the loopback. "
+            "Start with --allow-callbacks 192.0.2.1"
         ]
 
 

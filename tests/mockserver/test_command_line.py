@@ -181,7 +181,7 @@ def test_a_script_that_is_read_again_without_a_restart(tmp_path: Path) -> None:
         assert ask(client) == "one"
         for text, told, said in (
             ("turns: [{steps: [{say: two}]}]", "reloaded", "two"),
-            ("turns: [{steps: [{sai: three}]}]", "did you mean `say`?", "two"),
+            ("turns: [{steps: [{sai: three}]}]", "Did you mean `say`?", "two"),
         ):
             path.write_text(text)
             process.send_signal(signal.SIGHUP)

@@ -69,7 +69,7 @@ async def test_holds_for_one_thread_and_conduct(stage: Stage) -> None:
 
 async def test_bad_commands_are_refused_in_one_line(stage: Stage) -> None:
     for method, path, body, status, told in (
-        ("POST", "/script", {"script": "turns: [{steps: [{sai: x}]}]"}, 422, "did you mean `say`?"),
+        ("POST", "/script", {"script": "turns: [{steps: [{sai: x}]}]"}, 422, "Did you mean `say`?"),
         ("POST", "/script", {"script": {"turns": []}, "thread_id": "x"}, 422, "UUID"),
         ("POST", "/holds", {}, 422, "`point`"),
         ("POST", "/time", {"mode": "slow"}, 422, "slow"),

@@ -93,7 +93,7 @@ async def test_a_cron_is_changed(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("change", "status", "named"),
     [
-        ({"schedule": "nonsense"}, 422, "Invalid cron schedule: 'nonsense'"),
+        ({"schedule": "nonsense"}, 422, 'Invalid cron schedule: "nonsense"'),
         ({"schedule": "61 * * * *"}, 422, "61"),
         ({"schedule": 5}, 422, "schedule"),
         ({"timezone": "Mars/Olympus"}, 422, "Mars/Olympus"),

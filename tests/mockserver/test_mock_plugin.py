@@ -144,6 +144,6 @@ def test_four(mock_deployment):
         [
             "the marker mock_deployment takes no 'scripts', but script, seed, defects, faults, time, scale",
             "the marker mock_deployment takes names only: mock_deployment(script=...)",
-            "the marker mock_deployment: script:1: unknown key `turn`; did you mean `turns`?",
+            "the marker mock_deployment: script:1: unknown key `turn`. Did you mean `turns`?",
         ]
     )

@@ -8,13 +8,13 @@ import msgspec
 import pytest
 import yaml
 
-from mockserver.core.script_cursor import Circumstances, Cursor, enter, fill
+from mockserver.core.script_cursor import Cursor, TurnContext, enter, fill
 from mockserver.script.load import GUIDE, ScriptError, load, parse, schema
 from mockserver.script.types import Call, Failure, Interrupt, Result, Script, Step, Turn, When
 
 
 def begin(script: Script, text: str) -> Cursor:
-    return enter(script, [{"type": "human", "content": text, "id": "1"}], Circumstances())
+    return enter(script, [{"type": "human", "content": text, "id": "1"}], TurnContext())
 
 
 def said(cursor: Cursor) -> list[object]:
@@ -54,26 +54,26 @@ def test_any_other_place_and_any_other_message() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "told"),
     [
-        ("turns:\n  - name: a: b\n", 2, "not YAML"),
-        ("", 0, "the script is empty; it needs `turns`"),
-        ("turns:\n  - steps:\n      - sai: hello\n", 3, "unknown key `sai`; did you mean `say`?"),
-        ("turns:\n  - when: {contians: x}\n    steps: [{say: x}]\n", 2, "did you mean `contains`?"),
-        ("version: 1\nturn: []\n", 2, "unknown key `turn`; did you mean `turns`?"),
+        ("turns:\n  - name: a: b\n", 2, "invalid YAML"),
+        ("", 0, "the script is empty. Add `turns`"),
+        ("turns:\n  - steps:\n      - sai: hello\n", 3, "unknown key `sai`. Did you mean `say`?"),
+        ("turns:\n  - when: {contians: x}\n    steps: [{say: x}]\n", 2, "Did you mean `contains`?"),
+        ("version: 1\nturn: []\n", 2, "unknown key `turn`. Did you mean `turns`?"),
         ("turns:\n  - steps:\n      - say: x\n        takes: soon\n", 4, "expected `float`, got `str`"),
         ("turns: []\n", 1, "`array` of length >= 1"),
         ("turns:\n- steps:\n  - say: x\n  - {}\n", 4, "the step does nothing"),
-        ("turns:\n- steps:\n  - say: x\n    result: y\n", 3, "make it two steps"),
+        ("turns:\n- steps:\n  - say: x\n    result: y\n", 3, "Split it into two steps"),
         ("turns:\n- steps:\n  - repeat: 2\n", 3, "`repeat` and `steps` go together"),
-        ("turns:\n- steps:\n  - {repeat: 2, steps: [{say: x}], say: y}\n", 3, "move `say` into its `steps`"),
+        ("turns:\n- steps:\n  - {repeat: 2, steps: [{say: x}], say: y}\n", 3, "Move `say` into its `steps`"),
         ("turns:\n- when: {matches: '('}\n  steps: [{say: x}]\n", 2, "not a regular expression"),
-        ("turns:\n- steps: [{say: one two, tokens: [one, two]}]\n", 2, "joined, must be the text"),
-        ("turns:\n- steps: [{channels: {messages: []}}]\n", 2, "`messages` is written by the step itself"),
-        ("turns:\n- steps:\n  - {parallel: [{say: x}, {say: y}]}\n", 3, "each with a `node` of its own"),
-        ("turns:\n- steps:\n  - {parallel: [{say: x}], say: y}\n", 3, "move `say` into its `parallel`"),
-        ("turns:\n- steps:\n  - parallel: [{say: x}, {node: b, interrupt: {value: 1}}]\n", 3, "has no `interrupt`"),
-        ("content: block\nturns: [{steps: [{say: x}]}]\n", 1, "did you mean `blocks`?"),
-        ("turns:\n- steps:\n  - result: {content: x, status: errro}\n", 3, "did you mean `error`?"),
-        ("channels: {todos: apend}\nturns: [{steps: [{say: x}]}]\n", 1, "did you mean `append`?"),
+        ("turns:\n- steps: [{say: one two, tokens: [one, two]}]\n", 2, "must join to the text"),
+        ("turns:\n- steps: [{channels: {messages: []}}]\n", 2, "`messages` cannot be in `channels`"),
+        ("turns:\n- steps:\n  - {parallel: [{say: x}, {say: y}]}\n", 3, "Give each its own `node`"),
+        ("turns:\n- steps:\n  - {parallel: [{say: x}], say: y}\n", 3, "Move `say` into its `parallel`"),
+        ("turns:\n- steps:\n  - parallel: [{say: x}, {node: b, interrupt: {value: 1}}]\n", 3, "have `interrupt`"),
+        ("content: block\nturns: [{steps: [{say: x}]}]\n", 1, "Did you mean `blocks`?"),
+        ("turns:\n- steps:\n  - result: {content: x, status: errro}\n", 3, "Did you mean `error`?"),
+        ("channels: {todos: apend}\nturns: [{steps: [{say: x}]}]\n", 1, "Did you mean `append`?"),
     ],
 )
 def test_a_bad_script_is_refused_in_one_line_with_its_place_and_a_hint(

@@ -20,9 +20,12 @@ LONG = "a" * 200 + "!"
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (BOMB, "script: its aliases stand for "),
-        ("turns: [{steps: [{say: hi}]}]\nstate: &s\n  again: *s", "script:2: an alias stands inside of the part"),
-        ("turns: &t [*t]", "script:1: an alias stands inside of the part"),
+        (BOMB, "script: its aliases expand to "),
+        (
+            "turns: [{steps: [{say: hi}]}]\nstate: &s\n  again: *s",
+            "script:2: an alias refers to the part",
+        ),
+        ("turns: &t [*t]", "script:1: an alias refers to the part that contains it"),
         ("turns:\n- " + "[" * 150, "script:2: lists and objects are nested more than 100 deep"),
         ("{turns: " * 150, "script:1: lists and objects are nested more than 100 deep"),
         ("# " + "x" * bounds.MAX_BYTES, "script: a script has at most 8 MB"),
@@ -49,10 +52,10 @@ def test_aliases_that_are_used_with_measure_are_read() -> None:
 @pytest.mark.parametrize(
     ("expression", "said"),
     [
-        ("(((a{100}){100}){100}){100}", "stands for more than 10000 characters"),
-        ("(?:[ab]{500}){500}", "stands for more than 10000 characters"),
-        (r"\d{99999}", "stands for more than 10000 characters"),
-        ("(" * 3000 + ")" * 3000, "too many groups"),
+        ("(((a{100}){100}){100}){100}", "expands to more than 10000 characters"),
+        ("(?:[ab]{500}){500}", "expands to more than 10000 characters"),
+        (r"\d{99999}", "expands to more than 10000 characters"),
+        ("(" * 3000 + ")" * 3000, "too many nested groups"),
         ("(", "is not a regular expression"),
     ],
 )

@@ -74,7 +74,7 @@ async def test_a_message_that_no_turn_is_for_fails_the_run_and_says_so() -> None
     async with on_stage(script=parse(MATCHING)) as stage:
         error = (await run(stage, "whatever"))["__error__"]
         assert error["error"] == "NoMatchingTurnError"
-        assert "'whatever'" in error["message"]
+        assert '"whatever"' in error["message"]
         assert await stage.thread_status() == "error"
 
 

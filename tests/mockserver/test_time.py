@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from mockserver.app import create_app, listening
+from mockserver.core import clock as clock_module
 from mockserver.core.clock import (
     TICK,
     Clock,
@@ -20,8 +24,10 @@ from mockserver.core.clock import (
     UndelayedClock,
     iso,
 )
+from mockserver.core.records import Run
 from mockserver.core.streams import EventLog
 from mockserver.deployment import MockDeployment
+from mockserver.schemas.common import RunRequest
 from mockserver.script.load import parse
 from mockserver.web.http import ENGINE
 from tests.mockserver.stage import on_stage
@@ -242,3 +248,95 @@ async def test_a_long_text_catches_up_with_the_time_that_it_should_take() -> Non
     # Each sleep is ten pieces late, give or take one for the rounding of floats.
     assert clock.slept in (100, 101)
     assert clock.now == pytest.approx(100, abs=1)
+
+
+BUSY = """
+turns:
+  - when: {contains: busy}
+    steps:
+      - parallel:
+          - {node: a, say: one two, takes: 1}
+          - {node: b, say: three four, takes: 1}
+          - {node: c, say: five, takes: 1}
+      - {node: child, subgraph: [{node: x, say: six, takes: 2}, {node: y, say: seven, takes: 2}]}
+      - {say: eight, takes: 1}
+  - steps:
+      - {call: {tool: look}, takes: 5}
+      - {result: "", takes: 1}
+      - {say: nine, takes: 8}
+"""
+HELD = {f"{node}:1/enter": 1.0 for node in ("agent", "tools", "search", "audit")}
+
+
+class MeasuredClock(InstantClock):
+    """Counts the turns of the event loop between an alarm and the last sleep that it leads to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns = self.longest = 0
+
+    def _turn(self, left: int) -> None:
+        self.turns = clock_module.SETTLE - left
+        super()._turn(left)
+
+    def _set(self, seconds: float, wake: Callable[[], object], *, drives: bool) -> Any:
+        if drives:
+            self.longest = max(self.longest, self.turns)
+        return super()._set(seconds, wake, drives=drives)
+
+
+async def busiest(clock: Clock) -> list[tuple[str, datetime]]:
+    """Play what needs the most turns: child graphs and parallel steps that are held, stopped and lost in a restart.
+
+    The longest chain is the end of a run under a probe, whose last steps take no time, and the start of the next run.
+    """
+    engine = create_app(script=parse(BUSY), clock=clock)[ENGINE]
+    thread = engine.threads.create_thread()
+    engine.feeds.of(thread.thread_id)
+
+    def create(text: str, strategy: str, probe: Mapping[str, Any] | None = None) -> Run:
+        config = {"configurable": {"probe": {"version": 2, "label": "A", "hold": HELD, **probe}}} if probe else {}
+        request = {
+            "assistant_id": "agent",
+            "input": {"messages": text},
+            "multitask_strategy": strategy,
+            "stream_mode": ["values", "messages-tuple", "events", "debug"],
+            "stream_subgraphs": True,
+            "config": config,
+        }
+        return engine.create_run(thread, msgspec.convert(request, RunRequest))
+
+    runs = [create("busy", "enqueue") for _ in range(3)]
+    await runs[-1].ended.wait()
+    for strategy in ("interrupt", "rollback"):
+        for reaction in ("stop", "swallow"):
+            for work in ("tools", "subgraph", "parallel"):
+                probe = {"on_cancel": reaction, "linger": 1, "work": work}
+                runs += [create("hello", "enqueue", probe) for _ in range(3)]
+                await runs[-2].ended.wait()
+                await clock.sleep(2.5)
+                runs.append(create("hello", strategy, probe))
+                await clock.sleep(1.5)
+                await engine.restart()
+                await clock.sleep(1.5)
+                runs += [create("hello", strategy, probe), create("busy", "enqueue"), create("hello", "enqueue", probe)]
+                await runs[-1].ended.wait()
+    await engine.close()
+    return [(run.status, run.updated_at) for run in runs]
+
+
+async def test_the_busiest_chain_settles_in_a_quarter_of_the_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Measured with more turns than any chain needs, so that the measurement itself is not cut off.
+    monkeypatch.setattr(clock_module, "SETTLE", 1000)
+    clock = MeasuredClock()
+    async with asyncio.timeout(DEADLINE):
+        await busiest(clock)
+    monkeypatch.undo()
+    assert 0 < clock.longest <= clock_module.SETTLE / 4
+
+
+async def test_fewer_turns_give_the_same_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with asyncio.timeout(DEADLINE):
+        expected = await busiest(InstantClock())
+        monkeypatch.setattr(clock_module, "SETTLE", clock_module.SETTLE // 4)
+        assert await busiest(InstantClock()) == expected

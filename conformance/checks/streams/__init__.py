@@ -1,1 +1,5 @@
-"""STR: streaming and join, in three modules: what streams carry, who joins or waits, and who disconnects."""
+"""STR: streams, joins and disconnections.
+
+`events` has the checks of the content and the end of streams, `joins` those of clients that join or wait, and
+`disconnect` those of clients that close their connection.
+"""

@@ -27,7 +27,7 @@ TWINS = [
     twin("CAN-01", "a cancelled run ends error", CANCELLED, run_status("A", "error"), fact="`error`"),
     twin("CAN-01", "what it wrote is lost", CANCELLED, messages(lambda f: f[:1]), fact="[A.human]"),
     twin("CAN-02", "a cancelled pending run executes", CANCELLED_PENDING, late_report("A", "agent:1", "enter"),
-         fact="it did"),
+         fact="run A entered agent:1"),
     twin("CAN-02", "its input is kept", CANCELLED_PENDING,
          messages(lambda f: [*f, {"type": "human", "id": "x", "content": "what's the weather in sf?"}]),
          fact="A.human"),

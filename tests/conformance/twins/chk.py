@@ -18,7 +18,7 @@ TWINS = [
     twin("CHK-01", "a fork", TOOLS, history(reparent), fact="places below"),
     twin("CHK-01", "two roots", TOOLS, history(entry(parent_checkpoint=None, parent_checkpoint_id=None)), fact="2"),
     twin("CHK-01", "a parent that is not there", TOOLS, history(lambda entries: entries[:-1]), fact="0"),
-    twin("CHK-02", "no run in the metadata", TOOLS, history(entry(metadata={})), fact="`None`"),
+    twin("CHK-02", "no run in the metadata", TOOLS, history(entry(metadata={})), fact="`null`"),
     twin("CHK-02", "an unknown run", TOOLS, history(entry(metadata={"run_id": "nobody"})), fact="unknown run nobody"),
     twin("CHK-03", "the first run's checkpoints are gone", TOOLS, history(without_first_run), fact="none"),
     twin("CHK-03", "one of them is gone", TOOLS,

@@ -54,7 +54,7 @@ TWINS = [
     ),
     twin(
         "INT-10", "the pending run executes", "interrupt/pending/create/unwatched",
-        late_report("A", "agent:1", "enter"), fact="it entered agent:1",
+        late_report("A", "agent:1", "enter"), fact="run A entered agent:1",
     ),
     twin(
         "INT-10", "the pending run's input is kept", "interrupt/pending/create/unwatched",
@@ -110,12 +110,12 @@ TWINS = [
     twin("INT-18", "the first run's tool returns", TOOLS, late_report("A", "tools:1", "exit", "returned"),
          fact="tools:1 reported `exit`"),
     twin("INT-20", "accepted and ignored", TOOLS, run_status("A", "success"), never_cancelled("A"),
-         fact="ran on to `success`"),
+         fact="continued to `success`"),
     twin("INT-20", "refused with a crash", TOOLS, status_code("submit", "B", 500), fact="HTTP 500"),
     twin("INT-21", "the second input is lost", "interrupt/at-once/create/unwatched", messages(without("in nyc?")),
          fact="0 times"),
     twin("INT-19", "the child graph goes on", "interrupt/in-subgraph/create/unwatched",
-         late_report("A", "agent:2", "enter"), fact="it entered agent:2"),
+         late_report("A", "agent:2", "enter"), fact="run A entered agent:2"),
     twin("INT-19", "the child graph is not told", "cancel/in-subgraph/interrupt/unwatched",
          without_reports("A", "cancelled", "gone"), fact="it was not"),
 ]  # fmt: skip

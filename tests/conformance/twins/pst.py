@@ -31,7 +31,7 @@ TWINS = [
     twin("PST-06", "with sync the step is not there yet", f"{TOOLS}/durability-sync",
          bodies("mid history", "main", lambda entries: entries[1:]), fact="newest checkpoint: A.human"),
     twin("PST-08", "the thread's values are cleared", TOOLS,
-         bodies("final thread", "main", lambda b: of(b, values=None)), fact="`None`"),
+         bodies("final thread", "main", lambda b: of(b, values=None)), fact="`null`"),
     twin("PST-09", "message ids collide", TOOLS, messages(same_ids), fact="twice: same"),
     twin("PST-10", "the second input twice", TOOLS, messages(twice), fact="2 times"),
     twin("PST-10", "the second input first", TOOLS, messages(second_input_first), fact="A.human A.call after it"),

@@ -41,7 +41,7 @@ TWINS = [
          messages(lambda f: [*f, {"type": "human", "id": "x", "content": "what's the weather in sf?"}]),
          fact="A.human"),
     twin("RBK-09", "the thread shows the old values", ROLLED_BACK,
-         bodies("final thread", "main", lambda b: of(b, values=None)), fact="`None`"),
+         bodies("final thread", "main", lambda b: of(b, values=None)), fact="`null`"),
     twin("RBK-11", "only one of two is rolled back", "rollback/pending/create/unwatched",
          status_code("final run", "run Z", 200), bodies("final run", "run Z", lambda _: {"status": "success"}),
          fact="`success`"),

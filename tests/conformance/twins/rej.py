@@ -12,7 +12,7 @@ TWINS = [
          bodies("mid state", "main", lambda b: of(b, values={"messages": b["values"]["messages"][:2]})),
          fact="[A.human A.call]"),
     twin("REJ-03", "a record of the refused run", REJECTED,
-         bodies("list runs", "main", lambda runs: [*runs, of(runs[0], run_id="leak")]), fact="1 more"),
+         bodies("list runs", "main", lambda runs: [*runs, of(runs[0], run_id="leak")]), fact="additional runs: 1"),
     twin("REJ-03", "the refused input is kept", REJECTED,
          messages(lambda f: [*f, {"type": "human", "id": "x", "content": "what's the weather in nyc?"}]),
          fact="B.human"),

@@ -22,7 +22,7 @@ TWINS = [
     twin(
         "RUN-05", "both execute at once", TOOLS,
         move_report("A", "exit", behind=witness("B", "exit"), step="tools:1"),
-        fact="run A reported from a step after that",
+        fact="a step of run A reported after that",
     ),
     twin(
         "RUN-06", "another strategy is told", TOOLS,

@@ -41,17 +41,18 @@ def invented(raw: Json) -> None:
 
 
 TWINS = [
-    twin("WHK-01", "a superseded run tells nothing", INTERRUPTED, deliveries("A", lambda _: []), fact="none came"),
+    twin("WHK-01", "a superseded run tells nothing", INTERRUPTED, deliveries("A", lambda _: []),
+         fact="no webhook arrived"),
     twin("WHK-01", "a superseded run tells twice", INTERRUPTED, deliveries("A", lambda came: came * 2), fact="2"),
     twin("WHK-01", "a cancelled run tells a success", "webhook/cancelled", deliveries("A", telling(status="success")),
          fact="`success`"),
     twin("WHK-02", "the superseded run tells last", INTERRUPTED, deliveries("A", lambda came: came),
-         fact="B came first"),
+         fact="B arrived first"),
     twin("WHK-03", "a failing listener fails the run", FAILING, run_status("A", "error"), fact="`error`"),
     twin("WHK-03", "a failing listener fails the thread", FAILING, thread_status("error"), fact="`error`"),
     twin("WHK-04", "a rolled-back run tells that it was interrupted", "webhook/rolled-back",
          deliveries("A", telling(status="interrupted")), fact="tells interrupted"),
-    twin("WHK-05", "no webhook comes", FINISHED, deliveries("A", lambda _: []), fact="none came"),
+    twin("WHK-05", "no webhook comes", FINISHED, deliveries("A", lambda _: []), fact="no webhook arrived"),
     twin("WHK-05", "the webhook of another run", FINISHED, deliveries("A", telling(run_id="other")), fact="`other`"),
     twin("WHK-05", "a webhook without the run", FINISHED, deliveries("A", without_the_run), fact="no created_at"),
     twin("WHK-05", "a failed run tells a success", "webhook/failed", deliveries("A", telling(status="success")),
