@@ -25,7 +25,7 @@ def unstarted(thread: Thread) -> Run | None:
 
 
 class StrategyIgnored(Defect):
-    """`multitask_strategy` is accepted and never read, so both runs execute at once and write to the same thread."""
+    """`multitask_strategy` is accepted and never read, so both runs execute and write to the same thread."""
 
     id = "D01"
     seen = (

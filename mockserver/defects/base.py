@@ -6,7 +6,7 @@ holds another one, `inner`, and passes every decision on to it:
     engine --> newest defect --inner--> older defect --inner--> Policy, which decides correctly
 
 A subclass overrides one seam, or a few that belong together. `super()` in it means the decision of `inner`, so several
-defects can be on at once, and each changes only its own decision. `strikes` says whether the defect is to act, counts
+defects can be on together, and each changes only its own decision. `strikes` says whether the defect is to act, counts
 its occurrences and ends them when it is armed for a limited number.
 """
 

@@ -11,7 +11,7 @@ from mockserver.vocabulary import Strategy
 
 
 class EnqueueParallel(Defect):
-    """Queued runs execute at once, beside the run ahead of them."""
+    """Queued runs execute at the same time as the run ahead of them."""
 
     id = "D78"
     seen = ("https://github.com/bytedance/deer-flow/issues/1465",)

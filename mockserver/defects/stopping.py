@@ -23,7 +23,7 @@ class OverlapStart(Defect):
 
     id = "D05"
     seen = ("https://github.com/bytedance/deer-flow/issues/2505", "https://github.com/aegra/aegra/pull/462")
-    client = "For a moment two runs of one thread execute: two tools act at once, and their side effects interleave."
+    client = "For a moment two runs of one thread execute, and the side effects of their tools interleave."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)

@@ -98,7 +98,7 @@ class NextCleared(_View):
 
     id = "D132"
     seen = ()
-    client = "An application cannot tell that the conversation was stopped in the middle of a step."
+    client = "An application cannot detect that the conversation was stopped in the middle of a step."
 
     def shown(self, thread: Thread, body: Any) -> Any:
         stopped = any(run.fate == "stop" for run in thread.runs.values())

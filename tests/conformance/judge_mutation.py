@@ -49,7 +49,8 @@ UNNOTICED = {
     ),
     "value_dropped": "The value is one of those in the row above.",
     "header_dropped": (
-        "`Vary`, `Location`, the `Content-Type` of JSON, and a `Content-Location` that no requirement concerns."
+        "The header is `Vary`, `Location`, the `Content-Type` of JSON, or a `Content-Location` that no requirement "
+        "reads."
     ),
     "message_dropped": ELSEWHERE,
     "message_doubled": ELSEWHERE,
