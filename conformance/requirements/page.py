@@ -33,6 +33,7 @@ def render() -> str:
     for area, name in AREAS.items():
         lines.append(f"## {area}: {name}\n")
         lines += [_entry(requirement) for requirement in book.requirements if requirement.area == area]
+    # Left-out ids stay on the page: they are never reused, and reports of older revisions may name them.
     lines.append("## Left out\n")
     lines += [f"- **{entry.id}** {entry.reason}" for entry in book.left_out]
     lines.append("")
@@ -44,6 +45,7 @@ def _entry(requirement: Requirement) -> str:
     shown = [scenario.id for scenario in catalogue() if requirement.applies_to(scenario.id)]
     parts = [f"**{requirement.id}** {requirement.level}. {requirement.sentence}"]
     if requirement.needs != "any":
+        # Two spaces at the end of a line are a line break in Markdown.
         parts.append(f"  \n  *Needs* {NEEDS[requirement.needs]}")
     if requirement.argument:
         parts.append(f"  \n  *Because* {requirement.argument}")

@@ -40,6 +40,7 @@ class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     not_by: tuple[str, ...] = ()
     argument: str = ""
     documented: str | None = None
+    # The strictest need is the default: a requirement that omits it is judged of fewer agents, but never wrongly.
     needs: Needs = "witness"
 
     @property
@@ -56,6 +57,7 @@ class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     def applies_to(self, scenario_id: str) -> bool:
         """Return whether the requirement is judged in this scenario."""
+        # `fnmatch` ignores case on some platforms, and a report has to be the same on all of them.
         shown = any(fnmatchcase(scenario_id, pattern) for pattern in self.shown_by)
         return shown and not any(fnmatchcase(scenario_id, pattern) for pattern in self.not_by)
 
@@ -103,9 +105,13 @@ def load() -> Registry:
     areas = {letters: msgspec.convert(_read(letters.lower()), _Area) for letters in AREAS}
     for letters, area in areas.items():
         if misplaced := [entry for entry in area.ids if not entry.startswith(f"{letters}-")]:
-            raise ValueError(f"{letters.lower()}.toml: {', '.join(misplaced)} belongs in another file")
-        if twice := sorted({entry for entry in area.ids if area.ids.count(entry) > 1}):
-            raise ValueError(f"{letters.lower()}.toml: {', '.join(twice)} is used twice")
+            raise ValueError(
+                f"{letters.lower()}.toml: {', '.join(misplaced)} belongs in another file; "
+                "move it to the file that is named after its letters"
+            )
+        # An id of a left-out candidate is taken, too: reports of older revisions may still name it.
+        if repeated := sorted({entry for entry in area.ids if area.ids.count(entry) > 1}):
+            raise ValueError(f"{letters.lower()}.toml: {', '.join(repeated)} is used twice; give one of them a new id")
     return Registry(
         revision=book.revision,
         requirements=tuple(
@@ -131,5 +137,7 @@ def _resolved(requirement: Requirement, sources: dict[str, str]) -> tuple[str, .
     for source in requirement.sources:
         # A name with a typing error would otherwise be published as a source that leads nowhere.
         if source not in sources and not source.startswith("https://"):
-            raise ValueError(f"{requirement.id}: source `{source}` is neither a URL nor in [sources] of book.toml")
+            raise ValueError(
+                f"{requirement.id}: source `{source}` is neither a URL nor in [sources] of book.toml; add it there"
+            )
     return tuple(sources.get(source, source) for source in requirement.sources)

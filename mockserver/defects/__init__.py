@@ -1,7 +1,7 @@
-"""Deployments that get something wrong, as one was seen to do. The engine knows nothing of them.
+"""The defects of deployments, which the mock reproduces on request. The engine does not know them.
 
-A defect is a small subclass of `Defect` that replaces one decision of `mockserver.core.policy`, or stands between the
-wire and the routes. `registry` lists them, `switches` switches them on and off.
+A defect is a small subclass of `Defect` that replaces one decision of `mockserver.core.policy`, or handles requests
+before the routes do. `registry` lists the defects, and `switches` switches them on and off.
 """
 
 from mockserver.defects.base import Defect

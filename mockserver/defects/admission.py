@@ -1,4 +1,4 @@
-"""A newcomer is admitted, refused, or stops others where it should not."""
+"""Admission: new runs are wrongly accepted or refused, or stop the wrong runs."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from mockserver.vocabulary import Strategy
 
 
 def in_flight(thread: Thread) -> dict[str, Phase]:
-    """What is in flight on a thread, as the strategies see it."""
+    """Return the phase of each run in flight, which is all that the strategies depend on."""
     return {run.run_id: run.phase for run in thread.in_flight.values()}
 
 
 def unstarted(thread: Thread) -> Run | None:
-    """The oldest run that is to execute and does not yet."""
+    """Return the oldest run that neither executes nor is being stopped."""
     return next((run for run in thread.in_flight.values() if run.task is None and run.fate is None), None)
 
 
 class StrategyIgnored(Defect):
-    """`multitask_strategy` is accepted and never read: both runs execute at once and write the same thread."""
+    """`multitask_strategy` is accepted and never read, so both runs execute and write to the same thread."""
 
     id = "D01"
     seen = (
@@ -35,7 +35,8 @@ class StrategyIgnored(Defect):
         "https://github.com/Duragraph/duragraph",
     )
     client = (
-        "Both answers arrive, mixed; neither run is `interrupted`; the thread holds a conversation that nobody had."
+        "Both answers arrive, mixed. Neither run is `interrupted`. The thread holds a conversation that never "
+        "took place."
     )
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
@@ -43,6 +44,7 @@ class StrategyIgnored(Defect):
         wrong = Decision(accepted=True)
         return wrong if thread.in_flight and self.strikes(thread) else right
 
+    # Accepting the run is not enough: the correct policy would let it wait until the thread is free.
     def next_to_start(self, thread: Thread) -> Run | None:
         return unstarted(thread) if self.struck(thread) else super().next_to_start(thread)
 
@@ -55,18 +57,22 @@ class InterruptAsEnqueue(Defect):
         "https://github.com/langchain-ai/langgraphjs/issues/864",
         "https://github.com/langchain-ai/langgraphjs/pull/1977",
     )
-    client = "The second answer comes only after the first, minutes late for a long run; the first run is a `success`."
+    client = (
+        "The second answer arrives only after the first, which takes minutes for a long run. The first run is "
+        "`success`."
+    )
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        # On an idle thread both strategies do the same, so nothing would be wrong.
         if strategy == "interrupt" and thread.in_flight and self.strikes():
             strategy = "enqueue"
         return super().admit(thread, strategy)
 
 
 class InterruptAsReject(Defect):
-    """`interrupt` on a busy thread is answered with a conflict.
+    """A run with `interrupt` on a busy thread is refused with a conflict.
 
-    Seen in deer-flow (3874), and by open-canvas (296).
+    Seen in deer-flow (3874), and by users of open-canvas (296).
     """
 
     id = "D03"
@@ -74,7 +80,7 @@ class InterruptAsReject(Defect):
         "https://github.com/langchain-ai/open-canvas/issues/296",
         "https://github.com/bytedance/deer-flow/pull/3874",
     )
-    client = "The second create raises a conflict (409); the user's second message is lost unless it is sent again."
+    client = "The second create raises a conflict (409), and the user's second message is lost unless it is sent again."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         if strategy == "interrupt" and thread.in_flight and self.strikes():
@@ -83,14 +89,14 @@ class InterruptAsReject(Defect):
 
 
 class InterruptAsRollback(Defect):
-    """`interrupt` deletes the superseded run and all it wrote, as `rollback` does.
+    """`interrupt` deletes the superseded run and everything that it wrote, as `rollback` does.
 
-    So useStream maps it on the client's side (sdk-react, docs/submission-queue.md).
+    useStream maps `interrupt` to this behaviour in the client (sdk-react, docs/submission-queue.md).
     """
 
     id = "D71"
     seen = ("sdk-react docs/submission-queue.md: useStream v1 maps interrupt to a client-side rollback",)
-    client = "The first question and its run are gone after an interrupt."
+    client = "After an interrupt the first question and its run are gone."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         if strategy == "interrupt" and thread.in_flight and self.strikes():
@@ -112,65 +118,71 @@ class FirstInflightOnly(Defect):
         decision = super().admit(thread, strategy)
         if len(decision.fates) < 2 or not self.strikes():
             return decision
+        # The runs are in the order of their creation, so this is the oldest one, the one that executes.
         return replace(decision, fates=dict(list(decision.fates.items())[:1]))
 
 
 class RapidFireDrop(Defect):
-    """Of several quick interrupts the ones in the middle stay pending for ever.
+    """Of several quick interrupts, the ones in the middle stay pending for ever.
 
     Inferred from langgraphjs 864.
     """
 
     id = "D84"
     seen = ("https://github.com/langchain-ai/langgraphjs/issues/864",)
-    client = "Of several quick messages some are never answered and never given up: their runs stay `pending`."
+    client = "Of several quick messages, some are neither answered nor interrupted: their runs stay `pending`."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         decision = super().admit(thread, strategy)
         waiting = [run_id for run_id in decision.fates if thread.runs[run_id].task is None]
         dropped = [run_id for run_id in waiting if self.strikes(run_id)]
+        # Without a fate the runs stay in flight as pending, which keeps the thread busy.
         return replace(decision, fates={key: fate for key, fate in decision.fates.items() if key not in dropped})
 
     def next_to_start(self, thread: Thread) -> Run | None:
+        # A dropped run is the oldest one that waits, so it would be started next and must be skipped.
         run = super().next_to_start(thread)
         kept = (one for one in thread.in_flight.values() if one.ready and one.fate is None)
         return None if run is None else next((one for one in kept if not self.struck(one)), None)
 
 
 class PendingSupersededExecutes(Defect):
-    """A superseded pending run is told to be interrupted, and executes later all the same."""
+    """A superseded pending run is reported as `interrupted`, but executes later."""
 
     id = "D72"
     seen = ()
-    client = "A run that reads `interrupted` starts later, and its messages appear."
+    client = "A run whose status is `interrupted` starts later, and its messages appear."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         decision = super().admit(thread, strategy)
         waiting = [run_id for run_id in decision.fates if thread.runs[run_id].task is None]
         kept = [run_id for run_id in waiting if self.strikes(run_id)]
+        # Without a fate the run keeps its turn in the queue.
         return replace(decision, fates={key: fate for key, fate in decision.fates.items() if key not in kept})
 
     def run_status(self, run: Run) -> Any:
         status = super().run_status(run)
+        # `running` is not hidden, so that a client that continues to poll sees the run start.
         return "interrupted" if self.struck(run) and status in ("pending", "success") else status
 
 
 class InflightStrategyWins(Defect):
-    """The strategy of the run in flight decides, not the newcomer's."""
+    """The strategy of the run in flight decides, not that of the new run."""
 
     id = "D74"
     seen = ()
-    client = "The second message is treated as the first one asked to be."
+    client = "The second message is handled by the strategy of the first one."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         first = next(iter(thread.in_flight.values()), None)
+        # Equal strategies give the same decision, so such a run is not counted as an occurrence.
         if first is not None and first.strategy != strategy and self.strikes():
             strategy = first.strategy
         return super().admit(thread, strategy)
 
 
 class CrossThreadInterrupt(Defect):
-    """An interrupt stops the runs of other threads, too."""
+    """An interrupt also stops the runs of other threads."""
 
     id = "D76"
     seen = ()
@@ -181,6 +193,7 @@ class CrossThreadInterrupt(Defect):
         self._threads: dict[str, Thread] = {}
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        # A policy is given one thread at a time, so the defect collects those on which runs are created.
         self._threads[thread.thread_id] = thread
         for other in self._threads.values():
             run = other.active
@@ -191,17 +204,18 @@ class CrossThreadInterrupt(Defect):
                 and run.fate is None
                 and self.strikes(run)
             ):
+                # The engine delivers a stop only to runs of the thread on which the new run is created.
                 run.fate = "stop"
                 self.deliver_stop(run)
         return super().admit(thread, strategy)
 
 
 class IdleConflict(Defect):
-    """`interrupt` or `reject` on a thread with nothing in flight is refused."""
+    """A run with `interrupt` or `reject` is refused although nothing is in flight on its thread."""
 
     id = "D77"
     seen = ()
-    client = "The first message in a conversation is refused."
+    client = "The first message of a conversation is refused."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         if strategy in ("interrupt", "reject") and not thread.in_flight and self.strikes():
@@ -210,7 +224,7 @@ class IdleConflict(Defect):
 
 
 class DefaultReject(Defect):
-    """A run without a strategy that comes while another is in flight is treated as if it had asked for `reject`."""
+    """A run without a strategy is treated as `reject` if another run is in flight."""
 
     id = "D68"
     seen = (
@@ -224,54 +238,58 @@ class DefaultReject(Defect):
 
 
 class ConflictWhileFinalizing(Defect):
-    """Whatever is asked for is refused while a cancelled run is still cleaning up."""
+    """Every new run is refused while a cancelled run is still cleaning up."""
 
     id = "D43"
     seen = ("https://github.com/bytedance/deer-flow/pull/3874",)
-    client = "Right after a stop every new message is refused with a conflict for a while."
+    client = "For a while after a stop, every new message is refused with a conflict."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         stopping = any(run.fate is not None for run in thread.in_flight.values())
+        # The correct policy refuses `reject` here as well.
         if stopping and strategy != "reject" and self.strikes():
             return Decision(accepted=False)
         return super().admit(thread, strategy)
 
 
 class RejectToctou(Defect):
-    """Two simultaneous runs with `reject` are both admitted, and execute at once: checked first, noted later.
+    """Two simultaneous `reject` runs are both accepted and execute, because each is checked before the other is stored.
 
     Inferred from aegra (462).
     """
 
     id = "D26"
     seen = ("https://github.com/aegra/aegra/pull/462",)
-    client = "A double click starts two runs although both asked for `reject`."
+    client = "A double click starts two runs, although both have the strategy `reject`."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        # The race is open only for a moment. Once a step has written, every server knows that the thread is busy.
         fresh = all(run.strategy == "reject" and _is_new(run) for run in thread.in_flight.values())
         if strategy == "reject" and thread.in_flight and fresh and self.strikes(thread):
             return Decision(accepted=True)
         return super().admit(thread, strategy)
 
+    # Both runs believe that the thread is idle, so the second one does not wait for the first.
     def next_to_start(self, thread: Thread) -> Run | None:
         return unstarted(thread) if self.struck(thread) else super().next_to_start(thread)
 
 
 def _is_new(run: Run) -> bool:
-    """Whether no step of a run has written anything yet."""
+    """Return whether no step of a run has written to the state yet."""
+    # `__start__` writes the input, before any step executes.
     head = run.thread.history.head
     return head is None or head.run_id != run.run_id or head.written_by == "__start__"
 
 
 class RejectBlindToPending(Defect):
-    """Only a running run counts as busy for `reject`; one that waits does not.
+    """For `reject` only a running run makes a thread busy, not a pending one.
 
     Inferred from how the official server reads its table of runs.
     """
 
     id = "D29"
     seen = ("langgraph-api 0.16.7, by its behaviour",)
-    client = "A second run is accepted while the first waits for its worker."
+    client = "A second run is accepted while the first waits for a worker."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         running = [run for run in thread.in_flight.values() if run.status == "running"]
@@ -281,16 +299,17 @@ class RejectBlindToPending(Defect):
 
 
 class RejectKillsFirst(Defect):
-    """Refusing a run also stops the one in flight."""
+    """Refusing a run also stops the run in flight."""
 
     id = "D79"
     seen = ()
-    client = "A refused message stops the answer that was coming."
+    client = "A refused message stops the answer that was being written."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         decision = super().admit(thread, strategy)
         run = thread.active
         if not decision.accepted and run is not None and run.fate is None and self.strikes(run):
+            # The decision has no fates when a run is refused, so the engine would not stop anything.
             run.fate = "stop"
             self.deliver_stop(run)
         return decision
@@ -304,28 +323,31 @@ class RejectLeaks(Defect):
 
     id = "D27"
     seen = ("https://docs.langchain.com/langsmith/double-texting",)
-    client = "A message that was refused is in the conversation all the same, and again after the client's retry."
+    client = "A refused message is in the conversation anyway, and appears again after the client's retry."
 
     def refused(self, thread: Thread, request: RunRequest) -> None:
         super().refused(thread, request)
         head = thread.history.head
+        # On a thread without a checkpoint there is no state that could keep the input.
         if head is not None and isinstance(request.input, dict) and self.strikes():
             values = apply_write(head.values, read_write(request.input, thread.ids.uuid4))
+            # With the same steps after it, so that the run in flight continues where it was.
             append_checkpoint(thread, head, values=values, following=head.next, source="update", node=head.written_by)
 
 
 class Race5xx(Defect):
     """Superseding a run that is about to finish fails with a 500, and the new run is lost.
 
-    Told of in the changelog of the official server (0.2.72, a deadlock).
+    Reported in the changelog of the official server (0.2.72, a deadlock).
     """
 
     id = "D75"
     seen = ("https://github.com/langchain-ai/docs",)
-    client = "Now and then the second message raises a server error and is lost."
+    client = "Occasionally the second message raises a server error and is lost."
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         head = thread.history.head
+        # After `tools`, the scripted agent has only its answer left, so the run is about to finish.
         answering = thread.active is not None and head is not None and head.written_by == "tools" and bool(head.next)
         if strategy in ("interrupt", "rollback") and answering and self.strikes():
             raise RuntimeError("deadlock detected")

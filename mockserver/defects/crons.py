@@ -1,4 +1,4 @@
-"""Crons ask for other runs than they were to, or cannot be got rid of."""
+"""Crons: they create the wrong runs, or cannot be deleted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import structs
 
 from mockserver.core.ids import canonical
 from mockserver.core.records import Thread
-from mockserver.defects.answers import RUNS, asks, rewritten
+from mockserver.defects.answers import RUNS, matches, rewritten
 from mockserver.defects.base import Defect
 from mockserver.schemas.common import RunRequest
 from mockserver.web.http import ENGINE
@@ -21,7 +21,7 @@ class CronStrategyIgnored(Defect):
 
     id = "D120"
     seen = ()
-    client = "The report that a cron makes at noon comes when the conversation is over."
+    client = "A report that a cron should create at noon arrives only when the conversation is over."
 
     def cron_order(self, thread: Thread, order: RunRequest) -> RunRequest:
         right = super().cron_order(thread, order)
@@ -29,15 +29,15 @@ class CronStrategyIgnored(Defect):
 
 
 class CronStrategyLost(Defect):
-    """A cron does not tell the strategy that it was made with."""
+    """The answer that creates a cron does not report the cron's strategy."""
 
     id = "D121"
     seen = ()
-    client = "The page that lists crons shows another strategy than was chosen."
+    client = "After a cron is created, the user interface shows another strategy than the user chose."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
-        if asks(request, "POST", f"{RUNS}/crons") and self.strikes():
+        if matches(request, "POST", f"{RUNS}/crons") and self.strikes():
             return rewritten(response, self._without)
         return response
 
@@ -47,14 +47,15 @@ class CronStrategyLost(Defect):
 
 
 class CronStays(Defect):
-    """The deletion of a cron is answered with success, and the cron goes on."""
+    """Deleting a cron is answered with success, but the cron continues to fire."""
 
     id = "D122"
     seen = ()
-    client = "A cron that was deleted goes on, and costs money."
+    client = "A deleted cron continues to create runs, which cost money."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if asks(request, "DELETE", "/runs/crons/{cron_id}"):
+        if matches(request, "DELETE", "/runs/crons/{cron_id}"):
+            # An unknown cron is still refused with 404.
             known = canonical(request.match_info["cron_id"]) in request.app[ENGINE].crons.by_id
             if known and self.strikes():
                 return web.Response(status=204)

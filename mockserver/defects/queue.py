@@ -1,4 +1,4 @@
-"""Queued runs start at the wrong moment, in the wrong order, from the wrong place, or never."""
+"""The queue: queued runs start too early, in the wrong order, from the wrong state, or never."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from mockserver.vocabulary import Strategy
 
 
 class EnqueueParallel(Defect):
-    """Queued runs execute at once, beside the run ahead."""
+    """Queued runs execute at the same time as the run ahead of them."""
 
     id = "D78"
     seen = ("https://github.com/bytedance/deer-flow/issues/1465",)
-    client = "Queued runs answer at the same time, mixed."
+    client = "Queued runs are answered at the same time, and their answers are mixed."
 
     def next_to_start(self, thread: Thread) -> Run | None:
+        # `unstarted` ignores `after_seconds`, so a delayed run starts early, too.
         run = super().next_to_start(thread)
         other = unstarted(thread)
         return other if run is None and other is not None and self.strikes(other) else run
@@ -36,18 +37,19 @@ class QueueLifo(Defect):
     def next_to_start(self, thread: Thread) -> Run | None:
         run = super().next_to_start(thread)
         newest = [one for one in thread.in_flight.values() if one.ready and one.fate is None][-1:]
+        # If the newest run is the only one that waits, the order is right and nothing is counted.
         return newest[0] if run is not None and newest and newest[0] is not run and self.strikes(newest[0]) else run
 
 
 class QueueStaleBase(Defect):
-    """A queued run goes on from the checkpoint that was newest when it was created.
+    """A queued run continues from the checkpoint that was newest when it was created.
 
     Inferred from the double-texting page.
     """
 
     id = "D25"
     seen = ("https://docs.langchain.com/langsmith/double-texting",)
-    client = "The answer to a queued question does not know the answer before it, which is lost from the newest state."
+    client = "The answer to a queued question ignores the answer before it, which is missing from the newest state."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
@@ -55,6 +57,7 @@ class QueueStaleBase(Defect):
 
     def admit(self, thread: Thread, strategy: Strategy) -> Decision:
         decision = super().admit(thread, strategy)
+        # The seam has no run yet. Accepted requests and runs of the thread are in the same order.
         if decision.accepted:
             self._heads.setdefault(thread.thread_id, []).append(thread.history.head)
         return decision
@@ -62,6 +65,7 @@ class QueueStaleBase(Defect):
     def base(self, run: Run) -> Checkpoint | None:
         right = super().base(run)
         heads = self._heads.get(run.thread.thread_id, [])
+        # Counted from the end, because runs that were created before the defect was switched on have no entry.
         position = list(run.thread.runs).index(run.run_id) - len(run.thread.runs)
         stale = heads[position] if len(heads) >= -position else right
         queued = run.strategy == "enqueue" and stale is not right
@@ -69,11 +73,11 @@ class QueueStaleBase(Defect):
 
 
 class QueueStranded(Defect):
-    """Queued runs never start after the run ahead was stopped or has failed."""
+    """Queued runs never start after the run ahead of them was stopped or has failed."""
 
     id = "D23"
     seen = ("https://github.com/aegra/aegra/pull/462",)
-    client = "A queued run stays `pending` for ever, and the thread `busy`."
+    client = "A queued run stays `pending` for ever, and the thread stays `busy`."
 
     def next_to_start(self, thread: Thread) -> Run | None:
         run = super().next_to_start(thread)
@@ -81,5 +85,6 @@ class QueueStranded(Defect):
             return run
         runs = list(thread.runs.values())
         ahead = runs[: runs.index(run)]
+        # Only the run directly ahead matters. Earlier ones have passed on their turn already.
         unlucky = bool(ahead) and ahead[-1].status in ("interrupted", "error")
         return None if unlucky and self.strikes(run) else run

@@ -1,4 +1,4 @@
-"""Every defect by name, and the candidates that were not built: `not_built.toml` says why."""
+"""The registry of all defects by name, and of the candidates that were not built."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ MODULES: Final = (
     "webhooks",
     "crons",
 )
-"""One module per place where things go wrong."""
+"""The modules that define defects, in the order of the page."""
 
 STATED: Final = ("id", "seen", "client")
-"""The class attributes that every listed defect states for itself; nothing of them is inherited."""
+"""The class attributes that every listed defect defines itself and does not inherit."""
 
 
 class UnknownDefectError(Exception):
-    """A name that no defect has; the text says which is nearest."""
+    """A name that no defect has. The text suggests the nearest one."""
 
 
 class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A candidate for a defect that was not built, and why."""
+    """A candidate for a defect that was not built, with the reason."""
 
     id: str
     name: str
@@ -55,14 +55,15 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @cache
 def not_built() -> tuple[Candidate, ...]:
-    """The candidates that were not built, in the order of the list."""
+    """Return the candidates that were not built, in the order of the list."""
     text = files("mockserver.defects").joinpath("not_built.toml").read_text("utf-8")
     return msgspec.convert(tomllib.loads(text), _Table).candidate
 
 
 @cache
 def defects() -> Mapping[str, type[Defect]]:
-    """Every defect that can be switched on, by name."""
+    """Return every defect that can be switched on, by name."""
+    # Imported here: a deployment without defects starts faster if it loads none of them.
     found: dict[str, type[Defect]] = {}
     for name in MODULES:
         found |= defects_in(importlib.import_module(f"mockserver.defects.{name}"))
@@ -70,42 +71,47 @@ def defects() -> Mapping[str, type[Defect]]:
 
 
 def defects_in(module: ModuleType) -> dict[str, type[Defect]]:
-    """The defects that a module defines, by name. Raises `TypeError` if one does not state what it must."""
+    """Return the defects that a module defines, by name. Raises `TypeError` if one lacks an attribute."""
     kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, Defect)]
+    # Modules import `Defect` and helpers of each other. A leading underscore marks a base class of several defects.
     own = [kind for kind in kinds if kind.__module__ == module.__name__ and not kind.__name__.startswith("_")]
     for kind in own:
+        # `hasattr` would accept the `id` of another defect that this one is derived from.
         missing = [f"`{name}`" for name in STATED if name not in vars(kind)]
         if missing:
             raise TypeError(
-                f"the defect {kind.__module__}.{kind.__name__} lacks {', '.join(missing)}; add what is missing as a "
-                "class attribute, as `Defect` describes it"
+                f"the defect {kind.__module__}.{kind.__name__} lacks {', '.join(missing)}; add it as a class "
+                "attribute, as the docstrings of `Defect` describe"
             )
     return {kind.name(): kind for kind in own}
 
 
 @cache
 def _renamed() -> Mapping[str, type[Defect]]:
-    """The defects that had another name in earlier releases, by that name."""
+    """Return the defects that were renamed, by their names in earlier releases."""
     return {former: kind for kind in defects().values() for former in kind.former_names}
 
 
 def named(name: str) -> type[Defect]:
-    """The defect with this name, or that had it in an earlier release. Raises `UnknownDefectError`."""
+    """Return the defect with this present or earlier name. Raises `UnknownDefectError`."""
     known = defects()
     found = known.get(name) or _renamed().get(name)
     if found is None:
+        # Without a cutoff there is always a nearest name, and a guess that is far off does no harm.
         near = get_close_matches(name, known, n=1, cutoff=0)
         raise UnknownDefectError(f"there is no defect `{name}`; the nearest is `{near[0]}`")
     return found
 
 
 def listing() -> str:
-    """Every candidate in a few lines, for a terminal, in the order of the ids."""
+    """Return every candidate in a few lines for a terminal, in the order of the ids."""
     entries = [(one.id, f"{one.name}  ({one.id})", f"left out: {one.left_out}") for one in not_built()]
     for name, kind in defects().items():
         formerly = f", formerly {' and '.join(kind.former_names)}" if kind.former_names else ""
-        description = f"{kind.summary()} Seen: {' '.join(kind.seen) or 'nowhere'}"
+        seen = f"Seen: {' '.join(kind.seen)}" if kind.seen else "Not seen on a server: it proves that a check works."
+        description = f"{kind.summary()} {seen}"
         entries.append((kind.id, f"{name}  ({kind.id}{formerly})", description))
+    # As numbers, because there are more than 99: D100 comes after D99.
     lines = []
     for _, heading, description in sorted(entries, key=lambda entry: int(entry[0].removeprefix("D"))):
         lines.append(heading)
@@ -114,6 +120,7 @@ def listing() -> str:
             110,
             initial_indent="    ",
             subsequent_indent="    ",
+            # A link that is broken over two lines cannot be opened from a terminal.
             break_long_words=False,
             break_on_hyphens=False,
         )

@@ -1,4 +1,4 @@
-"""A rollback takes out too little, too much, or at the wrong moment."""
+"""Rollback: a rollback removes too little, too much, or at the wrong moment."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from mockserver.defects.base import Defect
 
 
 def wrote(run: Run) -> bool:
-    """Whether a run left checkpoints."""
+    """Return whether a run has written checkpoints."""
     return any(one.run_id == run.run_id for one in run.thread.history.newest_first())
 
 
 class RollbackTooLittleRun(Defect):
-    """The record of a rolled-back run stays."""
+    """A rollback keeps the record of the rolled-back run."""
 
     id = "D30"
     seen = ("https://github.com/aegra/aegra/issues/607",)
@@ -35,13 +35,14 @@ class RollbackTooLittleRun(Defect):
 
 
 class RollbackTooLittleCheckpoints(Defect):
-    """The record of a rolled-back run goes, but its checkpoints stay."""
+    """A rollback deletes the record of the run but keeps its checkpoints."""
 
     id = "D31"
     seen = ("https://github.com/bytedance/deer-flow/issues/2554", "https://github.com/aegra/aegra/issues/607")
-    client = "The rolled-back question stays in the conversation, though its run is gone."
+    client = "The rolled-back question stays in the conversation, although its run is gone."
 
     def erase(self, run: Run) -> None:
+        # Without checkpoints the rollback is complete, so this is not an occurrence.
         if wrote(run) and self.strikes(run):
             run.thread.runs.pop(run.run_id, None)
         else:
@@ -49,14 +50,15 @@ class RollbackTooLittleCheckpoints(Defect):
 
 
 class RollbackTooMuch(Defect):
-    """A rollback deletes the whole history of the thread."""
+    """A rollback deletes the complete history of the thread."""
 
     id = "D32"
     seen = ("https://github.com/bytedance/deer-flow/issues/1866", "https://github.com/aegra/aegra/pull/462")
-    client = "Earlier questions and answers are gone as well."
+    client = "Earlier questions and answers are gone, too."
 
     def erase(self, run: Run) -> None:
         super().erase(run)
+        # The run itself is gone by now, so these are the runs that should have stayed.
         earlier = [one for one in run.thread.runs.values() if wrote(one)]
         if earlier and self.strikes(run):
             for one in earlier:
@@ -64,17 +66,18 @@ class RollbackTooMuch(Defect):
 
 
 class RollbackMessagesOnly(Defect):
-    """A rollback restores the messages; the other channels keep what the run wrote."""
+    """A rollback restores the messages, but the other channels keep the data of the run."""
 
     id = "D33"
     seen = ("https://github.com/bytedance/deer-flow/pull/4292",)
-    client = "The messages are restored; other keys of the state keep what the rolled-back run wrote."
+    client = "The messages are restored, but other keys of the state keep the data of the rolled-back run."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
         self._kept: dict[str, list[str]] = {}
 
     def erase(self, run: Run) -> None:
+        # Before the rollback, which removes this checkpoint.
         head = run.thread.history.head
         steps = head.values["steps"] if head is not None and head.run_id == run.run_id else []
         super().erase(run)
@@ -82,11 +85,12 @@ class RollbackMessagesOnly(Defect):
             self._kept[run.thread.thread_id] = steps
 
     def base(self, run: Run) -> Checkpoint | None:
+        # The next run carries the steps on, because a rollback writes no checkpoint that could hold them.
         base, steps = super().base(run), self._kept.get(run.thread.thread_id)
         return base if base is None or steps is None else replace(base, values={**base.values, "steps": steps})
 
     def input(self, run: Run) -> Any:
-        # On a thread that has no state left the input is the only way in.
+        # If the rollback leaves no checkpoint, the next run has no base, and only its input can carry the steps.
         raw, steps = super().input(run), self._kept.get(run.thread.thread_id)
         lost = run.thread.history.head is None and isinstance(raw, dict)
         return {**raw, "steps": steps} if lost and steps is not None else raw
@@ -97,7 +101,7 @@ class RollbackOverwritesNew(Defect):
 
     id = "D34"
     seen = ("https://github.com/bytedance/deer-flow/issues/2505", "https://github.com/bytedance/deer-flow/pull/2598")
-    client = "The new answer was seen in the stream, and is gone from the state at the end."
+    client = "The stream shows the new answer, but at the end it is missing from the state."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
@@ -108,10 +112,12 @@ class RollbackOverwritesNew(Defect):
         super().erase(run)
         head = run.thread.history.head
         if wrote_something and self.strikes(run):
+            # Kept until the new run has written. Restoring them now would be a correct rollback.
             self._restored[run.thread.thread_id] = empty_values() if head is None else head.values
 
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
         event, head = super().conclude(run, ending), run.thread.history.head
+        # Only after a success, because a client must have been able to see the new answer.
         values = self._restored.pop(run.thread.thread_id, None) if event == "succeed" else None
         if values is not None and head is not None:
             append_checkpoint(run.thread, head, values=values, following=(), source="update", node=head.written_by)
@@ -119,14 +125,15 @@ class RollbackOverwritesNew(Defect):
 
 
 class RollbackRunningErrors(Defect):
-    """Rolling back a running run leaves it behind as `error`."""
+    """A running run that is rolled back is not deleted but ends as `error`."""
 
     id = "D35"
     seen = ("https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/queue.mts",)
-    client = "The rolled-back run is listed as an `error`."
+    client = "The rolled-back run is listed as `error`."
 
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
         event = super().conclude(run, ending)
+        # A pending run cannot fail: the lifecycle has no such transition.
         if event != "stop" or run.fate != "erase" or run.status != "running" or not self.strikes(run):
             return event
         run.error = {"error": "UserRollback", "message": "User requested rollback"}
@@ -134,16 +141,17 @@ class RollbackRunningErrors(Defect):
 
 
 class RollbackPendingReverts(Defect):
-    """Rolling back a run that had not started takes out the turn before it.
+    """Rolling back a run that has not started deletes the turn before it.
 
     Inferred from aegra (462).
     """
 
     id = "D91"
     seen = ("https://github.com/aegra/aegra/pull/462",)
-    client = "Rolling back a run that had not even started takes away the turn before it."
+    client = "Rolling back a run that has not even started deletes the turn before it."
 
     def erase(self, run: Run) -> None:
+        # Before the rollback, which removes the checkpoints.
         started = wrote(run)
         super().erase(run)
         before = [one for one in run.thread.runs.values() if one.status == "success" and wrote(one)]
@@ -152,11 +160,11 @@ class RollbackPendingReverts(Defect):
 
 
 class RollbackHalfStepReappears(Defect):
-    """What a rolled-back run wrote in an unfinished superstep is in the state of the next run."""
+    """The state of the next run contains data that a rolled-back run wrote in an unfinished superstep."""
 
     id = "D142"
     seen = ()
-    client = "A tool's result from a turn that was taken back is in the conversation."
+    client = "The conversation contains a tool's result from a turn that was rolled back."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
@@ -164,6 +172,7 @@ class RollbackHalfStepReappears(Defect):
 
     def erase(self, run: Run) -> None:
         head = run.thread.history.head
+        # Before the rollback, which removes the pending writes together with their checkpoint.
         writes = {} if head is None or head.run_id != run.run_id else run.thread.history.pending_writes(head)
         super().erase(run)
         if writes and self.strikes(run):
@@ -176,20 +185,22 @@ class RollbackHalfStepReappears(Defect):
         raw, left = super().input(run), self._left.pop(run.thread.thread_id, None)
         if not isinstance(raw, dict) or left is None:
             return raw
+        # In front of the new input, because the results were written before it.
         return {**raw, **{name: [*found, *raw.get(name, ())] for name, found in left.items()}}
 
 
 class RollbackKeepsTheChild(Defect):
-    """The run and its checkpoints go, those of its child graph stay.
+    """A rollback deletes the run and its checkpoints, but keeps the checkpoints of its child graph.
 
     Seen in aegra (607), which keeps all of them.
     """
 
     id = "D143"
     seen = ("https://github.com/aegra/aegra/issues/607",)
-    client = "What was taken back can still be read in the history of the child graph."
+    client = "The data of the rolled-back turn can still be read in the history of the child graph."
 
     def erase(self, run: Run) -> None:
+        # Copied before the rollback, which deletes the checkpoints of the child graphs.
         children = dict(run.thread.history.children)
         kept = {namespace: child.copied(run.thread.thread_id) for namespace, child in children.items()}
         super().erase(run)

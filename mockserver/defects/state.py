@@ -1,4 +1,4 @@
-"""The newcomer goes on from a wrong state, or brings a wrong input."""
+"""State: a run starts from the wrong state or input, or the wrong values are reported."""
 
 from __future__ import annotations
 
@@ -17,39 +17,42 @@ from mockserver.script.types import AGENT
 
 
 def after_a_stop(run: Run, base: Checkpoint | None) -> bool:
-    """Whether a starting run goes on from what a stopped run left."""
+    """Return whether a starting run continues from a checkpoint of a stopped run."""
     return any(
         one.fate == "stop" and base is not None and one.run_id == base.run_id for one in run.thread.runs.values()
     )
 
 
 class PartialTokensPersisted(Defect):
-    """Half an answer that was streamed is written to the state.
+    """An incomplete streamed answer is written to the state.
 
-    Inferred: the opposite of what langgraph 5672 asks for.
+    Inferred as the opposite of the behaviour that langgraph 5672 requests.
     """
 
     id = "D15"
     seen = ("https://github.com/langchain-ai/langgraph/issues/5672",)
-    client = "Half a sentence stands in the conversation, and the model reads it as said."
+    client = "The conversation contains half a sentence, and the model takes it for a complete message."
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
+        # A run that was stopped before `agent` was streaming its answer.
         if base is None or base.next != ("agent",) or not after_a_stop(run, base) or not self.strikes(run):
             return base
+        # The beginning of the answer in the default script.
         half = messages.ai("The search results give a high", run.ids.uuid4())
         return replace(base, values=apply_write(base.values, {"messages": [half]}))
 
 
 class ToolcallStripped(Defect):
-    """A tool call without a result is taken out of the state when its run is stopped."""
+    """A tool call without a result is removed from the state when its run is stopped."""
 
     id = "D16"
     seen = ("https://github.com/langchain-ai/langchain-aws/issues/847",)
-    client = "A tool call that was shown is not in the state any more."
+    client = "A tool call that the client has shown is no longer in the state."
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
+        # A run that was stopped before `tools` has an open tool call as its last message.
         if base is None or base.next != ("tools",) or not after_a_stop(run, base) or not self.strikes(run):
             return base
         return replace(base, values={**base.values, "messages": base.values["messages"][:-1]})
@@ -58,7 +61,7 @@ class ToolcallStripped(Defect):
 class SecondInputLost(Defect):
     """The interrupting message never reaches the state.
 
-    Seen by open-swe (1248) and in deer-flow (3905).
+    Seen by users of open-swe (1248), and in deer-flow (3905).
     """
 
     id = "D18"
@@ -72,7 +75,7 @@ class SecondInputLost(Defect):
 class SecondInputDuplicated(Defect):
     """The interrupting message is written twice.
 
-    Seen in CopilotKit (2711) and by langgraphjs 1969.
+    Seen in CopilotKit (2711) and in langgraphjs 1969.
     """
 
     id = "D19"
@@ -80,15 +83,16 @@ class SecondInputDuplicated(Defect):
         "https://github.com/CopilotKit/CopilotKit/issues/2711",
         "https://github.com/langchain-ai/langgraphjs/issues/1969",
     )
-    client = "The second question is there twice, with two ids."
+    client = "The second question appears twice, with two ids."
 
     def input(self, run: Run) -> Any:
         return _changed(self, run, super().input(run), lambda found: found * 2)
 
 
 def _changed(defect: Defect, run: Run, raw: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
-    """The input of an interrupting run with other messages."""
+    """Return the input of an interrupting run with its messages changed, and any other input as it is."""
     given = raw.get("messages") if isinstance(raw, dict) else None
+    # `interrupt` on an idle thread is a plain run, in which there is nothing to lose.
     superseded = any(one.fate == "stop" for one in run.thread.runs.values())
     if run.strategy != "interrupt" or not superseded or not isinstance(given, list) or not defect.strikes(run):
         return raw
@@ -96,37 +100,39 @@ def _changed(defect: Defect, run: Run, raw: Any, change: Callable[[list[Any]], l
 
 
 class ResumeParkedNode(Defect):
-    """New input goes on at the node where the thread stood, instead of entering at the graph's start."""
+    """New input continues at the node where the thread stopped, instead of entering at the graph's start."""
 
     id = "D20"
     seen = ("https://github.com/aegra/aegra/issues/191",)
-    client = "The second question is not read by the model first: the tool that was stopped runs again instead."
+    client = "The model does not read the second question first. Instead the stopped tool runs again."
 
     def entry(self, run: Run, base: Checkpoint | None, first: str) -> str:
         right = super().entry(run, base, first)
+        # A run that stopped before the first node would start there anyway.
         parked = base is not None and bool(base.next) and base.next[0] != right
         return base.next[0] if base is not None and parked and self.strikes(run) else right
 
 
 class WrongParent(Defect):
-    """The new run branches off from the oldest checkpoint: the history forks.
+    """The new run branches off from the oldest checkpoint, so the history forks.
 
     Seen by users of the official server (langgraph 5672).
     """
 
     id = "D21"
     seen = ("https://github.com/langchain-ai/langgraph/issues/5672",)
-    client = "The conversation forgets what came between; the history has a fork."
+    client = "The conversation lacks the messages in between, and the history has a fork."
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
+        # A fork needs two checkpoints: a child of the only checkpoint continues the chain correctly.
         if run.strategy != "interrupt" or base is None or base.parent_id is None or not self.strikes(run):
             return base
         return list(run.thread.history.newest_first())[-1]
 
 
 class StateWriteWhileBusy(Defect):
-    """The state may be updated while a run is in flight.
+    """The state can be updated while a run is in flight.
 
     Inferred from deepagents (4234) and the JavaScript server's tests.
     """
@@ -143,12 +149,13 @@ class StateWriteWhileBusy(Defect):
 
 
 class ThreadValuesCleared(Defect):
-    """The thread's `values` are null after an interrupt, while its state still has them."""
+    """The thread's `values` are `null` after an interrupt, although its state has them."""
 
     id = "D13"
     seen = ("https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/queue.mts",)
     client = (
-        "`values` of the thread is null although its state has messages: a list of threads shows an empty conversation."
+        "`values` of the thread are `null` although its state has messages, so a list of threads shows an empty "
+        "conversation."
     )
 
     def thread_values(self, thread: Thread) -> Values | None:
@@ -157,7 +164,7 @@ class ThreadValuesCleared(Defect):
 
 
 class WrongRunValues(Defect):
-    """`join` and `wait` of a stopped run wait for the newest run, and give its values.
+    """`join` and `wait` of a stopped run wait for the newest run and return its values.
 
     Inferred from langgraphjs 864 and deer-flow 1465.
     """
@@ -167,7 +174,7 @@ class WrongRunValues(Defect):
         "https://github.com/langchain-ai/langgraphjs/issues/864",
         "https://github.com/bytedance/deer-flow/issues/1465",
     )
-    client = "`join` of the first run gives the second run's answer."
+    client = "`join` of the first run returns the second run's answer."
 
     def awaited(self, run: Run) -> asyncio.Event:
         newest = self._newest(run)
@@ -178,42 +185,45 @@ class WrongRunValues(Defect):
         return super().output(newest if newest is not run and self.struck(run) else run)
 
     def _newest(self, run: Run) -> Run:
+        # Only once the run is over. Until then the correct server waits for it as well.
         stopped = run.ended.is_set() and run.fate == "stop"
         return next(reversed(run.thread.runs.values()), run) if stopped else run
 
 
 class ResumeRestarts(Defect):
-    """A resume starts at the entry of the graph again, not at the step that asked.
+    """A resuming run starts again at the entry of the graph, not at the step that asked.
 
     Seen by users of agent-chat-ui (85).
     """
 
     id = "D87"
     seen = ("https://github.com/langchain-ai/agent-chat-ui/issues/85",)
-    client = "After the answer to a question everything is done again from the start."
+    client = "After a question is answered, everything is done again from the start."
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
         resumes = run.request.command is not None and run.request.command.resume is not None
         if base is None or not resumes or not base.next or not self.strikes(run):
             return base
+        # The checkpoint keeps its values, and only the steps that follow it change.
         return replace(base, next=(super().entry(run, base, AGENT),))
 
 
 class CheckpointIgnored(Defect):
-    """A run that asks for a checkpoint goes on from the newest one."""
+    """A run that names a checkpoint continues from the newest one instead."""
 
     id = "D100"
     seen = ()
-    client = "Editing an earlier message goes on from the end of the conversation instead."
+    client = "Editing an earlier message continues from the end of the conversation instead."
 
     def base(self, run: Run) -> Checkpoint | None:
         right, newest = super().base(run), run.thread.history.head
+        # If the named checkpoint is the newest one, ignoring the name changes nothing.
         return newest if newest is not right and run.request.requested_checkpoint and self.strikes(run) else right
 
 
 class FinishedAnswerLost(Defect):
-    """The answer of a run that had just finished is gone once the next run supersedes it."""
+    """The answer of a run that has just finished is lost when the next run supersedes it."""
 
     id = "D126"
     seen = ()
@@ -221,6 +231,7 @@ class FinishedAnswerLost(Defect):
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
+        # Without steps that follow it, the checkpoint is the last one of a run that finished.
         if run.strategy != "interrupt" or base is None or base.next or not base.values["messages"]:
             return base
         shortened = replace(base, values={**base.values, "messages": base.values["messages"][:-1]})
@@ -228,15 +239,16 @@ class FinishedAnswerLost(Defect):
 
 
 class StaleResumeExecutes(Defect):
-    """An answer that nobody asked for starts a pass of the graph."""
+    """A resume without an open question starts a pass of the graph."""
 
     id = "D127"
     seen = ()
-    client = "Answering a question that is gone makes the agent speak again."
+    client = "Answering a question that is no longer open makes the agent speak again."
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
         resumes = run.request.command is not None and run.request.command.resume is not None
+        # A checkpoint with steps that follow it may have an open question, and the resume may be right.
         if base is None or not resumes or base.next or not self.strikes(run):
             return base
         return replace(base, next=(super().entry(run, base, AGENT),))

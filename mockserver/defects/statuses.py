@@ -1,4 +1,4 @@
-"""A run or a thread is said to be what it is not."""
+"""Statuses: a run or a thread reports a wrong status, or a wrong question."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from mockserver.defects.base import Defect
 
 
 def stopped(thread: Thread) -> bool:
-    """Whether a run on a thread was stopped, or is being stopped."""
+    """Return whether a run on a thread was stopped, or is being stopped."""
     return any(run.fate == "stop" for run in thread.runs.values())
 
 
 class SuccessOverwrite(Defect):
-    """`interrupted` is overwritten by `success` once everything is over."""
+    """`success` overwrites `interrupted` once all runs have ended."""
 
     id = "D07"
     seen = ("https://github.com/aegra/aegra/issues/132", "https://github.com/bytedance/deer-flow/pull/4500")
-    client = "A run that was read as `interrupted` is a `success` the next time."
+    client = "A run that was `interrupted` when it was first read is `success` the next time."
 
     def run_status(self, run: Run) -> Any:
         status = super().run_status(run)
+        # Not before the thread is at rest, so that a client can read `interrupted` first.
         return "success" if status == "interrupted" and not run.thread.in_flight and self.strikes(run) else status
 
 
 class InterruptedAsError(Defect):
-    """A run that was stopped ends as `error`, and its stream tells of one.
+    """A stopped run ends as `error`, and its stream has an `error` event.
 
     Seen in the JavaScript server (queue.mts, after a rollback) and in CopilotKit (2713).
     """
@@ -40,12 +41,13 @@ class InterruptedAsError(Defect):
         "https://github.com/CopilotKit/CopilotKit/issues/2713",
     )
     client = (
-        "A superseded run is an `error`, its stream ends in an `error` event, `join` gives `__error__`: an error "
-        "message for a user who did nothing wrong."
+        "A superseded run is `error`, its stream ends in an `error` event, and `join` returns `__error__`. A user "
+        "who made no mistake sees an error message."
     )
 
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
         event = super().conclude(run, ending)
+        # A rolled-back run is deleted, and a pending one cannot fail in the lifecycle.
         if event != "stop" or run.fate == "erase" or run.status != "running" or not self.strikes(run):
             return event
         run.error = {"error": "CancelledError", "message": "Run was interrupted"}
@@ -53,7 +55,7 @@ class InterruptedAsError(Defect):
 
 
 class ForeignStatus(Defect):
-    """A run that was stopped is `cancelled`, a status that the API does not have; `cancelling` before that."""
+    """A stopped run has the status `cancelled`, and `cancelling` before that, which the API does not define."""
 
     id = "D09"
     seen = (
@@ -62,19 +64,20 @@ class ForeignStatus(Defect):
         "https://github.com/HyunjunJeon/open-langgraph-platform/issues/4",
     )
     client = (
-        "A status that no client knows: a `switch` over the documented ones falls through, and waiting for a terminal "
-        "status never ends."
+        "No client knows the status. A `switch` over the documented statuses falls through, and polling for a "
+        "terminal status never ends."
     )
 
     def run_status(self, run: Run) -> Any:
         status = super().run_status(run)
         if run.fate != "stop" or not self.strikes(run):
             return status
+        # `cancelling` ends when the run is over, as on the servers on which it was seen.
         return "cancelled" if run.over else "cancelling"
 
 
 class ZombieRunning(Defect):
-    """A run that was stopped stays `running` for ever, with no worker."""
+    """A stopped run stays `running` for ever, although no worker executes it."""
 
     id = "D10"
     seen = (
@@ -86,25 +89,26 @@ class ZombieRunning(Defect):
 
     def run_status(self, run: Run) -> Any:
         status = super().run_status(run)
+        # Only the status is wrong. The run is over, so no later status will replace it.
         return "running" if status == "interrupted" and self.strikes(run) else status
 
 
 class ThreadStuckBusy(Defect):
-    """The thread stays busy once a run on it was stopped.
+    """The thread stays `busy` after one of its runs was stopped.
 
-    Seen in aegra (475), and by open-canvas (296).
+    Seen in aegra (475), and by users of open-canvas (296).
     """
 
     id = "D11"
     seen = ("https://github.com/aegra/aegra/issues/475", "https://github.com/langchain-ai/open-canvas/issues/296")
-    client = "The thread reads `busy` for ever: a user interface that waits for `idle` keeps its input field locked."
+    client = "The thread is `busy` for ever, so a user interface that waits for `idle` keeps its input field locked."
 
     def thread_status(self, thread: Thread) -> Any:
         return "busy" if stopped(thread) and self.strikes(thread) else super().thread_status(thread)
 
 
 class ThreadIdleTooEarly(Defect):
-    """The thread reads idle as soon as a run on it was told to stop, whatever is still in flight."""
+    """The thread becomes `idle` as soon as one of its runs is being stopped, even if other runs are in flight."""
 
     id = "D12"
     seen = (
@@ -112,19 +116,20 @@ class ThreadIdleTooEarly(Defect):
         "langgraph-api 0.16.7, by its behaviour",
     )
     client = (
-        "The thread reads `idle` while a run executes: a user interface says that all is done and then gets more "
+        "The thread is `idle` while a run executes, so a user interface reports the end and then receives more "
         "messages."
     )
 
     def thread_status(self, thread: Thread) -> Any:
         status = super().thread_status(thread)
+        # Only a busy thread can become idle too early.
         return "idle" if status == "busy" and stopped(thread) and self.strikes(thread) else status
 
 
 class ErrorSwallowed(Defect):
-    """A run that failed is a `success`, its thread is idle, and `join` gives values.
+    """A failed run is reported as `success`, its thread is `idle`, and `join` returns values.
 
-    Told of in the changelog of the official server (0.2.57).
+    Reported in the changelog of the official server (0.2.57).
     """
 
     id = "D80"
@@ -137,61 +142,66 @@ class ErrorSwallowed(Defect):
 
 
 class HitlStatusVariant(Defect):
-    """A run that waits for a human ends as `interrupted`, like one that was stopped."""
+    """A run that waits for a human ends as `interrupted`, like a stopped run."""
 
     id = "D58"
     seen = ("https://github.com/HyunjunJeon/open-langgraph-platform/issues/4",)
-    client = "A run that waits for an answer reads like one that was stopped."
+    client = "A run that waits for an answer has the same status as a stopped one."
 
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
         event = super().conclude(run, ending)
+        # Otherwise every run that succeeds would end as `interrupted`.
         waits = bool(run.thread.history.waiting_interrupts())
         return "stop" if event == "succeed" and waits and self.strikes(run) else event
 
 
 class HitlInterruptsMissing(Defect):
-    """What a run asks a human is in its stream, but not in the thread.
+    """The stream of a run shows its question to a human, but the thread does not.
 
     Seen by users of the official server (langgraph 6362).
     """
 
     id = "D57"
     seen = ("https://github.com/langchain-ai/langgraph/issues/6362",)
-    client = "The stream shows a question, but the thread's `interrupts` is empty: after a reload nobody is asked."
+    client = (
+        "The stream shows a question, but the thread's `interrupts` are empty, so the question disappears after a "
+        "reload."
+    )
 
     def thread_interrupts(self, thread: Thread) -> dict[str, list[Any]]:
-        asked = super().thread_interrupts(thread)
-        return {} if asked and self.strikes(thread) else asked
+        questions = super().thread_interrupts(thread)
+        return {} if questions and self.strikes(thread) else questions
 
 
 class InterruptsNotCleared(Defect):
-    """The thread keeps telling of a question that nobody waits for any more.
+    """The thread still reports a question that no run waits for any more.
 
     Inferred from langgraph 6362.
     """
 
     id = "D86"
     seen = ("https://github.com/langchain-ai/langgraph/issues/6362",)
-    client = "A dialog asks a question that nobody waits for any more."
+    client = "A dialog asks the user a question whose answer has no effect."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
-        self._asked: dict[str, dict[str, list[Any]]] = {}
+        self._last: dict[str, dict[str, list[Any]]] = {}
 
     def thread_interrupts(self, thread: Thread) -> dict[str, list[Any]]:
-        asked = super().thread_interrupts(thread)
-        if asked:
-            self._asked[thread.thread_id] = asked
-        dead = self._asked.get(thread.thread_id, {})
-        return dead if dead and not asked and self.strikes(thread) else asked
+        questions = super().thread_interrupts(thread)
+        # The history forgets a question that was answered or dropped, so the defect keeps its own copy.
+        if questions:
+            self._last[thread.thread_id] = questions
+        stale = self._last.get(thread.thread_id, {})
+        return stale if stale and not questions and self.strikes(thread) else questions
 
 
 class ForeignThreadStatus(Defect):
-    """A busy thread is `running`, a status that threads do not have."""
+    """A busy thread has the status `running`, which threads do not have."""
 
     id = "D90"
     seen = ()
-    client = "A thread status that no client knows."
+    client = "The thread has a status that no client knows."
 
     def thread_status(self, thread: Thread) -> Any:
         status = super().thread_status(thread)
@@ -199,7 +209,7 @@ class ForeignThreadStatus(Defect):
 
 
 class StatusGoesBack(Defect):
-    """A run that was `running` reads `pending` every other time."""
+    """A running run is reported as `pending` every other time that it is read."""
 
     id = "D123"
     seen = ()
@@ -214,4 +224,5 @@ class StatusGoesBack(Defect):
         if status != "running" or not self.strikes(run):
             return status
         self._readings[run.run_id] += 1
+        # The first read is right, so that the second one is a step backwards.
         return "running" if self._readings[run.run_id] % 2 else "pending"

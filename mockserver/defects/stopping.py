@@ -1,4 +1,4 @@
-"""A run that was told to stop goes on, stops too late, or is not told."""
+"""Stopping: a stopped run continues, stops too late, or leaves the wrong data."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from mockserver.defects.base import Defect
 
 
 class OverlapStart(Defect):
-    """The new run starts before the old one has stopped; that is told to only when the new one has written something.
+    """The new run starts before the old run stops, and only its first write cancels the old run.
 
-    A cancelled run is stopped rightly: without a successor that writes something it would never stop at all.
+    Cancelling a run without a successor works correctly. Such a run would otherwise never stop, because no new run
+    writes.
     """
 
     id = "D05"
     seen = ("https://github.com/bytedance/deer-flow/issues/2505", "https://github.com/aegra/aegra/pull/462")
-    client = "For a moment two runs of one thread execute: two tools act at once, and side effects interleave."
+    client = "For a moment two runs of one thread execute, and the side effects of their tools interleave."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
         self._late: dict[str, list[Run]] = {}
 
     def deliver_stop(self, run: Run) -> None:
+        # A run whose cancellation is withheld without a new run would never be stopped.
         if _is_superseded(run) and self.strikes(run):
             self._late.setdefault(run.thread.thread_id, []).append(run)
         else:
@@ -39,27 +41,28 @@ class OverlapStart(Defect):
         return unstarted(thread) if old is not None and self.struck(old) else super().next_to_start(thread)
 
     def may_write(self, run: Run) -> bool:
+        # The engine asks before each write. Only the new run has no fate, so this is its first write.
         if run.fate is None:
-            self._tell_the_old(run.thread)
+            self._stop_superseded(run.thread)
         return super().may_write(run)
 
     def release(self, run: Run) -> None:
         if run.fate is None:
-            self._tell_the_old(run.thread)
+            self._stop_superseded(run.thread)
         super().release(run)
 
-    def _tell_the_old(self, thread: Thread) -> None:
+    def _stop_superseded(self, thread: Thread) -> None:
         for old in self._late.pop(thread.thread_id, []):
             super().deliver_stop(old)
 
 
 def _is_superseded(run: Run) -> bool:
-    """Whether a run is stopped because another was created."""
+    """Return whether a run is being stopped because a new run was created."""
     return any(other.fate is None and other is not run for other in run.thread.in_flight.values())
 
 
 class GhostRun(Defect):
-    """The status says `interrupted`, while the run executes to its end and writes to the state."""
+    """A stopped run is reported as `interrupted`, but executes to its end and writes to the state."""
 
     id = "D04"
     seen = (
@@ -67,13 +70,15 @@ class GhostRun(Defect):
         "https://github.com/aegra/aegra/issues/132",
         "https://github.com/CopilotKit/CopilotKit/issues/2274",
     )
-    client = "The run reads `interrupted`, yet its tools still act and its messages appear in the state minutes later."
+    client = "The run is `interrupted`, but its tools still act, and its messages appear in the state minutes later."
 
     def deliver_stop(self, run: Run) -> None:
+        # A rolled-back run is deleted, so there would be no status that contradicts the execution.
         if run.fate != "stop" or not self.strikes(run):
             super().deliver_stop(run)
 
     def next_to_start(self, thread: Thread) -> Run | None:
+        # The thread is free only when the ghost has ended, so the new run starts beside it.
         old = thread.active
         return unstarted(thread) if old is not None and self.struck(old) else super().next_to_start(thread)
 
@@ -85,13 +90,13 @@ class GhostRun(Defect):
 
 
 class LateCheckpoint(Defect):
-    """One stale checkpoint of the old run lands after the first ones of the new run."""
+    """A stale checkpoint of the old run is written after the first checkpoints of the new run."""
 
     id = "D06"
     seen = ("https://github.com/aegra/aegra/pull/462", "https://github.com/bytedance/deer-flow/issues/2505")
     client = (
-        "The history has a checkpoint of the old run on top of the new run's first ones; what was written in between "
-        "is gone from the newest state."
+        "The history has a checkpoint of the old run above the new run's first ones, and the newest state lacks "
+        "the data in between."
     )
 
     def base(self, run: Run) -> Checkpoint | None:
@@ -102,6 +107,7 @@ class LateCheckpoint(Defect):
             if one.fate == "stop" and base is not None and base.run_id == one.run_id
         ]
         if base is not None and old and self.strikes(old[0]):
+            # The new run writes its first checkpoints before it awaits anything, so this comes after them.
             asyncio.get_running_loop().call_soon(self._write_late, old[0], base)
         return base
 
@@ -112,7 +118,7 @@ class LateCheckpoint(Defect):
 
 
 class PartialLost(Defect):
-    """What the finished steps of a superseded run wrote vanishes from the state.
+    """Data that finished steps of a superseded run wrote disappears from the state.
 
     Seen by users of the official server (langgraph 5672).
     """
@@ -122,9 +128,10 @@ class PartialLost(Defect):
         "https://github.com/langchain-ai/langgraph/issues/5672",
         "https://forum.langchain.com/t/how-can-i-implement-the-ability-to-interrupt-and-resume-execution-at-any-time/2356",
     )
-    client = "After the interrupt the first question and what was found for it are gone from the conversation."
+    client = "After the interrupt the conversation lacks the first question and the results that were found for it."
 
     def release(self, run: Run) -> None:
+        # Before the clients that wait are released, so that none of them can read the data once more.
         wrote = any(one.run_id == run.run_id for one in run.thread.history.newest_first())
         if run.fate == "stop" and wrote and self.strikes(run):
             run.thread.history.remove_run(run.run_id)
@@ -132,45 +139,48 @@ class PartialLost(Defect):
 
 
 class CancelRecordLostExit(Defect):
-    """With durability `exit`, what a stopped run had finished is not persisted.
+    """With durability `exit`, the finished steps of a stopped run are not persisted.
 
-    Told of in langgraph (8634).
+    Reported in langgraph (8634).
     """
 
     id = "D70"
     seen = ("https://github.com/langchain-ai/langgraph/pull/8634",)
-    client = "With durability `exit` everything the stopped run had done is lost."
+    client = "With durability `exit`, all work of the stopped run is lost."
 
     def release(self, run: Run) -> None:
+        # The mock writes every checkpoint at once, whatever the durability. Removing them looks as if none was written.
         if run.fate == "stop" and run.request.durability == "exit" and self.strikes(run):
             run.thread.history.remove_run(run.run_id)
         super().release(run)
 
 
 class SupersededInputKept(Defect):
-    """A queued run that is superseded leaves its input in the state, though it never ran."""
+    """A queued run that is superseded leaves its input in the state, although it never ran."""
 
     id = "D124"
     seen = ()
-    client = "A message that was given up before it was read is in the conversation."
+    client = "The conversation contains a message that was dropped before the model read it."
 
     def release(self, run: Run) -> None:
         head, raw = run.thread.history.head, run.request.given_input
+        # Without a task the run never started.
         if run.fate == "stop" and run.task is None and isinstance(raw, dict) and head is not None and self.strikes(run):
             _write(run, head, apply_write(head.values, read_write(raw, run.ids.uuid4)))
         super().release(run)
 
 
 class InterruptAddsCheckpoint(Defect):
-    """A run that is stopped writes one more checkpoint, with nothing new in it."""
+    """A run that is stopped writes an additional checkpoint without new data."""
 
     id = "D125"
     seen = ()
-    client = "Time travel shows a step that nobody took."
+    client = "Time travel shows a step that was never executed."
 
     def release(self, run: Run) -> None:
         head = run.thread.history.head
         if run.fate == "stop" and head is not None and head.run_id == run.run_id and self.strikes(run):
+            # Before the clients that wait are released, so that a join already finds it.
             append_checkpoint(
                 run.thread,
                 head,
@@ -184,14 +194,14 @@ class InterruptAddsCheckpoint(Defect):
 
 
 def _write(run: Run, head: Checkpoint, values: Values) -> None:
-    """One more checkpoint of a run, on top of the newest one and with the same step before it."""
+    """Append another checkpoint of a run, with the same step before it and the same steps after it."""
     append_checkpoint(
         run.thread, head, node=head.written_by, values=values, following=head.next, source="update", run=run
     )
 
 
 class SubgraphSurvives(Defect):
-    """The run stops, and its child graph is not told."""
+    """Stopping a run does not stop its child graph."""
 
     id = "D60"
     seen = (
@@ -199,7 +209,7 @@ class SubgraphSurvives(Defect):
         "https://github.com/langchain-ai/langgraph/issues/5682",
         "https://github.com/langchain-ai/langgraphjs/issues/2755",
     )
-    client = "After the stop a child graph's tools still act."
+    client = "After the stop, the tools of a child graph still act."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
@@ -207,12 +217,17 @@ class SubgraphSurvives(Defect):
 
     async def play_child(self, run: Run, child: Coroutine[Any, Any, Values]) -> Values:
         playing = asyncio.create_task(super().play_child(run, child))
+        # asyncio keeps only weak references to tasks
+        # (https://docs.python.org/3/library/asyncio-task.html#creating-tasks), and after the stop nothing else refers
+        # to this one.
         self._children.add(playing)
         playing.add_done_callback(self._children.discard)
         try:
+            # The cancellation of the run ends this await, and the shield keeps it away from the child graph.
             return await asyncio.shield(playing)
         except asyncio.CancelledError:
             if not self.strikes(run):
+                # The shield is there even if the defect does not act, so the stop is passed on by hand.
                 playing.cancel()
                 await asyncio.wait({playing})
             raise

@@ -1,4 +1,4 @@
-"""A stream or a join shows too little, too much, or never ends."""
+"""Streams and joins: they contain too little or too much, or never end."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.clock import milliseconds
 from mockserver.core.records import Run, Thread
 from mockserver.core.streams import Event
-from mockserver.defects.answers import RUN, RUNS, asks, is_known_missing, run_asked_for, sent, with_body
+from mockserver.defects.answers import RUN, RUNS, json_body, matches, names_missing_run, requested_run, with_body
 from mockserver.defects.base import Defect
 from mockserver.schemas.common import STREAM_MODES
 from mockserver.web.http import KEEP_ALIVE
 from mockserver.web.interceptors import Handler
 from mockserver.web.sse import HEARTBEAT, open_stream
 
-LOOK_SECONDS = 0.02
-"""How often a run looks whether its readers have caught up, where it wrongly waits for them."""
+POLL_SECONDS = 0.02
+"""The interval at which a run that wrongly waits for its readers checks whether they have caught up."""
 
 
 class StreamNeverCloses(Defect):
-    """The stream of a stopped run stays open, with heartbeats only.
+    """The stream of a stopped run stays open and sends only heartbeats.
 
-    Seen in aegra (472), and by svelte-langgraph (219).
+    Seen in aegra (472), and by users of svelte-langgraph (219).
     """
 
     id = "D44"
@@ -33,34 +33,35 @@ class StreamNeverCloses(Defect):
 
     def release(self, run: Run) -> None:
         if run.fate == "stop" and self.strikes(run):
+            # Requests that wait for the run are answered. A join that hangs is another defect.
             run.ended.set()
         else:
             super().release(run)
 
 
 class RejoinNeverEnds(Defect):
-    """Who rejoins a run that is over, with `Last-Event-ID`, waits for ever."""
+    """Rejoining the stream of an ended run with `Last-Event-ID` never ends."""
 
     id = "D45"
     seen = ("https://github.com/aegra/aegra/issues/472", "https://github.com/aegra/aegra/pull/552")
-    client = "A page that is reloaded shows a spinner for ever on a run that is long over."
+    client = "A reloaded page shows a spinner for ever for a run that ended long ago."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        run = run_asked_for(request) if asks(request, "GET", f"{RUN}/stream") else None
+        run = requested_run(request) if matches(request, "GET", f"{RUN}/stream") else None
         if run is None or not run.over or "Last-Event-ID" not in request.headers or not self.strikes(run):
             return await super().answer(request, handler)
         return await _without_end(request)
 
 
 class LateStreamNeverEnds(Defect):
-    """The stream of a run that is over stays open for whoever joins it then, with heartbeats only."""
+    """The stream of an ended run stays open for clients that join it late, and sends only heartbeats."""
 
     id = "D92"
     seen = ("https://github.com/aegra/aegra/issues/472",)
-    client = "Joining the stream of a run that is over never ends."
+    client = "Joining the stream of an ended run never ends."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        run = run_asked_for(request) if asks(request, "GET", f"{RUN}/stream") else None
+        run = requested_run(request) if matches(request, "GET", f"{RUN}/stream") else None
         if run is None or not run.over or not self.strikes(run):
             return await super().answer(request, handler)
         return await _without_end(request)
@@ -81,34 +82,36 @@ class JoinHang(Defect):
 
     def awaited(self, run: Run) -> asyncio.Event:
         stopped = run.ended.is_set() and run.fate is not None
+        # An event that is never set. A run in flight is waited for correctly.
         return asyncio.Event() if stopped and self.strikes(run) else super().awaited(run)
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if asks(request, "GET", f"{RUN}/join") and is_known_missing(request) and self.strikes():
+        # A deleted run has no record, so no policy is asked about it.
+        if matches(request, "GET", f"{RUN}/join") and names_missing_run(request) and self.strikes():
             await asyncio.Event().wait()
         return await super().answer(request, handler)
 
 
 class FinishedJoinHangs(Defect):
-    """`join` of a run that finished before it never returns: it waits for an end that has been."""
+    """`join` of a finished run never returns, because it waits for an end that has already passed."""
 
     id = "D93"
     seen = ()
-    client = "`join` of a run that has long finished never returns."
+    client = "`join` of a run that finished long ago never returns."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        run = run_asked_for(request) if asks(request, "GET", f"{RUN}/join") else None
+        run = requested_run(request) if matches(request, "GET", f"{RUN}/join") else None
         if run is not None and run.status == "success" and self.strikes(run):
             await asyncio.Event().wait()
         return await super().answer(request, handler)
 
 
 class WaitAnswersEarly(Defect):
-    """`join` and `wait` answer at once, with the values that there are."""
+    """`join` and `wait` return at once, with the values that exist at that moment."""
 
     id = "D101"
     seen = ()
-    client = "The answer is not there yet when `join` returns; it seems to be lost."
+    client = "The answer is missing when `join` returns, and seems to be lost."
 
     def awaited(self, run: Run) -> asyncio.Event:
         right = super().awaited(run)
@@ -120,22 +123,22 @@ class WaitAnswersEarly(Defect):
 
 
 class RunNotNamed(Defect):
-    """An answer that streams or waits has no `Content-Location`."""
+    """The answer to a stream or wait request has no `Content-Location`."""
 
     id = "D102"
     seen = ()
-    client = "The client does not know which run it started, so it cannot stop it, or come back to it."
+    client = "The client does not know which run it started, so it can neither cancel nor rejoin it."
 
     def names_run(self, run: Run) -> bool:
         return not self.strikes(run) and super().names_run(run)
 
 
 class StreamBuffered(Defect):
-    """Nothing of a stream is sent before the run is over."""
+    """A stream sends nothing before the run has ended."""
 
     id = "D103"
     seen = ()
-    client = "Nothing is shown until everything is there."
+    client = "The client shows nothing until the answer is complete."
 
     async def before_sending(self, run: Run) -> None:
         if self.strikes(run):
@@ -144,13 +147,14 @@ class StreamBuffered(Defect):
 
 
 class InterruptStreamsError(Defect):
-    """The stream of a run that was interrupted ends with an `error` event."""
+    """The stream of an interrupted run ends with an `error` event."""
 
     id = "D94"
     seen = ()
-    client = "The first run's stream raises, although all that happened is the second message."
+    client = "The first run's stream raises an error, although the only cause is the second message."
 
     def release(self, run: Run) -> None:
+        # The log closes with the release and drops later events.
         if run.fate == "stop" and _can_be_read(run) and self.strikes(run):
             error = {"error": "UserInterrupt", "message": "User interrupted this run"}
             run.log.append("error", None, error, at=milliseconds(run.updated_at))
@@ -158,13 +162,14 @@ class InterruptStreamsError(Defect):
 
 
 class EventsAfterEnd(Defect):
-    """A stream tells its `end`, and then the values once more."""
+    """A stream sends an `end` event, and then the values once more."""
 
     id = "D95"
     seen = ()
-    client = "A client that stops at `end` misses the last values; one that does not shows them twice."
+    client = "A client that stops at `end` misses the last values, and a client that does not stop shows them twice."
 
     def release(self, run: Run) -> None:
+        # The log closes with the release and drops later events.
         if _can_be_read(run) and self.strikes(run):
             run.log.append("end", None, {"run_id": run.run_id, "status": run.status}, at=milliseconds(run.updated_at))
             run.log.append("values", "values", run.output, at=milliseconds(run.updated_at))
@@ -172,14 +177,15 @@ class EventsAfterEnd(Defect):
 
 
 class CrossRunEvents(Defect):
-    """What another run wrote appears in the stream of the run that follows it."""
+    """Data that another run wrote appears in the stream of the run that follows it."""
 
     id = "D48"
     seen = ("https://github.com/bytedance/deer-flow/issues/1465",)
-    client = "Messages of the first run come in the stream of the second."
+    client = "Messages of the first run arrive in the stream of the second."
 
     def base(self, run: Run) -> Checkpoint | None:
         base = super().base(run)
+        # The base of a run is the first thing that is decided, so this event comes right after `metadata`.
         foreign = base is not None and base.run_id not in (None, run.run_id) and bool(base.values["messages"])
         if base is not None and foreign and _can_be_read(run) and self.strikes(run):
             data = {base.written_by: {"messages": base.values["messages"][-1:]}}
@@ -188,40 +194,42 @@ class CrossRunEvents(Defect):
 
 
 class JoinerSteals(Defect):
-    """An event goes to one reader only: a second joiner takes it from the first.
+    """Each event goes to only one reader, so a second reader takes events from the first.
 
     Seen in the JavaScript server (ops.mts, Queue).
     """
 
     id = "D49"
     seen = ("https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/storage/ops.mts",)
-    client = "With two tabs open each shows only some of the answer's events."
+    client = "With two open tabs, each shows only some of the answer's events."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
         self._taken: dict[int, Event] = {}
 
-    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
         if id(event) in self._taken and self.strikes():
             return False
+        # The event itself is kept, because the id of an object that was freed may be given to another one.
         self._taken[id(event)] = event
-        return super().shows(event, asked)
+        return super().shows(event, modes)
 
 
 class DuplicateEventIds(Defect):
-    """All events of a run have the same id, so who resumes gets some again.
+    """All events of a run have the same id, so a client that resumes receives some of them again.
 
     Seen in the official server (langgraph 8112).
     """
 
     id = "D50"
     seen = ("https://github.com/langchain-ai/langgraph/issues/8112",)
-    client = "After a reconnect events come again: tokens are shown twice."
+    client = "After a reconnect, events arrive again and tokens are shown twice."
 
-    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        # The first event ends in `-0` and keeps its id. So do events that were changed, which are not counted again.
         if event.event_id is not None and not event.event_id.endswith("-0") and self.strikes():
             event.event_id = "0-0"
-        return super().shows(event, asked)
+        return super().shows(event, modes)
 
 
 class CallNotStreamed(Defect):
@@ -229,81 +237,85 @@ class CallNotStreamed(Defect):
 
     id = "D96"
     seen = ()
-    client = "The streamed conversation lacks the tool call; after a reload it is there."
+    client = "The streamed conversation lacks the tool call, which appears after a reload."
 
-    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        # An update of `__interrupt__` is a list of questions and not a write.
         writes = [write for write in event.data.values() if isinstance(write, dict)] if event.name == "updates" else []
         calls = any(message.get("tool_calls") for write in writes for message in write.get("messages", ()))
-        return not (calls and self.strikes()) and super().shows(event, asked)
+        return not (calls and self.strikes()) and super().shows(event, modes)
 
 
 class RepeatedTokenLost(Defect):
-    """A token that was streamed before in the same message is not streamed again."""
+    """A token that occurred earlier in the same message is not streamed again."""
 
     id = "D104"
     seen = ()
-    client = "Words are missing in the answer that was streamed; after a reload they are there."
+    client = "The streamed answer lacks words, which appear after a reload."
 
     def __init__(self, times: int | None = None) -> None:
         super().__init__(times)
         self._first: dict[tuple[str, str], Event] = {}
 
-    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
         if event.name == "messages":
             piece = event.data[0]
             first = self._first.setdefault((piece["id"], str(piece["content"])), event)
+            # By identity, because each reader of the stream asks about the same event.
             if first is not event and self.strikes():
                 return False
-        return super().shows(event, asked)
+        return super().shows(event, modes)
 
 
 class StreamModeIgnored(Defect):
-    """A stream carries the events of all modes, whatever was asked for."""
+    """A stream carries the events of all modes, whichever were requested."""
 
     id = "D97"
     seen = ()
-    client = "Events come that nobody asked for, and the same text in several forms."
+    client = "Events of other modes arrive, and the same text arrives in several forms."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if asks(request, "POST", f"{RUNS}/stream"):
-            body = await sent(request)
+        if matches(request, "POST", f"{RUNS}/stream"):
+            body = await json_body(request)
             if isinstance(body, dict) and self.strikes():
                 request = with_body(request, {**body, "stream_mode": list(STREAM_MODES)})
         return await super().answer(request, handler)
 
 
 class BackpressureStall(Defect):
-    """A run waits between two steps until everybody has read all of its stream."""
+    """A run waits between two steps until every reader has read all of its stream."""
 
     id = "D56"
     seen = ("https://github.com/bytedance/deer-flow/pull/1403",)
-    client = "A tab that is frozen in the background holds the run up for everybody."
+    client = "A tab that is frozen in the background delays the run for all clients."
 
     async def after_step(self, run: Run) -> None:
-        while any(reader.behind for reader in run.log.readers) and self.strikes(run):  # noqa: ASYNC110 - a crude thing
-            await asyncio.sleep(LOOK_SECONDS)
+        # A poll is enough: nothing wakes a run when a reader catches up, because no correct run waits for one.
+        while any(reader.behind for reader in run.log.readers) and self.strikes(run):  # noqa: ASYNC110 - see above
+            await asyncio.sleep(POLL_SECONDS)
         await super().after_step(run)
 
 
 class OneModeOnly(Defect):
-    """Who joins a stream with several stream modes is sent the events of one of them only.
+    """A client that joins a stream with several stream modes receives the events of only one of them.
 
-    Seen in the official server.
+    Seen in the official server: it uses only the last of several `stream_mode` parameters.
     """
 
     id = "D105"
-    seen = ()
-    client = "Who joins shows the tokens, or the steps, but never both."
+    seen = ("langgraph-api 0.16.7, by its behaviour",)
+    client = "The joined stream shows the tokens or the steps, but never both."
 
-    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
-        one = frozenset({min(asked)}) if asked and len(asked) > 1 and self.strikes() else asked
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        # A set has no last mode, as the query of the official server has, so the choice is alphabetical.
+        one = frozenset({min(modes)}) if modes and len(modes) > 1 and self.strikes() else modes
         return super().shows(event, one)
 
 
 class JoinDropsSubgraphs(Defect):
-    """Who asks for some stream modes gets no events of subgraphs.
+    """A client that requests certain stream modes receives no events of subgraphs.
 
-    Seen in the official server (langgraph 7778) and the JavaScript one (langgraphjs 2330).
+    Seen in the official server (langgraph 7778) and in the JavaScript server (langgraphjs 2330).
     """
 
     id = "D51"
@@ -311,11 +323,12 @@ class JoinDropsSubgraphs(Defect):
         "https://github.com/langchain-ai/langgraph/issues/7778",
         "https://github.com/langchain-ai/langgraphjs/pull/2330",
     )
-    client = "A joined stream shows nothing of what child graphs do."
+    client = "A joined stream shows nothing of the work of child graphs."
 
-    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
-        right = super().shows(event, asked)
-        return False if right and asked is not None and "|" in event.name and self.strikes() else right
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        # The name of an event of a subgraph contains its namespace behind a `|`.
+        right = super().shows(event, modes)
+        return False if right and modes is not None and "|" in event.name and self.strikes() else right
 
 
 class QueuedStreamCloses(Defect):
@@ -323,10 +336,11 @@ class QueuedStreamCloses(Defect):
 
     id = "D52"
     seen = ("https://github.com/aegra/aegra/pull/462", "https://github.com/aegra/aegra/pull/436")
-    client = "The stream of a queued run ends at once without its answer."
+    client = "The stream of a queued run ends at once, without the answer."
 
     def next_to_start(self, thread: Thread) -> Run | None:
         run = super().next_to_start(thread)
+        # The queue is examined whenever a run is created or settles, which is while the others still wait.
         for waiting in thread.in_flight.values():
             if waiting is not run and waiting.task is None and not waiting.log.closed and self.strikes(waiting):
                 waiting.log.close()
@@ -334,67 +348,68 @@ class QueuedStreamCloses(Defect):
 
 
 class LateMetadata(Defect):
-    """The id of a run is not known from its stream: the `metadata` event that should come first is missing."""
+    """The stream lacks the `metadata` event that should come first, so it does not contain the run's id."""
 
     id = "D53"
     seen = ("https://github.com/ag-ui-protocol/ag-ui/pull/2759",)
-    client = "The stream does not tell the run's id: there is nothing to cancel."
+    client = "The client does not learn the run's id from the stream, so it cannot cancel the run."
 
-    def shows(self, event: Event, asked: frozenset[str] | None) -> bool:
-        return not (event.name == "metadata" and self.strikes()) and super().shows(event, asked)
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        return not (event.name == "metadata" and self.strikes()) and super().shows(event, modes)
 
 
 class DisconnectInverted(Defect):
-    """What was asked to happen when the client leaves is turned round, on_disconnect and cancel_on_disconnect alike.
+    """`on_disconnect` and `cancel_on_disconnect` have the opposite effect when the client disconnects.
 
-    Seen in b4run (390), and by langgraphjs 1610.
+    Seen in b4run (390) and in langgraphjs 1610.
     """
 
     id = "D54"
     seen = ("https://github.com/cacheplane/b4run/pull/390", "https://github.com/langchain-ai/langgraphjs/issues/1610")
-    client = "Closing a tab stops the run that should go on, or lets go on the one that should stop."
+    client = "Closing a tab stops a run that should continue, or leaves a run executing that should stop."
 
     def stops_when_left(self, run: Run, *, asked: bool) -> bool:
         return super().stops_when_left(run, asked=asked is not self.strikes(run))
 
 
 class StatelessDisconnectIgnored(Defect):
-    """A stateless run goes on after its client has left, though it was to be cancelled.
+    """A stateless run continues after its client disconnects, although it should be cancelled.
 
     Seen in the JavaScript server (ops.mts, Stream.join).
     """
 
     id = "D55"
     seen = ("https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/storage/ops.mts",)
-    client = "After the client has left, the stateless run goes on and costs money."
+    client = "After the client has disconnected, the stateless run continues and costs money."
 
     def stops_when_left(self, run: Run, *, asked: bool) -> bool:
+        # A run that should continue anyway is not an occurrence.
         ignored = run.temporary and asked and self.strikes(run)
         return super().stops_when_left(run, asked=asked and not ignored)
 
 
 class StatelessThreadLeft(Defect):
-    """A stateless run leaves its thread behind."""
+    """The thread of a stateless run is not deleted."""
 
     id = "D88"
     former_names = ("stateless_shared",)
     seen = ()
-    client = "Threads pile up that nobody asked for."
+    client = "Threads accumulate that no client created."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if asks(request, "POST", "/runs", "/runs/stream", "/runs/wait"):
-            body = await sent(request)
+        if matches(request, "POST", "/runs", "/runs/stream", "/runs/wait"):
+            body = await json_body(request)
             if isinstance(body, dict) and body.get("on_completion") in (None, "delete") and self.strikes():
                 request = with_body(request, {**body, "on_completion": "keep"})
         return await super().answer(request, handler)
 
 
 class StatelessOutputLost(Defect):
-    """Who waits for a stateless run is told nothing of what it wrote."""
+    """Waiting for a stateless run returns none of its output."""
 
     id = "D119"
     seen = ()
-    client = "A stateless run was paid for, and its answer is lost."
+    client = "The client pays for a stateless run, and its answer is lost."
 
     def output(self, run: Run) -> Values:
         return {} if run.temporary and self.strikes(run) else super().output(run)
@@ -405,45 +420,47 @@ class ReplayMissing(Defect):
 
     id = "D81"
     seen = ("https://github.com/langchain-ai/langgraphjs/pull/2805",)
-    client = "Who comes late and asks for everything gets only what is still to come."
+    client = "A client that joins late and requests all events receives only future ones."
 
     def reader_offset(self, run: Run, last_event_id: str | None) -> int:
         return super().reader_offset(run, None if last_event_id == "-1" and self.strikes() else last_event_id)
 
 
 class JoinReplaysEverything(Defect):
-    """Who joins a stream without `Last-Event-ID` is sent what was before, too."""
+    """A client that joins a stream without `Last-Event-ID` also receives all earlier events."""
 
     id = "D98"
     seen = ("https://github.com/langchain-ai/langgraphjs/pull/2805",)
-    client = "Who joins late gets tokens again that the page already shows."
+    client = "A client that joins late receives tokens again that the page already shows."
 
     def reader_offset(self, run: Run, last_event_id: str | None) -> int:
         return 0 if last_event_id is None and self.strikes(run) else super().reader_offset(run, last_event_id)
 
 
 class ResumeRepeats(Defect):
-    """Who resumes a stream is sent the last event again that was seen.
+    """A client that resumes a stream receives the last event again.
 
     Seen in the official server (langgraph 8112).
     """
 
     id = "D99"
     seen = ("https://github.com/langchain-ai/langgraph/issues/8112",)
-    client = "After a reconnect one token is shown twice."
+    client = "After a reconnect, one token is shown twice."
 
     def reader_offset(self, run: Run, last_event_id: str | None) -> int:
         offset = super().reader_offset(run, last_event_id)
+        # `-1` asks for everything from the beginning, and before the first event there is nothing to repeat.
         return offset - 1 if last_event_id not in (None, "-1") and offset and self.strikes(run) else offset
 
 
 def _can_be_read(run: Run) -> bool:
-    """Whether anybody is ever sent what is added to the run's events now, at its beginning or its end."""
+    """Return whether an event that is added now can reach a client."""
+    # A resumable log keeps its events for clients that come later. Any other log loses them when it closes.
     return bool(run.log.readers) or run.log.resumable
 
 
 async def _without_end(request: web.Request) -> web.StreamResponse:
-    """A stream of heartbeats, until the client leaves."""
+    """Send heartbeats until the client disconnects."""
     response = await open_stream(request, {})
     while True:
         await response.write(HEARTBEAT)

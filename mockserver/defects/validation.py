@@ -1,4 +1,4 @@
-"""Requests that are wrong are let in, refused in the wrong way, or leave something behind."""
+"""Validation: invalid requests are accepted, refused in the wrong way, or leave something behind."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from mockserver.core.ids import canonical
-from mockserver.defects.answers import CREATING, RUNS, asks, refusal, sent, with_body
+from mockserver.defects.answers import CREATING, RUNS, json_body, matches, refusal, with_body
 from mockserver.defects.base import Defect
 from mockserver.schemas.common import RunRequest
 from mockserver.web.http import ENGINE, json_answer
@@ -16,18 +16,18 @@ from mockserver.web.interceptors import Handler
 
 STATELESS: Final = ("/runs", "/runs/stream", "/runs/wait")
 HARMLESS: Final = ("assistant_id", "input", "multitask_strategy")
-"""The fields of a run that are left when those that are not understood are dropped."""
+"""The fields of a run that stay when the invalid ones are dropped."""
 
 
 class InvalidAs400(Defect):
-    """A request that is not valid is refused with 400 instead of 422.
+    """An invalid request is refused with 400 instead of 422.
 
-    Seen in the official server, for some endpoints.
+    Seen in the official server on some endpoints, for example for a `limit` that is not a number.
     """
 
     id = "D108"
-    seen = ()
-    client = "A client that tells a mistake of its own by 422 takes it for something else."
+    seen = ("langgraph-api 0.16.7, by its behaviour",)
+    client = "A client that recognises its own mistakes by 422 takes the refusal for something else."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
@@ -37,14 +37,14 @@ class InvalidAs400(Defect):
 
 
 class InvalidAs500(Defect):
-    """A request that is not valid makes the server fail.
+    """An invalid request makes the server fail with 500.
 
-    Seen in the official server, for some values.
+    Seen in the official server for some values, for example `messages` that are a number.
     """
 
     id = "D109"
-    seen = ()
-    client = "A client's mistake looks like the server's, and is tried again and again."
+    seen = ("langgraph-api 0.16.7, by its behaviour",)
+    client = "A client's mistake looks like the server's, so the client retries it again and again."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
@@ -52,11 +52,11 @@ class InvalidAs500(Defect):
 
 
 class RefusalWithoutWords(Defect):
-    """A refusal does not say why."""
+    """A refusal does not give its reason."""
 
     id = "D110"
     seen = ()
-    client = "An error without a text that a user or a developer could read."
+    client = "The error has no text that a user or a developer could read."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
@@ -65,48 +65,50 @@ class RefusalWithoutWords(Defect):
 
 
 class BrokenBodyAccepted(Defect):
-    """A body that is not JSON is taken for a run that says nothing."""
+    """A body that is not JSON is accepted as a run without input."""
 
     id = "D111"
     seen = ()
-    client = "A request that was cut on its way executes the agent on nothing."
+    client = "A request that was truncated on its way runs the agent on empty input."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if asks(request, "POST", *CREATING, *STATELESS):
-            body = await sent(request)
+        if matches(request, "POST", *CREATING, *STATELESS):
+            body = await json_body(request)
             if not isinstance(body, dict) and self.strikes():
+                # A run without `input` would fail on a new thread, which would hide the defect.
                 request = with_body(request, {"assistant_id": "agent", "input": {"messages": []}})
         return await super().answer(request, handler)
 
 
 class WrongFieldsDropped(Defect):
-    """Fields with a value that the server does not understand are left out of account.
+    """Fields with invalid values are ignored instead of refused.
 
-    Seen in the official server, for stateless runs.
+    Seen in the JavaScript server, which accepts an unknown `durability`.
     """
 
     id = "D112"
-    seen = ()
-    client = "A misspelt option has no effect, and nobody is told."
+    seen = ("@langchain/langgraph-api 1.5.1 and 2.0.0, by their behaviour",)
+    client = "A misspelt option has no effect, and the client receives no error."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if asks(request, "POST", *CREATING, *STATELESS):
-            body = await sent(request)
+        if matches(request, "POST", *CREATING, *STATELESS):
+            body = await json_body(request)
             if isinstance(body, dict) and not _fits(body) and self.strikes():
+                # Only a few fields that are needed stay, because a validation error names just the first wrong field.
                 request = with_body(request, {name: body[name] for name in HARMLESS if name in body})
         return await super().answer(request, handler)
 
 
 class UnknownAssistantAccepted(Defect):
-    """A run of an assistant that does not exist executes the only one that there is."""
+    """A run for an assistant that does not exist executes the only assistant there is."""
 
     id = "D117"
     seen = ()
-    client = "A misspelt assistant executes another one."
+    client = "A misspelt assistant name executes another assistant."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if asks(request, "POST", *CREATING, *STATELESS):
-            body = await sent(request)
+        if matches(request, "POST", *CREATING, *STATELESS):
+            body = await json_body(request)
             known = isinstance(body, dict) and body.get("assistant_id") in ("agent", None)
             if isinstance(body, dict) and not known and self.strikes():
                 request = with_body(request, {**body, "assistant_id": "agent"})
@@ -118,11 +120,12 @@ class StatelessContend(Defect):
 
     id = "D118"
     seen = ()
-    client = "Two stateless runs at once: one is refused."
+    client = "Of two simultaneous stateless runs, one is refused."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if asks(request, "POST", *STATELESS):
+        if matches(request, "POST", *STATELESS):
             threads = request.app[ENGINE].threads.by_id.values()
+            # The threads of stateless runs are separate, so only the whole deployment shows the others.
             busy = any(run.temporary for thread in threads for run in thread.in_flight.values())
             if busy and self.strikes():
                 return refusal(409, "Another run is in flight.")
@@ -130,15 +133,16 @@ class StatelessContend(Defect):
 
 
 class RefusalLeavesRun(Defect):
-    """A run that is refused as not valid was created all the same."""
+    """A run that is refused as invalid is created anyway."""
 
     id = "D113"
     seen = ()
-    client = "A refused request executes the agent; the mended one executes it again."
+    client = "A refused request runs the agent, and the corrected request runs it again."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
-        if asks(request, "POST", *CREATING) and response.status == 422:
+        # After the correct refusal, so that the client receives it.
+        if matches(request, "POST", *CREATING) and response.status == 422:
             engine = request.app[ENGINE]
             thread = engine.threads.by_id.get(str(canonical(request.match_info["thread_id"])))
             if thread is not None and self.strikes():
@@ -147,32 +151,33 @@ class RefusalLeavesRun(Defect):
 
 
 class UnknownFilterIgnored(Defect):
-    """A list of runs with a status that does not exist is a list all the same.
+    """A list of runs with an unknown status is answered with an empty list instead of a refusal.
 
     Seen in the official server.
     """
 
     id = "D114"
-    seen = ()
+    seen = ("langgraph-api 0.16.7, by its behaviour",)
     client = "A misspelt status lists nothing, as if there were no such runs."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
-        filtered = asks(request, "GET", RUNS) and "status" in request.query
+        filtered = matches(request, "GET", RUNS) and "status" in request.query
+        # The official server answers so (bad-input/reads in its profile).
         return json_answer([]) if filtered and response.status == 422 and self.strikes() else response
 
 
 class IfNotExistsIgnored(Defect):
-    """A run on a missing thread is refused although it was to create the thread."""
+    """A run with if_not_exists=create is refused if its thread does not exist."""
 
     id = "D115"
     seen = ()
     client = "The first message of a conversation is refused."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if asks(request, "POST", *CREATING):
+        if matches(request, "POST", *CREATING):
             known = str(canonical(request.match_info["thread_id"])) in request.app[ENGINE].threads.by_id
-            body = await sent(request)
+            body = await json_body(request)
             if not known and isinstance(body, dict) and body.get("if_not_exists") == "create" and self.strikes():
                 return refusal(404, "Thread or assistant not found.")
         return await super().answer(request, handler)
@@ -183,17 +188,18 @@ class DelayIgnored(Defect):
 
     id = "D116"
     seen = ()
-    client = "A run that was planned for later executes at once."
+    client = "A run that was scheduled for later executes at once."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if asks(request, "POST", *CREATING):
-            body = await sent(request)
+        if matches(request, "POST", *CREATING):
+            body = await json_body(request)
             if isinstance(body, dict) and body.get("after_seconds") and self.strikes():
                 request = with_body(request, {**body, "after_seconds": 0})
         return await super().answer(request, handler)
 
 
 def _fits(body: dict[str, object]) -> bool:
+    """Return whether a body is a valid request for a run."""
     try:
         msgspec.convert(body, RunRequest)
     except msgspec.ValidationError:

@@ -1,4 +1,4 @@
-"""What is stored is right, and what is shown of it is not."""
+"""Views: the stored data is right, but it is shown wrongly."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aiohttp import web
 
 from mockserver.core.ids import canonical
 from mockserver.core.records import Thread
-from mockserver.defects.answers import RUNS, asks, rewritten, sent, with_body
+from mockserver.defects.answers import RUNS, json_body, matches, rewritten, with_body
 from mockserver.defects.base import Defect
 from mockserver.views import records
 from mockserver.web.http import ENGINE
@@ -18,53 +18,56 @@ STATE: Final = "/threads/{thread_id}/state"
 _HISTORY: Final = (("GET", "/threads/{thread_id}/history"), ("POST", "/threads/{thread_id}/history"))
 
 
-def thread_asked_for(request: web.Request) -> Thread | None:
-    """The thread that the path names."""
+def requested_thread(request: web.Request) -> Thread | None:
+    """Return the thread that the path names, None if it does not exist."""
     return request.app[ENGINE].threads.by_id.get(canonical(request.match_info.get("thread_id", "")) or "")
 
 
-class _Shown(Defect):
-    """Something about how the state of a thread, or its history, is shown."""
+class _View(Defect):
+    """A defect in the way in which the state or the history of a thread is shown."""
 
-    asked: tuple[tuple[str, str], ...] = (("GET", STATE),)
+    endpoints: tuple[tuple[str, str], ...] = (("GET", STATE),)
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
-        thread = thread_asked_for(request)
-        if thread is None or not any(asks(request, method, path) for method, path in self.asked):
+        thread = requested_thread(request)
+        if thread is None or not any(matches(request, method, path) for method, path in self.endpoints):
             return response
+        # The stored state stays right, so that the defect is only in the view.
         return rewritten(response, lambda body: self.shown(thread, body))
 
     def shown(self, thread: Thread, body: Any) -> Any:
-        """What is shown instead of `body`."""
+        """Return the body to show instead of `body`."""
         raise NotImplementedError
 
 
-class CheckpointsLag(_Shown):
-    """While a run executes the newest checkpoint is not in the history yet."""
+class CheckpointsLag(_View):
+    """While a run executes, the newest checkpoint is missing from the history."""
 
     id = "D128"
     seen = ()
-    client = "The history of a run under way is always one step behind."
-    asked = _HISTORY
+    client = "The history of an executing run is always one step behind."
+    endpoints = _HISTORY
 
     def shown(self, thread: Thread, body: Any) -> Any:
+        # The newest checkpoint comes first.
         return body[1:] if thread.in_flight and len(body) > 1 and self.strikes(thread) else body
 
 
-class HistoryShrinks(_Shown):
-    """The oldest checkpoint is not shown any more once a thread has had two runs."""
+class HistoryShrinks(_View):
+    """The oldest checkpoint is no longer shown once a thread has had two runs."""
 
     id = "D129"
     seen = ()
-    client = "A checkpoint that was bookmarked is not found any more."
-    asked = _HISTORY
+    client = "A bookmarked checkpoint is no longer found."
+    endpoints = _HISTORY
 
     def shown(self, thread: Thread, body: Any) -> Any:
+        # Not during the first run, so that a client has seen the checkpoint that disappears.
         return body[:-1] if len(thread.runs) > 1 and len(body) > 1 and self.strikes(thread) else body
 
 
-class StateLags(_Shown):
+class StateLags(_View):
     """The state of a thread is that of the checkpoint before the newest one."""
 
     id = "D130"
@@ -76,7 +79,7 @@ class StateLags(_Shown):
         return records.state(thread, chain[1]) if len(chain) > 1 and self.strikes(thread) else body
 
 
-class MessageIdsReused(_Shown):
+class MessageIdsReused(_View):
     """The newest human message has the id of the oldest one."""
 
     id = "D131"
@@ -90,28 +93,29 @@ class MessageIdsReused(_Shown):
         return body
 
 
-class NextCleared(_Shown):
-    """After a run was stopped in a step, the state does not name that step as the next one."""
+class NextCleared(_View):
+    """After a run was stopped in a step, the state's `next` does not name that step."""
 
     id = "D132"
     seen = ()
-    client = "An application cannot tell that the conversation was stopped in the middle of a step."
+    client = "An application cannot detect that the conversation was stopped in the middle of a step."
 
     def shown(self, thread: Thread, body: Any) -> Any:
         stopped = any(run.fate == "stop" for run in thread.runs.values())
+        # `tasks` names the same step, so both have to go.
         return {**body, "next": [], "tasks": []} if stopped and body["next"] and self.strikes(thread) else body
 
 
-class TaskResultsMissing(_Shown):
-    """What a finished step of an unfinished superstep wrote is not told with its task."""
+class TaskResultsMissing(_View):
+    """The task of a finished step in an unfinished superstep does not show the step's result."""
 
     id = "D133"
     seen = ()
-    client = "What a finished branch had found is not shown after a stop."
+    client = "After a stop, the results of a finished branch are not shown."
 
     def shown(self, thread: Thread, body: Any) -> Any:
-        told = any(task["result"] is not None for task in body["tasks"])
-        if told and self.strikes(thread):
+        has_results = any(task["result"] is not None for task in body["tasks"])
+        if has_results and self.strikes(thread):
             body["tasks"] = [{**task, "result": None} for task in body["tasks"]]
         return body
 
@@ -121,25 +125,25 @@ class ListOldestFirst(Defect):
 
     id = "D134"
     seen = ()
-    client = "The newest run is at the end of the list, or on a page that nobody fetches."
+    client = "The newest run is at the end of the list, or on a page that the client does not fetch."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
-        if asks(request, "GET", RUNS):
+        if matches(request, "GET", RUNS):
             return rewritten(response, lambda found: found[::-1] if len(found) > 1 and self.strikes() else found)
         return response
 
 
 class SearchIgnoresStatus(Defect):
-    """A search for threads by status finds all of them."""
+    """A search for threads by status finds all threads."""
 
     id = "D135"
     seen = ()
     client = "A list of busy threads shows all threads."
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if asks(request, "POST", "/threads/search"):
-            body = await sent(request)
+        if matches(request, "POST", "/threads/search"):
+            body = await json_body(request)
             if isinstance(body, dict) and "status" in body and self.strikes():
                 request = with_body(request, {name: value for name, value in body.items() if name != "status"})
         return await super().answer(request, handler)

@@ -1,4 +1,4 @@
-"""What a listener is told of runs that are over is wrong, or does harm."""
+"""Webhooks: they are missing, repeated, out of order, or harmful."""
 
 from __future__ import annotations
 
@@ -7,45 +7,49 @@ from mockserver.defects.base import Defect
 
 
 class WebhookMissingOrDouble(Defect):
-    """A run that is stopped sends no webhook, and one that comes to its end sends two.
+    """A stopped run sends no webhook, and a finished run sends two.
 
-    Inferred from the webhooks page, which has one webhook for each run that is over.
+    Inferred from the webhooks page, which specifies one webhook for each run that has ended.
     """
 
     id = "D62"
     seen = ("langchain-ai/docs src/langgraph-platform/use-webhooks.mdx",)
-    client = "No webhook comes for a stopped run, and two come for one that finishes."
+    client = "No webhook arrives for a stopped run, and two arrive for a finished one."
 
     def webhooks(self, run: Run) -> list[tuple[Run, str]]:
         right = super().webhooks(run)
+        # A run without a URL sends nothing, and `times` is not used up.
         if not right or run.request.webhook is None or not self.strikes(run):
             return right
         return [] if run.status == "interrupted" else right * 2
 
 
 class WebhookOutOfOrder(Defect):
-    """The webhook of a superseded run comes only behind that of the run that superseded it."""
+    """The webhook of a superseded run is sent only after that of the run that superseded it."""
 
     id = "D106"
     seen = ()
-    client = "A listener hears of the second run before it hears that the first was stopped."
+    client = "A listener is notified of the second run before it learns that the first was stopped."
 
     def webhooks(self, run: Run) -> list[tuple[Run, str]]:
         right = super().webhooks(run)
-        asked = run.request.webhook is not None and bool(right)
-        if asked and run.fate is not None and run.thread.in_flight and self.strikes(run):
+        sends = run.request.webhook is not None and bool(right)
+        # Withheld only while another run is in flight, whose end sends the late webhook.
+        if sends and run.fate is not None and run.thread.in_flight and self.strikes(run):
             return []
+        # Behind the webhook of the newer run, which makes the order wrong.
         late = [one for one in run.thread.runs.values() if one is not run and one.started_at and self.struck(one)]
         return [*right, *((one, one.status) for one in late)]
 
 
 class WebhookFailureSpoilsRun(Defect):
-    """A run whose listener fails ends as failed."""
+    """A run fails if its webhook cannot be delivered."""
 
     id = "D107"
     seen = ()
-    client = "A run that did all its work is shown as failed, because nobody took its webhook."
+    client = "A run that completed its work is shown as failed, because the listener did not accept its webhook."
 
     def webhook_failed(self, run: Run) -> None:
+        # The lifecycle does not allow this change, so the status is set directly.
         if self.strikes(run):
             run.status = "error"

@@ -1,8 +1,7 @@
-"""Edits of a record that a machine makes, blindly but always the same ones: would the judge notice?
+"""Random but repeatable edits of records, which show whether the judge notices a changed fact.
 
-Each kind takes one place of a record at random and changes it; of the answers first a purpose, for most of them are
-only looks at the statuses. What a check does not look at it cannot notice; a check that notices no edit of any kind in
-any record looks at nothing.
+Each kind of edit picks one place of a record at random and changes it. A check cannot notice an edit of a fact that it
+does not read. A check that notices no edit of any kind in any record reads nothing at all.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from conformance.transcript.transcript import Transcript
 from tests.conformance.plays import Json, edited, requests
 
 Blunder = Callable[[Json, Random], bool]
-"""Changes a record in place; False when it has nothing of the kind."""
+"""A function that edits a record in place. It returns False if the record has no place for such an edit."""
 
 STATUSES = ("pending", "running", "success", "error", "timeout", "interrupted")
 CODES = (200, 202, 204, 404, 409, 422, 500)
@@ -27,7 +26,9 @@ def _pick(random: Random, found: list[Any]) -> Any:
 
 
 def _pick_answer(raw: Json, random: Random, fits: Callable[[Any], bool] = lambda _: True) -> Any:
-    """An answer whose body fits, None where there is none."""
+    """Return an answer whose body fits, None if there is no such answer."""
+    # First a purpose and then an answer of that purpose: most answers are reads of statuses, and would be picked nearly
+    # every time.
     purposes = {m["exchange"]: m["purpose"] for m in raw["moments"] if m["kind"] == "request"}
     by_purpose: dict[str, list[Json]] = {}
     for moment in raw["moments"]:
@@ -37,7 +38,7 @@ def _pick_answer(raw: Json, random: Random, fits: Callable[[Any], bool] = lambda
 
 
 def run_status(raw: Json, random: Random) -> bool:
-    """The status of a run in one answer."""
+    """Change the status of a run in one answer."""
     answer = _pick_answer(raw, random, lambda body: isinstance(body, dict) and {"run_id", "status"} <= body.keys())
     if answer is not None:
         body = answer["body"]
@@ -46,7 +47,7 @@ def run_status(raw: Json, random: Random) -> bool:
 
 
 def thread_status(raw: Json, random: Random) -> bool:
-    """The status of a thread in one answer."""
+    """Change the status of a thread in one answer."""
 
     def of_a_thread(body: Any) -> bool:
         return isinstance(body, dict) and "status" in body and "run_id" not in body
@@ -59,19 +60,19 @@ def thread_status(raw: Json, random: Random) -> bool:
 
 
 def http_status(raw: Json, random: Random) -> bool:
-    """The HTTP status of one answer."""
+    """Change the HTTP status of one answer."""
     answer = _pick_answer(raw, random)
     answer["status"] = random.choice([code for code in CODES if code != answer["status"]])
     return True
 
 
 def value_changed(raw: Json, random: Random) -> bool:
-    """One value somewhere in the body of an answer."""
+    """Change one value in the body of an answer."""
     return _in_a_body(raw, random, lambda holder, key: holder.__setitem__(key, _another(holder[key])))
 
 
 def value_dropped(raw: Json, random: Random) -> bool:
-    """One value somewhere in the body of an answer is not there."""
+    """Drop one value from the body of an answer."""
     return _in_a_body(raw, random, lambda holder, key: holder.pop(key))
 
 
@@ -84,7 +85,7 @@ def _in_a_body(raw: Json, random: Random, change: Callable[[Any, Any], object]) 
 
 
 def _leaves(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every value that holds no other, as its holder and its key there."""
+    """Yield every value that contains no other value, as its container and its key in it."""
     for key, each in list(value.items() if isinstance(value, dict) else enumerate(value)):
         if isinstance(each, dict | list) and each:
             yield from _leaves(each)
@@ -93,7 +94,7 @@ def _leaves(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _another(value: Any) -> Any:
-    """Something of the same type where there is such a thing."""
+    """Return another value, of the same type if it has one."""
     match value:
         case bool():
             return not value
@@ -105,8 +106,9 @@ def _another(value: Any) -> Any:
 
 
 def header_dropped(raw: Json, random: Random) -> bool:
-    """One header of an answer."""
+    """Drop one header of an answer."""
     answer = _pick_answer(raw, random)
+    # No requirement can depend on these three: the HTTP library adds or reads them.
     names = [name for name in answer["headers"] if name not in ("date", "server", "content-length")]
     name = _pick(random, names)
     if name is not None:
@@ -115,12 +117,12 @@ def header_dropped(raw: Json, random: Random) -> bool:
 
 
 def message_dropped(raw: Json, random: Random) -> bool:
-    """One message of the state, as it was read in the end."""
+    """Drop one message from the final state."""
     return _messages(raw, random, lambda found, at: found.pop(at))
 
 
 def message_doubled(raw: Json, random: Random) -> bool:
-    """One message of the state twice."""
+    """Repeat one message in the final state."""
     return _messages(raw, random, lambda found, at: found.append(copy.deepcopy(found[at])))
 
 
@@ -134,17 +136,18 @@ def _messages(raw: Json, random: Random, change: Callable[[list[Any], int], obje
 
 
 def parent_changed(raw: Json, random: Random) -> bool:
-    """The parent of one checkpoint in the final history."""
+    """Change the parent of one checkpoint in the final history."""
     histories = [response["body"] for _, response in requests(raw, "final history")]
     history = _pick(random, [one for one in histories if isinstance(one, list) and len(one) > 2])
     if history is not None:
+        # The new parent lies at least two below, because the one directly below is the right one.
         at = random.randrange(len(history) - 2)
         history[at]["parent_checkpoint"] = history[random.randrange(at + 2, len(history))]["checkpoint"]
     return history is not None
 
 
 def checkpoint_dropped(raw: Json, random: Random) -> bool:
-    """One checkpoint of the final history."""
+    """Drop one checkpoint from the final history."""
     histories = [response["body"] for _, response in requests(raw, "final history")]
     history = _pick(random, [one for one in histories if isinstance(one, list) and one])
     if history is not None:
@@ -153,12 +156,12 @@ def checkpoint_dropped(raw: Json, random: Random) -> bool:
 
 
 def events_swapped(raw: Json, random: Random) -> bool:
-    """Two events of a stream that follow each other."""
+    """Swap two consecutive events of a stream."""
     return _swapped(raw, random, "stream")
 
 
 def reports_swapped(raw: Json, random: Random) -> bool:
-    """Two reports of the agent that follow each other."""
+    """Swap two consecutive reports of the agent."""
     return _swapped(raw, random, "witness")
 
 
@@ -173,12 +176,12 @@ def _swapped(raw: Json, random: Random, kind: str) -> bool:
 
 
 def event_dropped(raw: Json, random: Random) -> bool:
-    """One event of a stream, or its end."""
+    """Drop one event of a stream, or its end."""
     return _dropped(raw, random, ("stream", "closed"))
 
 
 def report_dropped(raw: Json, random: Random) -> bool:
-    """One report of the agent."""
+    """Drop one report of the agent."""
     return _dropped(raw, random, ("witness",))
 
 
@@ -190,7 +193,7 @@ def _dropped(raw: Json, random: Random, kinds: tuple[str, ...]) -> bool:
 
 
 def answer_lost(raw: Json, random: Random) -> bool:
-    """One answer, in whose place the connection breaks."""
+    """Replace one answer by a broken connection."""
     answer = _pick_answer(raw, random)
     at = raw["moments"].index(answer)
     raw["moments"][at] = {"kind": "fault", "seq": 0, "t": answer["t"], "exchange": answer["exchange"], "error": "cut"}
@@ -198,7 +201,7 @@ def answer_lost(raw: Json, random: Random) -> bool:
 
 
 def event_doubled(raw: Json, random: Random) -> bool:
-    """One event of a stream twice."""
+    """Repeat one event of a stream."""
     events = [place for place, moment in enumerate(raw["moments"]) if moment["kind"] == "stream"]
     at = _pick(random, events)
     if at is not None:
@@ -227,10 +230,11 @@ BLUNDERS: tuple[Blunder, ...] = (
 
 
 def edits(transcript: Transcript, each: int) -> Iterator[tuple[str, Transcript]]:
-    """`each` edits of every kind that a record has something of, with the name of the kind."""
+    """Yield `each` edits of every kind that the record has a place for, with the name of the kind."""
     for number in range(each):
         for blunder in BLUNDERS:
             made: list[bool] = []
+            # The seed makes the edits, and so the page, the same on every machine.
             random = Random(f"{transcript.scenario.id}/{blunder.__name__}/{number}")
             changed = edited(transcript, lambda raw: made.append(blunder(raw, random)))  # noqa: B023 - called at once
             if made[0]:

@@ -1,9 +1,9 @@
-"""Plays against mocks that get something wrong, and what the suite says of them.
+"""Plays of scenarios against mocks with a defect, and the verdicts of the suite.
 
-A play with a defect is worth the time only where the defect can show: on a mock that is right but has every defect
-armed for no occurrence at all, each counts its chances. Without a chance a defect never does anything but what is
-right, up to its first chance the two mocks are the same mock, and a scenario is the same requests: so without a chance
-in a scenario the play, and every verdict, is that of the correct mock.
+Playing every defect in every scenario would take hours, and most of these plays could not differ from the correct one.
+So each scenario is first played against a correct mock that has every defect armed for zero occurrences. Such a defect
+never acts, but it counts its chances. Without a chance it makes no difference: the mock answers the same requests in
+the same way, so the record and the verdicts are those of the correct mock. Only the other pairs are played.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from tests.conformance.connections import transport
 from tests.conformance.plays import SUITE
 
 DEADLINES = Deadlines().scaled(0.1)
-"""Short, because nothing is slow on a timeless loop: what has not happened when time passes will not happen."""
+"""Short deadlines. On a timeless loop time passes only when nothing else can happen, so longer ones change nothing."""
 
 SCENARIOS = {scenario.id: scenario for scenario in catalogue()}
 
 
 @dataclass(frozen=True)
 class Played:
-    """What came of one scenario on one mock: the verdicts by requirement, and the chances that each defect had."""
+    """The result of one scenario on one mock: the verdicts by requirement, and the chances of each defect."""
 
     scenario: str
     verdicts: dict[str, Verdict]
@@ -54,12 +54,12 @@ class Played:
 
     @property
     def broken(self) -> dict[str, str]:
-        """What was observed, by requirement that is broken."""
+        """The observed text of each broken requirement."""
         return {name: found.observed for name, found in self.verdicts.items() if found.word in ("FAIL", "WARN")}
 
 
 class Stage:
-    """What plays share: the witness, the transport under the official client, and the script."""
+    """The parts that plays share: the witness, the transport under the official client, and the script."""
 
     def __init__(self, witness: Witness, under: httpx.AsyncBaseTransport) -> None:
         self._witness = witness
@@ -73,7 +73,7 @@ class Stage:
             return await target.play(scenario, self._transport, self._witness, SUITE)
 
     async def play(self, scenario: Scenario, wrong: Sequence[Defect]) -> Played:
-        """Play one scenario so, and judge it."""
+        """Play one scenario against such a mock, and judge it by every requirement that it shows."""
         play = Play(await self.record(scenario, wrong))
         verdicts = {
             requirement.id: judge(requirement, play, NOTHING_DECLARED)
@@ -87,8 +87,8 @@ class Stage:
 async def stage(
     proxy: Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport] = lambda inner: inner,
 ) -> AsyncIterator[Stage]:
-    """A stage on the running loop; `proxy` may stand between the suite and the mock."""
-    # What defects make the mock complain of is wanted here, and there is a lot of it.
+    """Provide a stage on the running loop. `proxy` can wrap the transport between the suite and the mock."""
+    # Defects make the mock log errors and warnings in thousands of plays, all of them intended.
     logging.disable()
     warnings.simplefilter("ignore", UserWarning)
     witness = Witness()
@@ -102,19 +102,21 @@ async def stage(
 
 
 def processes() -> ProcessPoolExecutor:
-    """As many processes as there are processors."""
+    """Return a pool with one process per processor."""
+    # Not forked: a fork would copy the event loop and the open sockets of the test process.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=_collect_seldom)
+    return ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=_collect_rarely)
 
 
-def _collect_seldom() -> None:
-    """What was imported stays, and a play leaves little garbage: looking for it takes a tenth of the time."""
+def _collect_rarely() -> None:
+    """Run the garbage collector rarely."""
+    # The imported modules stay, and a play leaves almost no cycles. The collector took a tenth of the time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
 
 
 def play_right(scenarios: Iterable[str]) -> list[Played]:
-    """Play scenarios on the correct mock, with every defect looking on."""
+    """Play scenarios on the correct mock, with every defect armed for zero occurrences to count its chances."""
 
     async def work() -> list[Played]:
         async with stage() as here:
@@ -126,7 +128,7 @@ def play_right(scenarios: Iterable[str]) -> list[Played]:
 
 
 def play_wrong(pairs: Iterable[tuple[str, str]]) -> list[Played]:
-    """Play scenarios, each on a mock with one defect: `(defect, scenario)`."""
+    """Play pairs of a defect and a scenario, each on a mock with that defect."""
 
     async def work() -> list[Played]:
         async with stage() as here:

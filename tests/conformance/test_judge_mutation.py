@@ -1,4 +1,4 @@
-"""A machine edits records: every check notices something, and the page says how much the judge notices."""
+"""Random edits of records: every check notices some, or has a reason, and the page is current."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def tally() -> Tally:
     return judge_mutation.compute()
 
 
-def test_every_check_notices_some_edit_or_says_why_not(tally: Tally) -> None:
+def test_every_check_notices_an_edit_or_has_a_reason(tally: Tally) -> None:
     assert judge_mutation.blind(tally) == sorted(UNMOVED, key=judge_mutation.ORDER.index)
 
 

@@ -54,7 +54,7 @@ async def test_a_case_is_named_by_requirement_and_classed_by_deployment_and_area
     failure = cases["RUN-02", "/second-turn"].find("failure")
     assert failure is not None
     assert failure.attrib["message"] == "FAIL: expected 200 for the create of run E; observed 201"
-    assert "RUN-02 (MUST): Creating a background run answers 200" in (failure.text or "")
+    assert "RUN-02 (MUST): Creating a background run returns 200" in (failure.text or "")
     for key, kind, reason in (
         (("RUN-02", ""), "pytest.xfail", "known: creates with 201"),
         (("INT-02", ""), "pytest.skip", "declared absent: no interrupt here"),

@@ -1,4 +1,4 @@
-"""The kill matrix: the correct mock kills nothing, every requirement is killed by something, and the pages say so."""
+"""The kill matrix: every requirement detects a defect, every defect is detected, and the pages are current."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from conformance.requirements import registry
 from mockserver.defects import defects
 from tests.conformance import kill_matrix
 from tests.conformance.kill_matrix import Matrix
-from tests.conformance.survivors import BLIND, FREEDOMS, SURVIVORS
+from tests.conformance.survivors import FREEDOMS, UNDETECTED, UNPROVED
 
 pytestmark = [pytest.mark.matrix, pytest.mark.timeout(1800)]
 BOOK = registry.load()
@@ -19,8 +19,8 @@ def matrix() -> Matrix:
     return kill_matrix.compute()
 
 
-def test_the_correct_mock_kills_nothing(matrix: Matrix) -> None:
-    """It has every defect armed for no occurrence: so this also shows that without an occurrence each does right."""
+def test_the_correct_mock_breaks_nothing(matrix: Matrix) -> None:
+    """The mock has every defect armed for zero occurrences, so this also shows that such a defect never acts."""
     wrong = {
         f"{played.scenario}::{name}": verdict.reason
         for played in matrix.right
@@ -30,27 +30,27 @@ def test_the_correct_mock_kills_nothing(matrix: Matrix) -> None:
     assert wrong == {}
 
 
-def test_every_requirement_is_killed_by_a_defect_or_says_why_not(matrix: Matrix) -> None:
+def test_every_requirement_detects_a_defect_or_has_a_reason(matrix: Matrix) -> None:
     bound = [one.id for one in BOOK.requirements if one.level != "PROFILE"]
-    assert sorted(name for name in bound if not matrix.kills[name]) == sorted(SURVIVORS)
+    assert sorted(name for name in bound if not matrix.detected[name]) == sorted(UNPROVED)
 
 
-def test_every_defect_kills_something_or_says_why_not(matrix: Matrix) -> None:
-    assert sorted(name for name in defects() if not matrix.killed_by(name)) == sorted(BLIND)
+def test_every_defect_is_detected_or_has_a_reason(matrix: Matrix) -> None:
+    assert sorted(name for name in defects() if not matrix.detecting(name)) == sorted(UNDETECTED)
 
 
-def test_a_defect_that_turns_only_a_freedom_says_why(matrix: Matrix) -> None:
+def test_a_defect_that_is_only_a_freedom_has_a_reason(matrix: Matrix) -> None:
     assert kill_matrix.freedoms(matrix) == sorted(FREEDOMS)
 
 
-def test_no_requirement_is_killed_by_every_defect(matrix: Matrix) -> None:
-    """One that is would be red whatever is wrong, and tell nothing."""
-    most = max(len(by) for by in matrix.kills.values())
+def test_no_requirement_detects_half_of_the_defects(matrix: Matrix) -> None:
+    """A requirement that is broken whatever is wrong would not show which behaviour to correct."""
+    most = max(len(by) for by in matrix.detected.values())
     assert most < len(defects()) / 2
 
 
 def test_the_pages_are_current(matrix: Matrix) -> None:
-    again = "run: python -m tests.conformance.kill_matrix"
-    assert kill_matrix.PROOFS.read_text() == kill_matrix.proofs(matrix), again
+    hint = "run: python -m tests.conformance.kill_matrix"
+    assert kill_matrix.PROOFS.read_text() == kill_matrix.proofs(matrix), hint
     page = kill_matrix.PAGE.read_text()
-    assert page == kill_matrix.page(matrix), again
+    assert page == kill_matrix.page(matrix), hint

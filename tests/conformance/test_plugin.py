@@ -231,9 +231,9 @@ async def test_a_failure_tells_everything_that_is_needed() -> None:
     assert run.code == 1
     _, _, failure = run.output.partition("= FAILURES =")
     for line in (
-        "RUN-02 (MUST): Creating a background run answers 200 with the whole run object",
+        "RUN-02 (MUST): Creating a background run returns 200 with the complete run object",
         "source: published API description",
-        "because: The API description gives 200",
+        "because: For this request the API description specifies 200",
         f"scenario  {PLAINEST}: B double-texts A",
         f"deployment  {there.url}",
         "expected  200 for the create of run A",

@@ -162,7 +162,7 @@ def test_the_list_of_defects() -> None:
     process = start("defects")
     out, _ = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0
-    assert "ghost_run  (D04)\n    The status says `interrupted`" in out
+    assert "ghost_run  (D04)\n    A stopped run is reported as `interrupted`" in out
     assert "stateless_thread_left  (D88, formerly stateless_shared)\n" in out
     ids = re.findall(r"^\w+  \(D(\d+)", out, re.MULTILINE)
     assert [int(number) for number in ids] == list(range(1, len(ids) + 1))

@@ -58,9 +58,7 @@ def test_a_defect_that_lacks_an_attribute_is_refused(missing: str) -> None:
     assert registry.defects_in(module) == {"whole_one": whole}
     # What its base states is about the base.
     kind("LackingOne", whole, without=missing)
-    said = (
-        f"the defect mockserver.defects.made_up.LackingOne lacks `{missing}`; add what is missing as a class attribute"
-    )
+    said = f"the defect mockserver.defects.made_up.LackingOne lacks `{missing}`; add it as a class attribute"
     with pytest.raises(TypeError, match=re.escape(said)):
         registry.defects_in(module)
 
