@@ -38,7 +38,7 @@ class DraftedFailure:
 
     @property
     def flaky(self) -> bool:
-        """Whether the requirement also passed."""
+        """True if the requirement also passed."""
         return self.bad < self.judged
 
 

@@ -40,7 +40,7 @@ class Deployment(msgspec.Struct, kw_only=True):
 
     @property
     def judged(self) -> bool:
-        """Whether any requirement was judged."""
+        """True if any requirement was judged."""
         return any(result.verdict in JUDGED for result in self.results)
 
 

@@ -1,7 +1,7 @@
 """The encodings in which a deployment may echo a secret: URLs, JSON, HTML, Python's `repr`, and base64.
 
-A text is decoded rather than a secret encoded. Which signs are escaped, and how often, is up to every layer that a
-text went through, so the spellings of one secret are countless; but each of them decodes to the same text.
+Texts are decoded before they are searched, instead of encoding the secret. Every layer that a text went through may
+have escaped other signs, so one secret has countless spellings, but each of them decodes to the same text.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ class Thread:
     interruption: dict[str, str] | None = None
     """The reason why the run that executed last was stopped, if it was."""
     rested: bool = False
-    """Whether a run has ended on the thread, or its state was updated manually."""
+    """True once a run has ended on the thread, or its state was updated manually."""
     stream: ThreadStream = field(default_factory=ThreadStream)
     """The events of the whole thread, for the clients that stream it."""
     ttl: TimeLeft | None = None

@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp.http_exceptions import HttpProcessingError
 
 SERVER_LOG: Final = logging.getLogger("mockserver.http")
-"""What aiohttp's server reports. A fault of ours keeps its traceback."""
+"""The log of aiohttp's server. A fault of the mock keeps its traceback."""
 
 
 def _shorten(record: logging.LogRecord) -> bool:

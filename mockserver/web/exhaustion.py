@@ -17,10 +17,10 @@ except ImportError:  # Windows has no such limits, and no use for this module bu
     resource = None  # type: ignore[assignment]
 
 AGAIN_AFTER: Final = 60.0
-"""Seconds after which a server that still cannot accept connections says so again."""
+"""Seconds after which a server that still cannot accept connections reports it again."""
 
 FILES: Final = 65_536
-"""Connections of one address; some systems have no limit of their own, and then a table of this size is enough."""
+"""The most files that are requested. Some systems have no limit, and one address has no more connections than this."""
 
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _log: Final = logging.getLogger("mockserver")

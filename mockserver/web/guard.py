@@ -1,11 +1,11 @@
 """The guard of the control API: requests that a web page could make are refused.
 
 A page of any site can send requests to a server on the developer's machine. The control API shows what an application
-sent and replaces the script, so it answers programs only. A page gives itself away in one of these ways:
+sent and replaces the script, so it answers programs only. The request of a page differs in one of these ways:
 
-- its browser adds `Origin`, or `Sec-Fetch-Site` with another word than `same-origin` or `none`;
-- a form, or `fetch` in the mode `no-cors`, cannot send the content type `application/json`;
-- a page that had its own name resolve to this machine (DNS rebinding) names itself in `Host`.
+- Its browser adds `Origin`, or `Sec-Fetch-Site` with another value than `same-origin` or `none`.
+- A form, or `fetch` in the mode `no-cors`, cannot send the content type `application/json`.
+- A page whose own name resolves to this machine (DNS rebinding) has that name in `Host`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Guard:
-    """What the control API answers: `hosts` are names that it listens on, `origins` are pages that may use it.
+    """The rules of the control API. `hosts` are the names that it listens on, `origins` are the pages that may use it.
 
     An origin is `SCHEME://HOST[:PORT]`, or `*` for any.
     """
@@ -37,7 +37,7 @@ class Guard:
         return "*" in self._origins or origin.casefold() in self._origins
 
     def refusal(self, headers: Mapping[str, str], *, has_body: bool) -> ApiError | None:
-        """Return the refusal of a request, with what to do about it; None if the request is answered."""
+        """Return the refusal of a request, with the option that allows it, or None if the request is answered."""
         host, origin = headers.get("Host", ""), headers.get("Origin")
         if host and not self._knows(host):
             text = f"the control API does not answer to the host {host!r}; start with --allow-host {_name(host)}"
@@ -80,7 +80,7 @@ def guarded(handler: Handler) -> Handler:
 
 
 def _name(host: str) -> str:
-    """Return the name or address in a `Host` header, without the port; empty for what is neither."""
+    """Return the name or address in a `Host` header without the port, or an empty text if it has neither."""
     found = _HOST.fullmatch(host.casefold())
     return found["name"].strip("[]").rstrip(".") if found else ""
 

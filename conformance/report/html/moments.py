@@ -86,7 +86,7 @@ class RecordLine:
 
     @property
     def is_unchanged_look(self) -> bool:
-        """Whether this is a status check whose answer was shown before, and which no verdict cites."""
+        """True for a status check whose answer was shown before, and which no verdict cites."""
         exchange = self.exchange
         return exchange is not None and exchange.look and exchange.got.same is not None and not self.cited
 
