@@ -300,6 +300,10 @@ def _reload(path: Path | None, controller: Controller) -> None:
     if path is None:
         logging.getLogger("mockserver").warning("there is no script to load again: start with --script FILE")
         return
+    if not path.is_file():
+        # A named pipe would block the event loop until something writes to it.
+        logging.getLogger("mockserver").error("the script %s is not a file, so it is not loaded again", path)
+        return
     try:
         controller.load_script(load(path))
     except ScriptError as error:

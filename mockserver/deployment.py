@@ -74,6 +74,8 @@ class MockDeployment:
 
     def start(self) -> Self:
         """Start the deployment and return it once it accepts connections. Raises OSError if it cannot be bound."""
+        if self._thread is not None:
+            raise RuntimeError("a mock deployment starts once; create another MockDeployment, or call reset()")
         started: Future[str] = Future()
         # A daemon thread: a test that fails to call stop() does not keep the interpreter from exiting.
         self._thread = threading.Thread(
@@ -258,8 +260,8 @@ class MockDeployment:
             async with listening(self._app, *self._address) as url:
                 started.set_result(url)
                 await self._stop.wait()
-        except OSError as error:
-            # Only a failed bind belongs to start(). Once it has returned, an error is a bug of the server.
+        except Exception as error:
+            # Only a failed start belongs to start(). Once it has returned, an error is a bug of the server.
             if started.done():
                 raise
             started.set_exception(error)

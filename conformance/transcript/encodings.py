@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Final
 
-MAX_LAYERS: Final = 4
-"""Escapes within escapes that are decoded. A URL in a query in a JSON text in another JSON text has as many."""
+MAX_LAYERS: Final = 8
+"""Escapes within escapes that are decoded. A URL in a query in a JSON text in another JSON text has four."""
 
 MIN_BASE64: Final = 6
 """The least length of a piece of base64 that is searched for. Four bytes fill five letters whatever is around them."""
@@ -24,9 +24,13 @@ _ESCAPES: Final = re.compile(
     r"|(?P<unicode>(?:\\+u[0-9a-f]{4})+)"
     r"|(?P<bytes>(?:\\+x[0-9a-f]{2})+)"
     r"|\\+(?P<sign>[\"'/\\])"
-    r"|(?P<entity>&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,8});)",
+    r"|(?P<entity>&(?:#[0-9]{1,12};?|#x[0-9a-f]{1,10};?|[a-z]{2,8};))",
     re.IGNORECASE,
 )
+
+
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
+_BASE64_LINES: Final = re.compile(r"[A-Za-z0-9+/_-]{20,}(?:\r?\n[A-Za-z0-9+/_-]+)+={0,2}")
 
 
 def has_escapes(text: str) -> bool:
@@ -57,6 +61,22 @@ def base64_pieces(secret: str) -> Iterator[str]:
         whole = letters[dropped : -1 if (before + len(raw)) % 3 else None]
         if len(whole) >= MIN_BASE64:
             yield from {whole, whole.replace("+", "-").replace("/", "_")}
+
+
+def base64_runs(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield the start, the end and the decoded text of everything in a text that may be base64.
+
+    Words and ids decode as well, to text without a meaning. Lines are taken alone and together, as in MIME.
+    """
+    for runs in (_BASE64, _BASE64_LINES):
+        for found in runs.finditer(text):
+            letters = "".join(found[0].split()).rstrip("=").replace("-", "+").replace("_", "/")
+            # Letters that stand before the base64, such as the end of an escape, shift the groups of four.
+            for skipped in range(4):
+                rest = letters[skipped:]
+                whole = rest[: len(rest) - (len(rest) % 4 == 1)]
+                raw = base64.b64decode(whole + "=" * (-len(whole) % 4))
+                yield found.start(), found.end(), raw.decode("utf-8", "replace")
 
 
 def _one_layer(text: str) -> tuple[str, list[int]]:

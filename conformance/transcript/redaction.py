@@ -46,6 +46,9 @@ Their headers are redacted in any case.
 MAX_COOKIES = 50
 """The number of cookies that are remembered, newest first. A deployment may set a new one with every response."""
 
+MAX_BASE64 = 3
+"""The number of times that a secret may have been encoded in base64, one within the other."""
+
 MAX_DEPTH = 64
 # The redactor recurses, and a hostile answer must not exhaust the stack. A probe agent's state nests about ten levels.
 """The greatest depth of JSON that is searched. A deeper value raises TooDeep."""
@@ -115,12 +118,34 @@ class Redactor:
             if encodings.has_escapes(text):
                 text = _without(self._pattern, text)
             text = self._pattern.sub(REDACTED, text)
+            text = self._without_base64(text)
         # The patterns are slow on large bodies. Most texts contain neither marker.
         if "://" in text:
             text = _USER.sub(rf"\1{REDACTED}@", text)
         if "=" in text:
             text = _QUERY.sub(rf"\1{REDACTED}", text)
         return text
+
+    def _without_base64(self, text: str, levels: int = MAX_BASE64) -> str:
+        """Replace base64 of an encoding of a secret, also several times over."""
+        # Base64 of the secret itself is a search term, which is found inside of a longer text as well.
+        spans = [
+            (start, end) for start, end, inner in encodings.base64_runs(text) if self._is_hidden_in(inner, levels - 1)
+        ]
+        kept, done = [], 0
+        # A run of lines contains its lines, which begin where it begins or later.
+        for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
+            if start >= done:
+                kept += [text[done:start], REDACTED]
+                done = end
+        return "".join([*kept, text[done:]])
+
+    def _is_hidden_in(self, text: str, levels: int) -> bool:
+        if self._pattern is None:
+            return False
+        if self._pattern.search(text) or self._pattern.search(encodings.decoded(text)[0]):
+            return True
+        return levels > 0 and any(self._is_hidden_in(inner, levels - 1) for _, _, inner in encodings.base64_runs(text))
 
     def value(self, value: Any, levels: int = MAX_DEPTH) -> Any:
         """Return a JSON value without secrets in strings and keys. Raise TooDeep beyond `levels` of nesting."""
@@ -178,10 +203,10 @@ def _parts(value: str) -> Iterator[str]:
         except (binascii.Error, UnicodeDecodeError):
             user_and_password = ""
         yield from user_and_password.split(":", 1)
-    for word in value.split():
+    # Members of a list such as `Token token="abc", id=7`, each with and without its name.
+    for word in re.split(r"[\s,;]+", value):
         if word not in _SCHEMES:
-            yield word.strip(";,")
-            yield from word.strip(";,").split("=", 1)[1:]
-    # USER:PASSWORD, as in the URL. A value with spaces is prose or a list, and its words were yielded above.
+            yield from (word, word.strip("\"'"))
+            yield from (part.strip("\"'") for part in re.split("[=:]", word, maxsplit=1)[1:])
     if ":" in value and " " not in value:
         yield value.partition(":")[2]

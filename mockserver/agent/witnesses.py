@@ -15,7 +15,7 @@ import msgspec
 from yarl import URL
 
 from doubletext.probe import StepReport
-from mockserver.core.callbacks import Callbacks
+from mockserver.core.callbacks import AGENT, Callbacks
 from mockserver.core.clock import Clock
 
 CONNECT_SECONDS: Final = 2.0
@@ -46,7 +46,7 @@ class Witnesses:
         if self._tls is None and url.startswith("https:"):
             self._tls = ssl.create_default_context()
         try:
-            headers = {"Content-Type": "application/json"}
+            headers = {"Content-Type": "application/json", "User-Agent": AGENT}
             body = msgspec.json.encode(report)
             tls = self._tls or True
             # A redirect would lead to a host that `callbacks` was not asked about.

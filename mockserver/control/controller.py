@@ -27,6 +27,9 @@ from mockserver.web.journal import Journal, JournalEntry
 DEADLINE: Final = 30.0
 """The real seconds after which a wait fails. The mock reacts within milliseconds, so this is far above any delay."""
 
+MAX_SCALE: Final = 1000
+"""The largest factor of scripted delays, the same as on the command line."""
+
 SHOWN: Final = 10
 """The number of ids in a message. Thousands of runs would hide what the message states."""
 
@@ -44,6 +47,8 @@ class DeadlineError(ControlError):
 
 def clock_of(mode: Mode, scale: float = 1.0) -> Clock:
     """Return the clock of a mode. `scale` multiplies delays in mode `real`, where 0 skips them."""
+    if not 0 <= scale <= MAX_SCALE:
+        raise ValueError(f"the scale of time is {scale}; it must be between 0 and {MAX_SCALE}")
     if mode == "hand":
         return HandClock()
     if mode == "instant":

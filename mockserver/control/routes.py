@@ -6,6 +6,7 @@ handlers as descriptions.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import Callable
 from functools import partial
@@ -115,7 +116,8 @@ async def restart(request: web.Request) -> web.StreamResponse:
     """Simulate a crash and restart: all workers and connections are lost, stored records are kept."""
     # Listed before the restart: clients that connect during it are connected to the restarted server.
     connections = [one for server in request.app[SERVERS] for one in server.connections]
-    await request.app[ENGINE].restart()
+    # Shielded for the same reason as a reset, see `reset_all`.
+    await asyncio.shield(asyncio.create_task(request.app[ENGINE].restart()))
     for connection in connections:
         # The connection of this request stays, so that the test receives the response.
         if connection is not request.protocol and connection.transport is not None:
@@ -269,7 +271,8 @@ async def wait(request: web.Request) -> web.StreamResponse:
 
 async def reset_all(request: web.Request) -> web.StreamResponse:
     """Delete all threads, requests, holds, defects and faults."""
-    await reset(request.app)
+    # Shielded: aiohttp cancels the handler of a client that disconnects, and half a reset leaves a broken deployment.
+    await asyncio.shield(asyncio.create_task(reset(request.app)))
     # Threads and runs refer to each other, so only the garbage collector frees them, and it rarely runs here (see
     # `__main__`). Without this, a long test session with many resets would grow.
     gc.collect()

@@ -7,6 +7,7 @@ runs on.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
@@ -15,6 +16,13 @@ from typing import Final, Literal
 _log: Final = logging.getLogger("mockserver.callbacks")
 
 Kind = Literal["webhook", "witness"]
+AGENT: Final = "doubletext-mockserver (callback)"
+"""The User-Agent of everything that a mock sends by itself.
+
+The control API refuses it. A page may name the mock itself as a webhook, and the guard would let the mock's own request
+through, which is that of a program.
+"""
+
 Refused = Callable[[str | None, str], None]
 """A callback that receives the id of a run, and a line that states which URL of it was refused."""
 
@@ -33,7 +41,9 @@ class Callbacks:
         """Return whether a URL may be called. `host` is the host to which the HTTP client would connect."""
         if host is not None and (is_loopback(host) or host.casefold() in self._hosts):
             return True
-        line = f"{kind} {url} refused: its host is not on the loopback. Start with --allow-callbacks {host or 'HOST'}"
+        # As JSON in ASCII: a page chooses the URL, and must not write lines or control sequences into a log.
+        line = f"{kind} {json.dumps(url)} refused: its host is not on the loopback. Start with --allow-callbacks "
+        line += host if host is not None and host.isascii() and host.isprintable() else "HOST"
         _log.warning("run %s: %s", run_id, line)
         if self.refused is not None:
             self.refused(run_id, line)

@@ -194,9 +194,11 @@ def _filled(found: re.Match[str], fills: Mapping[str, str]) -> str:
 def _start_turn(script: Script, last: Message, conversation: Sequence[Message], context: TurnContext) -> Cursor | None:
     """Return the start of the first turn that matches the last message, None if no turn does."""
     number = sum(1 for message in conversation if message["type"] == "human")
+    # One budget for all turns: a hundred expressions that each stay below a limit would add up.
+    budget = patterns.Budget()
     for turn in script.turns:
         try:
-            fills = _match(turn.when, last, number, context)
+            fills = _match(turn.when, last, number, context, budget)
         except SlowPatternError as error:
             # The run fails. The turns that follow may be as slow, so they are not tried.
             return Cursor((_too_slow(error),))
@@ -205,7 +207,9 @@ def _start_turn(script: Script, last: Message, conversation: Sequence[Message], 
     return None
 
 
-def _match(when: When, last: Message, number: int, context: TurnContext) -> dict[str, str] | None:
+def _match(
+    when: When, last: Message, number: int, context: TurnContext, budget: patterns.Budget
+) -> dict[str, str] | None:
     """Return the replacements for {names} if the turn matches this message, None if it does not."""
     text = messages.text_of(last)
     if (last["type"] == "tool") != (when.tool_result is not None):
@@ -221,7 +225,7 @@ def _match(when: When, last: Message, number: int, context: TurnContext) -> dict
         return None
     if any(key not in context.metadata or context.metadata[key] != value for key, value in when.metadata.items()):
         return None
-    found = patterns.search(when.matches, text) if when.matches is not None else None
+    found = budget.search(when.matches, text) if when.matches is not None else None
     if when.matches is not None and found is None:
         return None
     named = {} if found is None else {name: value or "" for name, value in found.groupdict().items()}
@@ -242,11 +246,12 @@ def _too_slow(error: SlowPatternError) -> Step:
 
 
 def _case(interrupt: Interrupt, answer: Any) -> Sequence[Step]:
+    budget = patterns.Budget()
     for case in interrupt.cases:
         if case.equals is not UNSET and case.equals != answer:
             continue
         try:
-            if case.matches is not None and patterns.search(case.matches, as_text(answer)) is None:
+            if case.matches is not None and budget.search(case.matches, as_text(answer)) is None:
                 continue
         except SlowPatternError as error:
             return (_too_slow(error),)

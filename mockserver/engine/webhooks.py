@@ -9,6 +9,7 @@ delays the next delivery by at most one attempt. After `ATTEMPTS` attempts a del
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable
 from typing import Any, Final
@@ -18,7 +19,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from mockserver.core.callbacks import Callbacks
+from mockserver.core.callbacks import AGENT, Callbacks
 from mockserver.core.clock import Clock
 from mockserver.core.json_text import as_json
 
@@ -51,7 +52,7 @@ class Webhooks:
             failed()
             return
         if len(self._tasks) >= MAX_WAITING:
-            _log.warning("webhook to %s dropped: %d deliveries are under way", url, len(self._tasks))
+            _log.warning("webhook to %s dropped: %d deliveries are under way", json.dumps(url), len(self._tasks))
             return
         before, tried = self._newest.get(thread_id), asyncio.Event()
         self._newest[thread_id] = tried
@@ -79,7 +80,7 @@ class Webhooks:
             if delivered:
                 return
             failed()
-        _log.info("webhook to %s dropped after %d attempts", url, ATTEMPTS)
+        _log.info("webhook to %s dropped after %d attempts", json.dumps(url), ATTEMPTS)
 
     async def _post(self, url: str, body: bytes) -> bool:
         if self._session is None:
@@ -87,7 +88,7 @@ class Webhooks:
             timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
             self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
         try:
-            headers = {"Content-Type": "application/json"}
+            headers = {"Content-Type": "application/json", "User-Agent": AGENT}
             async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
                 return answer.status < 400
         except (aiohttp.ClientError, OSError, ValueError, TimeoutError):

@@ -23,7 +23,7 @@ STREAM_MODES: Final[tuple[StreamMode, ...]] = get_args(StreamMode)
 UUID = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$(?!\n)")]
 # The largest page of the official API.
 Limit = Annotated[int, Meta(ge=1, le=1000)]
-Offset = Annotated[int, Meta(ge=0)]
+Offset = Annotated[int, Meta(ge=0, le=2**53)]
 Json = dict[str, Any]
 
 MAX_SECONDS: Final = 1e9

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from mockserver.script.bounds import MAX_BYTES, TooLargeError, check_aliases, check_text
+from mockserver.script.bounds import MAX_BYTES, RefusedError, check_aliases, check_keys, check_text
 from mockserver.script.types import Script
 
 GUIDE: Final = Path(__file__).parent / "scripts" / "guide.yaml"
@@ -41,8 +41,9 @@ def load(path: Path = GUIDE) -> Script:
 
 def parse(text: str, name: str = "script") -> Script:
     """Return the script in a text. `name` stands for it in errors. Raises `ScriptError`."""
-    loader = _Loader(text)
+    loader = None
     try:
+        loader = _Loader(text)
         check_text(text, _Loader)
         # The nodes are kept beside the data, because only they know lines.
         # msgspec names a path, and `_at` finds its line.
@@ -50,16 +51,22 @@ def parse(text: str, name: str = "script") -> Script:
         if node is None:
             raise ScriptError(f"{name}: the script is empty. Add `turns`")
         check_aliases(node)
+        check_keys(node)
         data = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ScriptError(f"{name}{line}: invalid YAML: {error.problem or error.context}") from None
-    except TooLargeError as error:
+    except RefusedError as error:
         raise ScriptError(f"{name}{f':{error.line}' if error.line else ''}: {error}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ScriptError(f"{name}: invalid YAML: {str(error).splitlines()[0]}") from None
+    except ScriptError:
+        raise
+    except Exception as error:  # noqa: BLE001
+        # PyYAML reads `!!int ''`, `!!bool x` and the like with whatever exception its code happens to raise.
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ScriptError(f"{name}: invalid YAML: {reason}") from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     try:
         return msgspec.convert(data, Script)
     except msgspec.ValidationError as error:

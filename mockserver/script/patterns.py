@@ -7,6 +7,7 @@ The library `regex` reads the expressions of Python's `re`, and supports a timeo
 from __future__ import annotations
 
 import re
+from time import process_time
 from typing import Final
 
 import regex
@@ -24,12 +25,18 @@ _PIECE: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(?P<counts>\{\d*,?\d
 """One piece of an expression: an escape, a class, a count, the start of a group, or a character."""
 
 
+_RECURSION: Final = re.compile(r"\(\?(?:R|[-+]?\d+|&|P>)")
+"""A call of a group or of the whole expression, which takes hundreds of megabytes before it takes half a second."""
+
+
 class SlowPatternError(Exception):
     """A match that exceeded the time limit. The text names the expression."""
 
 
 def check(expression: str) -> None:
     """Raise ValueError if a text is not a regular expression, or is too large a one."""
+    if _RECURSION.search(expression):
+        raise ValueError("`matches` refers to itself, as in (?R). Write the repetition out")
     if _size(expression) > MAX_SIZE:
         raise ValueError(f"`matches` expands to more than {MAX_SIZE} characters. Use smaller counts in its {{}}")
     try:
@@ -40,14 +47,29 @@ def check(expression: str) -> None:
         raise ValueError("`matches` has too many nested groups. Flatten it") from None
 
 
-def search(expression: str, text: str) -> regex.Match[str] | None:
+class Budget:
+    """The processor time that all expressions of a script may take for one message."""
+
+    def __init__(self) -> None:
+        self._left = SECONDS
+
+    def search(self, expression: str, text: str) -> regex.Match[str] | None:
+        """Return the first match in a text, ignoring case. Raises `SlowPatternError` once the budget is spent."""
+        began = process_time()
+        try:
+            return search(expression, text, max(self._left, 0.001))
+        finally:
+            self._left -= process_time() - began
+
+
+def search(expression: str, text: str, seconds: float = SECONDS) -> regex.Match[str] | None:
     """Return the first match in a text, ignoring case. Raises `SlowPatternError`."""
     try:
-        return regex.search(expression, text, regex.IGNORECASE, timeout=SECONDS)
-    except TimeoutError:
+        return regex.search(expression, text, regex.IGNORECASE, timeout=seconds)
+    except (TimeoutError, MemoryError):
         raise SlowPatternError(
-            f"`matches: {expression}` exceeded {SECONDS} seconds on a text of {len(text)} characters. "
-            "Avoid nested repetitions such as (a+)+"
+            f"`matches: {expression}` exceeded the time for a text of {len(text)} characters: {SECONDS} seconds "
+            "for all turns. Avoid nested repetitions such as (a+)+"
         ) from None
 
 

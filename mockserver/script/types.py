@@ -8,6 +8,7 @@ format for users. The descriptions of fields in this module become the JSON Sche
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
@@ -264,12 +265,12 @@ class Script(Part, frozen=True, dict=True):
 def every_step(steps: Sequence[Step]) -> list[Step]:
     """Return these steps and those in repetitions, cases and `parallel`, without those of child graphs."""
     found: list[Step] = []
-    waiting = list(steps)
+    waiting = deque(steps)
     while waiting:
-        step = waiting.pop(0)
+        step = waiting.popleft()
         inner = [one for case in (step.interrupt.cases if step.interrupt else ()) for one in case.steps]
         # At the front, so that steps stay in the order of the file. The nodes of the graph are listed in that order.
-        waiting[:0] = [*step.steps, *inner, *step.parallel]
+        waiting.extendleft(reversed([*step.steps, *inner, *step.parallel]))
         if step.repeat is None and not step.parallel:
             found.append(step)
     return found

@@ -17,6 +17,7 @@ from typing import Final
 
 from aiohttp import web
 
+from mockserver.core.callbacks import AGENT
 from mockserver.web.http import ApiError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -30,6 +31,7 @@ class Guard:
 
     def __init__(self, hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
         self.hosts = {host.strip("[]").casefold() for host in hosts}
+        """The names under which programs reach the deployment."""
         self._origins = frozenset(origin.rstrip("/").casefold() for origin in origins)
 
     def allows_origin(self, origin: str) -> bool:
@@ -38,6 +40,8 @@ class Guard:
 
     def refusal(self, headers: Mapping[str, str], *, has_body: bool) -> ApiError | None:
         """Return the refusal of a request, with the option that allows it, or None if the request is answered."""
+        if headers.get("User-Agent") == AGENT:
+            return ApiError(403, "the control API does not answer to webhooks and probe reports of a mock")
         host, origin = headers.get("Host", ""), headers.get("Origin")
         if host and not self._knows(host):
             text = f"the control API does not answer to the host {host!r}; start with --allow-host {_name(host)}"
@@ -56,7 +60,9 @@ class Guard:
     def _knows(self, host: str) -> bool:
         name = _name(host)
         # An address cannot be rebound: only a name can resolve to another machine than before.
-        return name == "localhost" or name.endswith(".localhost") or name in self.hosts or _is_address(name)
+        known = name == "localhost" or name.endswith(".localhost") or name in self.hosts or _is_address(name)
+        # A header that cannot be read has no name, and an unset variable is an empty one. They must not meet.
+        return name != "" and known
 
     def _is_same(self, origin: str, host: str) -> bool:
         return origin.casefold().partition("://")[2] == host.casefold() != ""

@@ -75,7 +75,7 @@ class JournalEntry:
         """The decoded JSON body, or None if there is none or it is not JSON."""
         try:
             return msgspec.json.decode(self.raw) if self.raw else None
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
 
     @property

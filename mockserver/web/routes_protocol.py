@@ -100,7 +100,7 @@ def _response(request: web.Request, listener: Listener, data: str | bytes) -> Co
     entry = request.app[JOURNAL].record_frame(request, raw)
     try:
         command = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         command = None
     entry.status = 200
     return CommandResponse(_execute(ProtocolSession(request, listener), command, entry))

@@ -49,6 +49,13 @@ ENCODINGS: dict[str, Encode] = {
     "in base64 behind one letter": lambda text: base64_of(f"x{text}"),
     "in base64 between others": lambda text: base64_of(f"Bearer {text}, and more"),
     "in base64 in a URL": lambda text: quote(base64_of(f"jo:{text}"), safe=""),
+    "in base64 of a URL": lambda text: base64_of(quote(text, safe="")),
+    "in base64 of base64": lambda text: base64_of(base64_of(text)),
+    "in base64 of JSON": lambda text: base64_of(json.dumps({"key": text})),
+    "in base64 of a repr": lambda text: base64_of(repr(text.encode())),
+    "in base64 of MIME": lambda text: base64.encodebytes(f"user: {text}, and more of it".encode() * 3).decode(),
+    "in HTML with zeros": lambda text: "".join(f"&#{ord(sign):010};" for sign in text),
+    "in HTML without semicolons": lambda text: "".join(f"&#x{ord(sign):x}" for sign in text) + "<",
     "in base64 in JSON": lambda text: base64_of(json.dumps({"k": text}, ensure_ascii=False)),
 }
 
@@ -110,3 +117,22 @@ def test_user_and_password_of_a_url_are_found_as_they_were_given_and_as_they_are
         assert "PASS" not in shown, shown
     assert "PASS" not in redactor.text(base64_of("us er:PASS/W0RD"))
     assert base64_of("us er:PASS/W0RD")[4:12] not in redactor.text(f"Basic {base64_of('us er:PASS/W0RD')}")
+
+
+@pytest.mark.parametrize(
+    ("header", "echo"),
+    [
+        ('Token token="abc123def", id=77', "abc123def"),
+        ("key1,longsecret2,longsecret3", "longsecret2 or longsecret3"),
+        ("k:longsecret2;longsecret3", "longsecret2 or longsecret3"),
+    ],
+)
+def test_members_of_a_header_are_found_alone(header: str, echo: str) -> None:
+    shown = Redactor({"x-key": header}).text(echo)
+    assert not {"abc123def", "longsecret2", "longsecret3"} & set(shown.split())
+
+
+def test_a_cookie_in_quotes_is_found_without_them() -> None:
+    redactor = Redactor({})
+    redactor.learn_cookie('sid="cookieSecretValue77"; Path=/')
+    assert redactor.text("sid is cookieSecretValue77") == f"sid is {REDACTED}"

@@ -105,6 +105,11 @@ def test_every_page_can_be_allowed() -> None:
     assert Guard(origins=["*"]).refusal({"Host": "localhost", "Origin": FOREIGN}, has_body=False) is None
 
 
+def test_an_empty_name_allows_nothing() -> None:
+    for guard in (Guard([""]), Guard(["", "app"])):
+        assert guard.refusal({"Host": "evil~.example", "Origin": "http://evil~.example"}, has_body=False) is not None
+
+
 def test_a_host_that_cannot_be_read_is_refused() -> None:
     for host in ("[", "a b", "local\thost", ":80", "@localhost", "localhost@evil.example"):
         assert Guard().refusal({"Host": host}, has_body=False) is not None

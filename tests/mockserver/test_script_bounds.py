@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ LONG = "a" * 200 + "!"
         ("turns: &t [*t]", "script:1: an alias refers to the part that contains it"),
         ("turns:\n- " + "[" * 150, "script:2: lists and objects are nested more than 100 deep"),
         ("{turns: " * 150, "script:1: lists and objects are nested more than 100 deep"),
-        ("# " + "x" * bounds.MAX_BYTES, "script: a script has at most 8 MB"),
+        ("# " + "x" * bounds.MAX_BYTES, "script: a script has at most 4 MB"),
     ],
     ids=["aliases", "object in itself", "list in itself", "deep list", "deep object", "long"],
 )
@@ -94,3 +95,37 @@ async def test_an_expression_that_explodes_on_an_answer_fails_its_run() -> None:
         await stage.http.post(path, json={"assistant_id": "agent", "input": asking("sf")})
         answer = await stage.http.post(path, json={"assistant_id": "agent", "command": {"resume": LONG}})
         assert answer.json()["__error__"]["error"] == "SlowPatternError"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("turns: [{steps: [{channels: {a: 1" + ":59" * 50_000 + "}}]}]", "script:1: a number has at most 400 digits"),
+        ("turns: [" + "1," * 200_000 + "]", "script:1: a script has at most 100000 values"),
+        ("turns: !!int ''", "script: invalid YAML: "),
+        ("turns: !!bool x", "script: invalid YAML: "),
+        ("turns: !!timestamp x", "script: invalid YAML: "),
+        ("turns: \ud800", "script: invalid YAML: "),
+        ("turns: [{steps: [{call: {tool: a, args: {null: 1}}}]}]", "script:1: the key `null` is not text"),
+        ("turns:\n- steps: [{channels: {a: {yes: 1}}}]", "script:2: the key `yes` is not text"),
+        ("turns:\n- steps: [{channels: {a: {1.5: 1}}}]", "script:2: the key `1.5` is not text"),
+        ("turns:\n- when: {matches: '(?R)'}\n  steps: [{say: a}]", "script:2: `matches` refers to itself"),
+        ("turns:\n- when: {matches: '(?:a|(?1))'}\n  steps: [{say: a}]", "script:2: `matches` refers to itself"),
+    ],
+)
+def test_what_the_parser_cannot_take_is_one_line(text: str, said: str) -> None:
+    with pytest.raises(ScriptError) as refused:
+        parse(text)
+    assert str(refused.value).startswith(said)
+    assert "\n" not in str(refused.value)
+
+
+async def test_the_time_of_all_expressions_together_is_limited() -> None:
+    turns = [f"{{when: {{matches: '(a|aa)+[{number}b]$'}}, steps: [{{say: n}}]}}" for number in range(10)]
+    script = parse(f"turns: [{', '.join(turns)}]")
+    began = time.process_time()
+    async with on_stage(script=script) as stage:
+        answer = await stage.http.post("/runs/wait", json={"assistant_id": "agent", "input": {"messages": LONG}})
+        assert answer.json()["__error__"]["error"] == "SlowPatternError"
+    # Ten expressions, each with a limit of its own, would take ten times as long.
+    assert time.process_time() - began < 4 * patterns.SECONDS

@@ -116,3 +116,21 @@ async def test_a_channel_takes_up_what_it_can_and_refuses_the_rest_in_words(redu
             error = ended.json().get("__error__", {"error": "InvalidUpdateError"})
             assert error["error"] in ("InvalidUpdateError", "ValueError")
             assert (await stage.http.get(f"{path}/state")).status_code == 200
+
+
+async def test_a_body_that_is_nested_without_end_is_refused_and_the_journal_stays_readable() -> None:
+    nested = '{"a":' * 5000
+    async with on_stage() as stage:
+        for path in ("/threads", "/runs", f"/threads/{stage.thread}/runs/wait"):
+            answer = await stage.http.post(path, content=nested, headers={"Content-Type": "application/json"})
+            assert answer.status_code == 422
+        assert (await stage.http.get("/_mock/journal")).status_code == 200
+        assert (await stage.http.get("/_mock/conduct")).status_code == 200
+
+
+async def test_an_offset_beyond_every_list_is_an_empty_page_or_refused() -> None:
+    async with on_stage() as stage:
+        for offset, status in ((2**53, 200), (2**63, 422)):
+            body = {"offset": offset, "namespace_prefix": []}
+            assert (await stage.http.post("/store/items/search", json=body)).status_code == status
+            assert (await stage.http.post("/threads/search", json={"offset": offset})).status_code == status

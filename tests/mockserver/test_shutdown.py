@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -132,3 +133,25 @@ def test_a_full_disk_is_reported_as_one() -> None:
         )
     assert process.returncode == 2
     assert process.stderr == "mockserver: cannot write to the standard output: No space left on device\n"
+
+
+def test_a_deployment_starts_once() -> None:
+    deployment = MockDeployment()
+    with deployment, pytest.raises(RuntimeError, match="starts once"):
+        deployment.start()
+    with pytest.raises(RuntimeError, match="starts once"):
+        deployment.start()
+
+
+def test_a_hangup_with_a_named_pipe_as_script_does_not_block(tmp_path: Path) -> None:
+    path = tmp_path / "script.yaml"
+    path.write_text("turns: [{steps: [{say: hi}]}]")
+    with running("--script", str(path)) as (process, client):
+        path.unlink()
+        os.mkfifo(path)
+        process.send_signal(signal.SIGHUP)
+        assert client.get("/ok").status_code == 200
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0
+    assert "is not a file, so it is not loaded again" in err
