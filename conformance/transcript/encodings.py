@@ -70,6 +70,9 @@ def base64_runs(text: str) -> Iterator[tuple[int, int, str]]:
     """
     for runs in (_BASE64, _BASE64_LINES):
         for found in runs.finditer(text):
+            # Most long words are ids in lower case, which base64 of a text of this length is not.
+            if found[0].islower() or found[0].isupper() or found[0].isdigit():
+                continue
             letters = "".join(found[0].split()).rstrip("=").replace("-", "+").replace("_", "/")
             # Letters that stand before the base64, such as the end of an escape, shift the groups of four.
             for skipped in range(4):
