@@ -1,8 +1,8 @@
-"""Edits of a record that a machine makes, blindly but always the same ones: would the judge notice?
+"""Random edits of a record, reproducible by seed, that show how much of a record the judge reads.
 
-Each kind takes one place of a record at random and changes it; of the answers first a purpose, for most of them are
-only looks at the statuses. What a check does not look at it cannot notice; a check that notices no edit of any kind in
-any record looks at nothing.
+Each kind of edit changes one random place. To edit an answer, it draws a purpose first and then an answer with that
+purpose, because most answers are polls of a status. A check cannot notice an edit in a place that it does not read. A
+check that notices no edit of any kind in any record reads nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from conformance.transcript.transcript import Transcript
 from tests.conformance.plays import Json, edited, requests
 
 Blunder = Callable[[Json, Random], bool]
-"""Changes a record in place; False when it has nothing of the kind."""
+"""A change of a record in place. It returns False when the record has nothing to change in this way."""
 
 STATUSES = ("pending", "running", "success", "error", "timeout", "interrupted")
 CODES = (200, 202, 204, 404, 409, 422, 500)
@@ -27,7 +27,7 @@ def _pick(random: Random, found: list[Any]) -> Any:
 
 
 def _pick_answer(raw: Json, random: Random, fits: Callable[[Any], bool] = lambda _: True) -> Any:
-    """An answer whose body fits, None where there is none."""
+    """Return a random answer whose body fits, or None."""
     purposes = {m["exchange"]: m["purpose"] for m in raw["moments"] if m["kind"] == "request"}
     by_purpose: dict[str, list[Json]] = {}
     for moment in raw["moments"]:
@@ -37,7 +37,7 @@ def _pick_answer(raw: Json, random: Random, fits: Callable[[Any], bool] = lambda
 
 
 def run_status(raw: Json, random: Random) -> bool:
-    """The status of a run in one answer."""
+    """Change the status of a run in one answer."""
     answer = _pick_answer(raw, random, lambda body: isinstance(body, dict) and {"run_id", "status"} <= body.keys())
     if answer is not None:
         body = answer["body"]
@@ -46,7 +46,7 @@ def run_status(raw: Json, random: Random) -> bool:
 
 
 def thread_status(raw: Json, random: Random) -> bool:
-    """The status of a thread in one answer."""
+    """Change the status of a thread in one answer."""
 
     def of_a_thread(body: Any) -> bool:
         return isinstance(body, dict) and "status" in body and "run_id" not in body
@@ -59,19 +59,19 @@ def thread_status(raw: Json, random: Random) -> bool:
 
 
 def http_status(raw: Json, random: Random) -> bool:
-    """The HTTP status of one answer."""
+    """Change the HTTP status of one answer."""
     answer = _pick_answer(raw, random)
     answer["status"] = random.choice([code for code in CODES if code != answer["status"]])
     return True
 
 
 def value_changed(raw: Json, random: Random) -> bool:
-    """One value somewhere in the body of an answer."""
+    """Change one value in the body of an answer."""
     return _in_a_body(raw, random, lambda holder, key: holder.__setitem__(key, _another(holder[key])))
 
 
 def value_dropped(raw: Json, random: Random) -> bool:
-    """One value somewhere in the body of an answer is not there."""
+    """Remove one value from the body of an answer."""
     return _in_a_body(raw, random, lambda holder, key: holder.pop(key))
 
 
@@ -84,7 +84,7 @@ def _in_a_body(raw: Json, random: Random, change: Callable[[Any, Any], object]) 
 
 
 def _leaves(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every value that holds no other, as its holder and its key there."""
+    """Yield every value without values inside, as its container and its key there."""
     for key, each in list(value.items() if isinstance(value, dict) else enumerate(value)):
         if isinstance(each, dict | list) and each:
             yield from _leaves(each)
@@ -93,7 +93,7 @@ def _leaves(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _another(value: Any) -> Any:
-    """Something of the same type where there is such a thing."""
+    """Return a different value, of the same type for booleans, numbers and strings."""
     match value:
         case bool():
             return not value
@@ -105,8 +105,9 @@ def _another(value: Any) -> Any:
 
 
 def header_dropped(raw: Json, random: Random) -> bool:
-    """One header of an answer."""
+    """Remove one header of an answer."""
     answer = _pick_answer(raw, random)
+    # No requirement is about these three, and every answer has them: most of the edits would be theirs.
     names = [name for name in answer["headers"] if name not in ("date", "server", "content-length")]
     name = _pick(random, names)
     if name is not None:
@@ -115,12 +116,12 @@ def header_dropped(raw: Json, random: Random) -> bool:
 
 
 def message_dropped(raw: Json, random: Random) -> bool:
-    """One message of the state, as it was read in the end."""
+    """Remove one message of the final state."""
     return _messages(raw, random, lambda found, at: found.pop(at))
 
 
 def message_doubled(raw: Json, random: Random) -> bool:
-    """One message of the state twice."""
+    """Duplicate one message of the final state."""
     return _messages(raw, random, lambda found, at: found.append(copy.deepcopy(found[at])))
 
 
@@ -134,17 +135,18 @@ def _messages(raw: Json, random: Random, change: Callable[[list[Any], int], obje
 
 
 def parent_changed(raw: Json, random: Random) -> bool:
-    """The parent of one checkpoint in the final history."""
+    """Change the parent of one checkpoint in the final history."""
     histories = [response["body"] for _, response in requests(raw, "final history")]
     history = _pick(random, [one for one in histories if isinstance(one, list) and len(one) > 2])
     if history is not None:
+        # The parent of the entry at `at` is normally the next one: one behind that is always wrong.
         at = random.randrange(len(history) - 2)
         history[at]["parent_checkpoint"] = history[random.randrange(at + 2, len(history))]["checkpoint"]
     return history is not None
 
 
 def checkpoint_dropped(raw: Json, random: Random) -> bool:
-    """One checkpoint of the final history."""
+    """Remove one checkpoint of the final history."""
     histories = [response["body"] for _, response in requests(raw, "final history")]
     history = _pick(random, [one for one in histories if isinstance(one, list) and one])
     if history is not None:
@@ -153,12 +155,12 @@ def checkpoint_dropped(raw: Json, random: Random) -> bool:
 
 
 def events_swapped(raw: Json, random: Random) -> bool:
-    """Two events of a stream that follow each other."""
+    """Swap two consecutive events of a stream."""
     return _swapped(raw, random, "stream")
 
 
 def reports_swapped(raw: Json, random: Random) -> bool:
-    """Two reports of the agent that follow each other."""
+    """Swap two consecutive reports of the agent."""
     return _swapped(raw, random, "witness")
 
 
@@ -173,12 +175,12 @@ def _swapped(raw: Json, random: Random, kind: str) -> bool:
 
 
 def event_dropped(raw: Json, random: Random) -> bool:
-    """One event of a stream, or its end."""
+    """Remove one event of a stream, or its end."""
     return _dropped(raw, random, ("stream", "closed"))
 
 
 def report_dropped(raw: Json, random: Random) -> bool:
-    """One report of the agent."""
+    """Remove one report of the agent."""
     return _dropped(raw, random, ("witness",))
 
 
@@ -190,7 +192,7 @@ def _dropped(raw: Json, random: Random, kinds: tuple[str, ...]) -> bool:
 
 
 def answer_lost(raw: Json, random: Random) -> bool:
-    """One answer, in whose place the connection breaks."""
+    """Replace one answer by a broken connection."""
     answer = _pick_answer(raw, random)
     at = raw["moments"].index(answer)
     raw["moments"][at] = {"kind": "fault", "seq": 0, "t": answer["t"], "exchange": answer["exchange"], "error": "cut"}
@@ -198,7 +200,7 @@ def answer_lost(raw: Json, random: Random) -> bool:
 
 
 def event_doubled(raw: Json, random: Random) -> bool:
-    """One event of a stream twice."""
+    """Duplicate one event of a stream."""
     events = [place for place, moment in enumerate(raw["moments"]) if moment["kind"] == "stream"]
     at = _pick(random, events)
     if at is not None:
@@ -227,10 +229,11 @@ BLUNDERS: tuple[Blunder, ...] = (
 
 
 def edits(transcript: Transcript, each: int) -> Iterator[tuple[str, Transcript]]:
-    """`each` edits of every kind that a record has something of, with the name of the kind."""
+    """Yield `each` edits of every kind that a record has a place for, with the name of the kind."""
     for number in range(each):
         for blunder in BLUNDERS:
             made: list[bool] = []
+            # Seeded by scenario and kind, so that a new scenario or kind leaves all other edits as they are.
             random = Random(f"{transcript.scenario.id}/{blunder.__name__}/{number}")
             changed = edited(transcript, lambda raw: made.append(blunder(raw, random)))  # noqa: B023 - called at once
             if made[0]:

@@ -1,6 +1,6 @@
-"""How many of a machine's edits the judge notices, and which checks notice any.
+"""Mutation of the judge: the share of random edits that it notices, and the checks that notice none.
 
-`python -m tests.conformance.judge_mutation` writes `docs/judge-mutation.md`.
+`python -m tests.conformance.judge_mutation` computes it and writes `docs/judge-mutation.md`.
 """
 
 from __future__ import annotations
@@ -25,52 +25,54 @@ EACH = 1
 """Edits of each kind in each record."""
 
 SLICE = 6
+"""Scenarios that a process takes at a time."""
 
 HUNTS = 3
-"""Records in which edits are hunted for a check that caught none, and"""
+"""Records that are edited again for a check that caught none of the first edits."""
 
 HUNTED = 40
-"""how many of each kind are made in each."""
+"""Edits of each kind in each of those records."""
 
-ELSEWHERE = "Where a scenario is about something else: bad input, crons, webhooks, a second thread."
+ELSEWHERE = "In scenarios about something else: bad input, crons, webhooks, a second thread."
 
 UNNOTICED = {
-    "run_status": "One reading among many: `pending` for `running`, or a first word, contradicts nothing.",
-    "thread_status": "Most readings of a thread lie where a run may just have begun or ended, and prove nothing.",
-    "http_status": "Another 2xx for a reading, of which no document names one; one that fails is as good as none.",
-    "value_changed": "What was said in the request, names, times, ids that no other answer has: no document says more.",
-    "value_dropped": "As with a changed one.",
-    "header_dropped": "`Vary`, `Content-Type` of JSON, `Location`, and `Content-Location` where nobody reads it.",
+    "run_status": "One poll among many: `pending` for `running`, or another first status, contradicts nothing.",
+    "thread_status": "Most polls of a thread happen when a run may just have started or ended, and prove nothing.",
+    "http_status": "Another 2xx for a read: no document names the code. A read that fails counts as absent.",
+    "value_changed": "Echoes of the request, names, times, ids that no other answer has: no document specifies them.",
+    "value_dropped": "The same values as for changes.",
+    "header_dropped": "`Vary`, `Content-Type` of JSON, `Location`, and a `Content-Location` that no client needs.",
     "message_dropped": ELSEWHERE,
     "message_doubled": ELSEWHERE,
     "parent_changed": ELSEWHERE,
     "checkpoint_dropped": ELSEWHERE,
-    "events_swapped": "Two modes of one step, or what came before the client joined: no document orders those.",
-    "reports_swapped": "Two reports of one run: a step's order is told by its names; the runs do not overlap by that.",
+    "events_swapped": "Two modes of one step, or events from before the client joined: no document orders those.",
+    "reports_swapped": "Two reports of one run: the names give the order of its steps, and no overlap of runs results.",
     "event_dropped": "`values` between two steps, or a token where only steps are judged: no document promises each.",
-    "event_doubled": "`values` are the state once more, and `metadata` the same id: no document says once.",
+    "event_doubled": "`values` repeat the state, and `metadata` repeats the id: no document forbids that.",
     "report_dropped": "A report that its neighbours imply: the next step's entry, or the run's status.",
-    "answer_lost": "A reading that is one among many.",
+    "answer_lost": "One poll among many.",
 }
-"""By kind of edit, what the unnoticed ones are, and why that is right."""
+"""A description of the unnoticed edits by kind, with the reason why the judge is right to pass them."""
 
 HEAD = """# Mutation of the judge
 
-Made by `python -m tests.conformance.judge_mutation`; do not edit. A test computes it anew and compares.
+Made by `python -m tests.conformance.judge_mutation`. Do not edit. A test computes it again and compares.
 
-Every record that the correct mock leaves is edited by a machine, blindly and always in the same way, and judged again.
-An edit is *caught* if a requirement is broken then, and *doubted* if none is but a verdict becomes inconclusive. Of
-{edits} edits in {records} records {caught:.0%} are caught and {doubted:.0%} doubted. For {hunted} of {checks} checks,
-which most of these edits pass by, more edits were made in records that show their requirement until one was caught.
-Every check but those named below catches some; one whose body were replaced by `return` would catch none, and would
-fail its broken twin, too.
+A program makes random but reproducible edits in every record of the correct mock, and judges each edited record again.
+An edit is *caught* if it breaks a requirement. It is *doubted* if it breaks none but makes a verdict inconclusive.
+Of {edits} edits in {records} records, {caught:.0%} are caught and {doubted:.0%} doubted. {hunted} of {checks} checks
+caught none of these edits. For each of them, more edits were made in records that show its requirement, until one was
+caught.
+Every check but those listed below catches an edit. A check whose body is replaced by `return` would catch none, and its
+broken twin would find it as well.
 
-| kind of edit | edits | caught | doubted | the rest, and why that is right |
+| kind of edit | edits | caught | doubted | the unnoticed edits, and why they are harmless |
 |---|---|---|---|---|
 """
 
 TAIL = """
-Checks that catch none of these edits; each catches its broken twin in `tests/conformance/twins/`:
+These checks catch none of the edits. Each catches its broken twin in `tests/conformance/twins/`:
 
 """
 
@@ -79,17 +81,17 @@ ORDER = [requirement.id for requirement in registry.load().requirements]
 
 @dataclass
 class Tally:
-    """What was noticed: edits, caught and doubted ones by kind; and how many edits each requirement caught."""
+    """Counts of edits, of caught and of doubted ones, by kind, and of the edits that each requirement caught."""
 
     edits: Counter[str] = field(default_factory=Counter)
     caught: Counter[str] = field(default_factory=Counter)
     doubted: Counter[str] = field(default_factory=Counter)
     by: Counter[str] = field(default_factory=Counter)
     hunted: Counter[str] = field(default_factory=Counter)
-    """Edits that were made for a check that had caught none, until it caught one; 0 where it never did."""
+    """The edits made for a check that had caught none, until it caught one, or 0 if it never did."""
 
     def add(self, other: Tally) -> None:
-        """Count what another process counted."""
+        """Add the counts of another process."""
         for mine, more in zip(vars(self).values(), vars(other).values(), strict=True):
             mine.update(more)
 
@@ -106,7 +108,7 @@ def compute() -> Tally:
 
 
 def _hunt(requirement_id: str) -> int:
-    """How many edits were made until the check of a requirement caught one; 0 when it never did."""
+    """Return the number of edits until the check of a requirement caught one, or 0 if it never did."""
     requirement = registry.load().get(requirement_id)
     shown = [scenario for name, scenario in SCENARIOS.items() if requirement.applies_to(name)]
 
@@ -141,6 +143,7 @@ def _judge(tally: Tally, kind: str, play: Play) -> None:
         for requirement in registry.load().requirements
         if requirement.applies_to(play.scenario.id)
     }
+    # An edited record may be anything, and a check must not raise for it.
     assert "ERROR" not in verdicts.values(), (play.scenario.id, kind)
     broken = [name for name, word in verdicts.items() if word in ("FAIL", "WARN")]
     tally.edits[kind] += 1
@@ -150,7 +153,7 @@ def _judge(tally: Tally, kind: str, play: Play) -> None:
 
 
 def page(tally: Tally) -> str:
-    """The page, Markdown."""
+    """Return the page as Markdown."""
     edits_made = tally.edits.total()
     lines = [
         HEAD.format(
@@ -172,7 +175,7 @@ def page(tally: Tally) -> str:
 
 
 def blind(tally: Tally) -> list[str]:
-    """The requirements whose checks caught nothing."""
+    """Return the requirements whose checks caught no edit."""
     return [name for name in ORDER if not tally.by[name] and not tally.hunted[name]]
 
 

@@ -1,6 +1,6 @@
-"""The kill matrix: which defect turns the verdict of which requirement, in which scenario.
+"""The kill matrix: the requirements whose verdict each defect changes, with the scenarios.
 
-`python -m tests.conformance.kill_matrix` computes it and writes what is made from it: `docs/kill-matrix.md`,
+`python -m tests.conformance.kill_matrix` computes it and writes the files that are made from it: `docs/kill-matrix.md`,
 `conformance/requirements/proofs.toml` and, with every scenario, `build/kill-matrix.json`.
 """
 
@@ -23,21 +23,21 @@ PROOFS = ROOT / "conformance" / "requirements" / "proofs.toml"
 DETAILS = ROOT / "build" / "kill-matrix.json"
 
 SLICE = 12
-"""Plays that a process takes at a time: enough to start it for, few enough that no process is left alone at the end."""
+"""Plays that a process takes at a time, few enough that all processes finish at about the same time."""
 
 HEAD = """# The kill matrix
 
-Made by `python -m tests.conformance.kill_matrix`; do not edit. A test computes it anew and compares.
+Made by `python -m tests.conformance.kill_matrix`. Do not edit. A test computes it again and compares.
 
-Every requirement is judged on mocks that get one thing wrong, as [a real server was seen to](defects.md): {defects}
-defects, in each of the {scenarios} scenarios in which they can show. A defect that turns the verdict *kills* the
-requirement there. The correct mock kills nothing.
+Every requirement is judged on mocks with one defect each, most of them [observed on a real server](defects.md). There
+are {defects} defects and {scenarios} scenarios. A defect that changes a verdict to FAIL or WARN *kills* the requirement in
+that scenario. The correct mock kills nothing.
 
-That is {plays} plays. Left out are those of a defect in a scenario that gives it no chance: on a mock that is right but
-has every defect armed for no occurrence at all, each counts where it could have struck. Without a chance a defect does
-what is right, so such a play is that of the correct mock.
+The matrix takes {plays} plays. It leaves out each pair of a defect and a scenario in which the defect has no chance to
+act. To find these, every scenario is played on a correct mock on which every defect is switched on for zero occurrences
+and counts its chances. A defect without a chance behaves correctly: its play would equal that of the correct mock.
 
-The number behind a defect is that of scenarios in which it kills the requirement.
+The number after a defect is the number of scenarios in which it kills the requirement.
 
 """
 
@@ -46,14 +46,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Matrix:
-    """What was observed, by requirement, defect and scenario; `right` are the plays on the correct mock."""
+    """The observed failures by requirement, defect and scenario, and the plays on the correct mock in `right`."""
 
     right: Sequence[Played]
     plays: int
     kills: Mapping[str, Mapping[str, Mapping[str, str]]]
 
     def killed_by(self, defect: str) -> list[str]:
-        """The requirements that a defect kills somewhere."""
+        """Return the requirements that a defect kills in at least one scenario."""
         return [requirement for requirement, by in self.kills.items() if defect in by]
 
 
@@ -75,7 +75,7 @@ def _slices(whole: Sequence[T]) -> Iterable[Sequence[T]]:
 
 
 def page(matrix: Matrix) -> str:
-    """The page, Markdown."""
+    """Return the page as Markdown."""
     book = registry.load()
     lines = [HEAD.format(defects=len(defects()), scenarios=len(SCENARIOS), plays=matrix.plays), "## Survivors\n"]
     if SURVIVORS:
@@ -86,7 +86,10 @@ def page(matrix: Matrix) -> str:
     if BLIND:
         lines += ["", "Defects that kill nothing:\n"]
         lines += [f"- `{name}`: {why}" for name, why in BLIND.items()]
-    lines += ["", "Defects that turn only a requirement of level PROFILE, because what they do is a freedom:\n"]
+    lines += [
+        "",
+        "Defects that kill only requirements of level PROFILE, because their behaviour is a freedom of servers:\n",
+    ]
     lines += [f"- `{name}`: {FREEDOMS.get(name, 'unexplained')}" for name in freedoms(matrix)]
     lines += ["", "## By requirement\n", "| requirement | level | scenarios | killed by |", "|---|---|---|---|"]
     for requirement in book.requirements:
@@ -99,15 +102,17 @@ def page(matrix: Matrix) -> str:
 
 
 def freedoms(matrix: Matrix) -> list[str]:
-    """The defects that turn nothing but requirements of level PROFILE."""
+    """Return the defects that kill nothing but requirements of level PROFILE."""
     level = {one.id: one.level for one in registry.load().requirements}
     found = {defect: {level[name] for name in matrix.killed_by(defect)} for defect in sorted(defects())}
     return [defect for defect, levels in found.items() if levels == {"PROFILE"}]
 
 
 def proofs(matrix: Matrix) -> str:
-    """The defects that prove each requirement, as the rule book lists them; TOML."""
-    lines = ["# Made by `python -m tests.conformance.kill_matrix`: the defects of the mock that turn each verdict."]
+    """Return the defects that kill each requirement, as the TOML file of the rule book."""
+    lines = [
+        "# Made by `python -m tests.conformance.kill_matrix`: the defects of the mock that break each requirement."
+    ]
     lines += [f"{name} = {json.dumps(list(by))}" for name, by in matrix.kills.items() if by]
     return "\n".join(lines) + "\n"
 

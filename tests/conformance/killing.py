@@ -1,9 +1,9 @@
-"""Plays against mocks that get something wrong, and what the suite says of them.
+"""Plays against mocks with defects, and their verdicts.
 
-A play with a defect is worth the time only where the defect can show: on a mock that is right but has every defect
-armed for no occurrence at all, each counts its chances. Without a chance a defect never does anything but what is
-right, up to its first chance the two mocks are the same mock, and a scenario is the same requests: so without a chance
-in a scenario the play, and every verdict, is that of the correct mock.
+Only some pairs of a defect and a scenario are worth a play. To find them, every scenario is played once on a correct
+mock on which every defect is switched on for zero occurrences and counts its chances to act. A scenario always sends
+the same requests, and a mock with a defect behaves correctly until the defect has its first chance. So in a scenario
+without a chance, the play and all its verdicts would equal those of the correct mock.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from tests.conformance.connections import transport
 from tests.conformance.plays import SUITE
 
 DEADLINES = Deadlines().scaled(0.1)
-"""Short, because nothing is slow on a timeless loop: what has not happened when time passes will not happen."""
+"""Short deadlines, because time on a timeless loop passes only when nothing else can happen."""
 
 SCENARIOS = {scenario.id: scenario for scenario in catalogue()}
 
 
 @dataclass(frozen=True)
 class Played:
-    """What came of one scenario on one mock: the verdicts by requirement, and the chances that each defect had."""
+    """The verdicts of one scenario on one mock, by requirement, and the chances that each defect had."""
 
     scenario: str
     verdicts: dict[str, Verdict]
@@ -54,12 +54,12 @@ class Played:
 
     @property
     def broken(self) -> dict[str, str]:
-        """What was observed, by requirement that is broken."""
+        """The observed facts, by broken requirement."""
         return {name: found.observed for name, found in self.verdicts.items() if found.word in ("FAIL", "WARN")}
 
 
 class Stage:
-    """What plays share: the witness, the transport under the official client, and the script."""
+    """The resources that plays share: the witness, the transport of the official client, and the script."""
 
     def __init__(self, witness: Witness, under: httpx.AsyncBaseTransport) -> None:
         self._witness = witness
@@ -73,7 +73,7 @@ class Stage:
             return await target.play(scenario, self._transport, self._witness, SUITE)
 
     async def play(self, scenario: Scenario, wrong: Sequence[Defect]) -> Played:
-        """Play one scenario so, and judge it."""
+        """Play one scenario against such a mock and judge it."""
         play = Play(await self.record(scenario, wrong))
         verdicts = {
             requirement.id: judge(requirement, play, NOTHING_DECLARED)
@@ -87,8 +87,8 @@ class Stage:
 async def stage(
     proxy: Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport] = lambda inner: inner,
 ) -> AsyncIterator[Stage]:
-    """A stage on the running loop; `proxy` may stand between the suite and the mock."""
-    # What defects make the mock complain of is wanted here, and there is a lot of it.
+    """Yield a stage on the running loop. `proxy` may wrap the transport between the suite and the mock."""
+    # Defects make the mock log and warn in thousands of plays, and all of that is expected here.
     logging.disable()
     warnings.simplefilter("ignore", UserWarning)
     witness = Witness()
@@ -102,19 +102,20 @@ async def stage(
 
 
 def processes() -> ProcessPoolExecutor:
-    """As many processes as there are processors."""
+    """Return a pool with one process for each processor."""
+    # Spawned: a fork would copy the event loops and sockets of the process that runs the tests.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=_collect_seldom)
+    return ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=_collect_rarely)
 
 
-def _collect_seldom() -> None:
-    """What was imported stays, and a play leaves little garbage: looking for it takes a tenth of the time."""
+def _collect_rarely() -> None:
+    """Run gc rarely: a play leaves little garbage, and collecting takes a tenth of the time of the matrix."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
 
 
 def play_right(scenarios: Iterable[str]) -> list[Played]:
-    """Play scenarios on the correct mock, with every defect looking on."""
+    """Play scenarios on the correct mock, where every defect counts its chances."""
 
     async def work() -> list[Played]:
         async with stage() as here:
@@ -126,7 +127,7 @@ def play_right(scenarios: Iterable[str]) -> list[Played]:
 
 
 def play_wrong(pairs: Iterable[tuple[str, str]]) -> list[Played]:
-    """Play scenarios, each on a mock with one defect: `(defect, scenario)`."""
+    """Play pairs of a defect and a scenario, each on a mock with that defect."""
 
     async def work() -> list[Played]:
         async with stage() as here:

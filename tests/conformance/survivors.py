@@ -1,24 +1,31 @@
-"""What no defect kills, and what kills nothing, with the reason; an entry that is not so any more fails the tests."""
+"""Requirements that no defect kills, and defects that kill nothing, with the reason.
+
+The tests fail for an entry that is no longer true.
+"""
 
 from __future__ import annotations
 
 SURVIVORS: dict[str, str] = {}
-"""Requirements of level MUST or SHOULD, and why no defect turns their verdict."""
+"""Requirements of level MUST or SHOULD that no defect kills, with the reason."""
 
 BLIND: dict[str, str] = {}
-"""Defects, and why no requirement notices them."""
+"""Defects that no requirement notices, with the reason."""
 
 FREEDOMS: dict[str, str] = {
     "default_reject": "the default is documented as `enqueue`, and a server may declare another",
     "reject_422": "a refusal is documented as 409, and a server may declare 422",
     "cancel_terminal_409": "such a cancel is documented to be answered 404, and a server may declare 409",
 }
-"""Defects that turn only requirements of level PROFILE, and why: what they do is a freedom that a server may take."""
+"""Defects that kill only requirements of level PROFILE, with the freedom that a server may take."""
 
-_INVENTED = "It forbids something that is not there; the edits change, drop, double and swap, and invent nothing."
-_DELIVERED = "It looks at what webhooks delivered, which no edit touches."
-_ORDERED = "It looks at an order: a changed id has one more sign at its end and sorts as before; no list is sorted."
-_RARE = "The fact that decides is one among hundreds of its record, and none of the edits hit it."
+_INVENTED = (
+    "It forbids something that is not in the record. The edits change, drop, duplicate and swap, and add nothing new."
+)
+_DELIVERED = "It reads the deliveries of webhooks, which no edit changes."
+_ORDERED = (
+    "It compares an order. A changed id gains a character at its end and sorts as before, and no edit reorders a list."
+)
+_RARE = "A single value among hundreds of its record decides, and none of the edits hit it."
 
 UNMOVED: dict[str, str] = {
     **dict.fromkeys(("RUN-08", "INT-08", "INT-11", "PST-03", "CHK-09", "REJ-03"), _INVENTED),
@@ -29,4 +36,4 @@ UNMOVED: dict[str, str] = {
     **dict.fromkeys(("PST-06", "PST-07", "CHK-02", "REJ-01", "RBK-07", "STR-11", "STR-22"), _RARE),
     **dict.fromkeys(("HIL-07", "HIL-08", "THR-09", "ERR-12"), _RARE),
 }
-"""Requirements whose checks catch none of a machine's edits, and why; each catches its broken twin."""
+"""Requirements whose checks catch none of the random edits, with the reason. Each catches its broken twin."""
