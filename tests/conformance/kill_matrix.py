@@ -30,8 +30,8 @@ HEAD = """# The kill matrix
 Made by `python -m tests.conformance.kill_matrix`. Do not edit. A test computes it again and compares.
 
 Every requirement is judged on mocks with one defect each, most of them [observed on a real server](defects.md). There
-are {defects} defects and {scenarios} scenarios. A defect that changes a verdict to FAIL or WARN *kills* the requirement in
-that scenario. The correct mock kills nothing.
+are {defects} defects and {scenarios} scenarios. A defect that changes a verdict to FAIL or WARN *kills* the requirement
+in that scenario. The correct mock kills nothing.
 
 The matrix takes {plays} plays. It leaves out each pair of a defect and a scenario in which the defect has no chance to
 act. To find these, every scenario is played on a correct mock on which every defect is switched on for zero occurrences

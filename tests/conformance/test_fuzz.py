@@ -1,6 +1,6 @@
-"""Whatever a deployment answers: no check fails itself, no failure text breaks, no driver hangs.
+"""Fuzzing of the suite: with any answer of a deployment no check raises, no failure text breaks and no driver hangs.
 
-Answers that a correct deployment gave are changed in random places into anything that JSON can say.
+Random places in the answers of a correct deployment are replaced by arbitrary JSON values.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Path = tuple[str | int, ...]
 
 
 def places(value: Any, path: Path = ()) -> list[Path]:
-    """The path of every value inside a JSON value, its own first."""
+    """Return the path of every value inside a JSON value, beginning with its own."""
     found = [path]
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
@@ -47,11 +47,11 @@ def places(value: Any, path: Path = ()) -> list[Path]:
 
 
 def scrambled(body: Any, dice: random.Random) -> Any:
-    """`body` with one value changed into something strange, or left out; a new value, or `body` changed in place."""
+    """Replace or remove one value of `body`. Return `body`, changed in place, or a new value for the whole of it."""
     found = places(body)
-    # Deep values are many, and those near the root decide more.
+    # Most values are deep, but those near the root have more effect, so they are drawn more often.
     path = dice.choice([path for path in found if len(path) <= dice.choice([2, 3, 99])])
-    strange = copy.deepcopy(dice.choice(STRANGE))  # it may be changed in place later on
+    strange = copy.deepcopy(dice.choice(STRANGE))  # a later call may change it in place
     if not path:
         return strange
     parent = body
@@ -65,7 +65,7 @@ def scrambled(body: Any, dice: random.Random) -> Any:
 
 
 def scramble_transcript(raw: dict[str, Any], dice: random.Random) -> None:
-    """Change one answer, all answers to one question, or leave a moment out."""
+    """Change one answer, change all answers to one question, or remove a moment."""
     moments = raw["moments"]
     moment = dice.choice([m for m in moments if m["kind"] in ("request", "response", "stream", "witness")])
     asked = {m["exchange"]: (m["purpose"], m["about"]) for m in moments if m["kind"] == "request"}
@@ -81,12 +81,12 @@ def scramble_transcript(raw: dict[str, Any], dice: random.Random) -> None:
         number, question = dice.random(), asked.get(moment["exchange"])
         for other in moments:
             if other["kind"] == "response" and asked.get(other["exchange"]) == question:
-                # The same dice for all of them: a server that is wrong in one place is so every time.
+                # The same seed for all of them: a server that is wrong in one place is wrong there every time.
                 other["body"] = scrambled(other["body"], random.Random(number))
 
 
 def expect_sound_verdicts(transcript: Transcript) -> None:
-    """No ERROR, every reason one line of bounded length, and every failure can be explained."""
+    """Check that no verdict is ERROR, that reasons are single lines of limited length, and that failures have texts."""
     play = Play(transcript)
     problem_of(play, "agent")
     for name, verdict in verdicts(transcript).items():
@@ -115,7 +115,7 @@ def test_every_strange_record_is_judged(records: list[bytes], seed: int) -> None
 
 
 class Scrambling(httpx.AsyncBaseTransport):
-    """Changes some of the answers of a deployment on their way."""
+    """A transport that changes some of the answers of a deployment."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport, dice: random.Random) -> None:
         self._inner = inner

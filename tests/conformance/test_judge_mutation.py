@@ -1,4 +1,4 @@
-"""A machine edits records: every check notices something, and the page says how much the judge notices."""
+"""Mutation of the judge: every check notices some random edit of a record, and the page is current."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kill matrix: the correct mock kills nothing, every requirement is killed by something, and the pages say so."""
+"""The kill matrix: the correct mock kills nothing, some defect kills every requirement, and the pages are current."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def matrix() -> Matrix:
 
 
 def test_the_correct_mock_kills_nothing(matrix: Matrix) -> None:
-    """It has every defect armed for no occurrence: so this also shows that without an occurrence each does right."""
+    # Every defect is switched on for zero occurrences here. So this also proves that a defect without an occurrence
+    # changes nothing, which the matrix relies on when it leaves out plays.
     wrong = {
         f"{played.scenario}::{name}": verdict.reason
         for played in matrix.right
@@ -44,7 +45,7 @@ def test_a_defect_that_turns_only_a_freedom_says_why(matrix: Matrix) -> None:
 
 
 def test_no_requirement_is_killed_by_every_defect(matrix: Matrix) -> None:
-    """One that is would be red whatever is wrong, and tell nothing."""
+    # A requirement that fails with any defect would not help to find the cause. Half is far above the largest number.
     most = max(len(by) for by in matrix.kills.values())
     assert most < len(defects()) / 2
 

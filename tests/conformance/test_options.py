@@ -1,4 +1,4 @@
-"""An option that cannot be used is one clear line and exit code 4, and what may be secret is not quoted."""
+"""Invalid options: one clear line and exit code 4, which quotes nothing that may be secret."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def test_a_bad_line_in_the_environment_is_one_line_and_exit_code_4(tmp_pat
     assert run.output.strip() == "ERROR: DOUBLETEXT_DEPLOYMENT_HEADERS: a header is not of the form 'Name: value'"
 
 
-async def test_a_bad_option_is_told_once_by_distributed_runs() -> None:
+async def test_a_bad_option_is_reported_once_by_distributed_runs() -> None:
     run = await run_suite("-q", "-n", "2", "--conformance-jobs=0")
     assert run.code == pytest.ExitCode.USAGE_ERROR
     assert run.output.strip() == "ERROR: --conformance-jobs: 0 is not between 1 and 1000"

@@ -1,4 +1,4 @@
-"""HIL-07: a question is the same by its id where both have one, else by what it asks."""
+"""HIL-07: questions are compared by their ids if both have one, and by their values otherwise."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def objects(value: object) -> Iterator[dict[str, Any]]:
 
 
 def questions(change: Change, *, streamed: bool) -> Edit:
-    """Change the question wherever it was streamed, or wherever thread and state show it."""
+    """Change the question in the events of streams, or in the answers that show thread and state."""
 
     def edit(raw: Json) -> None:
         found = [
@@ -123,7 +123,7 @@ def test_a_question_that_is_nowhere_is_found(parked: Transcript) -> None:
         (None, False),
     ],
 )
-def test_a_text_is_looked_for_in_the_strings_of_a_value(value: Any, there: bool) -> None:
+def test_a_text_is_searched_in_the_strings_of_a_value(value: Any, there: bool) -> None:
     assert mentions(value, "hello") is there
 
 

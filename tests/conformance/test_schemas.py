@@ -1,4 +1,4 @@
-"""The published JSON Schemas say what is written, and what is written can be read back."""
+"""The published JSON Schemas: they match the written files, and written files can be read back."""
 
 from __future__ import annotations
 
