@@ -63,6 +63,7 @@ def compute() -> Matrix:
         right = [played for found in pool.map(play_right, _slices(list(SCENARIOS))) for played in found]
         pairs = [(defect, played.scenario) for played in right for defect in played.chances]
         wrong = [played for found in pool.map(play_wrong, _slices(pairs)) for played in found]
+    # Every requirement has an entry, so that one which no defect kills is visible as empty.
     kills: dict[str, dict[str, dict[str, str]]] = {one.id: {} for one in registry.load().requirements}
     for (defect, scenario), played in zip(pairs, wrong, strict=True):
         for requirement, observed in played.broken.items():
@@ -113,6 +114,7 @@ def proofs(matrix: Matrix) -> str:
     lines = [
         "# Made by `python -m tests.conformance.kill_matrix`: the defects of the mock that break each requirement."
     ]
+    # A JSON list of ASCII strings is a TOML list as well.
     lines += [f"{name} = {json.dumps(list(by))}" for name, by in matrix.kills.items() if by]
     return "\n".join(lines) + "\n"
 

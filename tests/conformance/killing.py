@@ -74,6 +74,7 @@ class Stage:
 
     async def play(self, scenario: Scenario, wrong: Sequence[Defect]) -> Played:
         """Play one scenario against such a mock and judge it."""
+        # Without a profile: the matrix is about the rule book, and a profile would excuse failures.
         play = Play(await self.record(scenario, wrong))
         verdicts = {
             requirement.id: judge(requirement, play, NOTHING_DECLARED)

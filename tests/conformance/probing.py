@@ -28,6 +28,7 @@ class Witness:
     async def start(self) -> None:
         app = web.Application()
         app.router.add_post("/reports", self._receive)
+        # A probe agent may keep its connection open, and the default waits a minute for it.
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -66,6 +67,7 @@ class Witness:
 
     async def _receive(self, request: web.Request) -> web.Response:
         report = await request.json()
+        # Recorded before the hold, so that a test can wait for the report that it holds.
         async with self._news:
             self.reports.append(report)
             self._news.notify_all()
@@ -90,6 +92,7 @@ def played(label: str, *steps: str) -> list[str]:
     events: list[str] = []
     for step in steps:
         events.append(f"{label}/{step}/enter")
+        # In a full turn only the final answer is streamed in tokens, so only this step reports its middle.
         if step == "agent:2":
             events.append(f"{label}/{step}/token")
         events.append(f"{label}/{step}/exit returned")

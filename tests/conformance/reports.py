@@ -40,6 +40,7 @@ def broken(plays: dict[str, Transcript], name: str = TOOLS) -> Transcript:
 
 def write_folder(folder: Path, transcripts: Iterable[Transcript], profile: Profile = NOTHING_DECLARED) -> Report:
     """Write the files of `--conformance-report` for these plays and return the report."""
+    # From the files, as `python -m conformance judge` does: the tests then cover reading as well.
     for transcript in transcripts:
         write_transcript(folder, transcript)
     report = judge_again(read_transcripts(folder), rules_of(registry.load()), SUITE, profile)

@@ -36,6 +36,7 @@ def test_an_interrupt_is_repeated_on_a_new_thread(plays: dict[str, Transcript]) 
     [second] = [line for line in script.splitlines() if line.startswith("RUN_B=")]
     assert '"multitask_strategy":"interrupt"' in second
     assert '"hold":{"tools:1/enter":' in run_a
+    # The witness of the play is gone when a person runs the script: holds are timed, and the thread is a new one.
     assert "witness" not in script
     assert plays[TOOLS].threads["main"] not in script
     assert script.splitlines()[-3:][0].endswith("/state?subgraphs=false' | jq .")

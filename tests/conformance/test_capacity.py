@@ -47,6 +47,7 @@ def test_a_run_that_is_not_there_in_time_is_not_held_there() -> None:
     assert play.missed() == []
     assert play.final_status("B") == "success"
     released = [moment for moment in play.moments if isinstance(moment, Released)]
+    # B was released when its time was up, before it had a worker.
     assert [moment.label for moment in released] == ["B", "A"]
     began = play.began("B")
     assert began is not None

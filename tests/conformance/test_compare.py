@@ -94,6 +94,7 @@ def test_a_freedom_that_is_taken_in_another_way_is_reported_in_every_form() -> N
     assert "  REJ-01: eager -> patient" in in_terminal(found)
     assert "- REJ-01: `eager` → `patient`" in in_markdown(found)
     assert "<li><code>eager</code> → <code>patient</code> REJ-01</li>" in in_html(found)
+    # Only two versions of one server can change: another server just chose differently.
     elsewhere = replace(other, target=replace(other.target, server="other"))
     assert compare([eager, elsewhere], ["a", "b"]).freed == ()
 
@@ -208,12 +209,14 @@ def test_hostile_names_are_only_text() -> None:
     assert "<img" not in text
     assert "](javascript" not in text
     rows = [line for line in text.splitlines() if line.startswith("| INT-01")]
+    # Four columns: a "|" in a name would add another one.
     assert [row.count("|") for row in rows] == [5]
     for output in (page, text, "\n".join(in_terminal(found))):
         assert not {"\x1b", "\u202e"} & set(output)
 
 
 def test_a_closed_pipe_ends_it_quietly(tmp_path: Path) -> None:
+    # Far more output than the buffer of a pipe holds, so that the command writes after the reader has closed it.
     for verdict in ("PASS", "FAIL"):
         many = [replace(OLD.results[0], scenario=f"a/{number}", verdict=verdict) for number in range(20_000)]
         write_report(tmp_path / verdict, replace(OLD, results=many))

@@ -432,7 +432,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
 def test_a_wrong_deployment_is_found_out(defect: str, scenario: str, facts: dict[str, str]) -> None:
     [played] = play_wrong([(defect, scenario)])
     assert facts.keys() <= played.broken.keys()
-    # Which of several runs that are asked for at the same time comes first is up to the machine.
+    # Runs that are created at the same time get their labels in any order.
     observed = {name: re.sub(r"\bR\d\b", "R", fact) for name, fact in played.broken.items()}
     assert {name: fact for name, fact in facts.items() if fact not in observed[name]} == {}
     assert "ERROR" not in {verdict.word for verdict in played.verdicts.values()}

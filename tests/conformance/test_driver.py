@@ -31,6 +31,7 @@ async def test_an_answer_that_never_comes_does_not_delay_a_cancelled_play(
     playing = asyncio.create_task(play())
     await asked.wait()
     playing.cancel()
+    # `wait` instead of `wait_for`, which would wait for the task to accept its cancellation.
     ended, _ = await asyncio.wait({playing}, timeout=20)
     assert ended
     assert playing.cancelled()

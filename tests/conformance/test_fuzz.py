@@ -25,6 +25,7 @@ from conformance.transcript.transcript import Transcript, decode, encode
 from mockserver import serving
 from tests.conformance.hostile import SUITE, scenario, stage, verdicts
 
+# hypothesis draws seeds instead of values: a record is too large for it, and a failing seed is enough to repeat it.
 SEEDS = st.integers(0, 2**32)
 
 STRANGE: tuple[Any, ...] = (
@@ -92,6 +93,7 @@ def expect_sound_verdicts(transcript: Transcript) -> None:
     for name, verdict in verdicts(transcript).items():
         assert verdict.word != "ERROR", f"{name} in {transcript.scenario.id}: {verdict.reason}"
         assert "\n" not in verdict.reason, name
+        # Reasons are shown in a terminal and in tables, so a value of any size must be cut.
         assert len(verdict.reason) < 2_000, name
         if verdict.word != "PASS":
             assert len(explain(registry.load().get(name), play, verdict, "nowhere")) < 50_000, name
@@ -128,6 +130,7 @@ class Scrambling(httpx.AsyncBaseTransport):
         if self._dice.random() > self._share or "json" not in kind:
             return response
         body = scrambled(msgspec.json.decode(await response.aread() or b"null"), self._dice)
+        # The driver reads ids from this header, so it is spoilt as well.
         headers = {"content-type": kind, "content-location": self._dice.choice(["", "/threads/1/runs/ä", "/runs/"])}
         return httpx.Response(response.status_code, content=msgspec.json.encode(body), headers=headers)
 
@@ -158,6 +161,7 @@ def test_every_strange_deployment_is_played_and_judged(seed: int) -> None:
             return await target.play(scenario(scenario_id), scene.transport, scene.witness, SUITE)
 
     async def play_all() -> list[Transcript]:
+        # The deadlines of the suite are a hundredth of their default. A minute is only reached by a driver that hangs.
         async with asyncio.timeout(60):
             return await asyncio.gather(*(play(scenario_id) for scenario_id in PLAYED))
 

@@ -58,6 +58,7 @@ async def has_an_endless_body(connection: Connection) -> None:
         await connection.send(b"[" * 65536)
 
 
+# A megabyte of spaces takes a thousandth of that on the wire, so a limit on compressed bytes would not help.
 async def sends_a_gzip_bomb(connection: Connection) -> None:
     await connection.request()
     await connection.begin("application/json", "content-encoding: gzip")
@@ -66,6 +67,7 @@ async def sends_a_gzip_bomb(connection: Connection) -> None:
         await connection.send(squeeze.compress(b" " * 2**20) + squeeze.flush(zlib.Z_SYNC_FLUSH))
 
 
+# The decoder ignores data behind the end, so a limit on decoded bytes would not help.
 async def continues_after_the_end_of_its_gzip(connection: Connection) -> None:
     await connection.request()
     await connection.begin("application/json", "content-encoding: gzip")
@@ -74,6 +76,7 @@ async def continues_after_the_end_of_its_gzip(connection: Connection) -> None:
         await connection.send(b"\0" * 65536)
 
 
+# Each byte comes in time, so a deadline for the next byte would never end the request.
 async def drips(connection: Connection) -> None:
     await connection.request()
     await connection.begin("application/json")
@@ -406,5 +409,6 @@ async def test_a_play_has_a_limit_of_its_own() -> None:
     assert "the answers of this play add up to more than 64 MiB" in {
         m.error for m in transcript.moments if isinstance(m, NetworkFault)
     }
+    # One answer below its own limit is read again with each poll, so the sum needs a limit too.
     recorded = sum(len(msgspec.json.encode(m)) for m in transcript.moments)
     assert recorded <= MAX_PLAY + 2**20

@@ -25,6 +25,7 @@ def expect_one_clear_problem(run: Run, url: str, problem: str, lines: int = 40) 
     assert run.code == 1, run.output
     assert "Traceback" not in run.output
     assert "INTERNALERROR" not in run.output
+    # Every case has the same cause. Repeating it for each would bury it.
     assert run.output.count(problem) == 2, run.output
     assert f"the deployment cannot be judged: {problem}" in run.output
     assert f"doubletext: {url} (unnamed server)" in run.output

@@ -105,6 +105,7 @@ def test_the_id_of_a_run_is_not_invented(moments: list[Part]) -> None:
 
 
 def test_the_answer_counts_more_than_the_agent() -> None:
+    # The report comes first here, so the order of the record does not decide.
     moments = record(report("A", "from the agent"), request(1), answer(1, {"run_id": RUN}))
     assert ids.run_id(moments, "A") == RUN
 

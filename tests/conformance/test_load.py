@@ -38,6 +38,7 @@ def test_an_older_report_is_read(tmp_path: Path) -> None:
     [
         (b"{", "no JSON: "),
         (b"\xff", "no JSON: "),
+        # Deeper than the recursion limit of Python.
         (b"[" * 5000, "no JSON: "),
         (b"[]", "no doubletext-report: it names no format"),
         (b"{}", "no doubletext-report: it names no format"),

@@ -62,6 +62,7 @@ def test_a_bad_option_is_one_line_and_exit_code_4(pytester: pytest.Pytester, opt
     assert [error in line for line in result.errlines].count(True) == 1, result.errlines
     shown = "\n".join(result.errlines + result.outlines)
     assert "Traceback" not in shown
+    # The passwords of the options above: an invalid option may be a valid secret.
     assert "hunter2" not in shown
     assert "hunt/er2" not in shown
 

@@ -46,6 +46,7 @@ async def test_the_assistant_and_the_headers_are_sent() -> None:
             *("--deployment-url", there.url, "--deployment-assistant", "agent"),
             *("--deployment-header", "X-One: first", "--deployment-header", "X-Two: second"),
             *ONE,
+            # X-Two is in both: the option counts.
             env={"DOUBLETEXT_DEPLOYMENT_HEADERS": "X-Three: third\nX-Two: overridden"},
         )
     assert run.code == 0, run.output
@@ -352,6 +353,7 @@ async def test_deadlines_are_scaled() -> None:
         held.set()
         writer.close()
 
+    # It accepts and never answers, so only the deadline ends the request.
     async with await asyncio.start_server(slow, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         run = await run_suite("--deployment-url", url, "--conformance-deadline-scale", "0.02", *ONE)
@@ -386,4 +388,5 @@ async def test_other_peoples_tests_load_nothing_of_the_suite(tmp_path: Path) -> 
         env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
     )
     assert run.code == 0, run.output
+    # The plugins are installed with the package, so they print nothing in other projects.
     assert "doubletext" not in run.output

@@ -80,6 +80,7 @@ async def test_a_call_has_the_contract_s_id_query_and_shape(
     assert call.tool_calls == [{"name": TOOL, "args": {"query": query}, "id": call_id, "type": "tool_call"}]
     assert (result.name, result.tool_call_id) == (TOOL, call_id)
     assert answer.tool_calls == []
+    # Equal ids would make LangGraph replace a message instead of adding one.
     assert len({m.id for m in (human, call, result, answer)}) == 4
 
 
@@ -153,6 +154,7 @@ async def test_a_run_without_a_probe_plays_under_the_label_run_and_takes_its_tim
     entries = [f"run/{step}" for step in FULL_TURN]
     assert await thread.steps() == entries
     taken = await agent.taken()
+    # A step takes its time in several parts: the answer waits before each of its tokens.
     seconds = {entry: sum(s for name, s in taken if name == entry) for entry in entries}
     assert seconds == pytest.approx({"run/agent:1": 0.4, "run/tools:1": 0.4, "run/agent:2": 2.5})
 
@@ -241,6 +243,7 @@ async def test_an_answer_that_is_not_2xx_lets_the_agent_continue_after_the_timed
 async def test_timed_holds_replace_an_absent_witness(agent: ProbeAgent, thread: Thread) -> None:
     holds = {"agent:1/enter": 0.125, "agent:2/token": 0.25, "tools:1/exit": 0.5, "agent:7/enter": 9}
     await thread.say("weather in sf", probe_for(hold=holds))
+    # In the order of the run. The hold in agent:7 never happens, because the run has no such step.
     assert await agent.naps() == [0.125, 0.5, 0.25]
 
 
@@ -314,6 +317,7 @@ async def test_linger_stays_through_further_cancellations_until_it_is_answered(
     earlier = witness.events
     await run.cancel()
     await witness.until(f"A/{step}/cancelled")
+    # A server may cancel again while the step cleans up, and each cancellation interrupts an await.
     for _ in range(3):
         await run.cancel()
     assert await run.quiet()
@@ -401,6 +405,7 @@ async def test_a_stopped_child_graph_leaves_its_writes_in_its_own_namespace_alon
     await run.cancel()
     await stopped(agent, run, witness, "quote:1")
     assert witness.events[-2:] == ["A/quote:1/cancelled", "A/quote:1/exit cancelled"]
+    # The child has written already, and its parent must not show the writes of a step that never ended.
     state = await thread.state(subgraphs=True)
     assert (state.next, state.steps) == (["research"], ["A/agent:1"])
     assert state.child is not None
@@ -424,6 +429,7 @@ async def test_two_steps_work_on_the_call_in_one_superstep(thread: Thread, witne
     assert await thread.steps() == ["A/agent:1"]
     witness.release("A/tools:1/enter")
     await run.ended()
+    # The order of steps in one superstep is not defined.
     first, *beside, last = await thread.steps()
     assert (first, sorted(beside), last) == ("A/agent:1", ["A/audit:1", "A/tools:1"], "A/agent:2")
     assert [m.type for m in await thread.messages()] == ["human", "ai", "tool", "ai"]
@@ -491,4 +497,5 @@ async def test_a_bad_probe_fails_the_run_in_its_first_step(thread: Thread) -> No
     assert caught.value.name == "ProbeConfigError"
     state = await thread.state()
     assert [m.type for m in state.messages] == ["human"]
+    # The step failed before it wrote anything, so the thread still waits for it.
     assert state.next == ["agent"]

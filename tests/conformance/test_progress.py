@@ -26,6 +26,7 @@ async def test_a_log_names_each_scenario_and_how_many_are_left(tmp_path: Path) -
         "[1/2] interrupt/during-tools/create/unwatched, 1 left",
         "[2/2] reject/during-tools/create/unwatched, the last one",
     ]
+    # A log is no terminal: escape sequences would be shown as text.
     assert "\x1b" not in run.output
     assert "Nothing is broken that the profile does not declare." in summary.read_text("utf-8")
 
@@ -34,6 +35,7 @@ async def test_a_log_names_each_scenario_and_how_many_are_left(tmp_path: Path) -
 async def test_pytest_s_own_progress_stays_with_explicit_verbosity(option: str) -> None:
     run = await run_suite(*TWO, option, suite=FILES)
     assert run.code == 0, run.output
+    # With -q or -v the user has chosen the form of the progress, so the suite adds nothing to it.
     assert "left" not in run.output.partition("=== doubletext")[0]
 
 

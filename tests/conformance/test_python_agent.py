@@ -17,6 +17,7 @@ async def test_runs_in_other_event_loops_report_too(python_agent: PythonAgent, w
     def play(label: str) -> None:
         asyncio.run(python_agent.thread().say("weather in sf", probe_for(label, witness=witness.url)))
 
+    # Each thread has its own event loop, and a client of httpx that is bound to another loop would fail.
     await asyncio.gather(*(asyncio.to_thread(play, label) for label in "ABC"))
     for label in "ABC":
         assert [e for e in witness.events if e.startswith(label)] == played(label, *FULL_TURN)
@@ -48,6 +49,7 @@ async def test_a_stubborn_step_is_cancelled_in_its_work(
     run = python_agent.step("tools:1", probe_for(**keys), work)
     await asyncio.wait_for(at_work.wait(), DEADLINE)
     await run.cancel()
+    # The stay has begun before `done` is set: the work must not simply end.
     await python_agent.naps(count=len(expected))
     done.set()
     if keys["on_cancel"] == "swallow":

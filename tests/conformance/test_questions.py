@@ -77,6 +77,7 @@ def verdict(parked: Transcript, *edits: Edit) -> Verdict:
 
 def test_the_question_has_an_id_and_a_value(parked: Transcript) -> None:
     assert verdict(parked).word == "PASS"
+    # The ids are equal, so another value does not make it another question: a server may add fields to it.
     assert verdict(parked, questions(with_another_value, streamed=False)).word == "PASS"
 
 

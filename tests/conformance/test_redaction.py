@@ -24,6 +24,7 @@ GIVEN = "s3cr3t-of-the-option"
 FROM_ENVIRONMENT = "s3cr3t-of-the-environment"
 COOKIE = "s3cr3t-of-a-cookie"
 QUERY = "s3cr3t-of-a-query"
+# The forms in which the password can be echoed: plain, in a URL, and in the Authorization header.
 SECRETS = (PASSWORD, "p4ss%2Fw0rd", BASIC, GIVEN, FROM_ENVIRONMENT, COOKIE, QUERY)
 
 
@@ -42,8 +43,10 @@ async def echoing(upstream: str) -> AsyncIterator[str]:
         received = {**sent, "basic": base64.b64decode(request.headers["Authorization"].split()[1]).decode()}
         if kind == "application/json" and raw.strip().startswith(b"{"):
             found: dict[str, Any] = msgspec.json.decode(raw)
+            # Secrets can be keys as well as values.
             found["echo"] = {**received, **{value: key for key, value in received.items()}}
             found["next_page"] = f"https://jane:{PASSWORD}@elsewhere.example/?page=1&access_token={QUERY}"
+            # A status is quoted in the reason of a verdict, which is printed and written by other code than bodies are.
             if found.get("status") == "interrupted":
                 found["status"] = f"interrupted by {received}"
             raw = msgspec.json.encode(found)

@@ -53,6 +53,7 @@ def test_every_pattern_matches_a_scenario() -> None:
     ids = [scenario.id for scenario in catalogue()]
     for requirement in BOOK.requirements:
         for pattern in (*requirement.shown_by, *requirement.not_by):
+            # On its own: another pattern of the requirement might match instead.
             alone = registry.Requirement(
                 id="X-01", level="MUST", sentence="", sources=(), shown_by=(pattern,), not_by=()
             )

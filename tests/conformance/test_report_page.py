@@ -177,7 +177,9 @@ def test_hostile_values_in_every_field_are_only_text(tmp_path: Path, plays: dict
     assert page.count("<script>") == page.count("</script>") == 1
     assert page.count("<noscript>") == page.count("</noscript>")
     assert not [link for link in elements.values("href") if link.startswith("javascript")]
+    # Control characters can hide text in a terminal or an editor, and U+202E reverses the text behind it.
     assert not set("\x00\x1b\u202e\u2028") & set(page)
+    # 7 * 191: the template engine must not evaluate `{{7*191}}` in a value.
     assert "1337" not in page
 
 
@@ -240,7 +242,7 @@ def test_polls_without_news_share_a_line_and_none_is_lost(folder: Path, plays: d
     page = (folder / "report.html").read_text("utf-8")
     [scene] = re.findall(r'<details class="scene entry" id="s2".*?</ol>\s*</noscript>', page, re.DOTALL)
     shared = re.findall(r"<b>(\d+) looks?</b>", scene)
-    told = len(re.findall(r"<b>GET</b>.*? · look ", scene))
+    single = len(re.findall(r"<b>GET</b>.*? · look ", scene))
     asked = [m for m in plays["reject/during-tools/create/unwatched"].moments if getattr(m, "purpose", "") == "look"]
     assert shared
-    assert sum(map(int, shared)) + told == len(asked)
+    assert sum(map(int, shared)) + single == len(asked)

@@ -118,6 +118,7 @@ async def test_the_markers_are_listed_where_the_suite_is_selected(tmp_path: Path
         ((), CHECKOUT),
         (("conformance",), CHECKOUT),
         (("suites/test_interrupt.py::test_interrupt",), CHECKOUT / "conformance"),
+        # A folder that contains the checkout.
         ((str(CHECKOUT.parent),), CHECKOUT),
         (("--pyargs", "conformance"), tmp_path),
         (("--pyargs", "conformance.suites.test_reject"), tmp_path),

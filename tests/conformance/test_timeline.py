@@ -35,6 +35,7 @@ def test_a_long_pause_takes_little_more_than_a_short_one_and_time_never_runs_bac
     places = [scale.x(t) for t in (0.0, 0.001, 5.0, 10.0, 10.01)]
     assert places == sorted(set(places))
     assert (places[0], places[-1]) == (LEFT, RIGHT)
+    # The pause is 10 000 times as long. On a linear scale all short steps would be one line.
     assert places[3] - places[1] < 6 * (places[1] - places[0])
     assert scale.x(-1) == LEFT
     assert scale.x(11) == RIGHT
@@ -55,6 +56,7 @@ def test_an_interrupt_on_the_correct_mock(plays: dict[str, Transcript]) -> None:
     assert [step.text for step in b.steps] == ["agent:1", "tools:1", "agent:2"]
     assert a.bar is not None
     assert b.bar is not None
+    # Created, then started, then ended: a run that waits in a queue has a long first part.
     assert a.bar.x < a.bar.begun < a.bar.end
     assert not a.bar.open
     assert a.steps[-1].end <= b.steps[0].x

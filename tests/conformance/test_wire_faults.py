@@ -50,6 +50,7 @@ def messages(change: Callable[[list[Any]], list[Any]]) -> Callable[[Body], Body]
 
 def over(body: Body, **changes: Any) -> Body:
     """Return a run with changes if it has ended."""
+    # While the run is in flight, the driver waits for its end, and a changed status would end the play early.
     return {**body, **changes} if body.get("status") not in ("pending", "running") else body
 
 
@@ -191,6 +192,7 @@ def twice_listed(found: list[Any]) -> list[Any]:
     return [one for each in found for one in (each, each)]
 
 
+# Each fault, with a scenario and requirements that must fail. Others may fail as well: one fault has several symptoms.
 WIRES: list[tuple[str, Wire, str, set[str]]] = [
     ("the newest message is missing", answers("state", messages(lambda found: found[:-1])), TOOLS, {"INT-04"}),
     ("the messages come backwards", answers("state", messages(lambda found: found[::-1])), TOOLS, {"INT-05"}),

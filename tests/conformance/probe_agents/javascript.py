@@ -34,11 +34,13 @@ class Bridge:
         """Start a Node process in a copy of the agent's folder."""
         installed, path = installed_line("1.5")
         folder = copy_of_agent(scratch / "agent")
+        # Node looks for packages beside the real path of a module, so the agent is copied and the packages are linked.
         (folder / "node_modules").symlink_to(installed / "node_modules", target_is_directory=True)
         shutil.copy(BRIDGE, folder)
         process = await asyncio.create_subprocess_exec(
             *(node(path), BRIDGE.name),
             cwd=folder,
+            # A tracing key in the environment of the developer would send every run to LangSmith.
             env={**os.environ, "LANGSMITH_TRACING": "false"},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -60,6 +62,7 @@ class Bridge:
 
     async def close(self) -> None:
         assert self._process.stdin is not None
+        # The process ends itself at the end of its input.
         self._process.stdin.close()
         await asyncio.wait_for(self._process.wait(), DEADLINE)
         await self._reading

@@ -40,6 +40,7 @@ FOLDER = AGENTS / "python"
 @functools.cache
 def loaded() -> ModuleType:
     """Load the agent's `graph.py` by its path, as a server does, and keep it out of `sys.modules`."""
+    # A server imports the file from the folder that the vendor copied, so the tests must not depend on `sys.path`.
     spec = importlib.util.spec_from_file_location("probe_agent_under_test", FOLDER / "graph.py")
     assert spec is not None
     assert spec.loader is not None
@@ -59,6 +60,7 @@ class PythonAgent(ProbeAgent):
         self._naps: list[float] = []
         self._more_naps = asyncio.Condition()
         self._taken: list[tuple[str, float]] = []
+        # The unpatched method, for holds that last until they are cancelled.
         nap_in_time = self._agent.Step.nap
 
         async def nap(seconds: float) -> None:
@@ -80,6 +82,7 @@ class PythonAgent(ProbeAgent):
 
     def step(self, name: str, probe: object, work: Callable[[Any], Awaitable[Any]] | None = None) -> PythonRun:
         """Start a step outside a graph, as every adapter does. `work` replaces the work of the step."""
+        # The last argument is the id of the run, which a step outside a graph does not have.
         step = self._agent.Step(name, self._agent.read_probe({"probe": probe}), None)
         return PythonRun(step.play(work or _reach_token))
 
@@ -170,6 +173,7 @@ class PythonRun(Run):
 
 def _error(thrown: BaseException) -> AgentError:
     error = AgentError(type(thrown).__name__, str(thrown))
+    # The traceback of the agent is what a failing test has to show.
     error.__cause__ = thrown
     return error
 
@@ -184,4 +188,5 @@ def _plain(message: object) -> Message:
 
 def _piece(message: object) -> Message:
     piece = _plain(message)
+    # LangChain has a type of its own for pieces of a message, LangGraph.js has none.
     return msgspec.structs.replace(piece, type="ai") if piece.type == "AIMessageChunk" else piece
