@@ -107,7 +107,7 @@ def _another(value: Any) -> Any:
 def header_dropped(raw: Json, random: Random) -> bool:
     """Remove one header of an answer."""
     answer = _pick_answer(raw, random)
-    # No requirement is about these three, and every answer has them: most of the edits would be theirs.
+    # No requirement is about these three, and every answer has them: many of the edits would be theirs.
     names = [name for name in answer["headers"] if name not in ("date", "server", "content-length")]
     name = _pick(random, names)
     if name is not None:

@@ -25,7 +25,7 @@ from conformance.transcript.transcript import Transcript, decode, encode
 from mockserver import serving
 from tests.conformance.hostile import SUITE, scenario, stage, verdicts
 
-# hypothesis draws seeds instead of values: a record is too large for it, and a failing seed is enough to repeat it.
+# hypothesis draws a seed for `random`, which is enough to repeat a failing example.
 SEEDS = st.integers(0, 2**32)
 
 STRANGE: tuple[Any, ...] = (

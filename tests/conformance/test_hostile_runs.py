@@ -125,7 +125,7 @@ async def dying(upstream: str) -> AsyncIterator[str]:
 
 async def test_a_run_against_a_deployment_that_dies_in_the_middle(tmp_path: Path) -> None:
     async with serving() as upstream, dying(upstream) as url:
-        # The default deadlines: the run would take minutes if it waited for them after the deployment died.
+        # The default deadlines: the run would take long if it waited for them after the deployment died.
         run = await run_suite(
             "--deployment-url",
             url,

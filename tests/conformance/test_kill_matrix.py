@@ -45,7 +45,7 @@ def test_a_defect_that_turns_only_a_freedom_says_why(matrix: Matrix) -> None:
 
 
 def test_no_requirement_is_killed_by_every_defect(matrix: Matrix) -> None:
-    # A requirement that fails with any defect would not help to find the cause. Half is far above the largest number.
+    # A requirement that fails with any defect would not help to find the cause. Half is twice the largest number today.
     most = max(len(by) for by in matrix.kills.values())
     assert most < len(defects()) / 2
 
