@@ -17,17 +17,20 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def plays() -> dict[str, Transcript]:
-    """Every scenario of the catalogue as the correct mock plays it; tests/conftest.py tells who looks at them."""
+    """The record of every scenario of the catalogue on the correct mock.
+
+    Tests that use it run in one process, see `TOGETHER` in `tests/conftest.py`.
+    """
     return play_catalogue()
 
 
-# The tests of the probe agents share the session's event loop, because they share one Node process. What plays an
-# agent is imported where it is made: most tests need none, and LangGraph takes a second to import.
+# The tests of the probe agents share the session's event loop, because they share one Node process. The adapters are
+# imported inside the fixtures: LangGraph takes a second to import, and most tests need no agent.
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def witness() -> AsyncIterator[Witness]:
-    """A real witness, for a probe agent."""
+    """A listening witness, to which a probe agent reports."""
     listening = Witness()
     await listening.start()
     yield listening
@@ -43,7 +46,7 @@ def python_agent(monkeypatch: pytest.MonkeyPatch) -> PythonAgent:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def bridge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bridge]:
-    """The Node process that plays the JavaScript probe agent for all tests."""
+    """The Node process that runs the JavaScript probe agent for all tests."""
     from tests.conformance.probe_agents.javascript import Bridge
 
     started = await Bridge.started(tmp_path_factory.mktemp("probe"))

@@ -1,6 +1,6 @@
-"""Connections of the official client straight on asyncio: the plays of the kill matrix make some 350 000 requests.
+"""A transport of httpx that uses asyncio directly, for the 350 000 requests of the kill matrix.
 
-httpx goes through anyio, which runs on every kind of loop and costs a third of a request's time.
+By default httpx goes through anyio, which supports several kinds of event loop and costs a third of a request's time.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import httpx
 
 
 def transport() -> httpx.AsyncHTTPTransport:
-    """The transport under the official client, as a session has it, but for what its connections run on."""
-    # The mock speaks plain HTTP, and to load certificates takes a quarter of the time of a play.
+    """Return the transport that a session gives the official client, with connections on asyncio."""
+    # `verify=False`: the mock speaks plain HTTP, and loading certificates takes a quarter of the time of a play.
     made = httpx.AsyncHTTPTransport(verify=False, trust_env=False)
+    # httpx has no parameter for the network backend of its pool.
     made._pool = httpcore.AsyncConnectionPool(max_connections=None, network_backend=_Network())
     return made
 
@@ -41,7 +42,7 @@ class _Network(httpcore.AsyncNetworkBackend):
 
 
 class _Stream(httpcore.AsyncNetworkStream):
-    """Nothing is limited here: the suite's deadlines are those of whole requests."""
+    """A connection without timeouts, because the deadlines of the suite cover whole requests."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -64,7 +65,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         self._writer.close()
 
     def get_extra_info(self, info: str) -> Any:
-        """Only whether there is something to read, which shows that the other side has closed an idle connection."""
+        """Return whether the socket is readable: on an idle connection that means that the server has closed it."""
         if info != "is_readable":
             return None
         if self._reader.at_eof() or self._writer.is_closing():

@@ -1,4 +1,4 @@
-"""Deployments under test: the mock, made wrong at the wire, which notes what is played on it."""
+"""Deployments for tests of the suite: the mock, with answers that can be made wrong and a count of the plays."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Wrong = Callable[[web.Request, web.StreamResponse], web.StreamResponse]
 
 PLAINEST = "interrupt/during-tools/create/unwatched"
 ONE = ("-k", f"{PLAINEST}::")
-"""The verdicts of one scenario."""
+"""Arguments that select the verdicts of one scenario."""
 
 
 class Deployment:
-    """The mock, which counts how often each scenario was played on it, and can be made wrong in one way."""
+    """The mock with a middleware that counts the plays of each scenario and may change every answer."""
 
     def __init__(self, wrong: Wrong = lambda request, response: response) -> None:
         self.url = ""
@@ -31,11 +31,12 @@ class Deployment:
 
     @property
     def scenarios(self) -> Counter[str]:
-        """What was played, without the runs that every session begins with."""
+        """The count of plays by scenario, without the calibration that begins every session."""
         return Counter({name: count for name, count in self.played.items() if name != "calibration"})
 
     async def note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self.sent.append(request)
+        # Only the main thread of a play has `doubletext_play`, so each play counts once.
         if (request.method, request.path) == ("POST", "/threads"):
             metadata = (await request.json())["metadata"]
             if "doubletext_play" in metadata:
@@ -59,14 +60,14 @@ async def deployment(wrong: Wrong = lambda request, response: response) -> Async
 
 
 def creates_with_201(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
-    """Breaks RUN-02, a MUST."""
+    """Answer a created run with 201, which breaks RUN-02, a MUST."""
     if request.method == "POST" and request.path.endswith("/runs"):
         response.set_status(201)
     return response
 
 
 def lists_runs_backwards(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
-    """Breaks RUN-10, a SHOULD."""
+    """List runs in reverse order, which breaks RUN-10, a SHOULD."""
     if request.method == "GET" and request.path.endswith("/runs"):
         assert isinstance(response, web.Response)
         assert isinstance(response.body, bytes)
@@ -75,7 +76,7 @@ def lists_runs_backwards(request: web.Request, response: web.StreamResponse) -> 
 
 
 def says_it_is_langgraph_api(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
-    """Names and versions itself as the official server for Python does."""
+    """Report the name and versions of the official server for Python."""
     if request.path == "/info":
         assert isinstance(response, web.Response)
         response.body = msgspec.json.encode({"version": "0.16.7", "langgraph_py_version": "1.2.22"})
@@ -84,13 +85,14 @@ def says_it_is_langgraph_api(request: web.Request, response: web.StreamResponse)
 
 @contextlib.asynccontextmanager
 async def agent_without_probe(scale: float = 1.0) -> AsyncIterator[str]:
-    """The mock with an agent that knows nothing of the probe, and takes its time (times `scale`)."""
+    """Serve the mock with an agent that knows no probe and takes the time of an ordinary run, times `scale`."""
 
     @web.middleware
     async def forget(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.method == "POST" and "/runs" in request.path and (raw := await request.read()):
             body = msgspec.json.decode(raw)
             if isinstance(body, dict) and "input" in body:
+                # Without this key the agent plays the run for people, with delays. The text is not one that it knows.
                 body.get("config", {}).get("configurable", {}).pop("probe", None)
                 body["input"] = {"messages": [{"role": "user", "content": "Take your time."}]}
                 request._read_bytes = msgspec.json.encode(body)  # what aiohttp hands to the route

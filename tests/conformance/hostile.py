@@ -1,4 +1,4 @@
-"""Deployments that are none, on real sockets, and a stage on which the suite's own parts meet them."""
+"""Servers on real sockets that are not Agent Servers, and a stage on which the suite examines and plays them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from conformance.transcript.transcript import SuiteInfo, Transcript
 
 SUITE = SuiteInfo("doubletext", "0", "today")
 QUICK = Deadlines().scaled(0.05)
+"""Deadlines for servers on this machine that answer at once or never."""
 PLAINEST = "interrupt/during-tools/create/unwatched"
 
 
@@ -30,7 +31,7 @@ def scenario(scenario_id: str) -> Scenario:
 
 
 def verdicts(transcript: Transcript) -> dict[str, Verdict]:
-    """What every requirement that applies makes of a play."""
+    """Return the verdict of every requirement that applies to the scenario of a play."""
     play = Play(transcript)
     return {
         requirement.id: judge(requirement, play, NOTHING_DECLARED)
@@ -41,7 +42,7 @@ def verdicts(transcript: Transcript) -> dict[str, Verdict]:
 
 @dataclass
 class Connection:
-    """One connection to a hostile deployment; `method` and `path` of the newest request."""
+    """One connection to a hostile deployment, with `method` and `path` of the latest request."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -49,7 +50,7 @@ class Connection:
     path: str = ""
 
     async def request(self) -> bool:
-        """Read the next request to its end; False when the client is gone."""
+        """Read the next request to its end. Return False if the client has disconnected."""
         try:
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -62,15 +63,15 @@ class Connection:
     async def send(self, raw: bytes) -> None:
         self.writer.write(raw)
         await self.writer.drain()
-        await asyncio.sleep(0)  # drain need not yield, and the suite lives in the same loop
+        await asyncio.sleep(0)  # `drain` may return without yielding, and the suite runs on the same loop
 
     async def answer(self, status: str, kind: str, body: bytes, *more: str) -> None:
-        """One whole answer."""
+        """Send a complete answer."""
         head = [f"HTTP/1.1 {status}", f"content-type: {kind}", f"content-length: {len(body)}", *more]
         await self.send("\r\n".join([*head, "", ""]).encode() + body)
 
     async def begin(self, kind: str, *more: str) -> None:
-        """The head of an answer that ends when the connection does."""
+        """Send the head of an answer whose body ends with the connection."""
         await self.send("\r\n".join(["HTTP/1.1 200 OK", f"content-type: {kind}", *more, "", ""]).encode())
 
 
@@ -79,7 +80,7 @@ Behaviour = Callable[[Connection], Awaitable[None]]
 
 @contextlib.asynccontextmanager
 async def listening(behave: Behaviour) -> AsyncIterator[str]:
-    """A server that treats every connection in one way; gives its URL, and leaves nothing behind."""
+    """Yield the URL of a server that treats every connection in this way. At the end, cancel what still runs."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -89,12 +90,13 @@ async def listening(behave: Behaviour) -> AsyncIterator[str]:
         try:
             await behave(Connection(reader, writer))
         except (ConnectionError, asyncio.CancelledError):
-            pass  # the client has had enough, or the test is over
+            pass  # the client has disconnected, or the test is over
         finally:
             writer.close()
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     try:
+        # `start_server` listens already, so the first request cannot be too early.
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
@@ -104,7 +106,7 @@ async def listening(behave: Behaviour) -> AsyncIterator[str]:
 
 
 class Counting(httpx.AsyncBaseTransport):
-    """Counts the bytes of bodies that the suite takes from a deployment, as they come from the wire."""
+    """A transport that counts the bytes of bodies that the suite reads, before they are decompressed."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self._inner = inner
@@ -143,7 +145,7 @@ class _Counted(httpx.AsyncByteStream):
 
 
 class Stage:
-    """A witness and a transport, as a run of the suite has them, for deployments of a test's own."""
+    """A witness and a transport, as a run of the suite has them, for the deployments of a test."""
 
     def __init__(self, witness: Witness, inner: httpx.AsyncBaseTransport) -> None:
         self.witness = witness
@@ -153,7 +155,7 @@ class Stage:
         return Target(url=url, assistant="agent", headers=headers or {}, profile=None, deadlines=deadlines)
 
     async def examine(self, url: str, deadlines: Deadlines = QUICK) -> Target:
-        """Look at a deployment as the suite does before it plays anything."""
+        """Examine a deployment as the suite does before it plays anything."""
         target = self.target(url, deadlines)
         await target.examine(self.transport, self.witness, SUITE)
         return target
@@ -166,7 +168,7 @@ class Stage:
 async def stage(
     tamper: Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport] = lambda inner: inner,
 ) -> AsyncIterator[Stage]:
-    """`tamper` may wrap the transport, to stand between the suite and a deployment."""
+    """Yield a stage. `tamper` may wrap the transport between the suite and a deployment."""
     witness = Witness()
     await witness.start()
     try:

@@ -1,4 +1,4 @@
-"""Transcripts of the whole catalogue on the correct mock, and edits that make them lie."""
+"""Transcripts of scenarios on the correct mock, and edits that turn them into those of a wrong server."""
 
 from __future__ import annotations
 
@@ -27,13 +27,16 @@ from tests.conformance.connections import transport
 
 Json = dict[str, Any]
 Edit = Callable[[Json], None]
-"""Changes a transcript that was turned into plain JSON values, in place."""
+"""A change, in place, of a transcript that was converted to plain JSON values."""
 
 SUITE = SuiteInfo("doubletext", "test", registry.load().revision)
 
 
 def play_catalogue() -> dict[str, Transcript]:
-    """Play every scenario once against one mock, on a timeless loop: the records are the same every time."""
+    """Play every scenario once against one mock.
+
+    The timeless loop makes the records the same every time.
+    """
 
     async def work() -> dict[str, Transcript]:
         witness = Witness()
@@ -50,7 +53,7 @@ def play_catalogue() -> dict[str, Transcript]:
 
 
 def play(scenarios: Sequence[Scenario]) -> dict[str, Transcript]:
-    """These scenarios, played once against a mock of their own."""
+    """Play these scenarios once, against a mock of their own."""
     pool = PlayPool(suite=SUITE, jobs=8, witness_host=None)
     pool.start()
     try:
@@ -67,28 +70,29 @@ def target_at(url: str) -> Target:
 
 
 def play_named(*names: str) -> dict[str, Transcript]:
-    """The scenarios with these ids, played once."""
+    """Play the scenarios with these ids once."""
     return play([scenario for scenario in catalogue() if scenario.id in names])
 
 
 def words(play: Play) -> dict[str, str]:
-    """What is said of a play by each requirement that it shows, with no profile."""
+    """Return the verdict of each requirement that a play shows, judged without a profile."""
     mine = [r for r in registry.load().requirements if r.applies_to(play.scenario.id)]
     return {r.id: judge(r, play, NOTHING_DECLARED).word for r in mine}
 
 
 def unwitnessed(transcript: Transcript, probe: ProbeUse = "unwitnessed") -> Transcript:
-    """The same play where nothing reached the witness."""
-    told = [m for m in transcript.moments if not isinstance(m, WitnessEvent | Released)]
+    """Return a play as it would be if no report had reached the witness."""
+    # `Released` goes as well: without a report there is no hold to release.
+    kept = [m for m in transcript.moments if not isinstance(m, WitnessEvent | Released)]
     return edited(
         msgspec.structs.replace(
-            transcript, moments=told, target=msgspec.structs.replace(transcript.target, probe=probe)
+            transcript, moments=kept, target=msgspec.structs.replace(transcript.target, probe=probe)
         )
     )
 
 
 def says_something_else(raw: Json) -> None:
-    """Let the agent, and whoever talks to it, say nothing that the probe agent would say."""
+    """Replace the content of every message and drop the steps, as for an agent that is not the probe agent."""
     for moment in raw["moments"]:
         for place in ("body", "data"):
             if moment["kind"] != "request" and place in moment:
@@ -106,7 +110,7 @@ def _other_words(value: Any) -> Any:
 
 
 def edited(transcript: Transcript, *edits: Edit) -> Transcript:
-    """A copy of `transcript` after `edits`; seqs are made whole again, in the order of the moments."""
+    """Return a copy of `transcript` after `edits`, with `seq` numbered again in the order of the moments."""
     raw: Json = copy.deepcopy(msgspec.to_builtins(transcript))
     for edit in edits:
         edit(raw)
@@ -116,7 +120,7 @@ def edited(transcript: Transcript, *edits: Edit) -> Transcript:
 
 
 def requests(raw: Json, purpose: Purpose, about: str | None = None) -> Iterator[tuple[Json, Json]]:
-    """Every answered request with this purpose, with its response."""
+    """Yield every answered request with this purpose, with its response."""
     answers = {m["exchange"]: m for m in raw["moments"] if m["kind"] == "response"}
     for moment in raw["moments"]:
         if moment["kind"] != "request" or moment["exchange"] not in answers:
@@ -130,6 +134,7 @@ def bodies(purpose: Purpose, about: str | None, change: Callable[[Any], Any], *,
 
     def edit(raw: Json) -> None:
         found = list(requests(raw, purpose, about))
+        # An edit that changes nothing would let the test of a broken twin fail far from its cause.
         assert found, f"the transcript has no `{purpose}` about {about}"
         for _, response in found[-1:] if last else found:
             response["body"] = change(response["body"])
@@ -138,7 +143,7 @@ def bodies(purpose: Purpose, about: str | None, change: Callable[[Any], Any], *,
 
 
 def status_code(purpose: Purpose, about: str, code: int) -> Edit:
-    """Let every answer with this purpose have this HTTP status."""
+    """Set the HTTP status of every answer with this purpose."""
 
     def edit(raw: Json) -> None:
         for _, response in requests(raw, purpose, about):
@@ -148,7 +153,7 @@ def status_code(purpose: Purpose, about: str, code: int) -> Edit:
 
 
 def run_status(label: str, status: str, *, only_final: bool = False) -> Edit:
-    """Let run `label` read `status` wherever it is over, or only when it is read last."""
+    """Set the status of run `label` in every answer where it has ended, or only in the last one."""
 
     def change(body: Any) -> Any:
         return {**body, "status": status} if body["status"] not in ("pending", "running") else body
@@ -159,12 +164,12 @@ def run_status(label: str, status: str, *, only_final: bool = False) -> Edit:
 
 
 def thread_status(status: str, *, purpose: Purpose = "final thread") -> Edit:
-    """Let the thread read `status` in every answer with this purpose."""
+    """Set the status of the thread in every answer with this purpose."""
     return bodies(purpose, "main", lambda body: {**body, "status": status})
 
 
 def messages(change: Callable[[list[Json]], list[Json]], *, name: str = "main") -> Edit:
-    """Change the messages of the final state, the thread's values and the newest checkpoint alike."""
+    """Change the messages in the final state, in the values of the thread and in the newest checkpoint."""
 
     def values(body: Any) -> Any:
         return {**body, "values": {**body["values"], "messages": change(list(body["values"]["messages"]))}}
@@ -178,17 +183,17 @@ def messages(change: Callable[[list[Json]], list[Json]], *, name: str = "main") 
 
 
 def without(text: str) -> Callable[[list[Json]], list[Json]]:
-    """Messages but those whose JSON holds `text`."""
+    """Return a change that drops the messages whose JSON contains `text`."""
     return lambda found: [m for m in found if text not in msgspec.json.encode(m).decode()]
 
 
 def history(change: Callable[[list[Json]], list[Json]]) -> Edit:
-    """Change the final history, newest first."""
+    """Change the final history, which lists the newest checkpoint first."""
     return bodies("final history", "main", change)
 
 
 def move_report(label: str, event: str, *, behind: Callable[[Json], bool], step: str | None = None) -> Edit:
-    """Move a witness report of run `label` behind the last moment for which `behind` holds."""
+    """Move a witness report of run `label` behind the last moment that `behind` accepts."""
 
     def edit(raw: Json) -> None:
         moments = raw["moments"]
@@ -198,6 +203,7 @@ def move_report(label: str, event: str, *, behind: Callable[[Json], bool], step:
             if m["kind"] == "witness" and (m["label"], m["event"]) == (label, event) and step in (None, m["step"])
         )
         moments.remove(report)
+        # After the removal: before it, an earlier report would shift the position by one.
         position = max(i for i, m in enumerate(moments) if behind(m))
         moments.insert(position + 1, report)
 
@@ -205,5 +211,5 @@ def move_report(label: str, event: str, *, behind: Callable[[Json], bool], step:
 
 
 def witness(label: str, event: str) -> Callable[[Json], bool]:
-    """Whether a moment is this report."""
+    """Return a predicate that accepts the reports of this event of run `label`."""
     return lambda m: m["kind"] == "witness" and (m["label"], m["event"]) == (label, event)

@@ -1,4 +1,4 @@
-"""Reports to read, made from the transcripts of the correct mock and of its broken twins, without a run of pytest."""
+"""Reports for tests, made without a run of pytest from transcripts of the correct mock and from edited ones."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tests.conformance.plays import SUITE, edited, move_report, run_status, witn
 TOOLS = "interrupt/during-tools/create/unwatched"
 
 LATE_EXIT = move_report("A", "exit", behind=witness("B", "exit"), step="tools:1")
-"""Run A's tool ends while run B executes already: INT-07 and RUN-05 are broken."""
+"""An edit in which run A's tool ends while run B executes already, which breaks INT-07 and RUN-05."""
 
 AS_ERROR = run_status("A", "error")
-"""Run A, superseded, ends `error`: INT-02 is broken."""
+"""An edit in which run A ends `error` when it is superseded, which breaks INT-02."""
 
 
 NAMES = (
@@ -30,16 +30,17 @@ NAMES = (
     "reject/during-tools/create/unwatched",
     "rollback/during-tools/create/unwatched",
 )
-"""Plays that show what there is to show; the whole catalogue takes minutes on a busy machine."""
+"""Plays with everything that a report can show. The whole catalogue takes minutes on a busy machine."""
 
 
 def broken(plays: dict[str, Transcript], name: str = TOOLS) -> Transcript:
-    """The record of a server that starts run B too early."""
+    """Return the record of a server that starts run B too early."""
     return edited(plays[name], LATE_EXIT)
 
 
 def write_folder(folder: Path, transcripts: Iterable[Transcript], profile: Profile = NOTHING_DECLARED) -> Report:
-    """What --conformance-report writes, of these plays."""
+    """Write the files of `--conformance-report` for these plays and return the report."""
+    # From the files, as `python -m conformance judge` does: the tests then cover reading as well.
     for transcript in transcripts:
         write_transcript(folder, transcript)
     report = judge_again(read_transcripts(folder), rules_of(registry.load()), SUITE, profile)

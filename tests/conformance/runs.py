@@ -1,4 +1,4 @@
-"""Runs of the suite in a process of their own, as a user starts them."""
+"""Runs of the suite in a process of their own, started as a user starts them."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[2]
 DEADLINE = 120.0
-"""Seconds after which a run counts as hung; far more than any of them takes on a busy machine."""
+"""Seconds after which a run counts as hung, far more than any of them takes on a busy machine."""
 
 
 UNUSED_PLUGINS = (
     *("langsmith_plugin", "anyio", "hypothesispytest", "syrupy", "respx", "asyncio", "schemathesis", "platformdirs"),
 )
-"""Plugins that this project's tests bring along, and a user's run of the suite does not have: seconds to load."""
+"""Plugins that the development environment installs and a user's run does not have. Loading them takes seconds."""
 
 EVERYTHING = ("conformance",)
 INTERRUPT = ("conformance/suites/test_interrupt.py",)
-"""The file with the scenario that most tests play: to collect the whole suite takes three times as long."""
+"""The file with the scenario that most tests play. Collecting the whole suite takes three times as long."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run that is over: exit code, and standard output and error together."""
+    """A finished run: its exit code, and its standard output and error in one text."""
 
     code: int
     output: str
 
     @property
     def last_line(self) -> str:
-        """What pytest says in the end."""
+        """The last line of the output, in which pytest counts the results."""
         return self.output.strip().splitlines()[-1]
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment without what would colour or change the output."""
+    """Return this process's environment without variables that would colour or change the output."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "DOUBLETEXT", "COV_"))}
     return {**kept, "NO_COLOR": "1", "COLUMNS": "200", **(extra or {})}
 
@@ -67,7 +67,7 @@ async def start_suite(
 
 
 def _hear_ctrl_c() -> None:
-    """What a shell started in the background ignores it, and so would all that the tests start."""
+    """Restore the default of SIGINT: a process that a shell starts in the background ignores it, with its children."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

@@ -1,4 +1,4 @@
-"""The folders of the probe agents are complete: a vendor copies one."""
+"""The folders of the probe agents: each is complete, because a vendor copies one of them alone."""
 
 from __future__ import annotations
 

@@ -20,11 +20,11 @@ def plays() -> dict[str, Transcript]:
 
 
 def words(transcript: Transcript) -> list[list[str]]:
-    """The script's lines as a shell reads them; raises ValueError for quotation marks that are not closed."""
+    """Return the lines of the script as a shell splits them. Raise ValueError for an unclosed quotation mark."""
     return [shlex.split(line) for line in by_hand(Play(transcript)).splitlines()]
 
 
-def test_an_interrupt_is_asked_for_again_on_a_new_thread(plays: dict[str, Transcript]) -> None:
+def test_an_interrupt_is_repeated_on_a_new_thread(plays: dict[str, Transcript]) -> None:
     script = by_hand(Play(plays[TOOLS]))
     thread, run_a, *_ = script.splitlines()
     url = plays[TOOLS].target.url
@@ -36,6 +36,7 @@ def test_an_interrupt_is_asked_for_again_on_a_new_thread(plays: dict[str, Transc
     [second] = [line for line in script.splitlines() if line.startswith("RUN_B=")]
     assert '"multitask_strategy":"interrupt"' in second
     assert '"hold":{"tools:1/enter":' in run_a
+    # The witness of the play is gone when a person runs the script: holds are timed, and the thread is a new one.
     assert "witness" not in script
     assert plays[TOOLS].threads["main"] not in script
     assert script.splitlines()[-3:][0].endswith("/state?subgraphs=false' | jq .")
@@ -59,5 +60,5 @@ def test_a_record_from_a_stranger_puts_no_command_into_the_script(plays: dict[st
                 moment["body"]["run_id"] = evil
 
     for line in words(edited(plays[TOOLS], spoil)):
-        # Were it not quoted, the shell would read it as words of their own.
+        # Without quotation marks the shell would split it into separate words.
         assert not {"touch", "/tmp/owned;"} & set(line), line

@@ -1,4 +1,4 @@
-"""A run that finds no free worker in time is not held later on, when it would keep others from theirs."""
+"""A run that gets no worker before the deadline is not held when it starts later, where it would block other runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.conformance.plays import SUITE
 
 NO_WORKER_FOR_B = Scenario(
     id="enqueue/no-worker/create/unwatched",
-    about="B has to wait for A, as on a deployment with one worker any run has.",
+    about="B has to wait for A, as every run does on a deployment with one worker.",
     moves=(
         Submit(label="A", text=SF, hold=(IN_TOOLS,)),
         AwaitPoint(label="A", point=IN_TOOLS),
@@ -38,6 +38,7 @@ def test_a_run_that_is_not_there_in_time_is_not_held_there() -> None:
             assistant="agent",
             headers={},
             profile=None,
+            # B cannot start before A ends, so any wait for its worker only takes time.
             deadlines=replace(Deadlines(), capacity=0.2),
         )
         play = Play(pool.transcript(target, NO_WORKER_FOR_B))
@@ -46,6 +47,7 @@ def test_a_run_that_is_not_there_in_time_is_not_held_there() -> None:
     assert play.missed() == []
     assert play.final_status("B") == "success"
     released = [moment for moment in play.moments if isinstance(moment, Released)]
+    # B was released when its time was up, before it had a worker.
     assert [moment.label for moment in released] == ["B", "A"]
     began = play.began("B")
     assert began is not None

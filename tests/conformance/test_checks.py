@@ -42,7 +42,7 @@ def test_a_broken_twin_is_found(case: Twin, plays: dict[str, Transcript]) -> Non
     assert verdict.expected
 
 
-def test_an_agent_that_is_too_old_is_told(plays: dict[str, Transcript]) -> None:
+def test_a_probe_agent_that_is_too_old_is_reported(plays: dict[str, Transcript]) -> None:
     found = plays["interrupt/in-subgraph/create/unwatched"]
     play = Play(edited(found, drop_reports("A"), run_status("A", "error")))
     verdict = judge(BOOK.get("INT-19"), play, NOTHING_DECLARED)
@@ -51,11 +51,9 @@ def test_an_agent_that_is_too_old_is_told(plays: dict[str, Transcript]) -> None:
 
 
 def test_every_requirement_has_a_broken_twin() -> None:
-    """So a check that only returned would be found out.
-
-    For a MUST and a SHOULD its verdict is PASS, where `test_a_broken_twin_is_found` demands FAIL or WARN. For a freedom
-    it would take none, and `test_the_correct_mock_passes` demands the documented one.
-    """
+    # With a twin for each requirement, a check that only returns cannot pass. For a MUST and a SHOULD its verdict would
+    # be PASS, where `test_a_broken_twin_is_found` expects FAIL or WARN. For a freedom it would report none, where
+    # `test_the_correct_mock_passes` expects the documented one.
     assert {t.requirement for t in all_twins()} == {r.id for r in BOOK.requirements}
 
 
@@ -64,18 +62,18 @@ def test_every_requirement_has_a_check_and_every_check_a_requirement() -> None:
 
 
 def ids_of_checks() -> dict[Check, list[str]]:
-    """The ids of each check, in the order in which its decorator has them."""
+    """Return the ids of each check, in the order of its decorator."""
     found: dict[Check, list[str]] = {}
     for requirement_id, function in all_checks().items():
         found.setdefault(function, []).append(requirement_id)
     return found
 
 
-def test_every_check_stands_in_a_module_of_its_area() -> None:
-    """STR has several, in one folder."""
+def test_every_check_is_in_a_module_of_its_area() -> None:
     elsewhere = {
         requirement_id: function.__module__
         for requirement_id, function in all_checks().items()
+        # Three parts: the area STR has several modules in one folder.
         if function.__module__.split(".")[:3] != ["conformance", "checks", MARKERS[BOOK.get(requirement_id).area]]
     }
     assert elsewhere == {}
@@ -95,7 +93,7 @@ def test_every_check_says_its_ids_and_what_it_does() -> None:
 
 
 def searches_in_reprs(source: str) -> list[int]:
-    """The lines that look for something in `str(...)` or `repr(...)`: there every missing id is `None`."""
+    """Return the lines that search in `str(...)` or `repr(...)`, where a missing id is found as `None`."""
     return [
         node.lineno
         for node in ast.walk(ast.parse(source))
@@ -149,7 +147,7 @@ def test_every_scenario_is_judged_by_something(plays: dict[str, Transcript]) -> 
 
 @pytest.fixture(scope="module")
 def unseen(plays: dict[str, Transcript]) -> dict[str, Play]:
-    """Every play as it is where the agent does not reach the witness."""
+    """Every play as it would be if the agent did not reach the witness."""
     return {name: Play(unwitnessed(transcript)) for name, transcript in plays.items()}
 
 
@@ -161,11 +159,11 @@ def test_a_requirement_needs_the_witness_exactly_where_it_says_so(
     words = {judge(requirement, play, NOTHING_DECLARED).word for play in mine}
     if requirement.needs == "witness":
         assert words == {"INCONCLUSIVE"}, (
-            f"it is judged without the witness: say so, `needs` is `probe` or `any`, not {words}"
+            f"the verdicts without the witness are {sorted(words)}: set `needs` to `probe` or `any`"
         )
     else:
         assert words in ({"PASS"}, {"PASS", "INCONCLUSIVE"}), (
-            "it is not judged without: say needs = `witness`, or mend it"
+            f"the verdicts without the witness are {sorted(words)}: set `needs` to `witness`, or fix the check"
         )
 
 

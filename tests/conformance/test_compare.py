@@ -31,7 +31,7 @@ RULES = [
 
 
 def report(version: str, server: str | None = "theirs", **verdicts: Word) -> Report:
-    """A report with a verdict on INT_01, REJ_01, RUN_10 in one scenario each, and INT-01 in another that passes."""
+    """Return a report with these verdicts in one scenario, and with INT-01 passed in a second scenario."""
     results = [
         Result(requirement=name.replace("_", "-"), level="MUST", scenario="a/b", verdict=word, reason=f"it is {word}")
         for name, word in verdicts.items()
@@ -86,7 +86,7 @@ def test_of_different_servers_nothing_is_better_or_worse() -> None:
     assert (found.better, found.worse) == ((), ())
 
 
-def test_a_freedom_that_is_taken_in_another_way_is_told_by_every_form() -> None:
+def test_a_freedom_that_is_taken_in_another_way_is_reported_in_every_form() -> None:
     other = replace(NEW, results=[replace(r, freedom="patient") for r in NEW.results if r.requirement == "REJ-01"])
     eager = replace(NEW, results=[replace(r, freedom="eager") for r in NEW.results if r.requirement == "REJ-01"])
     found = compare([eager, other], ["a", "b"])
@@ -94,6 +94,7 @@ def test_a_freedom_that_is_taken_in_another_way_is_told_by_every_form() -> None:
     assert "  REJ-01: eager -> patient" in in_terminal(found)
     assert "- REJ-01: `eager` → `patient`" in in_markdown(found)
     assert "<li><code>eager</code> → <code>patient</code> REJ-01</li>" in in_html(found)
+    # Only two versions of one server can change: another server just chose differently.
     elsewhere = replace(other, target=replace(other.target, server="other"))
     assert compare([eager, elsewhere], ["a", "b"]).freed == ()
 
@@ -148,7 +149,7 @@ def test_everything_is_written_and_can_be_read_back(tmp_path: Path, capsys: pyte
     assert svg.get("aria-label") == f"double texting: {badge['message']}"
 
 
-def test_a_folder_stands_for_every_report_below_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_means_every_report_below_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, one in (("a/x", OLD), ("b", NEW)):
         write_report(tmp_path / name, one)
     assert main(["compare", str(tmp_path)]) == 0
@@ -169,7 +170,7 @@ def test_no_regression_is_green(tmp_path: Path) -> None:
         (["{0}/one", "--fail-on", "regressions"], "needs at least two reports of one server"),
     ],
 )
-def test_what_cannot_be_compared_is_said_in_one_line(
+def test_what_cannot_be_compared_is_reported_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -208,12 +209,14 @@ def test_hostile_names_are_only_text() -> None:
     assert "<img" not in text
     assert "](javascript" not in text
     rows = [line for line in text.splitlines() if line.startswith("| INT-01")]
+    # Four columns: a "|" in a name would add another one.
     assert [row.count("|") for row in rows] == [5]
     for output in (page, text, "\n".join(in_terminal(found))):
         assert not {"\x1b", "\u202e"} & set(output)
 
 
-def test_a_reader_who_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
+def test_a_closed_pipe_ends_it_quietly(tmp_path: Path) -> None:
+    # Far more output than the buffer of a pipe holds, so that the command writes after the reader has closed it.
     for verdict in ("PASS", "FAIL"):
         many = [replace(OLD.results[0], scenario=f"a/{number}", verdict=verdict) for number in range(20_000)]
         write_report(tmp_path / verdict, replace(OLD, results=many))

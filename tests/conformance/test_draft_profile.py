@@ -23,7 +23,7 @@ PLAINEST = "interrupt/during-tools/create/unwatched"
 
 
 def report(bad: dict[tuple[str, str], Word], **changed: Result) -> Report:
-    """Every verdict is PASS, but those that are said to be `bad`."""
+    """Return a report in which every verdict is PASS except those in `bad`."""
     results = [
         Result(
             requirement=r.id,
@@ -105,7 +105,7 @@ def test_a_documented_freedom_and_an_error_of_the_suite_are_not_declared() -> No
     assert profiles.parse(text, "draft") == profiles.Profile(name="ours", server="ours", versions="==1.2.*")
 
 
-def test_a_freedom_that_was_nowhere_seen_is_drafted_as_absent() -> None:
+def test_a_freedom_that_was_never_observed_is_drafted_as_absent() -> None:
     unseen = Result(
         requirement="CAN-08", level="PROFILE", scenario="default", verdict="INCONCLUSIVE", reason="it was not answered"
     )

@@ -1,4 +1,4 @@
-"""A play that is given up, as by Ctrl-C, waits for nobody."""
+"""A play that is cancelled, as by Ctrl-C, ends at once, whatever it waits for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from conformance.driver.deadlines import Deadlines
 from conformance.driver.moves import read
 
 
-async def test_an_answer_that_never_comes_does_not_keep_a_play_that_is_given_up(
+async def test_an_answer_that_never_comes_does_not_delay_a_cancelled_play(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked = asyncio.Event()
@@ -31,6 +31,7 @@ async def test_an_answer_that_never_comes_does_not_keep_a_play_that_is_given_up(
     playing = asyncio.create_task(play())
     await asked.wait()
     playing.cancel()
+    # `wait` instead of `wait_for`, which would wait for the task to accept its cancellation.
     ended, _ = await asyncio.wait({playing}, timeout=20)
     assert ended
     assert playing.cancelled()

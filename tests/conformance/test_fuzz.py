@@ -1,6 +1,6 @@
-"""Whatever a deployment answers: no check fails itself, no failure text breaks, no driver hangs.
+"""Fuzzing of the suite: with any answer of a deployment no check raises, no failure text breaks and no driver hangs.
 
-Answers that a correct deployment gave are changed in random places into anything that JSON can say.
+Random places in the answers of a correct deployment are replaced by arbitrary JSON values.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from conformance.transcript.transcript import Transcript, decode, encode
 from mockserver import serving
 from tests.conformance.hostile import SUITE, scenario, stage, verdicts
 
+# hypothesis draws a seed for `random`, which is enough to repeat a failing example.
 SEEDS = st.integers(0, 2**32)
 
 STRANGE: tuple[Any, ...] = (
@@ -38,7 +39,7 @@ Path = tuple[str | int, ...]
 
 
 def places(value: Any, path: Path = ()) -> list[Path]:
-    """The path of every value inside a JSON value, its own first."""
+    """Return the path of every value inside a JSON value, beginning with its own."""
     found = [path]
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
@@ -47,7 +48,7 @@ def places(value: Any, path: Path = ()) -> list[Path]:
 
 
 def scrambled(body: Any, dice: random.Random) -> Any:
-    """`body` with one value changed into something strange, or left out; a new value, or `body` changed in place."""
+    """Replace or remove one value of `body`. Return `body`, changed in place, or a new value for the whole of it."""
     found = places(body)
     if dice.random() < 0.5:
         # Each name alike: `tasks` stands once in an answer that has a hundred places in its messages.
@@ -100,7 +101,7 @@ def scramble_stream(moments: list[dict[str, Any]], moment: dict[str, Any], dice:
 
 
 def scramble_transcript(raw: dict[str, Any], dice: random.Random) -> None:
-    """Change one answer, all answers to one question, or leave a moment out."""
+    """Change one answer, change all answers to one question, or remove a moment."""
     moments = raw["moments"]
     found = [m for m in moments if m["kind"] in ("request", "response", "stream", "witness")]
     if not found:
@@ -122,17 +123,18 @@ def scramble_transcript(raw: dict[str, Any], dice: random.Random) -> None:
         number, question = dice.random(), asked.get(moment["exchange"])
         for other in moments:
             if other["kind"] == "response" and asked.get(other["exchange"]) == question:
-                # The same dice for all of them: a server that is wrong in one place is so every time.
+                # The same seed for all of them: a server that is wrong in one place is wrong there every time.
                 other["body"] = scrambled(other["body"], random.Random(number))
 
 
 def expect_sound_verdicts(transcript: Transcript) -> None:
-    """No ERROR, every reason one line of bounded length, and every failure can be explained."""
+    """Check that no verdict is ERROR, that reasons are single lines of limited length, and that failures have texts."""
     play = Play(transcript)
     problem_of(play, "agent")
     for name, verdict in verdicts(transcript).items():
         assert verdict.word != "ERROR", f"{name} in {transcript.scenario.id}: {verdict.reason}"
         assert "\n" not in verdict.reason, name
+        # Reasons are shown in a terminal and in tables, so a value of any size must be cut.
         assert len(verdict.reason) < 2_000, name
         if verdict.word != "PASS":
             assert len(explain(registry.load().get(name), play, verdict, "nowhere")) < 50_000, name
@@ -163,7 +165,7 @@ def test_every_strange_record_is_judged(records: Records, seed: int) -> None:
 
 
 class Scrambling(httpx.AsyncBaseTransport):
-    """Changes some of the answers of a deployment on their way."""
+    """A transport that changes some of the answers of a deployment."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport, dice: random.Random) -> None:
         self._inner = inner
@@ -176,6 +178,7 @@ class Scrambling(httpx.AsyncBaseTransport):
         if self._dice.random() > self._share or "json" not in kind:
             return response
         body = scrambled(msgspec.json.decode(await response.aread() or b"null"), self._dice)
+        # The driver reads ids from this header, so it is spoilt as well.
         headers = {"content-type": kind, "content-location": self._dice.choice(["", "/threads/1/runs/ä", "/runs/"])}
         return httpx.Response(response.status_code, content=msgspec.json.encode(body), headers=headers)
 
@@ -206,6 +209,7 @@ def test_every_strange_deployment_is_played_and_judged(seed: int) -> None:
             return await target.play(scenario(scenario_id), scene.transport, scene.witness, SUITE)
 
     async def play_all() -> list[Transcript]:
+        # The deadlines of the suite are a hundredth of their default. A minute is only reached by a driver that hangs.
         async with asyncio.timeout(60):
             return await asyncio.gather(*(play(scenario_id) for scenario_id in PLAYED))
 

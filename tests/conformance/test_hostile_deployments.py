@@ -1,4 +1,4 @@
-"""A deployment that is none gets a clear verdict in bounded time and memory: no traceback of ours, no hang."""
+"""Servers that are not Agent Servers: the suite reports a clear reason in limited time and memory."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from mockserver import serving
 from tests.conformance.hostile import QUICK, Behaviour, Connection, Stage, listening, stage, verdicts
 
 PATIENT = replace(Deadlines(), answer=60.0)
-"""For deployments that send a lot, which takes as long as it takes."""
+"""Deadlines for deployments that send a lot of data, which takes long on a busy machine."""
 
 HASTY = Deadlines().scaled(0.02)
-"""For deployments of which it is known that most of the waiting is in vain."""
+"""Deadlines for deployments on which most of the waits time out."""
 
 ASK = "(is the deployment running, and is --deployment-url correct?)"
 
@@ -58,6 +58,7 @@ async def has_an_endless_body(connection: Connection) -> None:
         await connection.send(b"[" * 65536)
 
 
+# A megabyte of spaces takes a thousandth of that on the wire, so a limit on compressed bytes would not help.
 async def sends_a_gzip_bomb(connection: Connection) -> None:
     await connection.request()
     await connection.begin("application/json", "content-encoding: gzip")
@@ -66,7 +67,8 @@ async def sends_a_gzip_bomb(connection: Connection) -> None:
         await connection.send(squeeze.compress(b" " * 2**20) + squeeze.flush(zlib.Z_SYNC_FLUSH))
 
 
-async def goes_on_after_the_end_of_its_gzip(connection: Connection) -> None:
+# The decoder ignores data behind the end, so a limit on decoded bytes would not help.
+async def continues_after_the_end_of_its_gzip(connection: Connection) -> None:
     await connection.request()
     await connection.begin("application/json", "content-encoding: gzip")
     await connection.send(gzip.compress(b"{}"))
@@ -74,6 +76,7 @@ async def goes_on_after_the_end_of_its_gzip(connection: Connection) -> None:
         await connection.send(b"\0" * 65536)
 
 
+# Each byte comes in time, so a deadline for the next byte would never end the request.
 async def drips(connection: Connection) -> None:
     await connection.request()
     await connection.begin("application/json")
@@ -161,27 +164,27 @@ async def scene() -> AsyncIterator[Stage]:
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-async def test_what_is_wrong_is_said_in_one_line(scene: Stage, name: str) -> None:
+async def test_what_is_wrong_is_reported_in_one_line(scene: Stage, name: str) -> None:
     behave, problem = PROBLEMS[name]
     async with listening(behave) as url:
         target = await scene.examine(url)
     assert target.problem == f"POST /threads at {url}: {problem}"
 
 
-async def test_nobody_listens(scene: Stage) -> None:
-    with socket.socket() as bound:  # bound, not listening: nobody else can get the port meanwhile
+async def test_no_server_listens(scene: Stage) -> None:
+    with socket.socket() as bound:  # bound without listening, so that no other process gets the port
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         target = await scene.examine(url)
     assert target.problem == f"POST /threads at {url}: no connection: All connection attempts failed {ASK}"
 
 
-@pytest.mark.parametrize("behave", [has_an_endless_body, sends_a_gzip_bomb, goes_on_after_the_end_of_its_gzip])
+@pytest.mark.parametrize("behave", [has_an_endless_body, sends_a_gzip_bomb, continues_after_the_end_of_its_gzip])
 async def test_not_more_than_the_limit_is_read_of_one_answer(scene: Stage, behave: Behaviour) -> None:
     async with listening(behave) as url:
         target = await scene.examine(url, PATIENT)
     assert target.problem == f"POST /threads at {url}: answer larger than 8 MiB {ASK}"
-    assert scene.transport.largest <= MAX_BODY + 2**17  # the chunk that tells that it is too much
+    assert scene.transport.largest <= MAX_BODY + 2**17  # the chunk that exceeds the limit was read as well
 
 
 async def test_endless_headers_are_cut_off(scene: Stage) -> None:
@@ -195,7 +198,7 @@ THREAD = b'{"thread_id": "11111111-1111-4111-8111-111111111111"}'
 
 
 def routed(routes: dict[str, bytes], otherwise: tuple[str, bytes]) -> Behaviour:
-    """Answers 200 with JSON under the ends of paths in `routes`, else with a status and a body."""
+    """Answer requests whose path has an ending in `routes` with 200 and its JSON, and others as `otherwise` states."""
 
     async def behave(connection: Connection) -> None:
         while await connection.request():
@@ -264,7 +267,7 @@ async def test_faults_below_http(name: str) -> None:
 
 
 class Turning(httpx.AsyncBaseTransport):
-    """Stands between the suite and a deployment that turns bad: `turn` may answer, or raise, in its place."""
+    """A transport to a deployment that turns bad: `turn` may answer a request in its place, or raise."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport, turn: Callable[[httpx.Request], httpx.Response | None]) -> None:
         self._inner = inner
@@ -298,7 +301,7 @@ async def test_a_deployment_that_dies_in_the_middle_of_a_scenario_is_given_up_at
     async with serving() as url, stage(lambda inner: Turning(inner, turn)) as found:
         target = await found.examine(url)
         assert target.problem is None
-        # Deadlines of an hour: what is left of the scenario must not be waited for.
+        # Deadlines of an hour: the test hangs if the suite waits for the rest of the scenario.
         target.deadlines = Deadlines().scaled(360)
         transcript = await found.play(target)
     assert target.problem == (
@@ -340,7 +343,7 @@ ODD_ANSWERS: dict[str, Callable[[], httpx.Response]] = {
 }
 
 PLACES = [("GET", "/state"), ("POST", "/history"), ("GET", "/join"), ("GET", "/runs"), ("POST", "/runs"), ("GET", "")]
-"""Methods and ends of paths; the last one is every GET."""
+"""Methods and endings of paths. The last one matches every GET."""
 
 
 @pytest.mark.parametrize("odd", ODD_ANSWERS)
@@ -358,7 +361,7 @@ async def test_odd_answers_in_one_place_are_judged(odd: str) -> None:
             tasks.create_task(one(url, method, path))
 
 
-async def test_a_run_that_is_created_with_a_500_is_no_error_of_ours() -> None:
+async def test_a_run_that_is_created_with_a_500_is_no_error_of_the_suite() -> None:
     async with serving() as url, stage(turns_bad("/runs", "POST", ODD_ANSWERS["server-error"])) as found:
         found_verdicts = verdicts(await found.play(found.target(url)))
     assert found_verdicts["INT-01"].word == "FAIL"
@@ -371,6 +374,7 @@ def endless(chunk: bytes, kind: str) -> Callable[[], httpx.Response]:
     async def forever() -> AsyncIterator[bytes]:
         while True:
             yield chunk
+            # Without a turn of the loop, the deadlines of the suite would never fire.
             await asyncio.sleep(0)
 
     return lambda: httpx.Response(200, content=forever(), headers={"content-type": kind})
@@ -406,5 +410,6 @@ async def test_a_play_has_a_limit_of_its_own() -> None:
     assert "the answers of this play add up to more than 64 MiB" in {
         m.error for m in transcript.moments if isinstance(m, NetworkFault)
     }
+    # One answer below its own limit is read again with each poll, so the sum needs a limit too.
     recorded = sum(len(msgspec.json.encode(m)) for m in transcript.moments)
     assert recorded <= MAX_PLAY + 2**20

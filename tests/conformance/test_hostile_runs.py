@@ -1,4 +1,4 @@
-"""Whole runs of the suite against deployments that are none: short, red, and soon over."""
+"""Whole runs of the suite against servers that are not Agent Servers: they fail soon, with a short output."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ QUICKLY = ("--conformance-deadline-scale", "0.05", "-k", "RUN-01 or INT-01")
 
 
 def expect_one_clear_problem(run: Run, url: str, problem: str, lines: int = 40) -> None:
-    """The run is red, says what is wrong in the failure and in the summary, and nothing else of length."""
+    """Check that the run failed, with the problem in the failure and in the summary, and in few lines."""
     assert run.code == 1, run.output
     assert "Traceback" not in run.output
     assert "INTERNALERROR" not in run.output
+    # Every case has the same cause. Repeating it for each would bury it.
     assert run.output.count(problem) == 2, run.output
     assert f"the deployment cannot be judged: {problem}" in run.output
     assert f"doubletext: {url} (unnamed server)" in run.output
@@ -56,7 +57,7 @@ async def test_a_run_against_what_is_no_deployment(behave: object, problem: str,
     assert all(problem in result.reason and result.transcript is None for result in report.results)
 
 
-async def test_a_run_against_nobody(unused_tcp_port: int) -> None:
+async def test_a_run_against_a_closed_port(unused_tcp_port: int) -> None:
     url = f"http://127.0.0.1:{unused_tcp_port}"
     run = await run_suite("--deployment-url", url, *QUICKLY)
     expect_one_clear_problem(run, url, f"POST /threads at {url}: no connection: All connection attempts failed {ASK}")
@@ -76,13 +77,13 @@ async def test_a_run_against_gigabytes() -> None:
     async with listening(gushes) as url:
         run = await run_suite("--deployment-url", url, "--conformance-deadline-scale", "6", *QUICKLY[2:])
     expect_one_clear_problem(run, url, f"POST /threads at {url}: answer larger than 8 MiB {ASK}")
-    # Two requests (/info, and the thread), and what the sockets hold meanwhile.
+    # Two requests, /info and the thread, of 8 MiB each. The rest is what the buffers of the sockets hold.
     assert sent < 5 * MAX_BODY
 
 
 @contextlib.asynccontextmanager
 async def dying(upstream: str) -> AsyncIterator[str]:
-    """A deployment that crashes when the first run arrives that interrupts: nothing is answered ever after."""
+    """Yield the URL of a deployment that dies when the first run with the strategy `interrupt` arrives."""
     host, port = upstream.removeprefix("http://").split(":")
     writers: set[asyncio.StreamWriter] = set()
     dead = asyncio.Event()
@@ -124,7 +125,7 @@ async def dying(upstream: str) -> AsyncIterator[str]:
 
 async def test_a_run_against_a_deployment_that_dies_in_the_middle(tmp_path: Path) -> None:
     async with serving() as upstream, dying(upstream) as url:
-        # Real deadlines, of which none may be waited for once the deployment is gone.
+        # The default deadlines: the run would take long if it waited for them after the deployment died.
         run = await run_suite(
             "--deployment-url",
             url,

@@ -1,4 +1,4 @@
-"""The ids of runs and threads, read from records: one function for the driver and the judge."""
+"""The ids of runs and threads in a record, which the driver and the judge read with one function."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ THREAD = "22222222-0000-4000-8000-000000000002"
 LOCATION = f"/threads/{THREAD}/runs/{RUN}/stream"
 
 Part = tuple[type[AnyMoment], dict[str, Any]]
-"""A moment to be: its type and its fields, but for its number and time."""
+"""The type of a moment and its fields, without its number and time."""
 
 
 def record(*moments: Part) -> list[AnyMoment]:
@@ -105,6 +105,7 @@ def test_the_id_of_a_run_is_not_invented(moments: list[Part]) -> None:
 
 
 def test_the_answer_counts_more_than_the_agent() -> None:
+    # The report comes first here, so the order of the record does not decide.
     moments = record(report("A", "from the agent"), request(1), answer(1, {"run_id": RUN}))
     assert ids.run_id(moments, "A") == RUN
 

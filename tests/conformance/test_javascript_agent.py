@@ -1,4 +1,4 @@
-"""What the JavaScript probe agent alone has: an abort signal, which nothing but the step itself heeds."""
+"""The JavaScript probe agent alone: an abort signal, to which only the step itself reacts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.conformance.probe_agents import ENDLESS
 from tests.conformance.probe_agents.javascript import JavaScriptAgent
-from tests.conformance.probing import Witness, told
+from tests.conformance.probing import Witness, probe_for
 
 pytestmark = [pytest.mark.javascript, pytest.mark.asyncio(loop_scope="session")]
 
@@ -15,10 +15,10 @@ pytestmark = [pytest.mark.javascript, pytest.mark.asyncio(loop_scope="session")]
     ("on_cancel", "rest"),
     [("stop", ["exit cancelled"]), ("linger", ["exit cancelled"]), ("swallow", ["token", "exit returned"])],
 )
-async def test_a_step_that_begins_cancelled_tells_of_its_beginning(
+async def test_a_step_that_begins_cancelled_reports_its_beginning(
     javascript_agent: JavaScriptAgent, witness: Witness, on_cancel: str, rest: list[str]
 ) -> None:
-    run = javascript_agent.step("tools:1", told(witness=witness.url, on_cancel=on_cancel), cancelled=True)
+    run = javascript_agent.step("tools:1", probe_for(witness=witness.url, on_cancel=on_cancel), cancelled=True)
     if on_cancel == "swallow":
         assert await run.ended() == "done"
     else:

@@ -26,12 +26,12 @@ TWO = ("-k", f"{PLAINEST}::RUN-02 or {PLAINEST}::INT-02 or {PLAINEST}/second-tur
 
 
 def read(path: Path) -> dict[tuple[str, str], ET.Element]:
-    """Every case by requirement and scenario."""
+    """Return every case by requirement and scenario."""
     found = {}
     for case in ET.fromstring(path.read_text("utf-8")).iter("testcase"):
-        told = {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")}
-        assert case.attrib["name"] == told["requirement"]
-        found[told["requirement"], told["scenario"].removeprefix(PLAINEST)] = case
+        properties = {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")}
+        assert case.attrib["name"] == properties["requirement"]
+        found[properties["requirement"], properties["scenario"].removeprefix(PLAINEST)] = case
     return found
 
 
@@ -47,7 +47,7 @@ async def test_a_case_is_named_by_requirement_and_classed_by_deployment_and_area
         )
     assert run.code == 1, run.output
     cases = read(file)
-    # Several scenarios show one requirement, and each has its case.
+    # One requirement has a case in each scenario that shows it.
     assert {("RUN-02", ""), ("RUN-02", "/second-turn")} < cases.keys()
     assert len(cases) > 8
     assert {case.attrib["classname"] for case in cases.values()} == {"ours.runs", "ours.interrupt"}
@@ -67,17 +67,17 @@ async def test_a_case_is_named_by_requirement_and_classed_by_deployment_and_area
     ]
 
 
-async def test_a_warning_is_told_in_a_property(tmp_path: Path) -> None:
+async def test_a_warning_is_reported_in_a_property(tmp_path: Path) -> None:
     async with deployment(lists_runs_backwards) as there:
         run = await run_suite(
             f"--deployment-url={there.url}", f"--junitxml={tmp_path / 'junit.xml'}", "-k", "interrupt/ and RUN-10"
         )
     assert run.code == 0, run.output
     [case] = read(tmp_path / "junit.xml").values()
-    told = {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")}
-    assert (told["verdict"], told["level"]) == ("WARN", "SHOULD")
-    assert told["reason"].startswith("expected ")
-    # The name of a deployment that was given none: its URL, as in the report.
+    properties = {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")}
+    assert (properties["verdict"], properties["level"]) == ("WARN", "SHOULD")
+    assert properties["reason"].startswith("expected ")
+    # A deployment without a name is named by its URL, as in the report.
     assert case.attrib["classname"] == f"{there.url.removeprefix('http://').replace(':', '-')}.runs"
 
 
@@ -88,4 +88,5 @@ def test_other_peoples_cases_stay_as_they_are(tmp_path: Path) -> None:
     junit.name_by_requirement(path)
     [case] = ET.fromstring(path.read_text()).iter("testcase")
     assert case.attrib == {"classname": "mine", "name": "test_mine"}
+    # pytest writes no file if it ends early. That must not add an error to the first one.
     junit.name_by_requirement(tmp_path / "never-written.xml")

@@ -1,4 +1,4 @@
-"""Reports and transcripts are read back, or it is said in one line why not."""
+"""Reports and transcripts can be read back, or one line states why not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.conformance.plays import play_named
 from tests.conformance.reports import NAMES, TOOLS, write_folder
 
 FIRST_REPORT = Path(__file__).parents[2] / "fixtures" / "reports" / "first-report.json"
-"""A report as the suite wrote them before they had rules and moments."""
+"""A report that the suite wrote before reports had rules and moments."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_an_older_report_is_read(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_no_report_is_said_to_be_none_in_one_line(tmp_path: Path, text: bytes, why: str) -> None:
+def test_a_file_that_is_no_report_is_refused_in_one_line(tmp_path: Path, text: bytes, why: str) -> None:
     path = tmp_path / "report.json"
     path.write_bytes(text)
     with pytest.raises(Unreadable) as said:

@@ -44,14 +44,14 @@ def one(**message: Any) -> str:
         ({"type": "ai", "content": "The search results provide"}, "B.fragment"),
         ({"type": "ai", "content": "It is clear and 20C in la. … any other details!"}, "C.answer"),
         ({"type": "ai", "content": f"You said: {SMALL_TALK}"}, "D.answer"),
-        ({"type": "ai", "content": "nothing that was asked for"}, "?.other"),
+        ({"type": "ai", "content": "an unrelated sentence"}, "?.other"),
         ({"type": "ai", "content": ""}, "?.other"),
         ({"type": "ai", "content": None}, "?.other"),
         ({"type": 5, "content": {"a": 1}}, "?.other"),
         ({}, "?.other"),
     ],
 )
-def test_a_message_tells_whose_it_is_and_what(message: dict[str, Any], word: str) -> None:
+def test_a_message_is_assigned_to_a_run_and_a_part_of_its_turn(message: dict[str, Any], word: str) -> None:
     assert one(**message) == word
 
 

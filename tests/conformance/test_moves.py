@@ -1,4 +1,4 @@
-"""What a move says of itself: its description, and the properties that driver, judge and reports ask for."""
+"""The kinds of moves: their descriptions, and the traits that driver, judge and reports read."""
 
 from __future__ import annotations
 
@@ -18,18 +18,22 @@ from conformance.transcript.transcript import MoveMade, Request, Transcript
 READING_POSTS: frozenset[Purpose] = frozenset(
     {"search threads", "list crons", "mid history", "mid child history", "final history", "final child history"}
 )
-"""Requests that only read, although the API has them as POST."""
+"""Requests that only read, although the API defines them as POST."""
 
 OUTSIDE_OF_MOVES: frozenset[Purpose] = frozenset({"create thread", "tidy up"})
-"""Requests that change something, and that no move makes by itself: before the first one and after the last."""
+"""Requests that change something outside the moves: before the first one and after the last."""
 
 
 @pytest.mark.parametrize("kind", s.KINDS, ids=lambda kind: kind.__name__)
-def test_a_kind_of_move_states_all_that_is_asked_of_it(kind: type[Kind]) -> None:
-    assert "describe" in vars(kind), "say in a few words what the move does"
-    assert "traits" in vars(kind), "say what the move does to a play: see Traits"
-    assert kind.traits.may_end == ("may_end" in vars(kind)), "say which runs the move may end"
-    assert kind.traits.changes is not None or not kind.traits.by_hand, "what a script repeats is a request"
+def test_a_kind_of_move_states_all_that_is_required(kind: type[Kind]) -> None:
+    assert "describe" in vars(kind), "add `describe`, which returns in a few words what the move does"
+    assert "traits" in vars(kind), "add `traits`, which state how the move affects a play, see Traits"
+    assert kind.traits.may_end == ("may_end" in vars(kind)), (
+        "`traits.may_end` and the method `may_end` must go together: add or remove one"
+    )
+    assert kind.traits.changes is not None or not kind.traits.by_hand, (
+        "only a move that sends a request can be repeated by hand: set `traits.changes`"
+    )
     assert kind.traits.changes in (None, *get_args(Purpose))
 
 
@@ -81,7 +85,7 @@ def test_no_description_shows_a_value_of_python() -> None:
 
 
 def test_every_request_that_changes_something_is_that_of_a_move(plays: dict[str, Transcript]) -> None:
-    """So a timeline shows it."""
+    # A timeline shows moves, so it would not show another request.
     sent = {
         m.purpose
         for transcript in plays.values()
@@ -128,5 +132,5 @@ def test_a_move_says_which_runs_it_may_end(move: Kind, ends: bool) -> None:
     assert move.may_end(SUBMIT.label, SUBMIT.thread, cancels_on_disconnect=False) is ends
 
 
-def test_a_client_that_disconnects_ends_a_run_that_asked_for_it() -> None:
+def test_a_client_that_disconnects_ends_a_run_with_on_disconnect_cancel() -> None:
     assert s.Leave(name="A").may_end("A", s.MAIN, cancels_on_disconnect=True)

@@ -1,4 +1,4 @@
-"""An option that cannot be used is one clear line and exit code 4, and what may be secret is not quoted."""
+"""Invalid options: one clear line and exit code 4, which quotes nothing that may be secret."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ def test_a_bad_option_is_one_line_and_exit_code_4(pytester: pytest.Pytester, opt
     assert [error in line for line in result.errlines].count(True) == 1, result.errlines
     shown = "\n".join(result.errlines + result.outlines)
     assert "Traceback" not in shown
+    # The passwords of the options above: an invalid option may be a valid secret.
     assert "hunter2" not in shown
     assert "hunt/er2" not in shown
 
@@ -72,7 +73,7 @@ async def test_a_bad_line_in_the_environment_is_one_line_and_exit_code_4(tmp_pat
     assert run.output.strip() == "ERROR: DOUBLETEXT_DEPLOYMENT_HEADERS: a header is not of the form 'Name: value'"
 
 
-async def test_a_bad_option_is_told_once_by_distributed_runs() -> None:
+async def test_a_bad_option_is_reported_once_by_distributed_runs() -> None:
     run = await run_suite("-q", "-n", "2", "--conformance-jobs=0")
     assert run.code == pytest.ExitCode.USAGE_ERROR
     assert run.output.strip() == "ERROR: --conformance-jobs: 0 is not between 1 and 1000"

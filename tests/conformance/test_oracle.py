@@ -1,4 +1,4 @@
-"""The oracle against a brute-force thread: one that really executes, step by step, in every possible order."""
+"""The oracle against a brute-force thread, which executes its runs step by step in every possible order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from conformance.scenarios.moves import Strategy
 STRATEGIES: tuple[Strategy, ...] = ("enqueue", "reject", "interrupt", "rollback")
 ACTIONS: tuple[Action, ...] = ("interrupt", "rollback")
 LENGTH = 3
-"""Parts that a complete run of the brute-force thread writes."""
+"""The number of parts that a complete run of the brute-force thread writes."""
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,17 @@ class Run:
 
 @dataclass(frozen=True)
 class Thread:
-    """A thread that obeys the guides by doing what they say, one event at a time."""
+    """A thread that follows the guides literally, one event at a time."""
 
     runs: tuple[Run, ...] = ()
     flights: dict[str, tuple[bool, ...]] = field(default_factory=dict)
-    """For every run, whether it was in flight when each of the later ones arrived."""
+    """For every run and each later one: True if the run was in flight when the later one arrived."""
 
     def active(self) -> Run | None:
         return next((run for run in self.runs if run.status in ("pending", "running")), None)
 
     def step(self) -> Thread:
-        """The run whose turn it is writes one part; after its last one it is over."""
+        """Return the thread after its active run wrote one part. With the last part the run ends."""
         run = self.active()
         assert run is not None
         written = run.written + 1
@@ -61,7 +61,7 @@ class Thread:
         return Thread((*runs, Run(label, status)), {**flights, label: ()})
 
     def cancel(self, label: str, action: Action) -> Thread:
-        """The run ends as the action says if it is in flight; else nothing happens."""
+        """Return the thread after a cancel, which ends a run in flight and changes nothing otherwise."""
         end = "interrupted" if action == "interrupt" else "gone"
         stopped = [
             replace(run, status=end, written=run.written if end == "interrupted" else 0)
@@ -91,16 +91,16 @@ def parts(label: str) -> tuple[str, ...]:
 def histories(
     strategies: tuple[Strategy, ...], cancels: dict[int, tuple[str, Action]] | None = None
 ) -> Iterator[tuple[Thread, list[Turn], list[Cancelled]]]:
-    """Every history in which these runs arrive one after another, with every number of steps in between.
+    """Yield every history in which these runs arrive one after another, with every number of steps in between.
 
-    `cancels`: which run is cancelled how, by the number of runs that have been asked for.
+    `cancels` maps a number of created runs to the run that is cancelled then, and to the action.
     """
     labels = "ABCD"[: len(strategies)]
     for pauses in product(range(LENGTH + 1), repeat=len(strategies) - (0 if cancels else 1)):
         thread, progress, sent = Thread(), dict.fromkeys(labels, 0), list[Cancelled]()
         for label, strategy, pause in zip(labels, strategies, (*pauses, 0)[: len(labels)], strict=True):
             thread = thread.arrive(label, strategy)
-            # What each run has written so far is what an observer knows of it when it is superseded later.
+            # An observer knows what each run has written so far, which is its progress if it is superseded later.
             for _ in range(pause):
                 if thread.active() is not None:
                     thread = thread.step()
@@ -168,18 +168,18 @@ def test_a_cancel_that_races_the_end_has_the_outcomes_of_both_orders() -> None:
 
 def test_a_run_that_is_being_stopped_may_count_for_reject_or_not() -> None:
     stopping = Turn("A", "enqueue", parts("A"), LENGTH, least=1, most=1, in_flight=(True,))
-    newcomer = Turn("B", "reject", parts("B"), LENGTH, LENGTH, LENGTH)
-    outcomes = legal_outcomes([stopping, newcomer], [Cancelled("A", "interrupt", 1, True)])
+    later = Turn("B", "reject", parts("B"), LENGTH, LENGTH, LENGTH)
+    outcomes = legal_outcomes([stopping, later], [Cancelled("A", "interrupt", 1, True)])
     assert {outcome.status("B") for outcome in outcomes} == {"refused", "success"}
 
 
 def plain(label: str, strategy: Strategy, *in_flight: bool | None) -> Turn:
-    """A turn that had written all when it was superseded, if it was."""
+    """Return a turn that had written all its parts if it was superseded."""
     return Turn(label, strategy, parts(label), LENGTH, LENGTH, LENGTH, in_flight)
 
 
 @pytest.mark.parametrize(("strategy", "end"), [("interrupt", "interrupted"), ("rollback", "gone")])
-def test_a_cancel_of_what_a_newcomer_has_stopped_changes_nothing(strategy: Strategy, end: str) -> None:
+def test_a_cancel_of_a_run_that_a_new_run_has_stopped_changes_nothing(strategy: Strategy, end: str) -> None:
     turns = [plain("A", "enqueue", True), plain("B", strategy)]
     for action in ACTIONS:
         outcomes = legal_outcomes(turns, [Cancelled("A", action, 2, True)])
@@ -189,17 +189,17 @@ def test_a_cancel_of_what_a_newcomer_has_stopped_changes_nothing(strategy: Strat
 @pytest.mark.parametrize(
     ("in_flight", "label", "after", "ends"),
     [
-        # In flight for a later newcomer: so it was for the cancel.
+        # In flight when a later run arrived, so it was in flight at the cancel.
         (((True,), ()), "A", 1, {"gone"}),
         (((True, True), (True,), ()), "A", 2, {"gone"}),
         (((True, True), (True,), ()), "B", 2, {"gone"}),
-        # Over for an earlier newcomer: so it was for the cancel.
+        # Ended before an earlier run arrived, so it had ended at the cancel.
         (((True, False, False), (True, True), (True,), ()), "A", 3, {"success"}),
-        # Between the two it may have been either.
+        # The cancel came between the two, so both are possible.
         (((True, False), (True,), ()), "A", 2, {"gone", "success"}),
     ],
 )
-def test_what_newcomers_found_tells_what_a_cancel_found(
+def test_what_later_runs_found_decides_what_a_cancel_found(
     in_flight: tuple[tuple[bool, ...], ...], label: str, after: int, ends: set[str]
 ) -> None:
     turns = [plain(name, "enqueue", *found) for name, found in zip("ABCD", in_flight, strict=False)]
@@ -213,12 +213,12 @@ def test_what_is_over_stays_over() -> None:
     assert found == {("gone", "refused"), ("success", "refused"), ("success", "success")}
 
 
-def test_of_two_newcomers_the_first_decides() -> None:
+def test_of_two_later_runs_the_first_decides() -> None:
     turns = [plain("A", "enqueue", True, True), plain("B", "rollback", True), plain("C", "interrupt")]
     assert {outcome.status("A") for outcome in legal_outcomes(turns)} == {"gone"}
 
 
-def test_a_newcomer_stops_what_is_in_flight_for_it_and_nothing_that_was_so_for_others() -> None:
+def test_a_new_run_stops_the_runs_in_flight_when_it_arrives_and_no_others() -> None:
     turns = [
         plain("A", "enqueue", True, True, False),
         plain("B", "enqueue", True, True),
@@ -240,13 +240,13 @@ def test_a_cancel_of_an_unknown_run_is_refused() -> None:
 
 
 def test_a_race_has_the_outcomes_of_both_orders() -> None:
-    """Whether A had finished cannot be told: each order that may have been is legal, and nothing else."""
+    # The record does not show whether A had ended when B arrived. The outcomes of both orders are legal, and no others.
     race = Turn("A", "enqueue", parts("A"), LENGTH, least=2, most=LENGTH, in_flight=(None,))
-    newcomer = Turn("B", "interrupt", parts("B"), LENGTH, LENGTH, LENGTH)
+    later = Turn("B", "interrupt", parts("B"), LENGTH, LENGTH, LENGTH)
     expected: set[Outcome] = set()
     for in_flight in (True, False):
-        expected |= legal_outcomes([replace(race, in_flight=(in_flight,)), newcomer])
-    assert legal_outcomes([race, newcomer]) == expected
+        expected |= legal_outcomes([replace(race, in_flight=(in_flight,)), later])
+    assert legal_outcomes([race, later]) == expected
     assert {outcome.status("A") for outcome in expected} == {"success", "interrupted"}
 
 
@@ -273,7 +273,7 @@ def test_some_outcome_is_always_legal_and_none_loses_the_last_text(
         for later in [len(described) - number - 1]
     ]
     last = replace(turns[-1], strategy="interrupt", least=LENGTH, most=LENGTH)
-    # Whoever is cancelled, it is not the last one, and the cancel comes when that run has been asked for.
+    # The last run is never cancelled, and a cancel comes after its run was created.
     cancels = [
         Cancelled(turns[index].label, action, index + 1, was)
         for index, action, was in cancelled

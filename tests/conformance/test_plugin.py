@@ -1,4 +1,4 @@
-"""The pytest plugin as a user meets it: one test per option and per promise of the README."""
+"""The pytest plugin as a user runs it: one test for each option and each promise of the README."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read_report(folder: Path) -> Report:
     return msgspec.json.decode((folder / "report.json").read_bytes(), type=Report)
 
 
-# -- what is played, and where ----------------------------------------------------------------------------------
+# -- which scenarios, and where ---------------------------------------------------------------------------------
 
 
 async def test_one_test_is_selected_by_its_id() -> None:
@@ -46,6 +46,7 @@ async def test_the_assistant_and_the_headers_are_sent() -> None:
             *("--deployment-url", there.url, "--deployment-assistant", "agent"),
             *("--deployment-header", "X-One: first", "--deployment-header", "X-Two: second"),
             *ONE,
+            # X-Two is in both: the option counts.
             env={"DOUBLETEXT_DEPLOYMENT_HEADERS": "X-Three: third\nX-Two: overridden"},
         )
     assert run.code == 0, run.output
@@ -53,7 +54,7 @@ async def test_the_assistant_and_the_headers_are_sent() -> None:
         assert [request.headers.get(f"X-{name}") for name in ("One", "Two", "Three")] == ["first", "second", "third"]
 
 
-async def test_an_unknown_assistant_is_said_to_be_unknown() -> None:
+async def test_an_unknown_assistant_is_reported() -> None:
     async with deployment() as there:
         run = await run_suite("--deployment-url", there.url, "--deployment-assistant", "nobody", *ONE)
     assert run.code == 1
@@ -117,7 +118,7 @@ async def test_the_first_failure_ends_the_playing_with_x() -> None:
         run = await run_suite("--deployment-url", there.url, "-x", "-k", "interrupt/ and RUN-02")
     assert run.code == 1, run.output
     assert "1 failed" in run.last_line
-    # The one that failed, and what was begun meanwhile, of several dozen.
+    # Of several dozen: the failed one, and those that were already being played when it failed.
     assert len(there.scenarios) < 10
 
 
@@ -166,17 +167,17 @@ async def test_ctrl_c_ends_a_run_that_waits_for_a_deployment() -> None:
     async def never_answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.set()
         with contextlib.suppress(ConnectionError):
-            await reader.read()  # to the end of the connection
+            await reader.read()  # until the client disconnects
         writer.close()
 
     server = await asyncio.start_server(never_answers, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    # An hour for an answer: only the signal can end this.
+    # An hour for an answer, so that only the signal can end the run.
     process = await start_suite("--deployment-url", url, "--conformance-deadline-scale", "360", *ONE)
     try:
         async with asyncio.timeout(DEADLINE):
             await asked.wait()
-            # The plays begin when collection ends; the interrupt is to meet the test that waits.
+            # The plays start before the first test. The signal has to arrive while the test waits.
             assert process.stdout is not None
             output = await process.stdout.readuntil(b"test_interrupt.py ")
             process.send_signal(signal.SIGINT)
@@ -191,7 +192,7 @@ async def test_ctrl_c_ends_a_run_that_waits_for_a_deployment() -> None:
     assert b"INTERNALERROR" not in output
 
 
-# -- what is told -------------------------------------------------------------------------------------------------
+# -- output ------------------------------------------------------------------------------------------------------
 
 
 async def test_the_report_holds_every_verdict(tmp_path: Path) -> None:
@@ -199,8 +200,8 @@ async def test_the_report_holds_every_verdict(tmp_path: Path) -> None:
         run = await run_suite("--deployment-url", there.url, f"--conformance-report={tmp_path / 'a' / 'b'}", *ONE)
     assert run.code == 1, run.output
     raw = msgspec.json.decode((tmp_path / "a" / "b" / "report.json").read_bytes())
-    told = ["format", "version", "suite", "target", "summary", "results", "stale", "notes", "problem", "rules"]
-    assert list(raw) == [*told, "finished_at"]
+    fields = ["format", "version", "suite", "target", "summary", "results", "stale", "notes", "problem", "rules"]
+    assert list(raw) == [*fields, "finished_at"]
     assert (raw["format"], raw["version"]) == ("doubletext-report", 1)
     assert raw["target"]["url"] == there.url
     assert raw["target"]["server"] == "doubletext-mockserver"
@@ -225,7 +226,7 @@ async def test_the_report_holds_every_verdict(tmp_path: Path) -> None:
     assert f"report: {tmp_path / 'a' / 'b' / 'report.html'}" in run.output
 
 
-async def test_a_failure_tells_everything_that_is_needed() -> None:
+async def test_a_failure_has_everything_that_is_needed() -> None:
     async with deployment(creates_with_201) as there:
         run = await run_suite("--deployment-url", there.url, "-k", f"{PLAINEST}::RUN-02")
     assert run.code == 1
@@ -282,7 +283,7 @@ async def test_a_known_failure_is_expected(tmp_path: Path) -> None:
     ]
 
 
-async def test_a_known_failure_that_is_none_any_more_fails_the_run(tmp_path: Path) -> None:
+async def test_a_known_failure_that_passes_again_fails_the_run(tmp_path: Path) -> None:
     profile = tmp_path / "ours.toml"
     profile.write_text(KNOWN)
     run = await run_suite(f"--deployment-profile={profile}", f"--conformance-report={tmp_path / 'report'}", *ONE)
@@ -306,7 +307,7 @@ async def test_the_profile_that_fits_is_proposed(tmp_path: Path) -> None:
     assert read_report(tmp_path).notes == [note]
 
 
-async def test_a_profile_for_something_else_is_told_loudly(tmp_path: Path) -> None:
+async def test_a_profile_for_another_server_is_noted(tmp_path: Path) -> None:
     profile = tmp_path / "ours.toml"
     profile.write_text('name = "ours"\nserver = "langgraph-api"\nversions = ">=0.17"\n')
     async with deployment(says_it_is_langgraph_api) as there:
@@ -353,6 +354,7 @@ async def test_deadlines_are_scaled() -> None:
         held.set()
         writer.close()
 
+    # It accepts and never answers, so only the deadline ends the request.
     async with await asyncio.start_server(slow, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         run = await run_suite("--deployment-url", url, "--conformance-deadline-scale", "0.02", *ONE)
@@ -367,7 +369,7 @@ async def test_without_its_plugin_the_suite_says_what_is_missing() -> None:
         assert "the conformance suite needs the pytest plugin of doubletext; omit -p no:doubletext" in run.output
 
 
-# -- what it costs everybody else --------------------------------------------------------------------------------
+# -- what it costs other projects -------------------------------------------------------------------------------
 
 
 async def test_other_peoples_tests_load_nothing_of_the_suite(tmp_path: Path) -> None:
@@ -387,4 +389,5 @@ async def test_other_peoples_tests_load_nothing_of_the_suite(tmp_path: Path) -> 
         env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
     )
     assert run.code == 0, run.output
+    # The plugins are installed with the package, so they print nothing in other projects.
     assert "doubletext" not in run.output

@@ -1,4 +1,4 @@
-"""What is told while the suite runs, and the summary that a CI job gets."""
+"""The progress that the suite prints, and the summary of a CI job."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TWO = ("-k", "interrupt/during-tools/create/unwatched:: or reject/during-tools/c
 FILES = (*INTERRUPT, "conformance/suites/test_reject.py")
 
 
-async def test_a_log_tells_each_scenario_and_how_many_are_left(tmp_path: Path) -> None:
+async def test_a_log_names_each_scenario_and_how_many_are_left(tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
     run = await run_suite(*TWO, env={"GITHUB_STEP_SUMMARY": str(summary)}, suite=FILES)
     assert run.code == 0, run.output
@@ -26,14 +26,16 @@ async def test_a_log_tells_each_scenario_and_how_many_are_left(tmp_path: Path) -
         "[1/2] interrupt/during-tools/create/unwatched, 1 left",
         "[2/2] reject/during-tools/create/unwatched, the last one",
     ]
+    # A log is no terminal: escape sequences would be shown as text.
     assert "\x1b" not in run.output
     assert "No requirement is broken, except as the profile declares." in summary.read_text("utf-8")
 
 
 @pytest.mark.parametrize("option", ["-q", "-v"])
-async def test_pytest_s_own_progress_stays_where_it_was_asked_for(option: str) -> None:
+async def test_pytest_s_own_progress_stays_with_explicit_verbosity(option: str) -> None:
     run = await run_suite(*TWO, option, suite=FILES)
     assert run.code == 0, run.output
+    # With -q or -v the user has chosen the form of the progress, so the suite adds nothing to it.
     assert "left" not in run.output.partition("=== doubletext")[0]
 
 
@@ -45,7 +47,7 @@ def failure(requirement: str, reason: str = "expected this; observed that", know
     return Result(requirement=requirement, level="MUST", scenario="a", verdict="FAIL", reason=reason, known=known)
 
 
-def test_failures_are_told_by_requirement() -> None:
+def test_failures_are_listed_by_requirement() -> None:
     text = job_summary(
         report(failure("INT-01"), failure("INT-01"), failure("INT-02", "a | b <b>"), failure("X", known="k"))
     )

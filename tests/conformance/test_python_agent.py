@@ -1,4 +1,4 @@
-"""What the Python probe agent alone has: several event loops, and cancellations that hit a task and come again."""
+"""The Python probe agent alone: several event loops, and repeated cancellations of one task."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 
 from tests.conformance.probe_agents.python import PythonAgent
-from tests.conformance.probing import DEADLINE, FULL_TURN, STAYS, Witness, played, told
+from tests.conformance.probing import DEADLINE, FULL_TURN, STAYS, Witness, played, probe_for
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_runs_in_other_event_loops_report_too(python_agent: PythonAgent, witness: Witness) -> None:
     def play(label: str) -> None:
-        asyncio.run(python_agent.thread().say("weather in sf", told(label, witness=witness.url)))
+        asyncio.run(python_agent.thread().say("weather in sf", probe_for(label, witness=witness.url)))
 
+    # Each thread has its own event loop, and a client of httpx that is bound to another loop would fail.
     await asyncio.gather(*(asyncio.to_thread(play, label) for label in "ABC"))
     for label in "ABC":
         assert [e for e in witness.events if e.startswith(label)] == played(label, *FULL_TURN)
@@ -24,7 +25,7 @@ async def test_runs_in_other_event_loops_report_too(python_agent: PythonAgent, w
 
 async def test_swallow_reports_each_cancellation_it_swallows(python_agent: PythonAgent, witness: Witness) -> None:
     witness.hold("A/agent:2/enter", "A/agent:2/token")
-    run = python_agent.step("agent:2", told(witness=witness.url, on_cancel="swallow"))
+    run = python_agent.step("agent:2", probe_for(witness=witness.url, on_cancel="swallow"))
     await witness.until("A/agent:2/enter")
     await run.cancel()
     await witness.until("A/agent:2/token")
@@ -45,9 +46,10 @@ async def test_a_stubborn_step_is_cancelled_in_its_work(
         await done.wait()
         return "done"
 
-    run = python_agent.step("tools:1", told(**keys), work)
+    run = python_agent.step("tools:1", probe_for(**keys), work)
     await asyncio.wait_for(at_work.wait(), DEADLINE)
     await run.cancel()
+    # The stay has begun before `done` is set: the work must not simply end.
     await python_agent.naps(count=len(expected))
     done.set()
     if keys["on_cancel"] == "swallow":
@@ -62,7 +64,7 @@ async def test_a_graph_run_whose_node_lingers_ends_when_the_node_does(
 ) -> None:
     thread = python_agent.thread()
     witness.hold("A/tools:1/enter", "A/tools:1/cancelled")
-    run = thread.start("weather in sf", told(witness=witness.url, on_cancel="linger"))
+    run = thread.start("weather in sf", probe_for(witness=witness.url, on_cancel="linger"))
     await witness.until("A/tools:1/enter")
     await run.cancel()
     await witness.until("A/tools:1/cancelled")

@@ -1,4 +1,4 @@
-"""HIL-07: a question is the same by its id where both have one, else by what it asks."""
+"""HIL-07: questions are compared by their ids if both have one, and by their values otherwise."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def objects(value: object) -> Iterator[dict[str, Any]]:
 
 
 def questions(change: Change, *, streamed: bool) -> Edit:
-    """Change the question wherever it was streamed, or wherever thread and state show it."""
+    """Change the question in the events of streams, or in the answers that show thread and state."""
 
     def edit(raw: Json) -> None:
         found = [
@@ -77,6 +77,7 @@ def verdict(parked: Transcript, *edits: Edit) -> Verdict:
 
 def test_the_question_has_an_id_and_a_value(parked: Transcript) -> None:
     assert verdict(parked).word == "PASS"
+    # The ids are equal, so another value does not make it another question: a server may add fields to it.
     assert verdict(parked, questions(with_another_value, streamed=False)).word == "PASS"
 
 
@@ -123,7 +124,7 @@ def test_a_question_that_is_nowhere_is_found(parked: Transcript) -> None:
         (None, False),
     ],
 )
-def test_a_text_is_looked_for_in_the_strings_of_a_value(value: Any, there: bool) -> None:
+def test_a_text_is_searched_in_the_strings_of_a_value(value: Any, there: bool) -> None:
     assert mentions(value, "hello") is there
 
 

@@ -1,4 +1,4 @@
-"""No secret reaches the terminal, a report, a transcript or a JUnit file, whatever a deployment echoes."""
+"""Redaction: no secret that a deployment echoes reaches the terminal, a report, a transcript or a JUnit file."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ GIVEN = "s3cr3t-of-the-option"
 FROM_ENVIRONMENT = "s3cr3t-of-the-environment"
 COOKIE = "s3cr3t-of-a-cookie"
 QUERY = "s3cr3t-of-a-query"
+# The forms in which the password can be echoed: plain, in a URL, and in the Authorization header.
 SECRETS = (PASSWORD, "p4ss%2Fw0rd", BASIC, GIVEN, FROM_ENVIRONMENT, COOKIE, QUERY)
 ENCODED = {
     f"{name} {number}": encode(secret)
@@ -36,7 +37,7 @@ ENCODED = {
 
 @contextlib.asynccontextmanager
 async def echoing(upstream: str) -> AsyncIterator[str]:
-    """The mock behind a proxy that tells everything it was told, in bodies, headers, statuses and a cookie."""
+    """Serve the mock behind a proxy that echoes the headers of a request in bodies, headers, statuses and a cookie."""
 
     async def forward(request: web.Request) -> web.StreamResponse:
         sent = {str(k): v for k, v in request.headers.items() if k.lower() not in ("host", "content-length")}
@@ -46,14 +47,15 @@ async def echoing(upstream: str) -> AsyncIterator[str]:
             kind = answer.content_type
             status = answer.status
             location = answer.headers.get("Content-Location", "")
-        told = {**sent, "basic": base64.b64decode(request.headers["Authorization"].split()[1]).decode()}
+        received = {**sent, "basic": base64.b64decode(request.headers["Authorization"].split()[1]).decode()}
         if kind == "application/json" and raw.strip().startswith(b"{"):
             found: dict[str, Any] = msgspec.json.decode(raw)
             found["echo"] = {**told, **{value: key for key, value in told.items()}}
             found["encoded"] = ENCODED
             found["next_page"] = f"https://jane:{PASSWORD}@elsewhere.example/?page=1&access_token={QUERY}"
+            # A status is quoted in the reason of a verdict, which is printed and written by other code than bodies are.
             if found.get("status") == "interrupted":
-                found["status"] = f"interrupted by {told}"
+                found["status"] = f"interrupted by {received}"
             raw = msgspec.json.encode(found)
         headers = {"Content-Location": location, "Set-Cookie": f"sid={COOKIE}; Path=/", "X-Echo": GIVEN}
         return web.Response(body=raw, status=status, content_type=kind, headers=headers)
@@ -85,7 +87,7 @@ async def test_no_artefact_shows_a_secret(tmp_path: Path, more: tuple[str, ...])
             env={"DOUBLETEXT_DEPLOYMENT_HEADERS": f"X-Other: Token {FROM_ENVIRONMENT}\n"},
         )
     assert run.code == 1, run.output
-    assert "INT-02 (MUST)" in run.output  # a failure with its exchanges and its cURL command was printed
+    assert "INT-02 (MUST)" in run.output  # a failure was printed, with its exchanges and its cURL command
     assert f"http://{address}" in run.output
     written = artefacts(tmp_path)
     assert {"report.json", "report.html", "junit.xml", "unwatched.json", "lastfailed"} <= written.keys()
@@ -96,7 +98,7 @@ async def test_no_artefact_shows_a_secret(tmp_path: Path, more: tuple[str, ...])
 
 
 def artefacts(folder: Path) -> dict[str, str]:
-    """Every file that was written; a page also as its reader sees it."""
+    """Return the text of every written file. Pages have their unescaped text as well, as a reader sees it."""
     found = {path.name: path.read_text() for path in folder.rglob("*") if path.is_file()}
     return {name: text + (html.unescape(text) if name.endswith(".html") else "") for name, text in found.items()}
 

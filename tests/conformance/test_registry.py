@@ -28,15 +28,15 @@ def test_requests_that_are_wrong_have_names_of_their_own() -> None:
         assert len(named) == len(set(named)), scenario.id
 
 
-def test_every_requirement_says_why_it_is_one() -> None:
+def test_every_requirement_has_sources() -> None:
     for requirement in BOOK.requirements:
         assert requirement.sources, requirement.id
         assert requirement.sentence.endswith("."), requirement.id
         assert requirement.area in AREAS, requirement.id
 
 
-def test_a_must_that_no_guide_and_no_description_says_is_argued_for() -> None:
-    """A rule seen in one implementation only is no MUST until the registry argues for it."""
+def test_a_must_without_a_guide_or_published_description_has_an_argument() -> None:
+    # A rule that was seen in one implementation only may be its habit, so it needs an argument before it binds others.
     authorities = ("https://docs.langchain.com/", "published API description")
     for requirement in BOOK.requirements:
         documented = any(source.startswith(authorities) for source in requirement.sources)
@@ -53,6 +53,7 @@ def test_every_pattern_matches_a_scenario() -> None:
     ids = [scenario.id for scenario in catalogue()]
     for requirement in BOOK.requirements:
         for pattern in (*requirement.shown_by, *requirement.not_by):
+            # On its own: another pattern of the requirement might match instead.
             alone = registry.Requirement(
                 id="X-01", level="MUST", sentence="", sources=(), shown_by=(pattern,), not_by=()
             )

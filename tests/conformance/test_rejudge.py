@@ -1,4 +1,4 @@
-"""`python -m conformance judge`: kept transcripts, offline, by this rule book or another."""
+"""`python -m conformance judge`: kept transcripts, judged offline by this rule book or another."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_same_rule_book_changes_nothing(folder: Path, capsys: pytest.Capture
     assert said[2].startswith("no verdict changed since they were judged by rule book ")
 
 
-def test_what_changed_is_told_the_worst_first(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_changed_verdicts_are_listed_with_the_worst_first(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def older(report: Report) -> Report:
         results = [replace(r, verdict="FAIL") if r.requirement == "INT-02" else r for r in report.results]
         return replace(report, results=[r for r in results if r.requirement != "INT-03"])
@@ -59,6 +59,7 @@ def test_an_older_rule_book_is_the_one_that_its_report_carries(
 ) -> None:
     def older(report: Report) -> Report:
         kept = [replace(rule, level="SHOULD") for rule in report.rules if rule.id == "INT-02"]
+        # A rule that this version has no check for any more, as an older book may have.
         gone = replace(kept[0], id="INT-99", level="MUST")
         return replace(report, rules=[*kept, gone], suite=replace(report.suite, revision="2025-01-01"))
 
@@ -107,7 +108,7 @@ def test_transcripts_without_a_report_are_judged(folder: Path, capsys: pytest.Ca
         (["{folder}", "--deployment-profile", "nobody"], "no profile `nobody`"),
     ],
 )
-def test_what_cannot_be_judged_is_said_in_one_line(
+def test_what_cannot_be_judged_is_reported_in_one_line(
     folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
     empty = folder / "empty"

@@ -31,7 +31,7 @@ def plays() -> dict[str, Transcript]:
 
 
 class Elements(HTMLParser):
-    """What stands in a page; `noscript` is read as a browser without script reads it."""
+    """The elements of a page. Those in `noscript` are included, as in a browser without scripts."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ def test_nothing_is_loaded_and_only_our_style_and_script_may_act(folder: Path) -
 
 
 def strings_replaced(value: Any, keep: frozenset[str]) -> Any:
-    """Every string of a JSON value that is no word of the format replaced by a hostile one, keys of answers too."""
+    """Replace every string of a JSON value by a hostile one, except those to keep."""
     match value:
         case str():
             return value if value in keep else HOSTILE
@@ -133,7 +133,7 @@ def strings_replaced(value: Any, keep: frozenset[str]) -> Any:
 
 
 def hostile(transcript: Transcript) -> Transcript:
-    """A play in which every field that came from the deployment is hostile; what the suite wrote itself stays."""
+    """Return a play in which every field from the deployment is hostile. The fields of the suite stay."""
 
     def spoil(raw: dict[str, Any]) -> None:
         raw["target"] = {"url": HOSTILE, "server": HOSTILE, "version": HOSTILE, "profile": HOSTILE}
@@ -177,7 +177,9 @@ def test_hostile_values_in_every_field_are_only_text(tmp_path: Path, plays: dict
     assert page.count("<script>") == page.count("</script>") == 1
     assert page.count("<noscript>") == page.count("</noscript>")
     assert not [link for link in elements.values("href") if link.startswith("javascript")]
+    # Control characters can hide text in a terminal or an editor, and U+202E reverses the text behind it.
     assert not set("\x00\x1b\u202e\u2028") & set(page)
+    # 7 * 191: the template engine must not evaluate `{{7*191}}` in a value.
     assert "1337" not in page
 
 
@@ -196,7 +198,7 @@ def test_control_characters_and_those_that_reorder_text_are_shown_as_escapes() -
     assert visible("a\x00b\u202ec\n\td\u2028é漢😀") == "a\\u0000b\\u202ec\n\td\\u2028é漢😀"
 
 
-def test_known_failures_stand_apart(tmp_path: Path, plays: dict[str, Transcript]) -> None:
+def test_known_failures_are_listed_separately(tmp_path: Path, plays: dict[str, Transcript]) -> None:
     known = Known(requirements=("INT-02",), scenario="*", reason="it always was", evidence="https://example.org/1")
     report = write_folder(
         tmp_path, [edited(plays[TOOLS], AS_ERROR)], Profile(name="theirs", known=(known,), versions="")
@@ -236,11 +238,11 @@ def test_an_older_report_without_rules_is_shown_with_what_it_has(tmp_path: Path,
     assert "run A (in flight when run B was created) to end `interrupted`" in page
 
 
-def test_looks_that_tell_nothing_new_share_a_line_and_none_is_lost(folder: Path, plays: dict[str, Transcript]) -> None:
+def test_polls_without_news_share_a_line_and_none_is_lost(folder: Path, plays: dict[str, Transcript]) -> None:
     page = (folder / "report.html").read_text("utf-8")
     [scene] = re.findall(r'<details class="scene entry" id="s2".*?</ol>\s*</noscript>', page, re.DOTALL)
     shared = re.findall(r"<b>(\d+) status checks?</b>", scene)
     told = len(re.findall(r"<b>GET</b>.*? · status of ", scene))
     asked = [m for m in plays["reject/during-tools/create/unwatched"].moments if getattr(m, "purpose", "") == "look"]
     assert shared
-    assert sum(map(int, shared)) + told == len(asked)
+    assert sum(map(int, shared)) + single == len(asked)

@@ -1,4 +1,4 @@
-"""Whole runs on agents that cannot reach the witness, and on agents that know nothing of the probe."""
+"""Whole runs on agents that cannot reach the witness, and on agents that are not the probe agent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.conformance.deployments import ONE, PLAINEST, agent_without_probe, de
 from tests.conformance.plays import SUITE, words
 from tests.conformance.runs import run_suite
 
-NOBODY_THERE = "--conformance-witness-host=witness.invalid"
+NO_WITNESS_THERE = "--conformance-witness-host=witness.invalid"
 
 
 @pytest.fixture
@@ -33,7 +33,8 @@ def pool() -> Iterator[PlayPool]:
 @pytest.mark.slow
 @pytest.mark.parametrize("hold", [0.0, 1.0])
 def test_nothing_is_held_against_a_right_deployment_that_reaches_no_witness(hold: float, pool: PlayPool) -> None:
-    """A hold that is shorter than the machine is slow, or none at all, makes more INCONCLUSIVE, and never a failure."""
+    # Timed holds replace the witness. If a busy machine outlasts the hold, or without any hold, verdicts become
+    # INCONCLUSIVE, and none may become a failure.
     target = Target(url=pool.embed_mock(), assistant="agent", headers={}, profile=None, deadlines=Deadlines(hold=hold))
     phases = ("during-tools", "pending", "thrice", "idle", "parked", "create")
     scenarios = [s for s in catalogue() if s.id.split("/")[1] in phases]
@@ -45,18 +46,24 @@ def test_nothing_is_held_against_a_right_deployment_that_reaches_no_witness(hold
 
 
 def test_a_hold_by_time_makes_the_moment(pool: PlayPool) -> None:
-    there, for_long = pool.embed_mock(), Deadlines(hold=60.0)  # the interrupt ends it
+    there, for_long = (
+        pool.embed_mock(),
+        Deadlines(hold=60.0),
+    )  # longer than the test, because the interrupt ends the hold
     target = Target(url=there, assistant="agent", headers={}, profile=None, deadlines=for_long)
     scenario = next(s for s in catalogue() if s.id == "cancel/during-tools/interrupt/unwatched")
     play = Play(pool.transcript(target, scenario))
     assert words(play)["CAN-12"] == "PASS"
-    # It was cancelled where the scenario wants it: the first step's writes are there, and no more.
+    # The cancel came during the second step: only the writes of the first one are in the state.
     assert play.state()["values"]["steps"] == ["A/agent:1"]
 
 
 def test_a_run_whose_client_waits_for_its_answer_is_found_in_the_list(pool: PlayPool) -> None:
-    """Else nobody would know its id before it is over, and nothing could be done to it in time."""
-    there, for_long = pool.embed_mock(), Deadlines(hold=60.0)  # that its client leaves ends it
+    # The answer that has the id comes when the run ends. The list shows it while the scenario can still act on the run.
+    there, for_long = (
+        pool.embed_mock(),
+        Deadlines(hold=60.0),
+    )  # longer than the test, because the disconnect ends the hold
     target = Target(url=there, assistant="agent", headers={}, profile=None, deadlines=for_long)
     scenario = next(s for s in catalogue() if s.id == "leave/during-tools/wait/cancel")
     play = Play(pool.transcript(target, scenario))
@@ -64,9 +71,11 @@ def test_a_run_whose_client_waits_for_its_answer_is_found_in_the_list(pool: Play
     assert play.state()["values"]["steps"] == ["A/agent:1"]
 
 
-async def test_a_witness_out_of_reach_is_told_once_and_the_run_goes_on(tmp_path: Path) -> None:
+async def test_an_unreachable_witness_is_reported_once_and_the_run_continues(tmp_path: Path) -> None:
     async with deployment() as there:
-        run = await run_suite(f"--deployment-url={there.url}", NOBODY_THERE, f"--conformance-report={tmp_path}", *ONE)
+        run = await run_suite(
+            f"--deployment-url={there.url}", NO_WITNESS_THERE, f"--conformance-report={tmp_path}", *ONE
+        )
     assert run.code == 1, run.output
     assert run.output.count("the agent cannot reach the suite's witness") == 1
     report = msgspec.json.decode((tmp_path / "report.json").read_bytes(), type=Report)

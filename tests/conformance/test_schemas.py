@@ -1,4 +1,4 @@
-"""The published JSON Schemas say what is written, and what is written can be read back."""
+"""The published JSON Schemas: they match the written files, and written files can be read back."""
 
 from __future__ import annotations
 
@@ -84,6 +84,7 @@ def test_what_is_no_transcript_is_refused_by_schema_and_type_alike(plays: dict[s
     raw = msgspec.json.decode(encode(next(iter(plays.values()))))
     spoil(raw)
     assert not validator(TRANSCRIPT).is_valid(raw)
+    # The schema is for other programs and the type for this one: a file must not pass one of them only.
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(raw, Transcript)
 

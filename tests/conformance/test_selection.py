@@ -1,4 +1,4 @@
-"""Which cases a run judges: markers, levels, `-k`, in a readable order."""
+"""The selection of cases by markers, levels and `-k`, and their order."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Selected = Callable[..., list[tuple[str, str]]]
 def selected(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Selected:
     """Return scenario and requirement of every case that pytest selects with these arguments, in order.
 
-    It collects in this process: what it imports is there already, and only the selecting is looked at.
+    It collects in this process, where everything is imported already, because only the selection is tested.
     """
 
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     plugins = ("-p", "doubletext.pytest_conformance", "-p", "pytest_timeout", "-p", "no:cacheprovider")
-    # The assertions of this process are what they are.
+    # Plain: pytest would warn that it cannot rewrite the assertions of modules that this process has imported.
     suite = ("-c", f"{CHECKOUT}/pyproject.toml", f"--rootdir={CHECKOUT}", "--assert=plain", f"{CHECKOUT}/conformance")
 
     def select(*arguments: str) -> list[tuple[str, str]]:
@@ -49,7 +49,7 @@ def test_all_is_collected_scenario_by_scenario_in_the_order_of_the_book(selected
     assert sorted(found) == sorted(every())
     scenarios = [scenario for scenario, _ in found]
     changes = [a for a, b in zip(scenarios, [*scenarios[1:], ""], strict=True) if a != b]
-    assert len(changes) == len(set(changes)), "the cases of a scenario stand together"
+    assert len(changes) == len(set(changes)), "the cases of a scenario have to follow each other"
     order = [requirement.id for requirement in BOOK.requirements]
     for scenario in set(scenarios):
         mine = [requirement for name, requirement in found if name == scenario]
@@ -89,7 +89,7 @@ def test_one_requirement_is_selected_by_its_id_in_every_scenario(selected: Selec
 
 
 async def test_a_selection_that_leaves_nothing_fails() -> None:
-    """No test collected: pytest's exit code 5, also where the tests are distributed."""
+    # With `-n 2` the workers collect, and the controller has to return the same exit code.
     for arguments in (
         ("-k", "nothing-matches"),
         ("-k", "RUN-07", "--conformance-level=must"),
@@ -106,7 +106,7 @@ async def test_an_unknown_level_is_one_line() -> None:
 
 
 async def markers(*arguments: str, cwd: Path) -> set[str]:
-    """The names of the markers that `pytest --markers` lists."""
+    """Return the names of the markers that `pytest --markers` lists."""
     run = await run_suite("--markers", *arguments, suite=(), cwd=cwd)
     assert run.code == 0, run.output
     return set(re.findall(r"^@pytest\.mark\.(\w+)", run.output, re.MULTILINE))
@@ -118,6 +118,7 @@ async def test_the_markers_are_listed_where_the_suite_is_selected(tmp_path: Path
         ((), CHECKOUT),
         (("conformance",), CHECKOUT),
         (("suites/test_interrupt.py::test_interrupt",), CHECKOUT / "conformance"),
+        # A folder that contains the checkout.
         ((str(CHECKOUT.parent),), CHECKOUT),
         (("--pyargs", "conformance"), tmp_path),
         (("--pyargs", "conformance.suites.test_reject"), tmp_path),

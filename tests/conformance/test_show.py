@@ -24,7 +24,7 @@ def shown(capsys: pytest.CaptureFixture[str], *ids: str) -> str:
 
 
 def section(text: str, title: str) -> list[str]:
-    """The entries of a list; its title counts them."""
+    """Return the entries of a section, after a comparison with the count in its title."""
     after = text.partition(f"\n{title} (")[2]
     count, _, rest = after.partition("):\n")
     entries = [line.strip() for line in rest.partition("\n\n")[0].splitlines()]

@@ -1,6 +1,6 @@
-"""A run that supersedes may be started, write its input, and be superseded before its first step reports anything.
+"""Runs that start, write their input and are superseded before their first step reports anything.
 
-Seen on `langgraph dev` with one worker: the third of four texts had begun when the fourth came.
+Observed on `langgraph dev` with one worker: the third of four runs had started when the fourth was created.
 """
 
 from __future__ import annotations
@@ -20,15 +20,13 @@ THRICE = "interrupt/thrice/create/unwatched"
 
 
 def with_input_of(label: str, plays: dict[str, Transcript]) -> Play:
-    """The play of three more texts in which also the input of run `label` stands, in the order of the texts.
-
-    The mock is free to have begun a run that the play shows: an input that stands there already stays the only one.
-    """
+    """Return the play of four texts with the input of run `label` added to the state, in the order of the texts."""
     texts = [move.text for move in plays[THRICE].scenario.submits()]
     text = next(move.text for move in plays[THRICE].scenario.submits() if move.label == label)
     later = texts[texts.index(text) + 1 :]
 
     def change(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        # The mock may have started the run itself, and a second input would be illegal.
         if any(message["content"] == text for message in found):
             return found
         at = next(index for index, message in enumerate(found) if message["content"] in later)

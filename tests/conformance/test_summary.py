@@ -22,7 +22,7 @@ def result(requirement: str, level: Level, verdict: Word, scenario: str = "inter
 
 
 def shown(results: list[Result], config: pytest.Config) -> str:
-    """What the summary says of one deployment."""
+    """Return the summary of one deployment as the terminal shows it."""
     records = [
         msgspec.to_builtins(
             {
@@ -63,7 +63,7 @@ def test_the_table_counts_by_area_and_level() -> None:
     assert max(map(len, lines)) <= 100
 
 
-def test_failures_stand_before_the_table_with_their_reason_one_line_per_requirement(
+def test_failures_are_listed_before_the_table_with_their_reason_one_line_per_requirement(
     pytestconfig: pytest.Config,
 ) -> None:
     out = shown(

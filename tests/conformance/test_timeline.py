@@ -1,4 +1,4 @@
-"""The picture of a play: where things stand in it, and what is highlighted."""
+"""The timeline of a play: the positions of its parts, and the highlights."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def test_a_long_pause_takes_little_more_than_a_short_one_and_time_never_runs_bac
     places = [scale.x(t) for t in (0.0, 0.001, 5.0, 10.0, 10.01)]
     assert places == sorted(set(places))
     assert (places[0], places[-1]) == (LEFT, RIGHT)
+    # The pause is 10 000 times as long. On a linear scale all short steps would be one line.
     assert places[3] - places[1] < 6 * (places[1] - places[0])
     assert scale.x(-1) == LEFT
     assert scale.x(11) == RIGHT
@@ -55,6 +56,7 @@ def test_an_interrupt_on_the_correct_mock(plays: dict[str, Transcript]) -> None:
     assert [step.text for step in b.steps] == ["agent:1", "tools:1", "agent:2"]
     assert a.bar is not None
     assert b.bar is not None
+    # Created, then started, then ended: a run that waits in a queue has a long first part.
     assert a.bar.x < a.bar.begun < a.bar.end
     assert not a.bar.open
     assert a.steps[-1].end <= b.steps[0].x
@@ -62,14 +64,14 @@ def test_an_interrupt_on_the_correct_mock(plays: dict[str, Transcript]) -> None:
     assert [mark.text.partition(": ")[2] for mark in found.marks if mark.kind == "submit"] == ["submit A", "submit B"]
 
 
-def test_checkpoints_stand_with_their_runs_in_the_order_of_the_history(plays: dict[str, Transcript]) -> None:
+def test_checkpoints_are_drawn_with_their_runs_in_the_order_of_the_history(plays: dict[str, Transcript]) -> None:
     a, b = picture(plays[TOOLS]).lanes
     assert (len(a.ticks), len(b.ticks)) == (3, 5)
     assert max(tick.x for tick in a.ticks) <= min(tick.x for tick in b.ticks)
     assert [tick.x for tick in b.ticks] == sorted(tick.x for tick in b.ticks)
 
 
-def test_a_late_checkpoint_of_the_first_run_stands_behind_those_of_the_second(plays: dict[str, Transcript]) -> None:
+def test_a_late_checkpoint_of_the_first_run_is_drawn_after_those_of_the_second(plays: dict[str, Transcript]) -> None:
     a, b = picture(edited(plays[TOOLS], history(late_checkpoint))).lanes
     assert a.ticks[-1].text.startswith("checkpoint zzz: ")
     assert a.ticks[-1].x >= b.ticks[0].x
@@ -123,7 +125,7 @@ def test_a_play_in_which_nothing_happened_can_be_drawn(plays: dict[str, Transcri
     assert [lane.status for lane in picture(nothing).lanes] == ["not created", "not created"]
 
 
-def test_everything_stands_inside_of_the_picture(plays: dict[str, Transcript]) -> None:
+def test_everything_is_drawn_inside_the_picture(plays: dict[str, Transcript]) -> None:
     for transcript in plays.values():
         found = picture(transcript)
         for lane in found.lanes:

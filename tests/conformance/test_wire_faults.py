@@ -49,23 +49,24 @@ def messages(change: Callable[[list[Any]], list[Any]]) -> Callable[[Body], Body]
 
 
 def over(body: Body, **changes: Any) -> Body:
-    """A run that is over, changed."""
+    """Return a run with changes if it has ended."""
+    # While the run is in flight, the driver waits for its end, and a changed status would end the play early.
     return {**body, **changes} if body.get("status") not in ("pending", "running") else body
 
 
 def cached() -> Wire:
-    """A cache keeps the first answer about each run."""
+    """Return a wire with a cache that keeps the first answer about each run."""
     kept: dict[str, Body] = {}
     return Wire(edit=lambda request, body: kept.setdefault(request.url.path, body) if _kind(request) == "run" else body)
 
 
 def retried() -> Wire:
-    """Every create is sent twice, as by a proxy that retries."""
+    """Return a wire that sends every create twice, as a proxy does that retries."""
     return Wire(twice=lambda request: _kind(request) == "created")
 
 
 def headless(name: str) -> Wire:
-    """A header is taken away."""
+    """Return a wire that removes a header."""
 
     def head(_: httpx.Request, status: int, headers: httpx.Headers) -> int:
         headers.pop(name, None)
@@ -75,7 +76,7 @@ def headless(name: str) -> Wire:
 
 
 def answered(code: int, instead: int, method: str) -> Wire:
-    """Another HTTP status than the deployment's."""
+    """Return a wire that answers `code` for the HTTP status `instead` of this method."""
     return Wire(
         head=lambda request, status, _: code if (status, request.method) == (instead, method) else status,
     )
@@ -113,13 +114,13 @@ def silent(frames: list[bytes]) -> list[bytes]:
 
 
 def first_of(kind: str, answer: httpx.Response) -> Wire:
-    """The first request of a kind is not passed on, but answered by the proxy."""
+    """Return a wire that answers the first request of a kind itself and does not forward it."""
     waiting = [answer]
     return Wire(instead=lambda request: waiting.pop() if waiting and _kind(request) == kind else None)
 
 
 def refused(body: Body) -> Wire:
-    """Every refusal has another body."""
+    """Return a wire that replaces the body of every refusal."""
     return Wire(edit=lambda _, right: body if isinstance(right, dict) and right.keys() == {"detail"} else right)
 
 
@@ -136,7 +137,7 @@ def event(name: bytes, change: Callable[[bytes], list[bytes]]) -> Wire:
 
 
 def overtaken() -> Wire:
-    """In a stream of updates every second one overtakes the one before it."""
+    """Return a wire that swaps every two consecutive updates of a stream."""
     held: list[bytes] = []
 
     def frames(found: list[bytes]) -> list[bytes]:
@@ -153,8 +154,8 @@ def overtaken() -> Wire:
     return Wire(frames=frames)
 
 
-def cut_behind(name: bytes) -> Wire:
-    """The connection breaks behind the first event of a name."""
+def cut_at(name: bytes) -> Wire:
+    """Return a wire that breaks the connection at the first event of a name."""
 
     def frames(found: list[bytes]) -> list[bytes]:
         if any(b"event: " + name in frame for frame in found):
@@ -165,12 +166,12 @@ def cut_behind(name: bytes) -> Wire:
 
 
 def over_thread(body: Body, status: str) -> Body:
-    """A thread at rest, with another status."""
+    """Return an idle thread with another status."""
     return {**body, "status": status} if body["status"] == "idle" else body
 
 
 def other_results(body: Body) -> Body:
-    """Whatever holds the result of a tool, with other words."""
+    """Return a JSON value in which every result of a tool has another text."""
     if isinstance(body, list):
         return [other_results(each) for each in body]
     if not isinstance(body, dict):
@@ -191,10 +192,11 @@ def twice_listed(found: list[Any]) -> list[Any]:
     return [one for each in found for one in (each, each)]
 
 
+# Each fault, with a scenario and requirements that must fail. Others may fail as well: one fault has several symptoms.
 WIRES: list[tuple[str, Wire, str, set[str]]] = [
     ("the newest message is missing", answers("state", messages(lambda found: found[:-1])), TOOLS, {"INT-04"}),
     ("the messages come backwards", answers("state", messages(lambda found: found[::-1])), TOOLS, {"INT-05"}),
-    ("one message more than was said", answers("state", messages(greedy)), TOOLS, {"INT-05"}),
+    ("one message too many", answers("state", messages(greedy)), TOOLS, {"INT-05"}),
     ("a tool's result is another one", answers("state", messages(without_text)), TOOLS, {"CHK-05"}),
     ("results belong to no call", answers("state", messages(renamed_calls)), TOOLS, {"INT-05"}),
     ("the history comes oldest first", answers("history", lambda found: found[::-1]), TOOLS, {"CHK-01"}),
@@ -203,16 +205,16 @@ WIRES: list[tuple[str, Wire, str, set[str]]] = [
     ("the superseded run reads success", answers("run", lambda body: over(body, status="success")), TOOLS, {"INT-02"}),
     ("a status in capitals", answers("run", lambda body: {**body, "status": body["status"].upper()}), TOOLS,
      {"RUN-01"}),
-    ("a run says that it is on another thread", answers("created", lambda body: {**body, "thread_id": "x"}), TOOLS,
+    ("a created run has another thread", answers("created", lambda body: {**body, "thread_id": "x"}), TOOLS,
      {"RUN-02"}),
     ("the list lacks the oldest run", answers("runs", lambda found: found[:-1]), TOOLS, {"INT-03"}),
-    ("runs do not tell their strategy", answers("run", lambda body: {**body, "multitask_strategy": None}), TOOLS,
+    ("runs have no strategy", answers("run", lambda body: {**body, "multitask_strategy": None}), TOOLS,
      {"RUN-06"}),
     ("the thread is never idle", answers("thread", lambda body: {**body, "status": "busy"}), TOOLS, {"THR-03"}),
     ("the thread is always idle", answers("thread", lambda body: {**body, "status": "idle"}), TOOLS, {"THR-02"}),
     ("the thread's values are empty", answers("thread", lambda body: {**body, "values": {}}), TOOLS, {"PST-08"}),
-    ("join gives nothing", answers("join", lambda _: None), TOOLS, {"STR-05"}),
-    ("join tells of an error", answers("join", lambda _: {"__error__": {"error": "x", "message": "y"}}), TOOLS,
+    ("join returns nothing", answers("join", lambda _: None), TOOLS, {"STR-05"}),
+    ("join returns an error", answers("join", lambda _: {"__error__": {"error": "x", "message": "y"}}), TOOLS,
      {"STR-05"}),
     ("a cache keeps the first answer about a run", cached(), TOOLS, {"INT-02"}),
     ("a proxy sends every create twice", retried(), QUEUED, {"ENQ-03"}),
@@ -222,14 +224,14 @@ WIRES: list[tuple[str, Wire, str, set[str]]] = [
     ("a conflict is answered 503", answered(503, 409, "POST"), REJECTED, {"REJ-01"}),
     ("a run that is gone is answered 410", answered(410, 404, "GET"), ROLLED_BACK, {"RBK-01"}),
     ("a run that is gone is answered 200", answered(200, 404, "GET"), ROLLED_BACK, {"RBK-01"}),
-    ("a stream tells another run's id", Wire(frames=foreign_metadata), STREAMED, {"STR-01"}),
+    ("a stream has another run's id", Wire(frames=foreign_metadata), STREAMED, {"STR-01"}),
     ("no updates in the stream", Wire(frames=silent), STREAMED, {"STR-26"}),
     # Ours from here on.
     ("the list of runs has another status", answers("runs", lambda found: [over(one, status="error") for one in found]),
      TOOLS, {"RUN-03"}),
     ("a run is over before it began", answers("created", lambda body: {**body, "status": "success"}), TOOLS,
      {"RUN-02"}),
-    ("a create tells another id than its header", answers("created", lambda body: {**body, "run_id": "0" * 36}), TOOLS,
+    ("a create has another id than its header", answers("created", lambda body: {**body, "run_id": "0" * 36}), TOOLS,
      {"RUN-02"}),
     ("Content-Location names another run", Wire(head=located_elsewhere), TOOLS, {"RUN-02"}),
     ("a run's metadata is lost", answers("run", lambda body: {**body, "metadata": {}}), TOOLS, {"RUN-15"}),
@@ -251,7 +253,7 @@ WIRES: list[tuple[str, Wire, str, set[str]]] = [
      found])), TOOLS, {"INT-05"}),
     ("all messages have one id", answers("state", messages(lambda found: [{**one, "id": "m"} for one in found])), TOOLS,
      {"PST-09"}),
-    ("tools say something else everywhere", Wire(edit=lambda _, body: other_results(body)), TOOLS, {"INT-05"}),
+    ("tools return another text everywhere", Wire(edit=lambda _, body: other_results(body)), TOOLS, {"INT-05"}),
     ("a wait answers without the last message", answers("wait", lambda body: {**body, "messages":
      body["messages"][:-1]}), WAITED, {"STR-28"}),
     ("join fails", Wire(head=lambda request, status, _: 500 if _kind(request) == "join" else status), TOOLS,
@@ -262,18 +264,18 @@ WIRES: list[tuple[str, Wire, str, set[str]]] = [
      {"ERR-06"}),
     ("a cancel is lost", first_of("cancel", httpx.Response(202)), CANCELLED, {"CAN-01"}),
     ("a cancel fails", first_of("cancel", httpx.Response(500, json={"detail": "x"})), CANCELLED, {"CAN-05"}),
-    ("a refusal says nothing", refused({"error": True}), REJECTED, {"REJ-08"}),
+    ("a refusal has no detail", refused({"error": True}), REJECTED, {"REJ-08"}),
     ("a conflict is answered 423", answered(423, 409, "POST"), REJECTED, {"REJ-01"}),
     ("an update comes twice", event(b"updates", lambda frame: [frame, frame]), STREAMED, {"STR-26"}),
     ("updates overtake each other", overtaken(), STREAMED, {"STR-26"}),
-    ("a stream breaks in the middle", cut_behind(b"updates"), WATCHED, {"STR-26"}),
+    ("a stream breaks in the middle", cut_at(b"updates"), WATCHED, {"STR-26"}),
     ("a stopped run's stream ends with an error", event(b"updates", lambda frame: [frame, b'event: error\r\ndata: {}']),
      WATCHED, {"STR-03"}),
     ("a stream begins with its values", event(b"metadata", lambda _: []), WATCHED, {"STR-01"}),
     ("events have no ids", Wire(frames=lambda frames: [frame.partition(b"\r\nid:")[0] for frame in frames]),
      RECONNECTED, {"STR-10"}),
     ("a resumed stream begins again", event(b"metadata", lambda frame: [frame, frame]), RECONNECTED, {"STR-10"}),
-    ("questions are not told", answers("thread", lambda body: {**body, "interrupts": {}}), PARKED, {"HIL-01"}),
+    ("questions are not shown", answers("thread", lambda body: {**body, "interrupts": {}}), PARKED, {"HIL-01"}),
     ("a thread's questions stay", answers("thread", lambda body: {**body, "interrupts": {"x": [{"value": "?"}]}}),
      PARKED, {"HIL-03"}),
     ("a thread's values are those of another", answers("thread", lambda body: {**body, "values": {"messages": [],
@@ -284,7 +286,7 @@ WIRES: list[tuple[str, Wire, str, set[str]]] = [
 
 
 def through(wire: Wire, scenario: str) -> Played:
-    """A play of a scenario on the correct mock, through a wire."""
+    """Play and judge a scenario on the correct mock through a wire."""
 
     async def work() -> Played:
         async with stage(lambda inner: Proxy(inner, wire)) as here:

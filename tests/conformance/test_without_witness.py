@@ -1,4 +1,4 @@
-"""Agents that cannot reach the witness, and agents that know nothing of the probe: overlap is proved, or nothing is."""
+"""Verdicts without reports of steps: a rule about an overlap is judged only if the statuses prove the overlap."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BOOK = registry.load()
 
 
 def without_looks(label: str, *, after: str) -> Edit:
-    """Take away every reading of run `label` after the request for run `after` that does not say that it is over."""
+    """Remove every poll after the create of run `after` that shows run `label` in flight."""
 
     def edit(raw: Json) -> None:
         moments = raw["moments"]
@@ -40,7 +40,7 @@ def without_looks(label: str, *, after: str) -> Edit:
 
 
 def without_looks_after_the_release(raw: Json) -> None:
-    """Drop every reading of run A after its release that shows it in flight, as if run A had ended at once."""
+    """Remove every poll after the release that shows run A in flight, as if it had ended at once."""
     moments = raw["moments"]
     release = next(i for i, move in enumerate(raw["scenario"]["moves"]) if move["type"] == "release")
     released = next(m["seq"] for m in moments if m["kind"] == "move" and m["index"] == release)
@@ -81,9 +81,9 @@ def test_a_run_that_was_over_before_proves_nothing(plays: dict[str, Transcript])
     assert set(words(over).values()) == {"INCONCLUSIVE"}
 
 
-def test_a_run_that_goes_on_for_long_although_superseded_is_a_failure(plays: dict[str, Transcript]) -> None:
+def test_a_superseded_run_that_continues_for_long_is_a_failure(plays: dict[str, Transcript]) -> None:
     def late(raw: Json) -> None:
-        """Let everything after B's acceptance happen two seconds later, and A be told to be running then."""
+        """Move everything after B's acceptance two seconds later, with one poll then that shows A running."""
         moments = raw["moments"]
         b = next(
             m["exchange"] for m in moments if m["kind"] == "request" and (m["purpose"], m["about"]) == ("submit", "B")
@@ -102,7 +102,7 @@ def test_a_run_that_goes_on_for_long_although_superseded_is_a_failure(plays: dic
     assert found["INT-02"] == "FAIL"
 
 
-def test_a_refusal_is_judged_where_the_first_was_seen_to_go_on(plays: dict[str, Transcript]) -> None:
+def test_a_refusal_is_judged_where_the_first_run_was_seen_in_flight_later(plays: dict[str, Transcript]) -> None:
     name = "reject/during-tools/create/unwatched"
     assert words(Play(unwitnessed(plays[name])))["REJ-01"] == "PASS"
     blind = edited(unwitnessed(plays[name]), without_looks("A", after="B"))
@@ -113,7 +113,7 @@ def test_a_refusal_is_judged_where_the_first_was_seen_to_go_on(plays: dict[str, 
 def test_a_queue_is_judged_where_the_run_ahead_ends_as_soon_as_it_is_released(
     phase: str, plays: dict[str, Transcript]
 ) -> None:
-    """A deployment may finish run A before the next poll of the statuses, and that must not decide anything."""
+    # Whether a poll meets run A between its release and its end is luck, and must not decide the verdict.
     play = Play(edited(unwitnessed(plays[f"enqueue/{phase}/create/unwatched"]), without_looks_after_the_release))
     found = words(play)
     assert found["ENQ-04"] == "PASS"
@@ -121,7 +121,8 @@ def test_a_queue_is_judged_where_the_run_ahead_ends_as_soon_as_it_is_released(
 
 
 def test_a_scenario_reads_the_statuses_before_it_releases_a_run() -> None:
-    """The last move that a held run is needed for is followed by a reading, so no poll in the background decides."""
+    # A read of its own follows the last move for which a run is held. Without it, the verdict would depend on whether a
+    # background poll came in time.
     for scenario in catalogue():
         for submit, index in overlap.claims(scenario):
             end = overlap.released_in(scenario, submit, overlap.submitted_in(scenario, submit))
@@ -129,7 +130,7 @@ def test_a_scenario_reads_the_statuses_before_it_releases_a_run() -> None:
             assert reads or index in overlap.stops(scenario, submit), f"{scenario.id}: run {submit.label}"
 
 
-def test_that_the_first_was_not_accepted_is_told(plays: dict[str, Transcript]) -> None:
+def test_a_first_run_that_was_not_accepted_is_the_reason(plays: dict[str, Transcript]) -> None:
     def refuse(raw: Json) -> None:
         a = next(m["exchange"] for m in raw["moments"] if (m.get("purpose"), m.get("about")) == ("submit", "A"))
         for moment in raw["moments"]:
@@ -141,8 +142,11 @@ def test_that_the_first_was_not_accepted_is_told(plays: dict[str, Transcript]) -
     assert (verdict.word, verdict.reason) == ("INCONCLUSIVE", "run A was not accepted: HTTP 422")
 
 
-def test_what_a_late_client_was_not_sent_is_held_against_nobody(plays: dict[str, Transcript]) -> None:
-    """With the witness, or where the run was seen to execute after the client had joined it, it is."""
+def test_a_missing_event_of_a_late_client_is_a_failure_only_if_the_run_executed_later(
+    plays: dict[str, Transcript],
+) -> None:
+    # A client that joins late may miss every event. Only the witness, or a status after the client joined, proves that
+    # the run still had events to send.
 
     def silence(raw: Json) -> None:
         joined = next(m["exchange"] for m in raw["moments"] if m["kind"] == "request" and m["purpose"] == "watch")

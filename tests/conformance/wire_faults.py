@@ -1,4 +1,4 @@
-"""Faults of our own invention at the wire: a proxy between the suite and a correct mock that edits what passes."""
+"""A proxy between the suite and a correct mock that edits requests and answers on the wire."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import httpx
 
 Body = Any
 Edit = Callable[[httpx.Request, Body], Body]
-"""Another JSON body for an answer."""
+"""A function from a request and the JSON body of its answer to another body."""
 
 
 @dataclass
 class Wire:
-    """What a proxy does: `edit` JSON, rewrite the `frames` of streams, or the `head`, send a request `twice`, or not at
-    all because it has an answer `instead`.
+    """The edits of a proxy.
+
+    It can `edit` JSON, rewrite the `frames` of streams or the `head` of an answer, send a request `twice`, or answer
+    `instead` of the mock.
     """
 
     edit: Edit = lambda _, body: body
@@ -28,7 +30,7 @@ class Wire:
 
 
 class Proxy(httpx.AsyncBaseTransport):
-    """A transport that does to each exchange what a wire does."""
+    """A transport that applies the edits of a wire to each exchange."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport, wire: Wire) -> None:
         self._inner = inner
@@ -58,6 +60,7 @@ class Proxy(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
+# An edited body has another length, and is whole instead of chunked. httpx computes both again.
 _LENGTHS = ("content-length", "transfer-encoding")
 
 
@@ -69,6 +72,7 @@ class _Frames(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         held = b""
         async for chunk in self._inner:
+            # Chunks end anywhere: the rest of a frame waits for the next chunk.
             *frames, held = (held + chunk).split(b"\r\n\r\n")
             yield b"".join(frame + b"\r\n\r\n" for frame in self._wire.frames(frames))
 

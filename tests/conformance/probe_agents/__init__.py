@@ -1,7 +1,7 @@
-"""The probe agents behind one interface, so that one set of tests holds both to the contract.
+"""One interface to both probe agents, so that one set of tests checks both against the contract.
 
-An agent is played as it is, by its real framework, with checkpoints in memory. Only time is taken out: timed holds and
-the pace of a run for people are noted and take none, but for holds of `ENDLESS` seconds.
+An agent runs unchanged in its real framework, with checkpoints in memory. Only its waiting is replaced: timed holds and
+the delays of a run for people are recorded and take no time, except holds of `ENDLESS` seconds.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import pytest
 from tests.conformance.probing import DEADLINE
 
 ENDLESS = 600
-"""The seconds of a timed hold that ends only by being cut short; `bridge.mjs` has the same."""
+"""The seconds of a timed hold that ends only when it is cancelled. `bridge.mjs` has the same number."""
 
 
 class AgentError(Exception):
-    """What an agent threw; `name` is the class."""
+    """An exception of an agent, with its class in `name`."""
 
     def __init__(self, name: str, text: str) -> None:
         super().__init__(text)
@@ -29,7 +29,7 @@ class AgentError(Exception):
 
 
 class Message(msgspec.Struct):
-    """A message of either framework; a piece of one that is streamed has the type of the whole."""
+    """A message of either framework. A streamed piece has the type of the whole message."""
 
     type: str
     id: str
@@ -47,7 +47,7 @@ class Child(msgspec.Struct):
 
 
 class State(msgspec.Struct):
-    """The state of a thread at its latest checkpoint; `interrupts` are the values that parked it."""
+    """The state of a thread at its latest checkpoint, with the values that parked it in `interrupts`."""
 
     messages: list[Message]
     steps: list[str]
@@ -57,7 +57,7 @@ class State(msgspec.Struct):
 
 
 class Reply(msgspec.Struct):
-    """What an agent says next: it calls the tool with `query`, or answers in `tokens`."""
+    """The next message of an agent: a tool call with `query`, or an answer in `tokens`."""
 
     query: str | None = None
     tokens: list[str] | None = None
@@ -70,7 +70,7 @@ class Part(NamedTuple):
 
 
 class End(NamedTuple):
-    """How a run ended: with what it returned, or with what it threw."""
+    """The end of a run, with its result or its error."""
 
     value: Any = None
     error: AgentError | None = None
@@ -82,37 +82,37 @@ class End(NamedTuple):
 
 
 class Run(ABC):
-    """Something that an agent plays: a run of its graph, or a single step."""
+    """A running task of an agent: a run of its graph, or a single step."""
 
     def __init__(self) -> None:
-        self._told: asyncio.Queue[Part | End] = asyncio.Queue()
+        self._reported: asyncio.Queue[Part | End] = asyncio.Queue()
 
-    def tell(self, told: Part | End) -> None:
-        """For the adapter: what came of the run, in order."""
-        self._told.put_nowait(told)
+    def report(self, item: Part | End) -> None:
+        """Add a part or the end of the run. The adapters call this in order."""
+        self._reported.put_nowait(item)
 
     @abstractmethod
     async def cancel(self) -> None:
-        """Cancel it as a server does, and return once it was told; may be called again."""
+        """Cancel the run as a server does, and return once it was notified. It may be called again."""
 
     @abstractmethod
     async def quiet(self) -> bool:
-        """Whether nothing came of it that was not looked at, neither a part nor its end, though it had the chance."""
+        """Return whether the run reported no further part and no end, after it had the chance to run."""
 
     async def ended(self) -> Any:
-        """What came of a run that is not streamed. Raises `AgentError`."""
-        told = await self._next()
-        assert isinstance(told, End), told
-        return told.result()
+        """Return the result of a run that is not streamed. Raise `AgentError` if it failed."""
+        end = await self._next()
+        assert isinstance(end, End), end
+        return end.result()
 
     async def parts(self) -> AsyncIterator[Any]:
-        """The parts of a stream until it ends. Raises `AgentError`."""
-        while isinstance(told := await self._next(), Part):
-            yield told.value
-        told.result()
+        """Yield the parts of a stream until it ends. Raise `AgentError` if the run failed."""
+        while isinstance(item := await self._next(), Part):
+            yield item.value
+        item.result()
 
     async def _next(self) -> Part | End:
-        return await asyncio.wait_for(self._told.get(), DEADLINE)
+        return await asyncio.wait_for(self._reported.get(), DEADLINE)
 
 
 class Thread(ABC):
@@ -126,7 +126,7 @@ class Thread(ABC):
 
     @abstractmethod
     def stream(self, text: str, probe: object, mode: str) -> Run:
-        """A run whose parts are `Message` in the mode `messages`, else what the framework streams."""
+        """Start a streamed run, whose parts are `Message` in the mode `messages`, and otherwise framework chunks."""
 
     @abstractmethod
     async def state(self, *, subgraphs: bool = False) -> State: ...
@@ -142,16 +142,16 @@ class Thread(ABC):
 
 
 class ProbeAgent(ABC):
-    """One probe agent; it has noted nothing yet."""
+    """One probe agent, without any recorded holds or steps."""
 
     cancellation: ClassVar[str]
-    """The class of what ends a run that was cancelled."""
+    """The class of the exception that ends a cancelled run."""
 
     awaits_cancelled_nodes: ClassVar[bool]
-    """Whether a cancelled run ends only when its nodes have; LangGraph.js leaves them alone."""
+    """True if a cancelled run waits for its nodes to end. LangGraph.js does not wait for them."""
 
     async def cancelled(self, run: Run) -> None:
-        """Wait until a run that was cancelled has ended as one."""
+        """Wait for the end of a cancelled run and check that its cancellation ended it."""
         with pytest.raises(AgentError) as caught:
             await run.ended()
         assert caught.value.name == self.cancellation
@@ -161,20 +161,20 @@ class ProbeAgent(ABC):
 
     @abstractmethod
     def step(self, name: str, probe: object) -> Run:
-        """A step outside of a graph, so that its own end is seen: it reaches `token` and returns `done`."""
+        """Start a step outside a graph, where its own end is visible. It reaches `token` and returns `done`."""
 
     @abstractmethod
     async def reply(self, text: str, *, answering: bool = False) -> Reply:
-        """What the agent says to a human's text; `answering`, after it called the tool."""
+        """Return the agent's message for a human's text, or with `answering` the one after its tool call."""
 
     @abstractmethod
     async def read(self, probe: object) -> dict[str, Any] | None:
-        """A probe as the agent reads it, in JSON's types. Raises `AgentError`."""
+        """Return a probe as the agent parses it, in the types of JSON. Raise `AgentError` if it is invalid."""
 
     @abstractmethod
     async def naps(self, count: int = 0) -> list[float]:
-        """The seconds of the timed holds so far, once there are `count`."""
+        """Return the seconds of the timed holds so far, as soon as there are `count` of them."""
 
     @abstractmethod
     async def taken(self) -> list[tuple[str, float]]:
-        """The entries of steps, and the seconds that each would take in a run for people."""
+        """Return the started steps, with the seconds that each would take in a run for people."""

@@ -1,8 +1,8 @@
 /**
- * Plays the JavaScript probe agent for the tests, which are in Python: one JSON object a line in, one a line out.
+ * Runs the JavaScript probe agent for the tests, which are in Python. Requests and answers are JSON objects, one a line.
  *
- * A request has an `id` and what to `do`; it is answered by `{id, value}` or `{id, error}`, and by `{id, part}` for every
- * part of a stream before that. `{do: "cancel", run: ID}` aborts the signal of the run that the request ID began.
+ * A request has an `id` and an action in `do`. Its answer is `{id, value}` or `{id, error}`, after one `{id, part}` for
+ * each part of a stream. `{do: "cancel", run: ID}` aborts the signal of the run that the request ID started.
  */
 
 import { createInterface } from "node:readline";
@@ -15,7 +15,7 @@ import { graph } from "./src/graph.mjs";
 import { readProbe } from "./src/probe.mjs";
 import { Step } from "./src/step.mjs";
 
-/** A timed hold that ends only by being cut short, as the adapters' `ENDLESS`; all others take no time. */
+/** The seconds of a timed hold that ends only when it is aborted, as `ENDLESS` in Python. All others take no time. */
 const ENDLESS = 600;
 
 const signals = new Map();
@@ -36,21 +36,21 @@ Step.nap = (seconds, signal) => {
 const { take } = Step.prototype;
 Step.prototype.take = async function (seconds) {
   taken.push([this.entry, seconds]);
-  // Longer than any test: only what is to be cut short takes its time.
+  // Only a step that a test aborts takes its time, which is longer than any test.
   if (seconds >= ENDLESS) await take.call(this, seconds);
 };
 
-const deeds = {
-  say: ({ text, ...told }) => graph.invoke(saying(text), configured(told)).then(() => null),
-  resume: ({ value, ...told }) => graph.invoke(new Command({ resume: value }), configured(told)).then(() => null),
-  stream: async ({ id, text, mode, ...told }) => {
-    const parts = await graph.stream(saying(text), { ...configured({ id, ...told }), streamMode: mode });
+const actions = {
+  say: ({ text, ...fields }) => graph.invoke(saying(text), configured(fields)).then(() => null),
+  resume: ({ value, ...fields }) => graph.invoke(new Command({ resume: value }), configured(fields)).then(() => null),
+  stream: async ({ id, text, mode, ...fields }) => {
+    const parts = await graph.stream(saying(text), { ...configured({ id, ...fields }), streamMode: mode });
     for await (const part of parts) answer({ id, part: mode === "messages" ? plain(part[0]) : part });
     return null;
   },
   state: async ({ thread, subgraphs }) => {
     const { config } = await graph.getState(configured({ thread }));
-    // By its id, because the state of a thread shows what single steps of an unfinished superstep wrote.
+    // By its id: without one, LangGraph adds the writes of finished steps of an unfinished superstep to the state.
     return snapshot(await graph.getState(config, { subgraphs }));
   },
   reply: ({ text, answering }) => {
@@ -58,7 +58,7 @@ const deeds = {
     return { query: call?.query, tokens };
   },
   read: ({ configurable }) => readProbe(configurable),
-  /** A step outside a graph, so that its own end is seen, which a cancelled graph does not wait for. */
+  /** A step outside a graph, where its own end is visible: a cancelled graph does not wait for its steps. */
   step: ({ id, name, probe, seconds, cancelled }) => {
     const step = new Step(name, readProbe({ probe }), null, signalOf(id));
     if (cancelled) signals.get(id).abort();
@@ -120,7 +120,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const request = JSON.parse(line);
   const { id } = request;
   Promise.resolve()
-    .then(() => deeds[request.do](request))
+    .then(() => actions[request.do](request))
     .then(
       (value) => answer({ id, value: value ?? null }),
       (error) => answer({ id, error: { name: error.name, text: error.message } }),

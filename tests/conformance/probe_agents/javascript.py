@@ -1,4 +1,4 @@
-"""The JavaScript probe agent, played by one Node process, see `bridge.mjs`."""
+"""The adapter of the JavaScript probe agent, which runs in one Node process, see `bridge.mjs`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BRIDGE = Path(__file__).parent / "bridge.mjs"
 
 
 class Bridge:
-    """The Node process, and who waits for its answers; belongs to the event loop that started it."""
+    """The Node process and the runs that wait for its answers, on the event loop that started it."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -31,35 +31,38 @@ class Bridge:
 
     @classmethod
     async def started(cls, scratch: Path) -> Bridge:
-        """A new process, in a copy of the agent's folder."""
+        """Start a Node process in a copy of the agent's folder."""
         installed, path = installed_line("1.5")
         folder = copy_of_agent(scratch / "agent")
+        # Node looks for packages beside the real path of a module, so the agent is copied and the packages are linked.
         (folder / "node_modules").symlink_to(installed / "node_modules", target_is_directory=True)
         shutil.copy(BRIDGE, folder)
         process = await asyncio.create_subprocess_exec(
             *(node(path), BRIDGE.name),
             cwd=folder,
+            # A tracing key in the environment of the developer would send every run to LangSmith.
             env={**os.environ, "LANGSMITH_TRACING": "false"},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
         return cls(process)
 
-    def begin(self, do: str, *, part_type: Any = Any, **told: object) -> JavaScriptRun:
-        """Ask for something; what is None is left out."""
+    def begin(self, do: str, *, part_type: Any = Any, **fields: object) -> JavaScriptRun:
+        """Send a request without the fields that are None."""
         assert not self._reading.done(), "the Node process has ended"
         assert self._process.stdin is not None
         number = next(self._ids)
         run = self._runs[number] = JavaScriptRun(self, number, part_type)
-        known = {key: value for key, value in told.items() if value is not None}
+        known = {key: value for key, value in fields.items() if value is not None}
         self._process.stdin.write(json.dumps({"id": number, "do": do, **known}).encode() + b"\n")
         return run
 
-    async def ask(self, do: str, **told: object) -> Any:
-        return await self.begin(do, **told).ended()
+    async def ask(self, do: str, **fields: object) -> Any:
+        return await self.begin(do, **fields).ended()
 
     async def close(self) -> None:
         assert self._process.stdin is not None
+        # The process ends itself at the end of its input.
         self._process.stdin.close()
         await asyncio.wait_for(self._process.wait(), DEADLINE)
         await self._reading
@@ -70,11 +73,11 @@ class Bridge:
             match json.loads(line):
                 case {"id": number, "part": part}:
                     run = self._runs[number]
-                    run.tell(Part(msgspec.convert(part, run.part_type)))
+                    run.report(Part(msgspec.convert(part, run.part_type)))
                 case {"id": number, "error": {"name": name, "text": text}}:
-                    self._runs.pop(number).tell(End(error=AgentError(name, text)))
+                    self._runs.pop(number).report(End(error=AgentError(name, text)))
                 case {"id": number, "value": value}:
-                    self._runs.pop(number).tell(End(value))
+                    self._runs.pop(number).report(End(value))
 
 
 class JavaScriptAgent(ProbeAgent):
@@ -88,7 +91,10 @@ class JavaScriptAgent(ProbeAgent):
         return JavaScriptThread(self._bridge)
 
     def step(self, name: str, probe: object, *, seconds: float | None = None, cancelled: bool = False) -> JavaScriptRun:
-        """As everywhere; it takes so many `seconds` instead, and begins `cancelled`."""
+        """Start a step outside a graph, as every adapter does.
+
+        With `seconds` it takes that long instead of reaching `token`. With `cancelled` it starts cancelled.
+        """
         return self._bridge.begin("step", name=name, probe=probe, seconds=seconds, cancelled=cancelled)
 
     async def reply(self, text: str, *, answering: bool = False) -> Reply:
@@ -125,7 +131,7 @@ class JavaScriptThread(Thread):
 
 
 class JavaScriptRun(Run):
-    """A request to the bridge that has a number."""
+    """A numbered request to the bridge."""
 
     def __init__(self, bridge: Bridge, number: int, part_type: Any) -> None:
         super().__init__()
@@ -137,6 +143,6 @@ class JavaScriptRun(Run):
         await self._bridge.ask("cancel", run=self._number)
 
     async def quiet(self) -> bool:
-        # Answers come in order: what was told before this one has come.
+        # The process answers in order, so everything that it reported earlier has arrived before this answer.
         await self._bridge.ask("taken")
-        return self._told.empty()
+        return self._reported.empty()

@@ -1,4 +1,4 @@
-"""The Python probe agent, played in process."""
+"""The adapter of the Python probe agent, which runs in the process of the tests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ FOLDER = AGENTS / "python"
 
 @functools.cache
 def loaded() -> ModuleType:
-    """The agent's `graph.py`, loaded by its path as a server does, and left out of `sys.modules`."""
+    """Load the agent's `graph.py` by its path, as a server does, and keep it out of `sys.modules`."""
+    # A server imports the file from the folder that the vendor copied, so the tests must not depend on `sys.path`.
     spec = importlib.util.spec_from_file_location("probe_agent_under_test", FOLDER / "graph.py")
     assert spec is not None
     assert spec.loader is not None
@@ -49,7 +50,7 @@ def loaded() -> ModuleType:
 
 
 class PythonAgent(ProbeAgent):
-    """The agent; what takes time is replaced for as long as the patch lasts."""
+    """The agent, with its waiting replaced for as long as the patch lasts."""
 
     cancellation = asyncio.CancelledError.__name__
     awaits_cancelled_nodes = True
@@ -59,6 +60,7 @@ class PythonAgent(ProbeAgent):
         self._naps: list[float] = []
         self._more_naps = asyncio.Condition()
         self._taken: list[tuple[str, float]] = []
+        # The unpatched method, for holds that last until they are cancelled.
         nap_in_time = self._agent.Step.nap
 
         async def nap(seconds: float) -> None:
@@ -79,7 +81,8 @@ class PythonAgent(ProbeAgent):
         return PythonThread(self._agent.graph)
 
     def step(self, name: str, probe: object, work: Callable[[Any], Awaitable[Any]] | None = None) -> PythonRun:
-        """As everywhere; `work` is what the step does instead."""
+        """Start a step outside a graph, as every adapter does. `work` replaces the work of the step."""
+        # The last argument is the id of the run, which a step outside a graph does not have.
         step = self._agent.Step(name, self._agent.read_probe({"probe": probe}), None)
         return PythonRun(step.play(work or _reach_token))
 
@@ -123,14 +126,14 @@ class PythonThread(Thread):
     def stream(self, text: str, probe: object, mode: str) -> PythonRun:
         async def streamed() -> None:
             async for part in self._graph.astream(_saying(text), self._config(probe=probe), stream_mode=mode):
-                run.tell(Part(_piece(part[0]) if mode == "messages" else part))
+                run.report(Part(_piece(part[0]) if mode == "messages" else part))
 
         run = PythonRun(streamed())
         return run
 
     async def state(self, *, subgraphs: bool = False) -> State:
         latest = await self._graph.aget_state(self._config())
-        # By its id, because the state of a thread shows what single steps of an unfinished superstep wrote.
+        # By its id: without one, LangGraph adds the writes of finished steps of an unfinished superstep to the state.
         state = await self._graph.aget_state(latest.config, subgraphs=subgraphs)
         child = next((task.state for task in state.tasks if isinstance(task.state, StateSnapshot)), None)
         return State(
@@ -141,8 +144,8 @@ class PythonThread(Thread):
             child=child and Child(child.config["configurable"]["checkpoint_ns"], child.values["steps"]),
         )
 
-    def _config(self, **told: object) -> dict[str, Any]:
-        known = {key: value for key, value in told.items() if value is not None}
+    def _config(self, **fields: object) -> dict[str, Any]:
+        known = {key: value for key, value in fields.items() if value is not None}
         return {"configurable": {"thread_id": self._thread_id, **known}}
 
 
@@ -152,23 +155,25 @@ class PythonRun(Run):
     def __init__(self, play: Coroutine[Any, Any, Any]) -> None:
         super().__init__()
         self._task = asyncio.create_task(play)
-        self._task.add_done_callback(self._tell_end)
+        self._task.add_done_callback(self._report_end)
 
     async def cancel(self) -> None:
         self._task.cancel()
+        # One turn of the loop delivers the cancellation to the task.
         await asyncio.sleep(0)
 
     async def quiet(self) -> bool:
         await asyncio.sleep(0)
-        return self._told.empty() and not self._task.done()
+        return self._reported.empty() and not self._task.done()
 
-    def _tell_end(self, task: asyncio.Task[Any]) -> None:
+    def _report_end(self, task: asyncio.Task[Any]) -> None:
         thrown = asyncio.CancelledError() if task.cancelled() else task.exception()
-        self.tell(End(task.result()) if thrown is None else End(error=_error(thrown)))
+        self.report(End(task.result()) if thrown is None else End(error=_error(thrown)))
 
 
 def _error(thrown: BaseException) -> AgentError:
     error = AgentError(type(thrown).__name__, str(thrown))
+    # The traceback of the agent is what a failing test has to show.
     error.__cause__ = thrown
     return error
 
@@ -183,4 +188,5 @@ def _plain(message: object) -> Message:
 
 def _piece(message: object) -> Message:
     piece = _plain(message)
+    # LangChain has a type of its own for pieces of a message, LangGraph.js has none.
     return msgspec.structs.replace(piece, type="ai") if piece.type == "AIMessageChunk" else piece
