@@ -50,7 +50,7 @@ async def echoing(upstream: str) -> AsyncIterator[str]:
         received = {**sent, "basic": base64.b64decode(request.headers["Authorization"].split()[1]).decode()}
         if kind == "application/json" and raw.strip().startswith(b"{"):
             found: dict[str, Any] = msgspec.json.decode(raw)
-            found["echo"] = {**told, **{value: key for key, value in told.items()}}
+            found["echo"] = {**received, **{value: key for key, value in received.items()}}
             found["encoded"] = ENCODED
             found["next_page"] = f"https://jane:{PASSWORD}@elsewhere.example/?page=1&access_token={QUERY}"
             # A status is quoted in the reason of a verdict, which is printed and written by other code than bodies are.

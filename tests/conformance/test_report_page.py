@@ -242,7 +242,7 @@ def test_polls_without_news_share_a_line_and_none_is_lost(folder: Path, plays: d
     page = (folder / "report.html").read_text("utf-8")
     [scene] = re.findall(r'<details class="scene entry" id="s2".*?</ol>\s*</noscript>', page, re.DOTALL)
     shared = re.findall(r"<b>(\d+) status checks?</b>", scene)
-    told = len(re.findall(r"<b>GET</b>.*? · status of ", scene))
+    single = len(re.findall(r"<b>GET</b>.*? · status of ", scene))
     asked = [m for m in plays["reject/during-tools/create/unwatched"].moments if getattr(m, "purpose", "") == "look"]
     assert shared
     assert sum(map(int, shared)) + single == len(asked)
