@@ -19,7 +19,7 @@ BUDGETS: Final[Mapping[str, tuple[int, ...]]] = {
     "doubletext": (1, 0, 0, 1, 0, 0, 0),
     "tests": (87, 6, 44, 92, 0, 134, 20),
     "benchmarks": (1, 0, 13, 1, 0, 0, 29),
-    "docs": (10, 0, 0, 7, 0, 0, 0),
+    "docs": (3, 0, 0, 7, 0, 0, 0),
 }
 """How often a package may break each rule. A number never grows: `python -m tests.style --budgets` prints the table.
 
@@ -157,5 +157,5 @@ def test_a_budget_fits_exactly() -> None:
 
 def test_generated_pages_are_exempt() -> None:
     pages = {path.name for path in style.files_of("docs")}
-    assert "contributors.md" in pages
+    assert "ARCHITECTURE.md" in pages
     assert not pages & style.GENERATED
