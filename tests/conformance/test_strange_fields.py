@@ -18,8 +18,11 @@ from conformance.judge.profiles import NOTHING_DECLARED
 from conformance.requirements import registry
 from conformance.transcript.transcript import AnyMoment, Request, Response, StreamEvent, Transcript
 
-VALUES: tuple[Any, ...] = (None, -1, [None, [], 1, {"id": []}], {"a": {"b": []}})
-"""One of each type that a check may take for another: the list and the object have members of wrong types, too."""
+VALUES: tuple[Any, ...] = (-1, [None, [], 1, {"id": []}])
+"""A value that is true and cannot be iterated, and one that has no hash, with members of wrong types.
+
+What fails on null, on a text or on an object fails on one of these as well, and each more costs a minute.
+"""
 
 
 def kinds(transcript: Transcript) -> dict[int, str]:
