@@ -43,7 +43,8 @@ def test_a_command_runs_in_a_clone(block: Block, installed: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.reference
+# Not `reference`: the command installs the newest release of the server, and no check that blocks may depend on that.
+@pytest.mark.newest
 @pytest.mark.parametrize("block", run_elsewhere(BY_A_REFERENCE))
 def test_a_command_that_needs_langgraph_dev(block: Block, installed: Path) -> None:
     # The selection is narrowed: a server with one worker takes minutes for the whole of it.
