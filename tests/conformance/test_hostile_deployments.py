@@ -168,7 +168,11 @@ async def test_what_is_wrong_is_reported_in_one_line(scene: Stage, name: str) ->
     behave, problem = PROBLEMS[name]
     async with listening(behave) as url:
         target = await scene.examine(url)
-    assert target.problem == f"POST /threads at {url}: {problem}"
+    allowed = {problem}
+    if behave is drips:
+        # On a busy machine the deadline may pass before the head of the response is there.
+        allowed.add(problem.replace("no whole answer", "no answer"))
+    assert target.problem in {f"POST /threads at {url}: {one}" for one in allowed}
 
 
 async def test_no_server_listens(scene: Stage) -> None:

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from conformance.report.report import Report, slug
+from conformance.scenarios.catalogue import catalogue
 from tests.conformance.deployments import (
     ONE,
     PLAINEST,
@@ -118,8 +119,9 @@ async def test_the_first_failure_ends_the_playing_with_x() -> None:
         run = await run_suite("--deployment-url", there.url, "-x", "-k", "interrupt/ and RUN-02")
     assert run.code == 1, run.output
     assert "1 failed" in run.last_line
-    # Of several dozen: the failed one, and those that were already being played when it failed.
-    assert len(there.scenarios) < 10
+    # The failed one, and those that were played while it was judged. How many those are depends on the machine's load.
+    selected = sum(scenario.id.startswith("interrupt/") for scenario in catalogue())
+    assert len(there.scenarios) < selected / 2
 
 
 async def test_the_suite_runs_from_anywhere(tmp_path: Path) -> None:
