@@ -13,7 +13,7 @@ memory, and no later consumer has to remember to redact. There are two mechanism
 * *By value.* A deployment may echo a secret anywhere: in an error message, a redirect, the stored `kwargs` of a run.
   Every string, key and path is searched for the known values (`text`), in all the forms in which they may come back:
   whole, without the scheme (`Bearer`), the values of `NAME=VALUE` pairs, the decoded `Basic` credentials, and each of
-  these in any encoding: escapes are decoded before the search (`encodings`), and base64 is searched for as it is.
+  these in any encoding: escapes and base64 are decoded before the search, also within each other (`encodings`).
 
 The search is limited where it would do harm. Values shorter than `MIN_SECRET` and words of the API are not searched
 for, because replacing them would destroy the record. Secrets that the suite does not know, such as credentials in the
@@ -208,5 +208,6 @@ def _parts(value: str) -> Iterator[str]:
         if word not in _SCHEMES:
             yield from (word, word.strip("\"'"))
             yield from (part.strip("\"'") for part in re.split("[=:]", word, maxsplit=1)[1:])
+    # USER:PASSWORD, as in the URL. A value with spaces is prose or a list, and its words were yielded above.
     if ":" in value and " " not in value:
         yield value.partition(":")[2]

@@ -18,6 +18,7 @@ from typing import Final
 from aiohttp import web
 
 from mockserver.core.callbacks import AGENT
+from mockserver.core.json_text import as_json
 from mockserver.web.http import ApiError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -44,10 +45,11 @@ class Guard:
             return ApiError(403, "the control API does not answer to webhooks and probe reports of a mock")
         host, origin = headers.get("Host", ""), headers.get("Origin")
         if host and not self._knows(host):
-            text = f"the control API does not answer to the host {host!r}; start with --allow-host {_name(host)}"
+            name = _name(host) or "HOST"
+            text = f"the control API does not answer to the host {as_json(host)}; start with --allow-host {name}"
             return ApiError(403, text)
         if origin is not None and not self._is_same(origin, host) and not self.allows_origin(origin):
-            text = f"the control API does not answer to pages of {origin!r}; start with --allow-origin {origin}"
+            text = f"the control API does not answer to pages of {as_json(origin)}; start with --allow-origin {origin}"
             return ApiError(403, text)
         if origin is None and headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
             text = "the control API does not answer to pages of other origins; start with --allow-origin ORIGIN"

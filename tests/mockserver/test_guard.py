@@ -24,11 +24,11 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 
 
 REFUSED: list[tuple[str, Mapping[str, str], str, str]] = [
-    ("403", {"Origin": FOREIGN}, "{}", f"pages of '{FOREIGN}'; start with --allow-origin {FOREIGN}"),
-    ("403", {"Origin": "null"}, "{}", "pages of 'null'"),
-    ("403", {"Origin": "http://localhost:3001"}, "{}", "pages of 'http://localhost:3001'"),
+    ("403", {"Origin": FOREIGN}, "{}", f"start with --allow-origin {FOREIGN}"),
+    ("403", {"Origin": "null"}, "{}", 'pages of "null"'),
+    ("403", {"Origin": "http://localhost:3001"}, "{}", 'pages of "http://localhost:3001"'),
     ("403", {"Origin": "http://localhost:3000.evil.example"}, "{}", "pages of"),
-    ("403", {"Host": "evil.example"}, "{}", "the host 'evil.example'; start with --allow-host evil.example"),
+    ("403", {"Host": "evil.example"}, "{}", "start with --allow-host evil.example"),
     ("403", {"Host": "evil.example:2024", "Origin": "http://evil.example:2024"}, "{}", "the host"),
     ("403", {"Host": "localhost.evil.example"}, "{}", "the host"),
     ("403", {"Host": "127.0.0.1.evil.example"}, "{}", "the host"),

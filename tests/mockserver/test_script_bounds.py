@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -120,12 +119,18 @@ def test_what_the_parser_cannot_take_is_one_line(text: str, said: str) -> None:
     assert "\n" not in str(refused.value)
 
 
-async def test_the_time_of_all_expressions_together_is_limited() -> None:
-    turns = [f"{{when: {{matches: '(a|aa)+[{number}b]$'}}, steps: [{{say: n}}]}}" for number in range(10)]
-    script = parse(f"turns: [{', '.join(turns)}]")
-    began = time.process_time()
-    async with on_stage(script=script) as stage:
-        answer = await stage.http.post("/runs/wait", json={"assistant_id": "agent", "input": {"messages": LONG}})
-        assert answer.json()["__error__"]["error"] == "SlowPatternError"
-    # Ten expressions, each with a limit of its own, would take ten times as long.
-    assert time.process_time() - began < 4 * patterns.SECONDS
+def test_the_time_of_all_expressions_together_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, limits = 0.0, []
+
+    def slow(expression: str, text: str, seconds: float) -> None:
+        nonlocal now
+        limits.append(seconds)
+        now += patterns.SECONDS * 0.4
+
+    monkeypatch.setattr(patterns, "process_time", lambda: now)
+    monkeypatch.setattr(patterns, "search", slow)
+    budget = patterns.Budget()
+    for _ in range(4):
+        budget.search(EXPLODES, LONG)
+    # Each expression gets what those before it have left. Nothing is left for the fourth but to fail.
+    assert limits == pytest.approx([patterns.SECONDS * share for share in (1, 0.6, 0.2)] + [0.001])

@@ -41,7 +41,7 @@ def invented(raw: Json) -> None:
 
 
 TWINS = [
-    twin("WHK-01", "a superseded run tells nothing", INTERRUPTED, deliveries("A", lambda _: []),
+    twin("WHK-01", "a superseded run sends no webhook", INTERRUPTED, deliveries("A", lambda _: []),
          fact="no webhook arrived"),
     twin("WHK-01", "a superseded run tells twice", INTERRUPTED, deliveries("A", lambda came: came * 2), fact="2"),
     twin("WHK-01", "a cancelled run tells a success", "webhook/cancelled", deliveries("A", telling(status="success")),
