@@ -45,13 +45,9 @@ def create_app(*, clock: Clock | None = None, **settings: Unpack[Settings]) -> w
     """
     reject_unknown(settings, Settings)
     chosen: Settings = {**DEFAULTS, **settings}
-    # A temporary redirect (307) keeps the method and the body of a POST, which 301 and 302 do not.
-    remove_slash = web.normalize_path_middleware(
-        append_slash=False, remove_slash=True, merge_slashes=False, redirect_class=web.HTTPTemporaryRedirect
-    )
     # Outermost first. Preflights are sent by the browser and not by the application, so the journal omits them.
     # Errors become JSON inside the interceptors, so that faults and defects see the response that would be sent.
-    middlewares = [answer_preflight, expire, intercept, error_responses, remove_slash]
+    middlewares = [answer_preflight, expire, intercept, error_responses]
     app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY)
     app.on_response_prepare.append(add_headers)
     callbacks = Callbacks(chosen["allow_callbacks"])

@@ -96,9 +96,12 @@ async def error_responses(
     except ThreadBusyError as busy:
         return json_answer({"detail": str(busy)}, 409)
     except web.HTTPException as error:
-        # A redirect has no error to report, and clients look only at its Location.
-        if isinstance(error, web.HTTPMove):
-            return web.Response(status=error.status, headers={"Location": str(error.location)})
+        path, query = request.rel_url.raw_path, request.rel_url.raw_query_string
+        if error.status == 404 and path.endswith("/") and path.strip("/"):
+            # A temporary redirect (307) keeps the method and the body of a POST. One slash at the front keeps `//host/`
+            # from leading to another host. The middleware of aiohttp for this fails once the body was read.
+            location = f"/{path.strip('/')}" + (f"?{query}" if query else "")
+            return web.Response(status=307, headers={"Location": location})
         # HTTP requires Allow in a 405. https://www.rfc-editor.org/rfc/rfc9110#name-405-method-not-allowed
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
         detail = (

@@ -61,10 +61,34 @@ def test_damaged_requests_are_refused_and_leave_no_trace(
             # The server learns that nothing more will come, so it answers or hangs up.
             connection.shutdown(socket.SHUT_WR)
             answer = b"".join(iter(lambda: connection.recv(65536), b""))
-        assert not answer or answer[:9] in (b"HTTP/1.1 ", b"HTTP/1.0 "), (sent, answer)
+        assert not answer or answer[:9] in (b"HTTP/1.1 ", b"HTTP/1.0 ", b"HTTP/0.9 "), (sent, answer)
         assert not answer or 200 <= int(answer[9:12]) < 500, (sent, answer)
     assert httpx.get(f"{deployment.url}/ok").json() == {"ok": True}
     assert [record for record in caplog.records if record.exc_info] == []
+
+
+HEADERS = (
+    *("Accept", "Access-Control-Request-Headers", "Access-Control-Request-Method", "Authorization", "Content-Encoding"),
+    *("Content-Type", "Host", "Last-Event-ID", "Origin", "Prefer", "Sec-Fetch-Site", "User-Agent", "X-Api-Key"),
+)
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_a_header_that_is_not_text_is_answered(
+    name: str, deployment: MockDeployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = httpx.URL(deployment.url)
+    for method in ("GET", "POST", "OPTIONS"):
+        for path in ("/ok", "/threads", "/threads/search", "/runs/stream", "/_mock/journal", "/_mock/reset"):
+            # A second Host is an error of its own.
+            host = "" if name == "Host" else f"Host: {url.host}\r\n"
+            head = f"{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: 2\r\n{host}".encode()
+            with socket.create_connection((url.host, url.port or 0), timeout=DEADLINE) as connection:
+                connection.sendall(head + name.encode() + b": null\xb4\xff\r\n\r\n{}")
+                answer = b"".join(iter(lambda: connection.recv(65536), b""))
+            assert 200 <= int(answer[9:12]) < 500, (method, path, answer)
+    assert [record for record in caplog.records if record.exc_info] == []
+    assert httpx.get(f"{deployment.url}/_mock/journal").status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["path", "query", "host"])
