@@ -17,6 +17,12 @@ TERMINAL: Final = frozenset({"success", "error", "timeout", "interrupted"})
 RUN_STATUSES: Final = IN_FLIGHT | TERMINAL
 THREAD_STATUSES: Final = frozenset({"idle", "busy", "interrupted", "error"})
 
+LAG: Final = 0.25
+"""Seconds for which two records of one change, such as a run and its thread, may differ.
+
+A deployment may write them one after the other. Some 20 ms were seen, and a client cannot distinguish that from a slow answer.
+"""
+
 GONE: Final = "gone"
 """The status that the suite assigns to a run for which the deployment returns 404."""
 

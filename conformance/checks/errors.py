@@ -151,8 +151,19 @@ def incomplete_bulk_cancel_is_refused(play: Play) -> None:
 
 @check("ERR-14")
 def missing_thread_or_run_is_not_found(play: Play) -> None:
-    """ERR-14: compare the answer to every request for an unknown thread or run with 404."""
-    expect_each_answered(play, "404", lambda _, e: status_of(e) == 404, "unknown")
+    """ERR-14: compare the answer to every request for an unknown thread or run with 404. ERR-18 judges its state."""
+    expect_each_answered(play, "404", lambda ask, e: _is_of_a_state(ask) or status_of(e) == 404, "unknown")
+
+
+@check("ERR-18")
+def state_of_missing_thread_is_not_found(play: Play) -> None:
+    """ERR-18: compare the answer to every request for the state or history of an unknown thread with 404."""
+    expect_each_answered(play, "404", lambda ask, e: not _is_of_a_state(ask) or status_of(e) == 404, "unknown")
+
+
+def _is_of_a_state(ask: s.Ask) -> bool:
+    """Return whether a request concerns the state or history of a thread, for which the description lists no 404."""
+    return ask.path.partition("?")[0].endswith(("/state", "/history"))
 
 
 @check("ERR-15")

@@ -6,6 +6,7 @@ from collections import Counter
 from itertools import pairwise
 
 from conformance.api import checkpoint_id
+from conformance.checks.common import require_rest
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.messages import spell
@@ -109,6 +110,7 @@ def checkpoint_ids_are_unique_and_sorted(play: Play) -> None:
 def newest_checkpoint_is_the_state(play: Play) -> None:
     """CHK-05: compare the newest checkpoint in the history with the state."""
     history, see = _history(play)
+    require_rest(play)
     state = play.state()
     newest = history[0].raw
     # Not the whole objects: a history entry and a state have other fields around these.

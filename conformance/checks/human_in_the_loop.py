@@ -11,9 +11,10 @@ from conformance.checks.common import (
     expect_entry_at_the_start,
     expect_legal_conversation,
     require_end_of_b,
+    require_rest,
 )
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, expect
+from conformance.judge.expect import Inapplicable, Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Exchange, Play
 from conformance.judge.turns import parts_of
@@ -32,7 +33,9 @@ def pause_shows_in_the_thread(play: Play) -> None:
         f"`{snippet(status)}`",
         see,
     )
-    expect(bool(interrupts), "the open question in the thread's `interrupts`", f"`{snippet(interrupts)}`", see)
+    # The description does not require the field. A thread without it has its questions in the state (HIL-07).
+    if "interrupts" in thread:
+        expect(bool(interrupts), "the open question in the thread's `interrupts`", f"`{snippet(interrupts)}`", see)
     arrived = play.submission("B").sent
     last = [reading.status for reading in play.readings("A") if reading.received < arrived][-1:]
     # Any terminal status will do here. HIL-02 reports which one the deployment chose.
@@ -107,14 +110,15 @@ def streamed_question_is_in_the_thread(play: Play) -> None:
     ]
     if not streamed:
         raise Unproven("the stream of run A had no `__interrupt__`", submission.sent)
-    tasks = play.state().get("tasks")
-    in_tasks = [task.get("interrupts") for task in tasks if isinstance(task, dict)] if isinstance(tasks, list) else []
+    state, thread = play.state(), play.final_thread()
+    # The description has both places in a state, and requires neither.
+    in_state = [*objects(state.get("interrupts")), *(task.get("interrupts") for task in objects(state.get("tasks")))]
+    places: list[tuple[str, object, int]] = [("state", in_state, play.last("final state", s.MAIN).sent)]
+    if "interrupts" in thread:
+        places.append(("thread", thread["interrupts"], play.last("final thread", s.MAIN).sent))
     # A question that only the stream shows is lost to a client that reconnects:
     # https://github.com/langchain-ai/langgraph/issues/6362
-    for where, shown, see in (
-        ("thread", play.final_thread().get("interrupts"), play.last("final thread", s.MAIN).sent),
-        ("state", in_tasks, play.last("final state", s.MAIN).sent),
-    ):
+    for where, shown, see in places:
         for question in streamed:
             expect(
                 any(_is_same(question, one) for one in _questions_in(shown)),
@@ -149,7 +153,10 @@ def thread_and_state_agree_on_questions(play: Play) -> None:
     """HIL-08: compare the thread's `interrupts` with those of its state's tasks: both empty, or neither."""
     # The documents do not define whether stopping the answer closes the question. A thread that contradicts its own
     # state is wrong either way: https://github.com/langchain-ai/langgraph/issues/6362
-    thread, tasks = play.final_thread().get("interrupts"), play.state().get("tasks")
+    require_rest(play)
+    if "interrupts" not in play.final_thread():
+        raise Inapplicable("the thread has no field `interrupts`, which the API description does not require")
+    thread, tasks = play.final_thread()["interrupts"], play.state().get("tasks")
     open_questions = [task["interrupts"] for task in objects(tasks) if task.get("interrupts")]
     expect(
         bool(thread) == bool(open_questions),

@@ -75,21 +75,12 @@ def superseded_run_stays(play: Play) -> None:
 
 @check("INT-04")
 def new_run_executes_its_input(play: Play) -> None:
-    """INT-04: compare run B's status, steps and messages with a complete run of its own input."""
+    """INT-04: compare run B's status and steps with a complete run. INT-05 judges the messages."""
     play.accepted("B")
     expect_end(play, "B", "success", "run B (created with `interrupt`)")
     see = play.last("final run", "run B").sent
     steps = tuple(trace.step for trace in play.steps("B"))
     expect(steps == STEPS, f"run B to execute the steps {' '.join(STEPS)}", " ".join(steps) or "no step", see)
-    # Presence only. Order and foreign messages are for INT-05 to judge.
-    words = [message.word for message in play.messages()]
-    missing = [part for part in parts_of(play.scenario.submit("B")) if part not in words]
-    expect(
-        not missing,
-        "run B's own input and output in the state",
-        f"no {', '.join(missing)} in [{spell(play.messages())}]",
-        play.last("final state", s.MAIN).sent,
-    )
 
 
 @check("INT-05")

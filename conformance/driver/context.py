@@ -46,6 +46,8 @@ class Context:
         self.readers: dict[str, list[str]] = {}
         self.clients = Clients(http, recorder)
         self.child: str | None = None
+        self.lagged = False
+        """True when the thread's status has contradicted a run's once."""
         self._background: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         recorder.on_moment = self._wake.set

@@ -1,4 +1,4 @@
-"""The exceptions with which a check reports a broken requirement, or a record that proves nothing."""
+"""The exceptions with which a check ends when there is no PASS."""
 
 from __future__ import annotations
 
@@ -28,3 +28,7 @@ class Unproven(Exception):  # noqa: N818 -- not an error: it leads to the verdic
     def __init__(self, why: str, *see: int) -> None:
         super().__init__(why)
         self.see = see
+
+
+class Inapplicable(Exception):  # noqa: N818 -- not an error: it leads to the verdict NOT-APPLICABLE
+    """A deployment without the optional thing that a requirement is about. The text names it and its source."""

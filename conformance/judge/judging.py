@@ -7,7 +7,7 @@ from typing import Final, Literal
 import msgspec
 
 from conformance.judge.check import check_of
-from conformance.judge.expect import Broken, Unproven
+from conformance.judge.expect import Broken, Inapplicable, Unproven
 from conformance.judge.overlap import expect_required_overlaps
 from conformance.judge.play import Play
 from conformance.judge.profiles import Profile
@@ -85,6 +85,8 @@ def judge(requirement: Requirement, play: Play, profile: Profile) -> Verdict:
     except Unproven as unproven:
         known = profile.known_failure(requirement.id, play.scenario.id)
         return Verdict(word="INCONCLUSIVE", reason=one_line(str(unproven)), see=unproven.see, known=known)
+    except Inapplicable as lacking:
+        return Verdict(word="NOT-APPLICABLE", reason=one_line(str(lacking)))
     except Exception as error:  # noqa: BLE001 -- an error in a check is a fault of this suite, and must be shown as one
         return Verdict(word="ERROR", reason=one_line(f"the check itself failed: {type(error).__name__}: {error}"))
     if requirement.level == "PROFILE":
@@ -94,14 +96,16 @@ def judge(requirement: Requirement, play: Play, profile: Profile) -> Verdict:
 
 def _judge_freedom(requirement: Requirement, taken: str | None, profile: Profile) -> Verdict:
     """Return a verdict that reports the freedom taken, and compares it with the declared one."""
-    declared = profile.freedom(requirement.id) or requirement.documented
-    if taken == declared:
+    freedom = profile.freedom(requirement.id)
+    choices = (requirement.documented, *requirement.also) if freedom is None else (freedom,)
+    if taken in choices:
         return Verdict(word="PASS", reason=f"took the freedom `{taken}`", freedom=taken)
+    declared = " or ".join(f"`{choice}`" for choice in choices)
     return Verdict(
         word="FAIL",
         freedom=taken,
-        reason=f"took the undeclared freedom `{taken}`: the profile (or the documentation) declares `{declared}`",
-        expected=f"`{declared}`, as declared",
+        reason=f"took the undeclared freedom `{taken}`: the profile (or the documentation) declares {declared}",
+        expected=f"{declared}, as declared",
         observed=(
             f'`{taken}`. If that is intended, declare it in the profile under [freedoms]: {requirement.id} = "{taken}"'
         ),

@@ -114,9 +114,13 @@ def _broadest_first(scenario: str) -> Iterator[str]:
 
 
 def _freedoms(reports: Sequence[Report]) -> list[str]:
-    documented = {r.id: r.documented for r in registry.load().requirements}
+    documented = {r.id: (r.documented, *r.also) for r in registry.load().requirements}
     taken = {r.requirement: r.freedom for report in reports for r in report.results if r.freedom is not None}
-    lines = [f"{name} = {_text(freedom)}" for name, freedom in sorted(taken.items()) if freedom != documented.get(name)]
+    lines = [
+        f"{name} = {_text(freedom)}"
+        for name, freedom in sorted(taken.items())
+        if freedom not in documented.get(name, ())
+    ]
     return ["[freedoms]", *lines, ""] if lines else []
 
 

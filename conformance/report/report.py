@@ -58,6 +58,7 @@ class JudgedRequirement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     not_by: tuple[str, ...] = ()
     argument: str = ""
     documented: str | None = None
+    also: tuple[str, ...] = ()
     needs: Needs = "witness"
 
     @property

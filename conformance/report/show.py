@@ -44,7 +44,8 @@ def _rule(requirement: Requirement) -> Iterator[str]:
     yield f"{requirement.id}  {requirement.level}  {requirement.area}: {AREAS[requirement.area]}"
     yield from _paragraph("", requirement.sentence)
     if requirement.documented is not None:
-        yield from _paragraph("Documented: ", f"`{requirement.documented}`")
+        choices = " or ".join(f"`{choice}`" for choice in (requirement.documented, *requirement.also))
+        yield from _paragraph("Documented: ", choices)
     if requirement.needs != "any":
         yield from _paragraph("Needs: ", NEEDS[requirement.needs])
     if requirement.argument:

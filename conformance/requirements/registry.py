@@ -28,8 +28,8 @@ class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """One rule of the book.
 
     `sources` are URLs of pages and threads. Names from `[sources]` of `book.toml` have been resolved. `shown_by` and
-    `not_by` are patterns of scenario ids. `documented` is the documented choice of a PROFILE requirement. `needs` is
-    the agent that it needs.
+    `not_by` are patterns of scenario ids. `documented` is the documented choice of a PROFILE requirement,
+    and `also` are further choices with a source. `needs` is the agent that it needs.
     """
 
     id: str
@@ -40,6 +40,7 @@ class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     not_by: tuple[str, ...] = ()
     argument: str = ""
     documented: str | None = None
+    also: tuple[str, ...] = ()
     # The strictest need is the default: a requirement that omits it is judged of fewer agents, but never wrongly.
     needs: Needs = "witness"
 

@@ -94,7 +94,6 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
         "second_input_lost",
         "interrupt/at-once/create/unwatched",
         {
-            "INT-04": "no B.human, B.call, B.result, B.answer in [A.human A.call",
             "INT-21": "0 times in [A.human A.call A.result A.answer",
             "PST-10": "0 times in [A.human A.call A.result A.answer",
         },

@@ -106,7 +106,7 @@ def test_a_question_that_is_nowhere_is_found(parked: Transcript) -> None:
     def edit(raw: Json) -> None:
         for moment in raw["moments"]:
             if moment["kind"] == "response" and isinstance(moment.get("body"), dict) and "tasks" in moment["body"]:
-                moment["body"]["tasks"] = ["?", {"interrupts": None}]
+                moment["body"] |= {"tasks": ["?", {"interrupts": None}], "interrupts": []}
 
     found = verdict(parked, edit)
     assert (found.word, found.observed) == ("WARN", "`[null]`")

@@ -194,7 +194,7 @@ def twice_listed(found: list[Any]) -> list[Any]:
 
 # Each fault, with a scenario and requirements that must fail. Others may fail as well: one fault has several symptoms.
 WIRES: list[tuple[str, Wire, str, set[str]]] = [
-    ("the newest message is missing", answers("state", messages(lambda found: found[:-1])), TOOLS, {"INT-04"}),
+    ("the newest message is missing", answers("state", messages(lambda found: found[:-1])), TOOLS, {"INT-05"}),
     ("the messages come backwards", answers("state", messages(lambda found: found[::-1])), TOOLS, {"INT-05"}),
     ("one message too many", answers("state", messages(greedy)), TOOLS, {"INT-05"}),
     ("a tool's result is another one", answers("state", messages(without_text)), TOOLS, {"CHK-05"}),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from conformance.api import READINGS, When
+from conformance.api import IN_FLIGHT, LAG, READINGS, When
 from conformance.driver.context import Context
 from conformance.scenarios import moves as s
 
@@ -17,6 +18,32 @@ LIST_LIMIT = 100
 
 
 async def look(context: Context) -> None:
+    """Read the statuses. If the thread is not `busy` while a run is in flight, read them until `LAG` seconds are over.
+
+    A contradiction that lasts counts as a fault of the deployment (THR-02), and one that passes is its row that lags.
+    """
+    await _look(context)
+    # Once in a play: a fault that has lasted is proved, and each further wait would only take time.
+    if _contradicts(context) and not context.lagged:
+        for _ in range(math.ceil(LAG / context.deadlines.poll) + 1):
+            if not _contradicts(context):
+                break
+            await context.until(lambda: False, context.deadlines.poll)
+            await _look(context)
+        # Only now: the polling in the background reads at the same time, and the scenario must wait for both.
+        context.lagged = True
+
+
+def _contradicts(context: Context) -> bool:
+    """Return whether the newest readings say that a run is in flight on a thread that is not `busy`."""
+    # Once the deployment is lost, nothing changes any more.
+    thread = context.http.body("look", s.MAIN) if context.http.lost is None else None
+    main = [label for label, thread in context.thread_of.items() if thread == context.threads.get(s.MAIN)]
+    flying = any(context.statuses.get(label) in IN_FLIGHT for label in main)
+    return flying and isinstance(thread, dict) and thread.get("status") != "busy"
+
+
+async def _look(context: Context) -> None:
     """Read the status of the thread, then of every run, then of the thread again.
 
     Each reading of a run lies between two readings of the thread. The checks compare them without assuming that two

@@ -18,7 +18,7 @@ TWINS = [
          fact="`null`"),
     twin("CRN-01", "a cron is not listed", MADE, bodies("list crons", "main", lambda found: found[1:]), fact="0"),
     twin("CRN-02", "the run in flight goes on", BUSY, run_status("A", "success"), fact="`success`"),
-    twin("CRN-02", "the cron's run is stopped as well", BUSY, run_status("B", "interrupted"), fact="`interrupted`"),
+    twin("CRN-02", "the cron's run is stopped as well", BUSY, run_status("B", "error"), fact="`error`"),
     twin("CRN-02", "both execute at once", BUSY, late_report("A", "tools:1", "token"), fact="still executing"),
     twin("CRN-03", "an unknown strategy is taken", BAD,
          status_code("ask", f"{CREATE} with the strategy `replace`", 200), fact="the strategy `replace`"),

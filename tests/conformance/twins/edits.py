@@ -225,7 +225,7 @@ def same_ids(found: list[Json]) -> list[Json]:
 
 
 def looks_during(label: str, thread: str) -> Edit:
-    """The thread reads `thread` in every look that lies between two of run `label` in flight."""
+    """The thread reads `thread` in every look between two of run `label` in flight, which are made to lie far apart."""
 
     def edit(raw: Json) -> None:
         flight = [
@@ -236,8 +236,15 @@ def looks_during(label: str, thread: str) -> Edit:
         for request, response in requests(raw, "look", "main"):
             if flight[0][1] < request["seq"] and response["seq"] < flight[-1][0]:
                 response["body"]["status"] = thread
+        stretch(raw, flight[0][1], flight[-1][0])
 
     return edit
+
+
+def stretch(raw: Json, since: int, until: int) -> None:
+    """Let a second pass at each moment between two seqs."""
+    for moment in raw["moments"]:
+        moment["t"] += max(0, min(moment["seq"], until) - since)
 
 
 def resumes(raw: Json) -> None:

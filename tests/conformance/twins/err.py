@@ -75,6 +75,8 @@ TWINS = [
          fact="a thread_id without run_ids"),
     twin("ERR-14", "what does not exist is deleted", UNKNOWN, answers("DELETE /threads/{missing}", 204),
          fact="HTTP 204 for DELETE /threads/{missing}"),
+    twin("ERR-18", "an empty state of no thread", UNKNOWN, answers("GET /threads/{missing}/state", 200),
+         fact="HTTP 200 for GET /threads/{missing}/state"),
     twin("ERR-15", "a refusal without words", RUNS, bodies("ask", REPLACE, lambda _: {"error": 1}),
          fact="strategy `replace`"),
     twin("ERR-16", "the thread is not created", CREATED, status_code("submit", "X", 404), fact="HTTP 404"),

@@ -37,7 +37,6 @@ TWINS = [
     twin("INT-03", "the superseded run is gone", TOOLS, status_code("final run", "run A", 404), fact="404"),
     twin("INT-03", "the superseded run is not listed", TOOLS, listed_without(1), fact="only B"),
     twin("INT-04", "the new run ends error", TOOLS, run_status("B", "error"), fact="`error`"),
-    twin("INT-04", "the new run's answer is lost", TOOLS, messages(without("provide weather")), fact="no B.answer"),
     twin("INT-05", "the first run's call is lost", TOOLS, messages(without("toolu_01Mj")), fact="[A.human B.human"),
     twin("INT-05", "the second input comes first", TOOLS, messages(second_input_first), fact="[B.human A.human"),
     twin("INT-06", "the new run branches off", TOOLS, history(reparent_second_run), fact="its parent is"),

@@ -1,0 +1,220 @@
+"""What a right deployment may do otherwise than the mock: no requirement may call it FAIL, WARN or ERROR."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from conformance.judge.judging import judge
+from conformance.judge.play import Play
+from conformance.judge.profiles import NOTHING_DECLARED
+from conformance.requirements import registry
+from conformance.transcript.transcript import Transcript
+from tests.conformance.plays import Edit, Json, bodies, edited, requests, run_status, status_code
+from tests.conformance.twins.edits import (
+    CANCELLED,
+    CANCELLED_PENDING,
+    PARKED,
+    QUEUED,
+    REJECTED,
+    ROLLED_BACK,
+    STREAMED,
+    TOOLS,
+    append_final_look,
+    of,
+    sent_to,
+)
+
+EVERYWHERE = (
+    *(CANCELLED, CANCELLED_PENDING, PARKED, QUEUED, REJECTED, ROLLED_BACK, STREAMED, TOOLS),
+    *("interrupt/during-tools/wait/unwatched", "interrupt/lingering/create/unwatched", "none/parking/stream/unwatched"),
+    *("interrupt/resuming/create/unwatched", "none/during-tools/stream/reconnected", "webhook/interrupted"),
+    *("stateless/create", "bad-input/unknown-ids", "cron/made-and-deleted", "cron/busy-thread"),
+)
+"""Scenarios that show most of the book."""
+
+
+def objects_in(raw: Json) -> Iterator[Json]:
+    """Yield every object in a response or an event of a stream, whole bodies and what lies inside them."""
+    todo: list[Any] = [m.get("body") for m in raw["moments"] if m["kind"] == "response"]
+    todo += [m.get("data") for m in raw["moments"] if m["kind"] == "stream"]
+    while todo:
+        found = todo.pop()
+        if isinstance(found, dict):
+            yield found
+            todo += found.values()
+        elif isinstance(found, list):
+            todo += found
+
+
+def everywhere(has: str, change: Callable[[Json], object]) -> Edit:
+    """Change every object that has this field."""
+
+    def edit(raw: Json) -> None:
+        for found in objects_in(raw):
+            if has in found:
+                change(found)
+
+    return edit
+
+
+def without_fields(has: str, *names: str) -> Edit:
+    """Remove fields from every object that has the field `has`."""
+
+    def change(found: Json) -> None:
+        for name in names:
+            found.pop(name, None)
+
+    return everywhere(has, change)
+
+
+def is_thread(found: Json) -> bool:
+    return "thread_id" in found and "status" in found and "run_id" not in found
+
+
+def minimal_threads(raw: Json) -> None:
+    """Leave only the fields of a thread that the published description requires."""
+    required = {"thread_id", "created_at", "updated_at", "metadata", "status"}
+    for found in objects_in(raw):
+        if is_thread(found):
+            for name in found.keys() - required:
+                del found[name]
+
+
+def more_fields(raw: Json) -> None:
+    """Add fields to every record, as later versions of an API do."""
+    for found in objects_in(raw):
+        if found.keys() & {"thread_id", "run_id", "checkpoint", "cron_id"}:
+            found |= {"tenant": "t", "etag": 7, "links": [{"rel": "self"}]}
+
+
+def other_headers(change: Callable[[Json], Json]) -> Edit:
+    def edit(raw: Json) -> None:
+        for moment in raw["moments"]:
+            if moment["kind"] == "response":
+                moment["headers"] = change(moment["headers"])
+
+    return edit
+
+
+def other_times(spell: Callable[[datetime], str]) -> Edit:
+    """Spell every timestamp in another way that ISO 8601 has."""
+
+    def edit(raw: Json) -> None:
+        for found in objects_in(raw):
+            for name, value in found.items():
+                if name.endswith("_at") and isinstance(value, str):
+                    found[name] = spell(datetime.fromisoformat(value))
+
+    return edit
+
+
+def slower(raw: Json) -> None:
+    """Let a hundred times as much time pass."""
+    for moment in raw["moments"]:
+        moment["t"] *= 100
+
+
+def as_blocks(message: Json) -> None:
+    """Spell the content of a message as a list of blocks."""
+    if isinstance(message["content"], str) and message.get("type") in ("human", "ai"):
+        message["content"] = [{"type": "text", "text": message["content"]}]
+
+
+def lagging(raw: Json) -> None:
+    """The thread's row follows its first run 20 ms later."""
+    for _, response in list(requests(raw, "look", "main"))[:2]:
+        response["body"]["status"] = "idle"
+
+
+def in_flight_to_the_end(raw: Json) -> None:
+    """Run B is in flight all the time, and its steps go on between the state and the history."""
+    run_status("B", "running")(raw)
+    bodies("final runs", "main", lambda runs: [of(run, status="running") for run in runs])(raw)
+    bodies("final history", "main", lambda entries: entries[1:])(raw)
+
+
+def fired_again(raw: Json) -> None:
+    """The cron is due again before it is deleted, and its next run interrupts run B."""
+    run_status("B", "interrupted", only_final=True)(raw)
+    bodies("final runs", "main", lambda runs: [of(runs[0], run_id="another"), *runs])(raw)
+    for _, response in list(requests(raw, "look", "run B"))[1:]:
+        response["body"]["status"] = "interrupted"
+
+
+def empty_states(raw: Json) -> None:
+    """The state and history of a thread that does not exist are empty."""
+    for request, response in requests(raw, "ask"):
+        if request["path"].partition("?")[0].endswith(("/state", "/history")) and response["status"] == 404:
+            response |= {"status": 200, "body": []}
+
+
+VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
+    ("threads have only the required fields", EVERYWHERE, (minimal_threads,)),
+    ("records have more fields", EVERYWHERE, (more_fields,)),
+    ("times end with Z", EVERYWHERE, (other_times(lambda t: t.isoformat().replace("+00:00", "Z")),)),
+    ("times have milliseconds", EVERYWHERE, (other_times(lambda t: t.isoformat(timespec="milliseconds")),)),
+    ("times are of another zone", EVERYWHERE, (other_times(lambda t: t.astimezone(tz=UTC).isoformat(" ")),)),
+    ("everything takes longer", EVERYWHERE, (slower,)),
+    ("more headers", EVERYWHERE, (other_headers(lambda headers: {**headers, "x-served-by": "a", "etag": 'W/"1"'}),)),
+    (
+        "metadata have more keys",
+        EVERYWHERE,
+        (everywhere("metadata", lambda o: (o["metadata"] or {}).update(region="eu")),),
+    ),
+    ("states have no `interrupts`", EVERYWHERE, (without_fields("parent_checkpoint", "interrupts"),)),
+    ("content is a list of blocks", EVERYWHERE, (everywhere("content", as_blocks),)),
+    ("messages have more fields", EVERYWHERE, (everywhere("content", lambda o: o.update(usage_metadata=None)),)),
+    ("a cancel is answered with 200", (CANCELLED, CANCELLED_PENDING), (status_code("cancel", "A", 200),)),
+    ("the thread's row lags behind its run", (TOOLS, QUEUED), (lagging,)),
+    ("the cron fires again", ("cron/busy-thread",), (fired_again,)),
+]
+
+
+@pytest.mark.parametrize(("what", "scenarios", "edits"), VARIATIONS, ids=[v[0].replace(" ", "-") for v in VARIATIONS])
+def test_a_legal_variation_is_not_accused(
+    what: str, scenarios: tuple[str, ...], edits: tuple[Edit, ...], plays: dict[str, Transcript]
+) -> None:
+    accused = {}
+    for name in scenarios:
+        play = Play(edited(plays[name], *edits))
+        for requirement in registry.load().requirements:
+            if requirement.applies_to(name):
+                verdict = judge(requirement, play, NOTHING_DECLARED)
+                if verdict.word in ("FAIL", "WARN", "ERROR"):
+                    accused[name, requirement.id] = verdict.reason
+    assert accused == {}, what
+
+
+def test_a_state_is_not_compared_with_a_history_while_a_run_is_in_flight(plays: dict[str, Transcript]) -> None:
+    play = Play(edited(plays[TOOLS], in_flight_to_the_end, append_final_look("B", "running")))
+    for name in ("CHK-05", "PST-08"):
+        verdict = judge(registry.load().get(name), play, NOTHING_DECLARED)
+        assert verdict.word == "INCONCLUSIVE", verdict
+
+
+@pytest.mark.parametrize("name", ["PST-08", "HIL-08"])
+def test_an_optional_field_that_is_not_there_is_not_judged(name: str, plays: dict[str, Transcript]) -> None:
+    scenario = "interrupt/resuming/create/unwatched"
+    verdict = judge(registry.load().get(name), Play(edited(plays[scenario], minimal_threads)), NOTHING_DECLARED)
+    assert (verdict.word, "which the API description does not require" in verdict.reason) == ("NOT-APPLICABLE", True)
+
+
+def test_an_empty_state_of_an_unknown_thread_is_no_fail(plays: dict[str, Transcript]) -> None:
+    play = Play(edited(plays["bad-input/unknown-ids"], empty_states))
+    assert {name: judge(registry.load().get(name), play, NOTHING_DECLARED).word for name in ("ERR-14", "ERR-18")} == {
+        "ERR-14": "PASS",
+        "ERR-18": "WARN",
+    }
+
+
+def test_an_end_without_an_id_is_no_fail(plays: dict[str, Transcript]) -> None:
+    def edit(sent: list[Json]) -> list[Json]:
+        return [*sent[:-1], {**sent[-1], "event": "end", "id": None}]
+
+    play = Play(edited(plays["none/during-tools/stream/reconnected"], sent_to("A", edit)))
+    verdict = judge(registry.load().get("STR-10"), play, NOTHING_DECLARED)
+    assert verdict.word == "PASS", verdict
