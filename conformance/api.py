@@ -20,7 +20,8 @@ THREAD_STATUSES: Final = frozenset({"idle", "busy", "interrupted", "error"})
 LAG: Final = 0.25
 """Seconds for which two records of one change, such as a run and its thread, may differ.
 
-A deployment may write them one after the other. Some 20 ms were seen, and a client cannot distinguish that from a slow answer.
+A deployment may write them one after the other. Some 20 ms were seen, which a client cannot distinguish from a slow
+answer.
 """
 
 GONE: Final = "gone"
