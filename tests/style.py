@@ -45,6 +45,7 @@ GENERATED: Final = frozenset(
         "kill-matrix.md",
         "mutation.md",
         "requirements.md",
+        "premises.md",
         "side-by-side.md",
     ]
 )

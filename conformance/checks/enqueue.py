@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from conformance.api import TERMINAL
-from conformance.checks.common import expect_continued_chain, expect_end, expect_legal_conversation
+from conformance.checks.common import (
+    expect_continued_chain,
+    expect_end,
+    expect_legal_conversation,
+    expect_new_run_accepted,
+)
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.play import Play
+from conformance.judge.premises import ACCEPTED_B, ENDED_B, HELD
 from conformance.judge.requests import accepted_cancel
 from conformance.scenarios import moves as s
 from conformance.transcript.text import mentions, snippet
 
 
-@check("ENQ-01")
+@check("ENQ-01", premises=(HELD, ACCEPTED_B))
 def queued_run_waits(play: Play) -> None:
     """ENQ-01: compare run B's first step and its statuses with the end of the runs ahead."""
-    play.accepted("B")
     ahead = _ahead(play)
     began = play.began("B")
     # The witness may notice a lost connection (`gone`) after B has rightly started.
@@ -58,22 +63,21 @@ def queue_keeps_its_order(play: Play) -> None:
     )
 
 
-@check("ENQ-03")
+@check("ENQ-03", premises=(HELD, ENDED_B))
 def every_queued_run_is_in_the_state(play: Play) -> None:
     """ENQ-03: compare the final conversation with those that the oracle allows."""
     expect_legal_conversation(play)
 
 
-@check("ENQ-04")
+@check("ENQ-04", premises=(HELD, ACCEPTED_B))
 def queued_run_continues_the_chain(play: Play) -> None:
     """ENQ-04: compare the parent of run B's first checkpoint with the newest checkpoint of the runs before it."""
     expect_continued_chain(play)
 
 
-@check("ENQ-05")
+@check("ENQ-05", premises=(HELD, ACCEPTED_B))
 def queue_drains(play: Play) -> None:
     """ENQ-05: compare run B's final status with `success` where run A failed or was stopped."""
-    play.accepted("B")
     # After a run that succeeded, ENQ-03 judges the queue. This requirement is about the other ends.
     if play.final_status("A") not in ("error", "interrupted"):
         raise Unproven(f"run A neither failed nor was stopped: its status is `{play.final_status('A')}`")
@@ -90,10 +94,9 @@ def only_the_cancelled_run_is_affected(play: Play) -> None:
         expect_end(play, label, "success", f"run {label} (not cancelled)", cancel.sent)
 
 
-@check("ENQ-08")
+@check("ENQ-08", premises=(HELD, ACCEPTED_B))
 def queued_runs_can_be_listed(play: Play) -> None:
     """ENQ-08: look in the list of pending runs for run B with its input."""
-    play.accepted("B")
     listing = play.last("list runs", s.MAIN)
     if not isinstance(listing.body, list):
         raise Unproven(f"no usable list of runs: {listing.outcome()}", listing.sent)
@@ -122,3 +125,9 @@ def _ahead(play: Play) -> list[str]:
         for label in labels[: labels.index("B")]
         if not any(r.status in TERMINAL and r.received < arrived for r in play.readings(label))
     ]
+
+
+@check("ENQ-10")
+def new_run_is_accepted(play: Play) -> None:
+    """ENQ-10: compare the answer to run B, which is queued, with 2xx."""
+    expect_new_run_accepted(play, "enqueue")

@@ -53,7 +53,7 @@ def malformed_id_is_refused(play: Play) -> None:
     _expect_refusals(play, "id")
 
 
-@check("ERR-06")
+@check("ERR-06", premises=())
 def valid_request_never_fails(play: Play) -> None:
     """ERR-06: look for a 5xx answer to a valid request."""
     answered = [e for e in play.exchanges if e.response is not None and not e.serves("ask")]

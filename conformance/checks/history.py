@@ -6,11 +6,11 @@ from collections import Counter
 from itertools import pairwise
 
 from conformance.api import checkpoint_id
-from conformance.checks.common import require_rest
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Checkpoint, Play
+from conformance.judge.premises import ACCEPTED_B, HELD, REST
 from conformance.judge.turns import parts_of
 from conformance.scenarios import moves as s
 from conformance.scenarios.scenario import Scenario
@@ -62,10 +62,9 @@ def checkpoints_name_their_run(play: Play) -> None:
         )
 
 
-@check("CHK-03")
+@check("CHK-03", premises=(HELD, ACCEPTED_B))
 def interrupted_runs_checkpoints_stay(play: Play) -> None:
     """CHK-03: look in the history for a checkpoint of each finished step of run A."""
-    play.accepted("B")
     history, see = _history(play)
     entered = [trace.step for trace in play.steps("A")]
     if not entered:
@@ -106,12 +105,17 @@ def checkpoint_ids_are_unique_and_sorted(play: Play) -> None:
     )
 
 
-@check("CHK-05")
+@check("CHK-05", premises=(HELD, REST))
 def newest_checkpoint_is_the_state(play: Play) -> None:
     """CHK-05: compare the newest checkpoint in the history with the state."""
-    history, see = _history(play)
-    require_rest(play)
+    history, see = play.history(), play.last("final history", s.MAIN).sent
     state = play.state()
+    if not history:
+        # A thread without a run has neither. A state with values is the newest checkpoint of a history.
+        expect(
+            not state.get("values"), "the newest checkpoint in the history, since the thread has a state", "none", see
+        )
+        raise Unproven("the history is empty, and so is the state", see)
     newest = history[0].raw
     # Not the whole objects: a history entry and a state have other fields around these.
     for key in ("values", "next"):
@@ -198,10 +202,9 @@ def checkpoints_do_not_vanish(play: Play) -> None:
         )
 
 
-@check("CHK-09")
+@check("CHK-09", premises=(HELD, ACCEPTED_B))
 def interrupting_adds_no_checkpoint(play: Play) -> None:
     """CHK-09: look in the history for a checkpoint that no step of a run wrote."""
-    play.accepted("B")
     history, see = _history(play)
     if not any(checkpoint.run_id for checkpoint in history):
         raise Unproven("no checkpoint has a run_id, so the record does not show what wrote it", see)

@@ -10,13 +10,12 @@ from conformance.checks.common import (
     expect_end,
     expect_entry_at_the_start,
     expect_legal_conversation,
-    require_end_of_b,
-    require_rest,
 )
 from conformance.judge.check import check
 from conformance.judge.expect import Inapplicable, Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Exchange, Play
+from conformance.judge.premises import ACCEPTED_B, ENDED_B, HELD, REST
 from conformance.judge.turns import parts_of
 from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
@@ -55,10 +54,9 @@ def status_of_a_paused_run(play: Play) -> str:
     return str([reading.status for reading in play.readings("A") if reading.received < arrived][-1])
 
 
-@check("HIL-03")
+@check("HIL-03", premises=(HELD, ENDED_B))
 def no_question_is_open_after_run_b(play: Play) -> None:
     """HIL-03: look for `interrupts` in the thread when run B has ended and no run waits."""
-    require_end_of_b(play)
     # A run B that was stopped or failed may itself have left a question open.
     if play.final_status("B") != "success":
         raise Unproven(f"run B did not end `success` but `{play.final_status('B')}`")
@@ -71,7 +69,7 @@ def no_question_is_open_after_run_b(play: Play) -> None:
     )
 
 
-@check("HIL-04")
+@check("HIL-04", premises=(HELD, ACCEPTED_B))
 def new_input_enters_at_the_start(play: Play) -> None:
     """HIL-04: compare run B's first step with the graph's entry, and look for a resumed step of run A."""
     expect_entry_at_the_start(play)
@@ -148,12 +146,11 @@ def _is_same(question: dict[str, Any], other: dict[str, Any]) -> bool:
     return "value" in question and "value" in other and bool(question["value"] == other["value"])
 
 
-@check("HIL-08")
+@check("HIL-08", premises=(HELD, REST))
 def thread_and_state_agree_on_questions(play: Play) -> None:
     """HIL-08: compare the thread's `interrupts` with those of its state's tasks: both empty, or neither."""
     # The documents do not define whether stopping the answer closes the question. A thread that contradicts its own
     # state is wrong either way: https://github.com/langchain-ai/langgraph/issues/6362
-    require_rest(play)
     if "interrupts" not in play.final_thread():
         raise Inapplicable("the thread has no field `interrupts`, which the API description does not require")
     thread, tasks = play.final_thread()["interrupts"], play.state().get("tasks")

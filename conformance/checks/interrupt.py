@@ -13,6 +13,7 @@ from conformance.checks.common import (
     expect_end,
     expect_legal_conversation,
     expect_legal_outcome,
+    expect_new_run_accepted,
     expect_nothing_of,
     expect_start_after_the_stop,
     runs_before_b,
@@ -22,6 +23,7 @@ from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Play
+from conformance.judge.premises import ACCEPTED_A, ACCEPTED_B, ENDED_B, HELD
 from conformance.judge.requests import stopping_request
 from conformance.judge.turns import expect_proven_overlap, expect_superseded, outcomes, parts_of
 from conformance.scenarios import moves as s
@@ -34,30 +36,19 @@ from doubletext.probe import OnCancel
 @check("INT-01")
 def new_run_is_accepted(play: Play) -> None:
     """INT-01: compare the answer to run B, which interrupts, with 2xx."""
-    submission = play.submission("B")
-    # A `wait` is answered when the run is over. A run that has reported a step was accepted before that.
-    if submission.response is None and play.steps("B"):
-        return
-    expect(
-        submission.ok,
-        "a 2xx answer to the creation of run B with `interrupt`",
-        submission.outcome(),
-        submission.sent,
-    )
+    expect_new_run_accepted(play, "interrupt")
 
 
-@check("INT-02")
+@check("INT-02", premises=(HELD, ACCEPTED_B))
 def superseded_run_is_interrupted(play: Play) -> None:
     """INT-02: compare run A's final status with `interrupted`."""
-    play.accepted("B")
     expect_proven_overlap(play, "A", "B")
     expect_end(play, "A", "interrupted", "run A (in flight when run B was created)")
 
 
-@check("INT-03")
+@check("INT-03", premises=(HELD, ACCEPTED_B))
 def superseded_run_stays(play: Play) -> None:
     """INT-03: look for the superseded run A by GET and in the list of the thread's runs."""
-    play.accepted("B")
     expect(
         play.final_status("A") != GONE,
         "200 for GET of the superseded run A",
@@ -73,38 +64,36 @@ def superseded_run_stays(play: Play) -> None:
     )
 
 
-@check("INT-04")
+@check("INT-04", premises=(HELD, ACCEPTED_B))
 def new_run_executes_its_input(play: Play) -> None:
     """INT-04: compare run B's status and steps with a complete run. INT-05 judges the messages."""
-    play.accepted("B")
     expect_end(play, "B", "success", "run B (created with `interrupt`)")
     see = play.last("final run", "run B").sent
     steps = tuple(trace.step for trace in play.steps("B"))
     expect(steps == STEPS, f"run B to execute the steps {' '.join(STEPS)}", " ".join(steps) or "no step", see)
 
 
-@check("INT-05")
+@check("INT-05", premises=(HELD, ENDED_B))
 def conversation_is_legal(play: Play) -> None:
     """INT-05: compare the final conversation with those that the oracle allows."""
     expect_legal_conversation(play)
 
 
-@check("INT-06")
+@check("INT-06", premises=(HELD, ACCEPTED_B))
 def new_run_continues_the_chain(play: Play) -> None:
     """INT-06: compare the parent of run B's first checkpoint with the newest checkpoint of the runs before it."""
     expect_continued_chain(play)
 
 
-@check("INT-07")
+@check("INT-07", premises=(HELD, ACCEPTED_B))
 def new_run_starts_after_the_stop(play: Play) -> None:
     """INT-07: compare run B's first step with the last report of every superseded run's steps."""
     expect_start_after_the_stop(play)
 
 
-@check("INT-08")
+@check("INT-08", premises=(HELD, ACCEPTED_B))
 def superseded_run_writes_nothing_more(play: Play) -> None:
     """INT-08: look for a checkpoint or message that a superseded run wrote after run B had begun."""
-    play.accepted("B")
     history = play.history()
     see = play.last("final history", s.MAIN).sent
     run_id = play.run_id("B")
@@ -134,21 +123,18 @@ def superseded_run_writes_nothing_more(play: Play) -> None:
     )
 
 
-@check("INT-09")
+@check("INT-09", premises=(HELD, ACCEPTED_B))
 def every_run_in_flight_is_superseded(play: Play) -> None:
     """INT-09: compare the final status of every run in flight when run B arrived with `interrupted`."""
-    play.accepted("B")
     for label in runs_before_b(play):
         play.accepted(label)
         expect_superseded(play, label)
         expect_end(play, label, "interrupted", f"run {label} (in flight when run B was created)")
 
 
-@check("INT-10")
+@check("INT-10", premises=(HELD, ACCEPTED_A, ACCEPTED_B))
 def pending_run_never_executes(play: Play) -> None:
     """INT-10: look for a step and messages of the pending run A, and compare its status with `interrupted`."""
-    play.accepted("A")
-    play.accepted("B")
     expect_proven_overlap(play, "A", "B")
     reports = play.reports("A")
     expect(
@@ -161,11 +147,9 @@ def pending_run_never_executes(play: Play) -> None:
     expect_nothing_of(play, "A")
 
 
-@check("INT-11")
+@check("INT-11", premises=(HELD, ACCEPTED_A, ACCEPTED_B))
 def nothing_kept_without_a_checkpoint(play: Play) -> None:
     """INT-11: look in the state for messages of run A, which was superseded before it started."""
-    play.accepted("A")
-    play.accepted("B")
     expect_proven_overlap(play, "A", "B")
     # A started run writes its input in its first checkpoint, and that input is kept (PST-02).
     if play.reports("A"):
@@ -186,10 +170,9 @@ def idle_thread_takes_a_plain_run(play: Play) -> None:
     new_run_executes_its_input(play)
 
 
-@check("INT-13")
+@check("INT-13", premises=(HELD, ACCEPTED_B))
 def other_threads_are_untouched(play: Play) -> None:
     """INT-13: compare run X on the other thread with an undisturbed run."""
-    play.accepted("B")
     play.accepted("X")
     arrived = play.submission("B").sent
     # A run X that was over before B proves nothing about what B does to other threads.
@@ -267,10 +250,9 @@ def finishing_run_keeps_its_success(play: Play) -> None:
     expect_legal_outcome(play)
 
 
-@check("INT-18")
+@check("INT-18", premises=(HELD, ACCEPTED_B))
 def superseded_run_really_stops(play: Play) -> None:
     """INT-18: look for a report of a running step of run A after a terminal status of run A was received."""
-    play.accepted("B")
     if not play.reports("A"):
         raise Unproven("the witness received no report from a step of run A")
     ended = play.ended("A")
@@ -354,10 +336,9 @@ def strategy_is_not_ignored(play: Play) -> None:
     )
 
 
-@check("INT-21")
+@check("INT-21", premises=(HELD, ACCEPTED_B))
 def new_input_is_never_dropped(play: Play) -> None:
     """INT-21: count run B's input in the state, where it must occur once."""
-    play.accepted("B")
     count = sum(message.word == "B.human" for message in play.messages())
     expect(
         count == 1,

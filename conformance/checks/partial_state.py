@@ -10,14 +10,13 @@ from conformance.checks.common import (
     expect_entry_at_the_start,
     expect_nothing_of_the_superstep,
     expect_values_of_the_state,
-    require_end_of_b,
     require_half_a_superstep,
 )
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Play
-from conformance.judge.requests import accepted_cancel
+from conformance.judge.premises import ACCEPTED_B, CANCELLED, ENDED_B, HELD, REST
 from conformance.judge.turns import turns
 from conformance.scenarios import moves as s
 from conformance.transcript.text import mentions, snippet
@@ -40,7 +39,7 @@ def _expect_kept(play: Play, what: str, *, first: int, last: int | None = None) 
 
     `what` names these parts in the failure text. Raise Unproven when no run certainly wrote one of them.
     """
-    require_end_of_b(play)
+    ENDED_B.require(play)
     words = [message.word for message in play.messages()]
     # `least` is what the reports prove. `alone` caps it where the run would have failed or paused without B.
     due = [
@@ -60,10 +59,9 @@ def _expect_kept(play: Play, what: str, *, first: int, last: int | None = None) 
     )
 
 
-@check("PST-03")
+@check("PST-03", premises=(HELD, ENDED_B))
 def unfinished_output_is_dropped(play: Play) -> None:
     """PST-03: look in the state for a part of the answer that run A had streamed half-way."""
-    require_end_of_b(play)
     play.reached("A", "agent:2/token")
     # The whole answer counts too. A was held half-way through it, so only an invented or a late write can complete it.
     kept = [m.word for m in play.messages() if m.part == "fragment" or m.word == "A.answer"]
@@ -75,10 +73,9 @@ def unfinished_output_is_dropped(play: Play) -> None:
     )
 
 
-@check("PST-04")
+@check("PST-04", premises=(HELD, ENDED_B))
 def open_tool_call_is_left_alone(play: Play) -> None:
     """PST-04: look in the state for run A's open tool call, which must be there without a result."""
-    require_end_of_b(play)
     play.reached("A", "tools:1/enter")
     if any(trace.step == "tools:1" and trace.outcome == "returned" for trace in play.steps("A")):
         raise Unproven("run A's tool returned, so its call was not left open")
@@ -130,7 +127,7 @@ def finished_step_of_half_a_superstep(play: Play) -> None:
     require_half_a_superstep(play)
     # New input drops the result, because the superstep can no longer continue. Without B it still can.
     if any(submit.label == "B" for submit in play.scenario.submits()):
-        require_end_of_b(play)
+        ENDED_B.require(play)
         expect_nothing_of_the_superstep(play)
         return
     tasks = play.state("mid").get("tasks")
@@ -144,16 +141,15 @@ def finished_step_of_half_a_superstep(play: Play) -> None:
     )
 
 
-@check("PST-08")
+@check("PST-08", premises=(HELD, ENDED_B, REST))
 def thread_values_equal_state(play: Play) -> None:
     """PST-08: compare the thread's `values` with those of its state."""
     expect_values_of_the_state(play)
 
 
-@check("PST-09")
+@check("PST-09", premises=(HELD, ENDED_B))
 def message_ids_are_unique(play: Play) -> None:
     """PST-09: count every message id in the state, where each must occur once."""
-    require_end_of_b(play)
     # Messages without an id are not judged. No requirement demands one.
     ids = [message.id for message in play.messages() if message.id is not None]
     if not ids:
@@ -167,10 +163,9 @@ def message_ids_are_unique(play: Play) -> None:
     )
 
 
-@check("PST-10")
+@check("PST-10", premises=(HELD, ENDED_B))
 def second_input_comes_once_and_last(play: Play) -> None:
     """PST-10: count run B's input in the state, where it must occur once, after everything that was kept."""
-    require_end_of_b(play)
     words = [message.word for message in play.messages()]
     see = play.last("final state", s.MAIN).sent
     count = words.count("B.human")
@@ -179,10 +174,9 @@ def second_input_comes_once_and_last(play: Play) -> None:
     expect(not after, "run B's input after everything that was kept of other runs", f"{' '.join(after)} after it", see)
 
 
-@check("PST-11")
+@check("PST-11", premises=(HELD, CANCELLED))
 def unfinished_step_is_next(play: Play) -> None:
     """PST-11: compare `next` of the state with the node that did not finish."""
-    accepted_cancel(play)
     steps = play.steps("A")
     if not steps:
         raise Unproven("the witness received no report from a step of run A")
@@ -197,7 +191,7 @@ def unfinished_step_is_next(play: Play) -> None:
     )
 
 
-@check("PST-12")
+@check("PST-12", premises=(HELD, ACCEPTED_B))
 def new_input_enters_at_the_start(play: Play) -> None:
     """PST-12: compare run B's first step with the graph's entry, and look for a resumed step of run A."""
     expect_entry_at_the_start(play)

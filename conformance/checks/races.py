@@ -17,6 +17,7 @@ from conformance.checks.common import (
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.play import Play
+from conformance.judge.premises import ACCEPTED_B, HELD
 from conformance.judge.turns import parts_of
 from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
@@ -109,7 +110,7 @@ def cancels_are_answered_without_a_crash(play: Play) -> None:
     )
 
 
-@check("CON-07")
+@check("CON-07", premises=(HELD, ACCEPTED_B))
 def rollback_is_finished_before_the_next_run(play: Play) -> None:
     """CON-07: compare run B's first step with the last report of every rolled-back run's steps."""
     expect_start_after_the_stop(play)

@@ -9,10 +9,10 @@ from conformance.api import GONE
 from conformance.checks.common import (
     expect_end,
     expect_legal_conversation,
+    expect_new_run_accepted,
     expect_nothing_of,
     expect_nothing_of_the_superstep,
     expect_values_of_the_state,
-    require_end_of_b,
     require_half_a_superstep,
     runs_before_b,
     spell_steps,
@@ -21,6 +21,7 @@ from conformance.judge.check import check
 from conformance.judge.expect import Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Checkpoint, Play
+from conformance.judge.premises import ACCEPTED_B, ENDED_B, HELD, REST
 from conformance.judge.turns import expect_proven_overlap, expect_superseded
 from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
@@ -56,10 +57,9 @@ def nothing_is_left_in_the_state(play: Play) -> None:
     expect_legal_conversation(play)
 
 
-@check("RBK-03")
+@check("RBK-03", premises=(HELD, ENDED_B))
 def nothing_is_left_in_the_history(play: Play) -> None:
     """RBK-03: look in the history for a checkpoint of a rolled-back run."""
-    require_end_of_b(play)
     labels = _superseded(play)
     see = play.last("final history", s.MAIN).sent
     for checkpoint in play.history():
@@ -74,10 +74,9 @@ def nothing_is_left_in_the_history(play: Play) -> None:
         )
 
 
-@check("RBK-04")
+@check("RBK-04", premises=(HELD, ENDED_B))
 def earlier_turns_are_unchanged(play: Play) -> None:
     """RBK-04: compare the runs and checkpoints of the earlier turns, ids included, with what they were."""
-    require_end_of_b(play)
     before = {c.id: _essence(c) for c in play.history("mid")}
     if not before:
         raise Unproven("the earlier turn had no checkpoint", play.last("mid history", s.MAIN).sent)
@@ -94,10 +93,9 @@ def earlier_turns_are_unchanged(play: Play) -> None:
         expect_end(play, label, "success", f"run {label} (finished before the rollback)")
 
 
-@check("RBK-05")
+@check("RBK-05", premises=(HELD, ENDED_B))
 def late_write_does_not_reappear(play: Play) -> None:
     """RBK-05: look in state and history for writes of run A from the time while it was being cancelled."""
-    require_end_of_b(play)
     # Only a cancelled step can write late. A step that was killed, or was over, has no late write to judge.
     if not any(report.event == "cancelled" for report in play.reports("A")):
         raise Unproven("the witness received no report that a step of run A was cancelled")
@@ -105,10 +103,9 @@ def late_write_does_not_reappear(play: Play) -> None:
     nothing_is_left_in_the_history(play)
 
 
-@check("RBK-06")
+@check("RBK-06", premises=(HELD, ACCEPTED_B))
 def running_run_is_rolled_back_without_error(play: Play) -> None:
     """RBK-06: look for a failed status of run A, and compare run B's end with `success`."""
-    play.accepted("B")
     expect_proven_overlap(play, "A", "B")
     for reading in play.readings("A"):
         expect(
@@ -120,10 +117,9 @@ def running_run_is_rolled_back_without_error(play: Play) -> None:
     expect_end(play, "B", "success", "run B (created with `rollback`)")
 
 
-@check("RBK-07")
+@check("RBK-07", premises=(HELD, ENDED_B))
 def every_channel_is_restored(play: Play) -> None:
     """RBK-07: look in the channel of finished steps for a step of a rolled-back run."""
-    require_end_of_b(play)
     labels = _superseded(play)
     # The probe agent has this second channel because servers have restored the messages and nothing else:
     # https://github.com/bytedance/deer-flow/pull/4292
@@ -140,10 +136,9 @@ def every_channel_is_restored(play: Play) -> None:
     )
 
 
-@check("RBK-08")
+@check("RBK-08", premises=(HELD, ENDED_B))
 def pending_run_leaves_no_trace(play: Play) -> None:
     """RBK-08: look for a step, a record and messages of run A, rolled back while it was pending."""
-    require_end_of_b(play)
     expect_proven_overlap(play, "A", "B")
     steps = play.steps("A")
     expect(
@@ -156,13 +151,13 @@ def pending_run_leaves_no_trace(play: Play) -> None:
     expect_nothing_of(play, "A")
 
 
-@check("RBK-09")
+@check("RBK-09", premises=(HELD, ENDED_B, REST))
 def thread_values_equal_state(play: Play) -> None:
     """RBK-09: compare the thread's `values` with those of its state."""
     expect_values_of_the_state(play)
 
 
-@check("RBK-10")
+@check("RBK-10", premises=(HELD, ENDED_B))
 def pending_writes_do_not_replay(play: Play) -> None:
     """RBK-10: look in the channel of finished steps for run A's writes in its unfinished superstep.
 
@@ -171,17 +166,15 @@ def pending_writes_do_not_replay(play: Play) -> None:
     # A rollback that deletes checkpoints without their pending writes lets the next run replay those writes:
     # https://github.com/bytedance/deer-flow/issues/2554
     require_half_a_superstep(play)
-    require_end_of_b(play)
     expect_nothing_of_the_superstep(play)
     if play.scenario.submit("B").work == "parallel":
         entered = [step.step for step in play.steps("B")]
         expect("audit:1" in entered, "run B to execute its own step audit:1", f"only {spell_steps(entered)}")
 
 
-@check("RBK-11")
+@check("RBK-11", premises=(HELD, ACCEPTED_B))
 def every_run_in_flight_is_rolled_back(play: Play) -> None:
     """RBK-11: compare GET of every run in flight when run B arrived with 404."""
-    play.accepted("B")
     for label in runs_before_b(play):
         play.accepted(label)
         expect_superseded(play, label)
@@ -219,3 +212,9 @@ def _essence(checkpoint: Checkpoint) -> tuple[object, ...]:
     # Not the whole entry: a server may compute further fields, such as `tasks`, for each reading.
     raw = checkpoint.raw
     return (raw.get("values"), checkpoint.parent_id, raw.get("created_at"), checkpoint.run_id, raw.get("next"))
+
+
+@check("RBK-13")
+def new_run_is_accepted(play: Play) -> None:
+    """RBK-13: compare the answer to run B, which rolls back, with 2xx."""
+    expect_new_run_accepted(play, "rollback")

@@ -8,6 +8,7 @@ from conformance.judge.expect import Unproven, expect
 from conformance.judge.messages import read_messages
 from conformance.judge.overlap import was_executing
 from conformance.judge.play import Exchange, Play
+from conformance.judge.premises import ACCEPTED_A, HELD
 from conformance.judge.turns import parts_of
 from conformance.judge.watchers import watcher
 from conformance.scenarios import moves as s
@@ -31,10 +32,9 @@ def stateless_runs_never_meet(play: Play) -> None:
     expect(threads[0] != threads[1], "a thread of its own for each stateless run", f"both have {threads[0]}", see)
 
 
-@check("STL-02")
+@check("STL-02", premises=(HELD, ACCEPTED_A))
 def thread_is_deleted(play: Play) -> None:
     """STL-02: compare GET of the run's thread with 404, or with the whole run where it is to be kept."""
-    play.accepted("A")
     if play.scenario.submit("A").on_completion == "keep":
         _expect_kept_whole(play, "A")
         return

@@ -1,7 +1,7 @@
-"""The registry of checks. A check is registered where it is defined, with the ids of its requirements.
+"""The registry of checks. A check is registered where it is defined, with its requirements and its premises.
 
-@check("INT-02")
-def superseded_run_is_interrupted(play: Play) -> None: ...
+@check("INT-04", premises=(HELD, ACCEPTED_B))
+def new_run_executes_its_input(play: Play) -> None: ...
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from conformance.judge.play import Play
+from conformance.judge.premises import HELD, Premise
 from conformance.requirements import registry
 
 Check = Callable[[Play], str | None]
@@ -43,10 +44,11 @@ MODULES = (
 """The modules of `conformance.checks` that define checks, in the order of the areas."""
 
 _registered: dict[str, Check] = {}
+_premises: dict[str, tuple[Premise, ...]] = {}
 
 
-def check(*requirement_ids: str) -> Callable[[AnyCheck], AnyCheck]:
-    """Return a decorator that registers a function as the check of these requirements.
+def check(*requirement_ids: str, premises: tuple[Premise, ...] = (HELD,)) -> Callable[[AnyCheck], AnyCheck]:
+    """Return a decorator that registers a function as the check of these requirements, with its premises.
 
     The decorator raises ValueError when one of them is not in the rule book or already has a check.
     """
@@ -55,6 +57,7 @@ def check(*requirement_ids: str) -> Callable[[AnyCheck], AnyCheck]:
         for requirement_id in requirement_ids:
             _expect_free(requirement_id, function)
         _registered.update(dict.fromkeys(requirement_ids, function))
+        _premises.update(dict.fromkeys(requirement_ids, premises))
         return function
 
     return register
@@ -69,6 +72,12 @@ def all_checks() -> Mapping[str, Check]:
 def check_of(requirement_id: str) -> Check:
     """Return the check of one requirement. Raise KeyError when there is none."""
     return all_checks()[requirement_id]
+
+
+def premises_of(requirement_id: str) -> tuple[Premise, ...]:
+    """Return the premises of the check of one requirement. Raise KeyError when it has no check."""
+    _import_modules()
+    return _premises[requirement_id]
 
 
 @cache

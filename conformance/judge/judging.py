@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
-from conformance.judge.check import check_of
+from conformance.judge.check import check_of, premises_of
 from conformance.judge.expect import Broken, Inapplicable, Unproven
-from conformance.judge.overlap import expect_required_overlaps
 from conformance.judge.play import Play
 from conformance.judge.profiles import Profile
 from conformance.requirements.registry import Requirement
@@ -26,7 +26,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     `reason` is one line, and `see` lists the seqs of the moments that show it. `expected` and `observed` are set for
     FAIL and WARN. `known` is the profile's reason when the profile declares this failure. `freedom` is the documented
-    freedom that the deployment took.
+    freedom that the deployment took. The number of plays that were judged is `plays`.
     """
 
     word: Word
@@ -36,6 +36,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     see: tuple[int, ...] = ()
     known: str | None = None
     freedom: str | None = None
+    plays: int = 1
 
 
 CUT: Final = (
@@ -45,7 +46,27 @@ CUT: Final = (
 
 
 def judge(requirement: Requirement, play: Play, profile: Profile) -> Verdict:
-    """Judge one play by one requirement. Never raise.
+    """Judge a play, and the plays before it, by one requirement. Never raise.
+
+    A play that lost a report to the witness was played again to restore the premise. That erases no verdict: what one
+    of the earlier plays shows to be broken stays broken.
+    """
+    verdict = _judge_one(requirement, play, profile)
+    if not play.earlier:
+        return verdict
+    plays = 1 + len(play.earlier)
+    if verdict.word in ("PASS", "INCONCLUSIVE"):
+        for number, before in enumerate(play.earlier, 1):
+            found = _judge_one(requirement, before, profile)
+            if found.word in ("FAIL", "WARN", "ERROR"):
+                reason = f"in play {number} of {plays}: {found.reason}"
+                # The moments are those of another play than the one that the report shows.
+                return replace(found, reason=reason, see=(), plays=plays)
+    return replace(verdict, plays=plays)
+
+
+def _judge_one(requirement: Requirement, play: Play, profile: Profile) -> Verdict:
+    """Judge one play by one requirement.
 
     FAIL: a MUST is broken, or the deployment took a freedom (PROFILE) that the profile does not declare.
     WARN: a SHOULD is broken. INCONCLUSIVE: the record does not show it. ERROR: the check itself failed.
@@ -60,10 +81,11 @@ def judge(requirement: Requirement, play: Play, profile: Profile) -> Verdict:
     if (outdated := play.outdated_agent()) is not None:
         return Verdict(word="INCONCLUSIVE", reason=outdated)
     try:
-        # Before the check: a check may assume the overlap that its scenario makes.
-        if not play.witnessed:
-            expect_required_overlaps(play)
+        for premise in premises_of(requirement.id):
+            premise.require(play)
         taken = check_of(requirement.id)(play)
+        for premise in premises_of(requirement.id):
+            premise.confirm(play)
     except Broken as broken:
         if play.lost is not None and play.unanswered(broken.see):
             # A deployment that went down in the middle of a play has not refused or broken anything.

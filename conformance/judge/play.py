@@ -120,6 +120,11 @@ class Play:
         self.witnessed = transcript.target.probe == "witnessed"
         self._readings: dict[str, list[StatusReading]] = {}
 
+    @cached_property
+    def earlier(self) -> list[Play]:
+        """The plays before this one, oldest first, in which a report to the witness was lost."""
+        return [Play(transcript) for transcript in self.transcript.earlier]
+
     # -- exchanges -------------------------------------------------------------------------------------
 
     @cached_property

@@ -33,6 +33,7 @@ from conformance.judge import overlap
 from conformance.judge.expect import Unproven
 from conformance.judge.oracle import Cancelled, Outcome, Turn, legal_outcomes
 from conformance.judge.play import Play
+from conformance.judge.premises import lost_reports
 from conformance.judge.requests import action_of
 from conformance.scenarios import moves as s
 from conformance.scenarios.steps import STEPS, WORKERS
@@ -124,7 +125,9 @@ def _in_flight_at(play: Play, submit: s.Submit, boundary: int, before: list[Turn
         m.point for m in play.moments if isinstance(m, Released) and m.label == submit.label and m.seq < boundary
     }
     # A hold at `cancelled` does not count: a run that is not cancelled never reaches that point and may end before it.
-    ahead = {point for point in submit.hold if not point.endswith("/cancelled")} - released
+    # Nor does one whose report was lost: the run was never held there.
+    lost = {point for label, point in lost_reports(play) if label == submit.label}
+    ahead = {point for point in submit.hold if not point.endswith("/cancelled")} - released - lost
     return True if ahead or _waits(submit, before) or _is_delayed(play, submit, boundary) else None
 
 

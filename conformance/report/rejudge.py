@@ -86,6 +86,7 @@ def result_of(rule: JudgedRequirement, play: Play, profile: Profile, path: str |
         expected=verdict.expected,
         observed=verdict.observed,
         see=verdict.see,
+        plays=verdict.plays,
     )
 
 

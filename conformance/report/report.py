@@ -23,7 +23,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One verdict. `transcript` is a path relative to the report, and `known` the profile's reason for the failure.
 
     `freedom` is the documented freedom that the deployment took. `see` lists the `seq` of the moments of the transcript
-    that show the verdict. `expected` and `observed` are given for a failure.
+    that show the verdict. `expected` and `observed` are given for a failure. The number of plays that were judged is
+    `plays`. It is above 1 when a report to the witness was lost and the scenario was played again.
     """
 
     requirement: str
@@ -37,6 +38,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expected: str = ""
     observed: str = ""
     see: tuple[int, ...] = ()
+    plays: int = 1
 
     @property
     def id(self) -> str:

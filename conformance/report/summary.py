@@ -67,7 +67,7 @@ class Findings:
                     # Sorted, because with xdist the records arrive in another order in each run.
                     results=sorted(results, key=lambda result: result.id),
                     stale=stale_entries(profile, results),
-                    notes=mine[-1]["notes"],
+                    notes=[*mine[-1]["notes"], *_replays(results)],
                 )
             )
 
@@ -160,6 +160,18 @@ class Findings:
             terminal.line(f"{word}  {first.id}: {first.reason}{more}", red=word != "WARN", yellow=word == "WARN")
         if len(by_requirement) > SHOWN:
             terminal.line(f"… and {len(by_requirement) - SHOWN} more requirements with the verdict {word}")
+
+
+def _replays(results: list[Result]) -> list[str]:
+    """Return a note about the scenarios that were played more than once, if there are any."""
+    again = sorted({result.scenario for result in results if result.plays > 1})
+    if not again:
+        return []
+    more = f" and {len(again) - 1} more" if len(again) > 1 else ""
+    return [
+        f"played again because a report of the agent did not reach the witness: {again[0]}{more}; "
+        "let the agent reach the witness faster, or use fewer --conformance-jobs"
+    ]
 
 
 def table(results: list[Result]) -> list[str]:

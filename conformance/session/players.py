@@ -10,9 +10,10 @@ Theory of operation:
 3. The first play of a deployment examines it, and all others wait for that examination. A deployment that cannot be
    judged raises NotJudgeable in every test, without a further request.
 4. A play then waits for one of the deployment's slots, of which there are as many as jobs. It gives the slot back as
-soon
-   as its scenario only observes, because the rest needs no worker of the deployment, and the next play starts.
+   soon as its scenario only observes, because the rest needs no worker of the deployment, and the next play starts.
    After its wait for a slot a play checks the deployment again, because another play may have found it lost meanwhile.
+5. A play in which a report to the witness was lost is played again, because its situation may not have arisen. The
+   transcript of the last play contains those before it.
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
 import httpx
+import msgspec
 
 from conformance.driver.witness import Witness
+from conformance.judge.play import Play
+from conformance.judge.premises import REPLAYS, lost_reports
 from conformance.scenarios.scenario import Scenario
 from conformance.session.connection import Connection
 from conformance.session.target import Target
@@ -138,6 +142,14 @@ class PlayPool:
         await self._examine(target)
         if not target.can_play(scenario):
             return Transcript.unplayed(self._suite, target.info, scenario)
+        earlier: list[Transcript] = []
+        while True:
+            transcript = await self._play_once(target, scenario)
+            if not lost_reports(Play(transcript)) or len(earlier) == REPLAYS:
+                return msgspec.structs.replace(transcript, earlier=tuple(earlier))
+            earlier.append(transcript)
+
+    async def _play_once(self, target: Target, scenario: Scenario) -> Transcript:
         slots = self._slots.setdefault(id(target), asyncio.Semaphore(self._jobs))
         await slots.acquire()
         with contextlib.ExitStack() as slot:

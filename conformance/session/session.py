@@ -216,6 +216,7 @@ class Session:
             expected=target.redactor.text(verdict.expected),
             observed=target.redactor.text(verdict.observed),
             see=verdict.see,
+            plays=verdict.plays,
         )
         folder = self.folder_of(case.position)
         record: dict[str, Any] = msgspec.to_builtins(

@@ -20,7 +20,12 @@ _FIELDS: Final[dict[type[AnyMoment], str]] = {Request: "body", Response: "body",
 
 
 def bounded(transcript: Transcript, limit: int = MAX_KEPT) -> Transcript:
-    """Return the transcript with its largest bodies cut until those that are left have `limit` bytes in all."""
+    """Return the transcript with its largest bodies cut until those that are left have `limit` bytes in all.
+
+    Each of its earlier plays is bounded by itself.
+    """
+    earlier = tuple(bounded(one, limit) for one in transcript.earlier)
+    transcript = msgspec.structs.replace(transcript, earlier=earlier) if earlier else transcript
     sizes = {
         index: len(msgspec.json.encode(_body(moment)))
         for index, moment in enumerate(transcript.moments)

@@ -175,7 +175,8 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
 
     `threads` maps the scenario's names for threads to the deployment's ids. `observed_for` is the length in seconds of
     the windows in which nothing may happen. `started_at` is the wall-clock time in ISO 8601. `cut` counts the bytes
-    that were left out when the transcript was written to a file.
+    that were left out when the transcript was written to a file. `earlier` are plays of the same scenario, oldest
+    first, in which a report to the witness was lost, so that it was played again.
     """
 
     format: Literal["doubletext-transcript"] = FORMAT
@@ -188,6 +189,7 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     threads: dict[str, str]
     moments: list[AnyMoment]
     cut: int = 0
+    earlier: tuple[Transcript, ...] = ()
 
     @staticmethod
     def unplayed(suite: SuiteInfo, target: TargetInfo, scenario: Scenario) -> Transcript:

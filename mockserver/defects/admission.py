@@ -88,6 +88,32 @@ class InterruptAsReject(Defect):
         return super().admit(thread, strategy)
 
 
+class EnqueueAsReject(Defect):
+    """A run with `enqueue` on a busy thread is refused with a conflict."""
+
+    id = "D145"
+    seen = ("third-party servers that know only one run for each thread",)
+    client = "The second create raises a conflict (409), although the application wants a queue."
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        if strategy == "enqueue" and thread.in_flight and self.strikes():
+            strategy = "reject"
+        return super().admit(thread, strategy)
+
+
+class RollbackAsReject(Defect):
+    """A run with `rollback` on a busy thread is refused with a conflict."""
+
+    id = "D146"
+    seen = ("third-party servers that know only one run for each thread",)
+    client = "The second create raises a conflict (409), and the first run continues to its end."
+
+    def admit(self, thread: Thread, strategy: Strategy) -> Decision:
+        if strategy == "rollback" and thread.in_flight and self.strikes():
+            strategy = "reject"
+        return super().admit(thread, strategy)
+
+
 class InterruptAsRollback(Defect):
     """`interrupt` deletes the superseded run and everything that it wrote, as `rollback` does.
 

@@ -35,6 +35,8 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
         TOOLS,
         {"INT-02": "`success`", "INT-20": "run A, in flight when run B was accepted, continued to"},
     ),
+    ("enqueue_as_reject", QUEUED, {"ENQ-10": "HTTP 409"}),
+    ("rollback_as_reject", "rollback/during-tools/create/unwatched", {"RBK-13": "HTTP 409"}),
     ("interrupt_as_reject", TOOLS, {"INT-01": "HTTP 409"}),
     (
         "ghost_run",

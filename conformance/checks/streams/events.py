@@ -8,6 +8,7 @@ from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.messages import spell, text_of
 from conformance.judge.overlap import was_executing
 from conformance.judge.play import Play
+from conformance.judge.premises import ACCEPTED_A, ACCEPTED_B, HELD
 from conformance.judge.turns import parts_of
 from conformance.judge.watchers import own_streams, streaming, streams, watcher, written
 from conformance.transcript.text import snippet
@@ -61,10 +62,9 @@ def streams_end_with_their_run(play: Play) -> None:
         )
 
 
-@check("STR-03")
+@check("STR-03", premises=(HELD, ACCEPTED_A))
 def stopping_a_run_is_no_error(play: Play) -> None:
     """STR-03: look for an `error` event in the streams of run A, which was stopped."""
-    play.accepted("A")
     if not _is_over(play, "A"):
         raise Unproven(f"run A never ended: its status is `{play.final_status('A')}`")
     # The official clients raise an exception for `error`, although the user requested the stop.
@@ -104,10 +104,9 @@ def streams_do_not_mix(play: Play) -> None:
         )
 
 
-@check("STR-15")
+@check("STR-15", premises=(HELD, ACCEPTED_B))
 def stream_of_a_queued_run_delivers_all(play: Play) -> None:
     """STR-15: compare the end of the queued run B's stream with B's start, and its updates with B's steps."""
-    play.accepted("B")
     began = play.began("B")
     if began is None:
         raise Unproven("the witness received no report from a step of run B")

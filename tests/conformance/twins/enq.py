@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tests.conformance.plays import bodies, history, messages, move_report, run_status, without, witness
+from tests.conformance.plays import bodies, history, messages, move_report, run_status, status_code, without, witness
 from tests.conformance.twins.edits import CANCELLED_PENDING, QUEUED, of, reparent_second_run, twin
 
 TWINS = [
+    twin("ENQ-10", "a busy thread takes no queue", QUEUED, status_code("submit", "B", 409), fact="HTTP 409"),
     twin("ENQ-01", "the queued run starts at once", QUEUED,
          move_report("B", "enter", behind=witness("A", "enter"), step="agent:1"), fact="entered its first step"),
     twin("ENQ-01", "the queued run reads running", QUEUED,

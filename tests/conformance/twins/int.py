@@ -31,7 +31,8 @@ from tests.conformance.twins.edits import (
 
 TWINS = [
     twin("INT-01", "interrupt is a conflict", TOOLS, status_code("submit", "B", 409), fact="HTTP 409"),
-    twin("INT-01", "no answer", TOOLS, drop_response("submit", "B"), drop_reports("B"), fact="connection broken"),
+    twin("INT-01", "no answer", TOOLS, drop_response("submit", "B"), drop_reports("B"),
+         bodies("final history", "main", lambda _: []), fact="connection broken"),
     twin("INT-02", "the superseded run ends error", TOOLS, run_status("A", "error"), fact="`error`"),
     twin("INT-02", "the superseded run is gone", TOOLS, status_code("final run", "run A", 404), fact="404"),
     twin("INT-03", "the superseded run is gone", TOOLS, status_code("final run", "run A", 404), fact="404"),

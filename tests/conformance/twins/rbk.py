@@ -18,6 +18,7 @@ from tests.conformance.twins.edits import (
 )
 
 TWINS = [
+    twin("RBK-13", "a busy thread is not rolled back", ROLLED_BACK, status_code("submit", "B", 409), fact="HTTP 409"),
     twin("RBK-01", "the record stays", ROLLED_BACK, status_code("final run", "run A", 200),
          bodies("final run", "run A", lambda _: {"status": "error"}), fact="`error`"),
     twin("RBK-01", "the record is still listed", ROLLED_BACK, still_listed, fact="it is listed"),

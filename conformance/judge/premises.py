@@ -1,0 +1,152 @@
+"""The premises of checks: facts about a play without which a PASS would prove nothing.
+
+A check is registered with its premises (`check.py`), and a judge requires them before it gives a PASS. An unmet premise
+makes the verdict INCONCLUSIVE, with the missing fact as the reason. Checks that name no premises have `HELD`. The
+scenario is a situation, and a play in which the situation did not arise shows nothing about it.
+
+Theory of operation of `HELD`
+-----------------------------
+
+With a witness, a run is held because its agent reports a point and waits for the answer. A report that is lost on its
+way, for example because the agent could not connect to the witness within its two seconds, holds nothing: the agent
+continues. The loss is visible afterwards. The run went past a point that it never reported: a step that was not entered
+ended, a later step began, or the thread has messages of a run that reported nothing.
+
+A play with such a loss is played again (`session/players.py`), a limited number of times. It gives no verdict on the
+checks that need the situation, neither PASS nor FAIL: a step that the record does not show would look like a step that
+the deployment left out. The other checks, such as those of the shape of answers, judge it like any play.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from conformance.api import IN_FLIGHT, TERMINAL, objects
+from conformance.judge.expect import Unproven
+from conformance.judge.overlap import expect_required_overlaps
+from conformance.judge.play import Play, StepTrace
+from conformance.judge.requests import accepted_cancel
+from conformance.judge.watchers import streams, written
+from conformance.scenarios import moves as s
+from conformance.scenarios.scenario import Scenario
+from conformance.scenarios.steps import STEPS
+
+REPLAYS = 2
+"""The number of times that a scenario is played again. An agent that loses reports every time has another problem."""
+
+
+@dataclass(frozen=True)
+class Premise:
+    """A fact that a check needs.
+
+    `require` raises Unproven when a play does not show it, before the check. `confirm` does after the check has found
+    nothing broken: a fact that is missing because the deployment broke a requirement must not hide that.
+    """
+
+    name: str
+    sentence: str
+    require: Callable[[Play], object]
+    confirm: Callable[[Play], object] = lambda _: None
+
+
+_lost_reports: WeakKeyDictionary[Play, tuple[tuple[str, str], ...]] = WeakKeyDictionary()
+"""By play, because every requirement needs them. Weak, because the record of a play may be large."""
+
+
+def lost_reports(play: Play) -> tuple[tuple[str, str], ...]:
+    """Return the label and the point of every report that the witness should have received and did not."""
+    if play not in _lost_reports:
+        _lost_reports[play] = tuple(_lost(play)) if play.witnessed else ()
+    return _lost_reports[play]
+
+
+def _lost(play: Play) -> Iterator[tuple[str, str]]:
+    for label in dict.fromkeys(submit.label for submit in play.scenario.all_submits):
+        reports = play.reports(label)
+        if not reports and _wrote(play, label):
+            yield label, f"{STEPS[0]}/enter"
+        seen = {(report.step, report.event) for report in reports}
+        for step in dict.fromkeys(report.step for report in reports):
+            if (step, "enter") not in seen:
+                yield label, f"{step}/enter"
+        for step, event in _points_held(play.scenario, label):
+            # A step that was not entered at all is either reported above, or it may never have been reached.
+            if (step, event) not in seen and _went_past(play.steps(label), step, event):
+                yield label, f"{step}/{event}"
+
+
+def _wrote(play: Play, label: str) -> bool:
+    """Return whether the thread has a message that only a step of this run could have written."""
+    shown = [checkpoint.messages for _, history in play.histories() for checkpoint in history]
+    shown += [tuple(written(each, play)) for each in streams(play)]
+    return any(
+        message.label == label and not message.word.endswith(".human") for messages in shown for message in messages
+    )
+
+
+def _points_held(scenario: Scenario, label: str) -> Iterator[tuple[str, str]]:
+    """Yield the points at which a run is held. A run that is not cancelled never reaches a hold at `cancelled`."""
+    for submit in scenario.all_submits:
+        if submit.label == label:
+            for point in submit.hold:
+                step, _, event = point.partition("/")
+                if event != "cancelled":
+                    yield step, event
+
+
+def _went_past(steps: list[StepTrace], step: str, event: str) -> bool:
+    """Return whether a run certainly went past a point: its step returned, or a later step of a turn began."""
+    if event != "enter" and any(trace.step == step and trace.outcome == "returned" for trace in steps):
+        return True
+    later = STEPS[STEPS.index(step) + 1 :] if step in STEPS else ()
+    return any(trace.step in later for trace in steps)
+
+
+def _require_held(play: Play) -> None:
+    if not play.witnessed:
+        expect_required_overlaps(play)
+    for label, point in lost_reports(play):
+        raise Unproven(
+            f"the report {point} of run {label} did not reach the witness, so the run was not held there: the agent "
+            "gives up when it cannot connect to the witness within 2 s"
+        )
+
+
+def _confirm_held(play: Play) -> None:
+    """Raise Unproven when a run never came to a point at which the scenario waits for it."""
+    for move in play.scenario.moves if play.witnessed else ():
+        if isinstance(move, s.AwaitPoint) and not move.point.endswith("/cancelled"):
+            play.reached(move.label, move.point)
+
+
+def _require_end_of_b(play: Play) -> None:
+    play.accepted("B")
+    # The state that was read while B was in flight is not final. That B does not end is for RUN and INT to judge.
+    if play.final_status("B") not in TERMINAL:
+        raise Unproven("run B never ended, so the state that was read is not the final state")
+
+
+def _require_rest(play: Play) -> None:
+    for exchange in (*play.exchanges_for("final runs", s.MAIN), *play.exchanges_for("final run")):
+        runs = exchange.body if isinstance(exchange.body, list) else [exchange.body]
+        for run in objects(runs):
+            if run.get("status") in IN_FLIGHT:
+                raise Unproven(
+                    f"run {play.label_of(run.get('run_id'))} was still in flight, so two readings need not be equal",
+                    exchange.sent,
+                )
+
+
+HELD = Premise(
+    "situation", "Every run that the scenario holds was held where the scenario needs it.", _require_held, _confirm_held
+)
+ACCEPTED_A = Premise("first run", "Run A was accepted.", lambda play: play.accepted("A"))
+ACCEPTED_B = Premise("second run", "Run B was accepted.", lambda play: play.accepted("B"))
+ENDED_B = Premise("end", "Run B was accepted and has ended.", _require_end_of_b)
+REST = Premise("rest", "No run was in flight when the final state was read.", _require_rest)
+CANCELLED = Premise("cancel", "The cancel was answered with 2xx.", accepted_cancel)
+
+PREMISES = (HELD, ACCEPTED_A, ACCEPTED_B, ENDED_B, REST, CANCELLED)
+"""Every premise, in the order of the table on the page of premises."""
