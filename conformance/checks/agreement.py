@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import pairwise
@@ -205,16 +207,19 @@ def _of_state(state: Any, newest: Any, see: tuple[int, int]) -> Iterator[Contrad
             where = difference(state[name], newest[name], name)
             yield Contradiction(f"`{name}`", "the same in both", f"{where} (state and history)", see)
     for place, one in (("the state", state), ("the newest entry", newest)):
-        for prefix in ("", "parent_"):
-            flat, nested = one.get(f"{prefix}checkpoint_id"), one.get(f"{prefix}checkpoint")
-            due = nested.get("checkpoint_id") if isinstance(nested, dict) else flat
-            if flat is not None and due != flat:
-                what = f"`{prefix}checkpoint_id` of {place}"
-                yield Contradiction(what, f"`{snippet(due)}`", f"`{snippet(flat)}`", see)
         asked = [question for task in objects(one.get("tasks")) for question in objects(task.get("interrupts"))]
         if "tasks" in one and "interrupts" in one and asked != objects(one["interrupts"]):
             what, due = f"`interrupts` of {place}", f"those of its tasks, `{snippet(asked)}`"
             yield Contradiction(what, due, f"`{snippet(one['interrupts'])}`", see)
+
+
+def _flat_ids(state: dict[str, Any], place: str, see: tuple[int, int]) -> Iterator[Contradiction]:
+    """Yield each id of a checkpoint that differs from its older spelling outside the checkpoint."""
+    for prefix in ("", "parent_"):
+        flat, nested = state.get(f"{prefix}checkpoint_id"), state.get(f"{prefix}checkpoint")
+        due = nested.get("checkpoint_id") if isinstance(nested, dict) else flat
+        if flat is not None and due != flat:
+            yield Contradiction(f"`{prefix}checkpoint_id` of {place}", f"`{snippet(due)}`", f"`{snippet(flat)}`", see)
 
 
 @check("AGR-05")
@@ -242,6 +247,7 @@ def _of_checkpoints(states: list[Shown]) -> Iterator[Contradiction]:
                     (before.received, one.received),
                 )
     for one in states:
+        yield from _flat_ids(one.value, one.place, (one.sent, one.received))
         parent = one.get("parent_checkpoint")
         named = first.get((one.asked.get("thread_id", ""), str(checkpoint_id(one.value, "parent_"))))
         if named is not None and isinstance(parent, dict) and parent != named.get("checkpoint"):
@@ -369,6 +375,7 @@ def _values(play: Play) -> Iterator[tuple[str, int, dict[str, Any]]]:
 @check("AGR-08")
 def steps_follow_one_another(play: Play) -> None:
     """AGR-08: look for a step that began before the steps before it in its run had ended."""
+    _require_order(play)
     for label in labels(play):
         open_steps: dict[str, int] = {}
         ended = {report.step for report in play.reports(label) if report.event == "exit"}
@@ -389,3 +396,63 @@ def steps_follow_one_another(play: Play) -> None:
                             report.seq,
                         )
                 open_steps[report.step] = report.seq
+
+
+def _require_order(play: Play) -> None:
+    """Raise Unproven if a step reported its end before its beginning: one of the reports was late or lost."""
+    for label in labels(play):
+        entered: Counter[str] = Counter()
+        for report in play.reports(label):
+            entered[report.step] += (report.event == "enter") - (report.event == "exit")
+            if entered[report.step] < 0:
+                raise Unproven(f"{report.step} of run {label} reported `exit` without `enter`", report.seq)
+
+
+@check("AGR-09")
+def thread_is_there_and_at_work_only_with_runs(play: Play) -> None:
+    """AGR-09: compare a new thread with `idle`, one at rest with `busy`, and every read of a thread with 404."""
+    created = [e for e in play.exchanges_for("create thread") if e.ok and isinstance(e.body, dict)]
+    if not created:
+        raise Unproven("the deployment created no thread")
+    _expect_none(_of_threads(play, created), "a thread that is there, and `busy` only with a run")
+
+
+def _of_threads(play: Play, created: list[Exchange]) -> Iterator[Contradiction]:
+    for exchange in created:
+        status, thread_id = exchange.body.get("status"), snippet(exchange.body.get("thread_id"))
+        if status is not None and status != "idle":
+            what = f"the status of the new thread {thread_id}"
+            yield Contradiction(what, "`idle`", f"`{snippet(status)}`", (exchange.sent, exchange.sent))
+        for read in _reads_of(play, thread_id):
+            if read.sent > exchange.sent and read.response is not None and read.response.status == 404:
+                what = f"the answer to {read.request.method} {read.request.path} ({read.request.purpose})"
+                yield Contradiction(what, "200", "404", (exchange.sent, read.sent))
+    # THR-03 and THR-06 judge a thread that stays busy after a run was superseded or cancelled.
+    elsewhere = play.scenario.id.startswith(("interrupt/", "rollback/", "enqueue/", "cancel/", "leave/"))
+    if not elsewhere and _is_at_rest(play):
+        final = play.last("final thread", s.MAIN)
+        if isinstance(final.body, dict) and final.body.get("status") == "busy":
+            yield Contradiction("the status of the thread", "not `busy`", "`busy`", (final.sent, final.sent))
+
+
+def _reads_of(play: Play, thread_id: str) -> Iterator[Exchange]:
+    """Yield every valid read of a thread, its state, history or runs. Yield none of a thread that is deleted."""
+    whole = re.compile(rf".*/threads/{re.escape(thread_id)}")
+    paths = [(exchange, exchange.request.path.partition("?")[0]) for exchange in play.exchanges]
+    if any(exchange.request.method == "DELETE" and whole.fullmatch(path) for exchange, path in paths):
+        return
+    # A 404 below `/runs/` may be about the run.
+    inner = re.compile(whole.pattern + r"(/(state|history|runs))?")
+    for exchange, path in paths:
+        if _reads(exchange) and not exchange.serves("ask") and inner.fullmatch(path):
+            yield exchange
+
+
+def _is_at_rest(play: Play) -> bool:
+    try:
+        _require_rest(play)
+        listed = objects(play.body("final runs", s.MAIN, list))
+    except Unproven:
+        return False
+    # An invalid request that was accepted wrongly may have left a run.
+    return all(run.get("status") in TERMINAL for run in listed)

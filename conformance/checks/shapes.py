@@ -128,6 +128,8 @@ def _statuses(exchange: Exchange) -> set[int]:
     """Return the statuses that a valid request may be answered with."""
     method, path = exchange.request.method, exchange.request.path.partition("?")[0]
     refusals = {404, 409, 422}
+    if method == "POST" and path.endswith(("/threads", "/search")) and not _chooses_id(exchange):
+        return {200, 201}
     if method == "GET" or path.endswith(("/search", "/history")):
         # A read changes nothing and conflicts with nothing. Of a 404 the requirements on what is gone judge.
         return {200, 404}
@@ -135,6 +137,11 @@ def _statuses(exchange: Exchange) -> set[int]:
         # The description lists 200 for most of them. The reference server answers 202 and 204, which mean the same.
         return {200, 202, 204} | refusals
     return {200, 201} | refusals
+
+
+def _chooses_id(exchange: Exchange) -> bool:
+    """Return whether a thread is created under an id that the client chose, which another thread may have."""
+    return isinstance(exchange.request.body, dict) and "thread_id" in exchange.request.body
 
 
 def _wrong_type(exchange: Exchange) -> Iterator[tuple[str, str]]:
@@ -169,3 +176,25 @@ def refusals_have_a_detail(play: Play) -> None:
                 f"`{snippet(body)}`",
                 exchange.sent,
             )
+
+
+@check("SHP-08")
+def connections_do_not_break(play: Play) -> None:
+    """SHP-08: look for a valid request whose connection broke before it was answered."""
+    # A client that gave up at its deadline broke the connection itself. Other requirements judge what it waited for.
+    broken = [
+        e
+        for e in play.exchanges
+        if e.fault is not None and e.fault.error.startswith("connection broken") and not e.serves("ask")
+    ]
+    if not play.exchanges:
+        raise Unproven("the driver sent no request")
+    if broken:
+        raise Broken(
+            "an answer to every valid request",
+            ", and ".join(
+                f"`{snippet(e.outcome(), 80)}` for {e.request.method} {e.request.path} ({e.request.purpose})"
+                for e in broken[:SHOWN]
+            ),
+            *(e.sent for e in broken[:SHOWN]),
+        )

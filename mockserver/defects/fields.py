@@ -8,7 +8,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from mockserver.core.streams import Event
-from mockserver.defects.answers import RUN, RUNS, matches, rewritten
+from mockserver.defects.answers import RUN, RUNS, matches, refusal, rewritten
 from mockserver.defects.base import Defect
 from mockserver.defects.views import STATE, requested_thread
 from mockserver.web.interceptors import Handler
@@ -273,3 +273,17 @@ class CronScheduleRewritten(_Field):
 
     def shown(self, request: web.Request, one: Json) -> Json:
         return {**one, "schedule": "* * * * *"} if self.strikes(one["cron_id"]) else one
+
+
+class EmptyStateMissing(Defect):
+    """The state of a thread on which nothing has happened yet is not found."""
+
+    id = "D162"
+    seen = ()
+    client = "A client that opens a new conversation shows an error, or creates the thread a second time."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        thread = requested_thread(request)
+        if matches(request, "GET", STATE) and thread and thread.history.head is None and self.strikes(thread):
+            return refusal(404, "No state found.")
+        return await super().answer(request, handler)

@@ -462,6 +462,8 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     ("parent_without_thread", TOOLS, {"AGR-05": "for `parent_checkpoint`"}),
     ("list_lags", TOOLS, {"AGR-06": "updated_at: "}),
     ("thread_messages_cut", QUEUED, {"AGR-06": "(thread and state)", "AGR-07": "for `content` of message"}),
+    ("empty_state_missing", "stateless/wait", {"AGR-09": "404 for the answer to GET"}),
+    ("crash_on_cancel", "cancel/during-tools/interrupt/unwatched", {"SHP-08": "connection broken"}),
     ("kwargs_of_another", TOOLS, {"ECH-01": "(shown and sent)"}),
     ("run_metadata_on_thread", TOOLS, {"ECH-02": "`doubletext_label`: `A`"}),
     ("checkpoint_of_another_thread", TOOLS, {"ECH-03": "`00000000-0000-4000-8000-000000000000`"}),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.conformance.plays import Json, bodies
-from tests.conformance.twins.edits import PARKED, QUEUED, TOOLS, of, twin
+from tests.conformance.plays import Json, bodies, status_code, thread_status
+from tests.conformance.twins.edits import PARKED, QUEUED, REJECTED, TOOLS, of, twin
 
 LATER = "2026-01-01T00:00:00+00:00"
 SECOND_TURN = "interrupt/during-tools/create/unwatched/second-turn"
@@ -57,4 +57,7 @@ TWINS = [
     twin("AGR-07", "messages that are cut", QUEUED, bodies("final thread", "main", cut), fact="…"),
     twin("AGR-08", "a step before its turn", TOOLS, exit_after_the_next_entry,
          fact="tools:1 was entered before agent:1"),
+    twin("AGR-09", "a new thread has failed", TOOLS, thread_status("error", purpose="create thread"), fact="`error`"),
+    twin("AGR-09", "no state of a thread", TOOLS, status_code("final state", "main", 404), fact="404"),
+    twin("AGR-09", "busy for ever", REJECTED, thread_status("busy"), fact="`busy`"),
 ]  # fmt: skip

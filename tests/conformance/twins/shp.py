@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.conformance.plays import Json, bodies, requests, status_code
-from tests.conformance.twins.edits import ROLLED_BACK, STREAMED, TOOLS, of, twin
+from tests.conformance.twins.edits import ROLLED_BACK, STREAMED, TOOLS, drop_response, of, twin
 
 CRON = "cron/made-and-deleted"
 
@@ -42,4 +42,5 @@ TWINS = [
     twin("SHP-06", "JSON as text", TOOLS, as_text, fact="`text/plain`"),
     twin("SHP-07", "no reason", ROLLED_BACK, bodies("final run", "run A", lambda _: {"error": True}),
          fact='`{"error":true}`'),
+    twin("SHP-08", "a connection that breaks", TOOLS, drop_response("final state", "main"), fact="connection broken"),
 ]  # fmt: skip
