@@ -427,12 +427,28 @@ def _of_threads(play: Play, created: list[Exchange]) -> Iterator[Contradiction]:
             if read.sent > exchange.sent and read.response is not None and read.response.status == 404:
                 what = f"the answer to {read.request.method} {read.request.path} ({read.request.purpose})"
                 yield Contradiction(what, "200", "404", (exchange.sent, read.sent))
+    yield from _vanished(play)
     # THR-03 and THR-06 judge a thread that stays busy after a run was superseded or cancelled.
     elsewhere = play.scenario.id.startswith(("interrupt/", "rollback/", "enqueue/", "cancel/", "leave/"))
     if not elsewhere and _is_at_rest(play):
         final = play.last("final thread", s.MAIN)
         if isinstance(final.body, dict) and final.body.get("status") == "busy":
             yield Contradiction("the status of the thread", "not `busy`", "`busy`", (final.sent, final.sent))
+
+
+def _vanished(play: Play) -> Iterator[Contradiction]:
+    """Yield every read or join of a run that was answered 404, between two answers that show the run."""
+    there = of_each([one for one in shown(play, "run") if one.purpose != "webhook"])
+    for exchange in play.exchanges:
+        found = re.fullmatch(r".*/runs/([^/?]+)(/join|/stream)?(\?.*)?", exchange.request.path)
+        if found is None or exchange.request.method != "GET" or exchange.serves("ask") or exchange.response is None:
+            continue
+        around = there.get(found[1], [])
+        before = [one for one in around if one.received < exchange.sent]
+        after = [one for one in around if one.sent > exchange.response.seq]
+        if exchange.response.status == 404 and before and after:
+            what = f"the answer to GET {exchange.request.path} ({exchange.request.purpose})"
+            yield Contradiction(what, "200", "404", (before[-1].received, exchange.sent))
 
 
 def _reads_of(play: Play, thread_id: str) -> Iterator[Exchange]:

@@ -35,7 +35,7 @@ REQUIRED: Final[Mapping[str, frozenset[str]]] = {
 
 DESCRIBED: Final[Mapping[str, Mapping[str, Any]]] = {
     "Run": {"run_id": UUID, "thread_id": UUID, "assistant_id": UUID, "metadata": dict, "kwargs": dict},
-    "Thread": {"thread_id": UUID, "metadata": dict},
+    "Thread": {"thread_id": UUID, "metadata": dict, "state_updated_at": datetime},
     "Cron": {"cron_id": UUID, "thread_id": UUID | None, "assistant_id": UUID | None, "enabled": bool},
 }
 """The fields of which the published description says more than the client's types."""
