@@ -237,7 +237,7 @@ def _of_checkpoints(states: list[Shown]) -> Iterator[Contradiction]:
         place = (one.asked.get("thread_id", ""), str(checkpoint_id(one.value)))
         before = first.setdefault(place, one)
         for name in ("values", "metadata", "created_at", "checkpoint", "parent_checkpoint"):
-            if name == "values" and (_has_results(before.value) or _has_results(one.value)):
+            if name == "values" and (_may_have_results(before.value) or _may_have_results(one.value)):
                 continue
             if before.get(name) and one.get(name) != before.get(name):
                 yield Contradiction(
@@ -259,9 +259,12 @@ def _of_checkpoints(states: list[Shown]) -> Iterator[Contradiction]:
             )
 
 
-def _has_results(state: dict[str, Any]) -> bool:
-    """Return whether a task of the next superstep has finished: its result may be shown in the values already."""
-    return any(task.get("result") for task in objects(state.get("tasks")))
+def _may_have_results(state: dict[str, Any]) -> bool:
+    """Return whether a task of the next superstep may have finished: its result may be shown in the values already."""
+    # The description does not require `tasks`. Without them, a state that waits for a step may contain such a result.
+    if not isinstance(state.get("tasks"), list):
+        return bool(state.get("next"))
+    return any(task.get("result") for task in objects(state["tasks"]))
 
 
 @check("AGR-06")
@@ -287,7 +290,7 @@ def _thread_and_state(play: Play) -> Iterator[Contradiction]:
     if not isinstance(state.body, dict):
         return
     # PST-08 and RBK-09 judge the values of a thread on which a run was superseded.
-    judged = play.scenario.id.startswith(("interrupt/", "rollback/")) or _has_results(state.body)
+    judged = play.scenario.id.startswith(("interrupt/", "rollback/")) or _may_have_results(state.body)
     if not judged and thread.get("values") is not None and thread["values"] != state.body.get("values"):
         where = difference(thread["values"], state.body.get("values"), "values")
         yield Contradiction(
@@ -419,10 +422,11 @@ def thread_is_there_and_at_work_only_with_runs(play: Play) -> None:
 
 def _of_threads(play: Play, created: list[Exchange]) -> Iterator[Contradiction]:
     for exchange in created:
-        status, thread_id = exchange.body.get("status"), snippet(exchange.body.get("thread_id"))
-        if status is not None and status != "idle":
-            what = f"the status of the new thread {thread_id}"
-            yield Contradiction(what, "`idle`", f"`{snippet(status)}`", (exchange.sent, exchange.sent))
+        thread_id = snippet(exchange.body.get("thread_id"))
+        for one in _unused(play, thread_id):
+            if one.get("status") not in (None, "idle"):
+                what = f"the status of thread {thread_id} without a run in {one.place}"
+                yield Contradiction(what, "`idle`", f"`{snippet(one.get('status'))}`", (exchange.sent, one.received))
         for read in _reads_of(play, thread_id):
             if read.sent > exchange.sent and read.response is not None and read.response.status == 404:
                 what = f"the answer to {read.request.method} {read.request.path} ({read.request.purpose})"
@@ -434,6 +438,12 @@ def _of_threads(play: Play, created: list[Exchange]) -> Iterator[Contradiction]:
         final = play.last("final thread", s.MAIN)
         if isinstance(final.body, dict) and final.body.get("status") == "busy":
             yield Contradiction("the status of the thread", "not `busy`", "`busy`", (final.sent, final.sent))
+
+
+def _unused(play: Play, thread_id: str) -> list[Shown]:
+    """Return the answers that show a thread before the first request that changes it."""
+    first = next((e.sent for e in play.exchanges if thread_id in e.request.path and not _reads(e)), len(play.moments))
+    return [one for one in shown(play, "thread") if one.id == thread_id and one.received < first]
 
 
 def _vanished(play: Play) -> Iterator[Contradiction]:

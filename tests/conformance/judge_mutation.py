@@ -66,8 +66,8 @@ Of the edits of one value somewhere in a body, {values:.0%} are caught.
 SURVIVORS = """
 ## Edits that are not caught
 
-{missed} edits are not caught. These are {sample} of them, drawn with a fixed seed. Each reason is computed from the fact
-that was edited and from the rest of its record. Ids, times and addresses are replaced by words.
+{missed} edits are not caught. These are {sample} of them, drawn with a fixed seed. Each reason is computed from the
+edited fact and from the rest of its record. Ids, times and addresses are replaced by words.
 
 | scenario | edit | why no requirement is broken |
 |---|---|---|

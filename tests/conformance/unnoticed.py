@@ -1,4 +1,4 @@
-"""Why an edit of a record that breaks no requirement need break none: one text for each edit, from the facts of it.
+"""Reasons why an edit of a record need not break a requirement: one text for each edit, from its own facts.
 
 The reason is computed from what was edited, from the published types, and from what else the record shows. It is no
 entry of a table for the kind of edit.
@@ -35,7 +35,7 @@ HEADERS: Final = {
     "transfer-encoding": "the header is of the connection, and the HTTP library reads it before the suite does",
     "x-pagination-total": "the API description names no such header, and the list is whole",
 }
-"""What a dropped header means, by its name."""
+"""The meaning of a dropped header, by its name."""
 
 
 class Edit(NamedTuple):
@@ -112,10 +112,15 @@ def describe(edit: Edit) -> str:
     if not edit.path:
         return f"{whole}: {edit.how}"
     place = _masked("".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in edit.path).lstrip("."))
-    if isinstance(edit.before, list | dict) and isinstance(edit.after, list | dict):
-        return f"{whole}: an item of `{place}` {edit.how if edit.how == 'dropped' else 'dropped or added'}"
+    if _is_item(edit):
+        return f"{whole}: an item of `{place}` dropped"
     new = "" if edit.after is MISSING else f" to `{_short(edit.after)}`"
     return f"{whole}: `{place}` {edit.how}{' from' if new else ':'} `{_short(edit.before)}`{new}"
+
+
+def _is_item(edit: Edit) -> bool:
+    """Return whether the edit dropped an item of a list."""
+    return isinstance(edit.before, list) and isinstance(edit.after, list)
 
 
 def reason(edit: Edit, before: Transcript, doubt: str) -> str:
@@ -214,6 +219,13 @@ def _of_status(edit: Edit, play: Play) -> str:
 
 
 def _of_value(edit: Edit, play: Play) -> str:
+    if _is_item(edit) and edit.request.get("purpose") == "final history":
+        return (
+            f"the history of thread `{edit.request['about']}` in {play.scenario.id} ends with the play. "
+            "CHK-01 judges chains of the main thread, where one run follows another"
+        )
+    if _is_item(edit):
+        return f"the suite has no other answer to compare `{edit.name}` with at that time, and the list may be shorter"
     if edit.name == "detail":
         return "the text of a refusal is for humans, and no document fixes its words"
     if edit.after is MISSING and edit.before in (None, "", False, [], {}):
@@ -254,7 +266,7 @@ def _object(edit: Edit) -> Json:
 
 
 def _quoted(statuses: list[str]) -> str:
-    return f"`{statuses[0]}`" if statuses else "nothing, for there is none"
+    return f"`{statuses[0]}`" if statuses else "no status"
 
 
 def _purpose(request: Json) -> str:
