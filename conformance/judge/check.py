@@ -39,6 +39,9 @@ MODULES = (
     "webhooks",
     "crons",
     "clients",
+    "shapes",
+    "agreement",
+    "echo",
 )
 # An explicit list, and not every module of the package: a forgotten import fails here, and not as a missing check.
 """The modules of `conformance.checks` that define checks, in the order of the areas."""

@@ -24,6 +24,9 @@ AREAS = {
     "WHK": "webhooks",
     "CRN": "crons",
     "CLI": "client contract",
+    "SHP": "shape of answers",
+    "AGR": "agreement of answers",
+    "ECH": "echo of what was sent",
 }
 """The name of each area, in the order of the book. `requirements/run.toml` contains the area RUN."""
 
@@ -45,6 +48,9 @@ MARKERS = {
     "WHK": "webhooks",
     "CRN": "crons",
     "CLI": "clients",
+    "SHP": "shapes",
+    "AGR": "agreement",
+    "ECH": "echo",
 }
 """The marker of each area.
 

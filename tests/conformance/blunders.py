@@ -196,7 +196,8 @@ def answer_lost(raw: Json, random: Random) -> bool:
     """Replace one answer by a broken connection."""
     answer = _pick_answer(raw, random)
     at = raw["moments"].index(answer)
-    raw["moments"][at] = {"kind": "fault", "seq": 0, "t": answer["t"], "exchange": answer["exchange"], "error": "cut"}
+    fault = {"kind": "fault", "seq": 0, "t": answer["t"], "exchange": answer["exchange"]}
+    raw["moments"][at] = {**fault, "error": "connection broken: ReadError"}
     return True
 
 

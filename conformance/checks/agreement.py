@@ -1,0 +1,484 @@
+"""AGR: one fact that is shown in several places or several times is the same in all of them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from conformance.api import GONE, TERMINAL, checkpoint_id, objects
+from conformance.judge.check import check
+from conformance.judge.expect import Broken, Unproven
+from conformance.judge.objects import Kind, Shown, of_each, shown
+from conformance.judge.play import Exchange, Play
+from conformance.judge.requests import labels
+from conformance.judge.shapes import instant
+from conformance.scenarios import moves as s
+from conformance.scenarios.steps import STEPS
+from conformance.transcript.text import difference, snippet
+from conformance.transcript.transcript import StreamEvent
+
+SHOWN = 3
+"""The number of contradictions that a failure text names."""
+
+FIXED: dict[Kind, tuple[str, ...]] = {
+    "run": ("thread_id", "assistant_id", "created_at", "multitask_strategy"),
+    "thread": ("created_at",),
+    "cron": ("thread_id", "assistant_id", "created_at", "schedule"),
+}
+"""The facts of an object that are decided when it is created."""
+
+GIVEN: dict[Kind, tuple[str, ...]] = {
+    "run": ("metadata", "kwargs"),
+    "thread": ("metadata", "config"),
+    "cron": ("metadata", "payload"),
+}
+"""The objects inside an object that hold what was sent for it. A server may add to them."""
+
+STILL = ("status", "values", "interrupts", "config")
+"""The fields of a thread that change only with a run or an update."""
+
+COUNTERS = ("run_attempt",)
+"""Fields of these that count, so they change."""
+
+
+class Contradiction(NamedTuple):
+    """Two places of one fact: what the fact is, its value in both, and the seqs of both."""
+
+    what: str
+    first: str
+    other: str
+    see: tuple[int, int]
+
+
+def _expect_none(found: Iterator[Contradiction], of: str) -> None:
+    """Raise Broken if there is a contradiction. It names several, because each may have its own cause."""
+    each: dict[str, Contradiction] = {}
+    for one in found:
+        each.setdefault(one.what, one)
+    if each:
+        some = list(each.values())[:SHOWN]
+        more = f", and {len(each) - SHOWN} more" if len(each) > SHOWN else ""
+        raise Broken(
+            f"{of}: " + ", ".join(f"{one.what} {one.first}" for one in some),
+            ", ".join(f"{one.other} for {one.what}" for one in some) + more,
+            *(seq for one in some for seq in one.see),
+        )
+
+
+@check("AGR-01")
+def fixed_facts_stay(play: Play) -> None:
+    """AGR-01: compare the facts of every run, thread and cron that its creation decides, in all answers."""
+    _expect_none(_changes(play, FIXED, _other), "one value in every answer")
+
+
+@check("AGR-02")
+def given_facts_stay(play: Play) -> None:
+    """AGR-02: compare what was sent for every run, thread and cron, in all answers that show it."""
+    _expect_none(_changes(play, GIVEN, _lost), "the value that an earlier answer had")
+
+
+def _changes(
+    play: Play, fields: dict[Kind, tuple[str, ...]], differ: Callable[[Any, Any, str], Iterator[str]]
+) -> Iterator[Contradiction]:
+    """Yield every field that differs from that in the first answer that shows it."""
+    seen = 0
+    for kind, names in fields.items():
+        for readings in of_each(shown(play, kind)).values():
+            seen += 1
+            for name in names:
+                yield from _changes_of(kind, name, readings, differ)
+    if not seen:
+        raise Unproven("no answer contained a run, a thread or a cron with an id")
+
+
+def _changes_of(
+    kind: Kind, name: str, readings: list[Shown], differ: Callable[[Any, Any, str], Iterator[str]]
+) -> Iterator[Contradiction]:
+    having = [one for one in readings if one.get(name) is not None]
+    for before, after in pairwise(having):
+        for path in differ(before.get(name), after.get(name), name):
+            what = f"`{path}` of the {kind} {before.id}"
+            yield Contradiction(
+                f"{what} in {after.place}",
+                f"`{snippet(_at(before.value, path), 80)}` as before",
+                f"`{snippet(_at(after.value, path), 80)}`",
+                (before.received, after.received),
+            )
+
+
+def _other(before: Any, after: Any, path: str) -> Iterator[str]:
+    first, other = instant(before), instant(after)
+    # Two spellings of one moment, such as `Z` and `+00:00`, are the same fact.
+    if before != after and (first is None or other is None or first != other):
+        yield path
+
+
+def _lost(before: Any, after: Any, path: str) -> Iterator[str]:
+    """Yield the path of every value of the first that the second does not have. What the second adds does not count."""
+    if before in (None, "", [], {}) or path.rpartition(".")[2] in COUNTERS:
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key, value in before.items():
+            yield from _lost(value, after.get(key), f"{path}.{key}")
+    elif before != after:
+        yield path
+
+
+def _at(value: Any, path: str) -> Any:
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+@check("AGR-03")
+def times_go_forward(play: Play) -> None:
+    """AGR-03: compare `updated_at` of every run and thread with `created_at`, earlier answers and statuses."""
+    _expect_none(_backward(play), "times that go forward")
+
+
+def _backward(play: Play) -> Iterator[Contradiction]:
+    # The reference server shows a delayed run as created when it is due.
+    delayed = any(submit.after_seconds for submit in play.scenario.all_submits)
+    dated = [
+        (one, instant(one.get("created_at")), updated)
+        for one in shown(play, "run", "thread")
+        # A webhook is sent when the run ends, and may describe it as it was before.
+        if one.purpose != "webhook" and (updated := instant(one.get("updated_at"))) is not None
+    ]
+    if not dated:
+        raise Unproven("no answer contained a run or a thread with the time of its last update")
+    latest: dict[str, tuple[Shown, datetime]] = {}
+    for one, created, updated in dated:
+        what = f"`updated_at` of {one.kind} {one.id}"
+        if created is not None and created > updated and not (delayed and one.kind == "run"):
+            yield _time(what, f"not before {snippet(one.get('created_at'))}", one, one)
+        before, newest = latest.setdefault(one.id, (one, updated))
+        # An answer that overlaps the earlier one may have been made before it.
+        if before.received < one.sent:
+            earlier = snippet(before.get("updated_at"))
+            if updated < newest:
+                yield _time(f"{what} later", f"not before {earlier}", before, one)
+            # A clock of whole seconds may show the same time for two statuses.
+            elif updated == newest and updated.microsecond and _has_ended(before, one):
+                ends = f"`{snippet(before.get('status'))}` and `{snippet(one.get('status'))}`"
+                yield _time(f"{what} between {ends}", f"after {earlier}", before, one)
+        if updated >= newest:
+            latest[one.id] = (one, updated)
+
+
+def _time(what: str, due: str, before: Shown, after: Shown) -> Contradiction:
+    return Contradiction(what, due, snippet(after.get("updated_at")), (before.received, after.received))
+
+
+def _has_ended(before: Shown, after: Shown) -> bool:
+    """Return whether a run ended between two answers, or the thread's last one did."""
+    busy, over = ("busy", {"idle", "error", "interrupted"}) if before.kind == "thread" else ("running", TERMINAL)
+    return bool(before.get("status") == busy and after.get("status") in over)
+
+
+@check("AGR-04")
+def state_is_the_newest_entry(play: Play) -> None:
+    """AGR-04: compare the state with the newest entry of the history, in all but their values."""
+    state, history = play.state(), play.body("final history", s.MAIN, list)
+    # CHK-05 judges whether the newest entry is the checkpoint of the state at all.
+    newest = history[0] if history else {}
+    if not isinstance(newest, dict) or checkpoint_id(newest) is None:
+        raise Unproven("the history has no entry with a checkpoint id", play.last("final history", s.MAIN).sent)
+    _require_rest(play)
+    see = (play.last("final state", s.MAIN).sent, play.last("final history", s.MAIN).sent)
+    _expect_none(_of_state(state, newest, see), "the state to agree with the newest entry of its history")
+
+
+def _require_rest(play: Play) -> None:
+    """Raise Unproven unless every run on the main thread was over when the thread was read at the end."""
+    for submit in play.scenario.submits():
+        if play.submission(submit.label).ok and play.final_status(submit.label) not in (*TERMINAL, GONE):
+            raise Unproven(f"run {submit.label} never ended, so two answers about the thread may differ")
+
+
+def _of_state(state: Any, newest: Any, see: tuple[int, int]) -> Iterator[Contradiction]:
+    for name in sorted(state.keys() & newest.keys() - {"values", "next"}):
+        # A null and an empty list are two spellings of the same fact.
+        if (state[name] or None) != (newest[name] or None):
+            where = difference(state[name], newest[name], name)
+            yield Contradiction(f"`{name}`", "the same in both", f"{where} (state and history)", see)
+    for place, one in (("the state", state), ("the newest entry", newest)):
+        asked = [question for task in objects(one.get("tasks")) for question in objects(task.get("interrupts"))]
+        if "tasks" in one and "interrupts" in one and asked != objects(one["interrupts"]):
+            what, due = f"`interrupts` of {place}", f"those of its tasks, `{snippet(asked)}`"
+            yield Contradiction(what, due, f"`{snippet(one['interrupts'])}`", see)
+
+
+def _flat_ids(state: dict[str, Any], place: str, see: tuple[int, int]) -> Iterator[Contradiction]:
+    """Yield each id of a checkpoint that differs from its older spelling outside the checkpoint."""
+    for prefix in ("", "parent_"):
+        flat, nested = state.get(f"{prefix}checkpoint_id"), state.get(f"{prefix}checkpoint")
+        due = nested.get("checkpoint_id") if isinstance(nested, dict) else flat
+        if flat is not None and due != flat:
+            yield Contradiction(f"`{prefix}checkpoint_id` of {place}", f"`{snippet(due)}`", f"`{snippet(flat)}`", see)
+
+
+@check("AGR-05")
+def checkpoints_do_not_change(play: Play) -> None:
+    """AGR-05: compare every checkpoint with itself in other answers, and each parent with the entry that it names."""
+    states = [one for one in shown(play, "state") if isinstance(one.value, dict) and checkpoint_id(one.value)]
+    if not states:
+        raise Unproven("no answer contained a checkpoint with an id")
+    _expect_none(_of_checkpoints(states), "one checkpoint to be the same in every answer")
+
+
+def _of_checkpoints(states: list[Shown]) -> Iterator[Contradiction]:
+    first: dict[tuple[str, str], Shown] = {}
+    for one in states:
+        place = (one.asked.get("thread_id", ""), str(checkpoint_id(one.value)))
+        before = first.setdefault(place, one)
+        for name in ("values", "metadata", "created_at", "checkpoint", "parent_checkpoint"):
+            if name == "values" and (_may_have_results(before.value) or _may_have_results(one.value)):
+                continue
+            if before.get(name) and one.get(name) != before.get(name):
+                yield Contradiction(
+                    f"`{name}` of checkpoint {place[1]} in {one.place}",
+                    "as before",
+                    difference(before.get(name), one.get(name), name),
+                    (before.received, one.received),
+                )
+    for one in states:
+        yield from _flat_ids(one.value, one.place, (one.sent, one.received))
+        parent = one.get("parent_checkpoint")
+        named = first.get((one.asked.get("thread_id", ""), str(checkpoint_id(one.value, "parent_"))))
+        if named is not None and isinstance(parent, dict) and parent != named.get("checkpoint"):
+            yield Contradiction(
+                f"`parent_checkpoint` in {one.place}",
+                f"`{snippet(named.get('checkpoint'))}`, as the entry that it names describes itself",
+                f"`{snippet(parent)}`",
+                (named.received, one.received),
+            )
+
+
+def _may_have_results(state: dict[str, Any]) -> bool:
+    """Return whether a task of the next superstep may have finished: its result may be shown in the values already."""
+    # The description does not require `tasks`. Without them, a state that waits for a step may contain such a result.
+    if not isinstance(state.get("tasks"), list):
+        return bool(state.get("next"))
+    return any(task.get("result") for task in objects(state["tasks"]))
+
+
+@check("AGR-06")
+def thread_agrees_at_rest(play: Play) -> None:
+    """AGR-06: compare the thread with its state and its list of runs with each run, when everything is over."""
+    _require_rest(play)
+    _expect_none(_at_rest(play), "two answers about a thread at rest to agree")
+
+
+def _at_rest(play: Play) -> Iterator[Contradiction]:
+    yield from _thread_and_state(play)
+    yield from _still(play, [one for one in shown(play, "thread") if one.id == play.transcript.threads.get(s.MAIN)])
+    listed = of_each([one for one in shown(play, "run") if one.purpose == "final runs"])
+    for one in shown(play, "run"):
+        if one.purpose == "final run" and one.id in listed:
+            entry, what = listed[one.id][-1], f"run {one.about.removeprefix('run ')} in GET and in the list"
+            yield from _differences(one, entry, sorted(one.value.keys() & entry.value.keys()), what)
+
+
+def _thread_and_state(play: Play) -> Iterator[Contradiction]:
+    final, state = play.last("final thread", s.MAIN), play.last("final state", s.MAIN)
+    thread = final.body if isinstance(final.body, dict) else {}
+    if not isinstance(state.body, dict):
+        return
+    # PST-08 and RBK-09 judge the values of a thread on which a run was superseded.
+    judged = play.scenario.id.startswith(("interrupt/", "rollback/")) or _may_have_results(state.body)
+    if not judged and thread.get("values") is not None and thread["values"] != state.body.get("values"):
+        where = difference(thread["values"], state.body.get("values"), "values")
+        yield Contradiction(
+            "`values` of the thread", "those of its state", f"{where} (thread and state)", (final.sent, state.sent)
+        )
+    due = state.body.get("interrupts")
+    if isinstance(thread.get("interrupts"), dict) and isinstance(due, list):
+        asked = [one for found in thread["interrupts"].values() for one in objects(found)]
+        if sorted(map(snippet, asked)) != sorted(map(snippet, due)):
+            yield Contradiction(
+                "`interrupts` of the thread",
+                f"those of its state, `{snippet(due)}`",
+                f"`{snippet(asked)}`",
+                (final.sent, state.sent),
+            )
+
+
+def _still(play: Play, threads: list[Shown]) -> Iterator[Contradiction]:
+    """Yield what differs between answers about the thread after its last run was over."""
+    mine = [submit.label for submit in play.scenario.submits() if play.submission(submit.label).ok]
+    over = max((play.ended(label) for label in mine), default=None)
+    # THR-08 judges how soon the thread shows that its last run is over.
+    rest = [one for one in threads if over is not None and one.sent > over and one.get("status") != "busy"]
+    last = max((exchange.sent for exchange in play.exchanges if not _reads(exchange)), default=0)
+    for before, after in pairwise(rest):
+        if before.sent > last:
+            yield from _differences(before, after, STILL, "the thread after its last run")
+
+
+def _reads(exchange: Exchange) -> bool:
+    path = exchange.request.path.partition("?")[0]
+    return exchange.request.method == "GET" or path.endswith(("/search", "/history"))
+
+
+def _differences(first: Shown, other: Shown, names: Iterable[str], of: str) -> Iterator[Contradiction]:
+    """Yield each of these fields that both objects have, with different values."""
+    for name in names:
+        if name in first.value and name in other.value and first.value[name] != other.value[name]:
+            where = difference(first.value[name], other.value[name], name)
+            yield Contradiction(f"`{name}` of {of}", "the same in two answers", where, (first.received, other.received))
+
+
+@check("AGR-07")
+def messages_are_the_same_everywhere(play: Play) -> None:
+    """AGR-07: compare every message with those of its id in other states, histories, threads, joins and events."""
+    first: dict[str, tuple[dict[str, Any], int]] = {}
+    found: list[Contradiction] = []
+    for place, seq, values in _values(play):
+        for message in objects(values.get("messages")):
+            message_id = message.get("id")
+            if isinstance(message_id, str):
+                before, see = first.setdefault(message_id, (message, seq))
+                found += _of_message(before, message, f"message {message_id} in {place}", (see, seq))
+    if not first:
+        raise Unproven("no answer contained a message with an id")
+    _expect_none(iter(found), "one message in every place")
+
+
+def _of_message(before: dict[str, Any], after: dict[str, Any], what: str, see: tuple[int, int]) -> list[Contradiction]:
+    if before == after:
+        return []
+    # A null, an empty object and no such field are three spellings of the same fact.
+    pairs = [(name, before.get(name) or None, after.get(name) or None) for name in sorted({**before, **after})]
+    return [
+        Contradiction(f"`{name}` of {what}", f"`{snippet(one, 80)}`", f"`{snippet(other, 80)}`", see)
+        for name, one, other in pairs
+        if one != other
+    ]
+
+
+def _values(play: Play) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """Yield everything that shows a thread's values: its place, its seq and the values."""
+    for one in shown(play, "thread", "state"):
+        if isinstance(one.get("values"), dict):
+            yield one.place, one.received, one.get("values")
+    for exchange in play.exchanges:
+        path = exchange.request.path.partition("?")[0]
+        if path.endswith(("/join", "/wait")) and isinstance(exchange.body, dict) and exchange.response:
+            yield f"the answer to {exchange.request.method} {path}", exchange.response.seq, exchange.body
+    for moment in play.moments:
+        if isinstance(moment, StreamEvent) and moment.event == "values" and isinstance(moment.data, dict):
+            yield "a `values` event", moment.seq, moment.data
+
+
+@check("AGR-08")
+def steps_follow_one_another(play: Play) -> None:
+    """AGR-08: look for a step that began before the steps before it in its run had ended."""
+    _require_order(play)
+    for label in labels(play):
+        open_steps: dict[str, int] = {}
+        ended = {report.step for report in play.reports(label) if report.event == "exit"}
+        for report in play.reports(label):
+            # The reports after a cancellation are sent independently of each other.
+            if report.event in ("cancelled", "gone"):
+                break
+            if report.event == "exit":
+                open_steps.pop(report.step, None)
+            elif report.event == "enter" and report.step in STEPS:
+                for step, seq in open_steps.items():
+                    # A step that never reported its end may have lost that report.
+                    if STEPS.index(step) < STEPS.index(report.step) and step in ended:
+                        raise Broken(
+                            f"run {label} to begin {report.step} after {step} has ended",
+                            f"{report.step} was entered before {step} reported its end",
+                            seq,
+                            report.seq,
+                        )
+                open_steps[report.step] = report.seq
+
+
+def _require_order(play: Play) -> None:
+    """Raise Unproven if a step reported its end before its beginning: one of the reports was late or lost."""
+    for label in labels(play):
+        entered: Counter[str] = Counter()
+        for report in play.reports(label):
+            entered[report.step] += (report.event == "enter") - (report.event == "exit")
+            if entered[report.step] < 0:
+                raise Unproven(f"{report.step} of run {label} reported `exit` without `enter`", report.seq)
+
+
+@check("AGR-09")
+def thread_is_there_and_at_work_only_with_runs(play: Play) -> None:
+    """AGR-09: compare a new thread with `idle`, one at rest with `busy`, and every read of a thread with 404."""
+    created = [e for e in play.exchanges_for("create thread") if e.ok and isinstance(e.body, dict)]
+    if not created:
+        raise Unproven("the deployment created no thread")
+    _expect_none(_of_threads(play, created), "a thread that is there, and `busy` only with a run")
+
+
+def _of_threads(play: Play, created: list[Exchange]) -> Iterator[Contradiction]:
+    for exchange in created:
+        thread_id = snippet(exchange.body.get("thread_id"))
+        for one in _unused(play, thread_id):
+            if one.get("status") not in (None, "idle"):
+                what = f"the status of thread {thread_id} without a run in {one.place}"
+                yield Contradiction(what, "`idle`", f"`{snippet(one.get('status'))}`", (exchange.sent, one.received))
+        for read in _reads_of(play, thread_id):
+            if read.sent > exchange.sent and read.response is not None and read.response.status == 404:
+                what = f"the answer to {read.request.method} {read.request.path} ({read.request.purpose})"
+                yield Contradiction(what, "200", "404", (exchange.sent, read.sent))
+    yield from _vanished(play)
+    # THR-03 and THR-06 judge a thread that stays busy after a run was superseded or cancelled.
+    elsewhere = play.scenario.id.startswith(("interrupt/", "rollback/", "enqueue/", "cancel/", "leave/"))
+    if not elsewhere and _is_at_rest(play):
+        final = play.last("final thread", s.MAIN)
+        if isinstance(final.body, dict) and final.body.get("status") == "busy":
+            yield Contradiction("the status of the thread", "not `busy`", "`busy`", (final.sent, final.sent))
+
+
+def _unused(play: Play, thread_id: str) -> list[Shown]:
+    """Return the answers that show a thread before the first request that changes it."""
+    first = next((e.sent for e in play.exchanges if thread_id in e.request.path and not _reads(e)), len(play.moments))
+    return [one for one in shown(play, "thread") if one.id == thread_id and one.received < first]
+
+
+def _vanished(play: Play) -> Iterator[Contradiction]:
+    """Yield every read or join of a run that was answered 404, between two answers that show the run."""
+    there = of_each([one for one in shown(play, "run") if one.purpose != "webhook"])
+    for exchange in play.exchanges:
+        found = re.fullmatch(r".*/runs/([^/?]+)(/join|/stream)?(\?.*)?", exchange.request.path)
+        if found is None or exchange.request.method != "GET" or exchange.serves("ask") or exchange.response is None:
+            continue
+        around = there.get(found[1], [])
+        before = [one for one in around if one.received < exchange.sent]
+        after = [one for one in around if one.sent > exchange.response.seq]
+        if exchange.response.status == 404 and before and after:
+            what = f"the answer to GET {exchange.request.path} ({exchange.request.purpose})"
+            yield Contradiction(what, "200", "404", (before[-1].received, exchange.sent))
+
+
+def _reads_of(play: Play, thread_id: str) -> Iterator[Exchange]:
+    """Yield every valid read of a thread, its state, history or runs. Yield none of a thread that is deleted."""
+    whole = re.compile(rf".*/threads/{re.escape(thread_id)}")
+    paths = [(exchange, exchange.request.path.partition("?")[0]) for exchange in play.exchanges]
+    if any(exchange.request.method == "DELETE" and whole.fullmatch(path) for exchange, path in paths):
+        return
+    # A 404 below `/runs/` may be about the run.
+    inner = re.compile(whole.pattern + r"(/(state|history|runs))?")
+    for exchange, path in paths:
+        if _reads(exchange) and not exchange.serves("ask") and inner.fullmatch(path):
+            yield exchange
+
+
+def _is_at_rest(play: Play) -> bool:
+    try:
+        _require_rest(play)
+        listed = objects(play.body("final runs", s.MAIN, list))
+    except Unproven:
+        return False
+    # An invalid request that was accepted wrongly may have left a run.
+    return all(run.get("status") in TERMINAL for run in listed)

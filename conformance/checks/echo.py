@@ -1,0 +1,207 @@
+"""ECH: what was sent is shown where it belongs, unaltered, and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.api import LABEL_KEY
+from conformance.judge.check import check
+from conformance.judge.expect import Broken, Unproven
+from conformance.judge.objects import Shown, shown
+from conformance.judge.play import Exchange, Play
+from conformance.judge.requests import labels
+from conformance.transcript.text import difference, snippet
+from conformance.transcript.transcript import Request
+
+SHOWN = 3
+"""The number of faults that a failure text names."""
+
+KWARGS = ("input", "command", "webhook", "interrupt_before", "interrupt_after", "feedback_keys", "durability")
+"""The fields of a request for a run that its `kwargs` may repeat."""
+
+Fault = tuple[str, str, tuple[int, ...]]
+"""A fault: the expected and the observed fact, and the seqs that show it."""
+
+
+def _expect_none(found: Iterator[Fault]) -> None:
+    """Raise Broken if there is a fault. It names several, because each may have its own cause."""
+    once: dict[str, Fault] = {}
+    for fault in found:
+        once.setdefault(fault[0], fault)
+    each = list(once.values())
+    if each:
+        some = each[:SHOWN]
+        more = f", and {len(each) - SHOWN} more" if len(each) > SHOWN else ""
+        raise Broken(
+            ", and ".join(expected for expected, *_ in some),
+            ", ".join(observed for _, observed, _ in some) + more,
+            *(seq for *_, see in some for seq in see),
+        )
+
+
+@check("ECH-01")
+def run_shows_what_was_sent(play: Play) -> None:
+    """ECH-01: compare what every run shows in `kwargs` with the request that created it."""
+    sent = _requests(play)
+    runs = [one for one in shown(play, "run") if one.id in sent]
+    if not runs:
+        raise Unproven("no answer contained a run whose request is in the record")
+    _expect_none(_of_kwargs(runs, sent))
+
+
+def _requests(play: Play) -> dict[str, Request]:
+    """Return the requests that created runs, by the ids of the runs."""
+    found = {}
+    for label in labels(play):
+        submission = play.submission(label)
+        if submission.ok and isinstance(submission.request.body, dict):
+            found[_known_id(play, label)] = submission.request
+    return found
+
+
+def _known_id(play: Play, label: str) -> str:
+    try:
+        return play.run_id(label)
+    except Unproven:
+        return ""
+
+
+def _of_kwargs(runs: list[Shown], sent: dict[str, Request]) -> Iterator[Fault]:
+    for one in runs:
+        request, kwargs = sent[one.id], one.get("kwargs")
+        if not isinstance(kwargs, dict):
+            continue  # SHP-01 judges it
+        pairs = [(name, request.body.get(name), kwargs.get(name)) for name in KWARGS]
+        pairs += [
+            (f"{place}.{key}", value, _inside(kwargs, place).get(key))
+            for place in ("config.configurable", "context")
+            for key, value in _inside(request.body, place).items()
+        ]
+        for name, due, found in pairs:
+            # `kwargs` may leave out a field, or a server may hide it. What it shows is the run's own.
+            if due is not None and found is not None and due != found:
+                yield (
+                    f"`{name}` in the kwargs of run {request.about} as it was sent, in {one.place}",
+                    difference(found, due, name) + " (shown and sent)",
+                    (request.seq, one.received),
+                )
+
+
+def _inside(value: Any, path: str) -> dict[str, Any]:
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+@check("ECH-02")
+def thread_keeps_its_own_metadata(play: Play) -> None:
+    """ECH-02: compare the metadata of every thread with what was sent for it, and look for that of runs."""
+    sent = {}
+    for exchange in play.exchanges_for("create thread"):
+        body = exchange.request.body
+        if exchange.ok and isinstance(body, dict) and isinstance(exchange.body, dict):
+            sent[snippet(exchange.body.get("thread_id"))] = (_inside(body, "metadata"), exchange.sent)
+    threads = [one for one in shown(play, "thread") if one.id in sent]
+    if not threads:
+        raise Unproven("no answer contained a thread that the driver created")
+    _expect_none(_of_metadata(threads, sent))
+
+
+def _of_metadata(threads: list[Shown], sent: dict[str, tuple[dict[str, Any], int]]) -> Iterator[Fault]:
+    for one in threads:
+        due, see = sent[one.id]
+        metadata = one.get("metadata")
+        if not isinstance(metadata, dict):
+            continue  # SHP-02 judges it
+        for key, value in due.items():
+            if metadata.get(key) != value:
+                yield (
+                    f"metadata `{key}` of thread {one.id} to be `{snippet(value)}`, as it was sent, in {one.place}",
+                    f"`{snippet(metadata.get(key))}`",
+                    (see, one.received),
+                )
+        if LABEL_KEY in metadata:
+            yield (
+                f"no metadata of a run on thread {one.id} in {one.place}",
+                f"`{LABEL_KEY}`: `{snippet(metadata[LABEL_KEY])}`",
+                (see, one.received),
+            )
+
+
+@check("ECH-03")
+def ids_name_what_was_requested(play: Play) -> None:
+    """ECH-03: compare the ids in every answer with those in the path of its request."""
+    _expect_none(_of_ids(play))
+
+
+def _of_ids(play: Play) -> Iterator[Fault]:
+    seen = 0
+    for one in shown(play, "run", "thread", "state", "cron"):
+        for name, asked in one.asked.items():
+            places = [(name, one.get(name))]
+            if one.kind == "state":
+                inside = [(f"{key}.{name}", one.get(key)) for key in ("checkpoint", "parent_checkpoint", "metadata")]
+                places = [(place, value.get(name)) for place, value in inside if isinstance(value, dict)]
+            for place, found in places:
+                seen += 1
+                if found is not None and not _same(found, asked):
+                    yield f"{place} `{asked}` in {one.place}", f"`{snippet(found)}`", (one.received,)
+    for exchange in play.exchanges:
+        yield from _of_location(exchange)
+    if not seen:
+        raise Unproven("no answer belongs to a request with an id in its path")
+
+
+def _of_location(exchange: Exchange) -> Iterator[Fault]:
+    """Yield a fault if a Content-Location names another run or thread than the path of the request."""
+    if not exchange.ok or exchange.response is None or exchange.serves("ask"):
+        return
+    location = exchange.response.headers.get("content-location", "")
+    for name in ("threads", "runs"):
+        found = re.search(rf"/{name}/([0-9a-fA-F-]{{36}})", location)
+        asked = re.search(rf"/{name}/([0-9a-fA-F-]{{36}})", exchange.request.path)
+        if found and asked and not _same(found[1], asked[1]):
+            yield (
+                f"a Content-Location of {name[:-1]} {asked[1]} for {exchange.request.method} {exchange.request.path}",
+                f"`{snippet(location)}`",
+                (exchange.sent,),
+            )
+
+
+def _same(found: object, asked: str) -> bool:
+    # A UUID may be written in capitals.
+    return isinstance(found, str) and found.lower() == asked.lower()
+
+
+@check("ECH-04")
+def cron_shows_what_was_sent(play: Play) -> None:
+    """ECH-04: compare the schedule, payload and metadata of every cron with the request that created it."""
+    sent = {}
+    for exchange in play.exchanges_for("create cron"):
+        if exchange.ok and isinstance(exchange.body, dict) and isinstance(exchange.request.body, dict):
+            sent[snippet(exchange.body.get("cron_id"))] = exchange.request
+    crons = [one for one in shown(play, "cron") if one.id in sent]
+    if not crons:
+        raise Unproven("no answer contained a cron that the driver created")
+    _expect_none(_of_crons(crons, sent))
+
+
+def _of_crons(crons: list[Shown], sent: dict[str, Request]) -> Iterator[Fault]:
+    for one in crons:
+        request = sent[one.id]
+        payload, metadata = _inside(one.value, "payload"), _inside(one.value, "metadata")
+        pairs = [("schedule", request.body.get("schedule"), one.get("schedule"))]
+        pairs += [("payload.input", request.body.get("input"), payload.get("input"))]
+        pairs += [
+            (f"metadata.{key}", value, metadata.get(key)) for key, value in _inside(request.body, "metadata").items()
+        ]
+        for name, due, found in pairs:
+            # A cron may leave out its metadata, and nothing is published about the fields of its payload.
+            if found is not None and due is not None and due != found:
+                yield (
+                    f"{name} `{snippet(due)}` of the cron `{request.about}`, as it was sent, in {one.place}",
+                    f"`{snippet(found)}`",
+                    (request.seq, one.received),
+                )

@@ -1,0 +1,200 @@
+"""SHP: the shapes of answers: their fields and types, HTTP statuses and content types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from langgraph_sdk import schema
+
+from conformance.judge.check import check
+from conformance.judge.expect import Broken, Unproven
+from conformance.judge.objects import Kind, shown
+from conformance.judge.play import Exchange, Play
+from conformance.judge.shapes import FRAMES, Misfit, checkpoint_is_missing, misfits
+from conformance.transcript.text import snippet
+from conformance.transcript.transcript import StreamEvent
+
+SHOWN = 4
+"""The number of misfits that a failure text names."""
+
+
+@check("SHP-01")
+def runs_fit_their_type(play: Play) -> None:
+    """SHP-01: compare every run in an answer or a webhook with the published type."""
+    _expect_shape(play, "run", schema.Run)
+
+
+@check("SHP-02")
+def threads_fit_their_type(play: Play) -> None:
+    """SHP-02: compare every thread in an answer with the published type."""
+    _expect_shape(play, "thread", schema.Thread)
+
+
+@check("SHP-03")
+def states_fit_their_type(play: Play) -> None:
+    """SHP-03: compare every state and every entry of a history with the published type."""
+    _expect_shape(play, "state", schema.ThreadState)
+
+
+@check("SHP-04")
+def crons_fit_their_type(play: Play) -> None:
+    """SHP-04: compare every cron in an answer with the published type."""
+    _expect_shape(play, "cron", schema.Cron)
+
+
+def _expect_shape(play: Play, kind: Kind, hint: Any) -> None:
+    """Raise Broken if an object of this kind does not fit its type. Raise Unproven if no answer has one."""
+    found = shown(play, kind)
+    if not found:
+        raise Unproven(f"no answer contained a {kind}")
+    wrong: dict[tuple[str, str], tuple[str, Misfit, int]] = {}
+    for one in found:
+        bad = list(misfits(one.value, hint, ""))
+        if kind == "state" and not bad and checkpoint_is_missing(one.value):
+            bad = [Misfit("checkpoint", "`null`", "the checkpoint that holds the values")]
+        for misfit in bad:
+            # The webhook of a run that was rolled back may report a status of its own (WHK-04).
+            if one.purpose == "webhook" and misfit.path == "status":
+                continue
+            # One fault shows in many answers, and each is named once.
+            place = f"`{misfit.path or kind}` of {one.place}"
+            wrong.setdefault((misfit.path, misfit.wanted), (place, misfit, one.sent))
+    _expect_no_misfit(list(wrong.values()), f"each {kind}")
+
+
+def _expect_no_misfit(wrong: list[tuple[str, Misfit, int]], of_each: str) -> None:
+    if not wrong:
+        return
+    wanted = ", and ".join(f"{place} to be {misfit.wanted}" for place, misfit, _ in wrong[:SHOWN])
+    found = ", and ".join(f"{misfit.found} in `{misfit.path or 'the whole'}`" for _, misfit, _ in wrong[:SHOWN])
+    more = f" ({len(wrong)} fields in all)" if len(wrong) > SHOWN else ""
+    raise Broken(f"{of_each} to have its published type: {wanted}", found + more, *(see for *_, see in wrong[:SHOWN]))
+
+
+@check("SHP-05")
+def events_fit_their_names(play: Play) -> None:
+    """SHP-05: compare the data of every stream event with what its name promises."""
+    events = [m for m in play.moments if isinstance(m, StreamEvent)]
+    if not events:
+        raise Unproven("no stream had an event")
+    wrong: dict[tuple[str, str], tuple[str, Misfit, int]] = {}
+    for event in events:
+        # The name of an event of a subgraph is followed by its namespace: `updates|research:ID`.
+        name = event.event.partition("|")[0].partition("/")[0]
+        for misfit in _of_event(name, event.data):
+            wrong.setdefault((name, misfit.path), (f"`{misfit.path}` of the event `{event.event}`", misfit, event.seq))
+    _expect_no_misfit(list(wrong.values()), "each event")
+
+
+def _of_event(name: str, data: Any) -> Iterator[Misfit]:
+    if name == "metadata":
+        run_id = data.get("run_id") if isinstance(data, dict) else None
+        yield from misfits(run_id, str, "run_id")
+    elif name in FRAMES:
+        yield from misfits(data, FRAMES[name], "data")
+
+
+@check("SHP-06")
+def heads_are_documented(play: Play) -> None:
+    """SHP-06: compare the status and content type of every answer to a valid request with the documented ones."""
+    answered = [e for e in play.exchanges if e.response is not None and not e.serves("ask")]
+    if not answered:
+        raise Unproven("the deployment answered no request")
+    wrong: dict[tuple[str, str], tuple[Exchange, str, str]] = {}
+    for exchange in answered:
+        for expected, observed in (*_wrong_status(exchange), *_wrong_type(exchange)):
+            wrong.setdefault((exchange.request.purpose, expected), (exchange, expected, observed))
+    if wrong:
+        found = list(wrong.values())[:SHOWN]
+        raise Broken(
+            ", and ".join(
+                f"{expected} for {e.request.method} {e.request.path} ({e.request.purpose})" for e, expected, _ in found
+            ),
+            ", and ".join(observed for *_, observed in found),
+            *(e.sent for e, *_ in found),
+        )
+
+
+def _wrong_status(exchange: Exchange) -> Iterator[tuple[str, str]]:
+    status = exchange.response.status if exchange.response else 0
+    # A 5xx is for ERR-06 to judge.
+    if status >= 500 or status in _statuses(exchange):
+        return
+    yield f"one of the statuses {', '.join(map(str, sorted(_statuses(exchange))))}", f"HTTP {status}"
+
+
+def _statuses(exchange: Exchange) -> set[int]:
+    """Return the statuses that a valid request may be answered with."""
+    method, path = exchange.request.method, exchange.request.path.partition("?")[0]
+    refusals = {404, 409, 422}
+    if method == "POST" and path.endswith(("/threads", "/search")) and not _chooses_id(exchange):
+        return {200, 201}
+    if method == "GET" or path.endswith(("/search", "/history")):
+        # A read changes nothing and conflicts with nothing. Of a 404 the requirements on what is gone judge.
+        return {200, 404}
+    if path.endswith("/cancel") or method == "DELETE":
+        # The description lists 200 for most of them. The reference server answers 202 and 204, which mean the same.
+        return {200, 202, 204} | refusals
+    return {200, 201} | refusals
+
+
+def _chooses_id(exchange: Exchange) -> bool:
+    """Return whether a thread is created under an id that the client chose, which another thread may have."""
+    return isinstance(exchange.request.body, dict) and "thread_id" in exchange.request.body
+
+
+def _wrong_type(exchange: Exchange) -> Iterator[tuple[str, str]]:
+    response = exchange.response
+    if response is None or response.status in (202, 204) or (response.body is None and not response.streamed):
+        return
+    if response.status >= 500:
+        return
+    found = response.headers.get("content-type", "")
+    # Any JSON, such as `application/problem+json`, is decoded by both clients.
+    if response.streamed:
+        fits, due = found.startswith("text/event-stream"), "text/event-stream"
+    else:
+        fits, due = "json" in found.partition(";")[0], "application/json"
+    if not fits:
+        yield f"the content type {due}", f"`{snippet(found)}`" if found else "no content type"
+
+
+@check("SHP-07")
+def refusals_have_a_detail(play: Play) -> None:
+    """SHP-07: look in every 4xx answer to a valid request for a `detail` that is a text."""
+    refused = [e for e in play.exchanges if e.response and 400 <= e.response.status < 500 and not e.serves("ask")]
+    if not refused:
+        raise Unproven("the deployment refused no request")
+    for exchange in refused:
+        body = exchange.response.body if exchange.response else None
+        detail = body.get("detail") if isinstance(body, dict) else None
+        if not isinstance(detail, str) or not detail:
+            raise Broken(
+                f'{{"detail": text}} with the {exchange.outcome()} for {exchange.request.method} '
+                f"{exchange.request.path} ({exchange.request.purpose})",
+                f"`{snippet(body)}`",
+                exchange.sent,
+            )
+
+
+@check("SHP-08")
+def connections_do_not_break(play: Play) -> None:
+    """SHP-08: look for a valid request whose connection broke before it was answered."""
+    # A client that gave up at its deadline broke the connection itself. Other requirements judge what it waited for.
+    broken = [
+        e
+        for e in play.exchanges
+        if e.fault is not None and e.fault.error.startswith("connection broken") and not e.serves("ask")
+    ]
+    if not play.exchanges:
+        raise Unproven("the driver sent no request")
+    if broken:
+        raise Broken(
+            "an answer to every valid request",
+            ", and ".join(
+                f"`{snippet(e.outcome(), 80)}` for {e.request.method} {e.request.path} ({e.request.purpose})"
+                for e in broken[:SHOWN]
+            ),
+            *(e.sent for e in broken[:SHOWN]),
+        )

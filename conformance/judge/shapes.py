@@ -1,0 +1,150 @@
+"""The shapes of the API's objects, and the fields of a JSON value that do not fit one.
+
+The types of fields come from `langgraph_sdk.schema`, which is published with the official client. Two facts are not in
+these types and come from the published API description: the fields that an answer must have, and formats.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Final, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+from langgraph_sdk import schema
+
+from conformance.transcript.text import snippet
+
+_REQUIRED: Final = """
+Run: run_id thread_id assistant_id created_at updated_at status metadata kwargs multitask_strategy
+Thread: thread_id created_at updated_at metadata status
+ThreadState: values next checkpoint metadata created_at
+ThreadTask: id name
+Interrupt: value
+Cron: cron_id thread_id end_time schedule created_at updated_at payload enabled
+"""
+
+REQUIRED: Final[Mapping[str, frozenset[str]]] = {
+    name: frozenset(fields.split())
+    for name, _, fields in (line.partition(":") for line in _REQUIRED.strip().splitlines())
+}
+"""The required fields of the published description. The client's types require more, which a server may leave out."""
+
+DESCRIBED: Final[Mapping[str, Mapping[str, Any]]] = {
+    "Run": {"run_id": UUID, "thread_id": UUID, "assistant_id": UUID, "metadata": dict, "kwargs": dict},
+    "Thread": {"thread_id": UUID, "metadata": dict, "state_updated_at": datetime},
+    "Cron": {"cron_id": UUID, "thread_id": UUID | None, "assistant_id": UUID | None, "enabled": bool},
+}
+"""The fields of which the published description says more than the client's types."""
+
+FRAMES: Final[Mapping[str, Any]] = {"values": dict, "updates": dict, "messages": list, "error": dict}
+"""The data of stream events by their names. The oldest supported client has no types for them."""
+
+
+class Misfit(NamedTuple):
+    """A field that does not fit its type: its path, what is there, and what the type wants."""
+
+    path: str
+    found: str
+    wanted: str
+
+
+def misfits(value: Any, hint: Any, path: str) -> Iterator[Misfit]:
+    """Yield every field of a JSON value that does not fit a type. Types that are not of JSON fit everything."""
+    origin = get_origin(hint) or hint
+    if origin in (Union, UnionType):
+        yield from _best(value, get_args(hint), path)
+    elif origin is Literal:
+        if value not in get_args(hint):
+            yield Misfit(path, _spelt(value), f"one of {', '.join(map(str, get_args(hint)))}")
+    elif hasattr(origin, "__required_keys__"):
+        yield from _fields(value, origin, path)
+    elif origin in (list, Sequence):
+        if not isinstance(value, list):
+            yield Misfit(path, _spelt(value), "a list")
+        else:
+            (inner,) = get_args(hint) or (Any,)
+            yield from (found for at, one in enumerate(value) for found in misfits(one, inner, f"{path}[{at}]"))
+    elif origin in _FITS and not _FITS[origin][1](value, path):
+        yield Misfit(path, _spelt(value), _FITS[origin][0])
+
+
+def _best(value: Any, options: tuple[Any, ...], path: str) -> list[Misfit]:
+    """Return the misfits of the option that the value fits best."""
+    if value is None and NoneType in options:
+        return []
+    found = [list(misfits(value, one, path)) for one in options if one is not NoneType]
+    # A misfit of a field inside is closer than one of the whole value.
+    return min(found, key=lambda each: (any(one.path == path for one in each), len(each)))
+
+
+def _fields(value: Any, kind: Any, path: str) -> Iterator[Misfit]:
+    if not isinstance(value, dict):
+        yield Misfit(path, _spelt(value), "an object")
+        return
+    required = REQUIRED.get(kind.__name__, frozenset())
+    for name, hint in _hints(kind).items():
+        place = f"{path}.{name}" if path else name
+        if name not in value:
+            if name in required:
+                yield Misfit(place, "no such field", "a required field")
+        # The description has no nullable fields. A null in a field that may be left out means the same as none.
+        elif value[name] is not None or name in required:
+            yield from misfits(value[name], hint, place)
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    known = {**get_type_hints(kind), **DESCRIBED.get(kind.__name__, {})}
+    if kind is schema.ThreadState:
+        # The state of a thread without a checkpoint has none. `checkpoint_is_missing` judges the others.
+        known["checkpoint"] = known["checkpoint"] | None
+    return known
+
+
+def checkpoint_is_missing(state: Any) -> bool:
+    """Return whether a state has values, but a null in the place of the checkpoint that holds them."""
+    return isinstance(state, dict) and "checkpoint" in state and state["checkpoint"] is None and bool(state["values"])
+
+
+def instant(value: object) -> datetime | None:
+    """Return the moment that a text in RFC 3339 names. Return None for anything else, and for a time without zone."""
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", value):
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
+
+
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def _is_uuid(value: object) -> bool:
+    return (
+        isinstance(value, str)
+        and re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", value) is not None
+    )
+
+
+def _is_text(value: object, path: str) -> bool:
+    # An empty id names nothing. Other texts, such as the namespace of a checkpoint, may be empty.
+    return isinstance(value, str) and (value != "" or not re.search(r"(^|[._])id$", path) or path.endswith("user_id"))
+
+
+_FITS: Final[Mapping[Any, tuple[str, Any]]] = {
+    datetime: ("a time in RFC 3339 with a zone", lambda value, _: instant(value) is not None),
+    UUID: ("a UUID", lambda value, _: _is_uuid(value)),
+    str: ("text", _is_text),
+    bool: ("a boolean", lambda value, _: isinstance(value, bool)),
+    int: ("a number", lambda value, _: isinstance(value, int) and not isinstance(value, bool)),
+    dict: ("an object", lambda value, _: isinstance(value, dict)),
+}
+
+
+def _spelt(value: object) -> str:
+    return f"`{snippet(value, 80)}`" if value != "" else "an empty text"

@@ -1,0 +1,63 @@
+"""Broken twins of the requirements AGR."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.conformance.plays import Json, bodies, status_code, thread_status
+from tests.conformance.twins.edits import PARKED, QUEUED, REJECTED, TOOLS, of, twin
+
+LATER = "2026-01-01T00:00:00+00:00"
+SECOND_TURN = "interrupt/during-tools/create/unwatched/second-turn"
+
+
+def first(change: Any) -> Any:
+    return lambda entries: [change(entries[0]), *entries[1:]]
+
+
+def exit_after_the_next_entry(raw: Json) -> None:
+    """Report the end of run B's first step after the entry into its second."""
+    moments = raw["moments"]
+    mine = [m for m in moments if m["kind"] == "witness" and m["label"] == "B"]
+    end = next(m for m in mine if (m["step"], m["event"]) == ("agent:1", "exit"))
+    entry = next(m for m in mine if (m["step"], m["event"]) == ("tools:1", "enter"))
+    moments.remove(end)
+    moments.insert(moments.index(entry) + 1, end)
+
+
+def cut(thread: Json) -> Json:
+    messages = [of(m, content="…") for m in thread["values"]["messages"]]
+    return of(thread, values=of(thread["values"], messages=messages))
+
+
+TWINS = [
+    twin("AGR-01", "another creation", TOOLS, bodies("final run", "run A", lambda run: of(run, created_at=LATER)),
+         fact=LATER),
+    twin("AGR-01", "two changes", TOOLS, bodies("final runs", "main", lambda runs: [of(run, created_at=LATER,
+         multitask_strategy="reject") for run in runs]), fact="`reject` for `multitask_strategy`"),
+    twin("AGR-02", "no input", TOOLS, bodies("final run", "run B", lambda run: of(run, kwargs={})),
+         fact="kwargs.input"),
+    twin("AGR-03", "an update before the creation", TOOLS, bodies("final run", "run B", lambda run: of(run,
+         updated_at="2020-01-01T00:00:00+00:00")), fact="2020-01-01T00:00:00+00:00"),
+    twin("AGR-03", "a frozen time", QUEUED, *(bodies(purpose, "run A", lambda run: of(run,
+         updated_at="2025-01-01T00:00:00.500000+00:00", created_at="2025-01-01T00:00:00.400000+00:00"))
+         for purpose in ("look", "final run")), fact="2025-01-01T00:00:00.500000+00:00"),
+    twin("AGR-04", "another step", TOOLS, bodies("final state", "main", lambda state: of(state, metadata=of(
+         state["metadata"], step=77))), fact="77"),
+    twin("AGR-04", "questions of no task", PARKED, bodies("final state", "main", lambda state: of(state,
+         interrupts=[{"id": "x", "value": {}}])), fact='"id":"x"'),
+    twin("AGR-05", "a parent without its thread", TOOLS, bodies("final history", "main", first(lambda entry: of(entry,
+         parent_checkpoint={"checkpoint_id": entry["parent_checkpoint"]["checkpoint_id"]}))), fact="checkpoint_id"),
+    twin("AGR-05", "a checkpoint that changes", SECOND_TURN, bodies("mid history", "main", first(lambda entry: of(entry,
+         created_at=LATER)), last=True), fact=LATER),
+    twin("AGR-06", "a list that lags", QUEUED, bodies("final runs", "main", lambda runs: [of(run, updated_at=LATER)
+         for run in runs]), fact=LATER),
+    twin("AGR-06", "questions that are not in the state", PARKED, bodies("final thread", "main", lambda thread: of(
+         thread, interrupts={"x": [{"id": "q", "value": {}}]})), fact='"id":"q"'),
+    twin("AGR-07", "messages that are cut", QUEUED, bodies("final thread", "main", cut), fact="…"),
+    twin("AGR-08", "a step before its turn", TOOLS, exit_after_the_next_entry,
+         fact="tools:1 was entered before agent:1"),
+    twin("AGR-09", "a new thread has failed", TOOLS, thread_status("error", purpose="create thread"), fact="`error`"),
+    twin("AGR-09", "no state of a thread", TOOLS, status_code("final state", "main", 404), fact="404"),
+    twin("AGR-09", "busy for ever", REJECTED, thread_status("busy"), fact="`busy`"),
+]  # fmt: skip

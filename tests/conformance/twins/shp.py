@@ -1,0 +1,46 @@
+"""Broken twins of the requirements SHP."""
+
+from __future__ import annotations
+
+from tests.conformance.plays import Json, bodies, requests, status_code
+from tests.conformance.twins.edits import ROLLED_BACK, STREAMED, TOOLS, drop_response, of, twin
+
+CRON = "cron/made-and-deleted"
+
+
+def metadata_without_id(raw: Json) -> None:
+    next(m for m in raw["moments"] if m["kind"] == "stream" and m["event"] == "metadata")["data"] = {}
+
+
+def values_are_null(raw: Json) -> None:
+    next(m for m in raw["moments"] if m["kind"] == "stream" and m["event"] == "values")["data"] = None
+
+
+def as_text(raw: Json) -> None:
+    for _, response in requests(raw, "final run"):
+        response["headers"]["content-type"] = "text/plain"
+
+
+TWINS = [
+    twin("SHP-01", "an assistant with a name", TOOLS, bodies("submit", "A", lambda run: of(run, assistant_id="agent")),
+         fact="`agent` in `assistant_id`"),
+    twin("SHP-01", "no kwargs", TOOLS, bodies("final run", "run A",
+         lambda run: {name: run[name] for name in run if name != "kwargs"}), fact="no such field in `kwargs`"),
+    twin("SHP-01", "two fields at once", TOOLS, bodies("final run", "run B", lambda run: of(run, thread_id=None,
+         created_at=1)), fact="`null` in `thread_id`, and `1` in `created_at`"),
+    twin("SHP-02", "times without a zone", TOOLS, bodies("look", "main", lambda thread: of(thread,
+         updated_at="2025-01-01T00:00:00.004")), fact="`2025-01-01T00:00:00.004` in `updated_at`"),
+    twin("SHP-03", "a task without an id", "cancel/during-tools/interrupt/unwatched", bodies("final state", "main",
+         lambda state: of(state, tasks=[{"name": "tools"}])), fact="no such field in `tasks[0].id`"),
+    twin("SHP-03", "values without a checkpoint", TOOLS, bodies("final state", "main",
+         lambda state: of(state, checkpoint=None)), fact="`null` in `checkpoint`"),
+    twin("SHP-04", "no payload", CRON, bodies("list crons", "main", lambda crons: [of(one, payload=None) for one in
+         crons]), fact="`null` in `payload`"),
+    twin("SHP-05", "metadata without an id", STREAMED, metadata_without_id, fact="`null` in `run_id`"),
+    twin("SHP-05", "values that are null", STREAMED, values_are_null, fact="`null` in `data`"),
+    twin("SHP-06", "a read that is accepted", TOOLS, status_code("final state", "main", 202), fact="HTTP 202"),
+    twin("SHP-06", "JSON as text", TOOLS, as_text, fact="`text/plain`"),
+    twin("SHP-07", "no reason", ROLLED_BACK, bodies("final run", "run A", lambda _: {"error": True}),
+         fact='`{"error":true}`'),
+    twin("SHP-08", "a connection that breaks", TOOLS, drop_response("final state", "main"), fact="connection broken"),
+]  # fmt: skip
