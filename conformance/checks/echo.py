@@ -41,7 +41,7 @@ def _expect_none(found: Iterator[Fault]) -> None:
         )
 
 
-@check("ECH-01")
+@check("ECH-01", premises=())
 def run_shows_what_was_sent(play: Play) -> None:
     """ECH-01: compare what every run shows in `kwargs` with the request that created it."""
     sent = _requests(play)
@@ -95,7 +95,7 @@ def _inside(value: Any, path: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-@check("ECH-02")
+@check("ECH-02", premises=())
 def thread_keeps_its_own_metadata(play: Play) -> None:
     """ECH-02: compare the metadata of every thread with what was sent for it, and look for that of runs."""
     sent = {}
@@ -130,7 +130,7 @@ def _of_metadata(threads: list[Shown], sent: dict[str, tuple[dict[str, Any], int
             )
 
 
-@check("ECH-03")
+@check("ECH-03", premises=())
 def ids_name_what_was_requested(play: Play) -> None:
     """ECH-03: compare the ids in every answer with those in the path of its request."""
     _expect_none(_of_ids(play))
@@ -175,7 +175,7 @@ def _same(found: object, asked: str) -> bool:
     return isinstance(found, str) and found.lower() == asked.lower()
 
 
-@check("ECH-04")
+@check("ECH-04", premises=())
 def cron_shows_what_was_sent(play: Play) -> None:
     """ECH-04: compare the schedule, payload and metadata of every cron with the request that created it."""
     sent = {}
