@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from conformance.api import GONE, TERMINAL, checkpoint_id, objects
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven
-from conformance.judge.objects import Kind, Shown, of_each, shown
+from conformance.judge.objects import Kind, Shown, contains, of_each, shown
 from conformance.judge.play import Exchange, Play
 from conformance.judge.premises import HELD
 from conformance.judge.requests import labels
@@ -79,7 +79,33 @@ def fixed_facts_stay(play: Play) -> None:
 @check("AGR-02", premises=())
 def given_facts_stay(play: Play) -> None:
     """AGR-02: compare what was sent for every run, thread and cron, in all answers that show it."""
-    _expect_none(_changes(play, GIVEN, _lost), "the value that an earlier answer had")
+    sent = {pair for exchange in play.exchanges for pair in _pairs(exchange.request.body)}
+
+    def lost(before: Any, after: Any, path: str) -> Iterator[str]:
+        # A server may add to what was sent, for example to metadata, and need not add it everywhere.
+        return (one for one in _lost(before, after, path) if _pair(one, _under(before, path, one)) in sent)
+
+    _expect_none(_changes(play, GIVEN, lost), "the value that an earlier answer had")
+
+
+def _pairs(body: Any) -> Iterator[tuple[str, str]]:
+    """Yield every key in a body with its value, at any depth."""
+    if isinstance(body, dict):
+        for key, value in body.items():
+            yield _pair(key, value)
+            yield from _pairs(value)
+    elif isinstance(body, list):
+        for value in body:
+            yield from _pairs(value)
+
+
+def _pair(path: str, value: Any) -> tuple[str, str]:
+    return path.rpartition(".")[2], snippet(value)
+
+
+def _under(value: Any, root: str, path: str) -> Any:
+    """Return the value at `path`, which begins with the path `root` of `value`."""
+    return _at(value, path[len(root) + 1 :]) if path != root else value
 
 
 def _changes(
@@ -125,7 +151,7 @@ def _lost(before: Any, after: Any, path: str) -> Iterator[str]:
     if isinstance(before, dict) and isinstance(after, dict):
         for key, value in before.items():
             yield from _lost(value, after.get(key), f"{path}.{key}")
-    elif before != after:
+    elif not (contains(after, before) or contains(before, after)):
         yield path
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from conformance.api import LABEL_KEY
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven
-from conformance.judge.objects import Shown, shown
+from conformance.judge.objects import Shown, contains, shown
 from conformance.judge.play import Exchange, Play
 from conformance.judge.requests import labels
 from conformance.transcript.text import difference, snippet
@@ -81,7 +81,7 @@ def _of_kwargs(runs: list[Shown], sent: dict[str, Request]) -> Iterator[Fault]:
         ]
         for name, due, found in pairs:
             # `kwargs` may leave out a field, or a server may hide it. What it shows is the run's own.
-            if due is not None and found is not None and due != found:
+            if due is not None and found is not None and not contains(found, due):
                 yield (
                     f"`{name}` in the kwargs of run {request.about} as it was sent, in {one.place}",
                     difference(found, due, name) + " (shown and sent)",
@@ -199,7 +199,7 @@ def _of_crons(crons: list[Shown], sent: dict[str, Request]) -> Iterator[Fault]:
         ]
         for name, due, found in pairs:
             # A cron may leave out its metadata, and nothing is published about the fields of its payload.
-            if found is not None and due is not None and due != found:
+            if found is not None and due is not None and not contains(found, due):
                 yield (
                     f"{name} `{snippet(due)}` of the cron `{request.about}`, as it was sent, in {one.place}",
                     f"`{snippet(found)}`",

@@ -140,7 +140,15 @@ def in_flight_to_the_end(raw: Json) -> None:
 def fired_again(raw: Json) -> None:
     """Let the cron be due again before it is deleted, so that its next run interrupts run B."""
     run_status("B", "interrupted", only_final=True)(raw)
-    bodies("final runs", "main", lambda runs: [of(runs[0], run_id="another"), *runs])(raw)
+    bodies(
+        "final runs",
+        "main",
+        lambda runs: [
+            of(runs[0], run_id="00000000-0000-4000-8000-000000000001"),
+            of(runs[0], status="interrupted"),
+            *runs[1:],
+        ],
+    )(raw)
     for _, response in list(requests(raw, "look", "run B"))[1:]:
         response["body"]["status"] = "interrupted"
 
