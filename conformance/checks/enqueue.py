@@ -5,7 +5,7 @@ from __future__ import annotations
 from conformance.api import TERMINAL
 from conformance.checks.common import expect_continued_chain, expect_end, expect_legal_conversation
 from conformance.judge.check import check
-from conformance.judge.expect import Broken, Unproven, expect
+from conformance.judge.expect import Broken, Unproven, all_facts, expect
 from conformance.judge.play import Play
 from conformance.judge.requests import accepted_cancel
 from conformance.scenarios import moves as s
@@ -13,6 +13,7 @@ from conformance.transcript.text import mentions, snippet
 
 
 @check("ENQ-01")
+@all_facts
 def queued_run_waits(play: Play) -> None:
     """ENQ-01: compare run B's first step and its statuses with the end of the runs ahead."""
     play.accepted("B")
@@ -22,13 +23,13 @@ def queued_run_waits(play: Play) -> None:
     last = max((r.seq for label in ahead for r in play.reports(label) if r.event != "gone"), default=None)
     if last is None:
         raise Unproven("the witness received no report from a step of the run ahead of run B")
-    if began is not None and began < last:
-        raise Broken(
-            f"no step of run B before run {ahead[-1]} is over",
-            "run B entered its first step, and a step of the run ahead reported after that",
-            began,
-            last,
-        )
+    expect(
+        began is None or began > last,
+        f"no step of run B before run {ahead[-1]} is over",
+        "run B entered its first step, and a step of the run ahead reported after that",
+        *(() if began is None else (began,)),
+        last,
+    )
     ended = max(play.ended(label) for label in ahead)
     for reading in play.readings("B"):
         # The deployment may start B as soon as the run ahead is over, before the client can know of that. Only an
@@ -81,6 +82,7 @@ def queue_drains(play: Play) -> None:
 
 
 @check("ENQ-06")
+@all_facts
 def only_the_cancelled_run_is_affected(play: Play) -> None:
     """ENQ-06: compare the final status of the runs that were not cancelled with `success`."""
     cancel = accepted_cancel(play)

@@ -13,7 +13,7 @@ from conformance.checks.common import (
     require_end_of_b,
 )
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, expect
+from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Exchange, Play
 from conformance.judge.turns import parts_of
@@ -22,6 +22,7 @@ from conformance.transcript.text import snippet
 
 
 @check("HIL-01")
+@all_facts
 def pause_shows_in_the_thread(play: Play) -> None:
     """HIL-01: compare the paused thread with `interrupted`, an open question and nothing in flight."""
     thread, see = _paused_thread(play)
@@ -75,6 +76,7 @@ def new_input_enters_at_the_start(play: Play) -> None:
 
 
 @check("HIL-05")
+@all_facts
 def answer_resumes_the_paused_step(play: Play) -> None:
     """HIL-05: compare run B's steps with the step that asked and the step after it."""
     if not any(report.outcome == "interrupted" for report in play.reports("A")):
@@ -95,6 +97,7 @@ def answer_resumes_the_paused_step(play: Play) -> None:
 
 
 @check("HIL-07")
+@all_facts
 def streamed_question_is_in_the_thread(play: Play) -> None:
     """HIL-07: look for the streamed question in the `interrupts` of the thread and of its state."""
     submission = play.accepted("A")
@@ -161,6 +164,7 @@ def thread_and_state_agree_on_questions(play: Play) -> None:
 
 
 @check("HIL-09")
+@all_facts
 def question_is_answered_once(play: Play) -> None:
     """HIL-09: count how often the step that asked was entered again, and compare the state with one pass."""
     for label in "BC":
@@ -191,6 +195,7 @@ def question_is_answered_once(play: Play) -> None:
 
 
 @check("HIL-10")
+@all_facts
 def answer_without_a_question_changes_nothing(play: Play) -> None:
     """HIL-10: look for a step of run B, and compare the state with what it was before."""
     # Not `accepted`: a deployment that refuses the answer meets the requirement as well.

@@ -19,7 +19,7 @@ from conformance.checks.common import (
     status_word,
 )
 from conformance.judge.check import check
-from conformance.judge.expect import Broken, Unproven, expect
+from conformance.judge.expect import Broken, Unproven, all_facts, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Play
 from conformance.judge.requests import stopping_request
@@ -55,6 +55,7 @@ def superseded_run_is_interrupted(play: Play) -> None:
 
 
 @check("INT-03")
+@all_facts
 def superseded_run_stays(play: Play) -> None:
     """INT-03: look for the superseded run A by GET and in the list of the thread's runs."""
     play.accepted("B")
@@ -74,6 +75,7 @@ def superseded_run_stays(play: Play) -> None:
 
 
 @check("INT-04")
+@all_facts
 def new_run_executes_its_input(play: Play) -> None:
     """INT-04: compare run B's status, steps and messages with a complete run of its own input."""
     play.accepted("B")
@@ -111,6 +113,7 @@ def new_run_starts_after_the_stop(play: Play) -> None:
 
 
 @check("INT-08")
+@all_facts
 def superseded_run_writes_nothing_more(play: Play) -> None:
     """INT-08: look for a checkpoint or message that a superseded run wrote after run B had begun."""
     play.accepted("B")
@@ -144,6 +147,7 @@ def superseded_run_writes_nothing_more(play: Play) -> None:
 
 
 @check("INT-09")
+@all_facts
 def every_run_in_flight_is_superseded(play: Play) -> None:
     """INT-09: compare the final status of every run in flight when run B arrived with `interrupted`."""
     play.accepted("B")
@@ -154,6 +158,7 @@ def every_run_in_flight_is_superseded(play: Play) -> None:
 
 
 @check("INT-10")
+@all_facts
 def pending_run_never_executes(play: Play) -> None:
     """INT-10: look for a step and messages of the pending run A, and compare its status with `interrupted`."""
     play.accepted("A")
@@ -183,6 +188,7 @@ def nothing_kept_without_a_checkpoint(play: Play) -> None:
 
 
 @check("INT-12")
+@all_facts
 def idle_thread_takes_a_plain_run(play: Play) -> None:
     """INT-12: compare run B with a plain run, and the ends of the runs before it with their earlier status."""
     new_run_is_accepted(play)
@@ -196,6 +202,7 @@ def idle_thread_takes_a_plain_run(play: Play) -> None:
 
 
 @check("INT-13")
+@all_facts
 def other_threads_are_untouched(play: Play) -> None:
     """INT-13: compare run X on the other thread with an undisturbed run."""
     play.accepted("B")
@@ -259,6 +266,7 @@ def strategy_of_the_first_run_is_irrelevant(play: Play) -> None:
 
 
 @check("INT-16")
+@all_facts
 def only_the_last_text_is_answered(play: Play) -> None:
     """INT-16: compare the last run's final status with `success`, and all others' with `interrupted`."""
     for label in (*runs_before_b(play), "B"):

@@ -14,7 +14,7 @@ from conformance.checks.common import (
     require_half_a_superstep,
 )
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, expect
+from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Play
 from conformance.judge.requests import accepted_cancel
@@ -76,6 +76,7 @@ def unfinished_output_is_dropped(play: Play) -> None:
 
 
 @check("PST-04")
+@all_facts
 def open_tool_call_is_left_alone(play: Play) -> None:
     """PST-04: look in the state for run A's open tool call, which must be there without a result."""
     require_end_of_b(play)
@@ -168,6 +169,7 @@ def message_ids_are_unique(play: Play) -> None:
 
 
 @check("PST-10")
+@all_facts
 def second_input_comes_once_and_last(play: Play) -> None:
     """PST-10: count run B's input in the state, where it must occur once, after everything that was kept."""
     require_end_of_b(play)
@@ -175,6 +177,8 @@ def second_input_comes_once_and_last(play: Play) -> None:
     see = play.last("final state", s.MAIN).sent
     count = words.count("B.human")
     expect(count == 1, "run B's input exactly once in the state", f"{count} times in [{' '.join(words)}]", see)
+    if not count:
+        return
     after = [word for word in words[words.index("B.human") :] if not word.startswith("B.")]
     expect(not after, "run B's input after everything that was kept of other runs", f"{' '.join(after)} after it", see)
 

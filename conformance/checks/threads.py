@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from conformance.api import GONE, IN_FLIGHT, TERMINAL, THREAD_STATUSES
 from conformance.checks.common import expect_no_step_after
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, expect
+from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.play import Play, StatusReading, status_text
 from conformance.judge.requests import accepted_cancel, accepted_deletion, labels
 from conformance.scenarios import moves as s
@@ -15,6 +15,7 @@ from conformance.transcript.text import snippet
 
 
 @check("THR-01")
+@all_facts
 def statuses_are_documented(play: Play) -> None:
     """THR-01: compare every status that was reported for the thread with the documented ones."""
     readings = play.thread_readings()
@@ -30,6 +31,7 @@ def statuses_are_documented(play: Play) -> None:
 
 
 @check("THR-02", "THR-05")
+@all_facts
 def thread_in_flight_is_busy(play: Play) -> None:
     """THR-02, THR-05: compare the thread's status with `busy` while a run is in flight.
 
@@ -89,6 +91,7 @@ def stopping_does_not_leave_the_thread_busy(play: Play) -> None:
 
 
 @check("THR-07")
+@all_facts
 def failed_run_marks_the_thread(play: Play) -> None:
     """THR-07: compare the thread's status with `error` after run A, and with `idle` after run B."""
     play.accepted("A")
@@ -134,6 +137,7 @@ def join_comes_after_the_status(play: Play) -> None:
 
 
 @check("THR-09")
+@all_facts
 def search_agrees_with_get(play: Play) -> None:
     """THR-09: compare the result of every thread search with the thread's status around it."""
     searches = play.exchanges_for("search threads")
@@ -163,6 +167,7 @@ def search_agrees_with_get(play: Play) -> None:
 
 
 @check("THR-10")
+@all_facts
 def successor_keeps_the_thread_busy(play: Play) -> None:
     """THR-10: compare the thread's status with `busy` between the ends of run A and run B."""
     play.accepted("B")
@@ -183,6 +188,7 @@ def successor_keeps_the_thread_busy(play: Play) -> None:
 
 
 @check("THR-11")
+@all_facts
 def deleted_thread_is_gone(play: Play) -> None:
     """THR-11: compare GET of the deleted thread with 404, and look for a step of run A that continues."""
     deletion, _ = accepted_deletion(play)
