@@ -40,6 +40,8 @@ class Context:
         """The move that created each run."""
         self.run_ids: dict[str, str] = {}
         self.statuses: dict[str, str] = {}
+        self.answered: set[str] = set()
+        """The runs whose creation has its whole answer and, without an id in it, was looked up in the list of runs."""
         self.probe = probe
         self.deleted_crons: set[str] = set()
         self.joins: dict[str, asyncio.Task[None]] = {}
@@ -131,13 +133,22 @@ class Context:
         return sum(self.statuses.get(label) not in TERMINAL | {GONE} for label in accepted) <= 1
 
     def refused(self, label: str) -> bool:
-        """Return whether the run certainly does not exist: it has no thread, or its creation did not succeed."""
+        """Return whether the run does not exist: it has no thread, its creation did not succeed or it made no run."""
         if label not in self.thread_of:
             return True
         answer = self.http.answer("submit", label)
         if label in self.clients.disconnected and not isinstance(answer, Response):
             return False  # the client disconnected before the answer, so the run may exist
-        return answer is not None and not (isinstance(answer, Response) and answer.status < 300)
+        failed = answer is not None and not (isinstance(answer, Response) and answer.status < 300)
+        return failed or self._made_no_run(label)
+
+    def _made_no_run(self, label: str) -> bool:
+        """Return whether the answer to the creation is complete, and no run came of it."""
+        # A server that has begun its answer with 200 can refuse only in the body of a `wait`, or in an event. Such a
+        # run is in no list and reports nothing, and the waits for it would last for their whole deadlines.
+        if label not in self.answered or label in self.clients.disconnected:
+            return False
+        return not (self.learn_run_id(label) or self._reports(label))
 
     def learn_run_id(self, label: str) -> bool:
         """Look up the id of a run in the record, and a stateless run's thread. Return whether the run's id is known."""

@@ -134,7 +134,8 @@ class Http:
                         id=part.id,
                     )
                     # A client that stops reading keeps its connection: the future is never resolved.
-                    if events == at_most:
+                    # Behind an `error` nothing comes that it could leave unread.
+                    if events == at_most and part.event != "error":
                         await asyncio.get_running_loop().create_future()
         except Exception as error:  # noqa: BLE001 -- as in `_ask`. The fault distinguishes a broken stream from a clean end
             # The transport has recorded network errors. Errors of the client, such as invalid JSON, are recorded here.
