@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.api import GONE, TERMINAL
+from conformance.api import GONE
 from conformance.checks.common import expect_accepted, expect_end, expect_nothing_of, status_word
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, all_facts, expect
@@ -81,7 +81,7 @@ def waited_cancel_answers_after_the_stop(play: Play) -> None:
     # Only the first status after the answer: a later one of another value breaks RUN-03.
     reported = [r.status for r in play.readings("A") if r.sent > answered]
     expect(
-        all(status in TERMINAL or status == GONE for status in reported[:1]),
+        all(status in play.ends("A") or status == GONE for status in reported[:1]),
         "a terminal status of run A once the cancel with `wait` is answered",
         f"`{reported[0]}`" if reported else "",
         cancel.sent,
@@ -133,7 +133,7 @@ def finished_run_keeps_its_status(play: Play) -> None:
     cancel = first_cancel(play)
     # Whether the cancel was accepted does not matter: CAN-08 reports the answer, and no answer may change the status.
     before = [r.status for r in play.readings("A") if r.received < cancel.sent][-1:]
-    if not before or before[0] not in TERMINAL:
+    if not before or before[0] not in play.ends("A"):
         raise Unproven("no terminal status of run A was received before the cancel was sent")
     expect_end(play, "A", before[0], "run A (finished before the cancel)", cancel.sent)
 
@@ -207,7 +207,7 @@ def accepted_cancel_ends_the_run(play: Play) -> None:
     # "Bounded" is the driver's deadline for the end of a run: it reads the final status after that, at the latest.
     status = play.final_status(label)
     expect(
-        status in TERMINAL or status == GONE,
+        status in play.ends(label) or status == GONE,
         f"run {label} to end in bounded time after its cancel was accepted",
         f"it is still {status_word(status)}",
         cancel.sent,

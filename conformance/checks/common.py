@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from conformance.api import GONE, TERMINAL
+from conformance.api import GONE
 from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Exchange, Play
@@ -68,7 +68,7 @@ def require_end_of_b(play: Play) -> None:
     """Raise Unproven unless run B was accepted and has ended."""
     play.accepted("B")
     # The state that was read while B was in flight is not final. That B does not end is for RUN and INT to judge.
-    if play.final_status("B") not in TERMINAL:
+    if play.final_status("B") not in play.ends("B"):
         raise Unproven("run B never ended, so the state that was read is not the final state")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from conformance.api import TERMINAL
 from conformance.checks.common import expect_continued_chain, expect_end, expect_legal_conversation
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, all_facts, expect
@@ -76,7 +75,7 @@ def queue_drains(play: Play) -> None:
     """ENQ-05: compare run B's final status with `success` where run A failed or was stopped."""
     play.accepted("B")
     # After a run that succeeded, ENQ-03 judges the queue. This requirement is about the other ends.
-    if play.final_status("A") not in ("error", "interrupted"):
+    if play.outcome("A") not in ("error", "interrupted"):
         raise Unproven(f"run A neither failed nor was stopped: its status is `{play.final_status('A')}`")
     expect_end(play, "B", "success", "run B (queued behind a run that failed or was stopped)")
 
@@ -122,5 +121,5 @@ def _ahead(play: Play) -> list[str]:
     return [
         label
         for label in labels[: labels.index("B")]
-        if not any(r.status in TERMINAL and r.received < arrived for r in play.readings(label))
+        if not any(r.status in play.ends(label) and r.received < arrived for r in play.readings(label))
     ]

@@ -51,16 +51,16 @@ def checkpoints_name_their_run(play: Play) -> None:
     history, see = _history(play)
     for checkpoint in history:
         expect(
-            isinstance(checkpoint.run_id, str),
+            checkpoint.named_run is not None,
             "a run_id in the metadata of every checkpoint",
-            f"checkpoint {snippet(checkpoint.id)} has `{snippet(checkpoint.run_id)}`",
+            f"checkpoint {snippet(checkpoint.id)} has `{snippet(checkpoint.named_run)}`",
             see,
         )
         # `label_of` returns the id itself for a run that the scenario does not have.
         expect(
-            play.label_of(checkpoint.run_id) != checkpoint.run_id,
+            checkpoint.named_run is None or play.label_of(checkpoint.named_run) != checkpoint.named_run,
             "the run_id of one of the thread's runs in every checkpoint",
-            f"checkpoint {snippet(checkpoint.id)} names the unknown run {checkpoint.run_id}",
+            f"checkpoint {snippet(checkpoint.id)} names the unknown run {checkpoint.named_run}",
             see,
         )
 

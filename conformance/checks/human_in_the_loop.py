@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.api import TERMINAL, objects
+from conformance.api import objects
 from conformance.checks.common import (
     expect_end,
     expect_entry_at_the_start,
@@ -38,7 +38,7 @@ def pause_shows_in_the_thread(play: Play) -> None:
     last = [reading.status for reading in play.readings("A") if reading.received < arrived][-1:]
     # Any terminal status will do here. HIL-02 reports which one the deployment chose.
     expect(
-        all(status in TERMINAL for status in last),
+        all(status in play.ends("A") for status in last),
         "nothing in flight while the thread waits for a human",
         f"run A is `{''.join(last)}`",
         see,
@@ -58,7 +58,7 @@ def no_question_is_open_after_run_b(play: Play) -> None:
     """HIL-03: look for `interrupts` in the thread when run B has ended and no run waits."""
     require_end_of_b(play)
     # A run B that was stopped or failed may itself have left a question open.
-    if play.final_status("B") != "success":
+    if play.outcome("B") != "success":
         raise Unproven(f"run B did not end `success` but `{play.final_status('B')}`")
     interrupts = play.final_thread().get("interrupts")
     expect(

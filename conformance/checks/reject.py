@@ -5,7 +5,6 @@ A is in flight, B is refused, and C is created with `reject` when A is over.
 
 from __future__ import annotations
 
-from conformance.api import TERMINAL
 from conformance.checks.common import expect_end
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
@@ -164,5 +163,5 @@ def _require_idle(play: Play, new: str) -> None:
         # A run that was refused is not in flight and has no status.
         if not play.submission(label).ok:
             continue
-        if not any(r.status in TERMINAL and r.received < arrived for r in play.readings(label)):
+        if not any(r.status in play.ends(label) and r.received < arrived for r in play.readings(label)):
             raise Unproven(f"no terminal status of run {label} was received before run {new} was created")

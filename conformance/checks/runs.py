@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from conformance.api import GONE, RUN_STATUSES, TERMINAL
+from conformance.api import GONE, RUN_STATUSES
 from conformance.checks.common import expect_end, expect_no_step_after, status_word
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, all_facts, expect
@@ -116,7 +116,7 @@ def terminal_status_stays(play: Play) -> None:
     for label in labels(play):
         readings = play.readings(label)
         for index, reading in enumerate(readings):
-            if reading.status not in TERMINAL:
+            if reading.status not in play.ends(label):
                 continue
             for later in readings[index + 1 :]:
                 # Two requests that are in progress at once may be answered in either order. Only a request that was
@@ -129,7 +129,7 @@ def terminal_status_stays(play: Play) -> None:
                         reading.sent,
                         later.sent,
                     )
-    if not any(r.status in TERMINAL for label in labels(play) for r in play.readings(label)):
+    if not any(r.status in play.ends(label) for label in labels(play) for r in play.readings(label)):
         raise Unproven("the deployment never reported a terminal status of a run")
 
 
@@ -357,6 +357,10 @@ def run_is_whole(play: Play) -> None:
             f"assistant_id {snippet(body.get('assistant_id'))}",
             exchange.sent,
         )
+        # A run that is accepted only without metadata breaks FRM-05.
+        sent = play.submission(label).request.body
+        if not isinstance(sent, dict) or "metadata" not in sent:
+            continue
         # The driver sends the label in the metadata of every run. A server may add keys of its own.
         expect(
             isinstance(metadata, dict) and metadata.get("doubletext_label") == label,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.api import GONE, IN_FLIGHT, TERMINAL, THREAD_STATUSES
+from conformance.api import GONE, IN_FLIGHT, THREAD_STATUSES
 from conformance.checks.common import expect_no_step_after
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
@@ -56,7 +56,7 @@ def thread_is_idle_in_the_end(play: Play) -> None:
     """THR-03: compare the thread's final status with `idle` when run B has ended normally."""
     play.accepted("B")
     # A failed run B makes the thread `error`, which THR-07 judges.
-    if play.final_status("B") != "success":
+    if play.outcome("B") != "success":
         raise Unproven(f"run B did not end `success` but `{play.final_status('B')}`")
     status = play.final_thread().get("status")
     expect(
@@ -80,7 +80,7 @@ def stopping_does_not_leave_the_thread_busy(play: Play) -> None:
     # A thread that stays `busy` takes no more texts from careful clients: https://github.com/aegra/aegra/issues/475
     for label in (submit.label for submit in play.scenario.submits()):
         status = play.final_status(label)
-        if status not in TERMINAL and status != GONE:
+        if status not in play.ends(label) and status != GONE:
             raise Unproven(f"run {label} never ended: its status is `{status}`")
     expect(
         play.final_thread().get("status") != "busy",
@@ -144,6 +144,9 @@ def search_agrees_with_get(play: Play) -> None:
     if not searches:
         raise Unproven("the driver did not reach a search")
     thread_id = play.transcript.threads[s.MAIN]
+    # The searches filter by metadata. A thread that is accepted only without any breaks FRM-05.
+    if "metadata" not in (play.last("create thread", s.MAIN).request.body or {}):
+        raise Unproven("the thread was accepted only without the metadata by which it is searched")
     judged = 0
     for search in searches:
         if search.over is None or not isinstance(search.body, list):
@@ -217,7 +220,7 @@ def _during_flight(play: Play) -> Iterator[tuple[StatusReading, StatusReading, s
             before = [r for r in flights if r.received < thread.sent]
             after = [r for r in flights if r.sent > thread.received]
             # A server that shows a finished run as in flight again breaks RUN-03. Its thread is not judged by that.
-            over = any(r.status in TERMINAL and r.received < thread.sent for r in play.readings(label))
+            over = any(r.status in play.ends(label) and r.received < thread.sent for r in play.readings(label))
             if before and after and not over:
                 yield thread, before[-1], label
 

@@ -77,10 +77,13 @@ def _joined(facts: list[Broken]) -> Broken:
     if len(different) == 1:
         return different[0]
     named = different[:NAMED]
+    observed: dict[str, list[str]] = {}
+    for fact in named:
+        observed.setdefault(fact.expected, []).append(fact.observed)
     more = f", and {len(different) - NAMED} more" if len(different) > NAMED else ""
     return Broken(
-        ", and ".join(fact.expected for fact in named),
-        ", and ".join(f"{fact.observed} (not {fact.expected})" for fact in named) + more,
+        ", and ".join(observed),
+        ", and ".join(f"{', '.join(texts)} (not {expected})" for expected, texts in observed.items()) + more,
         *dict.fromkeys(seq for fact in named for seq in fact.see),
     )
 

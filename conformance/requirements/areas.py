@@ -24,6 +24,7 @@ AREAS = {
     "WHK": "webhooks",
     "CRN": "crons",
     "CLI": "client contract",
+    "FRM": "forms of requests",
 }
 """The name of each area, in the order of the book. `requirements/run.toml` contains the area RUN."""
 
@@ -45,6 +46,7 @@ MARKERS = {
     "WHK": "webhooks",
     "CRN": "crons",
     "CLI": "clients",
+    "FRM": "forms",
 }
 """The marker of each area.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.api import GONE, TERMINAL, objects
+from conformance.api import GONE, objects
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, all_facts, expect
 from conformance.judge.messages import spell, text_of
@@ -158,7 +158,7 @@ def stalled_reader_does_not_stall_the_run(play: Play) -> None:
     # The driver waits for the end of the run, up to its deadline, before it disconnects the client. A run that ends
     # only after that was held up by the client's full buffers.
     disconnected = watcher(play, "A").disconnected or len(play.moments)
-    ended = next((r for r in play.readings("A") if r.status in TERMINAL and r.sent < disconnected), None)
+    ended = next((r for r in play.readings("A") if r.status in play.ends("A") and r.sent < disconnected), None)
     status = play.final_status("A") if ended is None else ended.status
     expect(
         ended is not None and status == "success",
@@ -265,4 +265,4 @@ def tokens_make_the_answer(play: Play) -> None:
 
 def _is_over(play: Play, label: str) -> bool:
     """Return whether the final status of a run is terminal, or the run is gone."""
-    return play.final_status(label) in TERMINAL | {GONE}
+    return play.final_status(label) in play.ends(label) | {GONE}

@@ -22,7 +22,7 @@ from conformance.transcript.transcript import AnyMoment, Left, NetworkFault, Rel
 @check("STR-04")
 def join_of_a_finished_run_answers(play: Play) -> None:
     """STR-04: compare the answer to the join of the finished run A with run A's messages."""
-    if play.final_status("A") != "success":
+    if play.outcome("A") != "success":
         raise Unproven(f"run A did not end `success` but `{play.final_status('A')}`")
     join = watcher(play, "J").exchange
     due = list(parts_of(play.scenario.submit("A")))
@@ -39,7 +39,7 @@ def join_of_a_finished_run_answers(play: Play) -> None:
 @all_facts
 def join_of_an_interrupted_run_returns(play: Play) -> None:
     """STR-05: compare the answer to every join of the interrupted run A with 2xx and values."""
-    if play.final_status("A") != "interrupted":
+    if play.outcome("A") != "interrupted":
         raise Unproven(f"run A did not end `interrupted` but `{play.final_status('A')}`")
     for join in _joins(play):
         # Any values: which of them an interrupted run returns is documented nowhere. `langgraph dev` may return `{}`.
@@ -262,7 +262,7 @@ def wait_returns_the_final_values(play: Play) -> None:
     """STR-28: compare the answer to every wait with the messages in the state."""
     # In these scenarios the waited run is the thread's last, so its values are the final state. A run that was stopped
     # is judged by STR-16.
-    waited = [each for each in _waits(play) if play.final_status(each.label) == "success"]
+    waited = [each for each in _waits(play) if play.outcome(each.label) == "success"]
     if not waited:
         raise Unproven("no run that a client waited for ended `success`")
     due = play.messages()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from conformance.api import GONE, TERMINAL
 from conformance.driver.context import Context
 from conformance.driver.moves import read, watch
 from conformance.scenarios import moves as s
@@ -34,7 +33,7 @@ async def await_heard(context: Context, label: str) -> None:
 
     await context.until(has_started, context.deadlines.start, f"run {label} to start")
     await context.until(
-        lambda: context.begun(label) or context.refused(label) or context.statuses.get(label) in TERMINAL | {GONE},
+        lambda: context.begun(label) or context.refused(label) or context.ended(label),
         context.deadlines.hear,
         f"run {label} to report a step",
     )
