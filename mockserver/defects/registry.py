@@ -30,6 +30,7 @@ MODULES: Final = (
     "webhooks",
     "crons",
     "fields",
+    "forms",
 )
 """The modules that define defects, in the order of the page."""
 
