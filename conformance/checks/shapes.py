@@ -98,7 +98,9 @@ def _of_event(name: str, data: Any) -> Iterator[Misfit]:
 @check("SHP-06", premises=())
 def heads_are_documented(play: Play) -> None:
     """SHP-06: compare the status and content type of every answer to a valid request with the documented ones."""
-    answered = [e for e in play.exchanges if e.response is not None and not e.serves("ask")]
+    # FRM judges the requests that were refused in one form and sent again in another.
+    refused = {before.sent for _, before, _ in play.adaptations}
+    answered = [e for e in play.exchanges if e.response and not e.serves("ask") and e.sent not in refused]
     if not answered:
         raise Unproven("the deployment answered no request")
     wrong: dict[tuple[str, str], tuple[Exchange, str, str]] = {}

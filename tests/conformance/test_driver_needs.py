@@ -205,9 +205,11 @@ def test_a_run_with_another_terminal_status_is_over(right: Judged, status: str, 
 
 def test_checkpoints_without_a_run_belong_to_the_run_whose_input_they_hold(right: Judged) -> None:
     def edit(request: httpx.Request, body: Body) -> Body:
-        if not request.url.path.endswith("/history"):
+        if not request.url.path.endswith(("/history", "/state")):
             return body
-        return [{**one, "metadata": {**one["metadata"], "run_id": None}} for one in body]
+        if isinstance(body, list):
+            return [edit(request, one) for one in body]
+        return {**body, "metadata": {**(body["metadata"] or {}), "run_id": None}} if "metadata" in body else body
 
     found = judged(Wire(edit=edit))
     assert found.ids("FAIL", "WARN") == {"CHK-02"}
