@@ -21,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -101,7 +101,7 @@ class Adapting(httpx.AsyncBaseTransport):
                 return await self._rest(request, form, response) if "limit" in form.needs else response
         return refusal
 
-    async def _forms(self, request: httpx.Request, sent: Any, refusal: httpx.Response) -> Any:
+    async def _forms(self, request: httpx.Request, sent: Any, refusal: httpx.Response) -> AsyncIterator[Form]:
         """Yield the other forms of a request, each of which changes one thing."""
         # A refusal that names fields is not about the others. One of a webhook, for example, is for its scenario.
         words = set(re.findall(r"\w+", refusal.text.lower()))
@@ -110,7 +110,9 @@ class Adapting(httpx.AsyncBaseTransport):
             for form in (*_fields(request, sent), *_smaller_pages(request, sent)):
                 if not blamed or not blamed.isdisjoint(form.fields):
                     yield form
-        # A 404 may also be about the thread.
+        # A 404 may also be about the thread: "Thread or assistant not found" is the text of the official server.
+        if refusal.status_code == 404 and "thread" in words:
+            return
         about_assistant = words & {"assistant", "assistants", "assistant_id", "graph", "graph_id"}
         if not about_assistant and (blamed or refusal.status_code == 404):
             return

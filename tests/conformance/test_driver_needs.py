@@ -292,3 +292,12 @@ def test_the_refused_form_and_the_other_one_are_in_the_record() -> None:
         return [m.status for m in transcript.moments if isinstance(m, Response) and m.exchange in numbers]
 
     assert timeless.run(work()) == [422, 200]
+
+
+def test_a_refusal_for_another_reason_gives_no_hint_about_the_agent() -> None:
+    def wrong(request: httpx.Request, _: Body) -> bool:
+        return request.method == "POST" and request.url.path.endswith("/runs")
+
+    problem = judged(refusing(wrong)).problem or ""
+    assert 'HTTP 422: {"detail":"refused"}; it was also refused with stream_mode as a list' in problem
+    assert "--deployment-assistant" not in problem
