@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 from conformance.api import checkpoint_id
 from conformance.judge.check import check
@@ -11,6 +13,7 @@ from conformance.judge.expect import Broken, Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Checkpoint, Play
 from conformance.judge.premises import ACCEPTED_B, HELD, REST
+from conformance.judge.queries import answer, asked, has, items, page, queries
 from conformance.judge.turns import parts_of
 from conformance.scenarios import moves as s
 from conformance.scenarios.scenario import Scenario
@@ -228,6 +231,90 @@ def interrupting_adds_no_checkpoint(play: Play) -> None:
         f"two that record the same: {spell(repeated[0]) if repeated else ''}",
         see,
     )
+
+
+@check("CHK-20", premises=(REST,))
+def history_has_a_limit(play: Play) -> None:
+    """CHK-20: compare every history with a `limit` with the newest entries of the whole history."""
+    _expect_parts(play, lambda options: options.keys() == {"limit"})
+
+
+@check("CHK-21", premises=(REST,))
+def history_continues_before(play: Play) -> None:
+    """CHK-21: compare every history with the parameter `before` with the entries below that checkpoint."""
+    _expect_parts(play, lambda options: isinstance(options.get("before"), str))
+
+
+@check("CHK-22", premises=(REST,))
+def history_continues_before_a_checkpoint(play: Play) -> None:
+    """CHK-22: compare every history with a checkpoint as `before` with the entries below that checkpoint."""
+    _expect_parts(play, lambda options: isinstance(options.get("before"), dict))
+
+
+@check("CHK-23", premises=(REST,))
+def history_is_filtered_by_metadata(play: Play) -> None:
+    """CHK-23: compare every history with a filter `metadata` with the entries that have these values."""
+    _expect_parts(play, lambda options: "metadata" in options)
+
+
+@check("CHK-24", premises=(REST,))
+def state_at_a_checkpoint(play: Play) -> None:
+    """CHK-24: compare every state at a checkpoint with the entry of the history that has its id."""
+    entries = {checkpoint.id: checkpoint for checkpoint in play.history("mid")}
+    for exchange, options in queries(play, "state at"):
+        named = options.get("checkpoint")
+        wanted = named.get("checkpoint_id") if isinstance(named, dict) else exchange.request.path.rpartition("/")[2]
+        if wanted not in entries:
+            raise Unproven(f"checkpoint {snippet(wanted)} is not in the history", exchange.sent)
+        body, entry = answer(exchange), entries[wanted]
+        shown = body if isinstance(body, dict) else {}
+        expect(
+            checkpoint_id(shown) == wanted,
+            f"the state at checkpoint {snippet(wanted)} for {asked(exchange)}",
+            f"that of checkpoint {snippet(checkpoint_id(shown))}",
+            exchange.sent,
+        )
+        for key in ("values", "next"):
+            got, due = shown.get(key), entry.raw.get(key)
+            expect(
+                got == due,
+                f"`{key}` of the state at checkpoint {snippet(wanted)} to equal its entry in the history",
+                f"another one. First difference (state and history): {difference(got, due, key)}",
+                exchange.sent,
+                play.last("mid history", s.MAIN).sent,
+            )
+
+
+def _expect_parts(play: Play, about: Callable[[dict[str, Any]], bool]) -> None:
+    """Raise Broken unless every history whose options `about` accepts is that part of the whole history."""
+    whole, judged = play.history("mid"), 0
+    for exchange, options in queries(play, "list history"):
+        if not about(options):
+            continue
+        judged += 1
+        before = options.get("before")
+        before = before.get("checkpoint_id") if isinstance(before, dict) else before
+        ids = [checkpoint.id for checkpoint in whole]
+        if before is not None and before not in ids:
+            raise Unproven(f"checkpoint {snippet(before)} is not in the history", exchange.sent)
+        older = whole if before is None else whole[ids.index(before) + 1 :]
+        due = page([one.id for one in older if has(one.raw.get("metadata"), options.get("metadata"))], options)
+        got = [checkpoint_id(entry) for entry in items(exchange)]
+        expect(
+            got == due,
+            f"{_positions(due, ids)} of the history for {asked(exchange)}",
+            _positions(got, ids),
+            exchange.sent,
+            play.last("mid history", s.MAIN).sent,
+        )
+    if not judged:
+        raise Unproven("the driver did not read a part of the history in this way")
+
+
+def _positions(found: list[str | None], whole: list[str | None]) -> str:
+    """Return checkpoints in one line, by their positions in the whole history."""
+    places = [str(whole.index(one)) if one in whole else snippet(one) for one in found]
+    return f"entries {', '.join(places)}" if places else "no entry"
 
 
 def _held_update(scenario: Scenario) -> tuple[s.UpdateState, s.AwaitPoint]:

@@ -475,6 +475,25 @@ class SearchThreads(Kind, frozen=True, kw_only=True, tag="search-threads"):
         return "search the threads" + settings(setting("status", self.status))
 
 
+class Query(Kind, frozen=True, kw_only=True, tag="query", omit_defaults=True):
+    """Send one valid request that reads, such as a list with a filter. `purpose` names what it reads.
+
+    The placeholders in `path` and `body` are the names of threads and the labels of runs, as in `Ask`, and two more. One
+    is `{play}`, the value by which the threads of this play are found. The other is `{checkpoint N}`, the id at position
+    N of the history that was read last. The newest is at 0.
+    """
+
+    traits = READS
+
+    purpose: Literal["list history", "state at", "list threads", "count threads", "filter crons", "count crons"]
+    method: Literal["GET", "POST"]
+    path: str
+    body: Any = None
+
+    def describe(self) -> str:
+        return f"{self.purpose}: {self.method} {self.path}" + settings(setting("body", self.body))
+
+
 class CreateCron(Kind, frozen=True, kw_only=True, tag="create-cron", omit_defaults=True):
     """Create a cron on the thread, whose run `label` has `text` as its human message. No cron outlives its play.
 
@@ -583,6 +602,7 @@ Move = (
     | UpdateState
     | ListRuns
     | SearchThreads
+    | Query
 )
 
 

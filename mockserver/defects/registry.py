@@ -29,6 +29,7 @@ MODULES: Final = (
     "streams",
     "webhooks",
     "crons",
+    "lists",
     "fields",
 )
 """The modules that define defects, in the order of the page."""

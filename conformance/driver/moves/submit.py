@@ -120,6 +120,20 @@ async def ask(context: Context, move: s.Ask) -> None:
     await context.http.send("ask", move.what, move.method, path, content)
 
 
+async def query(context: Context, move: s.Query) -> None:
+    """Send a request that reads, unless it names a checkpoint that the history did not have."""
+    content = None if move.body is None else msgspec.json.encode(move.body).decode()
+    names = {"main": context.threads[s.MAIN], "play": context.play_id, **context.threads, **context.run_ids}
+    history = context.http.body("mid history", s.MAIN)
+    for position, entry in enumerate(history if isinstance(history, list) else ()):
+        found = checkpoint_id(entry) if isinstance(entry, dict) else None
+        if found is not None:
+            names[f"checkpoint {position}"] = found
+    path, content = _filled(move.path, names), None if content is None else _filled(content, names)
+    if "{checkpoint" not in path + (content or ""):
+        await context.http.send(move.purpose, s.MAIN, move.method, path, content)
+
+
 def _filled(text: str, names: Mapping[str, str]) -> str:
     """Return `text` with every `{name}` in `names` replaced. Other braces stay, since JSON is full of them."""
-    return re.sub(r"{(\w+)}", lambda found: names.get(found[1], found[0]), text)
+    return re.sub(r"{(\w+(?: \d+)?)}", lambda found: names.get(found[1], found[0]), text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.plays import history, messages, status_code
+from tests.conformance.plays import Json, bodies, history, messages, requests, status_code
 from tests.conformance.twins.edits import (
     TOOLS,
     entry,
@@ -13,6 +13,15 @@ from tests.conformance.twins.edits import (
     vanishing,
     without_first_run,
 )
+
+LISTED = "none/finished/create/unwatched/history"
+
+
+def whole_history(raw: Json) -> list[Json]:
+    """Return the history that was read last in the middle of the play."""
+    found: list[Json] = list(requests(raw, "mid history", "main"))[-1][1]["body"]
+    return found
+
 
 TWINS = [
     twin("CHK-01", "a fork", TOOLS, history(reparent), fact="places below"),
@@ -43,4 +52,15 @@ TWINS = [
          fact="source `update`"),
     twin("CHK-09", "a step recorded twice", TOOLS,
          history(lambda e: [*e[:-1], e[-2], e[-1]]), fact="two that record the same"),
+    twin("CHK-20", "a page too long", LISTED, bodies("list history", "main", lambda e: [*e, *e[:1]]), fact="entries"),
+    twin("CHK-21", "an entry is repeated", LISTED, bodies("list history", "main", lambda e: e[:1] + e[:-1]),
+         fact="entries 3, 3"),
+    twin("CHK-22", "refused", LISTED, status_code("list history", "main", 500), fact="HTTP 500"),
+    twin("CHK-23", "the filter is ignored", LISTED,
+         lambda raw: bodies("list history", "main", lambda _: whole_history(raw))(raw), fact="entries 0, 1, 2"),
+    twin("CHK-24", "the newest state", LISTED,
+         bodies("state at", "main", lambda body: of(body, checkpoint=of(body["checkpoint"], checkpoint_id="other"))),
+         fact="that of checkpoint other"),
+    twin("CHK-24", "other values", LISTED, bodies("state at", "main", lambda body: of(body, values={})),
+         fact="First difference"),
 ]  # fmt: skip
