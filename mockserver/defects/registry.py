@@ -30,6 +30,8 @@ MODULES: Final = (
     "webhooks",
     "crons",
     "lists",
+    "chain",
+    "waiting",
     "fields",
 )
 """The modules that define defects, in the order of the page."""

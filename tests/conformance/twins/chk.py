@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from tests.conformance.plays import Json, bodies, history, messages, requests, status_code
 from tests.conformance.twins.edits import (
     TOOLS,
@@ -14,6 +17,7 @@ from tests.conformance.twins.edits import (
     without_first_run,
 )
 
+UPDATED = "none/finished/create/unwatched/update"
 LISTED = "none/finished/create/unwatched/history"
 
 
@@ -21,6 +25,22 @@ def whole_history(raw: Json) -> list[Json]:
     """Return the history that was read last in the middle of the play."""
     found: list[Json] = list(requests(raw, "mid history", "main"))[-1][1]["body"]
     return found
+
+
+def entry_metadata(position: int, **changes: Any) -> Callable[[list[Json]], list[Json]]:
+    """Change the metadata of the entry at a position."""
+
+    def change(entries: list[Json]) -> list[Json]:
+        chosen = entries[position]
+        return [of(one, metadata=of(one["metadata"], **changes)) if one is chosen else one for one in entries]
+
+    return change
+
+
+def times_reversed(entries: list[Json]) -> list[Json]:
+    """Give every entry the time of its mirror image."""
+    times = [one["created_at"] for one in entries]
+    return [of(one, created_at=at) for one, at in zip(entries, reversed(times), strict=True)]
 
 
 TWINS = [
@@ -63,4 +83,14 @@ TWINS = [
          fact="that of checkpoint other"),
     twin("CHK-24", "other values", LISTED, bodies("state at", "main", lambda body: of(body, values={})),
          fact="First difference"),
+    twin("CHK-25", "steps are counted from the start", TOOLS, history(entry_metadata(0, step=0)), fact="0"),
+    twin("CHK-26", "an input is a step", TOOLS, history(entry_metadata(-1, source="loop")), fact="`loop`"),
+    twin("CHK-27", "the update is refused", UPDATED, status_code("update state", "main", 409), fact="HTTP 409"),
+    twin("CHK-27", "the update is lost", UPDATED, history(lambda e: e[1:]), fact="checkpoints"),
+    twin("CHK-27", "another source", UPDATED, history(entry_metadata(0, source="loop")), fact="`loop`"),
+    twin("CHK-28", "a node is left", TOOLS, bodies("final state", "main", lambda b: of(b, next=["agent"])),
+         fact='["agent"]'),
+    twin("CHK-29", "the times are reversed", TOOLS, history(times_reversed), fact="2025-"),
+    twin("CHK-29", "one time for all", TOOLS,
+         history(lambda e: [of(one, created_at="2025-01-01T00:00:00.5Z") for one in e]), fact="in each of them"),
 ]  # fmt: skip
