@@ -13,6 +13,7 @@ from conformance.judge.requests import accepted_cancel, action_of, first_cancel
 from conformance.judge.turns import parts_of
 from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
+from conformance.transcript.transcript import Released
 
 
 @check("CAN-01")
@@ -250,3 +251,32 @@ def early_cancel_is_honoured(play: Play) -> None:
         cancel.ok, "a 2xx answer to a cancel immediately after the creation of the run", cancel.outcome(), cancel.sent
     )
     expect_end(play, "A", "interrupted", "run A (cancelled immediately after its creation)", cancel.sent)
+
+
+@check("CAN-18")
+def waited_cancel_of_a_pending_run_is_answered(play: Play) -> None:
+    """CAN-18: look for the answer to the cancel of run A, which was pending, by the end of the play."""
+    cancel = first_cancel(play)
+    # Until long after run Z has ended, ahead of run A. Any answer will do: CAN-02 judges what became of run A.
+    expect(
+        cancel.response is not None,
+        "an answer to the cancel of pending run A with `wait`, at the latest when the run ahead of it had ended",
+        cancel.outcome(),
+        cancel.sent,
+    )
+
+
+@check("CAN-19")
+def waited_cancel_of_a_pending_run_is_answered_at_once(play: Play) -> None:
+    """CAN-19: compare the answer to the cancel of run A, which was pending, with the release of run Z ahead of it."""
+    cancel = first_cancel(play)
+    released = [m.seq for m in play.moments if isinstance(m, Released) and m.label == "Z"]
+    if not released:
+        raise Unproven("run Z was never released")
+    expect(
+        cancel.response is not None and cancel.response.seq < released[0],
+        "the answer to the cancel of pending run A with `wait` while run Z, ahead of it, still executes",
+        "the answer came when run Z had been released" if cancel.response else cancel.outcome(),
+        cancel.sent,
+        released[0],
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 from conformance.api import objects
 from conformance.checks.common import (
+    expect_accepted,
     expect_end,
     expect_entry_at_the_start,
     expect_legal_conversation,
@@ -218,6 +219,104 @@ def answer_without_a_question_changes_nothing(play: Play) -> None:
         play.submission("B").sent,
         play.last("final state", s.MAIN).sent,
     )
+
+
+@check("HIL-11", premises=())
+def question_is_the_one_asked(play: Play) -> None:
+    """HIL-11: compare the value of every question in an answer or an event with one that the agent asked."""
+    asked = [
+        {"question": "Go on?", "step": step}
+        for submit in play.scenario.all_submits
+        for step in submit.interrupt
+        if submit.answers is None
+    ]
+    found = list(_shown_questions(play))
+    if not found:
+        raise Unproven("no answer contained a question")
+    for question, see in found:
+        expect(
+            question.get("value") in asked,
+            f"the value of a question that the agent asked: {' or '.join(snippet(one) for one in asked)}",
+            snippet(question.get("value")),
+            see,
+        )
+
+
+@check("HIL-12")
+def two_questions_are_open(play: Play) -> None:
+    """HIL-12: compare the open questions of the state and of the thread with the two that run A asked."""
+    paused = [report.step for report in play.reports("A") if report.outcome == "interrupted"]
+    if len(paused) < 2:
+        raise Unproven("the witness did not receive reports that two steps of run A called interrupt()")
+    state = play.last("mid state", s.MAIN)
+    tasks = play.state("mid").get("tasks")
+    for where, shown, see in (
+        ("state", [task.get("interrupts") for task in objects(tasks)], state.sent),
+        ("thread", *_thread_questions(play)),
+    ):
+        questions = list(_questions_in(shown))
+        steps = sorted(str(value.get("step")) for one in questions if isinstance(value := one.get("value"), dict))
+        expect(
+            steps == sorted(paused),
+            f"the questions of {' and '.join(sorted(paused))} in the `interrupts` of the {where}",
+            f"those of {' and '.join(steps) or 'no step'}",
+            see,
+        )
+        ids = {snippet(one.get("id")) for one in questions}
+        expect(
+            len(ids) == len(questions),
+            f"an id of its own for each question in the {where}, by which it can be answered",
+            f"{', '.join(sorted(ids))}",
+            see,
+        )
+
+
+@check("HIL-13")
+def answers_by_id_resume_both_steps(play: Play) -> None:
+    """HIL-13: compare run B's steps with the two that asked and the one after them, and look for an open question."""
+    submission = play.submission("B")
+    command = submission.request.body.get("command") if isinstance(submission.request.body, dict) else None
+    if not isinstance(command, dict) or not isinstance(command.get("resume"), dict) or len(command["resume"]) < 2:
+        raise Unproven("the state did not show two questions with ids, so they could not be answered", submission.sent)
+    expect_accepted(play, "B")
+    expect_end(play, "B", "success", "run B (which answers both questions by their ids)", submission.sent)
+    asked = sorted(play.scenario.submit("A").interrupt)
+    steps = [trace.step for trace in play.steps("B")]
+    expect(
+        sorted(steps[:-1]) == asked and steps[-1:] == ["agent:2"],
+        f"run B to execute the steps that asked, {' and '.join(asked)}, and then agent:2",
+        " ".join(steps) or "no step",
+        submission.sent,
+    )
+    left = play.final_thread().get("interrupts")
+    expect(not left, "no question in the thread when all are answered", snippet(left), submission.sent)
+
+
+def _thread_questions(play: Play) -> tuple[object, int]:
+    """Return the `interrupts` of the paused thread, and the seq of the request. Raise Inapplicable without them."""
+    thread, see = _paused_thread(play)
+    if "interrupts" not in thread:
+        raise Inapplicable("the thread has no field `interrupts`, which the API description does not require")
+    return thread["interrupts"], see
+
+
+def _shown_questions(play: Play) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield every question in a state, in a thread and in an event, with the seq of its moment."""
+    for exchange in play.exchanges:
+        if exchange.serves("mid state", "final state", "look", "final thread") and isinstance(exchange.body, dict):
+            for shown in (exchange.body.get("interrupts"), *_of_tasks(exchange.body)):
+                for question in _questions_in(shown):
+                    yield question, exchange.sent
+    for submit in play.scenario.all_submits:
+        for exchange in play.exchanges_for("submit", submit.label):
+            for event in play.events(exchange):
+                shown = event.data.get("__interrupt__") if isinstance(event.data, dict) else None
+                for question in _questions_in(shown):
+                    yield question, event.seq
+
+
+def _of_tasks(state: dict[str, Any]) -> list[object]:
+    return [task.get("interrupts") for task in objects(state.get("tasks"))]
 
 
 def _paused_thread(play: Play) -> tuple[dict[str, Any], int]:

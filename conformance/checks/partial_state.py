@@ -14,12 +14,13 @@ from conformance.checks.common import (
 )
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
-from conformance.judge.messages import spell
+from conformance.judge.messages import call_id, query_of, spell
 from conformance.judge.play import Play
 from conformance.judge.premises import ACCEPTED_B, CANCELLED, ENDED_B, HELD, REST
 from conformance.judge.turns import turns
 from conformance.scenarios import moves as s
 from conformance.transcript.text import mentions, snippet
+from doubletext.probe import requested_place
 
 
 @check("PST-01")
@@ -199,3 +200,27 @@ def unfinished_step_is_next(play: Play) -> None:
 def new_input_enters_at_the_start(play: Play) -> None:
     """PST-12: compare run B's first step with the graph's entry, and look for a resumed step of run A."""
     expect_entry_at_the_start(play)
+
+
+@check("PST-13", premises=())
+def tool_calls_are_kept_unaltered(play: Play) -> None:
+    """PST-13: compare the name and the arguments of every tool call in the state with those that the agent wrote."""
+    values = play.state().get("values")
+    calls = [
+        call
+        for message in objects(values.get("messages") if isinstance(values, dict) else None)
+        for call in objects(message.get("tool_calls"))
+    ]
+    due = {
+        call_id(place): query_of(place)
+        for submit in play.scenario.submits()
+        if (place := requested_place(submit.text)) is not None
+    }
+    known = [call for call in calls if isinstance(call.get("id"), str) and call["id"] in due]
+    if not known:
+        raise Unproven("the state has no tool call of the agent")
+    see = play.last("final state", s.MAIN).sent
+    for call in known:
+        wrote = {"name": "tavily_search_results_json", "args": {"query": due[call["id"]]}}
+        got = {name: call.get(name) for name in wrote}
+        expect(got == wrote, f"the tool call {snippet(wrote)}, as the agent wrote it", snippet(got), see)

@@ -405,6 +405,49 @@ def delayed_run_waits(play: Play) -> None:
         )
 
 
+@check("RUN-21", premises=())
+def run_stops_at_a_node(play: Play) -> None:
+    """RUN-21: compare run A's steps and the state's `next` with the node at which its request stops it."""
+    submit = play.scenario.submit("A")
+    play.accepted("A")
+    steps = [trace.step for trace in play.steps("A")]
+    due, following = (["agent:1"], ["tools"]) if submit.stop_before else (["agent:1", "tools:1"], ["agent"])
+    what = (
+        f"interrupt_before {snippet(submit.stop_before)}"
+        if submit.stop_before
+        else (f"interrupt_after {snippet(submit.stop_after)}")
+    )
+    expect(
+        steps == due,
+        f"run A with {what} to execute {' '.join(due)}",
+        " ".join(steps) or "no step",
+        play.submission("A").sent,
+    )
+    left = play.state("mid").get("next")
+    expect(
+        left == following,
+        f"`next` {snippet(following)} in the state after run A with {what}",
+        snippet(left),
+        play.last("mid state", s.MAIN).sent,
+    )
+
+
+@check("RUN-22", premises=())
+def stopped_thread_is_interrupted(play: Play) -> None:
+    """RUN-22: compare the thread's status with `interrupted` when run A has stopped at a node."""
+    ended, read = play.ended("A"), play.last("mid state", s.MAIN).sent
+    # The newest reading: a thread that is read right after the stop may not show it yet (THR-08 is a SHOULD).
+    between = [one for one in play.thread_readings() if ended < one.sent and one.received < read]
+    if not between:
+        raise Unproven("the thread was not read after run A had stopped")
+    expect(
+        between[-1].status == "interrupted",
+        "the thread to be `interrupted` when its run has stopped at a node",
+        f"`{between[-1].status}`",
+        between[-1].sent,
+    )
+
+
 def _named(play: Play, run_ids: Sequence[object]) -> str:
     """Return the labels of runs in one line."""
     return ", ".join(play.label_of(run_id) for run_id in run_ids) or "none"

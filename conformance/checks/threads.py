@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from conformance.api import GONE, IN_FLIGHT, LAG, THREAD_STATUSES
-from conformance.checks.common import expect_no_step_after
+from conformance.checks.common import expect_no_step_after, expect_order
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.play import Play, StatusReading, status_text
-from conformance.judge.premises import ACCEPTED_A, ACCEPTED_B, CANCELLED, HELD
+from conformance.judge.premises import ACCEPTED_A, ACCEPTED_B, CANCELLED, HELD, REST
+from conformance.judge.queries import answer, asked, has, items, page, queries
 from conformance.judge.requests import accepted_deletion, labels
 from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
@@ -209,6 +211,79 @@ def deleted_thread_is_gone(play: Play) -> None:
         thread.sent,
     )
     expect_no_step_after(play, deletion, "A")
+
+
+@check("THR-20", premises=(REST,))
+def threads_are_found_by_filter(play: Play) -> None:
+    """THR-20: compare every filtered list of threads with the fitting entries of the whole list."""
+    whole = _whole_list(play)
+    mine = sorted(thread_id for name, thread_id in play.transcript.threads.items() if name in (s.MAIN, s.OTHER))
+    see = play.exchanges_for("list threads")[0].sent
+    found = sorted(str(one.get("thread_id")) for one in whole)
+    expect(found == mine, f"the threads {', '.join(mine)} by their metadata", ", ".join(found) or "none", see)
+    for exchange, options in queries(play, "list threads"):
+        fitting = _fitting(whole, options)
+        if len(page(fitting, options)) < len(fitting):
+            continue  # THR-21 judges pages
+        due = sorted(str(one.get("thread_id")) for one in fitting)
+        got = sorted(str(one.get("thread_id")) for one in items(exchange))
+        expect(
+            got == due,
+            f"the threads {', '.join(due) or 'none'} for {asked(exchange)}",
+            ", ".join(got) or "none",
+            exchange.sent,
+            see,
+        )
+
+
+@check("THR-21", premises=(REST,))
+def threads_are_listed_in_pages(play: Play) -> None:
+    """THR-21: compare every page of threads with the part of the whole list at its `limit` and `offset`."""
+    whole = _whole_list(play)
+    if len({snippet(one.get("created_at")) for one in whole}) < len(whole):
+        raise Unproven("two threads have the same `created_at`, so their order is not defined")
+    for exchange, options in queries(play, "list threads"):
+        if options.get("sort_order") != "asc" or options.get("sort_by") != "created_at":
+            continue
+        due = [one.get("thread_id") for one in page(_fitting(whole, options), options)]
+        got = [one.get("thread_id") for one in items(exchange)]
+        expect(
+            got == due, f"{len(due)} of the threads for {asked(exchange)}: {snippet(due)}", snippet(got), exchange.sent
+        )
+
+
+@check("THR-22", premises=(REST,))
+def threads_are_sorted(play: Play) -> None:
+    """THR-22: compare the order of every list of threads with its `sort_by` and `sort_order`."""
+    for exchange, options in queries(play, "list threads"):
+        if isinstance(field := options.get("sort_by"), str):
+            expect_order(exchange, field, descending=options.get("sort_order") == "desc")
+
+
+@check("THR-23", premises=(REST,))
+def threads_are_counted(play: Play) -> None:
+    """THR-23: compare every count of threads with the number of fitting entries of the whole list."""
+    whole = _whole_list(play)
+    for exchange, options in queries(play, "count threads"):
+        due, got = len(_fitting(whole, options)), answer(exchange)
+        expect(got == due, f"{due} for {asked(exchange)}", snippet(got), exchange.sent)
+
+
+def _whole_list(play: Play) -> list[dict[str, Any]]:
+    """Return the threads of the play, oldest first. It is the first list that the scenario reads."""
+    for exchange, _ in queries(play, "list threads"):
+        return items(exchange)
+    return []
+
+
+def _fitting(whole: list[dict[str, Any]], options: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        one
+        for one in whole
+        if options.get("status") in (None, one.get("status"))
+        and (not isinstance(options.get("ids"), list) or one.get("thread_id") in options["ids"])
+        and has(one.get("metadata"), options.get("metadata"))
+    ]
 
 
 def _during_flight(play: Play) -> Iterator[tuple[StatusReading, StatusReading, str]]:

@@ -206,7 +206,7 @@ class Context:
 
     async def open_thread(self, name: str, why: str) -> None:
         """Create the thread that a scenario calls `name`. `why` is put into its metadata."""
-        metadata = {"doubletext": why}
+        metadata = {"doubletext": why, "doubletext_threads_of": self.play_id}
         # Searches filter by this value, so that they find only the thread of this play.
         if name == s.MAIN:
             metadata["doubletext_play"] = self.play_id

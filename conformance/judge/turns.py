@@ -66,8 +66,11 @@ def parts_of(submit: s.Submit) -> tuple[str, ...]:
 
 def _kept_if_alone(submit: s.Submit) -> int:
     """Return the number of parts that a run leaves when it is not stopped: all, or those before it fails or pauses."""
-    stops = [_position(step) for step in (*submit.fail, *submit.interrupt)]
-    return min([len(parts_of(submit)), *(1 + stop for stop in stops)])
+    stops = [1 + _position(step) for step in (*submit.fail, *submit.interrupt)]
+    # A run enters each node for the first time in the step with number 1.
+    stops += [1 + _position(f"{node}:1") for node in submit.stop_before]
+    stops += [2 + _position(f"{node}:1") for node in submit.stop_after]
+    return min([len(parts_of(submit)), *stops])
 
 
 def _position(step: str) -> int:

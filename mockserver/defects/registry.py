@@ -29,6 +29,9 @@ MODULES: Final = (
     "streams",
     "webhooks",
     "crons",
+    "lists",
+    "chain",
+    "waiting",
     "fields",
     "forms",
 )

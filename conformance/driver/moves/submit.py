@@ -8,12 +8,15 @@ from typing import Any, assert_never
 
 import msgspec
 
-from conformance.api import LABEL_KEY, checkpoint_id
+from conformance.api import LABEL_KEY, checkpoint_id, objects
 from conformance.driver.context import Context
 from conformance.driver.moves import watch
 from conformance.driver.witness import webhook_url
 from conformance.scenarios import moves as s
 from doubletext.probe import Probe, to_config
+
+GO_ON = "go on"
+"""The answer to a question of the agent."""
 
 
 async def submit(context: Context, move: s.Submit) -> None:
@@ -68,7 +71,7 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
     if move.answers is None:
         body["input"] = {"messages": [{"role": "user", "content": move.text}]}
     else:
-        body["command"] = {"resume": "go on"}
+        body["command"] = {"resume": dict.fromkeys(_questions(context), GO_ON) if move.by_id else GO_ON}
     at = None if move.from_step is None else _checkpoint_after(context, move.from_step)
     modes = move.stream_mode or (("values", "updates") if move.endpoint == "stream" else ())
     optional: dict[str, Any] = {
@@ -78,6 +81,8 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
         "stream_resumable": move.resumable or None,
         "stream_subgraphs": move.subgraphs or None,
         "on_disconnect": move.on_disconnect,
+        "interrupt_before": list(move.stop_before) or None,
+        "interrupt_after": list(move.stop_after) or None,
         "checkpoint": at and {"checkpoint_ns": "", "checkpoint_id": at},
         "after_seconds": move.after_seconds,
         "if_not_exists": move.if_not_exists,
@@ -85,6 +90,14 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
         "webhook": move.webhook and webhook_url(context.witness_url, move.label, fails=move.webhook == "failing"),
     }
     return body | {name: value for name, value in optional.items() if value is not None}
+
+
+def _questions(context: Context) -> list[str]:
+    """Return the ids of the open questions, in the state that was read last."""
+    state = context.http.body("mid state", s.MAIN)
+    tasks = objects(state.get("tasks")) if isinstance(state, dict) else []
+    found = [question.get("id") for task in tasks for question in objects(task.get("interrupts"))]
+    return [name for name in found if isinstance(name, str)]
 
 
 def _checkpoint_after(context: Context, step: str) -> str | None:
@@ -122,6 +135,20 @@ async def ask(context: Context, move: s.Ask) -> None:
     await context.http.send("ask", move.what, move.method, path, content)
 
 
+async def query(context: Context, move: s.Query) -> None:
+    """Send a request that reads, unless it names a checkpoint that the history did not have."""
+    content = None if move.body is None else msgspec.json.encode(move.body).decode()
+    names = {"main": context.threads[s.MAIN], "play": context.play_id, **context.threads, **context.run_ids}
+    history = context.http.body("mid history", s.MAIN)
+    for position, entry in enumerate(history if isinstance(history, list) else ()):
+        found = checkpoint_id(entry) if isinstance(entry, dict) else None
+        if found is not None:
+            names[f"checkpoint {position}"] = found
+    path, content = _filled(move.path, names), None if content is None else _filled(content, names)
+    if "{checkpoint" not in path + (content or ""):
+        await context.http.send(move.purpose, s.MAIN, move.method, path, content)
+
+
 def _filled(text: str, names: Mapping[str, str]) -> str:
     """Return `text` with every `{name}` in `names` replaced. Other braces stay, since JSON is full of them."""
-    return re.sub(r"{(\w+)}", lambda found: names.get(found[1], found[0]), text)
+    return re.sub(r"{(\w+(?: \d+)?)}", lambda found: names.get(found[1], found[0]), text)

@@ -76,6 +76,19 @@ def _resumed() -> Iterator[Scenario]:
             + ("its child graph." if work == "subgraph" else "one of two steps, the other of which has finished."),
             moves=(*_parked(work, step), _resuming("B", work=work), AwaitEnd(label="B")),
         )
+    both = ("tools:1", "audit:1")
+    yield Scenario(
+        id="resume/parked/create/unwatched/two-questions",
+        about="B answers both questions of A, which is parked in two parallel steps, each by its id.",
+        moves=(
+            Submit(label="A", text=SF, work="parallel", interrupt=both),
+            AwaitEnd(label="A"),
+            Look(),
+            ReadState(),
+            _resuming("B", work="parallel", interrupt=both, by_id=True),
+            AwaitEnd(label="B"),
+        ),
+    )
     yield Scenario(
         id="resume/finished/create/unwatched",
         about="B carries a `command.resume` on a thread whose only run has finished.",

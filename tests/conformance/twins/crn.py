@@ -29,4 +29,9 @@ TWINS = [
     twin("CRN-04", "a cron cannot be deleted", MADE, status_code("delete cron", "reject", 500), fact="HTTP 500"),
     twin("CRN-04", "a deleted cron is listed", MADE,
          bodies("list crons", "main", lambda _: [{"cron_id": "x"}], last=True), fact="1"),
+    twin("CRN-05", "a page is empty", "cron/listed", bodies("filter crons", "main", lambda found: found[:2]),
+         fact="["),
+    twin("CRN-05", "an order is ignored", "cron/listed", bodies("filter crons", "main", lambda found: found[::-1]),
+         fact=", "),
+    twin("CRN-06", "a count of all", "cron/listed", bodies("count crons", "main", lambda _: 3), fact="3"),
 ]  # fmt: skip

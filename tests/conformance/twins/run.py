@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from tests.conformance.plays import bodies, move_report, run_status, status_code, witness
+from tests.conformance.plays import Edit, bodies, move_report, run_status, status_code, witness
 from tests.conformance.twins.edits import TOOLS, append_final_look, begins_at_once, drop_header, late_report, of, twin
+
+
+def every_thread(status: str) -> Edit:
+    """Show another status in every reading of the thread."""
+    return bodies("look", "main", lambda body: of(body, status=status))
+
 
 TWINS = [
     twin("RUN-01", "a status of its own", TOOLS, run_status("A", "cancelled"), fact="`cancelled`"),
@@ -69,4 +75,9 @@ TWINS = [
          bodies("final run", "run A", lambda _: {"status": "success"}), fact="`success`"),
     twin("RUN-14", "a deleted run goes on", "delete/during-tools/run/unwatched", late_report("A", "agent:2", "enter"),
          fact="agent:2 reported `enter`"),
+    twin("RUN-21", "the run does not stop", "none/stopped-before/create/unwatched",
+         late_report("A", "tools:1", "enter"), fact="agent:1 tools:1"),
+    twin("RUN-21", "nothing is next", "none/stopped-after/create/unwatched",
+         bodies("mid state", "main", lambda b: of(b, next=[])), fact="[]"),
+    twin("RUN-22", "the thread is idle", "none/stopped-before/create/unwatched", every_thread("idle"), fact="`idle`"),
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.plays import status_code, thread_status
+from tests.conformance.plays import Json, bodies, requests, status_code, thread_status
 from tests.conformance.twins.edits import (
     CANCELLED,
     CANCELLED_PENDING,
@@ -12,6 +12,15 @@ from tests.conformance.twins.edits import (
     search_finds_nothing,
     twin,
 )
+
+THREADS = "none/finished/create/unwatched/threads"
+
+
+def whole_list(raw: Json) -> list[Json]:
+    """Return the first list of threads, which has all of them."""
+    found: list[Json] = next(requests(raw, "list threads"))[1]["body"]
+    return found
+
 
 TWINS = [
     twin("THR-01", "a status of its own", TOOLS, thread_status("cancelled"), fact="`cancelled`"),
@@ -33,4 +42,11 @@ TWINS = [
          fact="HTTP 200"),
     twin("THR-11", "its run goes on", "delete/during-tools/thread/unwatched", late_report("A", "agent:2", "enter"),
          fact="agent:2 reported `enter`"),
+    twin("THR-20", "every thread is found", THREADS,
+         lambda raw: bodies("list threads", "main", lambda _: whole_list(raw))(raw), fact=", "),
+    twin("THR-21", "every page is the first", THREADS,
+         bodies("list threads", "main", lambda found: found[:1]), fact="["),
+    twin("THR-22", "an order is ignored", THREADS,
+         bodies("list threads", "main", lambda found: found[::-1]), fact=", "),
+    twin("THR-23", "all are counted", THREADS, bodies("count threads", "main", lambda _: 2), fact="2"),
 ]  # fmt: skip
