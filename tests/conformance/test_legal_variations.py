@@ -77,6 +77,7 @@ def is_thread(found: Json) -> bool:
 
 def minimal_threads(raw: Json) -> None:
     """Leave only the fields of a thread that the published description requires."""
+    # From the published description. A server that stores no copy of the values on the thread has nothing else to show.
     required = {"thread_id", "created_at", "updated_at", "metadata", "status"}
     for found in objects_in(raw):
         if is_thread(found):
@@ -160,6 +161,8 @@ def empty_states(raw: Json) -> None:
             response |= {"status": 200, "body": []}
 
 
+# Only whole records are varied: a variation that is consistent in itself is what a right server could send. One that
+# contradicts itself, such as a field in one answer only, may be accused rightly.
 VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
     ("threads have only the required fields", EVERYWHERE, (minimal_threads,)),
     ("records have more fields", EVERYWHERE, (more_fields,)),
