@@ -74,7 +74,7 @@ def add_servers(parser: argparse.ArgumentParser) -> None:
         help="release line of `langgraphjs dev`; may be given several times; default: each but `newest`",
     )
     parser.add_argument(
-        "--vendor", choices=tuple(VENDORS), action="append", help="may be given several times; default: each"
+        "--vendor", choices=tuple(VENDORS), action="append", help="may be given several times (default: each)"
     )
 
 

@@ -69,7 +69,7 @@ def redis(*, log: Path) -> Iterator[str]:
     command = shutil.which("redis-server")
     if command is None:
         raise ServerError(
-            "Redis is not installed: there is no redis-server on PATH; on Debian: apt install redis-server"
+            "Redis is not installed: there is no redis-server on PATH. On Debian: apt install redis-server"
         )
     port = free_port()
 
@@ -91,7 +91,7 @@ def _postgres_binaries() -> Path:
         return Path(found).resolve().parent
     installed = [path.parent for path in DEBIAN.glob("*/bin/initdb")]
     if not installed:
-        raise ServerError("PostgreSQL is not installed: there is no initdb on PATH; on Debian: apt install postgresql")
+        raise ServerError("PostgreSQL is not installed: there is no initdb on PATH. On Debian: apt install postgresql")
     return max(installed, key=lambda folder: float(folder.parent.name))
 
 

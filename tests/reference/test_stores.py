@@ -48,7 +48,8 @@ def test_the_newest_postgresql_of_debian_is_found_without_path(tmp_path: Path, m
 
 def test_a_server_is_ready_when_its_own_question_says_so(tmp_path: Path) -> None:
     mark = tmp_path / "ready"
-    script = f"import pathlib; pathlib.Path({str(mark)!r}).touch(); import time; time.sleep(60)"
+    lines = ["import pathlib, time", f"pathlib.Path({str(mark)!r}).touch()", "time.sleep(60)"]
+    script = "\n".join(lines)
     command = [sys.executable, "-c", script]
     with running(command, ready=mark.exists, cwd=tmp_path, log=tmp_path / "log", deadline=30):
         assert mark.exists()

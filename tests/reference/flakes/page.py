@@ -16,9 +16,9 @@ UNDECLARED = "**No profile declares it as flaky.**"
 HEAD = """\
 # From run to run
 
-Each reference server was judged several times, started anew for each run. This page lists the verdicts that were not
-the same in all runs, and what the server's profile states about the chance that decides. A verdict that is not listed
-was the same in every run.
+Each reference server was judged several times, and was started again for each run. This page lists the verdicts that
+were not the same in all runs, and what the server's profile states about the chance that decides. A verdict that is not
+listed was the same in every run.
 
 | Server | Profile | Rule book | Runs | Scenarios | Verdicts | Not always the same | When |
 | --- | --- | --- | ---: | ---: | ---: | ---: | --- |

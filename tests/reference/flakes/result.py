@@ -1,4 +1,4 @@
-"""What changed from run to run, as facts, and which of it a profile declares."""
+"""The changes from run to run as facts, and which of them a profile declares."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def compare(title: str, reports: Sequence[Report]) -> Runs:
     """Return what changed from report to report. Raise Unreadable if they are not of one server and one rule book."""
     first = reports[0]
     if len({(one.target.server, one.target.version, one.target.profile, one.suite.revision) for one in reports}) > 1:
-        raise Unreadable(f"{title}: the reports are of several versions or rule books; use another --report-dir")
+        raise Unreadable(f"{title}: the reports are of several versions or rule books. Use another --report-dir")
     found: dict[tuple[str, str], list[tuple[Word, str]]] = defaultdict(list)
     for report in reports:
         for result in report.results:
