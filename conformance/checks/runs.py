@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from conformance.api import GONE, RUN_STATUSES
+from conformance.api import GONE, LAG, RUN_STATUSES
 from conformance.checks.common import expect_end, expect_no_step_after, status_word
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, all_facts, expect
-from conformance.judge.play import Play
+from conformance.judge.overlap import was_executing
+from conformance.judge.play import Play, StatusReading
+from conformance.judge.premises import ACCEPTED_A, HELD
 from conformance.judge.requests import accepted_deletion, labels
 from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
@@ -153,6 +155,42 @@ def status_moves_forward(play: Play) -> None:
                     )
     if not any(play.readings(label) for label in labels(play)):
         raise Unproven("the deployment never reported the status of a run")
+
+
+@check("RUN-30", premises=(HELD, ACCEPTED_A))
+def failed_run_ends_in_error(play: Play) -> None:
+    """RUN-30: compare the end of run A, one of whose steps raised an exception, with `error`."""
+    if not any(report.outcome == "raised" for report in play.reports("A")):
+        raise Unproven("the witness received no report that a step of run A failed")
+    expect_end(play, "A", "error", "run A, whose step raised an exception,")
+
+
+@check("RUN-31")
+def executing_run_is_running(play: Play) -> None:
+    """RUN-31: look for a run that is still `pending` while one of its steps executes."""
+    seen = False
+    for label in labels(play):
+        since: StatusReading | None = None
+        began = play.began(label)
+        if began is None:
+            continue
+        for reading in play.readings(label):
+            # A reading counts if a step reported before it was sent and again after it was answered.
+            if not (began < reading.sent and was_executing(play, label, reading.received)):
+                continue
+            seen = True
+            since = (since or reading) if reading.status == "pending" else None
+            # The row may lag behind the worker. The driver reads again to see whether the contradiction lasts.
+            lasted = 0.0 if since is None else play.moments[reading.sent].t - play.moments[since.received].t
+            expect(
+                lasted < LAG,
+                f"run {label} to be shown as `running` while its step executes",
+                f"`pending` for {lasted * 1000:.0f} ms",
+                began,
+                reading.sent,
+            )
+    if not seen:
+        raise Unproven("no run was read while one of its steps certainly executed")
 
 
 @check("RUN-05")

@@ -30,6 +30,7 @@ MODULES = (
     "cancel",
     "races",
     "streams.events",
+    "streams.content",
     "streams.joins",
     "streams.disconnect",
     "human_in_the_loop",

@@ -18,7 +18,7 @@ from doubletext.probe import OnCancel, Work
 Strategy = Literal["enqueue", "reject", "interrupt", "rollback"]
 Endpoint = Literal["create", "stream", "wait"]
 RunStatus = Literal["pending", "running", "error", "success", "timeout", "interrupted"]
-StreamMode = Literal["values", "updates", "messages-tuple", "custom"]
+StreamMode = Literal["values", "updates", "messages-tuple", "custom", "events", "tasks", "checkpoints", "debug"]
 
 Mistake = Literal["strategy", "assistant", "thread", "unknown", "id", "json", "field", "query", "bulk", "odd"]
 """The kind of error in a request.

@@ -183,6 +183,15 @@ class Policy:
         """Return the result of join and wait for a run that has ended."""
         return {"__error__": run.error} if run.error is not None else run.output
 
+    def joined(self, run: Run) -> Values:
+        """Return the result of a join for a run that has ended: the state of its thread, or the error of the run.
+
+        The Python client describes a join as returning the final state of the thread, unlike `wait`.
+        """
+        head = run.thread.history.head
+        followed = head is not None and head.run_id != run.run_id and run.error is None and run.fate != "erase"
+        return run.thread.settled or {} if followed else self.output(run)
+
 
 def policy_of(thread: Thread) -> Policy:
     """Return the policy that decides about a thread and its runs."""

@@ -27,6 +27,8 @@ MODULES: Final = (
     "views",
     "validation",
     "streams",
+    "stream_content",
+    "failures",
     "webhooks",
     "crons",
     "lists",

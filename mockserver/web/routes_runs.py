@@ -183,7 +183,8 @@ async def join(request: web.Request) -> web.StreamResponse:
         location = run_location(path_uuid(request, "thread"), path_uuid(request, "run"))
         headers = {"Location": f"{location}/join", "Content-Location": location}
         return await when_ended(request, None, lambda: {"__error__": GONE}, headers)
-    return await _output(request, run, cancel=params.cancel_on_disconnect)
+    joining = when_ended(request, run, lambda: policy_of(run.thread).joined(run), run_headers(run, "/join"))
+    return await _cancel_on_disconnect(request, run, joining, cancel=params.cancel_on_disconnect)
 
 
 async def join_stream(request: web.Request) -> web.StreamResponse:
@@ -342,12 +343,8 @@ async def _stream(request: web.Request, run: Run) -> web.StreamResponse:
 
 
 async def _wait(request: web.Request, run: Run) -> web.StreamResponse:
-    return await _output(request, run, cancel=run.request.on_disconnect == "cancel")
-
-
-async def _output(request: web.Request, run: Run, *, cancel: bool) -> web.StreamResponse:
     waiting = when_ended(request, run, lambda: policy_of(run.thread).output(run), run_headers(run, "/join"))
-    return await _cancel_on_disconnect(request, run, waiting, cancel=cancel)
+    return await _cancel_on_disconnect(request, run, waiting, cancel=run.request.on_disconnect == "cancel")
 
 
 async def _cancel_on_disconnect(

@@ -165,7 +165,7 @@ def test_the_list_of_defects() -> None:
     assert "ghost_run  (D04)\n    A stopped run is reported as `interrupted`" in out
     assert "stateless_thread_left  (D88, formerly stateless_shared)\n" in out
     ids = re.findall(r"^\w+  \(D(\d+)", out, re.MULTILINE)
-    assert [int(number) for number in ids] == list(range(1, len(ids) + 1))
+    assert [int(number) for number in ids] == sorted({int(number) for number in ids})
 
 
 def test_a_script_that_is_read_again_without_a_restart(tmp_path: Path) -> None:

@@ -23,7 +23,9 @@ from tests.mockserver.stage import Stage, asking, on_stage
 
 def test_every_candidate_has_one_id_and_one_name() -> None:
     numbers = [kind.id for kind in defects().values()] + [one.id for one in registry.not_built()]
-    assert sorted(numbers, key=lambda number: int(number[1:])) == [f"D{n:02}" for n in range(1, len(numbers) + 1)]
+    # Numbers are given in branches and are never reused, so a number may be missing.
+    assert len(set(numbers)) == len(numbers)
+    assert all(re.fullmatch(r"D(0[1-9]|[1-9]\d+)", number) for number in numbers)
     former = [name for kind in defects().values() for name in kind.former_names]
     names = [*defects(), *former, *(one.name for one in registry.not_built())]
     assert sorted(names) == sorted(set(names))

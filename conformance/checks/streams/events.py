@@ -5,7 +5,7 @@ from __future__ import annotations
 from conformance.api import GONE, objects
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, all_facts, expect
-from conformance.judge.messages import spell, text_of
+from conformance.judge.messages import read_messages, spell, text_of
 from conformance.judge.overlap import was_executing
 from conformance.judge.play import Play
 from conformance.judge.premises import ACCEPTED_A, ACCEPTED_B, HELD
@@ -107,6 +107,18 @@ def streams_do_not_mix(play: Play) -> None:
             spell(foreign),
             stream.exchange.sent,
         )
+        # Values are the thread's: messages from before the run belong in them, and messages of later runs do not.
+        labels = [submit.label for submit in play.scenario.submits(play.scenario.submit(stream.label).thread)]
+        later = labels[labels.index(stream.label) + 1 :]
+        for event in stream.named("values"):
+            early = [message for message in read_messages(event.data, play.scenario) if message.label in later]
+            expect(
+                not early,
+                f"no messages of later runs in the `values` of {stream.title}",
+                spell(early),
+                stream.exchange.sent,
+                event.seq,
+            )
 
 
 @check("STR-15", premises=(HELD, ACCEPTED_B))

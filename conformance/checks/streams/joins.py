@@ -51,6 +51,19 @@ def join_of_an_interrupted_run_returns(play: Play) -> None:
         )
 
 
+@check("STR-44")
+def late_join_of_a_followed_run(play: Play) -> str:
+    """STR-44: report whose values the join of run A returns when run B, which followed it, has ended, too."""
+    join = watcher(play, "J").exchange
+    if not join.ok:
+        raise Unproven(f"the join of run A was not answered with 2xx: {join.outcome()}", join.sent)
+    returned = read_messages(join.body, play.scenario)
+    if returned == play.messages():
+        return "the state of the thread"
+    # Whichever it is: STR-05 judges that there are values, and AGR-07 that their messages are those of the state.
+    return "the values of the run" if {m.label for m in returned} == {"A"} else f"[{spell(returned)}]"
+
+
 @check("STR-06")
 @all_facts
 def join_of_a_failed_run_reports_the_error(play: Play) -> None:

@@ -18,9 +18,10 @@ LIST_LIMIT = 100
 
 
 async def look(context: Context) -> None:
-    """Read the statuses. If the thread is not `busy` while a run is in flight, read them until `LAG` seconds are over.
+    """Read the statuses. If one of them contradicts another fact, read them until `LAG` seconds are over.
 
-    A contradiction that lasts counts as a fault of the deployment (THR-02), and one that passes is its row that lags.
+    A contradiction that lasts counts as a fault of the deployment (THR-02, RUN-31), and one that passes is its row that
+    lags.
     """
     await _look(context)
     # Once in a play: a fault that has lasted is proved, and each further wait would only take time.
@@ -35,8 +36,11 @@ async def look(context: Context) -> None:
 
 
 def _contradicts(context: Context) -> bool:
-    """Return whether the newest readings say that a run is in flight on a thread that is not `busy`."""
+    """Return whether a run is in flight on a thread that is not `busy`, or `pending` although it reported a step."""
     # Once the deployment is lost, nothing changes any more.
+    waiting = [label for label, status in context.statuses.items() if status == "pending"]
+    if context.http.lost is None and context.probe == "witnessed" and any(map(context.begun, waiting)):
+        return True
     thread = context.http.body("look", s.MAIN) if context.http.lost is None else None
     main = [label for label, thread in context.thread_of.items() if thread == context.threads.get(s.MAIN)]
     flying = any(context.statuses.get(label) in IN_FLIGHT for label in main)

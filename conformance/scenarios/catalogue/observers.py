@@ -27,6 +27,7 @@ from conformance.scenarios.catalogue.blocks import (
     NYC,
     SF,
     held_first,
+    second,
     superseding,
     waiting,
 )
@@ -64,6 +65,12 @@ FLOOD = "what do you make of " + " ".join(f"word{number}" for number in range(40
 The agent repeats a text that is not about the weather, one token for each word.
 """
 
+LARGE = "what do you make of " + "x" * 530_000 + "?"
+"""A text that makes the last event larger than a megabyte: the event has the text, and the answer repeats it.
+
+Limits at which servers, proxies and clients cut a line are mostly 64 KiB, 128 KiB or 1 MiB.
+"""
+
 
 def scenarios() -> Iterator[Scenario]:
     """Yield every scenario in which a client watches A in another way than through `join`."""
@@ -71,8 +78,10 @@ def scenarios() -> Iterator[Scenario]:
     for strategy in stopping:
         yield from _superseded(strategy)
     yield from _unaffected()
+    yield from _failing()
     yield from _cancelled()
     yield from _late()
+    yield from _followed()
     yield from _undisturbed()
 
 
@@ -170,6 +179,53 @@ def _unaffected() -> Iterator[Scenario]:
     )
 
 
+def _failing() -> Iterator[Scenario]:
+    """Yield the scenarios in which A fails while its own client, or one in `join`, watches it, and B comes after it."""
+    fails: dict[str, Any] = {"fail": ("tools:1",)}
+    watched: dict[str, tuple[str, dict[str, Any]]] = {
+        "streamed": ("reads its stream", {"endpoint": "stream"}),
+        "waited": ("waits for its values", {"endpoint": "wait"}),
+    }
+    for observer, (how, fields) in watched.items():
+        yield Scenario(
+            id=f"enqueue/failing/create/{observer}",
+            about=f"B is queued behind A, whose tool raises an exception, and A's own client {how}.",
+            moves=(*held_first(IN_TOOLS, **fails, **fields), *waiting()),
+        )
+        yield Scenario(
+            id=f"interrupt/failed/create/{observer}",
+            about=f"A's tool raises an exception while A's own client {how}, and B arrives with `interrupt`.",
+            moves=(
+                *held_first(IN_TOOLS, **fails, **fields),
+                Release(),
+                AwaitEnd(label="A"),
+                Look(),
+                second("interrupt"),
+                AwaitEnd(label="B"),
+            ),
+        )
+    yield Scenario(
+        id="enqueue/failing/create/joined",
+        about="B is queued behind A, whose tool raises an exception, and a client waits for A in `join`.",
+        moves=(*held_first(IN_TOOLS, **fails, watch=True), *waiting()),
+    )
+
+
+def _followed() -> Iterator[Scenario]:
+    """Yield the scenarios in which a client joins A only after B, the run behind A, has ended as well."""
+    late: tuple[Move, ...] = (Watch(name="J", label="A", how="join"), Observe())
+    yield Scenario(
+        id="interrupt/during-tools/create/late/followed",
+        about="A client joins A after B has interrupted A and has finished.",
+        moves=(*held_first(IN_TOOLS), *superseding("interrupt"), *late),
+    )
+    yield Scenario(
+        id="enqueue/finished/create/late/followed",
+        about="A client joins the finished A after B has finished, too.",
+        moves=(Submit(label="A", text=SF), AwaitEnd(label="A"), second("enqueue"), AwaitEnd(label="B"), *late),
+    )
+
+
 def _cancelled() -> Iterator[Scenario]:
     """Yield the scenarios in which A is cancelled while a client reads its stream or waits for it."""
     stopped: tuple[Move, ...] = (AwaitStopped(label="A"), AwaitEnd(label="A"), Release(), Observe())
@@ -220,6 +276,17 @@ def _late() -> Iterator[Scenario]:
         )
 
 
+def _rarer_modes(finish: tuple[Move, ...]) -> Iterator[Scenario]:
+    """Yield the scenarios with the modes that few clients request."""
+    modes: dict[str, tuple[StreamMode, ...]] = {"events": ("events",), "debug-modes": ("tasks", "checkpoints", "debug")}
+    for name, requested in modes.items():
+        yield Scenario(
+            id=f"none/during-tools/stream/streamed/{name}",
+            about=f"A's own client reads its stream with {' and '.join(f'`{mode}`' for mode in requested)}.",
+            moves=(*held_first(IN_TOOLS, endpoint="stream", stream_mode=requested), *finish),
+        )
+
+
 def _undisturbed() -> Iterator[Scenario]:
     """Yield the scenarios in which nothing happens to A, and the events of its observers are judged."""
     finish: tuple[Move, ...] = (Release(), AwaitEnd(label="A"))
@@ -236,6 +303,12 @@ def _undisturbed() -> Iterator[Scenario]:
                 *finish,
             ),
         )
+    yield from _rarer_modes(finish)
+    yield Scenario(
+        id="none/large/stream/streamed",
+        about="A's own client reads a stream whose last event has more than a megabyte.",
+        moves=(Submit(label="A", text=LARGE, endpoint="stream", stream_mode=("values",)), AwaitEnd(label="A")),
+    )
     yield Scenario(
         id="none/during-tools/create/join-streamed/updates",
         about="A second client joins A's stream of `values` and `updates` with `updates` only.",

@@ -241,6 +241,22 @@ def looks_during(label: str, thread: str) -> Edit:
     return edit
 
 
+def pending_all_the_time(label: str) -> Edit:
+    """Show the run as waiting as long as it executes, in readings that are made to lie far apart."""
+
+    def edit(raw: Json) -> None:
+        flight = [
+            (request["seq"], response["seq"])
+            for request, response in requests(raw, "look", f"run {label}")
+            if response["body"]["status"] == "running"
+        ]
+        change = bodies("look", f"run {label}", lambda b: of(b, status="pending") if b["status"] == "running" else b)
+        change(raw)
+        stretch(raw, flight[0][1], flight[-1][0])
+
+    return edit
+
+
 def stretch(raw: Json, since: int, until: int) -> None:
     """Let a second pass at each moment between two seqs."""
     for moment in raw["moments"]:
@@ -398,6 +414,12 @@ def with_newcomer(values: Json) -> Json:
     """Values to which the second run's input was added."""
     nyc = {"type": "human", "id": "x", "content": "what's the weather in nyc?"}
     return of(values, messages=[*values["messages"], nyc])
+
+
+def of_later_run(sent: list[Json]) -> list[Json]:
+    """Repeat the values after the last event, with the second run's input."""
+    values = next(e for e in reversed(sent) if e["event"] == "values")
+    return [*sent, of(values, data=with_newcomer(values["data"]))]
 
 
 def with_early_update(sent: list[Json]) -> list[Json]:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from tests.conformance.plays import Edit, bodies, move_report, run_status, status_code, witness
-from tests.conformance.twins.edits import TOOLS, append_final_look, begins_at_once, drop_header, late_report, of, twin
+from tests.conformance.twins.edits import (
+    TOOLS,
+    append_final_look,
+    begins_at_once,
+    drop_header,
+    late_report,
+    of,
+    pending_all_the_time,
+    twin,
+)
 
 
 def every_thread(status: str) -> Edit:
@@ -71,6 +80,9 @@ TWINS = [
          fact="the first one after 0"),
     twin("RUN-20", "a delayed run is refused its turn", "enqueue/behind-delay/create/unwatched",
          run_status("B", "interrupted"), fact="`interrupted`"),
+    twin("RUN-30", "a failed run succeeds", "interrupt/failed/create/unwatched", run_status("A", "success"),
+         fact="`success`"),
+    twin("RUN-31", "a run that executes is pending", TOOLS, pending_all_the_time("A"), fact="`pending` for"),
     twin("RUN-13", "the run stays", "delete/finished/run/unwatched", status_code("final run", "run A", 200),
          bodies("final run", "run A", lambda _: {"status": "success"}), fact="`success`"),
     twin("RUN-14", "a deleted run goes on", "delete/during-tools/run/unwatched", late_report("A", "agent:2", "enter"),

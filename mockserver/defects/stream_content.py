@@ -1,0 +1,129 @@
+"""Content of streams: events of the wrong run, the wrong node or an older state, and events that are lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mockserver.core.checkpoints import Values
+from mockserver.core.clock import milliseconds
+from mockserver.core.records import Run
+from mockserver.core.streams import Event
+from mockserver.defects.base import Defect
+
+LIMIT = 1024 * 1024
+"""The bytes of data above which an event is lost."""
+
+
+class SupersededStreamGoesOn(Defect):
+    """The stream of a superseded run stays open until the next run has ended, and ends with that run's values."""
+
+    id = "D205"
+    seen = ()
+    client = "The answer to the second message appears as the answer to the first one."
+
+    def __init__(self, times: int | None = None) -> None:
+        super().__init__(times)
+        self._open: dict[str, list[Run]] = {}
+
+    def release(self, run: Run) -> None:
+        thread = run.thread
+        if run.fate == "stop" and thread.in_flight and "values" in run.request.modes and self.strikes(run):
+            self._open.setdefault(thread.thread_id, []).append(run)
+            # Requests that wait for the run are answered. A join that hangs is another defect.
+            run.ended.set()
+            return
+        if run.fate is None:
+            for stopped in self._open.pop(thread.thread_id, []):
+                stopped.log.append("values", "values", run.output, at=milliseconds(run.updated_at))
+                super().release(stopped)
+        super().release(run)
+
+
+class ValuesStale(Defect):
+    """Every `values` event after the first is one step behind: it has the values of the event before it."""
+
+    id = "D206"
+    seen = ()
+    client = "Messages disappear from the screen and come back, and the last one is missing at the end."
+
+    def __init__(self, times: int | None = None) -> None:
+        super().__init__(times)
+        self._newest: dict[str, Any] = {}
+        self._done: dict[int, Event] = {}
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        # Each reader of a stream is asked about the same event, which is changed once. The event is kept, because the
+        # id of an object that was freed may be given to another one.
+        if event.name == "values" and id(event) not in self._done:
+            self._done[id(event)] = event
+            messages = event.data.get("messages") or [{}]
+            # The first message of a thread identifies the thread.
+            key = str(messages[0].get("id"))
+            before, self._newest[key] = self._newest.get(key), event.data
+            if before is not None and self.strikes():
+                event.data = before
+        return super().shows(event, modes)
+
+
+class LastValuesNull(Defect):
+    """A `values` event that shows an answer has null in place of the state."""
+
+    id = "D207"
+    seen = ()
+    client = "The conversation is empty, or the client crashes, until the page is loaded again."
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        if event.name == "values" and event.data and len(event.data.get("messages", ())) > 2 and self.strikes():
+            event.data = None
+        return super().shows(event, modes)
+
+
+class UpdatesUnderOneNode(Defect):
+    """The update of every node has the name of the first one."""
+
+    id = "D208"
+    seen = ()
+    client = "The result of a tool is shown as an answer of the assistant."
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        wrong = event.name == "updates" and "__interrupt__" not in event.data and "agent" not in event.data
+        if wrong and self.strikes():
+            [write] = event.data.values()
+            event.data = {"agent": write}
+        return super().shows(event, modes)
+
+
+class EventsModeSilent(Defect):
+    """The modes `events`, `tasks`, `checkpoints` and `debug` are accepted and send nothing."""
+
+    id = "D209"
+    seen = ()
+    client = "A trace of the run stays empty."
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        rare = event.mode in ("events", "tasks", "checkpoints", "debug")
+        return not (rare and self.strikes()) and super().shows(event, modes)
+
+
+class LargeEventsLost(Defect):
+    """An event of more than a megabyte is not sent."""
+
+    id = "D210"
+    seen = ()
+    client = "A long conversation stops in the middle, and its last state never arrives."
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        return not (len(event.encoded()) > LIMIT and self.strikes()) and super().shows(event, modes)
+
+
+class LateJoinOwnValues(Defect):
+    """A join of a run that ended long ago returns the values of that run, also when another run has followed it."""
+
+    id = "D211"
+    seen = ()
+    client = "A client that joins an older run shows an older state of the conversation."
+
+    def joined(self, run: Run) -> Values:
+        right = super().joined(run)
+        own = self.output(run)
+        return own if right != own and self.strikes(run) else right
