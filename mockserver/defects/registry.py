@@ -32,6 +32,7 @@ MODULES: Final = (
     "lists",
     "chain",
     "waiting",
+    "given",
     "fields",
 )
 """The modules that define defects, in the order of the page."""

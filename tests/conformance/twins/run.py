@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from tests.conformance.plays import Edit, bodies, move_report, run_status, status_code, witness
-from tests.conformance.twins.edits import TOOLS, append_final_look, begins_at_once, drop_header, late_report, of, twin
+from tests.conformance.twins.edits import (
+    TOOLS,
+    append_final_look,
+    begins_at_once,
+    drop_header,
+    late_report,
+    of,
+    reported,
+    twin,
+)
 
 
 def every_thread(status: str) -> Edit:
@@ -80,4 +89,6 @@ TWINS = [
     twin("RUN-21", "nothing is next", "none/stopped-after/create/unwatched",
          bodies("mid state", "main", lambda b: of(b, next=[])), fact="[]"),
     twin("RUN-22", "the thread is idle", "none/stopped-before/create/unwatched", every_thread("idle"), fact="`idle`"),
+    twin("RUN-23", "the first run's too", f"{TOOLS}/configurable",
+         reported("configurable", {"doubletext_first": "of A"}), fact='{"doubletext_first":"of A"}'),
 ]  # fmt: skip
