@@ -7,7 +7,7 @@ from typing import Any
 from conformance.api import GONE, objects
 from conformance.checks.common import expect_each_answered, expect_order, status_word
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, expect
+from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.play import Exchange, Play, status_text
 from conformance.judge.queries import answer, asked, has, items, page, queries
 from conformance.judge.requests import status_of
@@ -19,6 +19,7 @@ NO_CRONS = (404, 405, 501)
 
 
 @check("CRN-01")
+@all_facts
 def cron_keeps_its_strategy(play: Play) -> None:
     """CRN-01: compare the strategy and thread that a cron reports with what was sent."""
     thread = play.transcript.threads[s.MAIN]
@@ -47,6 +48,7 @@ def cron_keeps_its_strategy(play: Play) -> None:
 
 
 @check("CRN-02")
+@all_facts
 def cron_follows_its_strategy(play: Play) -> None:
     """CRN-02: compare the end of run A with `interrupted`, and the cron's run B with one that starts after it."""
     _created(play, "B")
@@ -75,6 +77,7 @@ def cron_follows_its_strategy(play: Play) -> None:
 
 
 @check("CRN-03")
+@all_facts
 def wrong_cron_is_refused(play: Play) -> None:
     """CRN-03: compare the answer to every invalid cron with a 4xx, and look for it in the list."""
     # A 404 from a deployment without crons is a 4xx too, and would pass without this.
@@ -86,6 +89,7 @@ def wrong_cron_is_refused(play: Play) -> None:
 
 
 @check("CRN-04")
+@all_facts
 def deleted_cron_is_gone(play: Play) -> None:
     """CRN-04: look in the list of the thread's crons for one that was deleted."""
     for move in _crons_of(play):

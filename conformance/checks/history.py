@@ -9,7 +9,7 @@ from typing import Any
 
 from conformance.api import checkpoint_id
 from conformance.judge.check import check
-from conformance.judge.expect import Broken, Inapplicable, Unproven, expect
+from conformance.judge.expect import Broken, Inapplicable, Unproven, all_facts, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Checkpoint, Play
 from conformance.judge.premises import ACCEPTED_B, HELD, REST
@@ -26,6 +26,7 @@ MANY = 4
 
 
 @check("CHK-01")
+@all_facts
 def history_is_one_chain(play: Play) -> None:
     """CHK-01: compare every checkpoint's parent with the checkpoint right below it, down to one root."""
     # Histories may fork, but only where a run starts from an older checkpoint. No scenario of this requirement does.
@@ -42,6 +43,8 @@ def history_is_one_chain(play: Play) -> None:
             f"its parent {checkpoint.parent_id} is not in the history",
             see,
         )
+        if checkpoint.parent_id not in ids:
+            continue
         expect(
             ids.index(checkpoint.parent_id) == index + 1,
             f"checkpoint {snippet(checkpoint.id)} directly after its parent (one chain, newest first)",
@@ -51,21 +54,22 @@ def history_is_one_chain(play: Play) -> None:
 
 
 @check("CHK-02")
+@all_facts
 def checkpoints_name_their_run(play: Play) -> None:
     """CHK-02: compare the run id of every checkpoint with the ids of the thread's runs."""
     history, see = _history(play)
     for checkpoint in history:
         expect(
-            isinstance(checkpoint.run_id, str),
+            checkpoint.named_run is not None,
             "a run_id in the metadata of every checkpoint",
-            f"checkpoint {snippet(checkpoint.id)} has `{snippet(checkpoint.run_id)}`",
+            f"checkpoint {snippet(checkpoint.id)} has `{snippet(checkpoint.named_run)}`",
             see,
         )
         # `label_of` returns the id itself for a run that the scenario does not have.
         expect(
-            play.label_of(checkpoint.run_id) != checkpoint.run_id,
+            checkpoint.named_run is None or play.label_of(checkpoint.named_run) != checkpoint.named_run,
             "the run_id of one of the thread's runs in every checkpoint",
-            f"checkpoint {snippet(checkpoint.id)} names the unknown run {checkpoint.run_id}",
+            f"checkpoint {snippet(checkpoint.id)} names the unknown run {checkpoint.named_run}",
             see,
         )
 
@@ -95,6 +99,7 @@ def interrupted_runs_checkpoints_stay(play: Play) -> None:
 
 
 @check("CHK-04")
+@all_facts
 def checkpoint_ids_are_unique_and_sorted(play: Play) -> None:
     """CHK-04: compare the checkpoint ids with the same ids, each once and sorted."""
     history, see = _history(play)
@@ -114,6 +119,7 @@ def checkpoint_ids_are_unique_and_sorted(play: Play) -> None:
 
 
 @check("CHK-05", premises=(HELD, REST))
+@all_facts
 def newest_checkpoint_is_the_state(play: Play) -> None:
     """CHK-05: compare the newest checkpoint in the history with the state."""
     history, see = play.history(), play.last("final history", s.MAIN).sent
@@ -169,6 +175,7 @@ def run_starts_from_an_older_checkpoint(play: Play) -> None:
 
 
 @check("CHK-07")
+@all_facts
 def busy_state_cannot_be_updated(play: Play) -> None:
     """CHK-07: compare the answer to the update with 409, and look in the state for its text."""
     move, held = _held_update(play.scenario)
@@ -194,6 +201,7 @@ def busy_state_cannot_be_updated(play: Play) -> None:
 
 
 @check("CHK-08")
+@all_facts
 def checkpoints_do_not_vanish(play: Play) -> None:
     """CHK-08: compare every reading of the history with the one before, whose checkpoints it must contain."""
     readings = play.histories()
@@ -211,6 +219,7 @@ def checkpoints_do_not_vanish(play: Play) -> None:
 
 
 @check("CHK-09", premises=(HELD, ACCEPTED_B))
+@all_facts
 def interrupting_adds_no_checkpoint(play: Play) -> None:
     """CHK-09: look in the history for a checkpoint that no step of a run wrote."""
     history, see = _history(play)

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from conformance.api import TERMINAL, objects
+from conformance.api import objects
 from conformance.checks.common import (
     expect_accepted,
     expect_end,
@@ -15,7 +15,7 @@ from conformance.checks.common import (
     expect_legal_conversation,
 )
 from conformance.judge.check import check
-from conformance.judge.expect import Inapplicable, Unproven, expect
+from conformance.judge.expect import Inapplicable, Unproven, all_facts, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import NO_VERSION_3, Exchange, Play
 from conformance.judge.premises import ACCEPTED_B, ENDED_B, HELD, REST
@@ -25,6 +25,7 @@ from conformance.transcript.text import same_json, snippet
 
 
 @check("HIL-01")
+@all_facts
 def pause_shows_in_the_thread(play: Play) -> None:
     """HIL-01: compare the paused thread with `interrupted`, an open question and nothing in flight."""
     thread, see = _paused_thread(play)
@@ -42,7 +43,7 @@ def pause_shows_in_the_thread(play: Play) -> None:
     last = [reading.status for reading in play.readings("A") if reading.received < arrived][-1:]
     # Any terminal status will do here. HIL-02 reports which one the deployment chose.
     expect(
-        all(status in TERMINAL for status in last),
+        all(status in play.ends("A") for status in last),
         "nothing in flight while the thread waits for a human",
         f"run A is `{''.join(last)}`",
         see,
@@ -61,7 +62,7 @@ def status_of_a_paused_run(play: Play) -> str:
 def no_question_is_open_after_run_b(play: Play) -> None:
     """HIL-03: look for `interrupts` in the thread when run B has ended and no run waits."""
     # A run B that was stopped or failed may itself have left a question open.
-    if play.final_status("B") != "success":
+    if play.outcome("B") != "success":
         raise Unproven(f"run B did not end `success` but `{play.final_status('B')}`")
     interrupts = play.final_thread().get("interrupts")
     expect(
@@ -79,6 +80,7 @@ def new_input_enters_at_the_start(play: Play) -> None:
 
 
 @check("HIL-05")
+@all_facts
 def answer_resumes_the_paused_step(play: Play) -> None:
     """HIL-05: compare run B's steps with the step that asked and the step after it."""
     if not any(report.outcome == "interrupted" for report in play.reports("A")):
@@ -99,6 +101,7 @@ def answer_resumes_the_paused_step(play: Play) -> None:
 
 
 @check("HIL-07")
+@all_facts
 def streamed_question_is_in_the_thread(play: Play) -> None:
     """HIL-07: look for the streamed question in the `interrupts` of the thread and of its state."""
     submission = play.accepted("A")
@@ -168,6 +171,7 @@ def thread_and_state_agree_on_questions(play: Play) -> None:
 
 
 @check("HIL-09")
+@all_facts
 def question_is_answered_once(play: Play) -> None:
     """HIL-09: count how often the step that asked was entered again, and compare the state with one pass."""
     for label in "BC":
@@ -198,6 +202,7 @@ def question_is_answered_once(play: Play) -> None:
 
 
 @check("HIL-10")
+@all_facts
 def answer_without_a_question_changes_nothing(play: Play) -> None:
     """HIL-10: look for a step of run B, and compare the state with what it was before."""
     # Not `accepted`: a deployment that refuses the answer meets the requirement as well.

@@ -13,7 +13,7 @@ from conformance.checks.common import (
     require_half_a_superstep,
 )
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, expect
+from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.messages import call_id, query_of, spell
 from conformance.judge.play import Play
 from conformance.judge.premises import ACCEPTED_B, CANCELLED, ENDED_B, HELD, REST
@@ -75,6 +75,7 @@ def unfinished_output_is_dropped(play: Play) -> None:
 
 
 @check("PST-04", premises=(HELD, ENDED_B))
+@all_facts
 def open_tool_call_is_left_alone(play: Play) -> None:
     """PST-04: look in the state for run A's open tool call, which must be there without a result."""
     play.reached("A", "tools:1/enter")
@@ -165,12 +166,15 @@ def message_ids_are_unique(play: Play) -> None:
 
 
 @check("PST-10", premises=(HELD, ENDED_B))
+@all_facts
 def second_input_comes_once_and_last(play: Play) -> None:
     """PST-10: count run B's input in the state, where it must occur once, after everything that was kept."""
     words = [message.word for message in play.messages()]
     see = play.last("final state", s.MAIN).sent
     count = words.count("B.human")
     expect(count == 1, "run B's input exactly once in the state", f"{count} times in [{' '.join(words)}]", see)
+    if not count:
+        return
     after = [word for word in words[words.index("B.human") :] if not word.startswith("B.")]
     expect(not after, "run B's input after everything that was kept of other runs", f"{' '.join(after)} after it", see)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.api import GONE, IN_FLIGHT, LAG, TERMINAL, THREAD_STATUSES
+from conformance.api import GONE, IN_FLIGHT, LAG, THREAD_STATUSES
 from conformance.checks.common import expect_no_step_after, expect_order
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, expect
+from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.play import Play, StatusReading, status_text
 from conformance.judge.premises import ACCEPTED_A, ACCEPTED_B, CANCELLED, HELD, REST
 from conformance.judge.queries import answer, asked, has, items, page, queries
@@ -18,6 +18,7 @@ from conformance.transcript.text import snippet
 
 
 @check("THR-01", premises=())
+@all_facts
 def statuses_are_documented(play: Play) -> None:
     """THR-01: compare every status that was reported for the thread with the documented ones."""
     readings = play.thread_readings()
@@ -33,6 +34,7 @@ def statuses_are_documented(play: Play) -> None:
 
 
 @check("THR-02", "THR-05")
+@all_facts
 def thread_in_flight_is_busy(play: Play) -> None:
     """THR-02, THR-05: compare the thread's status with `busy` while a run is in flight.
 
@@ -65,7 +67,7 @@ def thread_in_flight_is_busy(play: Play) -> None:
 def thread_is_idle_in_the_end(play: Play) -> None:
     """THR-03: compare the thread's final status with `idle` when run B has ended normally."""
     # A failed run B makes the thread `error`, which THR-07 judges.
-    if play.final_status("B") != "success":
+    if play.outcome("B") != "success":
         raise Unproven(f"run B did not end `success` but `{play.final_status('B')}`")
     status = play.final_thread().get("status")
     expect(
@@ -88,7 +90,7 @@ def stopping_does_not_leave_the_thread_busy(play: Play) -> None:
     # A thread that stays `busy` takes no more texts from careful clients: https://github.com/aegra/aegra/issues/475
     for label in (submit.label for submit in play.scenario.submits()):
         status = play.final_status(label)
-        if status not in TERMINAL and status != GONE:
+        if status not in play.ends(label) and status != GONE:
             raise Unproven(f"run {label} never ended: its status is `{status}`")
     expect(
         play.final_thread().get("status") != "busy",
@@ -99,6 +101,7 @@ def stopping_does_not_leave_the_thread_busy(play: Play) -> None:
 
 
 @check("THR-07", premises=(HELD, ACCEPTED_A))
+@all_facts
 def failed_run_marks_the_thread(play: Play) -> None:
     """THR-07: compare the thread's status with `error` after run A, and with `idle` after run B."""
     # From the witness, since a server that hides the failure in the thread may hide it in the run as well.
@@ -142,12 +145,16 @@ def join_comes_after_the_status(play: Play) -> None:
 
 
 @check("THR-09")
+@all_facts
 def search_agrees_with_get(play: Play) -> None:
     """THR-09: compare the result of every thread search with the thread's status around it."""
     searches = play.exchanges_for("search threads")
     if not searches:
         raise Unproven("the driver did not reach a search")
     thread_id = play.transcript.threads[s.MAIN]
+    # The searches filter by metadata. A thread that is accepted only without any breaks FRM-05.
+    if "metadata" not in (play.last("create thread", s.MAIN).request.body or {}):
+        raise Unproven("the thread was accepted only without the metadata by which it is searched")
     judged = 0
     for search in searches:
         if search.over is None or not isinstance(search.body, list):
@@ -171,6 +178,7 @@ def search_agrees_with_get(play: Play) -> None:
 
 
 @check("THR-10", premises=(HELD, ACCEPTED_B))
+@all_facts
 def successor_keeps_the_thread_busy(play: Play) -> None:
     """THR-10: compare the thread's status with `busy` between the ends of run A and run B."""
     ended = play.ended("A")
@@ -190,6 +198,7 @@ def successor_keeps_the_thread_busy(play: Play) -> None:
 
 
 @check("THR-11")
+@all_facts
 def deleted_thread_is_gone(play: Play) -> None:
     """THR-11: compare GET of the deleted thread with 404, and look for a step of run A that continues."""
     deletion, _ = accepted_deletion(play)
@@ -291,7 +300,7 @@ def _during_flight(play: Play) -> Iterator[tuple[StatusReading, StatusReading, s
             before = [r for r in flights if r.received < thread.sent]
             after = [r for r in flights if r.sent > thread.received]
             # A server that shows a finished run as in flight again breaks RUN-03. Its thread is not judged by that.
-            over = any(r.status in TERMINAL and r.received < thread.sent for r in play.readings(label))
+            over = any(r.status in play.ends(label) and r.received < thread.sent for r in play.readings(label))
             if before and after and not over:
                 yield thread, before[-1], label
 

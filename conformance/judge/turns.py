@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NoReturn
 
-from conformance.api import GONE, TERMINAL
+from conformance.api import GONE
 from conformance.judge import overlap
 from conformance.judge.expect import Unproven
 from conformance.judge.oracle import Cancelled, Outcome, Turn, legal_outcomes
@@ -122,7 +122,7 @@ def _in_flight_at(play: Play, submit: s.Submit, boundary: int, before: list[Turn
     if not play.witnessed:
         return _is_delayed(play, submit, boundary) or overlap.in_flight(play, submit, overlap.move_at(play, boundary))
     for reading in play.readings(submit.label):
-        if reading.received < boundary and (reading.status in TERMINAL or reading.status == GONE):
+        if reading.received < boundary and (reading.status in play.ends(submit.label) or reading.status == GONE):
             return False
     released = {
         m.point for m in play.moments if isinstance(m, Released) and m.label == submit.label and m.seq < boundary

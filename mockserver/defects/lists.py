@@ -46,7 +46,7 @@ class _Dropped(Defect):
 class HistoryLimitIgnored(Defect):
     """A history that is read with a limit has all entries."""
 
-    id = "D163"
+    id = "D189"
     seen = ()
     client = "The first page of a long history has megabytes."
 
@@ -62,7 +62,7 @@ class HistoryLimitIgnored(Defect):
 class HistoryBeforeInclusive(Defect):
     """A page of the history begins with the checkpoint before which it should end."""
 
-    id = "D164"
+    id = "D190"
     seen = ()
     client = "Where two pages of a history meet, one entry is shown twice."
 
@@ -84,7 +84,7 @@ class BeforeCheckpointFails(Defect):
     Seen in `langgraph dev`, which expects the checkpoint under `configurable`.
     """
 
-    id = "D165"
+    id = "D191"
     seen = ("https://pypi.org/project/langgraph-api/0.16.7/",)
     client = "The second page of a history is an internal server error."
 
@@ -99,7 +99,7 @@ class BeforeCheckpointFails(Defect):
 class HistoryMetadataIgnored(_Dropped):
     """A history that is filtered by metadata has all entries."""
 
-    id = "D166"
+    id = "D192"
     seen = ()
     client = "The checkpoints of one run cannot be found."
     path = HISTORY
@@ -109,7 +109,7 @@ class HistoryMetadataIgnored(_Dropped):
 class StateAtIsNewest(Defect):
     """The state at an old checkpoint is the newest state, under the id in the request."""
 
-    id = "D167"
+    id = "D193"
     seen = ()
     client = "Time travel shows the present."
 
@@ -131,7 +131,7 @@ class StateAtIsNewest(Defect):
 class SearchIgnoresMetadata(_Dropped):
     """A search for threads by metadata finds all threads."""
 
-    id = "D168"
+    id = "D194"
     seen = ()
     client = "A list of the threads of one user shows those of all users."
     path = "/threads/search"
@@ -141,7 +141,7 @@ class SearchIgnoresMetadata(_Dropped):
 class SearchIgnoresOffset(_Dropped):
     """A search for threads begins with the first thread, whatever its offset."""
 
-    id = "D169"
+    id = "D195"
     seen = ()
     client = "Every page of a list of threads is the first one."
     path = "/threads/search"
@@ -151,7 +151,7 @@ class SearchIgnoresOffset(_Dropped):
 class SearchIgnoresOrder(_Dropped):
     """A search for threads is sorted newest first, whatever its order."""
 
-    id = "D170"
+    id = "D196"
     seen = ()
     client = "A list of threads cannot be sorted."
     path = "/threads/search"
@@ -161,7 +161,7 @@ class SearchIgnoresOrder(_Dropped):
 class CountIgnoresFilters(_Dropped):
     """A count of threads counts all threads."""
 
-    id = "D171"
+    id = "D197"
     seen = ()
     client = "The number of a user's failed threads is that of all threads."
     path = "/threads/count"
@@ -171,7 +171,7 @@ class CountIgnoresFilters(_Dropped):
 class CronOffsetIgnored(_Dropped):
     """A search for crons begins with the first cron, whatever its offset."""
 
-    id = "D172"
+    id = "D198"
     seen = ()
     client = "Every page of a list of crons is the first one."
     path = "/runs/crons/search"
@@ -181,7 +181,7 @@ class CronOffsetIgnored(_Dropped):
 class CronCountIgnoresFilters(_Dropped):
     """A count of crons ignores its metadata."""
 
-    id = "D173"
+    id = "D199"
     seen = ()
     client = "The number of one user's crons is that of all crons of the thread."
     path = "/runs/crons/count"

@@ -34,6 +34,7 @@ MODULES: Final = (
     "waiting",
     "given",
     "fields",
+    "forms",
 )
 """The modules that define defects, in the order of the page."""
 

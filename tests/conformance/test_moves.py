@@ -16,8 +16,10 @@ from conformance.session.target import CALIBRATION, CAPACITY
 from conformance.transcript.transcript import MoveMade, Request, Transcript
 
 READING_POSTS: frozenset[Purpose] = frozenset(
-    {"search threads", "list crons", "mid history", "mid child history", "final history", "final child history"}
-    | {"list history", "state at", "list threads", "count threads", "filter crons", "count crons"}
+    {
+        *("search threads", "list crons", "mid history", "mid child history", "final history", "final child history"),
+        *("list history", "state at", "list threads", "count threads", "filter crons", "count crons"),
+    }
 )
 """Requests that only read, although the API defines them as POST."""
 

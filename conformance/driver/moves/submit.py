@@ -32,7 +32,9 @@ async def submit(context: Context, move: s.Submit) -> None:
     runs, wire = context.http.client.runs, context.http
     match move.endpoint:
         case "create":
-            await wire.call("submit", label, runs.create(thread, context.assistant, **body))
+            await watch.complete(
+                context, label, wire.call("submit", label, runs.create(thread, context.assistant, **body))
+            )
         case "stream":
             context.readers[label] = [label]
             await watch.stream(
