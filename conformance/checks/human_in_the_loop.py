@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec import UNSET
+
 from conformance.api import objects
 from conformance.checks.common import (
     expect_accepted,
@@ -15,11 +17,11 @@ from conformance.checks.common import (
 from conformance.judge.check import check
 from conformance.judge.expect import Inapplicable, Unproven, all_facts, expect
 from conformance.judge.messages import spell
-from conformance.judge.play import Exchange, Play
+from conformance.judge.play import NO_VERSION_3, Exchange, Play
 from conformance.judge.premises import ACCEPTED_B, ENDED_B, HELD, REST
 from conformance.judge.turns import parts_of
 from conformance.scenarios import moves as s
-from conformance.transcript.text import snippet
+from conformance.transcript.text import same_json, snippet
 
 
 @check("HIL-01")
@@ -290,6 +292,25 @@ def answers_by_id_resume_both_steps(play: Play) -> None:
     )
     left = play.final_thread().get("interrupts")
     expect(not left, "no question in the thread when all are answered", snippet(left), submission.sent)
+
+
+@check("HIL-14")
+def agent_gets_the_answer(play: Play) -> None:
+    """HIL-14: compare the value that run B's agent got from interrupt() with the one in its `command.resume`."""
+    submission = play.accepted("B")
+    sent = play.scenario.submit("B").resume_value
+    got = [report for report in play.reports("B") if report.resume is not UNSET]
+    if not got:
+        returned = any(report.outcome == "returned" for report in play.reports("B"))
+        raise Unproven(NO_VERSION_3 if returned else "no step of run B reported its end", submission.sent)
+    for report in got:
+        expect(
+            same_json(report.resume, sent),
+            f"{report.step} of run B to get the answer {snippet(sent)}",
+            snippet(report.resume),
+            submission.sent,
+            report.seq,
+        )
 
 
 def _thread_questions(play: Play) -> tuple[object, int]:

@@ -10,11 +10,11 @@ from conformance.checks.common import expect_end, expect_no_step_after, status_w
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, all_facts, expect
 from conformance.judge.overlap import was_executing
-from conformance.judge.play import Play, StatusReading
+from conformance.judge.play import NO_VERSION_3, Play, StatusReading
 from conformance.judge.premises import ACCEPTED_A, HELD
 from conformance.judge.requests import accepted_deletion, labels
 from conformance.scenarios import moves as s
-from conformance.transcript.text import snippet
+from conformance.transcript.text import same_json, snippet
 
 RANK = {"pending": 0, "running": 1}
 """The position of a status in a run's life. Every terminal status comes after these."""
@@ -484,6 +484,27 @@ def stopped_thread_is_interrupted(play: Play) -> None:
         f"`{between[-1].status}`",
         between[-1].sent,
     )
+
+
+@check("RUN-23")
+def agent_sees_its_configurable(play: Play) -> None:
+    """RUN-23: compare the configurable that each run's agent reported with the one in the run's request."""
+    judged = 0
+    for submit in play.scenario.submits():
+        submission = play.accepted(submit.label)
+        for report in play.reports(submit.label):
+            if report.event != "enter" or report.configurable is None:
+                continue
+            judged += 1
+            expect(
+                same_json(report.configurable, submit.configurable),
+                f"the agent of run {submit.label} to see the configurable of its run: {snippet(submit.configurable)}",
+                snippet(report.configurable),
+                submission.sent,
+                report.seq,
+            )
+    if not judged:
+        raise Unproven(NO_VERSION_3)
 
 
 def _named(play: Play, run_ids: Sequence[object]) -> str:

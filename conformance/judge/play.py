@@ -29,6 +29,12 @@ from conformance.transcript.transcript import (
     WitnessEvent,
 )
 
+NO_VERSION_3 = (
+    "the agent did not report what it was given, which needs version 3 of the probe contract. Deploy a newer probe "
+    "agent, or declare the scenario absent in the profile"
+)
+"""The reason for INCONCLUSIVE where an agent is too old, but did not fail the run."""
+
 
 @dataclass(frozen=True)
 class Exchange:
@@ -440,15 +446,17 @@ class Play:
     def outdated_agent(self) -> str | None:
         """Return why the deployed probe agent is too old for this scenario, or None when it is not.
 
-        An agent that knows only version 1 of the probe contract fails a run with version 2 in its first step, before
-        its first report (`agents/CONTRACT.md`).
+        An agent that does not know the version of a run's probe fails the run in its first step, before its first
+        report (`agents/CONTRACT.md`).
         """
         for submit in self.scenario.all_submits:
             failed = any(reading.status == "error" for reading in self.readings(submit.label))
-            if self.witnessed and submit.work != "tools" and failed and not self.reports(submit.label):
+            version = submit.probe_version
+            if self.witnessed and version > 1 and failed and not self.reports(submit.label):
+                known = "version 1 only" if version == 2 else "versions 1 and 2 only"
                 return (
-                    f"run {submit.label} has a probe of version 2 and failed before its first step. "
-                    "The deployed probe agent supports version 1 only. Deploy a newer one, or declare the scenario "
+                    f"run {submit.label} has a probe of version {version} and failed before its first step. "
+                    f"The deployed probe agent supports {known}. Deploy a newer one, or declare the scenario "
                     "absent in the profile."
                 )
         return None

@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Final, Literal, get_args
 
+import msgspec
+
 from conformance.scenarios.kind import AWAITS_REQUEST, PASSIVE, READS, Kind, Traits, setting, settings
-from doubletext.probe import OnCancel, Work
+from doubletext.probe import OnCancel, Version, Work
 
 Strategy = Literal["enqueue", "reject", "interrupt", "rollback"]
 Endpoint = Literal["create", "stream", "wait"]
@@ -92,6 +94,9 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
     `text` is then the text of that run.
     """
 
+    resume_value: Any = None
+    """The answer to the question, in place of a text that has no meaning."""
+
     by_id: bool = False
     """The resume value is an object with an answer for the id of each open question, as the state showed them last."""
 
@@ -123,10 +128,21 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
 
     thread: str = MAIN
 
+    show: bool = False
+    """The agent reports what it was given, which needs version 3 of the probe contract."""
+
+    configurable: dict[str, Any] = msgspec.field(default_factory=dict)
+    """Further entries of the run's configurable. The agent shows those whose names begin with `doubletext_`."""
+
+    @property
+    def probe_version(self) -> Version:
+        """The lowest version of the probe contract that suffices, so that older agents can play most scenarios."""
+        return 3 if self.show else 1 if self.work == "tools" else 2
+
     @property
     def steered(self) -> bool:
         """True if the run has to do something that only the probe agent can do."""
-        return bool(self.fail or self.interrupt or self.answers or self.on_cancel != "stop" or self.work != "tools")
+        return bool(self.fail or self.interrupt or self.answers or self.on_cancel != "stop" or self.probe_version > 1)
 
     def describe(self) -> str:
         texts = (
@@ -141,6 +157,9 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
             setting("on_cancel", None if self.on_cancel == "stop" else self.on_cancel),
             setting("work", None if self.work == "tools" else self.work),
             self.answers and f"resumes run {self.answers}" + ", each question by its id" * self.by_id,
+            setting("resume", self.resume_value),
+            setting("configurable", self.configurable or None),
+            "the agent reports what it was given" if self.show else None,
             setting("interrupt_before", self.stop_before),
             setting("interrupt_after", self.stop_after),
             setting("durability", self.durability),

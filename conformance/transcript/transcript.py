@@ -100,6 +100,8 @@ class WitnessEvent(Moment, frozen=True, kw_only=True, tag="witness"):
     event: Literal["enter", "token", "cancelled", "exit", "gone"]
     run_id: str | None = None
     outcome: str | None = None
+    configurable: dict[str, Any] | None = None
+    resume: Any = msgspec.UNSET
 
 
 class Delivery(Moment, frozen=True, kw_only=True, tag="delivery"):

@@ -34,6 +34,7 @@ MODULES: Final = (
     "lists",
     "chain",
     "waiting",
+    "given",
     "fields",
     "forms",
 )

@@ -54,8 +54,7 @@ async def submit(context: Context, move: s.Submit) -> None:
 def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
     """Return the arguments of the client's request for a run, without thread and assistant."""
     probe = Probe(
-        # The lowest version that suffices, so that agents that support only version 1 can play most scenarios.
-        version=1 if move.work == "tools" else 2,
+        version=move.probe_version,
         label=move.label,
         witness=context.witness_url if context.probe == "witnessed" else None,
         hold=dict.fromkeys(move.hold, context.deadlines.hold),
@@ -63,6 +62,7 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
         interrupt=move.interrupt,
         on_cancel=move.on_cancel,
         work=move.work,
+        show=move.show,
     )
     body: dict[str, Any] = {
         **({} if context.probe == "none" else {"config": to_config(probe)}),
@@ -71,7 +71,11 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
     if move.answers is None:
         body["input"] = {"messages": [{"role": "user", "content": move.text}]}
     else:
-        body["command"] = {"resume": dict.fromkeys(_questions(context), GO_ON) if move.by_id else GO_ON}
+        answer = GO_ON if move.resume_value is None else move.resume_value
+        body["command"] = {"resume": dict.fromkeys(_questions(context), answer) if move.by_id else answer}
+    if move.configurable:
+        config = body.setdefault("config", {"configurable": {}})
+        config["configurable"] = {**config["configurable"], **move.configurable}
     at = None if move.from_step is None else _checkpoint_after(context, move.from_step)
     modes = move.stream_mode or (("values", "updates") if move.endpoint == "stream" else ())
     optional: dict[str, Any] = {

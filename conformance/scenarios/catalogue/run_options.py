@@ -14,7 +14,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from conformance.scenarios.catalogue.blocks import BOSTON, FIRST_STEP, IN_TOOLS, LA, LOOKS, NYC, SF, held_first, second
+from conformance.scenarios.catalogue.blocks import (
+    BOSTON,
+    FIRST_STEP,
+    IN_TOOLS,
+    LA,
+    LOOKS,
+    NYC,
+    SF,
+    held_first,
+    second,
+    superseding,
+    waiting,
+)
 from conformance.scenarios.moves import (
     FRESH,
     AwaitEnd,
@@ -27,6 +39,7 @@ from conformance.scenarios.moves import (
     Observe,
     ReadState,
     Release,
+    Strategy,
     Submit,
     Together,
     UpdateState,
@@ -49,6 +62,7 @@ def scenarios() -> Iterator[Scenario]:
     yield _created_at_once()
     yield from _stopping()
     yield _updated()
+    yield from _configured()
     yield Scenario(
         id="none/delayed/create/unwatched",
         about="A is created with `after_seconds` on an idle thread.",
@@ -123,6 +137,29 @@ def _stopping() -> Iterator[Scenario]:
             id=f"interrupt/stopped-{way}/create/unwatched",
             about=f"B arrives with `interrupt` after A has stopped {way} its tool, as its request says.",
             moves=(*first, second("interrupt"), AwaitEnd(label="B")),
+        )
+
+
+def _configured() -> Iterator[Scenario]:
+    """Yield the runs that have entries of their own in their configurable, which their agent reports."""
+    own: dict[str, Any] = {"doubletext_first": "of A", "doubletext_both": {"of": ["A", 1]}}
+    first = Submit(label="A", text=SF, hold=(IN_TOOLS,), show=True, configurable=own)
+    new: dict[str, Any] = {"doubletext_second": "of B", "doubletext_both": {"of": ["B", 2.5, None]}}
+    ways: tuple[tuple[Strategy, tuple[Move, ...]], ...] = (
+        ("interrupt", superseding("interrupt")[1:]),
+        ("enqueue", waiting()[1:]),
+    )
+    for strategy, rest in ways:
+        yield Scenario(
+            id=f"{strategy}/during-tools/create/unwatched/configurable",
+            about=f"B arrives with `{strategy}` while A's tool is running, and both agents report their configurable.",
+            moves=(
+                first,
+                AwaitPoint(label="A", point=IN_TOOLS),
+                *LOOKS,
+                Submit(label="B", text=NYC, strategy=strategy, show=True, configurable=new, hold=(FIRST_STEP,)),
+                *rest,
+            ),
         )
 
 

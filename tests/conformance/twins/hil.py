@@ -8,6 +8,7 @@ from tests.conformance.twins.edits import (
     begins_anew,
     late_report,
     of,
+    reported,
     resumes,
     twin,
 )
@@ -56,4 +57,5 @@ TWINS = [
     twin("HIL-12", "one id for both", TWO, bodies("mid state", "main", same_ids), fact="one"),
     twin("HIL-13", "refused", TWO, status_code("submit", "B", 422), fact="HTTP 422"),
     twin("HIL-13", "only one step resumes", TWO, without_step("B", "audit:1"), fact="tools:1 agent:2"),
+    twin("HIL-14", "the answer as text", "resume/parked/create/unwatched/value", reported("resume", "{}"), fact="{}"),
 ]  # fmt: skip

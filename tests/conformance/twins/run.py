@@ -11,6 +11,7 @@ from tests.conformance.twins.edits import (
     late_report,
     of,
     pending_all_the_time,
+    reported,
     twin,
 )
 
@@ -92,4 +93,6 @@ TWINS = [
     twin("RUN-21", "nothing is next", "none/stopped-after/create/unwatched",
          bodies("mid state", "main", lambda b: of(b, next=[])), fact="[]"),
     twin("RUN-22", "the thread is idle", "none/stopped-before/create/unwatched", every_thread("idle"), fact="`idle`"),
+    twin("RUN-23", "the first run's too", f"{TOOLS}/configurable",
+         reported("configurable", {"doubletext_first": "of A"}), fact='{"doubletext_first":"of A"}'),
 ]  # fmt: skip
