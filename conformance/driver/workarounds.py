@@ -97,7 +97,8 @@ class Adapting(httpx.AsyncBaseTransport):
         for form in forms:
             response = await self._again(_reformed(request, form), refused, form)
             refused = CURRENT_CALL.get().exchange
-            if response.status_code not in REFUSED:
+            # Another status has another reason: the form is accepted, and the deployment came further.
+            if response.status_code != refusal.status_code:
                 return await self._rest(request, form, response) if "limit" in form.needs else response
         return refusal
 

@@ -186,8 +186,10 @@ class Play:
         found = {}
         for chain in self._chains:
             reached = next(e for e in chain if e.request.exchange not in passed)
-            # Of several forms the one that was accepted counts. If none was, the first is what the scenario sends.
-            refused = chain[-1].response is not None and chain[-1].response.status in (400, 404, 422)
+            # Of several forms the one that was accepted, or refused for another reason, counts. Otherwise it is the
+            # first, which is what the scenario sends.
+            first, last = reached.response, chain[-1].response
+            refused = first is not None and last is not None and last.status == first.status and not chain[-1].ok
             kept = reached if refused else chain[-1]
             found.update({e.request.exchange: kept.request.exchange for e in chain})
         return found
