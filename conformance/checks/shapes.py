@@ -98,7 +98,8 @@ def _of_event(name: str, data: Any) -> Iterator[Misfit]:
 @check("SHP-06")
 def heads_are_documented(play: Play) -> None:
     """SHP-06: compare the status and content type of every answer to a valid request with the documented ones."""
-    answered = [e for e in play.exchanges if e.response is not None and not e.serves("ask")]
+    # The description has no OPTIONS: CLI-11 judges the answer to a browser's preflight request.
+    answered = [e for e in play.exchanges if e.response is not None and not e.serves("ask", "preflight")]
     if not answered:
         raise Unproven("the deployment answered no request")
     wrong: dict[tuple[str, str], tuple[Exchange, str, str]] = {}
@@ -163,7 +164,9 @@ def _wrong_type(exchange: Exchange) -> Iterator[tuple[str, str]]:
 @check("SHP-07")
 def refusals_have_a_detail(play: Play) -> None:
     """SHP-07: look in every 4xx answer to a valid request for a `detail` that is a text."""
-    refused = [e for e in play.exchanges if e.response and 400 <= e.response.status < 500 and not e.serves("ask")]
+    refused = [
+        e for e in play.exchanges if e.response and 400 <= e.response.status < 500 and not e.serves("ask", "preflight")
+    ]
     if not refused:
         raise Unproven("the deployment refused no request")
     for exchange in refused:

@@ -161,14 +161,20 @@ class Context:
 
     async def open_thread(self, name: str, why: str) -> None:
         """Create the thread that a scenario calls `name`. `why` is put into its metadata."""
-        metadata = {"doubletext": why}
-        # Searches filter by this value, so that they find only the thread of this play.
-        if name == s.MAIN:
-            metadata["doubletext_play"] = self.play_id
+        metadata = self._metadata(name, why)
         await self.http.call("create thread", name, self.http.client.threads.create(metadata=metadata))
         body = self.http.body("create thread", name)
         if isinstance(body, dict) and isinstance(body.get("thread_id"), str):
             self.threads[name] = body["thread_id"]
+
+    async def open_again(self) -> None:
+        """Create the deleted main thread again, under its id."""
+        threads, metadata = self.http.client.threads, self._metadata(s.MAIN, "created again")
+        await self.http.call("create again", s.MAIN, threads.create(thread_id=self.threads[s.MAIN], metadata=metadata))
+
+    def _metadata(self, name: str, why: str) -> dict[str, str]:
+        # Searches filter by the second value, so that they find only the thread of this play.
+        return {"doubletext": why} | ({"doubletext_play": self.play_id} if name == s.MAIN else {})
 
     async def thread_for(self, name: str) -> str | None:
         """Return the id of the thread that a scenario calls `name`, and create the thread if necessary.

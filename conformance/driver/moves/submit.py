@@ -15,6 +15,9 @@ from conformance.driver.witness import webhook_url
 from conformance.scenarios import moves as s
 from doubletext.probe import Probe, to_config
 
+PAGE = "http://localhost:3000"
+"""The origin of a front end under development, which most deployments allow."""
+
 
 async def submit(context: Context, move: s.Submit) -> None:
     """Create a run, and store its id if the deployment reports it."""
@@ -118,6 +121,23 @@ async def ask(context: Context, move: s.Ask) -> None:
     path = _filled(move.path, names)
     content = None if content is None else _filled(content, names)
     await context.http.send("ask", move.what, move.method, path, content)
+
+
+async def browse(context: Context, what: str) -> None:
+    """Send a request with the headers that a browser adds for a page of another origin."""
+    waits = f"/threads/{context.threads[s.MAIN]}/runs/wait"
+    if what == "preflight":
+        asked = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
+        await context.http.send("preflight", what, "OPTIONS", waits, None, more_headers={"origin": PAGE, **asked})
+        return
+    order: dict[str, Any] = {"limit": 1}
+    if what == "wait":
+        order = {"assistant_id": context.assistant, **run_request(context, s.Submit(label=s.ASKED, text="hello"))}
+    content = msgspec.json.encode(order).decode()
+    path = "/threads/search" if what == "search" else waits
+    await context.http.send(
+        "page", what, "POST", path, content, more_headers={"origin": PAGE}, seconds=context.http.patience
+    )
 
 
 def _filled(text: str, names: Mapping[str, str]) -> str:

@@ -29,4 +29,8 @@ TWINS = [
     twin("CRN-04", "a cron cannot be deleted", MADE, status_code("delete cron", "reject", 500), fact="HTTP 500"),
     twin("CRN-04", "a deleted cron is listed", MADE,
          bodies("list crons", "main", lambda _: [{"cron_id": "x"}], last=True), fact="1"),
+    twin("CRN-10", "the next run is an hour late", "cron/made-and-deleted",
+         bodies("create cron", "enqueue", lambda b: of(b, next_run_date="2030-01-01T01:00:00+00:00")), fact="T01:00"),
+    twin("CRN-11", "the run of the cron has no metadata", "cron/busy-thread",
+         bodies("final run", "run B", lambda b: of(b, metadata={})), fact="doubletext_label `null`"),
 ]  # fmt: skip

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from tests.conformance.plays import status_code, thread_status
+from tests.conformance.plays import Json, bodies, requests, status_code, thread_status
 from tests.conformance.twins.edits import (
     CANCELLED,
     CANCELLED_PENDING,
     TOOLS,
     late_report,
     looks_during,
+    of,
     search_finds_nothing,
     twin,
 )
+
+
+def deleted_state_is_shown(raw: Json) -> None:
+    """Answer the request for the state of the deleted thread with an empty state."""
+    _, response = next(requests(raw, "mid state", "main"))
+    response |= {"status": 200, "body": {}}
+
+
+def with_old_message(state: Json) -> Json:
+    """Return a state that also has the message of the deleted conversation."""
+    old = {"type": "human", "id": "old", "content": "what's the weather in sf?"}
+    return of(state, values=of(state["values"], messages=[old, *state["values"]["messages"]]))
+
 
 TWINS = [
     twin("THR-01", "a status of its own", TOOLS, thread_status("cancelled"), fact="`cancelled`"),
@@ -33,4 +47,8 @@ TWINS = [
          fact="HTTP 200"),
     twin("THR-11", "its run goes on", "delete/during-tools/thread/unwatched", late_report("A", "agent:2", "enter"),
          fact="agent:2 reported `enter`"),
+    twin("THR-30", "the state of a deleted thread is shown", "delete/finished/thread/unwatched/created-again",
+         deleted_state_is_shown, fact="HTTP 200"),
+    twin("THR-31", "an old message is back", "delete/finished/thread/unwatched/created-again",
+         bodies("final state", "main", with_old_message), fact="A.human"),
 ]  # fmt: skip
