@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, expect
+from conformance.judge.expect import Inapplicable, Unproven, expect
 from conformance.judge.messages import read_messages, spell
-from conformance.judge.play import Play
-from conformance.judge.watchers import streaming
+from conformance.judge.play import Exchange, Play
+from conformance.judge.watchers import streaming, streams
 from conformance.scenarios import moves as s
+from conformance.transcript.text import snippet
 
 
 @check("CLI-04")
@@ -31,3 +34,91 @@ def shown_values_stay(play: Play) -> None:
             event.seq,
             play.last("final state", s.MAIN).sent,
         )
+
+
+@check("CLI-10")
+def stream_says_where_it_continues(play: Play) -> None:
+    """CLI-10: compare the Location of every stream with the URL of the stream of its run."""
+    # Both official clients reconnect to a cut stream at this URL, and not at all without it.
+    for stream in streams(play):
+        response = stream.exchange.response
+        location = "" if response is None else response.headers.get("location", "")
+        due = f"/runs/{play.run_id(stream.label)}/stream"
+        expect(
+            urlsplit(location).path.endswith(due),
+            f"a Location header of {stream.title} that names it: ...{due}",
+            f"`{snippet(location)}`" if location else "no such header",
+            stream.exchange.sent,
+        )
+
+
+@check("CLI-11")
+def preflight_allows_json(play: Play) -> None:
+    """CLI-11: compare the answer to a preflight request with the permission to send JSON with POST."""
+    exchange = _allowed(play, "preflight")
+    response = exchange.response
+    headers = {} if response is None else response.headers
+    methods = _listed(headers.get("access-control-allow-methods", ""))
+    fields = _listed(headers.get("access-control-allow-headers", ""))
+    missing = [
+        what
+        for what, there in {
+            "a 2xx answer": exchange.ok,
+            "Access-Control-Allow-Origin": _lets_the_page_read(exchange),
+            # POST is always allowed: https://fetch.spec.whatwg.org/#cors-safelisted-method
+            "`POST` in Access-Control-Allow-Methods": not methods or methods & {"*", "post"},
+            "`content-type` in Access-Control-Allow-Headers": fields & {"*", "content-type"},
+        }.items()
+        if not there
+    ]
+    expect(
+        not missing,
+        f"{' and '.join(missing)} for a preflight request, since this deployment serves pages of other origins",
+        f"{exchange.outcome()}, methods `{', '.join(sorted(methods))}`, headers `{', '.join(sorted(fields))}`",
+        exchange.sent,
+    )
+
+
+@check("CLI-12")
+def page_reads_what_clients_need(play: Play) -> None:
+    """CLI-12: look for headers that clients read and that a page of another origin cannot see."""
+    for what in ("wait", "search"):
+        exchange = _allowed(play, what)
+        headers = {} if exchange.response is None else exchange.response.headers
+        expect(
+            _lets_the_page_read(exchange),
+            f"Access-Control-Allow-Origin in the answer to `{what}`, as in other answers to this origin",
+            f"`{snippet(headers.get('access-control-allow-origin', ''))}`",
+            exchange.sent,
+        )
+        exposed = _listed(headers.get("access-control-expose-headers", ""))
+        # Location is not among them: the official server does not expose it, and clients in browsers do without.
+        needed = [name for name in NEEDED if name in headers]
+        hidden = [name for name in needed if not exposed & {"*", name}]
+        expect(
+            not hidden,
+            f"Access-Control-Expose-Headers with {' and '.join(hidden)}, which clients in browsers read",
+            f"`{', '.join(sorted(exposed))}`",
+            exchange.sent,
+        )
+
+
+NEEDED = ("content-location", "x-pagination-total", "x-pagination-next")
+"""The headers that clients read, and that browsers hide from pages of another origin unless they are exposed."""
+
+
+def _allowed(play: Play, what: str) -> Exchange:
+    """Return the exchange of a page. Raise Inapplicable when the deployment serves no pages of other origins."""
+    found = [exchange for exchange in play.exchanges if exchange.serves("page", "preflight")]
+    if not any(e.response is not None and "access-control-allow-origin" in e.response.headers for e in found):
+        raise Inapplicable("the deployment allows no page of another origin, which is its operator's decision")
+    return play.last("preflight" if what == "preflight" else "page", what)
+
+
+def _lets_the_page_read(exchange: Exchange) -> bool:
+    headers = {} if exchange.response is None else exchange.response.headers
+    return headers.get("access-control-allow-origin") in ("*", exchange.request.headers.get("origin"))
+
+
+def _listed(value: str) -> set[str]:
+    return {name.strip().lower() for name in value.split(",") if name.strip()}

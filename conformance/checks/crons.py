@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
 
-from conformance.api import GONE, objects
+from conformance.api import GONE, LABEL_KEY, objects
 from conformance.checks.common import expect_each_answered, expect_order, status_word
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
+from conformance.judge.messages import text_of
 from conformance.judge.play import Exchange, Play, status_text
 from conformance.judge.queries import answer, asked, has, items, page, queries
 from conformance.judge.requests import status_of
+from conformance.judge.shapes import instant
 from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
 
@@ -146,6 +149,56 @@ def _whole_list(play: Play) -> list[dict[str, Any]]:
     for exchange, _ in queries(play, "filter crons"):
         return items(exchange)
     return []
+
+
+@check("CRN-10")
+def next_run_is_that_of_the_schedule(play: Play) -> None:
+    """CRN-10: compare the `next_run_date` of every cron with the next moment of its schedule, which is New Year."""
+    for move in _crons_of(play):
+        created = _created(play, move.label)
+        listed = [one for one in _listed(play, 0) if one.get("cron_id") == created.get("cron_id")]
+        for cron in (created, *listed):
+            shown = cron.get("next_run_date")
+            # The field may be null or left out. SHP-04 judges a value that is no time.
+            moment = instant(shown)
+            if moment is None:
+                continue
+            utc = moment.astimezone(UTC)
+            expect(
+                (utc.month, utc.day, utc.hour, utc.minute) == (1, 1, 0, 0),
+                f"the beginning of a year in UTC as next_run_date of the cron `{move.label}`, with the schedule of "
+                f"1 January",
+                f"`{snippet(shown)}`",
+                play.last("create cron", move.label).sent,
+            )
+
+
+@check("CRN-11")
+def run_of_a_cron_is_as_ordered(play: Play) -> None:
+    """CRN-11: compare the strategy, the metadata and the input of the cron's run B with those of the cron."""
+    _created(play, "B")
+    exchange = play.last("final run", "run B")
+    run = exchange.body if isinstance(exchange.body, dict) else {}
+    if not run:
+        raise Unproven("the cron's run B could not be read", exchange.sent)
+    [cron] = _crons_of(play)
+    metadata, kwargs = run.get("metadata"), run.get("kwargs")
+    order = kwargs.get("input") if isinstance(kwargs, dict) else None
+    facts: dict[str, tuple[object, object]] = {
+        "multitask_strategy": (cron.strategy, run.get("multitask_strategy")),
+        "metadata.doubletext_label": ("B", metadata.get(LABEL_KEY) if isinstance(metadata, dict) else None),
+    }
+    # ECH-01 has the form of `kwargs`, which a deployment need not show.
+    if isinstance(order, dict):
+        texts = [text_of(message.get("content")) for message in objects(order.get("messages"))]
+        facts["kwargs.input"] = ([cron.text], texts)
+    wrong = {name: found for name, (due, found) in facts.items() if due != found}
+    expect(
+        not wrong,
+        "the run of the cron with the " + ", ".join(f"{name} `{snippet(facts[name][0])}`" for name in wrong or facts),
+        ", ".join(f"{name} `{snippet(found)}`" for name, found in wrong.items()),
+        exchange.sent,
+    )
 
 
 def _crons_of(play: Play) -> list[s.CreateCron]:

@@ -98,9 +98,11 @@ def _of_event(name: str, data: Any) -> Iterator[Misfit]:
 @check("SHP-06", premises=())
 def heads_are_documented(play: Play) -> None:
     """SHP-06: compare the status and content type of every answer to a valid request with the documented ones."""
-    # FRM judges the requests that were refused in one form and sent again in another.
+    # The description has no OPTIONS: CLI-11 judges the answer to a browser's preflight request. FRM judges the requests
+    # that were refused in one form and sent again in another.
     refused = {before.sent for _, before, _ in play.adaptations}
-    answered = [e for e in play.exchanges if e.response and not e.serves("ask") and e.sent not in refused]
+    skipped = [e for e in play.exchanges if e.serves("ask", "preflight") or e.sent in refused]
+    answered = [e for e in play.exchanges if e.response is not None and e not in skipped]
     if not answered:
         raise Unproven("the deployment answered no request")
     wrong: dict[tuple[str, str], tuple[Exchange, str, str]] = {}
@@ -165,7 +167,9 @@ def _wrong_type(exchange: Exchange) -> Iterator[tuple[str, str]]:
 @check("SHP-07", premises=())
 def refusals_have_a_detail(play: Play) -> None:
     """SHP-07: look in every 4xx answer to a valid request for a `detail` that is a text."""
-    refused = [e for e in play.exchanges if e.response and 400 <= e.response.status < 500 and not e.serves("ask")]
+    refused = [
+        e for e in play.exchanges if e.response and 400 <= e.response.status < 500 and not e.serves("ask", "preflight")
+    ]
     if not refused:
         raise Unproven("the deployment refused no request")
     for exchange in refused:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.api import GONE, IN_FLIGHT, LAG, THREAD_STATUSES
+from conformance.api import GONE, IN_FLIGHT, LAG, THREAD_STATUSES, When, objects
 from conformance.checks.common import expect_no_step_after, expect_order
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
-from conformance.judge.play import Play, StatusReading, status_text
+from conformance.judge.messages import spell
+from conformance.judge.play import Exchange, Play, StatusReading, status_text
 from conformance.judge.premises import ACCEPTED_A, ACCEPTED_B, CANCELLED, HELD, REST
 from conformance.judge.queries import answer, asked, has, items, page, queries
 from conformance.judge.requests import accepted_deletion, labels
 from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
+
+READ: tuple[When, ...] = ("mid", "final")
 
 
 @check("THR-01", premises=())
@@ -312,3 +315,47 @@ def _steady_status(play: Play, since: int, until: int) -> str | None:
     if before and after and before[-1].status == after[0].status:
         return str(after[0].status)
     return None
+
+
+@check("THR-30")
+def deleted_thread_is_gone_everywhere(play: Play) -> None:
+    """THR-30: compare the answers about the deleted thread, its state, its history and its runs with 404."""
+    deletion, again = _deleted_and_created(play)
+    asked = [
+        exchange
+        for exchange in play.exchanges
+        if exchange.serves("look", "mid state", "mid history", "list runs") and exchange.request.about == s.MAIN
+        if (deletion.over or 0) < exchange.sent < again.sent and exchange.response is not None
+    ]
+    if not asked:
+        raise Unproven("the deleted thread was not read before it was created again")
+    for exchange in asked:
+        expect(
+            exchange.response is not None and exchange.response.status == 404,
+            f"404 for GET {exchange.request.path}, since the thread is deleted",
+            exchange.outcome(),
+            deletion.sent,
+            exchange.sent,
+        )
+
+
+@check("THR-31")
+def thread_that_is_created_again_is_new(play: Play) -> None:
+    """THR-31: look for messages and runs of before the deletion on the thread that was created again."""
+    _, again = _deleted_and_created(play)
+    if not again.ok:
+        raise Unproven(f"the thread was not created again under its id: {again.outcome()}", again.sent)
+    old = play.run_id("A")
+    for exchange in play.exchanges_for("list runs", s.MAIN):
+        ids = [run.get("run_id") for run in objects(exchange.body)] if exchange.sent > again.sent else []
+        expect(old not in ids, "no run of before the deletion in the list of runs", "run A", again.sent, exchange.sent)
+    seen = [("its history", entry.messages) for when in READ for entry in play.history(when)]
+    seen += [("its state", play.messages(when)) for when in READ]
+    for where, messages in seen:
+        kept = [message for message in messages if message.label == "A"]
+        expect(not kept, f"no message of before the deletion in {where}", spell(kept), again.sent)
+
+
+def _deleted_and_created(play: Play) -> tuple[Exchange, Exchange]:
+    deletion, _ = accepted_deletion(play)
+    return deletion, play.last("create again", s.MAIN)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from conformance.api import IN_FLIGHT
 from conformance.checks.common import status_word
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, all_facts, expect
+from conformance.judge.messages import read_messages, spell
 from conformance.judge.play import Exchange, Play, status_text
 from conformance.judge.turns import expect_superseded
 from conformance.scenarios import moves as s
@@ -99,6 +101,77 @@ def webhook_of_a_superseded_pending_run(play: Play) -> str:
     _accepted_with_webhook(play, "B")
     expect_superseded(play, "A")
     return _freedom(play, "A")
+
+
+@check("WHK-10")
+def webhook_has_the_final_values(play: Play) -> None:
+    """WHK-10: compare the `values` in the webhook of the finished run A with the messages of the state."""
+    _accepted_with_webhook(play, "A")
+    deliveries = _deliveries(play, "A")
+    # WHK-05 judges a webhook that is missing.
+    if not deliveries:
+        raise Unproven("the listener received no webhook of run A")
+    due = play.messages()
+    body = deliveries[0].body if isinstance(deliveries[0].body, dict) else {}
+    carried = read_messages(body.get("values"), play.scenario)
+    expect(
+        carried == due,
+        f"the messages of the state in `values` of the webhook of run A: [{spell(due)}]",
+        f"[{spell(carried)}]" if "values" in body else "no such field",
+        deliveries[0].seq,
+        play.last("final state", s.MAIN).sent,
+    )
+
+
+@check("WHK-11")
+def webhook_comes_after_the_end(play: Play) -> None:
+    """WHK-11: look for a webhook that was sent while its run was in flight, or that carries such a status."""
+    judged = [m for m in play.moments if isinstance(m, Delivery)]
+    for submit in play.scenario.submits():
+        if submit.webhook:
+            _accepted_with_webhook(play, submit.label)
+    if not judged:
+        raise Unproven("the listener received no webhook")
+    for delivery in judged:
+        status = _status(delivery)
+        expect(
+            status not in IN_FLIGHT,
+            f"the status of an ended run in the webhook of run {delivery.label}",
+            f"`{status}`",
+            delivery.seq,
+        )
+        # A cancelled step reports while it stops, independently of the webhook. A step that begins, streams or returns
+        # is one of a run that has not ended.
+        late = [
+            report
+            for report in play.reports(delivery.label)
+            if report.seq > delivery.seq and (report.event in ("enter", "token") or report.outcome == "returned")
+        ]
+        expect(
+            not late,
+            f"no step of run {delivery.label} after its webhook",
+            f"{late[0].step} reported `{late[0].event}` after that" if late else "",
+            delivery.seq,
+            *(report.seq for report in late[:1]),
+        )
+
+
+@check("WHK-12")
+def no_webhook_is_repeated(play: Play) -> None:
+    """WHK-12: count the webhooks of every run whose first webhook was answered with success."""
+    labels = [submit.label for submit in play.scenario.submits() if submit.webhook == "heard"]
+    for label in labels:
+        _accepted_with_webhook(play, label)
+    found = {label: _deliveries(play, label) for label in labels}
+    if not any(found.values()):
+        raise Unproven("the listener received no webhook")
+    for label, deliveries in found.items():
+        expect(
+            len(deliveries) < 2,
+            f"at most one webhook of run {label}, since the listener accepted the first",
+            f"{len(deliveries)}",
+            *(delivery.seq for delivery in deliveries),
+        )
 
 
 def _expect_one_webhook(play: Play, label: str, status: str) -> None:

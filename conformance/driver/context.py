@@ -206,14 +206,21 @@ class Context:
 
     async def open_thread(self, name: str, why: str) -> None:
         """Create the thread that a scenario calls `name`. `why` is put into its metadata."""
-        metadata = {"doubletext": why, "doubletext_threads_of": self.play_id}
-        # Searches filter by this value, so that they find only the thread of this play.
-        if name == s.MAIN:
-            metadata["doubletext_play"] = self.play_id
+        metadata = self._metadata(name, why)
         await self.http.call("create thread", name, self.http.client.threads.create(metadata=metadata))
         body = self.http.body("create thread", name)
         if isinstance(body, dict) and isinstance(body.get("thread_id"), str):
             self.threads[name] = body["thread_id"]
+
+    async def open_again(self) -> None:
+        """Create the deleted main thread again, under its id."""
+        threads, metadata = self.http.client.threads, self._metadata(s.MAIN, "created again")
+        await self.http.call("create again", s.MAIN, threads.create(thread_id=self.threads[s.MAIN], metadata=metadata))
+
+    def _metadata(self, name: str, why: str) -> dict[str, str]:
+        # Searches filter by these values, so that they find only the main thread of this play, or only its threads.
+        common = {"doubletext": why, "doubletext_threads_of": self.play_id}
+        return common | ({"doubletext_play": self.play_id} if name == s.MAIN else {})
 
     async def thread_for(self, name: str) -> str | None:
         """Return the id of the thread that a scenario calls `name`, and create the thread if necessary.

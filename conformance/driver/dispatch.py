@@ -56,6 +56,10 @@ async def do(context: Context, move: s.Move) -> None:
             await asyncio.gather(*(do(context, one) for one in moves))
         case s.Delete(label=label):
             await cancel.delete(context, label)
+        case s.CreateAgain():
+            await context.open_again()
+        case s.Browse(what=what):
+            await submit.browse(context, what)
         case s.Release():
             context.channel.release(move.label, move.point)
         case s.Observe(until_begun=label):

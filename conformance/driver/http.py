@@ -6,7 +6,8 @@ No answer of a deployment raises an exception here. The answer, or the lack of o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -81,13 +82,25 @@ class Http:
             if self._unanswered >= UNANSWERED:
                 await self._check_alive()
 
-    async def send(self, purpose: Purpose, about: str, method: str, path: str, content: str | None) -> None:
-        """Send one request without the official client, which would not send an invalid one."""
+    async def send(
+        self,
+        purpose: Purpose,
+        about: str,
+        method: str,
+        path: str,
+        content: str | None,
+        *,
+        more_headers: Mapping[str, str] = MappingProxyType({}),
+        seconds: float | None = None,
+    ) -> None:
+        """Send one request without the official client, which would not send an invalid one or one for a page."""
         # A server that fails on it may drop the connection, which must not affect other requests.
-        headers = {"connection": "close"}
+        headers = {"connection": "close", **more_headers}
         if content is not None:
             headers["content-type"] = "application/json"
-        await self.call(purpose, about, self._http.request(method, path, content=content, headers=headers))
+        await self.call(
+            purpose, about, self._http.request(method, path, content=content, headers=headers), seconds=seconds
+        )
 
     async def _check_alive(self) -> None:
         """Set `lost` unless `/ok` is answered. Any status counts as an answer."""

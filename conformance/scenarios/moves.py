@@ -412,6 +412,31 @@ class Delete(Kind, frozen=True, kw_only=True, tag="delete", omit_defaults=True):
         return self.label in (None, label)
 
 
+class CreateAgain(Kind, frozen=True, kw_only=True, tag="create-again"):
+    """Create the thread that was deleted again, under the same id."""
+
+    traits = Traits(passive=False, quiet=False, may_end=False, changes="create again", by_hand=False)
+
+    def describe(self) -> str:
+        return "create the deleted thread again under its id"
+
+
+class Browse(Kind, frozen=True, kw_only=True, tag="browse"):
+    """Send a request as a browser sends it for a page of another origin.
+
+    `preflight` asks whether the page may send JSON with POST. `search` and `wait` are such requests themselves: a
+    search for threads, and the creation of a run whose values are waited for.
+    """
+
+    traits = Traits(passive=False, quiet=False, may_end=False, changes="page", by_hand=False)
+
+    what: Literal["preflight", "search", "wait"]
+
+    def describe(self) -> str:
+        requests = {"preflight": "a preflight request", "search": "a search for threads", "wait": "a run to wait for"}
+        return f"send {requests[self.what]} for a page of another origin"
+
+
 class Release(Kind, frozen=True, kw_only=True, tag="release", omit_defaults=True):
     """Release run `label` (every run if there is no label) from `point` (every point if there is none)."""
 
@@ -622,6 +647,8 @@ Move = (
     | CancelMany
     | Together
     | Delete
+    | CreateAgain
+    | Browse
     | Release
     | Observe
     | Look

@@ -61,7 +61,7 @@ MAX_PLAY = 8 * MAX_BODY
 MIN_SHARED = 4 * 1024
 """Bytes from which on equal bodies are one object in memory. A status is polled dozens of times in a play."""
 
-KEPT_REQUEST_HEADERS = frozenset({"content-type", "accept", "last-event-id"})
+KEPT_REQUEST_HEADERS = frozenset({"content-type", "accept", "last-event-id", "origin"})
 MAX_FAULT = 300
 """The greatest number of characters of a fault, whose text may quote an answer."""
 

@@ -133,6 +133,10 @@ class Policy:
         rolled_back = run.fate == "erase" and run.status == "interrupted"
         return [(run, "rollback" if rolled_back else self.run_status(run))]
 
+    def notice(self, run: Run, body: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - a seam
+        """Return the body of the webhook of a run. `body` is the ended run with its times and its final values."""
+        return body
+
     def webhook_failed(self, run: Run) -> None:
         """Receive a failed attempt to deliver a run's webhook. It has no consequence for the run."""
 
@@ -154,6 +158,18 @@ class Policy:
     def names_run(self, run: Run) -> bool:  # noqa: ARG002 - a seam
         """Return whether a streaming or waiting response names its run in a header."""
         return True
+
+    def names_stream(self, run: Run) -> bool:  # noqa: ARG002 - a seam
+        """Return whether a streaming or waiting response names in a header where it can be continued."""
+        return True
+
+    def allowed_to_pages(self, requested: str) -> str:
+        """Return the request headers that a page of another origin may send. `requested` are those that it needs."""
+        return requested
+
+    def exposed_to_pages(self, readable: str) -> str:
+        """Return the response headers that a page of another origin may read. `readable` are those clients need."""
+        return readable
 
     def stops_when_left(self, run: Run, *, asked: bool) -> bool:  # noqa: ARG002 - a seam
         """Return whether a run is stopped because a client disconnects. `asked`: the client requested that."""

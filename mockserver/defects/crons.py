@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import web
@@ -60,3 +61,33 @@ class CronStays(Defect):
             if known and self.strikes():
                 return web.Response(status=204)
         return await super().answer(request, handler)
+
+
+class CronNextRunShifted(Defect):
+    """The `next_run_date` of a cron is an hour after the moment of its schedule."""
+
+    id = "D221"
+    seen = ()
+    client = "A calendar shows the wrong time for the next report."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        if matches(request, "POST", f"{RUNS}/crons") and response.status == 200 and self.strikes():
+            return rewritten(response, self._shifted)
+        return response
+
+    def _shifted(self, cron: Any) -> Any:
+        later = datetime.fromisoformat(cron["next_run_date"]) + timedelta(hours=1)
+        return {**cron, "next_run_date": later.isoformat()}
+
+
+class CronMetadataLost(Defect):
+    """The runs of a cron do not have the metadata of the cron."""
+
+    id = "D222"
+    seen = ()
+    client = "A search for the runs of the cron by their metadata finds nothing."
+
+    def cron_order(self, thread: Thread, order: RunRequest) -> RunRequest:
+        right = super().cron_order(thread, order)
+        return structs.replace(right, metadata={}) if self.strikes() else right

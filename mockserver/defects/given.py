@@ -11,7 +11,7 @@ from mockserver.defects.base import Defect
 class ResumeValueAsText(Defect):
     """The answer to a question reaches the agent as text."""
 
-    id = "D212"
+    id = "D240"
     seen = ()
     client = "An agent that needs the fields of a form gets one text."
 
@@ -23,7 +23,7 @@ class ResumeValueAsText(Defect):
 class ConfigurableOfOlderRuns(Defect):
     """A run sees the configurable of the runs before it on its thread, under its own."""
 
-    id = "D213"
+    id = "D241"
     seen = ()
     client = "A setting of one message still holds for the next one."
 
@@ -40,7 +40,7 @@ class ConfigurableOfOlderRuns(Defect):
 class ConfigurableLost(Defect):
     """A run that supersedes another does not see its own configurable."""
 
-    id = "D214"
+    id = "D242"
     seen = ()
     client = "The settings of a second message are ignored."
 

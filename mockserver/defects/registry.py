@@ -29,6 +29,8 @@ MODULES: Final = (
     "streams",
     "stream_content",
     "failures",
+    "deletions",
+    "headers",
     "webhooks",
     "crons",
     "lists",

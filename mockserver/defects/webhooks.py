@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mockserver.core.records import Run
 from mockserver.defects.base import Defect
 
@@ -53,3 +55,43 @@ class WebhookFailureSpoilsRun(Defect):
         # The lifecycle does not allow this change, so the status is set directly.
         if self.strikes(run):
             run.status = "error"
+
+
+class WebhookWithoutValues(Defect):
+    """The webhook of a finished run has no `values`."""
+
+    id = "D218"
+    seen = ()
+    client = "A listener is notified that the run has ended, and has to fetch the answer itself."
+
+    def notice(self, run: Run, body: dict[str, Any]) -> dict[str, Any]:
+        right = super().notice(run, body)
+        if run.status != "success" or not self.strikes(run):
+            return right
+        return {name: value for name, value in right.items() if name != "values"}
+
+
+class WebhookSaysRunning(Defect):
+    """The webhook of an ended run has the status `running`."""
+
+    id = "D219"
+    seen = ()
+    client = "A listener that waits for the end of the run ignores its only webhook."
+
+    def notice(self, run: Run, body: dict[str, Any]) -> dict[str, Any]:
+        right = super().notice(run, body)
+        return {**right, "status": "running"} if self.strikes(run) else right
+
+
+class SuccessorWebhookTwice(Defect):
+    """A run that superseded another run sends its webhook twice."""
+
+    id = "D220"
+    seen = ()
+    client = "A listener handles the answer to the second message twice."
+
+    def webhooks(self, run: Run) -> list[tuple[Run, str]]:
+        right = super().webhooks(run)
+        superseding = any(one.fate is not None for one in run.thread.runs.values()) and run.fate is None
+        sends = bool(right) and run.request.webhook is not None
+        return right * 2 if superseding and sends and self.strikes(run) else right

@@ -465,7 +465,7 @@ class Engine:
         for subject, status in rules.webhooks(run):
             url = subject.request.webhook
             if url is not None:
-                body = notice(subject, status)
+                body = rules.notice(subject, notice(subject, status))
                 self._webhooks.send(run.thread.thread_id, url, body, partial(rules.webhook_failed, subject))
 
     def record_state(self, thread: Thread) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from mockserver.web.guard import GUARD
+from mockserver.web.http import ENGINE
 from mockserver.web.interceptors import CONTROL
 
 # Browsers hide all other headers from scripts, and the clients read the run id and the next page from these.
@@ -26,7 +27,9 @@ async def answer_preflight(
         return web.Response(status=403)
     headers = {
         "Access-Control-Allow-Methods": request.headers["Access-Control-Request-Method"],
-        "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", "*"),
+        "Access-Control-Allow-Headers": request.app[ENGINE].threads.policy.allowed_to_pages(
+            request.headers.get("Access-Control-Request-Headers", "*")
+        ),
         "Access-Control-Max-Age": "600",
     }
     if "Access-Control-Request-Private-Network" in request.headers:
@@ -47,7 +50,9 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         response.headers["X-Content-Type-Options"] = "nosniff"
     if "Origin" in request.headers and _may_be_read(request):
         response.headers["Access-Control-Allow-Origin"] = "*"
-        response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+        response.headers["Access-Control-Expose-Headers"] = request.app[ENGINE].threads.policy.exposed_to_pages(
+            _EXPOSED
+        )
 
 
 def _may_be_read(request: web.Request) -> bool:

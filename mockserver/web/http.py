@@ -203,8 +203,9 @@ def run_location(thread_id: str, run_id: str, suffix: str = "") -> str:
 def run_headers(run: Run, suffix: str) -> dict[str, str]:
     """Return the headers that name the run of a waiting response, and the URL at which to resume it."""
     location = run_location(run.thread.thread_id, run.run_id)
-    named = {"Content-Location": location} if policy_of(run.thread).names_run(run) else {}
-    return {"Location": location + suffix, **named}
+    policy = policy_of(run.thread)
+    named = {"Content-Location": location} if policy.names_run(run) else {}
+    return named | ({"Location": location + suffix} if policy.names_stream(run) else {})
 
 
 def created(run: Run) -> web.Response:

@@ -11,6 +11,7 @@ from conformance.api import GONE, Purpose
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.messages import read_messages, spell
+from conformance.judge.overlap import was_executing
 from conformance.judge.play import Exchange, Play
 from conformance.judge.turns import parts_of
 from conformance.judge.watchers import Watcher, watcher, watchers, written
@@ -67,11 +68,17 @@ def late_join_of_a_followed_run(play: Play) -> str:
 @check("STR-06")
 @all_facts
 def join_of_a_failed_run_reports_the_error(play: Play) -> None:
-    """STR-06: look for `__error__` in the answer to every join of the failed run A."""
+    """STR-06: look for `__error__` in the answer to every join of the failed run A, and to the wait for it."""
     if not any(report.outcome == "raised" for report in play.reports("A")):
         raise Unproven("the witness received no report that a step of run A failed")
+    # A late join may return the state of the thread when another run has followed (STR-44).
+    late = [join for join in _joins(play) if _followed(play, join) and not was_executing(play, "A", join.sent)]
+    waits = [each.exchange for each in watchers(play, "A") if each.own and not each.streams]
+    judged = [*waits, *(join for join in _joins(play) if join not in late)]
+    if not judged:
+        raise Unproven("run A was joined only after another run had followed it", *(join.sent for join in late))
     # The official clients raise an exception for `__error__`. Without it, a failure looks like a success.
-    for join in _joins(play):
+    for join in judged:
         error = join.body.get("__error__") if isinstance(join.body, dict) else None
         expect(
             isinstance(error, dict),
@@ -348,6 +355,12 @@ def _joins(play: Play) -> list[Exchange]:
     # The driver itself waits for the end of a run with a join. The others are the clients of the scenario.
     late = [each.exchange for each in watchers(play, "A") if not each.streams and not each.own]
     return [play.last("join", "A"), *late]
+
+
+def _followed(play: Play, join: Exchange) -> bool:
+    """Return whether another run was created on the thread before a join was answered."""
+    others = [play.submission(submit.label) for submit in play.scenario.submits() if submit.label != "A"]
+    return any(other.sent < (join.over or len(play.moments)) for other in others)
 
 
 def _common(first: Sequence[object], second: Sequence[object]) -> int:

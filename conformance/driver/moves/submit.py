@@ -17,6 +17,8 @@ from doubletext.probe import Probe, to_config
 
 GO_ON = "go on"
 """The answer to a question of the agent."""
+PAGE = "http://localhost:3000"
+"""The origin of a front end under development, which most deployments allow."""
 
 
 async def submit(context: Context, move: s.Submit) -> None:
@@ -151,6 +153,23 @@ async def query(context: Context, move: s.Query) -> None:
     path, content = _filled(move.path, names), None if content is None else _filled(content, names)
     if "{checkpoint" not in path + (content or ""):
         await context.http.send(move.purpose, s.MAIN, move.method, path, content)
+
+
+async def browse(context: Context, what: str) -> None:
+    """Send a request with the headers that a browser adds for a page of another origin."""
+    waits = f"/threads/{context.threads[s.MAIN]}/runs/wait"
+    if what == "preflight":
+        asked = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
+        await context.http.send("preflight", what, "OPTIONS", waits, None, more_headers={"origin": PAGE, **asked})
+        return
+    order: dict[str, Any] = {"limit": 1}
+    if what == "wait":
+        order = {"assistant_id": context.assistant, **run_request(context, s.Submit(label=s.ASKED, text="hello"))}
+    content = msgspec.json.encode(order).decode()
+    path = "/threads/search" if what == "search" else waits
+    await context.http.send(
+        "page", what, "POST", path, content, more_headers={"origin": PAGE}, seconds=context.http.patience
+    )
 
 
 def _filled(text: str, names: Mapping[str, str]) -> str:

@@ -8,8 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.scenarios.catalogue.blocks import EARLIER_TURN, IN_TOOLS, LOOKS, NYC, SF, held_first, second
-from conformance.scenarios.moves import AwaitEnd, AwaitStopped, Delete, Move, Observe, Release, Submit
+from conformance.scenarios.catalogue.blocks import EARLIER_TURN, IN_TOOLS, LA, LOOKS, NYC, SF, held_first, second
+from conformance.scenarios.moves import (
+    AwaitEnd,
+    AwaitStopped,
+    CreateAgain,
+    Delete,
+    ListRuns,
+    Look,
+    Move,
+    Observe,
+    ReadState,
+    Release,
+    Submit,
+)
 from conformance.scenarios.scenario import Scenario
 
 
@@ -39,6 +51,37 @@ def scenarios() -> Iterator[Scenario]:
             Release(),
             AwaitEnd(label="A"),
             Observe(until_begun="B"),
+        ),
+    )
+    yield Scenario(
+        id="delete/during-tools/run/unwatched/queue",
+        about="A is deleted while its tool is running and B waits behind it.",
+        moves=(*held_first(IN_TOOLS), second("enqueue"), Delete(label="A"), *gone, AwaitEnd(label="B"), Release(),
+               Observe()),
+    )  # fmt: skip
+    yield Scenario(
+        id="delete/pending/run/unwatched/queue",
+        about="B is deleted while it waits behind A, and C waits behind B.",
+        moves=(
+            *held_first(IN_TOOLS),
+            second("enqueue"),
+            Submit(label="C", text=LA, strategy="enqueue"),
+            Delete(label="B"),
+            *LOOKS,
+            Release(),
+            AwaitEnd(label="A"),
+            AwaitEnd(label="C"),
+            Observe(until_begun="B"),
+        ),
+    )
+    yield Scenario(
+        id="delete/finished/thread/unwatched/created-again",
+        about="The thread is deleted after A has finished, is created again under its id, and B follows on it.",
+        moves=(
+            *(Submit(label="A", text=SF), AwaitEnd(label="A"), Look()),
+            *(Delete(), ReadState(), ListRuns()),
+            *(CreateAgain(), ReadState(), ListRuns()),
+            *(second("enqueue"), AwaitEnd(label="B")),
         ),
     )
     yield Scenario(

@@ -36,6 +36,7 @@ from conformance.scenarios.moves import (
     AwaitEvent,
     AwaitPoint,
     AwaitStopped,
+    Browse,
     Cancel,
     Leave,
     Look,
@@ -304,6 +305,17 @@ def _undisturbed() -> Iterator[Scenario]:
             ),
         )
     yield from _rarer_modes(finish)
+    yield Scenario(
+        id="none/finished/create/unwatched/other-origin",
+        about="After a plain turn a page of another origin creates a run and searches for threads.",
+        moves=(
+            Submit(label="A", text=SF),
+            AwaitEnd(label="A"),
+            Browse(what="preflight"),
+            Browse(what="wait"),
+            Browse(what="search"),
+        ),
+    )
     yield Scenario(
         id="none/large/stream/streamed",
         about="A's own client reads a stream whose last event has more than a megabyte.",

@@ -9,6 +9,7 @@ from tests.conformance.twins.edits import (
     TOOLS,
     late_report,
     looks_during,
+    of,
     search_finds_nothing,
     twin,
 )
@@ -20,6 +21,18 @@ def whole_list(raw: Json) -> list[Json]:
     """Return the first list of threads, which has all of them."""
     found: list[Json] = next(requests(raw, "list threads"))[1]["body"]
     return found
+
+
+def deleted_state_is_shown(raw: Json) -> None:
+    """Answer the request for the state of the deleted thread with an empty state."""
+    _, response = next(requests(raw, "mid state", "main"))
+    response |= {"status": 200, "body": {}}
+
+
+def with_old_message(state: Json) -> Json:
+    """Return a state that also has the message of the deleted conversation."""
+    old = {"type": "human", "id": "old", "content": "what's the weather in sf?"}
+    return of(state, values=of(state["values"], messages=[old, *state["values"]["messages"]]))
 
 
 TWINS = [
@@ -49,4 +62,8 @@ TWINS = [
     twin("THR-22", "an order is ignored", THREADS,
          bodies("list threads", "main", lambda found: found[::-1]), fact=", "),
     twin("THR-23", "all are counted", THREADS, bodies("count threads", "main", lambda _: 2), fact="2"),
+    twin("THR-30", "the state of a deleted thread is shown", "delete/finished/thread/unwatched/created-again",
+         deleted_state_is_shown, fact="HTTP 200"),
+    twin("THR-31", "an old message is back", "delete/finished/thread/unwatched/created-again",
+         bodies("final state", "main", with_old_message), fact="A.human"),
 ]  # fmt: skip

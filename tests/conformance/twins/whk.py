@@ -23,6 +23,18 @@ def deliveries(label: str, change: Callable[[list[Json]], list[Json]]) -> Edit:
     return edit
 
 
+def first_of_all(label: str) -> Edit:
+    """Move the webhook of a run to the first report of its agent."""
+
+    def edit(raw: Json) -> None:
+        moments = raw["moments"]
+        came = next(m for m in moments if m["kind"] == "delivery" and m["label"] == label)
+        moments.remove(came)
+        moments.insert(next(i for i, m in enumerate(moments) if m["kind"] == "witness"), came)
+
+    return edit
+
+
 def telling(**changes: object) -> Callable[[list[Json]], list[Json]]:
     """The same webhooks with another body."""
     return lambda came: [{**m, "body": {**m["body"], **changes}} for m in came]
@@ -57,5 +69,12 @@ TWINS = [
     twin("WHK-05", "a webhook without the run", FINISHED, deliveries("A", without_the_run), fact="no created_at"),
     twin("WHK-05", "a failed run tells a success", "webhook/failed", deliveries("A", telling(status="success")),
          fact="`success`"),
+    twin("WHK-10", "the values are those at the start", FINISHED,
+         deliveries("A", telling(values={"messages": []})), fact="[nothing]"),
+    twin("WHK-10", "no values", FINISHED, deliveries("A", without_the_run), fact="no such field"),
+    twin("WHK-11", "a run in flight sends its webhook", FINISHED, deliveries("A", telling(status="running")),
+         fact="`running`"),
+    twin("WHK-11", "a webhook before the end", FINISHED, first_of_all("A"), fact="after that"),
+    twin("WHK-12", "the second run sends two webhooks", INTERRUPTED, deliveries("B", lambda came: came * 2), fact="2"),
     twin("WHK-06", "a run that never began tells", PENDING, invented, fact="tells success"),
 ]  # fmt: skip

@@ -1,0 +1,41 @@
+"""Headers: clients cannot continue a stream, and pages of another origin cannot use the deployment."""
+
+from __future__ import annotations
+
+from mockserver.core.records import Run
+from mockserver.defects.base import Defect
+
+
+class NoLocation(Defect):
+    """The answer to a stream request has no `Location`."""
+
+    id = "D215"
+    seen = ()
+    client = "A client whose stream is cut does not reconnect, so the rest of the answer is missing."
+
+    def names_stream(self, run: Run) -> bool:
+        return not self.strikes(run) and super().names_stream(run)
+
+
+class PreflightAllowsNothing(Defect):
+    """The answer to a preflight request allows no request headers."""
+
+    id = "D216"
+    seen = ()
+    client = "The browser blocks every request with JSON, although the same request works from a terminal."
+
+    def allowed_to_pages(self, requested: str) -> str:
+        right = super().allowed_to_pages(requested)
+        return "" if self.strikes() else right
+
+
+class NothingExposed(Defect):
+    """No response header is exposed to pages of another origin."""
+
+    id = "D217"
+    seen = ()
+    client = "A client in a browser does not learn which run it started, nor that a search has more pages."
+
+    def exposed_to_pages(self, readable: str) -> str:
+        right = super().exposed_to_pages(readable)
+        return "" if self.strikes() else right
