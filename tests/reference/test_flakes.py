@@ -59,10 +59,20 @@ def test_the_page_says_what_luck_decides_and_what_no_profile_declares() -> None:
     new = compare("another", [report(("RUN-01", STEADY, "PASS")), report(("RUN-01", STEADY, "FAIL"))])
     assert declared.undeclared() == []
     assert new.undeclared() == new.changed
-    page = render(Flakes(servers={"a": declared, "b": new, "c": compare("calm", [one("PASS")])}))
+    calm = compare("calm", [one("PASS")], "-k burst")
+    page = render(Flakes(servers={"a": declared, "b": new, "c": calm}))
     assert f"| RBK-02 | `{FLAKY}` | FAIL 1, PASS 1 | {entry.reason} |" in page
     assert f"| RUN-01 | `{STEADY}` | FAIL 1, PASS 1 | {UNDECLARED} |" in page
+    assert page.count("Not all scenarios") == page.count("`-k burst`") == 1
     assert "Every run gave the same 2 verdicts." in page
+
+
+@pytest.mark.parametrize(("other", "open_ones"), [("INCONCLUSIVE", 0), ("PASS", 1)])
+def test_a_steady_entry_declares_only_changes_between_failures(other: Word, open_ones: int) -> None:
+    steady = "interrupt/lingering/create/unwatched"
+    assert any(known.covers("INT-18", steady) and not known.flaky for known in profiles.load(PROFILE).known)
+    found = compare("a server", [report(("INT-18", steady, "FAIL")), report(("INT-18", steady, other))])
+    assert len(found.undeclared()) == open_ones
 
 
 def test_runs_of_two_versions_are_not_compared() -> None:

@@ -10,6 +10,7 @@ profiles. The result is 1 if a verdict changed that no profile declares as flaky
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from conformance.report.load import Unreadable, parse, read_report
 from conformance.report.report import Report
 from tests.reference.__main__ import add_servers, at_least_one, requested
 from tests.reference.flakes.page import counts, render
-from tests.reference.flakes.result import FORMAT, VERSION, Flakes, compare
+from tests.reference.flakes.result import FORMAT, VERSION, Flakes, Runs, compare
 from tests.reference.process import ServerError
 from tests.reference.references import CHECKOUT, Reference, judge
 
@@ -59,15 +60,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.page == bool(options.report_dir):
         parser.error("give --report-dir, or --page to write only the page")
+    found: dict[str, Runs] = {}
     try:
-        kept = read_kept() if KEPT.exists() else Flakes()
         for reference in () if options.page else requested(parser, options):
-            folder = options.report_dir.resolve()
-            reports = play(reference, folder, options.runs, options.pytest_arguments)
-            kept.servers[reference.name] = compare(reference.title, reports)
+            reports = play(reference, options.report_dir.resolve(), options.runs, options.pytest_arguments)
+            found[reference.name] = compare(reference.title, reports, shlex.join(options.pytest_arguments))
+        # Read last: another command may have judged another server meanwhile.
+        kept = read_kept() if KEPT.exists() else Flakes()
     except (ServerError, Unreadable) as error:
         print(error, file=sys.stderr)
         return 2
+    kept.servers.update(found)
     if not options.page:
         KEPT.write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n")
     PAGE.write_text(render(kept), "utf-8")

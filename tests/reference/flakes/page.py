@@ -16,9 +16,8 @@ UNDECLARED = "**No profile declares it as flaky.**"
 HEAD = """\
 # From run to run
 
-Each reference server was judged several times, and was started again for each run. This page lists the verdicts that
-were not the same in all runs, and what the server's profile states about the chance that decides. A verdict that is not
-listed was the same in every run.
+Each reference server was judged several times. This page lists the verdicts that were not the same in all runs, and
+what the server's profile states about the chance that decides. A verdict that is not listed was the same in every run.
 
 | Server | Profile | Rule book | Runs | Scenarios | Verdicts | Not always the same | When |
 | --- | --- | --- | ---: | ---: | ---: | ---: | --- |
@@ -45,6 +44,9 @@ def render(kept: Flakes) -> str:
 def _section(one: Runs) -> Iterator[str]:
     yield f"## {one.title}"
     yield ""
+    if one.selection:
+        yield f"Not all scenarios were played, but those that `{one.selection}` selects."
+        yield ""
     if not one.changed:
         yield f"Every run gave the same {one.judged} verdicts."
         return
@@ -53,7 +55,7 @@ def _section(one: Runs) -> Iterator[str]:
     rows: dict[tuple[str, str], list[Changed]] = defaultdict(list)
     for changed in one.changed:
         entry = declared(profile, changed)
-        rows[in_table(entry.reason) if entry else UNDECLARED, changed.requirement].append(changed)
+        rows[entry.reason.replace("|", r"\|") if entry else UNDECLARED, changed.requirement].append(changed)
     yield "| Requirement | Scenarios | Verdicts | What luck decides |"
     yield "| --- | --- | --- | --- |"
     for (reason, requirement), together in sorted(rows.items(), key=lambda row: row[0][::-1]):

@@ -29,7 +29,10 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Runs(msgspec.Struct, frozen=True, kw_only=True):
-    """Several runs of the suite on one server. `judged` is the number of verdicts of one run."""
+    """Several runs of the suite on one server. `judged` is the number of verdicts of one run.
+
+    `selection` are the arguments that selected scenarios, if not all of them were played.
+    """
 
     title: str
     server: str
@@ -40,6 +43,7 @@ class Runs(msgspec.Struct, frozen=True, kw_only=True):
     judged: int
     last: str
     changed: list[Changed]
+    selection: str = ""
 
     def undeclared(self) -> list[Changed]:
         """Return the changes that the present profile does not declare as flaky."""
@@ -56,12 +60,17 @@ class Flakes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def declared(profile: Profile, one: Changed) -> Known | None:
-    """Return the entry of the profile that declares this verdict as flaky."""
-    mine = (entry for entry in profile.known if entry.flaky and entry.covers(one.requirement, one.scenario))
-    return next(mine, None)
+    """Return the entry of the profile that declares this change.
+
+    It declares the failure as flaky. Where each run failed, or could not be judged because of the failure, any entry
+    for it is enough.
+    """
+    held = "PASS" in one.verdicts
+    mine = (entry for entry in profile.known if entry.covers(one.requirement, one.scenario))
+    return next((entry for entry in mine if entry.flaky or not held), None)
 
 
-def compare(title: str, reports: Sequence[Report]) -> Runs:
+def compare(title: str, reports: Sequence[Report], selection: str = "") -> Runs:
     """Return what changed from report to report. Raise Unreadable if they are not of one server and one rule book."""
     first = reports[0]
     if len({(one.target.server, one.target.version, one.target.profile, one.suite.revision) for one in reports}) > 1:
@@ -80,6 +89,7 @@ def compare(title: str, reports: Sequence[Report]) -> Runs:
         judged=len(found),
         last=max((report.finished_at or "")[:10] for report in reports),
         changed=list(_changed(found)),
+        selection=selection,
     )
 
 
