@@ -18,7 +18,7 @@ from conformance.transcript.transcript import MoveMade, Request, Transcript
 READING_POSTS: frozenset[Purpose] = frozenset(
     {
         *("search threads", "list crons", "mid history", "mid child history", "final history", "final child history"),
-        *("list history", "state at", "list threads", "count threads", "filter crons", "count crons"),
+        *("list history", "state at", "list threads", "count threads", "filter crons", "count crons", "preflight"),
     }
 )
 """Requests that only read, although the API defines them as POST."""
