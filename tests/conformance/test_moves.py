@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import get_args
 
 import pytest
@@ -38,6 +39,12 @@ def test_a_kind_of_move_states_all_that_is_required(kind: type[Kind]) -> None:
         "only a move that sends a request can be repeated by hand: set `traits.changes`"
     )
     assert kind.traits.changes in (None, *get_args(Purpose))
+
+
+def test_every_request_that_changes_something_has_a_sign_in_the_picture() -> None:
+    # Without it, the page of a report with such a request cannot be written.
+    template = files("conformance.report.html").joinpath("templates", "parts.html").read_text("utf-8")
+    assert {purpose for purpose in CHANGES if f'"{purpose}": "' not in template} == set()
 
 
 def test_every_kind_of_move_can_be_part_of_a_scenario() -> None:
