@@ -376,7 +376,7 @@ def update_adds_a_checkpoint(play: Play) -> None:
 def finished_thread_has_nothing_next(play: Play) -> None:
     """CHK-28: look for `next` and `tasks` in the state of a thread that is idle after its last run."""
     last = play.scenario.submits()[-1].label
-    status, thread = play.final_status(last), play.final_thread().get("status")
+    status, thread = play.outcome(last), play.final_thread().get("status")
     if status != "success" or thread != "idle":
         raise Unproven(f"run {last} is `{status}` and the thread `{snippet(thread)}`, so more may be to do")
     for key in ("next", "tasks"):
