@@ -37,6 +37,10 @@ REPLAYS = 2
 """The number of times that a scenario is played again. An agent that loses reports every time has another problem."""
 
 
+ENDED = ("returned", "raised", "interrupted")
+"""The outcomes of a step that was not stopped from outside."""
+
+
 @dataclass(frozen=True)
 class Premise:
     """A fact that a check needs.
@@ -63,13 +67,17 @@ def lost_reports(play: Play) -> tuple[tuple[str, str], ...]:
 
 
 def _lost(play: Play) -> Iterator[tuple[str, str]]:
+    awaited = {(move.label, move.point) for move in play.scenario.moves if isinstance(move, s.AwaitPoint)}
     for label in dict.fromkeys(submit.label for submit in play.scenario.all_submits):
         reports = play.reports(label)
         if not reports and _wrote(play, label):
             yield label, f"{STEPS[0]}/enter"
         seen = {(report.step, report.event) for report in reports}
         for step in dict.fromkeys(report.step for report in reports):
-            if (step, "enter") not in seen:
+            # A run that is stopped while its step reports its beginning abandons that report. Nothing was lost then,
+            # unless the scenario waits for it.
+            went_on = any(r.step == step and (r.event == "token" or r.outcome in ENDED) for r in reports)
+            if (step, "enter") not in seen and (went_on or (label, f"{step}/enter") in awaited):
                 yield label, f"{step}/enter"
         for step, event in _points_held(play.scenario, label):
             # A step that was not entered at all is either reported above, or it may never have been reached.
