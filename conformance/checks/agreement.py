@@ -13,7 +13,7 @@ from conformance.api import GONE, TERMINAL, checkpoint_id, objects
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven
 from conformance.judge.objects import Kind, Shown, contains, of_each, shown
-from conformance.judge.play import Exchange, Play
+from conformance.judge.play import Exchange, Play, status_text
 from conformance.judge.premises import HELD
 from conformance.judge.requests import labels
 from conformance.judge.shapes import instant
@@ -204,7 +204,7 @@ def _time(what: str, due: str, before: Shown, after: Shown) -> Contradiction:
 def _has_ended(before: Shown, after: Shown) -> bool:
     """Return whether a run ended between two answers, or the thread's last one did."""
     busy, over = ("busy", {"idle", "error", "interrupted"}) if before.kind == "thread" else ("running", TERMINAL)
-    return bool(before.get("status") == busy and after.get("status") in over)
+    return bool(before.get("status") == busy and status_text(after.get("status")) in over)
 
 
 @check("AGR-04", premises=())
@@ -508,4 +508,4 @@ def _is_at_rest(play: Play) -> bool:
     except Unproven:
         return False
     # An invalid request that was accepted wrongly may have left a run.
-    return all(run.get("status") in TERMINAL for run in listed)
+    return all(status_text(run.get("status")) in TERMINAL for run in listed)

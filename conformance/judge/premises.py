@@ -26,7 +26,7 @@ from weakref import WeakKeyDictionary
 from conformance.api import IN_FLIGHT, objects
 from conformance.judge.expect import Unproven
 from conformance.judge.overlap import expect_required_overlaps
-from conformance.judge.play import Play, StepTrace
+from conformance.judge.play import Play, StepTrace, status_text
 from conformance.judge.requests import accepted_cancel
 from conformance.judge.watchers import streams, written
 from conformance.scenarios import moves as s
@@ -140,7 +140,7 @@ def _require_rest(play: Play) -> None:
     for exchange in (*play.exchanges_for("final runs", s.MAIN), *play.exchanges_for("final run")):
         runs = exchange.body if isinstance(exchange.body, list) else [exchange.body]
         for run in objects(runs):
-            if run.get("status") in IN_FLIGHT:
+            if status_text(run.get("status")) in IN_FLIGHT:
                 raise Unproven(
                     f"run {play.label_of(run.get('run_id'))} was still in flight, so two readings need not be equal",
                     exchange.sent,
