@@ -433,6 +433,9 @@ def _require_order(play: Play) -> None:
     for label in labels(play):
         entered: Counter[str] = Counter()
         for report in play.reports(label):
+            # A step that is stopped while it reports its beginning abandons that report. It wrote nothing.
+            if report.event == "exit" and report.outcome == "cancelled" and not entered[report.step]:
+                continue
             entered[report.step] += (report.event == "enter") - (report.event == "exit")
             if entered[report.step] < 0:
                 raise Unproven(f"{report.step} of run {label} reported `exit` without `enter`", report.seq)
