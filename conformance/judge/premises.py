@@ -36,7 +36,6 @@ from conformance.scenarios.steps import STEPS
 REPLAYS = 2
 """The number of times that a scenario is played again. An agent that loses reports every time has another problem."""
 
-
 ENDED = ("returned", "raised", "interrupted")
 """The outcomes of a step that was not stopped from outside."""
 
