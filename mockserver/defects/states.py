@@ -1,4 +1,4 @@
-"""What the defects in shown states share: the paths, the thread in a path, and a defect that changes what is shown."""
+"""The common parts of defects in shown states: the paths, the thread in a path, and a defect that changes a view."""
 
 from __future__ import annotations
 
