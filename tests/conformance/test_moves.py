@@ -17,8 +17,9 @@ from conformance.transcript.transcript import MoveMade, Request, Transcript
 
 READING_POSTS: frozenset[Purpose] = frozenset(
     {"search threads", "list crons", "mid history", "mid child history", "final history", "final child history"}
+    | {"preflight"}
 )
-"""Requests that only read, although the API defines them as POST."""
+"""Requests that only read, although the API defines them as POST, and the OPTIONS of a browser."""
 
 OUTSIDE_OF_MOVES: frozenset[Purpose] = frozenset({"create thread", "tidy up"})
 """Requests that change something outside the moves: before the first one and after the last."""
