@@ -16,8 +16,15 @@ from conformance.session.target import CALIBRATION, CAPACITY
 from conformance.transcript.transcript import MoveMade, Request, Transcript
 
 READING_POSTS: frozenset[Purpose] = frozenset(
-    {"search threads", "list crons", "mid history", "mid child history", "final history", "final child history"}
-    | {"preflight"}
+    {
+        "search threads",
+        "list crons",
+        "mid history",
+        "mid child history",
+        "final history",
+        "final child history",
+        "preflight",
+    }
 )
 """Requests that only read, although the API defines them as POST, and the OPTIONS of a browser."""
 
