@@ -39,9 +39,11 @@ Purpose = Literal[
     "watch again",
     "join",
     "find run",
+    "find run again",
     "cancel",
     "cancel many",
     "delete",
+    "delete again",
     "create again",
     "page",
     "preflight",
@@ -54,7 +56,14 @@ Purpose = Literal[
     "tidy up",
     "look",
     "list runs",
+    "list runs again",
     "search threads",
+    "list history",
+    "state at",
+    "list threads",
+    "count threads",
+    "filter crons",
+    "count crons",
     "await state",
     "mid state",
     "mid history",
@@ -64,9 +73,15 @@ Purpose = Literal[
     "final history",
     "final child history",
     "final runs",
+    "final runs again",
     "final run",
 ]
 """The reason for a request. A transcript stores it as text, so that records of other versions can be read."""
+
+Need = Literal[
+    "stream_mode", "after_seconds", "defaults", "metadata", "assistant", "limit", "redirect", "retry", "delete"
+]
+"""A part of a request that the suite needs beside the subject of a scenario, and can do without if it is refused."""
 
 When = Literal["mid", "final"]
 """The time of a reading: in the middle of a scenario, or at its end."""

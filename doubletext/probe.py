@@ -38,7 +38,7 @@ OnCancel = Literal["stop", "linger", "swallow"]
 Work = Literal["tools", "subgraph", "parallel"]
 """The workers on the tool call: the node `tools`, a child graph, or `tools` and a second node in one superstep."""
 
-Version = Literal[1, 2]
+Version = Literal[1, 2, 3]
 StepEvent = Literal["enter", "token", "cancelled", "exit"]
 StepOutcome = Literal["returned", "raised", "interrupted", "cancelled"]
 
@@ -58,10 +58,14 @@ class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     on_cancel: OnCancel = "stop"
     linger: Seconds = 0.5
     work: Work = "tools"
+    show: bool = False
+    """Report what the agent was given: the configurable and the answer to its question."""
 
     def __post_init__(self) -> None:
         if self.version == 1 and self.work != "tools":
             raise ValueError(f'`work` "{self.work}" needs `version` 2')
+        if self.version < 3 and self.show:
+            raise ValueError("`show` needs `version` 3")
 
 
 class StepReport(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -73,6 +77,19 @@ class StepReport(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     event: StepEvent
     run_id: str | None = None
     outcome: StepOutcome | None = None
+    configurable: dict[str, Any] | None = None
+    """The shown part of the run's configurable, in the `enter` of a run whose probe has `show`."""
+    resume: Any = msgspec.UNSET
+    """The value that `interrupt()` returned, in the `exit` of a step of such a run."""
+
+
+SHOWN = "doubletext_"
+"""The beginning of the names in the configurable that an agent shows."""
+
+
+def shown_configurable(configurable: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a configurable that an agent shows: what a client of the suite sent, and no secrets."""
+    return {name: value for name, value in configurable.items() if name.startswith(SHOWN)}
 
 
 def to_config(probe: Probe) -> dict[str, Any]:

@@ -41,6 +41,7 @@ GENERATED: Final = frozenset(
         "benchmarks.md",
         "compatibility.md",
         "defects.md",
+        "flakes.md",
         "judge-mutation.md",
         "kill-matrix.md",
         "mutation.md",

@@ -22,9 +22,11 @@ def test_the_page_is_made_from_the_kept_comparison() -> None:
 def test_it_tells_of_every_server_of_the_field_with_its_version_and_the_day() -> None:
     found = read_comparison(KEPT)
     assert {column.name.split()[0] for column in found.columns} == {
+        "Aegra",
         "doubletext-mockserver",
         "langgraph-api",
         "langgraph-js",
     }
+    assert "langgraph-api 0.11.1, langhost" in {column.name for column in found.columns}
     assert all(column.finished_at for column in found.columns)
     assert all(not Path(column.file).is_absolute() for column in found.columns)

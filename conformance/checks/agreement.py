@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from conformance.api import GONE, TERMINAL, checkpoint_id, objects
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven
-from conformance.judge.objects import Kind, Shown, of_each, shown
+from conformance.judge.objects import Kind, Shown, contains, of_each, shown
 from conformance.judge.play import Exchange, Play
+from conformance.judge.premises import HELD
 from conformance.judge.requests import labels
 from conformance.judge.shapes import instant
 from conformance.scenarios import moves as s
@@ -69,16 +70,42 @@ def _expect_none(found: Iterator[Contradiction], of: str) -> None:
         )
 
 
-@check("AGR-01")
+@check("AGR-01", premises=())
 def fixed_facts_stay(play: Play) -> None:
     """AGR-01: compare the facts of every run, thread and cron that its creation decides, in all answers."""
     _expect_none(_changes(play, FIXED, _other), "one value in every answer")
 
 
-@check("AGR-02")
+@check("AGR-02", premises=())
 def given_facts_stay(play: Play) -> None:
     """AGR-02: compare what was sent for every run, thread and cron, in all answers that show it."""
-    _expect_none(_changes(play, GIVEN, _lost), "the value that an earlier answer had")
+    sent = {pair for exchange in play.exchanges for pair in _pairs(exchange.request.body)}
+
+    def lost(before: Any, after: Any, path: str) -> Iterator[str]:
+        # A server may add to what was sent, for example to metadata, and need not add it everywhere.
+        return (one for one in _lost(before, after, path) if _pair(one, _under(before, path, one)) in sent)
+
+    _expect_none(_changes(play, GIVEN, lost), "the value that an earlier answer had")
+
+
+def _pairs(body: Any) -> Iterator[tuple[str, str]]:
+    """Yield every key in a body with its value, at any depth."""
+    if isinstance(body, dict):
+        for key, value in body.items():
+            yield _pair(key, value)
+            yield from _pairs(value)
+    elif isinstance(body, list):
+        for value in body:
+            yield from _pairs(value)
+
+
+def _pair(path: str, value: Any) -> tuple[str, str]:
+    return path.rpartition(".")[2], snippet(value)
+
+
+def _under(value: Any, root: str, path: str) -> Any:
+    """Return the value at `path`, which begins with the path `root` of `value`."""
+    return _at(value, path[len(root) + 1 :]) if path != root else value
 
 
 def _changes(
@@ -124,7 +151,7 @@ def _lost(before: Any, after: Any, path: str) -> Iterator[str]:
     if isinstance(before, dict) and isinstance(after, dict):
         for key, value in before.items():
             yield from _lost(value, after.get(key), f"{path}.{key}")
-    elif before != after:
+    elif not (contains(after, before) or contains(before, after)):
         yield path
 
 
@@ -134,7 +161,7 @@ def _at(value: Any, path: str) -> Any:
     return value
 
 
-@check("AGR-03")
+@check("AGR-03", premises=())
 def times_go_forward(play: Play) -> None:
     """AGR-03: compare `updated_at` of every run and thread with `created_at`, earlier answers and statuses."""
     _expect_none(_backward(play), "times that go forward")
@@ -180,7 +207,7 @@ def _has_ended(before: Shown, after: Shown) -> bool:
     return bool(before.get("status") == busy and after.get("status") in over)
 
 
-@check("AGR-04")
+@check("AGR-04", premises=())
 def state_is_the_newest_entry(play: Play) -> None:
     """AGR-04: compare the state with the newest entry of the history, in all but their values."""
     state, history = play.state(), play.body("final history", s.MAIN, list)
@@ -222,7 +249,7 @@ def _flat_ids(state: dict[str, Any], place: str, see: tuple[int, int]) -> Iterat
             yield Contradiction(f"`{prefix}checkpoint_id` of {place}", f"`{snippet(due)}`", f"`{snippet(flat)}`", see)
 
 
-@check("AGR-05")
+@check("AGR-05", premises=())
 def checkpoints_do_not_change(play: Play) -> None:
     """AGR-05: compare every checkpoint with itself in other answers, and each parent with the entry that it names."""
     states = [one for one in shown(play, "state") if isinstance(one.value, dict) and checkpoint_id(one.value)]
@@ -267,7 +294,7 @@ def _may_have_results(state: dict[str, Any]) -> bool:
     return any(task.get("result") for task in objects(state["tasks"]))
 
 
-@check("AGR-06")
+@check("AGR-06", premises=())
 def thread_agrees_at_rest(play: Play) -> None:
     """AGR-06: compare the thread with its state and its list of runs with each run, when everything is over."""
     _require_rest(play)
@@ -333,7 +360,7 @@ def _differences(first: Shown, other: Shown, names: Iterable[str], of: str) -> I
             yield Contradiction(f"`{name}` of {of}", "the same in two answers", where, (first.received, other.received))
 
 
-@check("AGR-07")
+@check("AGR-07", premises=())
 def messages_are_the_same_everywhere(play: Play) -> None:
     """AGR-07: compare every message with those of its id in other states, histories, threads, joins and events."""
     first: dict[str, tuple[dict[str, Any], int]] = {}
@@ -375,7 +402,7 @@ def _values(play: Play) -> Iterator[tuple[str, int, dict[str, Any]]]:
             yield "a `values` event", moment.seq, moment.data
 
 
-@check("AGR-08")
+@check("AGR-08", premises=(HELD,))
 def steps_follow_one_another(play: Play) -> None:
     """AGR-08: look for a step that began before the steps before it in its run had ended."""
     _require_order(play)
@@ -411,7 +438,7 @@ def _require_order(play: Play) -> None:
                 raise Unproven(f"{report.step} of run {label} reported `exit` without `enter`", report.seq)
 
 
-@check("AGR-09")
+@check("AGR-09", premises=())
 def thread_is_there_and_at_work_only_with_runs(play: Play) -> None:
     """AGR-09: compare a new thread with `idle`, one at rest with `busy`, and every read of a thread with 404."""
     created = [e for e in play.exchanges_for("create thread") if e.ok and isinstance(e.body, dict)]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from conformance.api import GONE, TERMINAL
+from conformance.api import GONE
 from conformance.checks.common import expect_accepted, expect_end, expect_nothing_of, status_word
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, expect
+from conformance.judge.expect import Broken, Unproven, all_facts, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Play
 from conformance.judge.premises import CANCELLED, HELD
@@ -13,9 +13,11 @@ from conformance.judge.requests import accepted_cancel, action_of, first_cancel
 from conformance.judge.turns import parts_of
 from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
+from conformance.transcript.transcript import Released
 
 
 @check("CAN-01")
+@all_facts
 def cancelled_run_is_interrupted_and_stays(play: Play) -> None:
     """CAN-01: compare run A's final status with `interrupted`, and the state with what its finished steps wrote."""
     cancel = accepted_cancel(play)
@@ -36,6 +38,7 @@ def cancelled_run_is_interrupted_and_stays(play: Play) -> None:
 
 
 @check("CAN-02")
+@all_facts
 def cancelled_pending_run_never_executes(play: Play) -> None:
     """CAN-02: look for a step and messages of run A, cancelled while pending, and compare its end with the action."""
     cancel = accepted_cancel(play)
@@ -63,6 +66,7 @@ def answer_without_wait(play: Play) -> str:
 
 
 @check("CAN-04")
+@all_facts
 def waited_cancel_answers_after_the_stop(play: Play) -> None:
     """CAN-04: look for a report or a status that shows run A in flight after the cancel was answered."""
     cancel = accepted_cancel(play)
@@ -79,7 +83,7 @@ def waited_cancel_answers_after_the_stop(play: Play) -> None:
     # Only the first status after the answer: a later one of another value breaks RUN-03.
     reported = [r.status for r in play.readings("A") if r.sent > answered]
     expect(
-        all(status in TERMINAL or status == GONE for status in reported[:1]),
+        all(status in play.ends("A") or status == GONE for status in reported[:1]),
         "a terminal status of run A once the cancel with `wait` is answered",
         f"`{reported[0]}`" if reported else "",
         cancel.sent,
@@ -95,10 +99,13 @@ def wait_may_be_left_out(play: Play) -> None:
 
 
 @check("CAN-06")
+@all_facts
 def rolled_back_by_cancel(play: Play) -> None:
     """CAN-06: compare GET of run A with 404, and the history with what it was before run A."""
     cancel = first_cancel(play)
-    expect(cancel.ok, "a 2xx answer to a cancel with action=rollback", cancel.outcome(), cancel.sent)
+    # Without it, the rest would only repeat that the run was not cancelled.
+    if not cancel.ok:
+        raise Broken("a 2xx answer to a cancel with action=rollback", cancel.outcome(), cancel.sent)
     expect_end(play, "A", GONE, "run A (cancelled with action=rollback)", cancel.sent)
     for checkpoint in play.history():
         # By content as well as by run id, since a deployment need not put run ids in its checkpoints (CHK-02).
@@ -128,7 +135,7 @@ def finished_run_keeps_its_status(play: Play) -> None:
     cancel = first_cancel(play)
     # Whether the cancel was accepted does not matter: CAN-08 reports the answer, and no answer may change the status.
     before = [r.status for r in play.readings("A") if r.received < cancel.sent][-1:]
-    if not before or before[0] not in TERMINAL:
+    if not before or before[0] not in play.ends("A"):
         raise Unproven("no terminal status of run A was received before the cancel was sent")
     expect_end(play, "A", before[0], "run A (finished before the cancel)", cancel.sent)
 
@@ -155,6 +162,7 @@ def unknown_run_is_not_found(play: Play) -> None:
 
 
 @check("CAN-10")
+@all_facts
 def first_cancel_decides(play: Play) -> None:
     """CAN-10: compare run A's end with the action of its first cancel, and the second answer with a 5xx."""
     cancels = play.exchanges_for("cancel", "A")
@@ -175,6 +183,7 @@ def first_cancel_decides(play: Play) -> None:
 
 
 @check("CAN-11")
+@all_facts
 def named_runs_are_cancelled(play: Play) -> None:
     """CAN-11: compare the answer with 204, the ends of the named runs with `interrupted`, and B's with `success`."""
     cancel = play.last("cancel many", s.MAIN)
@@ -200,7 +209,7 @@ def accepted_cancel_ends_the_run(play: Play) -> None:
     # "Bounded" is the driver's deadline for the end of a run: it reads the final status after that, at the latest.
     status = play.final_status(label)
     expect(
-        status in TERMINAL or status == GONE,
+        status in play.ends(label) or status == GONE,
         f"run {label} to end in bounded time after its cancel was accepted",
         f"it is still {status_word(status)}",
         cancel.sent,
@@ -225,6 +234,7 @@ def cancelled_run_never_succeeds(play: Play) -> None:
 
 
 @check("CAN-14", premises=(HELD, CANCELLED))
+@all_facts
 def run_created_after_a_cancel_is_accepted(play: Play) -> None:
     """CAN-14: compare the answer to run B with 2xx, and its final status with `success`."""
     # A conflict in the window between the accepted cancel and its effect was reported in
@@ -241,3 +251,32 @@ def early_cancel_is_honoured(play: Play) -> None:
         cancel.ok, "a 2xx answer to a cancel immediately after the creation of the run", cancel.outcome(), cancel.sent
     )
     expect_end(play, "A", "interrupted", "run A (cancelled immediately after its creation)", cancel.sent)
+
+
+@check("CAN-18")
+def waited_cancel_of_a_pending_run_is_answered(play: Play) -> None:
+    """CAN-18: look for the answer to the cancel of run A, which was pending, by the end of the play."""
+    cancel = first_cancel(play)
+    # Until long after run Z has ended, ahead of run A. Any answer will do: CAN-02 judges what became of run A.
+    expect(
+        cancel.response is not None,
+        "an answer to the cancel of pending run A with `wait`, at the latest when the run ahead of it had ended",
+        cancel.outcome(),
+        cancel.sent,
+    )
+
+
+@check("CAN-19")
+def waited_cancel_of_a_pending_run_is_answered_at_once(play: Play) -> None:
+    """CAN-19: compare the answer to the cancel of run A, which was pending, with the release of run Z ahead of it."""
+    cancel = first_cancel(play)
+    released = [m.seq for m in play.moments if isinstance(m, Released) and m.label == "Z"]
+    if not released:
+        raise Unproven("run Z was never released")
+    expect(
+        cancel.response is not None and cancel.response.seq < released[0],
+        "the answer to the cancel of pending run A with `wait` while run Z, ahead of it, still executes",
+        "the answer came when run Z had been released" if cancel.response else cancel.outcome(),
+        cancel.sent,
+        released[0],
+    )

@@ -10,7 +10,9 @@ from conformance.judge.expect import Broken, Inapplicable, Unproven, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Exchange, Play
 from conformance.judge.premises import ENDED_B
+from conformance.judge.queries import asked, items
 from conformance.judge.requests import stopping_request, wrong_requests
+from conformance.judge.shapes import instant
 from conformance.judge.turns import outcomes
 from conformance.scenarios import moves as s
 from conformance.scenarios.steps import STEPS
@@ -287,3 +289,17 @@ def expect_each_answered(play: Play, expected: str, accepts: Accepts, *faults: s
     for ask, exchange in sent:
         if exchange.response is None:
             raise Unproven(f"no answer to {ask.what}: {exchange.outcome()}", exchange.sent)
+
+
+def expect_order(exchange: Exchange, field: str, *, descending: bool) -> None:
+    """Raise Broken unless the list that answers a request is sorted by a field of its entries."""
+    values = [snippet(one.get(field)) for one in items(exchange)]
+    # Times are compared as such, because the digits of their seconds may vary. The ids of one server have one form.
+    moments = [found for value in values if (found := instant(value)) is not None]
+    keys: list[Any] = moments if len(moments) == len(values) else values
+    expect(
+        keys == sorted(keys, reverse=descending),
+        f"the list sorted by `{field}`, {'descending' if descending else 'ascending'}, for {asked(exchange)}",
+        ", ".join(values),
+        exchange.sent,
+    )

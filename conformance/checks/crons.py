@@ -6,11 +6,12 @@ from datetime import UTC
 from typing import Any
 
 from conformance.api import GONE, LABEL_KEY, objects
-from conformance.checks.common import expect_each_answered, status_word
+from conformance.checks.common import expect_each_answered, expect_order, status_word
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, expect
+from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.messages import text_of
 from conformance.judge.play import Exchange, Play, status_text
+from conformance.judge.queries import answer, asked, has, items, page, queries
 from conformance.judge.requests import status_of
 from conformance.judge.shapes import instant
 from conformance.scenarios import moves as s
@@ -21,6 +22,7 @@ NO_CRONS = (404, 405, 501)
 
 
 @check("CRN-01")
+@all_facts
 def cron_keeps_its_strategy(play: Play) -> None:
     """CRN-01: compare the strategy and thread that a cron reports with what was sent."""
     thread = play.transcript.threads[s.MAIN]
@@ -49,6 +51,7 @@ def cron_keeps_its_strategy(play: Play) -> None:
 
 
 @check("CRN-02")
+@all_facts
 def cron_follows_its_strategy(play: Play) -> None:
     """CRN-02: compare the end of run A with `interrupted`, and the cron's run B with one that starts after it."""
     _created(play, "B")
@@ -77,6 +80,7 @@ def cron_follows_its_strategy(play: Play) -> None:
 
 
 @check("CRN-03")
+@all_facts
 def wrong_cron_is_refused(play: Play) -> None:
     """CRN-03: compare the answer to every invalid cron with a 4xx, and look for it in the list."""
     # A 404 from a deployment without crons is a 4xx too, and would pass without this.
@@ -88,6 +92,7 @@ def wrong_cron_is_refused(play: Play) -> None:
 
 
 @check("CRN-04")
+@all_facts
 def deleted_cron_is_gone(play: Play) -> None:
     """CRN-04: look in the list of the thread's crons for one that was deleted."""
     for move in _crons_of(play):
@@ -100,6 +105,50 @@ def deleted_cron_is_gone(play: Play) -> None:
     left = _listed(play, -1)
     see = play.last("list crons", s.MAIN).sent
     expect(not left, "no cron in the thread's list after all were deleted", f"crons in its list: {len(left)}", see)
+
+
+@check("CRN-05", premises=())
+def crons_are_listed_by_filter(play: Play) -> None:
+    """CRN-05: compare every list of crons with the part of the whole list with its options, and with its order."""
+    _require_crons(play.exchanges_for("create cron"))
+    whole = _whole_list(play)
+    due = [_created(play, move.label).get("cron_id") for move in _crons_of(play)]
+    got = [one.get("cron_id") for one in whole]
+    see = play.exchanges_for("filter crons")[0].sent
+    expect(sorted(map(snippet, got)) == sorted(map(snippet, due)), f"the crons {snippet(due)}", snippet(got), see)
+    # Two crons that were created at the same time have no defined order.
+    times = {snippet(one.get("created_at")) for one in whole}
+    for exchange, options in queries(play, "filter crons"):
+        if isinstance(field := options.get("sort_by"), str):
+            expect_order(exchange, field, descending=options.get("sort_order") == "desc")
+        fitting = [one for one in whole if has(one.get("metadata"), options.get("metadata"))]
+        ids = [one.get("cron_id") for one in page(fitting, options)]
+        found = [one.get("cron_id") for one in items(exchange)]
+        cut = len(ids) < len(fitting)
+        same = sorted(map(snippet, found)) == sorted(map(snippet, ids)) if not cut else found == ids
+        expect(
+            same or (cut and len(times) < len(whole)),
+            f"the crons {snippet(ids)} for {asked(exchange)}",
+            snippet(found),
+            exchange.sent,
+        )
+
+
+@check("CRN-06", premises=())
+def crons_are_counted(play: Play) -> None:
+    """CRN-06: compare every count of crons with the number of fitting entries of the whole list."""
+    _require_crons(play.exchanges_for("create cron"))
+    whole = _whole_list(play)
+    for exchange, options in queries(play, "count crons"):
+        due, got = sum(has(one.get("metadata"), options.get("metadata")) for one in whole), answer(exchange)
+        expect(got == due, f"{due} for {asked(exchange)}", snippet(got), exchange.sent)
+
+
+def _whole_list(play: Play) -> list[dict[str, Any]]:
+    """Return the crons of the thread, oldest first. It is the first list that the scenario reads."""
+    for exchange, _ in queries(play, "filter crons"):
+        return items(exchange)
+    return []
 
 
 @check("CRN-10")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from conformance.api import TERMINAL
 from conformance.checks.common import (
     expect_continued_chain,
     expect_end,
@@ -10,7 +9,7 @@ from conformance.checks.common import (
     expect_new_run_accepted,
 )
 from conformance.judge.check import check
-from conformance.judge.expect import Broken, Unproven, expect
+from conformance.judge.expect import Broken, Unproven, all_facts, expect
 from conformance.judge.play import Play
 from conformance.judge.premises import ACCEPTED_B, ENDED_B, HELD
 from conformance.judge.requests import accepted_cancel
@@ -19,6 +18,7 @@ from conformance.transcript.text import mentions, snippet
 
 
 @check("ENQ-01", premises=(HELD, ACCEPTED_B))
+@all_facts
 def queued_run_waits(play: Play) -> None:
     """ENQ-01: compare run B's first step and its statuses with the end of the runs ahead."""
     ahead = _ahead(play)
@@ -27,13 +27,13 @@ def queued_run_waits(play: Play) -> None:
     last = max((r.seq for label in ahead for r in play.reports(label) if r.event != "gone"), default=None)
     if last is None:
         raise Unproven("the witness received no report from a step of the run ahead of run B")
-    if began is not None and began < last:
-        raise Broken(
-            f"no step of run B before run {ahead[-1]} is over",
-            "run B entered its first step, and a step of the run ahead reported after that",
-            began,
-            last,
-        )
+    expect(
+        began is None or began > last,
+        f"no step of run B before run {ahead[-1]} is over",
+        "run B entered its first step, and a step of the run ahead reported after that",
+        *(() if began is None else (began,)),
+        last,
+    )
     ended = max(play.ended(label) for label in ahead)
     for reading in play.readings("B"):
         # The deployment may start B as soon as the run ahead is over, before the client can know of that. Only an
@@ -79,12 +79,13 @@ def queued_run_continues_the_chain(play: Play) -> None:
 def queue_drains(play: Play) -> None:
     """ENQ-05: compare run B's final status with `success` where run A failed or was stopped."""
     # After a run that succeeded, ENQ-03 judges the queue. This requirement is about the other ends.
-    if play.final_status("A") not in ("error", "interrupted"):
+    if play.outcome("A") not in ("error", "interrupted"):
         raise Unproven(f"run A neither failed nor was stopped: its status is `{play.final_status('A')}`")
     expect_end(play, "B", "success", "run B (queued behind a run that failed or was stopped)")
 
 
 @check("ENQ-06")
+@all_facts
 def only_the_cancelled_run_is_affected(play: Play) -> None:
     """ENQ-06: compare the final status of the runs that were not cancelled with `success`."""
     cancel = accepted_cancel(play)
@@ -123,7 +124,7 @@ def _ahead(play: Play) -> list[str]:
     return [
         label
         for label in labels[: labels.index("B")]
-        if not any(r.status in TERMINAL and r.received < arrived for r in play.readings(label))
+        if not any(r.status in play.ends(label) and r.received < arrived for r in play.readings(label))
     ]
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from conformance.api import objects
 from conformance.checks.common import expect_each_answered, expect_legal_conversation, status_word
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, expect
+from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.play import Exchange, Play
 from conformance.judge.requests import status_of, wrong_requests
 from conformance.scenarios import moves as s
@@ -54,11 +54,15 @@ def malformed_id_is_refused(play: Play) -> None:
 
 
 @check("ERR-06", premises=())
+@all_facts
 def valid_request_never_fails(play: Play) -> None:
     """ERR-06: look for a 5xx answer to a valid request."""
     answered = [e for e in play.exchanges if e.response is not None and not e.serves("ask")]
     if not answered:
         raise Unproven("the deployment answered no request")
+    # A 503 that states when to come back, and keeps that, is for FRM-09 to judge.
+    put_off = {before.sent for m, before, after in play.adaptations if "retry" in m.needs and status_of(after) < 500}
+    answered = [e for e in answered if e.sent not in put_off]
     for exchange in answered:
         expect(
             status_of(exchange) < 500,
@@ -102,6 +106,7 @@ def wrong_field_is_refused(play: Play) -> None:
 
 
 @check("ERR-11")
+@all_facts
 def refusal_leaves_nothing(play: Play) -> None:
     """ERR-11: look for a run, step or message of a refused request, and compare the other runs' ends with `success`."""
     posted = [exchange for _, exchange in wrong_requests(play) if exchange.request.method == "POST"]
@@ -180,6 +185,7 @@ def refusal_gives_a_reason(play: Play) -> None:
 
 
 @check("ERR-16")
+@all_facts
 def missing_thread_is_created(play: Play) -> None:
     """ERR-16: compare every run with if_not_exists=create with `success`, and its thread with the id that was sent."""
     for submit in play.scenario.submits(s.FRESH):

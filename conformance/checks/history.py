@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 from conformance.api import checkpoint_id
 from conformance.judge.check import check
-from conformance.judge.expect import Broken, Unproven, expect
+from conformance.judge.expect import Broken, Inapplicable, Unproven, all_facts, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Checkpoint, Play
 from conformance.judge.premises import ACCEPTED_B, HELD, REST
+from conformance.judge.queries import answer, asked, has, items, page, queries
+from conformance.judge.shapes import instant
 from conformance.judge.turns import parts_of
 from conformance.scenarios import moves as s
 from conformance.scenarios.scenario import Scenario
 from conformance.transcript.text import difference, mentions, snippet
+from conformance.transcript.transcript import WitnessEvent
+
+MANY = 4
+"""The number of checkpoints that cannot all have been written in one moment."""
 
 
 @check("CHK-01")
+@all_facts
 def history_is_one_chain(play: Play) -> None:
     """CHK-01: compare every checkpoint's parent with the checkpoint right below it, down to one root."""
     # Histories may fork, but only where a run starts from an older checkpoint. No scenario of this requirement does.
@@ -34,6 +43,8 @@ def history_is_one_chain(play: Play) -> None:
             f"its parent {checkpoint.parent_id} is not in the history",
             see,
         )
+        if checkpoint.parent_id not in ids:
+            continue
         expect(
             ids.index(checkpoint.parent_id) == index + 1,
             f"checkpoint {snippet(checkpoint.id)} directly after its parent (one chain, newest first)",
@@ -43,21 +54,22 @@ def history_is_one_chain(play: Play) -> None:
 
 
 @check("CHK-02")
+@all_facts
 def checkpoints_name_their_run(play: Play) -> None:
     """CHK-02: compare the run id of every checkpoint with the ids of the thread's runs."""
     history, see = _history(play)
     for checkpoint in history:
         expect(
-            isinstance(checkpoint.run_id, str),
+            checkpoint.named_run is not None,
             "a run_id in the metadata of every checkpoint",
-            f"checkpoint {snippet(checkpoint.id)} has `{snippet(checkpoint.run_id)}`",
+            f"checkpoint {snippet(checkpoint.id)} has `{snippet(checkpoint.named_run)}`",
             see,
         )
         # `label_of` returns the id itself for a run that the scenario does not have.
         expect(
-            play.label_of(checkpoint.run_id) != checkpoint.run_id,
+            checkpoint.named_run is None or play.label_of(checkpoint.named_run) != checkpoint.named_run,
             "the run_id of one of the thread's runs in every checkpoint",
-            f"checkpoint {snippet(checkpoint.id)} names the unknown run {checkpoint.run_id}",
+            f"checkpoint {snippet(checkpoint.id)} names the unknown run {checkpoint.named_run}",
             see,
         )
 
@@ -87,6 +99,7 @@ def interrupted_runs_checkpoints_stay(play: Play) -> None:
 
 
 @check("CHK-04")
+@all_facts
 def checkpoint_ids_are_unique_and_sorted(play: Play) -> None:
     """CHK-04: compare the checkpoint ids with the same ids, each once and sorted."""
     history, see = _history(play)
@@ -106,6 +119,7 @@ def checkpoint_ids_are_unique_and_sorted(play: Play) -> None:
 
 
 @check("CHK-05", premises=(HELD, REST))
+@all_facts
 def newest_checkpoint_is_the_state(play: Play) -> None:
     """CHK-05: compare the newest checkpoint in the history with the state."""
     history, see = play.history(), play.last("final history", s.MAIN).sent
@@ -161,6 +175,7 @@ def run_starts_from_an_older_checkpoint(play: Play) -> None:
 
 
 @check("CHK-07")
+@all_facts
 def busy_state_cannot_be_updated(play: Play) -> None:
     """CHK-07: compare the answer to the update with 409, and look in the state for its text."""
     move, held = _held_update(play.scenario)
@@ -186,6 +201,7 @@ def busy_state_cannot_be_updated(play: Play) -> None:
 
 
 @check("CHK-08")
+@all_facts
 def checkpoints_do_not_vanish(play: Play) -> None:
     """CHK-08: compare every reading of the history with the one before, whose checkpoints it must contain."""
     readings = play.histories()
@@ -203,6 +219,7 @@ def checkpoints_do_not_vanish(play: Play) -> None:
 
 
 @check("CHK-09", premises=(HELD, ACCEPTED_B))
+@all_facts
 def interrupting_adds_no_checkpoint(play: Play) -> None:
     """CHK-09: look in the history for a checkpoint that no step of a run wrote."""
     history, see = _history(play)
@@ -228,6 +245,215 @@ def interrupting_adds_no_checkpoint(play: Play) -> None:
         f"two that record the same: {spell(repeated[0]) if repeated else ''}",
         see,
     )
+
+
+@check("CHK-20", premises=(REST,))
+def history_has_a_limit(play: Play) -> None:
+    """CHK-20: compare every history with a `limit` with the newest entries of the whole history."""
+    _expect_parts(play, lambda options: options.keys() == {"limit"})
+
+
+@check("CHK-21", premises=(REST,))
+def history_continues_before(play: Play) -> None:
+    """CHK-21: compare every history with the parameter `before` with the entries below that checkpoint."""
+    _expect_parts(play, lambda options: isinstance(options.get("before"), str))
+
+
+@check("CHK-22", premises=(REST,))
+def history_continues_before_a_checkpoint(play: Play) -> None:
+    """CHK-22: compare every history with a checkpoint as `before` with the entries below that checkpoint."""
+    _expect_parts(play, lambda options: isinstance(options.get("before"), dict))
+
+
+@check("CHK-23", premises=(REST,))
+def history_is_filtered_by_metadata(play: Play) -> None:
+    """CHK-23: compare every history with a filter `metadata` with the entries that have these values."""
+    _expect_parts(play, lambda options: "metadata" in options)
+
+
+@check("CHK-24", premises=(REST,))
+def state_at_a_checkpoint(play: Play) -> None:
+    """CHK-24: compare every state at a checkpoint with the entry of the history that has its id."""
+    entries = {checkpoint.id: checkpoint for checkpoint in play.history("mid")}
+    for exchange, options in queries(play, "state at"):
+        named = options.get("checkpoint")
+        wanted = named.get("checkpoint_id") if isinstance(named, dict) else exchange.request.path.rpartition("/")[2]
+        if wanted not in entries:
+            raise Unproven(f"checkpoint {snippet(wanted)} is not in the history", exchange.sent)
+        body, entry = answer(exchange), entries[wanted]
+        shown = body if isinstance(body, dict) else {}
+        expect(
+            checkpoint_id(shown) == wanted,
+            f"the state at checkpoint {snippet(wanted)} for {asked(exchange)}",
+            f"that of checkpoint {snippet(checkpoint_id(shown))}",
+            exchange.sent,
+        )
+        for key in ("values", "next"):
+            got, due = shown.get(key), entry.raw.get(key)
+            expect(
+                got == due,
+                f"`{key}` of the state at checkpoint {snippet(wanted)} to equal its entry in the history",
+                f"another one. First difference (state and history): {difference(got, due, key)}",
+                exchange.sent,
+                play.last("mid history", s.MAIN).sent,
+            )
+
+
+@check("CHK-25", premises=())
+def steps_are_counted(play: Play) -> None:
+    """CHK-25: compare the `step` of every checkpoint with that of its parent."""
+    history, see = _history(play)
+    entries = {checkpoint.id: checkpoint for checkpoint in history}
+    pairs = [(one, entries[one.parent_id]) for one in history if one.parent_id in entries]
+    counted = [(one, _step(one), _step(parent)) for one, parent in pairs]
+    known = [(one, step, before) for one, step, before in counted if step is not None and before is not None]
+    if not known:
+        raise Inapplicable("no checkpoint has a `step` in its metadata, which the API description does not require")
+    for one, step, before in known:
+        expect(
+            step == before + 1,
+            f"`step` {before + 1} in checkpoint {snippet(one.id)}, whose parent has {before}",
+            f"{step}",
+            see,
+        )
+
+
+@check("CHK-26", premises=())
+def sources_are_true(play: Play) -> None:
+    """CHK-26: compare the `source` of each run's first checkpoint with `input`, and of the others with `loop`."""
+    history, see = _history(play)
+    if not any(checkpoint.source for checkpoint in history):
+        raise Inapplicable("no checkpoint has a `source` in its metadata, which the API description does not require")
+    for submit in play.scenario.submits():
+        # A run that was refused has no id and no checkpoints.
+        refused = not play.submission(submit.label).ok
+        mine = [] if refused else [one for one in history if one.run_id == play.run_id(submit.label)]
+        for checkpoint in mine:
+            first = checkpoint is mine[-1]
+            expect(
+                checkpoint.source == ("input" if first else "loop"),
+                f"source `{'input' if first else 'loop'}` in {'the first' if first else 'a later'} checkpoint of run "
+                f"{submit.label}",
+                f"`{snippet(checkpoint.source)}` in {snippet(checkpoint.id)}",
+                see,
+            )
+
+
+@check("CHK-27", premises=(REST,))
+def update_adds_a_checkpoint(play: Play) -> None:
+    """CHK-27: compare the history with the one before the update, below one new checkpoint with its text."""
+    move = next(move for move in play.scenario.moves if isinstance(move, s.UpdateState))
+    update = play.last("update state", s.MAIN)
+    expect(update.ok, "a 2xx answer to an update of the state while no run is in flight", update.outcome(), update.sent)
+    see = play.last("final history", s.MAIN).sent
+    before, after = play.history("mid"), play.history()
+    expect(
+        [one.id for one in after[1:]] == [one.id for one in before],
+        f"one new checkpoint on top of the {len(before)} of before the update",
+        f"{len(after)} checkpoints",
+        update.sent,
+        see,
+    )
+    for where, values in (("history", after[0].raw.get("values")), ("state", play.state().get("values"))):
+        expect(mentions(values, move.text), f"“{move.text}” in the {where}", "it is missing", update.sent, see)
+    expect(
+        not before or after[0].parent_id == before[0].id,
+        "the checkpoint of the update to have the newest one before it as its parent",
+        f"its parent is {snippet(after[0].parent_id)}",
+        update.sent,
+        see,
+    )
+    # Without a source there is nothing to compare, because no document requires the field.
+    expect(
+        after[0].source in ("update", None),
+        "source `update` in the checkpoint of an update",
+        f"`{snippet(after[0].source)}`",
+        see,
+    )
+
+
+@check("CHK-28", premises=(REST,))
+def finished_thread_has_nothing_next(play: Play) -> None:
+    """CHK-28: look for `next` and `tasks` in the state of a thread that is idle after its last run."""
+    last = play.scenario.submits()[-1].label
+    status, thread = play.outcome(last), play.final_thread().get("status")
+    if status != "success" or thread != "idle":
+        raise Unproven(f"run {last} is `{status}` and the thread `{snippet(thread)}`, so more may be to do")
+    for key in ("next", "tasks"):
+        left = play.state().get(key)
+        expect(
+            not left,
+            f"no `{key}` in the state of an idle thread, whose last run has finished",
+            f"`{snippet(left)}`",
+            play.last("final state", s.MAIN).sent,
+        )
+
+
+@check("CHK-29", premises=())
+def time_does_not_go_back(play: Play) -> None:
+    """CHK-29: compare the `created_at` of every checkpoint with that of its parent, and all of them with each other."""
+    history, see = _history(play)
+    times = {found for one in history if (found := instant(one.created_at)) is not None}
+    # Requests and reports lie between the checkpoints, so all were written in one moment only by a clock of seconds.
+    reports = [m.t for m in play.moments if isinstance(m, WitnessEvent)]
+    fine = any(time.microsecond for time in times) or (bool(reports) and reports[-1] - reports[0] >= 1)
+    expect(
+        len(times) != 1 or len(history) < MANY or not fine,
+        f"created_at of {len(history)} checkpoints that were written one after the other",
+        f"{snippet(history[0].created_at)} in each of them",
+        see,
+    )
+    entries = {checkpoint.id: checkpoint for checkpoint in history}
+    for one in history:
+        parent = entries.get(one.parent_id)
+        # Two runs may be executed by two machines, whose clocks differ.
+        if parent is None or one.run_id != parent.run_id:
+            continue
+        now, then = instant(one.created_at), instant(parent.created_at)
+        expect(
+            now is None or then is None or now >= then,
+            f"created_at of checkpoint {snippet(one.id)} not before that of its parent, {snippet(parent.created_at)}",
+            snippet(one.created_at),
+            see,
+        )
+
+
+def _step(checkpoint: Checkpoint) -> int | None:
+    metadata = checkpoint.raw.get("metadata")
+    step = metadata.get("step") if isinstance(metadata, dict) else None
+    return step if isinstance(step, int) and not isinstance(step, bool) else None
+
+
+def _expect_parts(play: Play, about: Callable[[dict[str, Any]], bool]) -> None:
+    """Raise Broken unless every history whose options `about` accepts is that part of the whole history."""
+    whole, judged = play.history("mid"), 0
+    for exchange, options in queries(play, "list history"):
+        if not about(options):
+            continue
+        judged += 1
+        before = options.get("before")
+        before = before.get("checkpoint_id") if isinstance(before, dict) else before
+        ids = [checkpoint.id for checkpoint in whole]
+        if before is not None and before not in ids:
+            raise Unproven(f"checkpoint {snippet(before)} is not in the history", exchange.sent)
+        older = whole if before is None else whole[ids.index(before) + 1 :]
+        due = page([one.id for one in older if has(one.raw.get("metadata"), options.get("metadata"))], options)
+        got = [checkpoint_id(entry) for entry in items(exchange)]
+        expect(
+            got == due,
+            f"{_positions(due, ids)} of the history for {asked(exchange)}",
+            _positions(got, ids),
+            exchange.sent,
+            play.last("mid history", s.MAIN).sent,
+        )
+    if not judged:
+        raise Unproven("the driver did not read a part of the history in this way")
+
+
+def _positions(found: list[str | None], whole: list[str | None]) -> str:
+    """Return checkpoints in one line, by their positions in the whole history."""
+    places = [str(whole.index(one)) if one in whole else snippet(one) for one in found]
+    return f"entries {', '.join(places)}" if places else "no entry"
 
 
 def _held_update(scenario: Scenario) -> tuple[s.UpdateState, s.AwaitPoint]:

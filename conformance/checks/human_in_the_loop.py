@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.api import TERMINAL, objects
+from msgspec import UNSET
+
+from conformance.api import objects
 from conformance.checks.common import (
+    expect_accepted,
     expect_end,
     expect_entry_at_the_start,
     expect_legal_conversation,
 )
 from conformance.judge.check import check
-from conformance.judge.expect import Inapplicable, Unproven, expect
+from conformance.judge.expect import Inapplicable, Unproven, all_facts, expect
 from conformance.judge.messages import spell
-from conformance.judge.play import Exchange, Play
+from conformance.judge.play import NO_VERSION_3, Exchange, Play
 from conformance.judge.premises import ACCEPTED_B, ENDED_B, HELD, REST
 from conformance.judge.turns import parts_of
 from conformance.scenarios import moves as s
-from conformance.transcript.text import snippet
+from conformance.transcript.text import same_json, snippet
 
 
 @check("HIL-01")
+@all_facts
 def pause_shows_in_the_thread(play: Play) -> None:
     """HIL-01: compare the paused thread with `interrupted`, an open question and nothing in flight."""
     thread, see = _paused_thread(play)
@@ -39,7 +43,7 @@ def pause_shows_in_the_thread(play: Play) -> None:
     last = [reading.status for reading in play.readings("A") if reading.received < arrived][-1:]
     # Any terminal status will do here. HIL-02 reports which one the deployment chose.
     expect(
-        all(status in TERMINAL for status in last),
+        all(status in play.ends("A") for status in last),
         "nothing in flight while the thread waits for a human",
         f"run A is `{''.join(last)}`",
         see,
@@ -58,7 +62,7 @@ def status_of_a_paused_run(play: Play) -> str:
 def no_question_is_open_after_run_b(play: Play) -> None:
     """HIL-03: look for `interrupts` in the thread when run B has ended and no run waits."""
     # A run B that was stopped or failed may itself have left a question open.
-    if play.final_status("B") != "success":
+    if play.outcome("B") != "success":
         raise Unproven(f"run B did not end `success` but `{play.final_status('B')}`")
     interrupts = play.final_thread().get("interrupts")
     expect(
@@ -76,6 +80,7 @@ def new_input_enters_at_the_start(play: Play) -> None:
 
 
 @check("HIL-05")
+@all_facts
 def answer_resumes_the_paused_step(play: Play) -> None:
     """HIL-05: compare run B's steps with the step that asked and the step after it."""
     if not any(report.outcome == "interrupted" for report in play.reports("A")):
@@ -96,6 +101,7 @@ def answer_resumes_the_paused_step(play: Play) -> None:
 
 
 @check("HIL-07")
+@all_facts
 def streamed_question_is_in_the_thread(play: Play) -> None:
     """HIL-07: look for the streamed question in the `interrupts` of the thread and of its state."""
     submission = play.accepted("A")
@@ -165,6 +171,7 @@ def thread_and_state_agree_on_questions(play: Play) -> None:
 
 
 @check("HIL-09")
+@all_facts
 def question_is_answered_once(play: Play) -> None:
     """HIL-09: count how often the step that asked was entered again, and compare the state with one pass."""
     for label in "BC":
@@ -195,6 +202,7 @@ def question_is_answered_once(play: Play) -> None:
 
 
 @check("HIL-10")
+@all_facts
 def answer_without_a_question_changes_nothing(play: Play) -> None:
     """HIL-10: look for a step of run B, and compare the state with what it was before."""
     # Not `accepted`: a deployment that refuses the answer meets the requirement as well.
@@ -213,6 +221,123 @@ def answer_without_a_question_changes_nothing(play: Play) -> None:
         play.submission("B").sent,
         play.last("final state", s.MAIN).sent,
     )
+
+
+@check("HIL-11", premises=())
+def question_is_the_one_asked(play: Play) -> None:
+    """HIL-11: compare the value of every question in an answer or an event with one that the agent asked."""
+    asked = [
+        {"question": "Go on?", "step": step}
+        for submit in play.scenario.all_submits
+        for step in submit.interrupt
+        if submit.answers is None
+    ]
+    found = list(_shown_questions(play))
+    if not found:
+        raise Unproven("no answer contained a question")
+    for question, see in found:
+        expect(
+            question.get("value") in asked,
+            f"the value of a question that the agent asked: {' or '.join(snippet(one) for one in asked)}",
+            snippet(question.get("value")),
+            see,
+        )
+
+
+@check("HIL-12")
+def two_questions_are_open(play: Play) -> None:
+    """HIL-12: compare the open questions of the state and of the thread with the two that run A asked."""
+    paused = [report.step for report in play.reports("A") if report.outcome == "interrupted"]
+    if len(paused) < 2:
+        raise Unproven("the witness did not receive reports that two steps of run A called interrupt()")
+    state = play.last("mid state", s.MAIN)
+    tasks = play.state("mid").get("tasks")
+    for where, shown, see in (
+        ("state", [task.get("interrupts") for task in objects(tasks)], state.sent),
+        ("thread", *_thread_questions(play)),
+    ):
+        questions = list(_questions_in(shown))
+        steps = sorted(str(value.get("step")) for one in questions if isinstance(value := one.get("value"), dict))
+        expect(
+            steps == sorted(paused),
+            f"the questions of {' and '.join(sorted(paused))} in the `interrupts` of the {where}",
+            f"those of {' and '.join(steps) or 'no step'}",
+            see,
+        )
+        ids = {snippet(one.get("id")) for one in questions}
+        expect(
+            len(ids) == len(questions),
+            f"an id of its own for each question in the {where}, by which it can be answered",
+            f"{', '.join(sorted(ids))}",
+            see,
+        )
+
+
+@check("HIL-13")
+def answers_by_id_resume_both_steps(play: Play) -> None:
+    """HIL-13: compare run B's steps with the two that asked and the one after them, and look for an open question."""
+    submission = play.submission("B")
+    command = submission.request.body.get("command") if isinstance(submission.request.body, dict) else None
+    if not isinstance(command, dict) or not isinstance(command.get("resume"), dict) or len(command["resume"]) < 2:
+        raise Unproven("the state did not show two questions with ids, so they could not be answered", submission.sent)
+    expect_accepted(play, "B")
+    expect_end(play, "B", "success", "run B (which answers both questions by their ids)", submission.sent)
+    asked = sorted(play.scenario.submit("A").interrupt)
+    steps = [trace.step for trace in play.steps("B")]
+    expect(
+        sorted(steps[:-1]) == asked and steps[-1:] == ["agent:2"],
+        f"run B to execute the steps that asked, {' and '.join(asked)}, and then agent:2",
+        " ".join(steps) or "no step",
+        submission.sent,
+    )
+    left = play.final_thread().get("interrupts")
+    expect(not left, "no question in the thread when all are answered", snippet(left), submission.sent)
+
+
+@check("HIL-14")
+def agent_gets_the_answer(play: Play) -> None:
+    """HIL-14: compare the value that run B's agent got from interrupt() with the one in its `command.resume`."""
+    submission = play.accepted("B")
+    sent = play.scenario.submit("B").resume_value
+    got = [report for report in play.reports("B") if report.resume is not UNSET]
+    if not got:
+        returned = any(report.outcome == "returned" for report in play.reports("B"))
+        raise Unproven(NO_VERSION_3 if returned else "no step of run B reported its end", submission.sent)
+    for report in got:
+        expect(
+            same_json(report.resume, sent),
+            f"{report.step} of run B to get the answer {snippet(sent)}",
+            snippet(report.resume),
+            submission.sent,
+            report.seq,
+        )
+
+
+def _thread_questions(play: Play) -> tuple[object, int]:
+    """Return the `interrupts` of the paused thread, and the seq of the request. Raise Inapplicable without them."""
+    thread, see = _paused_thread(play)
+    if "interrupts" not in thread:
+        raise Inapplicable("the thread has no field `interrupts`, which the API description does not require")
+    return thread["interrupts"], see
+
+
+def _shown_questions(play: Play) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield every question in a state, in a thread and in an event, with the seq of its moment."""
+    for exchange in play.exchanges:
+        if exchange.serves("mid state", "final state", "look", "final thread") and isinstance(exchange.body, dict):
+            for shown in (exchange.body.get("interrupts"), *_of_tasks(exchange.body)):
+                for question in _questions_in(shown):
+                    yield question, exchange.sent
+    for submit in play.scenario.all_submits:
+        for exchange in play.exchanges_for("submit", submit.label):
+            for event in play.events(exchange):
+                shown = event.data.get("__interrupt__") if isinstance(event.data, dict) else None
+                for question in _questions_in(shown):
+                    yield question, event.seq
+
+
+def _of_tasks(state: dict[str, Any]) -> list[object]:
+    return [task.get("interrupts") for task in objects(state.get("tasks"))]
 
 
 def _paused_thread(play: Play) -> tuple[dict[str, Any], int]:

@@ -6,7 +6,7 @@ it.
 
 from __future__ import annotations
 
-from conformance.api import GONE, IN_FLIGHT, TERMINAL
+from conformance.api import GONE, IN_FLIGHT
 from conformance.checks.common import (
     expect_accepted,
     expect_continued_chain,
@@ -20,7 +20,7 @@ from conformance.checks.common import (
     status_word,
 )
 from conformance.judge.check import check
-from conformance.judge.expect import Broken, Unproven, expect
+from conformance.judge.expect import Broken, Unproven, all_facts, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Play
 from conformance.judge.premises import ACCEPTED_A, ACCEPTED_B, ENDED_B, HELD
@@ -47,6 +47,7 @@ def superseded_run_is_interrupted(play: Play) -> None:
 
 
 @check("INT-03", premises=(HELD, ACCEPTED_B))
+@all_facts
 def superseded_run_stays(play: Play) -> None:
     """INT-03: look for the superseded run A by GET and in the list of the thread's runs."""
     expect(
@@ -65,6 +66,7 @@ def superseded_run_stays(play: Play) -> None:
 
 
 @check("INT-04", premises=(HELD, ACCEPTED_B))
+@all_facts
 def new_run_executes_its_input(play: Play) -> None:
     """INT-04: compare run B's status and steps with a complete run. INT-05 judges the messages."""
     expect_end(play, "B", "success", "run B (created with `interrupt`)")
@@ -92,6 +94,7 @@ def new_run_starts_after_the_stop(play: Play) -> None:
 
 
 @check("INT-08", premises=(HELD, ACCEPTED_B))
+@all_facts
 def superseded_run_writes_nothing_more(play: Play) -> None:
     """INT-08: look for a checkpoint or message that a superseded run wrote after run B had begun."""
     history = play.history()
@@ -124,6 +127,7 @@ def superseded_run_writes_nothing_more(play: Play) -> None:
 
 
 @check("INT-09", premises=(HELD, ACCEPTED_B))
+@all_facts
 def every_run_in_flight_is_superseded(play: Play) -> None:
     """INT-09: compare the final status of every run in flight when run B arrived with `interrupted`."""
     for label in runs_before_b(play):
@@ -133,6 +137,7 @@ def every_run_in_flight_is_superseded(play: Play) -> None:
 
 
 @check("INT-10", premises=(HELD, ACCEPTED_A, ACCEPTED_B))
+@all_facts
 def pending_run_never_executes(play: Play) -> None:
     """INT-10: look for a step and messages of the pending run A, and compare its status with `interrupted`."""
     expect_proven_overlap(play, "A", "B")
@@ -158,19 +163,21 @@ def nothing_kept_without_a_checkpoint(play: Play) -> None:
 
 
 @check("INT-12")
+@all_facts
 def idle_thread_takes_a_plain_run(play: Play) -> None:
     """INT-12: compare run B with a plain run, and the ends of the runs before it with their earlier status."""
     new_run_is_accepted(play)
     arrived = play.submission("B").sent
     for label in runs_before_b(play):
         before = [r.status for r in play.readings(label) if r.received < arrived]
-        if not before or before[-1] not in TERMINAL:
+        if not before or before[-1] not in play.ends(label):
             raise Unproven(f"no terminal status of run {label} was received before run B was created")
         expect_end(play, label, before[-1], f"run {label} (finished before run B was created)")
     new_run_executes_its_input(play)
 
 
 @check("INT-13", premises=(HELD, ACCEPTED_B))
+@all_facts
 def other_threads_are_untouched(play: Play) -> None:
     """INT-13: compare run X on the other thread with an undisturbed run."""
     play.accepted("X")
@@ -233,6 +240,7 @@ def strategy_of_the_first_run_is_irrelevant(play: Play) -> None:
 
 
 @check("INT-16")
+@all_facts
 def only_the_last_text_is_answered(play: Play) -> None:
     """INT-16: compare the last run's final status with `success`, and all others' with `interrupted`."""
     for label in (*runs_before_b(play), "B"):

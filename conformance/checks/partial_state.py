@@ -13,13 +13,14 @@ from conformance.checks.common import (
     require_half_a_superstep,
 )
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, expect
-from conformance.judge.messages import spell
+from conformance.judge.expect import Unproven, all_facts, expect
+from conformance.judge.messages import call_id, query_of, spell
 from conformance.judge.play import Play
 from conformance.judge.premises import ACCEPTED_B, CANCELLED, ENDED_B, HELD, REST
 from conformance.judge.turns import turns
 from conformance.scenarios import moves as s
 from conformance.transcript.text import mentions, snippet
+from doubletext.probe import requested_place
 
 
 @check("PST-01")
@@ -74,6 +75,7 @@ def unfinished_output_is_dropped(play: Play) -> None:
 
 
 @check("PST-04", premises=(HELD, ENDED_B))
+@all_facts
 def open_tool_call_is_left_alone(play: Play) -> None:
     """PST-04: look in the state for run A's open tool call, which must be there without a result."""
     play.reached("A", "tools:1/enter")
@@ -164,12 +166,15 @@ def message_ids_are_unique(play: Play) -> None:
 
 
 @check("PST-10", premises=(HELD, ENDED_B))
+@all_facts
 def second_input_comes_once_and_last(play: Play) -> None:
     """PST-10: count run B's input in the state, where it must occur once, after everything that was kept."""
     words = [message.word for message in play.messages()]
     see = play.last("final state", s.MAIN).sent
     count = words.count("B.human")
     expect(count == 1, "run B's input exactly once in the state", f"{count} times in [{' '.join(words)}]", see)
+    if not count:
+        return
     after = [word for word in words[words.index("B.human") :] if not word.startswith("B.")]
     expect(not after, "run B's input after everything that was kept of other runs", f"{' '.join(after)} after it", see)
 
@@ -195,3 +200,27 @@ def unfinished_step_is_next(play: Play) -> None:
 def new_input_enters_at_the_start(play: Play) -> None:
     """PST-12: compare run B's first step with the graph's entry, and look for a resumed step of run A."""
     expect_entry_at_the_start(play)
+
+
+@check("PST-13", premises=())
+def tool_calls_are_kept_unaltered(play: Play) -> None:
+    """PST-13: compare the name and the arguments of every tool call in the state with those that the agent wrote."""
+    values = play.state().get("values")
+    calls = [
+        call
+        for message in objects(values.get("messages") if isinstance(values, dict) else None)
+        for call in objects(message.get("tool_calls"))
+    ]
+    due = {
+        call_id(place): query_of(place)
+        for submit in play.scenario.submits()
+        if (place := requested_place(submit.text)) is not None
+    }
+    known = [call for call in calls if isinstance(call.get("id"), str) and call["id"] in due]
+    if not known:
+        raise Unproven("the state has no tool call of the agent")
+    see = play.last("final state", s.MAIN).sent
+    for call in known:
+        wrote = {"name": "tavily_search_results_json", "args": {"query": due[call["id"]]}}
+        got = {name: call.get(name) for name in wrote}
+        expect(got == wrote, f"the tool call {snippet(wrote)}, as the agent wrote it", snippet(got), see)

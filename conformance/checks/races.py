@@ -6,7 +6,7 @@ order from what was observed, and never demand a particular one.
 
 from __future__ import annotations
 
-from conformance.api import GONE, TERMINAL
+from conformance.api import GONE
 from conformance.checks.common import (
     expect_accepted,
     expect_end,
@@ -15,7 +15,7 @@ from conformance.checks.common import (
     status_word,
 )
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, expect
+from conformance.judge.expect import Broken, Unproven, all_facts, expect
 from conformance.judge.play import Play
 from conformance.judge.premises import ACCEPTED_B, HELD
 from conformance.judge.turns import parts_of
@@ -24,6 +24,7 @@ from conformance.transcript.text import snippet
 
 
 @check("CON-01")
+@all_facts
 def one_of_several_rejects_is_accepted(play: Play) -> None:
     """CON-01: count the accepted runs, and compare the conversation with that of the only one."""
     submissions = {label: play.submission(label) for label in _burst(play)}
@@ -37,17 +38,18 @@ def one_of_several_rejects_is_accepted(play: Play) -> None:
         )
     accepted = [label for label, submission in submissions.items() if submission.ok]
     # None is wrong too: the first of them found an idle thread.
-    expect(
-        len(accepted) == 1,
-        "exactly one of several simultaneous `reject` runs on an idle thread to be accepted",
-        f"accepted: {', '.join(accepted) or 'none'}",
-        *(submission.sent for submission in submissions.values()),
-    )
+    if len(accepted) != 1:
+        raise Broken(
+            "exactly one of several simultaneous `reject` runs on an idle thread to be accepted",
+            f"accepted: {', '.join(accepted) or 'none'}",
+            *(submission.sent for submission in submissions.values()),
+        )
     expect_end(play, accepted[0], "success", f"run {accepted[0]} (the only one accepted)")
     _expect_nothing_but(play, accepted[0])
 
 
 @check("CON-02")
+@all_facts
 def one_of_several_interrupts_succeeds(play: Play) -> None:
     """CON-02: count the runs that succeeded, and compare the last part of the conversation with the only one's."""
     winner = _one_success(play, "interrupted")
@@ -63,6 +65,7 @@ def one_of_several_interrupts_succeeds(play: Play) -> None:
 
 
 @check("CON-03")
+@all_facts
 def several_enqueued_all_succeed(play: Play) -> None:
     """CON-03: compare the conversation with all runs, one after another, in the order in which they began."""
     labels = _burst(play)
@@ -91,6 +94,7 @@ def statuses_and_state_agree(play: Play) -> None:
 
 
 @check("CON-05")
+@all_facts
 def cancels_are_answered_without_a_crash(play: Play) -> None:
     """CON-05: look for a 5xx answer to a cancel, and compare run A's final status with the terminal ones."""
     # 409 and 404 are allowed, because by then the run may be over, or another cancel may be in progress.
@@ -103,7 +107,7 @@ def cancels_are_answered_without_a_crash(play: Play) -> None:
         )
     status = play.final_status("A")
     expect(
-        status in TERMINAL or status == GONE,
+        status in play.ends("A") or status == GONE,
         "run A to be over after several cancels",
         f"it is still {status_word(status)}",
         play.last("final run", "run A").sent,
@@ -117,6 +121,7 @@ def rollback_is_finished_before_the_next_run(play: Play) -> None:
 
 
 @check("CON-08")
+@all_facts
 def first_messages_make_one_thread(play: Play) -> None:
     """CON-08: compare two first messages with two runs that follow each other on one new thread."""
     # X and D both send if_not_exists=create for the same thread id. The later one finds the thread and is queued.
@@ -142,6 +147,7 @@ def first_messages_make_one_thread(play: Play) -> None:
 
 
 @check("CON-10")
+@all_facts
 def one_of_several_rollbacks_succeeds(play: Play) -> None:
     """CON-10: count the runs that succeeded, and compare the whole conversation with the only one's."""
     _expect_nothing_but(play, _one_success(play, GONE))
@@ -154,12 +160,12 @@ def _one_success(play: Play, otherwise: str) -> str:
         expect_accepted(play, label)
     succeeded = [label for label in labels if play.final_status(label) == "success"]
     # The scenarios hold every run until all are accepted, so all but the last are in flight when a later one arrives.
-    expect(
-        len(succeeded) == 1,
-        f"exactly one of {len(labels)} simultaneous runs to end `success`",
-        ", ".join(f"{label} {status_word(play.final_status(label))}" for label in labels),
-        *(play.last("final run", f"run {label}").sent for label in labels),
-    )
+    if len(succeeded) != 1:
+        raise Broken(
+            f"exactly one of {len(labels)} simultaneous runs to end `success`",
+            ", ".join(f"{label} {status_word(play.final_status(label))}" for label in labels),
+            *(play.last("final run", f"run {label}").sent for label in labels),
+        )
     # All runs of the thread, not only the burst: a run that was in flight before it is superseded as well.
     for submit in play.scenario.submits():
         if submit.label != succeeded[0]:

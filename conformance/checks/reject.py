@@ -5,10 +5,9 @@ A is in flight, B is refused, and C is created with `reject` when A is over.
 
 from __future__ import annotations
 
-from conformance.api import TERMINAL
 from conformance.checks.common import expect_end
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, expect
+from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Play
 from conformance.judge.turns import expect_proven_overlap, parts_of
@@ -27,6 +26,7 @@ def refusal(play: Play) -> str:
 
 
 @check("REJ-02")
+@all_facts
 def first_run_is_unaffected(play: Play) -> None:
     """REJ-02: compare run A's final status with `success`, and its messages with its whole conversation."""
     _require_refusal(play)
@@ -44,6 +44,7 @@ def first_run_is_unaffected(play: Play) -> None:
 
 
 @check("REJ-03")
+@all_facts
 def refused_run_leaves_nothing(play: Play) -> None:
     """REJ-03: look for the refused run B among the runs, messages, checkpoints and reported steps."""
     _require_refusal(play)
@@ -162,5 +163,5 @@ def _require_idle(play: Play, new: str) -> None:
         # A run that was refused is not in flight and has no status.
         if not play.submission(label).ok:
             continue
-        if not any(r.status in TERMINAL and r.received < arrived for r in play.readings(label)):
+        if not any(r.status in play.ends(label) and r.received < arrived for r in play.readings(label)):
             raise Unproven(f"no terminal status of run {label} was received before run {new} was created")

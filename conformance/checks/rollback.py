@@ -18,7 +18,7 @@ from conformance.checks.common import (
     spell_steps,
 )
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, expect
+from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Checkpoint, Play
 from conformance.judge.premises import ACCEPTED_B, ENDED_B, HELD, REST
@@ -28,6 +28,7 @@ from conformance.transcript.text import snippet
 
 
 @check("RBK-01")
+@all_facts
 def superseded_run_is_gone(play: Play) -> None:
     """RBK-01: look for every rolled-back run, which must answer 404 and not be listed."""
     for label in _superseded(play):
@@ -58,6 +59,7 @@ def nothing_is_left_in_the_state(play: Play) -> None:
 
 
 @check("RBK-03", premises=(HELD, ENDED_B))
+@all_facts
 def nothing_is_left_in_the_history(play: Play) -> None:
     """RBK-03: look in the history for a checkpoint of a rolled-back run."""
     labels = _superseded(play)
@@ -75,6 +77,7 @@ def nothing_is_left_in_the_history(play: Play) -> None:
 
 
 @check("RBK-04", premises=(HELD, ENDED_B))
+@all_facts
 def earlier_turns_are_unchanged(play: Play) -> None:
     """RBK-04: compare the runs and checkpoints of the earlier turns, ids included, with what they were."""
     before = {c.id: _essence(c) for c in play.history("mid")}
@@ -84,7 +87,7 @@ def earlier_turns_are_unchanged(play: Play) -> None:
     see = (play.last("mid history", s.MAIN).sent, play.last("final history", s.MAIN).sent)
     lost = [snippet(checkpoint_id) for checkpoint_id in before if checkpoint_id not in after]
     expect(not lost, "every checkpoint of the earlier turns in the history", f"{', '.join(lost)} gone", *see)
-    changed = [snippet(checkpoint_id) for checkpoint_id, was in before.items() if after[checkpoint_id] != was]
+    changed = [snippet(checkpoint_id) for checkpoint_id, was in before.items() if after.get(checkpoint_id, was) != was]
     expect(not changed, "the checkpoints of the earlier turns unchanged", f"{', '.join(changed)} changed", *see)
     for label in runs_before_b(play, finished=True):
         # A and Z are the runs that B rolls back. RBK-01 judges them.
@@ -94,6 +97,7 @@ def earlier_turns_are_unchanged(play: Play) -> None:
 
 
 @check("RBK-05", premises=(HELD, ENDED_B))
+@all_facts
 def late_write_does_not_reappear(play: Play) -> None:
     """RBK-05: look in state and history for writes of run A from the time while it was being cancelled."""
     # Only a cancelled step can write late. A step that was killed, or was over, has no late write to judge.
@@ -104,6 +108,7 @@ def late_write_does_not_reappear(play: Play) -> None:
 
 
 @check("RBK-06", premises=(HELD, ACCEPTED_B))
+@all_facts
 def running_run_is_rolled_back_without_error(play: Play) -> None:
     """RBK-06: look for a failed status of run A, and compare run B's end with `success`."""
     expect_proven_overlap(play, "A", "B")
@@ -137,6 +142,7 @@ def every_channel_is_restored(play: Play) -> None:
 
 
 @check("RBK-08", premises=(HELD, ENDED_B))
+@all_facts
 def pending_run_leaves_no_trace(play: Play) -> None:
     """RBK-08: look for a step, a record and messages of run A, rolled back while it was pending."""
     expect_proven_overlap(play, "A", "B")
@@ -158,6 +164,7 @@ def thread_values_equal_state(play: Play) -> None:
 
 
 @check("RBK-10", premises=(HELD, ENDED_B))
+@all_facts
 def pending_writes_do_not_replay(play: Play) -> None:
     """RBK-10: look in the channel of finished steps for run A's writes in its unfinished superstep.
 
@@ -173,6 +180,7 @@ def pending_writes_do_not_replay(play: Play) -> None:
 
 
 @check("RBK-11", premises=(HELD, ACCEPTED_B))
+@all_facts
 def every_run_in_flight_is_rolled_back(play: Play) -> None:
     """RBK-11: compare GET of every run in flight when run B arrived with 404."""
     for label in runs_before_b(play):

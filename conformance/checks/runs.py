@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from conformance.api import GONE, LAG, RUN_STATUSES, TERMINAL
+from conformance.api import GONE, LAG, RUN_STATUSES
 from conformance.checks.common import expect_end, expect_no_step_after, status_word
 from conformance.judge.check import check
-from conformance.judge.expect import Broken, Unproven, expect
+from conformance.judge.expect import Broken, Unproven, all_facts, expect
 from conformance.judge.overlap import was_executing
-from conformance.judge.play import Play, StatusReading
+from conformance.judge.play import NO_VERSION_3, Play, StatusReading
 from conformance.judge.premises import ACCEPTED_A, HELD
 from conformance.judge.requests import accepted_deletion, labels
 from conformance.scenarios import moves as s
-from conformance.transcript.text import snippet
+from conformance.transcript.text import same_json, snippet
 
 RANK = {"pending": 0, "running": 1}
 """The position of a status in a run's life. Every terminal status comes after these."""
@@ -39,6 +39,7 @@ CLOCK_SLACK = 0.95
 
 
 @check("RUN-01", premises=())
+@all_facts
 def statuses_are_documented(play: Play) -> None:
     """RUN-01: compare every status that was reported for a run with the documented ones."""
     seen = False
@@ -57,6 +58,7 @@ def statuses_are_documented(play: Play) -> None:
 
 
 @check("RUN-02")
+@all_facts
 def create_answers_with_the_run(play: Play) -> None:
     """RUN-02: compare the answer to every create with 200, the whole run and its Content-Location."""
     created = [
@@ -87,35 +89,36 @@ def create_answers_with_the_run(play: Play) -> None:
             exchange.sent,
         )
         expect(
-            f"/threads/{body['thread_id']}/runs" in exchange.request.path,
+            "thread_id" not in body or f"/threads/{body['thread_id']}/runs" in exchange.request.path,
             f"run {label} to be on the thread in the path of its create",
-            f"thread_id {snippet(body['thread_id'])}",
+            f"thread_id {snippet(body.get('thread_id'))}",
             exchange.sent,
         )
         # The API description does not demand `pending`, so a deployment may have started the run before it answers.
         expect(
-            body["status"] in ("pending", "running"),
+            "status" not in body or body["status"] in ("pending", "running"),
             f"the new run {label} to be `pending` (or already `running`)",
-            f"`{snippet(body['status'])}`",
+            f"`{snippet(body.get('status'))}`",
             exchange.sent,
         )
         # Only the end: the header may be an absolute URL, or have a prefix of a proxy.
-        location = response.headers.get("content-location", "")
+        location, run_id = response.headers.get("content-location", ""), body.get("run_id")
         expect(
-            location.endswith(f"/runs/{body['run_id']}"),
-            f"a Content-Location header that ends in /runs/{body['run_id']}",
+            location.endswith(f"/runs/{run_id}") if run_id else "/runs/" in location,
+            f"a Content-Location header that ends in /runs/{run_id or 'and the id'}",
             f"`{location}`" if location else "no such header",
             exchange.sent,
         )
 
 
 @check("RUN-03")
+@all_facts
 def terminal_status_stays(play: Play) -> None:
     """RUN-03: compare every status that was read after a terminal one with that one."""
     for label in labels(play):
         readings = play.readings(label)
         for index, reading in enumerate(readings):
-            if reading.status not in TERMINAL:
+            if reading.status not in play.ends(label):
                 continue
             for later in readings[index + 1 :]:
                 # Two requests that are in progress at once may be answered in either order. Only a request that was
@@ -128,11 +131,12 @@ def terminal_status_stays(play: Play) -> None:
                         reading.sent,
                         later.sent,
                     )
-    if not any(r.status in TERMINAL for label in labels(play) for r in play.readings(label)):
+    if not any(r.status in play.ends(label) for label in labels(play) for r in play.readings(label)):
         raise Unproven("the deployment never reported a terminal status of a run")
 
 
 @check("RUN-04")
+@all_facts
 def status_moves_forward(play: Play) -> None:
     """RUN-04: compare the order of a run's statuses with pending, running, terminal."""
     for label in labels(play):
@@ -216,6 +220,7 @@ def one_run_executes_at_a_time(play: Play) -> None:
 
 
 @check("RUN-06")
+@all_facts
 def strategy_is_echoed(play: Play) -> None:
     """RUN-06: compare the strategy that a run reports with the one that was sent, or with the four."""
     judged = 0
@@ -268,6 +273,7 @@ def default_strategy(play: Play) -> str:
 
 
 @check("RUN-08")
+@all_facts
 def no_status_for_stopping(play: Play) -> None:
     """RUN-08: compare run A's statuses after run B was created with the documented ones."""
     # RUN-01 judges the same statuses as a MUST. This SHOULD names the one known cause, a status such as `cancelling`:
@@ -286,6 +292,7 @@ def no_status_for_stopping(play: Play) -> None:
 
 
 @check("RUN-10")
+@all_facts
 def runs_are_listed_by_filter(play: Play) -> None:
     """RUN-10: compare every filtered list of runs with the matching part of the unfiltered list."""
     whole = [run for run in play.body("final runs", s.MAIN, list) if isinstance(run, dict)]
@@ -294,6 +301,14 @@ def runs_are_listed_by_filter(play: Play) -> None:
         raise Unproven("the driver did not reach the filtered lists")
     filters = [move for move in play.scenario.moves if isinstance(move, s.ListRuns)]
     see = play.last("final runs", s.MAIN).sent
+    # Named by itself: runs of another thread would otherwise appear only as a wrong order or number.
+    foreign = [run for run in whole if run.get("thread_id") not in (None, play.transcript.threads[s.MAIN])]
+    expect(
+        not foreign,
+        "only runs of the thread in its list of runs",
+        f"runs of other threads: {', '.join(snippet(run.get('run_id')) for run in foreign[:3])}",
+        see,
+    )
     twice = sorted(
         name for name, count in Counter(play.label_of(run.get("run_id")) for run in whole).items() if count > 1
     )
@@ -304,6 +319,7 @@ def runs_are_listed_by_filter(play: Play) -> None:
         times == sorted(times, reverse=True),
         "the list of runs to be sorted newest first",
         f"created_at in the order {', '.join(times)}",
+        see,
     )
     # Not strict: the driver stops early when the deployment stops answering.
     for move, exchange in zip(filters, listings, strict=False):
@@ -324,6 +340,7 @@ def runs_are_listed_by_filter(play: Play) -> None:
 
 
 @check("RUN-13")
+@all_facts
 def deleted_run_is_gone(play: Play) -> None:
     """RUN-13: look for the deleted run, which must answer 404 and not be listed."""
     deletion, label = accepted_deletion(play)
@@ -338,6 +355,7 @@ def deleted_run_is_gone(play: Play) -> None:
 
 
 @check("RUN-14")
+@all_facts
 def deleted_run_executes_no_more(play: Play) -> None:
     """RUN-14: look for a step of the deleted run that continues, and compare the other runs' ends with `success`."""
     # A deployment may refuse to delete a run in flight. It has then kept the run, which may continue: Unproven.
@@ -349,6 +367,7 @@ def deleted_run_executes_no_more(play: Play) -> None:
 
 
 @check("RUN-15")
+@all_facts
 def run_is_whole(play: Play) -> None:
     """RUN-15: compare the thread, assistant and metadata that a run reports with what was sent."""
     judged = 0
@@ -376,6 +395,10 @@ def run_is_whole(play: Play) -> None:
             f"assistant_id {snippet(body.get('assistant_id'))}",
             exchange.sent,
         )
+        # A run that is accepted only without metadata breaks FRM-05.
+        sent = play.submission(label).request.body
+        if not isinstance(sent, dict) or "metadata" not in sent:
+            continue
         # The driver sends the label in the metadata of every run. A server may add keys of its own.
         expect(
             isinstance(metadata, dict) and metadata.get("doubletext_label") == label,
@@ -388,6 +411,7 @@ def run_is_whole(play: Play) -> None:
 
 
 @check("RUN-20")
+@all_facts
 def delayed_run_waits(play: Play) -> None:
     """RUN-20: compare the time until a delayed run's first step with its `after_seconds`."""
     for submit in play.scenario.submits():
@@ -417,6 +441,70 @@ def delayed_run_waits(play: Play) -> None:
             submission.sent,
             began,
         )
+
+
+@check("RUN-21", premises=())
+def run_stops_at_a_node(play: Play) -> None:
+    """RUN-21: compare run A's steps and the state's `next` with the node at which its request stops it."""
+    submit = play.scenario.submit("A")
+    play.accepted("A")
+    steps = [trace.step for trace in play.steps("A")]
+    due, following = (["agent:1"], ["tools"]) if submit.stop_before else (["agent:1", "tools:1"], ["agent"])
+    what = (
+        f"interrupt_before {snippet(submit.stop_before)}"
+        if submit.stop_before
+        else (f"interrupt_after {snippet(submit.stop_after)}")
+    )
+    expect(
+        steps == due,
+        f"run A with {what} to execute {' '.join(due)}",
+        " ".join(steps) or "no step",
+        play.submission("A").sent,
+    )
+    left = play.state("mid").get("next")
+    expect(
+        left == following,
+        f"`next` {snippet(following)} in the state after run A with {what}",
+        snippet(left),
+        play.last("mid state", s.MAIN).sent,
+    )
+
+
+@check("RUN-22", premises=())
+def stopped_thread_is_interrupted(play: Play) -> None:
+    """RUN-22: compare the thread's status with `interrupted` when run A has stopped at a node."""
+    ended, read = play.ended("A"), play.last("mid state", s.MAIN).sent
+    # The newest reading: a thread that is read right after the stop may not show it yet (THR-08 is a SHOULD).
+    between = [one for one in play.thread_readings() if ended < one.sent and one.received < read]
+    if not between:
+        raise Unproven("the thread was not read after run A had stopped")
+    expect(
+        between[-1].status == "interrupted",
+        "the thread to be `interrupted` when its run has stopped at a node",
+        f"`{between[-1].status}`",
+        between[-1].sent,
+    )
+
+
+@check("RUN-23")
+def agent_sees_its_configurable(play: Play) -> None:
+    """RUN-23: compare the configurable that each run's agent reported with the one in the run's request."""
+    judged = 0
+    for submit in play.scenario.submits():
+        submission = play.accepted(submit.label)
+        for report in play.reports(submit.label):
+            if report.event != "enter" or report.configurable is None:
+                continue
+            judged += 1
+            expect(
+                same_json(report.configurable, submit.configurable),
+                f"the agent of run {submit.label} to see the configurable of its run: {snippet(submit.configurable)}",
+                snippet(report.configurable),
+                submission.sent,
+                report.seq,
+            )
+    if not judged:
+        raise Unproven(NO_VERSION_3)
 
 
 def _named(play: Play, run_ids: Sequence[object]) -> str:

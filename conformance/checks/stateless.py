@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.checks.common import status_word
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, expect
+from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.messages import read_messages
 from conformance.judge.overlap import was_executing
 from conformance.judge.play import Exchange, Play
@@ -16,6 +16,7 @@ from conformance.transcript.transcript import Left
 
 
 @check("STL-01")
+@all_facts
 def stateless_runs_never_meet(play: Play) -> None:
     """STL-01: compare the threads of runs A and B with each other, and each conversation with its run's own."""
     for label in ("A", "B"):
@@ -33,6 +34,7 @@ def stateless_runs_never_meet(play: Play) -> None:
 
 
 @check("STL-02", premises=(HELD, ACCEPTED_A))
+@all_facts
 def thread_is_deleted(play: Play) -> None:
     """STL-02: compare GET of the run's thread with 404, or with the whole run where it is to be kept."""
     if play.scenario.submit("A").on_completion == "keep":

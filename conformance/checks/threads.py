@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from conformance.api import GONE, IN_FLIGHT, LAG, TERMINAL, THREAD_STATUSES, When, objects
-from conformance.checks.common import expect_no_step_after
+from conformance.api import GONE, IN_FLIGHT, LAG, THREAD_STATUSES, When, objects
+from conformance.checks.common import expect_no_step_after, expect_order
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, expect
+from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Exchange, Play, StatusReading, status_text
-from conformance.judge.premises import ACCEPTED_A, ACCEPTED_B, CANCELLED, HELD
+from conformance.judge.premises import ACCEPTED_A, ACCEPTED_B, CANCELLED, HELD, REST
+from conformance.judge.queries import answer, asked, has, items, page, queries
 from conformance.judge.requests import accepted_deletion, labels
 from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
@@ -19,6 +21,7 @@ READ: tuple[When, ...] = ("mid", "final")
 
 
 @check("THR-01", premises=())
+@all_facts
 def statuses_are_documented(play: Play) -> None:
     """THR-01: compare every status that was reported for the thread with the documented ones."""
     readings = play.thread_readings()
@@ -34,6 +37,7 @@ def statuses_are_documented(play: Play) -> None:
 
 
 @check("THR-02", "THR-05")
+@all_facts
 def thread_in_flight_is_busy(play: Play) -> None:
     """THR-02, THR-05: compare the thread's status with `busy` while a run is in flight.
 
@@ -66,7 +70,7 @@ def thread_in_flight_is_busy(play: Play) -> None:
 def thread_is_idle_in_the_end(play: Play) -> None:
     """THR-03: compare the thread's final status with `idle` when run B has ended normally."""
     # A failed run B makes the thread `error`, which THR-07 judges.
-    if play.final_status("B") != "success":
+    if play.outcome("B") != "success":
         raise Unproven(f"run B did not end `success` but `{play.final_status('B')}`")
     status = play.final_thread().get("status")
     expect(
@@ -89,7 +93,7 @@ def stopping_does_not_leave_the_thread_busy(play: Play) -> None:
     # A thread that stays `busy` takes no more texts from careful clients: https://github.com/aegra/aegra/issues/475
     for label in (submit.label for submit in play.scenario.submits()):
         status = play.final_status(label)
-        if status not in TERMINAL and status != GONE:
+        if status not in play.ends(label) and status != GONE:
             raise Unproven(f"run {label} never ended: its status is `{status}`")
     expect(
         play.final_thread().get("status") != "busy",
@@ -100,6 +104,7 @@ def stopping_does_not_leave_the_thread_busy(play: Play) -> None:
 
 
 @check("THR-07", premises=(HELD, ACCEPTED_A))
+@all_facts
 def failed_run_marks_the_thread(play: Play) -> None:
     """THR-07: compare the thread's status with `error` after run A, and with `idle` after run B."""
     # From the witness, since a server that hides the failure in the thread may hide it in the run as well.
@@ -143,12 +148,16 @@ def join_comes_after_the_status(play: Play) -> None:
 
 
 @check("THR-09")
+@all_facts
 def search_agrees_with_get(play: Play) -> None:
     """THR-09: compare the result of every thread search with the thread's status around it."""
     searches = play.exchanges_for("search threads")
     if not searches:
         raise Unproven("the driver did not reach a search")
     thread_id = play.transcript.threads[s.MAIN]
+    # The searches filter by metadata. A thread that is accepted only without any breaks FRM-05.
+    if "metadata" not in (play.last("create thread", s.MAIN).request.body or {}):
+        raise Unproven("the thread was accepted only without the metadata by which it is searched")
     judged = 0
     for search in searches:
         if search.over is None or not isinstance(search.body, list):
@@ -172,6 +181,7 @@ def search_agrees_with_get(play: Play) -> None:
 
 
 @check("THR-10", premises=(HELD, ACCEPTED_B))
+@all_facts
 def successor_keeps_the_thread_busy(play: Play) -> None:
     """THR-10: compare the thread's status with `busy` between the ends of run A and run B."""
     ended = play.ended("A")
@@ -191,6 +201,7 @@ def successor_keeps_the_thread_busy(play: Play) -> None:
 
 
 @check("THR-11")
+@all_facts
 def deleted_thread_is_gone(play: Play) -> None:
     """THR-11: compare GET of the deleted thread with 404, and look for a step of run A that continues."""
     deletion, _ = accepted_deletion(play)
@@ -203,6 +214,79 @@ def deleted_thread_is_gone(play: Play) -> None:
         thread.sent,
     )
     expect_no_step_after(play, deletion, "A")
+
+
+@check("THR-20", premises=(REST,))
+def threads_are_found_by_filter(play: Play) -> None:
+    """THR-20: compare every filtered list of threads with the fitting entries of the whole list."""
+    whole = _whole_list(play)
+    mine = sorted(thread_id for name, thread_id in play.transcript.threads.items() if name in (s.MAIN, s.OTHER))
+    see = play.exchanges_for("list threads")[0].sent
+    found = sorted(str(one.get("thread_id")) for one in whole)
+    expect(found == mine, f"the threads {', '.join(mine)} by their metadata", ", ".join(found) or "none", see)
+    for exchange, options in queries(play, "list threads"):
+        fitting = _fitting(whole, options)
+        if len(page(fitting, options)) < len(fitting):
+            continue  # THR-21 judges pages
+        due = sorted(str(one.get("thread_id")) for one in fitting)
+        got = sorted(str(one.get("thread_id")) for one in items(exchange))
+        expect(
+            got == due,
+            f"the threads {', '.join(due) or 'none'} for {asked(exchange)}",
+            ", ".join(got) or "none",
+            exchange.sent,
+            see,
+        )
+
+
+@check("THR-21", premises=(REST,))
+def threads_are_listed_in_pages(play: Play) -> None:
+    """THR-21: compare every page of threads with the part of the whole list at its `limit` and `offset`."""
+    whole = _whole_list(play)
+    if len({snippet(one.get("created_at")) for one in whole}) < len(whole):
+        raise Unproven("two threads have the same `created_at`, so their order is not defined")
+    for exchange, options in queries(play, "list threads"):
+        if options.get("sort_order") != "asc" or options.get("sort_by") != "created_at":
+            continue
+        due = [one.get("thread_id") for one in page(_fitting(whole, options), options)]
+        got = [one.get("thread_id") for one in items(exchange)]
+        expect(
+            got == due, f"{len(due)} of the threads for {asked(exchange)}: {snippet(due)}", snippet(got), exchange.sent
+        )
+
+
+@check("THR-22", premises=(REST,))
+def threads_are_sorted(play: Play) -> None:
+    """THR-22: compare the order of every list of threads with its `sort_by` and `sort_order`."""
+    for exchange, options in queries(play, "list threads"):
+        if isinstance(field := options.get("sort_by"), str):
+            expect_order(exchange, field, descending=options.get("sort_order") == "desc")
+
+
+@check("THR-23", premises=(REST,))
+def threads_are_counted(play: Play) -> None:
+    """THR-23: compare every count of threads with the number of fitting entries of the whole list."""
+    whole = _whole_list(play)
+    for exchange, options in queries(play, "count threads"):
+        due, got = len(_fitting(whole, options)), answer(exchange)
+        expect(got == due, f"{due} for {asked(exchange)}", snippet(got), exchange.sent)
+
+
+def _whole_list(play: Play) -> list[dict[str, Any]]:
+    """Return the threads of the play, oldest first. It is the first list that the scenario reads."""
+    for exchange, _ in queries(play, "list threads"):
+        return items(exchange)
+    return []
+
+
+def _fitting(whole: list[dict[str, Any]], options: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        one
+        for one in whole
+        if options.get("status") in (None, one.get("status"))
+        and (not isinstance(options.get("ids"), list) or one.get("thread_id") in options["ids"])
+        and has(one.get("metadata"), options.get("metadata"))
+    ]
 
 
 def _during_flight(play: Play) -> Iterator[tuple[StatusReading, StatusReading, str]]:
@@ -219,7 +303,7 @@ def _during_flight(play: Play) -> Iterator[tuple[StatusReading, StatusReading, s
             before = [r for r in flights if r.received < thread.sent]
             after = [r for r in flights if r.sent > thread.received]
             # A server that shows a finished run as in flight again breaks RUN-03. Its thread is not judged by that.
-            over = any(r.status in TERMINAL and r.received < thread.sent for r in play.readings(label))
+            over = any(r.status in play.ends(label) and r.received < thread.sent for r in play.readings(label))
             if before and after and not over:
                 yield thread, before[-1], label
 

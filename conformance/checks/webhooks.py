@@ -5,7 +5,7 @@ from __future__ import annotations
 from conformance.api import IN_FLIGHT
 from conformance.checks.common import status_word
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, expect
+from conformance.judge.expect import Broken, Unproven, all_facts, expect
 from conformance.judge.messages import read_messages, spell
 from conformance.judge.play import Exchange, Play, status_text
 from conformance.judge.turns import expect_superseded
@@ -15,6 +15,7 @@ from conformance.transcript.transcript import Delivery
 
 
 @check("WHK-01")
+@all_facts
 def stopped_run_sends_one_webhook(play: Play) -> None:
     """WHK-01: count the webhooks of the stopped run A, and compare the status with `interrupted`."""
     # Without a run B in the scenario, a cancel stops A.
@@ -42,6 +43,7 @@ def superseded_run_sends_its_webhook_first(play: Play) -> None:
 
 
 @check("WHK-03")
+@all_facts
 def failing_listener_changes_nothing(play: Play) -> None:
     """WHK-03: compare the runs' ends with `success`, and the thread with `idle`, where the listener fails."""
     _accepted_with_webhook(play, "A")
@@ -72,6 +74,7 @@ def webhook_of_a_rolled_back_run(play: Play) -> str:
 
 
 @check("WHK-05")
+@all_facts
 def webhook_is_the_run(play: Play) -> None:
     """WHK-05: compare the only webhook of run A with the run in the answer to its creation."""
     submission = _accepted_with_webhook(play, "A")
@@ -175,7 +178,8 @@ def _expect_one_webhook(play: Play, label: str, status: str) -> None:
     """Raise Broken unless the listener received one webhook of run `label`, with this status."""
     submission = _accepted_with_webhook(play, label)
     deliveries = _deliveries(play, label)
-    expect(bool(deliveries), f"a webhook of run {label}, which is over", "no webhook arrived", submission.sent)
+    if not deliveries:
+        raise Broken(f"a webhook of run {label}, which is over", "no webhook arrived", submission.sent)
     # The listener answers the first one with 2xx, so there is no reason to send it again.
     expect(
         len(deliveries) == 1,

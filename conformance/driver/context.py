@@ -14,7 +14,7 @@ from conformance.driver.http import Http
 from conformance.driver.witness import Witness
 from conformance.scenarios import moves as s
 from conformance.transcript import ids
-from conformance.transcript.recorder import Recorder
+from conformance.transcript.recorder import Recorder, now
 from conformance.transcript.transcript import Missed, ProbeUse, Response, WitnessEvent
 
 
@@ -40,6 +40,12 @@ class Context:
         """The move that created each run."""
         self.run_ids: dict[str, str] = {}
         self.statuses: dict[str, str] = {}
+        self._changed: dict[str, float] = {}
+        """The time at which each run's status was first read as it is now."""
+        self._missing: dict[str, float] = {}
+        """The time at which each run was first not found, although it had just been created."""
+        self.answered: set[str] = set()
+        """The runs whose creation has its whole answer and, without an id in it, was looked up in the list of runs."""
         self.probe = probe
         self.deleted_crons: set[str] = set()
         self.joins: dict[str, asyncio.Task[None]] = {}
@@ -113,7 +119,7 @@ class Context:
     def stopped(self, label: str) -> bool:
         """Return whether the run's newest step has noticed its cancellation, or has ended in another way."""
         if self.probe != "witnessed":
-            return self.statuses.get(label) in TERMINAL | {GONE}
+            return self.ended(label)
         reports = self._reports(label)
         return bool(reports) and reports[-1].event in ("cancelled", "exit", "gone")
 
@@ -125,21 +131,50 @@ class Context:
         status = self.statuses.get(label)
         # A deployment may use a terminal status that the API does not have. RUN-01 judges that. The play must not wait
         # for its deadline because of it, so the answer to a waiting client counts as the end, too.
-        return status in TERMINAL | {GONE} or (end_reported and status is not None and status not in IN_FLIGHT)
+        return self.ended(label) or (end_reported and status is not None and status not in IN_FLIGHT)
+
+    def ended(self, label: str) -> bool:
+        """Return whether the status of the run is terminal, or an undocumented one that does not change any more."""
+        status = self.statuses.get(label)
+        if status is None or status in IN_FLIGHT:
+            return False
+        if status in TERMINAL | {GONE}:
+            return True
+        # A status such as `cancelling` changes again. The window in which nothing may happen shows that this one stays.
+        reports = self._reports(label)
+        resting = not reports or reports[-1].event in ("exit", "gone")
+        return resting and now() - self._changed[label] >= self.deadlines.observe
+
+    def thread_lags(self) -> bool:
+        """Return whether the main thread was last read as `busy`, although all of its runs have ended."""
+        thread = self.http.body("look", s.MAIN)
+        busy = isinstance(thread, dict) and thread.get("status") == "busy"
+        labels = [label for label, where in self.thread_of.items() if where == self.threads.get(s.MAIN)]
+        mine = [label for label in labels if not self.refused(label)]
+        return busy and bool(mine) and all(map(self.ended, mine))
 
     def one_left(self) -> bool:
         """Return whether at most one accepted run is not over."""
         accepted = [label for label in self.thread_of if not self.refused(label)]
-        return sum(self.statuses.get(label) not in TERMINAL | {GONE} for label in accepted) <= 1
+        return sum(not self.ended(label) for label in accepted) <= 1
 
     def refused(self, label: str) -> bool:
-        """Return whether the run certainly does not exist: it has no thread, or its creation did not succeed."""
+        """Return whether the run does not exist: it has no thread, its creation did not succeed or it made no run."""
         if label not in self.thread_of:
             return True
         answer = self.http.answer("submit", label)
         if label in self.clients.disconnected and not isinstance(answer, Response):
             return False  # the client disconnected before the answer, so the run may exist
-        return answer is not None and not (isinstance(answer, Response) and answer.status < 300)
+        failed = answer is not None and not (isinstance(answer, Response) and answer.status < 300)
+        return failed or self._made_no_run(label)
+
+    def _made_no_run(self, label: str) -> bool:
+        """Return whether the answer to the creation is complete, and no run came of it."""
+        # A server that has begun its answer with 200 can refuse only in the body of a `wait`, or in an event. Such a
+        # run is in no list and reports nothing, and the waits for it would last for their whole deadlines.
+        if label not in self.answered or label in self.clients.disconnected:
+            return False
+        return not (self.learn_run_id(label) or self._reports(label))
 
     def learn_run_id(self, label: str) -> bool:
         """Look up the id of a run in the record, and a stateless run's thread. Return whether the run's id is known."""
@@ -153,11 +188,21 @@ class Context:
     def learn_status(self, label: str) -> None:
         """Store the status of the run from its newest reading."""
         answer = self.http.answer("look", f"run {label}")
-        if isinstance(answer, Response):
-            if answer.status == 404:
-                self.statuses[label] = GONE
-            elif isinstance(answer.body, dict) and isinstance(answer.body.get("status"), str):
-                self.statuses[label] = answer.body["status"]
+        if not isinstance(answer, Response):
+            return
+        status = answer.body.get("status") if isinstance(answer.body, dict) else None
+        status = GONE if answer.status == 404 else status
+        if not isinstance(status, str):
+            return
+        # A run that was just created may not be in every copy of the data yet. Gone is what is still gone later.
+        if (
+            status == GONE
+            and label not in self.statuses
+            and now() - self._missing.setdefault(label, now()) < (self.deadlines.observe)
+        ):
+            return
+        if self.statuses.get(label) != status:
+            self.statuses[label], self._changed[label] = status, now()
 
     async def open_thread(self, name: str, why: str) -> None:
         """Create the thread that a scenario calls `name`. `why` is put into its metadata."""
@@ -173,8 +218,9 @@ class Context:
         await self.http.call("create again", s.MAIN, threads.create(thread_id=self.threads[s.MAIN], metadata=metadata))
 
     def _metadata(self, name: str, why: str) -> dict[str, str]:
-        # Searches filter by the second value, so that they find only the thread of this play.
-        return {"doubletext": why} | ({"doubletext_play": self.play_id} if name == s.MAIN else {})
+        # Searches filter by these values, so that they find only the main thread of this play, or only its threads.
+        common = {"doubletext": why, "doubletext_threads_of": self.play_id}
+        return common | ({"doubletext_play": self.play_id} if name == s.MAIN else {})
 
     async def thread_for(self, name: str) -> str | None:
         """Return the id of the thread that a scenario calls `name`, and create the thread if necessary.

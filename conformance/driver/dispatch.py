@@ -85,5 +85,7 @@ async def do(context: Context, move: s.Move) -> None:
         case s.SearchThreads(status=status):
             search = client.threads.search(metadata={"doubletext_play": context.play_id}, status=status)
             await context.http.call("search threads", status, search)
+        case s.Query():
+            await submit.query(context, move)
         case _:
             assert_never(move)

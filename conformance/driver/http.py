@@ -15,6 +15,7 @@ from langgraph_sdk.client import LangGraphClient
 
 from conformance.api import Purpose, again
 from conformance.driver.deadlines import Deadlines
+from conformance.driver.workarounds import Adapting
 from conformance.transcript.recorder import CURRENT_CALL, Call, Recorder, RecordingTransport
 from conformance.transcript.transcript import Lost, NetworkFault, Request, Response, StreamEvent
 
@@ -45,10 +46,11 @@ class Http:
     ) -> None:
         self._recorder = recorder
         self._deadlines = deadlines
+        self._adapting = Adapting(recorder, RecordingTransport(recorder, transport))
         http = httpx.AsyncClient(
             base_url=url,
             headers=headers,
-            transport=RecordingTransport(recorder, transport),
+            transport=self._adapting,
             # Deadlines are set per call: a request that waits for a held run may be silent for a long time.
             timeout=httpx.Timeout(None, connect=deadlines.answer),
             # Proxies and credentials of the tester's environment must not change what is recorded.
@@ -147,7 +149,8 @@ class Http:
                         id=part.id,
                     )
                     # A client that stops reading keeps its connection: the future is never resolved.
-                    if events == at_most:
+                    # Behind an `error` nothing comes that it could leave unread.
+                    if events == at_most and part.event != "error":
                         await asyncio.get_running_loop().create_future()
         except Exception as error:  # noqa: BLE001 -- as in `_ask`. The fault distinguishes a broken stream from a clean end
             # The transport has recorded network errors. Errors of the client, such as invalid JSON, are recorded here.
@@ -179,7 +182,9 @@ class Http:
 
     def answer(self, purpose: Purpose, about: str) -> Response | NetworkFault | None:
         """Return the response or the fault of the newest request with this purpose, or None while there is neither."""
-        return self._result_of(self.exchange(purpose, about))
+        exchange = self.exchange(purpose, about)
+        # A refusal for which another form is tried is not the answer yet.
+        return None if exchange in self._adapting.pending else self._result_of(exchange)
 
     def _result_of(self, exchange: int) -> Response | NetworkFault | None:
         for moment in reversed(self._recorder.moments):
@@ -190,4 +195,13 @@ class Http:
     def body(self, purpose: Purpose, about: str) -> Any:
         """Return the body of the newest request's response when it is a 2xx, else None."""
         answer = self.answer(purpose, about)
-        return answer.body if isinstance(answer, Response) and answer.status < 300 else None
+        if not isinstance(answer, Response) or answer.status >= 300:
+            return None
+        # The further pages of a list.
+        pages = [
+            self._result_of(number) for number in sorted(self.exchanges(purpose, about)) if number > answer.exchange
+        ]
+        rest = [
+            one for page in pages if isinstance(page, Response) and isinstance(page.body, list) for one in page.body
+        ]
+        return [*answer.body, *rest] if isinstance(answer.body, list) else answer.body

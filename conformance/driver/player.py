@@ -58,6 +58,8 @@ async def play(
                 # Before the wait: joins and streams end only when their runs do.
                 context.channel.release()
                 await context.finish_background()
+                # The row of the thread may be updated a moment after those of its runs.
+                await context.until(lambda: not context.thread_lags(), context.deadlines.observe)
             # After the polling has stopped, so that no reading is recorded later than the final ones.
             await read.read_final(context)
     finally:

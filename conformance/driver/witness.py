@@ -86,6 +86,8 @@ class Channel:
             event=report.event,
             run_id=report.run_id,
             outcome=report.outcome,
+            configurable=report.configurable,
+            resume=report.resume,
         )
         gate = self._gates.get((report.label, f"{report.step}/{report.event}"))
         if gate is None:

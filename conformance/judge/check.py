@@ -43,6 +43,7 @@ MODULES = (
     "shapes",
     "agreement",
     "echo",
+    "forms",
 )
 # An explicit list, and not every module of the package: a forgotten import fails here, and not as a missing check.
 """The modules of `conformance.checks` that define checks, in the order of the areas."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import ParamSpec, TypeVar
+
 
 class Broken(Exception):  # noqa: N818 -- a finding about a deployment, not an error of the suite
     """A broken requirement.
@@ -16,10 +21,71 @@ class Broken(Exception):  # noqa: N818 -- a finding about a deployment, not an e
         self.see = see
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+NAMED = 6
+"""The number of broken facts that one finding names. It counts the others."""
+
+_collected: ContextVar[list[Broken] | None] = ContextVar("_collected", default=None)
+
+
 def expect(condition: bool, expected: str, observed: str, *see: int) -> None:
-    """Raise Broken unless `condition` holds."""
-    if not condition:
-        raise Broken(expected, observed, *see)
+    """Raise Broken unless `condition` holds. In a check of `all_facts`, only note it."""
+    if condition:
+        return
+    broken = Broken(expected, observed, *see)
+    facts = _collected.get()
+    if facts is None:
+        raise broken
+    facts.append(broken)
+
+
+def all_facts(check: Callable[P, T]) -> Callable[P, T]:
+    """Let a check continue behind a fact that does not hold, and name all such facts in one finding.
+
+    What a check cannot do without, it demands with `raise Broken` or `Unproven`, which ends it as usual.
+    """
+
+    @functools.wraps(check)
+    def whole(*args: P.args, **kwargs: P.kwargs) -> T:
+        # A check that uses another one names the facts of both.
+        if _collected.get() is not None:
+            return check(*args, **kwargs)
+        facts: list[Broken] = []
+        token = _collected.set(facts)
+        try:
+            result = check(*args, **kwargs)
+        except Broken as last:
+            facts.append(last)
+        except Unproven:
+            # A broken fact is proven, even where the record does not show the next one.
+            if not facts:
+                raise
+        finally:
+            _collected.reset(token)
+        if facts:
+            raise _joined(facts)
+        return result
+
+    return whole
+
+
+def _joined(facts: list[Broken]) -> Broken:
+    """Return one finding that names these facts, each once."""
+    different = list({(fact.expected, fact.observed): fact for fact in facts}.values())
+    if len(different) == 1:
+        return different[0]
+    named = different[:NAMED]
+    observed: dict[str, list[str]] = {}
+    for fact in named:
+        observed.setdefault(fact.expected, []).append(fact.observed)
+    more = f", and {len(different) - NAMED} more" if len(different) > NAMED else ""
+    return Broken(
+        ", and ".join(observed),
+        ", and ".join(f"{', '.join(texts)} (not {expected})" for expected, texts in observed.items()) + more,
+        *dict.fromkeys(seq for fact in named for seq in fact.see),
+    )
 
 
 class Unproven(Exception):  # noqa: N818 -- not an error: it leads to the verdict INCONCLUSIVE

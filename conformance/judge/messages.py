@@ -27,6 +27,7 @@ is not in the contract.
 SF_CALL = "toolu_01MjNtVJwEcpujRGrf3x6Pih"
 NYC_CALL = "toolu_01KtE1m1ifPLQAx4fQLyZL9Q"
 CALL_IDS = {"sf": SF_CALL, "nyc": NYC_CALL}
+QUERIES = {"sf": "san francisco", "nyc": "new york city"}
 OPENINGS = {"sf": "The search results give", "nyc": "The search results provide"}
 """The beginnings of the answers whose text is given in the contract. They are distinct, and all end with `ENDING`."""
 
@@ -58,6 +59,11 @@ def spell(messages: Iterable[Message]) -> str:
 def call_id(place: str) -> str:
     """Return the tool call id that the contract assigns to a place."""
     return CALL_IDS.get(place) or "toolu_" + re.sub(r"[^a-z0-9]+", "_", place)
+
+
+def query_of(place: str) -> str:
+    """Return the query of the tool call that the contract assigns to a place."""
+    return f"weather in {QUERIES.get(place, place)}"
 
 
 def read_messages(values: object, scenario: Scenario) -> tuple[Message, ...]:

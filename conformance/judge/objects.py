@@ -112,3 +112,12 @@ def of_each(found: list[Shown]) -> dict[str, list[Shown]]:
         if one.id:
             each.setdefault(one.id, []).append(one)
     return each
+
+
+def contains(found: Any, sent: Any) -> bool:
+    """Return whether a value is what was sent. A server may add fields, for example to the messages of an input."""
+    if isinstance(sent, dict) and isinstance(found, dict):
+        return all(key in found and contains(found[key], value) for key, value in sent.items())
+    if isinstance(sent, list) and isinstance(found, list):
+        return len(found) == len(sent) and all(map(contains, found, sent))
+    return bool(found == sent)

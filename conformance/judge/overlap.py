@@ -35,7 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.api import GONE, IN_FLIGHT, TERMINAL
+from conformance.api import GONE, IN_FLIGHT
 from conformance.judge.expect import Unproven
 from conformance.judge.play import Play
 from conformance.scenarios import moves as s
@@ -82,7 +82,7 @@ def in_flight(play: Play, submit: s.Submit, index: int) -> bool | None:
     if began is None or done is None or index <= submitted_in(play.scenario, submit):
         return None
     readings = play.readings(submit.label)
-    over = [reading for reading in readings if reading.status in TERMINAL or reading.status == GONE]
+    over = [reading for reading in readings if reading.status in play.ends(submit.label) or reading.status == GONE]
     if any(reading.received < began for reading in over):
         return False
     first_stop = next(stops(play.scenario, submit), None)

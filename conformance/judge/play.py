@@ -7,17 +7,18 @@ A deployment may send anything, so every method accepts JSON of any shape. The o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from conformance.api import GONE, READINGS, TERMINAL, Purpose, When, again, checkpoint_id
+from conformance.api import GONE, READINGS, RUN_STATUSES, TERMINAL, Purpose, When, again, checkpoint_id
 from conformance.judge.expect import Unproven
 from conformance.judge.messages import Message, read_messages
 from conformance.scenarios import moves as s
 from conformance.transcript import ids
 from conformance.transcript.text import snippet
 from conformance.transcript.transcript import (
+    Adapted,
     Lost,
     Missed,
     NetworkFault,
@@ -28,6 +29,12 @@ from conformance.transcript.transcript import (
     WitnessEvent,
 )
 
+NO_VERSION_3 = (
+    "the agent did not report what it was given, which needs version 3 of the probe contract. Deploy a newer probe "
+    "agent, or declare the scenario absent in the profile"
+)
+"""The reason for INCONCLUSIVE where an agent is too old, but did not fail the run."""
+
 
 @dataclass(frozen=True)
 class Exchange:
@@ -36,6 +43,8 @@ class Exchange:
     request: Request
     response: Response | None
     fault: NetworkFault | None
+    pages: tuple[Response, ...] = ()
+    """The further pages of a list that was read in pages."""
 
     @property
     def sent(self) -> int:
@@ -45,7 +54,7 @@ class Exchange:
     @property
     def over(self) -> int | None:
         """The seq of the response or the fault. None when the record has neither."""
-        moment = self.response or self.fault
+        moment = self.pages[-1] if self.pages else self.response or self.fault
         return None if moment is None else moment.seq
 
     @property
@@ -55,8 +64,11 @@ class Exchange:
 
     @property
     def body(self) -> Any:
-        """The body of a 2xx response. None for any other response."""
-        return self.response.body if self.ok and self.response else None
+        """The body of a 2xx response, with the entries of all pages. None for any other response."""
+        body = self.response.body if self.ok and self.response else None
+        if self.pages and isinstance(body, list):
+            return [*body, *(one for page in self.pages if isinstance(page.body, list) for one in page.body)]
+        return body
 
     def serves(self, *purposes: Purpose) -> bool:
         """Return whether the request was sent for one of these purposes."""
@@ -103,6 +115,11 @@ class Checkpoint:
     id: str | None
     parent_id: str | None
     run_id: str | None
+    """The run that wrote it: the one that it names, or else the one whose input appears with it."""
+
+    named_run: str | None
+    """The run that it names in its metadata."""
+
     source: str | None
     next: tuple[str, ...]
     created_at: str | None
@@ -119,6 +136,7 @@ class Play:
         self.moments = transcript.moments
         self.witnessed = transcript.target.probe == "witnessed"
         self._readings: dict[str, list[StatusReading]] = {}
+        self._ends: dict[str, frozenset[str]] = {}
 
     @cached_property
     def earlier(self) -> list[Play]:
@@ -137,9 +155,73 @@ class Play:
             Exchange(m, answers.get(m.exchange), faults.get(m.exchange)) for m in self.moments if isinstance(m, Request)
         ]
 
+    @cached_property
+    def adaptations(self) -> list[tuple[Adapted, Exchange, Exchange]]:
+        """Every request that was sent again in another form, with the refused exchange and the one that followed."""
+        by_number = {e.request.exchange: e for e in self.exchanges}
+        found = []
+        for moment in self.moments:
+            if isinstance(moment, Adapted):
+                after = next((e for e in self.exchanges if e.sent > moment.seq), None)
+                if after is not None and moment.exchange in by_number:
+                    found.append((moment, by_number[moment.exchange], after))
+        return found
+
+    @cached_property
+    def _chains(self) -> list[list[Exchange]]:
+        """Every request that was sent in several forms: its exchanges, in order."""
+        following = {before.request.exchange: after for _, before, after in self.adaptations}
+        later = {after.request.exchange for after in following.values()}
+        chains = [[first] for _, first, _ in self.adaptations if first.request.exchange not in later]
+        for chain in chains:
+            while chain[-1].request.exchange in following:
+                chain.append(following[chain[-1].request.exchange])
+        return chains
+
+    @cached_property
+    def _decisive(self) -> dict[int, int]:
+        """The number of the exchange that is judged, for each exchange of a request in several forms."""
+        # A redirect or a pause is no answer to the request itself.
+        passed = {e.request.exchange for m, e, _ in self.adaptations if {*m.needs} <= {"redirect", "retry"}}
+        found = {}
+        for chain in self._chains:
+            reached = next(e for e in chain if e.request.exchange not in passed)
+            # Of several forms the one that was accepted, or refused for another reason, counts. Otherwise it is the
+            # first, which is what the scenario sends.
+            first, last = reached.response, chain[-1].response
+            refused = first is not None and last is not None and last.status == first.status and not chain[-1].ok
+            kept = reached if refused else chain[-1]
+            found.update({e.request.exchange: kept.request.exchange for e in chain})
+        return found
+
+    def is_last_form(self, exchange: Exchange) -> bool:
+        """Return whether this form of a request is the one that is judged."""
+        return self._decisive.get(exchange.request.exchange) == exchange.request.exchange
+
+    def first_form(self, exchange: Exchange) -> Exchange:
+        """Return the exchange of the same request in its first form."""
+        chain = next((c for c in self._chains if any(e.sent == exchange.sent for e in c)), [exchange])
+        return chain[0]
+
     def exchanges_for(self, purpose: Purpose, about: str | None = None) -> list[Exchange]:
-        """Return every exchange with this purpose, in order."""
-        return [e for e in self.exchanges if e.request.purpose == purpose and about in (None, e.request.about)]
+        """Return every exchange with this purpose, in order. Of a request in several forms, return the decisive one."""
+        return [
+            self._paged(e)
+            for e in self.exchanges
+            if e.request.purpose == purpose
+            and about in (None, e.request.about)
+            and self._decisive.get(e.request.exchange, e.request.exchange) == e.request.exchange
+        ]
+
+    def _paged(self, exchange: Exchange) -> Exchange:
+        """Return an exchange that reads a list with the further pages of the list."""
+        if not isinstance(exchange.body, list):
+            return exchange
+        later = [e for e in self.exchanges if e.request.exchange > exchange.request.exchange]
+        mine = (exchange.request.purpose, exchange.request.about)
+        end = next((e.sent for e in later if (e.request.purpose, e.request.about) == mine), len(self.moments))
+        pages = [e.response for e in self.repeats(exchange) if exchange.sent < e.sent < end and e.ok and e.response]
+        return replace(exchange, pages=tuple(pages)) if pages else exchange
 
     def last(self, purpose: Purpose, about: str) -> Exchange:
         """Return the newest exchange with this purpose. Raise Unproven when there is none."""
@@ -214,7 +296,10 @@ class Play:
         reads as `gone`. The official client sends some of the GETs by itself, to verify that a stream has ended.
         """
         if label not in self._readings:
-            self._readings[label] = sorted(self._read_statuses(label), key=lambda reading: reading.received)
+            found = sorted(self._read_statuses(label), key=lambda reading: reading.received)
+            # A run that was not found only until its row was there had not gone.
+            there = [e.sent for e in self.exchanges_for("look", f"run {label}") if e.ok][:1]
+            self._readings[label] = [r for r in found if r.status != GONE or not there or r.sent > there[0]]
         return self._readings[label]
 
     def _read_statuses(self, label: str) -> Iterator[StatusReading]:
@@ -234,7 +319,9 @@ class Play:
                     yield StatusReading(exchange.sent, received, status_text(body["status"]))
             elif exchange.serves("submit") and about == label and isinstance(body, dict) and "status" in body:
                 yield StatusReading(exchange.sent, received, status_text(body["status"]))
-            elif exchange.serves("final runs", "list runs") and isinstance(body, list):
+            elif exchange.serves("final runs", "list runs", "final runs again", "list runs again") and isinstance(
+                body, list
+            ):
                 for run in body:
                     if isinstance(run, dict) and run.get("run_id") == self._run_ids.get(label, ""):
                         yield StatusReading(exchange.sent, received, status_text(run.get("status")))
@@ -250,10 +337,40 @@ class Play:
             return GONE
         return status_text(self.body("final run", f"run {label}", dict).get("status"))
 
+    def ends(self, label: str) -> frozenset[str]:
+        """Return the statuses in which run `label` is over: the terminal ones, and one that it kept to the end.
+
+        A run with an undocumented last status is over if two readings agree on it and its steps had stopped by then.
+        RUN-01 judges the status.
+        """
+        if label not in self._ends:
+            self._ends[label] = TERMINAL | self._own_end(label)
+        return self._ends[label]
+
+    def outcome(self, label: str) -> str:
+        """Return how run `label` ended: its final status, or what its last step shows where that is undocumented.
+
+        For premises only: a check that judges the status reads it with `final_status`.
+        """
+        status = self.final_status(label)
+        if status in RUN_STATUSES or status not in self.ends(label):
+            return status
+        meant = {"returned": "success", "raised": "error", "interrupted": "interrupted", "cancelled": "interrupted"}
+        outcomes = [meant.get(report.outcome or "") for report in self._reports(label) if report.event == "exit"]
+        return (outcomes[-1] if outcomes else None) or status
+
+    def _own_end(self, label: str) -> set[str]:
+        readings = self.readings(label)
+        if len(readings) < 2 or readings[-1].status in RUN_STATUSES | {GONE}:
+            return set()
+        before, last = readings[-2:]
+        late = any(report.seq > before.sent and report.event != "gone" for report in self._reports(label))
+        return set() if late or before.status != last.status else {last.status}
+
     def ended(self, label: str) -> int:
         """Return the seq of the first response with a terminal status of run `label`. Raise Unproven without one."""
         for reading in self.readings(label):
-            if reading.status in TERMINAL or reading.status == GONE:
+            if reading.status in self.ends(label) or reading.status == GONE:
                 return reading.received
         raise Unproven(f"the deployment never reported a terminal status of run {label}")
 
@@ -331,15 +448,17 @@ class Play:
     def outdated_agent(self) -> str | None:
         """Return why the deployed probe agent is too old for this scenario, or None when it is not.
 
-        An agent that knows only version 1 of the probe contract fails a run with version 2 in its first step, before
-        its first report (`agents/CONTRACT.md`).
+        An agent that does not know the version of a run's probe fails the run in its first step, before its first
+        report (`agents/CONTRACT.md`).
         """
         for submit in self.scenario.all_submits:
             failed = any(reading.status == "error" for reading in self.readings(submit.label))
-            if self.witnessed and submit.work != "tools" and failed and not self.reports(submit.label):
+            version = submit.probe_version
+            if self.witnessed and version > 1 and failed and not self.reports(submit.label):
+                known = "version 1 only" if version == 2 else "versions 1 and 2 only"
                 return (
-                    f"run {submit.label} has a probe of version 2 and failed before its first step. "
-                    "The deployed probe agent supports version 1 only. Deploy a newer one, or declare the scenario "
+                    f"run {submit.label} has a probe of version {version} and failed before its first step. "
+                    f"The deployed probe agent supports {known}. Deploy a newer one, or declare the scenario "
                     "absent in the profile."
                 )
         return None
@@ -380,13 +499,13 @@ class Play:
     def history(self, when: When = "final", name: str = s.MAIN) -> list[Checkpoint]:
         """Return the history as received, newest first. Raise Unproven when it could not be read."""
         entries = self.body(READINGS[when].history, name, list)
-        return [self._checkpoint(entry) for entry in entries if isinstance(entry, dict)]
+        return self._attributed([self._checkpoint(entry) for entry in entries if isinstance(entry, dict)])
 
     def histories(self) -> list[tuple[Exchange, list[Checkpoint]]]:
         """Return every history of the main thread that was read, with its exchange, oldest reading first."""
-        found = [e for e in self.exchanges if e.serves("mid history", "final history") and e.request.about == s.MAIN]
+        found = [*self.exchanges_for("mid history", s.MAIN), *self.exchanges_for("final history", s.MAIN)]
         return [
-            (e, [self._checkpoint(entry) for entry in e.body if isinstance(entry, dict)])
+            (e, self._attributed([self._checkpoint(entry) for entry in e.body if isinstance(entry, dict)]))
             for e in found
             if isinstance(e.body, list)
         ]
@@ -399,12 +518,35 @@ class Play:
             id=checkpoint_id(entry),
             parent_id=checkpoint_id(entry, "parent_"),
             run_id=_text(metadata.get("run_id")),
+            named_run=_text(metadata.get("run_id")),
             source=_text(metadata.get("source")),
             next=tuple(str(node) for node in following) if isinstance(following, list) else (),
             created_at=_text(entry.get("created_at")),
             messages=read_messages(entry.get("values"), self.scenario),
             raw=entry,
         )
+
+    def _attributed(self, history: list[Checkpoint]) -> list[Checkpoint]:
+        """Return a history, newest first, in which checkpoints without a run have the one whose input they follow.
+
+        The first checkpoint that holds the input of a run is the run's own. CHK-02 judges the missing name.
+        """
+        if not history or any(checkpoint.named_run for checkpoint in history):
+            return history
+        found: list[Checkpoint] = []
+        seen: set[str] = set()
+        writer: str | None = None
+        for checkpoint in reversed(history):
+            inputs = {message.label for message in checkpoint.messages if message.part == "human"} - seen
+            new = next((label for label in inputs if label in self._run_ids), None)
+            if new is not None:
+                writer = self._run_ids[new]
+                # The checkpoint with the source `input` is written right before, and does not hold the input yet.
+                if found and found[-1].source == "input" and found[-1].id == checkpoint.parent_id:
+                    found[-1] = replace(found[-1], run_id=writer)
+            seen |= inputs
+            found.append(replace(checkpoint, run_id=writer))
+        return found[::-1]
 
 
 def status_text(status: object) -> str:

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from conformance.api import IN_FLIGHT, TERMINAL, objects
+from conformance.api import IN_FLIGHT, objects
 from conformance.judge.expect import Unproven
 from conformance.judge.overlap import expect_required_overlaps
 from conformance.judge.play import Play, StepTrace
@@ -124,7 +124,7 @@ def _confirm_held(play: Play) -> None:
 def _require_end_of_b(play: Play) -> None:
     play.accepted("B")
     # The state that was read while B was in flight is not final. That B does not end is for RUN and INT to judge.
-    if play.final_status("B") not in TERMINAL:
+    if play.final_status("B") not in play.ends("B"):
         raise Unproven("run B never ended, so the state that was read is not the final state")
 
 

@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NoReturn
 
-from conformance.api import GONE, TERMINAL
+from conformance.api import GONE
 from conformance.judge import overlap
 from conformance.judge.expect import Unproven
 from conformance.judge.oracle import Cancelled, Outcome, Turn, legal_outcomes
@@ -66,8 +66,11 @@ def parts_of(submit: s.Submit) -> tuple[str, ...]:
 
 def _kept_if_alone(submit: s.Submit) -> int:
     """Return the number of parts that a run leaves when it is not stopped: all, or those before it fails or pauses."""
-    stops = [_position(step) for step in (*submit.fail, *submit.interrupt)]
-    return min([len(parts_of(submit)), *(1 + stop for stop in stops)])
+    stops = [1 + _position(step) for step in (*submit.fail, *submit.interrupt)]
+    # A run enters each node for the first time in the step with number 1.
+    stops += [1 + _position(f"{node}:1") for node in submit.stop_before]
+    stops += [2 + _position(f"{node}:1") for node in submit.stop_after]
+    return min([len(parts_of(submit)), *stops])
 
 
 def _position(step: str) -> int:
@@ -119,7 +122,7 @@ def _in_flight_at(play: Play, submit: s.Submit, boundary: int, before: list[Turn
     if not play.witnessed:
         return _is_delayed(play, submit, boundary) or overlap.in_flight(play, submit, overlap.move_at(play, boundary))
     for reading in play.readings(submit.label):
-        if reading.received < boundary and (reading.status in TERMINAL or reading.status == GONE):
+        if reading.received < boundary and (reading.status in play.ends(submit.label) or reading.status == GONE):
             return False
     released = {
         m.point for m in play.moments if isinstance(m, Released) and m.label == submit.label and m.seq < boundary

@@ -21,6 +21,7 @@ from conformance.report.rejudge import changes
 from conformance.report.report import JudgedRequirement, Report, Result
 from conformance.requirements.areas import AREAS
 from conformance.transcript.text import one_line
+from conformance.transcript.transcript import TargetInfo
 
 WORST_FIRST: tuple[Word, ...] = ("FAIL", "ERROR", "INCONCLUSIVE", "WARN", "PASS", "NOT-APPLICABLE")
 RED = frozenset({"FAIL", "ERROR", "INCONCLUSIVE", "WARN"})
@@ -64,7 +65,7 @@ def _freed(rows: Sequence[Row]) -> Iterator[Freed]:
 
 def _with_unique_name(column: Column, columns: Sequence[Column]) -> Column:
     """Add the profile to the column's name where another column has the same server and version."""
-    if sum(other.name == column.name for other in columns) == 1:
+    if sum(other.name == column.name for other in columns) == 1 or column.name.endswith(f", {column.profile}"):
         return column
     return replace(column, name=f"{column.name}, {column.profile or 'no profile'}")
 
@@ -118,7 +119,7 @@ def _column(report: Report, file: str, cells: dict[str, Cell | None]) -> Column:
     target = report.target
     judged = [cell for cell in cells.values() if cell and cell.verdict in JUDGED]
     return Column(
-        name=" ".join(part for part in (target.server, target.version) if part) or target.url,
+        name=_name(target),
         url=target.url,
         profile=target.profile,
         revision=report.suite.revision,
@@ -128,6 +129,22 @@ def _column(report: Report, file: str, cells: dict[str, Cell | None]) -> Column:
         holds=sum(cell.verdict == "PASS" for cell in judged),
         file=file,
     )
+
+
+def _name(target: TargetInfo) -> str:
+    """Return the server with its version. A profile of another name states what the server really is.
+
+    A server that is built on another may report the other's name. langhost reports that of langgraph-api.
+    """
+    name = " ".join(part for part in (target.server, target.version) if part) or target.url
+    if not (target.server and target.profile) or _folded(target.profile).startswith(_folded(target.server)):
+        return name
+    return f"{name}, {target.profile}"
+
+
+def _folded(name: str) -> str:
+    """Return a name without what people write in several ways, such as `Our Server` and `our-server`."""
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 # -- output --------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ AREAS = {
     "SHP": "shape of answers",
     "AGR": "agreement of answers",
     "ECH": "echo of what was sent",
+    "FRM": "forms of requests",
 }
 """The name of each area, in the order of the book. `requirements/run.toml` contains the area RUN."""
 
@@ -51,6 +52,7 @@ MARKERS = {
     "SHP": "shapes",
     "AGR": "agreement",
     "ECH": "echo",
+    "FRM": "forms",
 }
 """The marker of each area.
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Final, Literal, get_args
 
+import msgspec
+
 from conformance.scenarios.kind import AWAITS_REQUEST, PASSIVE, READS, Kind, Traits, setting, settings
-from doubletext.probe import OnCancel, Work
+from doubletext.probe import OnCancel, Version, Work
 
 Strategy = Literal["enqueue", "reject", "interrupt", "rollback"]
 Endpoint = Literal["create", "stream", "wait"]
@@ -92,6 +94,16 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
     `text` is then the text of that run.
     """
 
+    resume_value: Any = None
+    """The answer to the question, in place of a text that has no meaning."""
+
+    by_id: bool = False
+    """The resume value is an object with an answer for the id of each open question, as the state showed them last."""
+
+    stop_before: tuple[str, ...] = ()
+    stop_after: tuple[str, ...] = ()
+    """The nodes in `interrupt_before` and `interrupt_after`."""
+
     durability: Literal["sync", "async", "exit"] | None = None
 
     stream_mode: tuple[StreamMode, ...] = ()
@@ -116,10 +128,21 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
 
     thread: str = MAIN
 
+    show: bool = False
+    """The agent reports what it was given, which needs version 3 of the probe contract."""
+
+    configurable: dict[str, Any] = msgspec.field(default_factory=dict)
+    """Further entries of the run's configurable. The agent shows those whose names begin with `doubletext_`."""
+
+    @property
+    def probe_version(self) -> Version:
+        """The lowest version of the probe contract that suffices, so that older agents can play most scenarios."""
+        return 3 if self.show else 1 if self.work == "tools" else 2
+
     @property
     def steered(self) -> bool:
         """True if the run has to do something that only the probe agent can do."""
-        return bool(self.fail or self.interrupt or self.answers or self.on_cancel != "stop" or self.work != "tools")
+        return bool(self.fail or self.interrupt or self.answers or self.on_cancel != "stop" or self.probe_version > 1)
 
     def describe(self) -> str:
         texts = (
@@ -133,7 +156,12 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
             f"parked by an interrupt in {' and '.join(self.interrupt)}" if self.interrupt else None,
             setting("on_cancel", None if self.on_cancel == "stop" else self.on_cancel),
             setting("work", None if self.work == "tools" else self.work),
-            self.answers and f"resumes run {self.answers}",
+            self.answers and f"resumes run {self.answers}" + ", each question by its id" * self.by_id,
+            setting("resume", self.resume_value),
+            setting("configurable", self.configurable or None),
+            "the agent reports what it was given" if self.show else None,
+            setting("interrupt_before", self.stop_before),
+            setting("interrupt_after", self.stop_after),
             setting("durability", self.durability),
             setting("stream_mode", self.stream_mode),
             setting("stream_resumable", self.resumable or None),
@@ -500,6 +528,25 @@ class SearchThreads(Kind, frozen=True, kw_only=True, tag="search-threads"):
         return "search the threads" + settings(setting("status", self.status))
 
 
+class Query(Kind, frozen=True, kw_only=True, tag="query", omit_defaults=True):
+    """Send one valid request that reads, such as a list with a filter. `purpose` names what it reads.
+
+    The placeholders in `path` and `body` are the names of threads and the labels of runs, as in `Ask`, and two more.
+    One is `{play}`, the value by which the threads of this play are found. The other is `{checkpoint N}`, the id at
+    position N of the history that was read last. The newest is at 0.
+    """
+
+    traits = READS
+
+    purpose: Literal["list history", "state at", "list threads", "count threads", "filter crons", "count crons"]
+    method: Literal["GET", "POST"]
+    path: str
+    body: Any = None
+
+    def describe(self) -> str:
+        return f"{self.purpose}: {self.method} {self.path}" + settings(setting("body", self.body))
+
+
 class CreateCron(Kind, frozen=True, kw_only=True, tag="create-cron", omit_defaults=True):
     """Create a cron on the thread, whose run `label` has `text` as its human message. No cron outlives its play.
 
@@ -610,6 +657,7 @@ Move = (
     | UpdateState
     | ListRuns
     | SearchThreads
+    | Query
 )
 
 

@@ -19,13 +19,14 @@ Theory of operation. `Target.examine` answers four questions, in this order:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
 import msgspec
 
-from conformance.api import GONE, TERMINAL
+from conformance.api import GONE, RUN_STATUSES, TERMINAL
 from conformance.driver import player
 from conformance.driver.context import Context
 from conformance.driver.deadlines import Deadlines
@@ -299,10 +300,14 @@ def _problem_with_the_start(play: Play, assistant: str) -> str | None:
         return f"POST /threads at {play.transcript.target.url}: {_describe_answer(created, 'thread_id')}"
     submission = play.submission("A")
     if not submission.ok:
-        return (
-            f"a run of the agent `{assistant}` could not be created: {_describe_answer(submission, 'run_id')}; "
-            "is the probe agent deployed under this name (--deployment-assistant)?"
-        )
+        problem = f"a run of the agent `{assistant}` could not be created: {_describe_answer(submission, 'run_id')}"
+        # Another refusal has another reason, and its text states it.
+        response = submission.response
+        named = response is not None and re.search("assistant|graph", str(response.body), re.IGNORECASE)
+        if named or (response is not None and response.status == 404):
+            return f"{problem}; is the probe agent deployed under this name (--deployment-assistant)?"
+        tried = [moment.how for moment, _, _ in play.adaptations]
+        return f"{problem}; it was also refused {', '.join(dict.fromkeys(tried))}" if tried else problem
     statuses = [reading.status for reading in play.readings("A")]
     if set(statuses) & {"running", *TERMINAL} or (play.witnessed and play.steps("A")):
         return None
@@ -326,7 +331,9 @@ def _problem_with_the_end(play: Play, assistant: str) -> str | None:
     if play.witnessed:
         finished = [trace.step for trace in play.steps("A") if trace.outcome == "returned"] == list(STEPS)
     else:
-        finished = play.final_status("A") == "success"
+        # Whether an undocumented status means success is not known. The run is over, and RUN-01 judges its status.
+        status = play.final_status("A")
+        finished = status == "success" or (status in play.ends("A") and status not in RUN_STATUSES)
     if finished:
         return None
     status = snippet(play.final_status("A"))

@@ -37,7 +37,7 @@ def _run_ids(moments: Sequence[AnyMoment], label: str) -> Iterator[str]:
         ):
             yield found
     yield from (m.run_id for m in moments if isinstance(m, WitnessEvent) and m.label == label and m.run_id)
-    for answer in _accepted(moments, _exchanges(moments, label, "find run")):
+    for answer in _accepted(moments, _exchanges(moments, label, "find run", "find run again")):
         if found := api.listed_run(answer.body, label):
             yield found
 

@@ -77,14 +77,15 @@ _M = TypeVar("_M", bound=AnyMoment)
 class Call:
     """One call of the official client: its purpose, the run or thread that it is about, and its limit in seconds.
 
-    The client may send several requests for one call, because it reconnects to a stream that was cut. `exchange` is the
-    number of the newest request, 0 before the first.
+    The client may send several requests for one call, because it reconnects to a stream that was cut. The newest one
+    has the number `exchange`, which is 0 before the first. It is the first one, in some form, while `first` is true.
     """
 
     purpose: Purpose
     about: str
     seconds: float
     exchange: int = 0
+    first: bool = True
 
 
 CURRENT_CALL: ContextVar[Call] = ContextVar("CURRENT_CALL")

@@ -54,3 +54,13 @@ def mentions(value: object, text: str) -> bool:
 def snippet(value: object, length: int = 160) -> str:
     """Return a JSON value as one short line. A string is returned as it is, without quotes."""
     return one_line(value if isinstance(value, str) else msgspec.json.encode(value).decode(), length)
+
+
+def same_json(one: object, other: object) -> bool:
+    """Return whether two JSON values are equal. `1` and `1.0` are, and `1` and `true` are not."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same_json(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(same_json, one, other))
+    # Python calls `1` and `True` equal.
+    return isinstance(one, bool) == isinstance(other, bool) and one == other

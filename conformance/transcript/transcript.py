@@ -81,6 +81,17 @@ class NetworkFault(Moment, frozen=True, kw_only=True, tag="fault"):
     error: str
 
 
+class Adapted(Moment, frozen=True, kw_only=True, tag="adapted"):
+    """The decision to send the refused request `exchange` again in another form. The next request is that form.
+
+    `needs` names what was refused in its first form (`conformance.api.Need`), and `how` describes the other form.
+    """
+
+    exchange: int
+    needs: tuple[str, ...]
+    how: str
+
+
 class WitnessEvent(Moment, frozen=True, kw_only=True, tag="witness"):
     """A report of a step to the witness. `gone` means that the connection of a held step was lost."""
 
@@ -89,6 +100,8 @@ class WitnessEvent(Moment, frozen=True, kw_only=True, tag="witness"):
     event: Literal["enter", "token", "cancelled", "exit", "gone"]
     run_id: str | None = None
     outcome: str | None = None
+    configurable: dict[str, Any] | None = None
+    resume: Any = msgspec.UNSET
 
 
 class Delivery(Moment, frozen=True, kw_only=True, tag="delivery"):
@@ -127,6 +140,7 @@ AnyMoment = (
     | Closed
     | Left
     | NetworkFault
+    | Adapted
     | WitnessEvent
     | Delivery
     | Released

@@ -73,6 +73,8 @@ class Task(Struct, frozen=True):
     ids: IdSource
     timeline: Timeline
     resumed: bool
+    answer: Any
+    """The answer to the question that the node asked, if it is resumed."""
     emit: Callable[[NodeOutput], None]
     wants_pieces: Callable[[], bool]
     """Returns whether a client receives the pieces of messages."""
@@ -117,6 +119,8 @@ class ScriptedAgent:
             self._witnesses,
             gate,
             resumed=task.resumed,
+            answer=task.answer,
+            configurable=task.configurable,
         )
         # In a run with a probe no step takes time. The witness alone paces
         # it, so that the conformance suite never waits for a script.

@@ -20,10 +20,13 @@ A step without a witness, holds and a reaction to cancellation runs its body dir
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
-from doubletext.probe import Probe, StepEvent, StepOutcome, StepReport
+from msgspec import UNSET
+
+from doubletext.probe import Probe, StepEvent, StepOutcome, StepReport, shown_configurable
 from mockserver.agent.witnesses import Witnesses
 
 T = TypeVar("T")
@@ -56,6 +59,8 @@ class StepPlayer:
         gate: Callable[[str], Awaitable[None]],
         *,
         resumed: bool = False,
+        answer: Any = None,
+        configurable: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.name = name
         self._probe = probe
@@ -63,6 +68,8 @@ class StepPlayer:
         self._witnesses = witnesses
         self._gate = gate
         self._resumed = resumed
+        self._answer = answer
+        self._configurable = shown_configurable(dict(configurable))
         self._swallows = probe is not None and probe.on_cancel == "swallow"
         self._handles_cancellation = probe is not None and (
             bool(probe.witness or probe.hold) or probe.on_cancel != "stop"
@@ -75,6 +82,11 @@ class StepPlayer:
     def entry(self) -> str:
         """Return the entry that the step appends to the `steps` channel when it finishes."""
         return f"{self._probe.label if self._probe else 'run'}/{self.name}"
+
+    @property
+    def _asked(self) -> bool:
+        """Return whether the step continues after a question that was answered."""
+        return self._resumed and self._probe is not None and self.name in self._probe.interrupt
 
     async def play(self, work: Callable[[StepPlayer], Awaitable[T]]) -> T:
         """Play the step: report, hold, fail or pause as the probe demands, and do `work`, the node's own part.
@@ -167,6 +179,8 @@ class StepPlayer:
                 event=event,
                 run_id=self._run_id,
                 outcome=outcome,
+                configurable=self._configurable if probe.show and event == "enter" else None,
+                resume=self._answer if probe.show and event == "exit" and self._asked else UNSET,
             )
             if await self._witnesses.report(probe.witness, report):
                 return

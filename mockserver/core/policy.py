@@ -69,6 +69,14 @@ class Policy:
         begun = run.attempt > 1 and head is not None and head.run_id == run.run_id
         return None if begun else run.request.given_input
 
+    def configurable(self, run: Run) -> dict[str, Any]:
+        """Return the configurable that the agent of a run sees."""
+        return run.configurable
+
+    def answer_given(self, run: Run, answer: Any) -> Any:  # noqa: ARG002 - a seam
+        """Return the answer to a question as the agent of a resuming run gets it."""
+        return answer
+
     def entry(self, run: Run, base: Checkpoint | None, first: str) -> str:  # noqa: ARG002 - a seam
         """Return the node at which new input enters the graph: the first of the turn, wherever the thread waits."""
         return first

@@ -91,7 +91,7 @@ class InterruptAsReject(Defect):
 class EnqueueAsReject(Defect):
     """A run with `enqueue` on a busy thread is refused with a conflict."""
 
-    id = "D145"
+    id = "D163"
     seen = ("third-party servers that know only one run for each thread",)
     client = "The second create raises a conflict (409), although the application wants a queue."
 
@@ -104,7 +104,7 @@ class EnqueueAsReject(Defect):
 class RollbackAsReject(Defect):
     """A run with `rollback` on a busy thread is refused with a conflict."""
 
-    id = "D146"
+    id = "D164"
     seen = ("third-party servers that know only one run for each thread",)
     client = "The second create raises a conflict (409), and the first run continues to its end."
 

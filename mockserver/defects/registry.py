@@ -33,7 +33,12 @@ MODULES: Final = (
     "headers",
     "webhooks",
     "crons",
+    "lists",
+    "chain",
+    "waiting",
+    "given",
     "fields",
+    "forms",
 )
 """The modules that define defects, in the order of the page."""
 

@@ -144,7 +144,9 @@ class Execution:
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
         resumed = resumed and node in history.waiting_interrupts()
-        task = self._task(node, current, namespace, resumed=resumed)
+        asked = history.waiting_interrupts().get(node) if resumed else None
+        answer = None if asked is None else answer_to(self._answer, [asked["id"]])
+        task = self._task(node, current, namespace, resumed=resumed, answer=answer)
         calls = calls_to_answer(task)
         self._narrator.task_starts(current.task_id(node), node, current.values, calls, namespace)
         self._stream.task_starts(node, current, namespace)
@@ -230,18 +232,19 @@ class Execution:
             cursor = cursor.answered(answer_to(self._answer, [question["id"] for question in asked.values()]))
         return replace(current, cursor=cursor.at_node(graph.scripted_node(current.next[0])))
 
-    def _task(self, node: str, current: Checkpoint, namespace: str, *, resumed: bool) -> Task:
+    def _task(self, node: str, current: Checkpoint, namespace: str, *, resumed: bool, answer: Any) -> Task:
         return Task(
             node=node,
             values=current.values,
             script=self._thread.script,
             cursor=current.cursor or Cursor(),
-            configurable=self._run.configurable,
+            configurable=self._policy.configurable(self._run),
             thread_id=self._thread.thread_id,
             run_id=self._run.run_id,
             ids=self._run.ids,
             timeline=self._thread.timeline,
             resumed=resumed,
+            answer=self._policy.answer_given(self._run, answer) if resumed else None,
             emit=lambda emitted: self._emit(node, current, emitted, namespace),
             wants_pieces=self._wants_pieces,
             custom=lambda data: self._custom(data, namespace),

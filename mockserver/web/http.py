@@ -11,11 +11,12 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
 from aiohttp import web
 from msgspec import UNSET
+from yarl import URL
 
 from mockserver.core.clock import Clock
 from mockserver.core.policy import policy_of
@@ -84,6 +85,25 @@ async def expire(
     return await handler(request)
 
 
+class _Line(NamedTuple):
+    """The parts of a request by which the router finds its route."""
+
+    method: str
+    rel_url: URL
+
+
+async def _without_slash(request: web.Request) -> str | None:
+    """Return the path and query of a request without the slash at its end, if a route is there, else None."""
+    path, query = request.rel_url.raw_path, request.rel_url.raw_query_string
+    if not path.endswith("/") or not path.strip("/"):
+        return None
+    # One slash at the front: `//host/` would lead to another host.
+    bare = URL(f"/{path.strip('/')}", encoded=True)
+    # The middleware of aiohttp for this clones the request, which fails once the body was read.
+    match = await request.app.router.resolve(cast("web.Request", _Line(request.method, bare)))
+    return None if match.http_exception is not None else str(bare) + (f"?{query}" if query else "")
+
+
 @web.middleware
 async def error_responses(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -96,11 +116,8 @@ async def error_responses(
     except ThreadBusyError as busy:
         return json_answer({"detail": str(busy)}, 409)
     except web.HTTPException as error:
-        path, query = request.rel_url.raw_path, request.rel_url.raw_query_string
-        if error.status == 404 and path.endswith("/") and path.strip("/"):
-            # A temporary redirect (307) keeps the method and the body of a POST. One slash at the front keeps `//host/`
-            # from leading to another host. The middleware of aiohttp for this fails once the body was read.
-            location = f"/{path.strip('/')}" + (f"?{query}" if query else "")
+        if error.status == 404 and (location := await _without_slash(request)) is not None:
+            # A temporary redirect (307) keeps the method and the body of a POST, which 301 and 302 do not.
             return web.Response(status=307, headers={"Location": location})
         # HTTP requires Allow in a 405. https://www.rfc-editor.org/rfc/rfc9110#name-405-method-not-allowed
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None

@@ -50,6 +50,14 @@ def test_a_probe_agent_that_is_too_old_is_reported(plays: dict[str, Transcript])
     assert "The deployed probe agent supports version 1 only" in verdict.reason
 
 
+def test_a_probe_agent_of_version_2_is_reported_where_version_3_is_needed(plays: dict[str, Transcript]) -> None:
+    found = plays["resume/parked/create/unwatched/value"]
+    play = Play(edited(found, drop_reports("B"), run_status("B", "error")))
+    verdict = judge(BOOK.get("HIL-14"), play, NOTHING_DECLARED)
+    assert verdict.word == "INCONCLUSIVE"
+    assert "The deployed probe agent supports versions 1 and 2 only" in verdict.reason
+
+
 def test_every_requirement_has_a_broken_twin() -> None:
     # With a twin for each requirement, a check that only returns cannot pass. For a MUST and a SHOULD its verdict would
     # be PASS, where `test_a_broken_twin_is_found` expects FAIL or WARN. For a freedom it would report none, where

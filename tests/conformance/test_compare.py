@@ -51,6 +51,16 @@ OLD = report("1.0", INT_01="PASS", REJ_01="PASS", RUN_10="WARN")
 NEW = report("2.0", INT_01="FAIL", REJ_01="PASS", RUN_10="PASS")
 
 
+def test_a_server_under_the_name_of_another_is_named_by_its_profile() -> None:
+    targets = [("langgraph-api", "langgraph-api"), ("langgraph-api", "langhost"), ("Our Server", "our-server")]
+    reports = [replace(OLD, target=TargetInfo("http://there", name, "1.0", profile)) for name, profile in targets]
+    assert [column.name for column in compare(reports, ["a", "b", "c"]).columns] == [
+        "langgraph-api 1.0",
+        "langgraph-api 1.0, langhost",
+        "Our Server 1.0",
+    ]
+
+
 def test_two_versions_are_put_side_by_side() -> None:
     found = compare([OLD, NEW], ["a", "b"])
     assert [(c.name, c.holds, c.judged, c.rules) for c in found.columns] == [

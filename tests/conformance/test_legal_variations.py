@@ -79,6 +79,7 @@ def is_thread(found: Json) -> bool:
 
 def minimal_threads(raw: Json) -> None:
     """Leave only the fields of a thread that the published description requires."""
+    # From the published description. A server that stores no copy of the values on the thread has nothing else to show.
     required = {"thread_id", "created_at", "updated_at", "metadata", "status"}
     for found in objects_in(raw):
         if is_thread(found):
@@ -142,7 +143,15 @@ def in_flight_to_the_end(raw: Json) -> None:
 def fired_again(raw: Json) -> None:
     """Let the cron be due again before it is deleted, so that its next run interrupts run B."""
     run_status("B", "interrupted", only_final=True)(raw)
-    bodies("final runs", "main", lambda runs: [of(runs[0], run_id="another"), *runs])(raw)
+    bodies(
+        "final runs",
+        "main",
+        lambda runs: [
+            of(runs[0], run_id="00000000-0000-4000-8000-000000000001"),
+            of(runs[0], status="interrupted"),
+            *runs[1:],
+        ],
+    )(raw)
     for _, response in list(requests(raw, "look", "run B"))[1:]:
         response["body"]["status"] = "interrupted"
 
@@ -174,6 +183,8 @@ def no_next_run(cron: Json) -> None:
     cron["next_run_date"] = None
 
 
+# Only whole records are varied: a variation that is consistent in itself is what a right server could send. One that
+# contradicts itself, such as a field in one answer only, may be accused rightly.
 VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
     ("threads have only the required fields", EVERYWHERE, (minimal_threads,)),
     ("records have more fields", EVERYWHERE, (more_fields,)),

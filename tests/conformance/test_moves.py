@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import get_args
 
 import pytest
@@ -17,16 +18,11 @@ from conformance.transcript.transcript import MoveMade, Request, Transcript
 
 READING_POSTS: frozenset[Purpose] = frozenset(
     {
-        "search threads",
-        "list crons",
-        "mid history",
-        "mid child history",
-        "final history",
-        "final child history",
-        "preflight",
+        *("search threads", "list crons", "mid history", "mid child history", "final history", "final child history"),
+        *("list history", "state at", "list threads", "count threads", "filter crons", "count crons", "preflight"),
     }
 )
-"""Requests that only read, although the API defines them as POST, and the OPTIONS of a browser."""
+"""Requests that only read, although the API defines them as POST."""
 
 OUTSIDE_OF_MOVES: frozenset[Purpose] = frozenset({"create thread", "tidy up"})
 """Requests that change something outside the moves: before the first one and after the last."""
@@ -43,6 +39,12 @@ def test_a_kind_of_move_states_all_that_is_required(kind: type[Kind]) -> None:
         "only a move that sends a request can be repeated by hand: set `traits.changes`"
     )
     assert kind.traits.changes in (None, *get_args(Purpose))
+
+
+def test_every_request_that_changes_something_has_a_sign_in_the_picture() -> None:
+    # Without it, the page of a report with such a request cannot be written.
+    template = files("conformance.report.html").joinpath("templates", "parts.html").read_text("utf-8")
+    assert {purpose for purpose in CHANGES if f'"{purpose}": "' not in template} == set()
 
 
 def test_every_kind_of_move_can_be_part_of_a_scenario() -> None:

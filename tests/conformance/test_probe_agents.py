@@ -382,6 +382,25 @@ async def test_without_a_witness_a_stubborn_step_stays_for_a_time(
     assert await agent.naps() == [ENDLESS, *expected]
 
 
+# --- version 3: what the agent was given ---------------------------------------------------------------------
+
+
+async def test_the_agent_reports_the_answer_that_it_got(thread: Thread, witness: Witness) -> None:
+    asking = {"version": 3, "show": True, "witness": witness.url, "interrupt": ["tools:1"]}
+    await thread.say("weather in sf", probe_for("A", **asking))
+    await thread.resume({"approved": False, "notes": [1.5, None]}, probe_for("R", **asking))
+    answers = [(report["label"], report["step"], report["resume"]) for report in witness.reports if "resume" in report]
+    assert answers == [("R", "tools:1", {"approved": False, "notes": [1.5, None]})]
+    shown = {report["event"]: report["configurable"] for report in witness.reports if "configurable" in report}
+    # Nothing but entries of the suite is shown, and this run has none.
+    assert shown == {"enter": {}}
+
+
+async def test_showing_needs_version_3(thread: Thread) -> None:
+    with pytest.raises(AgentError, match=r"probe\.show"):
+        await thread.say("weather in sf", probe_for("A", version=2, show=True))
+
+
 # --- version 2: a child graph, and two steps in one superstep ------------------------------------------------
 
 

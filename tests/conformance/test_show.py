@@ -41,10 +41,7 @@ def test_a_requirement_is_shown_with_its_check(capsys: pytest.CaptureFixture[str
     )
     assert "\nCheck: conformance.checks.interrupt.superseded_run_is_interrupted\n" in out
     assert f"\nconformance/checks/interrupt.py, lines {first} to {first + 4}\n" in out
-    assert (
-        '\n    @check("INT-02", premises=(HELD, ACCEPTED_B))\n    def superseded_run_is_interrupted(play: Play) -> None:\n'
-        in out
-    )
+    assert '\n    @check("INT-02", premises=(HELD, ACCEPTED_B))\n    def superseded_run_is_interrupted(' in out
     assert '        """INT-02: compare run A\'s final status with `interrupted`."""\n' in out
     assert '        expect_end(play, "A", "interrupted", "run A (in flight when run B was created)")\n' in out
 

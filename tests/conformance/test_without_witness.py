@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from conformance.judge import overlap
+from conformance.judge.check import premises_of
 from conformance.judge.judging import judge
 from conformance.judge.overlap import in_flight
 from conformance.judge.play import Play
+from conformance.judge.premises import HELD
 from conformance.judge.profiles import NOTHING_DECLARED
 from conformance.requirements import registry
 from conformance.scenarios import moves as s
@@ -53,6 +55,11 @@ def without_looks_after_the_release(raw: Json) -> None:
     raw["moments"] = [m for m in moments if m.get("exchange") not in dropped]
 
 
+def of_the_situation(found: dict[str, str]) -> set[str]:
+    """Return the verdicts by the requirements that need the situation. The others are judged on every play."""
+    return {word for name, word in found.items() if HELD in premises_of(name)}
+
+
 # -- what follows from what was observed ------------------------------------------------------------------------------
 
 
@@ -66,7 +73,7 @@ def test_a_run_that_ended_interrupted_was_in_flight_when_it_was_superseded(plays
 
 def test_a_run_that_may_have_finished_before_proves_nothing(plays: dict[str, Transcript]) -> None:
     finished = edited(unwitnessed(plays[PLAINEST]), run_status("A", "success"), without_looks("A", after="B"))
-    assert set(words(Play(finished)).values()) == {"INCONCLUSIVE"}
+    assert of_the_situation(words(Play(finished))) == {"INCONCLUSIVE"}
 
 
 def test_a_run_that_was_over_before_proves_nothing(plays: dict[str, Transcript]) -> None:
@@ -78,7 +85,7 @@ def test_a_run_that_was_over_before_proves_nothing(plays: dict[str, Transcript])
 
     over = Play(edited(unwitnessed(plays[PLAINEST]), all_success))
     assert in_flight(over, over.scenario.submit("A"), over.scenario.moves.index(over.scenario.submit("B"))) is False
-    assert set(words(over).values()) == {"INCONCLUSIVE"}
+    assert of_the_situation(words(over)) == {"INCONCLUSIVE"}
 
 
 def test_a_superseded_run_that_continues_for_long_is_a_failure(plays: dict[str, Transcript]) -> None:
@@ -106,7 +113,7 @@ def test_a_refusal_is_judged_where_the_first_run_was_seen_in_flight_later(plays:
     name = "reject/during-tools/create/unwatched"
     assert words(Play(unwitnessed(plays[name])))["REJ-01"] == "PASS"
     blind = edited(unwitnessed(plays[name]), without_looks("A", after="B"))
-    assert set(words(Play(blind)).values()) == {"INCONCLUSIVE"}
+    assert of_the_situation(words(Play(blind))) == {"INCONCLUSIVE"}
 
 
 @pytest.mark.parametrize("phase", ["during-agent", "during-tools", "during-answer", "failing"])

@@ -278,7 +278,8 @@ def _template(request: Json) -> str:
 
 
 def _short(value: Any) -> str:
-    return _masked(snippet(value, 60)).replace("|", "\\|").replace("`", "'")
+    # Masked first: an id that is cut would not be recognised.
+    return snippet(_masked(snippet(value, 400)), 60).replace("|", "\\|").replace("`", "'")
 
 
 def _masked(text: str) -> str:

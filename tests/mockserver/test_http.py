@@ -93,12 +93,12 @@ async def test_a_slash_too_many_leads_to_the_path_without_it(stage: Stage) -> No
     for method, path, bare in (
         ("GET", "/ok/?check_db=1", "/ok?check_db=1"),
         ("POST", "/threads/search/", "/threads/search"),
-        ("POST", "//host.example//", "/host.example"),
+        ("POST", "//threads//", "/threads"),
     ):
         answer = await stage.http.request(method, f"{stage.http.base_url}".rstrip("/") + path, json={"limit": 1})
         assert (answer.status_code, answer.headers["Location"]) == (307, bare)
     assert (await stage.http.post("/threads/search/", json={}, follow_redirects=True)).json() != []
-    assert (await stage.http.get("/nothing/", follow_redirects=True)).status_code == 404
+    assert (await stage.http.get("/nothing/")).status_code == 404
 
 
 async def test_every_answer_says_that_it_depends_on_the_page_that_asks(stage: Stage) -> None:

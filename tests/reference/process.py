@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -34,19 +34,53 @@ class ServerError(RuntimeError):
 
 @contextlib.contextmanager
 def serving(
-    command: Sequence[str], *, url: str, cwd: Path, env: Mapping[str, str], log: Path, deadline: float
+    command: Sequence[str],
+    *,
+    url: str,
+    cwd: Path,
+    env: Mapping[str, str],
+    log: Path,
+    deadline: float,
+    path: str = "/ok",
 ) -> Iterator[None]:
     """Run a server for the duration of a block, which starts once `GET url/ok` answers 200. Then end its process group.
 
-    `env` is added to this process's environment. Raise `ServerError` if the server ends before it is ready, or is not
-    ready in `deadline` seconds.
+    `path` is for a server without `/ok`. `env` is added to this process's environment. Raise `ServerError` if the
+    server ends before it is ready, or is not ready in `deadline` seconds.
+    """
+    with httpx.Client(trust_env=False, timeout=_GRACE_SECONDS) as client:
+
+        def ready() -> bool:
+            with contextlib.suppress(httpx.TransportError):
+                return client.get(f"{url}{path}").status_code == httpx.codes.OK
+            return False
+
+        with running(command, ready=ready, cwd=cwd, env=env, log=log, deadline=deadline):
+            yield
+
+
+@contextlib.contextmanager
+def running(
+    command: Sequence[str],
+    *,
+    ready: Callable[[], bool],
+    cwd: Path,
+    log: Path,
+    deadline: float,
+    env: Mapping[str, str] | None = None,
+    user: str | None = None,
+) -> Iterator[None]:
+    """Run a server of any protocol as `serving` does. The block starts once `ready` returns true.
+
+    `user` is the user of the operating system that runs the server, and needs the rights of root.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with _sigterm_unwinds(), log.open("wb") as out:
         process = subprocess.Popen(
             command,
             cwd=cwd,
-            env={**os.environ, **env},
+            env={**os.environ, **(env or {})},
+            user=user,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -54,7 +88,7 @@ def serving(
             start_new_session=True,
         )
         try:
-            _wait_until_ready(process, url, log, deadline)
+            _wait_until_ready(process, ready, log, deadline)
             yield
         finally:
             _end(process)
@@ -80,17 +114,15 @@ def _sigterm_unwinds() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path, deadline: float) -> None:
-    with httpx.Client(trust_env=False, timeout=_GRACE_SECONDS) as client:
-        until = time.monotonic() + deadline
-        while time.monotonic() < until:
-            with contextlib.suppress(httpx.TransportError):
-                if client.get(f"{url}/ok").status_code == httpx.codes.OK:
-                    return
-            # The pause between two looks is also where the end of the process is noticed.
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                code = process.wait(_POLL_SECONDS)
-                raise ServerError(f"the server ended with exit code {code} before it was ready{_tail(log)}")
+def _wait_until_ready(process: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path, deadline: float) -> None:
+    until = time.monotonic() + deadline
+    while time.monotonic() < until:
+        if ready():
+            return
+        # The pause between two looks is also where the end of the process is noticed.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = process.wait(_POLL_SECONDS)
+            raise ServerError(f"the server ended with exit code {code} before it was ready{_tail(log)}")
     raise ServerError(f"the server was not ready after {deadline:g} s{_tail(log)}")
 
 

@@ -24,6 +24,7 @@ from conformance.transcript.transcript import TargetInfo
 from tests.reference.langgraph_dev import langgraph_dev
 from tests.reference.langgraphjs_dev import langgraphjs_dev
 from tests.reference.process import ServerError
+from tests.reference.vendors import JOBS, VENDORS, vendor_server
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -39,7 +40,10 @@ JAVASCRIPT_WORKERS = 10
 
 @dataclass(frozen=True)
 class Reference:
-    """A server to judge: `serve` starts one, whose log goes to the given file, and yields its URL."""
+    """A server to judge: `serve` starts one, whose log goes to the given file, and yields its URL.
+
+    `profile` is the shipped profile, unless what the server reports in `/info` decides.
+    """
 
     name: str
     title: str
@@ -47,6 +51,7 @@ class Reference:
     serve: Callable[[Path], AbstractContextManager[str]]
     jobs: int
     servers: int = 1
+    profile: str | None = None
 
 
 def python(workers: int) -> Reference:
@@ -74,6 +79,22 @@ def javascript(line: str) -> Reference:
         serve=lambda log: langgraphjs_dev(line=line, workers=JAVASCRIPT_WORKERS, log=log),
         jobs=JAVASCRIPT_WORKERS // 2,
         servers=SHARING,
+    )
+
+
+def vendor(name: str) -> Reference:
+    """Return a server of `VENDORS`, with a profile that is its own.
+
+    langhost reports the name and version of the official server that it is built on, so `/info` cannot decide.
+    """
+    return Reference(
+        name=name,
+        title=VENDORS[name].title,
+        workers=JOBS,
+        serve=lambda log: vendor_server(name=name, log=log),
+        jobs=JOBS // 2,
+        servers=SHARING,
+        profile=VENDORS[name].profile,
     )
 
 
@@ -130,7 +151,7 @@ def suite_command(reference: Reference, url: str, report: Path, extra: Sequence[
     return [
         *(sys.executable, "-m", "pytest", "conformance"),
         f"--deployment-url={url}",
-        f"--deployment-profile={fitting_profile(url, reference.workers)}",
+        f"--deployment-profile={reference.profile or fitting_profile(url, reference.workers)}",
         f"--conformance-report={report}",
         f"--conformance-jobs={reference.jobs}",
         *extra,

@@ -123,7 +123,7 @@ def _begin(node: str, visit: int, config: RunnableConfig) -> Step:
     """Return the step for this visit of `node`. Raises `ProbeConfigError` for a wrong probe."""
     configurable = config.get("configurable", {})
     run_id = configurable.get("run_id")
-    return Step(f"{node}:{visit}", read_probe(configurable), None if run_id is None else str(run_id))
+    return Step(f"{node}:{visit}", read_probe(configurable), None if run_id is None else str(run_id), configurable)
 
 
 def _open_call(state: State) -> ToolCall:

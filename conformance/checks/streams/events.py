@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from conformance.api import GONE, TERMINAL, objects
+from conformance.api import GONE, objects
 from conformance.judge.check import check
-from conformance.judge.expect import Broken, Unproven, expect
+from conformance.judge.expect import Broken, Unproven, all_facts, expect
 from conformance.judge.messages import read_messages, spell, text_of
 from conformance.judge.overlap import was_executing
 from conformance.judge.play import Play
@@ -22,6 +22,7 @@ ABOUT_THE_STREAM = ("metadata", "end")
 
 
 @check("STR-01")
+@all_facts
 def stream_begins_with_the_run(play: Play) -> None:
     """STR-01: compare the first event of every stream with `metadata` and the run's id."""
     # A run that was superseded while pending never began, and its stream may end without an event.
@@ -31,6 +32,8 @@ def stream_begins_with_the_run(play: Play) -> None:
     for stream in judged:
         label, sent = stream.label, stream.exchange.sent
         expect(bool(stream.events), f"events in the stream of run {label}", "none", sent)
+        if not stream.events:
+            continue
         first = stream.events[0]
         run_id = first.data.get("run_id") if isinstance(first.data, dict) else None
         # The probe agent reports the id that its own configuration has. A run without a report has only this event.
@@ -46,6 +49,7 @@ def stream_begins_with_the_run(play: Play) -> None:
 
 
 @check("STR-02")
+@all_facts
 def streams_end_with_their_run(play: Play) -> None:
     """STR-02: look for a stream that is still open when its run is over."""
     judged = [each for each in streams(play) if each.disconnected is None and _is_over(play, each.label)]
@@ -79,6 +83,7 @@ def stopping_a_run_is_no_error(play: Play) -> None:
 
 
 @check("STR-14")
+@all_facts
 def streams_do_not_mix(play: Play) -> None:
     """STR-14: look in every stream for run ids and updates of another run."""
     found = [stream for stream in streams(play) if stream.events]
@@ -117,6 +122,7 @@ def streams_do_not_mix(play: Play) -> None:
 
 
 @check("STR-15", premises=(HELD, ACCEPTED_B))
+@all_facts
 def stream_of_a_queued_run_delivers_all(play: Play) -> None:
     """STR-15: compare the end of the queued run B's stream with B's start, and its updates with B's steps."""
     began = play.began("B")
@@ -142,6 +148,7 @@ def stream_of_a_queued_run_delivers_all(play: Play) -> None:
 
 
 @check("STR-18")
+@all_facts
 def end_is_the_last_event(play: Play) -> None:
     """STR-18: look for an event behind `end` in every stream."""
     # `end` itself is optional: `langgraph dev` sends none.
@@ -162,7 +169,7 @@ def stalled_reader_does_not_stall_the_run(play: Play) -> None:
     # The driver waits for the end of the run, up to its deadline, before it disconnects the client. A run that ends
     # only after that was held up by the client's full buffers.
     disconnected = watcher(play, "A").disconnected or len(play.moments)
-    ended = next((r for r in play.readings("A") if r.status in TERMINAL and r.sent < disconnected), None)
+    ended = next((r for r in play.readings("A") if r.status in play.ends("A") and r.sent < disconnected), None)
     status = play.final_status("A") if ended is None else ended.status
     expect(
         ended is not None and status == "success",
@@ -174,6 +181,7 @@ def stalled_reader_does_not_stall_the_run(play: Play) -> None:
 
 
 @check("STR-25", "STR-33")
+@all_facts
 def modes_are_those_requested(play: Play) -> None:
     """STR-25, STR-33: compare the events of every stream of run A with the stream modes that were requested."""
     # The probe agent emits no `custom` events. Another agent need not call a model, and then has no `messages` either.
@@ -189,12 +197,15 @@ def modes_are_those_requested(play: Play) -> None:
         expect(
             not others and not missing,
             f"`{'`, `'.join(requested)}` events and no others in {stream.title}",
-            f"also `{'`, `'.join(others)}`" if others else f"no `{'`, `'.join(missing)}`",
+            " and ".join(
+                [f"also `{'`, `'.join(others)}`"] * bool(others) + [f"no `{'`, `'.join(missing)}`"] * bool(missing)
+            ),
             stream.exchange.sent,
         )
 
 
 @check("STR-26")
+@all_facts
 def steps_are_streamed_once_and_in_order(play: Play) -> None:
     """STR-26: compare the updates of every stream with the finished steps of its run, in order."""
     for stream in own_streams(play):
@@ -236,6 +247,7 @@ def events_are_sent_when_they_happen(play: Play) -> None:
 
 
 @check("STR-32")
+@all_facts
 def tokens_make_the_answer(play: Play) -> None:
     """STR-32: compare the pieces of each answer in run A's streams with the answer in the state.
 
@@ -264,4 +276,4 @@ def tokens_make_the_answer(play: Play) -> None:
 
 def _is_over(play: Play, label: str) -> bool:
     """Return whether the final status of a run is terminal, or the run is gone."""
-    return play.final_status(label) in TERMINAL | {GONE}
+    return play.final_status(label) in play.ends(label) | {GONE}

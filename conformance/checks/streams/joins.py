@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from conformance.api import GONE, Purpose
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, expect
+from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.messages import read_messages, spell
 from conformance.judge.overlap import was_executing
 from conformance.judge.play import Exchange, Play
@@ -23,7 +23,7 @@ from conformance.transcript.transcript import AnyMoment, Left, NetworkFault, Rel
 @check("STR-04")
 def join_of_a_finished_run_answers(play: Play) -> None:
     """STR-04: compare the answer to the join of the finished run A with run A's messages."""
-    if play.final_status("A") != "success":
+    if play.outcome("A") != "success":
         raise Unproven(f"run A did not end `success` but `{play.final_status('A')}`")
     join = watcher(play, "J").exchange
     due = list(parts_of(play.scenario.submit("A")))
@@ -37,9 +37,10 @@ def join_of_a_finished_run_answers(play: Play) -> None:
 
 
 @check("STR-05")
+@all_facts
 def join_of_an_interrupted_run_returns(play: Play) -> None:
     """STR-05: compare the answer to every join of the interrupted run A with 2xx and values."""
-    if play.final_status("A") != "interrupted":
+    if play.outcome("A") != "interrupted":
         raise Unproven(f"run A did not end `interrupted` but `{play.final_status('A')}`")
     for join in _joins(play):
         # Any values: which of them an interrupted run returns is documented nowhere. `langgraph dev` may return `{}`.
@@ -65,6 +66,7 @@ def late_join_of_a_followed_run(play: Play) -> str:
 
 
 @check("STR-06")
+@all_facts
 def join_of_a_failed_run_reports_the_error(play: Play) -> None:
     """STR-06: look for `__error__` in the answer to every join of the failed run A, and to the wait for it."""
     if not any(report.outcome == "raised" for report in play.reports("A")):
@@ -87,6 +89,7 @@ def join_of_a_failed_run_reports_the_error(play: Play) -> None:
 
 
 @check("STR-19")
+@all_facts
 def join_of_a_run_that_is_gone_returns(play: Play) -> None:
     """STR-19: look for a join or wait of the rolled-back run A that was never answered."""
     if play.final_status("A") != GONE:
@@ -103,6 +106,7 @@ def join_of_a_run_that_is_gone_returns(play: Play) -> None:
 
 
 @check("STR-07")
+@all_facts
 def every_joiner_gets_everything(play: Play) -> None:
     """STR-07: compare the events that were sent to each of the clients that joined run A's stream."""
     # Both clients joined while the tool was held, so at least the tool's result was still to come for both.
@@ -111,8 +115,10 @@ def every_joiner_gets_everything(play: Play) -> None:
     for each in joined:
         see = each.exchange.sent
         expect(each.exchange.ok, f"a 2xx answer to client {each.name}, which joins run A", each.exchange.outcome(), see)
-    # A client that disconnected early was rightly sent less.
-    stayed = [each for each in joined if each.disconnected is None]
+    # A client that disconnected early was rightly sent less, and one that was refused nothing.
+    stayed = [each for each in joined if each.disconnected is None and each.exchange.ok]
+    if not stayed:
+        raise Unproven("no client that joined the stream stayed to its end")
     for each in stayed:
         words = [message.word for message in written(each, play)]
         expect(
@@ -195,6 +201,7 @@ def resumed_stream_is_exact(play: Play) -> None:
 
 
 @check("STR-09")
+@all_facts
 def resumed_stream_ends(play: Play) -> None:
     """STR-09: look for a stream joined with Last-Event-ID that is still open when run A is over."""
     for each in (watcher(play, "V"), watcher(play, "W")):
@@ -207,6 +214,7 @@ def resumed_stream_ends(play: Play) -> None:
 
 
 @check("STR-27")
+@all_facts
 def late_stream_ends(play: Play) -> None:
     """STR-27: look for a stream of the finished run A that was not answered, or that does not end."""
     for each in (watcher(play, "V"), watcher(play, "W")):
@@ -221,6 +229,7 @@ def late_stream_ends(play: Play) -> None:
 
 
 @check("STR-10")
+@all_facts
 def event_ids_are_unique(play: Play) -> None:
     """STR-10: look for a missing or repeated id among the events of run A's resumable stream."""
     for each in watchers(play, "A"):
@@ -251,6 +260,7 @@ def plain_join_begins_where_it_joins(play: Play) -> None:
 
 
 @check("STR-16")
+@all_facts
 def wait_returns_its_own_run(play: Play) -> None:
     """STR-16: compare the answer to the wait for run A with 2xx and values, without messages of later runs."""
     # Values are the thread's. Messages from before the run belong in them, and messages of later runs do not.
@@ -268,11 +278,12 @@ def wait_returns_its_own_run(play: Play) -> None:
 
 
 @check("STR-28")
+@all_facts
 def wait_returns_the_final_values(play: Play) -> None:
     """STR-28: compare the answer to every wait with the messages in the state."""
     # In these scenarios the waited run is the thread's last, so its values are the final state. A run that was stopped
     # is judged by STR-16.
-    waited = [each for each in _waits(play) if play.final_status(each.label) == "success"]
+    waited = [each for each in _waits(play) if play.outcome(each.label) == "success"]
     if not waited:
         raise Unproven("no run that a client waited for ended `success`")
     due = play.messages()
@@ -288,6 +299,7 @@ def wait_returns_the_final_values(play: Play) -> None:
 
 
 @check("STR-29")
+@all_facts
 def no_answer_before_the_end(play: Play) -> None:
     """STR-29: look for an answer to a join or wait that was sent while run A was held."""
     # A held run cannot be over until a request or a release ends its hold, so an answer before that is too early.
@@ -305,6 +317,7 @@ def no_answer_before_the_end(play: Play) -> None:
 
 
 @check("STR-30")
+@all_facts
 def answers_name_their_run(play: Play) -> None:
     """STR-30: compare the Content-Location of every stream and wait with the id of its run."""
     judged = [each for each in watchers(play, "A") + watchers(play, "B") if each.own and each.exchange.ok]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
+from typing import Any
 
+from conformance.api import GONE, TERMINAL
 from conformance.driver.context import Context
 from conformance.scenarios import moves as s
+from conformance.transcript.transcript import Adapted, Response
 
 
 async def cancel(context: Context, move: s.Cancel) -> None:
@@ -38,9 +41,25 @@ async def cancel_many(context: Context, labels: Iterable[str]) -> None:
 
 
 async def delete(context: Context, label: str | None) -> None:
-    """Delete a run, or the thread."""
-    runs, threads, main = context.http.client.runs, context.http.client.threads, context.threads[s.MAIN]
-    if label is None:
-        await context.http.call("delete", s.MAIN, threads.delete(main))
-    elif label in context.run_ids:
-        await context.http.call("delete", f"run {label}", runs.delete(main, context.run_ids[label]))
+    """Delete a run, or the thread. Where that is refused while a run executes, cancel the runs and delete again."""
+    about = s.MAIN if label is None else f"run {label}"
+    if label is not None and label not in context.run_ids:
+        return
+    await context.http.call("delete", about, _deletion(context, label))
+    answer = context.http.answer("delete", about)
+    if not isinstance(answer, Response) or answer.status != 409:
+        return
+    main = context.threads[s.MAIN]
+    for one, run_id in context.run_ids.items():
+        in_flight = context.statuses.get(one) not in TERMINAL | {GONE}
+        if label in (None, one) and in_flight and context.thread_of.get(one) == main:
+            cancelling = context.http.client.runs.cancel(main, run_id, wait=True)
+            await context.http.call("delete again", about, cancelling)
+    how = "when its runs were cancelled" if label is None else "when it was cancelled"
+    context.recorder.add(Adapted, exchange=answer.exchange, needs=("delete",), how=how)
+    await context.http.call("delete", about, _deletion(context, label))
+
+
+def _deletion(context: Context, label: str | None) -> Coroutine[Any, Any, None]:
+    client, main = context.http.client, context.threads[s.MAIN]
+    return client.threads.delete(main) if label is None else client.runs.delete(main, context.run_ids[label])

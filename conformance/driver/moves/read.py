@@ -100,6 +100,14 @@ async def read(context: Context, when: When, name: str = s.MAIN) -> None:
     await context.http.call(READINGS[when].history, name, threads.get_history(thread, limit=HISTORY_LIMIT))
 
 
+async def find_run(context: Context, label: str) -> bool:
+    """Look up the id of a run in its thread's list, and return whether it is known."""
+    thread = context.thread_of.get(label)
+    if thread is not None:
+        await context.http.call("find run", label, context.http.client.runs.list(thread, limit=LIST_LIMIT))
+    return context.learn_run_id(label)
+
+
 async def find_child(context: Context) -> None:
     """Store the namespace of the child graph that the thread is executing, from the tasks of its state."""
     await context.http.call("mid state", s.MAIN, context.http.client.threads.get_state(context.threads[s.MAIN]))

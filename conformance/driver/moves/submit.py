@@ -8,13 +8,15 @@ from typing import Any, assert_never
 
 import msgspec
 
-from conformance.api import LABEL_KEY, checkpoint_id
+from conformance.api import LABEL_KEY, checkpoint_id, objects
 from conformance.driver.context import Context
 from conformance.driver.moves import watch
 from conformance.driver.witness import webhook_url
 from conformance.scenarios import moves as s
 from doubletext.probe import Probe, to_config
 
+GO_ON = "go on"
+"""The answer to a question of the agent."""
 PAGE = "http://localhost:3000"
 """The origin of a front end under development, which most deployments allow."""
 
@@ -32,7 +34,9 @@ async def submit(context: Context, move: s.Submit) -> None:
     runs, wire = context.http.client.runs, context.http
     match move.endpoint:
         case "create":
-            await wire.call("submit", label, runs.create(thread, context.assistant, **body))
+            await watch.complete(
+                context, label, wire.call("submit", label, runs.create(thread, context.assistant, **body))
+            )
         case "stream":
             context.readers[label] = [label]
             await watch.stream(
@@ -52,8 +56,7 @@ async def submit(context: Context, move: s.Submit) -> None:
 def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
     """Return the arguments of the client's request for a run, without thread and assistant."""
     probe = Probe(
-        # The lowest version that suffices, so that agents that support only version 1 can play most scenarios.
-        version=1 if move.work == "tools" else 2,
+        version=move.probe_version,
         label=move.label,
         witness=context.witness_url if context.probe == "witnessed" else None,
         hold=dict.fromkeys(move.hold, context.deadlines.hold),
@@ -61,6 +64,7 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
         interrupt=move.interrupt,
         on_cancel=move.on_cancel,
         work=move.work,
+        show=move.show,
     )
     body: dict[str, Any] = {
         **({} if context.probe == "none" else {"config": to_config(probe)}),
@@ -69,7 +73,11 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
     if move.answers is None:
         body["input"] = {"messages": [{"role": "user", "content": move.text}]}
     else:
-        body["command"] = {"resume": "go on"}
+        answer = GO_ON if move.resume_value is None else move.resume_value
+        body["command"] = {"resume": dict.fromkeys(_questions(context), answer) if move.by_id else answer}
+    if move.configurable:
+        config = body.setdefault("config", {"configurable": {}})
+        config["configurable"] = {**config["configurable"], **move.configurable}
     at = None if move.from_step is None else _checkpoint_after(context, move.from_step)
     modes = move.stream_mode or (("values", "updates") if move.endpoint == "stream" else ())
     optional: dict[str, Any] = {
@@ -79,6 +87,8 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
         "stream_resumable": move.resumable or None,
         "stream_subgraphs": move.subgraphs or None,
         "on_disconnect": move.on_disconnect,
+        "interrupt_before": list(move.stop_before) or None,
+        "interrupt_after": list(move.stop_after) or None,
         "checkpoint": at and {"checkpoint_ns": "", "checkpoint_id": at},
         "after_seconds": move.after_seconds,
         "if_not_exists": move.if_not_exists,
@@ -86,6 +96,14 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
         "webhook": move.webhook and webhook_url(context.witness_url, move.label, fails=move.webhook == "failing"),
     }
     return body | {name: value for name, value in optional.items() if value is not None}
+
+
+def _questions(context: Context) -> list[str]:
+    """Return the ids of the open questions, in the state that was read last."""
+    state = context.http.body("mid state", s.MAIN)
+    tasks = objects(state.get("tasks")) if isinstance(state, dict) else []
+    found = [question.get("id") for task in tasks for question in objects(task.get("interrupts"))]
+    return [name for name in found if isinstance(name, str)]
 
 
 def _checkpoint_after(context: Context, step: str) -> str | None:
@@ -123,6 +141,20 @@ async def ask(context: Context, move: s.Ask) -> None:
     await context.http.send("ask", move.what, move.method, path, content)
 
 
+async def query(context: Context, move: s.Query) -> None:
+    """Send a request that reads, unless it names a checkpoint that the history did not have."""
+    content = None if move.body is None else msgspec.json.encode(move.body).decode()
+    names = {"main": context.threads[s.MAIN], "play": context.play_id, **context.threads, **context.run_ids}
+    history = context.http.body("mid history", s.MAIN)
+    for position, entry in enumerate(history if isinstance(history, list) else ()):
+        found = checkpoint_id(entry) if isinstance(entry, dict) else None
+        if found is not None:
+            names[f"checkpoint {position}"] = found
+    path, content = _filled(move.path, names), None if content is None else _filled(content, names)
+    if "{checkpoint" not in path + (content or ""):
+        await context.http.send(move.purpose, s.MAIN, move.method, path, content)
+
+
 async def browse(context: Context, what: str) -> None:
     """Send a request with the headers that a browser adds for a page of another origin."""
     waits = f"/threads/{context.threads[s.MAIN]}/runs/wait"
@@ -142,4 +174,4 @@ async def browse(context: Context, what: str) -> None:
 
 def _filled(text: str, names: Mapping[str, str]) -> str:
     """Return `text` with every `{name}` in `names` replaced. Other braces stay, since JSON is full of them."""
-    return re.sub(r"{(\w+)}", lambda found: names.get(found[1], found[0]), text)
+    return re.sub(r"{(\w+(?: \d+)?)}", lambda found: names.get(found[1], found[0]), text)

@@ -8,10 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from conformance.api import GONE, TERMINAL
 from conformance.driver.context import Context
 from conformance.driver.moves import read, watch
-from conformance.driver.moves.read import LIST_LIMIT
 from conformance.scenarios import moves as s
 from conformance.scenarios.steps import STEPS
 from conformance.transcript.transcript import Delivery, Response
@@ -35,7 +33,7 @@ async def await_heard(context: Context, label: str) -> None:
 
     await context.until(has_started, context.deadlines.start, f"run {label} to start")
     await context.until(
-        lambda: context.begun(label) or context.refused(label) or context.statuses.get(label) in TERMINAL | {GONE},
+        lambda: context.begun(label) or context.refused(label) or context.ended(label),
         context.deadlines.hear,
         f"run {label} to report a step",
     )
@@ -70,9 +68,7 @@ async def _find(context: Context, label: str) -> None:
             while thread is not None and not (
                 context.learn_run_id(label) or context.refused(label) or context.http.lost
             ):
-                listing = context.http.client.runs.list(thread, limit=LIST_LIMIT)
-                await context.http.call("find run", label, listing)
-                if context.learn_run_id(label):
+                if await read.find_run(context, label):
                     return
                 await context.next_moment()
 
@@ -109,7 +105,12 @@ async def _await_point_unseen(context: Context, label: str, step: str) -> None:
 async def await_superseded(context: Context, move: s.AwaitSuperseded) -> None:
     """Wait until a run is cancelled, or the run that supersedes it begins."""
     happened = await context.until(
-        lambda: context.stopped(move.label) or context.begun(move.by) or context.refused(move.by),
+        lambda: (
+            context.stopped(move.label)
+            or context.begun(move.by)
+            or context.refused(move.by)
+            or context.refused(move.label)
+        ),
         context.deadlines.stop,
         f"run {move.label} to stop or run {move.by} to begin",
     )
@@ -121,7 +122,9 @@ async def await_superseded(context: Context, move: s.AwaitSuperseded) -> None:
 async def await_stopped(context: Context, move: s.AwaitStopped) -> None:
     """Wait until a run is cancelled."""
     stopped = await context.until(
-        lambda: context.stopped(move.label), context.deadlines.stop, f"run {move.label} to be cancelled"
+        lambda: context.stopped(move.label) or context.refused(move.label),
+        context.deadlines.stop,
+        f"run {move.label} to be cancelled",
     )
     if not stopped:
         context.channel.release(move.label)
@@ -132,9 +135,12 @@ async def await_end(context: Context, move: s.AwaitEnd) -> None:
     label = move.label
     if context.refused(label) or (move.if_begun and not context.begun(label)):
         return
-    if not await context.until(
-        lambda: context.learn_run_id(label), context.deadlines.start, f"the id of run {label} to be reported"
-    ):
+    await context.until(
+        lambda: context.learn_run_id(label) or context.refused(label),
+        context.deadlines.start,
+        f"the id of run {label} to be reported",
+    )
+    if not context.learn_run_id(label):
         return
     if context.thread_of[label] is None:
         await context.until(

@@ -8,8 +8,9 @@ from typing import Any
 
 from conformance.api import Purpose
 from conformance.driver.context import Context
+from conformance.driver.moves import read
 from conformance.scenarios import moves as s
-from conformance.transcript.transcript import Missed
+from conformance.transcript.transcript import Missed, Response
 
 
 async def watch(context: Context, move: s.Watch) -> None:
@@ -40,6 +41,8 @@ async def stream(
 ) -> None:
     """Read a stream as client `name` in the background. Unless `reads`, stop after its first event."""
     consuming = context.http.consume(purpose, about, parts, at_most=None if reads else 1)
+    if purpose == "submit":
+        consuming = complete(context, about, consuming)
     context.clients.add(name, purpose, about, context.spawn(consuming))
     # Until its headers are there: the next move must come after the deployment has accepted the stream.
     await context.until(lambda: context.http.answer(purpose, about) is not None, context.deadlines.answer)
@@ -50,8 +53,21 @@ async def await_answer(
 ) -> None:
     """Wait as client `name` in the background for an answer that comes only with the end of a run."""
     calling = context.http.call(purpose, about, request, seconds=context.http.patience)
+    if purpose == "submit":
+        calling = complete(context, about, calling)
     context.clients.add(name, purpose, about, context.spawn(calling))
     await context.until(lambda: context.http.exchange(purpose, about) > 0, context.deadlines.answer)
+
+
+async def complete(context: Context, label: str, creation: Coroutine[Any, Any, None]) -> None:
+    """Wait for the whole answer to the creation of a run. Without an id in it, look for the run in the list of runs."""
+    await creation
+    answer = context.http.answer("submit", label)
+    # An answer that was cut off proves nothing: the run may exist, and may even begin later.
+    if isinstance(answer, Response) and answer.status < 300:
+        if not context.learn_run_id(label):
+            await read.find_run(context, label)
+        context.answered.add(label)
 
 
 def join(context: Context, label: str) -> asyncio.Task[None]:

@@ -13,6 +13,7 @@ import msgspec
 from conformance.judge.play import Exchange, Play
 from conformance.report.failure import curl, purpose_of, reported
 from conformance.transcript.transcript import (
+    Adapted,
     AnyMoment,
     Closed,
     Left,
@@ -145,6 +146,8 @@ class Rows:
                 kind, text = "suite", f"closes the connection of exchange {moment.exchange}"
             case Missed():
                 kind, text = "missed", f"timed out after {moment.seconds:g} s waiting for {moment.awaited}"
+            case Adapted():
+                kind, text = "suite", f"sends exchange {moment.exchange} again {moment.how}, since it was refused"
             case Lost():
                 kind, text = "missed", f"the deployment stopped answering: {moment.error}"
             case _:

@@ -40,6 +40,7 @@ from conformance.scenarios.catalogue import (
     delete,
     disconnect,
     enqueue,
+    lists,
     observers,
     reject,
     resume,
@@ -73,4 +74,5 @@ def catalogue() -> tuple[Scenario, ...]:
         *stateless.scenarios(),
         *webhooks.scenarios(),
         *crons.scenarios(),
+        *lists.scenarios(),
     )

@@ -65,6 +65,35 @@ def _once() -> Iterator[Scenario]:
         moves=(*held_first(IN_TOOLS), Cancel(label="A", wait=True), *LOOKS, *STOPPED),
     )
     yield Scenario(
+        id="cancel/during-tools/rollback/unwatched/waited",
+        about="After an earlier turn A is cancelled with `wait` and the action `rollback` while its tool is running.",
+        moves=(
+            *EARLIER_TURN,
+            *held_first(IN_TOOLS),
+            Cancel(label="A", wait=True, action="rollback"),
+            *LOOKS,
+            *STOPPED,
+        ),
+    )
+    yield Scenario(
+        id="cancel/pending/interrupt/unwatched/waited",
+        about="A is cancelled with `wait` while A is queued behind Z, and B behind A.",
+        moves=(
+            Submit(label="Z", text=LA, hold=(IN_TOOLS,)),
+            AwaitPoint(label="Z", point=IN_TOOLS),
+            Submit(label="A", text=SF, strategy="enqueue"),
+            second("enqueue"),
+            # Patient: a deployment that answers only when the queue has come to A is judged, but not waited for.
+            Cancel(label="A", wait=True, patient=True),
+            Observe(),
+            *LOOKS,
+            Release(label="Z"),
+            AwaitEnd(label="Z"),
+            AwaitEnd(label="A"),
+            AwaitEnd(label="B"),
+        ),
+    )
+    yield Scenario(
         id="cancel/lingering/interrupt/unwatched/waited",
         about="A is cancelled with `wait`, and its tool is held while it cleans up.",
         moves=(

@@ -32,6 +32,9 @@ from conformance.scenarios.moves import (
 from conformance.scenarios.scenario import Scenario
 from doubletext.probe import Work
 
+ANSWER: dict[str, Any] = {"approved": False, "amount": 12.5, "notes": ["größer", None, {"deep": 0}]}
+"""An answer of every type that JSON has."""
+
 
 def scenarios() -> Iterator[Scenario]:
     """Yield every scenario in which a run resumes another, and one in which a run is parked and not resumed."""
@@ -76,6 +79,29 @@ def _resumed() -> Iterator[Scenario]:
             + ("its child graph." if work == "subgraph" else "one of two steps, the other of which has finished."),
             moves=(*_parked(work, step), _resuming("B", work=work), AwaitEnd(label="B")),
         )
+    yield Scenario(
+        id="resume/parked/create/unwatched/value",
+        about="B resumes A with an object, and its agent reports what it got.",
+        moves=(
+            *_parked(),
+            # `interrupt`, because a step whose probe does not list it calls no interrupt(), and so gets no answer.
+            _resuming("B", resume_value=ANSWER, show=True, interrupt=("tools:1",)),
+            AwaitEnd(label="B"),
+        ),
+    )
+    both = ("tools:1", "audit:1")
+    yield Scenario(
+        id="resume/parked/create/unwatched/two-questions",
+        about="B answers both questions of A, which is parked in two parallel steps, each by its id.",
+        moves=(
+            Submit(label="A", text=SF, work="parallel", interrupt=both),
+            AwaitEnd(label="A"),
+            Look(),
+            ReadState(),
+            _resuming("B", work="parallel", interrupt=both, by_id=True),
+            AwaitEnd(label="B"),
+        ),
+    )
     yield Scenario(
         id="resume/finished/create/unwatched",
         about="B carries a `command.resume` on a thread whose only run has finished.",

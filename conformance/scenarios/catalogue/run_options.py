@@ -1,7 +1,8 @@
-"""The scenarios with other fields in the request for a run: `if_not_exists` and `after_seconds`.
+"""The scenarios with other fields in the request for a run: `if_not_exists`, `after_seconds`, `interrupt_before`.
 
 - `missing-thread/ENDPOINT`: a run creates its thread. A run that may not create it is in `bad_input`.
 - `STRATEGY/delayed/...`: the first run is pending, because of its `after_seconds`, when the second arrives.
+- `STRATEGY/stopped-before/...` and `STRATEGY/stopped-after/...`: the first run stops at a node.
 - `none/delayed/...` and `enqueue/behind-delay/...`: the delay itself, on an idle thread and behind a run in flight.
 
 Absent on purpose: a delayed run through other endpoints than `create` (the delay begins with the run, whatever the
@@ -11,9 +12,21 @@ endpoint), and one that is rolled back (it has written nothing to remove).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
-from conformance.scenarios.catalogue.blocks import BOSTON, FIRST_STEP, IN_TOOLS, LA, LOOKS, NYC, SF, held_first, second
+from conformance.scenarios.catalogue.blocks import (
+    BOSTON,
+    FIRST_STEP,
+    IN_TOOLS,
+    LA,
+    LOOKS,
+    NYC,
+    SF,
+    held_first,
+    second,
+    superseding,
+    waiting,
+)
 from conformance.scenarios.moves import (
     FRESH,
     AwaitEnd,
@@ -21,12 +34,15 @@ from conformance.scenarios.moves import (
     Cancel,
     Endpoint,
     ListRuns,
+    Look,
     Move,
     Observe,
     ReadState,
     Release,
+    Strategy,
     Submit,
     Together,
+    UpdateState,
 )
 from conformance.scenarios.scenario import Scenario
 
@@ -44,6 +60,9 @@ def scenarios() -> Iterator[Scenario]:
     for endpoint in endpoints:
         yield _created(endpoint)
     yield _created_at_once()
+    yield from _stopping()
+    yield _updated()
+    yield from _configured()
     yield Scenario(
         id="none/delayed/create/unwatched",
         about="A is created with `after_seconds` on an idle thread.",
@@ -97,6 +116,62 @@ def scenarios() -> Iterator[Scenario]:
             Observe(),
             second("enqueue"),
             AwaitEnd(label="B"),
+        ),
+    )
+
+
+def _stopping() -> Iterator[Scenario]:
+    """Yield the runs that stop before or after a node, as their request says."""
+    ways: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("before", {"stop_before": ("tools",)}),
+        ("after", {"stop_after": ("tools",)}),
+    )
+    for way, fields in ways:
+        first: tuple[Move, ...] = (Submit(label="A", text=SF, **fields), AwaitEnd(label="A"), Look(), ReadState())
+        yield Scenario(
+            id=f"none/stopped-{way}/create/unwatched",
+            about=f"A is created with `interrupt_{way}` for its tool.",
+            moves=first,
+        )
+        yield Scenario(
+            id=f"interrupt/stopped-{way}/create/unwatched",
+            about=f"B arrives with `interrupt` after A has stopped {way} its tool, as its request says.",
+            moves=(*first, second("interrupt"), AwaitEnd(label="B")),
+        )
+
+
+def _configured() -> Iterator[Scenario]:
+    """Yield the runs that have entries of their own in their configurable, which their agent reports."""
+    own: dict[str, Any] = {"doubletext_first": "of A", "doubletext_both": {"of": ["A", 1]}}
+    first = Submit(label="A", text=SF, hold=(IN_TOOLS,), show=True, configurable=own)
+    new: dict[str, Any] = {"doubletext_second": "of B", "doubletext_both": {"of": ["B", 2.5, None]}}
+    ways: tuple[tuple[Strategy, tuple[Move, ...]], ...] = (
+        ("interrupt", superseding("interrupt")[1:]),
+        ("enqueue", waiting()[1:]),
+    )
+    for strategy, rest in ways:
+        yield Scenario(
+            id=f"{strategy}/during-tools/create/unwatched/configurable",
+            about=f"B arrives with `{strategy}` while A's tool is running, and both agents report their configurable.",
+            moves=(
+                first,
+                AwaitPoint(label="A", point=IN_TOOLS),
+                *LOOKS,
+                Submit(label="B", text=NYC, strategy=strategy, show=True, configurable=new, hold=(FIRST_STEP,)),
+                *rest,
+            ),
+        )
+
+
+def _updated() -> Scenario:
+    return Scenario(
+        id="none/finished/create/unwatched/update",
+        about="The state is updated when A has finished.",
+        moves=(
+            Submit(label="A", text=SF),
+            AwaitEnd(label="A"),
+            ReadState(),
+            UpdateState(text="an update between two runs"),
         ),
     )
 

@@ -50,6 +50,16 @@ def scenarios() -> Iterator[Scenario]:
             about=f"A is created without a thread ({endpoint}).",
             moves=(_stateless("A", SF, endpoint=endpoint), AwaitEnd(label="A"), AwaitGone(label="A")),
         )
+    for durability in ("sync", "async", "exit"):
+        yield Scenario(
+            id=f"stateless/wait-{durability}",
+            about=f"A is created without a thread (wait) and with durability `{durability}`.",
+            moves=(
+                _stateless("A", SF, endpoint="wait", durability=durability),
+                AwaitEnd(label="A"),
+                AwaitGone(label="A"),
+            ),
+        )
     for kept in ("create", "wait"):
         yield Scenario(
             id=f"stateless/{kept}-kept",

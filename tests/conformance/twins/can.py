@@ -16,12 +16,15 @@ from tests.conformance.twins.edits import (
     CANCELLED_TWICE,
     answered_at_once,
     append_final_look,
+    drop_response,
     late_report,
     left_over,
     of,
     second_cancel_crashes,
     twin,
 )
+
+PENDING_WAITED = "cancel/pending/interrupt/unwatched/waited"
 
 TWINS = [
     twin("CAN-01", "a cancelled run ends error", CANCELLED, run_status("A", "error"), fact="`error`"),
@@ -58,4 +61,6 @@ TWINS = [
          run_status("B", "interrupted"), fact="`interrupted`"),
     twin("CAN-17", "an early cancel is lost", "cancel/at-once/interrupt/unwatched", run_status("A", "success"),
          fact="`success`"),
+    twin("CAN-18", "never answered", PENDING_WAITED, drop_response("cancel", "A"), fact="connection broken"),
+    twin("CAN-19", "answered at the end", PENDING_WAITED, drop_response("cancel", "A"), fact="connection broken"),
 ]  # fmt: skip

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.conformance.plays import history, messages, status_code
+from collections.abc import Callable
+from typing import Any
+
+from tests.conformance.plays import Json, bodies, history, messages, requests, status_code
 from tests.conformance.twins.edits import (
     TOOLS,
     entry,
@@ -13,6 +16,32 @@ from tests.conformance.twins.edits import (
     vanishing,
     without_first_run,
 )
+
+UPDATED = "none/finished/create/unwatched/update"
+LISTED = "none/finished/create/unwatched/history"
+
+
+def whole_history(raw: Json) -> list[Json]:
+    """Return the history that was read last in the middle of the play."""
+    found: list[Json] = list(requests(raw, "mid history", "main"))[-1][1]["body"]
+    return found
+
+
+def entry_metadata(position: int, **changes: Any) -> Callable[[list[Json]], list[Json]]:
+    """Change the metadata of the entry at a position."""
+
+    def change(entries: list[Json]) -> list[Json]:
+        chosen = entries[position]
+        return [of(one, metadata=of(one["metadata"], **changes)) if one is chosen else one for one in entries]
+
+    return change
+
+
+def times_reversed(entries: list[Json]) -> list[Json]:
+    """Give every entry the time of its mirror image."""
+    times = [one["created_at"] for one in entries]
+    return [of(one, created_at=at) for one, at in zip(entries, reversed(times), strict=True)]
+
 
 TWINS = [
     twin("CHK-01", "a fork", TOOLS, history(reparent), fact="places below"),
@@ -43,4 +72,25 @@ TWINS = [
          fact="source `update`"),
     twin("CHK-09", "a step recorded twice", TOOLS,
          history(lambda e: [*e[:-1], e[-2], e[-1]]), fact="two that record the same"),
+    twin("CHK-20", "a page too long", LISTED, bodies("list history", "main", lambda e: [*e, *e[:1]]), fact="entries"),
+    twin("CHK-21", "an entry is repeated", LISTED, bodies("list history", "main", lambda e: e[:1] + e[:-1]),
+         fact="entries 3, 3"),
+    twin("CHK-22", "refused", LISTED, status_code("list history", "main", 500), fact="HTTP 500"),
+    twin("CHK-23", "the filter is ignored", LISTED,
+         lambda raw: bodies("list history", "main", lambda _: whole_history(raw))(raw), fact="entries 0, 1, 2"),
+    twin("CHK-24", "the newest state", LISTED,
+         bodies("state at", "main", lambda body: of(body, checkpoint=of(body["checkpoint"], checkpoint_id="other"))),
+         fact="that of checkpoint other"),
+    twin("CHK-24", "other values", LISTED, bodies("state at", "main", lambda body: of(body, values={})),
+         fact="First difference"),
+    twin("CHK-25", "steps are counted from the start", TOOLS, history(entry_metadata(0, step=0)), fact="0"),
+    twin("CHK-26", "an input is a step", TOOLS, history(entry_metadata(-1, source="loop")), fact="`loop`"),
+    twin("CHK-27", "the update is refused", UPDATED, status_code("update state", "main", 409), fact="HTTP 409"),
+    twin("CHK-27", "the update is lost", UPDATED, history(lambda e: e[1:]), fact="checkpoints"),
+    twin("CHK-27", "another source", UPDATED, history(entry_metadata(0, source="loop")), fact="`loop`"),
+    twin("CHK-28", "a node is left", TOOLS, bodies("final state", "main", lambda b: of(b, next=["agent"])),
+         fact='["agent"]'),
+    twin("CHK-29", "the times are reversed", TOOLS, history(times_reversed), fact="2025-"),
+    twin("CHK-29", "one time for all", TOOLS,
+         history(lambda e: [of(one, created_at="2025-01-01T00:00:00.5Z") for one in e]), fact="in each of them"),
 ]  # fmt: skip

@@ -78,6 +78,18 @@ def never_cancelled(label: str) -> Edit:
     return edit
 
 
+def reported(field: str, value: Any) -> Edit:
+    """Set a field of every report that has it."""
+
+    def edit(raw: Json) -> None:
+        found = [m for m in raw["moments"] if m["kind"] == "witness" and m.get(field) is not None]
+        assert found, f"no report has the field {field}"
+        for moment in found:
+            moment[field] = value
+
+    return edit
+
+
 def drop_header(name: str) -> Edit:
     def edit(raw: Json) -> None:
         for _, response in requests(raw, "submit"):

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from tests.conformance.plays import bodies, run_status, thread_status
+from tests.conformance.plays import Edit, Json, bodies, run_status, status_code, thread_status
 from tests.conformance.twins.edits import (
     PARKED,
     begins_anew,
     late_report,
     of,
+    reported,
     resumes,
     twin,
 )
+
+TWO = "resume/parked/create/unwatched/two-questions"
+
+
+def question_as_text(state: Json) -> Json:
+    tasks = [of(t, interrupts=[of(q, value=str(q["value"])) for q in t["interrupts"]]) for t in state["tasks"]]
+    return of(state, tasks=tasks)
+
+
+def same_ids(state: Json) -> Json:
+    return of(state, tasks=[of(t, interrupts=[of(q, id="one") for q in t["interrupts"]]) for t in state["tasks"]])
+
+
+def without_step(label: str, step: str) -> Edit:
+    def edit(raw: Json) -> None:
+        raw["moments"] = [m for m in raw["moments"] if (m.get("label"), m.get("step")) != (label, step)]
+
+    return edit
+
 
 TWINS = [
     twin("HIL-01", "no question in the thread", PARKED,
@@ -31,4 +51,11 @@ TWINS = [
          late_report("C", "tools:1", "enter"), fact="3 times"),
     twin("HIL-10", "an odd answer executes", "resume/finished/create/unwatched", late_report("B", "tools:1", "enter"),
          fact="tools:1"),
+    twin("HIL-11", "a question as text", TWO, bodies("mid state", "main", question_as_text), fact="Go on?"),
+    twin("HIL-12", "one question is hidden", TWO,
+         bodies("mid state", "main", lambda b: of(b, tasks=b["tasks"][:1])), fact="those of tools:1"),
+    twin("HIL-12", "one id for both", TWO, bodies("mid state", "main", same_ids), fact="one"),
+    twin("HIL-13", "refused", TWO, status_code("submit", "B", 422), fact="HTTP 422"),
+    twin("HIL-13", "only one step resumes", TWO, without_step("B", "audit:1"), fact="tools:1 agent:2"),
+    twin("HIL-14", "the answer as text", "resume/parked/create/unwatched/value", reported("resume", "{}"), fact="{}"),
 ]  # fmt: skip

@@ -44,4 +44,7 @@ TWINS = [
          fact="A/audit:1"),
     twin("PST-07", "the finished step's result is lost", "cancel/half-superstep/interrupt/unwatched",
          finished_step_is_lost, fact="[null]"),
+    twin("PST-13", "a tool call without arguments", TOOLS,
+         messages(lambda found: [of(m, tool_calls=[of(c, args={}) for c in m.get("tool_calls") or ()]) for m in found]),
+         fact='"args":{}'),
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.plays import bodies, move_report, run_status, status_code, witness
+from tests.conformance.plays import Edit, bodies, move_report, run_status, status_code, witness
 from tests.conformance.twins.edits import (
     TOOLS,
     append_final_look,
@@ -11,8 +11,15 @@ from tests.conformance.twins.edits import (
     late_report,
     of,
     pending_all_the_time,
+    reported,
     twin,
 )
+
+
+def every_thread(status: str) -> Edit:
+    """Show another status in every reading of the thread."""
+    return bodies("look", "main", lambda body: of(body, status=status))
+
 
 TWINS = [
     twin("RUN-01", "a status of its own", TOOLS, run_status("A", "cancelled"), fact="`cancelled`"),
@@ -81,4 +88,11 @@ TWINS = [
          bodies("final run", "run A", lambda _: {"status": "success"}), fact="`success`"),
     twin("RUN-14", "a deleted run goes on", "delete/during-tools/run/unwatched", late_report("A", "agent:2", "enter"),
          fact="agent:2 reported `enter`"),
+    twin("RUN-21", "the run does not stop", "none/stopped-before/create/unwatched",
+         late_report("A", "tools:1", "enter"), fact="agent:1 tools:1"),
+    twin("RUN-21", "nothing is next", "none/stopped-after/create/unwatched",
+         bodies("mid state", "main", lambda b: of(b, next=[])), fact="[]"),
+    twin("RUN-22", "the thread is idle", "none/stopped-before/create/unwatched", every_thread("idle"), fact="`idle`"),
+    twin("RUN-23", "the first run's too", f"{TOOLS}/configurable",
+         reported("configurable", {"doubletext_first": "of A"}), fact='{"doubletext_first":"of A"}'),
 ]  # fmt: skip

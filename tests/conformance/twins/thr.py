@@ -14,6 +14,14 @@ from tests.conformance.twins.edits import (
     twin,
 )
 
+THREADS = "none/finished/create/unwatched/threads"
+
+
+def whole_list(raw: Json) -> list[Json]:
+    """Return the first list of threads, which has all of them."""
+    found: list[Json] = next(requests(raw, "list threads"))[1]["body"]
+    return found
+
 
 def deleted_state_is_shown(raw: Json) -> None:
     """Answer the request for the state of the deleted thread with an empty state."""
@@ -47,6 +55,13 @@ TWINS = [
          fact="HTTP 200"),
     twin("THR-11", "its run goes on", "delete/during-tools/thread/unwatched", late_report("A", "agent:2", "enter"),
          fact="agent:2 reported `enter`"),
+    twin("THR-20", "every thread is found", THREADS,
+         lambda raw: bodies("list threads", "main", lambda _: whole_list(raw))(raw), fact=", "),
+    twin("THR-21", "every page is the first", THREADS,
+         bodies("list threads", "main", lambda found: found[:1]), fact="["),
+    twin("THR-22", "an order is ignored", THREADS,
+         bodies("list threads", "main", lambda found: found[::-1]), fact=", "),
+    twin("THR-23", "all are counted", THREADS, bodies("count threads", "main", lambda _: 2), fact="2"),
     twin("THR-30", "the state of a deleted thread is shown", "delete/finished/thread/unwatched/created-again",
          deleted_state_is_shown, fact="HTTP 200"),
     twin("THR-31", "an old message is back", "delete/finished/thread/unwatched/created-again",

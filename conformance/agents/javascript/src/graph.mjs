@@ -99,7 +99,7 @@ async function report(node, visit, config) {
 /** Return the step for this visit of `node`. Throws `ProbeConfigError` for a wrong probe. */
 function begin(node, visit, config) {
   const configurable = config.configurable ?? {};
-  return new Step(`${node}:${visit}`, readProbe(configurable), configurable.run_id ?? null, config.signal);
+  return new Step(`${node}:${visit}`, readProbe(configurable), configurable.run_id ?? null, config.signal, configurable);
 }
 
 /** Return the tool call of the last message. */

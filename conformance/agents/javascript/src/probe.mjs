@@ -17,7 +17,7 @@ export class ProbeConfigError extends Error {
 
 /** The parser and the default of each key. A key without a default is required. */
 const KEYS = {
-  version: { read: oneOf(1, 2) },
+  version: { read: oneOf(1, 2, 3) },
   label: { read: matching(LABEL) },
   witness: { read: textOrNull, otherwise: null },
   hold: { read: holds, otherwise: {} },
@@ -26,6 +26,7 @@ const KEYS = {
   on_cancel: { read: oneOf("stop", "linger", "swallow"), otherwise: "stop" },
   linger: { read: seconds, otherwise: 0.5 },
   work: { read: oneOf("tools", "subgraph", "parallel"), otherwise: "tools" },
+  show: { read: oneOf(true, false), otherwise: false },
 };
 
 /**
@@ -49,7 +50,13 @@ export function readProbe(configurable) {
   if (probe.version === 1 && probe.work !== "tools") {
     throw new ProbeConfigError(`probe.work: ${probe.work} needs version 2`);
   }
+  if (probe.version < 3 && probe.show) throw new ProbeConfigError("probe.show: it needs version 3");
   return probe;
+}
+
+/** Return the part of a configurable that the agent shows: what the suite sent, and no secrets. */
+export function shownConfigurable(configurable) {
+  return Object.fromEntries(Object.entries(configurable).filter(([name]) => name.startsWith("doubletext_")));
 }
 
 function oneOf(...values) {

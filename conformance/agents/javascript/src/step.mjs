@@ -16,6 +16,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { interrupt, isGraphInterrupt } from "@langchain/langgraph";
 
+import { shownConfigurable } from "./probe.mjs";
 import { sendReport } from "./witness.mjs";
 
 /** The failure of a step that is listed in the probe's `fail`. */
@@ -30,14 +31,17 @@ export class Step {
   #runId;
   #signal;
   #onCancel;
+  #configurable;
+  #answers = [];
   #noticed = false;
   #obeys = false;
 
-  constructor(name, probe, runId, signal) {
+  constructor(name, probe, runId, signal, configurable = {}) {
     this.#name = name;
     this.#probe = probe;
     this.#runId = runId;
     this.#signal = signal;
+    this.#configurable = shownConfigurable(configurable);
     this.#onCancel = probe?.on_cancel ?? "stop";
   }
 
@@ -90,7 +94,9 @@ export class Step {
       await (this.#signal?.aborted ? this.#report("enter") : this.reach("enter"));
       await this.#heed();
       if (this.#probe.fail.includes(this.#name)) throw new ProbeError(`probe failure at ${this.#name}`);
-      if (this.#probe.interrupt.includes(this.#name)) interrupt({ question: "Go on?", step: this.#name });
+      if (this.#probe.interrupt.includes(this.#name)) {
+        this.#answers.push(interrupt({ question: "Go on?", step: this.#name }));
+      }
     }
     const result = await work();
     await this.#heed();
@@ -127,6 +133,8 @@ export class Step {
     if (probe.witness !== null) {
       const { version, label } = probe;
       const report = { version, label, run_id: this.#runId, step: this.#name, event, outcome };
+      if (probe.show && event === "enter") report.configurable = this.#configurable;
+      if (probe.show && event === "exit" && this.#answers.length > 0) report.resume = this.#answers.at(-1);
       if (await sendReport(probe.witness, report, signal)) return;
     }
     const stubborn = event === "cancelled" && probe.on_cancel !== "stop";

@@ -31,7 +31,7 @@ class ProbeConfigError(ValueError):
 class Probe:
     """The configuration of one run. CONTRACT.md defines the keys. Holds are in seconds."""
 
-    version: Literal[1, 2]
+    version: Literal[1, 2, 3]
     label: str
     witness: str | None
     hold: dict[str, float]
@@ -40,6 +40,7 @@ class Probe:
     on_cancel: OnCancel
     linger: float
     work: Work
+    show: bool
 
 
 def read_probe(configurable: dict[str, Any]) -> Probe | None:
@@ -74,20 +75,36 @@ def read_probe(configurable: dict[str, Any]) -> Probe | None:
         on_cancel=read("on_cancel", _on_cancel, "stop"),
         linger=read("linger", _seconds, 0.5),
         work=read("work", _work, "tools"),
+        show=read("show", _flag, False),
     )
     if probe.version == 1 and probe.work != "tools":
         raise ProbeConfigError(f"probe.work: {probe.work} needs version 2")
+    if probe.version < 3 and probe.show:
+        raise ProbeConfigError("probe.show: it needs version 3")
     return probe
 
 
-def _version(key: str, value: object) -> Literal[1, 2]:
+def shown_configurable(configurable: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a configurable that the agent shows: what the suite sent, and no secrets."""
+    return {name: value for name, value in configurable.items() if name.startswith("doubletext_")}
+
+
+def _version(key: str, value: object) -> Literal[1, 2, 3]:
     # By type, because True == 1 in Python, but `true` is not a version.
     if type(value) is int:
         if value == 1:
             return 1
         if value == 2:
             return 2
-    raise _error(key, "1 or 2", value)
+        if value == 3:
+            return 3
+    raise _error(key, "1, 2 or 3", value)
+
+
+def _flag(key: str, value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise _error(key, "true or false", value)
 
 
 def _work(key: str, value: object) -> Work:

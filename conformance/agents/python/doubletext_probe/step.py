@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar
 from langgraph.errors import GraphInterrupt
 from langgraph.types import interrupt
 
-from .probe import Probe
+from .probe import Probe, shown_configurable
 from .witness import send_report
 
 Event = Literal["enter", "token", "cancelled", "exit"]
@@ -39,10 +39,14 @@ class Step:
     `name` is `NODE:VISIT`. `probe` is None in a run without a probe.
     """
 
-    def __init__(self, name: str, probe: Probe | None, run_id: str | None) -> None:
+    def __init__(
+        self, name: str, probe: Probe | None, run_id: str | None, configurable: dict[str, Any] | None = None
+    ) -> None:
         self.name = name
         self._probe = probe
         self._run_id = run_id
+        self._configurable = shown_configurable(configurable or {})
+        self._answers: list[Any] = []
         self._on_cancel = probe.on_cancel if probe else "stop"
         self._wait: asyncio.Task[None] | None = None
         self._may_continue = asyncio.Event()
@@ -103,7 +107,7 @@ class Step:
             if self.name in self._probe.fail:
                 raise ProbeError(f"probe failure at {self.name}")
             if self.name in self._probe.interrupt:
-                interrupt({"question": "Go on?", "step": self.name})
+                self._answers.append(interrupt({"question": "Go on?", "step": self.name}))
         return await work(self)
 
     async def _swallow(self) -> None:
@@ -130,6 +134,10 @@ class Step:
             }
             if outcome is not None:
                 report["outcome"] = outcome
+            if probe.show and event == "enter":
+                report["configurable"] = self._configurable
+            if probe.show and event == "exit" and self._answers:
+                report["resume"] = self._answers[-1]
             if await send_report(probe.witness, report):
                 return
         stubborn = event == "cancelled" and probe.on_cancel != "stop"

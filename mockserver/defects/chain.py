@@ -1,0 +1,183 @@
+"""The chain: the stored checkpoints are right, but their metadata, times, questions or calls are shown wrongly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from aiohttp import web
+
+from mockserver.core.records import Thread
+from mockserver.defects.answers import json_body, matches, refusal, rewritten
+from mockserver.defects.base import Defect
+from mockserver.defects.fields import HISTORY
+from mockserver.defects.views import STATE, requested_thread
+from mockserver.web.interceptors import Handler
+
+Json = dict[str, Any]
+
+
+class _Entries(Defect):
+    """A defect in every state of a thread, wherever it is shown."""
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        thread = requested_thread(request)
+        shows = matches(request, "GET", STATE, HISTORY) or matches(request, "POST", HISTORY)
+        if thread is None or not shows:
+            return response
+        return rewritten(response, lambda body: self._each(thread, body))
+
+    def _each(self, thread: Thread, body: Any) -> Any:
+        entries = body if isinstance(body, list) else [body]
+        changed = [self.shown(thread, one) if one["checkpoint_id"] else one for one in entries]
+        return changed if isinstance(body, list) else changed[0]
+
+    def shown(self, thread: Thread, one: Json) -> Json:
+        """Return the state to show instead of `one`."""
+        raise NotImplementedError
+
+
+class StepsRestart(_Entries):
+    """The steps of every run are counted from the beginning."""
+
+    id = "D174"
+    seen = ()
+    client = "Two checkpoints of a thread have the same step, and a list that is keyed by steps shows one of them."
+
+    def shown(self, thread: Thread, one: Json) -> Json:
+        chain = list(thread.history.newest_first())[::-1]
+        run_id = one["metadata"].get("run_id")
+        first = next((each.step for each in chain if each.run_id == run_id), -1)
+        if first == -1 or not self.strikes(thread):
+            return one
+        return {**one, "metadata": {**one["metadata"], "step": one["metadata"]["step"] - first - 1}}
+
+
+class SourceAlwaysLoop(_Entries):
+    """Every checkpoint has the source `loop`, also those of inputs and updates."""
+
+    id = "D175"
+    seen = ()
+    client = "A client cannot find the turns of a conversation in its history."
+
+    def shown(self, thread: Thread, one: Json) -> Json:
+        if one["metadata"].get("source") == "loop" or not self.strikes(thread):
+            return one
+        return {**one, "metadata": {**one["metadata"], "source": "loop"}}
+
+
+class FinishedNextLeft(_Entries):
+    """The state of a finished thread names a node that would execute next."""
+
+    id = "D176"
+    seen = ()
+    client = "An application shows a finished conversation as one that waits."
+
+    def shown(self, thread: Thread, one: Json) -> Json:
+        head = thread.history.head
+        at_the_end = head is not None and one["checkpoint_id"] == head.checkpoint_id and not one["next"]
+        return {**one, "next": ["agent"]} if at_the_end and self.strikes(thread) else one
+
+
+class TimesReversed(_Entries):
+    """The times of a thread's checkpoints go back along the chain."""
+
+    id = "D177"
+    seen = ()
+    client = "A history that is sorted by time is upside down."
+
+    def shown(self, thread: Thread, one: Json) -> Json:
+        root = list(thread.history.newest_first())[-1]
+        found = thread.history.get(one["checkpoint_id"])
+        if found is None or found is root or not self.strikes(thread):
+            return one
+        # Mirrored at the oldest one, so that every checkpoint keeps the same wrong time.
+        return {**one, "created_at": (root.created_at - (found.created_at - root.created_at)).isoformat()}
+
+
+class TimesFrozen(_Entries):
+    """Every checkpoint of a thread has the time of the oldest one."""
+
+    id = "D178"
+    seen = ()
+    client = "All messages of a conversation were written at the same time."
+
+    def shown(self, thread: Thread, one: Json) -> Json:
+        root = list(thread.history.newest_first())[-1]
+        late = one["checkpoint_id"] != root.checkpoint_id
+        return {**one, "created_at": root.created_at.isoformat()} if late and self.strikes(thread) else one
+
+
+class ToolArgumentsLost(_Entries):
+    """The tool calls in the state have no arguments."""
+
+    id = "D179"
+    seen = ()
+    client = "An application cannot show what the agent searched for."
+
+    def shown(self, thread: Thread, one: Json) -> Json:
+        calls = [call for message in one["values"].get("messages", ()) for call in message.get("tool_calls") or ()]
+        if calls and self.strikes(thread):
+            for call in calls:
+                call["args"] = {}
+        return one
+
+
+def _questions(one: Json) -> Iterator[list[Json]]:
+    """Yield every list of questions in a state."""
+    yield one["interrupts"]
+    for task in one["tasks"]:
+        yield task["interrupts"]
+
+
+class QuestionAsText(_Entries):
+    """The value of a question is shown as text."""
+
+    id = "D180"
+    seen = ()
+    client = "A form that an application makes from a question is empty."
+
+    def shown(self, thread: Thread, one: Json) -> Json:
+        if one["interrupts"] and self.strikes(thread):
+            # A question may be in both lists as the same object or as two.
+            for question in [question for found in _questions(one) for question in found]:
+                question["value"] = str(question["value"])
+        return one
+
+
+class OneQuestionShown(_Entries):
+    """Of two open questions only the first one is shown."""
+
+    id = "D181"
+    seen = ()
+    client = "The second question cannot be answered, and the conversation waits for ever."
+
+    def shown(self, thread: Thread, one: Json) -> Json:
+        if len(one["interrupts"]) < 2 or not self.strikes(thread):
+            return one
+        kept = one["interrupts"][:1]
+        tasks = [
+            {**task, "interrupts": [each for each in task["interrupts"] if each["id"] == kept[0]["id"]]}
+            for task in one["tasks"]
+        ]
+        return {**one, "interrupts": kept, "tasks": tasks}
+
+
+class AnswersByIdRefused(Defect):
+    """A resume with answers by the ids of several questions is refused."""
+
+    id = "D182"
+    seen = ()
+    client = "Several questions cannot be answered at once."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if matches(request, "POST", "/threads/{thread_id}/runs") and await self._several(request) and self.strikes():
+            return refusal(422, "command.resume with several answers is not supported")
+        return await super().answer(request, handler)
+
+    async def _several(self, request: web.Request) -> bool:
+        body = await json_body(request)
+        command = body.get("command") if isinstance(body, dict) else None
+        resume = command.get("resume") if isinstance(command, dict) else None
+        return isinstance(resume, dict) and len(resume) > 1

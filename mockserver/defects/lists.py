@@ -1,0 +1,188 @@
+"""Lists: a filter, a page or an order in a request is ignored."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aiohttp import web
+
+from mockserver.core.ids import canonical
+from mockserver.core.records import Thread
+from mockserver.defects.answers import json_body, matches, refusal, rewritten, with_body
+from mockserver.defects.base import Defect
+from mockserver.views import records
+from mockserver.web.http import ENGINE
+from mockserver.web.interceptors import Handler
+
+HISTORY: Final = "/threads/{thread_id}/history"
+
+
+def _thread(request: web.Request) -> Thread | None:
+    return request.app[ENGINE].threads.by_id.get(str(canonical(request.match_info["thread_id"])))
+
+
+async def _options(request: web.Request) -> dict[str, Any]:
+    """Return the options of a list, from the query or from the body."""
+    body = await json_body(request) if request.method == "POST" else None
+    return body if isinstance(body, dict) else dict(request.query)
+
+
+class _Dropped(Defect):
+    """A request that is answered as if some of its options had not been sent."""
+
+    method = "POST"
+    path: str
+    options: tuple[str, ...]
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if matches(request, self.method, self.path):
+            body = await json_body(request)
+            # Not where the option is the default, which changes nothing.
+            if isinstance(body, dict) and any(body.get(name) for name in self.options) and self.strikes():
+                request = with_body(request, {name: given for name, given in body.items() if name not in self.options})
+        return await super().answer(request, handler)
+
+
+class HistoryLimitIgnored(Defect):
+    """A history that is read with a limit has all entries."""
+
+    id = "D189"
+    seen = ()
+    client = "The first page of a long history has megabytes."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        thread = _thread(request) if matches(request, "GET", HISTORY) or matches(request, "POST", HISTORY) else None
+        if thread is None or {"limit"} != (await _options(request)).keys():
+            return response
+        whole = [records.state(thread, one) for one in thread.history.newest_first()]
+        return rewritten(response, lambda body: whole if len(whole) > len(body) and self.strikes() else body)
+
+
+class HistoryBeforeInclusive(Defect):
+    """A page of the history begins with the checkpoint before which it should end."""
+
+    id = "D190"
+    seen = ()
+    client = "Where two pages of a history meet, one entry is shown twice."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        thread = _thread(request) if matches(request, "GET", HISTORY) or matches(request, "POST", HISTORY) else None
+        before = (await _options(request)).get("before") if thread is not None else None
+        named = before.get("checkpoint_id") if isinstance(before, dict) else before
+        found = None if thread is None or not isinstance(named, str) else thread.history.get(named)
+        if thread is None or found is None or not self.strikes():
+            return response
+        repeated = records.state(thread, found)
+        return rewritten(response, lambda body: [repeated, *body])
+
+
+class BeforeCheckpointFails(Defect):
+    """A history with a checkpoint as `before` fails with a 500.
+
+    Seen in `langgraph dev`, which expects the checkpoint under `configurable`.
+    """
+
+    id = "D191"
+    seen = ("https://pypi.org/project/langgraph-api/0.16.7/",)
+    client = "The second page of a history is an internal server error."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if matches(request, "POST", HISTORY):
+            before = (await _options(request)).get("before")
+            if isinstance(before, dict) and "configurable" not in before and self.strikes():
+                return refusal(500, "Internal Server Error")
+        return await super().answer(request, handler)
+
+
+class HistoryMetadataIgnored(_Dropped):
+    """A history that is filtered by metadata has all entries."""
+
+    id = "D192"
+    seen = ()
+    client = "The checkpoints of one run cannot be found."
+    path = HISTORY
+    options = ("metadata",)
+
+
+class StateAtIsNewest(Defect):
+    """The state at an old checkpoint is the newest state, under the id in the request."""
+
+    id = "D193"
+    seen = ()
+    client = "Time travel shows the present."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        one, two = "/threads/{thread_id}/state/{checkpoint_id}", "/threads/{thread_id}/state/checkpoint"
+        thread = _thread(request) if matches(request, "GET", one) or matches(request, "POST", two) else None
+        head = None if thread is None else thread.history.head
+        if thread is None or head is None:
+            return response
+        newest = records.state(thread, head)
+        return rewritten(response, lambda body: self._shown(body, newest))
+
+    def _shown(self, body: dict[str, Any], newest: dict[str, Any]) -> dict[str, Any]:
+        old = body["checkpoint_id"] != newest["checkpoint_id"]
+        return {**body, "values": newest["values"], "next": newest["next"]} if old and self.strikes() else body
+
+
+class SearchIgnoresMetadata(_Dropped):
+    """A search for threads by metadata finds all threads."""
+
+    id = "D194"
+    seen = ()
+    client = "A list of the threads of one user shows those of all users."
+    path = "/threads/search"
+    options = ("metadata",)
+
+
+class SearchIgnoresOffset(_Dropped):
+    """A search for threads begins with the first thread, whatever its offset."""
+
+    id = "D195"
+    seen = ()
+    client = "Every page of a list of threads is the first one."
+    path = "/threads/search"
+    options = ("offset",)
+
+
+class SearchIgnoresOrder(_Dropped):
+    """A search for threads is sorted newest first, whatever its order."""
+
+    id = "D196"
+    seen = ()
+    client = "A list of threads cannot be sorted."
+    path = "/threads/search"
+    options = ("sort_by", "sort_order")
+
+
+class CountIgnoresFilters(_Dropped):
+    """A count of threads counts all threads."""
+
+    id = "D197"
+    seen = ()
+    client = "The number of a user's failed threads is that of all threads."
+    path = "/threads/count"
+    options = ("status", "metadata")
+
+
+class CronOffsetIgnored(_Dropped):
+    """A search for crons begins with the first cron, whatever its offset."""
+
+    id = "D198"
+    seen = ()
+    client = "Every page of a list of crons is the first one."
+    path = "/runs/crons/search"
+    options = ("offset",)
+
+
+class CronCountIgnoresFilters(_Dropped):
+    """A count of crons ignores its metadata."""
+
+    id = "D199"
+    seen = ()
+    client = "The number of one user's crons is that of all crons of the thread."
+    path = "/runs/crons/count"
+    options = ("metadata",)
