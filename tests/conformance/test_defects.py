@@ -564,7 +564,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
         {"CAN-19": "the answer came when run Z had been released"},
     ),
     ("put_off", "enqueue/during-tools/create/streamed", {"ENQ-10": "HTTP 503"}),
-    ("question_as_text", "interrupt/parked/create/unwatched", {"HIL-11": "{'question': 'Go on?', 'step': 'tools:1'}"}),
+    ("question_as_text", "interrupt/parked/create/unwatched", {"HIL-11": "'step': 'tools:1'"}),
     (
         "resume_value_as_text",
         "resume/parked/create/unwatched/value",
