@@ -13,7 +13,7 @@ from conformance.api import GONE, TERMINAL, checkpoint_id, objects
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven
 from conformance.judge.objects import Kind, Shown, contains, of_each, shown
-from conformance.judge.play import Exchange, Play
+from conformance.judge.play import Exchange, Play, status_text
 from conformance.judge.premises import HELD
 from conformance.judge.requests import labels
 from conformance.judge.shapes import instant
@@ -34,7 +34,8 @@ FIXED: dict[Kind, tuple[str, ...]] = {
 
 GIVEN: dict[Kind, tuple[str, ...]] = {
     "run": ("metadata", "kwargs"),
-    "thread": ("metadata", "config"),
+    # Not its `config`: that of its newest run is shown there, and no request for a thread has one.
+    "thread": ("metadata",),
     "cron": ("metadata", "payload"),
 }
 """The objects inside an object that hold what was sent for it. A server may add to them."""
@@ -204,7 +205,7 @@ def _time(what: str, due: str, before: Shown, after: Shown) -> Contradiction:
 def _has_ended(before: Shown, after: Shown) -> bool:
     """Return whether a run ended between two answers, or the thread's last one did."""
     busy, over = ("busy", {"idle", "error", "interrupted"}) if before.kind == "thread" else ("running", TERMINAL)
-    return bool(before.get("status") == busy and after.get("status") in over)
+    return bool(before.get("status") == busy and status_text(after.get("status")) in over)
 
 
 @check("AGR-04", premises=())
@@ -229,8 +230,7 @@ def _require_rest(play: Play) -> None:
 
 def _of_state(state: Any, newest: Any, see: tuple[int, int]) -> Iterator[Contradiction]:
     for name in sorted(state.keys() & newest.keys() - {"values", "next"}):
-        # A null and an empty list are two spellings of the same fact.
-        if (state[name] or None) != (newest[name] or None):
+        if _stated(state[name]) != _stated(newest[name]):
             where = difference(state[name], newest[name], name)
             yield Contradiction(f"`{name}`", "the same in both", f"{where} (state and history)", see)
     for place, one in (("the state", state), ("the newest entry", newest)):
@@ -238,6 +238,23 @@ def _of_state(state: Any, newest: Any, see: tuple[int, int]) -> Iterator[Contrad
         if "tasks" in one and "interrupts" in one and asked != objects(one["interrupts"]):
             what, due = f"`interrupts` of {place}", f"those of its tasks, `{snippet(asked)}`"
             yield Contradiction(what, due, f"`{snippet(one['interrupts'])}`", see)
+
+
+def _stated(value: Any) -> Any:
+    """Return a value without its empty fields. A null, an empty text and a field that is left out state the same."""
+    if isinstance(value, dict):
+        return {name: found for name, each in value.items() if (found := _stated(each)) is not None} or None
+    if isinstance(value, list):
+        return [_stated(each) for each in value] or None
+    return None if value == "" else value
+
+
+def _differ_where_both_state(described: Any, itself: Any) -> bool:
+    """Return whether two descriptions of a checkpoint have different values for a field that both have."""
+    # Either may leave out a field, such as the map of a child graph's checkpoint.
+    if not isinstance(described, dict) or not isinstance(itself, dict):
+        return False
+    return any(described[name] != itself[name] for name in described.keys() & itself.keys())
 
 
 def _flat_ids(state: dict[str, Any], place: str, see: tuple[int, int]) -> Iterator[Contradiction]:
@@ -266,7 +283,8 @@ def _of_checkpoints(states: list[Shown]) -> Iterator[Contradiction]:
         for name in ("values", "metadata", "created_at", "checkpoint", "parent_checkpoint"):
             if name == "values" and (_may_have_results(before.value) or _may_have_results(one.value)):
                 continue
-            if before.get(name) and one.get(name) != before.get(name):
+            earlier, now = (each if name == "values" else _stated(each) for each in (before.get(name), one.get(name)))
+            if earlier and earlier != now:
                 yield Contradiction(
                     f"`{name}` of checkpoint {place[1]} in {one.place}",
                     "as before",
@@ -277,7 +295,7 @@ def _of_checkpoints(states: list[Shown]) -> Iterator[Contradiction]:
         yield from _flat_ids(one.value, one.place, (one.sent, one.received))
         parent = one.get("parent_checkpoint")
         named = first.get((one.asked.get("thread_id", ""), str(checkpoint_id(one.value, "parent_"))))
-        if named is not None and isinstance(parent, dict) and parent != named.get("checkpoint"):
+        if named is not None and _differ_where_both_state(_stated(parent), _stated(named.get("checkpoint"))):
             yield Contradiction(
                 f"`parent_checkpoint` in {one.place}",
                 f"`{snippet(named.get('checkpoint'))}`, as the entry that it names describes itself",
@@ -433,6 +451,9 @@ def _require_order(play: Play) -> None:
     for label in labels(play):
         entered: Counter[str] = Counter()
         for report in play.reports(label):
+            # A step that is stopped while it reports its beginning abandons that report. It wrote nothing.
+            if report.event == "exit" and report.outcome == "cancelled" and not entered[report.step]:
+                continue
             entered[report.step] += (report.event == "enter") - (report.event == "exit")
             if entered[report.step] < 0:
                 raise Unproven(f"{report.step} of run {label} reported `exit` without `enter`", report.seq)
@@ -508,4 +529,4 @@ def _is_at_rest(play: Play) -> bool:
     except Unproven:
         return False
     # An invalid request that was accepted wrongly may have left a run.
-    return all(run.get("status") in TERMINAL for run in listed)
+    return all(status_text(run.get("status")) in TERMINAL for run in listed)

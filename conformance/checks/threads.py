@@ -45,12 +45,16 @@ def thread_in_flight_is_busy(play: Play) -> None:
     """
     seen = 0
     since: dict[str, StatusReading] = {}
+    lasting: dict[tuple[str, int], tuple[StatusReading, StatusReading, StatusReading]] = {}
     for thread, run, label in _during_flight(play):
         seen += 1
         if thread.status == "busy":
             since.pop(label, None)
             continue
         first = since.setdefault(label, thread)
+        # The newest reading replaces those before it, because they show one contradiction that lasts.
+        lasting[label, first.sent] = first, run, thread
+    for (label, _), (first, run, thread) in lasting.items():
         lasted = play.moments[thread.sent].t - play.moments[first.received].t
         # The rows of a thread and of its run may be written one after the other. A contradiction that lasts has
         # another cause, and the driver reads again to see whether it lasts.

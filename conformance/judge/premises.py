@@ -26,7 +26,7 @@ from weakref import WeakKeyDictionary
 from conformance.api import IN_FLIGHT, objects
 from conformance.judge.expect import Unproven
 from conformance.judge.overlap import expect_required_overlaps
-from conformance.judge.play import Play, StepTrace
+from conformance.judge.play import Play, StepTrace, status_text
 from conformance.judge.requests import accepted_cancel
 from conformance.judge.watchers import streams, written
 from conformance.scenarios import moves as s
@@ -35,6 +35,9 @@ from conformance.scenarios.steps import STEPS
 
 REPLAYS = 2
 """The number of times that a scenario is played again. An agent that loses reports every time has another problem."""
+
+ENDED = ("returned", "raised", "interrupted")
+"""The outcomes of a step that was not stopped from outside."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,17 @@ def lost_reports(play: Play) -> tuple[tuple[str, str], ...]:
 
 
 def _lost(play: Play) -> Iterator[tuple[str, str]]:
+    awaited = {(move.label, move.point) for move in play.scenario.moves if isinstance(move, s.AwaitPoint)}
     for label in dict.fromkeys(submit.label for submit in play.scenario.all_submits):
         reports = play.reports(label)
         if not reports and _wrote(play, label):
             yield label, f"{STEPS[0]}/enter"
         seen = {(report.step, report.event) for report in reports}
         for step in dict.fromkeys(report.step for report in reports):
-            if (step, "enter") not in seen:
+            # A run that is stopped while its step reports its beginning abandons that report. Nothing was lost then,
+            # unless the scenario waits for it.
+            went_on = any(r.step == step and (r.event == "token" or r.outcome in ENDED) for r in reports)
+            if (step, "enter") not in seen and (went_on or (label, f"{step}/enter") in awaited):
                 yield label, f"{step}/enter"
         for step, event in _points_held(play.scenario, label):
             # A step that was not entered at all is either reported above, or it may never have been reached.
@@ -132,7 +139,7 @@ def _require_rest(play: Play) -> None:
     for exchange in (*play.exchanges_for("final runs", s.MAIN), *play.exchanges_for("final run")):
         runs = exchange.body if isinstance(exchange.body, list) else [exchange.body]
         for run in objects(runs):
-            if run.get("status") in IN_FLIGHT:
+            if status_text(run.get("status")) in IN_FLIGHT:
                 raise Unproven(
                     f"run {play.label_of(run.get('run_id'))} was still in flight, so two readings need not be equal",
                     exchange.sent,

@@ -125,10 +125,7 @@ _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def _is_uuid(value: object) -> bool:
-    return (
-        isinstance(value, str)
-        and re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", value) is not None
-    )
+    return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 
 def _is_text(value: object, path: str) -> bool:

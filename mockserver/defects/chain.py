@@ -8,32 +8,25 @@ from typing import Any
 from aiohttp import web
 
 from mockserver.core.records import Thread
-from mockserver.defects.answers import json_body, matches, refusal, rewritten
+from mockserver.defects.answers import json_body, matches, refusal
 from mockserver.defects.base import Defect
-from mockserver.defects.fields import HISTORY
-from mockserver.defects.views import STATE, requested_thread
+from mockserver.defects.states import HISTORIES, STATE, View
 from mockserver.web.interceptors import Handler
 
 Json = dict[str, Any]
 
 
-class _Entries(Defect):
+class _Entries(View):
     """A defect in every state of a thread, wherever it is shown."""
 
-    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        response = await super().answer(request, handler)
-        thread = requested_thread(request)
-        shows = matches(request, "GET", STATE, HISTORY) or matches(request, "POST", HISTORY)
-        if thread is None or not shows:
-            return response
-        return rewritten(response, lambda body: self._each(thread, body))
+    endpoints = (("GET", STATE), *HISTORIES)
 
-    def _each(self, thread: Thread, body: Any) -> Any:
+    def shown(self, thread: Thread, body: Any) -> Any:
         entries = body if isinstance(body, list) else [body]
-        changed = [self.shown(thread, one) if one["checkpoint_id"] else one for one in entries]
+        changed = [self.described(thread, one) if one["checkpoint_id"] else one for one in entries]
         return changed if isinstance(body, list) else changed[0]
 
-    def shown(self, thread: Thread, one: Json) -> Json:
+    def described(self, thread: Thread, one: Json) -> Json:
         """Return the state to show instead of `one`."""
         raise NotImplementedError
 
@@ -45,7 +38,7 @@ class StepsRestart(_Entries):
     seen = ()
     client = "Two checkpoints of a thread have the same step, and a list that is keyed by steps shows one of them."
 
-    def shown(self, thread: Thread, one: Json) -> Json:
+    def described(self, thread: Thread, one: Json) -> Json:
         chain = list(thread.history.newest_first())[::-1]
         run_id = one["metadata"].get("run_id")
         first = next((each.step for each in chain if each.run_id == run_id), -1)
@@ -61,7 +54,7 @@ class SourceAlwaysLoop(_Entries):
     seen = ()
     client = "A client cannot find the turns of a conversation in its history."
 
-    def shown(self, thread: Thread, one: Json) -> Json:
+    def described(self, thread: Thread, one: Json) -> Json:
         if one["metadata"].get("source") == "loop" or not self.strikes(thread):
             return one
         return {**one, "metadata": {**one["metadata"], "source": "loop"}}
@@ -74,7 +67,7 @@ class FinishedNextLeft(_Entries):
     seen = ()
     client = "An application shows a finished conversation as one that waits."
 
-    def shown(self, thread: Thread, one: Json) -> Json:
+    def described(self, thread: Thread, one: Json) -> Json:
         head = thread.history.head
         at_the_end = head is not None and one["checkpoint_id"] == head.checkpoint_id and not one["next"]
         return {**one, "next": ["agent"]} if at_the_end and self.strikes(thread) else one
@@ -87,7 +80,7 @@ class TimesReversed(_Entries):
     seen = ()
     client = "A history that is sorted by time is upside down."
 
-    def shown(self, thread: Thread, one: Json) -> Json:
+    def described(self, thread: Thread, one: Json) -> Json:
         root = list(thread.history.newest_first())[-1]
         found = thread.history.get(one["checkpoint_id"])
         if found is None or found is root or not self.strikes(thread):
@@ -103,7 +96,7 @@ class TimesFrozen(_Entries):
     seen = ()
     client = "All messages of a conversation were written at the same time."
 
-    def shown(self, thread: Thread, one: Json) -> Json:
+    def described(self, thread: Thread, one: Json) -> Json:
         root = list(thread.history.newest_first())[-1]
         late = one["checkpoint_id"] != root.checkpoint_id
         return {**one, "created_at": root.created_at.isoformat()} if late and self.strikes(thread) else one
@@ -116,7 +109,7 @@ class ToolArgumentsLost(_Entries):
     seen = ()
     client = "An application cannot show what the agent searched for."
 
-    def shown(self, thread: Thread, one: Json) -> Json:
+    def described(self, thread: Thread, one: Json) -> Json:
         calls = [call for message in one["values"].get("messages", ()) for call in message.get("tool_calls") or ()]
         if calls and self.strikes(thread):
             for call in calls:
@@ -138,7 +131,7 @@ class QuestionAsText(_Entries):
     seen = ()
     client = "A form that an application makes from a question is empty."
 
-    def shown(self, thread: Thread, one: Json) -> Json:
+    def described(self, thread: Thread, one: Json) -> Json:
         if one["interrupts"] and self.strikes(thread):
             # A question may be in both lists as the same object or as two.
             for question in [question for found in _questions(one) for question in found]:
@@ -153,7 +146,7 @@ class OneQuestionShown(_Entries):
     seen = ()
     client = "The second question cannot be answered, and the conversation waits for ever."
 
-    def shown(self, thread: Thread, one: Json) -> Json:
+    def described(self, thread: Thread, one: Json) -> Json:
         if len(one["interrupts"]) < 2 or not self.strikes(thread):
             return one
         kept = one["interrupts"][:1]

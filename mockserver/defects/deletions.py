@@ -8,7 +8,7 @@ from mockserver.core.ids import canonical
 from mockserver.core.records import Run, Thread
 from mockserver.defects.answers import RUN, json_body, matches, requested_run
 from mockserver.defects.base import Defect
-from mockserver.defects.views import STATE, requested_thread
+from mockserver.defects.states import STATE, requested_thread
 from mockserver.views import records
 from mockserver.web.http import ENGINE, json_answer
 from mockserver.web.interceptors import Handler

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from aiohttp import web
@@ -10,11 +9,10 @@ from aiohttp import web
 from mockserver.core.streams import Event
 from mockserver.defects.answers import RUN, RUNS, matches, refusal, rewritten
 from mockserver.defects.base import Defect
-from mockserver.defects.views import STATE, requested_thread
+from mockserver.defects.states import HISTORY, STATE, requested_thread
 from mockserver.web.interceptors import Handler
 
 THREAD: Final = "/threads/{thread_id}"
-HISTORY: Final = f"{THREAD}/history"
 CRONS: Final = f"{RUNS}/crons"
 
 Json = dict[str, Any]
@@ -32,8 +30,7 @@ class _Field(Defect):
         return rewritten(response, lambda body: self._each(request, body))
 
     def _each(self, request: web.Request, body: Any) -> Any:
-        change: Callable[[Json], Json] = lambda one: self.shown(request, one)  # noqa: E731 - read twice below
-        return [change(one) for one in body] if isinstance(body, list) else change(body)
+        return [self.shown(request, one) for one in body] if isinstance(body, list) else self.shown(request, body)
 
     def shown(self, request: web.Request, one: Json) -> Json:
         """Return the object to show instead of `one`."""

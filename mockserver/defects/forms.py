@@ -12,10 +12,10 @@ from aiohttp import web
 from mockserver.core.ids import canonical
 from mockserver.defects.answers import CREATING, RUN, RUNS, json_body, matches, refusal
 from mockserver.defects.base import Defect
+from mockserver.defects.states import HISTORY
 from mockserver.web.http import ENGINE
 from mockserver.web.interceptors import Handler
 
-HISTORY: Final = "/threads/{thread_id}/history"
 THREAD: Final = "/threads/{thread_id}"
 MOST: Final = 100
 """The greatest `limit` that a server with small pages accepts. The description allows 1000."""

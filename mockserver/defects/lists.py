@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from aiohttp import web
 
-from mockserver.core.ids import canonical
-from mockserver.core.records import Thread
 from mockserver.defects.answers import json_body, matches, refusal, rewritten, with_body
 from mockserver.defects.base import Defect
+from mockserver.defects.states import HISTORIES, HISTORY, requested_thread
 from mockserver.views import records
-from mockserver.web.http import ENGINE
 from mockserver.web.interceptors import Handler
-
-HISTORY: Final = "/threads/{thread_id}/history"
-
-
-def _thread(request: web.Request) -> Thread | None:
-    return request.app[ENGINE].threads.by_id.get(str(canonical(request.match_info["thread_id"])))
 
 
 async def _options(request: web.Request) -> dict[str, Any]:
@@ -52,7 +44,7 @@ class HistoryLimitIgnored(Defect):
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
-        thread = _thread(request) if matches(request, "GET", HISTORY) or matches(request, "POST", HISTORY) else None
+        thread = requested_thread(request) if any(matches(request, *endpoint) for endpoint in HISTORIES) else None
         if thread is None or {"limit"} != (await _options(request)).keys():
             return response
         whole = [records.state(thread, one) for one in thread.history.newest_first()]
@@ -68,7 +60,7 @@ class HistoryBeforeInclusive(Defect):
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
-        thread = _thread(request) if matches(request, "GET", HISTORY) or matches(request, "POST", HISTORY) else None
+        thread = requested_thread(request) if any(matches(request, *endpoint) for endpoint in HISTORIES) else None
         before = (await _options(request)).get("before") if thread is not None else None
         named = before.get("checkpoint_id") if isinstance(before, dict) else before
         found = None if thread is None or not isinstance(named, str) else thread.history.get(named)
@@ -116,7 +108,7 @@ class StateAtIsNewest(Defect):
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await super().answer(request, handler)
         one, two = "/threads/{thread_id}/state/{checkpoint_id}", "/threads/{thread_id}/state/checkpoint"
-        thread = _thread(request) if matches(request, "GET", one) or matches(request, "POST", two) else None
+        thread = requested_thread(request) if matches(request, "GET", one) or matches(request, "POST", two) else None
         head = None if thread is None else thread.history.head
         if thread is None or head is None:
             return response

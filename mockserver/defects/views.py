@@ -2,72 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from aiohttp import web
 
-from mockserver.core.ids import canonical
 from mockserver.core.records import Thread
 from mockserver.defects.answers import RUNS, json_body, matches, rewritten, with_body
 from mockserver.defects.base import Defect
+from mockserver.defects.states import HISTORIES, View
 from mockserver.views import records
-from mockserver.web.http import ENGINE
 from mockserver.web.interceptors import Handler
 
-STATE: Final = "/threads/{thread_id}/state"
-_HISTORY: Final = (("GET", "/threads/{thread_id}/history"), ("POST", "/threads/{thread_id}/history"))
 
-
-def requested_thread(request: web.Request) -> Thread | None:
-    """Return the thread that the path names, None if it does not exist."""
-    return request.app[ENGINE].threads.by_id.get(canonical(request.match_info.get("thread_id", "")) or "")
-
-
-class _View(Defect):
-    """A defect in the way in which the state or the history of a thread is shown."""
-
-    endpoints: tuple[tuple[str, str], ...] = (("GET", STATE),)
-
-    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        response = await super().answer(request, handler)
-        thread = requested_thread(request)
-        if thread is None or not any(matches(request, method, path) for method, path in self.endpoints):
-            return response
-        # The stored state stays right, so that the defect is only in the view.
-        return rewritten(response, lambda body: self.shown(thread, body))
-
-    def shown(self, thread: Thread, body: Any) -> Any:
-        """Return the body to show instead of `body`."""
-        raise NotImplementedError
-
-
-class CheckpointsLag(_View):
+class CheckpointsLag(View):
     """While a run executes, the newest checkpoint is missing from the history."""
 
     id = "D128"
     seen = ()
     client = "The history of an executing run is always one step behind."
-    endpoints = _HISTORY
+    endpoints = HISTORIES
 
     def shown(self, thread: Thread, body: Any) -> Any:
         # The newest checkpoint comes first.
         return body[1:] if thread.in_flight and len(body) > 1 and self.strikes(thread) else body
 
 
-class HistoryShrinks(_View):
+class HistoryShrinks(View):
     """The oldest checkpoint is no longer shown once a thread has had two runs."""
 
     id = "D129"
     seen = ()
     client = "A bookmarked checkpoint is no longer found."
-    endpoints = _HISTORY
+    endpoints = HISTORIES
 
     def shown(self, thread: Thread, body: Any) -> Any:
         # Not during the first run, so that a client has seen the checkpoint that disappears.
         return body[:-1] if len(thread.runs) > 1 and len(body) > 1 and self.strikes(thread) else body
 
 
-class StateLags(_View):
+class StateLags(View):
     """The state of a thread is that of the checkpoint before the newest one."""
 
     id = "D130"
@@ -79,7 +52,7 @@ class StateLags(_View):
         return records.state(thread, chain[1]) if len(chain) > 1 and self.strikes(thread) else body
 
 
-class MessageIdsReused(_View):
+class MessageIdsReused(View):
     """The newest human message has the id of the oldest one."""
 
     id = "D131"
@@ -93,7 +66,7 @@ class MessageIdsReused(_View):
         return body
 
 
-class NextCleared(_View):
+class NextCleared(View):
     """After a run was stopped in a step, the state's `next` does not name that step."""
 
     id = "D132"
@@ -106,7 +79,7 @@ class NextCleared(_View):
         return {**body, "next": [], "tasks": []} if stopped and body["next"] and self.strikes(thread) else body
 
 
-class TaskResultsMissing(_View):
+class TaskResultsMissing(View):
     """The task of a finished step in an unfinished superstep does not show the step's result."""
 
     id = "D133"

@@ -94,6 +94,26 @@ def more_fields(raw: Json) -> None:
             found |= {"tenant": "t", "etag": 7, "links": [{"rel": "self"}]}
 
 
+def spelled_out(raw: Json) -> None:
+    """Show empty fields in the entries of histories, which a state leaves out."""
+    for moment in raw["moments"]:
+        for entry in moment["body"] if moment["kind"] == "response" and isinstance(moment.get("body"), list) else ():
+            if isinstance(entry, dict) and "checkpoint" in entry:
+                entry["metadata"] = {**(entry["metadata"] or {}), "checkpoint_ns": "", "writes": None}
+                if entry.get("parent_checkpoint"):
+                    entry["parent_checkpoint"]["checkpoint_map"] = None
+
+
+def with_configs(raw: Json) -> None:
+    """Show in every thread the configuration of the newest run, as far as one was created."""
+    created = 0
+    for moment in raw["moments"]:
+        created += moment["kind"] == "request" and moment["purpose"] == "submit"
+        if moment["kind"] == "response":
+            for found in filter(is_thread, objects_in({"moments": [moment]})):
+                found["config"] = {"configurable": {"probe": {"label": f"R{created}"}}}
+
+
 def other_headers(change: Callable[[Json], Json]) -> Edit:
     def edit(raw: Json) -> None:
         for moment in raw["moments"]:
@@ -202,6 +222,8 @@ VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
         EVERYWHERE,
         (everywhere("metadata", lambda o: (o["metadata"] or {}).update(region="eu")),),
     ),
+    ("empty fields are spelled out in histories", EVERYWHERE, (spelled_out,)),
+    ("a thread shows the configuration of its newest run", EVERYWHERE, (with_configs,)),
     ("states have no `interrupts`", EVERYWHERE, (without_fields("parent_checkpoint", "interrupts"),)),
     ("content is a list of blocks", EVERYWHERE, (everywhere("content", as_blocks),)),
     ("messages have more fields", EVERYWHERE, (everywhere("content", lambda o: o.update(usage_metadata=None)),)),

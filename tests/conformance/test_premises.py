@@ -89,6 +89,21 @@ def _row(requirement_id: str) -> str:
     return next(line for line in premises_page.render().splitlines() if line.startswith(f"| {requirement_id} |"))
 
 
+def test_a_run_that_is_stopped_while_its_step_begins_lost_nothing(plays: dict[str, Transcript]) -> None:
+    burst = "interrupt/burst/create/unwatched"
+    stopped = [
+        {"kind": "witness", "label": "R6", "step": "agent:1", "event": event, "run_id": None, "outcome": outcome}
+        for event, outcome in (("cancelled", None), ("exit", "cancelled"))
+    ]
+
+    def edit(raw: dict[str, Any]) -> None:
+        mine = [m for m in raw["moments"] if m["kind"] == "witness" and m["label"] == "R6"]
+        raw["moments"] = [m for m in raw["moments"] if m not in mine]
+        raw["moments"] += [{**one, "seq": 0, "t": raw["moments"][-1]["t"]} for one in stopped]
+
+    assert lost_reports(Play(edited(plays[burst], edit))) == ()
+
+
 def test_no_report_is_missed_in_the_catalogue(plays: dict[str, Transcript]) -> None:
     assert {name: found for name, one in plays.items() if (found := lost_reports(Play(one)))} == {}
 

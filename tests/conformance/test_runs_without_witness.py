@@ -41,7 +41,7 @@ def test_nothing_is_held_against_a_right_deployment_that_reaches_no_witness(hold
     pool.begin(target, scenarios)
     for scenario in scenarios:
         found = words(Play(pool.transcript(target, scenario)))
-        assert set(found.values()) <= {"PASS", "INCONCLUSIVE"}, scenario.id
+        assert set(found.values()) <= {"PASS", "INCONCLUSIVE", "NOT-APPLICABLE"}, scenario.id
     assert target.info.probe == "unwitnessed"
 
 
@@ -94,7 +94,9 @@ async def test_an_agent_that_knows_nothing_of_the_probe_is_judged_where_it_is_na
         )
     report = msgspec.json.decode((tmp_path / "report.json").read_bytes(), type=Report)
     assert report.target.probe == "none"
-    assert report.summary["FAIL"] == report.summary["WARN"] == report.summary["ERROR"] == 0, run.output
+    # This deployment changes the text of an input, so the input that it shows is not the one that was sent.
+    broken = {r.requirement for r in report.results if r.verdict in ("FAIL", "WARN", "ERROR")}
+    assert broken <= {"ECH-01"}, run.output
     idle = {r.requirement: r.verdict for r in report.results if r.scenario.startswith("interrupt/idle/")}
     assert idle["RUN-01"] == idle["THR-01"] == "PASS"
     assert idle["INT-05"] == "NOT-APPLICABLE"

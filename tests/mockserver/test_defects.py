@@ -33,7 +33,7 @@ def test_every_candidate_has_one_id_and_one_name() -> None:
 
 
 def test_every_module_of_defects_is_looked_through() -> None:
-    machinery = {"__init__", "base", "page", "registry", "switches"}
+    machinery = {"__init__", "base", "page", "registry", "states", "switches"}
     assert {source.stem for source in Path(registry.__file__).parent.glob("*.py")} == {*registry.MODULES, *machinery}
 
 

@@ -28,5 +28,6 @@ def test_the_probe_agent_is_served(tmp_path: Path) -> None:
     with langgraph_dev(workers=1, log=tmp_path / "server.log") as url:
         graphs = httpx.post(f"{url}/assistants/search", json={}, trust_env=False).json()
         assert [assistant["graph_id"] for assistant in graphs] == ["agent"]
-    with pytest.raises(httpx.ConnectError):
+    # A process that is just being ended may still take the connection and reset it.
+    with pytest.raises(httpx.TransportError):
         httpx.get(f"{url}/ok", trust_env=False)

@@ -90,7 +90,8 @@ def test_the_probe_agent_is_served_by_the_version_of_the_profile(name: str, tmp_
         graphs = httpx.post(f"{url}/assistants/search", json={}, trust_env=False).json()
         assert [assistant["graph_id"] for assistant in graphs] == ["agent"]
         server, version = server_of(httpx.get(f"{url}/info", trust_env=False).json())
-    with pytest.raises(httpx.ConnectError):
+    # A process that is just being ended may still take the connection and reset it.
+    with pytest.raises(httpx.TransportError):
         httpx.get(f"{url}/ok", trust_env=False)
     assert server == INFO[name][0]
     assert version is not None

@@ -38,11 +38,13 @@ async def look(context: Context) -> None:
 def _contradicts(context: Context) -> bool:
     """Return whether a run is in flight on a thread that is not `busy`, or `pending` although it reported a step."""
     # Once the deployment is lost, nothing changes any more.
+    if context.http.lost is not None:
+        return False
     waiting = [label for label, status in context.statuses.items() if status == "pending"]
-    if context.http.lost is None and context.probe == "witnessed" and any(map(context.begun, waiting)):
+    if context.probe == "witnessed" and any(map(context.begun, waiting)):
         return True
-    thread = context.http.body("look", s.MAIN) if context.http.lost is None else None
-    main = [label for label, thread in context.thread_of.items() if thread == context.threads.get(s.MAIN)]
+    thread = context.http.body("look", s.MAIN)
+    main = [label for label, owner in context.thread_of.items() if owner == context.threads.get(s.MAIN)]
     flying = any(context.statuses.get(label) in IN_FLIGHT for label in main)
     return flying and isinstance(thread, dict) and thread.get("status") != "busy"
 

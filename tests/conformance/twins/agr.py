@@ -47,7 +47,7 @@ TWINS = [
     twin("AGR-04", "questions of no task", PARKED, bodies("final state", "main", lambda state: of(state,
          interrupts=[{"id": "x", "value": {}}])), fact='"id":"x"'),
     twin("AGR-05", "a parent without its thread", TOOLS, bodies("final history", "main", first(lambda entry: of(entry,
-         parent_checkpoint={"checkpoint_id": entry["parent_checkpoint"]["checkpoint_id"]}))), fact="checkpoint_id"),
+         parent_checkpoint={"checkpoint_id": entry["parent_checkpoint"]["checkpoint_id"]}))), fact="thread_id"),
     twin("AGR-05", "a checkpoint that changes", SECOND_TURN, bodies("mid history", "main", first(lambda entry: of(entry,
          created_at=LATER)), last=True), fact=LATER),
     twin("AGR-06", "a list that lags", QUEUED, bodies("final runs", "main", lambda runs: [of(run, updated_at=LATER)
