@@ -131,6 +131,7 @@ ELSEWHERE: Final[Mapping[tuple[str, str], str]] = {
     ("docs/start/test-an-application.md", "E       AssertionError"): "tests/test_testing_page.py",
     ("docs/start/compare-thread-state.md", "-  run 2"): "test_the_difference_that_maintainers_are_shown",
     ("docs/how-to/write-a-script.md", "mine.yaml:9:"): "test_the_mistake_in_a_script",
+    ("docs/explanation/why-no-sleeps.md", "race interrupt"): "tests/conformance/test_branches.py",
     ("docs/how-to/test-with-the-mock.md", "interrupted"): "the output of a script, test_the_files_of_a_page",
     ("docs/how-to/test-with-the-mock.md", "idle"): "the output of a script, test_the_files_of_a_page",
 }

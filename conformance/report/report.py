@@ -24,7 +24,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `freedom` is the documented freedom that the deployment took. `see` lists the `seq` of the moments of the transcript
     that show the verdict. `expected` and `observed` are given for a failure. The number of plays that were judged is
-    `plays`. It is above 1 when a report to the witness was lost and the scenario was played again.
+    `plays`. It is above 1 when a report to the witness was lost and the scenario was played again, or when it is a
+    race. `branches` then has how many plays took each branch of the race.
     """
 
     requirement: str
@@ -39,6 +40,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     observed: str = ""
     see: tuple[int, ...] = ()
     plays: int = 1
+    branches: dict[str, int] = {}
 
     @property
     def id(self) -> str:

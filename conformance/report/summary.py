@@ -163,14 +163,21 @@ class Findings:
 
 
 def _replays(results: list[Result]) -> list[str]:
-    """Return a note about the scenarios that were played more than once, if there are any."""
-    again = sorted({result.scenario for result in results if result.plays > 1})
+    """Return notes about the scenarios that were played more than once: one for each race, one for lost reports."""
+    races = {result.scenario: result.branches for result in results if result.plays > 1 and result.branches}
+    notes = [
+        f"race {name}: " + ", ".join(f"{met} in {count}" for met, count in found.items()) + f" of {sum(found.values())}"
+        for name, found in sorted(races.items())
+    ]
+    # A race may have lost reports, too. Its plays without a branch are those.
+    again = sorted({result.scenario for result in results if result.plays > max(1, sum(result.branches.values()))})
     if not again:
-        return []
+        return notes
     more = f" and {len(again) - 1} more" if len(again) > 1 else ""
     return [
+        *notes,
         f"played again because a report of the agent did not reach the witness: {again[0]}{more}; "
-        "let the agent reach the witness faster, or use fewer --conformance-jobs"
+        "let the agent reach the witness faster, or use fewer --conformance-jobs",
     ]
 
 

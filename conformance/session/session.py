@@ -217,6 +217,7 @@ class Session:
             observed=target.redactor.text(verdict.observed),
             see=verdict.see,
             plays=verdict.plays,
+            branches=verdict.branches,
         )
         folder = self.folder_of(case.position)
         record: dict[str, Any] = msgspec.to_builtins(

@@ -226,3 +226,22 @@ class StatusGoesBack(Defect):
         self._readings[run.run_id] += 1
         # The first read is right, so that the second one is a step backwards.
         return "running" if self._readings[run.run_id] % 2 else "pending"
+
+
+class InterruptedRunsAgain(Defect):
+    """A stopped run that was shown as `interrupted` is shown as `running` once more, and then as `interrupted`."""
+
+    id = "D223"
+    seen = ()
+    client = "A client that stopped polling at `interrupted` sends its next message while the run seems to execute."
+
+    def __init__(self, times: int | None = None) -> None:
+        super().__init__(times)
+        self._shown: Counter[str] = Counter()
+
+    def run_status(self, run: Run) -> Any:
+        status = super().run_status(run)
+        if status != "interrupted" or not self.strikes(run):
+            return status
+        self._shown[run.run_id] += 1
+        return "running" if self._shown[run.run_id] == 2 else status

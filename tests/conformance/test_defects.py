@@ -475,6 +475,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
         "interrupt/during-tools/create/late/followed",
         {"STR-44": "`the values of the run`. If that is intended"},
     ),
+    ("interrupted_runs_again", TOOLS, {"RUN-03": "`running` later", "RUN-04": "`running` later"}),
     ("queue_stands_after_deletion", "delete/during-tools/run/unwatched/queue", {"RUN-14": "`pending`"}),
     ("deleted_state_stays", "delete/finished/thread/unwatched/created-again", {"THR-30": "HTTP 200"}),
     ("created_again_remembers", "delete/finished/thread/unwatched/created-again", {"THR-31": "run A"}),
