@@ -36,6 +36,9 @@ PROPERTIES = ("requirement", "scenario", "deployment", "area", "level", "verdict
 LEVELS = ("MUST", "SHOULD", "PROFILE")
 """The levels of requirements, in the order in which `--conformance-level` includes them."""
 
+WHOLE = 5
+"""The number of failed tests up to which pytest shows each of them whole. One fault of a server breaks hundreds."""
+
 OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 RECORD: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
@@ -105,6 +108,22 @@ class _Reports:
             return None
         first = self._first_unjudged.setdefault(record["position"], report.nodeid)
         return None if first == report.nodeid else ("not judged", "?", "NOT JUDGED")
+
+    # Outside of pytest's own reporter, which writes the failures in the same hook.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
+        """Keep pytest from showing many failures of the suite one by one, except with -v. Causes are shown instead."""
+        failed = terminalreporter.stats.get("failed", [])
+        others = [report for report in failed if _record(report) is None]
+        hidden = terminalreporter.verbosity <= 0 and len(failed) - len(others) > WHOLE
+        if hidden:
+            terminalreporter.stats["failed"] = others
+        try:
+            yield
+        finally:
+            # Counted in the last line of the run.
+            if hidden:
+                terminalreporter.stats["failed"] = failed
 
 
 def _record(report: pytest.TestReport) -> dict[str, Any] | None:
@@ -254,6 +273,6 @@ FINDINGS: pytest.StashKey[Any] = pytest.StashKey()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Write the summary: the verdicts by deployment, area and level."""
+    """Write the summary: the causes of failures, and the verdicts by area."""
     if FINDINGS in config.stash:
         config.stash[FINDINGS].show(terminalreporter)

@@ -48,6 +48,17 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"{self.scenario}::{self.requirement}"
 
 
+class Cause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A broken requirement, the broken requirements that it explains, and the known fault that it resembles.
+
+    `fault` is the name of the fault, None where it resembles none, or several equally.
+    """
+
+    requirement: str
+    explains: tuple[str, ...] = ()
+    fault: str | None = None
+
+
 class JudgedRequirement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A requirement of the rule book by which the report was judged.
 
@@ -74,9 +85,10 @@ class JudgedRequirement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The findings of one run of the suite about one deployment. `summary` counts the verdicts of each kind.
 
-    `stale` lists known failures of the profile that did not happen. `notes` are remarks on how the deployment was
-    judged. `problem` is the reason why the deployment could not be judged, or not to the end. `rules` is the whole
-    rule book. `finished_at` is the wall-clock time in ISO 8601.
+    `causes` are the broken requirements that explain the others, the worst first. `stale` lists known failures of the
+    profile that did not happen. `notes` are remarks on how the deployment was judged. `problem` is the reason why the
+    deployment could not be judged, or not to the end. `rules` is the whole rule book. `finished_at` is the wall-clock
+    time in ISO 8601.
     """
 
     format: Literal["doubletext-report"] = FORMAT
@@ -85,6 +97,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     target: TargetInfo
     summary: dict[Word, int]
     results: list[Result]
+    causes: list[Cause] = []
     stale: list[str] = []
     notes: list[str] = []
     problem: str | None = None
@@ -94,6 +107,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     def rule(self, requirement_id: str) -> JudgedRequirement | None:
         """Return a requirement of the report's rule book, or None when the report does not contain it."""
         return next((rule for rule in self.rules if rule.id == requirement_id), None)
+
+    def explained_by(self, requirement_id: str) -> tuple[str, ...]:
+        """Return the broken requirements that follow from this one."""
+        return next((cause.explains for cause in self.causes if cause.requirement == requirement_id), ())
 
 
 def rules_of(registry: Registry) -> list[JudgedRequirement]:

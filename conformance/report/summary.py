@@ -13,7 +13,8 @@ import pytest
 
 from conformance.judge.judging import WORDS
 from conformance.judge.profiles import Profile
-from conformance.report import github
+from conformance.report import github, screen
+from conformance.report.causes import grouped
 from conformance.report.report import Report, Result, rules_of, summarise, write_report
 from conformance.requirements import registry
 from conformance.requirements.areas import AREAS
@@ -22,19 +23,20 @@ from conformance.transcript.text import visible
 from conformance.transcript.transcript import SuiteInfo, TargetInfo
 
 JUDGED = frozenset({"PASS", "FAIL", "WARN"})
-# About one screen. A deployment that breaks one strategy fails dozens of requirements, and the first ones explain it.
-SHOWN = 25
-"""The number of requirements with the same verdict that the terminal lists. The report has all."""
 
 
 class Deployment(msgspec.Struct, kw_only=True):
-    """The results about one deployment. `problem` is the reason why those with an id in `unjudged` were not judged."""
+    """The results about one deployment. `problem` is the reason why those with an id in `unjudged` were not judged.
+
+    `repeats` has the command that sends the deciding request again, by the ids of failed results.
+    """
 
     target: TargetInfo
     problem: str | None
     unjudged: frozenset[str]
     folder: str | None
     results: list[Result]
+    repeats: dict[str, str] = {}
     stale: list[str] = []
     notes: list[str] = []
 
@@ -66,6 +68,11 @@ class Findings:
                     folder=mine[-1]["folder"],
                     # Sorted, because with xdist the records arrive in another order in each run.
                     results=sorted(results, key=lambda result: result.id),
+                    repeats={
+                        result.id: record["repeat"]
+                        for record, result in zip(mine, results, strict=True)
+                        if record.get("repeat")
+                    },
                     stale=stale_entries(profile, results),
                     notes=[*mine[-1]["notes"], *_replays(results)],
                 )
@@ -99,6 +106,7 @@ class Findings:
             target=deployment.target,
             summary=summarise(deployment.results),
             results=deployment.results,
+            causes=[group.cause for group in grouped(deployment.results)],
             stale=deployment.stale,
             notes=deployment.notes,
             problem=deployment.problem,
@@ -117,10 +125,20 @@ class Findings:
                 terminal.line(visible(f"{how_far}: {deployment.problem}"), red=True)
             for note in deployment.notes:
                 terminal.line(visible(f"note: {note}"), yellow=True, bold=True)
-            for word in ("FAIL", "ERROR", "INCONCLUSIVE", "WARN"):
-                self._list(terminal, word, deployment)
-            for line in table(deployment.results):
-                terminal.line(line)
+            groups = grouped(deployment.results)
+            for line in screen.causes(groups, deployment.repeats):
+                terminal.line(line, red=line.startswith("FAIL"), yellow=line.startswith("WARN"))
+            judged = [result for result in deployment.results if result.id not in deployment.unjudged]
+            for word in ("ERROR", "INCONCLUSIVE"):
+                for line in screen.reasons(word, judged):
+                    terminal.line(line, red=True)
+            # The table has about as many lines as a screen.
+            if not groups or terminal.verbosity > 0:
+                for line in table(deployment.results):
+                    terminal.line(line)
+            else:
+                counts = summarise(deployment.results)
+                terminal.line("verdicts: " + ", ".join(f"{n} {word}" for word, n in counts.items() if n))
             self._show_coverage(terminal, deployment)
             known = [result for result in deployment.results if result.known]
             if known:
@@ -148,18 +166,6 @@ class Findings:
                 reasons.setdefault(result.reason, set()).add(result.requirement)
         for reason, requirements in reasons.items():
             terminal.line(f"not applicable: {', '.join(sorted(requirements))}: {reason}")
-
-    def _list(self, terminal: pytest.TerminalReporter, word: str, deployment: Deployment) -> None:
-        """Write one line for every requirement with this verdict, with the reason of its first scenario."""
-        by_requirement: dict[str, list[Result]] = {}
-        for result in deployment.results:
-            if result.verdict == word and not result.known and result.id not in deployment.unjudged:
-                by_requirement.setdefault(result.requirement, []).append(result)
-        for first, *others in list(by_requirement.values())[:SHOWN]:
-            more = f" (and in {len(others)} more scenario{'s' if len(others) > 1 else ''})" if others else ""
-            terminal.line(f"{word}  {first.id}: {first.reason}{more}", red=word != "WARN", yellow=word == "WARN")
-        if len(by_requirement) > SHOWN:
-            terminal.line(f"… and {len(by_requirement) - SHOWN} more requirements with the verdict {word}")
 
 
 def _replays(results: list[Result]) -> list[str]:

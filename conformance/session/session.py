@@ -15,7 +15,7 @@ from conformance.judge.judging import Verdict, is_red
 from conformance.judge.judging import judge as judge_play
 from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED, misfit, proposals
-from conformance.report.failure import explain
+from conformance.report.failure import curl, deciding, explain
 from conformance.report.report import Result, transcript_path, write_transcript
 from conformance.requirements import registry
 from conformance.requirements.areas import MARKERS, family_marker
@@ -124,6 +124,8 @@ class Session:
             case, target, verdict, transcript_path(case.scenario.id) if self._options.folder else None
         )
         if red:
+            exchange = deciding(play, verdict.see)
+            record["repeat"] = None if exchange is None else curl(exchange, play.transcript.target.url)
             return CaseResult("fail", explain(case.requirement, play, verdict, str(where)), record)
         if verdict.known is not None:
             return CaseResult("xfail", f"known: {verdict.known}", record)

@@ -35,6 +35,7 @@ class StepsRestart(_Entries):
     """The steps of every run are counted from the beginning."""
 
     id = "D174"
+    rule = "CHK-25"
     seen = ()
     client = "Two checkpoints of a thread have the same step, and a list that is keyed by steps shows one of them."
 
@@ -51,6 +52,7 @@ class SourceAlwaysLoop(_Entries):
     """Every checkpoint has the source `loop`, also those of inputs and updates."""
 
     id = "D175"
+    rule = "CHK-27"
     seen = ()
     client = "A client cannot find the turns of a conversation in its history."
 
@@ -64,6 +66,7 @@ class FinishedNextLeft(_Entries):
     """The state of a finished thread names a node that would execute next."""
 
     id = "D176"
+    rule = "CHK-28"
     seen = ()
     client = "An application shows a finished conversation as one that waits."
 
@@ -77,6 +80,7 @@ class TimesReversed(_Entries):
     """The times of a thread's checkpoints go back along the chain."""
 
     id = "D177"
+    rule = "CHK-29"
     seen = ()
     client = "A history that is sorted by time is upside down."
 
@@ -93,6 +97,7 @@ class TimesFrozen(_Entries):
     """Every checkpoint of a thread has the time of the oldest one."""
 
     id = "D178"
+    rule = "CHK-29"
     seen = ()
     client = "All messages of a conversation were written at the same time."
 
@@ -106,6 +111,7 @@ class ToolArgumentsLost(_Entries):
     """The tool calls in the state have no arguments."""
 
     id = "D179"
+    rule = "PST-13"
     seen = ()
     client = "An application cannot show what the agent searched for."
 
@@ -128,6 +134,7 @@ class QuestionAsText(_Entries):
     """The value of a question is shown as text."""
 
     id = "D180"
+    rule = "HIL-11"
     seen = ()
     client = "A form that an application makes from a question is empty."
 
@@ -143,6 +150,7 @@ class OneQuestionShown(_Entries):
     """Of two open questions only the first one is shown."""
 
     id = "D181"
+    rule = "HIL-12"
     seen = ()
     client = "The second question cannot be answered, and the conversation waits for ever."
 
@@ -161,6 +169,7 @@ class AnswersByIdRefused(Defect):
     """A resume with answers by the ids of several questions is refused."""
 
     id = "D182"
+    rule = "HIL-13"
     seen = ()
     client = "Several questions cannot be answered at once."
 
