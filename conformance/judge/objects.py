@@ -29,6 +29,8 @@ ROUTES: Final = (
     Route("POST", r".*/threads/search", "thread", many=True),
     Route("GET", _THREAD, "thread"),
     Route("GET", rf"{_THREAD}/state", "state"),
+    Route("GET", rf"{_THREAD}/state/[^/]+", "state"),
+    Route("POST", rf"{_THREAD}/state/checkpoint", "state"),
     Route("GET", rf"{_THREAD}/history", "state", many=True),
     Route("POST", rf"{_THREAD}/history", "state", many=True),
     Route("POST", rf"{_THREAD}/runs/crons", "cron"),

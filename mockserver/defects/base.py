@@ -31,8 +31,8 @@ class Defect(Policy):
     """A wrong behaviour of a deployment, which can be armed for its next few occurrences.
 
     A subclass acts wrongly only if `strikes` returns true, and otherwise returns the decision of `super()`. The first
-    paragraph of its docstring is its summary. A defect in the registry states `id`, `rule`, `seen` and `client`. A defect
-    that a test defines for itself needs none of them.
+    paragraph of its docstring is its summary. A defect in the registry states `id`, `rule`, `seen` and `client`. A
+    defect that a test defines for itself needs none of them.
     """
 
     id: ClassVar[str]

@@ -76,6 +76,33 @@ class FinishedNextLeft(_Entries):
         return {**one, "next": ["agent"]} if at_the_end and self.strikes(thread) else one
 
 
+class PassedNextLost(_Entries):
+    """An entry of a history that was followed by a step has an empty `next`."""
+
+    id = "D224"
+    rule = "AGR-10"
+    seen = ()
+    client = "A client that continues from an old checkpoint believes that the thread was done there."
+
+    def described(self, thread: Thread, one: Json) -> Json:
+        passed = thread.history.head is not None and one["checkpoint_id"] != thread.history.head.checkpoint_id
+        return {**one, "next": []} if passed and one["next"] and self.strikes(thread) else one
+
+
+class TaskIdsShared(_Entries):
+    """Every task in every state has the same id."""
+
+    id = "D225"
+    rule = "AGR-10"
+    seen = ()
+    client = "A list of tasks that is keyed by their ids shows one of two that run at the same time."
+
+    def described(self, thread: Thread, one: Json) -> Json:
+        if not one["tasks"] or not self.strikes(thread):
+            return one
+        return {**one, "tasks": [{**task, "id": thread.thread_id} for task in one["tasks"]]}
+
+
 class TimesReversed(_Entries):
     """The times of a thread's checkpoints go back along the chain."""
 

@@ -134,3 +134,29 @@ class LateJoinOwnValues(Defect):
         right = super().joined(run)
         own = self.output(run)
         return own if right != own and self.strikes(run) else right
+
+
+class TaskResultsNotStreamed(Defect):
+    """A stream of `tasks` has the beginning of each task, and not its result."""
+
+    id = "D226"
+    rule = "STR-45"
+    seen = ()
+    client = "A timeline of the run shows every step as executing."
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        ends = event.name == "tasks" and "result" in event.data
+        return not (ends and self.strikes()) and super().shows(event, modes)
+
+
+class CallEndsNotStreamed(Defect):
+    """A stream of `events` does not have the end of a call of the model."""
+
+    id = "D227"
+    rule = "STR-46"
+    seen = ()
+    client = "An application shows for ever that the model is at work."
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        ends = event.name == "events" and event.data["event"] == "on_chat_model_end"
+        return not (ends and self.strikes()) and super().shows(event, modes)
