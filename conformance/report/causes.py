@@ -20,7 +20,7 @@ from conformance.scenarios.catalogue import catalogue
 ALIKE = 0.6
 """The least share of a known fault's requirements, among those that were judged, that is broken where it is named."""
 
-TELLING = 3
+FEWEST = 3
 """The least number of broken requirements by which a known fault is named. Fewer are the effect of many faults."""
 
 
@@ -41,7 +41,7 @@ def causes(broken: Sequence[str], judged: Collection[str], known: Mapping[str, F
         hits = len(patterns[name] & set(broken))
         # Two faults may have one pattern.
         alone = list(patterns.values()).count(patterns[name]) == 1
-        named = alone and hits >= max(TELLING, ALIKE * len(patterns[name]))
+        named = alone and hits >= max(FEWEST, ALIKE * len(patterns[name]))
         found.append(Cause(requirement=rule, explains=explained, fault=name if named else None))
         for one in (rule, *explained):
             del left[one]
