@@ -85,10 +85,10 @@ class JudgedRequirement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The findings of one run of the suite about one deployment. `summary` counts the verdicts of each kind.
 
-    `causes` are the broken requirements that explain the others, the worst first. `stale` lists known failures of the
-    profile that did not happen. `notes` are remarks on how the deployment was judged. `problem` is the reason why the
-    deployment could not be judged, or not to the end. `rules` is the whole rule book. `finished_at` is the wall-clock
-    time in ISO 8601.
+    The broken requirements that explain the others are `causes`, the worst first. Known failures of the profile that
+    did not happen are `stale`. Remarks on how the deployment was judged are `notes`. The reason why it could
+    not be judged, or not to the end, is `problem`. The whole rule book is `rules`. The wall-clock time in ISO 8601 is
+    `finished_at`.
     """
 
     format: Literal["doubletext-report"] = FORMAT
