@@ -63,6 +63,11 @@ OPTIONS: Final[dict[str, dict[str, Any]]] = {
     },
     "--conformance-strict": {"action": "store_true", "help": "fail the run for a broken SHOULD, too"},
     "--conformance-report": {"metavar": "DIR", "help": "write the reports and the transcripts to DIR"},
+    "--conformance-resume": {
+        "metavar": "DIR",
+        "help": "continue a run that ended early: judge the transcripts in DIR, play what is missing, and write the "
+        "report there (or to --conformance-report)",
+    },
     "--conformance-deadline-scale": {
         "type": float,
         "metavar": "X",

@@ -49,10 +49,12 @@ class Deployment(msgspec.Struct, kw_only=True):
 class Findings:
     """The findings of one run, built from the records of its tests.
 
-    They are built in the process that reports: xdist's controller, or the only process.
+    They are built in the process that reports: xdist's controller, or the only process. `incomplete` is what ended the
+    run before its time.
     """
 
-    def __init__(self, records: list[dict[str, Any]], profile: Profile) -> None:
+    def __init__(self, records: list[dict[str, Any]], profile: Profile, incomplete: str | None = None) -> None:
+        self._incomplete = incomplete
         self._suite = msgspec.convert(records[0]["suite"], SuiteInfo)
         self.deployments: list[Deployment] = []
         for position in sorted({record["position"] for record in records}):
@@ -110,6 +112,7 @@ class Findings:
             stale=deployment.stale,
             notes=deployment.notes,
             problem=deployment.problem,
+            incomplete=self._incomplete,
             rules=rules_of(registry.load()),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -149,6 +152,10 @@ class Findings:
                 terminal.line(f"stale: {entry}", red=True)
             if not deployment.judged:
                 terminal.line("nothing was judged, so the run fails; the reasons are listed above", red=True)
+            if self._incomplete is not None:
+                terminal.line(visible(f"incomplete: {self._incomplete}"), red=True)
+            if self._incomplete is not None and deployment.folder:
+                terminal.line("to continue, add --conformance-resume=DIR with the folder of the report")
             if deployment.folder:
                 terminal.line(f"report: {Path(deployment.folder) / 'report.html'}")
             elif any(result.verdict not in ("PASS", "NOT-APPLICABLE") for result in deployment.results):
