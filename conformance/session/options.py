@@ -199,7 +199,7 @@ def _resume(name: str | None) -> Path | None:
     # With several deployments each has a folder of its own inside.
     if not any(folder.glob("transcripts")) and not any(folder.glob("*/transcripts")):
         raise pytest.UsageError(
-            f"--conformance-resume: {folder} has no transcripts; give the folder of a run with --conformance-report"
+            f"--conformance-resume: {folder} has no transcripts. Give the folder of a run with --conformance-report"
         )
     return folder
 

@@ -91,4 +91,4 @@ async def test_a_terminated_run_leaves_a_report_and_is_resumed(tmp_path: Path) -
 async def test_a_folder_without_transcripts_cannot_be_resumed(tmp_path: Path) -> None:
     run = await run_suite(f"--conformance-resume={tmp_path}", "-k", "nothing")
     assert run.code == 4
-    assert f"ERROR: --conformance-resume: {tmp_path} has no transcripts; give the folder of a run with" in run.output
+    assert f"ERROR: --conformance-resume: {tmp_path} has no transcripts. Give the folder of a run with" in run.output
