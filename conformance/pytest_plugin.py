@@ -177,16 +177,21 @@ def _marks(*names: str) -> list[pytest.MarkDecorator]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests whose level `--conformance-level` does not include."""
-    level = config.option.conformance_level
-    if level is None:
+    """Deselect the tests that `--conformance-level` and `--conformance-tier` do not include."""
+    level, tier = config.option.conformance_level, config.option.conformance_tier
+    if level is None and tier is None:
         return
-    included = LEVELS[: LEVELS.index(level.upper()) + 1]
+    from conformance.scenarios import tiers
+
+    levels = LEVELS if level is None else LEVELS[: LEVELS.index(level.upper()) + 1]
     kept: list[pytest.Item] = []
     deselected: list[pytest.Item] = []
     for item in items:
         case = _case(item)
-        (kept if case is None or case.requirement.level in included else deselected).append(item)
+        included = case is None or (
+            case.requirement.level in levels and tiers.includes(tier or "full", case.scenario.id)
+        )
+        (kept if included else deselected).append(item)
     if deselected:
         # The hook makes pytest count them in its summary line.
         config.hook.pytest_deselected(items=deselected)
@@ -265,7 +270,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         return
     from conformance.report.summary import Findings
 
-    findings = Findings(config.stash[FOUND], _options(config).profile, _incomplete(session, exitstatus))
+    findings = Findings(
+        config.stash[FOUND],
+        _options(config).profile,
+        _incomplete(session, exitstatus),
+        config.option.conformance_tier or "full",
+    )
     findings.write()
     config.stash[FINDINGS] = findings
     # Any other exit code, such as that of an interrupted run, says more than this one.

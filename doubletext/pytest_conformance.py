@@ -61,6 +61,11 @@ OPTIONS: Final[dict[str, dict[str, Any]]] = {
         "choices": ("must", "should", "profile"),
         "help": "the requirements to judge: MUST only, MUST and SHOULD, or all of them with PROFILE (default)",
     },
+    "--conformance-tier": {
+        "choices": ("smoke", "core", "full"),
+        "help": "the scenarios to play: about ten for a first verdict within a minute, those that together detect all "
+        "known faults, or all scenarios (default)",
+    },
     "--conformance-strict": {"action": "store_true", "help": "fail the run for a broken SHOULD, too"},
     "--conformance-report": {"metavar": "DIR", "help": "write the reports and the transcripts to DIR"},
     "--conformance-resume": {

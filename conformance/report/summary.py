@@ -19,6 +19,7 @@ from conformance.report.report import Report, Result, rules_of, summarise, write
 from conformance.requirements import registry
 from conformance.requirements.areas import AREAS
 from conformance.requirements.registry import LEVELS
+from conformance.scenarios.tiers import Tier, share
 from conformance.transcript.text import visible
 from conformance.transcript.transcript import SuiteInfo, TargetInfo
 
@@ -53,8 +54,11 @@ class Findings:
     run before its time.
     """
 
-    def __init__(self, records: list[dict[str, Any]], profile: Profile, incomplete: str | None = None) -> None:
+    def __init__(
+        self, records: list[dict[str, Any]], profile: Profile, incomplete: str | None = None, tier: Tier = "full"
+    ) -> None:
         self._incomplete = incomplete
+        self._tier = tier
         self._suite = msgspec.convert(records[0]["suite"], SuiteInfo)
         self.deployments: list[Deployment] = []
         for position in sorted({record["position"] for record in records}):
@@ -143,6 +147,9 @@ class Findings:
                 counts = summarise(deployment.results)
                 terminal.line("verdicts: " + ", ".join(f"{n} {word}" for word, n in counts.items() if n))
             self._show_coverage(terminal, deployment)
+            if self._tier != "full":
+                part = f"{share(self._tier):.0%} of the known faults"
+                terminal.line(f"tier {self._tier}: its scenarios detect {part}. --conformance-tier=full plays all")
             known = [result for result in deployment.results if result.known]
             if known:
                 terminal.line(
