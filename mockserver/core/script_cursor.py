@@ -62,6 +62,17 @@ class Cursor(Struct, frozen=True):
         parts = () if self.step is None else self.step.parts
         return next((part for part in parts if part.at == node), None)
 
+    def answers_calls(self, node: str) -> bool:
+        """Return whether `node` gives results to tool calls: with a `result`, or as the caller of a child graph.
+
+        A `result` in the step behind a child graph replaces what the child graph returns.
+        """
+        step = self.at_step(node)
+        if step is None or not step.subgraph or step.shares_messages:
+            return step is not None and step.result is not None
+        following = self.passed().step
+        return following is None or all(part.result is None for part in following.parts)
+
     @property
     def next(self) -> tuple[str, ...]:
         """Return the nodes that play the next step, as a checkpoint names them."""
@@ -290,11 +301,13 @@ def _writes(step: Step) -> str | None:
     """Return the kind of message that shows that a step was played, None if it writes none."""
     if step.parallel:
         return next((kind for part in reversed(step.parallel) if (kind := _writes(part)) is not None), None)
+    if step.subgraph and step.shares_messages:
+        return next((kind for one in reversed(step.subgraph) if (kind := _writes(one)) is not None), None)
     if step.messages:
         return str(step.messages[-1].get("type", step.messages[-1].get("role")))
     if step.speaks:
         return "ai"
-    return "tool" if step.result is not None else None
+    return "tool" if step.result is not None or step.subgraph else None
 
 
 def _kinds(conversation: Sequence[Message]) -> list[str]:

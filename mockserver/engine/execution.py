@@ -254,17 +254,23 @@ class Execution:
         begins = self._agent.child_start(task) if child is None else None
         if begins is None:
             return await self._agent.run(task)
-        playing = self._report_child(task.node, current, self._play_child(task.node, current, *begins))
+        cursor, values = begins
+        child_graph = self._play_child(task.node, current, cursor, values)
+        playing = self._report_child(task.node, current, values, child_graph)
         return self._agent.after_child(task, await self._policy.play_child(self._run, playing))
 
-    async def _report_child(self, node: str, current: Checkpoint, playing: Coroutine[Any, Any, Values]) -> Values:
+    async def _report_child(
+        self, node: str, current: Checkpoint, begins: Values, playing: Coroutine[Any, Any, Values]
+    ) -> Values:
         """Play a child graph, and report its start and its end."""
         namespace = current.namespace(node)
         ended: Ended = "failed"
         self._narrator.child_starts(node, current.task_id(node), namespace)
+        self._stream.child_starts(node, current, begins)
         try:
             values = await playing
             ended = "completed"
+            self._stream.child_ends(node, current, values)
         except (Waits, asyncio.CancelledError):
             ended = "interrupted"
             raise
@@ -357,7 +363,7 @@ class Execution:
 
     def _custom(self, data: Any, namespace: str) -> None:
         self._narrator.custom(data, namespace)
-        self._stream.custom(data)
+        self._stream.custom(data, namespace)
 
     def _wants_pieces(self) -> bool:
         """Return whether a client receives the pieces of messages."""
@@ -365,7 +371,7 @@ class Execution:
 
     def _emit(self, node: str, current: Checkpoint, emitted: NodeOutput, namespace: str) -> None:
         self._narrator.message(node, emitted, namespace)
-        self._stream.message(node, current, emitted)
+        self._stream.message(node, current, emitted, namespace)
 
 
 def _may_emit(run: Run, attempt: int) -> bool:

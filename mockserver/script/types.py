@@ -118,6 +118,17 @@ class Step(Part, frozen=True):
     takes: Annotated[Seconds, Meta(description="seconds of scripted time. `say` is spread over them")] = 0.0
     hold: Annotated[Name, Meta(description="wait here until a test releases this point")] | None = None
     subgraph: Annotated[list[Step], Meta(description="the steps of a child graph that the node runs")] = []
+    returns: (
+        Annotated[
+            Literal["result", "messages"],
+            Meta(description="what the parent gets of `subgraph`: its last message as a tool result, or all messages"),
+        ]
+        | None
+    ) = None
+    input: (
+        Annotated[str, Meta(description="the message that `subgraph` begins with. Default: a text of the tool call")]
+        | None
+    ) = None
     parallel: Annotated[list[Step], Meta(description="steps of several nodes in the same superstep")] = []
     node: Annotated[Name, Meta(description="the node. Default: `tools` for results, else `agent`")] | None = None
     repeat: Annotated[int, Meta(ge=1)] | Literal["forever"] | None = None
@@ -133,19 +144,30 @@ class Step(Part, frozen=True):
             raise ValueError(f"a step with `repeat` has no other keys. Move {_listed(given)} into its `steps`")
         if "result" in given and given & {"say", "call", "tokens"}:
             raise ValueError("a step has either `say` and `call`, or `result`. Split it into two steps")
-        if "subgraph" in given and given - {"subgraph", "node"}:
-            others = _listed(given - {"subgraph", "node"})
-            raise ValueError(f"a step with `subgraph` has no other keys but `node`. Move {others} into its `subgraph`")
+        self._check_subgraph(given)
         if self.parallel:
             self._check_parallel(given)
-        # One level is what the mock's namespaces express: `NODE:TASK`, without a nested part.
-        if any(inner.subgraph for inner in every_step(self.subgraph)):
-            raise ValueError("a child graph cannot contain another one. Move the inner `subgraph` into its own step")
         if self.tokens is not None and "".join(self.tokens) != self.say:
             raise ValueError("the `tokens` must join to the text of `say`. Correct one of them")
         for name in RESERVED:
             if name in self.channels:
                 raise ValueError(f"`{name}` cannot be in `channels`, because the step itself writes it. Remove it")
+
+    def _check_subgraph(self, given: set[str]) -> None:
+        if "subgraph" not in given:
+            if about := given & {"returns", "input"}:
+                raise ValueError(f"{_listed(about)} is about a child graph. Add `subgraph`, or remove it")
+            return
+        if others := given - {"subgraph", "node", "returns", "input"}:
+            raise ValueError(
+                "a step with `subgraph` has no other keys but `node`, `returns` and `input`. "
+                f"Move {_listed(others)} into its `subgraph`"
+            )
+        if self.shares_messages and self.input is not None:
+            raise ValueError("a child graph that `returns: messages` begins with the parent's. Remove its `input`")
+        # One level is what the mock's namespaces express: `NODE:TASK`, without a nested part.
+        if any(inner.subgraph for inner in every_step(self.subgraph)):
+            raise ValueError("a child graph cannot contain another one. Move the inner `subgraph` into its own step")
 
     def _check_parallel(self, given: set[str]) -> None:
         if given != {"parallel"}:
@@ -155,7 +177,7 @@ class Step(Part, frozen=True):
         if len(set(self.nodes)) != len(self.parallel) or len(self.parallel) < 2:
             raise ValueError("`parallel` needs two or more steps on different nodes. Give each its own `node`")
         for part in self.parallel:
-            for name in ("parallel", "repeat", "subgraph", "interrupt"):
+            for name in ("parallel", "repeat", "interrupt"):
                 if getattr(part, name):
                     raise ValueError(f"a step in `parallel` cannot have `{name}`. Put it into a step before or after")
 
@@ -179,6 +201,11 @@ class Step(Part, frozen=True):
         if self.subgraph:
             return "subgraph"
         return TOOLS if self.result is not None else AGENT
+
+    @property
+    def shares_messages(self) -> bool:
+        """Return whether its child graph works on the parent's messages, instead of a conversation of its own."""
+        return self.returns == "messages"
 
     @property
     def calls(self) -> list[Call]:

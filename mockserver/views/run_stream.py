@@ -66,7 +66,7 @@ class RunStream:
     def task_starts(self, node: str, current: Checkpoint, namespace: str) -> None:
         """Emit the start of a node."""
         if self._events is not None:
-            self._events.node_started(node, current, self.metadata(node, current))
+            self._events.node_started(node, current, self.metadata(node, current, namespace), namespace)
         if not self._emits_tasks:
             return
         task = {
@@ -84,7 +84,7 @@ class RunStream:
         self.emit("updates", "updates", {node: write}, namespace)
         self._task_ends(node, current, namespace, result=write)
         if self._events is not None:
-            self._events.node_ended(node, current, write, self.metadata(node, current))
+            self._events.node_ended(node, current, write, self.metadata(node, current, namespace), namespace)
 
     def failed(self, node: str, current: Checkpoint, error: Exception, namespace: str) -> None:
         """Emit the failure of a node."""
@@ -103,34 +103,57 @@ class RunStream:
         # Without an interrupt in the list, because a breakpoint asks nothing.
         self.emit("updates", "updates", {"__interrupt__": []})
 
-    def custom(self, data: Any) -> None:
+    def child_starts(self, node: str, current: Checkpoint, values: Values) -> None:
+        """Emit the start of the child graph of a node, which begins with `values`."""
+        # Only `events` has it. The other modes show a child graph by the namespace of its events.
+        if self._events is not None:
+            self._events.child_started(node, current, values, self.metadata(node, current))
+
+    def child_ends(self, node: str, current: Checkpoint, values: Values) -> None:
+        """Emit the end of the child graph of a node."""
+        if self._events is not None:
+            self._events.child_ended(node, current, values, self.metadata(node, current))
+
+    def custom(self, data: Any, namespace: str) -> None:
         """Emit the data of a node's own event."""
-        self.emit("custom", "custom", data)
+        self.emit("custom", "custom", data, namespace)
 
     @property
     def wants_messages(self) -> bool:
         """True if the request names a mode that shows the pieces of messages."""
         return self._events is not None or "messages" in self._modes or "messages-tuple" in self._modes
 
-    def message(self, node: str, current: Checkpoint, emitted: NodeOutput) -> None:
+    def message(self, node: str, current: Checkpoint, emitted: NodeOutput, namespace: str) -> None:
         """Emit a piece of a message, or a whole message."""
+        if self._shows_message(emitted, namespace):
+            self._message(node, current, emitted, namespace)
+        if self._events is not None and emitted.by_model:
+            metadata = self.metadata(node, current, namespace, emitted)
+            self._events.model_output(node, current, emitted, metadata, namespace)
+
+    def _shows_message(self, emitted: NodeOutput, namespace: str) -> bool:
+        """Return whether the stream shows a message: those of a child graph as they come, or at its end."""
+        inside = self._run.request.stream_subgraphs
+        return not inside if emitted.of_child else inside or not namespace
+
+    def _message(self, node: str, current: Checkpoint, emitted: NodeOutput, namespace: str) -> None:
+        message_id = emitted.message["id"]
         # `messages-tuple` takes precedence, so that a request with both modes receives each piece once.
         if "messages-tuple" in self._modes:
-            metadata = self.metadata(node, current, by_model=emitted.by_model)
-            self.emit("messages", "messages-tuple", [emitted.piece, metadata])
+            metadata = self.metadata(node, current, namespace, emitted)
+            self.emit("messages", "messages-tuple", [emitted.piece, metadata], namespace)
         elif "messages" in self._modes:
-            message_id = emitted.message["id"]
+            # Without the namespace in the names: the official server has it in the metadata alone.
             if message_id not in self._announced:
                 self._announced.add(message_id)
-                metadata = self.metadata(node, current, by_model=emitted.by_model)
+                metadata = self.metadata(node, current, namespace, emitted)
                 self.emit("messages/metadata", "messages", {message_id: {"metadata": metadata}})
             self.emit("messages/partial" if emitted.by_model else "messages/complete", "messages", [emitted.so_far])
-        if self._events is not None and emitted.by_model:
-            self._events.model_output(node, current, emitted, self.metadata(node, current, by_model=True))
 
-    def metadata(self, node: str, current: Checkpoint, *, by_model: bool = False) -> Shown:
-        """Return the metadata of a node and, with `by_model`, of the model that it calls."""
-        namespace = current.namespace(node)
+    def metadata(self, node: str, current: Checkpoint, namespace: str = "", emitted: NodeOutput | None = None) -> Shown:
+        """Return the metadata of a node and, with `emitted`, of a message of it or of the model that it calls."""
+        by_model = emitted is not None and emitted.by_model
+        own = current.namespace(node)
         metadata = {
             **self._run.metadata,
             **SERVER_METADATA,
@@ -141,10 +164,14 @@ class RunStream:
             "langgraph_node": node,
             "langgraph_triggers": [f"branch:to:{node}"],
             "langgraph_path": ["__pregel_pull", node],
-            "langgraph_checkpoint_ns": namespace,
+            "langgraph_checkpoint_ns": f"{namespace}|{own}" if namespace else own,
         }
+        if namespace:
+            metadata["checkpoint_ns"] = namespace
+        elif emitted is not None and (by_model or emitted.of_child):
+            metadata["checkpoint_ns"] = own
         if by_model:
-            metadata |= {"checkpoint_ns": namespace, "ls_provider": "doubletext", "ls_model_type": "chat"}
+            metadata |= {"ls_provider": "doubletext", "ls_model_type": "chat"}
         return metadata
 
     def emit(self, name: str, mode: str | None, data: Any, namespace: str = "") -> None:
