@@ -77,9 +77,10 @@ class Task(Struct, frozen=True):
     run_id: str
     ids: IdSource
     timeline: Timeline
-    resumed: bool
-    answer: Any
-    """The answer to the question that the node asked, if it is resumed."""
+    answers: Sequence[Any]
+    """The answers to the first of the questions that the node asks."""
+    open_question: str | None
+    """The id of the question that is asked again, because a run continued without its answer."""
     emit: Callable[[NodeOutput], None]
     wants_pieces: Callable[[], bool]
     """Returns whether a client receives the pieces of messages."""
@@ -126,8 +127,8 @@ class ScriptedAgent:
             task.run_id,
             self._witnesses,
             gate,
-            resumed=task.resumed,
-            answer=task.answer,
+            resumed=bool(task.answers),
+            answer=task.answers[-1] if task.answers else None,
             configurable=task.configurable,
         )
         # In a run with a probe no step takes time. The witness alone paces
@@ -177,8 +178,8 @@ class ScriptedAgent:
         step, task = play.scripted, play.task
         # First, as `interrupt()` at the start of a node: a resumed node is played again from its beginning, so
         # nothing before the interrupt may have an effect.
-        if step.interrupt is not None and not task.resumed:
-            raise Paused(fill(step.interrupt.value, task.cursor.fills))
+        if len(task.answers) < len(step.questions):
+            raise Paused(fill(step.questions[len(task.answers)].value, task.cursor.fills))
         for event in step.custom:
             task.custom(fill(event, task.cursor.fills))
         emitted: list[Message] = []

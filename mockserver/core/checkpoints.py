@@ -27,7 +27,8 @@ END: Final = "__end__"
 
 Values = dict[str, Any]
 Source = Literal["input", "loop", "update", "fork"]
-MarkKind = Literal["result", "error", "interrupt", "values"]
+MarkKind = Literal["result", "error", "interrupt", "resume", "values"]
+"""`interrupt` holds the questions of a task that are open, `resume` the answers to those before them."""
 
 
 class Checkpoint(Struct, frozen=True):
@@ -116,7 +117,7 @@ class History:
         marks = reversed(self._marks.get(checkpoint_id, []))
         return next((mark.value for mark in marks if (mark.kind, mark.node) == (kind, node)), None)
 
-    def waiting_interrupts(self) -> dict[str, dict[str, Any]]:
+    def waiting_interrupts(self) -> dict[str, list[dict[str, Any]]]:
         """Return the interrupts that are pending, by node."""
         head = self.head
         if head is None or head.checkpoint_id not in self._marks:
@@ -124,7 +125,9 @@ class History:
         # Only on the newest checkpoint: new input on a waiting thread adds
         # a checkpoint, and the interrupt behind it is no longer pending.
         asked = {node: self.last_mark(head.checkpoint_id, "interrupt", node) for node in head.next}
-        return {node: question for node, question in asked.items() if question is not None}
+        # A node beside it may still wait when a node has its answer and is finished.
+        done = self.pending_writes(head)
+        return {node: questions for node, questions in asked.items() if questions and node not in done}
 
     def pending_writes(self, checkpoint: Checkpoint) -> dict[str, Values]:
         """Return the writes of finished nodes in a superstep that has not ended, by node."""

@@ -82,13 +82,24 @@ class Cursor(Struct, frozen=True):
         """Return the number of a node's next visit in this turn."""
         return self.visits.get(node, 0) + 1
 
-    def answered(self, answer: Any) -> Cursor:
-        """Return the cursor after a human's answer, with the steps of the matching case inserted."""
-        step = self.step
-        if step is None or step.interrupt is None:
-            return self
-        steps = (*self.steps[: self.index + 1], *_case(step.interrupt, answer), *self.steps[self.index + 1 :])
-        return replace(self, steps=steps, fills={**self.fills, "resume": as_text(answer)})
+    def heard(self, node: str, answers: Sequence[Any]) -> Cursor:
+        """Return the cursor for a node whose first questions have these answers, which its texts may use."""
+        step = self.at_step(node)
+        questions = () if step is None else step.questions
+        return replace(self, fills={**self.fills, **_heard(questions, answers)}) if questions and answers else self
+
+    def answered(self, answers: Mapping[str, Sequence[Any]]) -> Cursor:
+        """Return the cursor after answers to the questions of nodes, with the steps of the matching cases inserted."""
+        parts = () if self.step is None else sorted(self.step.parts, key=lambda part: part.at)
+        inserted: list[Step] = []
+        fills = dict(self.fills)
+        for part in parts:
+            given = answers.get(part.at, ())
+            for question, answer in zip(part.questions, given, strict=False):
+                inserted += _case(question, answer)
+            fills |= _heard(part.questions, given)
+        steps = (*self.steps[: self.index + 1], *inserted, *self.steps[self.index + 1 :])
+        return replace(self, steps=steps, fills=fills) if fills != self.fills or inserted else self
 
     def passed(self) -> Cursor:
         """Return the cursor after the next step."""
@@ -254,6 +265,16 @@ def _unmatched(last: Message) -> Cursor:
 def _too_slow(error: SlowPatternError) -> Step:
     """Return the step with which a run fails when its turn could not be found in time."""
     return Step(error=Failure(message=str(error), type=TOO_SLOW))
+
+
+def _heard(questions: Sequence[Interrupt], answers: Sequence[Any]) -> dict[str, str]:
+    """Return the replacements for {names} after the answers to the first of some questions."""
+    found: dict[str, str] = {}
+    for question, answer in zip(questions, answers, strict=False):
+        found["resume"] = as_text(answer)
+        if question.name is not None:
+            found[question.name] = as_text(answer)
+    return found
 
 
 def _case(interrupt: Interrupt, answer: Any) -> Sequence[Step]:

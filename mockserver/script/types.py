@@ -96,6 +96,19 @@ class Interrupt(Part, frozen=True):
 
     value: Any
     cases: Annotated[list[Case], Meta(description="the first case that matches is played after this step")] = []
+    name: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^[A-Za-z_]\w{0,63}$(?!\n)", description="texts have the answer as {name}, not only {resume}"
+            ),
+        ]
+        | None
+    ) = None
+
+    def __post_init__(self) -> None:
+        if self.name in ("text", "resume"):
+            raise ValueError(f"`{{{self.name}}}` has a meaning in every turn. Choose another `name` for the answer")
 
 
 class Step(Part, frozen=True):
@@ -113,7 +126,13 @@ class Step(Part, frozen=True):
     messages: Annotated[list[dict[str, Any]], Meta(description="messages of any kind, as a client writes them")] = []
     channels: Annotated[dict[Name, Any], Meta(description="writes to other channels of the state")] = {}
     custom: Annotated[list[Any], Meta(description="events for the stream mode `custom`")] = []
-    interrupt: Annotated[Interrupt, Meta(description="ask a human first, and continue with the answer")] | None = None
+    interrupt: (
+        Annotated[
+            Interrupt | list[Interrupt],
+            Meta(description="ask a human first, and continue with the answer. A list: one question after another"),
+        ]
+        | None
+    ) = None
     error: Annotated[str | Failure, Meta(description="fail at the end of the step. Nothing is written")] | None = None
     takes: Annotated[Seconds, Meta(description="seconds of scripted time. `say` is spread over them")] = 0.0
     hold: Annotated[Name, Meta(description="wait here until a test releases this point")] | None = None
@@ -177,7 +196,7 @@ class Step(Part, frozen=True):
         if len(set(self.nodes)) != len(self.parallel) or len(self.parallel) < 2:
             raise ValueError("`parallel` needs two or more steps on different nodes. Give each its own `node`")
         for part in self.parallel:
-            for name in ("parallel", "repeat", "interrupt"):
+            for name in ("parallel", "repeat"):
                 if getattr(part, name):
                     raise ValueError(f"a step in `parallel` cannot have `{name}`. Put it into a step before or after")
 
@@ -221,6 +240,13 @@ class Step(Part, frozen=True):
             return []
         given = self.result if isinstance(self.result, list) else [self.result]
         return [one if isinstance(one, Result) else Result(content=one) for one in given]
+
+    @property
+    def questions(self) -> Sequence[Interrupt]:
+        """Return the questions that it asks, one after another."""
+        if self.interrupt is None:
+            return ()
+        return (self.interrupt,) if isinstance(self.interrupt, Interrupt) else self.interrupt
 
     @property
     def writes_messages(self) -> bool:
@@ -295,7 +321,7 @@ def every_step(steps: Sequence[Step]) -> list[Step]:
     waiting = deque(steps)
     while waiting:
         step = waiting.popleft()
-        inner = [one for case in (step.interrupt.cases if step.interrupt else ()) for one in case.steps]
+        inner = [one for question in step.questions for case in question.cases for one in case.steps]
         # At the front, so that steps stay in the order of the file. The nodes of the graph are listed in that order.
         waiting.extendleft(reversed([*step.steps, *inner, *step.parallel]))
         if step.repeat is None and not step.parallel:

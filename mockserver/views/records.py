@@ -246,6 +246,10 @@ def newest_state(record: Thread, *, namespace: str = "", subgraphs: bool = False
     if history.head is not None and (pending := history.pending_writes(history.head)):
         for write in pending.values():
             shown["values"] = apply_write(shown["values"], write, record.script.reducers)
+        # A finished node has its answers. In the history its task keeps the question.
+        for task in shown["tasks"]:
+            task["interrupts"] = [] if task["name"] in pending else task["interrupts"]
+        shown["interrupts"] = [interrupt for task in shown["tasks"] for interrupt in task["interrupts"]]
         # A node whose write is pending has finished and does not run again when the superstep is resumed.
         shown["next"] = [node for node in history.head.next if node not in pending]
     return shown
@@ -310,14 +314,14 @@ def _task(record: Thread, history: History, checkpoint: Checkpoint, node: str, *
     def mark(kind: MarkKind) -> Any:
         return history.last_mark(checkpoint.checkpoint_id, kind, node)
 
-    interrupt, namespace = mark("interrupt"), checkpoint.namespace(node)
+    namespace = checkpoint.namespace(node)
     child = namespace if namespace in history.children else None
     return {
         "id": checkpoint.task_id(node),
         "name": node,
         "path": ["__pregel_pull", node],
         "error": mark("error"),
-        "interrupts": [] if interrupt is None else [interrupt],
+        "interrupts": mark("interrupt") or [],
         # A task of a child graph has either a reference to its state or, on request, the state itself.
         "checkpoint": {"thread_id": record.thread_id, "checkpoint_ns": child} if child and not subgraphs else None,
         "state": newest_state(record, namespace=child) if child and subgraphs else None,

@@ -6,7 +6,7 @@ The execution of a run calls a method for each step. Here each call becomes even
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mockserver.agent.agent import NodeOutput
@@ -17,6 +17,11 @@ from mockserver.core.updates import SERVER_METADATA
 from mockserver.views.model_events import ModelEvents
 
 Shown = dict[str, Any]
+
+
+def shown_interrupts(questions: Iterable[Mapping[str, Any]]) -> list[Shown]:
+    """Return interrupts as streams and results show them."""
+    return [{"value": question["value"], "id": question["id"], "response_schema": None} for question in questions]
 
 
 class RunStream:
@@ -63,9 +68,9 @@ class RunStream:
         }
         self._debug("checkpoint", checkpoint.step, payload | more, namespace)
 
-    def task_starts(self, node: str, current: Checkpoint, namespace: str) -> None:
-        """Emit the start of a node."""
-        if self._events is not None:
+    def task_starts(self, node: str, current: Checkpoint, namespace: str, *, kept: bool = False) -> None:
+        """Emit the start of a node. `kept`: the node has finished in an earlier run, and does not run again."""
+        if self._events is not None and not kept:
             self._events.node_started(node, current, self.metadata(node, current, namespace), namespace)
         if not self._emits_tasks:
             return
@@ -86,17 +91,20 @@ class RunStream:
         if self._events is not None:
             self._events.node_ended(node, current, write, self.metadata(node, current, namespace), namespace)
 
+    def kept(self, node: str, write: Values, namespace: str) -> None:
+        """Emit the write of a node that has finished in an earlier run."""
+        self.emit("updates", "updates", {node: write, "__metadata__": {"cached": True}}, namespace)
+
     def failed(self, node: str, current: Checkpoint, error: Exception, namespace: str) -> None:
         """Emit the failure of a node."""
         shown = {"error": type(error).__name__, "message": str(error)}
         self._task_ends(node, current, namespace, error=shown)
 
-    def interrupted(self, node: str, current: Checkpoint, question: Mapping[str, Any], namespace: str) -> None:
-        """Emit an interrupt, with which a node waits for a human."""
-        shown = {"value": question["value"], "id": question["id"], "response_schema": None}
-        self.emit("updates", "updates", {"__interrupt__": [shown]}, namespace)
-        self.values({**current.values, "__interrupt__": [shown]}, namespace)
-        self._task_ends(node, current, namespace, interrupts=[shown])
+    def interrupted(self, node: str, current: Checkpoint, shown: list[Shown], namespace: str) -> None:
+        """Emit the interrupts with which a node waits for a human, in the form of `shown_interrupts`."""
+        self.emit("updates", "updates", {"__interrupt__": shown}, namespace)
+        self.values({**current.values, "__interrupt__": shown}, namespace)
+        self._task_ends(node, current, namespace, interrupts=shown)
 
     def breakpoint(self) -> None:
         """Emit the pause at a node of `interrupt_before` or `interrupt_after`."""
@@ -210,7 +218,7 @@ class RunStream:
                 {
                     "id": checkpoint.task_id(node),
                     "name": node,
-                    "interrupts": [] if interrupts[node] is None else [interrupts[node]],
+                    "interrupts": interrupts[node] or [],
                     "state": None,
                 }
                 for node in checkpoint.next

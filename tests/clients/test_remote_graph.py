@@ -151,3 +151,28 @@ async def test_the_words_of_a_child_graph_have_its_namespace() -> None:
         assert outside == ["", "I saw it.", "All ", "done."]
         alone: Any = [said async for said, _ in graph.astream(SF, config, stream_mode="messages")]
         assert [said["content"] for said in alone] == outside
+
+
+TWO_QUESTIONS = """
+turns:
+  - steps:
+      - parallel:
+          - {node: first, interrupt: {value: one}, say: "first {resume}"}
+          - {node: second, interrupt: {value: two}, say: "second {resume}"}
+"""
+
+
+async def test_several_questions_are_answered_by_their_ids() -> None:
+    async with on_stage(script=parse(TWO_QUESTIONS)) as stage:
+        graph = RemoteGraph("agent", client=stage.client)
+        config: RunnableConfig = {"configurable": {"thread_id": stage.thread}}
+        chunks: list[Any] = [chunk async for chunk in graph.astream(SF, config, stream_mode="updates")]
+        assert [question["value"] for chunk in chunks for question in chunk["__interrupt__"]] == ["one", "two"]
+        one, two = (await graph.aget_state(config)).interrupts
+        with pytest.raises(RemoteException, match="you must specify the interrupt id"):
+            await graph.ainvoke(Command(resume="yes"), config)
+        await graph.ainvoke(Command(resume={two.id: "B"}), config)
+        state = await graph.aget_state(config)
+        assert (state.next, [question.id for question in state.interrupts]) == (("first",), [one.id])
+        values: Any = await graph.ainvoke(Command(resume={one.id: "A"}), config)
+        assert [message["content"] for message in values["messages"][1:]] == ["first A", "second B"]
