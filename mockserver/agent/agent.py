@@ -19,6 +19,7 @@ from mockserver.core.clock import Clocks, Timeline
 from mockserver.core.ids import IdSource
 from mockserver.core.messages import Message
 from mockserver.core.script_cursor import Cursor, fill
+from mockserver.script.tasks import node_of
 from mockserver.script.types import TOOLS, Failure, Result, Script, Step, tokens
 
 PIECES_A_TURN: Final = 16
@@ -116,13 +117,13 @@ class ScriptedAgent:
         Raises `ProbeConfigError`, the script's errors, and what `StepPlayer.play` raises.
         """
         probe = probe_of(task.configurable)
-        scripted = task.cursor.at_step(task.node) or Step(node=task.node)
+        scripted = task.cursor.at_step(task.node) or Step(node=node_of(task.node))
 
         async def gate(point: str) -> None:
             await self._gates.pass_point(point, task.thread_id, task.run_id)
 
         step = StepPlayer(
-            f"{task.node}:{task.cursor.visit(scripted_node(task.node))}",
+            f"{node_of(task.node)}:{task.cursor.visit(scripted_node(task.node))}",
             probe,
             task.run_id,
             self._witnesses,

@@ -21,6 +21,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mockserver.core.script_cursor import Cursor
+from mockserver.script.tasks import node_of
 
 START: Final = "__start__"
 END: Final = "__end__"
@@ -32,7 +33,7 @@ MarkKind = Literal["result", "error", "interrupt", "resume", "values"]
 
 
 class Checkpoint(Struct, frozen=True):
-    """The state of a thread after a step. `next` names the nodes that run next."""
+    """The state of a thread after a step. `next` are the tasks that run next, in the names of `script.tasks`."""
 
     checkpoint_id: str
     parent_id: str | None
@@ -56,7 +57,7 @@ class Checkpoint(Struct, frozen=True):
 
     def namespace(self, node: str) -> str:
         """Return the namespace of the child graph of `node`, which is one of `next`."""
-        return f"{node}:{self.task_id(node)}"
+        return f"{node_of(node)}:{self.task_id(node)}"
 
 
 class Mark(Struct, frozen=True):

@@ -13,6 +13,7 @@ A checkpoint without a cursor, such as one after a manual write to an empty thre
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -25,6 +26,7 @@ from mockserver.core.json_text import as_json
 from mockserver.core.messages import Message
 from mockserver.script import patterns
 from mockserver.script.patterns import SlowPatternError
+from mockserver.script.tasks import in_order, node_of
 from mockserver.script.types import Failure, Interrupt, Script, Step, When
 
 NO_TURN: Final = "NoMatchingTurnError"
@@ -57,17 +59,21 @@ class Cursor(Struct, frozen=True):
         """Return the next step, None at the end of the turn."""
         return self.steps[self.index] if self.index < len(self.steps) else None
 
-    def at_step(self, node: str) -> Step | None:
-        """Return the step, or the part of it, that `node` plays next."""
-        parts = () if self.step is None else self.step.parts
-        return next((part for part in parts if part.at == node), None)
+    def at_step(self, task: str) -> Step | None:
+        """Return the step, or the part of it, that `task` plays next."""
+        return self._parts.get(task)
 
-    def answers_calls(self, node: str) -> bool:
-        """Return whether `node` gives results to tool calls: with a `result`, or as the caller of a child graph.
+    @property
+    def _parts(self) -> dict[str, Step]:
+        """Return the parts of the next step by the tasks that play them."""
+        return {} if self.step is None else dict(zip(self.step.tasks, self.step.parts, strict=True))
+
+    def answers_calls(self, task: str) -> bool:
+        """Return whether `task` gives results to tool calls: with a `result`, or as the caller of a child graph.
 
         A `result` in the step behind a child graph replaces what the child graph returns.
         """
-        step = self.at_step(node)
+        step = self.at_step(task)
         if step is None or not step.subgraph or step.shares_messages:
             return step is not None and step.result is not None
         following = self.passed().step
@@ -75,26 +81,29 @@ class Cursor(Struct, frozen=True):
 
     @property
     def next(self) -> tuple[str, ...]:
-        """Return the nodes that play the next step, as a checkpoint names them."""
-        return () if self.step is None else self.step.nodes
+        """Return the tasks that play the next step, as a checkpoint names them."""
+        return () if self.step is None else self.step.tasks
 
-    def visit(self, node: str) -> int:
-        """Return the number of a node's next visit in this turn."""
-        return self.visits.get(node, 0) + 1
+    def visit(self, task: str) -> int:
+        """Return the number of the visit of its node that a task makes next in this turn."""
+        node = node_of(task)
+        # Most nodes have one task, so the others are not asked.
+        before = itertools.takewhile(lambda one: one != task, self.next) if task != node else ()
+        return self.visits.get(node, 0) + 1 + sum(node_of(one) == node for one in before)
 
-    def heard(self, node: str, answers: Sequence[Any]) -> Cursor:
-        """Return the cursor for a node whose first questions have these answers, which its texts may use."""
-        step = self.at_step(node)
+    def heard(self, task: str, answers: Sequence[Any]) -> Cursor:
+        """Return the cursor for a task whose first questions have these answers, which its texts may use."""
+        step = self.at_step(task)
         questions = () if step is None else step.questions
         return replace(self, fills={**self.fills, **_heard(questions, answers)}) if questions and answers else self
 
     def answered(self, answers: Mapping[str, Sequence[Any]]) -> Cursor:
-        """Return the cursor after answers to the questions of nodes, with the steps of the matching cases inserted."""
-        parts = () if self.step is None else sorted(self.step.parts, key=lambda part: part.at)
+        """Return the cursor after answers to the questions of tasks, with the steps of the matching cases inserted."""
         inserted: list[Step] = []
         fills = dict(self.fills)
-        for part in parts:
-            given = answers.get(part.at, ())
+        parts = self._parts
+        for task in in_order(parts):
+            part, given = parts[task], answers.get(task, ())
             for question, answer in zip(part.questions, given, strict=False):
                 inserted += _case(question, answer)
             fills |= _heard(part.questions, given)
@@ -106,7 +115,7 @@ class Cursor(Struct, frozen=True):
         step = self.step
         if step is None:
             return self
-        visits = {**self.visits, **{node: self.visit(node) for node in step.nodes}}
+        visits = {**self.visits, **{node_of(task): self.visit(task) for task in step.tasks}}
         return _unrolled(replace(self, index=self.index + 1, visits=visits))
 
     def unrolled(self) -> Cursor:
@@ -115,7 +124,8 @@ class Cursor(Struct, frozen=True):
 
     def at_node(self, node: str) -> Cursor:
         """Return the cursor at the nearest step of `node`, searching forward and then backward."""
-        found = _nearest(self.steps, node, range(self.index, len(self.steps)), range(self.index - 1, -1, -1))
+        here = range(self.index, len(self.steps))
+        found = _nearest(self.steps, node_of(node), here, range(self.index - 1, -1, -1))
         return self if found is None else replace(self, index=found)
 
     def after_node(self, node: str) -> Cursor | None:

@@ -35,6 +35,7 @@ from mockserver.core.records import Run
 from mockserver.core.script_cursor import Cursor
 from mockserver.core.updates import ChildGraph, append_checkpoint, read_write
 from mockserver.schemas.common import Command
+from mockserver.script.tasks import in_order, node_of
 from mockserver.views.protocol_events import Ended, ProtocolEvents
 from mockserver.views.run_stream import RunStream, shown_interrupts
 
@@ -139,15 +140,15 @@ class Execution:
                 pauses[task.node] = waits
 
         # Every node is announced before one of them plays, those that have finished earlier included.
-        tasks = [self._begin(node, current, child, kept=node in kept) for node in sorted(current.next)]
-        for node in sorted(kept):
+        tasks = [self._begin(node, current, child, kept=node in kept) for node in in_order(current.next)]
+        for node in in_order(kept):
             self._stream.kept(node, kept[node], namespace)
         await _gather([play(task) for task in tasks if task is not None])
-        finished = {node: writes[node] for node in sorted(current.next) if node in writes}
+        finished = {node: writes[node] for node in in_order(current.next) if node in writes}
         if pauses:
             if child is None and finished:
                 self._stream.values(reduce(self._written, finished.values(), current.values), namespace)
-            raise Waits([question for node in sorted(pauses) for question in pauses[node].questions])
+            raise Waits([question for node in in_order(pauses) for question in pauses[node].questions])
         return finished
 
     def _begin(self, node: str, current: Checkpoint, child: ChildGraph | None, *, kept: bool) -> Task | None:
@@ -162,7 +163,9 @@ class Execution:
         answers = [self._policy.answer_given(self._run, answer) for answer in given]
         earlier = history.last_mark(current.checkpoint_id, "resume", node) or []
         task = self._task(node, current, namespace, [*earlier, *answers], None if answers or not asked else asked[0])
-        self._narrator.task_starts(current.task_id(node), node, current.values, calls_to_answer(task), namespace)
+        self._narrator.task_starts(
+            current.task_id(node), node_of(node), current.values, calls_to_answer(task), namespace
+        )
         self._stream.task_starts(node, current, namespace)
         return task
 
@@ -188,15 +191,15 @@ class Execution:
                 # Python's form of an exception, which the official server shows in `tasks[].error`.
                 text = f"{type(error).__name__}({str(error)!r})"
                 history.mark(current.checkpoint_id, Mark(self._run.run_id, "error", text, node))
-                self._narrator.task_ends(current.task_id(node), node, namespace, error=error, calls=calls)
+                self._narrator.task_ends(current.task_id(node), node_of(node), namespace, error=error, calls=calls)
                 self._stream.failed(node, current, error, namespace)
             raise
         if not self._may_write():
             raise asyncio.CancelledError
         self._note_answers(task, current, history)
         history.mark(current.checkpoint_id, Mark(self._run.run_id, "result", write, node))
-        self._narrator.task_ends(current.task_id(node), node, namespace, write=write, calls=calls)
-        self._narrator.wrote(node, write, namespace)
+        self._narrator.task_ends(current.task_id(node), node_of(node), namespace, write=write, calls=calls)
+        self._narrator.wrote(node_of(node), write, namespace)
         self._stream.wrote(node, current, write, namespace)
         return write
 
@@ -291,7 +294,7 @@ class Execution:
         """Play a child graph, and report its start and its end."""
         namespace = current.namespace(node)
         ended: Ended = "failed"
-        self._narrator.child_starts(node, current.task_id(node), namespace)
+        self._narrator.child_starts(node_of(node), current.task_id(node), namespace)
         self._stream.child_starts(node, current, begins)
         try:
             values = await playing
@@ -303,7 +306,7 @@ class Execution:
         finally:
             # A lost worker reports nothing: its run is executed again, and the new attempt reports.
             if self._attempt == self._run.attempt:
-                self._narrator.child_ends(node, ended, namespace)
+                self._narrator.child_ends(node_of(node), ended, namespace)
         return values
 
     async def _play_child(self, node: str, current: Checkpoint, cursor: Cursor, values: Values) -> Values:
@@ -341,7 +344,7 @@ class Execution:
         namespace = "" if child is None else child.namespace
         self._note_answers(task, current, history)
         history.mark(current.checkpoint_id, Mark(self._run.run_id, "interrupt", questions, task.node))
-        self._narrator.task_ends(current.task_id(task.node), task.node, namespace, questions=questions)
+        self._narrator.task_ends(current.task_id(task.node), node_of(task.node), namespace, questions=questions)
         shown = shown_interrupts(questions)
         self._note_output(current, {**current.values, "__interrupt__": shown}, namespace)
         self._stream.interrupted(task.node, current, shown, namespace)
@@ -350,7 +353,7 @@ class Execution:
     def _check_breakpoint(self, when: Literal["interrupt_before", "interrupt_after"], nodes: tuple[str, ...]) -> None:
         """Raise `Waits` at a breakpoint of the request."""
         asked = getattr(self._run.request, when)
-        if asked is not None and (asked == "*" or set(asked) & set(nodes)):
+        if asked is not None and (asked == "*" or set(asked) & {node_of(task) for task in nodes}):
             self._stream.breakpoint()
             raise Waits([])
 
@@ -402,7 +405,7 @@ class Execution:
         return self._stream.wants_messages or self._narrator.has_feed
 
     def _emit(self, node: str, current: Checkpoint, emitted: NodeOutput, namespace: str) -> None:
-        self._narrator.message(node, emitted, namespace)
+        self._narrator.message(node_of(node), emitted, namespace)
         self._stream.message(node, current, emitted, namespace)
 
 

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from mockserver.script import patterns
+from mockserver.script.tasks import tasks_of
 
 AGENT: Final = "agent"
 TOOLS: Final = "tools"
@@ -193,7 +194,9 @@ class Step(Part, frozen=True):
             raise ValueError(
                 f"a step with `parallel` has no other keys. Move {_listed(given - {'parallel'})} into its `parallel`"
             )
-        if len(set(self.nodes)) != len(self.parallel) or len(self.parallel) < 2:
+        # The same node is meant only where a script says so: otherwise it is the default of two steps.
+        unnamed = [part.at for part in self.parallel if part.node is None]
+        if any(self.nodes.count(node) > 1 for node in unnamed) or len(self.parallel) < 2:
             raise ValueError("`parallel` needs two or more steps on different nodes. Give each its own `node`")
         for part in self.parallel:
             for name in ("parallel", "repeat"):
@@ -209,6 +212,11 @@ class Step(Part, frozen=True):
     def nodes(self) -> tuple[str, ...]:
         """Return the nodes that play the step."""
         return tuple(part.at for part in self.parallel) if self.parallel else (self.at,)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Return the tasks that play the step, in the order of its `parts`. Two of them may play the same node."""
+        return tasks_of(self.nodes) if self.parallel else (self.at,)
 
     @property
     def at(self) -> str:
@@ -305,9 +313,10 @@ class Script(Part, frozen=True, dict=True):
     @property
     def subgraphs(self) -> dict[str, tuple[str, ...]]:
         """Return the nodes that run a child graph, each with the nodes of that graph."""
-        found = {
-            step.at: [inner.at for inner in every_step(step.subgraph)] for step in self.every_step() if step.subgraph
-        }
+        found: dict[str, list[str]] = {}
+        for step in self.every_step():
+            if step.subgraph:
+                found.setdefault(step.at, []).extend(inner.at for inner in every_step(step.subgraph))
         return {node: tuple(dict.fromkeys(inner)) for node, inner in found.items()}
 
     def every_step(self) -> list[Step]:

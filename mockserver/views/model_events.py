@@ -12,6 +12,7 @@ from mockserver.agent.agent import NodeOutput
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.records import Run
 from mockserver.core.updates import SERVER_METADATA
+from mockserver.script.tasks import node_of
 
 MODEL: Final = "ScriptedModel"
 
@@ -99,13 +100,13 @@ class ModelEvents:
         namespace: str,
     ) -> None:
         own, tags = self._nodes[current.task_id(node)], [f"graph:step:{current.step + 1}"]
-        self._emit_event(event, node, own, tags, data, metadata, self._parents(namespace))
+        self._emit_event(event, node_of(node), own, tags, data, metadata, self._parents(namespace))
 
     def _emit_child(
         self, event: str, node: str, current: Checkpoint, data: dict[str, Any], metadata: dict[str, Any]
     ) -> None:
         *parents, own = self._children[current.namespace(node)]
-        self._emit_event(event, node, own, ["seq:step:1"], data, metadata, parents)
+        self._emit_event(event, node_of(node), own, ["seq:step:1"], data, metadata, parents)
 
     def _emit_event(
         self,

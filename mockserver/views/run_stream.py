@@ -14,6 +14,7 @@ from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.clock import iso, milliseconds
 from mockserver.core.records import Run
 from mockserver.core.updates import SERVER_METADATA
+from mockserver.script.tasks import node_of, path_of, triggers_of
 from mockserver.views.model_events import ModelEvents
 
 Shown = dict[str, Any]
@@ -76,9 +77,9 @@ class RunStream:
             return
         task = {
             "id": current.task_id(node),
-            "name": node,
+            "name": node_of(node),
             "input": current.values,
-            "triggers": [f"branch:to:{node}"],
+            "triggers": triggers_of(node),
             "metadata": {**self._run.metadata, **SERVER_METADATA, "run_id": self._run.run_id},
         }
         self.emit("tasks", "tasks", task, namespace)
@@ -86,14 +87,14 @@ class RunStream:
 
     def wrote(self, node: str, current: Checkpoint, write: Values, namespace: str) -> None:
         """Emit the end of a node and its write to the state."""
-        self.emit("updates", "updates", {node: write}, namespace)
+        self.emit("updates", "updates", {node_of(node): write}, namespace)
         self._task_ends(node, current, namespace, result=write)
         if self._events is not None:
             self._events.node_ended(node, current, write, self.metadata(node, current, namespace), namespace)
 
     def kept(self, node: str, write: Values, namespace: str) -> None:
         """Emit the write of a node that has finished in an earlier run."""
-        self.emit("updates", "updates", {node: write, "__metadata__": {"cached": True}}, namespace)
+        self.emit("updates", "updates", {node_of(node): write, "__metadata__": {"cached": True}}, namespace)
 
     def failed(self, node: str, current: Checkpoint, error: Exception, namespace: str) -> None:
         """Emit the failure of a node."""
@@ -169,9 +170,9 @@ class RunStream:
             "run_id": self._run.run_id,
             "ls_integration": "langchain_chat_model" if by_model else "langgraph",
             "langgraph_step": current.step + 1,
-            "langgraph_node": node,
-            "langgraph_triggers": [f"branch:to:{node}"],
-            "langgraph_path": ["__pregel_pull", node],
+            "langgraph_node": node_of(node),
+            "langgraph_triggers": triggers_of(node),
+            "langgraph_path": path_of(node),
             "langgraph_checkpoint_ns": f"{namespace}|{own}" if namespace else own,
         }
         if namespace:
@@ -196,7 +197,14 @@ class RunStream:
         if not self._emits_tasks:
             return
         # A field that does not apply is null or empty and never absent, so that clients can read all of them.
-        ended = {"id": current.task_id(node), "name": node, "error": None, "result": {}, "interrupts": [], **more}
+        ended = {
+            "id": current.task_id(node),
+            "name": node_of(node),
+            "error": None,
+            "result": {},
+            "interrupts": [],
+            **more,
+        }
         self.emit("tasks", "tasks", ended, namespace)
         self._debug("task_result", current.step + 1, ended, namespace)
 
@@ -213,11 +221,11 @@ class RunStream:
             "parent_config": None if parent is None else self._config(checkpoint, parent, namespace),
             "values": history.values(checkpoint),
             "metadata": {name: checkpoint.metadata[name] for name in ("source", "step", "parents")},
-            "next": checkpoint.next,
+            "next": tuple(node_of(task) for task in checkpoint.next),
             "tasks": [
                 {
                     "id": checkpoint.task_id(node),
-                    "name": node,
+                    "name": node_of(node),
                     "interrupts": interrupts[node] or [],
                     "state": None,
                 }

@@ -57,6 +57,18 @@ turns:
           - {node: second, input: "for {text}", subgraph: [{say: Heard., channels: {log: heard, files: {b: 2}}}]}
           - {node: third, result: nothing}
       - {say: Done.}
+  - when: {contains: two tasks}
+    steps:
+      - call:
+          - {tool: task, args: {description: look}, id: t1}
+          - {tool: task, args: {description: listen}, id: t2}
+          - {tool: clock, id: t3}
+      - parallel:
+          - {node: tools, subgraph: [{node: model, say: Seen.}]}
+          - {node: tools, subgraph: [{node: ears, say: Heard.}]}
+          - {node: tools, result: noon}
+          - {node: audit, channels: {log: audited}}
+      - {say: Done.}
   - steps:
       - {node: model, call: {tool: task, args: {description: look, subagent_type: researcher}, id: t1}}
       - {node: tools, subgraph: *research}
@@ -244,6 +256,49 @@ async def test_children_that_work_at_the_same_time_divide_the_calls(stage: Stage
     assert (values["log"], values["files"]) == (["seen", "heard"], {"a": 1, "b": 2})
     entered = {names([event])[0]: event.data["messages"][0]["content"] for event in events if "|" in event.event}
     assert entered == {"values|first": "look", "values|second": "for several"}
+
+
+async def test_one_node_runs_a_child_graph_for_each_call(stage: Stage) -> None:
+    # The form of `create_agent`, which sends each tool call to the node `tools`.
+    events = await streamed(stage, "two tasks", ["messages-tuple", "updates", "values", "tasks"], inside=True)
+    (before,) = [one for one in await stage.history() if "audit" in one["next"]]
+    assert before["next"] == ["tools", "tools", "tools", "audit"]
+    tasks = {task["id"]: task for task in before["tasks"]}
+    assert [(task["name"], task["path"]) for task in tasks.values()] == [
+        *(("tools", ["__pregel_push", number, False]) for number in range(3)),
+        ("audit", ["__pregel_pull", "audit"]),
+    ]
+    inside = {
+        event.event.partition("|")[2]: event.data[0]["content"]
+        for event in events
+        if event.event.startswith("messages|")
+    }
+    first, second, third, _ = tasks
+    assert inside == {f"tools:{first}": "Seen.", f"tools:{second}": "Heard."}
+    results = {
+        event.data[1]["langgraph_checkpoint_ns"]: (event.data[0]["tool_call_id"], event.data[1]["langgraph_triggers"])
+        for event in events
+        if event.event == "messages" and event.data[0]["type"] == "tool"
+    }
+    assert results == {
+        f"tools:{task}": (call, ["__pregel_push"])
+        for task, call in zip((first, second, third), ("t1", "t2", "t3"), strict=True)
+    }
+    begun = [event.data for event in events if event.event == "tasks" and "input" in event.data]
+    assert [(task["name"], task["id"]) for task in begun[1:5]] == [
+        ("audit", [*tasks][3]),
+        *(("tools", task) for task in (first, second, third)),
+    ]
+    assert [event.data for event in events if event.event == "updates" and set(event.data) == {"tools"}]
+    values = events[-1].data
+    assert [message["content"] for message in values["messages"][2:]] == ["Seen.", "Heard.", "noon", "Done."]
+    assert values["steps"][-1] == "run/agent:2"
+    assert "run/tools:3" in values["steps"]
+    children: Any = await stage.client.threads.get_history(stage.thread, checkpoint=tasks[second]["checkpoint"])
+    about = children[0]["metadata"]
+    assert (about["langgraph_node"], about["langgraph_path"]) == ("tools", ["__pregel_push", 1, False])
+    described: Any = await stage.client.assistants.get_graph("agent", xray=True)
+    assert {"tools:model", "tools:ears"} <= {node["id"] for node in described["nodes"]}
 
 
 async def test_a_child_graph_appends_to_a_channel_once(stage: Stage) -> None:

@@ -35,6 +35,13 @@ turns:
           - {node: a, interrupt: {value: a}, channels: {log: "a {resume}"}}
           - {node: b, interrupt: {value: b}, channels: {log: "b {resume}"}}
       - {hold: later, channels: {log: end}}
+  - when: {contains: two calls}
+    steps:
+      - call: [{tool: send, id: t1}, {tool: send, id: t2}]
+      - parallel:
+          - {node: tools, interrupt: {value: first}, result: "first {resume}"}
+          - {node: tools, interrupt: {value: second}, result: "second {resume}"}
+      - {say: Done.}
   - when: {contains: child}
     steps:
       - call: {tool: task, args: {description: look}, id: t1}
@@ -194,6 +201,20 @@ async def test_parallel_nodes_go_through_their_questions_at_their_own_pace(stage
     assert (list(await asked(stage)), await log(stage)) == (["b2"], ["a two"])
     await answer(stage, "four")
     assert await log(stage) == ["a two", "b four", "end"]
+
+
+async def test_one_node_asks_about_each_of_its_calls(stage: Stage) -> None:
+    await run(stage, "two calls")
+    questions = await asked(stage)
+    assert (await stage.state())["next"] == ["tools", "tools"]
+    await answer(stage, {questions["second"]: "no"})
+    state = await stage.state()
+    assert (state["next"], await asked(stage)) == (["tools"], {"first": questions["first"]})
+    assert [len(task["interrupts"]) for task in state["tasks"]] == [1, 0]
+    values = await answer(stage, "yes")
+    results = [(one["tool_call_id"], one["content"]) for one in values["messages"] if one["type"] == "tool"]
+    assert results == [("t1", "first yes"), ("t2", "second no")]
+    assert values["steps"] == ["run/agent:1", "run/tools:1", "run/tools:2", "run/agent:2"]
 
 
 async def test_a_child_graph_asks_several_questions(stage: Stage) -> None:
