@@ -57,8 +57,8 @@ def check_answer(answer: Any, history: History, *, strict: bool) -> None:
         )
 
 
-def answers_to(answer: Any, question: str) -> tuple[Any, ...]:
-    """Return the answer to the interrupt with the id `question`, empty if it has none.
+def answers_to(answer: Any, question: str | None) -> tuple[Any, ...]:
+    """Return the answer to the interrupt with the id `question`, or to one that has no id yet, empty if it has none.
 
     An object whose keys all are ids of interrupts answers only these. Any other answer is the answer itself.
     """

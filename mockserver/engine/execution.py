@@ -140,10 +140,15 @@ class Execution:
                 pauses[task.node] = waits
 
         # Every node is announced before one of them plays, those that have finished earlier included.
-        tasks = [self._begin(node, current, child, kept=node in kept) for node in in_order(current.next)]
+        tasks = []
+        for node in in_order(current.next):
+            if node in kept:
+                self._stream.task_starts(node, current, namespace, kept=True)
+            else:
+                tasks.append(self._begin(node, current, child, continues=continues))
         for node in in_order(kept):
             self._stream.kept(node, kept[node], namespace)
-        await _gather([play(task) for task in tasks if task is not None])
+        await _gather([play(task) for task in tasks])
         finished = {node: writes[node] for node in in_order(current.next) if node in writes}
         if pauses:
             if child is None and finished:
@@ -151,15 +156,15 @@ class Execution:
             raise Waits([question for node in in_order(pauses) for question in pauses[node].questions])
         return finished
 
-    def _begin(self, node: str, current: Checkpoint, child: ChildGraph | None, *, kept: bool) -> Task | None:
-        """Announce a node, and return its task, or None if it has finished in an earlier run."""
+    def _begin(self, node: str, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> Task:
+        """Announce a node, and return its task."""
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
-        if kept:
-            self._stream.task_starts(node, current, namespace, kept=True)
-            return None
         asked = [question["id"] for question in history.waiting_interrupts().get(node, ())]
         given = [answer for question in asked for answer in answers_to(self._answer, question)]
+        if continues and not asked and self._asks_first(node, current.cursor):
+            # Nothing was asked, as after an update of the state. The answer waits for the first question.
+            given += answers_to(self._answer, None)
         answers = [self._policy.answer_given(self._run, answer) for answer in given]
         earlier = history.last_mark(current.checkpoint_id, "resume", node) or []
         task = self._task(node, current, namespace, [*earlier, *answers], None if answers or not asked else asked[0])
@@ -202,6 +207,12 @@ class Execution:
         self._narrator.wrote(node_of(node), write, namespace)
         self._stream.wrote(node, current, write, namespace)
         return write
+
+    def _asks_first(self, node: str, cursor: Cursor | None) -> bool:
+        """Return whether a node asks the first question of a superstep, or may ask one that no script has."""
+        parts = () if cursor is None else [(task, cursor.at_step(task)) for task in in_order(cursor.next)]
+        asking = [task for task, part in parts if part is not None and part.questions]
+        return not asking or node == asking[0]
 
     def _note_answers(self, task: Task, current: Checkpoint, history: History) -> None:
         """Record the answers of a node, for its next question and for the steps behind it."""

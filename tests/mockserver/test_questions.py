@@ -270,6 +270,14 @@ async def test_rolling_back_an_answer_opens_its_question_again(stage: Stage) -> 
     assert (await asked(stage), await log(stage)) == ({"b": questions["b"]}, ["a 1"])
 
 
+async def test_an_answer_before_any_question_goes_to_the_first(stage: Stage) -> None:
+    await run(stage, interrupt_before=["a"])
+    assert await asked(stage) == {}
+    values = await answer(stage, 7)
+    assert [question["value"] for question in values["__interrupt__"]] == ["b"]
+    assert await log(stage) == ["a 7", "plain"]
+
+
 async def test_new_input_drops_every_question(stage: Stage) -> None:
     await run(stage)
     await run(stage, "one node")
