@@ -144,10 +144,10 @@ async def test_finished_nodes_do_not_play_again(stage: Stage) -> None:
     ended = [data["name"] for event, data in seen if event == "tasks" and "input" not in data]
     assert (begun, sorted(ended)) == (["a", "b", "plain"], ["a", "b"])
     updates = [data for event, data in seen if event == "updates"]
-    assert updates[0] == {"plain": {"log": "plain", "steps": ["run/plain:1"]}, "__metadata__": {"cached": True}}
+    assert (updates[0]["plain"]["log"], updates[0]["__metadata__"]) == ("plain", {"cached": True})
     assert sorted(next(iter(update)) for update in updates[1:]) == ["__interrupt__", "a"]
     assert (seen[-1][0], seen[-1][1]["log"]) == ("values", ["a 1", "plain"])
-    assert await stage.steps() == ["run/a:1", "run/plain:1"]
+    assert await log(stage) == ["a 1", "plain"]
 
 
 @pytest.mark.parametrize("given", ["yes", ["yes", "no"], {"a": "yes"}])
@@ -188,7 +188,6 @@ async def test_one_node_asks_one_question_after_another(stage: Stage) -> None:
     assert [one["next"] for one in await stage.history()] == [["__start__"], ["a"]]
     await answer(stage, {next(iter(second.values())): "red"})
     assert await log(stage) == ["large and red", "it is red", "still large"]
-    assert await stage.steps() == ["run/a:1", "run/agent:1", "run/agent:2"]
 
 
 async def test_parallel_nodes_go_through_their_questions_at_their_own_pace(stage: Stage) -> None:
@@ -214,7 +213,6 @@ async def test_one_node_asks_about_each_of_its_calls(stage: Stage) -> None:
     values = await answer(stage, "yes")
     results = [(one["tool_call_id"], one["content"]) for one in values["messages"] if one["type"] == "tool"]
     assert results == [("t1", "first yes"), ("t2", "second no")]
-    assert values["steps"] == ["run/agent:1", "run/tools:1", "run/tools:2", "run/agent:2"]
 
 
 async def test_a_child_graph_asks_several_questions(stage: Stage) -> None:
