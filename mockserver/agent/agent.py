@@ -95,7 +95,8 @@ class Task(Struct, frozen=True):
 
 def calls_to_answer(task: Task) -> list[dict[str, Any]]:
     """Return the tool calls that a node is about to answer. Nodes that answer in parallel divide them, in order."""
-    answering = [node for node in task.cursor.next if task.cursor.answers_calls(node)]
+    parts = () if task.cursor.step is None else task.cursor.step.tasks
+    answering = [node for node in parts if task.cursor.answers_calls(node)]
     node = scripted_node(task.node)
     if node not in answering or task.node == "audit":
         return []

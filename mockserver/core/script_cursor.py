@@ -26,7 +26,7 @@ from mockserver.core.json_text import as_json
 from mockserver.core.messages import Message
 from mockserver.script import patterns
 from mockserver.script.patterns import SlowPatternError
-from mockserver.script.tasks import in_order, node_of
+from mockserver.script.tasks import in_order, node_of, sent_first
 from mockserver.script.types import Failure, Interrupt, Script, Step, When
 
 NO_TURN: Final = "NoMatchingTurnError"
@@ -82,7 +82,9 @@ class Cursor(Struct, frozen=True):
     @property
     def next(self) -> tuple[str, ...]:
         """Return the tasks that play the next step, as a checkpoint names them."""
-        return () if self.step is None else self.step.tasks
+        if self.step is None:
+            return ()
+        return sent_first(self.step.tasks) if self.step.parallel else self.step.tasks
 
     def visit(self, task: str) -> int:
         """Return the number of the visit of its node that a task makes next in this turn."""

@@ -35,7 +35,7 @@ from mockserver.core.records import Run
 from mockserver.core.script_cursor import Cursor
 from mockserver.core.updates import ChildGraph, append_checkpoint, read_write
 from mockserver.schemas.common import Command
-from mockserver.script.tasks import in_order, node_of
+from mockserver.script.tasks import as_started, in_order, node_of
 from mockserver.views.protocol_events import Ended, ProtocolEvents
 from mockserver.views.run_stream import RunStream, shown_interrupts
 
@@ -125,7 +125,8 @@ class Execution:
     async def _superstep(self, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> dict[str, Values]:
         """Play the next nodes concurrently, except those whose writes are kept from an earlier run.
 
-        They start, and their writes apply, in the order of their names, as in LangGraph.
+        They start, and their writes apply, in the order of their names, as in LangGraph. Tasks that share a node with
+        others start before them, and their writes apply after them.
         """
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
@@ -141,19 +142,19 @@ class Execution:
 
         # Every node is announced before one of them plays, those that have finished earlier included.
         tasks = []
-        for node in in_order(current.next):
+        for node in as_started(current.next):
             if node in kept:
                 self._stream.task_starts(node, current, namespace, kept=True)
             else:
                 tasks.append(self._begin(node, current, child, continues=continues))
-        for node in in_order(kept):
+        for node in as_started(kept):
             self._stream.kept(node, kept[node], namespace)
         await _gather([play(task) for task in tasks])
         finished = {node: writes[node] for node in in_order(current.next) if node in writes}
         if pauses:
             if child is None and finished:
                 self._stream.values(reduce(self._written, finished.values(), current.values), namespace)
-            raise Waits([question for node in in_order(pauses) for question in pauses[node].questions])
+            raise Waits([question for node in as_started(pauses) for question in pauses[node].questions])
         return finished
 
     def _begin(self, node: str, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> Task:

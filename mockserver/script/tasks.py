@@ -38,10 +38,20 @@ def triggers_of(task: str) -> list[str]:
 
 
 def in_order(tasks: Iterable[str]) -> list[str]:
-    """Return tasks in the order in which LangGraph starts them and applies their writes."""
+    """Return tasks in the order in which LangGraph applies their writes: by their names, and sent ones last."""
 
     def position(task: str) -> tuple[bool, int, str]:
         node, sent, number = task.partition(_SENT)
         return bool(sent), int(number or 0), node
 
     return sorted(tasks, key=position)
+
+
+def as_started(tasks: Iterable[str]) -> list[str]:
+    """Return tasks in the order in which LangGraph starts them: sent ones first."""
+    return list(sent_first(in_order(tasks)))
+
+
+def sent_first(tasks: Sequence[str]) -> tuple[str, ...]:
+    """Return tasks with the sent ones first, as LangGraph lists them."""
+    return (*(task for task in tasks if _SENT in task), *(task for task in tasks if _SENT not in task))
