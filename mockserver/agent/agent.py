@@ -169,7 +169,9 @@ class ScriptedAgent:
             await self._take(task, play.takes)
             await self._hold(play)
             emitted += self._results(task, step)
-        emitted += messages.coerce_all(fill(step.messages, task.cursor.fills), task.ids.uuid4)
+        # A script may leave out the content, as a node that returns a message with an empty one.
+        written = [{"content": "", **one} for one in fill(step.messages, task.cursor.fills)]
+        emitted += messages.coerce_all(written, task.ids.uuid4)
         task.show(emitted[1 if step.speaks else 0 :])
         # After all output: a node that fails has streamed what it emitted, and only its write is lost.
         if step.error is not None:

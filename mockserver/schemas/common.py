@@ -53,6 +53,8 @@ class Send(Body, frozen=True):
 
     node: str
     input: Any
+    lg_name: str | None = None
+    """This has no effect. It is the name of JavaScript's class."""
 
 
 class Command(Body, frozen=True):
@@ -61,7 +63,11 @@ class Command(Body, frozen=True):
     resume: Any = None
     update: Json | list[tuple[str, Any]] | None = None
     goto: str | Send | list[str | Send] | None = None
-    graph: None = None
+    graph: str | None = None
+    """This has no effect: a run on a thread has no parent graph."""
+    lg_name: str | None = None
+    lc_direct_tool_output: bool | None = None
+    """JavaScript's RemoteGraph sends a whole `Command` of LangGraph, whose class has these two fields."""
 
     @property
     def written(self) -> Json | None:

@@ -86,14 +86,15 @@ def write_state(
 ) -> Checkpoint:
     """Update a state as if a node had written the values, and return the new checkpoint.
 
-    Raises `ApiError` 422 for an unknown node or invalid values, and `ThreadBusyError`.
+    Raises `ApiError` 400 for an unknown node or values that the graph cannot accept, and `ThreadBusyError`.
     """
     if as_node is not None and as_node not in (*graph.nodes(thread.script), START, END):
-        raise ApiError(422, f"Node {as_node} does not exist")
+        raise ApiError(400, f"Node {as_node} does not exist")
     try:
         return request.app[ENGINE].update_state(thread, base, values, as_node)
     except (InvalidUpdateError, ValueError) as error:
-        raise ApiError(422, str(error)) from error
+        # 400 and not 422, as on the official server: the graph refuses the values, and not the schema of the body.
+        raise ApiError(400, str(error)) from error
 
 
 def selected(shown: records.Shown, fields: Sequence[str] | None) -> records.Shown:
@@ -117,7 +118,7 @@ async def history(request: web.Request) -> web.StreamResponse:
 async def history_search(request: web.Request) -> web.StreamResponse:
     """List the checkpoints of a thread that match a filter, newest first."""
     thread = thread_of(request)
-    return await list_answer(_history(thread, await read(request, HistoryRequest, default=b"{}")))
+    return await list_answer(_history(thread, await read(request, HistoryRequest)))
 
 
 def _history(thread: Thread, params: HistoryRequest) -> Iterator[records.Shown]:
@@ -157,7 +158,7 @@ ROUTES: Final = (
         f"{THREAD}/state",
         update_state,
         StateUpdate,
-        statuses=(200, 404, 409, 422),
+        statuses=(200, 400, 404, 409, 422),
         response=responses.StateWritten,
     ),
     Route(
@@ -189,7 +190,6 @@ ROUTES: Final = (
         f"{THREAD}/history",
         history_search,
         HistoryRequest,
-        body_optional=True,
         statuses=(200, 404, 422),
         response=list[responses.SelectedFields],
     ),

@@ -133,6 +133,7 @@ async def test_the_recursion_limit(stage: Stage) -> None:
         ({"messages": [{"role": "nobody", "content": ""}]}, "ValueError"),
         ({"messages": [{"role": "user", "content": 3}]}, "ValueError"),
         ({"messages": [3]}, "ValueError"),
+        ({"messages": [{"role": "user"}]}, "ValueError"),
         ({"messages": [], "steps": "x"}, "InvalidUpdateError"),
     ],
 )
@@ -225,7 +226,7 @@ async def _only_one_thread(stage: Stage) -> bool:
         ({"input": None, "command": {"goto": ["agent", "tools"]}}, 422, "goto"),
         ({"input": None, "command": {"update": [1]}}, 422, "update"),
         ({"input": None, "command": {"goto": [{"node": "agent", "input": {}}]}}, 422, "goto"),
-        ({"input": None, "command": {"graph": "parent"}}, 422, "graph"),
+        ({"input": None, "command": {"graph": 3}}, 422, "graph"),
         ({"checkpoint": {"checkpoint_ns": "tools:x"}}, 422, "checkpoint_ns"),
         ({"on_completion": "keep"}, 422, "on_completion"),
         ({"interrupt_before": ["nowhere"]}, 422, "nowhere"),
