@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
+
+from msgspec import UNSET
 
 from mockserver.core.checkpoints import END, Checkpoint, History
 from mockserver.schemas.common import Command
@@ -41,7 +43,7 @@ def check_answer(answer: Any, history: History) -> None:
     if answer is None:
         return
     waiting = {question["id"] for question in history.waiting_interrupts().values()}
-    named = {name for name in answer if _INTERRUPT_ID.fullmatch(name)} if isinstance(answer, dict) else set()
+    named = set(answer) if _names_interrupts(answer) else set()
     if not waiting or named - waiting:
         raise UnknownInterruptError(
             f"No interrupt is pending for {', '.join(sorted(named - waiting)) or 'this answer'}. "
@@ -50,6 +52,16 @@ def check_answer(answer: Any, history: History) -> None:
 
 
 def answer_to(answer: Any, questions: Iterable[str]) -> Any:
-    """Return the answer to one of the pending `questions`. A client may give it under the interrupt's id."""
-    known = [question for question in questions if isinstance(answer, dict) and question in answer]
-    return answer[known[0]] if known else answer
+    """Return the answer to one of the pending `questions`, UNSET if none of them is answered.
+
+    An object whose keys are all ids of interrupts answers those and no other. Anything else answers whatever asks
+    first, even a node that has not asked yet.
+    """
+    if not _names_interrupts(answer):
+        return UNSET if answer is None else answer
+    return next((answer[question] for question in questions if question in answer), UNSET)
+
+
+def _names_interrupts(answer: Any) -> TypeGuard[dict[str, Any]]:
+    """Return whether an answer is given under ids of interrupts. An empty object answers none, as on LangGraph."""
+    return isinstance(answer, dict) and all(map(_INTERRUPT_ID.fullmatch, answer))

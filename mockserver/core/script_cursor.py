@@ -108,7 +108,8 @@ class Cursor(Struct, frozen=True):
 def enter(script: Script, conversation: Sequence[Message], context: TurnContext) -> Cursor:
     """Return the cursor for new input, given the messages of the thread including that input. It has a next step.
 
-    Input without a human or tool message continues the current turn, or repeats its last step.
+    Other input enters at the node that begins the turn, wherever the thread waits: at its next step if that node plays
+    it, else at the first step again. After a finished turn the last step is repeated.
     """
     last = conversation[-1] if conversation else None
     if last is not None and last["type"] == "human":
@@ -121,15 +122,16 @@ def enter(script: Script, conversation: Sequence[Message], context: TurnContext)
         return replace(started, visits=found.visits)
     # A finished turn has no next step, but a run executes at least one.
     # The last step is the only one that is known to fit these messages.
-    return found if found.step is not None else replace(found, index=len(found.steps) - 1)
+    if found.step is None:
+        return replace(found, index=len(found.steps) - 1)
+    first = _human_turn(script, conversation, context)[0]
+    return found if found.next == first.next else replace(first, visits=found.visits)
 
 
 def locate(script: Script, conversation: Sequence[Message], context: TurnContext) -> Cursor:
     """Return the cursor that the messages imply: in the last human message's turn, after the later messages."""
-    start = max((number for number, message in enumerate(conversation) if message["type"] == "human"), default=-1)
-    human = conversation[start] if start >= 0 else messages.human("", "")
-    cursor = _start_turn(script, human, conversation[: start + 1], context) or _unmatched(human)
-    for kind in _kinds(conversation[start + 1 :]):
+    cursor, later = _human_turn(script, conversation, context)
+    for kind in _kinds(later):
         cursor = _past(cursor, kind)
     return cursor
 
@@ -230,6 +232,16 @@ def _match(
         return None
     named = {} if found is None else {name: value or "" for name, value in found.groupdict().items()}
     return {"text": text, **named}
+
+
+def _human_turn(
+    script: Script, conversation: Sequence[Message], context: TurnContext
+) -> tuple[Cursor, Sequence[Message]]:
+    """Return the start of the last human message's turn, and the messages after it."""
+    start = max((number for number, message in enumerate(conversation) if message["type"] == "human"), default=-1)
+    human = conversation[start] if start >= 0 else messages.human("", "")
+    begun = _start_turn(script, human, conversation[: start + 1], context) or _unmatched(human)
+    return begun, conversation[start + 1 :]
 
 
 def _unmatched(last: Message) -> Cursor:

@@ -129,7 +129,7 @@ class Execution:
 
         async def play(node: str) -> None:
             try:
-                writes[node] = await self._node(node, current, child, resumed=continues and self._answer is not None)
+                writes[node] = await self._node(node, current, child, continues=continues)
             except Waits as waits:
                 # Not raised here: the other nodes of the superstep finish first, and their writes are kept as marks.
                 pauses.append(waits)
@@ -139,14 +139,13 @@ class Execution:
             raise pauses[0]
         return {node: writes[node] for node in sorted(current.next) if node in writes}
 
-    async def _node(self, node: str, current: Checkpoint, child: ChildGraph | None, *, resumed: bool) -> Values:
+    async def _node(self, node: str, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> Values:
         """Play one node and record its outcome on its task. Raises `Waits` if it waits for a human."""
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
-        resumed = resumed and node in history.waiting_interrupts()
-        asked = history.waiting_interrupts().get(node) if resumed else None
-        answer = None if asked is None else answer_to(self._answer, [asked["id"]])
-        task = self._task(node, current, namespace, resumed=resumed, answer=answer)
+        asked = history.waiting_interrupts().get(node) if continues else None
+        answer = answer_to(self._answer, () if asked is None else (asked["id"],)) if continues else UNSET
+        task = self._task(node, current, namespace, resumed=answer is not UNSET, answer=answer)
         calls = calls_to_answer(task)
         self._narrator.task_starts(current.task_id(node), node, current.values, calls, namespace)
         self._stream.task_starts(node, current, namespace)
@@ -155,12 +154,15 @@ class Execution:
         except Paused as paused:
             if not self._may_write():
                 raise asyncio.CancelledError from None
-            question = {"id": self._run.ids.hex(), "value": paused.value}
+            # A question that is asked again by the same task keeps its id, so that an earlier answer to it is not lost.
+            question = {"id": self._run.ids.hex() if asked is None else asked["id"], "value": paused.value}
             self._narrator.interrupted(question, namespace)
             self._pause(node, current, child, question)
         except Waits as waits:
             self._pause(node, current, child, waits.question)
         except asyncio.CancelledError:
+            if self._records_cancellation:
+                history.mark(current.checkpoint_id, Mark(self._run.run_id, "error", "CancelledError()", node))
             raise
         except Exception as error:
             if self._may_write():
@@ -227,10 +229,10 @@ class Execution:
     def _with_cursor(self, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> Checkpoint:
         """Return the checkpoint with its cursor at a step of its node, after an interrupt that was answered."""
         cursor = current.cursor or graph.locate(self._run, current.values)
+        cursor = cursor.at_node(graph.scripted_node(current.next[0]))
         asked = (self._thread.history if child is None else child.history).waiting_interrupts()
-        if continues and self._answer is not None and asked:
-            cursor = cursor.answered(answer_to(self._answer, [question["id"] for question in asked.values()]))
-        return replace(current, cursor=cursor.at_node(graph.scripted_node(current.next[0])))
+        answer = answer_to(self._answer, [question["id"] for question in asked.values()]) if continues else UNSET
+        return replace(current, cursor=cursor if answer is UNSET else cursor.answered(answer))
 
     def _task(self, node: str, current: Checkpoint, namespace: str, *, resumed: bool, answer: Any) -> Task:
         return Task(
@@ -340,6 +342,16 @@ class Execution:
             child=child,
             cursor=cursor,
         )
+
+    @property
+    def _records_cancellation(self) -> bool:
+        """Return whether a node that is cancelled leaves an error on its task.
+
+        LangGraph stores it only where the stream modes let a node emit by itself, because it waits for such a node.
+        A run that is executed again after a restart was not cancelled.
+        """
+        asked = {"messages", "messages-tuple", "custom"} & set(self._run.request.modes)
+        return bool(asked) and self._attempt == self._run.attempt
 
     def _may_write(self) -> bool:
         return self._attempt == self._run.attempt and self._policy.may_write(self._run)

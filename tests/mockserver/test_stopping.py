@@ -301,3 +301,22 @@ async def test_concurrent_cancels_are_harmless(stage: Stage) -> None:
     answers = await asyncio.gather(*(stage.http.post(path, params={"wait": "1"}) for _ in range(8)))
     assert {answer.status_code for answer in answers} <= {200, 404}
     assert await stage.status(first) == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("modes", "error"),
+    [(["values", "messages-tuple"], "CancelledError()"), (["custom"], "CancelledError()"), (["values"], None)],
+)
+@pytest.mark.parametrize("superseded", [False, True])
+async def test_a_step_that_was_cancelled_shows_it_where_langgraph_does(
+    stage: Stage, modes: Any, error: str | None, superseded: bool
+) -> None:
+    run = await stage.held("A", "sf", "tools:1/enter", stream_mode=modes)
+    if superseded:
+        await stage.join(await stage.create("B", "nyc", "interrupt"))
+    else:
+        await stage.client.runs.cancel(stage.thread, run, wait=True)
+        assert [task["error"] for task in (await stage.state())["tasks"]] == [error]
+    errors = [task["error"] for state in await stage.history() for task in state["tasks"] if task["name"] == "tools"]
+    assert errors[0] == error
+    assert errors[1:] == [None] * superseded
