@@ -27,6 +27,8 @@ class Run:
     """One execution of the graph on a thread."""
 
     run_id: str
+    number: int
+    """The place of the run in the order in which the server created all runs."""
     thread: Thread
     assistant: Assistant
     request: RunRequest
@@ -44,6 +46,8 @@ class Run:
     """The moment at which its execution began, None if it never did."""
     ready: bool = True
     """False until `after_seconds` have passed."""
+    held: bool = False
+    """True while a test keeps the run from starting. The runs behind it wait with it."""
     fate: Fate | None = None
     """The decision that was taken about the run while it was in flight. The first decision is final."""
     attempt: int = 1

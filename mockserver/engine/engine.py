@@ -13,9 +13,8 @@ The life of a run:
 
 1. `create_run` requests admission, adds the run to its thread as pending, and then decides the fates of the runs in
    flight.
-2. `_start_next` picks the next run of a thread whenever the thread may have become free, and `_start_worker` gives it
-   a
-   task.
+2. `_start_next` picks the next run of a thread whenever the thread may have become free. It waits in
+   `_queue` while all workers are busy. `_start_worker` gives it a task.
 3. `_execute` plays the run in that task. At its end it calls `_settle`.
 4. `stop_all` records a fate on a run and cancels its task. The fate is the decision. The task ends later, and until
    then the
@@ -40,7 +39,7 @@ from msgspec import UNSET
 
 from mockserver.agent import graph
 from mockserver.agent.agent import ScriptedAgent
-from mockserver.agent.gates import Gates
+from mockserver.agent.gates import START_POINT, Gates
 from mockserver.agent.witnesses import Witnesses
 from mockserver.core.callbacks import Callbacks
 from mockserver.core.checkpoints import END, Checkpoint
@@ -96,10 +95,16 @@ class Engine:
         seed: int,
         policy: Policy,
         run_timeout: float | None,
+        workers: int | None,
         callbacks: Callbacks,
     ) -> None:
         self._callbacks = callbacks
         self._run_timeout = run_timeout
+        self._workers = workers
+        self._working: set[Run] = set()
+        self._queue: set[Run] = set()
+        """The runs that are next on their threads and wait for a worker."""
+        self._created = 0
         self.notifier = Notifier()
         self.threads = Threads(seed=seed, policy=policy, script=script, notifier=self.notifier)
         self.clock = Clocks(clock)
@@ -141,8 +146,10 @@ class Engine:
         ids = thread.ids.scoped(run_id)
         erased = temporary and request.on_completion != "keep"
         metadata = run_metadata(request, assistant, thread)
+        self._created += 1
         run = Run(
             run_id=run_id,
+            number=self._created,
             thread=thread,
             assistant=assistant,
             request=request,
@@ -304,9 +311,34 @@ class Engine:
                 self._settle(run, "stopped")
 
     def _start_next(self, thread: Thread) -> None:
+        """Start the next run of a thread, or let it wait for its release or for a worker."""
         run = policy_of(thread).next_to_start(thread)
-        if run is not None:
-            thread.active = run
+        if run is None or run.held or run in self._queue:
+            return
+        if self.gates.closes(START_POINT, thread.thread_id):
+            run.held = True
+            run.watchdog = self._spawn(self._hold(run))
+            return
+        self._enqueue(run)
+
+    async def _hold(self, run: Run) -> None:
+        """Keep a run pending until a test releases it. A run that is stopped cancels this."""
+        await self.gates.pass_point(START_POINT, run.thread.thread_id, run.run_id)
+        run.held = False
+        self._enqueue(run)
+
+    def _enqueue(self, run: Run) -> None:
+        """Let a run wait for a worker, and start it at once if there is one."""
+        self._queue.add(run)
+        self._start_queued()
+
+    def _start_queued(self) -> None:
+        """Start the runs that wait for a worker, the oldest first, as far as there are workers."""
+        while self._queue and (self._workers is None or len(self._working) < self._workers):
+            run = min(self._queue, key=lambda one: one.number)
+            self._queue.remove(run)
+            self._working.add(run)
+            run.thread.active = run
             self._start_worker(run)
 
     def _start_worker(self, run: Run) -> None:
@@ -372,6 +404,8 @@ class Engine:
         run.interruption = (run.interruption or self._stop_reason(run)) if event == "stop" else None
         # Now the thread is free. Its status follows from this, and every effect below may show it to a client.
         thread.in_flight.pop(run.run_id, None)
+        self._working.discard(run)
+        self._queue.discard(run)
         if executed:
             thread.active = None
         if event == "stop" and run.fate == "erase":
@@ -426,6 +460,7 @@ class Engine:
         # Last: the next run begins from the newest checkpoint, and that is final
         # only now. A rollback is thus complete before its successor writes.
         self._start_next(thread)
+        self._start_queued()
 
     def _stop_reason(self, run: Run) -> dict[str, str]:
         """Return why a run was stopped, for its webhook and for the thread until its next run has ended."""

@@ -1,4 +1,4 @@
-"""What a client can send to a thread that waits for a human, and what `langgraph dev` does then."""
+"""A thread that waits for a human, and each request that `langgraph dev` answers there in its own way."""
 
 from __future__ import annotations
 
