@@ -148,8 +148,9 @@ class ScriptedAgent:
             return {"messages": emitted, "steps": values["steps"]}
         # A child graph shares the parent's channels. Only messages that it added or changed are its write, otherwise
         # the parent would merge its own messages again.
-        known = {message["id"]: message for message in task.values["messages"]}
-        emitted = [message for message in values["messages"] if known.get(message["id"]) != message]
+        # A node that was sent an input of its own may have no messages.
+        known = {message["id"]: message for message in task.values.get("messages", ())}
+        emitted = [message for message in values.get("messages", ()) if known.get(message["id"]) != message]
         channels = {name: values[name] for name in task.script.reducers if name in values}
         return {**channels, "messages": emitted, "steps": values["steps"]}
 

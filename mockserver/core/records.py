@@ -113,6 +113,8 @@ class Thread:
     touched: int
     """A number that grows with every change on the server. Threads are sorted by it."""
     history: History = field(default_factory=History)
+    stored: History | None = None
+    """The part of `history` that clients see while a run is in flight that stores its checkpoints at its end."""
     runs: dict[str, Run] = field(default_factory=dict)
     """Every run that was not erased, oldest first."""
     in_flight: dict[str, Run] = field(default_factory=dict)
@@ -132,3 +134,8 @@ class Thread:
     ttl: TimeLeft | None = None
     config: dict[str, Any] = field(default_factory=dict)
     """The settings of the assistant that ran on it last."""
+
+    @property
+    def visible(self) -> History:
+        """Return the history that clients see."""
+        return self.history if self.stored is None else self.stored

@@ -96,6 +96,25 @@ class Cursor(Struct, frozen=True):
         found = _nearest(self.steps, node, range(self.index, len(self.steps)), range(self.index - 1, -1, -1))
         return self if found is None else replace(self, index=found)
 
+    def sent_to(self, node: str, script: Script) -> Cursor:
+        """Return the cursor at a step of `node`: the nearest in this turn, else the first in the script.
+
+        A node that no turn plays gets a step that does nothing.
+        """
+        found = _nearest(self.steps, node, range(self.index, len(self.steps)), range(self.index - 1, -1, -1))
+        if found is not None:
+            return replace(self, index=found)
+        for turn in script.turns:
+            index = _nearest(turn.steps, node, range(len(turn.steps)))
+            if index is not None:
+                return replace(self, steps=tuple(turn.steps), index=index)
+        return replace(self, steps=(Step(node=node),), index=0)
+
+    def with_input(self, given: Any) -> Cursor:
+        """Return the cursor of a node that is sent an input. Its texts may use the fields of the input."""
+        fields = given if isinstance(given, dict) else {}
+        return replace(self, fills={**self.fills, **{name: as_text(value) for name, value in fields.items()}})
+
     def after_node(self, node: str) -> Cursor | None:
         """Return the cursor after a step of `node`, as if a client had played it, None if the turn has none."""
         # The next step first: a write in the role of the node that waits replaces its step. Otherwise the write

@@ -299,6 +299,9 @@ class Engine:
             # From here on the old execution can neither write nor emit nor
             # settle. The task is cancelled, but may resist.
             run.attempt += 1
+            if run.request.storing == "exit":
+                # Nothing was stored, so the new attempt begins with the input again.
+                run.thread.history.remove_run(run.run_id)
             if run.task is not None:
                 run.task.cancel()
         # Before the lost workers unwind at the next await: a step that was cancelled
@@ -358,6 +361,8 @@ class Engine:
         if run.status == "pending":
             run.status = after(run.status, "start")
             run.started_at = run.thread.timeline.now
+        if run.request.storing == "exit":
+            run.thread.stored = run.thread.history.copied(run.thread.thread_id)
         # Only a run that has started shows the server's metadata, as on the official server.
         run.kwargs["config"]["metadata"] |= SERVER_METADATA
         self._touch(run)
@@ -404,6 +409,8 @@ class Engine:
         run.interruption = (run.interruption or self._stop_reason(run)) if event == "stop" else None
         # Now the thread is free. Its status follows from this, and every effect below may show it to a client.
         thread.in_flight.pop(run.run_id, None)
+        if executed:
+            thread.stored = None
         self._working.discard(run)
         self._queue.discard(run)
         if executed:
@@ -414,6 +421,8 @@ class Engine:
             policy_of(thread).erase(run)
             run.output = {}
         elif executed:
+            if run.request.storing == "exit":
+                thread.history.keep_newest_of(run.run_id)
             thread.failure = run.error
             thread.interruption = run.interruption
         # After the erasure and before everything that carries a time: it draws the moment of the end, which the error

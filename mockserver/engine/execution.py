@@ -28,8 +28,8 @@ from msgspec.structs import replace
 from mockserver.agent import graph
 from mockserver.agent.agent import NodeOutput, ScriptedAgent, Task, calls_to_answer
 from mockserver.agent.step import Paused
-from mockserver.core.checkpoints import START, Checkpoint, Mark, Source, Values
-from mockserver.core.commands import answer_to, check_answer, target_of
+from mockserver.core.checkpoints import START, Checkpoint, Extra, Mark, Source, Values
+from mockserver.core.commands import added_by, answer_to, check_answer
 from mockserver.core.policy import Policy, policy_of
 from mockserver.core.protocol_feed import Feeds
 from mockserver.core.records import Run
@@ -87,7 +87,7 @@ class Execution:
         self._base = base = self._policy.base(self._run)
         raw = self._policy.input(self._run)
         current = self._continue_from(base) if raw is None else self._write_input(base, raw)
-        self._emit_state(current, current.values)
+        self._emit_state(_with_extras(current, self._thread.history.extras(current)), current.values)
         with contextlib.suppress(Waits):
             await self._supersteps(current, None, continues=raw is None)
         self._stream.ends(self._run.output)
@@ -97,58 +97,80 @@ class Execution:
 
         `continues`: an earlier run, or an earlier attempt of this one, may have begun the first superstep.
         """
-        while current.next:
+        # Only the first superstep can have tasks that a command added: those of its checkpoint.
+        extras = self._thread.history.extras(current) if continues and child is None else []
+        while current.next or extras:
             self._count_step()
             current = self._with_cursor(current, child, continues=continues)
             # A run that continues from a breakpoint must not stop at the same
             # breakpoint again. Breakpoints name nodes of the parent graph.
             if child is None and not continues:
                 self._check_breakpoint("interrupt_before", current.next)
-            writes = await self._superstep(current, child, continues=continues)
+            writes = await self._superstep(current, child, extras, continues=continues)
             if not self._may_write():
                 # A node swallowed its cancellation. Its write is dropped, and the run ends here.
                 raise asyncio.CancelledError
             finished = current.next
             # No await between the check above and this line: a stop cannot come between them.
-            current = self._commit(current, child, writes)
+            current = self._commit(current, child, writes, extras)
             # After the checkpoint, so that whatever happens during this wait finds a complete state.
             await self._policy.after_step(self._run)
             if child is None and current.next:
                 self._check_breakpoint("interrupt_after", finished)
-            continues = False
+            continues, extras = False, []
         return current
 
-    async def _superstep(self, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> dict[str, Values]:
-        """Play the next nodes concurrently, except those whose writes are kept from an earlier run.
+    async def _superstep(
+        self, current: Checkpoint, child: ChildGraph | None, extras: list[Extra], *, continues: bool
+    ) -> dict[str, Values]:
+        """Play the next nodes and `extras` concurrently, except those whose writes are kept from an earlier run.
 
-        They start, and their writes apply, in the order of their names, as in LangGraph.
+        They start, and their writes apply, in the order of their names, as in LangGraph. Nodes that were sent an input
+        start before them, and their writes apply after them.
         """
         history = self._thread.history if child is None else child.history
         writes = history.pending_writes(current) if continues else {}
+        kept = {one.key: history.last_mark(current.checkpoint_id, "result", one.key) for one in extras}
+        writes |= {key: write for key, write in kept.items() if write is not None}
         pauses: list[Waits] = []
 
-        async def play(node: str) -> None:
+        async def play(key: str) -> None:
+            added = by_key.get(key)
+            node, at = (key, current) if added is None else (added.node, self._at(added, current))
             try:
-                writes[node] = await self._node(node, current, child, continues=continues)
+                writes[key] = await self._node(node, at, child, added, continues=continues)
             except Waits as waits:
                 # Not raised here: the other nodes of the superstep finish first, and their writes are kept as marks.
                 pauses.append(waits)
 
-        await _gather([play(node) for node in sorted(current.next) if node not in writes])
+        by_key = {one.key: one for one in extras}
+        sent = [one.key for one in extras if one.is_sent]
+        named = sorted([*current.next, *(one.key for one in extras if not one.is_sent)])
+        await _gather([play(key) for key in (*sent, *named) if key not in writes])
         if pauses:
             raise pauses[0]
-        return {node: writes[node] for node in sorted(current.next) if node in writes}
+        return {key: writes[key] for key in (*named, *sent) if key in writes}
 
-    async def _node(self, node: str, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> Values:
+    def _at(self, extra: Extra, current: Checkpoint) -> Checkpoint:
+        """Return the checkpoint as the node of an additional task sees it: with that node next, at a step of it."""
+        cursor = graph.sent_to(self._run, current.cursor or Cursor(), extra.node)
+        cursor = cursor.with_input(extra.input) if extra.is_sent else cursor
+        return replace(current, next=(extra.node,), task_ids=(extra.task_id,), cursor=cursor)
+
+    async def _node(
+        self, node: str, current: Checkpoint, child: ChildGraph | None, extra: Extra | None, *, continues: bool
+    ) -> Values:
         """Play one node and record its outcome on its task. Raises `Waits` if it waits for a human."""
+        key = node if extra is None else extra.key
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
-        asked = history.waiting_interrupts().get(node) if continues else None
+        asked = history.last_mark(current.checkpoint_id, "interrupt", key) if continues else None
         answer = answer_to(self._answer, () if asked is None else (asked["id"],)) if continues else UNSET
-        task = self._task(node, current, namespace, resumed=answer is not UNSET, answer=answer)
+        entered = current if extra is None or not extra.is_sent else replace(current, values=_as_values(extra.input))
+        task = self._task(node, entered, namespace, resumed=answer is not UNSET, answer=answer)
         calls = calls_to_answer(task)
-        self._narrator.task_starts(current.task_id(node), node, current.values, calls, namespace)
-        self._stream.task_starts(node, current, namespace)
+        self._narrator.task_starts(current.task_id(node), node, entered.values, calls, namespace)
+        self._stream.task_starts(node, entered, namespace)
         try:
             write = await self._step(task, current, child)
         except Paused as paused:
@@ -157,24 +179,24 @@ class Execution:
             # A question that is asked again by the same task keeps its id, so that an earlier answer to it is not lost.
             question = {"id": self._run.ids.hex() if asked is None else asked["id"], "value": paused.value}
             self._narrator.interrupted(question, namespace)
-            self._pause(node, current, child, question)
+            self._pause(node, key, current, child, question)
         except Waits as waits:
-            self._pause(node, current, child, waits.question)
+            self._pause(node, key, current, child, waits.question)
         except asyncio.CancelledError:
             if self._records_cancellation:
-                history.mark(current.checkpoint_id, Mark(self._run.run_id, "error", "CancelledError()", node))
+                history.mark(current.checkpoint_id, Mark(self._run.run_id, "error", "CancelledError()", key))
             raise
         except Exception as error:
             if self._may_write():
                 # Python's form of an exception, which the official server shows in `tasks[].error`.
                 text = f"{type(error).__name__}({str(error)!r})"
-                history.mark(current.checkpoint_id, Mark(self._run.run_id, "error", text, node))
+                history.mark(current.checkpoint_id, Mark(self._run.run_id, "error", text, key))
                 self._narrator.task_ends(current.task_id(node), node, namespace, error=error, calls=calls)
                 self._stream.failed(node, current, error, namespace)
             raise
         if not self._may_write():
             raise asyncio.CancelledError
-        history.mark(current.checkpoint_id, Mark(self._run.run_id, "result", write, node))
+        history.mark(current.checkpoint_id, Mark(self._run.run_id, "result", write, key))
         self._narrator.task_ends(current.task_id(node), node, namespace, write=write, calls=calls)
         self._narrator.wrote(node, write, namespace)
         self._stream.wrote(node, current, write, namespace)
@@ -188,24 +210,26 @@ class Execution:
             raise GraphRecursionError(f"Recursion limit of {limit} reached without hitting a stop condition.")
 
     def _continue_from(self, base: Checkpoint | None) -> Checkpoint:
-        """Return the checkpoint from which a run without input continues, adding one for a `goto`."""
-        command = self._run.request.command or Command()
-        history, target = self._thread.history, target_of(command, base)
-        if base is None and not target:
+        """Return the checkpoint from which a run without input continues, with the tasks that a `goto` adds to it."""
+        command, history = self._run.request.command or Command(), self._thread.history
+        # The tasks that an earlier command added to an older checkpoint are not continued with it.
+        known = history.extras(base) if base is history.head else []
+        added = added_by(command, base, known, self._run.ids.uuid4)
+        if base is None and not added:
             raise EmptyInputError("Received no input for __start__")
         if self._run.request.strict_resume:
             check_answer(self._answer, history)
         values = graph.empty_values() if base is None else history.values(base)
-        if base is None or target:
-            written_by = START if base is None else base.written_by
-            cursor = None if base is None else base.cursor
-            current = self._append(base, written_by, values, target, "fork", cursor=cursor)
+        if base is None:
+            current = self._append(None, START, values, (), "fork")
         elif base is not history.head:
             # Time travel: the run branches from an older checkpoint. The fork
             # becomes the newest checkpoint, so the thread's state is the branch.
             current = self._append(base, base.written_by, values, base.next, "fork", cursor=base.cursor)
         else:
             current = base
+        if added:
+            history.mark(current.checkpoint_id, Mark(self._run.run_id, "goto", added))
         if command.written is not None:
             write = read_write(command.written, self._run.ids.uuid4, self._thread.script.reducers)
             values = self._written(values, write)
@@ -229,6 +253,8 @@ class Execution:
     def _with_cursor(self, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> Checkpoint:
         """Return the checkpoint with its cursor at a step of its node, after an interrupt that was answered."""
         cursor = current.cursor or graph.locate(self._run, current.values)
+        if not current.next:
+            return replace(current, cursor=cursor)
         cursor = cursor.at_node(graph.scripted_node(current.next[0]))
         asked = (self._thread.history if child is None else child.history).waiting_interrupts()
         answer = answer_to(self._answer, [question["id"] for question in asked.values()]) if continues else UNSET
@@ -289,22 +315,34 @@ class Execution:
             return (await self._supersteps(entered, child, continues=False)).values
         return (await self._supersteps(begun, child, continues=True)).values
 
-    def _commit(self, current: Checkpoint, child: ChildGraph | None, writes: dict[str, Values]) -> Checkpoint:
+    def _commit(
+        self, current: Checkpoint, child: ChildGraph | None, writes: dict[str, Values], extras: list[Extra]
+    ) -> Checkpoint:
         """Append the checkpoint with the writes of a superstep."""
         values, cursor = current.values, current.cursor or Cursor()
         for write in writes.values():
             values = self._written(values, write)
-        cursor = cursor.passed() if child is not None else graph.follow(self._run, cursor, values)
+        if child is not None:
+            cursor = cursor.passed()
+        elif current.next:
+            # Whatever a command added: a cursor has one next step, and the thread continues with its own.
+            cursor = graph.follow(self._run, cursor, values)
+        else:
+            reached = [graph.follow(self._run, graph.sent_to(self._run, cursor, one.node), values) for one in extras]
+            ended = replace(cursor, index=len(cursor.steps), visits=reached[-1].visits)
+            cursor = next((one for one in reached if one.step is not None), ended)
         following = graph.nodes_at(cursor, self._run.configurable)
-        written = self._append(current, list(writes)[-1], values, following, "loop", child, cursor)
+        written = self._append(current, list(writes)[-1].partition("#")[0], values, following, "loop", child, cursor)
         self._emit_state(written, values, "" if child is None else child.namespace)
         return written
 
-    def _pause(self, node: str, current: Checkpoint, child: ChildGraph | None, question: dict[str, Any]) -> NoReturn:
+    def _pause(
+        self, node: str, key: str, current: Checkpoint, child: ChildGraph | None, question: dict[str, Any]
+    ) -> NoReturn:
         """Record the interrupt on the task, stream it, and raise `Waits`."""
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
-        history.mark(current.checkpoint_id, Mark(self._run.run_id, "interrupt", question, node))
+        history.mark(current.checkpoint_id, Mark(self._run.run_id, "interrupt", question, key))
         self._narrator.task_ends(current.task_id(node), node, namespace, question=question)
         shown = [{"value": question["value"], "id": question["id"], "response_schema": None}]
         self._note_output(current, {**current.values, "__interrupt__": shown}, namespace)
@@ -347,11 +385,13 @@ class Execution:
     def _records_cancellation(self) -> bool:
         """Return whether a node that is cancelled leaves an error on its task.
 
-        LangGraph stores it only where the stream modes let a node emit by itself, because it waits for such a node.
-        A run that is executed again after a restart was not cancelled.
+        A node whose neighbour failed does. In a run that is stopped, LangGraph stores the error only where the stream
+        modes let a node emit by itself, because it waits for such a node. A run that stores its checkpoints at its end
+        is too late for that, and one that is executed again after a restart was not cancelled.
         """
-        asked = {"messages", "messages-tuple", "custom"} & set(self._run.request.modes)
-        return bool(asked) and self._attempt == self._run.attempt
+        run = self._run
+        waits = {"messages", "messages-tuple", "custom"} & set(run.request.modes) and run.request.storing != "exit"
+        return self._attempt == run.attempt and (run.fate is None or bool(waits))
 
     def _may_write(self) -> bool:
         return self._attempt == self._run.attempt and self._policy.may_write(self._run)
@@ -383,6 +423,17 @@ class Execution:
 def _may_emit(run: Run, attempt: int) -> bool:
     """Return whether an execution may still emit events. The execution of a lost worker may not."""
     return attempt == run.attempt and policy_of(run.thread).may_emit(run)
+
+
+def _with_extras(current: Checkpoint, extras: list[Extra]) -> Checkpoint:
+    """Return the checkpoint as the stream shows it, with the tasks that a command added."""
+    names, tasks = (one.node for one in extras), (one.task_id for one in extras)
+    return replace(current, next=(*current.next, *names), task_ids=(*current.task_ids, *tasks)) if extras else current
+
+
+def _as_values(given: Any) -> Values:
+    """Return the input that a node was sent as the state that it sees."""
+    return given if isinstance(given, dict) else {}
 
 
 async def _gather(works: list[Coroutine[Any, Any, None]]) -> None:

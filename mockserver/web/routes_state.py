@@ -53,7 +53,7 @@ async def state(request: web.Request) -> web.StreamResponse:
 async def state_at(request: web.Request) -> web.StreamResponse:
     """Return the state of a thread at a checkpoint."""
     thread, params = thread_of(request), query(request, StateQuery)
-    checkpoint = _checkpoint(thread.history, request.match_info["checkpoint_id"])
+    checkpoint = _checkpoint(thread.visible, request.match_info["checkpoint_id"])
     return json_answer(selected(records.state(thread, checkpoint, subgraphs=params.subgraphs), params.fields()))
 
 
@@ -76,7 +76,7 @@ async def update_state(request: web.Request) -> web.StreamResponse:
     reject_subgraph(body.checkpoint)
     # Clients use either form. The complete one takes precedence.
     wanted = (body.checkpoint.checkpoint_id if body.checkpoint else None) or body.checkpoint_id
-    base = _checkpoint(thread.history, wanted) if wanted else thread.history.head
+    base = _checkpoint(thread.visible, wanted) if wanted else thread.visible.head
     written = write_state(request, thread, base, body.values, body.as_node)
     return json_answer(records.updated_state(thread, written))
 
@@ -138,8 +138,8 @@ def _history(thread: Thread, params: HistoryRequest) -> Iterator[records.Shown]:
 def _history_of(thread: Thread, named: CheckpointConfig | None) -> History:
     """Return the history of a thread or of the child graph that a request names, empty if there is no such graph."""
     if named is None or not named.of_subgraph:
-        return thread.history
-    return thread.history.children.get(named.checkpoint_ns or "", History())
+        return thread.visible
+    return thread.visible.children.get(named.checkpoint_ns or "", History())
 
 
 def _checkpoint(history: History, checkpoint_id: str) -> Checkpoint:
