@@ -24,6 +24,8 @@ from mockserver.core.script_cursor import Cursor
 
 START: Final = "__start__"
 END: Final = "__end__"
+COPY: Final = "__copy__"
+"""The node in whose role an update copies a checkpoint, so that a run can branch from there."""
 
 Values = dict[str, Any]
 Source = Literal["input", "loop", "update", "fork"]

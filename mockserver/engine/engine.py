@@ -42,7 +42,7 @@ from mockserver.agent.agent import ScriptedAgent
 from mockserver.agent.gates import START_POINT, Gates
 from mockserver.agent.witnesses import Witnesses
 from mockserver.core.callbacks import Callbacks
-from mockserver.core.checkpoints import END, Checkpoint
+from mockserver.core.checkpoints import COPY, END, Checkpoint
 from mockserver.core.clock import Clock, Clocks, milliseconds
 from mockserver.core.crons import Cron, Crons
 from mockserver.core.lifecycle import after
@@ -55,7 +55,7 @@ from mockserver.core.store import Store
 from mockserver.core.strategies import Fate
 from mockserver.core.streams import EventLog
 from mockserver.core.threads import Threads
-from mockserver.core.updates import SERVER_METADATA, append_checkpoint, last_node, read_write
+from mockserver.core.updates import SERVER_METADATA, InvalidUpdateError, append_checkpoint, last_node, read_write
 from mockserver.engine.cron_request import cron_request
 from mockserver.engine.execution import Execution
 from mockserver.engine.stored_request import run_metadata, stored_kwargs
@@ -223,6 +223,8 @@ class Engine:
                 f"Thread {thread.thread_id} has runs in flight, so its state cannot be updated. "
                 "Cancel the runs or wait for them."
             )
+        if as_node == COPY:
+            return self._updated(thread, _copy(thread, base))
         values = graph.empty_values() if base is None else thread.history.values(base)
         reducers = thread.script.reducers
         updated = graph.apply_write(values, read_write(raw or {}, thread.ids.uuid4, reducers), reducers)
@@ -237,6 +239,10 @@ class Engine:
             node=node,
             cursor=cursor,
         )
+        return self._updated(thread, checkpoint)
+
+    def _updated(self, thread: Thread, checkpoint: Checkpoint) -> Checkpoint:
+        """Record and publish the checkpoint of a manual update."""
         self.threads.touch(thread, checkpoint.created_at)
         thread.failure = thread.interruption = None
         self.record_state(thread)
@@ -539,6 +545,22 @@ class Engine:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _copy(thread: Thread, base: Checkpoint | None) -> Checkpoint:
+    """Append a copy of a checkpoint, at which nothing has run yet. Raises `InvalidUpdateError`."""
+    if base is None:
+        raise InvalidUpdateError("The thread has no checkpoint to copy. Create a run first.")
+    return append_checkpoint(
+        thread,
+        base,
+        values=thread.history.values(base),
+        following=base.next,
+        source="fork",
+        node=base.written_by,
+        cursor=base.cursor,
+        beside=True,
+    )
 
 
 def _publish(thread: Thread, run_id: str, request: RunRequest, name: str, data: Any, at: int) -> None:

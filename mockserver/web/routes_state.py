@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from mockserver.agent import graph
-from mockserver.core.checkpoints import END, START, Checkpoint, History
+from mockserver.core.checkpoints import COPY, END, START, Checkpoint, History
 from mockserver.core.records import Thread
 from mockserver.core.updates import InvalidUpdateError
 from mockserver.schemas import responses
@@ -88,7 +88,7 @@ def write_state(
 
     Raises `ApiError` 400 for an unknown node or values that the graph cannot accept, and `ThreadBusyError`.
     """
-    if as_node is not None and as_node not in (*graph.nodes(thread.script), START, END):
+    if as_node is not None and as_node not in (*graph.nodes(thread.script), START, END, COPY):
         raise ApiError(400, f"Node {as_node} does not exist")
     try:
         return request.app[ENGINE].update_state(thread, base, values, as_node)

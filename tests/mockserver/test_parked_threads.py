@@ -105,3 +105,26 @@ async def test_an_answer_to_a_node_that_waits_at_a_breakpoint_answers_its_questi
         assert (await stage.state())["interrupts"] == []
         await run(stage, command={"resume": "yes"})
         assert await log(stage) == ANSWERED
+
+
+async def test_a_copy_of_a_checkpoint_waits_for_the_answer_without_having_asked(parked: Stage) -> None:
+    original = (await parked.history())[-1]
+    await parked.client.threads.update_state(parked.thread, None, as_node="__copy__")
+    copy = await parked.state()
+    assert (copy["next"], copy["interrupts"], copy["metadata"]["source"]) == (["approval"], [], "fork")
+    assert copy["parent_checkpoint_id"] == original["parent_checkpoint_id"]
+    await run(parked, command={"resume": "yes"})
+    assert await log(parked) == ANSWERED
+
+
+async def test_an_older_checkpoint_can_be_copied_but_not_one_of_an_empty_thread(parked: Stage) -> None:
+    *_, entered, _ = await parked.history()
+    body = {"values": None, "as_node": "__copy__"}
+    copied = await parked.http.post(
+        f"/threads/{parked.thread}/state", json={**body, "checkpoint_id": entered["checkpoint_id"]}
+    )
+    assert copied.is_success, copied.text
+    assert ((await parked.state())["next"], await parked.said()) == (["agent"], "H")
+    empty = (await parked.client.threads.create())["thread_id"]
+    refused = await parked.http.post(f"/threads/{empty}/state", json=body)
+    assert (refused.status_code, "no checkpoint to copy" in refused.text) == (400, True)
