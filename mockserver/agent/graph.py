@@ -88,6 +88,11 @@ def locate(run: Run, values: Values) -> Cursor:
     return script_cursor.locate(run.thread.script, values["messages"], _context(run))
 
 
+def sent_to(run: Run, cursor: Cursor, node: str) -> Cursor:
+    """Return the cursor at a step of a node to which a command goes."""
+    return cursor.sent_to(scripted_node(node), run.thread.script)
+
+
 def follow(run: Run, played: Cursor, values: Values) -> Cursor:
     """Return the cursor after the step at `played` has led to the state `values`."""
     return script_cursor.follow(run.thread.script, played.passed(), values["messages"], _context(run))

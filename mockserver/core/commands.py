@@ -1,38 +1,37 @@
-"""Commands: the node at which a run continues, and the answer that resumes an interrupt."""
+"""Commands: the nodes that a run plays besides the next ones, and the answer that resumes an interrupt."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from mockserver.core.checkpoints import END, Checkpoint, History
-from mockserver.schemas.common import Command
+from mockserver.core.checkpoints import END, Checkpoint, Extra, History
+from mockserver.schemas.common import Command, Send
+from mockserver.script.tasks import is_sent, sent_task
 
 # The form of `IdSource.hex`. Only keys of this form are taken for
 # interrupt ids, because an answer may be any JSON object.
 _INTERRUPT_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
-class GotoError(Exception):
-    """A `goto` to one node while the thread waits at another."""
-
-
 class UnknownInterruptError(Exception):
     """An answer under `strict_resume` to an interrupt that is not pending."""
 
 
-def target_of(command: Command, base: Checkpoint | None) -> tuple[str, ...]:
-    """Return the nodes that `goto` adds, empty if they are next anyway. Raises `GotoError`."""
-    target = tuple(name for name in command.targets if isinstance(name, str) and name != END)
-    waiting = () if base is None else base.next
-    # LangGraph would run the waiting node and the target in one superstep. The mock's cursor knows one next step, so
-    # it refuses instead of running only one of them.
-    if target and waiting and waiting != target:
-        raise GotoError(
-            f"`goto` {target[0]} would run beside the next step {', '.join(waiting)}, which the mock does not support. "
-            "Resume that step first, or update the state as that node."
-        )
-    return () if waiting == target else target
+def added_by(
+    command: Command, base: Checkpoint | None, known: Sequence[Extra], new_id: Callable[[], str]
+) -> list[Extra]:
+    """Return the tasks that `goto` adds to those that are next anyway, or that earlier commands have added."""
+    planned = {*(() if base is None else base.next), *(extra.key for extra in known), END}
+    sent, added = sum(map(is_sent, planned)), list[Extra]()
+    for target in command.targets:
+        if isinstance(target, Send):
+            added.append(Extra(target.node, new_id(), sent_task(target.node, sent), target.input))
+            sent += 1
+        elif target not in planned:
+            added.append(Extra(target, new_id(), target))
+    return added
 
 
 def check_answer(answer: Any, history: History, *, strict: bool) -> None:

@@ -27,6 +27,8 @@ class Run:
     """One execution of the graph on a thread."""
 
     run_id: str
+    number: int
+    """The place of the run in the order in which the server created all runs."""
     thread: Thread
     assistant: Assistant
     request: RunRequest
@@ -44,6 +46,8 @@ class Run:
     """The moment at which its execution began, None if it never did."""
     ready: bool = True
     """False until `after_seconds` have passed."""
+    held: bool = False
+    """True while a test keeps the run from starting. The runs behind it wait with it."""
     fate: Fate | None = None
     """The decision that was taken about the run while it was in flight. The first decision is final."""
     attempt: int = 1
@@ -109,6 +113,8 @@ class Thread:
     touched: int
     """A number that grows with every change on the server. Threads are sorted by it."""
     history: History = field(default_factory=History)
+    stored: History | None = None
+    """The part of `history` that clients see while a run is in flight that stores its checkpoints at its end."""
     runs: dict[str, Run] = field(default_factory=dict)
     """Every run that was not erased, oldest first."""
     in_flight: dict[str, Run] = field(default_factory=dict)
@@ -128,3 +134,8 @@ class Thread:
     ttl: TimeLeft | None = None
     config: dict[str, Any] = field(default_factory=dict)
     """The settings of the assistant that ran on it last."""
+
+    @property
+    def visible(self) -> History:
+        """Return the history that clients see."""
+        return self.history if self.stored is None else self.stored

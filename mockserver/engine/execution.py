@@ -27,8 +27,8 @@ from msgspec.structs import replace
 from mockserver.agent import graph
 from mockserver.agent.agent import NodeOutput, ScriptedAgent, Task, calls_to_answer
 from mockserver.agent.step import Paused
-from mockserver.core.checkpoints import START, Checkpoint, History, Mark, Source, Values
-from mockserver.core.commands import answers_to, check_answer, target_of
+from mockserver.core.checkpoints import START, Checkpoint, Extra, History, Mark, Source, Values
+from mockserver.core.commands import added_by, answers_to, check_answer
 from mockserver.core.policy import Policy, policy_of
 from mockserver.core.protocol_feed import Feeds
 from mockserver.core.records import Run
@@ -87,7 +87,7 @@ class Execution:
         self._base = base = self._policy.base(self._run)
         raw = self._policy.input(self._run)
         current = self._continue_from(base) if raw is None else self._write_input(base, raw)
-        self._emit_state(current, current.values)
+        self._emit_state(_with_extras(current, self._thread.history.extras(current)), current.values)
         try:
             await self._supersteps(current, None, continues=raw is None)
         except Waits as waits:
@@ -101,29 +101,33 @@ class Execution:
 
         `continues`: an earlier run, or an earlier attempt of this one, may have begun the first superstep.
         """
-        while current.next:
+        # Only the first superstep can have tasks that a command added: those of its checkpoint.
+        extras = self._thread.history.extras(current) if continues and child is None else []
+        while current.next or extras:
             self._count_step()
             current = self._with_cursor(current)
             # A run that continues from a breakpoint must not stop at the same
             # breakpoint again. Breakpoints name nodes of the parent graph.
             if child is None and not continues:
                 self._check_breakpoint("interrupt_before", current.next)
-            writes = await self._superstep(current, child, continues=continues)
+            writes = await self._superstep(current, child, extras, continues=continues)
             if not self._may_write():
                 # A node swallowed its cancellation. Its write is dropped, and the run ends here.
                 raise asyncio.CancelledError
             finished = current.next
             # No await between the check above and this line: a stop cannot come between them.
-            current = self._commit(current, child, writes)
+            current = self._commit(current, child, writes, extras)
             # After the checkpoint, so that whatever happens during this wait finds a complete state.
             await self._policy.after_step(self._run)
             if child is None and current.next:
                 self._check_breakpoint("interrupt_after", finished)
-            continues = False
+            continues, extras = False, []
         return current
 
-    async def _superstep(self, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> dict[str, Values]:
-        """Play the next nodes concurrently, except those whose writes are kept from an earlier run.
+    async def _superstep(
+        self, current: Checkpoint, child: ChildGraph | None, extras: list[Extra], *, continues: bool
+    ) -> dict[str, Values]:
+        """Play the next nodes and `extras` concurrently, except those whose writes are kept from an earlier run.
 
         They start, and their writes apply, in the order of their names, as in LangGraph. Tasks that share a node with
         others start before them, and their writes apply after them.
@@ -131,37 +135,49 @@ class Execution:
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
         kept = history.pending_writes(current) if continues else {}
+        marked = {one.key: history.last_mark(current.checkpoint_id, "result", one.key) for one in extras}
+        kept |= {key: write for key, write in marked.items() if write is not None}
+        at = dict.fromkeys(current.next, current) | {one.key: self._at(one, current) for one in extras}
+        inputs = {one.key: _as_values(one.input) for one in extras if one.is_sent}
         writes, pauses = dict(kept), dict[str, Waits]()
 
         async def play(task: Task) -> None:
             try:
-                writes[task.node] = await self._node(task, current, child)
+                writes[task.node] = await self._node(task, at[task.node], child)
             except Waits as waits:
                 # Not raised here: the other nodes of the superstep finish first, and their writes are kept as marks.
                 pauses[task.node] = waits
 
         # Every node is announced before one of them plays, those that have finished earlier included.
         tasks = []
-        for node in as_started(current.next):
+        for node in as_started(at):
             if node in kept:
-                self._stream.task_starts(node, current, namespace, kept=True)
+                self._stream.task_starts(node, at[node], namespace, kept=True)
             else:
-                tasks.append(self._begin(node, current, child, continues=continues))
+                entered = replace(at[node], values=inputs.get(node, current.values))
+                tasks.append(self._begin(node, entered, child, continues=continues))
         for node in as_started(kept):
             self._stream.kept(node, kept[node], namespace)
         await _gather([play(task) for task in tasks])
-        finished = {node: writes[node] for node in in_order(current.next) if node in writes}
+        finished = {node: writes[node] for node in in_order(at) if node in writes}
         if pauses:
             if child is None and finished:
                 self._stream.values(reduce(self._written, finished.values(), current.values), namespace)
             raise Waits([question for node in as_started(pauses) for question in pauses[node].questions])
         return finished
 
+    def _at(self, extra: Extra, current: Checkpoint) -> Checkpoint:
+        """Return the checkpoint as an additional task sees it: with that task next, at a step of its node."""
+        cursor = graph.sent_to(self._run, current.cursor or Cursor(), extra.node)
+        cursor = cursor.with_input(extra.input) if extra.is_sent else cursor
+        return replace(current, next=(extra.key,), task_ids=(extra.task_id,), cursor=cursor)
+
     def _begin(self, node: str, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> Task:
         """Announce a node, and return its task."""
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
-        asked = [question["id"] for question in history.waiting_interrupts().get(node, ())]
+        open_ones = history.last_mark(current.checkpoint_id, "interrupt", node) or ()
+        asked = [question["id"] for question in open_ones]
         given = [answer for question in asked for answer in answers_to(self._answer, question)]
         if continues and not asked and self._asks_first(node, current.cursor):
             # Nothing was asked, as after an update of the state. The answer waits for the first question.
@@ -191,6 +207,8 @@ class Execution:
         except Waits as waits:
             self._pause(task, current, child, waits.questions)
         except asyncio.CancelledError:
+            if self._records_cancellation:
+                history.mark(current.checkpoint_id, Mark(self._run.run_id, "error", "CancelledError()", node))
             raise
         except Exception as error:
             if self._may_write():
@@ -229,23 +247,25 @@ class Execution:
             raise GraphRecursionError(f"Recursion limit of {limit} reached without hitting a stop condition.")
 
     def _continue_from(self, base: Checkpoint | None) -> Checkpoint:
-        """Return the checkpoint from which a run without input continues, adding one for a `goto`."""
-        command = self._run.request.command or Command()
-        history, target = self._thread.history, target_of(command, base)
-        if base is None and not target:
+        """Return the checkpoint from which a run without input continues, with the tasks that a `goto` adds to it."""
+        command, history = self._run.request.command or Command(), self._thread.history
+        # The tasks that an earlier command added to an older checkpoint are not continued with it.
+        known = history.extras(base) if base is history.head else []
+        added = added_by(command, base, known, self._run.ids.uuid4)
+        if base is None and not added:
             raise EmptyInputError("Received no input for __start__")
         check_answer(self._answer, history, strict=self._run.request.strict_resume)
         values = graph.empty_values() if base is None else history.values(base)
-        if base is None or target:
-            written_by = START if base is None else base.written_by
-            cursor = None if base is None else base.cursor
-            current = self._append(base, written_by, values, target, "fork", cursor=cursor)
+        if base is None:
+            current = self._append(None, START, values, (), "fork")
         elif base is not history.head:
             # Time travel: the run branches from an older checkpoint. The fork
             # becomes the newest checkpoint, so the thread's state is the branch.
             current = self._append(base, base.written_by, values, base.next, "fork", cursor=base.cursor)
         else:
             current = base
+        if added:
+            history.mark(current.checkpoint_id, Mark(self._run.run_id, "goto", added))
         if command.written is not None:
             write = read_write(command.written, self._run.ids.uuid4, self._thread.script.reducers)
             values = self._written(values, write)
@@ -269,7 +289,9 @@ class Execution:
     def _with_cursor(self, current: Checkpoint) -> Checkpoint:
         """Return the checkpoint with its cursor at a step of its node."""
         cursor = current.cursor or graph.locate(self._run, current.values)
-        return replace(current, cursor=cursor.at_node(graph.scripted_node(current.next[0])))
+        if current.next:
+            cursor = cursor.at_node(graph.scripted_node(current.next[0]))
+        return replace(current, cursor=cursor)
 
     def _task(
         self, node: str, current: Checkpoint, namespace: str, answers: list[Any], open_question: str | None
@@ -335,14 +357,24 @@ class Execution:
         self._emit_state(begun, begun.values, namespace)
         return (await self._supersteps(begun, child, continues=True)).values
 
-    def _commit(self, current: Checkpoint, child: ChildGraph | None, writes: dict[str, Values]) -> Checkpoint:
+    def _commit(
+        self, current: Checkpoint, child: ChildGraph | None, writes: dict[str, Values], extras: list[Extra]
+    ) -> Checkpoint:
         """Append the checkpoint with the writes of a superstep."""
         history = self._thread.history if child is None else child.history
         answers = {node: history.last_mark(current.checkpoint_id, "resume", node) or () for node in writes}
         values, cursor = current.values, (current.cursor or Cursor()).answered(answers)
         for write in writes.values():
             values = self._written(values, write)
-        cursor = cursor.passed() if child is not None else graph.follow(self._run, cursor, values)
+        if child is not None:
+            cursor = cursor.passed()
+        elif current.next:
+            # Whatever a command added: a cursor has one next step, and the thread continues with its own.
+            cursor = graph.follow(self._run, cursor, values)
+        else:
+            reached = [graph.follow(self._run, graph.sent_to(self._run, cursor, one.node), values) for one in extras]
+            ended = replace(cursor, index=len(cursor.steps), visits=reached[-1].visits)
+            cursor = next((one for one in reached if one.step is not None), ended)
         following = graph.nodes_at(cursor, self._run.configurable)
         written = self._append(current, list(writes)[-1], values, following, "loop", child, cursor)
         self._emit_state(written, values, "" if child is None else child.namespace)
@@ -394,6 +426,18 @@ class Execution:
             cursor=cursor,
         )
 
+    @property
+    def _records_cancellation(self) -> bool:
+        """Return whether a node that is cancelled leaves an error on its task.
+
+        A node whose neighbour failed does. In a run that is stopped, LangGraph stores the error only where the stream
+        modes let a node emit by itself, because it waits for such a node. A run that stores its checkpoints at its end
+        is too late for that, and one that is executed again after a restart was not cancelled.
+        """
+        run = self._run
+        waits = {"messages", "messages-tuple", "custom"} & set(run.request.modes) and run.request.storing != "exit"
+        return self._attempt == run.attempt and (run.fate is None or bool(waits))
+
     def _may_write(self) -> bool:
         return self._attempt == self._run.attempt and self._policy.may_write(self._run)
 
@@ -424,6 +468,17 @@ class Execution:
 def _may_emit(run: Run, attempt: int) -> bool:
     """Return whether an execution may still emit events. The execution of a lost worker may not."""
     return attempt == run.attempt and policy_of(run.thread).may_emit(run)
+
+
+def _with_extras(current: Checkpoint, extras: list[Extra]) -> Checkpoint:
+    """Return the checkpoint as the stream shows it, with the tasks that a command added."""
+    names, tasks = (one.key for one in extras), (one.task_id for one in extras)
+    return replace(current, next=(*current.next, *names), task_ids=(*current.task_ids, *tasks)) if extras else current
+
+
+def _as_values(given: Any) -> Values:
+    """Return the input that a node was sent as the state that it sees."""
+    return given if isinstance(given, dict) else {}
 
 
 async def _gather(works: list[Coroutine[Any, Any, None]]) -> None:

@@ -315,15 +315,11 @@ def _unknown_node(field: str, node: str, nodes: Sequence[str]) -> str:
 
 def _check_targets(targets: Sequence[str | Send], nodes: Sequence[str]) -> None:
     """Raise `ApiError` for a target of `goto` that a script cannot play."""
-    for target in targets:
-        if isinstance(target, Send):
-            raise ApiError(
-                422, "`command.goto` with an `input` is not supported by the mock; send the name of the node."
-            )
+    for target in (one.node if isinstance(one, Send) else one for one in targets):
         if target not in (*nodes, END):
             raise ApiError(422, _unknown_node("command.goto", target, nodes))
-    if len(targets) > 1:
-        raise ApiError(422, "`command.goto` with several nodes is not supported by the mock; send one node.")
+    if len({type(target) for target in targets}) > 1:
+        raise ApiError(422, "`command.goto` has names and objects; send either names or objects.")
 
 
 def _check_on_thread(thread: Thread, order: RunRequest) -> None:
@@ -333,7 +329,7 @@ def _check_on_thread(thread: Thread, order: RunRequest) -> None:
     if order.checkpoint is not None and order.checkpoint.thread_id not in (None, thread.thread_id):
         raise ApiError(422, "`checkpoint.thread_id` names another thread than the path; leave it out.")
     wanted = order.requested_checkpoint
-    if wanted is not None and thread.history.get(wanted) is None:
+    if wanted is not None and thread.visible.get(wanted) is None:
         raise ApiError(404, f"Checkpoint {wanted} not found")
 
 
