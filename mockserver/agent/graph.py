@@ -80,17 +80,17 @@ def nodes_at(cursor: Cursor, configurable: dict[str, Any]) -> tuple[str, ...]:
 
 def enter(run: Run, values: Values) -> Cursor:
     """Return the cursor for new input that led to the state `values`."""
-    return script_cursor.enter(run.thread.script, values["messages"], _context(run))
+    return script_cursor.enter(run.script, values["messages"], _context(run))
 
 
 def locate(run: Run, values: Values) -> Cursor:
     """Return the cursor for a state of which only the messages are known."""
-    return script_cursor.locate(run.thread.script, values["messages"], _context(run))
+    return script_cursor.locate(run.script, values["messages"], _context(run))
 
 
 def follow(run: Run, played: Cursor, values: Values) -> Cursor:
     """Return the cursor after the step at `played` has led to the state `values`."""
-    return script_cursor.follow(run.thread.script, played.passed(), values["messages"], _context(run))
+    return script_cursor.follow(run.script, played.passed(), values["messages"], _context(run))
 
 
 def cursor_after_manual_write(thread: Thread, base: Checkpoint | None, node: str, values: Values) -> Cursor:

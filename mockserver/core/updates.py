@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from doubletext import __version__
 from mockserver.core import messages
-from mockserver.core.assistants import GRAPH
 from mockserver.core.checkpoints import START, Checkpoint, History, Source, Values
 from mockserver.core.json_text import as_json
 from mockserver.core.records import Run, Thread
@@ -106,7 +105,7 @@ def append_checkpoint(
         written_by=node,
         created_at=moment,
         metadata={
-            **({"graph_id": GRAPH} if run is None else _run_metadata(run)),
+            **({"graph_id": thread.graph_id} if run is None else _run_metadata(run)),
             "thread_id": thread.thread_id,
             "source": source,
             "step": step,

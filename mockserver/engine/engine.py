@@ -62,7 +62,7 @@ from mockserver.engine.execution import Execution
 from mockserver.engine.stored_request import run_metadata, stored_kwargs
 from mockserver.engine.webhooks import Webhooks
 from mockserver.schemas.common import RunRequest
-from mockserver.script.types import Script
+from mockserver.script.graphs import Graphs
 from mockserver.views.protocol_events import Ended, ProtocolEvents
 from mockserver.views.records import notice, state
 
@@ -90,7 +90,7 @@ class Engine:
 
     def __init__(
         self,
-        script: Script,
+        graphs: Graphs,
         clock: Clock,
         *,
         seed: int,
@@ -101,7 +101,7 @@ class Engine:
         self._callbacks = callbacks
         self._run_timeout = run_timeout
         self.notifier = Notifier()
-        self.threads = Threads(seed=seed, policy=policy, script=script, notifier=self.notifier)
+        self.threads = Threads(seed=seed, policy=policy, graphs=graphs, notifier=self.notifier)
         self.clock = Clocks(clock)
         self.store = Store(lambda: self.clock.now)
         self.seed = seed

@@ -205,7 +205,7 @@ class Execution:
         else:
             current = base
         if command.written is not None:
-            write = read_write(command.written, self._run.ids.uuid4, self._thread.script.reducers)
+            write = read_write(command.written, self._run.ids.uuid4, self._run.script.reducers)
             values = self._written(values, write)
             self._thread.history.mark(current.checkpoint_id, Mark(self._run.run_id, "values", values))
         return replace(current, values=values)
@@ -214,7 +214,7 @@ class Execution:
         """Write the input: one checkpoint that has it still pending, and one that contains it."""
         values = self._thread.history.values(base) if base is not None else graph.empty_values()
         # Read before anything is written: an input that cannot be read leaves no trace.
-        write = read_write(raw, self._run.ids.uuid4, self._thread.script.reducers)
+        write = read_write(raw, self._run.ids.uuid4, self._run.script.reducers)
         updated = self._written(values, write)
         cursor = graph.enter(self._run, updated)
         received = self._append(base, START, values, (START,), "input")
@@ -236,7 +236,7 @@ class Execution:
         return Task(
             node=node,
             values=current.values,
-            script=self._thread.script,
+            script=self._run.script,
             cursor=current.cursor or Cursor(),
             configurable=self._policy.configurable(self._run),
             thread_id=self._thread.thread_id,
@@ -317,7 +317,7 @@ class Execution:
             raise Waits({})
 
     def _written(self, values: Values, write: Values) -> Values:
-        return graph.apply_write(values, write, self._thread.script.reducers)
+        return graph.apply_write(values, write, self._run.script.reducers)
 
     def _append(
         self,

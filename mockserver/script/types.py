@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta
@@ -18,6 +18,8 @@ from msgspec import UNSET, Meta
 from mockserver.script import patterns
 
 AGENT: Final = "agent"
+"""The node of the model, and the graph whose name nothing states."""
+UUID: Final = "[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}"
 TOOLS: Final = "tools"
 RESERVED: Final = ("messages", "steps")
 """The channels of every script. Steps cannot write to them through `channels`."""
@@ -25,6 +27,10 @@ RESERVED: Final = ("messages", "steps")
 Seconds = Annotated[float, Meta(ge=0, le=86400)]
 Reducer = Literal["replace", "append", "merge"]
 # `(?!\n)`: `$` alone also matches before a trailing newline.
+# Not `Meta(pattern=...)`, whose error would state the regular expression.
+GRAPH_NAME: Final = r"^(?!UUID$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$(?!\n)".replace("UUID", UUID)
+"""The names that a graph can have. A UUID is always the id of an assistant, so no request would find such a graph."""
+_GRAPH_NAME: Final = {"pattern": GRAPH_NAME}
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$(?!\n)")]
 
 
@@ -219,13 +225,22 @@ class Script(Part, frozen=True, dict=True):
 
     turns: Annotated[list[Turn], Meta(min_length=1)]
     version: Literal[1] = 1
+    name: (
+        Annotated[str, Meta(description="the name of the graph. Default: `agent`", extra_json_schema=_GRAPH_NAME)]
+        | None
+    ) = None
     content: Annotated[
         Literal["text", "blocks"],
         Meta(description="the content of a message with tool calls: a text, or a list of blocks"),
     ] = "text"
     channels: Annotated[dict[Name, Reducer], Meta(description="the reducers of other channels. Default: replace")] = {}
 
+    built_in: ClassVar[bool] = False
+    """True for the conversation that is there when no script is given."""
+
     def __post_init__(self) -> None:
+        if self.name is not None:
+            check_graph_name(self.name)
         for name in RESERVED:
             if name in self.channels:
                 raise ValueError(f"the channel `{name}` always exists. Remove it from `channels`")
@@ -262,6 +277,12 @@ class Script(Part, frozen=True, dict=True):
         return every_step([step for turn in self.turns for step in turn.steps])
 
 
+class BuiltIn(Script, frozen=True):
+    """The conversation of the double-texting guides, which is there when no script is given."""
+
+    built_in: ClassVar[bool] = True
+
+
 def every_step(steps: Sequence[Step]) -> list[Step]:
     """Return these steps and those in repetitions, cases and `parallel`, without those of child graphs."""
     found: list[Step] = []
@@ -274,6 +295,14 @@ def every_step(steps: Sequence[Step]) -> list[Step]:
         if step.repeat is None and not step.parallel:
             found.append(step)
     return found
+
+
+def check_graph_name(name: str) -> None:
+    """Raise ValueError for a text that cannot be the name of a graph."""
+    if not re.search(GRAPH_NAME, name):
+        raise ValueError(
+            f"`{name}` cannot be the name of a graph. Use up to 64 letters, digits, `_`, `.` and `-`, and no UUID"
+        )
 
 
 def tokens(text: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from mockserver.agent.graph import CHILD, CHILD_NODES, apply_write, nodes
-from mockserver.core.assistants import GRAPH, Assistant, Version
+from mockserver.core.assistants import Assistant, Version
 from mockserver.core.checkpoints import END, START, Checkpoint, History, MarkKind
 from mockserver.core.clock import iso
 from mockserver.core.crons import Cron
@@ -40,7 +40,7 @@ def assistant_version(record: Assistant, version: Version) -> Shown:
     """Return one version of an assistant."""
     return {
         "assistant_id": record.assistant_id,
-        "graph_id": record.graph_id,
+        "graph_id": version.graph_id,
         **_settings(version),
         "created_at": iso(version.created_at),
     }
@@ -111,12 +111,12 @@ def _state(script: Script, title: str) -> Shown:
     return {"type": "object", "title": title, "properties": properties}
 
 
-def graph_schemas(script: Script) -> Shown:
-    """Return the JSON Schemas of the graph."""
+def graph_schemas(name: str, script: Script) -> Shown:
+    """Return the JSON Schemas of a graph."""
     # Input and output are the whole state, as in a langgraph graph without schemas of its own for them.
     state = _state(script, "State")
     return {
-        "graph_id": GRAPH,
+        "graph_id": name,
         "input_schema": state,
         "output_schema": state,
         "state_schema": state,
