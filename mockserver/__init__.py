@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mockserver.deployment import MockDeployment
     from mockserver.replay import NotRecordedError, TranscriptError, replaying
     from mockserver.script.load import ScriptError
+    from mockserver.script.shapes import Channel, Edge, Graph, Schemas
     from mockserver.script.types import Call, Case, Failure, Interrupt, Result, Script, Step, Turn, When
     from mockserver.web.faults import BadFaultError, Fault
     from mockserver.web.journal import JournalEntry
@@ -28,11 +29,14 @@ __all__ = [
     "BadFaultError",
     "Call",
     "Case",
+    "Channel",
     "Clock",
     "Defect",
+    "Edge",
     "Failure",
     "Fault",
     "Finding",
+    "Graph",
     "HandClock",
     "Held",
     "InstantClock",
@@ -43,6 +47,7 @@ __all__ = [
     "Policy",
     "RealClock",
     "Result",
+    "Schemas",
     "Script",
     "ScriptError",
     "Step",
@@ -64,11 +69,14 @@ if not TYPE_CHECKING:
             "BadFaultError": "mockserver.web.faults",
             "Call": "mockserver.script.types",
             "Case": "mockserver.script.types",
+            "Channel": "mockserver.script.shapes",
             "Clock": "mockserver.core.clock",
             "Defect": "mockserver.defects",
+            "Edge": "mockserver.script.shapes",
             "Failure": "mockserver.script.types",
             "Fault": "mockserver.web.faults",
             "Finding": "mockserver.control.client_checks",
+            "Graph": "mockserver.script.shapes",
             "HandClock": "mockserver.core.clock",
             "Held": "mockserver.agent.gates",
             "InstantClock": "mockserver.core.clock",
@@ -79,6 +87,7 @@ if not TYPE_CHECKING:
             "Policy": "mockserver.core.policy",
             "RealClock": "mockserver.core.clock",
             "Result": "mockserver.script.types",
+            "Schemas": "mockserver.script.shapes",
             "Script": "mockserver.script.types",
             "ScriptError": "mockserver.script.load",
             "Step": "mockserver.script.types",

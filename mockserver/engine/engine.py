@@ -216,16 +216,16 @@ class Engine:
                 f"Thread {thread.thread_id} has runs in flight, so its state cannot be updated. "
                 "Cancel the runs or wait for them."
             )
-        values = graph.empty_values() if base is None else thread.history.values(base)
-        reducers = thread.script.reducers
-        updated = graph.apply_write(values, read_write(raw or {}, thread.ids.uuid4, reducers), reducers)
+        script = thread.script
+        values = graph.known_values(script, {} if base is None else thread.history.values(base))
+        updated = graph.apply_write(values, read_write(raw or {}, thread.ids.uuid4, script), script)
         node = as_node or last_node(base)
         cursor = Cursor() if node == END else graph.cursor_after_manual_write(thread, base, node, updated)
         checkpoint = append_checkpoint(
             thread,
             base,
             values=updated,
-            following=graph.nodes_at(cursor, {}),
+            following=graph.nodes_at(script, cursor, {}),
             source="update",
             node=node,
             cursor=cursor,

@@ -9,7 +9,8 @@ from typing import Any
 
 from mockserver.script.graphs import Graphs
 from mockserver.script.load import SUFFIXES, ScriptError, built_in, load, load_any, parse
-from mockserver.script.types import AGENT, Script, check_graph_name
+from mockserver.script.shapes import check_graph_name
+from mockserver.script.types import AGENT, Script
 
 Source = Script | Path | str
 """A script, a text or a file of one, a folder of files, or a file that lists graphs."""

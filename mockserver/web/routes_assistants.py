@@ -21,7 +21,7 @@ from mockserver.schemas.assistants import (
 )
 from mockserver.schemas.common import Body, Json
 from mockserver.script.types import Script
-from mockserver.views import records
+from mockserver.views import graph_view, records
 from mockserver.web.http import ENGINE, ApiError, holds, json_answer, page_answer, query, read
 from mockserver.web.lookups import path_uuid, uuid_in
 from mockserver.web.route import Route
@@ -88,19 +88,19 @@ async def delete(request: web.Request) -> web.StreamResponse:
 async def graph(request: web.Request) -> web.StreamResponse:
     """Return the nodes and edges of an assistant's graph."""
     _, script = _graph_of(request)
-    return json_answer(records.graph(script, xray=bool(query(request, GraphQuery).xray)))
+    return json_answer(graph_view.drawing(script, xray=bool(query(request, GraphQuery).xray)))
 
 
 async def schemas(request: web.Request) -> web.StreamResponse:
     """Return the JSON Schemas of an assistant's graph."""
-    return json_answer(records.graph_schemas(*_graph_of(request)))
+    return json_answer(graph_view.graph_schemas(*_graph_of(request)))
 
 
 async def subgraphs(request: web.Request) -> web.StreamResponse:
     """List the subgraphs of an assistant."""
     _, script = _graph_of(request)
     query(request, SubgraphsQuery)
-    return json_answer(records.subgraphs(script))
+    return json_answer(graph_view.subgraphs(script))
 
 
 async def subgraphs_of(request: web.Request) -> web.StreamResponse:
@@ -108,7 +108,7 @@ async def subgraphs_of(request: web.Request) -> web.StreamResponse:
     _, script = _graph_of(request)
     query(request, SubgraphsQuery)
     name = request.match_info["namespace"]
-    return json_answer({key: shown for key, shown in records.subgraphs(script).items() if key == name})
+    return json_answer({key: shown for key, shown in graph_view.subgraphs(script).items() if key == name})
 
 
 async def versions(request: web.Request) -> web.StreamResponse:
