@@ -10,7 +10,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mockserver.agent.gates import Gates
-from mockserver.agent.graph import CHILD, CHILD_NODES, open_calls, pending_calls, probe_of, scripted_node
+from mockserver.agent.graph import (
+    AUDIT,
+    CHILD_NODES,
+    open_calls,
+    pending_calls,
+    probe_of,
+    runs_probe_child,
+    scripted_node,
+)
 from mockserver.agent.step import Paused, StepPlayer
 from mockserver.agent.witnesses import Witnesses
 from mockserver.core import messages
@@ -20,7 +28,7 @@ from mockserver.core.ids import IdSource
 from mockserver.core.messages import Message
 from mockserver.core.script_cursor import Cursor, fill
 from mockserver.script.tasks import node_of
-from mockserver.script.types import TOOLS, Failure, Result, Script, Step, tokens
+from mockserver.script.types import STEPS, TOOLS, Failure, Result, Script, Step, tokens
 
 PIECES_A_TURN: Final = 16
 """The number of pieces of an untimed answer per turn of the event loop, so that a long answer does not block it."""
@@ -98,8 +106,8 @@ def calls_to_answer(task: Task) -> list[dict[str, Any]]:
     parts = () if task.cursor.step is None else task.cursor.step.tasks
     answering = [node for node in parts if task.cursor.answers_calls(node)]
     # A task that a command has added plays the step of its node.
-    node = scripted_node(task.node if task.node in parts else node_of(task.node))
-    if node not in answering or task.node == "audit":
+    node = scripted_node(task.script, task.node if task.node in parts else node_of(task.node))
+    if node not in answering or (task.script.built_in and task.node == AUDIT):
         return []
     calls, index = open_calls(task.values), answering.index(node)
     return calls[index:] if node == answering[-1] else calls[index : index + 1]
@@ -118,14 +126,14 @@ class ScriptedAgent:
 
         Raises `ProbeConfigError`, the script's errors, and what `StepPlayer.play` raises.
         """
-        probe = probe_of(task.configurable)
+        probe = probe_of(task.script, task.configurable)
         scripted = task.cursor.at_step(task.node) or Step(node=node_of(task.node))
 
         async def gate(point: str) -> None:
             await self._gates.pass_point(point, task.thread_id, task.run_id)
 
         step = StepPlayer(
-            f"{node_of(task.node)}:{task.cursor.visit(scripted_node(task.node))}",
+            f"{node_of(task.node)}:{task.cursor.visit(scripted_node(task.script, task.node))}",
             probe,
             task.run_id,
             self._witnesses,
@@ -138,30 +146,30 @@ class ScriptedAgent:
         # it, so that the conformance suite never waits for a script.
         play = _StepPlay(task, scripted, step, takes=scripted.takes if probe is None else 0)
         write = await step.play(lambda _: self._work(play))
-        return {**write, "steps": [step.entry]}
+        return {**write, STEPS: [step.entry]} if task.script.built_in else write
 
     def child_start(self, task: Task) -> tuple[Cursor, Values] | None:
         """Return the first cursor and values of a node's child graph, None for a node without one."""
-        if task.node == CHILD and task.cursor.next == (TOOLS,):
+        if runs_probe_child(task.script, task.node, task.cursor):
             visits = dict.fromkeys(CHILD_NODES, task.cursor.visit(TOOLS) - 1)
             (call,) = pending_calls(task.values)
-            values = {"call": call, "visit": task.cursor.visit(TOOLS), "steps": []}
+            values = {"call": call, "visit": task.cursor.visit(TOOLS), STEPS: []}
             return Cursor(tuple(Step(node=name) for name in CHILD_NODES), visits=visits), values
         step = task.cursor.at_step(task.node)
         if step is None or not step.subgraph:
             return None
-        values = {**task.values, "steps": []}
+        values = dict(task.values)
         if not step.shares_messages:
             values["messages"] = [messages.human(_order(task, step), task.ids.uuid4())]
         return Cursor(tuple(step.subgraph), fills=task.cursor.fills).unrolled(), values
 
     def after_child(self, task: Task, values: Values) -> Values:
         """Return the write of a node whose child graph has ended with these values."""
-        if task.node == CHILD and task.cursor.next == (TOOLS,):
+        if runs_probe_child(task.script, task.node, task.cursor):
             step = Step(result="") if task.cursor.step is None else task.cursor.step
             emitted = self._results(task, _filled(step, task.cursor.fills))
             task.show(emitted)
-            return {"messages": emitted, "steps": values["steps"]}
+            return {"messages": emitted, STEPS: values[STEPS]}
         scripted = task.cursor.at_step(task.node)
         if scripted is not None and scripted.shares_messages:
             # A node that was sent an input of its own may have no messages.
@@ -170,8 +178,8 @@ class ScriptedAgent:
                 if message["id"] not in known:
                     task.emit(NodeOutput(message, of_child=True))
             # The whole state, as LangGraph returns it from a compiled graph that is a node.
-            return {name: values[name] for name in (*task.script.reducers, "messages", "steps") if name in values}
-        write = {**_changes(task, values), "steps": values["steps"]}
+            return {name: values[name] for name in (*task.script.reducers, "messages") if name in values}
+        write = _changes(task, values)
         if calls_to_answer(task):
             write["messages"] = self._results(task, [Result(content=messages.text_of(values["messages"][-1]))])
             task.show(write["messages"])

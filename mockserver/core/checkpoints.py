@@ -21,10 +21,10 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from mockserver.core.script_cursor import Cursor
+from mockserver.script.shapes import END as END
+from mockserver.script.shapes import START as START
 from mockserver.script.tasks import node_of
 
-START: Final = "__start__"
-END: Final = "__end__"
 COPY: Final = "__copy__"
 """The node in whose role an update copies a checkpoint, so that a run can branch from there."""
 

@@ -19,6 +19,7 @@ from mockserver.schemas.common import RunRequest
 from mockserver.vocabulary import RunStatus, Strategy
 
 if TYPE_CHECKING:
+    from mockserver.script.graphs import Graphs
     from mockserver.script.types import Script
 
 
@@ -68,6 +69,12 @@ class Run:
         return self.status in TERMINAL
 
     @property
+    def script(self) -> Script:
+        """Return the script that the agent plays in it."""
+        # Not the graph of the thread: that is the graph of a newer run, if one waits behind this one.
+        return self.thread.graphs[self.thread.graphs.known(self.metadata["graph_id"])]
+
+    @property
     def phase(self) -> Phase:
         """Return the phase of a run in flight, as the strategies distinguish them."""
         # While a run is being stopped its status is still `running`, or
@@ -100,8 +107,8 @@ class Thread:
     # Not annotated as `Policy`: `policy` is written in terms of this module, so the import would be a circle.
     policy: object
     """The `Policy` that decides about the thread. Read it through `policy_of`, which restores its type."""
-    script: Script
-    """The script that the agent plays on it."""
+    graphs: Graphs
+    """The graphs that can run on it."""
     created_at: datetime
     updated_at: datetime
     state_updated_at: datetime
@@ -139,3 +146,13 @@ class Thread:
     def visible(self) -> History:
         """Return the history that clients see."""
         return self.history if self.stored is None else self.stored
+
+    @property
+    def graph_id(self) -> str:
+        """Return its graph: that of its last run, or the one that its metadata names, else the default graph."""
+        return self.graphs.known(self.metadata.get("graph_id"))
+
+    @property
+    def script(self) -> Script:
+        """Return the script of its graph."""
+        return self.graphs[self.graph_id]

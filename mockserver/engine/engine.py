@@ -61,7 +61,7 @@ from mockserver.engine.execution import Execution
 from mockserver.engine.stored_request import run_metadata, stored_kwargs
 from mockserver.engine.webhooks import Webhooks
 from mockserver.schemas.common import RunRequest
-from mockserver.script.types import Script
+from mockserver.script.graphs import Graphs
 from mockserver.views.protocol_events import Ended, ProtocolEvents
 from mockserver.views.records import notice, state
 
@@ -89,7 +89,7 @@ class Engine:
 
     def __init__(
         self,
-        script: Script,
+        graphs: Graphs,
         clock: Clock,
         *,
         seed: int,
@@ -106,7 +106,7 @@ class Engine:
         """The runs that are next on their threads and wait for a worker."""
         self._created = 0
         self.notifier = Notifier()
-        self.threads = Threads(seed=seed, policy=policy, script=script, notifier=self.notifier)
+        self.threads = Threads(seed=seed, policy=policy, graphs=graphs, notifier=self.notifier)
         self.clock = Clocks(clock)
         self.store = Store(lambda: self.clock.now)
         self.seed = seed
@@ -225,16 +225,16 @@ class Engine:
             )
         if as_node == COPY:
             return self._updated(thread, _copy(thread, base))
-        values = graph.empty_values() if base is None else thread.history.values(base)
-        reducers = thread.script.reducers
-        updated = graph.apply_write(values, read_write(raw or {}, thread.ids.uuid4, reducers), reducers)
+        script = thread.script
+        values = graph.known_values(script, {} if base is None else thread.history.values(base))
+        updated = graph.apply_write(values, read_write(raw or {}, thread.ids.uuid4, script), script)
         node = as_node or last_node(base)
         cursor = Cursor() if node == END else graph.cursor_after_manual_write(thread, base, node, updated)
         checkpoint = append_checkpoint(
             thread,
             base,
             values=updated,
-            following=graph.nodes_at(cursor, {}),
+            following=graph.nodes_at(script, cursor, {}),
             source="update",
             node=node,
             cursor=cursor,

@@ -75,6 +75,8 @@ class Execution:
         self._base: Checkpoint | None = None
         self._steps = 0
         self._attempt = run.attempt
+        self._output: Values | None = None
+        """The output that was emitted last, for a graph whose output is a part of its state."""
 
     @property
     def _policy(self) -> Policy:
@@ -162,7 +164,7 @@ class Execution:
         finished = {node: writes[node] for node in in_order(at) if node in writes}
         if pauses:
             if child is None and finished:
-                self._stream.values(reduce(self._written, finished.values(), current.values), namespace)
+                self._stream.values(self._shown(reduce(self._written, finished.values(), current.values)), namespace)
             raise Waits([question for node in as_started(pauses) for question in pauses[node].questions])
         return finished
 
@@ -255,7 +257,7 @@ class Execution:
         if base is None and not added:
             raise EmptyInputError("Received no input for __start__")
         check_answer(self._answer, history, strict=self._run.request.strict_resume)
-        values = graph.empty_values() if base is None else history.values(base)
+        values = graph.known_values(self._run.script, {} if base is None else history.values(base))
         if base is None:
             current = self._append(None, START, values, (), "fork")
         elif base is not history.head:
@@ -267,16 +269,21 @@ class Execution:
         if added:
             history.mark(current.checkpoint_id, Mark(self._run.run_id, "goto", added))
         if command.written is not None:
-            write = read_write(command.written, self._run.ids.uuid4, self._thread.script.reducers)
+            write = read_write(command.written, self._run.ids.uuid4, self._run.script)
             values = self._written(values, write)
             self._thread.history.mark(current.checkpoint_id, Mark(self._run.run_id, "values", values))
         return replace(current, values=values)
 
     def _write_input(self, base: Checkpoint | None, raw: Any) -> Checkpoint:
         """Write the input: one checkpoint that has it still pending, and one that contains it."""
-        values = self._thread.history.values(base) if base is not None else graph.empty_values()
+        before = {} if base is None else self._thread.history.values(base)
+        values = graph.known_values(self._run.script, before)
         # Read before anything is written: an input that cannot be read leaves no trace.
-        write = read_write(raw, self._run.ids.uuid4, self._thread.script.reducers)
+        write = read_write(raw, self._run.ids.uuid4, self._run.script)
+        inputs = self._run.script.graph.schemas.inputs
+        if inputs is not None:
+            write = {name: value for name, value in write.items() if name in inputs}
+        self._output = self._shown(values)
         updated = self._written(values, write)
         cursor = graph.enter(self._run, updated)
         received = self._append(base, START, values, (START,), "input")
@@ -290,7 +297,7 @@ class Execution:
         """Return the checkpoint with its cursor at a step of its node."""
         cursor = current.cursor or graph.locate(self._run, current.values)
         if current.next:
-            cursor = cursor.at_node(graph.scripted_node(current.next[0]))
+            cursor = cursor.at_node(graph.scripted_node(self._run.script, current.next[0]))
         return replace(current, cursor=cursor)
 
     def _task(
@@ -299,7 +306,7 @@ class Execution:
         return Task(
             node=node,
             values=current.values,
-            script=self._thread.script,
+            script=self._run.script,
             cursor=(current.cursor or Cursor()).heard(node, answers),
             configurable=self._policy.configurable(self._run),
             thread_id=self._thread.thread_id,
@@ -349,7 +356,7 @@ class Execution:
         child = ChildGraph(node, self._thread.history.child(namespace), namespace, current)
         begun = child.history.head
         if begun is None:
-            received = self._append(None, START, {"steps": []}, (START,), "input", child)
+            received = self._append(None, START, dict(self._run.script.initial), (START,), "input", child)
             entered = self._append(received, START, values, cursor.next, "loop", child, cursor)
             self._stream.checkpoint(received, namespace)
             self._emit_state(entered, values, namespace)
@@ -375,7 +382,7 @@ class Execution:
             reached = [graph.follow(self._run, graph.sent_to(self._run, cursor, one.node), values) for one in extras]
             ended = replace(cursor, index=len(cursor.steps), visits=reached[-1].visits)
             cursor = next((one for one in reached if one.step is not None), ended)
-        following = graph.nodes_at(cursor, self._run.configurable)
+        following = graph.nodes_at(self._run.script, cursor, self._run.configurable)
         written = self._append(current, list(writes)[-1], values, following, "loop", child, cursor)
         self._emit_state(written, values, "" if child is None else child.namespace)
         return written
@@ -390,8 +397,9 @@ class Execution:
         history.mark(current.checkpoint_id, Mark(self._run.run_id, "interrupt", questions, task.node))
         self._narrator.task_ends(current.task_id(task.node), node_of(task.node), namespace, questions=questions)
         shown = shown_interrupts(questions)
-        self._note_output(current, {**current.values, "__interrupt__": shown}, namespace)
-        self._stream.interrupted(task.node, current, shown, namespace)
+        values = current.values if namespace else self._shown(current.values)
+        self._note_output(current, {**values, "__interrupt__": shown}, namespace)
+        self._stream.interrupted(task.node, replace(current, values=values), shown, namespace)
         raise Waits(questions)
 
     def _check_breakpoint(self, when: Literal["interrupt_before", "interrupt_after"], nodes: tuple[str, ...]) -> None:
@@ -402,7 +410,7 @@ class Execution:
             raise Waits([])
 
     def _written(self, values: Values, write: Values) -> Values:
-        return graph.apply_write(values, write, self._thread.script.reducers)
+        return graph.apply_write(values, write, self._run.script)
 
     def _append(
         self,
@@ -443,9 +451,19 @@ class Execution:
 
     def _emit_state(self, checkpoint: Checkpoint, values: Values, namespace: str = "") -> None:
         """Emit the state at a checkpoint."""
-        self._note_output(checkpoint, values, namespace)
-        self._stream.values(values, namespace)
+        shown = values if namespace else self._shown(values)
+        self._note_output(checkpoint, shown, namespace)
+        # As in LangGraph, the values are emitted only if a channel of the output changed.
+        if namespace or shown is values or shown != self._output:
+            self._stream.values(shown, namespace)
+        if not namespace:
+            self._output = shown
         self._stream.checkpoint(checkpoint, namespace)
+
+    def _shown(self, values: Values) -> Values:
+        """Return the part of a state that the output of the graph has."""
+        outputs = self._run.script.graph.schemas.outputs
+        return values if outputs is None else {name: value for name, value in values.items() if name in outputs}
 
     def _note_output(self, checkpoint: Checkpoint, values: Values, namespace: str) -> None:
         if not namespace and self._may_emit():

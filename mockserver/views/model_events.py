@@ -46,7 +46,7 @@ class ModelEvents:
         self._emit_node("on_chain_start", node, current, {"input": current.values}, metadata, namespace)
 
     def node_ended(
-        self, node: str, current: Checkpoint, write: Values, metadata: dict[str, Any], namespace: str
+        self, node: str, current: Checkpoint, write: Values | None, metadata: dict[str, Any], namespace: str
     ) -> None:
         """Emit the output and the end of a node."""
         self._emit_node("on_chain_stream", node, current, {"chunk": write}, metadata, namespace)

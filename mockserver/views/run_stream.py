@@ -87,14 +87,15 @@ class RunStream:
 
     def wrote(self, node: str, current: Checkpoint, write: Values, namespace: str) -> None:
         """Emit the end of a node and its write to the state."""
-        self.emit("updates", "updates", {node_of(node): write}, namespace)
+        # A node that writes nothing has returned None.
+        self.emit("updates", "updates", {node_of(node): write or None}, namespace)
         self._task_ends(node, current, namespace, result=write)
         if self._events is not None:
-            self._events.node_ended(node, current, write, self.metadata(node, current, namespace), namespace)
+            self._events.node_ended(node, current, write or None, self.metadata(node, current, namespace), namespace)
 
     def kept(self, node: str, write: Values, namespace: str) -> None:
         """Emit the write of a node that has finished in an earlier run."""
-        self.emit("updates", "updates", {node_of(node): write, "__metadata__": {"cached": True}}, namespace)
+        self.emit("updates", "updates", {node_of(node): write or None, "__metadata__": {"cached": True}}, namespace)
 
     def failed(self, node: str, current: Checkpoint, error: Exception, namespace: str) -> None:
         """Emit the failure of a node."""
