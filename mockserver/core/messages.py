@@ -49,7 +49,7 @@ _FIELDS: Final = frozenset(
 
 def coerce(raw: Any, new_id: Callable[[], str]) -> Message:
     """Return a client's message in full, with an id. Raises ValueError if it is not a message."""
-    raw = _deserialized(raw)
+    raw = deserialized(raw)
     if isinstance(raw, str):
         raw = {"role": "user", "content": raw}
     elif isinstance(raw, list) and len(raw) == 2:
@@ -72,7 +72,7 @@ def coerce(raw: Any, new_id: Callable[[], str]) -> Message:
     return _complete(kind, content, raw, _text(raw.get("id")) or new_id())
 
 
-def _deserialized(raw: Any) -> Any:
+def deserialized(raw: Any) -> Any:
     """Return the fields of a message that LangChain has serialized as a constructor call, anything else unchanged.
 
     Clients in JavaScript send messages in this form: `JSON.stringify` of LangChain's message has it.
