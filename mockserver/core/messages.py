@@ -47,9 +47,13 @@ _FIELDS: Final = frozenset(
 """The fields of messages. LangChain moves any other into `additional_kwargs`."""
 
 
+class NoContentError(ValueError):
+    """A message without a content."""
+
+
 def coerce(raw: Any, new_id: Callable[[], str]) -> Message:
     """Return a client's message in full, with an id. Raises ValueError if it is not a message."""
-    raw = _deserialized(raw)
+    raw = deserialized(raw)
     if isinstance(raw, str):
         raw = {"role": "user", "content": raw}
     elif isinstance(raw, list) and len(raw) == 2:
@@ -64,7 +68,7 @@ def coerce(raw: Any, new_id: Callable[[], str]) -> Message:
         raise ValueError(f"Unexpected message type: {as_json(role)}. Use one of {', '.join(map(as_json, _ROLES))}.")
     if "content" not in raw:
         # The text of the official server.
-        raise ValueError(f"Message dict must contain 'role' and 'content' keys, got {as_json(raw)}.")
+        raise NoContentError(f"Message dict must contain 'role' and 'content' keys, got {as_json(raw)}.")
     content = "" if raw["content"] is None else raw["content"]
     if not isinstance(content, str | list):
         raise ValueError(f"The content of a message must be a string or a list, not {as_json(content)}.")
@@ -72,7 +76,7 @@ def coerce(raw: Any, new_id: Callable[[], str]) -> Message:
     return _complete(kind, content, raw, _text(raw.get("id")) or new_id())
 
 
-def _deserialized(raw: Any) -> Any:
+def deserialized(raw: Any) -> Any:
     """Return the fields of a message that LangChain has serialized as a constructor call, anything else unchanged.
 
     Clients in JavaScript send messages in this form: `JSON.stringify` of LangChain's message has it.

@@ -265,7 +265,10 @@ def _check_stateless(request: web.Request, order: RunRequest) -> None:
     """Raise `ApiError` for a stateless run that passes the types and is invalid all the same."""
     check_order(request, order)
     # A strategy is accepted without effect, because a new thread has no other runs.
-    for field in ("checkpoint", "checkpoint_id", "command"):
+    if order.command is not None and order.command.resume is not None:
+        # 400 and the text of the official server. A new thread accepts the other parts of a command.
+        raise ApiError(400, "You must provide a thread_id when resuming.")
+    for field in ("checkpoint", "checkpoint_id"):
         if getattr(order, field) is not None:
             raise ApiError(422, f"A stateless run has no `{field}`; leave it out or create the run on a thread.")
 

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from mockserver.agent import graph
 from mockserver.core.checkpoints import COPY, END, START, Checkpoint, History
+from mockserver.core.messages import NoContentError
 from mockserver.core.records import Thread
 from mockserver.core.updates import InvalidUpdateError
 from mockserver.schemas import responses
@@ -86,15 +87,19 @@ def write_state(
 ) -> Checkpoint:
     """Update a state as if a node had written the values, and return the new checkpoint.
 
-    Raises `ApiError` 400 for an unknown node or values that the graph cannot accept, and `ThreadBusyError`.
+    Raises `ApiError` 422 for an unknown node or invalid values, 400 for a message without content, and
+    `ThreadBusyError`.
     """
     if as_node is not None and as_node not in (*graph.nodes(thread.script), START, END, COPY):
-        raise ApiError(400, f"Node {as_node} does not exist")
+        raise ApiError(422, f"Node {as_node} does not exist")
     try:
         return request.app[ENGINE].update_state(thread, base, values, as_node)
-    except (InvalidUpdateError, ValueError) as error:
-        # 400 and not 422, as on the official server: the graph refuses the values, and not the schema of the body.
+    except NoContentError as error:
+        # As on the official server.
         raise ApiError(400, str(error)) from error
+    except (InvalidUpdateError, ValueError) as error:
+        # 422 is the status of the published description. `langgraph dev` answers 400.
+        raise ApiError(422, str(error)) from error
 
 
 def selected(shown: records.Shown, fields: Sequence[str] | None) -> records.Shown:

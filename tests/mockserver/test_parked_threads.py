@@ -127,4 +127,4 @@ async def test_an_older_checkpoint_can_be_copied_but_not_one_of_an_empty_thread(
     assert ((await parked.state())["next"], await parked.said()) == (["agent"], "H")
     empty = (await parked.client.threads.create())["thread_id"]
     refused = await parked.http.post(f"/threads/{empty}/state", json=body)
-    assert (refused.status_code, "no checkpoint to copy" in refused.text) == (400, True)
+    assert (refused.status_code, "no checkpoint to copy" in refused.text) == (422, True)

@@ -181,10 +181,10 @@ async def test_updating_the_state(stage: Stage) -> None:
     await threads.update_state(stage.thread, {"messages": [{"type": "remove", "id": message["id"], "content": ""}]})
     assert await stage.said() == "ATAHHATA"
     path = f"/threads/{stage.thread}/state"
-    assert (await stage.http.post(path, json={"values": {}, "as_node": "nobody"})).status_code == 400
-    assert (await stage.http.post(path, json={"values": {"steps": 3}})).status_code == 400
-    for unfit in ({"type": "remove", "id": "x", "content": ""}, {"type": "remove", "id": "x"}, {"role": "user"}):
-        assert (await stage.http.post(path, json={"values": {"messages": [unfit]}})).status_code == 400
+    assert (await stage.http.post(path, json={"values": {}, "as_node": "nobody"})).status_code == 422
+    assert (await stage.http.post(path, json={"values": {"steps": 3}})).status_code == 422
+    for unfit, status in (({"type": "remove", "id": "x", "content": ""}, 422), ({"role": "user"}, 400)):
+        assert (await stage.http.post(path, json={"values": {"messages": [unfit]}})).status_code == status
 
 
 async def test_messages_serialized_by_langchain_are_written_and_removed(stage: Stage) -> None:
@@ -316,7 +316,8 @@ async def test_a_thread_may_begin_with_the_supersteps_of_another(stage: Stage) -
     before = await threads.count()
     emptied: Any = {"updates": []}
     for wrong, status in (
-        (wrote("nobody"), 400),
+        (wrote("nobody"), 422),
+        (wrote("agent", values={"messages": [{"role": "user"}]}), 400),
         (emptied, 422),
         (wrote("agent", command={"goto": ["agent"]}), 422),
     ):
