@@ -16,7 +16,8 @@ from tests.mockserver.witness import DEADLINE
 
 def shown(script: str, part: str) -> Any:
     with MockDeployment(script={"mine": script}) as mock:
-        answer = httpx.get(f"{mock.url}/assistants/mine/{part}")
+        (assistant,) = httpx.post(f"{mock.url}/assistants/search", json={}).json()
+        answer = httpx.get(f"{mock.url}/assistants/{assistant['assistant_id']}/{part}")
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -235,7 +236,8 @@ graph:
 
 def test_input_and_output_have_the_channels_of_their_schemas() -> None:
     with MockDeployment(script={"mine": NARROW}) as mock, httpx.Client(base_url=mock.url) as client:
-        found = client.get("/assistants/mine/schemas").json()
+        (assistant,) = client.post("/assistants/search", json={}).json()
+        found = client.get(f"/assistants/{assistant['assistant_id']}/schemas").json()
         assert (found["config_schema"], found["context_schema"]) == ({"title": "Config"}, {"title": "Context"})
         assert list(found["state_schema"]["properties"]) == ["messages", "log", "secret"]
         assert list(found["output_schema"]["properties"]) == ["log"]
@@ -251,6 +253,11 @@ def test_input_and_output_have_the_channels_of_their_schemas() -> None:
         assert {**waited, "__interrupt__": 0} == {"log": ["a"], "__interrupt__": 0}
         assert set(mock.state(thread)["values"]) == {"messages", "log", "secret"}
         assert set(mock.threads()[0]["values"]) == {"messages", "log", "secret"}
+
+
+def test_a_context_is_also_the_configuration() -> None:
+    found = shown("{turns: [{steps: [{say: x}]}], graph: {schemas: {context: {title: Context}}}}", "schemas")
+    assert found["config_schema"] == found["context_schema"] == {"title": "Context"}
 
 
 def test_a_thread_that_changes_its_graph_shows_the_channels_of_the_new_one() -> None:
