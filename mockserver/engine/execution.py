@@ -132,6 +132,8 @@ class Execution:
         writes = history.pending_writes(current) if continues else {}
         kept = {one.key: history.last_mark(current.checkpoint_id, "result", one.key) for one in extras}
         writes |= {key: write for key, write in kept.items() if write is not None}
+        for key, write in writes.items():
+            self._stream.kept(key.partition("#")[0], write, "" if child is None else child.namespace)
         pauses: list[Waits] = []
 
         async def play(key: str) -> None:
@@ -170,7 +172,7 @@ class Execution:
         task = self._task(node, entered, namespace, resumed=answer is not UNSET, answer=answer)
         calls = calls_to_answer(task)
         self._narrator.task_starts(current.task_id(node), node, entered.values, calls, namespace)
-        self._stream.task_starts(node, entered, namespace)
+        self._stream.task_starts(node, entered, namespace, sent=extra is not None and extra.is_sent)
         try:
             write = await self._step(task, current, child)
         except Paused as paused:

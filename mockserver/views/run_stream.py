@@ -63,8 +63,8 @@ class RunStream:
         }
         self._debug("checkpoint", checkpoint.step, payload | more, namespace)
 
-    def task_starts(self, node: str, current: Checkpoint, namespace: str) -> None:
-        """Emit the start of a node."""
+    def task_starts(self, node: str, current: Checkpoint, namespace: str, *, sent: bool = False) -> None:
+        """Emit the start of a node. With `sent`, a command sent it the values of `current` as its input."""
         if self._events is not None:
             self._events.node_started(node, current, self.metadata(node, current))
         if not self._emits_tasks:
@@ -73,7 +73,7 @@ class RunStream:
             "id": current.task_id(node),
             "name": node,
             "input": current.values,
-            "triggers": [f"branch:to:{node}"],
+            "triggers": ["__pregel_push" if sent else f"branch:to:{node}"],
             "metadata": {**self._run.metadata, **SERVER_METADATA, "run_id": self._run.run_id},
         }
         self.emit("tasks", "tasks", task, namespace)
@@ -85,6 +85,10 @@ class RunStream:
         self._task_ends(node, current, namespace, result=write)
         if self._events is not None:
             self._events.node_ended(node, current, write, self.metadata(node, current))
+
+    def kept(self, node: str, write: Values, namespace: str) -> None:
+        """Emit the write of a node that an earlier run has played, and that applies in this one."""
+        self.emit("updates", "updates", {node: write, "__metadata__": {"cached": True}}, namespace)
 
     def failed(self, node: str, current: Checkpoint, error: Exception, namespace: str) -> None:
         """Emit the failure of a node."""
