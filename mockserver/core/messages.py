@@ -47,8 +47,8 @@ _FIELDS: Final = frozenset(
 """The fields of messages. LangChain moves any other into `additional_kwargs`."""
 
 
-class NoContentError(ValueError):
-    """A message without a content."""
+NoContentError: Final[type[ValueError]] = type("ValueError", (ValueError,), {})
+"""The error of a message without a content. Its name is that of LangChain's, because clients see the name."""
 
 
 def coerce(raw: Any, new_id: Callable[[], str]) -> Message:

@@ -153,10 +153,10 @@ class Execution:
         # Every node is announced before one of them plays, those that have finished earlier included.
         tasks = []
         for node in as_started(at):
+            entered = replace(at[node], values=inputs.get(node, current.values))
             if node in kept:
-                self._stream.task_starts(node, at[node], namespace, kept=True)
+                self._stream.task_starts(node, entered, namespace, kept=True)
             else:
-                entered = replace(at[node], values=inputs.get(node, current.values))
                 tasks.append(self._begin(node, entered, child, continues=continues))
         for node in as_started(kept):
             self._stream.kept(node, kept[node], namespace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -181,6 +182,12 @@ def empty_states(raw: Json) -> None:
             response |= {"status": 200, "body": []}
 
 
+def deep_histories(raw: Json) -> None:
+    """Record every history of another thread as the text that its JSON is recorded as when it is nested too deeply."""
+    for _, response in requests(raw, "final history", "other"):
+        response["body"] = json.dumps(response["body"])
+
+
 # Only whole records are varied: a variation that is consistent in itself is what a right server could send. One that
 # contradicts itself, such as a field in one answer only, may be accused rightly.
 VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
@@ -207,6 +214,7 @@ VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
     ("messages have more fields", EVERYWHERE, (everywhere("content", lambda o: o.update(usage_metadata=None)),)),
     ("a cancel is answered with 200", (CANCELLED, CANCELLED_PENDING), (status_code("cancel", "A", 200),)),
     ("the thread's row lags behind its run", (TOOLS, QUEUED), (lagging,)),
+    ("a history has an input of many levels", ("bad-input/odd",), (deep_histories,)),
     ("the cron fires again", ("cron/busy-thread",), (fired_again,)),
 ]
 

@@ -56,7 +56,7 @@ async def test_a_node_runs_beside_the_one_that_waits_and_its_write_waits_with_it
     state = await stage.state()
     assert (state["next"], state["interrupts"], await stage.said()) == (["tools"], [asked], "HA")
     assert (await stage.steps(), len(await stage.history())) == (["A/agent:1", "by hand"], len(before))
-    # It does not run again, and its write is shown as kept.
+    # It does not run again, and the stream shows its write as one that was kept.
     resumed = await commanded(stage, {"resume": "yes"}, config=stage.config("C", interrupt=["tools:1"]))
     assert resumed == ["agent", "__metadata__", "tools", "agent"]
     assert stage.witness.of("C")[0].startswith("tools:1")
@@ -109,8 +109,9 @@ async def test_a_node_runs_once_for_each_input_that_it_is_sent() -> None:
             stage.thread, "agent", command={"goto": sent}, stream_mode=["tasks", "updates"]
         )
         seen = [(part.event, part.data) async for part in parts]
-        inputs = [data["input"] for event, data in seen if event == "tasks" and data.get("input", {}).get("topic")]
-        assert inputs == [{"topic": "a"}, {"topic": "b"}]
+        begun = [data for event, data in seen if event == "tasks" and "input" in data and data["name"] == "look"]
+        assert [task["input"] for task in begun] == [{"topic": "a"}, {"topic": "b"}]
+        assert [task["triggers"] for task in begun] == [["__pregel_push"]] * 2
         # Then the thread continues after the step of that node.
         assert [list(data) for event, data in seen if event == "updates"] == [["look"], ["look"], ["agent"]]
         state: Any = await stage.state()
