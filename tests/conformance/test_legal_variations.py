@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -203,6 +204,12 @@ def no_next_run(cron: Json) -> None:
     cron["next_run_date"] = None
 
 
+def deep_histories(raw: Json) -> None:
+    """Record every history of another thread as the text that its JSON is recorded as when it is nested too deeply."""
+    for _, response in requests(raw, "final history", "other"):
+        response["body"] = json.dumps(response["body"])
+
+
 # Only whole records are varied: a variation that is consistent in itself is what a right server could send. One that
 # contradicts itself, such as a field in one answer only, may be accused rightly.
 VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
@@ -242,6 +249,7 @@ VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
         ("none/finished/create/unwatched/other-origin",),
         (other_headers(lambda h: {n: v for n, v in h.items() if not n.startswith("access-control")}),),
     ),
+    ("a history has an input of many levels", ("bad-input/odd",), (deep_histories,)),
     ("the cron fires again", ("cron/busy-thread",), (fired_again,)),
 ]
 
