@@ -129,7 +129,7 @@ class Assistants:
         first = Version(
             1,
             moment,
-            name="Untitled" if request.name is None else request.name,
+            name="Untitled" if request.name is UNSET else request.name,
             config=_config(request.config, request.context or request.config.configurable),
             metadata=request.metadata,
             description=request.description,

@@ -464,7 +464,7 @@ class Engine:
         rules = policy_of(run.thread)
         for subject, status in rules.webhooks(run):
             url = subject.request.webhook
-            if url is not None:
+            if url:
                 body = rules.notice(subject, notice(subject, status))
                 self._webhooks.send(run.thread.thread_id, url, body, partial(rules.webhook_failed, subject))
 

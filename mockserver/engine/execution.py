@@ -312,7 +312,7 @@ class Execution:
     def _check_breakpoint(self, when: Literal["interrupt_before", "interrupt_after"], nodes: tuple[str, ...]) -> None:
         """Raise `Waits` at a breakpoint of the request."""
         asked = getattr(self._run.request, when)
-        if asked is not None and (asked == "*" or set(asked) & set(nodes)):
+        if asked and (asked == "*" or set(asked) & set(nodes)):
             self._stream.breakpoint()
             raise Waits({})
 

@@ -37,10 +37,10 @@ class Body(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_on
 class CheckpointConfig(Body, frozen=True):
     """The reference to a checkpoint, or to the namespace of a subgraph."""
 
-    checkpoint_id: str | None = None
-    thread_id: str | None = None
-    checkpoint_ns: str | None = None
-    checkpoint_map: Json | None = None
+    checkpoint_id: str | UnsetType = UNSET
+    thread_id: str | UnsetType = UNSET
+    checkpoint_ns: str | UnsetType = UNSET
+    checkpoint_map: Json | UnsetType = UNSET
 
     @property
     def of_subgraph(self) -> bool:
@@ -105,22 +105,22 @@ class RunRequest(Body, frozen=True):
     config: Config = Config()
     context: Json = {}
     metadata: Json = {}
-    checkpoint: CheckpointConfig | None = None
+    checkpoint: CheckpointConfig | UnsetType = UNSET
     checkpoint_id: str | None = None
     stream_mode: StreamMode | list[StreamMode] = "values"
     stream_subgraphs: bool = False
     stream_resumable: bool = False
-    interrupt_before: Literal["*"] | list[str] | None = None
-    interrupt_after: Literal["*"] | list[str] | None = None
+    interrupt_before: Literal["*"] | list[str] | UnsetType = UNSET
+    interrupt_after: Literal["*"] | list[str] | UnsetType = UNSET
     multitask_strategy: Strategy | UnsetType = UNSET
     if_not_exists: Literal["create", "reject"] = "reject"
     on_disconnect: Literal["cancel", "continue"] = "continue"
     on_completion: Literal["delete", "keep"] | UnsetType = UNSET
     after_seconds: Annotated[float, Meta(ge=0, le=MAX_SECONDS)] = 0
     durability: Literal["sync", "async", "exit"] = "async"
-    checkpoint_during: bool | None = None
-    webhook: Annotated[str, Meta(min_length=1, max_length=65536)] | None = None
-    feedback_keys: list[str] | None = None
+    checkpoint_during: bool | UnsetType = UNSET
+    webhook: Annotated[str, Meta(min_length=1, max_length=65536)] | UnsetType = UNSET
+    feedback_keys: list[str] | UnsetType = UNSET
     """This has no effect, because it requests links to traces, and the mock creates none."""
     langsmith_tracer: Tracer | None = None
     strict_resume: bool = False
@@ -136,7 +136,7 @@ class RunRequest(Body, frozen=True):
     @property
     def requested_checkpoint(self) -> str | None:
         """The id of the checkpoint to continue from, or None for the newest."""
-        if self.checkpoint is not None and self.checkpoint.checkpoint_id:
+        if self.checkpoint and self.checkpoint.checkpoint_id:
             return self.checkpoint.checkpoint_id
         return self.checkpoint_id
 
@@ -161,16 +161,15 @@ class BulkCancel(Body, frozen=True):
     run_ids: list[UUID] | UnsetType = UNSET
 
 
-class CronCreate(Body, frozen=True):
-    """A run that is created on a schedule. `multitask_strategy` has an effect only if the runs share a thread."""
+class CronFields(Body, frozen=True):
+    """The fields that the two requests of crons share."""
 
     assistant_id: str
     schedule: str
-    timezone: str | None = None
-    end_time: str | None = None
+    timezone: str | UnsetType = UNSET
     enabled: bool = True
     on_run_completed: Literal["delete", "keep"] | UnsetType = UNSET
-    input: Any = None
+    input: list[Json] | Json | UnsetType = UNSET
     config: Config = Config()
     context: Json = {}
     metadata: Json = {}
@@ -180,19 +179,26 @@ class CronCreate(Body, frozen=True):
     stream_mode: StreamMode | list[StreamMode] = "values"
     stream_subgraphs: bool = False
     stream_resumable: bool = False
-    interrupt_before: Literal["*"] | list[str] | None = None
-    interrupt_after: Literal["*"] | list[str] | None = None
+    interrupt_before: Literal["*"] | list[str] | UnsetType = UNSET
+    interrupt_after: Literal["*"] | list[str] | UnsetType = UNSET
     durability: Literal["sync", "async", "exit"] = "async"
-    checkpoint_during: bool | None = None
-    webhook: Annotated[str, Meta(min_length=1, max_length=65536)] | None = None
+    checkpoint_during: bool | UnsetType = UNSET
+    webhook: Annotated[str, Meta(min_length=1, max_length=65536)] | UnsetType = UNSET
 
 
-class CronPatch(CronCreate, frozen=True):
+class CronCreate(CronFields, frozen=True):
+    """A run that is created on a schedule. `multitask_strategy` has an effect only if the runs share a thread."""
+
+    end_time: str | UnsetType = UNSET
+
+
+class CronPatch(CronFields, frozen=True):
     """The changes of a cron. Absent fields keep their values."""
 
     # Required in the base class. The route reads the raw body to see which fields were sent, so the values are unused.
     assistant_id: str = ""
     schedule: str = ""
+    end_time: str | UnsetType | None = UNSET
 
 
 class CronCount(Body, frozen=True):

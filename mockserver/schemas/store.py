@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from mockserver.schemas.common import Body, Json, Limit, Offset
 
@@ -47,8 +47,8 @@ class ItemSearch(Body, frozen=True):
 class NamespaceSearch(Body, frozen=True):
     """The filter and the page of namespaces to list. `*` matches any one part."""
 
-    prefix: list[Label] | None = None
-    suffix: list[Label] | None = None
-    max_depth: Annotated[int, Meta(ge=1)] | None = None
+    prefix: list[Label] | UnsetType = UNSET
+    suffix: list[Label] | UnsetType = UNSET
+    max_depth: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
     limit: Limit = 100
     offset: Offset = 0

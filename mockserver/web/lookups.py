@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from aiohttp import web
+from msgspec import UnsetType
 
 from mockserver.core.ids import canonical
 from mockserver.core.records import Run, Thread
@@ -53,9 +54,9 @@ def run_or_none(request: web.Request) -> Run | None:
     return None if thread is None else thread.runs.get(run_id)
 
 
-def reject_subgraph(named: CheckpointConfig | None) -> None:
+def reject_subgraph(named: CheckpointConfig | UnsetType) -> None:
     """Raise `ApiError` 422 for a checkpoint in a subgraph, where only one of the root graph is possible."""
-    if named is not None and named.of_subgraph:
+    if named and named.of_subgraph:
         raise ApiError(
             422,
             "`checkpoint_ns` names a subgraph, but runs and state updates start only in the root graph; "

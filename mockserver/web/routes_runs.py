@@ -266,7 +266,7 @@ def _check_stateless(request: web.Request, order: RunRequest) -> None:
     check_order(request, order)
     # A strategy is accepted without effect, because a new thread has no other runs.
     for field in ("checkpoint", "checkpoint_id", "command"):
-        if getattr(order, field) is not None:
+        if getattr(order, field) not in (None, UNSET):
             raise ApiError(422, f"A stateless run has no `{field}`; leave it out or create the run on a thread.")
 
 
@@ -300,7 +300,7 @@ def check_order(request: web.Request, order: RunRequest) -> None:
     nodes = graph.nodes(request.app[ENGINE].threads.script)
     if order.command is not None:
         _check_targets(order.command.targets, nodes)
-    if order.webhook is not None and (problem := webhooks.problem_of(order.webhook)) is not None:
+    if order.webhook and (problem := webhooks.problem_of(order.webhook)) is not None:
         raise ApiError(422, problem)
     for field in ("interrupt_before", "interrupt_after"):
         # For "*" this iterates over its one character, which passes.
@@ -330,7 +330,7 @@ def _check_on_thread(thread: Thread, order: RunRequest) -> None:
     """Raise `ApiError` for a run that is not possible on its thread."""
     if order.on_completion is not UNSET:
         raise ApiError(422, "`on_completion` is only for stateless runs; leave it out.")
-    if order.checkpoint is not None and order.checkpoint.thread_id not in (None, thread.thread_id):
+    if order.checkpoint and order.checkpoint.thread_id not in (UNSET, thread.thread_id):
         raise ApiError(422, "`checkpoint.thread_id` names another thread than the path; leave it out.")
     wanted = order.requested_checkpoint
     if wanted is not None and thread.history.get(wanted) is None:

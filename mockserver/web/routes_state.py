@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
 from mockserver.agent import graph
 from mockserver.core.checkpoints import END, START, Checkpoint, History
@@ -15,7 +16,7 @@ from mockserver.core.records import Thread
 from mockserver.core.updates import InvalidUpdateError
 from mockserver.schemas import responses
 from mockserver.schemas.common import Body, CheckpointConfig, Json, Limit
-from mockserver.schemas.threads import HistoryRequest, StateField, StateRequest, StateUpdate
+from mockserver.schemas.threads import Before, HistoryRequest, StateField, StateRequest, StateUpdate
 from mockserver.views import records
 from mockserver.web.http import ENGINE, ApiError, holds, json_answer, list_answer, query, read
 from mockserver.web.lookups import reject_subgraph, thread_of
@@ -77,7 +78,7 @@ async def update_state(request: web.Request) -> web.StreamResponse:
     # Clients use either form. The complete one takes precedence.
     wanted = (body.checkpoint.checkpoint_id if body.checkpoint else None) or body.checkpoint_id
     base = _checkpoint(thread.history, wanted) if wanted else thread.history.head
-    written = write_state(request, thread, base, body.values, body.as_node)
+    written = write_state(request, thread, base, body.values, None if body.as_node is UNSET else body.as_node)
     return json_answer(records.updated_state(thread, written))
 
 
@@ -111,13 +112,14 @@ def selected(shown: records.Shown, fields: Sequence[str] | None) -> records.Show
 async def history(request: web.Request) -> web.StreamResponse:
     """List the checkpoints of a thread, newest first."""
     thread, params = thread_of(request), query(request, HistoryQuery)
-    return await list_answer(_history(thread, HistoryRequest(limit=params.limit, before=params.before)))
+    before = UNSET if params.before is None else Before(checkpoint_id=params.before)
+    return await list_answer(_history(thread, HistoryRequest(limit=params.limit, before=before)))
 
 
 async def history_search(request: web.Request) -> web.StreamResponse:
     """List the checkpoints of a thread that match a filter, newest first."""
     thread = thread_of(request)
-    return await list_answer(_history(thread, await read(request, HistoryRequest, default=b"{}")))
+    return await list_answer(_history(thread, await read(request, HistoryRequest)))
 
 
 def _history(thread: Thread, params: HistoryRequest) -> Iterator[records.Shown]:
@@ -134,9 +136,9 @@ def _history(thread: Thread, params: HistoryRequest) -> Iterator[records.Shown]:
         yield selected(records.state(thread, checkpoint, namespace=namespace), params.select)
 
 
-def _history_of(thread: Thread, named: CheckpointConfig | None) -> History:
+def _history_of(thread: Thread, named: CheckpointConfig | UnsetType) -> History:
     """Return the history of a thread or of the child graph that a request names, empty if there is no such graph."""
-    if named is None or not named.of_subgraph:
+    if not named or not named.of_subgraph:
         return thread.history
     return thread.history.children.get(named.checkpoint_ns or "", History())
 
@@ -189,7 +191,6 @@ ROUTES: Final = (
         f"{THREAD}/history",
         history_search,
         HistoryRequest,
-        body_optional=True,
         statuses=(200, 404, 422),
         response=list[responses.SelectedFields],
     ),

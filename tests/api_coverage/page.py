@@ -83,7 +83,7 @@ def expected() -> Iterator[tuple[str, str]]:
     for operation, places in published.operations().items():
         yield operation, ""
         if operation not in refused:
-            yield from ((operation, name) for names in places.values() for name in names)
+            yield from ((operation, name) for place in published.PLACES for name in places.get(place, ()))
 
 
 def render() -> str:

@@ -146,7 +146,7 @@ async def test_history_and_state_at_a_checkpoint(stage: Stage) -> None:
     chain = await stage.history()
     threads: Any = stage.client.threads
     assert len(await threads.get_history(stage.thread, limit=2)) == 2
-    assert await threads.get_history(stage.thread, before=chain[2]["checkpoint_id"]) == chain[1::-1]
+    assert await threads.get_history(stage.thread, before={"checkpoint_id": chain[2]["checkpoint_id"]}) == chain[1::-1]
     assert await threads.get_history(stage.thread, before=chain[1]["checkpoint"]) == chain[:1]
     assert await threads.get_history(stage.thread, metadata={"source": "input"}) == chain[:1]
     answer = await stage.http.get(f"/threads/{stage.thread}/history", params={"limit": 3})
