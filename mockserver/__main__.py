@@ -60,6 +60,8 @@ def main(arguments: list[str] | None = None, program: str = "python -m mockserve
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
+    from mockserver.settings import MAX_BODY
+
     parser = argparse.ArgumentParser(
         prog=program,
         description="Run a mock deployment of the LangGraph Agent Server API, deterministic and in memory.",
@@ -106,6 +108,19 @@ def _parser(program: str) -> argparse.ArgumentParser:
         metavar="FILE",
         help="YAML file with the agent's behavior, read again on SIGHUP (default: the conversation of the "
         "double-texting guides)",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="refuse with 422 what is otherwise ignored, as by the official server: unknown fields and parameters, and "
+        "values without effect",
+    )
+    parser.add_argument(
+        "--max-body",
+        type=_bytes,
+        default=MAX_BODY,
+        metavar="BYTES",
+        help="largest request body. A larger one is refused with 413 (default: %(default)s)",
     )
     parser.add_argument(
         "--run-timeout",
@@ -167,6 +182,13 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a time limit; give a number of seconds above 0")
     return seconds
+
+
+def _bytes(text: str) -> int:
+    size = int(text)
+    if size < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a size. Give a number of bytes above 0")
+    return size
 
 
 def _scale(text: str) -> float:
@@ -249,6 +271,8 @@ async def _serve(options: argparse.Namespace, name: str) -> int:
             defects=_defects(options.defect),
             faults=options.fault,
             run_timeout=options.run_timeout,
+            strict=options.strict,
+            max_body=options.max_body,
             allow_callbacks=options.allow_callbacks,
             allow_hosts=options.allow_host,
             allow_origins=options.allow_origin,

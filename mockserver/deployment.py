@@ -169,6 +169,7 @@ class MockDeployment:
         # Read before the reset, so that an invalid script leaves the deployment unchanged.
         read, clock = read_script(chosen["script"]) or load(), clock_of(time, scale)
         self._wait(lambda _: routes.reset(self._app, script=read, clock=clock, seed=chosen["seed"]))
+        self._do(lambda controller: setattr(controller.journal, "strict", chosen["strict"]))
         self._log.clear()
         for defect in chosen["defects"]:
             self.defect_on(defect)

@@ -1,7 +1,8 @@
 """The request bodies of the run and cron routes, and the types that several routes share.
 
-Unknown fields and wrong types are rejected by name, and none is ignored: a mock that accepts a misspelled field hides
-a bug of the client. `/openapi.json` is generated from these types and their docstrings. Where a field is absent or
+Wrong types are rejected by name. Unknown fields are extra properties in the published description. Where they are
+ignored, the conduct of the client shows it (`mockserver.web.leniency`): a mock that accepts a misspelled field in
+silence hides a bug. `/openapi.json` is generated from these types and their docstrings. Where a field is absent or
 null makes a difference, its default is `UNSET`, and null is an error.
 """
 
@@ -24,6 +25,8 @@ UUID = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-f
 # The largest page of the official API.
 Limit = Annotated[int, Meta(ge=1, le=1000)]
 Offset = Annotated[int, Meta(ge=0, le=2**53)]
+Whole = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+"""A whole number whose bounds the published description does not state. JavaScript has no larger ones."""
 Json = dict[str, Any]
 
 MAX_SECONDS: Final = 1e9

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from mockserver.schemas.common import Body, Json, Limit, Offset
+from mockserver.schemas.common import Body, Json, Whole
 
 Label = Annotated[str, Meta(pattern=r"^[^.]+$(?!\n)")]
 """A part of a namespace. It has no dot, because the query of `GET /store/items` separates the parts with dots."""
@@ -38,8 +38,8 @@ class ItemSearch(Body, frozen=True):
 
     namespace_prefix: list[Label] | None = None
     filter: Json | None = None
-    limit: Limit = 10
-    offset: Offset = 0
+    limit: Whole = 10
+    offset: Whole = 0
     query: str | None = None
     refresh_ttl: bool | None = None
 
@@ -50,5 +50,5 @@ class NamespaceSearch(Body, frozen=True):
     prefix: list[Label] | UnsetType = UNSET
     suffix: list[Label] | UnsetType = UNSET
     max_depth: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
-    limit: Limit = 100
-    offset: Offset = 0
+    limit: Whole = 100
+    offset: Whole = 0

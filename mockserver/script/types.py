@@ -224,6 +224,10 @@ class Script(Part, frozen=True, dict=True):
         Meta(description="the content of a message with tool calls: a text, or a list of blocks"),
     ] = "text"
     channels: Annotated[dict[Name, Reducer], Meta(description="the reducers of other channels. Default: replace")] = {}
+    transformer: Annotated[
+        bool,
+        Meta(description="whether the graph has a stream transformer, by which custom events reach the newer protocol"),
+    ] = False
 
     def __post_init__(self) -> None:
         for name in RESERVED:

@@ -71,7 +71,7 @@ async def events(request: web.Request) -> web.StreamResponse:
 async def converse(request: web.Request) -> web.StreamResponse:
     """Open a WebSocket that receives commands and sends their responses and the subscribed events."""
     thread_id = path_uuid(request, "thread")
-    socket = web.WebSocketResponse()
+    socket = web.WebSocketResponse(max_msg_size=request.client_max_size)
     if not socket.can_prepare(request):
         raise ApiError(426, "GET on this path opens a WebSocket; send a POST to receive events over HTTP.")
     await socket.prepare(request)
@@ -103,6 +103,7 @@ def _response(request: web.Request, listener: Listener, data: str | bytes) -> Co
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         command = None
     entry.status = 200
+    request.app[JOURNAL].note_ignored(entry)
     return CommandResponse(_execute(ProtocolSession(request, listener), command, entry))
 
 

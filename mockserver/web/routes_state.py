@@ -15,10 +15,11 @@ from mockserver.core.checkpoints import END, START, Checkpoint, History
 from mockserver.core.records import Thread
 from mockserver.core.updates import InvalidUpdateError
 from mockserver.schemas import responses
-from mockserver.schemas.common import Body, CheckpointConfig, Json, Limit
+from mockserver.schemas.common import Body, CheckpointConfig, Json, Whole
 from mockserver.schemas.threads import Before, HistoryRequest, StateField, StateRequest, StateUpdate
 from mockserver.views import records
-from mockserver.web.http import ENGINE, ApiError, holds, json_answer, list_answer, query, read
+from mockserver.web.http import ENGINE, ApiError, holds, json_answer, list_answer, part, query, read
+from mockserver.web.leniency import ignore
 from mockserver.web.lookups import reject_subgraph, thread_of
 from mockserver.web.route import THREAD, Route
 
@@ -30,37 +31,38 @@ class StateQuery(Body, frozen=True):
     select: str | list[str] | None = None
 
     def fields(self) -> list[str] | None:
-        """Return the fields to show, or None for all. Raises `ApiError` 422 for an unknown field."""
+        """Return the fields to show, or None for all. An unknown one is ignored, because `select` is not published."""
         params = [self.select] if isinstance(self.select, str) else self.select
         try:
             return msgspec.convert(params, list[StateField] | None)
         except msgspec.ValidationError as error:
-            raise ApiError(422, f"select: {error}") from None
+            ignore(f"select: {error}")
+            return None
 
 
 class HistoryQuery(Body, frozen=True):
     """The page of a listing of checkpoints."""
 
-    limit: Limit = 10
+    limit: Whole = 10
     before: str | None = None
 
 
 async def state(request: web.Request) -> web.StreamResponse:
     """Return the current state of a thread."""
-    thread, params = thread_of(request), query(request, StateQuery)
+    thread, params = thread_of(request), query(request, StateQuery, undescribed=("select",))
     return json_answer(selected(records.newest_state(thread, subgraphs=params.subgraphs), params.fields()))
 
 
 async def state_at(request: web.Request) -> web.StreamResponse:
     """Return the state of a thread at a checkpoint."""
-    thread, params = thread_of(request), query(request, StateQuery)
+    thread, params = thread_of(request), query(request, StateQuery, undescribed=("select",))
     checkpoint = _checkpoint(thread.history, request.match_info["checkpoint_id"])
     return json_answer(selected(records.state(thread, checkpoint, subgraphs=params.subgraphs), params.fields()))
 
 
 async def state_at_checkpoint(request: web.Request) -> web.StreamResponse:
     """Return the state of a thread at the checkpoint in the body, or at the newest one without an id."""
-    thread, body = thread_of(request), await read(request, StateRequest)
+    thread, body = thread_of(request), await read(request, StateRequest, undescribed=("select",))
     wanted, namespace = body.checkpoint.checkpoint_id, body.checkpoint.checkpoint_ns or ""
     if not wanted:
         # Not the state at the newest checkpoint: this one includes the writes of an unfinished superstep.
@@ -113,13 +115,13 @@ async def history(request: web.Request) -> web.StreamResponse:
     """List the checkpoints of a thread, newest first."""
     thread, params = thread_of(request), query(request, HistoryQuery)
     before = UNSET if params.before is None else Before(checkpoint_id=params.before)
-    return await list_answer(_history(thread, HistoryRequest(limit=params.limit, before=before)))
+    return await list_answer(_history(thread, HistoryRequest(limit=part(params.limit).stop, before=before)))
 
 
 async def history_search(request: web.Request) -> web.StreamResponse:
     """List the checkpoints of a thread that match a filter, newest first."""
     thread = thread_of(request)
-    return await list_answer(_history(thread, await read(request, HistoryRequest)))
+    return await list_answer(_history(thread, await read(request, HistoryRequest, undescribed=("select",))))
 
 
 def _history(thread: Thread, params: HistoryRequest) -> Iterator[records.Shown]:

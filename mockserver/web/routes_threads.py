@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 from aiohttp import web
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
 from mockserver.core.checkpoints import START
+from mockserver.core.json_text import as_json
 from mockserver.core.policy import policy_of
 from mockserver.core.records import Thread
 from mockserver.core.thread_stream import ThreadStreamMode
@@ -26,6 +27,7 @@ from mockserver.schemas.threads import (
 from mockserver.views import records
 from mockserver.views.extract import extracted
 from mockserver.web.http import ENGINE, EXPIRY, ApiError, holds, json_answer, page_answer, query, read, several
+from mockserver.web.leniency import ignore
 from mockserver.web.lookups import thread_of, uuid_in
 from mockserver.web.route import THREAD, Route
 from mockserver.web.routes_state import write_state
@@ -33,9 +35,9 @@ from mockserver.web.sse import frame_event, listener_stream
 
 
 class IncludeQuery(Body, frozen=True):
-    """The additional fields to show. `ttl` is the only one."""
+    """The additional fields to show, separated by commas. `ttl` is the only one."""
 
-    include: Annotated[str, Meta(pattern=r"^(ttl(,ttl)*)?$(?!\n)")] = ""
+    include: str = ""
 
 
 class StreamQuery(Body, frozen=True):
@@ -76,7 +78,10 @@ async def create(request: web.Request) -> web.StreamResponse:
 async def get(request: web.Request) -> web.StreamResponse:
     """Return a thread."""
     thread, params = thread_of(request), query(request, IncludeQuery)
-    return json_answer(records.thread(thread) | (records.ttl(thread) if params.include else {}))
+    for name in (wanted := params.include.split(",")):
+        if name not in ("", "ttl"):
+            ignore(f"`include` names {as_json(name)}, and `ttl` is all that can be included")
+    return json_answer(records.thread(thread) | (records.ttl(thread) if "ttl" in wanted else {}))
 
 
 async def patch(request: web.Request) -> web.StreamResponse:

@@ -108,12 +108,12 @@ async def test_a_cron_is_changed(stage: Stage) -> None:
     ],
 )
 async def test_what_is_refused_is_named_and_makes_nothing(
-    stage: Stage, change: dict[str, Any], status: int, named: str
+    strict: Stage, change: dict[str, Any], status: int, named: str
 ) -> None:
     order = {"schedule": NEVER, "assistant_id": "agent", **change}
-    answer = await stage.http.post(f"/threads/{stage.thread}/runs/crons", json=order)
+    answer = await strict.http.post(f"/threads/{strict.thread}/runs/crons", json=order)
     assert (answer.status_code, named in answer.json()["detail"]) == (status, True), answer.text
-    assert await stage.client.crons.count() == 0
+    assert await strict.client.crons.count() == 0
 
 
 async def test_a_cron_fires_on_the_clock_until_its_end(timed: Stage, clock: HandClock) -> None:

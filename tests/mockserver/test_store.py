@@ -100,8 +100,8 @@ async def test_an_item_with_a_time_to_live_is_gone_by_the_clock_of_the_deploymen
         ("GET", "items?key=k", None, "namespace"),
     ],
 )
-async def test_bad_input_is_named(stage: Stage, method: str, path: str, body: Any, named: str) -> None:
-    answer = await stage.http.request(method, f"/store/{path}", json=body)
+async def test_bad_input_is_named(strict: Stage, method: str, path: str, body: Any, named: str) -> None:
+    answer = await strict.http.request(method, f"/store/{path}", json=body)
     assert (answer.status_code, named in answer.json()["detail"]) == (422, True), answer.text
 
 

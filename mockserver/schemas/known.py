@@ -1,0 +1,58 @@
+"""The part of a JSON value that a type knows. In the published description, the rest are extra properties."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+from msgspec import inspect, structs
+
+
+def known_part(raw: Any, schema: Any, undescribed: Collection[str] = ()) -> tuple[Any, list[str]]:
+    """Return a value without the fields that a type does not have, and the reason for each that was removed.
+
+    A field of `undescribed` is known to the type and not to the description, so an invalid value of it is removed, too.
+    """
+    reasons: list[str] = []
+    known = _known(raw, inspect.type_info(schema), "", reasons)
+    if isinstance(known, dict) and undescribed:
+        kinds = {one.encode_name: one.type for one in structs.fields(schema)}
+        for name in undescribed:
+            if name in known and not _fits(known[name], kinds[name]):
+                del known[name]
+                reasons.append(f"invalid value of `{name}`, which this request does not have")
+    return known, reasons
+
+
+def _known(raw: Any, kind: inspect.Type, path: str, reasons: list[str]) -> Any:
+    match kind, raw:
+        case inspect.Metadata(), _:
+            return _known(raw, kind.type, path, reasons)
+        case inspect.UnionType(), _:
+            wanted = inspect.StructType if isinstance(raw, dict) else inspect.ListType
+            found = next((one for one in kind.types if isinstance(one, wanted)), None)
+            return raw if found is None else _known(raw, found, path, reasons)
+        case inspect.ListType(), list():
+            return [_known(one, kind.item_type, f"{path}[{index}]", reasons) for index, one in enumerate(raw)]
+        case inspect.StructType(), dict():
+            fields = {one.encode_name: one.type for one in kind.fields}
+            reasons += [f"unknown field `{_joined(path, name)}`" for name in raw if name not in fields]
+            return {
+                name: _known(value, fields[name], _joined(path, name), reasons)
+                for name, value in raw.items()
+                if name in fields
+            }
+    return raw
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
