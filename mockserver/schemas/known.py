@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from msgspec import inspect, structs
@@ -16,13 +16,19 @@ def known_part(raw: Any, schema: Any, undescribed: Collection[str] = ()) -> tupl
     """
     reasons: list[str] = []
     known = _known(raw, inspect.type_info(schema), "", reasons)
-    if isinstance(known, dict) and undescribed:
-        kinds = {one.encode_name: one.type for one in structs.fields(schema)}
-        for name in undescribed:
-            if name in known and not _fits(known[name], kinds[name]):
-                del known[name]
+    for name in undescribed:
+        # A batch is a list of requests.
+        for one in known if isinstance(known, list) else [known]:
+            if isinstance(one, dict) and name in one and not _fits(one[name], _field(schema, name)):
+                del one[name]
                 reasons.append(f"invalid value of `{name}`, which this request does not have")
     return known, reasons
+
+
+def _field(schema: Any, name: str) -> Any:
+    """Return the type of a field of a type, or of the items of a list."""
+    kind = next(iter(get_args(schema)), schema)
+    return next(one.type for one in structs.fields(kind) if one.encode_name == name)
 
 
 def _known(raw: Any, kind: inspect.Type, path: str, reasons: list[str]) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -23,6 +23,7 @@ from mockserver.core.records import Run, Thread
 from mockserver.engine.engine import ThreadBusyError
 from mockserver.schemas.common import Body, Config, Json, RunRequest, StreamMode
 from mockserver.schemas.common import Command as RunCommand
+from mockserver.schemas.responses import ErrorCode, Natural
 from mockserver.views.protocol_events import tree
 from mockserver.vocabulary import Strategy
 from mockserver.web.http import ENGINE, ApiError
@@ -30,22 +31,11 @@ from mockserver.web.leniency import MeaninglessError, accepted
 from mockserver.web.lookups import path_uuid
 from mockserver.web.routes_runs import created_run
 
-Code = Literal[
-    "invalid_argument",
-    "unknown_command",
-    "unknown_error",
-    "no_such_run",
-    "no_such_subscription",
-    "no_such_interrupt",
-    "no_such_checkpoint",
-    "not_supported",
-]
 CHANNELS: Final = ("values", "updates", "messages", "tools", "lifecycle", "input", "tasks", "checkpoints", "custom")
 NAMED: Final = "custom:"
 """The prefix of the custom channels, whose names the scripts choose."""
 Channel = Annotated[str, Meta(extra_json_schema={"pattern": f"^({'|'.join(CHANNELS)}|{NAMED}.+)$"})]
 T = TypeVar("T")
-Natural = Annotated[int, Meta(ge=0)]
 
 STREAM_MODES: Final[list[StreamMode]] = ["values", "updates", "messages-tuple", "custom"]
 """The stream modes of runs that a command creates, for clients that stream such a run by its own endpoint."""
@@ -54,20 +44,11 @@ STREAM_MODES: Final[list[StreamMode]] = ["values", "updates", "messages-tuple", 
 class ProtocolError(Exception):
     """A failed command. `code` is one of the published error codes."""
 
-    def __init__(self, code: Code, message: str, status: int = 422) -> None:
+    def __init__(self, code: ErrorCode, message: str, status: int = 422) -> None:
         super().__init__(message)
         self.code = code
         self.status = status
         """The status with which an endpoint would have failed. The journal records it, because the response is 200."""
-
-
-class Malformed(msgspec.Struct):
-    """The response to a body that is not a command."""
-
-    type: Literal["error"]
-    id: Natural | None
-    error: Literal["invalid_argument"]
-    message: str
 
 
 class Envelope(Body, frozen=True):

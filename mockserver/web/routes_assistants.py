@@ -19,7 +19,7 @@ from mockserver.schemas.assistants import (
     AssistantSearch,
     AssistantVersions,
 )
-from mockserver.schemas.common import Body, Json
+from mockserver.schemas.common import Body
 from mockserver.views import records
 from mockserver.web.http import ENGINE, ApiError, holds, json_answer, page_answer, query, read
 from mockserver.web.lookups import path_uuid, uuid_in
@@ -204,7 +204,7 @@ ROUTES: Final = (
         search,
         AssistantSearch,
         statuses=(200, 422),
-        response=list[responses.SelectedFields],
+        response=list[responses.SelectedAssistant],
     ),
     Route("POST", "/assistants/count", count, AssistantCount, statuses=(200, 422), response=int),
     Route("GET", f"{ASSISTANT}/graph", graph, query=GraphQuery, statuses=(200, 404, 422), response=responses.Drawn),
@@ -215,7 +215,7 @@ ROUTES: Final = (
         subgraphs,
         query=SubgraphsQuery,
         statuses=(200, 404, 422),
-        response=dict[str, Json],
+        response=dict[str, responses.SubgraphSchemas],
     ),
     Route(
         "POST",
@@ -232,7 +232,7 @@ ROUTES: Final = (
         subgraphs_of,
         query=SubgraphsQuery,
         statuses=(200, 404, 422),
-        response=dict[str, Json],
+        response=dict[str, responses.SubgraphSchemas],
     ),
     Route(
         "POST",

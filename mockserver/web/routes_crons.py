@@ -47,10 +47,15 @@ async def patch(request: web.Request) -> web.StreamResponse:
     """Change a cron. Its next runs use the new values."""
     cron, engine = _cron_of(request), request.app[ENGINE]
     # The typed body has defaults for everything. Only the raw one shows which fields the client sent.
-    order, given = await read_with_json(request, CronPatch, undescribed=UNDESCRIBED)
-    for name in ("assistant_id", *(("on_run_completed",) if cron.thread is not None else ())):
-        if name in given:
-            raise ApiError(422, f"`{name}` of this cron cannot be changed; delete the cron and create another one.")
+    undescribed = (*UNDESCRIBED, "multitask_strategy", "assistant_id")
+    order, given = await read_with_json(request, CronPatch, undescribed=undescribed)
+    if "assistant_id" in given:
+        ignore("`assistant_id` of a cron cannot be changed")
+        del given["assistant_id"]
+    if cron.thread is not None and "on_run_completed" in given:
+        raise ApiError(
+            422, "`on_run_completed` of this cron cannot be changed; delete the cron and create another one."
+        )
     # Changed in place and restored on failure, because only the complete cron can be checked.
     before = {name: getattr(cron, name) for name in (*CHANGEABLE, "metadata", "payload", "updated_at")}
     for name in CHANGEABLE:
@@ -174,7 +179,7 @@ ROUTES: Final = (
         search,
         CronSearch,
         statuses=(200, 422),
-        response=list[responses.SelectedFields],
+        response=list[responses.SelectedCron],
     ),
     Route("POST", "/runs/crons/count", count, CronCount, statuses=(200, 422), response=int),
     Route("GET", CRON, get, statuses=(200, 404, 422), response=responses.Cron),

@@ -144,7 +144,7 @@ async def create_stateless(request: web.Request) -> web.StreamResponse:
 
 async def create_batch(request: web.Request) -> web.StreamResponse:
     """Create several runs, each on a temporary thread. If one of them is invalid, none is created."""
-    orders = await read(request, list[BatchedRun])
+    orders = await read(request, list[BatchedRun], undescribed=(*STATELESS, "on_disconnect", "assistantId"))
     # All are checked before the first is created, because a created run cannot be undone.
     for order in orders:
         _check_stateless(request, order)
@@ -387,7 +387,7 @@ ROUTES: Final = (
         listing,
         query=ListQuery,
         statuses=(200, 404, 422),
-        response=list[responses.SelectedFields],
+        response=list[responses.SelectedRun],
     ),
     Route(
         "POST", f"{THREAD}/runs/stream", create_and_stream, RunRequest, statuses=(200, 400, 404, 409, 422), streams=True

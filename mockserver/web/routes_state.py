@@ -154,7 +154,7 @@ def _checkpoint(history: History, checkpoint_id: str) -> Checkpoint:
 
 ROUTES: Final = (
     Route(
-        "GET", f"{THREAD}/state", state, query=StateQuery, statuses=(200, 404, 422), response=responses.SelectedFields
+        "GET", f"{THREAD}/state", state, query=StateQuery, statuses=(200, 404, 422), response=responses.SelectedState
     ),
     Route(
         "POST",
@@ -170,7 +170,7 @@ ROUTES: Final = (
         state_at_checkpoint,
         StateRequest,
         statuses=(200, 404, 422),
-        response=responses.SelectedFields,
+        response=responses.SelectedState,
     ),
     Route(
         "GET",
@@ -178,7 +178,7 @@ ROUTES: Final = (
         state_at,
         query=StateQuery,
         statuses=(200, 404, 422),
-        response=responses.SelectedFields,
+        response=responses.SelectedState,
     ),
     Route(
         "GET",
@@ -186,7 +186,7 @@ ROUTES: Final = (
         history,
         query=HistoryQuery,
         statuses=(200, 404, 422),
-        response=list[responses.SelectedFields],
+        response=list[responses.SelectedState],
     ),
     Route(
         "POST",
@@ -194,6 +194,6 @@ ROUTES: Final = (
         history_search,
         HistoryRequest,
         statuses=(200, 404, 422),
-        response=list[responses.SelectedFields],
+        response=list[responses.SelectedState],
     ),
 )

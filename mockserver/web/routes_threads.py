@@ -210,7 +210,7 @@ ROUTES: Final = (
         search,
         ThreadSearch,
         statuses=(200, 422),
-        response=list[responses.SelectedFields],
+        response=list[responses.SelectedThread],
     ),
     Route("POST", "/threads/count", count, ThreadCount, statuses=(200, 422), response=int),
     Route("POST", "/threads/prune", prune, ThreadPrune, statuses=(200, 409, 422), response=responses.Pruned),

@@ -27,6 +27,7 @@ MEANINGLESS: list[tuple[str, str, Any, str]] = [
     ("POST", "{thread}/runs/wait", {**RUN, "checkpoint": {"x": 1}}, "unknown field `checkpoint.x`"),
     ("POST", "{thread}/runs/stream", {**RUN, "command": None, "unheard": {}}, "unknown field `unheard`"),
     ("POST", "/runs/batch", [RUN, {**RUN, "unheard": 1}], "unknown field `[1].unheard`"),
+    ("POST", "/runs/batch", [{**RUN, "on_disconnect": None}], "invalid value of `on_disconnect`"),
     ("POST", "{thread}/history", {"before": {"configurable": {"x": 1}}}, "unknown field `before.configurable.x`"),
     ("POST", "{thread}/runs", {**RUN, "on_disconnect": "x"}, "invalid value of `on_disconnect`"),
     ("POST", "{thread}/runs/wait", {**RUN, "strict_resume": None}, "invalid value of `strict_resume`"),
