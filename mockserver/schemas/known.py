@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import msgspec
 from msgspec import inspect, structs
+
+_WANTED: Final[dict[type, Any]] = {dict: inspect.StructType, list: inspect.ListType, float: inspect.IntType}
+"""The part of a union that a value of a type belongs to."""
 
 
 def known_part(raw: Any, schema: Any, undescribed: Collection[str] = ()) -> tuple[Any, list[str]]:
@@ -36,9 +39,12 @@ def _known(raw: Any, kind: inspect.Type, path: str, reasons: list[str]) -> Any:
         case inspect.Metadata(), _:
             return _known(raw, kind.type, path, reasons)
         case inspect.UnionType(), _:
-            wanted = inspect.StructType if isinstance(raw, dict) else inspect.ListType
+            wanted = _WANTED.get(type(raw), ())
             found = next((one for one in kind.types if isinstance(one, wanted)), None)
             return raw if found is None else _known(raw, found, path, reasons)
+        case inspect.IntType(), float() if raw.is_integer():
+            # In JSON, 1.0 is a whole number.
+            return int(raw)
         case inspect.ListType(), list():
             return [_known(one, kind.item_type, f"{path}[{index}]", reasons) for index, one in enumerate(raw)]
         case inspect.StructType(), dict():

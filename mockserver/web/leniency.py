@@ -41,10 +41,8 @@ def accepted(raw: Any, schema: Any, parse: Callable[[Any], T], undescribed: Coll
     try:
         return parse(raw), raw
     except msgspec.ValidationError:
-        if IGNORED.get() is None:
-            raise
         known, reasons = known_part(raw, schema, undescribed)
-        if not reasons:
+        if reasons and IGNORED.get() is None:
             raise
         found = parse(known)
         for reason in reasons:

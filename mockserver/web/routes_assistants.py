@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from aiohttp import web
-from msgspec import UNSET
+from msgspec import UNSET, Meta
 
 from mockserver.core.assistants import GRAPH, Assistant, AssistantError
 from mockserver.core.threads import Threads
@@ -32,7 +32,7 @@ class GraphQuery(Body, frozen=True):
     They have no child graphs of their own, so every depth has the same effect.
     """
 
-    xray: bool | int = False
+    xray: bool | Annotated[int, Meta(ge=1)] = False
 
 
 class SubgraphsQuery(Body, frozen=True):

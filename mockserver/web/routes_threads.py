@@ -146,7 +146,7 @@ async def search(request: web.Request) -> web.StreamResponse:
     found = [
         thread
         for thread in request.app[ENGINE].threads.by_id.values()
-        if _matches(thread, params) and (params.ids is UNSET or thread.thread_id in params.ids)
+        if _matches(thread, params) and (not params.ids or thread.thread_id in params.ids)
     ]
     found.sort(key=lambda thread: _sort_key(thread, params.sort_by), reverse=params.sort_order == "desc")
     return page_answer(found, params, lambda thread: records.thread(thread) | extracted(thread, params.extract))

@@ -85,6 +85,19 @@ async def test_what_the_description_forbids_is_refused(stage: Stage, path: str, 
     assert (await stage.http.get("/_mock/conduct")).json()["findings"] == []
 
 
+@pytest.mark.parametrize("strictness", [False, True])
+async def test_a_whole_number_may_be_written_with_a_point(strictness: bool) -> None:
+    async with on_stage(strict=strictness) as stage:
+        for body in ('{"limit": 1.0}', '{"limit": 1e0, "offset": 0.0}'):
+            assert (await stage.http.post("/threads/search", content=body)).status_code == 200
+        assert (await stage.http.post("/threads/search", content='{"limit": 1.5}')).status_code == 422
+        assert (await stage.http.get("/_mock/conduct")).json()["findings"] == []
+
+
+async def test_no_ids_are_no_filter(stage: Stage) -> None:
+    assert len((await stage.http.post("/threads/search", json={"ids": []})).json()) == 1
+
+
 async def test_a_status_that_does_not_exist_is_refused_in_a_list(stage: Stage) -> None:
     assert (await stage.http.get(f"/threads/{stage.thread}/runs?status=bogus")).status_code == 422
 
