@@ -154,7 +154,7 @@ class Engine:
             ids=ids,
             log=EventLog(resumable=request.stream_resumable, tap=partial(_publish, thread, run_id, request)),
             temporary=temporary,
-            ready=request.after_seconds == 0,
+            ready=request.after_seconds <= 0,
         )
         # Added before the others are stopped: the thread stays busy throughout and
         # never shows `idle` between two runs. The superseding run is recorded before as

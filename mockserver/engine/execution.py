@@ -180,6 +180,9 @@ class Execution:
 
     def _count_step(self) -> None:
         asked = self._run.request.config.recursion_limit
+        if asked is not UNSET and asked < 1:
+            # The text of LangGraph.
+            raise ValueError("recursion_limit must be at least 1")
         limit = RECURSION_LIMIT if asked is UNSET else asked
         self._steps += 1
         if self._steps > limit:

@@ -8,7 +8,7 @@ null makes a difference, its default is `UNSET`, and null is an error.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -89,10 +89,14 @@ class Tracer(Body, frozen=True):
 class Config(Body, frozen=True):
     """The configuration of a run. Its nodes receive `configurable`."""
 
+    UNDESCRIBED: ClassVar = frozenset({"metadata", "max_concurrency", "run_name"})
+    """The fields that the published description does not have. LangChain's clients send some of them as null."""
+
     configurable: Json = {}
     tags: list[str] = []
     metadata: Json = {}
-    recursion_limit: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    recursion_limit: Whole | UnsetType = UNSET
+    """A run with less than 1 fails."""
     max_concurrency: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
     """This has no effect: parallel steps always run at the same time, because tests use them to create overlaps."""
     run_name: str | UnsetType = UNSET
@@ -119,7 +123,7 @@ class RunRequest(Body, frozen=True):
     if_not_exists: Literal["create", "reject"] = "reject"
     on_disconnect: Literal["cancel", "continue"] = "continue"
     on_completion: Literal["delete", "keep"] | UnsetType = UNSET
-    after_seconds: Annotated[float, Meta(ge=0, le=MAX_SECONDS)] = 0
+    after_seconds: Annotated[float, Meta(ge=-MAX_SECONDS, le=MAX_SECONDS)] = 0
     durability: Literal["sync", "async", "exit"] = "async"
     checkpoint_during: bool | UnsetType = UNSET
     webhook: Annotated[str, Meta(min_length=1, max_length=65536)] | UnsetType = UNSET
@@ -207,7 +211,7 @@ class CronPatch(CronFields, frozen=True):
 class CronCount(Body, frozen=True):
     """The filter of crons to count."""
 
-    assistant_id: str | UnsetType = UNSET
+    assistant_id: UUID | UnsetType = UNSET
     thread_id: UUID | UnsetType = UNSET
     metadata: Json = {}
 

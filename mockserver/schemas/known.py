@@ -49,11 +49,14 @@ def _known(raw: Any, kind: inspect.Type, path: str, reasons: list[str]) -> Any:
             return [_known(one, kind.item_type, f"{path}[{index}]", reasons) for index, one in enumerate(raw)]
         case inspect.StructType(), dict():
             fields = {one.encode_name: one.type for one in kind.fields}
+            beyond = [name for name in getattr(kind.cls, "UNDESCRIBED", ()) if name in raw]
+            dropped = [name for name in beyond if not _fits(raw[name], _field(kind.cls, name))]
             reasons += [f"unknown field `{_joined(path, name)}`" for name in raw if name not in fields]
+            reasons += [f"invalid value of `{_joined(path, name)}`" for name in dropped]
             return {
                 name: _known(value, fields[name], _joined(path, name), reasons)
                 for name, value in raw.items()
-                if name in fields
+                if name in fields and name not in dropped
             }
     return raw
 

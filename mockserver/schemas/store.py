@@ -27,10 +27,10 @@ class ItemPut(Body, frozen=True):
 
 
 class ItemDelete(Body, frozen=True):
-    """The key and the namespace of the item to delete."""
+    """The key and the namespace of the item to delete. Without a namespace nothing is deleted."""
 
     key: str
-    namespace: Namespace
+    namespace: list[Label] = []
 
 
 class ItemSearch(Body, frozen=True):

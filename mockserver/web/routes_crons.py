@@ -104,7 +104,7 @@ def _matching(request: web.Request, params: CronCount) -> list[Cron]:
     return [
         cron
         for cron in request.app[ENGINE].crons.by_id.values()
-        if params.assistant_id in (UNSET, cron.assistant.assistant_id, cron.assistant.graph_id)
+        if params.assistant_id in (UNSET, cron.assistant.assistant_id)
         and params.thread_id in (UNSET, None if cron.thread is None else cron.thread.thread_id)
         and holds(cron.metadata, params.metadata)
     ]

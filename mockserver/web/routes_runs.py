@@ -314,6 +314,8 @@ def check_order(request: web.Request, order: RunRequest) -> None:
     if order.config.configurable and order.context:
         raise ApiError(400, BOTH)
     ignore_subgraph(order.checkpoint)
+    if order.after_seconds < 0:
+        ignore("`after_seconds` is negative, so the run starts at once")
     nodes = graph.nodes(request.app[ENGINE].threads.script)
     if order.command is not None:
         _check_targets(order.command.targets, nodes)

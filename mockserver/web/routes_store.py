@@ -49,7 +49,8 @@ async def get(request: web.Request) -> web.StreamResponse:
 async def delete(request: web.Request) -> web.StreamResponse:
     """Delete an item if it exists."""
     params = await read(request, ItemDelete)
-    _store(request).delete(_namespace(params.namespace), params.key)
+    if params.namespace:
+        _store(request).delete(_namespace(params.namespace), params.key)
     return web.Response(status=204)
 
 

@@ -27,6 +27,9 @@ MEANINGLESS: list[tuple[str, str, Any, str]] = [
     ("POST", "{thread}/runs/wait", {**RUN, "checkpoint": {"x": 1}}, "unknown field `checkpoint.x`"),
     ("POST", "{thread}/runs/stream", {**RUN, "command": None, "unheard": {}}, "unknown field `unheard`"),
     ("POST", "/runs/batch", [RUN, {**RUN, "unheard": 1}], "unknown field `[1].unheard`"),
+    ("POST", "{thread}/runs/wait", {**RUN, "after_seconds": -1}, "`after_seconds` is negative"),
+    ("POST", "{thread}/runs/wait", {**RUN, "config": {"metadata": None}}, "`config.metadata`"),
+    ("POST", "{thread}/runs/wait", {**RUN, "config": {"run_name": None}}, "`config.run_name`"),
     ("POST", "/runs/batch", [{**RUN, "on_disconnect": None}], "invalid value of `on_disconnect`"),
     ("POST", "{thread}/history", {"before": {"configurable": {"x": 1}}}, "unknown field `before.configurable.x`"),
     ("POST", "{thread}/runs", {**RUN, "on_disconnect": "x"}, "invalid value of `on_disconnect`"),
@@ -92,6 +95,13 @@ async def test_a_whole_number_may_be_written_with_a_point(strictness: bool) -> N
             assert (await stage.http.post("/threads/search", content=body)).status_code == 200
         assert (await stage.http.post("/threads/search", content='{"limit": 1.5}')).status_code == 422
         assert (await stage.http.get("/_mock/conduct")).json()["findings"] == []
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+async def test_a_recursion_limit_that_is_too_small_fails_the_run(stage: Stage, limit: int) -> None:
+    body = {**RUN, "config": {"recursion_limit": limit}}
+    ended = (await stage.http.post(f"/threads/{stage.thread}/runs/wait", json=body)).json()
+    assert ended == {"__error__": {"error": "ValueError", "message": "recursion_limit must be at least 1"}}
 
 
 async def test_no_ids_are_no_filter(stage: Stage) -> None:

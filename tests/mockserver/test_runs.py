@@ -235,6 +235,7 @@ async def _only_one_thread(stage: Stage) -> bool:
         ({"config": {"configurable": {"a": 1}}, "context": {"b": 1}}, 400, "context"),
         ({"config": {"unheard": 1}}, 422, "unheard"),
         ({"after_seconds": -1}, 422, "after_seconds"),
+        ({"config": {"max_concurrency": None}}, 422, "max_concurrency"),
         ({"durability": "maybe"}, 422, "durability"),
     ],
 )
