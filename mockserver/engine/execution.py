@@ -243,6 +243,9 @@ class Execution:
 
     def _count_step(self) -> None:
         asked = self._run.request.config.recursion_limit
+        if asked is not UNSET and asked < 1:
+            # The text of LangGraph.
+            raise ValueError("recursion_limit must be at least 1")
         limit = RECURSION_LIMIT if asked is UNSET else asked
         self._steps += 1
         if self._steps > limit:
@@ -405,7 +408,7 @@ class Execution:
     def _check_breakpoint(self, when: Literal["interrupt_before", "interrupt_after"], nodes: tuple[str, ...]) -> None:
         """Raise `Waits` at a breakpoint of the request."""
         asked = getattr(self._run.request, when)
-        if asked is not None and (asked == "*" or set(asked) & {node_of(task) for task in nodes}):
+        if asked and (asked == "*" or set(asked) & {node_of(task) for task in nodes}):
             self._stream.breakpoint()
             raise Waits([])
 

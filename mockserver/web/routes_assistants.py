@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from aiohttp import web
-from msgspec import UNSET
+from msgspec import UNSET, Meta
 
 from mockserver.core.assistants import Assistant, AssistantError
 from mockserver.core.threads import Threads
@@ -19,7 +19,7 @@ from mockserver.schemas.assistants import (
     AssistantSearch,
     AssistantVersions,
 )
-from mockserver.schemas.common import Body, Json
+from mockserver.schemas.common import Body
 from mockserver.script.types import Script
 from mockserver.views import graph_view, records
 from mockserver.web.http import ENGINE, ApiError, holds, json_answer, page_answer, query, read
@@ -33,7 +33,7 @@ class GraphQuery(Body, frozen=True):
     They have no child graphs of their own, so every depth has the same effect.
     """
 
-    xray: bool | int = False
+    xray: bool | Annotated[int, Meta(ge=1)] = False
 
 
 class SubgraphsQuery(Body, frozen=True):
@@ -209,7 +209,7 @@ ROUTES: Final = (
         search,
         AssistantSearch,
         statuses=(200, 422),
-        response=list[responses.SelectedFields],
+        response=list[responses.SelectedAssistant],
     ),
     Route("POST", "/assistants/count", count, AssistantCount, statuses=(200, 422), response=int),
     Route("GET", f"{ASSISTANT}/graph", graph, query=GraphQuery, statuses=(200, 404, 422), response=responses.Drawn),
@@ -220,7 +220,7 @@ ROUTES: Final = (
         subgraphs,
         query=SubgraphsQuery,
         statuses=(200, 404, 422),
-        response=dict[str, Json],
+        response=dict[str, responses.SubgraphSchemas],
     ),
     Route(
         "POST",
@@ -237,7 +237,7 @@ ROUTES: Final = (
         subgraphs_of,
         query=SubgraphsQuery,
         statuses=(200, 404, 422),
-        response=dict[str, Json],
+        response=dict[str, responses.SubgraphSchemas],
     ),
     Route(
         "POST",
