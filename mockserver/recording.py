@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -24,7 +25,7 @@ import yaml
 
 from mockserver.core.checkpoints import START
 from mockserver.core.script_cursor import literal
-from mockserver.script.types import RESERVED, Script
+from mockserver.script.types import RESERVED, STEPS, Script
 
 PAGE: Final = 100
 """The number of checkpoints to fetch per request."""
@@ -214,15 +215,26 @@ def _writes(state: _State, later: _State | None) -> dict[str, Any]:
     if later is None:
         return {}
     known, now = state["values"], later["values"]
-    channels = {name: value for name, value in now.items() if name not in RESERVED and known.get(name) != value}
+    channels = {
+        name: value for name, value in now.items() if not _is_left_out(name, value) and known.get(name) != value
+    }
     return _step_fields({"messages": _new_messages(state, later), **channels})
+
+
+def _is_left_out(name: str, value: Any) -> bool:
+    """Return whether `channels` of a step cannot write a channel, or need not because it is that of the probe."""
+    # An application may have a channel `steps` as well. Entries of the contract are `LABEL/NODE:VISIT`.
+    of_probe = (
+        name == STEPS and isinstance(value, list) and all(re.search(r"^[^/]+/\w+:\d+$", str(one)) for one in value)
+    )
+    return name in RESERVED or of_probe
 
 
 def _step_fields(write: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a step that makes the given write to the state."""
     given = write.get("messages") or []
     messages: list[dict[str, Any]] = given if isinstance(given, list) else [given]
-    channels = {name: value for name, value in write.items() if name not in RESERVED}
+    channels = {name: value for name, value in write.items() if not _is_left_out(name, value)}
     others = {"channels": channels} if channels else {}
     kinds = [message.get("type") for message in messages]
     if kinds == ["ai"]:

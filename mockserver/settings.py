@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypedDict
 
 if TYPE_CHECKING:
     from mockserver.core.policy import Policy
     from mockserver.defects import Defect
-    from mockserver.script.types import Script
+    from mockserver.script.sources import Sources
     from mockserver.web.faults import Fault
 
 
 class ResetSettings(TypedDict, total=False):
     """The settings that `MockDeployment.reset` accepts."""
 
-    script: Script | Path | str | None
-    """The agent's behavior: a `Script`, a YAML file, or YAML text. Default: the guides' conversation."""
+    script: Sources | None
+    """The graphs: a `Script`, a YAML file, or YAML text, a list of these, or a mapping from names to these.
+
+    A path can also be a folder of scripts, or a file like `langgraph.json`. Default: the guides' conversation."""
+
+    graph: str | None
+    """The name of the built-in graph, the guides' conversation. Default: `agent`."""
 
     seed: int
     """The number from which every id is generated. Default: 0."""
@@ -53,6 +57,7 @@ class Settings(ResetSettings, total=False):
 
 DEFAULTS: Final[Settings] = {
     "script": None,
+    "graph": None,
     "seed": 0,
     "defects": (),
     "faults": (),

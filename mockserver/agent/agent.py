@@ -9,7 +9,14 @@ from typing import Any, Final
 from msgspec import Struct
 
 from mockserver.agent.gates import Gates
-from mockserver.agent.graph import CHILD, CHILD_NODES, pending_calls, probe_of, scripted_node
+from mockserver.agent.graph import (
+    AUDIT,
+    CHILD_NODES,
+    pending_calls,
+    probe_of,
+    runs_probe_child,
+    scripted_node,
+)
 from mockserver.agent.step import Paused, StepPlayer
 from mockserver.agent.witnesses import Witnesses
 from mockserver.core import messages
@@ -18,7 +25,7 @@ from mockserver.core.clock import Clocks, Timeline
 from mockserver.core.ids import IdSource
 from mockserver.core.messages import Message
 from mockserver.core.script_cursor import Cursor, fill
-from mockserver.script.types import TOOLS, Failure, Script, Step, tokens
+from mockserver.script.types import STEPS, TOOLS, Failure, Script, Step, tokens
 
 PIECES_A_TURN: Final = 16
 """The number of pieces of an untimed answer per turn of the event loop, so that a long answer does not block it."""
@@ -88,9 +95,10 @@ class Task(Struct, frozen=True):
 
 def calls_to_answer(task: Task) -> list[dict[str, Any]]:
     """Return the tool calls that a node is about to answer."""
-    step = task.cursor.at_step(scripted_node(task.node))
+    step = task.cursor.at_step(scripted_node(task.script, task.node))
     answers = step is not None and step.result is not None
-    return pending_calls(task.values) if answers and task.node != "audit" else []
+    beside = task.script.built_in and task.node == AUDIT
+    return pending_calls(task.values) if answers and not beside else []
 
 
 class ScriptedAgent:
@@ -106,14 +114,14 @@ class ScriptedAgent:
 
         Raises `ProbeConfigError`, the script's errors, and what `StepPlayer.play` raises.
         """
-        probe = probe_of(task.configurable)
+        probe = probe_of(task.script, task.configurable)
         scripted = task.cursor.at_step(task.node) or Step(node=task.node)
 
         async def gate(point: str) -> None:
             await self._gates.pass_point(point, task.thread_id, task.run_id)
 
         step = StepPlayer(
-            f"{task.node}:{task.cursor.visit(scripted_node(task.node))}",
+            f"{task.node}:{task.cursor.visit(scripted_node(task.script, task.node))}",
             probe,
             task.run_id,
             self._witnesses,
@@ -126,32 +134,32 @@ class ScriptedAgent:
         # it, so that the conformance suite never waits for a script.
         play = _StepPlay(task, scripted, step, takes=scripted.takes if probe is None else 0)
         write = await step.play(lambda _: self._work(play))
-        return {**write, "steps": [step.entry]}
+        return {**write, STEPS: [step.entry]} if task.script.built_in else write
 
     def child_start(self, task: Task) -> tuple[Cursor, Values] | None:
         """Return the first cursor and values of a node's child graph, None for a node without one."""
-        if task.node == CHILD and task.cursor.next == (TOOLS,):
+        if runs_probe_child(task.script, task.node, task.cursor):
             visits = dict.fromkeys(CHILD_NODES, task.cursor.visit(TOOLS) - 1)
             (call,) = pending_calls(task.values)
-            values = {"call": call, "visit": task.cursor.visit(TOOLS), "steps": []}
+            values = {"call": call, "visit": task.cursor.visit(TOOLS), STEPS: []}
             return Cursor(tuple(Step(node=name) for name in CHILD_NODES), visits=visits), values
         step = task.cursor.step
         if step is None or not step.subgraph or task.node != step.at:
             return None
-        return Cursor(tuple(step.subgraph), fills=task.cursor.fills).unrolled(), {**task.values, "steps": []}
+        return Cursor(tuple(step.subgraph), fills=task.cursor.fills).unrolled(), dict(task.values)
 
     def after_child(self, task: Task, values: Values) -> Values:
         """Return the write of a node whose child graph has ended with these values."""
-        if task.node == CHILD and task.cursor.next == (TOOLS,):
+        if runs_probe_child(task.script, task.node, task.cursor):
             emitted = self._results(task, Step(result="") if task.cursor.step is None else task.cursor.step)
             task.show(emitted)
-            return {"messages": emitted, "steps": values["steps"]}
+            return {"messages": emitted, STEPS: values[STEPS]}
         # A child graph shares the parent's channels. Only messages that it added or changed are its write, otherwise
         # the parent would merge its own messages again.
         known = {message["id"]: message for message in task.values["messages"]}
         emitted = [message for message in values["messages"] if known.get(message["id"]) != message]
         channels = {name: values[name] for name in task.script.reducers if name in values}
-        return {**channels, "messages": emitted, "steps": values["steps"]}
+        return {**channels, "messages": emitted}
 
     async def _work(self, play: _StepPlay) -> Values:
         """Play the scripted part of a step, in the order in which `Step` lists what a step can do."""

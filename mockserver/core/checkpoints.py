@@ -15,15 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from mockserver.core.script_cursor import Cursor
-
-START: Final = "__start__"
-END: Final = "__end__"
+from mockserver.script.shapes import END as END
+from mockserver.script.shapes import START as START
 
 Values = dict[str, Any]
 Source = Literal["input", "loop", "update", "fork"]

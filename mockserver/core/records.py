@@ -19,6 +19,7 @@ from mockserver.schemas.common import RunRequest
 from mockserver.vocabulary import RunStatus, Strategy
 
 if TYPE_CHECKING:
+    from mockserver.script.graphs import Graphs
     from mockserver.script.types import Script
 
 
@@ -64,6 +65,12 @@ class Run:
         return self.status in TERMINAL
 
     @property
+    def script(self) -> Script:
+        """Return the script that the agent plays in it."""
+        # Not the graph of the thread: that is the graph of a newer run, if one waits behind this one.
+        return self.thread.graphs[self.thread.graphs.known(self.metadata["graph_id"])]
+
+    @property
     def phase(self) -> Phase:
         """Return the phase of a run in flight, as the strategies distinguish them."""
         # While a run is being stopped its status is still `running`, or
@@ -96,8 +103,8 @@ class Thread:
     # Not annotated as `Policy`: `policy` is written in terms of this module, so the import would be a circle.
     policy: object
     """The `Policy` that decides about the thread. Read it through `policy_of`, which restores its type."""
-    script: Script
-    """The script that the agent plays on it."""
+    graphs: Graphs
+    """The graphs that can run on it."""
     created_at: datetime
     updated_at: datetime
     state_updated_at: datetime
@@ -128,3 +135,13 @@ class Thread:
     ttl: TimeLeft | None = None
     config: dict[str, Any] = field(default_factory=dict)
     """The settings of the assistant that ran on it last."""
+
+    @property
+    def graph_id(self) -> str:
+        """Return its graph: that of its last run, or the one that its metadata names, else the default graph."""
+        return self.graphs.known(self.metadata.get("graph_id"))
+
+    @property
+    def script(self) -> Script:
+        """Return the script of its graph."""
+        return self.graphs[self.graph_id]

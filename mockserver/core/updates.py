@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from doubletext import __version__
 from mockserver.core import messages
-from mockserver.core.assistants import GRAPH
 from mockserver.core.checkpoints import START, Checkpoint, History, Source, Values
 from mockserver.core.json_text import as_json
 from mockserver.core.records import Run, Thread
 from mockserver.core.script_cursor import Cursor
+from mockserver.script.types import STEPS, Script
 
 SERVER_METADATA: Final[dict[str, Any]] = {
     # Constant at every start and on every machine, so that recorded states can be compared byte by byte.
@@ -54,21 +54,19 @@ class InvalidUpdateError(Exception):
     """An input or a write that the state cannot accept."""
 
 
-def read_write(raw: Any, new_id: Callable[[], str], channels: Iterable[str] = ()) -> Values:
-    """Parse a write to the state. `channels` are those besides messages and steps.
-
-    Raises `InvalidUpdateError` and ValueError.
-    """
+def read_write(raw: Any, new_id: Callable[[], str], script: Script) -> Values:
+    """Parse a write to the state of a graph. Raises `InvalidUpdateError` and ValueError."""
     if not isinstance(raw, dict):
         raise InvalidUpdateError(f"Expected an object with channels of the state, got {as_json(raw)}.")
-    write: Values = {name: raw[name] for name in channels if name in raw}
+    write: Values = {name: raw[name] for name in script.reducers if name in raw}
     if raw.get("messages") is not None:
         write["messages"] = messages.coerce_all(raw["messages"], new_id)
-    steps = raw.get("steps")
+    # The one channel whose type is known. A null is no write to it.
+    steps = write.pop(STEPS, None) if script.built_in else None
     if steps is not None:
         if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps):
             raise InvalidUpdateError(f"Expected a list of strings for `steps`, got {as_json(steps)}.")
-        write["steps"] = steps
+        write[STEPS] = steps
     return write
 
 
@@ -106,7 +104,7 @@ def append_checkpoint(
         written_by=node,
         created_at=moment,
         metadata={
-            **({"graph_id": GRAPH} if run is None else _run_metadata(run)),
+            **({"graph_id": thread.graph_id} if run is None else _run_metadata(run)),
             "thread_id": thread.thread_id,
             "source": source,
             "step": step,

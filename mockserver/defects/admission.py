@@ -374,7 +374,7 @@ class RejectLeaks(Defect):
         head = thread.history.head
         # On a thread without a checkpoint there is no state that could keep the input.
         if head is not None and isinstance(request.input, dict) and self.strikes():
-            values = apply_write(head.values, read_write(request.input, thread.ids.uuid4))
+            values = apply_write(head.values, read_write(request.input, thread.ids.uuid4, thread.script), thread.script)
             # With the same steps after it, so that the run in flight continues where it was.
             append_checkpoint(thread, head, values=values, following=head.next, source="update", node=head.written_by)
 

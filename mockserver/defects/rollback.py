@@ -83,7 +83,7 @@ class RollbackMessagesOnly(Defect):
     def erase(self, run: Run) -> None:
         # Before the rollback, which removes this checkpoint.
         head = run.thread.history.head
-        steps = head.values["steps"] if head is not None and head.run_id == run.run_id else []
+        steps = head.values.get("steps", []) if head is not None and head.run_id == run.run_id else []
         super().erase(run)
         if steps and self.strikes(run):
             self._kept[run.thread.thread_id] = steps
@@ -118,7 +118,7 @@ class RollbackOverwritesNew(Defect):
         head = run.thread.history.head
         if wrote_something and self.strikes(run):
             # Kept until the new run has written. Restoring them now would be a correct rollback.
-            self._restored[run.thread.thread_id] = empty_values() if head is None else head.values
+            self._restored[run.thread.thread_id] = empty_values(run.script) if head is None else head.values
 
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
         event, head = super().conclude(run, ending), run.thread.history.head

@@ -41,7 +41,7 @@ class PartialTokensPersisted(Defect):
             return base
         # The beginning of the answer in the default script.
         half = messages.ai("The search results give a high", run.ids.uuid4())
-        return replace(base, values=apply_write(base.values, {"messages": [half]}))
+        return replace(base, values=apply_write(base.values, {"messages": [half]}, run.script))
 
 
 class ToolcallStripped(Defect):

@@ -172,7 +172,7 @@ class SupersededInputKept(Defect):
         head, raw = run.thread.history.head, run.request.given_input
         # Without a task the run never started.
         if run.fate == "stop" and run.task is None and isinstance(raw, dict) and head is not None and self.strikes(run):
-            _write(run, head, apply_write(head.values, read_write(raw, run.ids.uuid4)))
+            _write(run, head, apply_write(head.values, read_write(raw, run.ids.uuid4, run.script), run.script))
         super().release(run)
 
 

@@ -62,7 +62,7 @@ from mockserver.engine.execution import Execution
 from mockserver.engine.stored_request import run_metadata, stored_kwargs
 from mockserver.engine.webhooks import Webhooks
 from mockserver.schemas.common import RunRequest
-from mockserver.script.types import Script
+from mockserver.script.graphs import Graphs
 from mockserver.views.protocol_events import Ended, ProtocolEvents
 from mockserver.views.records import notice, state
 
@@ -90,7 +90,7 @@ class Engine:
 
     def __init__(
         self,
-        script: Script,
+        graphs: Graphs,
         clock: Clock,
         *,
         seed: int,
@@ -101,7 +101,7 @@ class Engine:
         self._callbacks = callbacks
         self._run_timeout = run_timeout
         self.notifier = Notifier()
-        self.threads = Threads(seed=seed, policy=policy, script=script, notifier=self.notifier)
+        self.threads = Threads(seed=seed, policy=policy, graphs=graphs, notifier=self.notifier)
         self.clock = Clocks(clock)
         self.store = Store(lambda: self.clock.now)
         self.seed = seed
@@ -216,16 +216,16 @@ class Engine:
                 f"Thread {thread.thread_id} has runs in flight, so its state cannot be updated. "
                 "Cancel the runs or wait for them."
             )
-        values = graph.empty_values() if base is None else thread.history.values(base)
-        reducers = thread.script.reducers
-        updated = graph.apply_write(values, read_write(raw or {}, thread.ids.uuid4, reducers), reducers)
+        script = thread.script
+        values = graph.known_values(script, {} if base is None else thread.history.values(base))
+        updated = graph.apply_write(values, read_write(raw or {}, thread.ids.uuid4, script), script)
         node = as_node or last_node(base)
         cursor = Cursor() if node == END else graph.cursor_after_manual_write(thread, base, node, updated)
         checkpoint = append_checkpoint(
             thread,
             base,
             values=updated,
-            following=graph.nodes_at(cursor, {}),
+            following=graph.nodes_at(script, cursor, {}),
             source="update",
             node=node,
             cursor=cursor,

@@ -75,6 +75,8 @@ class Execution:
         self._base: Checkpoint | None = None
         self._steps = 0
         self._attempt = run.attempt
+        self._output: Values | None = None
+        """The output that was emitted last, for a graph whose output is a part of its state."""
 
     @property
     def _policy(self) -> Policy:
@@ -193,7 +195,7 @@ class Execution:
             raise EmptyInputError("Received no input for __start__")
         if self._run.request.strict_resume:
             check_answer(self._answer, history)
-        values = graph.empty_values() if base is None else history.values(base)
+        values = graph.known_values(self._run.script, {} if base is None else history.values(base))
         if base is None or target:
             written_by = START if base is None else base.written_by
             cursor = None if base is None else base.cursor
@@ -205,16 +207,21 @@ class Execution:
         else:
             current = base
         if command.written is not None:
-            write = read_write(command.written, self._run.ids.uuid4, self._thread.script.reducers)
+            write = read_write(command.written, self._run.ids.uuid4, self._run.script)
             values = self._written(values, write)
             self._thread.history.mark(current.checkpoint_id, Mark(self._run.run_id, "values", values))
         return replace(current, values=values)
 
     def _write_input(self, base: Checkpoint | None, raw: Any) -> Checkpoint:
         """Write the input: one checkpoint that has it still pending, and one that contains it."""
-        values = self._thread.history.values(base) if base is not None else graph.empty_values()
+        before = {} if base is None else self._thread.history.values(base)
+        values = graph.known_values(self._run.script, before)
         # Read before anything is written: an input that cannot be read leaves no trace.
-        write = read_write(raw, self._run.ids.uuid4, self._thread.script.reducers)
+        write = read_write(raw, self._run.ids.uuid4, self._run.script)
+        inputs = self._run.script.graph.schemas.inputs
+        if inputs is not None:
+            write = {name: value for name, value in write.items() if name in inputs}
+        self._output = self._shown(values)
         updated = self._written(values, write)
         cursor = graph.enter(self._run, updated)
         received = self._append(base, START, values, (START,), "input")
@@ -230,13 +237,13 @@ class Execution:
         asked = (self._thread.history if child is None else child.history).waiting_interrupts()
         if continues and self._answer is not None and asked:
             cursor = cursor.answered(answer_to(self._answer, [question["id"] for question in asked.values()]))
-        return replace(current, cursor=cursor.at_node(graph.scripted_node(current.next[0])))
+        return replace(current, cursor=cursor.at_node(graph.scripted_node(self._run.script, current.next[0])))
 
     def _task(self, node: str, current: Checkpoint, namespace: str, *, resumed: bool, answer: Any) -> Task:
         return Task(
             node=node,
             values=current.values,
-            script=self._thread.script,
+            script=self._run.script,
             cursor=current.cursor or Cursor(),
             configurable=self._policy.configurable(self._run),
             thread_id=self._thread.thread_id,
@@ -280,7 +287,7 @@ class Execution:
         child = ChildGraph(node, self._thread.history.child(namespace), namespace, current)
         begun = child.history.head
         if begun is None:
-            received = self._append(None, START, {"steps": []}, (START,), "input", child)
+            received = self._append(None, START, dict(self._run.script.initial), (START,), "input", child)
             entered = self._append(received, START, values, cursor.next, "loop", child, cursor)
             self._stream.checkpoint(received, namespace)
             self._emit_state(entered, values, namespace)
@@ -293,7 +300,7 @@ class Execution:
         for write in writes.values():
             values = self._written(values, write)
         cursor = cursor.passed() if child is not None else graph.follow(self._run, cursor, values)
-        following = graph.nodes_at(cursor, self._run.configurable)
+        following = graph.nodes_at(self._run.script, cursor, self._run.configurable)
         written = self._append(current, list(writes)[-1], values, following, "loop", child, cursor)
         self._emit_state(written, values, "" if child is None else child.namespace)
         return written
@@ -305,8 +312,9 @@ class Execution:
         history.mark(current.checkpoint_id, Mark(self._run.run_id, "interrupt", question, node))
         self._narrator.task_ends(current.task_id(node), node, namespace, question=question)
         shown = [{"value": question["value"], "id": question["id"], "response_schema": None}]
-        self._note_output(current, {**current.values, "__interrupt__": shown}, namespace)
-        self._stream.interrupted(node, current, question, namespace)
+        values = current.values if namespace else self._shown(current.values)
+        self._note_output(current, {**values, "__interrupt__": shown}, namespace)
+        self._stream.interrupted(node, replace(current, values=values), question, namespace)
         raise Waits(question)
 
     def _check_breakpoint(self, when: Literal["interrupt_before", "interrupt_after"], nodes: tuple[str, ...]) -> None:
@@ -317,7 +325,7 @@ class Execution:
             raise Waits({})
 
     def _written(self, values: Values, write: Values) -> Values:
-        return graph.apply_write(values, write, self._thread.script.reducers)
+        return graph.apply_write(values, write, self._run.script)
 
     def _append(
         self,
@@ -346,9 +354,19 @@ class Execution:
 
     def _emit_state(self, checkpoint: Checkpoint, values: Values, namespace: str = "") -> None:
         """Emit the state at a checkpoint."""
-        self._note_output(checkpoint, values, namespace)
-        self._stream.values(values, namespace)
+        shown = values if namespace else self._shown(values)
+        self._note_output(checkpoint, shown, namespace)
+        # As in LangGraph, the values are emitted only if a channel of the output changed.
+        if namespace or shown is values or shown != self._output:
+            self._stream.values(shown, namespace)
+        if not namespace:
+            self._output = shown
         self._stream.checkpoint(checkpoint, namespace)
+
+    def _shown(self, values: Values) -> Values:
+        """Return the part of a state that the output of the graph has."""
+        outputs = self._run.script.graph.schemas.outputs
+        return values if outputs is None else {name: value for name, value in values.items() if name in outputs}
 
     def _note_output(self, checkpoint: Checkpoint, values: Values, namespace: str) -> None:
         if not namespace and self._may_emit():

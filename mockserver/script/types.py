@@ -10,26 +10,22 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-import msgspec
 from msgspec import UNSET, Meta
 
 from mockserver.script import patterns
+from mockserver.script.shapes import GRAPH_NAME, Channel, Graph, Name, Part, Reducer, check_graph_name
 
 AGENT: Final = "agent"
+"""The node of the model, and the graph whose name nothing states."""
 TOOLS: Final = "tools"
-RESERVED: Final = ("messages", "steps")
+RESERVED: Final = ("messages",)
 """The channels of every script. Steps cannot write to them through `channels`."""
+STEPS: Final = "steps"
+"""The channel in which the built-in graph lists the steps that finished."""
 
 Seconds = Annotated[float, Meta(ge=0, le=86400)]
-Reducer = Literal["replace", "append", "merge"]
-# `(?!\n)`: `$` alone also matches before a trailing newline.
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$(?!\n)")]
-
-
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """A part of a script. A combination that makes no sense raises ValueError on creation."""
 
 
 class When(Part, frozen=True):
@@ -219,33 +215,70 @@ class Script(Part, frozen=True, dict=True):
 
     turns: Annotated[list[Turn], Meta(min_length=1)]
     version: Literal[1] = 1
+    name: (
+        Annotated[
+            str, Meta(description="the name of the graph. Default: `agent`", extra_json_schema={"pattern": GRAPH_NAME})
+        ]
+        | None
+    ) = None
     content: Annotated[
         Literal["text", "blocks"],
         Meta(description="the content of a message with tool calls: a text, or a list of blocks"),
     ] = "text"
-    channels: Annotated[dict[Name, Reducer], Meta(description="the reducers of other channels. Default: replace")] = {}
+    channels: Annotated[
+        dict[Name, Reducer | Channel], Meta(description="other channels, each with its reducer. Default: replace")
+    ] = {}
+    graph: Annotated[Graph, Meta(description="the nodes, edges and schemas that the API shows")] = Graph()
+
+    built_in: ClassVar[bool] = False
+    """True for the conversation that is there when no script is given."""
 
     def __post_init__(self) -> None:
+        if self.name is not None:
+            check_graph_name(self.name)
         for name in RESERVED:
             if name in self.channels:
                 raise ValueError(f"the channel `{name}` always exists. Remove it from `channels`")
+        if self.graph.nodes:
+            self._check_nodes()
+
+    def _check_nodes(self) -> None:
+        for node in dict.fromkeys(step.at for step in self.every_step()):
+            if node not in self.graph.nodes:
+                raise ValueError(f"a step has the node `{node}`, which is not in `graph.nodes`. Correct one of them")
 
     @property
     def reducers(self) -> Mapping[str, Reducer]:
-        """Return every channel besides messages and steps, with its reducer."""
+        """Return every channel besides messages, with its reducer."""
         # Computed once: it is needed at every write, and a script is immutable.
         if "_reducers" not in self.__dict__:
-            steps = [inner for step in self.every_step() for inner in (step, *every_step(step.subgraph))]
-            found: dict[str, Reducer] = {name: "replace" for step in steps for name in step.channels}
-            self.__dict__["_reducers"] = found | self.channels
+            self.__dict__["_reducers"] = {name: channel.reducer for name, channel in self.every_channel().items()}
         known: Mapping[str, Reducer] = self.__dict__["_reducers"]
+        return known
+
+    def every_channel(self) -> dict[str, Channel]:
+        """Return every channel besides messages: those that the script lists, and those that steps write to."""
+        steps = [inner for step in self.every_step() for inner in (step, *every_step(step.subgraph))]
+        found = {name: Channel() for step in steps for name in step.channels}
+        return found | {
+            name: one if isinstance(one, Channel) else Channel(reducer=one) for name, one in self.channels.items()
+        }
+
+    @property
+    def initial(self) -> Mapping[str, Any]:
+        """Return the values of channels before the first write."""
+        if "_initial" not in self.__dict__:
+            begins = {name: channel.begins for name, channel in self.every_channel().items()}
+            self.__dict__["_initial"] = {name: value for name, value in begins.items() if value is not UNSET}
+        known: Mapping[str, Any] = self.__dict__["_initial"]
         return known
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """Return the nodes of the graph: `agent`, `tools`, and those that steps name."""
+        """Return the nodes of the graph: those that the script lists, else those of its steps."""
         if "_nodes" not in self.__dict__:
-            self.__dict__["_nodes"] = tuple(dict.fromkeys((AGENT, TOOLS, *(step.at for step in self.every_step()))))
+            stated = self.graph.nodes or [step.at for step in self.every_step()]
+            self.__dict__["_nodes"] = tuple(dict.fromkeys(stated))
         known: tuple[str, ...] = self.__dict__["_nodes"]
         return known
 
@@ -260,6 +293,19 @@ class Script(Part, frozen=True, dict=True):
     def every_step(self) -> list[Step]:
         """Return all steps, including those in repetitions and cases, without those of child graphs."""
         return every_step([step for turn in self.turns for step in turn.steps])
+
+
+class BuiltIn(Script, frozen=True):
+    """The conversation of the double-texting guides, which is there when no script is given.
+
+    It is the graph that follows the probe contract, and its channel `steps` belongs to that contract.
+    """
+
+    built_in: ClassVar[bool] = True
+
+    def every_channel(self) -> dict[str, Channel]:
+        """Return `steps`, and the channels of the script."""
+        return {STEPS: Channel(reducer="append"), **super().every_channel()}
 
 
 def every_step(steps: Sequence[Step]) -> list[Step]:
@@ -287,6 +333,6 @@ def _listed(names: set[str]) -> str:
 
 
 __all__ = [
-    *("UNSET", "Call", "Case", "Failure", "Interrupt", "Part", "Result", "Script", "Step", "Turn", "UnsetType", "When"),
+    *("UNSET", "Call", "Case", "Failure", "Interrupt", "Result", "Script", "Step", "Turn", "UnsetType", "When"),
     "tokens",
 ]

@@ -42,7 +42,7 @@ class ModelEvents:
         self._nodes[current.task_id(node)] = self._ids.uuid4()
         self._emit_node("on_chain_start", node, current, {"input": current.values}, metadata)
 
-    def node_ended(self, node: str, current: Checkpoint, write: Values, metadata: dict[str, Any]) -> None:
+    def node_ended(self, node: str, current: Checkpoint, write: Values | None, metadata: dict[str, Any]) -> None:
         """Emit the output and the end of a node."""
         self._emit_node("on_chain_stream", node, current, {"chunk": write}, metadata)
         self._emit_node("on_chain_end", node, current, {"output": write, "input": current.values}, metadata)

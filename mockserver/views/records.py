@@ -6,20 +6,18 @@ values and interrupts are read through the policy, which defects replace.
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from mockserver.agent.graph import CHILD, CHILD_NODES, apply_write, nodes
-from mockserver.core.assistants import GRAPH, Assistant, Version
-from mockserver.core.checkpoints import END, START, Checkpoint, History, MarkKind
+from mockserver.agent.graph import apply_write
+from mockserver.core.assistants import Assistant, Version
+from mockserver.core.checkpoints import Checkpoint, History, MarkKind
 from mockserver.core.clock import iso
 from mockserver.core.crons import Cron
 from mockserver.core.policy import policy_of
 from mockserver.core.records import Run, Thread
 from mockserver.core.store import Item
-from mockserver.script.types import AGENT, Script
 
 Shown = dict[str, Any]
 _encode = msgspec.json.Encoder().encode
@@ -40,7 +38,7 @@ def assistant_version(record: Assistant, version: Version) -> Shown:
     """Return one version of an assistant."""
     return {
         "assistant_id": record.assistant_id,
-        "graph_id": record.graph_id,
+        "graph_id": version.graph_id,
         **_settings(version),
         "created_at": iso(version.created_at),
     }
@@ -54,74 +52,6 @@ def _settings(version: Version) -> Shown:
         "config": version.config,
         "context": version.configurable,
         "metadata": version.metadata,
-    }
-
-
-def graph(script: Script, *, xray: bool) -> Shown:
-    """Return the nodes and edges of the graph: the agent node, from which edges lead to all others and back.
-
-    With `xray`, the nodes of a child graph replace the node that runs it.
-    """
-    children = _children(script) if xray else {}
-    inside = {name: [f"{name}:{inner}" for inner in within] for name, within in children.items()}
-    drawn = {name: inside.get(name, [name]) for name in nodes(script)}
-    names = [START, *(name for parts in drawn.values() for name in parts)]
-    workers = sorted(name for name in drawn if name != AGENT)
-    return {
-        "nodes": [*({"id": name, "type": "runnable", "data": {"name": name}} for name in names), {"id": END}],
-        "edges": [
-            {"source": START, "target": AGENT},
-            {"source": AGENT, "target": END, "conditional": True},
-            *({"source": AGENT, "target": drawn[name][0], "conditional": True} for name in workers),
-            *({"source": drawn[name][-1], "target": AGENT} for name in workers),
-            *({"source": one, "target": two} for parts in drawn.values() for one, two in pairwise(parts)),
-        ],
-    }
-
-
-def _children(script: Script) -> dict[str, tuple[str, ...]]:
-    return {CHILD: CHILD_NODES, **script.subgraphs}
-
-
-_STEPS: Final = {"type": "array", "items": {"type": "string"}, "title": "Steps"}
-
-
-def subgraphs(script: Script) -> Shown:
-    """Return the JSON Schemas of the child graphs, by the names of the nodes that run them."""
-    properties = {"call": {"type": "object"}, "visit": {"type": "integer", "title": "Visit"}, "steps": _STEPS}
-    states = {name: _state(script, f"{name}_state") for name in script.subgraphs}
-    states[CHILD] = {"type": "object", "title": f"{CHILD}_state", "properties": properties}
-    return {
-        name: {
-            **{f"{kind}_schema": state for kind in ("input", "output", "state")},
-            "config_schema": {},
-            "context_schema": None,
-        }
-        for name, state in states.items()
-    }
-
-
-def _state(script: Script, title: str) -> Shown:
-    kinds = {"append": {"type": "array"}, "merge": {"type": "object"}, "replace": {}}
-    properties = {
-        "messages": {"type": "array", "items": {"type": "object"}, "title": "Messages"},
-        "steps": _STEPS,
-        **{name: {**kinds[reducer], "title": name.title()} for name, reducer in script.reducers.items()},
-    }
-    return {"type": "object", "title": title, "properties": properties}
-
-
-def graph_schemas(script: Script) -> Shown:
-    """Return the JSON Schemas of the graph."""
-    # Input and output are the whole state, as in a langgraph graph without schemas of its own for them.
-    state = _state(script, "State")
-    return {
-        "graph_id": GRAPH,
-        "input_schema": state,
-        "output_schema": state,
-        "state_schema": state,
-        "config_schema": {},
-        "context_schema": None,
     }
 
 
@@ -245,7 +175,7 @@ def newest_state(record: Thread, *, namespace: str = "", subgraphs: bool = False
     shown = state(record, history.head, namespace=namespace, subgraphs=subgraphs)
     if history.head is not None and (pending := history.pending_writes(history.head)):
         for write in pending.values():
-            shown["values"] = apply_write(shown["values"], write, record.script.reducers)
+            shown["values"] = apply_write(shown["values"], write, record.script)
         # A node whose write is pending has finished and does not run again when the superstep is resumed.
         shown["next"] = [node for node in history.head.next if node not in pending]
     return shown

@@ -81,10 +81,11 @@ class RunStream:
 
     def wrote(self, node: str, current: Checkpoint, write: Values, namespace: str) -> None:
         """Emit the end of a node and its write to the state."""
-        self.emit("updates", "updates", {node: write}, namespace)
+        # A node that writes nothing has returned None.
+        self.emit("updates", "updates", {node: write or None}, namespace)
         self._task_ends(node, current, namespace, result=write)
         if self._events is not None:
-            self._events.node_ended(node, current, write, self.metadata(node, current))
+            self._events.node_ended(node, current, write or None, self.metadata(node, current))
 
     def failed(self, node: str, current: Checkpoint, error: Exception, namespace: str) -> None:
         """Emit the failure of a node."""

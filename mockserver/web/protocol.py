@@ -16,7 +16,6 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType, structs
 
-from mockserver.core.assistants import GRAPH
 from mockserver.core.json_text import as_json
 from mockserver.core.protocol_feed import Feed, Filter, Listener
 from mockserver.core.records import Run, Thread
@@ -244,7 +243,7 @@ def respond(session: ProtocolSession, params: Json) -> Json:
     # that was copied has interrupts but no runs.
     newest = next(reversed(session.thread.runs.values()), None)
     order = RunRequest(
-        assistant_id=GRAPH if newest is None else newest.assistant.assistant_id,
+        assistant_id=session.thread.graph_id if newest is None else newest.assistant.assistant_id,
         command=read_params(command, RunCommand, "input.respond"),
         metadata=respond.metadata,
     )

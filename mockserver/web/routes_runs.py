@@ -16,7 +16,7 @@ from aiohttp import web
 from msgspec import UNSET
 
 from mockserver.agent import graph
-from mockserver.core.assistants import BOTH, GRAPH, Assistant
+from mockserver.core.assistants import BOTH, Assistant, AssistantError
 from mockserver.core.checkpoints import END
 from mockserver.core.ids import canonical
 from mockserver.core.json_text import as_json
@@ -278,26 +278,32 @@ def _stateless(request: web.Request, order: RunRequest) -> Run:
 
 def assistant_of(request: web.Request, name: str) -> Assistant:
     """Return the assistant with an id or of a graph. Raises `ApiError` 404 or 422 with the official server's texts."""
-    assistant = request.app[ENGINE].threads.assistants.find(name)
-    if assistant is None and name != GRAPH and canonical(name) is None:
+    threads = request.app[ENGINE].threads
+    assistant = threads.assistants.find(name)
+    if assistant is None and name not in threads.graphs and canonical(name) is None:
         raise ApiError(
             422,
             f"Invalid assistant: {name!r}. Must be either:\n- A valid assistant UUID, or\n"
-            f"- One of the registered graphs: {GRAPH}",
+            f"- One of the registered graphs: {', '.join(threads.graphs)}",
         )
     if assistant is None:
         raise ApiError(404, "Thread or assistant not found.")
+    try:
+        # Other scripts may have been loaded since the assistant was created.
+        threads.assistants.check_graph(assistant.graph_id)
+    except AssistantError as error:
+        raise ApiError(404, str(error)) from None
     return assistant
 
 
 def check_order(request: web.Request, order: RunRequest) -> None:
     """Raise `ApiError` for a run that passes the types and is invalid all the same."""
-    assistant_of(request, order.assistant_id)
+    assistant = assistant_of(request, order.assistant_id)
     # 400 and not 422, as on the official server.
     if order.config.configurable and order.context:
         raise ApiError(400, BOTH)
     reject_subgraph(order.checkpoint)
-    nodes = graph.nodes(request.app[ENGINE].threads.script)
+    nodes = graph.nodes(request.app[ENGINE].threads.graphs[assistant.graph_id])
     if order.command is not None:
         _check_targets(order.command.targets, nodes)
     if order.webhook is not None and (problem := webhooks.problem_of(order.webhook)) is not None:
