@@ -300,7 +300,8 @@ def _step(
 ) -> dict[str, Any]:
     if child is not None:
         inner = _steps(child, _shape(child), {})
-        return {"node": node, "subgraph": inner}
+        # A compiled graph that is a node works on the parent's state, and returns it whole.
+        return {"node": node, "subgraph": inner, "returns": "messages"}
     if node in tools:
         return {"node": node, "result": FILL_IN}
     if calls:

@@ -146,6 +146,19 @@ def pending_calls(values: Values) -> list[dict[str, Any]]:
     return calls
 
 
+def open_calls(values: Values) -> list[dict[str, Any]]:
+    """Return the newest tool calls without a result. The words of a child graph may follow them."""
+    answered: set[Any] = set()
+    for message in reversed(values.get("messages", ())):
+        # The calls of an earlier turn stay open for good if its run was stopped.
+        if message["type"] == "human":
+            break
+        answered.add(message.get("tool_call_id"))
+        if waiting := [call for call in message.get("tool_calls") or () if call["id"] not in answered]:
+            return waiting
+    return []
+
+
 def _reduced(name: str, reducer: Reducer, old: Any, new: Any) -> Any:
     if reducer == "append":
         return [*(old or ()), *(new if isinstance(new, list) else [new])]

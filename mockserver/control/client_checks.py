@@ -153,8 +153,7 @@ def other_strategy(facts: Facts) -> Iterator[Finding]:
 def resumed_gone(facts: Facts) -> Iterator[Finding]:
     """Report an answer to an interrupt that was not pending."""
     for entry in facts.requests:
-        command = entry.order.get("command")
-        answer = command.get("resume") if isinstance(command, dict) else None
+        answer = _answer(entry)
         if answer is None:
             continue
         # An object may map interrupt ids to answers, or be the answer itself. Only its keys can distinguish the two.
@@ -166,6 +165,26 @@ def resumed_gone(facts: Facts) -> Iterator[Finding]:
                 f"{which} was resumed that was not pending on the thread; read the thread's interrupts first",
                 (entry.number,),
             )
+
+
+def resumed_unclear(facts: Facts) -> Iterator[Finding]:
+    """Report an answer that does not name its interrupt while several were pending."""
+    for entry in facts.requests:
+        answer = _answer(entry)
+        by_id = isinstance(answer, dict) and all(map(_is_id, answer))
+        if answer is not None and not by_id and len(entry.asks) > 1:
+            yield Finding(
+                "resumed-unclear",
+                f"one answer was sent while {len(entry.asks)} interrupts were pending. Name the interrupt, as in "
+                f'{{"resume": {{"{entry.asks[0]}": ...}}}}',
+                (entry.number,),
+            )
+
+
+def _answer(entry: JournalEntry) -> Any:
+    """Return the answer with which a request resumes a run, None if it does not."""
+    command = entry.order.get("command")
+    return command.get("resume") if isinstance(command, dict) else None
 
 
 def retried(facts: Facts) -> Iterator[Finding]:
@@ -221,6 +240,7 @@ RULES: Final[Mapping[str, ClientCheck]] = {
     "ignored-conflict": ignored_conflict,
     "other-strategy": other_strategy,
     "resumed-gone": resumed_gone,
+    "resumed-unclear": resumed_unclear,
     "retried": retried,
     "left-dangling": left_dangling,
 }

@@ -23,14 +23,16 @@ from msgspec.structs import replace
 from mockserver.core.script_cursor import Cursor
 from mockserver.script.shapes import END as END
 from mockserver.script.shapes import START as START
+from mockserver.script.tasks import node_of
 
 Values = dict[str, Any]
 Source = Literal["input", "loop", "update", "fork"]
-MarkKind = Literal["result", "error", "interrupt", "values"]
+MarkKind = Literal["result", "error", "interrupt", "resume", "values"]
+"""`interrupt` holds the questions of a task that are open, `resume` the answers to those before them."""
 
 
 class Checkpoint(Struct, frozen=True):
-    """The state of a thread after a step. `next` names the nodes that run next."""
+    """The state of a thread after a step. `next` are the tasks that run next, in the names of `script.tasks`."""
 
     checkpoint_id: str
     parent_id: str | None
@@ -54,7 +56,7 @@ class Checkpoint(Struct, frozen=True):
 
     def namespace(self, node: str) -> str:
         """Return the namespace of the child graph of `node`, which is one of `next`."""
-        return f"{node}:{self.task_id(node)}"
+        return f"{node_of(node)}:{self.task_id(node)}"
 
 
 class Mark(Struct, frozen=True):
@@ -115,7 +117,7 @@ class History:
         marks = reversed(self._marks.get(checkpoint_id, []))
         return next((mark.value for mark in marks if (mark.kind, mark.node) == (kind, node)), None)
 
-    def waiting_interrupts(self) -> dict[str, dict[str, Any]]:
+    def waiting_interrupts(self) -> dict[str, list[dict[str, Any]]]:
         """Return the interrupts that are pending, by node."""
         head = self.head
         if head is None or head.checkpoint_id not in self._marks:
@@ -123,7 +125,9 @@ class History:
         # Only on the newest checkpoint: new input on a waiting thread adds
         # a checkpoint, and the interrupt behind it is no longer pending.
         asked = {node: self.last_mark(head.checkpoint_id, "interrupt", node) for node in head.next}
-        return {node: question for node, question in asked.items() if question is not None}
+        # A node beside it may still wait when a node has its answer and is finished.
+        done = self.pending_writes(head)
+        return {node: questions for node, questions in asked.items() if questions and node not in done}
 
     def pending_writes(self, checkpoint: Checkpoint) -> dict[str, Values]:
         """Return the writes of finished nodes in a superstep that has not ended, by node."""

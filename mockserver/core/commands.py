@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any, Final
 
 from mockserver.core.checkpoints import END, Checkpoint, History
@@ -36,20 +35,37 @@ def target_of(command: Command, base: Checkpoint | None) -> tuple[str, ...]:
     return () if waiting == target else target
 
 
-def check_answer(answer: Any, history: History) -> None:
-    """Check that a pending interrupt matches the answer, if there is an answer. Raises `UnknownInterruptError`."""
+def check_answer(answer: Any, history: History, *, strict: bool) -> None:
+    """Check that an answer, if there is one, says which pending interrupt it belongs to.
+
+    Raises RuntimeError if it is for one of several, and with `strict` `UnknownInterruptError` if it is for none.
+    """
     if answer is None:
         return
-    waiting = {question["id"] for question in history.waiting_interrupts().values()}
-    named = {name for name in answer if _INTERRUPT_ID.fullmatch(name)} if isinstance(answer, dict) else set()
-    if not waiting or named - waiting:
+    waiting = {question["id"] for questions in history.waiting_interrupts().values() for question in questions}
+    by_id = _is_by_id(answer)
+    if len(waiting) > 1 and not by_id:
+        raise RuntimeError(
+            "When there are multiple pending interrupts, you must specify the interrupt id when resuming. "
+            f"Send an object with answers under {', '.join(sorted(waiting))}."
+        )
+    unknown = set(answer) - waiting if by_id else set()
+    if strict and (not waiting or unknown):
         raise UnknownInterruptError(
-            f"No interrupt is pending for {', '.join(sorted(named - waiting)) or 'this answer'}. "
+            f"No interrupt is pending for {', '.join(sorted(unknown)) or 'this answer'}. "
             "Read the pending interrupts from the thread, or leave out `strict_resume`."
         )
 
 
-def answer_to(answer: Any, questions: Iterable[str]) -> Any:
-    """Return the answer to one of the pending `questions`. A client may give it under the interrupt's id."""
-    known = [question for question in questions if isinstance(answer, dict) and question in answer]
-    return answer[known[0]] if known else answer
+def answers_to(answer: Any, question: str | None) -> tuple[Any, ...]:
+    """Return the answer to the interrupt with the id `question`, or to one that has no id yet, empty if it has none.
+
+    An object whose keys all are ids of interrupts answers only these. Any other answer is the answer itself.
+    """
+    if answer is None or (_is_by_id(answer) and question not in answer):
+        return ()
+    return (answer[question],) if _is_by_id(answer) else (answer,)
+
+
+def _is_by_id(answer: Any) -> bool:
+    return isinstance(answer, dict) and all(_INTERRUPT_ID.fullmatch(name) for name in answer)

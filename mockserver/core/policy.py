@@ -197,7 +197,7 @@ class Policy:
         """Return the pending interrupts of a thread, by task."""
         head = thread.history.head
         waiting = thread.history.waiting_interrupts()
-        return {} if head is None else {head.task_id(node): [question] for node, question in waiting.items()}
+        return {} if head is None else {head.task_id(node): questions for node, questions in waiting.items()}
 
     def thread_values(self, thread: Thread) -> Values | None:
         """Return the values in a thread's record: those at the last end of a run or manual update."""

@@ -12,6 +12,7 @@ from mockserver.core.checkpoints import START, Checkpoint, History, Source, Valu
 from mockserver.core.json_text import as_json
 from mockserver.core.records import Run, Thread
 from mockserver.core.script_cursor import Cursor
+from mockserver.script.tasks import node_of, path_of, triggers_of
 from mockserver.script.types import STEPS, Script
 
 SERVER_METADATA: Final[dict[str, Any]] = {
@@ -43,9 +44,9 @@ class ChildGraph:
             "checkpoint_map": {"": self.parent.checkpoint_id},
             "checkpoint_ns": self.namespace,
             "langgraph_step": self.parent.step + 1,
-            "langgraph_node": self.node,
-            "langgraph_triggers": [f"branch:to:{self.node}"],
-            "langgraph_path": ["__pregel_pull", self.node],
+            "langgraph_node": node_of(self.node),
+            "langgraph_triggers": triggers_of(self.node),
+            "langgraph_path": path_of(self.node),
             "langgraph_checkpoint_ns": self.namespace,
         }
 
@@ -101,7 +102,7 @@ def append_checkpoint(
         next=following,
         step=step,
         source=source,
-        written_by=node,
+        written_by=node_of(node),
         created_at=moment,
         metadata={
             **({"graph_id": thread.graph_id} if run is None else _run_metadata(run)),

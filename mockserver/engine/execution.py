@@ -17,9 +17,8 @@ mark, and the next run with a command continues at that node.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Coroutine
-from functools import partial
+from functools import partial, reduce
 from typing import Any, Final, Literal, NoReturn
 
 from msgspec import UNSET
@@ -28,16 +27,17 @@ from msgspec.structs import replace
 from mockserver.agent import graph
 from mockserver.agent.agent import NodeOutput, ScriptedAgent, Task, calls_to_answer
 from mockserver.agent.step import Paused
-from mockserver.core.checkpoints import START, Checkpoint, Mark, Source, Values
-from mockserver.core.commands import answer_to, check_answer, target_of
+from mockserver.core.checkpoints import START, Checkpoint, History, Mark, Source, Values
+from mockserver.core.commands import answers_to, check_answer, target_of
 from mockserver.core.policy import Policy, policy_of
 from mockserver.core.protocol_feed import Feeds
 from mockserver.core.records import Run
 from mockserver.core.script_cursor import Cursor
 from mockserver.core.updates import ChildGraph, append_checkpoint, read_write
 from mockserver.schemas.common import Command
+from mockserver.script.tasks import as_started, in_order, node_of
 from mockserver.views.protocol_events import Ended, ProtocolEvents
-from mockserver.views.run_stream import RunStream
+from mockserver.views.run_stream import RunStream, shown_interrupts
 
 RECURSION_LIMIT: Final = 1000
 """The number of steps of a run whose request sets no limit."""
@@ -52,11 +52,11 @@ class GraphRecursionError(Exception):
 
 
 class Waits(Exception):  # noqa: N818 - nothing went wrong
-    """The pause of a run for a human. `question` is the interrupt of a step, empty at a breakpoint."""
+    """The pause of a run for a human. `questions` are the interrupts of a superstep, none at a breakpoint."""
 
-    def __init__(self, question: dict[str, Any]) -> None:
-        super().__init__(question)
-        self.question = question
+    def __init__(self, questions: list[dict[str, Any]]) -> None:
+        super().__init__(questions)
+        self.questions = questions
 
 
 class Execution:
@@ -90,8 +90,12 @@ class Execution:
         raw = self._policy.input(self._run)
         current = self._continue_from(base) if raw is None else self._write_input(base, raw)
         self._emit_state(current, current.values)
-        with contextlib.suppress(Waits):
+        try:
             await self._supersteps(current, None, continues=raw is None)
+        except Waits as waits:
+            # Each node has added its own questions. With several nodes the result shows those of all.
+            if waits.questions and self._may_emit():
+                self._run.output = {**self._run.output, "__interrupt__": shown_interrupts(waits.questions)}
         self._stream.ends(self._run.output)
 
     async def _supersteps(self, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> Checkpoint:
@@ -101,7 +105,7 @@ class Execution:
         """
         while current.next:
             self._count_step()
-            current = self._with_cursor(current, child, continues=continues)
+            current = self._with_cursor(current)
             # A run that continues from a breakpoint must not stop at the same
             # breakpoint again. Breakpoints name nodes of the parent graph.
             if child is None and not continues:
@@ -123,45 +127,71 @@ class Execution:
     async def _superstep(self, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> dict[str, Values]:
         """Play the next nodes concurrently, except those whose writes are kept from an earlier run.
 
-        They start, and their writes apply, in the order of their names, as in LangGraph.
+        They start, and their writes apply, in the order of their names, as in LangGraph. Tasks that share a node with
+        others start before them, and their writes apply after them.
         """
         history = self._thread.history if child is None else child.history
-        writes = history.pending_writes(current) if continues else {}
-        pauses: list[Waits] = []
+        namespace = "" if child is None else child.namespace
+        kept = history.pending_writes(current) if continues else {}
+        writes, pauses = dict(kept), dict[str, Waits]()
 
-        async def play(node: str) -> None:
+        async def play(task: Task) -> None:
             try:
-                writes[node] = await self._node(node, current, child, resumed=continues and self._answer is not None)
+                writes[task.node] = await self._node(task, current, child)
             except Waits as waits:
                 # Not raised here: the other nodes of the superstep finish first, and their writes are kept as marks.
-                pauses.append(waits)
+                pauses[task.node] = waits
 
-        await _gather([play(node) for node in sorted(current.next) if node not in writes])
+        # Every node is announced before one of them plays, those that have finished earlier included.
+        tasks = []
+        for node in as_started(current.next):
+            if node in kept:
+                self._stream.task_starts(node, current, namespace, kept=True)
+            else:
+                tasks.append(self._begin(node, current, child, continues=continues))
+        for node in as_started(kept):
+            self._stream.kept(node, kept[node], namespace)
+        await _gather([play(task) for task in tasks])
+        finished = {node: writes[node] for node in in_order(current.next) if node in writes}
         if pauses:
-            raise pauses[0]
-        return {node: writes[node] for node in sorted(current.next) if node in writes}
+            if child is None and finished:
+                self._stream.values(reduce(self._written, finished.values(), current.values), namespace)
+            raise Waits([question for node in as_started(pauses) for question in pauses[node].questions])
+        return finished
 
-    async def _node(self, node: str, current: Checkpoint, child: ChildGraph | None, *, resumed: bool) -> Values:
-        """Play one node and record its outcome on its task. Raises `Waits` if it waits for a human."""
+    def _begin(self, node: str, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> Task:
+        """Announce a node, and return its task."""
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
-        resumed = resumed and node in history.waiting_interrupts()
-        asked = history.waiting_interrupts().get(node) if resumed else None
-        answer = None if asked is None else answer_to(self._answer, [asked["id"]])
-        task = self._task(node, current, namespace, resumed=resumed, answer=answer)
-        calls = calls_to_answer(task)
-        self._narrator.task_starts(current.task_id(node), node, current.values, calls, namespace)
+        asked = [question["id"] for question in history.waiting_interrupts().get(node, ())]
+        given = [answer for question in asked for answer in answers_to(self._answer, question)]
+        if continues and not asked and self._asks_first(node, current.cursor):
+            # Nothing was asked, as after an update of the state. The answer waits for the first question.
+            given += answers_to(self._answer, None)
+        answers = [self._policy.answer_given(self._run, answer) for answer in given]
+        earlier = history.last_mark(current.checkpoint_id, "resume", node) or []
+        task = self._task(node, current, namespace, [*earlier, *answers], None if answers or not asked else asked[0])
+        self._narrator.task_starts(
+            current.task_id(node), node_of(node), current.values, calls_to_answer(task), namespace
+        )
         self._stream.task_starts(node, current, namespace)
+        return task
+
+    async def _node(self, task: Task, current: Checkpoint, child: ChildGraph | None) -> Values:
+        """Play one node and record its outcome on its task. Raises `Waits` if it waits for a human."""
+        node, calls = task.node, calls_to_answer(task)
+        history = self._thread.history if child is None else child.history
+        namespace = "" if child is None else child.namespace
         try:
             write = await self._step(task, current, child)
         except Paused as paused:
             if not self._may_write():
                 raise asyncio.CancelledError from None
-            question = {"id": self._run.ids.hex(), "value": paused.value}
+            question = {"id": task.open_question or self._run.ids.hex(), "value": paused.value}
             self._narrator.interrupted(question, namespace)
-            self._pause(node, current, child, question)
+            self._pause(task, current, child, [question])
         except Waits as waits:
-            self._pause(node, current, child, waits.question)
+            self._pause(task, current, child, waits.questions)
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -169,16 +199,29 @@ class Execution:
                 # Python's form of an exception, which the official server shows in `tasks[].error`.
                 text = f"{type(error).__name__}({str(error)!r})"
                 history.mark(current.checkpoint_id, Mark(self._run.run_id, "error", text, node))
-                self._narrator.task_ends(current.task_id(node), node, namespace, error=error, calls=calls)
+                self._narrator.task_ends(current.task_id(node), node_of(node), namespace, error=error, calls=calls)
                 self._stream.failed(node, current, error, namespace)
             raise
         if not self._may_write():
             raise asyncio.CancelledError
+        self._note_answers(task, current, history)
         history.mark(current.checkpoint_id, Mark(self._run.run_id, "result", write, node))
-        self._narrator.task_ends(current.task_id(node), node, namespace, write=write, calls=calls)
-        self._narrator.wrote(node, write, namespace)
+        self._narrator.task_ends(current.task_id(node), node_of(node), namespace, write=write, calls=calls)
+        self._narrator.wrote(node_of(node), write, namespace)
         self._stream.wrote(node, current, write, namespace)
         return write
+
+    def _asks_first(self, node: str, cursor: Cursor | None) -> bool:
+        """Return whether a node asks the first question of a superstep, or may ask one that no script has."""
+        parts = () if cursor is None else [(task, cursor.at_step(task)) for task in in_order(cursor.next)]
+        asking = [task for task, part in parts if part is not None and part.questions]
+        return not asking or node == asking[0]
+
+    def _note_answers(self, task: Task, current: Checkpoint, history: History) -> None:
+        """Record the answers of a node, for its next question and for the steps behind it."""
+        if task.answers:
+            mark = Mark(self._run.run_id, "resume", list(task.answers), task.node)
+            history.mark(current.checkpoint_id, mark)
 
     def _count_step(self) -> None:
         asked = self._run.request.config.recursion_limit
@@ -193,8 +236,7 @@ class Execution:
         history, target = self._thread.history, target_of(command, base)
         if base is None and not target:
             raise EmptyInputError("Received no input for __start__")
-        if self._run.request.strict_resume:
-            check_answer(self._answer, history)
+        check_answer(self._answer, history, strict=self._run.request.strict_resume)
         values = graph.known_values(self._run.script, {} if base is None else history.values(base))
         if base is None or target:
             written_by = START if base is None else base.written_by
@@ -231,27 +273,26 @@ class Execution:
         following = cursor.next if entry == cursor.next[0] else (entry,)
         return self._append(received, START, updated, following, "loop", cursor=cursor)
 
-    def _with_cursor(self, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> Checkpoint:
-        """Return the checkpoint with its cursor at a step of its node, after an interrupt that was answered."""
+    def _with_cursor(self, current: Checkpoint) -> Checkpoint:
+        """Return the checkpoint with its cursor at a step of its node."""
         cursor = current.cursor or graph.locate(self._run, current.values)
-        asked = (self._thread.history if child is None else child.history).waiting_interrupts()
-        if continues and self._answer is not None and asked:
-            cursor = cursor.answered(answer_to(self._answer, [question["id"] for question in asked.values()]))
         return replace(current, cursor=cursor.at_node(graph.scripted_node(self._run.script, current.next[0])))
 
-    def _task(self, node: str, current: Checkpoint, namespace: str, *, resumed: bool, answer: Any) -> Task:
+    def _task(
+        self, node: str, current: Checkpoint, namespace: str, answers: list[Any], open_question: str | None
+    ) -> Task:
         return Task(
             node=node,
             values=current.values,
             script=self._run.script,
-            cursor=current.cursor or Cursor(),
+            cursor=(current.cursor or Cursor()).heard(node, answers),
             configurable=self._policy.configurable(self._run),
             thread_id=self._thread.thread_id,
             run_id=self._run.run_id,
             ids=self._run.ids,
             timeline=self._thread.timeline,
-            resumed=resumed,
-            answer=self._policy.answer_given(self._run, answer) if resumed else None,
+            answers=answers,
+            open_question=open_question,
             emit=lambda emitted: self._emit(node, current, emitted, namespace),
             wants_pieces=self._wants_pieces,
             custom=lambda data: self._custom(data, namespace),
@@ -261,24 +302,30 @@ class Execution:
         begins = self._agent.child_start(task) if child is None else None
         if begins is None:
             return await self._agent.run(task)
-        playing = self._report_child(task.node, current, self._play_child(task.node, current, *begins))
+        cursor, values = begins
+        child_graph = self._play_child(task.node, current, cursor, values)
+        playing = self._report_child(task.node, current, values, child_graph)
         return self._agent.after_child(task, await self._policy.play_child(self._run, playing))
 
-    async def _report_child(self, node: str, current: Checkpoint, playing: Coroutine[Any, Any, Values]) -> Values:
+    async def _report_child(
+        self, node: str, current: Checkpoint, begins: Values, playing: Coroutine[Any, Any, Values]
+    ) -> Values:
         """Play a child graph, and report its start and its end."""
         namespace = current.namespace(node)
         ended: Ended = "failed"
-        self._narrator.child_starts(node, current.task_id(node), namespace)
+        self._narrator.child_starts(node_of(node), current.task_id(node), namespace)
+        self._stream.child_starts(node, current, begins)
         try:
             values = await playing
             ended = "completed"
+            self._stream.child_ends(node, current, values)
         except (Waits, asyncio.CancelledError):
             ended = "interrupted"
             raise
         finally:
             # A lost worker reports nothing: its run is executed again, and the new attempt reports.
             if self._attempt == self._run.attempt:
-                self._narrator.child_ends(node, ended, namespace)
+                self._narrator.child_ends(node_of(node), ended, namespace)
         return values
 
     async def _play_child(self, node: str, current: Checkpoint, cursor: Cursor, values: Values) -> Values:
@@ -292,11 +339,14 @@ class Execution:
             self._stream.checkpoint(received, namespace)
             self._emit_state(entered, values, namespace)
             return (await self._supersteps(entered, child, continues=False)).values
+        self._emit_state(begun, begun.values, namespace)
         return (await self._supersteps(begun, child, continues=True)).values
 
     def _commit(self, current: Checkpoint, child: ChildGraph | None, writes: dict[str, Values]) -> Checkpoint:
         """Append the checkpoint with the writes of a superstep."""
-        values, cursor = current.values, current.cursor or Cursor()
+        history = self._thread.history if child is None else child.history
+        answers = {node: history.last_mark(current.checkpoint_id, "resume", node) or () for node in writes}
+        values, cursor = current.values, (current.cursor or Cursor()).answered(answers)
         for write in writes.values():
             values = self._written(values, write)
         cursor = cursor.passed() if child is not None else graph.follow(self._run, cursor, values)
@@ -305,24 +355,27 @@ class Execution:
         self._emit_state(written, values, "" if child is None else child.namespace)
         return written
 
-    def _pause(self, node: str, current: Checkpoint, child: ChildGraph | None, question: dict[str, Any]) -> NoReturn:
-        """Record the interrupt on the task, stream it, and raise `Waits`."""
+    def _pause(
+        self, task: Task, current: Checkpoint, child: ChildGraph | None, questions: list[dict[str, Any]]
+    ) -> NoReturn:
+        """Record the interrupts on the task, stream them, and raise `Waits`."""
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
-        history.mark(current.checkpoint_id, Mark(self._run.run_id, "interrupt", question, node))
-        self._narrator.task_ends(current.task_id(node), node, namespace, question=question)
-        shown = [{"value": question["value"], "id": question["id"], "response_schema": None}]
+        self._note_answers(task, current, history)
+        history.mark(current.checkpoint_id, Mark(self._run.run_id, "interrupt", questions, task.node))
+        self._narrator.task_ends(current.task_id(task.node), node_of(task.node), namespace, questions=questions)
+        shown = shown_interrupts(questions)
         values = current.values if namespace else self._shown(current.values)
         self._note_output(current, {**values, "__interrupt__": shown}, namespace)
-        self._stream.interrupted(node, replace(current, values=values), question, namespace)
-        raise Waits(question)
+        self._stream.interrupted(task.node, replace(current, values=values), shown, namespace)
+        raise Waits(questions)
 
     def _check_breakpoint(self, when: Literal["interrupt_before", "interrupt_after"], nodes: tuple[str, ...]) -> None:
         """Raise `Waits` at a breakpoint of the request."""
         asked = getattr(self._run.request, when)
-        if asked is not None and (asked == "*" or set(asked) & set(nodes)):
+        if asked is not None and (asked == "*" or set(asked) & {node_of(task) for task in nodes}):
             self._stream.breakpoint()
-            raise Waits({})
+            raise Waits([])
 
     def _written(self, values: Values, write: Values) -> Values:
         return graph.apply_write(values, write, self._run.script)
@@ -375,15 +428,15 @@ class Execution:
 
     def _custom(self, data: Any, namespace: str) -> None:
         self._narrator.custom(data, namespace)
-        self._stream.custom(data)
+        self._stream.custom(data, namespace)
 
     def _wants_pieces(self) -> bool:
         """Return whether a client receives the pieces of messages."""
         return self._stream.wants_messages or self._narrator.has_feed
 
     def _emit(self, node: str, current: Checkpoint, emitted: NodeOutput, namespace: str) -> None:
-        self._narrator.message(node, emitted, namespace)
-        self._stream.message(node, current, emitted)
+        self._narrator.message(node_of(node), emitted, namespace)
+        self._stream.message(node, current, emitted, namespace)
 
 
 def _may_emit(run: Run, attempt: int) -> bool:

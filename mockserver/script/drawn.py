@@ -13,7 +13,10 @@ from mockserver.script.types import Script, Step
 
 def drawn(script: Script) -> Graph:
     """Return the graph of a script with all of its nodes, edges and child graphs."""
-    steps = {step.at: step.subgraph for step in script.every_step() if step.subgraph}
+    steps: dict[str, list[Sequence[Step]]] = {}
+    for step in script.every_step():
+        if step.subgraph:
+            steps.setdefault(step.at, []).append(step.subgraph)
     children = {
         node: _child(script.graph.children.get(node, Graph()), steps.get(node, ()))
         for node in (*steps, *(name for name in script.graph.children if name not in steps))
@@ -28,11 +31,13 @@ def chain(nodes: Sequence[str]) -> list[Edge]:
     return [Edge(source=one, target=two) for one, two in pairwise((START, *nodes, END))]
 
 
-def _child(stated: Graph, steps: Sequence[Step]) -> Graph:
+def _child(stated: Graph, courses: Sequence[Sequence[Step]]) -> Graph:
+    """Return the child graph of a node, which takes one of these courses each time that the node runs it."""
     ways = _Ways()
-    ways.link(ways.follow(steps, [START]), [END])
+    for steps in courses:
+        ways.link(ways.follow(steps, [START]), [END])
     nodes = stated.nodes or list(ways.nodes)
-    return replace(stated, nodes=nodes, edges=stated.edges or (_edges(ways) if steps else chain(nodes)))
+    return replace(stated, nodes=nodes, edges=stated.edges or (_edges(ways) if courses else chain(nodes)))
 
 
 class _Ways:
@@ -65,10 +70,9 @@ class _Ways:
                 continue
             self.link(last, step.nodes)
             last = list(step.nodes)
-            if step.interrupt is not None:
-                # An answer that no case matches continues behind the step.
-                for case in step.interrupt.cases:
-                    last += self.follow(case.steps, step.nodes)
+            # An answer that no case matches continues behind the step.
+            for case in (case for question in step.questions for case in question.cases):
+                last += self.follow(case.steps, step.nodes)
         return list(dict.fromkeys(last))
 
 

@@ -16,6 +16,7 @@ from msgspec import UNSET, Meta
 
 from mockserver.script import patterns
 from mockserver.script.shapes import GRAPH_NAME, Channel, Graph, Name, Part, Reducer, check_graph_name
+from mockserver.script.tasks import tasks_of
 
 AGENT: Final = "agent"
 """The node of the model, and the graph whose name nothing states."""
@@ -92,6 +93,19 @@ class Interrupt(Part, frozen=True):
 
     value: Any
     cases: Annotated[list[Case], Meta(description="the first case that matches is played after this step")] = []
+    name: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^[A-Za-z_]\w{0,63}$(?!\n)", description="texts have the answer as {name}, not only {resume}"
+            ),
+        ]
+        | None
+    ) = None
+
+    def __post_init__(self) -> None:
+        if self.name in ("text", "resume"):
+            raise ValueError(f"`{{{self.name}}}` has a meaning in every turn. Choose another `name` for the answer")
 
 
 class Step(Part, frozen=True):
@@ -109,11 +123,28 @@ class Step(Part, frozen=True):
     messages: Annotated[list[dict[str, Any]], Meta(description="messages of any kind, as a client writes them")] = []
     channels: Annotated[dict[Name, Any], Meta(description="writes to other channels of the state")] = {}
     custom: Annotated[list[Any], Meta(description="events for the stream mode `custom`")] = []
-    interrupt: Annotated[Interrupt, Meta(description="ask a human first, and continue with the answer")] | None = None
+    interrupt: (
+        Annotated[
+            Interrupt | list[Interrupt],
+            Meta(description="ask a human first, and continue with the answer. A list: one question after another"),
+        ]
+        | None
+    ) = None
     error: Annotated[str | Failure, Meta(description="fail at the end of the step. Nothing is written")] | None = None
     takes: Annotated[Seconds, Meta(description="seconds of scripted time. `say` is spread over them")] = 0.0
     hold: Annotated[Name, Meta(description="wait here until a test releases this point")] | None = None
     subgraph: Annotated[list[Step], Meta(description="the steps of a child graph that the node runs")] = []
+    returns: (
+        Annotated[
+            Literal["result", "messages"],
+            Meta(description="what the parent gets of `subgraph`: its last message as a tool result, or all messages"),
+        ]
+        | None
+    ) = None
+    input: (
+        Annotated[str, Meta(description="the message that `subgraph` begins with. Default: a text of the tool call")]
+        | None
+    ) = None
     parallel: Annotated[list[Step], Meta(description="steps of several nodes in the same superstep")] = []
     node: Annotated[Name, Meta(description="the node. Default: `tools` for results, else `agent`")] | None = None
     repeat: Annotated[int, Meta(ge=1)] | Literal["forever"] | None = None
@@ -129,29 +160,42 @@ class Step(Part, frozen=True):
             raise ValueError(f"a step with `repeat` has no other keys. Move {_listed(given)} into its `steps`")
         if "result" in given and given & {"say", "call", "tokens"}:
             raise ValueError("a step has either `say` and `call`, or `result`. Split it into two steps")
-        if "subgraph" in given and given - {"subgraph", "node"}:
-            others = _listed(given - {"subgraph", "node"})
-            raise ValueError(f"a step with `subgraph` has no other keys but `node`. Move {others} into its `subgraph`")
+        self._check_subgraph(given)
         if self.parallel:
             self._check_parallel(given)
-        # One level is what the mock's namespaces express: `NODE:TASK`, without a nested part.
-        if any(inner.subgraph for inner in every_step(self.subgraph)):
-            raise ValueError("a child graph cannot contain another one. Move the inner `subgraph` into its own step")
         if self.tokens is not None and "".join(self.tokens) != self.say:
             raise ValueError("the `tokens` must join to the text of `say`. Correct one of them")
         for name in RESERVED:
             if name in self.channels:
                 raise ValueError(f"`{name}` cannot be in `channels`, because the step itself writes it. Remove it")
 
+    def _check_subgraph(self, given: set[str]) -> None:
+        if "subgraph" not in given:
+            if about := given & {"returns", "input"}:
+                raise ValueError(f"{_listed(about)} is about a child graph. Add `subgraph`, or remove it")
+            return
+        if others := given - {"subgraph", "node", "returns", "input"}:
+            raise ValueError(
+                "a step with `subgraph` has no other keys but `node`, `returns` and `input`. "
+                f"Move {_listed(others)} into its `subgraph`"
+            )
+        if self.shares_messages and self.input is not None:
+            raise ValueError("a child graph that `returns: messages` begins with the parent's. Remove its `input`")
+        # One level is what the mock's namespaces express: `NODE:TASK`, without a nested part.
+        if any(inner.subgraph for inner in every_step(self.subgraph)):
+            raise ValueError("a child graph cannot contain another one. Move the inner `subgraph` into its own step")
+
     def _check_parallel(self, given: set[str]) -> None:
         if given != {"parallel"}:
             raise ValueError(
                 f"a step with `parallel` has no other keys. Move {_listed(given - {'parallel'})} into its `parallel`"
             )
-        if len(set(self.nodes)) != len(self.parallel) or len(self.parallel) < 2:
+        # The same node is meant only where a script says so: otherwise it is the default of two steps.
+        unnamed = [part.at for part in self.parallel if part.node is None]
+        if any(self.nodes.count(node) > 1 for node in unnamed) or len(self.parallel) < 2:
             raise ValueError("`parallel` needs two or more steps on different nodes. Give each its own `node`")
         for part in self.parallel:
-            for name in ("parallel", "repeat", "subgraph", "interrupt"):
+            for name in ("parallel", "repeat"):
                 if getattr(part, name):
                     raise ValueError(f"a step in `parallel` cannot have `{name}`. Put it into a step before or after")
 
@@ -166,6 +210,11 @@ class Step(Part, frozen=True):
         return tuple(part.at for part in self.parallel) if self.parallel else (self.at,)
 
     @property
+    def tasks(self) -> tuple[str, ...]:
+        """Return the tasks that play the step, in the order of its `parts`. Two of them may play the same node."""
+        return tasks_of(self.nodes) if self.parallel else (self.at,)
+
+    @property
     def at(self) -> str:
         """Return the node that plays the step, the first of several."""
         if self.parallel:
@@ -175,6 +224,11 @@ class Step(Part, frozen=True):
         if self.subgraph:
             return "subgraph"
         return TOOLS if self.result is not None else AGENT
+
+    @property
+    def shares_messages(self) -> bool:
+        """Return whether its child graph works on the parent's messages, instead of a conversation of its own."""
+        return self.returns == "messages"
 
     @property
     def calls(self) -> list[Call]:
@@ -190,6 +244,13 @@ class Step(Part, frozen=True):
             return []
         given = self.result if isinstance(self.result, list) else [self.result]
         return [one if isinstance(one, Result) else Result(content=one) for one in given]
+
+    @property
+    def questions(self) -> Sequence[Interrupt]:
+        """Return the questions that it asks, one after another."""
+        if self.interrupt is None:
+            return ()
+        return (self.interrupt,) if isinstance(self.interrupt, Interrupt) else self.interrupt
 
     @property
     def writes_messages(self) -> bool:
@@ -285,9 +346,10 @@ class Script(Part, frozen=True, dict=True):
     @property
     def subgraphs(self) -> dict[str, tuple[str, ...]]:
         """Return the nodes that run a child graph, each with the nodes of that graph."""
-        found = {
-            step.at: [inner.at for inner in every_step(step.subgraph)] for step in self.every_step() if step.subgraph
-        }
+        found: dict[str, list[str]] = {}
+        for step in self.every_step():
+            if step.subgraph:
+                found.setdefault(step.at, []).extend(inner.at for inner in every_step(step.subgraph))
         return {node: tuple(dict.fromkeys(inner)) for node, inner in found.items()}
 
     def every_step(self) -> list[Step]:
@@ -314,7 +376,7 @@ def every_step(steps: Sequence[Step]) -> list[Step]:
     waiting = deque(steps)
     while waiting:
         step = waiting.popleft()
-        inner = [one for case in (step.interrupt.cases if step.interrupt else ()) for one in case.steps]
+        inner = [one for question in step.questions for case in question.cases for one in case.steps]
         # At the front, so that steps stay in the order of the file. The nodes of the graph are listed in that order.
         waiting.extendleft(reversed([*step.steps, *inner, *step.parallel]))
         if step.repeat is None and not step.parallel:

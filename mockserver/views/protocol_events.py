@@ -7,7 +7,7 @@ interrupted, also in a run that is cancelled, so that a client can close what it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from mockserver.agent.agent import NodeOutput
@@ -137,7 +137,7 @@ class ProtocolEvents:
         *,
         write: Values | None = None,
         error: BaseException | None = None,
-        question: Mapping[str, Any] | None = None,
+        questions: Sequence[Mapping[str, Any]] = (),
         calls: Iterable[Mapping[str, Any]] = (),
     ) -> None:
         """Publish the end of a node (success, failure or interrupt) and of its tool calls."""
@@ -157,7 +157,7 @@ class ProtocolEvents:
             # The form of a Python exception's repr, as langgraph stores errors of tasks.
             "error": None if error is None else f"{type(error).__name__}({str(error)!r})",
             "result": {} if write is None else _shown(write),
-            "interrupts": [question] if question else [],
+            "interrupts": questions,
         }
         self._publish("tasks", result, ns)
 

@@ -18,6 +18,7 @@ from mockserver.core.crons import Cron
 from mockserver.core.policy import policy_of
 from mockserver.core.records import Run, Thread
 from mockserver.core.store import Item
+from mockserver.script.tasks import node_of, path_of
 
 Shown = dict[str, Any]
 _encode = msgspec.json.Encoder().encode
@@ -176,8 +177,12 @@ def newest_state(record: Thread, *, namespace: str = "", subgraphs: bool = False
     if history.head is not None and (pending := history.pending_writes(history.head)):
         for write in pending.values():
             shown["values"] = apply_write(shown["values"], write, record.script)
+        # A finished node has its answers. In the history its task keeps the question.
+        for name, task in zip(history.head.next, shown["tasks"], strict=True):
+            task["interrupts"] = [] if name in pending else task["interrupts"]
+        shown["interrupts"] = [interrupt for task in shown["tasks"] for interrupt in task["interrupts"]]
         # A node whose write is pending has finished and does not run again when the superstep is resumed.
-        shown["next"] = [node for node in history.head.next if node not in pending]
+        shown["next"] = [node_of(task) for task in history.head.next if task not in pending]
     return shown
 
 
@@ -205,7 +210,7 @@ def state(record: Thread, checkpoint: Checkpoint | None, *, namespace: str = "",
     parent = checkpoint.parent_id
     return {
         "values": history.values(checkpoint),
-        "next": checkpoint.next,
+        "next": tuple(node_of(task) for task in checkpoint.next),
         "tasks": tasks,
         "metadata": checkpoint.metadata,
         "created_at": iso(checkpoint.created_at),
@@ -240,14 +245,14 @@ def _task(record: Thread, history: History, checkpoint: Checkpoint, node: str, *
     def mark(kind: MarkKind) -> Any:
         return history.last_mark(checkpoint.checkpoint_id, kind, node)
 
-    interrupt, namespace = mark("interrupt"), checkpoint.namespace(node)
+    namespace = checkpoint.namespace(node)
     child = namespace if namespace in history.children else None
     return {
         "id": checkpoint.task_id(node),
-        "name": node,
-        "path": ["__pregel_pull", node],
+        "name": node_of(node),
+        "path": path_of(node),
         "error": mark("error"),
-        "interrupts": [] if interrupt is None else [interrupt],
+        "interrupts": mark("interrupt") or [],
         # A task of a child graph has either a reference to its state or, on request, the state itself.
         "checkpoint": {"thread_id": record.thread_id, "checkpoint_ns": child} if child and not subgraphs else None,
         "state": newest_state(record, namespace=child) if child and subgraphs else None,

@@ -313,12 +313,12 @@ def pending_interrupts(thread: Thread) -> dict[str, list[str]]:
     if thread.in_flight:
         return {}
     head, found = thread.history.head, dict[str, list[str]]()
-    for node, question in thread.history.waiting_interrupts().items():
+    for node, questions in thread.history.waiting_interrupts().items():
         namespace = "" if head is None else head.namespace(node)
         # An interrupt of a child graph is recorded in both histories.
         child = thread.history.children.get(namespace)
-        in_child = child is not None and question in child.waiting_interrupts().values()
-        found[question["id"]] = namespace.split("|") if in_child else []
+        inside = [] if child is None else [one for asked in child.waiting_interrupts().values() for one in asked]
+        found |= {question["id"]: namespace.split("|") if question in inside else [] for question in questions}
     return found
 
 

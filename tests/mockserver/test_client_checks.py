@@ -114,6 +114,17 @@ def test_a_question_that_is_gone(client: Client) -> None:
     assert brief(client.found()) == [("resumed-gone", (4,)), ("resumed-gone", (5,))]
 
 
+def test_an_answer_to_no_question_in_particular(client: Client) -> None:
+    def resumes(answer: Any) -> None:
+        body = {"assistant_id": "agent", "command": {"resume": answer}}
+        client.sends("POST", "/threads/t/runs", body, asks=(ASKED, ASKED[::-1]))
+
+    resumes({ASKED: "yes"})
+    resumes("yes")
+    resumes({"approved": True})
+    assert brief(client.found()) == [("resumed-unclear", (2,)), ("resumed-unclear", (3,))]
+
+
 @pytest.mark.parametrize("status", [400, 404, 422])
 def test_what_was_refused_for_good_is_sent_again(client: Client, status: int) -> None:
     client.says("one", status=status)

@@ -269,6 +269,7 @@ channels: {log: append}
 turns:
   - steps:
       - node: researcher
+        returns: messages
         subgraph:
           - {node: search, call: {tool: look, id: c}, channels: {log: searched}}
           - {result: "found {text}"}
