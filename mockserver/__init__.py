@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mockserver.core.policy import Policy
     from mockserver.defects import Defect, UnknownDefectError
     from mockserver.deployment import MockDeployment
+    from mockserver.from_graph import GraphError, script_from_graph
     from mockserver.replay import NotRecordedError, TranscriptError, replaying
     from mockserver.script.load import ScriptError
     from mockserver.script.shapes import Channel, Edge, Graph, Schemas
@@ -37,6 +38,7 @@ __all__ = [
     "Fault",
     "Finding",
     "Graph",
+    "GraphError",
     "HandClock",
     "Held",
     "InstantClock",
@@ -58,6 +60,7 @@ __all__ = [
     "When",
     "create_app",
     "replaying",
+    "script_from_graph",
     "serving",
 ]
 
@@ -77,6 +80,7 @@ if not TYPE_CHECKING:
             "Fault": "mockserver.web.faults",
             "Finding": "mockserver.control.client_checks",
             "Graph": "mockserver.script.shapes",
+            "GraphError": "mockserver.from_graph",
             "HandClock": "mockserver.core.clock",
             "Held": "mockserver.agent.gates",
             "InstantClock": "mockserver.core.clock",
@@ -98,6 +102,7 @@ if not TYPE_CHECKING:
             "When": "mockserver.script.types",
             "create_app": "mockserver.app",
             "replaying": "mockserver.replay",
+            "script_from_graph": "mockserver.from_graph",
             "serving": "mockserver.app",
         },
     )

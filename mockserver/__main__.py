@@ -53,6 +53,11 @@ def main(arguments: list[str] | None = None, program: str = "python -m mockserve
 
         print(listing())
         return 0
+    if options.from_graph is not None and (options.script or options.graph):
+        print(f"{name}: --from-graph writes a script and takes no --script or --graph. Leave them out", file=sys.stderr)
+        return 2
+    if options.from_graph is not None:
+        return _write_script(options.from_graph, name)
     logging.basicConfig(
         stream=sys.stderr, level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
@@ -109,6 +114,12 @@ def _parser(program: str) -> argparse.ArgumentParser:
         "folder of such files, or a file like langgraph.json. Repeatable, and read again on SIGHUP (default: "
         "the conversation of the double-texting guides)",
     )
+    parser.add_argument(
+        "--from-graph",
+        metavar="[NAME=]FILE.py:GRAPH",
+        help="print a script to fill in, with the nodes, edges, channels and schemas of a compiled LangGraph graph, "
+        "and start no deployment. The graph is imported, and not executed",
+    )
     parser.add_argument("--graph", metavar="NAME", help="name of the graph without a script (default: agent)")
     parser.add_argument(
         "--run-timeout",
@@ -156,6 +167,19 @@ def _parser(program: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     return parser
+
+
+def _write_script(option: str, name: str) -> int:
+    """Print the script of a compiled graph, and return the exit code."""
+    from mockserver.from_graph import GraphError, written
+
+    try:
+        text = written(option)
+    except GraphError as error:
+        print(f"{name}: --from-graph: {error}", file=sys.stderr)
+        return 2
+    print(text, end="")
+    return 0
 
 
 def _port(text: str) -> int:

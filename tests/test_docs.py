@@ -105,7 +105,14 @@ COMMANDS: Final[Mapping[str, tuple[Paste, ...]]] = {
     "docs/how-to/run-the-mock.md": (SERVER, SERVER),
     "docs/how-to/steer-from-other-languages.md": (SERVER, Paste(before=MOCK, expected=r'"agent:2/token"')),
     "docs/how-to/test-with-the-mock.md": (Paste(),),
-    "docs/how-to/write-a-script.md": (SERVER, Paste(after="\ngrep '\"turns\"' script.schema.json")),
+    "docs/how-to/write-a-script.md": (
+        SERVER,
+        Paste(
+            after="\ncat support.yaml",
+            expected=r"^name: support$(.|\n)*^- steps:\n  - node: model\n    call:\n      tool: look_up_order$",
+        ),
+        Paste(after="\ngrep '\"turns\"' script.schema.json"),
+    ),
     "docs/start/compare-thread-state.md": (Paste(expected=r"1 passed(.|\n)*1 passed"),),
 }
 """The blocks of each page in their order, without those in `ELSEWHERE`."""
