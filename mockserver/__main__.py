@@ -53,6 +53,9 @@ def main(arguments: list[str] | None = None, program: str = "python -m mockserve
 
         print(listing())
         return 0
+    if options.from_graph is not None and (options.script or options.graph):
+        print(f"{name}: --from-graph writes a script and takes no --script or --graph. Leave them out", file=sys.stderr)
+        return 2
     if options.from_graph is not None:
         return _write_script(options.from_graph, name)
     logging.basicConfig(

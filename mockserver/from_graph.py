@@ -30,7 +30,7 @@ FILL_IN: Final = "..."
 UNNAMED: Final = "LangGraph"
 """The name of a compiled graph to which its application gives none."""
 HEADER: Final = "# The shape of {source}. Fill in the turns: each `...` is a text that the agent would return.\n"
-_MESSAGES: Final = {"type": "array", "items": {"type": "object"}}
+_MESSAGES: Final = {"type": "array", "items": {"type": "object"}, "title": "Messages"}
 
 
 class GraphError(Exception):
@@ -184,7 +184,11 @@ def _channels(graph: Pregel[Any, Any, Any, Any]) -> dict[str, Any]:
         if name == "messages" or name.startswith("__") or channel is None:
             continue
         kind = getattr(channel, "ValueType", Any)
-        found[name] = {"reducer": _reducer(channel), **({"schema": schema} if (schema := _schema(kind)) else {})}
+        schema = _schema(kind)
+        if schema:
+            # The title that pydantic gives to a field, and langgraph to a channel.
+            schema = {"title": name.replace("_", " ").title(), **schema}
+        found[name] = {"reducer": _reducer(channel), **({"schema": schema} if schema else {})}
     return {name: one if set(one) > {"reducer"} else one["reducer"] for name, one in found.items()}
 
 
@@ -227,9 +231,9 @@ def _schemas(graph: Pregel[Any, Any, Any, Any], channels: Mapping[str, Any]) -> 
     every = {"messages": _MESSAGES} if "messages" in graph.channels else {}
     every |= {name: one.get("schema", {}) if isinstance(one, dict) else {} for name, one in channels.items()}
     for key, kind in (("input", builder.input_schema), ("output", builder.output_schema)):
-        own = {name: every[name] for name in _hints(kind) if name in every}
-        if own and own.keys() != every.keys():
-            found[key] = {"type": "object", "title": getattr(kind, "__name__", key), "properties": own}
+        own = [name for name in _hints(kind) if name in every]
+        if own and set(own) != every.keys():
+            found[key] = _object(kind)
     if getattr(builder, "context_schema", None) is not None:
         found["context"] = _object(builder.context_schema)
     return found
@@ -237,7 +241,11 @@ def _schemas(graph: Pregel[Any, Any, Any, Any], channels: Mapping[str, Any]) -> 
 
 def _object(kind: Any) -> dict[str, Any]:
     """Return the JSON Schema of a class with fields, such as a TypedDict, a dataclass or a model."""
-    properties = {name: _schema(hint) for name, hint in _hints(kind).items()}
+    schema = _schema(kind)
+    if "properties" in schema:
+        return schema
+    # Before Python 3.12 pydantic refuses `typing.TypedDict`.
+    properties = {name: _MESSAGES if name == "messages" else _schema(hint) for name, hint in _hints(kind).items()}
     return {"type": "object", "title": getattr(kind, "__name__", "Context"), "properties": properties}
 
 
@@ -256,6 +264,9 @@ def _schema(kind: Any) -> dict[str, Any]:
         schema = TypeAdapter(_bare(kind)).json_schema()
     except Exception:  # noqa: BLE001 - many types of a state have no schema, and any of them is allowed
         return {}
+    if "messages" in schema.get("properties", {}):
+        # That of LangChain's messages is many times as long as the script.
+        schema["properties"]["messages"] = _MESSAGES
     resolved: dict[str, Any] = _resolved(schema, schema.pop("$defs", {}), ())
     return resolved
 

@@ -70,7 +70,7 @@ class Schemas(Part, frozen=True):
         JsonSchema | None, Meta(description="of the output, which shows no other channels. Default: `state`")
     ] = None
     state: Annotated[JsonSchema | None, Meta(description="of the state. Default: from the channels")] = None
-    config: Annotated[JsonSchema | None, Meta(description="of `config.configurable`")] = None
+    config: Annotated[JsonSchema | None, Meta(description="of `config.configurable`. Default: `context`")] = None
     context: Annotated[JsonSchema | None, Meta(description="of the context")] = None
 
     @property

@@ -128,7 +128,7 @@ def _target(value: Any, where: str) -> str:
     if not isinstance(given, str) or not given:
         raise ScriptError(f"{where} has no file. Write the path of a script")
     if re.search(r"\.(py|[cm]?[jt]sx?)(:\w+)?$", given):
-        raise ScriptError(f"{where} is code, {given}, which the mock does not run. Name a script instead")
+        raise ScriptError(f"{where} is code, {given}, which the mock does not run. Name a script, see --from-graph")
     return given
 
 

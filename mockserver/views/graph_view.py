@@ -61,7 +61,8 @@ def _schemas(stated: Schemas, state: Shown) -> Shown:
         "input_schema": stated.input or state,
         "output_schema": stated.output or state,
         "state_schema": state,
-        "config_schema": stated.config or {},
+        # As on the official server: a graph with a context takes it from `config.configurable` as well.
+        "config_schema": stated.config or stated.context or {},
         "context_schema": stated.context,
     }
 

@@ -107,7 +107,11 @@ def test_the_mock_has_the_shape_of_the_graph() -> None:
         assert list(schemas["state_schema"]["properties"]) == ["messages", "log", "files", "sources", "score", "odd"]
         assert list(schemas["input_schema"]["properties"]) == list(schemas["output_schema"]["properties"])
         assert list(schemas["output_schema"]["properties"]) == ["messages", "log"]
-        assert schemas["context_schema"]["properties"] == {"model": {"type": "string"}}
+        assert schemas["context_schema"]["properties"] == {
+            "model": {"default": "small", "title": "Model", "type": "string"}
+        }
+        assert schemas["config_schema"] == schemas["context_schema"]
+        assert schemas["output_schema"]["required"] == ["messages", "log"]
         values = client.post("/runs/wait", json={"assistant_id": "assistant", "input": {"messages": "x"}}).json()
         assert [one["type"] for one in values.pop("messages")] == ["human", "ai", "ai", "tool", "ai"]
         assert values == {"log": []}
@@ -123,7 +127,7 @@ def test_channels_have_the_reducer_that_is_most_like_their_own() -> None:
         "odd": "replace",
     }
     channels = found.every_channel()
-    assert channels["log"].schema == {"type": "array", "items": {"type": "string"}}
+    assert channels["log"].schema == {"type": "array", "items": {"type": "string"}, "title": "Log"}
     # Without references, and a type that contains itself ends.
     assert channels["sources"].schema["items"]["properties"]["parents"]["items"] == {}
     assert channels["odd"].schema == {}

@@ -253,6 +253,11 @@ def test_input_and_output_have_the_channels_of_their_schemas() -> None:
         assert set(mock.threads()[0]["values"]) == {"messages", "log", "secret"}
 
 
+def test_a_context_is_also_the_configuration() -> None:
+    found = shown("{turns: [{steps: [{say: x}]}], graph: {schemas: {context: {title: Context}}}}", "schemas")
+    assert found["config_schema"] == found["context_schema"] == {"title": "Context"}
+
+
 def test_a_thread_that_changes_its_graph_shows_the_channels_of_the_new_one() -> None:
     scripts = {
         "one": "turns: [{steps: [{channels: {a: 1, both: 1}, say: x}]}]",

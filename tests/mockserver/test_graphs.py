@@ -197,7 +197,10 @@ def test_the_names_and_the_order_of_graphs(
         (lambda path: words("x", "a/b"), "script:1: `a/b` cannot be the name of a graph"),
         (lambda path: path / "empty", "the folder .*empty has no scripts. Their names end with .yaml"),
         (lambda path: path / "missing", "cannot read the script .*missing"),
-        (lambda path: path / "code.json", r"code.json: the graph `x` is code, ./agent.py:graph, .* Name a script"),
+        (
+            lambda path: path / "code.json",
+            r"code.json: the graph `x` is code, ./agent.py:graph, .* Name a script, see --from-graph",
+        ),
         (lambda path: path / "typescript.json", "the graph `x` is code"),
         (lambda path: path / "none.json", "none.json:1: `graphs` lists no graph"),
         (lambda path: path / "pathless.json", "the graph `x` has no file"),
@@ -350,6 +353,7 @@ def test_the_name_of_the_built_in_graph_on_the_command_line() -> None:
         (["--graph", "a b"], "`a b` cannot be the name of a graph"),
         (["--graph", "x", "--script", "FILE"], "there only without a script"),
         (["--script", "FILE", "--script", "FILE"], "two scripts have the graph `agent`"),
+        (["--from-graph", "agent.py:graph", "--script", "FILE"], "--from-graph writes a script and takes no --script"),
         (["--script", "x=missing.yaml"], "cannot read the script missing.yaml"),
     ],
 )
