@@ -128,6 +128,12 @@ def _parser(program: str) -> argparse.ArgumentParser:
         help="scripted time after which a run ends with status timeout (default: no limit)",
     )
     parser.add_argument(
+        "--workers",
+        type=_workers,
+        metavar="N",
+        help="number of runs that execute at the same time, others stay pending (default: no limit)",
+    )
+    parser.add_argument(
         "--defect",
         action="append",
         default=[],
@@ -140,7 +146,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
         default=[],
         metavar="KIND[@AT]",
         help="apply a fault to every response: delay@SECONDS, bad-gateway, truncate, or, after that many events of a "
-        "stream, cut@EVENTS, duplicate@EVENTS, reorder@EVENTS; repeatable",
+        "stream, cut@EVENTS, end@EVENTS, duplicate@EVENTS, reorder@EVENTS; repeatable",
     )
     parser.add_argument(
         "--allow-callbacks",
@@ -194,6 +200,13 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a time limit; give a number of seconds above 0")
     return seconds
+
+
+def _workers(text: str) -> int:
+    workers = int(text)
+    if workers < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of workers. Give a whole number of 1 or more")
+    return workers
 
 
 def _scale(text: str) -> float:
@@ -278,6 +291,7 @@ async def _serve(options: argparse.Namespace, name: str) -> int:
             defects=_defects(options.defect),
             faults=options.fault,
             run_timeout=options.run_timeout,
+            workers=options.workers,
             allow_callbacks=options.allow_callbacks,
             allow_hosts=options.allow_host,
             allow_origins=options.allow_origin,

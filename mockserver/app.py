@@ -57,6 +57,7 @@ def create_app(*, clock: Clock | None = None, **settings: Unpack[Settings]) -> w
         seed=chosen["seed"],
         policy=chosen["policy"] or Policy(),
         run_timeout=chosen["run_timeout"],
+        workers=chosen["workers"],
         callbacks=callbacks,
     )
     app[ENGINE] = engine

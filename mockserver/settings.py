@@ -54,6 +54,9 @@ class Settings(ResetSettings, total=False):
     run_timeout: float | None
     """The seconds of scripted time after which a run ends with status `timeout`. Default: no limit."""
 
+    workers: int | None
+    """The number of runs that execute at the same time. Others stay pending, in their order. Default: no limit."""
+
 
 DEFAULTS: Final[Settings] = {
     "script": None,
@@ -67,6 +70,7 @@ DEFAULTS: Final[Settings] = {
     "allow_hosts": (),
     "allow_origins": (),
     "run_timeout": None,
+    "workers": None,
 }
 
 

@@ -105,8 +105,8 @@ def calls_to_answer(task: Task) -> list[dict[str, Any]]:
     """Return the tool calls that a node is about to answer. Nodes that answer in parallel divide them, in order."""
     parts = () if task.cursor.step is None else task.cursor.step.tasks
     answering = [node for node in parts if task.cursor.answers_calls(node)]
-    node = scripted_node(task.script, task.node)
-    beside = task.script.built_in and task.node == AUDIT
+    node = task.cursor.playing(scripted_node(task.script, task.node))
+    beside = task.script.built_in and node_of(task.node) == AUDIT
     if node not in answering or beside:
         return []
     calls, index = open_calls(task.values), answering.index(node)
@@ -175,8 +175,9 @@ class ScriptedAgent:
         scripted = task.cursor.at_step(task.node)
         steps = {STEPS: values[STEPS]} if STEPS in values else {}
         if scripted is not None and scripted.shares_messages:
-            known = {message["id"] for message in task.values["messages"]}
-            for message in values["messages"]:
+            # A node that was sent an input of its own may have no messages.
+            known = {message["id"] for message in task.values.get("messages", ())}
+            for message in values.get("messages", ()):
                 if message["id"] not in known:
                     task.emit(NodeOutput(message, of_child=True))
             # The whole state, as LangGraph returns it from a compiled graph that is a node.
@@ -204,7 +205,9 @@ class ScriptedAgent:
             await self._take(task, play.takes)
             await self._hold(play)
             emitted += self._results(task, _filled(step, task.cursor.fills))
-        emitted += messages.coerce_all(fill(step.messages, task.cursor.fills), task.ids.uuid4)
+        # A script may leave out the content, as a node that returns a message with an empty one.
+        written = [{"content": "", **one} for one in fill(step.messages, task.cursor.fills)]
+        emitted += messages.coerce_all(written, task.ids.uuid4)
         task.show(emitted[1 if step.speaks else 0 :])
         # After all output: a node that fails has streamed what it emitted, and only its write is lost.
         if step.error is not None:

@@ -16,6 +16,7 @@ import msgspec
 
 from mockserver.core.checkpoints import START, Checkpoint, Values
 from mockserver.core.json_text import as_json
+from mockserver.core.messages import deserialized
 from mockserver.core.policy import policy_of
 from mockserver.core.records import Thread
 from mockserver.web.journal import JournalEntry
@@ -263,8 +264,11 @@ def run_facts(thread: Thread) -> dict[str, RunFacts]:
     """Return the facts about every run of a thread, by its id."""
     inputs: dict[str, Checkpoint] = {}
     for checkpoint in thread.history.newest_first():
-        if checkpoint.run_id is not None and checkpoint.written_by == START:
-            inputs.setdefault(checkpoint.run_id, checkpoint)
+        run = thread.runs.get(checkpoint.run_id or "")
+        # A run that stores only its newest checkpoint has none of its input alone, but this one has the input as well.
+        stores_one = run is not None and run.request.storing == "exit" and run.request.given_input is not None
+        if run is not None and (checkpoint.written_by == START or stores_one):
+            inputs.setdefault(run.run_id, checkpoint)
     return {
         run.run_id: RunFacts(thread.thread_id, policy_of(thread).run_status(run), _dangling(inputs.get(run.run_id)))
         for run in thread.runs.values()
@@ -318,7 +322,8 @@ def _input(entry: JournalEntry) -> Any:
 def _messages(entry: JournalEntry) -> list[Any]:
     run_input = _input(entry)
     given = run_input.get("messages") if isinstance(run_input, dict) else None
-    return given if isinstance(given, list) else [given] if given is not None else []
+    found = given if isinstance(given, list) else [given] if given is not None else []
+    return [deserialized(message) for message in found]
 
 
 def _has_ids(entry: JournalEntry) -> bool:

@@ -158,7 +158,7 @@ class Controller:
     def checkpoints(self, thread_id: str) -> list[dict[str, Any]]:
         """Return every checkpoint of a thread in the form of the API, oldest first."""
         thread = self.thread(thread_id)
-        return [records.state(thread, one) for one in reversed(list(thread.history.newest_first()))]
+        return [records.state(thread, one) for one in reversed(list(thread.visible.newest_first()))]
 
     def requests(self, method: str, path: str, wanted: Mapping[str, Any]) -> list[JournalEntry]:
         """Return the requests that match a method, a path pattern and values of the entry or of its body."""

@@ -1,38 +1,39 @@
-"""Commands: the node at which a run continues, and the answer that resumes an interrupt."""
+"""Commands: the nodes that a run plays besides the next ones, and the answer that resumes an interrupt."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from mockserver.core.checkpoints import END, Checkpoint, History
-from mockserver.schemas.common import Command
+from mockserver.core.checkpoints import END, Checkpoint, Extra, History
+from mockserver.schemas.common import Command, Send
+from mockserver.script.tasks import sent_task
 
 # The form of `IdSource.hex`. Only keys of this form are taken for
 # interrupt ids, because an answer may be any JSON object.
 _INTERRUPT_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
-class GotoError(Exception):
-    """A `goto` to one node while the thread waits at another."""
-
-
 class UnknownInterruptError(Exception):
     """An answer under `strict_resume` to an interrupt that is not pending."""
 
 
-def target_of(command: Command, base: Checkpoint | None) -> tuple[str, ...]:
-    """Return the nodes that `goto` adds, empty if they are next anyway. Raises `GotoError`."""
-    target = tuple(name for name in command.targets if isinstance(name, str) and name != END)
-    waiting = () if base is None else base.next
-    # LangGraph would run the waiting node and the target in one superstep. The mock's cursor knows one next step, so
-    # it refuses instead of running only one of them.
-    if target and waiting and waiting != target:
-        raise GotoError(
-            f"`goto` {target[0]} would run beside the next step {', '.join(waiting)}, which the mock does not support. "
-            "Resume that step first, or update the state as that node."
-        )
-    return () if waiting == target else target
+def added_by(
+    command: Command, base: Checkpoint | None, known: Sequence[Extra], new_id: Callable[[], str]
+) -> list[Extra]:
+    """Return the tasks that `goto` adds to those that are next anyway, or that earlier commands have added."""
+    planned = [*(() if base is None else base.next), *(extra.key for extra in known), END]
+    added: list[Extra] = []
+    for target in command.targets:
+        if isinstance(target, Send):
+            added.append(Extra(sent_task(target.node, planned), new_id(), target.input))
+        elif target not in planned:
+            added.append(Extra(target, new_id()))
+        else:
+            continue
+        planned.append(added[-1].key)
+    return added
 
 
 def check_answer(answer: Any, history: History, *, strict: bool) -> None:
@@ -60,7 +61,8 @@ def check_answer(answer: Any, history: History, *, strict: bool) -> None:
 def answers_to(answer: Any, question: str | None) -> tuple[Any, ...]:
     """Return the answer to the interrupt with the id `question`, or to one that has no id yet, empty if it has none.
 
-    An object whose keys all are ids of interrupts answers only these. Any other answer is the answer itself.
+    An object whose keys all are ids of interrupts answers only these, so an empty one answers none, as on LangGraph.
+    Any other answer is the answer itself.
     """
     if answer is None or (_is_by_id(answer) and question not in answer):
         return ()
@@ -68,4 +70,4 @@ def answers_to(answer: Any, question: str | None) -> tuple[Any, ...]:
 
 
 def _is_by_id(answer: Any) -> bool:
-    return isinstance(answer, dict) and all(_INTERRUPT_ID.fullmatch(name) for name in answer)
+    return isinstance(answer, dict) and all(map(_INTERRUPT_ID.fullmatch, answer))

@@ -28,6 +28,8 @@ class Run:
     """One execution of the graph on a thread."""
 
     run_id: str
+    number: int
+    """The place of the run in the order in which the server created all runs."""
     thread: Thread
     assistant: Assistant
     request: RunRequest
@@ -45,6 +47,8 @@ class Run:
     """The moment at which its execution began, None if it never did."""
     ready: bool = True
     """False until `after_seconds` have passed."""
+    held: bool = False
+    """True while a test keeps the run from starting. The runs behind it wait with it."""
     fate: Fate | None = None
     """The decision that was taken about the run while it was in flight. The first decision is final."""
     attempt: int = 1
@@ -116,6 +120,8 @@ class Thread:
     touched: int
     """A number that grows with every change on the server. Threads are sorted by it."""
     history: History = field(default_factory=History)
+    stored: History | None = None
+    """The part of `history` that clients see while a run is in flight that stores its checkpoints at its end."""
     runs: dict[str, Run] = field(default_factory=dict)
     """Every run that was not erased, oldest first."""
     in_flight: dict[str, Run] = field(default_factory=dict)
@@ -135,6 +141,11 @@ class Thread:
     ttl: TimeLeft | None = None
     config: dict[str, Any] = field(default_factory=dict)
     """The settings of the assistant that ran on it last."""
+
+    @property
+    def visible(self) -> History:
+        """Return the history that clients see."""
+        return self.history if self.stored is None else self.stored
 
     @property
     def graph_id(self) -> str:

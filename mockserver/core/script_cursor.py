@@ -61,7 +61,11 @@ class Cursor(Struct, frozen=True):
 
     def at_step(self, task: str) -> Step | None:
         """Return the step, or the part of it, that `task` plays next."""
-        return self._parts.get(task)
+        return self._parts.get(self.playing(task))
+
+    def playing(self, task: str) -> str:
+        """Return the name by which the next step knows a task: its own, or its node if a command sent it an input."""
+        return task if task in self._parts else node_of(task)
 
     @property
     def _parts(self) -> dict[str, Step]:
@@ -90,7 +94,7 @@ class Cursor(Struct, frozen=True):
         """Return the number of the visit of its node that a task makes next in this turn."""
         node = node_of(task)
         # Most nodes have one task, so the others are not asked.
-        before = itertools.takewhile(lambda one: one != task, self.next) if task != node else ()
+        before = itertools.takewhile(lambda one: one != task, self.next) if task != node and task in self.next else ()
         return self.visits.get(node, 0) + 1 + sum(node_of(one) == node for one in before)
 
     def heard(self, task: str, answers: Sequence[Any]) -> Cursor:
@@ -130,6 +134,35 @@ class Cursor(Struct, frozen=True):
         found = _nearest(self.steps, node_of(node), here, range(self.index - 1, -1, -1))
         return self if found is None else replace(self, index=found)
 
+    def sent_to(self, node: str, script: Script) -> Cursor:
+        """Return the cursor at a step of `node`: the nearest in this turn, else the first in the script.
+
+        A node that no turn plays gets a step that does nothing.
+        """
+        here = range(self.index, len(self.steps))
+        for steps, ways in (
+            (self.steps, (here, range(self.index - 1, -1, -1))),
+            *((turn.steps, (range(len(turn.steps)),)) for turn in script.turns),
+        ):
+            index = _nearest(steps, node, *ways)
+            if index is not None:
+                # Of a step with parallel parts it plays one.
+                part = next(part for part in steps[index].parts if part.at == node)
+                return replace(self, steps=(*steps[:index], part, *steps[index + 1 :]), index=index)
+        return replace(self, steps=(Step(node=node),), index=0)
+
+    def with_visits(self, others: Iterable[Mapping[str, int]]) -> Cursor:
+        """Return the cursor with the visits that tasks beside it have made as well."""
+        visits = dict(self.visits)
+        for other in others:
+            visits |= {node: max(number, visits.get(node, 0)) for node, number in other.items()}
+        return replace(self, visits=visits) if visits != self.visits else self
+
+    def with_input(self, given: Any) -> Cursor:
+        """Return the cursor of a node that is sent an input. Its texts may use the fields of the input."""
+        fields = given if isinstance(given, dict) else {}
+        return replace(self, fills={**self.fills, **{name: as_text(value) for name, value in fields.items()}})
+
     def after_node(self, node: str) -> Cursor | None:
         """Return the cursor after a step of `node`, as if a client had played it, None if the turn has none."""
         # The next step first: a write in the role of the node that waits replaces its step. Otherwise the write
@@ -142,7 +175,8 @@ class Cursor(Struct, frozen=True):
 def enter(script: Script, conversation: Sequence[Message], context: TurnContext) -> Cursor:
     """Return the cursor for new input, given the messages of the thread including that input. It has a next step.
 
-    Input without a human or tool message continues the current turn, or repeats its last step.
+    Other input enters at the node that begins the turn, wherever the thread waits: at its next step if that node plays
+    it, else at the first step again. After a finished turn the last step is repeated.
     """
     last = conversation[-1] if conversation else None
     if last is not None and last["type"] == "human":
@@ -155,15 +189,16 @@ def enter(script: Script, conversation: Sequence[Message], context: TurnContext)
         return replace(started, visits=found.visits)
     # A finished turn has no next step, but a run executes at least one.
     # The last step is the only one that is known to fit these messages.
-    return found if found.step is not None else replace(found, index=len(found.steps) - 1)
+    if found.step is None:
+        return replace(found, index=len(found.steps) - 1)
+    first = _human_turn(script, conversation, context)[0]
+    return found if found.next == first.next else replace(first, visits=found.visits)
 
 
 def locate(script: Script, conversation: Sequence[Message], context: TurnContext) -> Cursor:
     """Return the cursor that the messages imply: in the last human message's turn, after the later messages."""
-    start = max((number for number, message in enumerate(conversation) if message["type"] == "human"), default=-1)
-    human = conversation[start] if start >= 0 else messages.human("", "")
-    cursor = _start_turn(script, human, conversation[: start + 1], context) or _unmatched(human)
-    for kind in _kinds(conversation[start + 1 :]):
+    cursor, later = _human_turn(script, conversation, context)
+    for kind in _kinds(later):
         cursor = _past(cursor, kind)
     return cursor
 
@@ -264,6 +299,16 @@ def _match(
         return None
     named = {} if found is None else {name: value or "" for name, value in found.groupdict().items()}
     return {"text": text, **named}
+
+
+def _human_turn(
+    script: Script, conversation: Sequence[Message], context: TurnContext
+) -> tuple[Cursor, Sequence[Message]]:
+    """Return the start of the last human message's turn, and the messages after it."""
+    start = max((number for number, message in enumerate(conversation) if message["type"] == "human"), default=-1)
+    human = conversation[start] if start >= 0 else messages.human("", "")
+    begun = _start_turn(script, human, conversation[: start + 1], context) or _unmatched(human)
+    return begun, conversation[start + 1 :]
 
 
 def _unmatched(last: Message) -> Cursor:

@@ -67,7 +67,7 @@ class Threads:
         """Create a thread with the metadata and the history of another, and without runs."""
         copy = self.create_thread(metadata=original.metadata)
         copy.graphs = original.graphs
-        copy.history = original.history.copied(copy.thread_id)
+        copy.history = original.visible.copied(copy.thread_id)
         copy.settled = original.settled
         # The copied checkpoints keep their times, so the copy's own time must begin after the newest of them.
         copy.timeline.now = max(copy.timeline.now, original.timeline.now)

@@ -82,11 +82,12 @@ def append_checkpoint(
     run: Run | None = None,
     child: ChildGraph | None = None,
     cursor: Cursor | None = None,
+    beside: bool = False,
 ) -> Checkpoint:
     """Append a checkpoint to a thread: `node` wrote `values`, and `following` run next.
 
-    `run` is the run that wrote it. With `child` it goes to the history of the child graph. `cursor` is the position
-    in the script from there on.
+    With `beside` it has the same parent as `parent`, because it is a copy of it. `run` is the run that wrote it. With
+    `child` it goes to the history of the child graph. `cursor` is the position in the script from there on.
     """
     moment = thread.timeline.moment()
     step = -1 if parent is None else parent.step + 1
@@ -96,7 +97,7 @@ def append_checkpoint(
         step = 0
     checkpoint = Checkpoint(
         checkpoint_id=thread.ids.uuid6(moment, step),
-        parent_id=None if parent is None else parent.checkpoint_id,
+        parent_id=None if parent is None else parent.parent_id if beside else parent.checkpoint_id,
         run_id=None if run is None else run.run_id,
         values=values,
         next=following,

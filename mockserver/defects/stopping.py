@@ -155,7 +155,7 @@ class CancelRecordLostExit(Defect):
 
     def release(self, run: Run) -> None:
         # The mock writes every checkpoint at once, whatever the durability. Removing them looks as if none was written.
-        if run.fate == "stop" and run.request.durability == "exit" and self.strikes(run):
+        if run.fate == "stop" and run.request.storing == "exit" and self.strikes(run):
             run.thread.history.remove_run(run.run_id)
         super().release(run)
 

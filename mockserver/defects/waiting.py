@@ -98,7 +98,7 @@ class ExitOutputEmpty(Defect):
     def output(self, run: Run) -> Values:
         # What the correct server returns first: a run that failed has no values to lose.
         right = super().output(run)
-        return {} if right and run.request.durability == "exit" and self.strikes(run) else right
+        return {} if right and run.request.storing == "exit" and self.strikes(run) else right
 
 
 class BreakpointsIgnored(Defect):

@@ -17,7 +17,8 @@ mark, and the next run with a command continues at that node.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections import Counter
+from collections.abc import Container, Coroutine, Mapping, Sequence
 from functools import partial, reduce
 from typing import Any, Final, Literal, NoReturn
 
@@ -27,8 +28,8 @@ from msgspec.structs import replace
 from mockserver.agent import graph
 from mockserver.agent.agent import NodeOutput, ScriptedAgent, Task, calls_to_answer
 from mockserver.agent.step import Paused
-from mockserver.core.checkpoints import START, Checkpoint, History, Mark, Source, Values
-from mockserver.core.commands import answers_to, check_answer, target_of
+from mockserver.core.checkpoints import START, Checkpoint, Extra, History, Mark, Source, Values
+from mockserver.core.commands import added_by, answers_to, check_answer
 from mockserver.core.policy import Policy, policy_of
 from mockserver.core.protocol_feed import Feeds
 from mockserver.core.records import Run
@@ -36,6 +37,7 @@ from mockserver.core.script_cursor import Cursor
 from mockserver.core.updates import ChildGraph, append_checkpoint, read_write
 from mockserver.schemas.common import Command
 from mockserver.script.tasks import as_started, in_order, node_of
+from mockserver.script.types import Interrupt
 from mockserver.views.protocol_events import Ended, ProtocolEvents
 from mockserver.views.run_stream import RunStream, shown_interrupts
 
@@ -89,7 +91,7 @@ class Execution:
         self._base = base = self._policy.base(self._run)
         raw = self._policy.input(self._run)
         current = self._continue_from(base) if raw is None else self._write_input(base, raw)
-        self._emit_state(current, current.values)
+        self._emit_state(self._thread.history.with_extras(current), current.values)
         try:
             await self._supersteps(current, None, continues=raw is None)
         except Waits as waits:
@@ -103,70 +105,86 @@ class Execution:
 
         `continues`: an earlier run, or an earlier attempt of this one, may have begun the first superstep.
         """
-        while current.next:
+        # Only the first superstep can have tasks that a command added: those of its checkpoint.
+        extras = self._thread.history.extras(current) if continues and child is None else []
+        while current.next or extras:
             self._count_step()
             current = self._with_cursor(current)
             # A run that continues from a breakpoint must not stop at the same
             # breakpoint again. Breakpoints name nodes of the parent graph.
             if child is None and not continues:
                 self._check_breakpoint("interrupt_before", current.next)
-            writes = await self._superstep(current, child, continues=continues)
+            writes = await self._superstep(current, child, extras, continues=continues)
             if not self._may_write():
                 # A node swallowed its cancellation. Its write is dropped, and the run ends here.
                 raise asyncio.CancelledError
-            finished = current.next
             # No await between the check above and this line: a stop cannot come between them.
-            current = self._commit(current, child, writes)
+            current = self._commit(current, child, writes, extras)
             # After the checkpoint, so that whatever happens during this wait finds a complete state.
             await self._policy.after_step(self._run)
             if child is None and current.next:
-                self._check_breakpoint("interrupt_after", finished)
-            continues = False
+                self._check_breakpoint("interrupt_after", tuple(writes))
+            continues, extras = False, []
         return current
 
-    async def _superstep(self, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> dict[str, Values]:
-        """Play the next nodes concurrently, except those whose writes are kept from an earlier run.
+    async def _superstep(
+        self, current: Checkpoint, child: ChildGraph | None, extras: list[Extra], *, continues: bool
+    ) -> dict[str, Values]:
+        """Play the next nodes and `extras` concurrently, except those whose writes are kept from an earlier run.
 
         They start, and their writes apply, in the order of their names, as in LangGraph. Tasks that share a node with
-        others start before them, and their writes apply after them.
+        others, or were sent an input, start before them, and their writes apply after them.
         """
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
-        kept = history.pending_writes(current) if continues else {}
+        seen_by = self._seen_by(current, extras)
+        kept = history.pending_writes(history.with_extras(current)) if continues else {}
         writes, pauses = dict(kept), dict[str, Waits]()
 
         async def play(task: Task) -> None:
             try:
-                writes[task.node] = await self._node(task, current, child)
+                writes[task.node] = await self._node(task, seen_by[task.node], child)
             except Waits as waits:
                 # Not raised here: the other nodes of the superstep finish first, and their writes are kept as marks.
                 pauses[task.node] = waits
 
         # Every node is announced before one of them plays, those that have finished earlier included.
-        tasks = []
-        for node in as_started(current.next):
+        open_to_answer = self._open_to_answer(history, seen_by, kept) if continues else frozenset()
+        inputs, tasks = {extra.key: _as_values(extra.input) for extra in extras if extra.is_sent}, []
+        for node in as_started(seen_by):
+            entered = replace(seen_by[node], values=inputs[node]) if node in inputs else seen_by[node]
             if node in kept:
-                self._stream.task_starts(node, current, namespace, kept=True)
+                self._stream.task_starts(node, entered, namespace, kept=True)
             else:
-                tasks.append(self._begin(node, current, child, continues=continues))
+                tasks.append(self._begin(node, entered, child, takes_answer=node in open_to_answer))
         for node in as_started(kept):
             self._stream.kept(node, kept[node], namespace)
         await _gather([play(task) for task in tasks])
-        finished = {node: writes[node] for node in in_order(current.next) if node in writes}
+        finished = {node: writes[node] for node in in_order(seen_by) if node in writes}
         if pauses:
             if child is None and finished:
                 self._stream.values(reduce(self._written, finished.values(), current.values), namespace)
             raise Waits([question for node in as_started(pauses) for question in pauses[node].questions])
         return finished
 
-    def _begin(self, node: str, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> Task:
-        """Announce a node, and return its task."""
+    def _seen_by(self, current: Checkpoint, extras: list[Extra]) -> dict[str, Checkpoint]:
+        """Return the checkpoint as the tasks of a superstep see it. For one of `extras` only its own node is next."""
+        seen_by, cursor = dict.fromkeys(current.next, current), current.cursor or Cursor()
+        visiting = Counter(map(node_of, current.next)) if extras else Counter()
+        for extra in extras:
+            at = graph.sent_to(self._run, cursor, extra.node, visiting[extra.node])
+            at = at.with_input(extra.input) if extra.is_sent else at
+            seen_by[extra.key] = replace(current, next=(extra.key,), task_ids=(extra.task_id,), cursor=at)
+            visiting[extra.node] += 1
+        return seen_by
+
+    def _begin(self, node: str, current: Checkpoint, child: ChildGraph | None, *, takes_answer: bool) -> Task:
+        """Announce a node, and return its task. `takes_answer`: the answer may be for what it has not asked yet."""
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
         asked = [question["id"] for question in history.waiting_interrupts().get(node, ())]
         given = [answer for question in asked for answer in answers_to(self._answer, question)]
-        if continues and not asked and self._asks_first(node, current.cursor):
-            # Nothing was asked, as after an update of the state. The answer waits for the first question.
+        if takes_answer:
             given += answers_to(self._answer, None)
         answers = [self._policy.answer_given(self._run, answer) for answer in given]
         earlier = history.last_mark(current.checkpoint_id, "resume", node) or []
@@ -193,6 +211,8 @@ class Execution:
         except Waits as waits:
             self._pause(task, current, child, waits.questions)
         except asyncio.CancelledError:
+            if self._records_cancellation:
+                history.mark(current.checkpoint_id, Mark(self._run.run_id, "error", "CancelledError()", node))
             raise
         except Exception as error:
             if self._may_write():
@@ -211,11 +231,18 @@ class Execution:
         self._stream.wrote(node, current, write, namespace)
         return write
 
-    def _asks_first(self, node: str, cursor: Cursor | None) -> bool:
-        """Return whether a node asks the first question of a superstep, or may ask one that no script has."""
-        parts = () if cursor is None else [(task, cursor.at_step(task)) for task in in_order(cursor.next)]
-        asking = [task for task, part in parts if part is not None and part.questions]
-        return not asking or node == asking[0]
+    def _open_to_answer(
+        self, history: History, seen_by: Mapping[str, Checkpoint], kept: Container[str]
+    ) -> frozenset[str]:
+        """Return the tasks that get an answer to no open question: the first to ask, or all if no script asks.
+
+        Such an answer follows an update of the state or a breakpoint. It waits for the first question.
+        """
+        if self._answer is None or history.waiting_interrupts():
+            return frozenset()
+        waiting = [task for task in in_order(seen_by) if task not in kept]
+        asking = [task for task in waiting if _questions(seen_by[task], task)]
+        return frozenset(asking[:1] or waiting)
 
     def _note_answers(self, task: Task, current: Checkpoint, history: History) -> None:
         """Record the answers of a node, for its next question and for the steps behind it."""
@@ -231,23 +258,25 @@ class Execution:
             raise GraphRecursionError(f"Recursion limit of {limit} reached without hitting a stop condition.")
 
     def _continue_from(self, base: Checkpoint | None) -> Checkpoint:
-        """Return the checkpoint from which a run without input continues, adding one for a `goto`."""
-        command = self._run.request.command or Command()
-        history, target = self._thread.history, target_of(command, base)
-        if base is None and not target:
+        """Return the checkpoint from which a run without input continues, with the tasks that a `goto` adds to it."""
+        command, history = self._run.request.command or Command(), self._thread.history
+        # The tasks that an earlier command added to an older checkpoint are not continued with it.
+        known = history.extras(base) if base is history.head else []
+        added = added_by(command, base, known, self._run.ids.uuid4)
+        if base is None and not added:
             raise EmptyInputError("Received no input for __start__")
         check_answer(self._answer, history, strict=self._run.request.strict_resume)
         values = graph.known_values(self._run.script, {} if base is None else history.values(base))
-        if base is None or target:
-            written_by = START if base is None else base.written_by
-            cursor = None if base is None else base.cursor
-            current = self._append(base, written_by, values, target, "fork", cursor=cursor)
+        if base is None:
+            current = self._append(None, START, values, (), "fork")
         elif base is not history.head:
             # Time travel: the run branches from an older checkpoint. The fork
             # becomes the newest checkpoint, so the thread's state is the branch.
             current = self._append(base, base.written_by, values, base.next, "fork", cursor=base.cursor)
         else:
             current = base
+        if added:
+            history.mark(current.checkpoint_id, Mark(self._run.run_id, "goto", added))
         if command.written is not None:
             write = read_write(command.written, self._run.ids.uuid4, self._run.script)
             values = self._written(values, write)
@@ -276,7 +305,9 @@ class Execution:
     def _with_cursor(self, current: Checkpoint) -> Checkpoint:
         """Return the checkpoint with its cursor at a step of its node."""
         cursor = current.cursor or graph.locate(self._run, current.values)
-        return replace(current, cursor=cursor.at_node(graph.scripted_node(self._run.script, current.next[0])))
+        if current.next:
+            cursor = cursor.at_node(graph.scripted_node(self._run.script, current.next[0]))
+        return replace(current, cursor=cursor)
 
     def _task(
         self, node: str, current: Checkpoint, namespace: str, answers: list[Any], open_question: str | None
@@ -342,18 +373,42 @@ class Execution:
         self._emit_state(begun, begun.values, namespace)
         return (await self._supersteps(begun, child, continues=True)).values
 
-    def _commit(self, current: Checkpoint, child: ChildGraph | None, writes: dict[str, Values]) -> Checkpoint:
+    def _commit(
+        self, current: Checkpoint, child: ChildGraph | None, writes: dict[str, Values], extras: list[Extra]
+    ) -> Checkpoint:
         """Append the checkpoint with the writes of a superstep."""
         history = self._thread.history if child is None else child.history
-        answers = {node: history.last_mark(current.checkpoint_id, "resume", node) or () for node in writes}
-        values, cursor = current.values, (current.cursor or Cursor()).answered(answers)
-        for write in writes.values():
-            values = self._written(values, write)
-        cursor = cursor.passed() if child is not None else graph.follow(self._run, cursor, values)
+        answers = {task: history.last_mark(current.checkpoint_id, "resume", task) or () for task in writes}
+        values = reduce(self._written, writes.values(), current.values)
+        if child is None:
+            cursor = self._after(current, extras, answers, values)
+        else:
+            cursor = (current.cursor or Cursor()).answered(answers).passed()
         following = graph.nodes_at(self._run.script, cursor, self._run.configurable)
         written = self._append(current, list(writes)[-1], values, following, "loop", child, cursor)
         self._emit_state(written, values, "" if child is None else child.namespace)
         return written
+
+    def _after(
+        self, current: Checkpoint, extras: list[Extra], answers: Mapping[str, Sequence[Any]], values: Values
+    ) -> Cursor:
+        """Return the cursor after a superstep that has led to `values`.
+
+        A cursor has one next step. Whatever a command added, a thread that had a next step continues behind it.
+        """
+        cursor = current.cursor or Cursor()
+        own = cursor.answered({task: answers[task] for task in current.next})
+        if not extras:
+            return graph.follow(self._run, own, values)
+        seen_by = self._seen_by(current, extras)
+        # The fields of an input are for the texts of its own task.
+        sent = {one.key: replace(seen_by[one.key].cursor or cursor, fills=cursor.fills) for one in extras}
+        added = [at.answered({at.playing(task): answers[task]}) for task, at in sent.items()]
+        played = [own] if current.next else added
+        reached = [graph.follow(self._run, one, values) for one in played]
+        ended = reached[0] if current.next else replace(cursor, index=len(cursor.steps))
+        after = next((one for one in reached if one.step is not None), ended)
+        return after.with_visits(one.passed().visits for one in (*played, *added))
 
     def _pause(
         self, task: Task, current: Checkpoint, child: ChildGraph | None, questions: list[dict[str, Any]]
@@ -402,6 +457,18 @@ class Execution:
             cursor=cursor,
         )
 
+    @property
+    def _records_cancellation(self) -> bool:
+        """Return whether a node that is cancelled leaves an error on its task.
+
+        A node whose neighbour failed does. In a run that is stopped, LangGraph stores the error only where the stream
+        modes let a node emit by itself, because it waits for such a node. A run that stores its checkpoints at its end
+        is too late for that, and one that is executed again after a restart was not cancelled.
+        """
+        run = self._run
+        waits = {"messages", "messages-tuple", "custom"} & set(run.request.modes) and run.request.storing != "exit"
+        return self._attempt == run.attempt and (run.fate is None or bool(waits))
+
     def _may_write(self) -> bool:
         return self._attempt == self._run.attempt and self._policy.may_write(self._run)
 
@@ -442,6 +509,17 @@ class Execution:
 def _may_emit(run: Run, attempt: int) -> bool:
     """Return whether an execution may still emit events. The execution of a lost worker may not."""
     return attempt == run.attempt and policy_of(run.thread).may_emit(run)
+
+
+def _questions(current: Checkpoint, task: str) -> Sequence[Interrupt]:
+    """Return the questions that the script lets a task ask."""
+    step = None if current.cursor is None else current.cursor.at_step(task)
+    return () if step is None else step.questions
+
+
+def _as_values(given: Any) -> Values:
+    """Return the input that a node was sent as the state that it sees."""
+    return given if isinstance(given, dict) else {}
 
 
 async def _gather(works: list[Coroutine[Any, Any, None]]) -> None:

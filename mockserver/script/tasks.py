@@ -1,7 +1,8 @@
 """The tasks of a superstep.
 
 A node is played by one task, which has the name of the node. Parallel steps may also play the same node, as with
-LangGraph's `Send`. Their tasks are called `tools#0`, `tools#1` and so on inside the mock, and `tools` by clients.
+LangGraph's `Send`. Their tasks are called `tools#0`, `tools#1` and so on inside the mock, and `tools` by clients. So is
+a task that a command sends an input. The numbers count all such tasks of a superstep, whatever their nodes.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ def tasks_of(nodes: Sequence[str]) -> tuple[str, ...]:
         tasks.append(node if uses[node] == 1 else f"{node}{_SENT}{sent}")
         sent += uses[node] > 1
     return tuple(tasks)
+
+
+def sent_task(node: str, others: Iterable[str]) -> str:
+    """Return the name of a task that plays a node in the same superstep as `others`, with an input of its own."""
+    return f"{node}{_SENT}{sum(_SENT in task for task in others)}"
 
 
 def node_of(task: str) -> str:

@@ -88,7 +88,7 @@ def storage(record: Thread) -> Shown:
     channels: dict[str, set[bytes]] = {}
     records: list[int] = []
     writes: list[int] = []
-    for checkpoint, marks in record.history.with_marks():
+    for checkpoint, marks in record.visible.with_marks():
         records.append(len(_encode([checkpoint.checkpoint_id, checkpoint.next, checkpoint.metadata])))
         writes += [len(_encode(mark.value)) for mark in marks]
         for name, value in checkpoint.values.items():
@@ -172,7 +172,7 @@ def notice(record: Run, status: str) -> Shown:
 
 def newest_state(record: Thread, *, namespace: str = "", subgraphs: bool = False) -> Shown:
     """Return the current state of a thread or child graph, including the writes of an unfinished superstep."""
-    history = record.history.children.get(namespace, History()) if namespace else record.history
+    history = record.visible.children.get(namespace, History()) if namespace else record.visible
     shown = state(record, history.head, namespace=namespace, subgraphs=subgraphs)
     if history.head is not None and (pending := history.pending_writes(history.head)):
         for write in pending.values():
@@ -191,7 +191,7 @@ def state(record: Thread, checkpoint: Checkpoint | None, *, namespace: str = "",
 
     `namespace` names the child graph that has written the checkpoint. `subgraphs` includes the states of child graphs.
     """
-    history = record.history.children.get(namespace, History()) if namespace else record.history
+    history = record.visible.children.get(namespace, History()) if namespace else record.visible
     # The official server answers 200 with these values for a thread without runs, and not 404.
     if checkpoint is None:
         return {

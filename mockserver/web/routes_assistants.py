@@ -142,13 +142,13 @@ async def set_latest(request: web.Request) -> web.StreamResponse:
 
 async def count(request: web.Request) -> web.StreamResponse:
     """Count assistants."""
-    params = await read(request, AssistantCount, default=b"{}")
+    params = await read(request, AssistantCount)
     return json_answer(sum(_matches(one, params) for one in _threads(request).assistants))
 
 
 async def search(request: web.Request) -> web.StreamResponse:
     """List assistants."""
-    params = await read(request, AssistantSearch, default=b"{}")
+    params = await read(request, AssistantSearch)
     found = [one for one in _threads(request).assistants if _matches(one, params)]
     found.sort(key=lambda one: _sort_key(one, params.sort_by), reverse=params.sort_order == "desc")
     return page_answer(found, params, records.assistant)
@@ -207,11 +207,10 @@ ROUTES: Final = (
         "/assistants/search",
         search,
         AssistantSearch,
-        body_optional=True,
         statuses=(200, 422),
         response=list[responses.SelectedFields],
     ),
-    Route("POST", "/assistants/count", count, AssistantCount, body_optional=True, statuses=(200, 422), response=int),
+    Route("POST", "/assistants/count", count, AssistantCount, statuses=(200, 422), response=int),
     Route("GET", f"{ASSISTANT}/graph", graph, query=GraphQuery, statuses=(200, 404, 422), response=responses.Drawn),
     Route("GET", f"{ASSISTANT}/schemas", schemas, statuses=(200, 404, 422), response=responses.GraphSchemas),
     Route(

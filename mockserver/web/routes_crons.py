@@ -76,7 +76,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
 
 async def search(request: web.Request) -> web.StreamResponse:
     """List crons."""
-    params = await read(request, CronSearch, default=b"{}")
+    params = await read(request, CronSearch)
     found = [cron for cron in _matching(request, params) if params.enabled in (UNSET, cron.enabled)]
     # Sorted as they are shown: `end_time` and `next_run_date` may be null, which sorts as empty text.
     shown = [records.cron(cron) for cron in found]
@@ -89,7 +89,7 @@ async def search(request: web.Request) -> web.StreamResponse:
 
 async def count(request: web.Request) -> web.StreamResponse:
     """Count crons."""
-    params = await read(request, CronCount, default=b"{}")
+    params = await read(request, CronCount)
     return json_answer(len(_matching(request, params)))
 
 
@@ -170,11 +170,10 @@ ROUTES: Final = (
         "/runs/crons/search",
         search,
         CronSearch,
-        body_optional=True,
         statuses=(200, 422),
         response=list[responses.SelectedFields],
     ),
-    Route("POST", "/runs/crons/count", count, CronCount, body_optional=True, statuses=(200, 422), response=int),
+    Route("POST", "/runs/crons/count", count, CronCount, statuses=(200, 422), response=int),
     Route("GET", CRON, get, statuses=(200, 404, 422), response=responses.Cron),
     Route("PATCH", CRON, patch, CronPatch, statuses=(200, 404, 422), response=responses.Cron),
     Route("DELETE", CRON, delete, statuses=(204, 404, 422)),

@@ -265,7 +265,10 @@ def _check_stateless(request: web.Request, order: RunRequest) -> None:
     """Raise `ApiError` for a stateless run that passes the types and is invalid all the same."""
     check_order(request, order)
     # A strategy is accepted without effect, because a new thread has no other runs.
-    for field in ("checkpoint", "checkpoint_id", "command"):
+    if order.command is not None and order.command.resume is not None:
+        # 400 and the text of the official server. A new thread accepts the other parts of a command.
+        raise ApiError(400, "You must provide a thread_id when resuming.")
+    for field in ("checkpoint", "checkpoint_id"):
         if getattr(order, field) is not None:
             raise ApiError(422, f"A stateless run has no `{field}`; leave it out or create the run on a thread.")
 
@@ -321,15 +324,11 @@ def _unknown_node(field: str, node: str, nodes: Sequence[str]) -> str:
 
 def _check_targets(targets: Sequence[str | Send], nodes: Sequence[str]) -> None:
     """Raise `ApiError` for a target of `goto` that a script cannot play."""
-    for target in targets:
-        if isinstance(target, Send):
-            raise ApiError(
-                422, "`command.goto` with an `input` is not supported by the mock; send the name of the node."
-            )
+    for target in (one.node if isinstance(one, Send) else one for one in targets):
         if target not in (*nodes, END):
             raise ApiError(422, _unknown_node("command.goto", target, nodes))
-    if len(targets) > 1:
-        raise ApiError(422, "`command.goto` with several nodes is not supported by the mock; send one node.")
+    if len({type(target) for target in targets}) > 1:
+        raise ApiError(422, "`command.goto` has names and objects; send either names or objects.")
 
 
 def _check_on_thread(thread: Thread, order: RunRequest) -> None:
@@ -339,7 +338,7 @@ def _check_on_thread(thread: Thread, order: RunRequest) -> None:
     if order.checkpoint is not None and order.checkpoint.thread_id not in (None, thread.thread_id):
         raise ApiError(422, "`checkpoint.thread_id` names another thread than the path; leave it out.")
     wanted = order.requested_checkpoint
-    if wanted is not None and thread.history.get(wanted) is None:
+    if wanted is not None and thread.visible.get(wanted) is None:
         raise ApiError(404, f"Checkpoint {wanted} not found")
 
 

@@ -10,7 +10,8 @@ import msgspec
 from aiohttp import web
 
 from mockserver.agent import graph
-from mockserver.core.checkpoints import END, START, Checkpoint, History
+from mockserver.core.checkpoints import COPY, END, START, Checkpoint, History
+from mockserver.core.messages import NoContentError
 from mockserver.core.records import Thread
 from mockserver.core.updates import InvalidUpdateError
 from mockserver.schemas import responses
@@ -53,7 +54,7 @@ async def state(request: web.Request) -> web.StreamResponse:
 async def state_at(request: web.Request) -> web.StreamResponse:
     """Return the state of a thread at a checkpoint."""
     thread, params = thread_of(request), query(request, StateQuery)
-    checkpoint = _checkpoint(thread.history, request.match_info["checkpoint_id"])
+    checkpoint = _checkpoint(thread.visible, request.match_info["checkpoint_id"])
     return json_answer(selected(records.state(thread, checkpoint, subgraphs=params.subgraphs), params.fields()))
 
 
@@ -76,7 +77,7 @@ async def update_state(request: web.Request) -> web.StreamResponse:
     reject_subgraph(body.checkpoint)
     # Clients use either form. The complete one takes precedence.
     wanted = (body.checkpoint.checkpoint_id if body.checkpoint else None) or body.checkpoint_id
-    base = _checkpoint(thread.history, wanted) if wanted else thread.history.head
+    base = _checkpoint(thread.visible, wanted) if wanted else thread.visible.head
     written = write_state(request, thread, base, body.values, body.as_node)
     return json_answer(records.updated_state(thread, written))
 
@@ -86,13 +87,18 @@ def write_state(
 ) -> Checkpoint:
     """Update a state as if a node had written the values, and return the new checkpoint.
 
-    Raises `ApiError` 422 for an unknown node or invalid values, and `ThreadBusyError`.
+    Raises `ApiError` 422 for an unknown node or invalid values, 400 for a message without content, and
+    `ThreadBusyError`.
     """
-    if as_node is not None and as_node not in (*graph.nodes(thread.script), START, END):
+    if as_node is not None and as_node not in (*graph.nodes(thread.script), START, END, COPY):
         raise ApiError(422, f"Node {as_node} does not exist")
     try:
         return request.app[ENGINE].update_state(thread, base, values, as_node)
+    except NoContentError as error:
+        # As on the official server.
+        raise ApiError(400, str(error)) from error
     except (InvalidUpdateError, ValueError) as error:
+        # 422 is the status of the published description. `langgraph dev` answers 400.
         raise ApiError(422, str(error)) from error
 
 
@@ -117,7 +123,7 @@ async def history(request: web.Request) -> web.StreamResponse:
 async def history_search(request: web.Request) -> web.StreamResponse:
     """List the checkpoints of a thread that match a filter, newest first."""
     thread = thread_of(request)
-    return await list_answer(_history(thread, await read(request, HistoryRequest, default=b"{}")))
+    return await list_answer(_history(thread, await read(request, HistoryRequest)))
 
 
 def _history(thread: Thread, params: HistoryRequest) -> Iterator[records.Shown]:
@@ -137,8 +143,8 @@ def _history(thread: Thread, params: HistoryRequest) -> Iterator[records.Shown]:
 def _history_of(thread: Thread, named: CheckpointConfig | None) -> History:
     """Return the history of a thread or of the child graph that a request names, empty if there is no such graph."""
     if named is None or not named.of_subgraph:
-        return thread.history
-    return thread.history.children.get(named.checkpoint_ns or "", History())
+        return thread.visible
+    return thread.visible.children.get(named.checkpoint_ns or "", History())
 
 
 def _checkpoint(history: History, checkpoint_id: str) -> Checkpoint:
@@ -157,7 +163,7 @@ ROUTES: Final = (
         f"{THREAD}/state",
         update_state,
         StateUpdate,
-        statuses=(200, 404, 409, 422),
+        statuses=(200, 400, 404, 409, 422),
         response=responses.StateWritten,
     ),
     Route(
@@ -189,7 +195,6 @@ ROUTES: Final = (
         f"{THREAD}/history",
         history_search,
         HistoryRequest,
-        body_optional=True,
         statuses=(200, 404, 422),
         response=list[responses.SelectedFields],
     ),

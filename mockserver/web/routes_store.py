@@ -55,7 +55,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
 
 async def search(request: web.Request) -> web.StreamResponse:
     """List items, the most recently written first."""
-    params, items = await read(request, ItemSearch, default=b"{}"), _store(request)
+    params, items = await read(request, ItemSearch), _store(request)
     try:
         found = items.search(tuple(params.namespace_prefix or ()), params.filter or {})
     except FilterError as error:
@@ -70,7 +70,7 @@ async def search(request: web.Request) -> web.StreamResponse:
 
 async def namespaces(request: web.Request) -> web.StreamResponse:
     """List the namespaces that hold items."""
-    params = await read(request, NamespaceSearch, default=b"{}")
+    params = await read(request, NamespaceSearch)
     found = _store(request).namespaces(params.prefix or (), params.suffix or (), params.max_depth)
     return json_answer({"namespaces": found[params.offset : params.offset + params.limit]})
 
@@ -94,7 +94,6 @@ ROUTES: Final = (
         "/store/items/search",
         search,
         ItemSearch,
-        body_optional=True,
         statuses=(200, 422),
         response=responses.FoundItems,
     ),
@@ -103,7 +102,6 @@ ROUTES: Final = (
         "/store/namespaces",
         namespaces,
         NamespaceSearch,
-        body_optional=True,
         statuses=(200, 422),
         response=responses.Namespaces,
     ),

@@ -55,7 +55,7 @@ class StreamQuery(Body, frozen=True):
 
 async def create(request: web.Request) -> web.StreamResponse:
     """Create a thread."""
-    body = await read(request, ThreadCreate, default=b"{}")
+    body = await read(request, ThreadCreate)
     threads = request.app[ENGINE].threads
     thread_id = None if body.thread_id is UNSET else uuid_in(body.thread_id, "thread")
     existing = None if thread_id is None else threads.by_id.get(thread_id)
@@ -137,7 +137,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
 
 async def search(request: web.Request) -> web.StreamResponse:
     """List threads."""
-    params = await read(request, ThreadSearch, default=b"{}")
+    params = await read(request, ThreadSearch)
     found = [
         thread
         for thread in request.app[ENGINE].threads.by_id.values()
@@ -149,7 +149,7 @@ async def search(request: web.Request) -> web.StreamResponse:
 
 async def count(request: web.Request) -> web.StreamResponse:
     """Count threads."""
-    params = await read(request, ThreadCount, default=b"{}")
+    params = await read(request, ThreadCount)
     return json_answer(sum(_matches(thread, params) for thread in request.app[ENGINE].threads.by_id.values()))
 
 
@@ -159,7 +159,7 @@ def _set_ttl(request: web.Request, thread: Thread, params: TimeToLive | None) ->
 
 
 def _write_supersteps(request: web.Request, thread: Thread, supersteps: list[Superstep]) -> None:
-    """Write the given supersteps to a new thread, usually copied from another one. Raises `ApiError` 422."""
+    """Write the given supersteps to a new thread, usually copied from another one. Raises `ApiError`."""
     for superstep in supersteps:
         (update,) = superstep.updates
         values, node = update.values, update.as_node
@@ -196,8 +196,7 @@ ROUTES: Final = (
         "/threads",
         create,
         ThreadCreate,
-        body_optional=True,
-        statuses=(200, 409, 422),
+        statuses=(200, 400, 409, 422),
         response=responses.Thread,
     ),
     Route(
@@ -205,11 +204,10 @@ ROUTES: Final = (
         "/threads/search",
         search,
         ThreadSearch,
-        body_optional=True,
         statuses=(200, 422),
         response=list[responses.SelectedFields],
     ),
-    Route("POST", "/threads/count", count, ThreadCount, body_optional=True, statuses=(200, 422), response=int),
+    Route("POST", "/threads/count", count, ThreadCount, statuses=(200, 422), response=int),
     Route("POST", "/threads/prune", prune, ThreadPrune, statuses=(200, 409, 422), response=responses.Pruned),
     Route("GET", f"{THREAD}/stream", stream, query=StreamQuery, statuses=(200, 404, 422), streams=True, resumes=True),
     Route("GET", f"{THREAD}/storage", storage, statuses=(200, 404, 422), response=responses.Storage),

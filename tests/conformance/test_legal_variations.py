@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -183,6 +184,12 @@ def empty_states(raw: Json) -> None:
             response |= {"status": 200, "body": []}
 
 
+def deep_histories(raw: Json) -> None:
+    """Record every history of another thread as the text that its JSON is recorded as when it is nested too deeply."""
+    for _, response in requests(raw, "final history", "other"):
+        response["body"] = json.dumps(response["body"])
+
+
 def pending_at_first(raw: Json) -> None:
     """Let the run's row say `pending` in the first reading after its step began."""
     _, response = next(requests(raw, "look", "run A"))
@@ -242,6 +249,7 @@ VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
         ("none/finished/create/unwatched/other-origin",),
         (other_headers(lambda h: {n: v for n, v in h.items() if not n.startswith("access-control")}),),
     ),
+    ("a history has an input of many levels", ("bad-input/odd",), (deep_histories,)),
     ("the cron fires again", ("cron/busy-thread",), (fired_again,)),
 ]
 

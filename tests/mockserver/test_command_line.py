@@ -87,7 +87,15 @@ def test_an_address_that_is_not_here_is_one_line_and_code_2(host: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--port", "70000"], ["--port", "x"], ["--time-scale", "-1"], ["--log-level", "loud"], ["--run-timeout", "0"]],
+    [
+        ["--port", "70000"],
+        ["--port", "x"],
+        ["--time-scale", "-1"],
+        ["--log-level", "loud"],
+        ["--run-timeout", "0"],
+        ["--workers", "0"],
+        ["--workers", "x"],
+    ],
 )
 def test_bad_arguments_are_code_2(arguments: list[str]) -> None:
     process = start(*arguments)

@@ -101,7 +101,7 @@ def what_is_there(deployment: MockDeployment) -> dict[str, str]:
     """
     with httpx.Client(base_url=deployment.url) as http:
         assistant = http.post("/assistants", json={"graph_id": "agent"}).json()["assistant_id"]
-        thread = http.post("/threads").json()["thread_id"]
+        thread = http.post("/threads", json={}).json()["thread_id"]
         order = {"assistant_id": assistant, "input": {"messages": "hi"}}
         run = http.post(f"/threads/{thread}/runs", json=order).json()["run_id"]
         http.get(f"/threads/{thread}/runs/{run}/join")

@@ -125,7 +125,7 @@ def test_a_script_may_know_its_graph() -> None:
 def test_the_built_in_graph_under_another_name() -> None:
     with MockDeployment(graph="chat") as mock:
         assert said(mock.url, "chat") == "You said: hello"
-        assert [one["graph_id"] for one in httpx.post(f"{mock.url}/assistants/search").json()] == ["chat"]
+        assert [one["graph_id"] for one in httpx.post(f"{mock.url}/assistants/search", json={}).json()] == ["chat"]
         mock.reset()
         assert said(mock.url, "agent") == "You said: hello"
         mock.reset(graph="chat")
@@ -248,7 +248,7 @@ def test_loading_scripts_replaces_and_adds_graphs_and_keeps_the_others() -> None
         mock.load_script({"research": words("New."), "third": words("Third.")})
         assert [said(mock.url, graph) for graph in ("support", "research", "third")] == ["Default.", "New.", "Third."]
         mock.reset(script=TWO)
-        assert httpx.post(f"{mock.url}/assistants/count").json() == 2
+        assert httpx.post(f"{mock.url}/assistants/count", json={}).json() == 2
 
 
 def test_the_built_in_graph_is_there_only_while_no_script_is() -> None:

@@ -41,7 +41,7 @@ def test_one(mock_deployment, mock_deployment_url, number):
     threads.add(thread)
 
 def test_only_the_url(mock_deployment_url):
-    assert httpx.post(f"{mock_deployment_url}/threads/search").json() == []
+    assert httpx.post(f"{mock_deployment_url}/threads/search", json={}).json() == []
 
 def test_all():
     assert (len(urls), len(threads)) == (1, 3)
