@@ -139,6 +139,10 @@ def _text(dumper: yaml.SafeDumper, data: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
+CANCELLED: Final = "CancelledError()"
+"""The error on the task of a step that was cancelled."""
+
+
 def _line(history: Sequence[_State]) -> Iterator[_State]:
     """Return the checkpoints that led to the newest, oldest first."""
     by_id = {_id(state["checkpoint"]): state for state in history}
@@ -169,7 +173,8 @@ def _steps(state: _State, later: _State | None) -> Iterator[dict[str, Any]]:
         return
     tasks = state.get("tasks") or []
     interrupts = [interrupt for task in tasks for interrupt in task.get("interrupts") or ()]
-    failed = [task["error"] for task in tasks if task.get("error")]
+    # A cancelled step did not fail by itself: its run was stopped, or another step of the superstep failed.
+    failed = [task["error"] for task in tasks if task.get("error") and task["error"] != CANCELLED]
     # A checkpoint of source `input` or `update` after this one belongs to another run: this superstep did not finish.
     finished = later is not None and (later.get("metadata") or {}).get("source") == "loop"
     node = state["next"][0]

@@ -44,7 +44,8 @@ async def converse(http: httpx.AsyncClient, mock: MockDeployment) -> str:
     await ask("something elaborate")
     await http.post(f"{runs}/wait", json={"assistant_id": "agent", "command": {"resume": "yes"}})
     mock.hold("tools:1/enter", thread_id=thread)
-    await ask("hello", "")
+    # With tokens, so that the task of the superseded run shows that it was cancelled.
+    await ask("hello", "", stream_mode=["messages-tuple"])
     await mock.aio.wait_until_held("tools:1/enter", thread_id=thread)
     second = await ask("hello again", "", multitask_strategy="interrupt")
     mock.release(thread_id=thread)
@@ -74,6 +75,8 @@ async def test_the_same_requests_give_the_same_history() -> None:
         script = parse(text)
         assert "say: Let me see." in text
         assert "takes: 1.5" in text
+        assert any(task["error"] == "CancelledError()" for state in history for task in state["tasks"])
+        assert "CancelledError" not in text
         mock.reset(script=script)
         again = await converse(http, mock)
         assert plain(await fetch(mock.url, again)) == plain(history)
