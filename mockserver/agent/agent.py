@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from mockserver.agent.gates import Gates
 from mockserver.agent.graph import (
     AUDIT,
+    CHILD,
     CHILD_NODES,
     open_calls,
     pending_calls,
@@ -152,8 +153,11 @@ class ScriptedAgent:
         """Return the first cursor and values of a node's child graph, None for a node without one."""
         if runs_probe_child(task.script, task.node, task.cursor):
             visits = dict.fromkeys(CHILD_NODES, task.cursor.visit(TOOLS) - 1)
-            (call,) = pending_calls(task.values)
-            values = {"call": call, "visit": task.cursor.visit(TOOLS), STEPS: []}
+            calls = pending_calls(task.values)
+            if not calls:
+                # A command may go to any node, whatever the state.
+                raise ValueError(f"The node {CHILD} works on a tool call, and the last message has none.")
+            values = {"call": calls[0], "visit": task.cursor.visit(TOOLS), STEPS: []}
             return Cursor(tuple(Step(node=name) for name in CHILD_NODES), visits=visits), values
         step = task.cursor.at_step(task.node)
         if step is None or not step.subgraph:

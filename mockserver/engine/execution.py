@@ -28,6 +28,7 @@ from msgspec.structs import replace
 from mockserver.agent import graph
 from mockserver.agent.agent import NodeOutput, ScriptedAgent, Task, calls_to_answer
 from mockserver.agent.step import Paused
+from mockserver.core import messages
 from mockserver.core.checkpoints import START, Checkpoint, Extra, History, Mark, Source, Values
 from mockserver.core.commands import added_by, answers_to, check_answer
 from mockserver.core.policy import Policy, policy_of
@@ -156,7 +157,8 @@ class Execution:
             if node in kept:
                 self._stream.task_starts(node, entered, namespace, kept=True)
             else:
-                tasks.append(self._begin(node, entered, child, takes_answer=node in open_to_answer))
+                values = self._read_sent(entered.values) if node in inputs else current.values
+                tasks.append(self._begin(node, entered, values, child, takes_answer=node in open_to_answer))
         for node in as_started(kept):
             self._stream.kept(node, kept[node], namespace)
         await _gather([play(task) for task in tasks])
@@ -178,8 +180,13 @@ class Execution:
             visiting[extra.node] += 1
         return seen_by
 
-    def _begin(self, node: str, current: Checkpoint, child: ChildGraph | None, *, takes_answer: bool) -> Task:
-        """Announce a node, and return its task. `takes_answer`: the answer may be for what it has not asked yet."""
+    def _begin(
+        self, node: str, current: Checkpoint, values: Values, child: ChildGraph | None, *, takes_answer: bool
+    ) -> Task:
+        """Announce a node, and return its task, which sees `values`.
+
+        `takes_answer`: the answer of the run may be for what the node has not asked yet.
+        """
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
         asked = [question["id"] for question in history.waiting_interrupts().get(node, ())]
@@ -188,10 +195,9 @@ class Execution:
             given += answers_to(self._answer, None)
         answers = [self._policy.answer_given(self._run, answer) for answer in given]
         earlier = history.last_mark(current.checkpoint_id, "resume", node) or []
-        task = self._task(node, current, namespace, [*earlier, *answers], None if answers or not asked else asked[0])
-        self._narrator.task_starts(
-            current.task_id(node), node_of(node), current.values, calls_to_answer(task), namespace
-        )
+        again = None if answers or not asked else asked[0]
+        task = self._task(node, replace(current, values=values), namespace, [*earlier, *answers], again)
+        self._narrator.task_starts(current.task_id(node), node, current.values, calls_to_answer(task), namespace)
         self._stream.task_starts(node, current, namespace)
         return task
 
@@ -266,6 +272,9 @@ class Execution:
         if base is None and not added:
             raise EmptyInputError("Received no input for __start__")
         check_answer(self._answer, history, strict=self._run.request.strict_resume)
+        for extra in added:
+            # Read before anything is written: an input that cannot be read leaves no trace.
+            self._read_sent(_as_values(extra.input))
         values = graph.known_values(self._run.script, {} if base is None else history.values(base))
         if base is None:
             current = self._append(None, START, values, (), "fork")
@@ -282,6 +291,12 @@ class Execution:
             values = self._written(values, write)
             self._thread.history.mark(current.checkpoint_id, Mark(self._run.run_id, "values", values))
         return replace(current, values=values)
+
+    def _read_sent(self, given: Values) -> Values:
+        """Return the input that a node was sent as the state that the node sees. Raises ValueError."""
+        if given.get("messages") is None:
+            return {name: value for name, value in given.items() if name != "messages"}
+        return {**given, "messages": messages.coerce_all(given["messages"], self._run.ids.uuid4)}
 
     def _write_input(self, base: Checkpoint | None, raw: Any) -> Checkpoint:
         """Write the input: one checkpoint that has it still pending, and one that contains it."""
