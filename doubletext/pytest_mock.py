@@ -27,7 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line(
         "markers",
-        f"{MARKER}(script, graph, time, scale, seed, defects, faults): configure the mock deployment of the test, see "
+        f"{MARKER}(script, graph, time, scale, seed, defects, faults, strict): configure the mock deployment of the "
+        "test, see "
         "mockserver.MockDeployment.reset",
     )
 

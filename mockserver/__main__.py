@@ -65,6 +65,8 @@ def main(arguments: list[str] | None = None, program: str = "python -m mockserve
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
+    from mockserver.settings import MAX_BODY
+
     parser = argparse.ArgumentParser(
         prog=program,
         description="Run a mock deployment of the LangGraph Agent Server API, deterministic and in memory.",
@@ -121,6 +123,19 @@ def _parser(program: str) -> argparse.ArgumentParser:
         "and start no deployment. The graph is imported, and not executed",
     )
     parser.add_argument("--graph", metavar="NAME", help="name of the graph without a script (default: agent)")
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="refuse with 422 what is otherwise ignored, as by the official server: unknown fields and parameters, and "
+        "values without effect",
+    )
+    parser.add_argument(
+        "--max-body",
+        type=_bytes,
+        default=MAX_BODY,
+        metavar="BYTES",
+        help="largest request body. A larger one is refused with 413 (default: %(default)s)",
+    )
     parser.add_argument(
         "--run-timeout",
         type=_seconds,
@@ -209,6 +224,13 @@ def _workers(text: str) -> int:
     return workers
 
 
+def _bytes(text: str) -> int:
+    size = int(text)
+    if size < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a size. Give a number of bytes above 0")
+    return size
+
+
 def _scale(text: str) -> float:
     scale = float(text)
     if not 0 <= scale <= 1000:
@@ -292,6 +314,8 @@ async def _serve(options: argparse.Namespace, name: str) -> int:
             faults=options.fault,
             run_timeout=options.run_timeout,
             workers=options.workers,
+            strict=options.strict,
+            max_body=options.max_body,
             allow_callbacks=options.allow_callbacks,
             allow_hosts=options.allow_host,
             allow_origins=options.allow_origin,

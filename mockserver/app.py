@@ -26,9 +26,6 @@ from mockserver.web.http import ENGINE, EXPIRY, KEEP_ALIVE, error_responses, exp
 from mockserver.web.interceptors import INTERCEPTORS, intercept
 from mockserver.web.journal import JOURNAL, Journal
 
-MAX_BODY: Final = 8 * 1024 * 1024
-"""The largest request body in bytes. A larger one is rejected with 413."""
-
 SHUTDOWN: Final = 0.1
 """Real seconds that open answers get to end by themselves, twice: once before they are cancelled, and once after.
 
@@ -48,7 +45,7 @@ def create_app(*, clock: Clock | None = None, **settings: Unpack[Settings]) -> w
     # Outermost first. Preflights are sent by the browser and not by the application, so the journal omits them.
     # Errors become JSON inside the interceptors, so that faults and defects see the response that would be sent.
     middlewares = [answer_preflight, expire, intercept, error_responses]
-    app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY)
+    app = web.Application(middlewares=middlewares, client_max_size=chosen["max_body"])
     app.on_response_prepare.append(add_headers)
     callbacks = Callbacks(chosen["allow_callbacks"])
     engine = Engine(
@@ -65,6 +62,7 @@ def create_app(*, clock: Clock | None = None, **settings: Unpack[Settings]) -> w
     app[GUARD] = Guard(chosen["allow_hosts"], chosen["allow_origins"])
     app[KEEP_ALIVE] = chosen["keep_alive"]
     journal = app[JOURNAL] = Journal(lambda: engine.threads.by_id, engine.clock, engine.notifier)
+    journal.strict = chosen["strict"]
     callbacks.refused = journal.refused_callback
     app[INTERCEPTORS] = []
     routes.add_to(app)

@@ -174,6 +174,7 @@ class MockDeployment:
         # Read before the reset, so that an invalid script leaves the deployment unchanged.
         graphs, clock = read_graphs(chosen["script"], chosen["graph"]), clock_of(time, scale)
         self._wait(lambda _: routes.reset(self._app, graphs=graphs, clock=clock, seed=chosen["seed"]))
+        self._do(lambda controller: setattr(controller.journal, "strict", chosen["strict"]))
         self._log.clear()
         for defect in chosen["defects"]:
             self.defect_on(defect)

@@ -299,20 +299,23 @@ def _steps(
         later = way[number + 1] if number + 1 < len(way) else ()
         calls = [call for node in later for call in tools.get(node, ())]
         parts = [
-            _step(node, tools, calls, last=not later and speaks, child=None if len(nodes) > 1 else children.get(node))
+            _child_step(graph, node, children[node])
+            if node in children
+            else _step(node, tools, calls, last=not later and speaks)
             for node in nodes
         ]
         steps.append(parts[0] if len(parts) == 1 else {"parallel": parts})
     return steps or [{"node": shape["nodes"][0]}]
 
 
-def _step(
-    node: str, tools: Mapping[str, Sequence[Any]], calls: Sequence[Any], *, last: bool, child: Any
-) -> dict[str, Any]:
-    if child is not None:
-        inner = _steps(child, _shape(child), {})
-        # A compiled graph that is a node works on the parent's state, and returns it whole.
-        return {"node": node, "subgraph": inner, "returns": "messages"}
+def _child_step(graph: Pregel[Any, Any, Any, Any], node: str, child: Pregel[Any, Any, Any, Any]) -> dict[str, Any]:
+    step = {"node": node, "subgraph": _steps(child, _shape(child), {})}
+    # A compiled graph that is a node shares the messages. A function that invokes one decides itself what it returns.
+    shares = getattr(graph.nodes.get(node), "bound", None) is child and "messages" in graph.channels
+    return {**step, "returns": "messages"} if shares and "messages" in child.channels else step
+
+
+def _step(node: str, tools: Mapping[str, Sequence[Any]], calls: Sequence[Any], *, last: bool) -> dict[str, Any]:
     if node in tools:
         return {"node": node, "result": FILL_IN}
     if calls:

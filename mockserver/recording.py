@@ -178,10 +178,12 @@ def _steps(state: _State, later: _State | None) -> Iterator[dict[str, Any]]:
     # A checkpoint of source `input` or `update` after this one belongs to another run: this superstep did not finish.
     finished = later is not None and (later.get("metadata") or {}).get("source") == "loop"
     node = state["next"][0]
-    if interrupts:
-        # No duration: the time between the two checkpoints is that of the human.
+    # Where a human was asked there is no duration: the time between the two checkpoints is that of the human.
+    if interrupts and len(tasks) > 1:
+        yield {"parallel": [_part(task["name"], task.get("result") or {}, 0, task["interrupts"]) for task in tasks]}
+    elif interrupts:
         writes = _writes(state, later) if finished else {}
-        yield _shortened({"node": node, "interrupt": {"value": interrupts[0].get("value")}, **writes, "takes": 0})
+        yield _shortened({"node": node, **_questions(interrupts), **writes, "takes": 0})
     elif finished and later is not None:
         if _is_parallel(tasks):
             took = _duration(state, later)
@@ -197,12 +199,17 @@ def _steps(state: _State, later: _State | None) -> Iterator[dict[str, Any]]:
 
 
 def _is_parallel(tasks: Sequence[_State]) -> bool:
-    """Return whether several nodes ran in a superstep. Several tasks of one node count as one step."""
-    names = {task["name"] for task in tasks}
-    return len(tasks) > 1 and len(names) == len(tasks) and all(isinstance(task.get("result"), dict) for task in tasks)
+    """Return whether several tasks ran in a superstep and have written something."""
+    return len(tasks) > 1 and all(isinstance(task.get("result"), dict) for task in tasks)
 
 
-def _part(node: str, write: dict[str, Any], took: float) -> dict[str, Any]:
+def _questions(interrupts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the questions of a step."""
+    asked = [{"value": interrupt.get("value")} for interrupt in interrupts]
+    return {"interrupt": asked[0] if len(asked) == 1 else asked} if asked else {}
+
+
+def _part(node: str, write: dict[str, Any], took: float, interrupts: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
     """Return one part of a parallel step.
 
     A tool result stays a message, which names its call: `result` answers the open calls in order, and each part
@@ -212,7 +219,7 @@ def _part(node: str, write: dict[str, Any], took: float) -> dict[str, Any]:
     if "result" in fields:
         del fields["result"]
         fields["messages"] = _plain(write["messages"] if isinstance(write["messages"], list) else [write["messages"]])
-    return {"node": node, **fields, **({"takes": took} if took else {})}
+    return {"node": node, **_questions(interrupts), **fields, **({"takes": took} if took else {})}
 
 
 def _writes(state: _State, later: _State | None) -> dict[str, Any]:

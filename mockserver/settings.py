@@ -32,6 +32,9 @@ class ResetSettings(TypedDict, total=False):
     faults: Iterable[str | Fault]
     """The network faults that are set from the first request, as `Fault` or as text like `cut@2`. Default: none."""
 
+    strict: bool
+    """True to refuse what is otherwise ignored, such as unknown fields and parameters. Default: False."""
+
 
 class Settings(ResetSettings, total=False):
     """All settings, each with its default."""
@@ -51,6 +54,9 @@ class Settings(ResetSettings, total=False):
     allow_origins: Iterable[str]
     """Origins, `SCHEME://HOST[:PORT]` or `*`, whose web pages may use the control API. Default: none."""
 
+    max_body: int
+    """The largest request body in bytes. A larger one is refused with 413. Default: 100 MiB."""
+
     run_timeout: float | None
     """The seconds of scripted time after which a run ends with status `timeout`. Default: no limit."""
 
@@ -58,17 +64,22 @@ class Settings(ResetSettings, total=False):
     """The number of runs that execute at the same time. Others stay pending, in their order. Default: no limit."""
 
 
+MAX_BODY: Final = 100 * 1024 * 1024
+"""The official server has no limit. This one protects the memory of a shared mock."""
+
 DEFAULTS: Final[Settings] = {
     "script": None,
     "graph": None,
     "seed": 0,
     "defects": (),
+    "strict": False,
     "faults": (),
     "policy": None,
     "keep_alive": 5.0,
     "allow_callbacks": (),
     "allow_hosts": (),
     "allow_origins": (),
+    "max_body": MAX_BODY,
     "run_timeout": None,
     "workers": None,
 }

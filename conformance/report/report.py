@@ -85,10 +85,10 @@ class JudgedRequirement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The findings of one run of the suite about one deployment. `summary` counts the verdicts of each kind.
 
-    `causes` are the broken requirements that explain the others, the worst first. `stale` lists known failures of the
-    profile that did not happen. `notes` are remarks on how the deployment was judged. `problem` is the reason why the
-    deployment could not be judged, or not to the end. `rules` is the whole rule book. `finished_at` is the wall-clock
-    time in ISO 8601.
+    The broken requirements that explain the others are `causes`, the worst first. Known failures of the profile that
+    did not happen are `stale`. Remarks on how the deployment was judged are `notes`. The reason why it could not be
+    judged, or not to the end, is `problem`. What ended the run before its time is `incomplete`. The whole rule book is
+    `rules`. The wall-clock time in ISO 8601 is `finished_at`.
     """
 
     format: Literal["doubletext-report"] = FORMAT
@@ -101,6 +101,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     stale: list[str] = []
     notes: list[str] = []
     problem: str | None = None
+    incomplete: str | None = None
     rules: list[JudgedRequirement] = []
     finished_at: str | None = None
 
@@ -135,7 +136,10 @@ def write_transcript(folder: Path, transcript: Transcript) -> Path:
     """Write one transcript under `folder`, bounded in size, and return its path. Raise OSError."""
     path = folder / transcript_path(transcript.scenario.id)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(encode(bounded(transcript)))
+    # A run may be killed at any moment, and what it has written is used by the run that resumes it.
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_bytes(encode(bounded(transcript)))
+    unfinished.replace(path)
     return path
 
 

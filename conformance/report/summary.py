@@ -19,6 +19,7 @@ from conformance.report.report import Report, Result, rules_of, summarise, write
 from conformance.requirements import registry
 from conformance.requirements.areas import AREAS
 from conformance.requirements.registry import LEVELS
+from conformance.scenarios.tiers import Tier, share
 from conformance.transcript.text import visible
 from conformance.transcript.transcript import SuiteInfo, TargetInfo
 
@@ -49,10 +50,15 @@ class Deployment(msgspec.Struct, kw_only=True):
 class Findings:
     """The findings of one run, built from the records of its tests.
 
-    They are built in the process that reports: xdist's controller, or the only process.
+    They are built in the process that reports: xdist's controller, or the only process. `incomplete` is what ended the
+    run before its time.
     """
 
-    def __init__(self, records: list[dict[str, Any]], profile: Profile) -> None:
+    def __init__(
+        self, records: list[dict[str, Any]], profile: Profile, incomplete: str | None = None, tier: Tier = "full"
+    ) -> None:
+        self._incomplete = incomplete
+        self._tier = tier
         self._suite = msgspec.convert(records[0]["suite"], SuiteInfo)
         self.deployments: list[Deployment] = []
         for position in sorted({record["position"] for record in records}):
@@ -110,6 +116,7 @@ class Findings:
             stale=deployment.stale,
             notes=deployment.notes,
             problem=deployment.problem,
+            incomplete=self._incomplete,
             rules=rules_of(registry.load()),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -140,6 +147,9 @@ class Findings:
                 counts = summarise(deployment.results)
                 terminal.line("verdicts: " + ", ".join(f"{n} {word}" for word, n in counts.items() if n))
             self._show_coverage(terminal, deployment)
+            if self._tier != "full":
+                part = f"{share(self._tier):.0%} of the known faults"
+                terminal.line(f"tier {self._tier}: its scenarios detect {part}. --conformance-tier=full plays all")
             known = [result for result in deployment.results if result.known]
             if known:
                 terminal.line(
@@ -149,6 +159,10 @@ class Findings:
                 terminal.line(f"stale: {entry}", red=True)
             if not deployment.judged:
                 terminal.line("nothing was judged, so the run fails; the reasons are listed above", red=True)
+            if self._incomplete is not None:
+                terminal.line(visible(f"incomplete: {self._incomplete}"), red=True)
+            if self._incomplete is not None and deployment.folder:
+                terminal.line("to continue, add --conformance-resume=DIR with the folder of the report")
             if deployment.folder:
                 terminal.line(f"report: {Path(deployment.folder) / 'report.html'}")
             elif any(result.verdict not in ("PASS", "NOT-APPLICABLE") for result in deployment.results):

@@ -163,8 +163,6 @@ class ScriptedAgent:
         if step is None or not step.subgraph:
             return None
         values = dict(task.values)
-        if task.script.built_in:
-            values[STEPS] = []
         if not step.shares_messages:
             values["messages"] = [messages.human(_order(task, step), task.ids.uuid4())]
         return Cursor(tuple(step.subgraph), fills=task.cursor.fills).unrolled(), values
@@ -177,7 +175,6 @@ class ScriptedAgent:
             task.show(emitted)
             return {"messages": emitted, STEPS: values[STEPS]}
         scripted = task.cursor.at_step(task.node)
-        steps = {STEPS: values[STEPS]} if STEPS in values else {}
         if scripted is not None and scripted.shares_messages:
             # A node that was sent an input of its own may have no messages.
             known = {message["id"] for message in task.values.get("messages", ())}
@@ -185,9 +182,8 @@ class ScriptedAgent:
                 if message["id"] not in known:
                     task.emit(NodeOutput(message, of_child=True))
             # The whole state, as LangGraph returns it from a compiled graph that is a node.
-            channels = {name: values[name] for name in (*task.script.reducers, "messages") if name in values}
-            return channels | steps
-        write = _changes(task, values) | steps
+            return {name: values[name] for name in (*task.script.reducers, "messages") if name in values}
+        write = _changes(task, values)
         if calls_to_answer(task):
             write["messages"] = self._results(task, [Result(content=messages.text_of(values["messages"][-1]))])
             task.show(write["messages"])

@@ -235,6 +235,17 @@ def left_dangling(facts: Facts) -> Iterator[Finding]:
             )
 
 
+def ignored_field(facts: Facts) -> Iterator[Finding]:
+    """Report a part of a request that had no effect, such as an unknown field or parameter."""
+    found: dict[tuple[str, str, str], list[int]] = {}
+    for entry in facts.requests:
+        for reason in entry.ignored:
+            found.setdefault((entry.method, entry.path, reason), []).append(entry.number)
+    for (method, path, reason), numbers in found.items():
+        text = f"{method} {path} has a part without effect: {reason.rstrip('.')}. Correct or remove it"
+        yield Finding("ignored-field", text, tuple(numbers))
+
+
 RULES: Final[Mapping[str, ClientCheck]] = {
     "joined-superseded": joined_superseded,
     "kept-reading": kept_reading,
@@ -244,6 +255,7 @@ RULES: Final[Mapping[str, ClientCheck]] = {
     "resumed-unclear": resumed_unclear,
     "retried": retried,
     "left-dangling": left_dangling,
+    "ignored-field": ignored_field,
 }
 
 

@@ -151,7 +151,7 @@ class Assistants:
             1,
             moment,
             graph_id=request.graph_id,
-            name="Untitled" if request.name is None else request.name,
+            name="Untitled" if request.name is UNSET else request.name,
             config=_config(request.config, request.context or request.config.configurable),
             metadata=request.metadata,
             description=request.description,

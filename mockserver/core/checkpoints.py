@@ -31,7 +31,9 @@ COPY: Final = "__copy__"
 Values = dict[str, Any]
 Source = Literal["input", "loop", "update", "fork"]
 MarkKind = Literal["result", "error", "interrupt", "resume", "values", "goto"]
-"""`interrupt` holds the questions of a task that are open, `resume` the answers to those before them."""
+"""`goto` holds the tasks that a command has added, `interrupt` the questions of a task that are open, and
+`resume` the answers to those before them.
+"""
 
 
 class Checkpoint(Struct, frozen=True):

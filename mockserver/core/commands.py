@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mockserver.core.checkpoints import END, Checkpoint, Extra, History
 from mockserver.schemas.common import Command, Send
-from mockserver.script.tasks import sent_task
+from mockserver.script.tasks import is_sent, sent_task
 
 # The form of `IdSource.hex`. Only keys of this form are taken for
 # interrupt ids, because an answer may be any JSON object.
@@ -27,7 +27,8 @@ def added_by(
     added: list[Extra] = []
     for target in command.targets:
         if isinstance(target, Send):
-            added.append(Extra(sent_task(target.node, planned), new_id(), target.input))
+            task = sent_task(target.node, sum(map(is_sent, planned)))
+            added.append(Extra(task, new_id(), target.input))
         elif target not in planned:
             added.append(Extra(target, new_id()))
         else:

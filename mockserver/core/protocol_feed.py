@@ -63,7 +63,7 @@ class FeedEvent:
     @property
     def channel(self) -> str:
         """Return the channel that the event belongs to."""
-        if self.method == "custom" and "name" in self.data:
+        if self.method == "custom" and isinstance(self.data, dict) and isinstance(self.data.get("name"), str):
             return f"custom:{self.data['name']}"
         return "input" if self.method == "input.requested" else self.method
 

@@ -22,7 +22,7 @@ class WebhookMissingOrDouble(Defect):
     def webhooks(self, run: Run) -> list[tuple[Run, str]]:
         right = super().webhooks(run)
         # A run without a URL sends nothing, and `times` is not used up.
-        if not right or run.request.webhook is None or not self.strikes(run):
+        if not right or not run.request.webhook or not self.strikes(run):
             return right
         return [] if run.status == "interrupted" else right * 2
 
@@ -37,7 +37,7 @@ class WebhookOutOfOrder(Defect):
 
     def webhooks(self, run: Run) -> list[tuple[Run, str]]:
         right = super().webhooks(run)
-        sends = run.request.webhook is not None and bool(right)
+        sends = bool(run.request.webhook and right)
         # Withheld only while another run is in flight, whose end sends the late webhook.
         if sends and run.fate is not None and run.thread.in_flight and self.strikes(run):
             return []
@@ -99,5 +99,5 @@ class SuccessorWebhookTwice(Defect):
     def webhooks(self, run: Run) -> list[tuple[Run, str]]:
         right = super().webhooks(run)
         superseding = any(one.fate is not None for one in run.thread.runs.values()) and run.fate is None
-        sends = bool(right) and run.request.webhook is not None
+        sends = bool(right and run.request.webhook)
         return right * 2 if superseding and sends and self.strikes(run) else right

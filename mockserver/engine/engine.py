@@ -161,7 +161,7 @@ class Engine:
             ids=ids,
             log=EventLog(resumable=request.stream_resumable, tap=partial(_publish, thread, run_id, request)),
             temporary=temporary,
-            ready=request.after_seconds == 0,
+            ready=request.after_seconds <= 0,
         )
         # Added before the others are stopped: the thread stays busy throughout and
         # never shows `idle` between two runs. The superseding run is recorded before as
@@ -514,7 +514,7 @@ class Engine:
         rules = policy_of(run.thread)
         for subject, status in rules.webhooks(run):
             url = subject.request.webhook
-            if url is not None:
+            if url:
                 body = rules.notice(subject, notice(subject, status))
                 self._webhooks.send(run.thread.thread_id, url, body, partial(rules.webhook_failed, subject))
 

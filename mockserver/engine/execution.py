@@ -165,7 +165,7 @@ class Execution:
         finished = {node: writes[node] for node in in_order(seen_by) if node in writes}
         if pauses:
             if child is None and finished:
-                self._stream.values(reduce(self._written, finished.values(), current.values), namespace)
+                self._stream.values(self._shown(reduce(self._written, finished.values(), current.values)), namespace)
             raise Waits([question for node in as_started(pauses) for question in pauses[node].questions])
         return finished
 
@@ -258,6 +258,9 @@ class Execution:
 
     def _count_step(self) -> None:
         asked = self._run.request.config.recursion_limit
+        if asked is not UNSET and asked < 1:
+            # The text of LangGraph.
+            raise ValueError("recursion_limit must be at least 1")
         limit = RECURSION_LIMIT if asked is UNSET else asked
         self._steps += 1
         if self._steps > limit:
@@ -443,7 +446,7 @@ class Execution:
     def _check_breakpoint(self, when: Literal["interrupt_before", "interrupt_after"], nodes: tuple[str, ...]) -> None:
         """Raise `Waits` at a breakpoint of the request."""
         asked = getattr(self._run.request, when)
-        if asked is not None and (asked == "*" or set(asked) & {node_of(task) for task in nodes}):
+        if asked and (asked == "*" or set(asked) & {node_of(task) for task in nodes}):
             self._stream.breakpoint()
             raise Waits([])
 

@@ -1,1 +1,1 @@
-"""The types of requests and responses. Unknown fields and wrong types are rejected by name, and none is ignored."""
+"""The types of requests and responses. Unknown fields and wrong types have the error of their name."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
 from mockserver.schemas.common import UUID, Body, Config, Json, Limit, Offset
 
@@ -18,7 +18,7 @@ class AssistantCreate(Body, frozen=True):
     context: Json = {}
     metadata: Json = {}
     if_exists: Literal["raise", "do_nothing"] = "raise"
-    name: str | None = None
+    name: str | UnsetType = UNSET
     description: str | None = None
 
 
@@ -30,13 +30,13 @@ class AssistantPatch(Body, frozen=True):
     context: Json | UnsetType = UNSET
     metadata: Json = {}
     name: str | UnsetType = UNSET
-    description: str | UnsetType | None = UNSET
+    description: str | UnsetType = UNSET
 
 
 class AssistantLatest(Body, frozen=True):
     """The version of an assistant that is to be active."""
 
-    version: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    version: int | UnsetType = UNSET
 
 
 class AssistantCount(Body, frozen=True):

@@ -1,13 +1,14 @@
 """The request bodies of the run and cron routes, and the types that several routes share.
 
-Unknown fields and wrong types are rejected by name, and none is ignored: a mock that accepts a misspelled field hides
-a bug of the client. `/openapi.json` is generated from these types and their docstrings. Where a field is absent or
+Wrong types are rejected by name. Unknown fields are extra properties in the published description. Where they are
+ignored, the conduct of the client shows it (`mockserver.web.leniency`): a mock that accepts a misspelled field in
+silence hides a bug. `/openapi.json` is generated from these types and their docstrings. Where a field is absent or
 null makes a difference, its default is `UNSET`, and null is an error.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -24,6 +25,8 @@ UUID = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-f
 # The largest page of the official API.
 Limit = Annotated[int, Meta(ge=1, le=1000)]
 Offset = Annotated[int, Meta(ge=0, le=2**53)]
+Whole = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+"""A whole number whose bounds the published description does not state. JavaScript has no larger ones."""
 Json = dict[str, Any]
 
 MAX_SECONDS: Final = 1e9
@@ -37,10 +40,10 @@ class Body(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_on
 class CheckpointConfig(Body, frozen=True):
     """The reference to a checkpoint, or to the namespace of a subgraph."""
 
-    checkpoint_id: str | None = None
-    thread_id: str | None = None
-    checkpoint_ns: str | None = None
-    checkpoint_map: Json | None = None
+    checkpoint_id: str | UnsetType = UNSET
+    thread_id: str | UnsetType = UNSET
+    checkpoint_ns: str | UnsetType = UNSET
+    checkpoint_map: Json | UnsetType = UNSET
 
     @property
     def of_subgraph(self) -> bool:
@@ -92,10 +95,14 @@ class Tracer(Body, frozen=True):
 class Config(Body, frozen=True):
     """The configuration of a run. Its nodes receive `configurable`."""
 
+    UNDESCRIBED: ClassVar = frozenset({"metadata", "max_concurrency", "run_name"})
+    """The fields that the published description does not have. LangChain's clients send some of them as null."""
+
     configurable: Json = {}
     tags: list[str] = []
     metadata: Json = {}
-    recursion_limit: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    recursion_limit: Whole | UnsetType = UNSET
+    """A run with less than 1 fails."""
     max_concurrency: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
     """This has no effect: parallel steps always run at the same time, because tests use them to create overlaps."""
     run_name: str | UnsetType = UNSET
@@ -111,24 +118,24 @@ class RunRequest(Body, frozen=True):
     config: Config = Config()
     context: Json = {}
     metadata: Json = {}
-    checkpoint: CheckpointConfig | None = None
+    checkpoint: CheckpointConfig | UnsetType = UNSET
     checkpoint_id: str | None = None
     stream_mode: StreamMode | list[StreamMode] = "values"
     stream_subgraphs: bool = False
     stream_resumable: bool = False
-    interrupt_before: Literal["*"] | list[str] | None = None
-    interrupt_after: Literal["*"] | list[str] | None = None
+    interrupt_before: Literal["*"] | list[str] | UnsetType = UNSET
+    interrupt_after: Literal["*"] | list[str] | UnsetType = UNSET
     multitask_strategy: Strategy | UnsetType = UNSET
     if_not_exists: Literal["create", "reject"] = "reject"
     on_disconnect: Literal["cancel", "continue"] = "continue"
     on_completion: Literal["delete", "keep"] | UnsetType = UNSET
-    after_seconds: Annotated[float, Meta(ge=0, le=MAX_SECONDS)] = 0
+    after_seconds: Annotated[float, Meta(ge=-MAX_SECONDS, le=MAX_SECONDS)] = 0
     durability: Literal["sync", "async", "exit"] | UnsetType = UNSET
     """With `exit`, the run stores only its newest checkpoint, at its end. `sync` has the same effect as `async`."""
-    checkpoint_during: bool | None = None
+    checkpoint_during: bool | UnsetType = UNSET
     """The older name: `false` is `exit`."""
-    webhook: Annotated[str, Meta(min_length=1, max_length=65536)] | None = None
-    feedback_keys: list[str] | None = None
+    webhook: Annotated[str, Meta(min_length=1, max_length=65536)] | UnsetType = UNSET
+    feedback_keys: list[str] | UnsetType = UNSET
     """This has no effect, because it requests links to traces, and the mock creates none."""
     langsmith_tracer: Tracer | None = None
     strict_resume: bool = False
@@ -151,7 +158,7 @@ class RunRequest(Body, frozen=True):
     @property
     def requested_checkpoint(self) -> str | None:
         """The id of the checkpoint to continue from, or None for the newest."""
-        if self.checkpoint is not None and self.checkpoint.checkpoint_id:
+        if self.checkpoint and self.checkpoint.checkpoint_id:
             return self.checkpoint.checkpoint_id
         return self.checkpoint_id
 
@@ -176,16 +183,15 @@ class BulkCancel(Body, frozen=True):
     run_ids: list[UUID] | UnsetType = UNSET
 
 
-class CronCreate(Body, frozen=True):
-    """A run that is created on a schedule. `multitask_strategy` has an effect only if the runs share a thread."""
+class CronFields(Body, frozen=True):
+    """The fields that the two requests of crons share."""
 
     assistant_id: str
     schedule: str
-    timezone: str | None = None
-    end_time: str | None = None
+    timezone: str | UnsetType = UNSET
     enabled: bool = True
     on_run_completed: Literal["delete", "keep"] | UnsetType = UNSET
-    input: Any = None
+    input: list[Json] | Json | UnsetType = UNSET
     config: Config = Config()
     context: Json = {}
     metadata: Json = {}
@@ -195,25 +201,32 @@ class CronCreate(Body, frozen=True):
     stream_mode: StreamMode | list[StreamMode] = "values"
     stream_subgraphs: bool = False
     stream_resumable: bool = False
-    interrupt_before: Literal["*"] | list[str] | None = None
-    interrupt_after: Literal["*"] | list[str] | None = None
+    interrupt_before: Literal["*"] | list[str] | UnsetType = UNSET
+    interrupt_after: Literal["*"] | list[str] | UnsetType = UNSET
     durability: Literal["sync", "async", "exit"] = "async"
-    checkpoint_during: bool | None = None
-    webhook: Annotated[str, Meta(min_length=1, max_length=65536)] | None = None
+    checkpoint_during: bool | UnsetType = UNSET
+    webhook: Annotated[str, Meta(min_length=1, max_length=65536)] | UnsetType = UNSET
 
 
-class CronPatch(CronCreate, frozen=True):
+class CronCreate(CronFields, frozen=True):
+    """A run that is created on a schedule. `multitask_strategy` has an effect only if the runs share a thread."""
+
+    end_time: str | UnsetType = UNSET
+
+
+class CronPatch(CronFields, frozen=True):
     """The changes of a cron. Absent fields keep their values."""
 
     # Required in the base class. The route reads the raw body to see which fields were sent, so the values are unused.
     assistant_id: str = ""
     schedule: str = ""
+    end_time: str | UnsetType | None = UNSET
 
 
 class CronCount(Body, frozen=True):
     """The filter of crons to count."""
 
-    assistant_id: str | UnsetType = UNSET
+    assistant_id: UUID | UnsetType = UNSET
     thread_id: UUID | UnsetType = UNSET
     metadata: Json = {}
 

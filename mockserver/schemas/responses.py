@@ -6,21 +6,44 @@ compares every real response with these types.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, structs
 
 from mockserver.schemas.common import UUID, Json
 from mockserver.vocabulary import RunStatus, Strategy, ThreadStatus
 
+Natural = Annotated[int, Meta(ge=0)]
+ErrorCode = Literal[
+    "invalid_argument",
+    "unknown_command",
+    "unknown_error",
+    "no_such_run",
+    "no_such_subscription",
+    "no_such_interrupt",
+    "no_such_checkpoint",
+    "not_supported",
+]
+"""The published codes of failed commands that the mock uses."""
 Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
-SelectedFields = Json
-"""The selected fields of a record."""
 
 
 class Response(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A JSON object in a response."""
+
+
+def _selected(kind: type[Response]) -> Any:
+    """Return a type with the fields of another, of which a client may have selected any."""
+    fields = [(one.name, one.type | UnsetType, UNSET) for one in structs.fields(kind)]
+    return msgspec.defstruct(
+        f"Selected{kind.__name__}",
+        fields,
+        bases=(Response,),
+        namespace={"__doc__": f"{kind.__doc__} Without the fields that were not selected."},
+        kw_only=True,
+        forbid_unknown_fields=True,
+    )
 
 
 class Ok(Response):
@@ -60,6 +83,9 @@ class Assistant(AssistantVersion):
     updated_at: Timestamp
 
 
+SelectedAssistant: Final = _selected(Assistant)
+
+
 class Drawn(Response):
     """The nodes and edges of a graph."""
 
@@ -67,15 +93,20 @@ class Drawn(Response):
     edges: list[Json]
 
 
-class GraphSchemas(Response):
-    """The JSON Schemas of a graph."""
+class SubgraphSchemas(Response):
+    """The JSON Schemas of a child graph."""
 
-    graph_id: str
     input_schema: Json
     output_schema: Json
     state_schema: Json
     config_schema: Json
     context_schema: Json | None
+
+
+class GraphSchemas(SubgraphSchemas):
+    """The JSON Schemas of a graph."""
+
+    graph_id: str
 
 
 class Thread(Response):
@@ -92,6 +123,15 @@ class Thread(Response):
     error: Json | UnsetType | None = UNSET
     interrupts: dict[str, list[Json]] | UnsetType = UNSET
     ttl: Json | UnsetType = UNSET
+
+
+class FoundThread(Thread):
+    """A thread with the parts that the search extracted."""
+
+    extracted: Json | UnsetType = UNSET
+
+
+SelectedThread: Final = _selected(FoundThread)
 
 
 class Pruned(Response):
@@ -131,6 +171,58 @@ class Reference(Response):
     checkpoint_ns: str
 
 
+class StateReference(Reference):
+    """The reference to the checkpoint of a state, in a child graph with the checkpoints of its parents."""
+
+    checkpoint_map: dict[str, str] | UnsetType = UNSET
+
+
+class ChildReference(Response):
+    """The reference to the state of a child graph."""
+
+    thread_id: UUID
+    checkpoint_ns: str
+
+
+class Interrupt(Response):
+    """A question to a human."""
+
+    id: str
+    value: Any
+    response_schema: Json | UnsetType | None = UNSET
+
+
+class Task(Response):
+    """A node that runs next or has run, with its outcome. A child graph has either a `checkpoint` or its `state`."""
+
+    id: str
+    name: str
+    path: list[Any]
+    error: Any
+    interrupts: list[Interrupt]
+    checkpoint: ChildReference | None
+    state: ThreadState | None
+    result: Any
+
+
+class ThreadState(Response):
+    """The state of a thread at a checkpoint. Before the first checkpoint most fields are null."""
+
+    values: Json
+    next: list[str]
+    tasks: list[Task]
+    metadata: Json | None
+    created_at: Timestamp | None
+    checkpoint: StateReference | None
+    parent_checkpoint: StateReference | None
+    interrupts: list[Interrupt]
+    checkpoint_id: str | None
+    parent_checkpoint_id: str | None
+
+
+SelectedState: Final = _selected(ThreadState)
+
+
 class StateWritten(Response):
     """The checkpoint that an update of the state has created."""
 
@@ -154,6 +246,9 @@ class Run(Response):
     langsmith_session_name: None
 
 
+SelectedRun: Final = _selected(Run)
+
+
 class Cron(Response):
     """A cron."""
 
@@ -171,6 +266,9 @@ class Cron(Response):
     enabled: bool
     created_at: Timestamp
     updated_at: Timestamp
+
+
+SelectedCron: Final = _selected(Cron)
 
 
 class Item(Response):
@@ -200,6 +298,31 @@ class Namespaces(Response):
 
     namespaces: list[list[str]]
 
+
+class Applied(Response):
+    """The number of the newest event that was sent before the response."""
+
+    applied_through_seq: Natural
+
+
+class CommandSucceeded(Response, tag_field="type", tag="success"):
+    """The response to a command that succeeded."""
+
+    id: Natural
+    result: Json
+    meta: Applied
+
+
+class CommandFailed(Response, tag_field="type", tag="error"):
+    """The response to a command that failed."""
+
+    id: Natural | None
+    error: ErrorCode
+    message: str
+
+
+CommandResponse = CommandSucceeded | CommandFailed
+"""The response to a command."""
 
 Output = Any
 """The final values of a run, whose type depends on the script."""

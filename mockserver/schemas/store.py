@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from mockserver.schemas.common import Body, Json, Limit, Offset
+from mockserver.schemas.common import Body, Json, Whole
 
 Label = Annotated[str, Meta(pattern=r"^[^.]+$(?!\n)")]
 """A part of a namespace. It has no dot, because the query of `GET /store/items` separates the parts with dots."""
@@ -27,10 +27,10 @@ class ItemPut(Body, frozen=True):
 
 
 class ItemDelete(Body, frozen=True):
-    """The key and the namespace of the item to delete."""
+    """The key and the namespace of the item to delete. Without a namespace nothing is deleted."""
 
     key: str
-    namespace: Namespace
+    namespace: list[Label] = []
 
 
 class ItemSearch(Body, frozen=True):
@@ -38,8 +38,8 @@ class ItemSearch(Body, frozen=True):
 
     namespace_prefix: list[Label] | None = None
     filter: Json | None = None
-    limit: Limit = 10
-    offset: Offset = 0
+    limit: Whole = 10
+    offset: Whole = 0
     query: str | None = None
     refresh_ttl: bool | None = None
 
@@ -47,8 +47,8 @@ class ItemSearch(Body, frozen=True):
 class NamespaceSearch(Body, frozen=True):
     """The filter and the page of namespaces to list. `*` matches any one part."""
 
-    prefix: list[Label] | None = None
-    suffix: list[Label] | None = None
-    max_depth: Annotated[int, Meta(ge=1)] | None = None
-    limit: Limit = 100
-    offset: Offset = 0
+    prefix: list[Label] | UnsetType = UNSET
+    suffix: list[Label] | UnsetType = UNSET
+    max_depth: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    limit: Whole = 100
+    offset: Whole = 0

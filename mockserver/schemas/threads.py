@@ -23,14 +23,14 @@ StateField = Annotated[
 class Before(CheckpointConfig, frozen=True):
     """The reference to a checkpoint, directly or inside `configurable`, as JavaScript's client sends it."""
 
-    configurable: CheckpointConfig | None = None
+    configurable: CheckpointConfig | UnsetType = UNSET
 
 
 class TimeToLive(Body, frozen=True):
     """The time to live of a thread, in scripted time. It is shown with `?include=ttl`."""
 
     # 1e9 minutes are 1900 years. Ten times as many would exceed the year 9999, the last one of `datetime`.
-    ttl: Annotated[float, Meta(gt=0, le=1e9)]
+    ttl: Annotated[float, Meta(gt=0, le=1e9)] | UnsetType = UNSET
     """The minutes from now."""
     strategy: Literal["delete", "keep_latest"] = "delete"
 
@@ -55,7 +55,7 @@ class ThreadCreate(Body, frozen=True):
     thread_id: str | UnsetType = UNSET
     metadata: Json = {}
     if_exists: Literal["raise", "do_nothing"] = "raise"
-    ttl: TimeToLive | None = None
+    ttl: TimeToLive | UnsetType = UNSET
     supersteps: list[Superstep] = []
 
 
@@ -63,7 +63,7 @@ class ThreadPatch(Body, frozen=True):
     """The metadata to merge into that of a thread, and its new time to live."""
 
     metadata: Json = {}
-    ttl: TimeToLive | None = None
+    ttl: TimeToLive | UnsetType = UNSET
 
 
 class ThreadPrune(Body, frozen=True):
@@ -115,8 +115,8 @@ class StateUpdate(Body, frozen=True):
     """An update of the state, as if the node `as_node` had written the values."""
 
     values: Json | None = None
-    as_node: str | None = None
-    checkpoint: CheckpointConfig | None = None
+    as_node: str | UnsetType = UNSET
+    checkpoint: CheckpointConfig | UnsetType = UNSET
     checkpoint_id: str | None = None
 
 
@@ -133,14 +133,12 @@ class HistoryRequest(Body, frozen=True):
 
     # GET on the same path has a default of 10. The official API description has both defaults, too.
     limit: Limit = 1
-    before: str | Before | None = None
+    before: Before | UnsetType = UNSET
     metadata: Json = {}
-    checkpoint: CheckpointConfig | None = None
+    checkpoint: CheckpointConfig | UnsetType = UNSET
     select: list[StateField] | None = None
 
     @property
     def before_id(self) -> str | None:
         """The id of the checkpoint before which the list starts, or None."""
-        if not isinstance(self.before, Before):
-            return self.before
-        return (self.before.configurable or self.before).checkpoint_id
+        return ((self.before.configurable or self.before).checkpoint_id or None) if self.before else None

@@ -13,6 +13,7 @@ from mockserver.script.types import Script, Step
 
 def drawn(script: Script) -> Graph:
     """Return the graph of a script with all of its nodes, edges and child graphs."""
+    # One node may run several child graphs. Then its child graph is shown with the ways of all.
     steps: dict[str, list[Sequence[Step]]] = {}
     for step in script.every_step():
         if step.subgraph:
@@ -31,13 +32,12 @@ def chain(nodes: Sequence[str]) -> list[Edge]:
     return [Edge(source=one, target=two) for one, two in pairwise((START, *nodes, END))]
 
 
-def _child(stated: Graph, courses: Sequence[Sequence[Step]]) -> Graph:
-    """Return the child graph of a node, which takes one of these courses each time that the node runs it."""
+def _child(stated: Graph, runs: Sequence[Sequence[Step]]) -> Graph:
     ways = _Ways()
-    for steps in courses:
+    for steps in runs:
         ways.link(ways.follow(steps, [START]), [END])
     nodes = stated.nodes or list(ways.nodes)
-    return replace(stated, nodes=nodes, edges=stated.edges or (_edges(ways) if courses else chain(nodes)))
+    return replace(stated, nodes=nodes, edges=stated.edges or (_edges(ways) if runs else chain(nodes)))
 
 
 class _Ways:
@@ -71,7 +71,7 @@ class _Ways:
             self.link(last, step.nodes)
             last = list(step.nodes)
             # An answer that no case matches continues behind the step.
-            for case in (case for question in step.questions for case in question.cases):
+            for case in (case for part in step.parts for question in part.questions for case in question.cases):
                 last += self.follow(case.steps, step.nodes)
         return list(dict.fromkeys(last))
 
@@ -83,7 +83,9 @@ def _ways(script: Script) -> _Ways:
         if turn.when.tool_result is None:
             ends = ways.follow(turn.steps, [START])
             last += ends
-            after_tools += ends if turn.steps[-1].result is not None else []
+            final = turn.steps[-1]
+            answers = final.result is not None or (final.subgraph and not final.shares_messages)
+            after_tools += ends if answers else []
     for turn in script.turns:
         if turn.when.tool_result is not None:
             # The result of a tool is that of a turn before or, without one, an input of the client.

@@ -17,14 +17,19 @@ def tasks_of(nodes: Sequence[str]) -> tuple[str, ...]:
     """Return the tasks that play these nodes in one superstep."""
     uses, sent, tasks = Counter(nodes), 0, []
     for node in nodes:
-        tasks.append(node if uses[node] == 1 else f"{node}{_SENT}{sent}")
+        tasks.append(node if uses[node] == 1 else sent_task(node, sent))
         sent += uses[node] > 1
     return tuple(tasks)
 
 
-def sent_task(node: str, others: Iterable[str]) -> str:
-    """Return the name of a task that plays a node in the same superstep as `others`, with an input of its own."""
-    return f"{node}{_SENT}{sum(_SENT in task for task in others)}"
+def sent_task(node: str, number: int) -> str:
+    """Return the task of a node that was sent to it, by the number of sent tasks before it in the superstep."""
+    return f"{node}{_SENT}{number}"
+
+
+def is_sent(task: str) -> bool:
+    """Return whether a task was sent to its node."""
+    return _SENT in task
 
 
 def node_of(task: str) -> str:

@@ -290,6 +290,10 @@ class Script(Part, frozen=True, dict=True):
         dict[Name, Reducer | Channel], Meta(description="other channels, each with its reducer. Default: replace")
     ] = {}
     graph: Annotated[Graph, Meta(description="the nodes, edges and schemas that the API shows")] = Graph()
+    transformer: Annotated[
+        bool,
+        Meta(description="whether the graph has a stream transformer, by which custom events reach the newer protocol"),
+    ] = False
 
     built_in: ClassVar[bool] = False
     """True for the conversation that is there when no script is given."""

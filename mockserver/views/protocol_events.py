@@ -116,9 +116,9 @@ class ProtocolEvents:
         self._publish("input.requested", shown, namespace, event_id=name)
 
     def custom(self, data: Any, namespace: str) -> None:
-        """Publish the data of a node's own event. `name` and `payload` together select the channel of that name."""
-        named = isinstance(data, dict) and data.keys() == {"name", "payload"} and isinstance(data["name"], str)
-        self._publish("custom", data if named else {"payload": data}, namespace)
+        """Publish the data of a node's own event, if the graph has a stream transformer for such events."""
+        if self._run.thread.script.transformer:
+            self._publish("custom", data, namespace)
 
     def task_starts(self, task_id: str, task: str, values: Values, calls: Iterable[Mapping[str, Any]], ns: str) -> None:
         """Publish the start of a task and of the tool calls that it executes."""

@@ -95,7 +95,7 @@ class RunStream:
 
     def kept(self, node: str, write: Values, namespace: str) -> None:
         """Emit the write of a node that has finished in an earlier run."""
-        self.emit("updates", "updates", {node_of(node): write, "__metadata__": {"cached": True}}, namespace)
+        self.emit("updates", "updates", {node_of(node): write or None, "__metadata__": {"cached": True}}, namespace)
 
     def failed(self, node: str, current: Checkpoint, error: Exception, namespace: str) -> None:
         """Emit the failure of a node."""

@@ -11,8 +11,9 @@ from mockserver.web.guard import GUARD
 from mockserver.web.http import ENGINE
 from mockserver.web.interceptors import CONTROL
 
-# Browsers hide all other headers from scripts, and the clients read the run id and the next page from these.
-_EXPOSED: Final = "Content-Location, Location, X-Pagination-Total, X-Pagination-Next"
+# Browsers hide all other headers from scripts, and the clients read the run id and the next page from these. Not
+# `Location`: a page that reads it works here and not on the official server.
+_EXPOSED: Final = "Content-Location, X-Pagination-Total, X-Pagination-Next"
 
 
 @web.middleware

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
 
@@ -24,6 +25,7 @@ from mockserver.core.records import Run
 from mockserver.engine.engine import Engine, ThreadBusyError
 from mockserver.engine.expiry import Expiry
 from mockserver.views import records
+from mockserver.web.leniency import MeaninglessError, accepted, ignore
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +36,9 @@ KEEP_ALIVE: Final = web.AppKey("keep_alive", float)
 
 RESPONSE_FACTORY: Final = ContextVar[Callable[[Mapping[str, str]], web.StreamResponse]]("response_factory")
 """The function that creates the piece-by-piece response to the current request, if a fault or a defect replaces it."""
+
+MAX_PAGE: Final = 1000
+"""The largest `limit` where the official description has a bound."""
 
 A_TURN: Final = 1024 * 1024
 """Bytes of JSON that are made in one turn of the event loop, in about a millisecond."""
@@ -113,6 +118,8 @@ async def error_responses(
         return await handler(request)
     except ApiError as error:
         return json_answer({"detail": error.detail}, error.status)
+    except MeaninglessError as error:
+        return json_answer({"detail": str(error)}, 422)
     except ThreadBusyError as busy:
         return json_answer({"detail": str(busy)}, 409)
     except web.HTTPException as error:
@@ -135,17 +142,47 @@ async def error_responses(
         return json_answer({"detail": "Internal Server Error"}, 500)
 
 
-async def read(request: web.Request, schema: type[T], *, default: bytes = b"") -> T:
+async def read(request: web.Request, schema: type[T], *, default: bytes = b"", undescribed: Collection[str] = ()) -> T:
     """Return the body of a request, or `default` if it is empty.
 
-    Raises `ApiError` 422 with the path of the invalid field, or 415 for a compressed body.
+    `undescribed` names fields of the type that the published description of this request does not have. Raises
+    `ApiError` 422 with the path of the invalid field, or 415 for a compressed body.
     """
+    raw = await _body(request) or default
+    with _refusals():
+        try:
+            # In one step, which is faster. The few bodies with something meaningless are read again.
+            return msgspec.json.decode(raw, type=schema)
+        except msgspec.ValidationError:
+            return accepted(msgspec.json.decode(raw), schema, _parser(schema), undescribed)[0]
+
+
+async def read_with_json(
+    request: web.Request, schema: type[T], *, undescribed: Collection[str] = ()
+) -> tuple[T, dict[str, Any]]:
+    """Return the body of a request like `read`, and the object that was sent, without what was ignored."""
+    raw = await _body(request)
+    with _refusals():
+        return accepted(msgspec.json.decode(raw), schema, _parser(schema), undescribed)
+
+
+async def _body(request: web.Request) -> bytes:
     encoding = request.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
         raise ApiError(415, f"Content-Encoding: {encoding} is not supported; send the body uncompressed.")
-    raw = await request.read() or default
+    return await request.read()
+
+
+def _parser(schema: type[T]) -> Callable[[Any], T]:
+    # Through JSON, where 1.0 is a whole number.
+    return lambda known: msgspec.json.decode(_encode(known), type=schema)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn the errors of msgspec into `ApiError` 422."""
     try:
-        return msgspec.json.decode(raw, type=schema)
+        yield
     except msgspec.ValidationError as error:
         raise ApiError(422, str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -178,17 +215,25 @@ def page_answer(found: Sequence[T], wanted: Page, show: Callable[[T], records.Sh
     return json_answer(page, headers=headers)
 
 
-def query(request: web.Request, schema: type[T]) -> T:
+def part(limit: int, offset: int = 0) -> slice:
+    """Return the part of a listing that a request wants, whose bounds the published description does not state."""
+    if not 1 <= limit <= MAX_PAGE:
+        ignore(f"`limit` is {limit}, and a page has 1 to {MAX_PAGE} entries")
+    if offset < 0:
+        ignore(f"`offset` is {offset}, and no entry is before the first")
+    start = max(0, offset)
+    return slice(start, start + max(0, limit))
+
+
+def query(request: web.Request, schema: type[T], *, undescribed: Collection[str] = ()) -> T:
     """Return the query parameters of a request. A repeated parameter is a list. Raises `ApiError` 422."""
     plain: dict[str, Any] = {}
     for key in request.query:
         found = request.query.getall(key)
         plain[key] = found if len(found) > 1 else found[0]
-    try:
+    with _refusals():
         # Not strict, because every query parameter is text: "10" has to pass for a number.
-        return msgspec.convert(plain, schema, strict=False)
-    except msgspec.ValidationError as error:
-        raise ApiError(422, str(error)) from None
+        return accepted(plain, schema, lambda known: msgspec.convert(known, schema, strict=False), undescribed)[0]
 
 
 def several(given: str | list[str], one: Any, name: str) -> Any:

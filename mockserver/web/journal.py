@@ -12,7 +12,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
@@ -27,6 +27,7 @@ from mockserver.core.notifier import Notifier
 from mockserver.core.records import Thread
 from mockserver.web.http import error_responses
 from mockserver.web.interceptors import Handler
+from mockserver.web.leniency import IGNORED
 
 LENGTH: Final = 2000
 """The number of requests that are kept. Older ones are dropped."""
@@ -67,6 +68,8 @@ class JournalEntry:
     """True if the response broke off, or the client disconnected before its end."""
     callbacks: list[str] = field(default_factory=list)
     """The webhooks and probe reports of the run that were refused, each with the reason."""
+    ignored: list[str] = field(default_factory=list)
+    """The parts of the request that had no effect, such as unknown fields."""
     refused: int | None = None
     """The status that an endpoint would have sent for a failed protocol command, whose own response is 200."""
 
@@ -124,8 +127,7 @@ class JournalEntry:
         """Return the entry in the form of the control API."""
         names = ("number", "at", "method", "path", "query", "thread_id", "run_id", "strategy", "body", "busy", "status")
         more: dict[str, Any] = {"protocol": self.protocol, "refused": self.refused} if self.protocol else {}
-        if self.callbacks:
-            more["callbacks"] = self.callbacks
+        more |= {name: value for name in ("callbacks", "ignored") if (value := getattr(self, name))}
         shown = {name: getattr(self, name) for name in names}
         return {**shown, **more, "ended": self.ended is not None, "cut": self.cut}
 
@@ -135,8 +137,8 @@ class JournalEntry:
         details = "".join(f" {one}" for one in (self.protocol, self.strategy) if one)
         waiting = self.status is None and not self.cut
         status = "no response yet" if waiting else self.outcome or "disconnected before a response"
-        refused = "".join(f"; {line}" for line in self.callbacks)
-        return f"{self.number:>4} {self.at:9.3f}s {self.method} {self.path}{query}{details} -> {status}{refused}"
+        notes = "".join(f"; {line}" for line in (*self.callbacks, *(f"ignored: {one}" for one in self.ignored)))
+        return f"{self.number:>4} {self.at:9.3f}s {self.method} {self.path}{query}{details} -> {status}{notes}"
 
 
 class Journal:
@@ -149,6 +151,8 @@ class Journal:
         self._entries: deque[JournalEntry] = deque(maxlen=LENGTH)
         self._numbers = count(1)
         self._last = 0
+        self.strict = False
+        """True if nothing is ignored: a request with a part that has no effect is refused."""
 
     def __iter__(self) -> Iterator[JournalEntry]:
         return iter(list(self._entries))
@@ -173,7 +177,7 @@ class Journal:
             raw, handler = b"", _raising(error)
         # Recorded before the route runs: `busy` and `asks` describe the thread that the client has written to.
         entry = self._record(request, raw)
-        token = _ENTRY.set(entry)
+        token, noting = _ENTRY.set(entry), self.note_ignored(entry)
         try:
             response = await handler(request)
         except (asyncio.CancelledError, ConnectionError):
@@ -184,9 +188,14 @@ class Journal:
             return response
         finally:
             _ENTRY.reset(token)
+            IGNORED.reset(noting)
             # Counted in requests and not in seconds: with an instant clock many requests have the same time.
             entry.ended = self._last
             self._notifier.notify()
+
+    def note_ignored(self, entry: JournalEntry) -> Token[list[str] | None]:
+        """Note from now on in an entry what is ignored, unless the deployment is strict."""
+        return IGNORED.set(None if self.strict else entry.ignored)
 
     async def record_start(self, request: web.Request, response: web.StreamResponse) -> None:
         """Record the status of a response that starts, because a stream may stay open for long."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 from aiohttp import web
+from msgspec import UnsetType
 
 from mockserver.core.ids import canonical
 from mockserver.core.records import Run, Thread
 from mockserver.schemas.common import CheckpointConfig
 from mockserver.web.http import ENGINE, ApiError
+from mockserver.web.leniency import ignore
 
 
 def path_uuid(request: web.Request, name: Literal["thread", "run", "assistant"]) -> str:
@@ -53,11 +55,17 @@ def run_or_none(request: web.Request) -> Run | None:
     return None if thread is None else thread.runs.get(run_id)
 
 
-def reject_subgraph(named: CheckpointConfig | None) -> None:
+def ignore_subgraph(named: CheckpointConfig | UnsetType) -> None:
+    """Ignore that a run is to start from a checkpoint in a subgraph, as a RemoteGraph in another graph does."""
+    if named and named.of_subgraph:
+        ignore("`checkpoint_ns` names a subgraph, but runs start only in the root graph")
+
+
+def reject_subgraph(named: CheckpointConfig | UnsetType) -> None:
     """Raise `ApiError` 422 for a checkpoint in a subgraph, where only one of the root graph is possible."""
-    if named is not None and named.of_subgraph:
+    if named and named.of_subgraph:
         raise ApiError(
             422,
-            "`checkpoint_ns` names a subgraph, but runs and state updates start only in the root graph; "
+            "`checkpoint_ns` names a subgraph, but state updates start only in the root graph; "
             "leave it out or send an empty string.",
         )

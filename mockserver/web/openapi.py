@@ -30,6 +30,7 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for route in known:
         body, malformed, answer = (None if kind is None else next(shapes) for kind in _types(route))
+        _open(body, schemas)
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, body, malformed or _REFUSAL, answer)
     return {
         "openapi": "3.1.0",
@@ -37,6 +38,21 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
         "paths": paths,
         "components": {"schemas": schemas},
     }
+
+
+def _open(shape: Any, schemas: dict[str, Any]) -> None:
+    """Allow extra properties in the schema of a request and in those that it refers to, as published."""
+    if isinstance(shape, list):
+        for one in shape:
+            _open(one, schemas)
+    elif isinstance(shape, dict) and "$ref" in shape:
+        named = schemas[shape["$ref"].rpartition("/")[2]]
+        # False only at the first visit.
+        if named.get("additionalProperties") is False:
+            del named["additionalProperties"]
+            _open(named, schemas)
+    elif isinstance(shape, dict):
+        _open(list(shape.values()), schemas)
 
 
 def _types(route: Route) -> tuple[Any, Any, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -22,28 +22,19 @@ from mockserver.core.records import Run, Thread
 from mockserver.engine.engine import ThreadBusyError
 from mockserver.schemas.common import Body, Config, Json, RunRequest, StreamMode
 from mockserver.schemas.common import Command as RunCommand
+from mockserver.schemas.responses import ErrorCode, Natural
 from mockserver.views.protocol_events import tree
 from mockserver.vocabulary import Strategy
 from mockserver.web.http import ENGINE, ApiError
+from mockserver.web.leniency import MeaninglessError, accepted
 from mockserver.web.lookups import path_uuid
 from mockserver.web.routes_runs import created_run
 
-Code = Literal[
-    "invalid_argument",
-    "unknown_command",
-    "unknown_error",
-    "no_such_run",
-    "no_such_subscription",
-    "no_such_interrupt",
-    "no_such_checkpoint",
-    "not_supported",
-]
 CHANNELS: Final = ("values", "updates", "messages", "tools", "lifecycle", "input", "tasks", "checkpoints", "custom")
 NAMED: Final = "custom:"
 """The prefix of the custom channels, whose names the scripts choose."""
 Channel = Annotated[str, Meta(extra_json_schema={"pattern": f"^({'|'.join(CHANNELS)}|{NAMED}.+)$"})]
 T = TypeVar("T")
-Natural = Annotated[int, Meta(ge=0)]
 
 STREAM_MODES: Final[list[StreamMode]] = ["values", "updates", "messages-tuple", "custom"]
 """The stream modes of runs that a command creates, for clients that stream such a run by its own endpoint."""
@@ -52,20 +43,11 @@ STREAM_MODES: Final[list[StreamMode]] = ["values", "updates", "messages-tuple", 
 class ProtocolError(Exception):
     """A failed command. `code` is one of the published error codes."""
 
-    def __init__(self, code: Code, message: str, status: int = 422) -> None:
+    def __init__(self, code: ErrorCode, message: str, status: int = 422) -> None:
         super().__init__(message)
         self.code = code
         self.status = status
         """The status with which an endpoint would have failed. The journal records it, because the response is 200."""
-
-
-class Malformed(msgspec.Struct):
-    """The response to a body that is not a command."""
-
-    type: Literal["error"]
-    id: Natural | None
-    error: Literal["invalid_argument"]
-    message: str
 
 
 class Envelope(Body, frozen=True):
@@ -102,10 +84,10 @@ class RunStart(Body, frozen=True, rename={"camel_case": "multitaskStrategy"}):
 
     assistant_id: str
     input: Any = None
-    config: Config = Config()
-    metadata: Json = msgspec.field(default_factory=dict)
-    multitask_strategy: Strategy | UnsetType = UNSET
-    camel_case: Strategy | UnsetType = UNSET
+    config: Config | None = None
+    metadata: Json | None = None
+    multitask_strategy: Strategy | UnsetType | None = UNSET
+    camel_case: Strategy | UnsetType | None = UNSET
     """JavaScript's client sends the strategy under both names."""
     langsmith_tracer: Json | None = None
 
@@ -200,7 +182,7 @@ class ProtocolSession:
 def start_run(session: ProtocolSession, params: Json) -> Json:
     """Execute `run.start`: create a run, which answers the pending interrupt of the thread if there is one."""
     start = read_params(params, RunStart, "run.start")
-    strategies = {name for name in (start.multitask_strategy, start.camel_case) if name is not UNSET}
+    strategies = {name for name in (start.multitask_strategy, start.camel_case) if name}
     if len(strategies) > 1:
         raise ProtocolError(
             "invalid_argument", "run.start: `multitask_strategy` and `multitaskStrategy` differ; send one of them"
@@ -211,10 +193,10 @@ def start_run(session: ProtocolSession, params: Json) -> Json:
         assistant_id=start.assistant_id,
         input=None if interrupted else start.input,
         command=RunCommand(resume=start.input) if interrupted else None,
-        metadata=start.metadata,
+        metadata=start.metadata or {},
         multitask_strategy=strategies.pop() if strategies else UNSET,
     )
-    return {"run_id": _create_run(session, order, start.config).run_id}
+    return {"run_id": _create_run(session, order, start.config or Config()).run_id}
 
 
 def respond(session: ProtocolSession, params: Json) -> Json:
@@ -300,7 +282,7 @@ METHODS: Final[dict[str, Callable[[ProtocolSession, Json], Json]]] = {
 def read_params(raw: Any, schema: type[T], what: str) -> T:
     """Return the parameters of a command. Raises `ProtocolError` with the path of the invalid field."""
     try:
-        return msgspec.convert(raw, schema)
+        return accepted(raw, schema, lambda known: msgspec.convert(known, schema))[0]
     except msgspec.ValidationError as error:
         raise ProtocolError("invalid_argument", f"{what}: {error}") from None
 
@@ -354,6 +336,8 @@ def _create_run(session: ProtocolSession, order: RunRequest, config: Config) -> 
             raise ProtocolError("no_such_checkpoint", error.detail, 404) from None
         # No published code means "busy" or "invalid assistant", so the status is part of the message.
         raise ProtocolError("unknown_error", f"{error.status}: {error.detail}", error.status) from None
+    except MeaninglessError as error:
+        raise ProtocolError("invalid_argument", str(error)) from None
     except ThreadBusyError as busy:
         raise ProtocolError("unknown_error", f"409: {busy}", 409) from None
     if new:

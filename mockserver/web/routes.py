@@ -18,7 +18,8 @@ from mockserver.web import (
     routes_system,
     routes_threads,
 )
-from mockserver.web.http import ApiError, json_answer
+from mockserver.web.http import json_answer
+from mockserver.web.leniency import ignore
 from mockserver.web.route import Route
 
 
@@ -70,14 +71,14 @@ def add_to(app: web.Application) -> None:
 
 
 def _checked(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """Return the handler of a route, which rejects query parameters that the route would ignore."""
-    # A route with a query type rejects unknown parameters itself, because such types forbid unknown fields.
+    """Return the handler of a route, which notices query parameters although the route has none."""
+    # A route with a query type notices unknown parameters itself, because such types forbid unknown fields.
     if route.query is not None:
         return route.handler
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        if request.query:
-            raise ApiError(422, f"Unknown query parameter `{next(iter(request.query))}`; this path takes none")
+        for name in request.query:
+            ignore(f"unknown query parameter `{name}`, where this path takes none")
         return await route.handler(request)
 
     return handler

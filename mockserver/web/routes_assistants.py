@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from aiohttp import web
-from msgspec import UNSET
+from msgspec import UNSET, Meta
 
 from mockserver.core.assistants import Assistant, AssistantError
 from mockserver.core.threads import Threads
@@ -19,7 +19,7 @@ from mockserver.schemas.assistants import (
     AssistantSearch,
     AssistantVersions,
 )
-from mockserver.schemas.common import Body, Json
+from mockserver.schemas.common import Body
 from mockserver.script.types import Script
 from mockserver.views import graph_view, records
 from mockserver.web.http import ENGINE, ApiError, holds, json_answer, page_answer, query, read
@@ -33,7 +33,7 @@ class GraphQuery(Body, frozen=True):
     They have no child graphs of their own, so every depth has the same effect.
     """
 
-    xray: bool | int = False
+    xray: bool | Annotated[int, Meta(ge=1)] = False
 
 
 class SubgraphsQuery(Body, frozen=True):
@@ -87,7 +87,10 @@ async def delete(request: web.Request) -> web.StreamResponse:
 
 async def graph(request: web.Request) -> web.StreamResponse:
     """Return the nodes and edges of an assistant's graph."""
-    _, script = _graph_of(request)
+    # The one path that also takes the name of a graph, as the published description states.
+    name = request.match_info["assistant_id"]
+    graphs = _threads(request).graphs
+    script = graphs[name] if name in graphs else _graph_of(request)[1]
     return json_answer(graph_view.drawing(script, xray=bool(query(request, GraphQuery).xray)))
 
 
@@ -172,10 +175,8 @@ def _assistant_of(request: web.Request) -> Assistant:
 
 
 def _graph_of(request: web.Request) -> tuple[str, Script]:
-    """Return the graph that the path names, or that of the assistant in the path. Raises `ApiError` 422 or 404."""
-    name, threads = request.match_info["assistant_id"], _threads(request)
-    if name not in threads.graphs:
-        name = _assistant_of(request).graph_id
+    """Return the graph of the assistant whose id is in the path. Raises `ApiError` 422 or 404."""
+    name, threads = _assistant_of(request).graph_id, _threads(request)
     try:
         threads.assistants.check_graph(name)
     except AssistantError as error:
@@ -208,7 +209,7 @@ ROUTES: Final = (
         search,
         AssistantSearch,
         statuses=(200, 422),
-        response=list[responses.SelectedFields],
+        response=list[responses.SelectedAssistant],
     ),
     Route("POST", "/assistants/count", count, AssistantCount, statuses=(200, 422), response=int),
     Route("GET", f"{ASSISTANT}/graph", graph, query=GraphQuery, statuses=(200, 404, 422), response=responses.Drawn),
@@ -219,7 +220,7 @@ ROUTES: Final = (
         subgraphs,
         query=SubgraphsQuery,
         statuses=(200, 404, 422),
-        response=dict[str, Json],
+        response=dict[str, responses.SubgraphSchemas],
     ),
     Route(
         "POST",
@@ -236,7 +237,7 @@ ROUTES: Final = (
         subgraphs_of,
         query=SubgraphsQuery,
         statuses=(200, 404, 422),
-        response=dict[str, Json],
+        response=dict[str, responses.SubgraphSchemas],
     ),
     Route(
         "POST",

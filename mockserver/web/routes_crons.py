@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from aiohttp import web
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from mockserver.core.crons import Cron, CronError
 from mockserver.core.json_text import as_json
@@ -16,10 +15,14 @@ from mockserver.engine.cron_request import cron_request
 from mockserver.schemas import responses
 from mockserver.schemas.common import CronCount, CronCreate, CronPatch, CronSearch
 from mockserver.views import records
-from mockserver.web.http import ENGINE, ApiError, holds, json_answer, read
+from mockserver.web.http import ENGINE, ApiError, holds, json_answer, read, read_with_json
+from mockserver.web.leniency import ignore
 from mockserver.web.lookups import thread_of, uuid_in
 from mockserver.web.route import THREAD, Route
 from mockserver.web.routes_runs import assistant_of, check_order
+
+UNDESCRIBED: Final = ("if_not_exists", "checkpoint_during")
+"""Fields of crons that the published description does not have. Clients send them."""
 
 CHANGEABLE = ("schedule", "timezone", "end_time", "enabled", "on_run_completed")
 """The fields of a cron itself. All others belong to the request from which its runs are created."""
@@ -42,13 +45,17 @@ async def get(request: web.Request) -> web.StreamResponse:
 
 async def patch(request: web.Request) -> web.StreamResponse:
     """Change a cron. Its next runs use the new values."""
-    cron, order = _cron_of(request), await read(request, CronPatch)
-    engine = request.app[ENGINE]
+    cron, engine = _cron_of(request), request.app[ENGINE]
     # The typed body has defaults for everything. Only the raw one shows which fields the client sent.
-    given: dict[str, Any] = msgspec.json.decode(await request.read())
-    for name in ("assistant_id", *(("on_run_completed",) if cron.thread is not None else ())):
-        if name in given:
-            raise ApiError(422, f"`{name}` of this cron cannot be changed; delete the cron and create another one.")
+    undescribed = (*UNDESCRIBED, "multitask_strategy", "assistant_id")
+    order, given = await read_with_json(request, CronPatch, undescribed=undescribed)
+    if "assistant_id" in given:
+        ignore("`assistant_id` of a cron cannot be changed")
+        del given["assistant_id"]
+    if cron.thread is not None and "on_run_completed" in given:
+        raise ApiError(
+            422, "`on_run_completed` of this cron cannot be changed; delete the cron and create another one."
+        )
     # Changed in place and restored on failure, because only the complete cron can be checked.
     before = {name: getattr(cron, name) for name in (*CHANGEABLE, "metadata", "payload", "updated_at")}
     for name in CHANGEABLE:
@@ -97,26 +104,27 @@ def _matching(request: web.Request, params: CronCount) -> list[Cron]:
     return [
         cron
         for cron in request.app[ENGINE].crons.by_id.values()
-        if params.assistant_id in (UNSET, cron.assistant.assistant_id, cron.assistant.graph_id)
+        if params.assistant_id in (UNSET, cron.assistant.assistant_id)
         and params.thread_id in (UNSET, None if cron.thread is None else cron.thread.thread_id)
         and holds(cron.metadata, params.metadata)
     ]
 
 
 async def _create(request: web.Request, thread: Thread | None) -> web.StreamResponse:
-    order = await read(request, CronCreate)
+    undescribed = (*UNDESCRIBED, "multitask_strategy" if thread is None else "on_run_completed")
+    order, payload = await read_with_json(request, CronCreate, undescribed=undescribed)
     engine = request.app[ENGINE]
     if thread is not None and order.on_run_completed is not UNSET:
-        raise ApiError(422, "`on_run_completed` is only for crons without a thread; leave it out.")
+        ignore("`on_run_completed` is only for crons without a thread; leave it out.")
     moment = engine.threads.moment()
     cron = Cron(
         cron_id=engine.threads.new_id(moment),
         thread=thread,
         assistant=assistant_of(request, order.assistant_id),
         # Kept as the client sent it, because the API returns it in this form.
-        payload=msgspec.json.decode(await request.read()),
+        payload=payload,
         schedule=order.schedule,
-        timezone=order.timezone,
+        timezone=order.timezone or None,
         end_time=_moment(order.end_time),
         metadata=order.metadata,
         on_run_completed=None if thread is not None else order.on_run_completed or "delete",
@@ -142,8 +150,8 @@ def _cron_of(request: web.Request) -> Cron:
     return cron
 
 
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
+def _moment(text: str | UnsetType | None) -> datetime | None:
+    if text is None or text is UNSET:
         return None
     try:
         found = datetime.fromisoformat(text)
@@ -171,7 +179,7 @@ ROUTES: Final = (
         search,
         CronSearch,
         statuses=(200, 422),
-        response=list[responses.SelectedFields],
+        response=list[responses.SelectedCron],
     ),
     Route("POST", "/runs/crons/count", count, CronCount, statuses=(200, 422), response=int),
     Route("GET", CRON, get, statuses=(200, 404, 422), response=responses.Cron),

@@ -15,11 +15,11 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from mockserver.core.protocol_feed import CommandResponse, Listener
-from mockserver.schemas.common import Json
+from mockserver.schemas import responses
 from mockserver.web.http import ENGINE, KEEP_ALIVE, ApiError, json_answer, read
 from mockserver.web.journal import JOURNAL, JournalEntry, current_entry
 from mockserver.web.lookups import path_uuid, thread_of
-from mockserver.web.protocol import Envelope, Malformed, ProtocolError, ProtocolSession, Subscription, read_params
+from mockserver.web.protocol import Envelope, ProtocolError, ProtocolSession, Subscription, read_params
 from mockserver.web.route import THREAD, Route
 from mockserver.web.sse import frame_feed_event, listener_stream
 
@@ -71,7 +71,7 @@ async def events(request: web.Request) -> web.StreamResponse:
 async def converse(request: web.Request) -> web.StreamResponse:
     """Open a WebSocket that receives commands and sends their responses and the subscribed events."""
     thread_id = path_uuid(request, "thread")
-    socket = web.WebSocketResponse()
+    socket = web.WebSocketResponse(max_msg_size=request.client_max_size)
     if not socket.can_prepare(request):
         raise ApiError(426, "GET on this path opens a WebSocket; send a POST to receive events over HTTP.")
     await socket.prepare(request)
@@ -103,6 +103,7 @@ def _response(request: web.Request, listener: Listener, data: str | bytes) -> Co
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         command = None
     entry.status = 200
+    request.app[JOURNAL].note_ignored(entry)
     return CommandResponse(_execute(ProtocolSession(request, listener), command, entry))
 
 
@@ -130,7 +131,13 @@ async def _send(socket: web.WebSocketResponse, listener: Listener, request: web.
 
 ROUTES: Final = (
     Route(
-        "POST", f"{THREAD}/commands", commands, Envelope, statuses=(200, 400, 422), malformed=Malformed, response=Json
+        "POST",
+        f"{THREAD}/commands",
+        commands,
+        Envelope,
+        statuses=(200, 400, 422),
+        malformed=responses.CommandFailed,
+        response=responses.CommandResponse,
     ),
     Route("POST", f"{THREAD}/stream/events", events, Subscription, statuses=(200, 400, 404, 422), streams=True),
     Route("GET", f"{THREAD}/stream/events", converse, statuses=(101, 422, 426), streams=True),

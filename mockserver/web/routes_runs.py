@@ -14,6 +14,7 @@ from typing import Final, Literal
 import msgspec
 from aiohttp import web
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from mockserver.agent import graph
 from mockserver.core.assistants import BOTH, Assistant, AssistantError
@@ -26,7 +27,7 @@ from mockserver.core.strategies import Fate
 from mockserver.engine import webhooks
 from mockserver.engine.deletion import delete_run
 from mockserver.schemas import responses
-from mockserver.schemas.common import BatchedRun, Body, BulkCancel, Json, Limit, Offset, RunRequest, Send, StreamMode
+from mockserver.schemas.common import BatchedRun, Body, BulkCancel, Json, RunRequest, Send, StreamMode, Whole
 from mockserver.views import records
 from mockserver.vocabulary import RunStatus
 from mockserver.web.http import (
@@ -34,6 +35,7 @@ from mockserver.web.http import (
     ApiError,
     created,
     json_answer,
+    part,
     query,
     read,
     run_headers,
@@ -41,7 +43,8 @@ from mockserver.web.http import (
     several,
     when_ended,
 )
-from mockserver.web.lookups import path_uuid, reject_subgraph, run_of, run_or_none, thread_of
+from mockserver.web.leniency import ignore
+from mockserver.web.lookups import ignore_subgraph, path_uuid, run_of, run_or_none, thread_of
 from mockserver.web.route import RUN, THREAD, Route
 from mockserver.web.sse import event_stream, frame, open_stream
 
@@ -55,7 +58,19 @@ RunField = Literal[
     "metadata",
     "kwargs",
     "multitask_strategy",
+    "langsmith_session_name",
 ]
+UNDESCRIBED: Final = ("strict_resume", "langsmith_tracer")
+"""Fields of every run that the published description does not have. Clients send them."""
+ON_THREAD: Final = (*UNDESCRIBED, "on_completion")
+STATELESS: Final = (
+    *UNDESCRIBED,
+    "multitask_strategy",
+    "if_not_exists",
+    "interrupt_before",
+    "interrupt_after",
+    "checkpoint",
+)
 # The texts of the official server.
 NOTHING_TO_CANCEL = "No runs found to cancel."
 GONE = {"error": "HTTPException", "message": "404: Run not found"}
@@ -64,8 +79,8 @@ GONE = {"error": "HTTPException", "message": "404: Run not found"}
 class ListQuery(Body, frozen=True):
     """The page and the filter of a listing of runs."""
 
-    limit: Limit = 10
-    offset: Offset = 0
+    limit: Whole = 10
+    offset: Whole = 0
     status: RunStatus | None = None
     select: str | list[str] | None = None
 
@@ -108,28 +123,28 @@ class JoinStreamQuery(Body, frozen=True):
 
 async def create(request: web.Request) -> web.StreamResponse:
     """Create a run on a thread."""
-    return created(created_run(request, await read(request, RunRequest)))
+    return created(created_run(request, await read(request, RunRequest, undescribed=(*ON_THREAD, "on_disconnect"))))
 
 
 async def create_and_stream(request: web.Request) -> web.StreamResponse:
     """Create a run on a thread and stream its events."""
-    return await _stream(request, created_run(request, await read(request, RunRequest)))
+    return await _stream(request, created_run(request, await read(request, RunRequest, undescribed=ON_THREAD)))
 
 
 async def create_and_wait(request: web.Request) -> web.StreamResponse:
     """Create a run on a thread, wait for it and return its final values."""
-    return await _wait(request, created_run(request, await read(request, RunRequest)))
+    return await _wait(request, created_run(request, await read(request, RunRequest, undescribed=ON_THREAD)))
 
 
 async def create_stateless(request: web.Request) -> web.StreamResponse:
     """Create a run on a temporary thread."""
-    run = _stateless(request, await read(request, RunRequest))
+    run = _stateless(request, await read(request, RunRequest, undescribed=(*STATELESS, "on_disconnect")))
     return json_answer(records.run(run), headers={"Content-Location": f"/runs/{run.run_id}"})
 
 
 async def create_batch(request: web.Request) -> web.StreamResponse:
     """Create several runs, each on a temporary thread. If one of them is invalid, none is created."""
-    orders = await read(request, list[BatchedRun])
+    orders = await read(request, list[BatchedRun], undescribed=(*STATELESS, "on_disconnect", "assistantId"))
     # All are checked before the first is created, because a created run cannot be undone.
     for order in orders:
         _check_stateless(request, order)
@@ -138,23 +153,23 @@ async def create_batch(request: web.Request) -> web.StreamResponse:
 
 async def stateless_and_stream(request: web.Request) -> web.StreamResponse:
     """Create a run on a temporary thread and stream its events."""
-    return await _stream(request, _stateless(request, await read(request, RunRequest)))
+    return await _stream(request, _stateless(request, await read(request, RunRequest, undescribed=STATELESS)))
 
 
 async def stateless_and_wait(request: web.Request) -> web.StreamResponse:
     """Create a run on a temporary thread, wait for it and return its final values."""
-    return await _wait(request, _stateless(request, await read(request, RunRequest)))
+    return await _wait(request, _stateless(request, await read(request, RunRequest, undescribed=STATELESS)))
 
 
 async def listing(request: web.Request) -> web.StreamResponse:
     """List the runs of a thread, newest first."""
     thread, params = thread_of(request), query(request, ListQuery)
-    fields = params.fields()
+    fields, wanted = params.fields(), part(params.limit, params.offset)
     # Lazy, because a thread may have thousands of runs and clients poll this path.
     found = (
         run for run in reversed(thread.runs.values()) if params.status in (None, policy_of(thread).run_status(run))
     )
-    shown = [records.run(run) for run in islice(found, params.offset, params.offset + params.limit)]
+    shown = [records.run(run) for run in islice(found, wanted.start, wanted.stop)]
     if fields is not None:
         shown = [{field: run[field] for field in fields} for run in shown]
     return json_answer(shown)
@@ -269,14 +284,14 @@ def _check_stateless(request: web.Request, order: RunRequest) -> None:
         # 400 and the text of the official server. A new thread accepts the other parts of a command.
         raise ApiError(400, "You must provide a thread_id when resuming.")
     for field in ("checkpoint", "checkpoint_id"):
-        if getattr(order, field) is not None:
-            raise ApiError(422, f"A stateless run has no `{field}`; leave it out or create the run on a thread.")
+        if getattr(order, field) not in (None, UNSET):
+            ignore(f"A stateless run has no `{field}`; leave it out or create the run on a thread.")
 
 
 def _stateless(request: web.Request, order: RunRequest) -> Run:
     _check_stateless(request, order)
-    engine = request.app[ENGINE]
-    return engine.create_run(engine.threads.create_thread(metadata=order.metadata), order, temporary=True)
+    engine, thread = request.app[ENGINE], request.app[ENGINE].threads.create_thread(metadata=order.metadata)
+    return engine.create_run(thread, replace(order, checkpoint=UNSET, checkpoint_id=None), temporary=True)
 
 
 def assistant_of(request: web.Request, name: str) -> Assistant:
@@ -305,17 +320,19 @@ def check_order(request: web.Request, order: RunRequest) -> None:
     # 400 and not 422, as on the official server.
     if order.config.configurable and order.context:
         raise ApiError(400, BOTH)
-    reject_subgraph(order.checkpoint)
+    ignore_subgraph(order.checkpoint)
+    if order.after_seconds < 0:
+        ignore("`after_seconds` is negative, so the run starts at once")
     nodes = graph.nodes(request.app[ENGINE].threads.graphs[assistant.graph_id])
     if order.command is not None:
         _check_targets(order.command.targets, nodes)
-    if order.webhook is not None and (problem := webhooks.problem_of(order.webhook)) is not None:
+    if order.webhook and (problem := webhooks.problem_of(order.webhook)) is not None:
         raise ApiError(422, problem)
     for field in ("interrupt_before", "interrupt_after"):
         # For "*" this iterates over its one character, which passes.
         for node in getattr(order, field) or ():
             if node not in (*nodes, "*"):
-                raise ApiError(422, _unknown_node(field, node, nodes))
+                ignore(_unknown_node(field, node, nodes))
 
 
 def _unknown_node(field: str, node: str, nodes: Sequence[str]) -> str:
@@ -334,9 +351,9 @@ def _check_targets(targets: Sequence[str | Send], nodes: Sequence[str]) -> None:
 def _check_on_thread(thread: Thread, order: RunRequest) -> None:
     """Raise `ApiError` for a run that is not possible on its thread."""
     if order.on_completion is not UNSET:
-        raise ApiError(422, "`on_completion` is only for stateless runs; leave it out.")
-    if order.checkpoint is not None and order.checkpoint.thread_id not in (None, thread.thread_id):
-        raise ApiError(422, "`checkpoint.thread_id` names another thread than the path; leave it out.")
+        ignore("`on_completion` is only for stateless runs; leave it out.")
+    if order.checkpoint and order.checkpoint.thread_id not in (UNSET, thread.thread_id):
+        ignore("`checkpoint.thread_id` names another thread than the path; leave it out.")
     wanted = order.requested_checkpoint
     if wanted is not None and thread.visible.get(wanted) is None:
         raise ApiError(404, f"Checkpoint {wanted} not found")
@@ -375,7 +392,7 @@ ROUTES: Final = (
         listing,
         query=ListQuery,
         statuses=(200, 404, 422),
-        response=list[responses.SelectedFields],
+        response=list[responses.SelectedRun],
     ),
     Route(
         "POST", f"{THREAD}/runs/stream", create_and_stream, RunRequest, statuses=(200, 400, 404, 409, 422), streams=True

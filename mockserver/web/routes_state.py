@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
 from mockserver.agent import graph
 from mockserver.core.checkpoints import COPY, END, START, Checkpoint, History
@@ -15,10 +16,11 @@ from mockserver.core.messages import NoContentError
 from mockserver.core.records import Thread
 from mockserver.core.updates import InvalidUpdateError
 from mockserver.schemas import responses
-from mockserver.schemas.common import Body, CheckpointConfig, Json, Limit
-from mockserver.schemas.threads import HistoryRequest, StateField, StateRequest, StateUpdate
+from mockserver.schemas.common import Body, CheckpointConfig, Json, Whole
+from mockserver.schemas.threads import Before, HistoryRequest, StateField, StateRequest, StateUpdate
 from mockserver.views import records
-from mockserver.web.http import ENGINE, ApiError, holds, json_answer, list_answer, query, read
+from mockserver.web.http import ENGINE, ApiError, holds, json_answer, list_answer, part, query, read
+from mockserver.web.leniency import ignore
 from mockserver.web.lookups import reject_subgraph, thread_of
 from mockserver.web.route import THREAD, Route
 
@@ -30,37 +32,38 @@ class StateQuery(Body, frozen=True):
     select: str | list[str] | None = None
 
     def fields(self) -> list[str] | None:
-        """Return the fields to show, or None for all. Raises `ApiError` 422 for an unknown field."""
+        """Return the fields to show, or None for all. An unknown one is ignored, because `select` is not published."""
         params = [self.select] if isinstance(self.select, str) else self.select
         try:
             return msgspec.convert(params, list[StateField] | None)
         except msgspec.ValidationError as error:
-            raise ApiError(422, f"select: {error}") from None
+            ignore(f"select: {error}")
+            return None
 
 
 class HistoryQuery(Body, frozen=True):
     """The page of a listing of checkpoints."""
 
-    limit: Limit = 10
+    limit: Whole = 10
     before: str | None = None
 
 
 async def state(request: web.Request) -> web.StreamResponse:
     """Return the current state of a thread."""
-    thread, params = thread_of(request), query(request, StateQuery)
+    thread, params = thread_of(request), query(request, StateQuery, undescribed=("select",))
     return json_answer(selected(records.newest_state(thread, subgraphs=params.subgraphs), params.fields()))
 
 
 async def state_at(request: web.Request) -> web.StreamResponse:
     """Return the state of a thread at a checkpoint."""
-    thread, params = thread_of(request), query(request, StateQuery)
+    thread, params = thread_of(request), query(request, StateQuery, undescribed=("select",))
     checkpoint = _checkpoint(thread.visible, request.match_info["checkpoint_id"])
     return json_answer(selected(records.state(thread, checkpoint, subgraphs=params.subgraphs), params.fields()))
 
 
 async def state_at_checkpoint(request: web.Request) -> web.StreamResponse:
     """Return the state of a thread at the checkpoint in the body, or at the newest one without an id."""
-    thread, body = thread_of(request), await read(request, StateRequest)
+    thread, body = thread_of(request), await read(request, StateRequest, undescribed=("select",))
     wanted, namespace = body.checkpoint.checkpoint_id, body.checkpoint.checkpoint_ns or ""
     if not wanted:
         # Not the state at the newest checkpoint: this one includes the writes of an unfinished superstep.
@@ -78,7 +81,7 @@ async def update_state(request: web.Request) -> web.StreamResponse:
     # Clients use either form. The complete one takes precedence.
     wanted = (body.checkpoint.checkpoint_id if body.checkpoint else None) or body.checkpoint_id
     base = _checkpoint(thread.visible, wanted) if wanted else thread.visible.head
-    written = write_state(request, thread, base, body.values, body.as_node)
+    written = write_state(request, thread, base, body.values, None if body.as_node is UNSET else body.as_node)
     return json_answer(records.updated_state(thread, written))
 
 
@@ -117,13 +120,14 @@ def selected(shown: records.Shown, fields: Sequence[str] | None) -> records.Show
 async def history(request: web.Request) -> web.StreamResponse:
     """List the checkpoints of a thread, newest first."""
     thread, params = thread_of(request), query(request, HistoryQuery)
-    return await list_answer(_history(thread, HistoryRequest(limit=params.limit, before=params.before)))
+    before = UNSET if params.before is None else Before(checkpoint_id=params.before)
+    return await list_answer(_history(thread, HistoryRequest(limit=part(params.limit).stop, before=before)))
 
 
 async def history_search(request: web.Request) -> web.StreamResponse:
     """List the checkpoints of a thread that match a filter, newest first."""
     thread = thread_of(request)
-    return await list_answer(_history(thread, await read(request, HistoryRequest)))
+    return await list_answer(_history(thread, await read(request, HistoryRequest, undescribed=("select",))))
 
 
 def _history(thread: Thread, params: HistoryRequest) -> Iterator[records.Shown]:
@@ -140,9 +144,9 @@ def _history(thread: Thread, params: HistoryRequest) -> Iterator[records.Shown]:
         yield selected(records.state(thread, checkpoint, namespace=namespace), params.select)
 
 
-def _history_of(thread: Thread, named: CheckpointConfig | None) -> History:
+def _history_of(thread: Thread, named: CheckpointConfig | UnsetType) -> History:
     """Return the history of a thread or of the child graph that a request names, empty if there is no such graph."""
-    if named is None or not named.of_subgraph:
+    if not named or not named.of_subgraph:
         return thread.visible
     return thread.visible.children.get(named.checkpoint_ns or "", History())
 
@@ -156,7 +160,7 @@ def _checkpoint(history: History, checkpoint_id: str) -> Checkpoint:
 
 ROUTES: Final = (
     Route(
-        "GET", f"{THREAD}/state", state, query=StateQuery, statuses=(200, 404, 422), response=responses.SelectedFields
+        "GET", f"{THREAD}/state", state, query=StateQuery, statuses=(200, 404, 422), response=responses.SelectedState
     ),
     Route(
         "POST",
@@ -172,7 +176,7 @@ ROUTES: Final = (
         state_at_checkpoint,
         StateRequest,
         statuses=(200, 404, 422),
-        response=responses.SelectedFields,
+        response=responses.SelectedState,
     ),
     Route(
         "GET",
@@ -180,7 +184,7 @@ ROUTES: Final = (
         state_at,
         query=StateQuery,
         statuses=(200, 404, 422),
-        response=responses.SelectedFields,
+        response=responses.SelectedState,
     ),
     Route(
         "GET",
@@ -188,7 +192,7 @@ ROUTES: Final = (
         history,
         query=HistoryQuery,
         statuses=(200, 404, 422),
-        response=list[responses.SelectedFields],
+        response=list[responses.SelectedState],
     ),
     Route(
         "POST",
@@ -196,6 +200,6 @@ ROUTES: Final = (
         history_search,
         HistoryRequest,
         statuses=(200, 404, 422),
-        response=list[responses.SelectedFields],
+        response=list[responses.SelectedState],
     ),
 )

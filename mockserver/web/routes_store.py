@@ -13,7 +13,7 @@ from mockserver.schemas import responses
 from mockserver.schemas.common import Body
 from mockserver.schemas.store import ItemDelete, ItemPut, ItemSearch, NamespaceSearch
 from mockserver.views import records
-from mockserver.web.http import ENGINE, ApiError, json_answer, query, read
+from mockserver.web.http import ENGINE, ApiError, json_answer, part, query, read
 from mockserver.web.route import Route
 
 
@@ -49,7 +49,8 @@ async def get(request: web.Request) -> web.StreamResponse:
 async def delete(request: web.Request) -> web.StreamResponse:
     """Delete an item if it exists."""
     params = await read(request, ItemDelete)
-    _store(request).delete(_namespace(params.namespace), params.key)
+    if params.namespace:
+        _store(request).delete(_namespace(params.namespace), params.key)
     return web.Response(status=204)
 
 
@@ -60,7 +61,8 @@ async def search(request: web.Request) -> web.StreamResponse:
         found = items.search(tuple(params.namespace_prefix or ()), params.filter or {})
     except FilterError as error:
         raise ApiError(422, str(error)) from None
-    page = list(islice(found, params.offset, params.offset + params.limit))
+    wanted = part(params.limit, params.offset)
+    page = list(islice(found, wanted.start, wanted.stop))
     # Absent and `null` refresh too: only `false` keeps a search from extending the life of the items that it returns.
     if params.refresh_ttl is not False:
         for item in page:
@@ -71,8 +73,8 @@ async def search(request: web.Request) -> web.StreamResponse:
 async def namespaces(request: web.Request) -> web.StreamResponse:
     """List the namespaces that hold items."""
     params = await read(request, NamespaceSearch)
-    found = _store(request).namespaces(params.prefix or (), params.suffix or (), params.max_depth)
-    return json_answer({"namespaces": found[params.offset : params.offset + params.limit]})
+    found = _store(request).namespaces(params.prefix or (), params.suffix or (), params.max_depth or None)
+    return json_answer({"namespaces": found[part(params.limit, params.offset)]})
 
 
 def _store(request: web.Request) -> Store:

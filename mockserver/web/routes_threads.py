@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 from aiohttp import web
-from msgspec import UNSET, Meta
+from msgspec import UNSET, UnsetType
 
 from mockserver.core.checkpoints import START
+from mockserver.core.json_text import as_json
 from mockserver.core.policy import policy_of
 from mockserver.core.records import Thread
 from mockserver.core.thread_stream import ThreadStreamMode
@@ -26,6 +27,7 @@ from mockserver.schemas.threads import (
 from mockserver.views import records
 from mockserver.views.extract import extracted
 from mockserver.web.http import ENGINE, EXPIRY, ApiError, holds, json_answer, page_answer, query, read, several
+from mockserver.web.leniency import ignore
 from mockserver.web.lookups import thread_of, uuid_in
 from mockserver.web.route import THREAD, Route
 from mockserver.web.routes_state import write_state
@@ -33,9 +35,9 @@ from mockserver.web.sse import frame_event, listener_stream
 
 
 class IncludeQuery(Body, frozen=True):
-    """The additional fields to show. `ttl` is the only one."""
+    """The additional fields to show, separated by commas. `ttl` is the only one."""
 
-    include: Annotated[str, Meta(pattern=r"^(ttl(,ttl)*)?$(?!\n)")] = ""
+    include: str = ""
 
 
 class StreamQuery(Body, frozen=True):
@@ -76,7 +78,10 @@ async def create(request: web.Request) -> web.StreamResponse:
 async def get(request: web.Request) -> web.StreamResponse:
     """Return a thread."""
     thread, params = thread_of(request), query(request, IncludeQuery)
-    return json_answer(records.thread(thread) | (records.ttl(thread) if params.include else {}))
+    for name in (wanted := params.include.split(",")):
+        if name not in ("", "ttl"):
+            ignore(f"`include` names {as_json(name)}, and `ttl` is all that can be included")
+    return json_answer(records.thread(thread) | (records.ttl(thread) if "ttl" in wanted else {}))
 
 
 async def patch(request: web.Request) -> web.StreamResponse:
@@ -141,7 +146,7 @@ async def search(request: web.Request) -> web.StreamResponse:
     found = [
         thread
         for thread in request.app[ENGINE].threads.by_id.values()
-        if _matches(thread, params) and (params.ids is UNSET or thread.thread_id in params.ids)
+        if _matches(thread, params) and (not params.ids or thread.thread_id in params.ids)
     ]
     found.sort(key=lambda thread: _sort_key(thread, params.sort_by), reverse=params.sort_order == "desc")
     return page_answer(found, params, lambda thread: records.thread(thread) | extracted(thread, params.extract))
@@ -153,8 +158,8 @@ async def count(request: web.Request) -> web.StreamResponse:
     return json_answer(sum(_matches(thread, params) for thread in request.app[ENGINE].threads.by_id.values()))
 
 
-def _set_ttl(request: web.Request, thread: Thread, params: TimeToLive | None) -> None:
-    if params is not None:
+def _set_ttl(request: web.Request, thread: Thread, params: TimeToLive | UnsetType) -> None:
+    if params and params.ttl:
         request.app[EXPIRY].set(thread, params.strategy, params.ttl)
 
 
@@ -205,7 +210,7 @@ ROUTES: Final = (
         search,
         ThreadSearch,
         statuses=(200, 422),
-        response=list[responses.SelectedFields],
+        response=list[responses.SelectedThread],
     ),
     Route("POST", "/threads/count", count, ThreadCount, statuses=(200, 422), response=int),
     Route("POST", "/threads/prune", prune, ThreadPrune, statuses=(200, 409, 422), response=responses.Pruned),

@@ -23,8 +23,8 @@ Made by `python -m tests.api_coverage`; do not edit. The data is `tests/api_cove
 
 Every path, method and parameter that {server} was seen to publish on {seen}.
 Each *behaves*; or is *accepted without effect*, with the reason; or is *refused*, with a clear error. What is not
-listed is refused by its name; nothing is silently ignored. Each row is backed by a test, and `GET /openapi.json` of the
-mock is held against the table.
+listed has no effect; it is ignored, as by that server, and a finding of `conduct()`, or `strict` refuses it. Each row
+is backed by a test, and `GET /openapi.json` of the mock is held against the table.
 
 Of {total} rows {behaves} behave, {accepted} are accepted without effect, and {refused} are refused."""
 
@@ -83,7 +83,7 @@ def expected() -> Iterator[tuple[str, str]]:
     for operation, places in published.operations().items():
         yield operation, ""
         if operation not in refused:
-            yield from ((operation, name) for names in places.values() for name in names)
+            yield from ((operation, name) for place in published.PLACES for name in places.get(place, ()))
 
 
 def render() -> str:

@@ -10,7 +10,10 @@ from typing import Any, Final
 FACTS: Final = Path(__file__).with_name("published.json")
 
 Operations = dict[str, dict[str, list[str]]]
-"""By `METHOD PATH`: the names of its parameters, by where they are (`query`, `header`, `body`)."""
+"""By `METHOD PATH`: the names of its parameters, by where they are (`query`, `header`, `body`).
+
+`nullable` names the fields of the body that may be null.
+"""
 
 PLACES: Final = ("query", "header", "body")
 
@@ -44,17 +47,38 @@ def names_of(document: dict[str, Any]) -> Operations:
                 if parameter["in"] in PLACES:
                     named.setdefault(parameter["in"], []).append(parameter["name"])
             content = operation.get("requestBody", {}).get("content", {})
-            body = sorted(_properties(document, content.get("application/json", {}).get("schema", {})))
+            body = _properties(document, content.get("application/json", {}).get("schema", {}))
             if body:
-                named["body"] = body
+                named["body"] = sorted(body)
+            if nullable := sorted(name for name, schema in body.items() if _takes_null(document, schema)):
+                named["nullable"] = nullable
             found[f"{method.upper()} {path}"] = named
     return found
 
 
-def _properties(document: dict[str, Any], schema: dict[str, Any]) -> set[str]:
-    """Return the names of a body's properties, and of each alternative where there are several."""
-    while "$ref" in schema:
-        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+def _properties(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the properties of a body, and of each alternative where there are several."""
+    schema = _resolved(document, schema)
     parts = [part for kind in ("allOf", "anyOf", "oneOf") for part in schema.get(kind, ())]
     parts += [schema["items"]] if schema.get("type") == "array" else []
-    return set(schema.get("properties", ())).union(*(_properties(document, part) for part in parts))
+    found = dict(schema.get("properties", {}))
+    for part in parts:
+        found |= _properties(document, part)
+    return found
+
+
+def _takes_null(document: dict[str, Any], schema: dict[str, Any]) -> bool:
+    """Return whether null is valid."""
+    schema = _resolved(document, schema)
+    parts = [part for kind in ("anyOf", "oneOf") for part in schema.get(kind, ())]
+    if parts:
+        return any(_takes_null(document, part) for part in parts)
+    kinds = schema.get("type", "null" if "enum" not in schema and "allOf" not in schema else "enum")
+    return "null" in kinds or None in schema.get("enum", ())
+
+
+def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema itself in place of a reference to it."""
+    while "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return schema

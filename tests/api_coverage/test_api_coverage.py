@@ -12,6 +12,7 @@ from mockserver.web.routes_system import NOT_OFFERED
 from tests.api_coverage import page, published
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
+TEXT = {"type": "string"}
 MOCK = published.names_of(describe(ROUTES))
 
 
@@ -66,8 +67,8 @@ def test_the_facts_are_read_from_a_description() -> None:
         },
         "components": {
             "schemas": {
-                "Many": {"type": "array", "items": {"anyOf": [{"properties": {"b": {}}}, {"properties": {"a": {}}}]}}
+                "Many": {"type": "array", "items": {"anyOf": [{"properties": {"b": {}}}, {"properties": {"a": TEXT}}]}}
             }
         },
     }
-    assert published.names_of(document) == {"POST /x/{id}": {"query": ["q"], "body": ["a", "b"]}}
+    assert published.names_of(document) == {"POST /x/{id}": {"query": ["q"], "body": ["a", "b"], "nullable": ["b"]}}

@@ -56,5 +56,6 @@ def test_no_requirement_detects_half_of_the_defects(matrix: Matrix) -> None:
 def test_the_pages_are_current(matrix: Matrix) -> None:
     hint = "run: python -m tests.conformance.kill_matrix"
     assert kill_matrix.FAULTS.read_text() == kill_matrix.faults(matrix), hint
+    assert kill_matrix.TIERS.read_text() == kill_matrix.tiers(matrix), hint
     page = kill_matrix.PAGE.read_text()
     assert page == kill_matrix.page(matrix), hint

@@ -184,12 +184,6 @@ def empty_states(raw: Json) -> None:
             response |= {"status": 200, "body": []}
 
 
-def deep_histories(raw: Json) -> None:
-    """Record every history of another thread as the text that its JSON is recorded as when it is nested too deeply."""
-    for _, response in requests(raw, "final history", "other"):
-        response["body"] = json.dumps(response["body"])
-
-
 def pending_at_first(raw: Json) -> None:
     """Let the run's row say `pending` in the first reading after its step began."""
     _, response = next(requests(raw, "look", "run A"))
@@ -208,6 +202,12 @@ def repeated_values(raw: Json) -> None:
 def no_next_run(cron: Json) -> None:
     """Leave the next run of a cron open."""
     cron["next_run_date"] = None
+
+
+def deep_histories(raw: Json) -> None:
+    """Record every history of another thread as the text that its JSON is recorded as when it is nested too deeply."""
+    for _, response in requests(raw, "final history", "other"):
+        response["body"] = json.dumps(response["body"])
 
 
 # Only whole records are varied: a variation that is consistent in itself is what a right server could send. One that

@@ -213,6 +213,7 @@ async def test_the_report_holds_every_verdict(tmp_path: Path) -> None:
         "stale",
         "notes",
         "problem",
+        "incomplete",
         "rules",
     ]
     assert list(raw) == [*fields, "finished_at"]

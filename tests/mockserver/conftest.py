@@ -9,3 +9,10 @@ from tests.mockserver.stage import Stage, on_stage
 async def stage() -> AsyncIterator[Stage]:
     async with on_stage() as found:
         yield found
+
+
+@pytest.fixture
+async def strict() -> AsyncIterator[Stage]:
+    """A deployment that refuses what others ignore."""
+    async with on_stage(strict=True) as found:
+        yield found

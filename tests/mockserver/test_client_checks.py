@@ -206,7 +206,7 @@ def test_the_conduct_of_a_real_client(durability: Any) -> None:
 
 def test_the_journal_tells_who_left_and_what_is_not_json() -> None:
     with (
-        MockDeployment(keep_alive=0.01, time="real") as mock,
+        MockDeployment(keep_alive=0.01, time="real", max_body=10_000) as mock,
         httpx.Client(base_url=mock.url, timeout=DEADLINE) as http,
     ):
         mock.hold("agent:1/enter")
@@ -220,7 +220,7 @@ def test_the_journal_tells_who_left_and_what_is_not_json() -> None:
         left = mock.submit(_left(mock)).result(DEADLINE)
         assert left.cut
         assert http.post(f"/threads/{thread}/runs", content=b"{nonsense").status_code == 422
-        assert http.post(f"/threads/{thread}/runs", content=b" " * 9_000_000).status_code == 413
+        assert http.post(f"/threads/{thread}/runs", content=b" " * 10_001).status_code == 413
         bad, long = mock.journal()[-2:]
         assert (bad.body, bad.status, long.raw, long.status) == (None, 422, b"", 413)
         assert mock.journal()[0].line().endswith("POST /threads -> 200")

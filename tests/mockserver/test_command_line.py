@@ -95,6 +95,7 @@ def test_an_address_that_is_not_here_is_one_line_and_code_2(host: str) -> None:
         ["--run-timeout", "0"],
         ["--workers", "0"],
         ["--workers", "x"],
+        ["--max-body", "0"],
     ],
 )
 def test_bad_arguments_are_code_2(arguments: list[str]) -> None:
@@ -102,6 +103,13 @@ def test_bad_arguments_are_code_2(arguments: list[str]) -> None:
     out, err = process.communicate(timeout=DEADLINE)
     assert (process.returncode, out) == (2, "")
     assert arguments[0] in err
+
+
+def test_strictness_and_the_largest_body_are_options() -> None:
+    with running("--strict", "--max-body", "100") as (_, client):
+        assert client.post("/threads", json={"unheard": 1}).status_code == 422
+        assert client.post("/threads", json={"metadata": {"long": "x" * 100}}).status_code == 413
+        assert client.post("/threads", json={}).status_code == 200
 
 
 def test_a_script_of_ones_own(tmp_path: Path) -> None:

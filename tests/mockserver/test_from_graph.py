@@ -98,7 +98,8 @@ def test_the_mock_has_the_shape_of_the_graph() -> None:
     script = script_from_graph(graph)
     assert script.name == "assistant"
     with MockDeployment(script=script) as mock, httpx.Client(base_url=mock.url, timeout=DEADLINE) as client:
-        path = "/assistants/assistant"
+        (assistant,) = client.post("/assistants/search", json={}).json()
+        path = f"/assistants/{assistant['assistant_id']}"
         assert shape(client.get(f"{path}/graph").json()) == shape(graph.get_graph())
         drawn = shape(client.get(f"{path}/graph?xray=true").json())
         assert drawn == shape(graph.get_graph(xray=True))

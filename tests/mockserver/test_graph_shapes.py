@@ -16,7 +16,8 @@ from tests.mockserver.witness import DEADLINE
 
 def shown(script: str, part: str) -> Any:
     with MockDeployment(script={"mine": script}) as mock:
-        answer = httpx.get(f"{mock.url}/assistants/mine/{part}")
+        (assistant,) = httpx.post(f"{mock.url}/assistants/search", json={}).json()
+        answer = httpx.get(f"{mock.url}/assistants/{assistant['assistant_id']}/{part}")
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -235,7 +236,8 @@ graph:
 
 def test_input_and_output_have_the_channels_of_their_schemas() -> None:
     with MockDeployment(script={"mine": NARROW}) as mock, httpx.Client(base_url=mock.url) as client:
-        found = client.get("/assistants/mine/schemas").json()
+        (assistant,) = client.post("/assistants/search", json={}).json()
+        found = client.get(f"/assistants/{assistant['assistant_id']}/schemas").json()
         assert (found["config_schema"], found["context_schema"]) == ({"title": "Config"}, {"title": "Context"})
         assert list(found["state_schema"]["properties"]) == ["messages", "log", "secret"]
         assert list(found["output_schema"]["properties"]) == ["log"]

@@ -156,3 +156,47 @@ async def test_several_nodes_in_one_superstep_and_texts_with_braces_are_played_a
         assert [part["node"] for part in turn["steps"][1]["parallel"]] == ["first", "second", "third"]
         mock.reset(script=parse(to_yaml(made)))
         assert plain(await fetch(mock.url, await converse())) == plain(history)
+
+
+ASKING = """
+channels: {log: replace}
+turns:
+  - when: {contains: questions}
+    steps:
+      - parallel:
+          - {node: first, interrupt: {value: one}, channels: {log: [answered]}}
+          - {node: second, interrupt: {value: {two: 2}}, say: I was asked.}
+          - {node: third, messages: [{role: system, content: beside}]}
+      - {call: [{tool: a, id: one}, {tool: b, id: two}]}
+      - parallel: [{node: tools, result: for one}, {node: tools, result: for two}]
+      - {say: Done.}
+  - steps:
+      - parallel: [{node: first, interrupt: {value: one}}, {node: second, interrupt: {value: two}}]
+"""
+
+
+async def test_several_questions_and_tasks_of_one_node_are_played_again() -> None:
+    async def converse(http: httpx.AsyncClient) -> str:
+        thread = str((await http.post("/threads", json={})).json()["thread_id"])
+
+        async def run(**asked: Any) -> None:
+            await http.post(f"/threads/{thread}/runs/wait", json={"assistant_id": "agent", **asked})
+
+        await run(input={"messages": "some questions"})
+        asked = (await http.get(f"/threads/{thread}/state")).json()["interrupts"]
+        await run(command={"resume": {one["id"]: "yes" for one in asked}})
+        await run(input={"messages": "and a last one"})
+        return thread
+
+    async with MockDeployment(script=ASKING) as mock, httpx.AsyncClient(base_url=mock.url, timeout=DEADLINE) as http:
+        history = await fetch(mock.url, await converse(http))
+    script = script_of(history)
+    async with (
+        MockDeployment(script=parse(to_yaml(script))) as mock,
+        httpx.AsyncClient(base_url=mock.url, timeout=DEADLINE) as http,
+    ):
+        again = await fetch(mock.url, await converse(http))
+    assert plain(again) == plain(history)
+    questions = [[one["value"] for one in state["interrupts"]] for state in history]
+    assert [[one["value"] for one in state["interrupts"]] for state in again] == questions
+    assert questions[0] == ["one", "two"]

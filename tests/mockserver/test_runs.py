@@ -244,18 +244,19 @@ async def _only_one_thread(stage: Stage) -> bool:
         ({"config": {"configurable": {"a": 1}}, "context": {"b": 1}}, 400, "context"),
         ({"config": {"unheard": 1}}, 422, "unheard"),
         ({"after_seconds": -1}, 422, "after_seconds"),
+        ({"config": {"max_concurrency": None}}, 422, "max_concurrency"),
         ({"durability": "maybe"}, 422, "durability"),
     ],
 )
 async def test_what_is_refused_is_named_and_creates_nothing(
-    stage: Stage, change: dict[str, Any], status: int, named: str
+    strict: Stage, change: dict[str, Any], status: int, named: str
 ) -> None:
     for endpoint in ("", "/stream", "/wait"):
-        answer = await stage.http.post(f"/threads/{stage.thread}/runs{endpoint}", json=BODY | change)
+        answer = await strict.http.post(f"/threads/{strict.thread}/runs{endpoint}", json=BODY | change)
         assert answer.status_code == status, answer.text
         assert named in answer.json()["detail"]
-    assert await stage.client.runs.list(stage.thread) == []
-    assert await stage.thread_status() == "idle"
+    assert await strict.client.runs.list(strict.thread) == []
+    assert await strict.thread_status() == "idle"
 
 
 async def test_an_assistant_is_required(stage: Stage) -> None:
@@ -264,8 +265,8 @@ async def test_an_assistant_is_required(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(("field", "value"), [("checkpoint_id", "x"), ("checkpoint", {"checkpoint_id": "x"})])
-async def test_what_makes_no_sense_without_a_thread_is_refused(stage: Stage, field: str, value: Any) -> None:
-    answer = await stage.http.post("/runs/wait", json={"assistant_id": "agent", field: value})
+async def test_what_makes_no_sense_without_a_thread_is_refused(strict: Stage, field: str, value: Any) -> None:
+    answer = await strict.http.post("/runs/wait", json={"assistant_id": "agent", field: value})
     assert (answer.status_code, field in answer.json()["detail"]) == (422, True)
 
 
@@ -317,10 +318,18 @@ async def test_bodies_that_are_no_objects(stage: Stage, raw: bytes) -> None:
     assert answer.json() == {"detail": "Invalid JSON in request body"}
 
 
-async def test_a_body_that_is_too_large(stage: Stage) -> None:
-    answer = await stage.http.post("/threads", content=b" " * (9 * 1024 * 1024))
-    assert answer.status_code == 413
-    assert isinstance(answer.json()["detail"], str)
+async def test_a_body_that_is_too_large() -> None:
+    async with on_stage(max_body=1000) as stage:
+        answer = await stage.http.post("/threads", content=b" " * 1001)
+        assert answer.status_code == 413
+        assert isinstance(answer.json()["detail"], str)
+        assert (await stage.http.post("/threads", content=b"{}" + b" " * 998)).status_code == 200
+
+
+async def test_a_body_of_30_megabytes(stage: Stage) -> None:
+    body = {"assistant_id": "agent", "input": {"messages": "x" * 30_000_000}}
+    ended = (await stage.http.post(f"/threads/{stage.thread}/runs/wait", json=body)).json()
+    assert len(ended["messages"][0]["content"]) == 30_000_000
 
 
 async def test_paths_and_methods_that_do_not_exist(stage: Stage) -> None:
@@ -332,12 +341,12 @@ async def test_paths_and_methods_that_do_not_exist(stage: Stage) -> None:
     assert answer.headers["allow"] == "POST"
 
 
-async def test_a_query_parameter_that_would_be_ignored_is_refused_by_name(stage: Stage) -> None:
-    for path in (f"/threads/{stage.thread}", f"/threads/{stage.thread}/runs", f"/threads/{stage.thread}/state"):
-        answer = await stage.http.get(path, params={"surprise": "1"})
+async def test_a_query_parameter_that_would_be_ignored_is_refused_by_name(strict: Stage) -> None:
+    for path in (f"/threads/{strict.thread}", f"/threads/{strict.thread}/runs", f"/threads/{strict.thread}/state"):
+        answer = await strict.http.get(path, params={"surprise": "1"})
         assert (answer.status_code, "surprise" in answer.json()["detail"]) == (422, True)
     for query in ("limit=x", "limit=0", "limit=1001", "offset=-1", "status=nonsense"):
-        answer = await stage.http.get(f"/threads/{stage.thread}/runs?{query}")
+        answer = await strict.http.get(f"/threads/{strict.thread}/runs?{query}")
         assert answer.status_code == 422
 
 
@@ -352,7 +361,8 @@ async def test_a_page_in_a_browser_may_call(stage: Stage) -> None:
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["access-control-allow-headers"] == "content-type,x-api-key"
     answer = await stage.http.get("/ok", headers={"Origin": "http://localhost:3000"})
-    assert "Content-Location" in answer.headers["access-control-expose-headers"]
+    exposed = answer.headers["access-control-expose-headers"]
+    assert exposed == "Content-Location, X-Pagination-Total, X-Pagination-Next"
     assert "access-control-allow-origin" not in (await stage.http.get("/ok")).headers
 
 

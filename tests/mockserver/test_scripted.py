@@ -287,7 +287,8 @@ turns:
             *("it", "", "found it", "More.", "Searched.", "Done."),
         ]
         assert values["log"] == ["searched"]
-        described = await stage.client.assistants.get_subgraphs("agent")
+        (assistant,) = await stage.client.assistants.search()
+        described = await stage.client.assistants.get_subgraphs(assistant["assistant_id"])
         assert set(described) == {"researcher"}
 
 

@@ -93,16 +93,22 @@ async def test_an_item_with_a_time_to_live_is_gone_by_the_clock_of_the_deploymen
         ("PUT", "items", {"namespace": ["langgraph"], "key": "k", "value": {}}, "reserved"),
         ("PUT", "items", {"namespace": ["a"], "key": "k", "value": 3}, "value"),
         ("PUT", "items", {"namespace": ["a"], "key": "k", "value": {}, "ttl": -1}, "ttl"),
-        ("DELETE", "items", {"key": "k"}, "namespace"),
+        ("DELETE", "items", {"namespace": ["a"]}, "key"),
         ("POST", "items/search", {"limit": -1}, "limit"),
         ("POST", "namespaces", {"max_depth": 0}, "max_depth"),
         ("GET", "items?namespace=a", None, "key"),
         ("GET", "items?key=k", None, "namespace"),
     ],
 )
-async def test_bad_input_is_named(stage: Stage, method: str, path: str, body: Any, named: str) -> None:
-    answer = await stage.http.request(method, f"/store/{path}", json=body)
+async def test_bad_input_is_named(strict: Stage, method: str, path: str, body: Any, named: str) -> None:
+    answer = await strict.http.request(method, f"/store/{path}", json=body)
     assert (answer.status_code, named in answer.json()["detail"]) == (422, True), answer.text
+
+
+async def test_nothing_is_deleted_without_a_namespace(stage: Stage) -> None:
+    await keep(stage, ("a", "k", {}))
+    assert (await stage.http.request("DELETE", "/store/items", json={"key": "k"})).status_code == 204
+    assert await keys(stage) == ["k"]
 
 
 async def test_the_synchronous_client(stage: Stage) -> None:

@@ -146,7 +146,7 @@ async def test_history_and_state_at_a_checkpoint(stage: Stage) -> None:
     chain = await stage.history()
     threads: Any = stage.client.threads
     assert len(await threads.get_history(stage.thread, limit=2)) == 2
-    assert await threads.get_history(stage.thread, before=chain[2]["checkpoint_id"]) == chain[1::-1]
+    assert await threads.get_history(stage.thread, before={"checkpoint_id": chain[2]["checkpoint_id"]}) == chain[1::-1]
     assert await threads.get_history(stage.thread, before=chain[1]["checkpoint"]) == chain[:1]
     assert await threads.get_history(stage.thread, metadata={"source": "input"}) == chain[:1]
     answer = await stage.http.get(f"/threads/{stage.thread}/history", params={"limit": 3})
@@ -276,8 +276,8 @@ def test_a_reset_forgets_every_time_to_live() -> None:
         assert len(deployment.threads()) == 1
 
 
-async def test_a_time_to_live_is_shown(stage: Stage) -> None:
-    threads: Any = stage.client.threads
+async def test_a_time_to_live_is_shown(strict: Stage) -> None:
+    threads: Any = strict.client.threads
     mortal = (await threads.create(ttl=5))["thread_id"]
     told = (await threads.get(mortal, include=["ttl"]))["ttl"]
     assert (told["strategy"], told["ttl_minutes"]) == ("delete", 5)
@@ -285,9 +285,9 @@ async def test_a_time_to_live_is_shown(stage: Stage) -> None:
     await threads.update(mortal, metadata={}, ttl={"ttl": 7, "strategy": "keep_latest"})
     assert (await threads.get(mortal, include=["ttl"]))["ttl"]["strategy"] == "keep_latest"
     assert "ttl" not in await threads.get(mortal)
-    assert "ttl" not in await threads.get(stage.thread, include=["ttl"])
-    assert (await stage.http.get(f"/threads/{mortal}", params={"include": "soul"})).status_code == 422
-    assert (await stage.http.post("/threads", json={"ttl": {"ttl": -5}})).status_code == 422
+    assert "ttl" not in await threads.get(strict.thread, include=["ttl"])
+    assert (await strict.http.get(f"/threads/{mortal}", params={"include": "soul"})).status_code == 422
+    assert (await strict.http.post("/threads", json={"ttl": {"ttl": -5}})).status_code == 422
 
 
 async def test_a_thread_may_begin_with_the_supersteps_of_another(stage: Stage) -> None:
@@ -381,19 +381,19 @@ async def test_the_storage_of_a_thread(stage: Stage) -> None:
     )
 
 
-async def test_some_fields_of_a_state(stage: Stage) -> None:
-    await stage.join(await stage.create("A", "sf"))
-    threads: Any = stage.client.threads
-    whole: Any = await stage.state()
+async def test_some_fields_of_a_state(strict: Stage) -> None:
+    await strict.join(await strict.create("A", "sf"))
+    threads: Any = strict.client.threads
+    whole: Any = await strict.state()
     steps = {"values": {"steps": whole["values"]["steps"]}, "next": []}
     asked: Any = {"select": ["values.steps", "next"]}
-    assert await threads.get_state(stage.thread, **asked) == steps
-    assert await threads.get_state(stage.thread, checkpoint_id=whole["checkpoint_id"], **asked) == steps
-    assert await threads.get_state(stage.thread, checkpoint=whole["checkpoint"], **asked) == steps
-    assert await threads.get_history(stage.thread, limit=1, **asked) == [steps]
-    assert await threads.get_state(stage.thread, select=["values"]) == {"values": whole["values"]}
+    assert await threads.get_state(strict.thread, **asked) == steps
+    assert await threads.get_state(strict.thread, checkpoint_id=whole["checkpoint_id"], **asked) == steps
+    assert await threads.get_state(strict.thread, checkpoint=whole["checkpoint"], **asked) == steps
+    assert await threads.get_history(strict.thread, limit=1, **asked) == [steps]
+    assert await threads.get_state(strict.thread, select=["values"]) == {"values": whole["values"]}
     for path in ("state", f"state/{whole['checkpoint_id']}"):
-        unknown = await stage.http.get(f"/threads/{stage.thread}/{path}", params={"select": "nope"})
+        unknown = await strict.http.get(f"/threads/{strict.thread}/{path}", params={"select": "nope"})
         assert (unknown.status_code, "select" in unknown.json()["detail"]) == (422, True)
 
 
