@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from mockserver.agent.gates import Gates
 from mockserver.agent.graph import (
     AUDIT,
+    CHILD,
     CHILD_NODES,
     open_calls,
     pending_calls,
@@ -105,9 +106,9 @@ def calls_to_answer(task: Task) -> list[dict[str, Any]]:
     """Return the tool calls that a node is about to answer. Nodes that answer in parallel divide them, in order."""
     parts = () if task.cursor.step is None else task.cursor.step.tasks
     answering = [node for node in parts if task.cursor.answers_calls(node)]
-    # A task that a command has added plays the step of its node.
-    node = scripted_node(task.script, task.node if task.node in parts else node_of(task.node))
-    if node not in answering or (task.script.built_in and task.node == AUDIT):
+    node = task.cursor.playing(scripted_node(task.script, task.node))
+    beside = task.script.built_in and node_of(task.node) == AUDIT
+    if node not in answering or beside:
         return []
     calls, index = open_calls(task.values), answering.index(node)
     return calls[index:] if node == answering[-1] else calls[index : index + 1]
@@ -152,8 +153,11 @@ class ScriptedAgent:
         """Return the first cursor and values of a node's child graph, None for a node without one."""
         if runs_probe_child(task.script, task.node, task.cursor):
             visits = dict.fromkeys(CHILD_NODES, task.cursor.visit(TOOLS) - 1)
-            (call,) = pending_calls(task.values)
-            values = {"call": call, "visit": task.cursor.visit(TOOLS), STEPS: []}
+            calls = pending_calls(task.values)
+            if not calls:
+                # A command may go to any node, whatever the state.
+                raise ValueError(f"The node {CHILD} works on a tool call, and the last message has none.")
+            values = {"call": calls[0], "visit": task.cursor.visit(TOOLS), STEPS: []}
             return Cursor(tuple(Step(node=name) for name in CHILD_NODES), visits=visits), values
         step = task.cursor.at_step(task.node)
         if step is None or not step.subgraph:

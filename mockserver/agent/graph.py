@@ -18,6 +18,7 @@ from mockserver.core.records import Run, Thread
 from mockserver.core.script_cursor import Cursor, TurnContext
 from mockserver.script.drawn import chain, drawn
 from mockserver.script.shapes import Edge, Graph, Reducer
+from mockserver.script.tasks import node_of
 from mockserver.script.types import AGENT, TOOLS, Script, Step
 
 AUDIT: Final = "audit"
@@ -91,12 +92,12 @@ def shape(script: Script) -> Graph:
 
 def runs_probe_child(script: Script, node: str, cursor: Cursor) -> bool:
     """Return whether a node is about to run the child graph of a probe."""
-    return script.built_in and node == CHILD and cursor.next == (TOOLS,)
+    return script.built_in and node_of(node) == CHILD and cursor.next == (TOOLS,)
 
 
 def scripted_node(script: Script, node: str) -> str:
     """Return the node whose scripted steps a node of the graph plays."""
-    return TOOLS if script.built_in and node in _WORKING else node
+    return TOOLS if script.built_in and node_of(node) in _WORKING else node
 
 
 def nodes_at(script: Script, cursor: Cursor, configurable: dict[str, Any]) -> tuple[str, ...]:
@@ -117,9 +118,11 @@ def locate(run: Run, values: Values) -> Cursor:
     return script_cursor.locate(run.script, values["messages"], _context(run))
 
 
-def sent_to(run: Run, cursor: Cursor, node: str) -> Cursor:
-    """Return the cursor at a step of a node to which a command goes."""
-    return cursor.sent_to(scripted_node(run.script, node), run.script)
+def sent_to(run: Run, cursor: Cursor, node: str, visiting: int) -> Cursor:
+    """Return the cursor at a step of a node to which a command goes. `visiting` tasks play the node beside it."""
+    scripted = scripted_node(run.script, node)
+    at = cursor.sent_to(scripted, run.script)
+    return at.with_visits([{scripted: cursor.visits.get(scripted, 0) + visiting}])
 
 
 def follow(run: Run, played: Cursor, values: Values) -> Cursor:

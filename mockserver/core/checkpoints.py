@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from mockserver.core.script_cursor import Cursor
 from mockserver.script.shapes import END as END
 from mockserver.script.shapes import START as START
-from mockserver.script.tasks import node_of
+from mockserver.script.tasks import node_of, sent_first
 
 COPY: Final = "__copy__"
 """The node in whose role an update copies a checkpoint, so that a run can branch from there."""
@@ -76,12 +76,16 @@ class Mark(Struct, frozen=True):
 class Extra(Struct, frozen=True):
     """A task that the `goto` of a command adds to the superstep after a checkpoint. It is in no checkpoint's `next`."""
 
-    node: str
-    task_id: str
     key: str
-    """The name of the task in marks: the node, or for a node that is sent an input, the node and a number."""
+    """The name of the task, as in `script.tasks`."""
+    task_id: str
     input: Any = UNSET
     """The input that the node is sent in place of the state."""
+
+    @property
+    def node(self) -> str:
+        """Return the node that the task plays."""
+        return node_of(self.key)
 
     @property
     def is_sent(self) -> bool:
@@ -143,20 +147,34 @@ class History:
         marks = [] if checkpoint is None else self._marks.get(checkpoint.checkpoint_id, [])
         return [extra for mark in marks if mark.kind == "goto" for extra in mark.value]
 
+    def with_extras(self, checkpoint: Checkpoint) -> Checkpoint:
+        """Return a checkpoint with the tasks that commands have added among those that are next."""
+        extras = self.extras(checkpoint)
+        if not extras:
+            return checkpoint
+        ids = dict(zip(checkpoint.next, checkpoint.task_ids, strict=True))
+        ids |= {extra.key: extra.task_id for extra in extras}
+        tasks = sent_first(tuple(ids))
+        return replace(checkpoint, next=tasks, task_ids=tuple(ids[task] for task in tasks))
+
     def waiting_interrupts(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the interrupts that are pending, by node."""
+        """Return the interrupts that are pending, by task."""
         head = self.head
         if head is None or head.checkpoint_id not in self._marks:
             return {}
         # Only on the newest checkpoint: new input on a waiting thread adds
         # a checkpoint, and the interrupt behind it is no longer pending.
-        asked = {node: self.last_mark(head.checkpoint_id, "interrupt", node) for node in head.next}
+        planned = self.with_extras(head)
+        asked = {task: self.last_mark(head.checkpoint_id, "interrupt", task) for task in planned.next}
         # A node beside it may still wait when a node has its answer and is finished.
-        done = self.pending_writes(head)
-        return {node: questions for node, questions in asked.items() if questions and node not in done}
+        done = self.pending_writes(planned)
+        return {task: questions for task, questions in asked.items() if questions and task not in done}
 
     def pending_writes(self, checkpoint: Checkpoint) -> dict[str, Values]:
-        """Return the writes of finished nodes in a superstep that has not ended, by node."""
+        """Return the writes of finished tasks in a superstep that has not ended, by task.
+
+        Those of tasks that a command added are among them for a checkpoint `with_extras`.
+        """
         head = self.head
         # A write belongs to the state once its superstep is over. At `__start__`
         # the mark is the raw input, which the next checkpoint already contains.
@@ -188,11 +206,12 @@ class History:
         removed = {checkpoint.checkpoint_id for checkpoint in own[:-1]}
         if not removed:
             return
+        # Before the marks are removed, which hold the tasks that commands added.
+        gone = {namespace for checkpoint in own[:-1] for namespace in self._namespaces(checkpoint)}
         self._chain = {key: kept for key, kept in self._chain.items() if key not in removed}
         # In its place in the chain, after the checkpoint that the run continued from.
         self._chain[own[-1].checkpoint_id] = replace(own[-1], parent_id=own[0].parent_id)
         self._marks = {key: marks for key, marks in self._marks.items() if key in self._chain}
-        gone = {checkpoint.namespace(node) for checkpoint in own[:-1] for node in checkpoint.next}
         self.children = {namespace: child for namespace, child in self.children.items() if namespace not in gone}
         for child in self.children.values():
             child.keep_newest_of(run_id)
@@ -201,11 +220,16 @@ class History:
         """Remove every checkpoint but the newest, with their marks and child graphs."""
         head = self.head
         if head is not None:
-            kept = {head.namespace(node) for node in head.next}
+            kept = self._namespaces(head)
             # Its parent is removed, and `parent_id` must not name a checkpoint that does not exist.
             self._chain = {head.checkpoint_id: replace(head, parent_id=None)}
             self._marks = {key: marks for key, marks in self._marks.items() if key in self._chain}
             self.children = {namespace: child for namespace, child in self.children.items() if namespace in kept}
+
+    def _namespaces(self, checkpoint: Checkpoint) -> set[str]:
+        """Return the namespaces of the child graphs that the tasks after a checkpoint may have."""
+        planned = self.with_extras(checkpoint)
+        return {planned.namespace(task) for task in planned.next}
 
     def with_marks(self) -> list[tuple[Checkpoint, list[Mark]]]:
         """Return every checkpoint with its marks, oldest first, followed by those of child graphs."""

@@ -23,14 +23,17 @@ def added_by(
     command: Command, base: Checkpoint | None, known: Sequence[Extra], new_id: Callable[[], str]
 ) -> list[Extra]:
     """Return the tasks that `goto` adds to those that are next anyway, or that earlier commands have added."""
-    planned = {*(() if base is None else base.next), *(extra.key for extra in known), END}
-    sent, added = sum(map(is_sent, planned)), list[Extra]()
+    planned = [*(() if base is None else base.next), *(extra.key for extra in known), END]
+    added: list[Extra] = []
     for target in command.targets:
         if isinstance(target, Send):
-            added.append(Extra(target.node, new_id(), sent_task(target.node, sent), target.input))
-            sent += 1
+            task = sent_task(target.node, sum(map(is_sent, planned)))
+            added.append(Extra(task, new_id(), target.input))
         elif target not in planned:
-            added.append(Extra(target, new_id(), target))
+            added.append(Extra(target, new_id()))
+        else:
+            continue
+        planned.append(added[-1].key)
     return added
 
 
@@ -59,7 +62,8 @@ def check_answer(answer: Any, history: History, *, strict: bool) -> None:
 def answers_to(answer: Any, question: str | None) -> tuple[Any, ...]:
     """Return the answer to the interrupt with the id `question`, or to one that has no id yet, empty if it has none.
 
-    An object whose keys all are ids of interrupts answers only these. Any other answer is the answer itself.
+    An object whose keys all are ids of interrupts answers only these, so an empty one answers none, as on LangGraph.
+    Any other answer is the answer itself.
     """
     if answer is None or (_is_by_id(answer) and question not in answer):
         return ()
@@ -67,4 +71,4 @@ def answers_to(answer: Any, question: str | None) -> tuple[Any, ...]:
 
 
 def _is_by_id(answer: Any) -> bool:
-    return isinstance(answer, dict) and all(_INTERRUPT_ID.fullmatch(name) for name in answer)
+    return isinstance(answer, dict) and all(map(_INTERRUPT_ID.fullmatch, answer))

@@ -197,7 +197,8 @@ class Policy:
         """Return the pending interrupts of a thread, by task."""
         head = thread.visible.head
         waiting = thread.visible.waiting_interrupts()
-        return {} if head is None else {head.task_id(node): questions for node, questions in waiting.items()}
+        # Like the state, the record shows the tasks of the checkpoint, and not those that a command added.
+        return {} if head is None else {head.task_id(task): waiting[task] for task in head.next if task in waiting}
 
     def thread_values(self, thread: Thread) -> Values | None:
         """Return the values in a thread's record: those at the last end of a run or manual update."""

@@ -61,8 +61,11 @@ class Cursor(Struct, frozen=True):
 
     def at_step(self, task: str) -> Step | None:
         """Return the step, or the part of it, that `task` plays next."""
-        # A task that a command sends to a node plays the step of that node.
-        return self._parts.get(task) or self._parts.get(node_of(task))
+        return self._parts.get(self.playing(task))
+
+    def playing(self, task: str) -> str:
+        """Return the name by which the next step knows a task: its own, or its node if a command sent it an input."""
+        return task if task in self._parts else node_of(task)
 
     @property
     def _parts(self) -> dict[str, Step]:
@@ -136,14 +139,24 @@ class Cursor(Struct, frozen=True):
 
         A node that no turn plays gets a step that does nothing.
         """
-        found = _nearest(self.steps, node, range(self.index, len(self.steps)), range(self.index - 1, -1, -1))
-        if found is not None:
-            return replace(self, index=found)
-        for turn in script.turns:
-            index = _nearest(turn.steps, node, range(len(turn.steps)))
+        here = range(self.index, len(self.steps))
+        for steps, ways in (
+            (self.steps, (here, range(self.index - 1, -1, -1))),
+            *((turn.steps, (range(len(turn.steps)),)) for turn in script.turns),
+        ):
+            index = _nearest(steps, node, *ways)
             if index is not None:
-                return replace(self, steps=tuple(turn.steps), index=index)
+                # Of a step with parallel parts it plays one.
+                part = next(part for part in steps[index].parts if part.at == node)
+                return replace(self, steps=(*steps[:index], part, *steps[index + 1 :]), index=index)
         return replace(self, steps=(Step(node=node),), index=0)
+
+    def with_visits(self, others: Iterable[Mapping[str, int]]) -> Cursor:
+        """Return the cursor with the visits that tasks beside it have made as well."""
+        visits = dict(self.visits)
+        for other in others:
+            visits |= {node: max(number, visits.get(node, 0)) for node, number in other.items()}
+        return replace(self, visits=visits) if visits != self.visits else self
 
     def with_input(self, given: Any) -> Cursor:
         """Return the cursor of a node that is sent an input. Its texts may use the fields of the input."""

@@ -17,7 +17,8 @@ mark, and the next run with a command continues at that node.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections import Counter
+from collections.abc import Container, Coroutine, Mapping, Sequence
 from functools import partial, reduce
 from typing import Any, Final, Literal, NoReturn
 
@@ -27,6 +28,7 @@ from msgspec.structs import replace
 from mockserver.agent import graph
 from mockserver.agent.agent import NodeOutput, ScriptedAgent, Task, calls_to_answer
 from mockserver.agent.step import Paused
+from mockserver.core import messages
 from mockserver.core.checkpoints import START, Checkpoint, Extra, History, Mark, Source, Values
 from mockserver.core.commands import added_by, answers_to, check_answer
 from mockserver.core.policy import Policy, policy_of
@@ -36,6 +38,7 @@ from mockserver.core.script_cursor import Cursor
 from mockserver.core.updates import ChildGraph, append_checkpoint, read_write
 from mockserver.schemas.common import Command
 from mockserver.script.tasks import as_started, in_order, node_of
+from mockserver.script.types import Interrupt
 from mockserver.views.protocol_events import Ended, ProtocolEvents
 from mockserver.views.run_stream import RunStream, shown_interrupts
 
@@ -89,7 +92,7 @@ class Execution:
         self._base = base = self._policy.base(self._run)
         raw = self._policy.input(self._run)
         current = self._continue_from(base) if raw is None else self._write_input(base, raw)
-        self._emit_state(_with_extras(current, self._thread.history.extras(current)), current.values)
+        self._emit_state(self._thread.history.with_extras(current), current.values)
         try:
             await self._supersteps(current, None, continues=raw is None)
         except Waits as waits:
@@ -116,13 +119,12 @@ class Execution:
             if not self._may_write():
                 # A node swallowed its cancellation. Its write is dropped, and the run ends here.
                 raise asyncio.CancelledError
-            finished = current.next
             # No await between the check above and this line: a stop cannot come between them.
             current = self._commit(current, child, writes, extras)
             # After the checkpoint, so that whatever happens during this wait finds a complete state.
             await self._policy.after_step(self._run)
             if child is None and current.next:
-                self._check_breakpoint("interrupt_after", finished)
+                self._check_breakpoint("interrupt_after", tuple(writes))
             continues, extras = False, []
         return current
 
@@ -132,64 +134,70 @@ class Execution:
         """Play the next nodes and `extras` concurrently, except those whose writes are kept from an earlier run.
 
         They start, and their writes apply, in the order of their names, as in LangGraph. Tasks that share a node with
-        others start before them, and their writes apply after them.
+        others, or were sent an input, start before them, and their writes apply after them.
         """
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
-        kept = history.pending_writes(current) if continues else {}
-        marked = {one.key: history.last_mark(current.checkpoint_id, "result", one.key) for one in extras}
-        kept |= {key: write for key, write in marked.items() if write is not None}
-        at = dict.fromkeys(current.next, current) | {one.key: self._at(one, current) for one in extras}
-        inputs = {one.key: _as_values(one.input) for one in extras if one.is_sent}
+        seen_by = self._seen_by(current, extras)
+        kept = history.pending_writes(history.with_extras(current)) if continues else {}
         writes, pauses = dict(kept), dict[str, Waits]()
 
         async def play(task: Task) -> None:
             try:
-                writes[task.node] = await self._node(task, at[task.node], child)
+                writes[task.node] = await self._node(task, seen_by[task.node], child)
             except Waits as waits:
                 # Not raised here: the other nodes of the superstep finish first, and their writes are kept as marks.
                 pauses[task.node] = waits
 
         # Every node is announced before one of them plays, those that have finished earlier included.
-        tasks = []
-        for node in as_started(at):
-            entered = replace(at[node], values=inputs.get(node, current.values))
+        open_to_answer = self._open_to_answer(history, seen_by, kept) if continues else frozenset()
+        inputs, tasks = {extra.key: _as_values(extra.input) for extra in extras if extra.is_sent}, []
+        for node in as_started(seen_by):
+            entered = replace(seen_by[node], values=inputs[node]) if node in inputs else seen_by[node]
             if node in kept:
                 self._stream.task_starts(node, entered, namespace, kept=True)
             else:
-                tasks.append(self._begin(node, entered, child, continues=continues))
+                values = self._read_sent(entered.values) if node in inputs else current.values
+                tasks.append(self._begin(node, entered, values, child, takes_answer=node in open_to_answer))
         for node in as_started(kept):
             self._stream.kept(node, kept[node], namespace)
         await _gather([play(task) for task in tasks])
-        finished = {node: writes[node] for node in in_order(at) if node in writes}
+        finished = {node: writes[node] for node in in_order(seen_by) if node in writes}
         if pauses:
             if child is None and finished:
                 self._stream.values(self._shown(reduce(self._written, finished.values(), current.values)), namespace)
             raise Waits([question for node in as_started(pauses) for question in pauses[node].questions])
         return finished
 
-    def _at(self, extra: Extra, current: Checkpoint) -> Checkpoint:
-        """Return the checkpoint as an additional task sees it: with that task next, at a step of its node."""
-        cursor = graph.sent_to(self._run, current.cursor or Cursor(), extra.node)
-        cursor = cursor.with_input(extra.input) if extra.is_sent else cursor
-        return replace(current, next=(extra.key,), task_ids=(extra.task_id,), cursor=cursor)
+    def _seen_by(self, current: Checkpoint, extras: list[Extra]) -> dict[str, Checkpoint]:
+        """Return the checkpoint as the tasks of a superstep see it. For one of `extras` only its own node is next."""
+        seen_by, cursor = dict.fromkeys(current.next, current), current.cursor or Cursor()
+        visiting = Counter(map(node_of, current.next)) if extras else Counter()
+        for extra in extras:
+            at = graph.sent_to(self._run, cursor, extra.node, visiting[extra.node])
+            at = at.with_input(extra.input) if extra.is_sent else at
+            seen_by[extra.key] = replace(current, next=(extra.key,), task_ids=(extra.task_id,), cursor=at)
+            visiting[extra.node] += 1
+        return seen_by
 
-    def _begin(self, node: str, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> Task:
-        """Announce a node, and return its task."""
+    def _begin(
+        self, node: str, current: Checkpoint, values: Values, child: ChildGraph | None, *, takes_answer: bool
+    ) -> Task:
+        """Announce a node, and return its task, which sees `values`.
+
+        `takes_answer`: the answer of the run may be for what the node has not asked yet.
+        """
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
-        open_ones = history.last_mark(current.checkpoint_id, "interrupt", node) or ()
-        asked = [question["id"] for question in open_ones]
+        asked = [question["id"] for question in history.waiting_interrupts().get(node, ())]
         given = [answer for question in asked for answer in answers_to(self._answer, question)]
-        if continues and not asked and self._asks_first(node, current.cursor):
-            # Nothing was asked, as after an update of the state. The answer waits for the first question.
+        if takes_answer:
             given += answers_to(self._answer, None)
         answers = [self._policy.answer_given(self._run, answer) for answer in given]
         earlier = history.last_mark(current.checkpoint_id, "resume", node) or []
-        task = self._task(node, current, namespace, [*earlier, *answers], None if answers or not asked else asked[0])
-        self._narrator.task_starts(
-            current.task_id(node), node_of(node), current.values, calls_to_answer(task), namespace
-        )
+        again = None if answers or not asked else asked[0]
+        task = self._task(node, replace(current, values=values), namespace, [*earlier, *answers], again)
+        self._narrator.task_starts(current.task_id(node), node, current.values, calls_to_answer(task), namespace)
         self._stream.task_starts(node, current, namespace)
         return task
 
@@ -229,11 +237,18 @@ class Execution:
         self._stream.wrote(node, current, write, namespace)
         return write
 
-    def _asks_first(self, node: str, cursor: Cursor | None) -> bool:
-        """Return whether a node asks the first question of a superstep, or may ask one that no script has."""
-        parts = () if cursor is None else [(task, cursor.at_step(task)) for task in in_order(cursor.next)]
-        asking = [task for task, part in parts if part is not None and part.questions]
-        return not asking or node == asking[0]
+    def _open_to_answer(
+        self, history: History, seen_by: Mapping[str, Checkpoint], kept: Container[str]
+    ) -> frozenset[str]:
+        """Return the tasks that get an answer to no open question: the first to ask, or all if no script asks.
+
+        Such an answer follows an update of the state or a breakpoint. It waits for the first question.
+        """
+        if self._answer is None or history.waiting_interrupts():
+            return frozenset()
+        waiting = [task for task in in_order(seen_by) if task not in kept]
+        asking = [task for task in waiting if _questions(seen_by[task], task)]
+        return frozenset(asking[:1] or waiting)
 
     def _note_answers(self, task: Task, current: Checkpoint, history: History) -> None:
         """Record the answers of a node, for its next question and for the steps behind it."""
@@ -260,6 +275,9 @@ class Execution:
         if base is None and not added:
             raise EmptyInputError("Received no input for __start__")
         check_answer(self._answer, history, strict=self._run.request.strict_resume)
+        for extra in added:
+            # Read before anything is written: an input that cannot be read leaves no trace.
+            self._read_sent(_as_values(extra.input))
         values = graph.known_values(self._run.script, {} if base is None else history.values(base))
         if base is None:
             current = self._append(None, START, values, (), "fork")
@@ -276,6 +294,12 @@ class Execution:
             values = self._written(values, write)
             self._thread.history.mark(current.checkpoint_id, Mark(self._run.run_id, "values", values))
         return replace(current, values=values)
+
+    def _read_sent(self, given: Values) -> Values:
+        """Return the input that a node was sent as the state that the node sees. Raises ValueError."""
+        if given.get("messages") is None:
+            return {name: value for name, value in given.items() if name != "messages"}
+        return {**given, "messages": messages.coerce_all(given["messages"], self._run.ids.uuid4)}
 
     def _write_input(self, base: Checkpoint | None, raw: Any) -> Checkpoint:
         """Write the input: one checkpoint that has it still pending, and one that contains it."""
@@ -372,23 +396,37 @@ class Execution:
     ) -> Checkpoint:
         """Append the checkpoint with the writes of a superstep."""
         history = self._thread.history if child is None else child.history
-        answers = {node: history.last_mark(current.checkpoint_id, "resume", node) or () for node in writes}
-        values, cursor = current.values, (current.cursor or Cursor()).answered(answers)
-        for write in writes.values():
-            values = self._written(values, write)
-        if child is not None:
-            cursor = cursor.passed()
-        elif current.next:
-            # Whatever a command added: a cursor has one next step, and the thread continues with its own.
-            cursor = graph.follow(self._run, cursor, values)
+        answers = {task: history.last_mark(current.checkpoint_id, "resume", task) or () for task in writes}
+        values = reduce(self._written, writes.values(), current.values)
+        if child is None:
+            cursor = self._after(current, extras, answers, values)
         else:
-            reached = [graph.follow(self._run, graph.sent_to(self._run, cursor, one.node), values) for one in extras]
-            ended = replace(cursor, index=len(cursor.steps), visits=reached[-1].visits)
-            cursor = next((one for one in reached if one.step is not None), ended)
+            cursor = (current.cursor or Cursor()).answered(answers).passed()
         following = graph.nodes_at(self._run.script, cursor, self._run.configurable)
         written = self._append(current, list(writes)[-1], values, following, "loop", child, cursor)
         self._emit_state(written, values, "" if child is None else child.namespace)
         return written
+
+    def _after(
+        self, current: Checkpoint, extras: list[Extra], answers: Mapping[str, Sequence[Any]], values: Values
+    ) -> Cursor:
+        """Return the cursor after a superstep that has led to `values`.
+
+        A cursor has one next step. Whatever a command added, a thread that had a next step continues behind it.
+        """
+        cursor = current.cursor or Cursor()
+        own = cursor.answered({task: answers[task] for task in current.next})
+        if not extras:
+            return graph.follow(self._run, own, values)
+        seen_by = self._seen_by(current, extras)
+        # The fields of an input are for the texts of its own task.
+        sent = {one.key: replace(seen_by[one.key].cursor or cursor, fills=cursor.fills) for one in extras}
+        added = [at.answered({at.playing(task): answers[task]}) for task, at in sent.items()]
+        played = [own] if current.next else added
+        reached = [graph.follow(self._run, one, values) for one in played]
+        ended = reached[0] if current.next else replace(cursor, index=len(cursor.steps))
+        after = next((one for one in reached if one.step is not None), ended)
+        return after.with_visits(one.passed().visits for one in (*played, *added))
 
     def _pause(
         self, task: Task, current: Checkpoint, child: ChildGraph | None, questions: list[dict[str, Any]]
@@ -491,10 +529,10 @@ def _may_emit(run: Run, attempt: int) -> bool:
     return attempt == run.attempt and policy_of(run.thread).may_emit(run)
 
 
-def _with_extras(current: Checkpoint, extras: list[Extra]) -> Checkpoint:
-    """Return the checkpoint as the stream shows it, with the tasks that a command added."""
-    names, tasks = (one.key for one in extras), (one.task_id for one in extras)
-    return replace(current, next=(*current.next, *names), task_ids=(*current.task_ids, *tasks)) if extras else current
+def _questions(current: Checkpoint, task: str) -> Sequence[Interrupt]:
+    """Return the questions that the script lets a task ask."""
+    step = None if current.cursor is None else current.cursor.at_step(task)
+    return () if step is None else step.questions
 
 
 def _as_values(given: Any) -> Values:

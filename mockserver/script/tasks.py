@@ -1,7 +1,8 @@
 """The tasks of a superstep.
 
 A node is played by one task, which has the name of the node. Parallel steps may also play the same node, as with
-LangGraph's `Send`. Their tasks are called `tools#0`, `tools#1` and so on inside the mock, and `tools` by clients.
+LangGraph's `Send`. Their tasks are called `tools#0`, `tools#1` and so on inside the mock, and `tools` by clients. So is
+a task that a command sends an input. The numbers count all such tasks of a superstep, whatever their nodes.
 """
 
 from __future__ import annotations

@@ -295,8 +295,9 @@ def pending_interrupts(thread: Thread) -> dict[str, list[str]]:
     if thread.in_flight:
         return {}
     head, found = thread.history.head, dict[str, list[str]]()
-    for node, questions in thread.history.waiting_interrupts().items():
-        namespace = "" if head is None else head.namespace(node)
+    planned = None if head is None else thread.history.with_extras(head)
+    for task, questions in thread.history.waiting_interrupts().items():
+        namespace = "" if planned is None else planned.namespace(task)
         # An interrupt of a child graph is recorded in both histories.
         child = thread.history.children.get(namespace)
         inside = [] if child is None else [one for asked in child.waiting_interrupts().values() for one in asked]
