@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import shlex
 from functools import cache
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from conformance.transcript.text import one_line, visible
 
@@ -37,6 +38,14 @@ def in_table(text: object) -> str:
     return one_line(visible(text), 300).translate(_IN_MARKDOWN)
 
 
+def marked(text: object) -> Markup:
+    """Return a text with the words between backticks as code. Everything in it is escaped."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(visible(text)))))
+
+
+_CODE = re.compile(r"`([^`\n]+)`")
+
+
 @cache
 def environment() -> jinja2.Environment:
     """Return the Jinja environment of all pages."""
@@ -50,7 +59,7 @@ def environment() -> jinja2.Environment:
     )
     made.globals["asset"] = _asset
     made.globals["policy"] = policy
-    made.filters |= {"link": link, "quote": shlex.quote, "content": content}
+    made.filters |= {"link": link, "quote": shlex.quote, "content": content, "marked": marked}
     return made
 
 

@@ -33,6 +33,9 @@
     text.replaceWith(made.content);
   }
 
+  let followed = null;
+  document.addEventListener("click", ({ target }) => { followed = target.closest("a"); });
+
   // A link to an entry that is folded or filtered out opens it.
   function reveal() {
     const id = decodeURIComponent(location.hash.slice(1));
@@ -44,7 +47,14 @@
     for (let at = target; at && at !== document.body; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
     const own = target.querySelector(":scope > details");
     if (own) own.open = true;
-    target.scrollIntoView();
+    // `:target` does not match an element that was made after the browser followed the link.
+    for (const before of document.querySelectorAll(".sought")) before.classList.remove("sought");
+    target.classList.add("sought");
+    for (const mark of entry.querySelectorAll(`.picture a[href="#${CSS.escape(id)}"]`)) mark.classList.add("sought");
+    // A link from elsewhere leads to the picture first, and one in the picture to the record below it.
+    const picture = id.includes("-m") && !entry.contains(followed) && entry.querySelector(".picture");
+    (picture || target).scrollIntoView();
+    followed = null;
   }
 
   function offerCopy(details) {
