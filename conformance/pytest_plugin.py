@@ -17,6 +17,8 @@ Modules of the suite are imported in functions, so that `pytest --help` and `--c
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +37,9 @@ PROPERTIES = ("requirement", "scenario", "deployment", "area", "level", "verdict
 
 LEVELS = ("MUST", "SHOULD", "PROFILE")
 """The levels of requirements, in the order in which `--conformance-level` includes them."""
+
+WHOLE = 5
+"""The number of failed tests up to which pytest shows each of them whole. One fault of a server breaks hundreds."""
 
 OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
@@ -106,6 +111,22 @@ class _Reports:
         first = self._first_unjudged.setdefault(record["position"], report.nodeid)
         return None if first == report.nodeid else ("not judged", "?", "NOT JUDGED")
 
+    # Outside of pytest's own reporter, which writes the failures in the same hook.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
+        """Keep pytest from showing many failures of the suite one by one, except with -v. Causes are shown instead."""
+        failed = terminalreporter.stats.get("failed", [])
+        others = [report for report in failed if _record(report) is None]
+        hidden = terminalreporter.verbosity <= 0 and len(failed) - len(others) > WHOLE
+        if hidden:
+            terminalreporter.stats["failed"] = others
+        try:
+            yield
+        finally:
+            # Counted in the last line of the run.
+            if hidden:
+                terminalreporter.stats["failed"] = failed
+
 
 def _record(report: pytest.TestReport) -> dict[str, Any] | None:
     """Return the record of a verdict, or None for a test that is not one of the suite."""
@@ -156,16 +177,21 @@ def _marks(*names: str) -> list[pytest.MarkDecorator]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests whose level `--conformance-level` does not include."""
-    level = config.option.conformance_level
-    if level is None:
+    """Deselect the tests that `--conformance-level` and `--conformance-tier` do not include."""
+    level, tier = config.option.conformance_level, config.option.conformance_tier
+    if level is None and tier is None:
         return
-    included = LEVELS[: LEVELS.index(level.upper()) + 1]
+    from conformance.scenarios import tiers
+
+    levels = LEVELS if level is None else LEVELS[: LEVELS.index(level.upper()) + 1]
     kept: list[pytest.Item] = []
     deselected: list[pytest.Item] = []
     for item in items:
         case = _case(item)
-        (kept if case is None or case.requirement.level in included else deselected).append(item)
+        included = case is None or (
+            case.requirement.level in levels and tiers.includes(tier or "full", case.scenario.id)
+        )
+        (kept if included else deselected).append(item)
     if deselected:
         # The hook makes pytest count them in its summary line.
         config.hook.pytest_deselected(items=deselected)
@@ -183,6 +209,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     # xdist's controller plays nothing. A worker collects all tests and learns only later which of them it gets, so
     # there each test starts its own play.
     distributed = hasattr(session.config, "workerinput") or session.config.getoption("dist", "no") != "no"
+    if SESSION in session.config.stash and not session.config.option.collectonly:
+        _report_when_terminated()
     if SESSION in session.config.stash and not session.config.option.collectonly and not distributed:
         from conformance.session import progress
 
@@ -242,7 +270,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         return
     from conformance.report.summary import Findings
 
-    findings = Findings(config.stash[FOUND], _options(config).profile)
+    findings = Findings(
+        config.stash[FOUND],
+        _options(config).profile,
+        _incomplete(session, exitstatus),
+        config.option.conformance_tier or "full",
+    )
     findings.write()
     config.stash[FINDINGS] = findings
     # Any other exit code, such as that of an interrupted run, says more than this one.
@@ -250,10 +283,38 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+def _incomplete(session: pytest.Session, exitstatus: int) -> str | None:
+    """Return what ended the run before all selected tests were made. Return None for a whole run."""
+    stopped = session.shouldstop or session.shouldfail
+    if not stopped and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        return None
+    why = stopped if isinstance(stopped, str) else "interrupted"
+    made, selected = len(session.config.stash[FOUND]), session.testscollected
+    # The controller of xdist collects no tests itself.
+    return f"{why}, after {made} of {selected} verdicts" if selected else f"{why}, after {made} verdicts"
+
+
+def _report_when_terminated() -> None:
+    """Make SIGTERM, with which CI ends a job at its time limit, end the run like Ctrl-C: with a report."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    # A handler of another plugin is kept, and so is SIGTERM that is ignored.
+    if before is not signal.SIG_DFL:
+        return
+
+    def end(number: int, _: object) -> None:
+        # The next signal ends the process at once.
+        signal.signal(number, signal.SIG_DFL)
+        pytest.exit("terminated by SIGTERM")
+
+    signal.signal(signal.SIGTERM, end)
+
+
 FINDINGS: pytest.StashKey[Any] = pytest.StashKey()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Write the summary: the verdicts by deployment, area and level."""
+    """Write the summary: the causes of failures, and the verdicts by area."""
     if FINDINGS in config.stash:
         config.stash[FINDINGS].show(terminalreporter)

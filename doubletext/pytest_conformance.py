@@ -61,8 +61,18 @@ OPTIONS: Final[dict[str, dict[str, Any]]] = {
         "choices": ("must", "should", "profile"),
         "help": "the requirements to judge: MUST only, MUST and SHOULD, or all of them with PROFILE (default)",
     },
+    "--conformance-tier": {
+        "choices": ("smoke", "core", "full"),
+        "help": "the scenarios to play: about ten for a first verdict within a minute, those that together detect all "
+        "known faults, or all scenarios (default)",
+    },
     "--conformance-strict": {"action": "store_true", "help": "fail the run for a broken SHOULD, too"},
     "--conformance-report": {"metavar": "DIR", "help": "write the reports and the transcripts to DIR"},
+    "--conformance-resume": {
+        "metavar": "DIR",
+        "help": "continue a run that ended early: judge the transcripts in DIR, play what is missing, and write the "
+        "report there (or to --conformance-report)",
+    },
     "--conformance-deadline-scale": {
         "type": float,
         "metavar": "X",

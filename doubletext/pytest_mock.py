@@ -8,6 +8,7 @@ configured with its URL once.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -26,7 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line(
         "markers",
-        f"{MARKER}(script, time, scale, seed, defects, faults, strict): configure the mock deployment of the test, see "
+        f"{MARKER}(script, graph, time, scale, seed, defects, faults, strict): configure the mock deployment of the "
+        "test, see "
         "mockserver.MockDeployment.reset",
     )
 
@@ -76,7 +78,8 @@ def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
     from inspect import signature
 
     from mockserver.deployment import MockDeployment
-    from mockserver.script.load import ScriptError, read_script
+    from mockserver.script.load import ScriptError
+    from mockserver.script.sources import read_graphs
     from mockserver.settings import ResetSettings
 
     marker = request.node.get_closest_marker(MARKER)
@@ -88,15 +91,26 @@ def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
             pytest.fail(f"{MARKER}: unknown argument `{name}` (known: {', '.join(known)})", pytrace=False)
     if marker is not None and marker.args:
         pytest.fail(f"{MARKER}: use keyword arguments only, as in {MARKER}(script=...)", pytrace=False)
-    script = options.get("script")
-    if isinstance(script, str) and "\n" not in script and (request.path.parent / script).is_file():
-        # Relative to the test, because a test must not depend on the directory in which pytest was started.
-        options["script"] = request.path.parent / script
+    options["script"] = _beside(request.path.parent, options.get("script"))
     try:
-        options["script"] = read_script(options.get("script"))
+        # Read here, so that a mistake fails the test in one line. Scripts that are read are accepted as well.
+        read = read_graphs(options["script"], options.get("graph"))
+        options["script"] = None if options["script"] is None else read
     except ScriptError as error:
         pytest.fail(f"{MARKER}: {error}", pytrace=False)
     return options
+
+
+def _beside(folder: Path, script: Any) -> Any:
+    """Return a script of a marker with the names of files as paths relative to the test."""
+    if isinstance(script, dict):
+        return {name: _beside(folder, one) for name, one in script.items()}
+    if isinstance(script, (list, tuple)):
+        return [_beside(folder, one) for one in script]
+    if isinstance(script, str) and script and "\n" not in script and (folder / script).exists():
+        # Not relative to the working directory, because a test must not depend on where pytest was started.
+        return folder / script
+    return script
 
 
 @pytest.hookimpl(wrapper=True)

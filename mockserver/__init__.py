@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from mockserver.core.policy import Policy
     from mockserver.defects import Defect, UnknownDefectError
     from mockserver.deployment import MockDeployment
+    from mockserver.from_graph import GraphError, script_from_graph
     from mockserver.replay import NotRecordedError, TranscriptError, replaying
     from mockserver.script.load import ScriptError
+    from mockserver.script.shapes import Channel, Edge, Graph, Schemas
     from mockserver.script.types import Call, Case, Failure, Interrupt, Result, Script, Step, Turn, When
     from mockserver.web.faults import BadFaultError, Fault
     from mockserver.web.journal import JournalEntry
@@ -28,11 +30,15 @@ __all__ = [
     "BadFaultError",
     "Call",
     "Case",
+    "Channel",
     "Clock",
     "Defect",
+    "Edge",
     "Failure",
     "Fault",
     "Finding",
+    "Graph",
+    "GraphError",
     "HandClock",
     "Held",
     "InstantClock",
@@ -43,6 +49,7 @@ __all__ = [
     "Policy",
     "RealClock",
     "Result",
+    "Schemas",
     "Script",
     "ScriptError",
     "Step",
@@ -53,6 +60,7 @@ __all__ = [
     "When",
     "create_app",
     "replaying",
+    "script_from_graph",
     "serving",
 ]
 
@@ -64,11 +72,15 @@ if not TYPE_CHECKING:
             "BadFaultError": "mockserver.web.faults",
             "Call": "mockserver.script.types",
             "Case": "mockserver.script.types",
+            "Channel": "mockserver.script.shapes",
             "Clock": "mockserver.core.clock",
             "Defect": "mockserver.defects",
+            "Edge": "mockserver.script.shapes",
             "Failure": "mockserver.script.types",
             "Fault": "mockserver.web.faults",
             "Finding": "mockserver.control.client_checks",
+            "Graph": "mockserver.script.shapes",
+            "GraphError": "mockserver.from_graph",
             "HandClock": "mockserver.core.clock",
             "Held": "mockserver.agent.gates",
             "InstantClock": "mockserver.core.clock",
@@ -79,6 +91,7 @@ if not TYPE_CHECKING:
             "Policy": "mockserver.core.policy",
             "RealClock": "mockserver.core.clock",
             "Result": "mockserver.script.types",
+            "Schemas": "mockserver.script.shapes",
             "Script": "mockserver.script.types",
             "ScriptError": "mockserver.script.load",
             "Step": "mockserver.script.types",
@@ -89,6 +102,7 @@ if not TYPE_CHECKING:
             "When": "mockserver.script.types",
             "create_app": "mockserver.app",
             "replaying": "mockserver.replay",
+            "script_from_graph": "mockserver.from_graph",
             "serving": "mockserver.app",
         },
     )

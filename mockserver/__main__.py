@@ -53,6 +53,11 @@ def main(arguments: list[str] | None = None, program: str = "python -m mockserve
 
         print(listing())
         return 0
+    if options.from_graph is not None and (options.script or options.graph):
+        print(f"{name}: --from-graph writes a script and takes no --script or --graph. Leave them out", file=sys.stderr)
+        return 2
+    if options.from_graph is not None:
+        return _write_script(options.from_graph, name)
     logging.basicConfig(
         stream=sys.stderr, level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
@@ -104,11 +109,20 @@ def _parser(program: str) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--script",
-        type=Path,
-        metavar="FILE",
-        help="YAML file with the agent's behavior, read again on SIGHUP (default: the conversation of the "
-        "double-texting guides)",
+        action="append",
+        default=[],
+        metavar="[NAME=]FILE",
+        help="YAML file with the behavior of a graph, which is called NAME, or as the file says, or `agent`. Also a "
+        "folder of such files, or a file like langgraph.json. Repeatable, and read again on SIGHUP (default: "
+        "the conversation of the double-texting guides)",
     )
+    parser.add_argument(
+        "--from-graph",
+        metavar="[NAME=]FILE.py:GRAPH",
+        help="print a script to fill in, with the nodes, edges, channels and schemas of a compiled LangGraph graph, "
+        "and start no deployment. The graph is imported, and not executed",
+    )
+    parser.add_argument("--graph", metavar="NAME", help="name of the graph without a script (default: agent)")
     parser.add_argument(
         "--strict",
         action="store_true",
@@ -129,6 +143,12 @@ def _parser(program: str) -> argparse.ArgumentParser:
         help="scripted time after which a run ends with status timeout (default: no limit)",
     )
     parser.add_argument(
+        "--workers",
+        type=_workers,
+        metavar="N",
+        help="number of runs that execute at the same time, others stay pending (default: no limit)",
+    )
+    parser.add_argument(
         "--defect",
         action="append",
         default=[],
@@ -141,7 +161,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
         default=[],
         metavar="KIND[@AT]",
         help="apply a fault to every response: delay@SECONDS, bad-gateway, truncate, or, after that many events of a "
-        "stream, cut@EVENTS, duplicate@EVENTS, reorder@EVENTS; repeatable",
+        "stream, cut@EVENTS, end@EVENTS, duplicate@EVENTS, reorder@EVENTS; repeatable",
     )
     parser.add_argument(
         "--allow-callbacks",
@@ -170,6 +190,19 @@ def _parser(program: str) -> argparse.ArgumentParser:
     return parser
 
 
+def _write_script(option: str, name: str) -> int:
+    """Print the script of a compiled graph, and return the exit code."""
+    from mockserver.from_graph import GraphError, written
+
+    try:
+        text = written(option)
+    except GraphError as error:
+        print(f"{name}: --from-graph: {error}", file=sys.stderr)
+        return 2
+    print(text, end="")
+    return 0
+
+
 def _port(text: str) -> int:
     port = int(text)
     if not 0 <= port <= 65535:
@@ -182,6 +215,13 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a time limit; give a number of seconds above 0")
     return seconds
+
+
+def _workers(text: str) -> int:
+    workers = int(text)
+    if workers < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of workers. Give a whole number of 1 or more")
+    return workers
 
 
 def _bytes(text: str) -> int:
@@ -252,7 +292,8 @@ async def _serve(options: argparse.Namespace, name: str) -> int:
         from mockserver.app import create_app, listening
         from mockserver.control.controller import clock_of
         from mockserver.control.routes import CONTROLLER
-        from mockserver.script.load import ScriptError, load
+        from mockserver.script.load import ScriptError
+        from mockserver.script.sources import named_source
         from mockserver.web import exhaustion
         from mockserver.web.faults import BadFaultError
 
@@ -263,14 +304,16 @@ async def _serve(options: argparse.Namespace, name: str) -> int:
     for number in _ENDING:
         loop.add_signal_handler(number, _end, loop, stop)
     try:
-        script = load(options.script) if options.script else None
+        sources = [named_source(one) for one in options.script]
         app = create_app(
             seed=options.seed,
             clock=clock_of(options.time, options.time_scale),
-            script=script,
+            script=sources or None,
+            graph=options.graph,
             defects=_defects(options.defect),
             faults=options.fault,
             run_timeout=options.run_timeout,
+            workers=options.workers,
             strict=options.strict,
             max_body=options.max_body,
             allow_callbacks=options.allow_callbacks,
@@ -280,7 +323,7 @@ async def _serve(options: argparse.Namespace, name: str) -> int:
     except (ScriptError, BadDefectError, BadFaultError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
-    loop.add_signal_handler(signal.SIGHUP, _reload, options.script, app[CONTROLLER])
+    loop.add_signal_handler(signal.SIGHUP, _reload, sources, app[CONTROLLER])
     async with contextlib.AsyncExitStack() as stack:
         try:
             url = await stack.enter_async_context(listening(app, options.host, options.port))
@@ -317,23 +360,27 @@ def _refused(name: str, text: str, error: OSError, advice: str = "") -> int:
     return 2
 
 
-def _reload(path: Path | None, controller: Controller) -> None:
-    """Load the script again. If it is invalid, log the error and keep the current script."""
-    from mockserver.script.load import ScriptError, load
+def _reload(sources: list[Path | dict[str, Path]], controller: Controller) -> None:
+    """Load the scripts again. If one is invalid, log the error and keep all of the current ones."""
+    from mockserver.script.load import ScriptError
+    from mockserver.script.sources import read_scripts
 
-    if path is None:
-        logging.getLogger("mockserver").warning("there is no script to load again: start with --script FILE")
+    log = logging.getLogger("mockserver")
+    if not sources:
+        log.warning("there is no script to load again: start with --script FILE")
         return
-    if not path.is_file():
-        # A named pipe would block the event loop until something writes to it.
-        logging.getLogger("mockserver").error("the script %s is not a file, so it is not loaded again", path)
-        return
+    paths = [path for source in sources for path in ([source] if isinstance(source, Path) else source.values())]
+    for path in paths:
+        if not path.is_file() and not path.is_dir():
+            # A named pipe would block the event loop until something writes to it.
+            log.error("the script %s is not a file, so it is not loaded again", path)
+            return
     try:
-        controller.load_script(load(path))
+        controller.load_scripts(read_scripts(sources))
     except ScriptError as error:
-        logging.getLogger("mockserver").error("script not reloaded, the previous one stays active: %s", error)
+        log.error("script not reloaded, the previous one stays active: %s", error)
     else:
-        logging.getLogger("mockserver").info("script %s reloaded", path)
+        log.info("script %s reloaded", ", ".join(map(str, paths)))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from mockserver.core.clock import Clock, RealClock
 from mockserver.core.policy import Policy
 from mockserver.engine.engine import Engine
 from mockserver.engine.expiry import Expiry
-from mockserver.script.load import load, read_script
+from mockserver.script.sources import read_graphs
 from mockserver.settings import DEFAULTS, Settings, reject_unknown
 from mockserver.web import routes
 from mockserver.web.bad_http import SERVER_LOG
@@ -49,11 +49,12 @@ def create_app(*, clock: Clock | None = None, **settings: Unpack[Settings]) -> w
     app.on_response_prepare.append(add_headers)
     callbacks = Callbacks(chosen["allow_callbacks"])
     engine = Engine(
-        read_script(chosen["script"]) or load(),
+        read_graphs(chosen["script"], chosen["graph"]),
         clock or RealClock(),
         seed=chosen["seed"],
         policy=chosen["policy"] or Policy(),
         run_timeout=chosen["run_timeout"],
+        workers=chosen["workers"],
         callbacks=callbacks,
     )
     app[ENGINE] = engine

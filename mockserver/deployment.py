@@ -13,7 +13,6 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Future
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack
 
 from mockserver.agent.gates import Held
@@ -21,8 +20,7 @@ from mockserver.app import create_app, listening
 from mockserver.control import routes
 from mockserver.control.client_checks import Finding
 from mockserver.control.controller import DEADLINE, Controller, Mode, clock_of
-from mockserver.script.load import load, read_script
-from mockserver.script.types import Script
+from mockserver.script.sources import Sources, read_graphs, read_scripts
 from mockserver.settings import DEFAULTS, ResetSettings, Settings, reject_unknown
 from mockserver.web import exhaustion
 from mockserver.web.journal import JournalEntry
@@ -116,13 +114,20 @@ class MockDeployment:
 
     # Most methods take `thread_id`, so that tests can share one deployment without affecting each other.
 
-    def load_script(self, script: Script | Path | str, *, thread_id: str | None = None) -> None:
-        """Replace the script, on one thread or on all. Turns that have started finish with the previous script.
+    def load_script(self, script: Sources, *, thread_id: str | None = None) -> None:
+        """Replace the script of a graph, on one thread or on all. Turns that have started finish with the previous one.
 
-        Raises `ScriptError` for an invalid script, and `ControlError` for an unknown thread.
+        `script` may be whatever the setting `script` accepts. Graphs with other names are kept, and on all threads
+        new ones are added. A script without a name is for the default graph, or for the graph of the thread. Raises
+        `ScriptError` for an invalid script, and `ControlError` for an unknown thread or a new graph on one thread.
         """
-        read = read_script(script)
-        self._do(lambda controller: controller.load_script(read or load(), thread_id))
+        unnamed = self._do(
+            lambda controller: (
+                controller.engine.threads.graphs.default if thread_id is None else controller.thread(thread_id).graph_id
+            )
+        )
+        read = read_scripts(script, unnamed)
+        self._do(lambda controller: controller.load_scripts(read, thread_id))
 
     def hold(self, point: str, *, thread_id: str | None = None) -> None:
         """Pause every run that reaches a point from now on: `tools:1/enter`, `agent:2/token`, `agent:1/exit`."""
@@ -167,8 +172,8 @@ class MockDeployment:
         reject_unknown(settings, ResetSettings)
         chosen: Settings = {**DEFAULTS, **settings}
         # Read before the reset, so that an invalid script leaves the deployment unchanged.
-        read, clock = read_script(chosen["script"]) or load(), clock_of(time, scale)
-        self._wait(lambda _: routes.reset(self._app, script=read, clock=clock, seed=chosen["seed"]))
+        graphs, clock = read_graphs(chosen["script"], chosen["graph"]), clock_of(time, scale)
+        self._wait(lambda _: routes.reset(self._app, graphs=graphs, clock=clock, seed=chosen["seed"]))
         self._do(lambda controller: setattr(controller.journal, "strict", chosen["strict"]))
         self._log.clear()
         for defect in chosen["defects"]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -24,7 +25,7 @@ import yaml
 
 from mockserver.core.checkpoints import START
 from mockserver.core.script_cursor import literal
-from mockserver.script.types import RESERVED, Script
+from mockserver.script.types import RESERVED, STEPS, Script
 
 PAGE: Final = 100
 """The number of checkpoints to fetch per request."""
@@ -138,6 +139,10 @@ def _text(dumper: yaml.SafeDumper, data: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
+CANCELLED: Final = "CancelledError()"
+"""The error on the task of a step that was cancelled."""
+
+
 def _line(history: Sequence[_State]) -> Iterator[_State]:
     """Return the checkpoints that led to the newest, oldest first."""
     by_id = {_id(state["checkpoint"]): state for state in history}
@@ -168,14 +173,17 @@ def _steps(state: _State, later: _State | None) -> Iterator[dict[str, Any]]:
         return
     tasks = state.get("tasks") or []
     interrupts = [interrupt for task in tasks for interrupt in task.get("interrupts") or ()]
-    failed = [task["error"] for task in tasks if task.get("error")]
+    # A cancelled step did not fail by itself: its run was stopped, or another step of the superstep failed.
+    failed = [task["error"] for task in tasks if task.get("error") and task["error"] != CANCELLED]
     # A checkpoint of source `input` or `update` after this one belongs to another run: this superstep did not finish.
     finished = later is not None and (later.get("metadata") or {}).get("source") == "loop"
     node = state["next"][0]
-    if interrupts:
-        # No duration: the time between the two checkpoints is that of the human.
+    # Where a human was asked there is no duration: the time between the two checkpoints is that of the human.
+    if interrupts and len(tasks) > 1:
+        yield {"parallel": [_part(task["name"], task.get("result") or {}, 0, task["interrupts"]) for task in tasks]}
+    elif interrupts:
         writes = _writes(state, later) if finished else {}
-        yield _shortened({"node": node, "interrupt": {"value": interrupts[0].get("value")}, **writes, "takes": 0})
+        yield _shortened({"node": node, **_questions(interrupts), **writes, "takes": 0})
     elif finished and later is not None:
         if _is_parallel(tasks):
             took = _duration(state, later)
@@ -191,12 +199,17 @@ def _steps(state: _State, later: _State | None) -> Iterator[dict[str, Any]]:
 
 
 def _is_parallel(tasks: Sequence[_State]) -> bool:
-    """Return whether several nodes ran in a superstep. Several tasks of one node count as one step."""
-    names = {task["name"] for task in tasks}
-    return len(tasks) > 1 and len(names) == len(tasks) and all(isinstance(task.get("result"), dict) for task in tasks)
+    """Return whether several tasks ran in a superstep and have written something."""
+    return len(tasks) > 1 and all(isinstance(task.get("result"), dict) for task in tasks)
 
 
-def _part(node: str, write: dict[str, Any], took: float) -> dict[str, Any]:
+def _questions(interrupts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the questions of a step."""
+    asked = [{"value": interrupt.get("value")} for interrupt in interrupts]
+    return {"interrupt": asked[0] if len(asked) == 1 else asked} if asked else {}
+
+
+def _part(node: str, write: dict[str, Any], took: float, interrupts: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
     """Return one part of a parallel step.
 
     A tool result stays a message, which names its call: `result` answers the open calls in order, and each part
@@ -206,7 +219,7 @@ def _part(node: str, write: dict[str, Any], took: float) -> dict[str, Any]:
     if "result" in fields:
         del fields["result"]
         fields["messages"] = _plain(write["messages"] if isinstance(write["messages"], list) else [write["messages"]])
-    return {"node": node, **fields, **({"takes": took} if took else {})}
+    return {"node": node, **_questions(interrupts), **fields, **({"takes": took} if took else {})}
 
 
 def _writes(state: _State, later: _State | None) -> dict[str, Any]:
@@ -214,15 +227,26 @@ def _writes(state: _State, later: _State | None) -> dict[str, Any]:
     if later is None:
         return {}
     known, now = state["values"], later["values"]
-    channels = {name: value for name, value in now.items() if name not in RESERVED and known.get(name) != value}
+    channels = {
+        name: value for name, value in now.items() if not _is_left_out(name, value) and known.get(name) != value
+    }
     return _step_fields({"messages": _new_messages(state, later), **channels})
+
+
+def _is_left_out(name: str, value: Any) -> bool:
+    """Return whether `channels` of a step cannot write a channel, or need not because it is that of the probe."""
+    # An application may have a channel `steps` as well. Entries of the contract are `LABEL/NODE:VISIT`.
+    of_probe = (
+        name == STEPS and isinstance(value, list) and all(re.search(r"^[^/]+/\w+:\d+$", str(one)) for one in value)
+    )
+    return name in RESERVED or of_probe
 
 
 def _step_fields(write: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a step that makes the given write to the state."""
     given = write.get("messages") or []
     messages: list[dict[str, Any]] = given if isinstance(given, list) else [given]
-    channels = {name: value for name, value in write.items() if name not in RESERVED}
+    channels = {name: value for name, value in write.items() if not _is_left_out(name, value)}
     others = {"channels": channels} if channels else {}
     kinds = [message.get("type") for message in messages]
     if kinds == ["ai"]:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypedDict
 
 if TYPE_CHECKING:
     from mockserver.core.policy import Policy
     from mockserver.defects import Defect
-    from mockserver.script.types import Script
+    from mockserver.script.sources import Sources
     from mockserver.web.faults import Fault
 
 
 class ResetSettings(TypedDict, total=False):
     """The settings that `MockDeployment.reset` accepts."""
 
-    script: Script | Path | str | None
-    """The agent's behavior: a `Script`, a YAML file, or YAML text. Default: the guides' conversation."""
+    script: Sources | None
+    """The graphs: a `Script`, a YAML file, or YAML text, a list of these, or a mapping from names to these.
+
+    A path can also be a folder of scripts, or a file like `langgraph.json`. Default: the guides' conversation."""
+
+    graph: str | None
+    """The name of the built-in graph, the guides' conversation. Default: `agent`."""
 
     seed: int
     """The number from which every id is generated. Default: 0."""
@@ -56,12 +60,16 @@ class Settings(ResetSettings, total=False):
     run_timeout: float | None
     """The seconds of scripted time after which a run ends with status `timeout`. Default: no limit."""
 
+    workers: int | None
+    """The number of runs that execute at the same time. Others stay pending, in their order. Default: no limit."""
+
 
 MAX_BODY: Final = 100 * 1024 * 1024
 """The official server has no limit. This one protects the memory of a shared mock."""
 
 DEFAULTS: Final[Settings] = {
     "script": None,
+    "graph": None,
     "seed": 0,
     "defects": (),
     "strict": False,
@@ -73,6 +81,7 @@ DEFAULTS: Final[Settings] = {
     "allow_origins": (),
     "max_body": MAX_BODY,
     "run_timeout": None,
+    "workers": None,
 }
 
 

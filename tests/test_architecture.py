@@ -64,6 +64,7 @@ MOCKSERVER: Final[Floors] = (
     ("mockserver.settings",),
     ("mockserver.app",),
     ("mockserver.deployment", "mockserver.replay", "mockserver.recording"),
+    ("mockserver.from_graph",),
     ("doubletext.pytest_mock",),
     ("mockserver",),
     ("mockserver.__main__",),
@@ -80,6 +81,7 @@ DYNAMIC: Final[Mapping[str, str]] = {
     "mockserver.defects.page": "each module of defects has its chapter",
     "mockserver.defects.registry": "the modules of defects are in a list",
     "doubletext.lazy": "the public names of both packages, each imported when it is first used",
+    "mockserver.from_graph": "the module of an application, which holds the graph",
 }
 """Modules that import by a name that is made when they run, which is not seen here."""
 

@@ -22,7 +22,9 @@ def requirements(lines: list[str]) -> list[Requirement]:
     return [one for one in found if one.name != "doubletext"]
 
 
-RUNTIME = requirements([*PROJECT["dependencies"], *EXTRAS["suite"], *EXTRAS["respx"], *EXTRAS["snapshots"]])
+RUNTIME = requirements(
+    [*PROJECT["dependencies"], *EXTRAS["suite"], *EXTRAS["langgraph"], *EXTRAS["respx"], *EXTRAS["snapshots"]]
+)
 ALL = [*RUNTIME, *requirements(EXTRAS["dev"])]
 
 

@@ -29,7 +29,7 @@ from conformance.scenarios.catalogue import catalogue
 from mockserver import MockDeployment
 from mockserver.defects import defects
 from mockserver.defects import page as defects_page
-from mockserver.script.load import load
+from mockserver.script.load import load_any
 from tests.conformance.deployments import PLAINEST
 from tests.conformance.plays import play
 from tests.conformance.runs import run_suite
@@ -102,10 +102,17 @@ COMMANDS: Final[Mapping[str, tuple[Paste, ...]]] = {
             after="\ngrep 'You said: hello' bug.yaml",
         ),
     ),
-    "docs/how-to/run-the-mock.md": (SERVER,),
+    "docs/how-to/run-the-mock.md": (SERVER, SERVER),
     "docs/how-to/steer-from-other-languages.md": (SERVER, Paste(before=MOCK, expected=r'"agent:2/token"')),
     "docs/how-to/test-with-the-mock.md": (Paste(),),
-    "docs/how-to/write-a-script.md": (SERVER, Paste(after="\ngrep '\"turns\"' script.schema.json")),
+    "docs/how-to/write-a-script.md": (
+        SERVER,
+        Paste(
+            after="\ncat support.yaml",
+            expected=r"^name: support$(.|\n)*^- steps:\n  - node: model\n    call:\n      tool: look_up_order$",
+        ),
+        Paste(after="\ngrep '\"turns\"' script.schema.json"),
+    ),
     "docs/start/compare-thread-state.md": (Paste(expected=r"1 passed(.|\n)*1 passed"),),
 }
 """The blocks of each page in their order, without those in `ELSEWHERE`."""
@@ -131,6 +138,7 @@ ELSEWHERE: Final[Mapping[tuple[str, str], str]] = {
     ("docs/start/test-an-application.md", "E       AssertionError"): "tests/test_testing_page.py",
     ("docs/start/compare-thread-state.md", "-  run 2"): "test_the_difference_that_maintainers_are_shown",
     ("docs/how-to/write-a-script.md", "mine.yaml:9:"): "test_the_mistake_in_a_script",
+    ("docs/explanation/why-no-sleeps.md", "race interrupt"): "tests/conformance/test_branches.py",
     ("docs/how-to/test-with-the-mock.md", "interrupted"): "the output of a script, test_the_files_of_a_page",
     ("docs/how-to/test-with-the-mock.md", "idle"): "the output of a script, test_the_files_of_a_page",
 }
@@ -215,7 +223,7 @@ def test_the_files_of_a_page(page: str, tmp_path: Path) -> None:
         elif name.startswith("."):
             expect_the_service_takes(path)
         elif name.endswith(".yaml"):
-            load(path)
+            load_any(path)
         elif not name.startswith("test_") and not any(name in one.text for one in commands(page)):
             done = subprocess.run(
                 [sys.executable, name],

@@ -407,10 +407,13 @@ def _of_message(before: dict[str, Any], after: dict[str, Any], what: str, see: t
 
 
 def _values(play: Play) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """Yield everything that shows a thread's values: its place, its seq and the values."""
+    """Yield all that shows a thread's values, or what a step wrote to them: its place, its seq and the values."""
     for one in shown(play, "thread", "state"):
         if isinstance(one.get("values"), dict):
             yield one.place, one.received, one.get("values")
+        for task in objects(one.get("tasks")):
+            if isinstance(task.get("result"), dict):
+                yield f"the result of a task in {one.place}", one.received, task["result"]
     for exchange in play.exchanges:
         path = exchange.request.path.partition("?")[0]
         if path.endswith(("/join", "/wait")) and isinstance(exchange.body, dict) and exchange.response:
@@ -418,6 +421,9 @@ def _values(play: Play) -> Iterator[tuple[str, int, dict[str, Any]]]:
     for moment in play.moments:
         if isinstance(moment, StreamEvent) and moment.event == "values" and isinstance(moment.data, dict):
             yield "a `values` event", moment.seq, moment.data
+        elif isinstance(moment, StreamEvent) and moment.event == "updates" and isinstance(moment.data, dict):
+            for written in objects(list(moment.data.values())):
+                yield "an `updates` event", moment.seq, written
 
 
 @check("AGR-08", premises=(HELD,))
@@ -530,3 +536,40 @@ def _is_at_rest(play: Play) -> bool:
         return False
     # An invalid request that was accepted wrongly may have left a run.
     return all(status_text(run.get("status")) in TERMINAL for run in listed)
+
+
+@check("AGR-10", premises=())
+def next_steps_are_the_open_tasks(play: Play) -> None:
+    """AGR-10: compare the `next` of every state with its tasks, and with the step that followed it."""
+    states = [one for one in shown(play, "state") if isinstance(one.value, dict) and isinstance(one.get("next"), list)]
+    if not states:
+        raise Unproven("no answer contained a state with `next`")
+    _expect_none(_of_next(states), "`next` to name the steps that are not finished")
+
+
+def _of_next(states: list[Shown]) -> Iterator[Contradiction]:
+    by_id = {str(checkpoint_id(one.value)): one for one in states}
+    for one in states:
+        named, tasks = one.get("next"), objects(one.get("tasks"))
+        see = (one.sent, one.received)
+        # A server need not show tasks.
+        if tasks:
+            names = [task.get("name") for task in tasks]
+            # A task that failed is finished or will be tried again, as the server likes.
+            left = [task.get("name") for task in tasks if not task.get("result") and not task.get("error")]
+            if not (Counter(map(snippet, left)) <= Counter(map(snippet, named)) <= Counter(map(snippet, names))):
+                due = f"the names of its tasks, `{snippet(names)}`"
+                yield Contradiction(f"`next` of {one.place}", due, f"`{snippet(named)}`", see)
+            ids = [snippet(task["id"]) for task in tasks if task.get("id") is not None]
+            if len(set(ids)) < len(ids):
+                yield Contradiction(f"the ids of the tasks of {one.place}", "one for each", f"`{', '.join(ids)}`", see)
+        metadata = one.get("metadata")
+        before = by_id.get(str(checkpoint_id(one.value, "parent_")))
+        followed = isinstance(metadata, dict) and metadata.get("source") == "loop" and before is not None
+        if followed and before is not None and not before.get("next"):
+            yield Contradiction(
+                f"`next` of {before.place}",
+                f"the step that wrote checkpoint {checkpoint_id(one.value)}, which follows it",
+                f"`{snippet(before.get('next'))}`",
+                (before.received, one.received),
+            )

@@ -135,15 +135,16 @@ def _statuses(exchange: Exchange) -> set[int]:
     """Return the statuses that a valid request may be answered with."""
     method, path = exchange.request.method, exchange.request.path.partition("?")[0]
     refusals = {404, 409, 422}
-    if method == "POST" and path.endswith(("/threads", "/search")) and not _chooses_id(exchange):
-        return {200, 201}
+    if method == "POST" and path.endswith("/threads") and not _chooses_id(exchange):
+        return {200}
     if method == "GET" or path.endswith(("/search", "/history")):
         # A read changes nothing and conflicts with nothing. Of a 404 the requirements on what is gone judge.
         return {200, 404}
     if path.endswith("/cancel") or method == "DELETE":
         # The description lists 200 for most of them. The reference server answers 202 and 204, which mean the same.
         return {200, 202, 204} | refusals
-    return {200, 201} | refusals
+    # RUN-02 judges the status of a background run that is created.
+    return {200, *refusals, *({201} if path.endswith("/runs") else ())}
 
 
 def _chooses_id(exchange: Exchange) -> bool:

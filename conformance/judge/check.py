@@ -31,6 +31,7 @@ MODULES = (
     "races",
     "streams.events",
     "streams.content",
+    "streams.modes",
     "streams.joins",
     "streams.disconnect",
     "human_in_the_loop",

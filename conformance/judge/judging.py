@@ -7,6 +7,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec.structs import replace
 
+from conformance.judge.branches import branch, branches
 from conformance.judge.check import check_of, premises_of
 from conformance.judge.expect import Broken, Inapplicable, Unproven
 from conformance.judge.play import Play
@@ -26,7 +27,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     `reason` is one line, and `see` lists the seqs of the moments that show it. `expected` and `observed` are set for
     FAIL and WARN. `known` is the profile's reason when the profile declares this failure. `freedom` is the documented
-    freedom that the deployment took. The number of plays that were judged is `plays`.
+    freedom that the deployment took. The number of plays that were judged is `plays`. Of a race that was played several
+    times, `branches` has how many plays took each branch.
     """
 
     word: Word
@@ -37,6 +39,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     known: str | None = None
     freedom: str | None = None
     plays: int = 1
+    branches: dict[str, int] = {}
 
 
 CUT: Final = (
@@ -48,21 +51,25 @@ CUT: Final = (
 def judge(requirement: Requirement, play: Play, profile: Profile) -> Verdict:
     """Judge a play, and the plays before it, by one requirement. Never raise.
 
-    A play that lost a report to the witness was played again to restore the premise. That erases no verdict: what one
-    of the earlier plays shows to be broken stays broken.
+    A play that lost a report to the witness was played again to restore the premise, and a race to meet another branch
+    of it. That erases no verdict: what one of the earlier plays shows to be broken stays broken.
     """
     verdict = _judge_one(requirement, play, profile)
     if not play.earlier:
         return verdict
     plays = 1 + len(play.earlier)
+    met = branches([*play.earlier, play])
     if verdict.word in ("PASS", "INCONCLUSIVE"):
         for number, before in enumerate(play.earlier, 1):
             found = _judge_one(requirement, before, profile)
             if found.word in ("FAIL", "WARN", "ERROR"):
                 reason = f"in play {number} of {plays}: {found.reason}"
                 # The moments are those of another play than the one that the report shows.
-                return replace(found, reason=reason, see=(), plays=plays)
-    return replace(verdict, plays=plays)
+                return replace(found, reason=reason, see=(), plays=plays, branches=met)
+            # A requirement may be about one branch of a race only, which the last play need not have taken.
+            if found.word == "PASS" and verdict.word == "INCONCLUSIVE" and branch(before) is not None:
+                verdict = found
+    return replace(verdict, plays=plays, branches=met)
 
 
 def _judge_one(requirement: Requirement, play: Play, profile: Profile) -> Verdict:

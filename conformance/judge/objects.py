@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
+import msgspec
+
 from conformance.judge.play import Exchange, Play
 from conformance.transcript.transcript import Delivery
 
@@ -29,6 +31,8 @@ ROUTES: Final = (
     Route("POST", r".*/threads/search", "thread", many=True),
     Route("GET", _THREAD, "thread"),
     Route("GET", rf"{_THREAD}/state", "state"),
+    Route("GET", rf"{_THREAD}/state/[^/]+", "state"),
+    Route("POST", rf"{_THREAD}/state/checkpoint", "state"),
     Route("GET", rf"{_THREAD}/history", "state", many=True),
     Route("POST", rf"{_THREAD}/history", "state", many=True),
     Route("POST", rf"{_THREAD}/runs/crons", "cron"),
@@ -95,7 +99,7 @@ def _in_answer(exchange: Exchange) -> Iterator[Shown]:
     route, asked = found
     place = f"the answer to {exchange.request.method} {exchange.request.path} ({exchange.request.purpose})"
     rest = (asked, exchange.sent, exchange.response.seq, exchange.request.purpose, exchange.request.about)
-    body = exchange.response.body
+    body = _read(exchange.response.body)
     if not route.many:
         yield Shown(route.kind, body, place, *rest)
     elif isinstance(body, list):
@@ -103,6 +107,16 @@ def _in_answer(exchange: Exchange) -> Iterator[Shown]:
             yield Shown(route.kind, one, f"entry {at} of {place}", *rest)
     else:
         yield Shown(route.kind, body, f"the list in {place}", *rest)
+
+
+def _read(body: Any) -> Any:
+    """Return the body of an answer. JSON that is nested too deeply to be searched for secrets was recorded as text."""
+    if not isinstance(body, str) or body[:1] not in ("{", "["):
+        return body
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return body
 
 
 def of_each(found: list[Shown]) -> dict[str, list[Shown]]:

@@ -29,9 +29,10 @@ def write_job_summary(reports: Sequence[Report], variables: Mapping[str, str]) -
 def job_summary(report: Report) -> str:
     """Return one deployment's verdicts as Markdown, the failures first."""
     broken: dict[str, list[Result]] = {}
+    explained = {one for cause in report.causes for one in cause.explains}
     for word in ("FAIL", "ERROR", "INCONCLUSIVE", "WARN"):
         for result in report.results:
-            if result.verdict == word and result.known is None:
+            if result.verdict == word and result.known is None and result.requirement not in explained:
                 broken.setdefault(result.requirement, []).append(result)
     from conformance.report.html.templating import environment, in_table  # late: importing Jinja is slow
 

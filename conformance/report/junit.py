@@ -1,6 +1,8 @@
-"""The JUnit file of a run, with a case named after its requirement and a class for each deployment and area.
+"""The JUnit file of a run: cases named `REQUIREMENT[SCENARIO]`, in a class for each deployment and area.
 
 CI systems group cases by class and list them by name, and the names that pytest gives repeat one function many times.
+The names are unique, because GitLab shows one of several cases with the same class and name, whatever became of the
+others, and Jenkins counts the age of a failure by both.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ def name_by_requirement(path: Path) -> None:
     tree = ET.parse(path)
     for case in tree.iter("testcase"):
         values = {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")}
-        if {"requirement", "deployment", "area", "verdict", "reason"} <= values.keys():
-            case.set("name", values["requirement"])
+        if {"requirement", "scenario", "deployment", "area", "verdict", "reason"} <= values.keys():
+            case.set("name", f"{values['requirement']}[{values['scenario']}]")
             case.set("classname", f"{values['deployment']}.{values['area']}")
             for failure in case.iter("failure"):
                 failure.set("message", f"{values['verdict']}: {values['reason']}")

@@ -87,6 +87,7 @@ def result_of(rule: JudgedRequirement, play: Play, profile: Profile, path: str |
         observed=verdict.observed,
         see=verdict.see,
         plays=verdict.plays,
+        branches=verdict.branches,
     )
 
 

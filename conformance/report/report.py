@@ -24,7 +24,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `freedom` is the documented freedom that the deployment took. `see` lists the `seq` of the moments of the transcript
     that show the verdict. `expected` and `observed` are given for a failure. The number of plays that were judged is
-    `plays`. It is above 1 when a report to the witness was lost and the scenario was played again.
+    `plays`. It is above 1 when a report to the witness was lost and the scenario was played again, or when it is a
+    race. `branches` then has how many plays took each branch of the race.
     """
 
     requirement: str
@@ -39,11 +40,23 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     observed: str = ""
     see: tuple[int, ...] = ()
     plays: int = 1
+    branches: dict[str, int] = {}
 
     @property
     def id(self) -> str:
         """The id of the test, `SCENARIO::REQUIREMENT`."""
         return f"{self.scenario}::{self.requirement}"
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A broken requirement, the broken requirements that it explains, and the known fault that it resembles.
+
+    `fault` is the name of the fault, None where it resembles none, or several equally.
+    """
+
+    requirement: str
+    explains: tuple[str, ...] = ()
+    fault: str | None = None
 
 
 class JudgedRequirement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -72,9 +85,10 @@ class JudgedRequirement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The findings of one run of the suite about one deployment. `summary` counts the verdicts of each kind.
 
-    `stale` lists known failures of the profile that did not happen. `notes` are remarks on how the deployment was
-    judged. `problem` is the reason why the deployment could not be judged, or not to the end. `rules` is the whole
-    rule book. `finished_at` is the wall-clock time in ISO 8601.
+    The broken requirements that explain the others are `causes`, the worst first. Known failures of the profile that
+    did not happen are `stale`. Remarks on how the deployment was judged are `notes`. The reason why it could not be
+    judged, or not to the end, is `problem`. What ended the run before its time is `incomplete`. The whole rule book is
+    `rules`. The wall-clock time in ISO 8601 is `finished_at`.
     """
 
     format: Literal["doubletext-report"] = FORMAT
@@ -83,15 +97,21 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     target: TargetInfo
     summary: dict[Word, int]
     results: list[Result]
+    causes: list[Cause] = []
     stale: list[str] = []
     notes: list[str] = []
     problem: str | None = None
+    incomplete: str | None = None
     rules: list[JudgedRequirement] = []
     finished_at: str | None = None
 
     def rule(self, requirement_id: str) -> JudgedRequirement | None:
         """Return a requirement of the report's rule book, or None when the report does not contain it."""
         return next((rule for rule in self.rules if rule.id == requirement_id), None)
+
+    def explained_by(self, requirement_id: str) -> tuple[str, ...]:
+        """Return the broken requirements that follow from this one."""
+        return next((cause.explains for cause in self.causes if cause.requirement == requirement_id), ())
 
 
 def rules_of(registry: Registry) -> list[JudgedRequirement]:
@@ -116,7 +136,10 @@ def write_transcript(folder: Path, transcript: Transcript) -> Path:
     """Write one transcript under `folder`, bounded in size, and return its path. Raise OSError."""
     path = folder / transcript_path(transcript.scenario.id)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(encode(bounded(transcript)))
+    # A run may be killed at any moment, and what it has written is used by the run that resumes it.
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_bytes(encode(bounded(transcript)))
+    unfinished.replace(path)
     return path
 
 

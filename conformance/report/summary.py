@@ -13,28 +13,31 @@ import pytest
 
 from conformance.judge.judging import WORDS
 from conformance.judge.profiles import Profile
-from conformance.report import github
+from conformance.report import github, screen
+from conformance.report.causes import grouped
 from conformance.report.report import Report, Result, rules_of, summarise, write_report
 from conformance.requirements import registry
 from conformance.requirements.areas import AREAS
 from conformance.requirements.registry import LEVELS
+from conformance.scenarios.tiers import Tier, share
 from conformance.transcript.text import visible
 from conformance.transcript.transcript import SuiteInfo, TargetInfo
 
 JUDGED = frozenset({"PASS", "FAIL", "WARN"})
-# About one screen. A deployment that breaks one strategy fails dozens of requirements, and the first ones explain it.
-SHOWN = 25
-"""The number of requirements with the same verdict that the terminal lists. The report has all."""
 
 
 class Deployment(msgspec.Struct, kw_only=True):
-    """The results about one deployment. `problem` is the reason why those with an id in `unjudged` were not judged."""
+    """The results about one deployment. `problem` is the reason why those with an id in `unjudged` were not judged.
+
+    `repeats` has the command that sends the deciding request again, by the ids of failed results.
+    """
 
     target: TargetInfo
     problem: str | None
     unjudged: frozenset[str]
     folder: str | None
     results: list[Result]
+    repeats: dict[str, str] = {}
     stale: list[str] = []
     notes: list[str] = []
 
@@ -47,10 +50,15 @@ class Deployment(msgspec.Struct, kw_only=True):
 class Findings:
     """The findings of one run, built from the records of its tests.
 
-    They are built in the process that reports: xdist's controller, or the only process.
+    They are built in the process that reports: xdist's controller, or the only process. `incomplete` is what ended the
+    run before its time.
     """
 
-    def __init__(self, records: list[dict[str, Any]], profile: Profile) -> None:
+    def __init__(
+        self, records: list[dict[str, Any]], profile: Profile, incomplete: str | None = None, tier: Tier = "full"
+    ) -> None:
+        self._incomplete = incomplete
+        self._tier = tier
         self._suite = msgspec.convert(records[0]["suite"], SuiteInfo)
         self.deployments: list[Deployment] = []
         for position in sorted({record["position"] for record in records}):
@@ -66,6 +74,11 @@ class Findings:
                     folder=mine[-1]["folder"],
                     # Sorted, because with xdist the records arrive in another order in each run.
                     results=sorted(results, key=lambda result: result.id),
+                    repeats={
+                        result.id: record["repeat"]
+                        for record, result in zip(mine, results, strict=True)
+                        if record.get("repeat")
+                    },
                     stale=stale_entries(profile, results),
                     notes=[*mine[-1]["notes"], *_replays(results)],
                 )
@@ -99,9 +112,11 @@ class Findings:
             target=deployment.target,
             summary=summarise(deployment.results),
             results=deployment.results,
+            causes=[group.cause for group in grouped(deployment.results)],
             stale=deployment.stale,
             notes=deployment.notes,
             problem=deployment.problem,
+            incomplete=self._incomplete,
             rules=rules_of(registry.load()),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -117,11 +132,24 @@ class Findings:
                 terminal.line(visible(f"{how_far}: {deployment.problem}"), red=True)
             for note in deployment.notes:
                 terminal.line(visible(f"note: {note}"), yellow=True, bold=True)
-            for word in ("FAIL", "ERROR", "INCONCLUSIVE", "WARN"):
-                self._list(terminal, word, deployment)
-            for line in table(deployment.results):
-                terminal.line(line)
+            groups = grouped(deployment.results)
+            for line in screen.causes(groups, deployment.repeats):
+                terminal.line(line, red=line.startswith("FAIL"), yellow=line.startswith("WARN"))
+            judged = [result for result in deployment.results if result.id not in deployment.unjudged]
+            for word in ("ERROR", "INCONCLUSIVE"):
+                for line in screen.reasons(word, judged):
+                    terminal.line(line, red=True)
+            # The table has about as many lines as a screen.
+            if not groups or terminal.verbosity > 0:
+                for line in table(deployment.results):
+                    terminal.line(line)
+            else:
+                counts = summarise(deployment.results)
+                terminal.line("verdicts: " + ", ".join(f"{n} {word}" for word, n in counts.items() if n))
             self._show_coverage(terminal, deployment)
+            if self._tier != "full":
+                part = f"{share(self._tier):.0%} of the known faults"
+                terminal.line(f"tier {self._tier}: its scenarios detect {part}. --conformance-tier=full plays all")
             known = [result for result in deployment.results if result.known]
             if known:
                 terminal.line(
@@ -131,6 +159,10 @@ class Findings:
                 terminal.line(f"stale: {entry}", red=True)
             if not deployment.judged:
                 terminal.line("nothing was judged, so the run fails; the reasons are listed above", red=True)
+            if self._incomplete is not None:
+                terminal.line(visible(f"incomplete: {self._incomplete}"), red=True)
+            if self._incomplete is not None and deployment.folder:
+                terminal.line("to continue, add --conformance-resume=DIR with the folder of the report")
             if deployment.folder:
                 terminal.line(f"report: {Path(deployment.folder) / 'report.html'}")
             elif any(result.verdict not in ("PASS", "NOT-APPLICABLE") for result in deployment.results):
@@ -149,28 +181,23 @@ class Findings:
         for reason, requirements in reasons.items():
             terminal.line(f"not applicable: {', '.join(sorted(requirements))}: {reason}")
 
-    def _list(self, terminal: pytest.TerminalReporter, word: str, deployment: Deployment) -> None:
-        """Write one line for every requirement with this verdict, with the reason of its first scenario."""
-        by_requirement: dict[str, list[Result]] = {}
-        for result in deployment.results:
-            if result.verdict == word and not result.known and result.id not in deployment.unjudged:
-                by_requirement.setdefault(result.requirement, []).append(result)
-        for first, *others in list(by_requirement.values())[:SHOWN]:
-            more = f" (and in {len(others)} more scenario{'s' if len(others) > 1 else ''})" if others else ""
-            terminal.line(f"{word}  {first.id}: {first.reason}{more}", red=word != "WARN", yellow=word == "WARN")
-        if len(by_requirement) > SHOWN:
-            terminal.line(f"… and {len(by_requirement) - SHOWN} more requirements with the verdict {word}")
-
 
 def _replays(results: list[Result]) -> list[str]:
-    """Return a note about the scenarios that were played more than once, if there are any."""
-    again = sorted({result.scenario for result in results if result.plays > 1})
+    """Return notes about the scenarios that were played more than once: one for each race, one for lost reports."""
+    races = {result.scenario: result.branches for result in results if result.plays > 1 and result.branches}
+    notes = [
+        f"race {name}: " + ", ".join(f"{met} in {count}" for met, count in found.items()) + f" of {sum(found.values())}"
+        for name, found in sorted(races.items())
+    ]
+    # A race may have lost reports, too. Its plays without a branch are those.
+    again = sorted({result.scenario for result in results if result.plays > max(1, sum(result.branches.values()))})
     if not again:
-        return []
+        return notes
     more = f" and {len(again) - 1} more" if len(again) > 1 else ""
     return [
+        *notes,
         f"played again because a report of the agent did not reach the witness: {again[0]}{more}; "
-        "let the agent reach the witness faster, or use fewer --conformance-jobs"
+        "let the agent reach the witness faster, or use fewer --conformance-jobs",
     ]
 
 

@@ -124,10 +124,31 @@ def load() -> Registry:
     )
 
 
+class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A known fault of servers: a defect of the mock, as the kill matrix found it.
+
+    `means` states the fault. `breaks` are the ids of the requirements that it breaks, first the one that states what
+    is wrong. The others follow from it.
+    """
+
+    means: str
+    breaks: tuple[str, ...]
+
+
+@cache
+def faults() -> dict[str, Fault]:
+    """Return the known faults by the names of the mock's defects."""
+    return msgspec.convert(_read("faults"), dict[str, Fault])
+
+
 @cache
 def proofs() -> dict[str, list[str]]:
-    """Return the mock's defects that change the verdict of each requirement, by its id, as the kill matrix found."""
-    return _read("proofs")
+    """Return the mock's defects that change the verdict of each requirement, by its id."""
+    found: dict[str, list[str]] = {}
+    for name, fault in faults().items():
+        for requirement in fault.breaks:
+            found.setdefault(requirement, []).append(name)
+    return found
 
 
 def _read(name: str) -> dict[str, Any]:

@@ -49,6 +49,7 @@ class Options:
     profile: Profile
     strict: bool
     folder: Path | None
+    resume: Path | None
     deadlines: Deadlines
     jobs: int
     witness_host: str | None
@@ -73,7 +74,8 @@ def read(config: pytest.Config) -> Options:
         | _headers(option.deployment_header or [], "--deployment-header"),
         profile=_profile(option.deployment_profile),
         strict=option.conformance_strict,
-        folder=_folder(option.conformance_report),
+        folder=_folder(option.conformance_report or option.conformance_resume),
+        resume=_resume(option.conformance_resume),
         deadlines=Deadlines().scaled(_scale(option.conformance_deadline_scale)),
         jobs=_jobs(option.conformance_jobs, embedded=not urls),
         witness_host=_witness_host(option.conformance_witness_host),
@@ -187,6 +189,18 @@ def _folder(name: str | None) -> Path | None:
         raise pytest.UsageError(f"--conformance-report: {folder} cannot be created: {error.strerror}") from error
     if not writable:
         raise pytest.UsageError(f"--conformance-report: {folder} is not writable")
+    return folder
+
+
+def _resume(name: str | None) -> Path | None:
+    if name is None:
+        return None
+    folder = Path(name).absolute()
+    # With several deployments each has a folder of its own inside.
+    if not any(folder.glob("transcripts")) and not any(folder.glob("*/transcripts")):
+        raise pytest.UsageError(
+            f"--conformance-resume: {folder} has no transcripts. Give the folder of a run with --conformance-report"
+        )
     return folder
 
 

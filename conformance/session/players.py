@@ -13,7 +13,8 @@ Theory of operation:
    soon as its scenario only observes, because the rest needs no worker of the deployment, and the next play starts.
    After its wait for a slot a play checks the deployment again, because another play may have found it lost meanwhile.
 5. A play in which a report to the witness was lost is played again, because its situation may not have arisen. The
-   transcript of the last play contains those before it.
+   transcript of the last play contains those before it. So it is with a race, which is played until two branches of it
+   were met (`judge/branches.py`), except on the embedded mock.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import httpx
 import msgspec
 
 from conformance.driver.witness import Witness
+from conformance.judge.branches import needs_another
 from conformance.judge.play import Play
 from conformance.judge.premises import REPLAYS, lost_reports
 from conformance.scenarios.scenario import Scenario
@@ -63,6 +65,7 @@ class PlayPool:
         self._examined: dict[int, asyncio.Task[None]] = {}
         self._slots: dict[int, asyncio.Semaphore] = {}
         self._plays: dict[tuple[int, str], Future[Transcript]] = {}
+        self._embedded: set[str] = set()
 
     def start(self) -> None:
         """Start the background thread and the witness. Raise OSError when the witness cannot listen."""
@@ -123,7 +126,9 @@ class PlayPool:
     async def _embed(self, options: dict[str, Any]) -> str:
         from mockserver import serving  # late: a run against a URL works without the mock's dependencies
 
-        return await self._stack.enter_async_context(serving(**options))
+        url = await self._stack.enter_async_context(serving(**options))
+        self._embedded.add(url)
+        return url
 
     async def _examine(self, target: Target) -> None:
         key = id(target)
@@ -143,9 +148,17 @@ class PlayPool:
         if not target.can_play(scenario):
             return Transcript.unplayed(self._suite, target.info, scenario)
         earlier: list[Transcript] = []
+        lost = 0
         while True:
             transcript = await self._play_once(target, scenario)
-            if not lost_reports(Play(transcript)) or len(earlier) == REPLAYS:
+            if lost_reports(Play(transcript)):
+                lost += 1
+                again = lost <= REPLAYS
+            else:
+                again = target.info.url not in self._embedded and needs_another(
+                    [Play(one) for one in (*earlier, transcript)]
+                )
+            if not again or target.problem is not None:
                 return msgspec.structs.replace(transcript, earlier=tuple(earlier))
             earlier.append(transcript)
 

@@ -15,13 +15,14 @@ from conformance.judge.judging import Verdict, is_red
 from conformance.judge.judging import judge as judge_play
 from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED, misfit, proposals
-from conformance.report.failure import explain
+from conformance.report.failure import curl, deciding, explain
 from conformance.report.report import Result, transcript_path, write_transcript
 from conformance.requirements import registry
 from conformance.requirements.areas import MARKERS, family_marker
 from conformance.requirements.registry import Requirement
 from conformance.scenarios.catalogue import catalogue
 from conformance.scenarios.scenario import Scenario
+from conformance.session import resume
 from conformance.session.options import Options
 from conformance.session.players import NotJudgeable, PlayPool
 from conformance.session.target import Target
@@ -97,9 +98,12 @@ class Session:
 
     def begin(self, cases: Iterable[Case]) -> None:
         """Start to play the scenarios of these cases in the background."""
-        for case in cases:
+        selected = list(cases)
+        for case in selected:
             self._unjudged[case.position, case.scenario.id] += 1
-            self._pool.begin(self._targets[case.position], [case.scenario])
+        for case in {(case.position, case.scenario.id): case for case in selected}.values():
+            if self._kept(case) is None:
+                self._pool.begin(self._targets[case.position], [case.scenario])
 
     def judge(self, case: Case, scratch: Callable[[], Path]) -> CaseResult:
         """Judge one case. `scratch` returns a folder for the transcripts of failures in a run without a report."""
@@ -124,6 +128,8 @@ class Session:
             case, target, verdict, transcript_path(case.scenario.id) if self._options.folder else None
         )
         if red:
+            exchange = deciding(play, verdict.see)
+            record["repeat"] = None if exchange is None else curl(exchange, play.transcript.target.url)
             return CaseResult("fail", explain(case.requirement, play, verdict, str(where)), record)
         if verdict.known is not None:
             return CaseResult("xfail", f"known: {verdict.known}", record)
@@ -138,8 +144,11 @@ class Session:
 
     def folder_of(self, position: int) -> Path | None:
         """Return the folder of the report on one deployment: with several, each has its own inside the given one."""
-        folder, names = self._options.folder, self._options.names
-        return folder if folder is None or len(names) < 2 else folder / f"{position + 1}-{names[position]}"
+        return None if self._options.folder is None else self._folder_in(self._options.folder, position)
+
+    def _folder_in(self, folder: Path, position: int) -> Path:
+        names = self._options.names
+        return folder if len(names) < 2 else folder / f"{position + 1}-{names[position]}"
 
     # -- inside ------------------------------------------------------------------------------------------
 
@@ -173,9 +182,21 @@ class Session:
         """Return the facts of the case's play. Raise NotJudgeable."""
         key = (case.position, case.scenario.id)
         if key not in self._plays:
-            transcript = self._pool.transcript(self._targets[case.position], case.scenario)
+            transcript = self._kept(case) or self._pool.transcript(self._targets[case.position], case.scenario)
             self._plays[key] = Play(transcript)
         return self._plays[key]
+
+    def _kept(self, case: Case) -> Transcript | None:
+        """Return the transcript of the case's scenario from the run that this one resumes."""
+        if self._options.resume is None:
+            return None
+        folder = self._folder_in(self._options.resume, case.position)
+        target = self._targets[case.position]
+        found = resume.kept(folder, case.scenario, target.info.url, self.suite)
+        # Where nothing is left to play, the deployment is not examined again.
+        if found is not None and target.info.server is None:
+            target.info = msgspec.structs.replace(found.target, profile=target.info.profile)
+        return found
 
     def _forget(self, case: Case) -> None:
         """Drop the play of a case once all of its requirements are judged."""
@@ -217,6 +238,7 @@ class Session:
             observed=target.redactor.text(verdict.observed),
             see=verdict.see,
             plays=verdict.plays,
+            branches=verdict.branches,
         )
         folder = self.folder_of(case.position)
         record: dict[str, Any] = msgspec.to_builtins(

@@ -7,9 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mockserver.agent.gates import Gates
-from mockserver.agent.graph import CHILD, CHILD_NODES, pending_calls, probe_of, scripted_node
+from mockserver.agent.graph import (
+    AUDIT,
+    CHILD,
+    CHILD_NODES,
+    open_calls,
+    pending_calls,
+    probe_of,
+    runs_probe_child,
+    scripted_node,
+)
 from mockserver.agent.step import Paused, StepPlayer
 from mockserver.agent.witnesses import Witnesses
 from mockserver.core import messages
@@ -18,24 +28,29 @@ from mockserver.core.clock import Clocks, Timeline
 from mockserver.core.ids import IdSource
 from mockserver.core.messages import Message
 from mockserver.core.script_cursor import Cursor, fill
-from mockserver.script.types import TOOLS, Failure, Script, Step, tokens
+from mockserver.script.tasks import node_of
+from mockserver.script.types import STEPS, TOOLS, Failure, Result, Script, Step, tokens
 
 PIECES_A_TURN: Final = 16
 """The number of pieces of an untimed answer per turn of the event loop, so that a long answer does not block it."""
 
 
 class NodeOutput(Struct, frozen=True):
-    """The output of a node: a message, or the piece of an answer that ends after `spoken` characters."""
+    """The output of a node: a message, or the piece of an answer that ends after `spoken` characters.
+
+    `of_child`: a message of the node's child graph, which the node returns as its own.
+    """
 
     message: Message
     token: str | None = None
     spoken: int = 0
     last: bool = True
+    of_child: bool = False
 
     @property
     def by_model(self) -> bool:
         """Return whether the model emits it. Its text comes in pieces, and its tool calls with the last piece."""
-        return bool(self.message["type"] == "ai")
+        return bool(self.message["type"] == "ai") and not self.of_child
 
     @property
     def piece(self) -> Message:
@@ -72,9 +87,10 @@ class Task(Struct, frozen=True):
     run_id: str
     ids: IdSource
     timeline: Timeline
-    resumed: bool
-    answer: Any
-    """The answer to the question that the node asked, if it is resumed."""
+    answers: Sequence[Any]
+    """The answers to the first of the questions that the node asks."""
+    open_question: str | None
+    """The id of the question that is asked again, because a run continued without its answer."""
     emit: Callable[[NodeOutput], None]
     wants_pieces: Callable[[], bool]
     """Returns whether a client receives the pieces of messages."""
@@ -87,10 +103,15 @@ class Task(Struct, frozen=True):
 
 
 def calls_to_answer(task: Task) -> list[dict[str, Any]]:
-    """Return the tool calls that a node is about to answer."""
-    step = task.cursor.at_step(scripted_node(task.node))
-    answers = step is not None and step.result is not None
-    return pending_calls(task.values) if answers and task.node != "audit" else []
+    """Return the tool calls that a node is about to answer. Nodes that answer in parallel divide them, in order."""
+    parts = () if task.cursor.step is None else task.cursor.step.tasks
+    answering = [node for node in parts if task.cursor.answers_calls(node)]
+    node = task.cursor.playing(scripted_node(task.script, task.node))
+    beside = task.script.built_in and node_of(task.node) == AUDIT
+    if node not in answering or beside:
+        return []
+    calls, index = open_calls(task.values), answering.index(node)
+    return calls[index:] if node == answering[-1] else calls[index : index + 1]
 
 
 class ScriptedAgent:
@@ -106,60 +127,75 @@ class ScriptedAgent:
 
         Raises `ProbeConfigError`, the script's errors, and what `StepPlayer.play` raises.
         """
-        probe = probe_of(task.configurable)
-        scripted = task.cursor.at_step(task.node) or Step(node=task.node)
+        probe = probe_of(task.script, task.configurable)
+        scripted = task.cursor.at_step(task.node) or Step(node=node_of(task.node))
 
         async def gate(point: str) -> None:
             await self._gates.pass_point(point, task.thread_id, task.run_id)
 
         step = StepPlayer(
-            f"{task.node}:{task.cursor.visit(scripted_node(task.node))}",
+            f"{node_of(task.node)}:{task.cursor.visit(scripted_node(task.script, task.node))}",
             probe,
             task.run_id,
             self._witnesses,
             gate,
-            resumed=task.resumed,
-            answer=task.answer,
+            resumed=bool(task.answers),
+            answer=task.answers[-1] if task.answers else None,
             configurable=task.configurable,
         )
         # In a run with a probe no step takes time. The witness alone paces
         # it, so that the conformance suite never waits for a script.
         play = _StepPlay(task, scripted, step, takes=scripted.takes if probe is None else 0)
         write = await step.play(lambda _: self._work(play))
-        return {**write, "steps": [step.entry]}
+        return {**write, STEPS: [step.entry]} if task.script.built_in else write
 
     def child_start(self, task: Task) -> tuple[Cursor, Values] | None:
         """Return the first cursor and values of a node's child graph, None for a node without one."""
-        if task.node == CHILD and task.cursor.next == (TOOLS,):
+        if runs_probe_child(task.script, task.node, task.cursor):
             visits = dict.fromkeys(CHILD_NODES, task.cursor.visit(TOOLS) - 1)
-            (call,) = pending_calls(task.values)
-            values = {"call": call, "visit": task.cursor.visit(TOOLS), "steps": []}
+            calls = pending_calls(task.values)
+            if not calls:
+                # A command may go to any node, whatever the state.
+                raise ValueError(f"The node {CHILD} works on a tool call, and the last message has none.")
+            values = {"call": calls[0], "visit": task.cursor.visit(TOOLS), STEPS: []}
             return Cursor(tuple(Step(node=name) for name in CHILD_NODES), visits=visits), values
-        step = task.cursor.step
-        if step is None or not step.subgraph or task.node != step.at:
+        step = task.cursor.at_step(task.node)
+        if step is None or not step.subgraph:
             return None
-        return Cursor(tuple(step.subgraph), fills=task.cursor.fills).unrolled(), {**task.values, "steps": []}
+        values = dict(task.values)
+        if not step.shares_messages:
+            values["messages"] = [messages.human(_order(task, step), task.ids.uuid4())]
+        return Cursor(tuple(step.subgraph), fills=task.cursor.fills).unrolled(), values
 
     def after_child(self, task: Task, values: Values) -> Values:
         """Return the write of a node whose child graph has ended with these values."""
-        if task.node == CHILD and task.cursor.next == (TOOLS,):
-            emitted = self._results(task, Step(result="") if task.cursor.step is None else task.cursor.step)
+        if runs_probe_child(task.script, task.node, task.cursor):
+            step = Step(result="") if task.cursor.step is None else task.cursor.step
+            emitted = self._results(task, _filled(step, task.cursor.fills))
             task.show(emitted)
-            return {"messages": emitted, "steps": values["steps"]}
-        # A child graph shares the parent's channels. Only messages that it added or changed are its write, otherwise
-        # the parent would merge its own messages again.
-        known = {message["id"]: message for message in task.values["messages"]}
-        emitted = [message for message in values["messages"] if known.get(message["id"]) != message]
-        channels = {name: values[name] for name in task.script.reducers if name in values}
-        return {**channels, "messages": emitted, "steps": values["steps"]}
+            return {"messages": emitted, STEPS: values[STEPS]}
+        scripted = task.cursor.at_step(task.node)
+        if scripted is not None and scripted.shares_messages:
+            # A node that was sent an input of its own may have no messages.
+            known = {message["id"] for message in task.values.get("messages", ())}
+            for message in values.get("messages", ()):
+                if message["id"] not in known:
+                    task.emit(NodeOutput(message, of_child=True))
+            # The whole state, as LangGraph returns it from a compiled graph that is a node.
+            return {name: values[name] for name in (*task.script.reducers, "messages") if name in values}
+        write = _changes(task, values)
+        if calls_to_answer(task):
+            write["messages"] = self._results(task, [Result(content=messages.text_of(values["messages"][-1]))])
+            task.show(write["messages"])
+        return write
 
     async def _work(self, play: _StepPlay) -> Values:
         """Play the scripted part of a step, in the order in which `Step` lists what a step can do."""
         step, task = play.scripted, play.task
         # First, as `interrupt()` at the start of a node: a resumed node is played again from its beginning, so
         # nothing before the interrupt may have an effect.
-        if step.interrupt is not None and not task.resumed:
-            raise Paused(fill(step.interrupt.value, task.cursor.fills))
+        if len(task.answers) < len(step.questions):
+            raise Paused(fill(step.questions[len(task.answers)].value, task.cursor.fills))
         for event in step.custom:
             task.custom(fill(event, task.cursor.fills))
         emitted: list[Message] = []
@@ -168,8 +204,10 @@ class ScriptedAgent:
         else:
             await self._take(task, play.takes)
             await self._hold(play)
-            emitted += self._results(task, step)
-        emitted += messages.coerce_all(fill(step.messages, task.cursor.fills), task.ids.uuid4)
+            emitted += self._results(task, _filled(step, task.cursor.fills))
+        # A script may leave out the content, as a node that returns a message with an empty one.
+        written = [{"content": "", **one} for one in fill(step.messages, task.cursor.fills)]
+        emitted += messages.coerce_all(written, task.ids.uuid4)
         task.show(emitted[1 if step.speaks else 0 :])
         # After all output: a node that fails has streamed what it emitted, and only its write is lost.
         if step.error is not None:
@@ -207,19 +245,19 @@ class ScriptedAgent:
                 wanted = task.wants_pieces()
         return message
 
-    def _results(self, task: Task, step: Step) -> list[Message]:
-        """Return the results that a step gives to the tool calls of the last message."""
-        calls, given = pending_calls(task.values), step.results
+    def _results(self, task: Task, given: Sequence[Result]) -> list[Message]:
+        """Return the results of the tool calls that a node answers. A single one is the result of all of them."""
+        calls = calls_to_answer(task)
         return [
             messages.tool_result(
-                fill(result.content, task.cursor.fills),
+                result.content,
                 task.ids.uuid4(),
                 name=call["name"],
                 call_id=call["id"],
                 status=result.status,
                 artifact=result.artifact,
             )
-            for call, result in zip(calls, given * len(calls) if len(given) == 1 else given, strict=False)
+            for call, result in zip(calls, list(given) * len(calls) if len(given) == 1 else given, strict=False)
         ]
 
     async def _hold(self, play: _StepPlay) -> None:
@@ -244,6 +282,32 @@ class ScriptedAgent:
 
 TOLERATED: Final = 1e-6
 """The scripted seconds by which `HandClock` may differ from a sum of delays, because floats are rounded."""
+
+
+def _filled(step: Step, fills: Mapping[str, str]) -> list[Result]:
+    """Return the results of a step with the {names} in their texts replaced."""
+    return [replace(result, content=fill(result.content, fills)) for result in step.results]
+
+
+def _changes(task: Task, values: Values) -> Values:
+    """Return what a child graph with a conversation of its own has written to the channels that it shares."""
+    changed = {}
+    for name, reducer in task.script.reducers.items():
+        before = task.values.get(name)
+        if name in values and values[name] != before:
+            # The parent appends it once more, so only what is new.
+            changed[name] = values[name][len(before or ()) :] if reducer == "append" else values[name]
+    return changed
+
+
+def _order(task: Task, step: Step) -> str:
+    """Return the message that a child graph begins with: the one in the script, else a text of the tool call."""
+    if step.input is not None:
+        return str(fill(step.input, task.cursor.fills))
+    calls = calls_to_answer(task) or open_calls(task.values)
+    args: dict[str, Any] = calls[0]["args"] if calls else {}
+    texts = [value for value in (args.get("description"), *args.values()) if isinstance(value, str)]
+    return texts[0] if texts else str(task.cursor.fills.get("text", ""))
 
 
 class _StepPlay(Struct, frozen=True):

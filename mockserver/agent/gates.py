@@ -2,15 +2,19 @@
 
 A point is `NODE:VISIT/EVENT`, as in `agent:2/token`, or a name that a script defines with `hold`. The events
 are `enter` (before a step does anything), `token` (half of an answer was emitted) and `exit` (all is done and
-nothing is written).
+nothing is written). `run/start` is the point before the first checkpoint of a run, which stays pending there.
 """
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Final
 
 from mockserver.core.notifier import Notifier
+
+START_POINT: Final = "run/start"
+"""The point at which a run is held before it starts. No script can define it, because names have no slash."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,9 +60,13 @@ class Gates:
         """Return the points at which runs are to be held."""
         return sorted({point for point, _ in self._closed})
 
+    def closes(self, point: str, thread_id: str) -> bool:
+        """Return whether a run of a thread would be held at a point."""
+        return bool(self._closed & {(point, None), (point, thread_id)})
+
     async def pass_point(self, point: str, thread_id: str, run_id: str, *, closed: bool = False) -> None:
         """Return when a run may pass a point. `closed`: it is held there even if no test closed the point."""
-        if not closed and not self._closed & {(point, None), (point, thread_id)}:
+        if not closed and not self.closes(point, thread_id):
             return
         held = Held(point, thread_id, run_id)
         self._held.append(held)

@@ -1,25 +1,28 @@
-"""The graph that every assistant runs: its nodes, its channels, and the order of the nodes.
+"""The graph that a run plays: its nodes, its channels, and the order of the nodes.
 
-It is the script's graph. A probe adds to it: a child graph, `research`, instead of `tools`, or `audit` beside
-it.
+It is the script's graph. A probe adds to the built-in one, and only to it: a child graph, `research`, instead of
+`tools`, or `audit` beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
 from doubletext.probe import Probe, Work, read_probe
 from mockserver.core import messages, script_cursor
-from mockserver.core.checkpoints import START, Checkpoint, Values
+from mockserver.core.checkpoints import END, START, Checkpoint, Values
 from mockserver.core.json_text import as_json
 from mockserver.core.records import Run, Thread
 from mockserver.core.script_cursor import Cursor, TurnContext
-from mockserver.script.types import TOOLS, Reducer, Script, Step
+from mockserver.script.drawn import chain, drawn
+from mockserver.script.shapes import Edge, Graph, Reducer
+from mockserver.script.tasks import node_of
+from mockserver.script.types import AGENT, TOOLS, Script, Step
 
+AUDIT: Final = "audit"
+"""The node that works beside `tools`."""
 CHILD: Final = "research"
 """The node that runs a probe's child graph. It is not a step of its own."""
 CHILD_NODES: Final = ("search", "quote")
@@ -27,7 +30,7 @@ CHILD_NODES: Final = ("search", "quote")
 WORKERS: Final[dict[Work, tuple[str, ...]]] = {
     "tools": (TOOLS,),
     "subgraph": (CHILD,),
-    "parallel": (TOOLS, "audit"),
+    "parallel": (TOOLS, AUDIT),
 }
 """The nodes that work on a tool call, by the probe's `work`."""
 _WORKING: Final = frozenset(node for nodes in WORKERS.values() for node in nodes)
@@ -37,12 +40,18 @@ class ProbeConfigError(Exception):
     """An invalid `probe`. The text names the wrong key."""
 
 
-def empty_values() -> Values:
+def empty_values(script: Script) -> Values:
     """Return the state of a thread without any write."""
-    return {"messages": [], "steps": []}
+    return {"messages": [], **script.initial}
 
 
-def apply_write(values: Values, write: Values, reducers: Mapping[str, Reducer] = MappingProxyType({})) -> Values:
+def known_values(script: Script, values: Values) -> Values:
+    """Return a state as a graph sees it that another one may have written: with its own channels only."""
+    own = {name: value for name, value in values.items() if name == "messages" or name in script.reducers}
+    return {**empty_values(script), **own}
+
+
+def apply_write(values: Values, write: Values, script: Script) -> Values:
     """Return the state after a write to some of its channels. Unknown channels are ignored.
 
     Raises ValueError if a channel cannot accept the value.
@@ -53,44 +62,72 @@ def apply_write(values: Values, write: Values, reducers: Mapping[str, Reducer] =
         **({} if merged is None else {"messages": merged}),
         **{
             name: _reduced(name, reducer, values.get(name), write[name])
-            for name, reducer in reducers.items()
+            for name, reducer in script.reducers.items()
             if name in write
         },
-        "steps": [*values["steps"], *write.get("steps", ())],
     }
 
 
 def nodes(script: Script) -> tuple[str, ...]:
     """Return the nodes of the graph: those of the script, and those that probes add."""
-    return tuple(dict.fromkeys((*script.nodes, "audit", CHILD)))
+    return tuple(dict.fromkeys((*script.nodes, AUDIT, CHILD))) if script.built_in else script.nodes
 
 
-def scripted_node(node: str) -> str:
+def shape(script: Script) -> Graph:
+    """Return the nodes, edges and child graphs that the API shows."""
+    if not script.built_in:
+        return drawn(script)
+    workers = sorted(name for name in nodes(script) if name != AGENT)
+    return Graph(
+        nodes=list(nodes(script)),
+        edges=[
+            Edge(source=START, target=AGENT),
+            Edge(source=AGENT, target=END, conditional=True),
+            *(Edge(source=AGENT, target=name, conditional=True) for name in workers),
+            *(Edge(source=name, target=AGENT) for name in workers),
+        ],
+        children={CHILD: Graph(nodes=list(CHILD_NODES), edges=chain(CHILD_NODES))},
+    )
+
+
+def runs_probe_child(script: Script, node: str, cursor: Cursor) -> bool:
+    """Return whether a node is about to run the child graph of a probe."""
+    return script.built_in and node_of(node) == CHILD and cursor.next == (TOOLS,)
+
+
+def scripted_node(script: Script, node: str) -> str:
     """Return the node whose scripted steps a node of the graph plays."""
-    return TOOLS if node in _WORKING else node
+    return TOOLS if script.built_in and node_of(node) in _WORKING else node
 
 
-def nodes_at(cursor: Cursor, configurable: dict[str, Any]) -> tuple[str, ...]:
+def nodes_at(script: Script, cursor: Cursor, configurable: dict[str, Any]) -> tuple[str, ...]:
     """Return the nodes that are next at a cursor, in a run with this configuration."""
-    if cursor.next != (TOOLS,):
+    if cursor.next != (TOOLS,) or not script.built_in:
         return cursor.next
-    probe = probe_of(configurable)
+    probe = probe_of(script, configurable)
     return WORKERS["tools" if probe is None else probe.work]
 
 
 def enter(run: Run, values: Values) -> Cursor:
     """Return the cursor for new input that led to the state `values`."""
-    return script_cursor.enter(run.thread.script, values["messages"], _context(run))
+    return script_cursor.enter(run.script, values["messages"], _context(run))
 
 
 def locate(run: Run, values: Values) -> Cursor:
     """Return the cursor for a state of which only the messages are known."""
-    return script_cursor.locate(run.thread.script, values["messages"], _context(run))
+    return script_cursor.locate(run.script, values["messages"], _context(run))
+
+
+def sent_to(run: Run, cursor: Cursor, node: str, visiting: int) -> Cursor:
+    """Return the cursor at a step of a node to which a command goes. `visiting` tasks play the node beside it."""
+    scripted = scripted_node(run.script, node)
+    at = cursor.sent_to(scripted, run.script)
+    return at.with_visits([{scripted: cursor.visits.get(scripted, 0) + visiting}])
 
 
 def follow(run: Run, played: Cursor, values: Values) -> Cursor:
     """Return the cursor after the step at `played` has led to the state `values`."""
-    return script_cursor.follow(run.thread.script, played.passed(), values["messages"], _context(run))
+    return script_cursor.follow(run.script, played.passed(), values["messages"], _context(run))
 
 
 def cursor_after_manual_write(thread: Thread, base: Checkpoint | None, node: str, values: Values) -> Cursor:
@@ -102,7 +139,7 @@ def cursor_after_manual_write(thread: Thread, base: Checkpoint | None, node: str
     found = (known.after_node(node) if known is not None else None) or script_cursor.locate(
         thread.script, conversation, context
     )
-    if found.step is None and pending_calls(values):
+    if found.step is None and pending_calls(values) and TOOLS in thread.script.nodes:
         # A client may write a tool call that the script does not contain. Without a step for its result the
         # thread would look finished although a call is open.
         found = Cursor((Step(node=TOOLS, result=""),), fills=found.fills, visits=found.visits)
@@ -115,6 +152,19 @@ def pending_calls(values: Values) -> list[dict[str, Any]]:
     last = conversation[-1] if conversation else {}
     calls: list[dict[str, Any]] = last.get("tool_calls") or []
     return calls
+
+
+def open_calls(values: Values) -> list[dict[str, Any]]:
+    """Return the newest tool calls without a result. The words of a child graph may follow them."""
+    answered: set[Any] = set()
+    for message in reversed(values.get("messages", ())):
+        # The calls of an earlier turn stay open for good if its run was stopped.
+        if message["type"] == "human":
+            break
+        answered.add(message.get("tool_call_id"))
+        if waiting := [call for call in message.get("tool_calls") or () if call["id"] not in answered]:
+            return waiting
+    return []
 
 
 def _reduced(name: str, reducer: Reducer, old: Any, new: Any) -> Any:
@@ -132,8 +182,10 @@ def _context(run: Run) -> TurnContext:
     return TurnContext((assistant.assistant_id, assistant.graph_id, assistant.name), run.thread.metadata)
 
 
-def probe_of(configurable: dict[str, Any]) -> Probe | None:
-    """Return the probe of a run, None for a run without one. Raises `ProbeConfigError`."""
+def probe_of(script: Script, configurable: dict[str, Any]) -> Probe | None:
+    """Return the probe of a run, None for a run without one, or of another graph. Raises `ProbeConfigError`."""
+    if not script.built_in:
+        return None
     try:
         return read_probe(configurable)
     except msgspec.ValidationError as error:

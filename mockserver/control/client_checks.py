@@ -16,6 +16,7 @@ import msgspec
 
 from mockserver.core.checkpoints import START, Checkpoint, Values
 from mockserver.core.json_text import as_json
+from mockserver.core.messages import deserialized
 from mockserver.core.policy import policy_of
 from mockserver.core.records import Thread
 from mockserver.web.journal import JournalEntry
@@ -153,8 +154,7 @@ def other_strategy(facts: Facts) -> Iterator[Finding]:
 def resumed_gone(facts: Facts) -> Iterator[Finding]:
     """Report an answer to an interrupt that was not pending."""
     for entry in facts.requests:
-        command = entry.order.get("command")
-        answer = command.get("resume") if isinstance(command, dict) else None
+        answer = _answer(entry)
         if answer is None:
             continue
         # An object may map interrupt ids to answers, or be the answer itself. Only its keys can distinguish the two.
@@ -166,6 +166,26 @@ def resumed_gone(facts: Facts) -> Iterator[Finding]:
                 f"{which} was resumed that was not pending on the thread; read the thread's interrupts first",
                 (entry.number,),
             )
+
+
+def resumed_unclear(facts: Facts) -> Iterator[Finding]:
+    """Report an answer that does not name its interrupt while several were pending."""
+    for entry in facts.requests:
+        answer = _answer(entry)
+        by_id = isinstance(answer, dict) and all(map(_is_id, answer))
+        if answer is not None and not by_id and len(entry.asks) > 1:
+            yield Finding(
+                "resumed-unclear",
+                f"one answer was sent while {len(entry.asks)} interrupts were pending. Name the interrupt, as in "
+                f'{{"resume": {{"{entry.asks[0]}": ...}}}}',
+                (entry.number,),
+            )
+
+
+def _answer(entry: JournalEntry) -> Any:
+    """Return the answer with which a request resumes a run, None if it does not."""
+    command = entry.order.get("command")
+    return command.get("resume") if isinstance(command, dict) else None
 
 
 def retried(facts: Facts) -> Iterator[Finding]:
@@ -232,6 +252,7 @@ RULES: Final[Mapping[str, ClientCheck]] = {
     "ignored-conflict": ignored_conflict,
     "other-strategy": other_strategy,
     "resumed-gone": resumed_gone,
+    "resumed-unclear": resumed_unclear,
     "retried": retried,
     "left-dangling": left_dangling,
     "ignored-field": ignored_field,
@@ -255,8 +276,11 @@ def run_facts(thread: Thread) -> dict[str, RunFacts]:
     """Return the facts about every run of a thread, by its id."""
     inputs: dict[str, Checkpoint] = {}
     for checkpoint in thread.history.newest_first():
-        if checkpoint.run_id is not None and checkpoint.written_by == START:
-            inputs.setdefault(checkpoint.run_id, checkpoint)
+        run = thread.runs.get(checkpoint.run_id or "")
+        # A run that stores only its newest checkpoint has none of its input alone, but this one has the input as well.
+        stores_one = run is not None and run.request.storing == "exit" and run.request.given_input is not None
+        if run is not None and (checkpoint.written_by == START or stores_one):
+            inputs.setdefault(run.run_id, checkpoint)
     return {
         run.run_id: RunFacts(thread.thread_id, policy_of(thread).run_status(run), _dangling(inputs.get(run.run_id)))
         for run in thread.runs.values()
@@ -310,7 +334,8 @@ def _input(entry: JournalEntry) -> Any:
 def _messages(entry: JournalEntry) -> list[Any]:
     run_input = _input(entry)
     given = run_input.get("messages") if isinstance(run_input, dict) else None
-    return given if isinstance(given, list) else [given] if given is not None else []
+    found = given if isinstance(given, list) else [given] if given is not None else []
+    return [deserialized(message) for message in found]
 
 
 def _has_ids(entry: JournalEntry) -> bool:

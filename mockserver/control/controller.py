@@ -20,7 +20,7 @@ from mockserver.core.policy import policy_of
 from mockserver.core.records import Run, Thread
 from mockserver.engine.engine import Engine
 from mockserver.engine.expiry import Expiry
-from mockserver.script.types import Script
+from mockserver.script.graphs import Graphs
 from mockserver.views import records
 from mockserver.web.journal import Journal, JournalEntry
 
@@ -63,17 +63,26 @@ class Controller:
         self._expiry = expiry
         self.engine = engine
         self.journal = journal
-        self._script = engine.threads.script
+        self._graphs = engine.threads.graphs
 
-    def load_script(self, script: Script, thread_id: str | None = None) -> None:
-        """Replace the script, on one thread or on all. Turns that have started finish with the previous script."""
-        if thread_id is not None:
-            self.thread(thread_id).script = script
+    def load_scripts(self, scripts: Graphs, thread_id: str | None = None) -> None:
+        """Replace or add the scripts of some graphs, on one thread or on all. The built-in graph gives way to them.
+
+        Turns that have started finish with the previous script. Raises `ControlError` for a new graph on one thread.
+        """
+        threads = self.engine.threads
+        if thread_id is None:
+            threads.set_graphs(threads.graphs.with_added(scripts))
             return
-        # The first assignment is for threads that are created later, the loop for those that exist.
-        self.engine.threads.script = script
-        for thread in self.engine.threads.by_id.values():
-            thread.script = script
+        thread = self.thread(thread_id)
+        for name in scripts:
+            # Assistants belong to the whole deployment, and without one no run could use the graph.
+            if name not in thread.graphs:
+                raise ControlError(
+                    f"there is no graph `{name}` whose script one thread could replace. "
+                    f"There are the graphs {', '.join(thread.graphs)}"
+                )
+        thread.graphs = thread.graphs.replaced(scripts)
 
     def hold(self, point: str, thread_id: str | None = None) -> None:
         """Pause every run that reaches a point: `tools:1/enter`, or a name that the script gives to a hold."""
@@ -103,20 +112,20 @@ class Controller:
         await clock.advance(seconds)
         return clock.now
 
-    async def reset(self, *, script: Script | None = None, clock: Clock | None = None, seed: int | None = None) -> None:
+    async def reset(self, *, graphs: Graphs | None = None, clock: Clock | None = None, seed: int | None = None) -> None:
         """Delete all threads, requests and holds.
 
-        The script, the clock and the seed become those given, or else the script of the start, the current clock and
+        The graphs, the clock and the seed become those given, or else the graphs of the start, the current clock and
         the current seed.
         """
         engine = self.engine
         # `clear` keeps the gates, so a hold of one test would pause the runs of the next.
         engine.gates.release()
         await engine.clear(engine.seed if seed is None else seed)
+        engine.threads.set_graphs(graphs or self._graphs)
         engine.clock.forget_threads()
         if clock is not None:
             engine.clock.set(clock)
-        engine.threads.script = script or self._script
         self.journal.clear()
 
     def thread(self, thread_id: str) -> Thread:
@@ -149,7 +158,7 @@ class Controller:
     def checkpoints(self, thread_id: str) -> list[dict[str, Any]]:
         """Return every checkpoint of a thread in the form of the API, oldest first."""
         thread = self.thread(thread_id)
-        return [records.state(thread, one) for one in reversed(list(thread.history.newest_first()))]
+        return [records.state(thread, one) for one in reversed(list(thread.visible.newest_first()))]
 
     def requests(self, method: str, path: str, wanted: Mapping[str, Any]) -> list[JournalEntry]:
         """Return the requests that match a method, a path pattern and values of the entry or of its body."""

@@ -29,9 +29,11 @@ from mockserver.web.route import Route
 
 if TYPE_CHECKING:
     from mockserver.defects.switches import Switches
+    from mockserver.script.graphs import Graphs
 
 T = TypeVar("T")
 Times = Annotated[int, Meta(ge=1)]
+ScriptText = str | dict[str, Any]
 
 
 class Scope(Body, frozen=True, kw_only=True):
@@ -126,9 +128,9 @@ async def restart(request: web.Request) -> web.StreamResponse:
 
 
 class ScriptOn(Scope, frozen=True, kw_only=True):
-    """A script as YAML text or as an object."""
+    """A script as YAML text or as an object, a list of these, or a mapping from the names of graphs to these."""
 
-    script: str | dict[str, Any]
+    script: ScriptText | list[ScriptText]
 
 
 class Point(Scope, frozen=True, kw_only=True):
@@ -176,19 +178,42 @@ class Conduct(Body, frozen=True, kw_only=True):
 
 
 async def script_on(request: web.Request) -> web.StreamResponse:
-    """Replace the script: `{"script": YAML text or object, "thread_id"?: …}`. Started turns keep the previous one."""
-    from mockserver.script.load import ScriptError, parse
+    """Replace scripts: `{"script": text, object, list, or name to text or object, "thread_id"?: …}`.
+
+    Started turns keep the previous one.
+    """
+    from mockserver.script.load import ScriptError
 
     params = await read(request, ScriptOn)
     thread = _thread(request, params.thread_id)
-    # JSON is YAML, so an object passes the same parser and its errors name the same places.
-    text = params.script if isinstance(params.script, str) else msgspec.json.encode(params.script).decode()
+    graphs = (request.app[ENGINE].threads if thread is None else thread).graphs
+    default = graphs.default if thread is None else thread.graph_id
     try:
-        script = parse(text)
+        scripts = _scripts(params.script, default)
     except ScriptError as error:
         raise ApiError(422, str(error)) from None
-    request.app[CONTROLLER].load_script(script, params.thread_id if thread is None else thread.thread_id)
-    return json_answer({"turns": [turn.name for turn in script.turns]})
+    _done(lambda: request.app[CONTROLLER].load_scripts(scripts, None if thread is None else thread.thread_id))
+    turns = {name: [turn.name for turn in script.turns] for name, script in scripts.items()}
+    # The names of turns without those of graphs for a single script, as before there could be several.
+    return json_answer({"turns": next(iter(turns.values())) if len(turns) == 1 else turns, "graphs": list(scripts)})
+
+
+def _scripts(given: ScriptText | list[ScriptText], default: str) -> Graphs:
+    """Return the scripts of a command. Raises `ScriptError`."""
+    from mockserver.script.load import parse
+    from mockserver.script.sources import read_scripts
+    from mockserver.script.types import Script
+
+    def parsed(one: ScriptText, name: str = "script") -> Script:
+        # JSON is YAML, so an object passes the same parser and its errors name the same places.
+        return parse(one if isinstance(one, str) else msgspec.json.encode(one).decode(), name)
+
+    if isinstance(given, list):
+        return read_scripts([parsed(one) for one in given], default)
+    several = isinstance(given, dict) and not given.keys() & set(Script.__struct_fields__)
+    if isinstance(given, dict) and several and all(isinstance(one, (str, dict)) for one in given.values()):
+        return read_scripts({name: parsed(one, name) for name, one in given.items()})
+    return read_scripts(parsed(given), default)
 
 
 async def held(request: web.Request) -> web.StreamResponse:

@@ -1,12 +1,12 @@
-"""Assistants: the graph under other names and settings, with the versions of each.
+"""Assistants: graphs under other names and settings, with the versions of each.
 
-All assistants share the one graph that the script plays. An assistant adds the configuration that its nodes
-receive.
+Every graph has a default assistant, which is found by the name of the graph. An assistant adds the configuration that
+the nodes of its graph receive.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -19,9 +19,6 @@ from mockserver.core.ids import canonical, named
 from mockserver.core.json_text import as_json
 from mockserver.schemas.assistants import AssistantCreate, AssistantPatch
 from mockserver.schemas.common import Config, RunRequest
-
-GRAPH: Final = "agent"
-"""The graph that every assistant runs."""
 
 BOTH: Final = "Cannot specify both configurable and context."
 
@@ -40,7 +37,8 @@ class Version:
 
     number: int
     created_at: datetime
-    name: str = GRAPH
+    graph_id: str
+    name: str
     config: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     description: str | None = None
@@ -64,7 +62,7 @@ class Assistant:
     @property
     def graph_id(self) -> str:
         """Return the graph that it runs."""
-        return GRAPH
+        return self.current.graph_id
 
     @property
     def name(self) -> str:
@@ -99,36 +97,60 @@ class Assistant:
 
 
 class Assistants:
-    """The assistants of a server. From the start there is one that is named after the graph."""
+    """The assistants of a server. From the start there is one for each graph, with its name."""
 
-    def __init__(self) -> None:
+    def __init__(self, graphs: Collection[str]) -> None:
         self._by_id: dict[str, Assistant] = {}
-        self.clear()
+        self._graphs: Collection[str] = ()
+        self.clear(graphs)
 
     def __iter__(self) -> Iterator[Assistant]:
         return iter(self._by_id.values())
 
-    def clear(self) -> None:
-        """Delete all assistants but the first."""
-        first = Version(1, EPOCH, metadata={"created_by": "system"})
-        self._by_id = {(key := named(f"graph:{GRAPH}")): Assistant(key, EPOCH, first, {1: first})}
+    def clear(self, graphs: Collection[str]) -> None:
+        """Delete all assistants but the default ones of some graphs."""
+        self._by_id.clear()
+        self._graphs = ()
+        self.set_graphs(graphs)
+
+    def set_graphs(self, graphs: Collection[str]) -> None:
+        """Add the default assistants of new graphs, and delete those of graphs that are gone."""
+        for name in self._graphs:
+            if name not in graphs:
+                self._by_id.pop(_default_id(name), None)
+        for name in graphs:
+            # Not for a graph that was there before: a client may have deleted its default assistant.
+            if name not in self._graphs:
+                first = Version(1, EPOCH, name, name, metadata={"created_by": "system"})
+                key = _default_id(name)
+                self._by_id[key] = Assistant(key, EPOCH, first, {1: first})
+        self._graphs = tuple(graphs)
 
     def get(self, assistant_id: str) -> Assistant | None:
         """Return the assistant with this id."""
         return self._by_id.get(assistant_id)
 
     def find(self, name: str) -> Assistant | None:
-        """Return the assistant that a request names: by its id, or by the graph, which means the first one."""
-        return next(iter(self), None) if name == GRAPH else self._by_id.get(canonical(name) or "")
+        """Return the assistant that a request names: by its id, or by its graph, which means the first of them."""
+        if name not in self._graphs:
+            return self._by_id.get(canonical(name) or "")
+        return self._by_id.get(_default_id(name)) or next((one for one in self if one.graph_id == name), None)
+
+    def check_graph(self, graph_id: str) -> None:
+        """Raise `AssistantError` for a graph that does not exist."""
+        if graph_id not in self._graphs:
+            known = as_json(list(self._graphs))
+            raise AssistantError(f"Graph {as_json(graph_id)} not found. Expected one of: {known}.", missing=True)
 
     def create(self, assistant_id: str, request: AssistantCreate, moment: datetime) -> Assistant:
         """Create an assistant. Raises `AssistantError`."""
-        _check_graph(request.graph_id)
+        self.check_graph(request.graph_id)
         if request.config.configurable and request.context:
             raise AssistantError(BOTH)
         first = Version(
             1,
             moment,
+            graph_id=request.graph_id,
             name="Untitled" if request.name is UNSET else request.name,
             config=_config(request.config, request.context or request.config.configurable),
             metadata=request.metadata,
@@ -140,7 +162,7 @@ class Assistants:
     def change(self, assistant: Assistant, request: AssistantPatch, moment: datetime) -> None:
         """Add a version and make it the current one. Raises `AssistantError`."""
         if request.graph_id is not UNSET:
-            _check_graph(request.graph_id)
+            self.check_graph(request.graph_id)
         before = assistant.current
         config = before.config
         if request.config is not UNSET:
@@ -155,6 +177,7 @@ class Assistants:
             # to an older version, and no version is overwritten.
             number=max(assistant.versions) + 1,
             created_at=moment,
+            graph_id=before.graph_id if request.graph_id is UNSET else request.graph_id,
             name=before.name if request.name is UNSET else request.name,
             config=config,
             metadata={**before.metadata, **request.metadata},
@@ -179,9 +202,9 @@ class Assistants:
         self._by_id.pop(assistant.assistant_id, None)
 
 
-def _check_graph(graph_id: str) -> None:
-    if graph_id != GRAPH:
-        raise AssistantError(f"Graph {as_json(graph_id)} not found. Expected one of: {as_json([GRAPH])}.", missing=True)
+def _default_id(graph: str) -> str:
+    """Return the id of the default assistant of a graph, the same on every server."""
+    return named(f"graph:{graph}")
 
 
 def _config(config: Config, configurable: dict[str, Any]) -> dict[str, Any]:

@@ -17,21 +17,27 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from mockserver.core.script_cursor import Cursor
+from mockserver.script.shapes import END as END
+from mockserver.script.shapes import START as START
+from mockserver.script.tasks import node_of, sent_first
 
-START: Final = "__start__"
-END: Final = "__end__"
+COPY: Final = "__copy__"
+"""The node in whose role an update copies a checkpoint, so that a run can branch from there."""
 
 Values = dict[str, Any]
 Source = Literal["input", "loop", "update", "fork"]
-MarkKind = Literal["result", "error", "interrupt", "values"]
+MarkKind = Literal["result", "error", "interrupt", "resume", "values", "goto"]
+"""`goto` holds the tasks that a command has added, `interrupt` the questions of a task that are open, and
+`resume` the answers to those before them.
+"""
 
 
 class Checkpoint(Struct, frozen=True):
-    """The state of a thread after a step. `next` names the nodes that run next."""
+    """The state of a thread after a step. `next` are the tasks that run next, in the names of `script.tasks`."""
 
     checkpoint_id: str
     parent_id: str | None
@@ -55,7 +61,7 @@ class Checkpoint(Struct, frozen=True):
 
     def namespace(self, node: str) -> str:
         """Return the namespace of the child graph of `node`, which is one of `next`."""
-        return f"{node}:{self.task_id(node)}"
+        return f"{node_of(node)}:{self.task_id(node)}"
 
 
 class Mark(Struct, frozen=True):
@@ -65,6 +71,26 @@ class Mark(Struct, frozen=True):
     kind: MarkKind
     value: Any
     node: str = ""
+
+
+class Extra(Struct, frozen=True):
+    """A task that the `goto` of a command adds to the superstep after a checkpoint. It is in no checkpoint's `next`."""
+
+    key: str
+    """The name of the task, as in `script.tasks`."""
+    task_id: str
+    input: Any = UNSET
+    """The input that the node is sent in place of the state."""
+
+    @property
+    def node(self) -> str:
+        """Return the node that the task plays."""
+        return node_of(self.key)
+
+    @property
+    def is_sent(self) -> bool:
+        """Return whether the node has an input of its own."""
+        return self.input is not UNSET
 
 
 class History:
@@ -116,18 +142,39 @@ class History:
         marks = reversed(self._marks.get(checkpoint_id, []))
         return next((mark.value for mark in marks if (mark.kind, mark.node) == (kind, node)), None)
 
-    def waiting_interrupts(self) -> dict[str, dict[str, Any]]:
-        """Return the interrupts that are pending, by node."""
+    def extras(self, checkpoint: Checkpoint | None) -> list[Extra]:
+        """Return the tasks that commands have added to the superstep after a checkpoint, in their order."""
+        marks = [] if checkpoint is None else self._marks.get(checkpoint.checkpoint_id, [])
+        return [extra for mark in marks if mark.kind == "goto" for extra in mark.value]
+
+    def with_extras(self, checkpoint: Checkpoint) -> Checkpoint:
+        """Return a checkpoint with the tasks that commands have added among those that are next."""
+        extras = self.extras(checkpoint)
+        if not extras:
+            return checkpoint
+        ids = dict(zip(checkpoint.next, checkpoint.task_ids, strict=True))
+        ids |= {extra.key: extra.task_id for extra in extras}
+        tasks = sent_first(tuple(ids))
+        return replace(checkpoint, next=tasks, task_ids=tuple(ids[task] for task in tasks))
+
+    def waiting_interrupts(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the interrupts that are pending, by task."""
         head = self.head
         if head is None or head.checkpoint_id not in self._marks:
             return {}
         # Only on the newest checkpoint: new input on a waiting thread adds
         # a checkpoint, and the interrupt behind it is no longer pending.
-        asked = {node: self.last_mark(head.checkpoint_id, "interrupt", node) for node in head.next}
-        return {node: question for node, question in asked.items() if question is not None}
+        planned = self.with_extras(head)
+        asked = {task: self.last_mark(head.checkpoint_id, "interrupt", task) for task in planned.next}
+        # A node beside it may still wait when a node has its answer and is finished.
+        done = self.pending_writes(planned)
+        return {task: questions for task, questions in asked.items() if questions and task not in done}
 
     def pending_writes(self, checkpoint: Checkpoint) -> dict[str, Values]:
-        """Return the writes of finished nodes in a superstep that has not ended, by node."""
+        """Return the writes of finished tasks in a superstep that has not ended, by task.
+
+        Those of tasks that a command added are among them for a checkpoint `with_extras`.
+        """
         head = self.head
         # A write belongs to the state once its superstep is over. At `__start__`
         # the mark is the raw input, which the next checkpoint already contains.
@@ -153,15 +200,36 @@ class History:
             if key in self._chain
         }
 
+    def keep_newest_of(self, run_id: str) -> None:
+        """Remove every checkpoint of a run but its newest, with their marks and child graphs."""
+        own = [checkpoint for checkpoint in self._chain.values() if checkpoint.run_id == run_id]
+        removed = {checkpoint.checkpoint_id for checkpoint in own[:-1]}
+        if not removed:
+            return
+        # Before the marks are removed, which hold the tasks that commands added.
+        gone = {namespace for checkpoint in own[:-1] for namespace in self._namespaces(checkpoint)}
+        self._chain = {key: kept for key, kept in self._chain.items() if key not in removed}
+        # In its place in the chain, after the checkpoint that the run continued from.
+        self._chain[own[-1].checkpoint_id] = replace(own[-1], parent_id=own[0].parent_id)
+        self._marks = {key: marks for key, marks in self._marks.items() if key in self._chain}
+        self.children = {namespace: child for namespace, child in self.children.items() if namespace not in gone}
+        for child in self.children.values():
+            child.keep_newest_of(run_id)
+
     def keep_newest(self) -> None:
         """Remove every checkpoint but the newest, with their marks and child graphs."""
         head = self.head
         if head is not None:
-            kept = {head.namespace(node) for node in head.next}
+            kept = self._namespaces(head)
             # Its parent is removed, and `parent_id` must not name a checkpoint that does not exist.
             self._chain = {head.checkpoint_id: replace(head, parent_id=None)}
             self._marks = {key: marks for key, marks in self._marks.items() if key in self._chain}
             self.children = {namespace: child for namespace, child in self.children.items() if namespace in kept}
+
+    def _namespaces(self, checkpoint: Checkpoint) -> set[str]:
+        """Return the namespaces of the child graphs that the tasks after a checkpoint may have."""
+        planned = self.with_extras(checkpoint)
+        return {planned.namespace(task) for task in planned.next}
 
     def with_marks(self) -> list[tuple[Checkpoint, list[Mark]]]:
         """Return every checkpoint with its marks, oldest first, followed by those of child graphs."""

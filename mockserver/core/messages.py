@@ -21,12 +21,39 @@ _ROLES = {
     "system": "system",
     "developer": "system",
     "tool": "tool",
+    "function": "function",
     "remove": "remove",
 }
+
+_CLASSES: Final[Mapping[str, str]] = {
+    f"{name}Message{suffix}": kind
+    for name, kind in (
+        ("Human", "human"),
+        ("AI", "ai"),
+        ("System", "system"),
+        ("Tool", "tool"),
+        ("Function", "function"),
+    )
+    for suffix in ("", "Chunk")
+} | {"RemoveMessage": "remove"}
+"""The classes of LangChain's messages, by which serialized messages name their type."""
+
+_FIELDS: Final = frozenset(
+    {
+        *("role", "type", "content", "name", "id", "tool_calls", "tool_call_id", "artifact", "status"),
+        *("additional_kwargs", "response_metadata", "invalid_tool_calls", "usage_metadata", "example"),
+    }
+)
+"""The fields of messages. LangChain moves any other into `additional_kwargs`."""
+
+
+NoContentError: Final[type[ValueError]] = type("ValueError", (ValueError,), {})
+"""The error of a message without a content. Its name is that of LangChain's, because clients see the name."""
 
 
 def coerce(raw: Any, new_id: Callable[[], str]) -> Message:
     """Return a client's message in full, with an id. Raises ValueError if it is not a message."""
+    raw = deserialized(raw)
     if isinstance(raw, str):
         raw = {"role": "user", "content": raw}
     elif isinstance(raw, list) and len(raw) == 2:
@@ -39,11 +66,27 @@ def coerce(raw: Any, new_id: Callable[[], str]) -> Message:
     kind = _ROLES.get(role) if isinstance(role, str) else None
     if kind is None:
         raise ValueError(f"Unexpected message type: {as_json(role)}. Use one of {', '.join(map(as_json, _ROLES))}.")
-    content = raw.get("content", "")
+    if "content" not in raw:
+        # The text of the official server.
+        raise NoContentError(f"Message dict must contain 'role' and 'content' keys, got {as_json(raw)}.")
+    content = "" if raw["content"] is None else raw["content"]
     if not isinstance(content, str | list):
         raise ValueError(f"The content of a message must be a string or a list, not {as_json(content)}.")
     _check({**raw, "content": content})
     return _complete(kind, content, raw, _text(raw.get("id")) or new_id())
+
+
+def deserialized(raw: Any) -> Any:
+    """Return the fields of a message that LangChain has serialized as a constructor call, anything else unchanged.
+
+    Clients in JavaScript send messages in this form: `JSON.stringify` of LangChain's message has it.
+    """
+    if not isinstance(raw, dict) or (raw.get("lc"), raw.get("type")) != (1, "constructor"):
+        return raw
+    path, fields = raw.get("id"), raw.get("kwargs")
+    kind = _CLASSES.get(path[-1]) if isinstance(path, list) and path and isinstance(path[-1], str) else None
+    # An unknown class stays as it is, so that the error quotes what the client sent.
+    return {**fields, "type": kind} if kind is not None and isinstance(fields, dict) else raw
 
 
 def coerce_all(raw: Any, new_id: Callable[[], str]) -> list[Message]:
@@ -179,7 +222,10 @@ _SHAPES: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
 def _complete(kind: str, content: str | list[Any], raw: Message, message_id: str) -> Message:
     message: Message = {
         "content": content,
-        "additional_kwargs": raw.get("additional_kwargs") or {},
+        "additional_kwargs": {
+            **{name: value for name, value in raw.items() if name not in _FIELDS},
+            **(raw.get("additional_kwargs") or {}),
+        },
         "response_metadata": raw.get("response_metadata") or {},
         "type": kind,
         "name": raw.get("name"),

@@ -186,7 +186,7 @@ class Policy:
         return thread_status(
             in_flight=bool(thread.in_flight),
             failed=thread.failure is not None,
-            unfinished=head is not None and bool(head.next),
+            unfinished=head is not None and bool(head.next or thread.history.extras(head)),
         )
 
     def run_status(self, run: Run) -> RunStatus:
@@ -195,9 +195,10 @@ class Policy:
 
     def thread_interrupts(self, thread: Thread) -> dict[str, list[Any]]:
         """Return the pending interrupts of a thread, by task."""
-        head = thread.history.head
-        waiting = thread.history.waiting_interrupts()
-        return {} if head is None else {head.task_id(node): [question] for node, question in waiting.items()}
+        head = thread.visible.head
+        waiting = thread.visible.waiting_interrupts()
+        # Like the state, the record shows the tasks of the checkpoint, and not those that a command added.
+        return {} if head is None else {head.task_id(task): waiting[task] for task in head.next if task in waiting}
 
     def thread_values(self, thread: Thread) -> Values | None:
         """Return the values in a thread's record: those at the last end of a run or manual update."""

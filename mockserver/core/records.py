@@ -19,6 +19,7 @@ from mockserver.schemas.common import RunRequest
 from mockserver.vocabulary import RunStatus, Strategy
 
 if TYPE_CHECKING:
+    from mockserver.script.graphs import Graphs
     from mockserver.script.types import Script
 
 
@@ -27,6 +28,8 @@ class Run:
     """One execution of the graph on a thread."""
 
     run_id: str
+    number: int
+    """The place of the run in the order in which the server created all runs."""
     thread: Thread
     assistant: Assistant
     request: RunRequest
@@ -44,6 +47,8 @@ class Run:
     """The moment at which its execution began, None if it never did."""
     ready: bool = True
     """False until `after_seconds` have passed."""
+    held: bool = False
+    """True while a test keeps the run from starting. The runs behind it wait with it."""
     fate: Fate | None = None
     """The decision that was taken about the run while it was in flight. The first decision is final."""
     attempt: int = 1
@@ -62,6 +67,12 @@ class Run:
     def over(self) -> bool:
         """Return whether the run has a terminal status."""
         return self.status in TERMINAL
+
+    @property
+    def script(self) -> Script:
+        """Return the script that the agent plays in it."""
+        # Not the graph of the thread: that is the graph of a newer run, if one waits behind this one.
+        return self.thread.graphs[self.thread.graphs.known(self.metadata["graph_id"])]
 
     @property
     def phase(self) -> Phase:
@@ -96,8 +107,8 @@ class Thread:
     # Not annotated as `Policy`: `policy` is written in terms of this module, so the import would be a circle.
     policy: object
     """The `Policy` that decides about the thread. Read it through `policy_of`, which restores its type."""
-    script: Script
-    """The script that the agent plays on it."""
+    graphs: Graphs
+    """The graphs that can run on it."""
     created_at: datetime
     updated_at: datetime
     state_updated_at: datetime
@@ -109,6 +120,8 @@ class Thread:
     touched: int
     """A number that grows with every change on the server. Threads are sorted by it."""
     history: History = field(default_factory=History)
+    stored: History | None = None
+    """The part of `history` that clients see while a run is in flight that stores its checkpoints at its end."""
     runs: dict[str, Run] = field(default_factory=dict)
     """Every run that was not erased, oldest first."""
     in_flight: dict[str, Run] = field(default_factory=dict)
@@ -128,3 +141,18 @@ class Thread:
     ttl: TimeLeft | None = None
     config: dict[str, Any] = field(default_factory=dict)
     """The settings of the assistant that ran on it last."""
+
+    @property
+    def visible(self) -> History:
+        """Return the history that clients see."""
+        return self.history if self.stored is None else self.stored
+
+    @property
+    def graph_id(self) -> str:
+        """Return its graph: that of its last run, or the one that its metadata names, else the default graph."""
+        return self.graphs.known(self.metadata.get("graph_id"))
+
+    @property
+    def script(self) -> Script:
+        """Return the script of its graph."""
+        return self.graphs[self.graph_id]

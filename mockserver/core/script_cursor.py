@@ -13,6 +13,7 @@ A checkpoint without a cursor, such as one after a manual write to an empty thre
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -25,6 +26,7 @@ from mockserver.core.json_text import as_json
 from mockserver.core.messages import Message
 from mockserver.script import patterns
 from mockserver.script.patterns import SlowPatternError
+from mockserver.script.tasks import in_order, node_of, sent_first
 from mockserver.script.types import Failure, Interrupt, Script, Step, When
 
 NO_TURN: Final = "NoMatchingTurnError"
@@ -57,34 +59,69 @@ class Cursor(Struct, frozen=True):
         """Return the next step, None at the end of the turn."""
         return self.steps[self.index] if self.index < len(self.steps) else None
 
-    def at_step(self, node: str) -> Step | None:
-        """Return the step, or the part of it, that `node` plays next."""
-        parts = () if self.step is None else self.step.parts
-        return next((part for part in parts if part.at == node), None)
+    def at_step(self, task: str) -> Step | None:
+        """Return the step, or the part of it, that `task` plays next."""
+        return self._parts.get(self.playing(task))
+
+    def playing(self, task: str) -> str:
+        """Return the name by which the next step knows a task: its own, or its node if a command sent it an input."""
+        return task if task in self._parts else node_of(task)
+
+    @property
+    def _parts(self) -> dict[str, Step]:
+        """Return the parts of the next step by the tasks that play them."""
+        return {} if self.step is None else dict(zip(self.step.tasks, self.step.parts, strict=True))
+
+    def answers_calls(self, task: str) -> bool:
+        """Return whether `task` gives results to tool calls: with a `result`, or as the caller of a child graph.
+
+        A `result` in the step behind a child graph replaces what the child graph returns.
+        """
+        step = self.at_step(task)
+        if step is None or not step.subgraph or step.shares_messages:
+            return step is not None and step.result is not None
+        following = self.passed().step
+        return following is None or all(part.result is None for part in following.parts)
 
     @property
     def next(self) -> tuple[str, ...]:
-        """Return the nodes that play the next step, as a checkpoint names them."""
-        return () if self.step is None else self.step.nodes
+        """Return the tasks that play the next step, as a checkpoint names them."""
+        if self.step is None:
+            return ()
+        return sent_first(self.step.tasks) if self.step.parallel else self.step.tasks
 
-    def visit(self, node: str) -> int:
-        """Return the number of a node's next visit in this turn."""
-        return self.visits.get(node, 0) + 1
+    def visit(self, task: str) -> int:
+        """Return the number of the visit of its node that a task makes next in this turn."""
+        node = node_of(task)
+        # Most nodes have one task, so the others are not asked.
+        before = itertools.takewhile(lambda one: one != task, self.next) if task != node and task in self.next else ()
+        return self.visits.get(node, 0) + 1 + sum(node_of(one) == node for one in before)
 
-    def answered(self, answer: Any) -> Cursor:
-        """Return the cursor after a human's answer, with the steps of the matching case inserted."""
-        step = self.step
-        if step is None or step.interrupt is None:
-            return self
-        steps = (*self.steps[: self.index + 1], *_case(step.interrupt, answer), *self.steps[self.index + 1 :])
-        return replace(self, steps=steps, fills={**self.fills, "resume": as_text(answer)})
+    def heard(self, task: str, answers: Sequence[Any]) -> Cursor:
+        """Return the cursor for a task whose first questions have these answers, which its texts may use."""
+        step = self.at_step(task)
+        questions = () if step is None else step.questions
+        return replace(self, fills={**self.fills, **_heard(questions, answers)}) if questions and answers else self
+
+    def answered(self, answers: Mapping[str, Sequence[Any]]) -> Cursor:
+        """Return the cursor after answers to the questions of tasks, with the steps of the matching cases inserted."""
+        inserted: list[Step] = []
+        fills = dict(self.fills)
+        parts = self._parts
+        for task in in_order(parts):
+            part, given = parts[task], answers.get(task, ())
+            for question, answer in zip(part.questions, given, strict=False):
+                inserted += _case(question, answer)
+            fills |= _heard(part.questions, given)
+        steps = (*self.steps[: self.index + 1], *inserted, *self.steps[self.index + 1 :])
+        return replace(self, steps=steps, fills=fills) if fills != self.fills or inserted else self
 
     def passed(self) -> Cursor:
         """Return the cursor after the next step."""
         step = self.step
         if step is None:
             return self
-        visits = {**self.visits, **{node: self.visit(node) for node in step.nodes}}
+        visits = {**self.visits, **{node_of(task): self.visit(task) for task in step.tasks}}
         return _unrolled(replace(self, index=self.index + 1, visits=visits))
 
     def unrolled(self) -> Cursor:
@@ -93,8 +130,38 @@ class Cursor(Struct, frozen=True):
 
     def at_node(self, node: str) -> Cursor:
         """Return the cursor at the nearest step of `node`, searching forward and then backward."""
-        found = _nearest(self.steps, node, range(self.index, len(self.steps)), range(self.index - 1, -1, -1))
+        here = range(self.index, len(self.steps))
+        found = _nearest(self.steps, node_of(node), here, range(self.index - 1, -1, -1))
         return self if found is None else replace(self, index=found)
+
+    def sent_to(self, node: str, script: Script) -> Cursor:
+        """Return the cursor at a step of `node`: the nearest in this turn, else the first in the script.
+
+        A node that no turn plays gets a step that does nothing.
+        """
+        here = range(self.index, len(self.steps))
+        for steps, ways in (
+            (self.steps, (here, range(self.index - 1, -1, -1))),
+            *((turn.steps, (range(len(turn.steps)),)) for turn in script.turns),
+        ):
+            index = _nearest(steps, node, *ways)
+            if index is not None:
+                # Of a step with parallel parts it plays one.
+                part = next(part for part in steps[index].parts if part.at == node)
+                return replace(self, steps=(*steps[:index], part, *steps[index + 1 :]), index=index)
+        return replace(self, steps=(Step(node=node),), index=0)
+
+    def with_visits(self, others: Iterable[Mapping[str, int]]) -> Cursor:
+        """Return the cursor with the visits that tasks beside it have made as well."""
+        visits = dict(self.visits)
+        for other in others:
+            visits |= {node: max(number, visits.get(node, 0)) for node, number in other.items()}
+        return replace(self, visits=visits) if visits != self.visits else self
+
+    def with_input(self, given: Any) -> Cursor:
+        """Return the cursor of a node that is sent an input. Its texts may use the fields of the input."""
+        fields = given if isinstance(given, dict) else {}
+        return replace(self, fills={**self.fills, **{name: as_text(value) for name, value in fields.items()}})
 
     def after_node(self, node: str) -> Cursor | None:
         """Return the cursor after a step of `node`, as if a client had played it, None if the turn has none."""
@@ -108,7 +175,8 @@ class Cursor(Struct, frozen=True):
 def enter(script: Script, conversation: Sequence[Message], context: TurnContext) -> Cursor:
     """Return the cursor for new input, given the messages of the thread including that input. It has a next step.
 
-    Input without a human or tool message continues the current turn, or repeats its last step.
+    Other input enters at the node that begins the turn, wherever the thread waits: at its next step if that node plays
+    it, else at the first step again. After a finished turn the last step is repeated.
     """
     last = conversation[-1] if conversation else None
     if last is not None and last["type"] == "human":
@@ -121,15 +189,16 @@ def enter(script: Script, conversation: Sequence[Message], context: TurnContext)
         return replace(started, visits=found.visits)
     # A finished turn has no next step, but a run executes at least one.
     # The last step is the only one that is known to fit these messages.
-    return found if found.step is not None else replace(found, index=len(found.steps) - 1)
+    if found.step is None:
+        return replace(found, index=len(found.steps) - 1)
+    first = _human_turn(script, conversation, context)[0]
+    return found if found.next == first.next else replace(first, visits=found.visits)
 
 
 def locate(script: Script, conversation: Sequence[Message], context: TurnContext) -> Cursor:
     """Return the cursor that the messages imply: in the last human message's turn, after the later messages."""
-    start = max((number for number, message in enumerate(conversation) if message["type"] == "human"), default=-1)
-    human = conversation[start] if start >= 0 else messages.human("", "")
-    cursor = _start_turn(script, human, conversation[: start + 1], context) or _unmatched(human)
-    for kind in _kinds(conversation[start + 1 :]):
+    cursor, later = _human_turn(script, conversation, context)
+    for kind in _kinds(later):
         cursor = _past(cursor, kind)
     return cursor
 
@@ -232,6 +301,16 @@ def _match(
     return {"text": text, **named}
 
 
+def _human_turn(
+    script: Script, conversation: Sequence[Message], context: TurnContext
+) -> tuple[Cursor, Sequence[Message]]:
+    """Return the start of the last human message's turn, and the messages after it."""
+    start = max((number for number, message in enumerate(conversation) if message["type"] == "human"), default=-1)
+    human = conversation[start] if start >= 0 else messages.human("", "")
+    begun = _start_turn(script, human, conversation[: start + 1], context) or _unmatched(human)
+    return begun, conversation[start + 1 :]
+
+
 def _unmatched(last: Message) -> Cursor:
     """Return the cursor for a message that no turn matches: a step that fails with the reason."""
     text = messages.text_of(last)
@@ -243,6 +322,16 @@ def _unmatched(last: Message) -> Cursor:
 def _too_slow(error: SlowPatternError) -> Step:
     """Return the step with which a run fails when its turn could not be found in time."""
     return Step(error=Failure(message=str(error), type=TOO_SLOW))
+
+
+def _heard(questions: Sequence[Interrupt], answers: Sequence[Any]) -> dict[str, str]:
+    """Return the replacements for {names} after the answers to the first of some questions."""
+    found: dict[str, str] = {}
+    for question, answer in zip(questions, answers, strict=False):
+        found["resume"] = as_text(answer)
+        if question.name is not None:
+            found[question.name] = as_text(answer)
+    return found
 
 
 def _case(interrupt: Interrupt, answer: Any) -> Sequence[Step]:
@@ -290,11 +379,13 @@ def _writes(step: Step) -> str | None:
     """Return the kind of message that shows that a step was played, None if it writes none."""
     if step.parallel:
         return next((kind for part in reversed(step.parallel) if (kind := _writes(part)) is not None), None)
+    if step.subgraph and step.shares_messages:
+        return next((kind for one in reversed(step.subgraph) if (kind := _writes(one)) is not None), None)
     if step.messages:
         return str(step.messages[-1].get("type", step.messages[-1].get("role")))
     if step.speaks:
         return "ai"
-    return "tool" if step.result is not None else None
+    return "tool" if step.result is not None or step.subgraph else None
 
 
 def _kinds(conversation: Sequence[Message]) -> list[str]:

@@ -11,28 +11,35 @@ from mockserver.core.ids import IdSource
 from mockserver.core.notifier import Notifier
 from mockserver.core.policy import Policy
 from mockserver.core.records import Thread
-from mockserver.script.types import Script
+from mockserver.script.graphs import Graphs
 
 
 class Threads:
     """The threads of a server by id. Every thread has its own sequence of ids and its own timeline."""
 
-    def __init__(self, *, seed: int, policy: Policy, script: Script, notifier: Notifier) -> None:
+    def __init__(self, *, seed: int, policy: Policy, graphs: Graphs, notifier: Notifier) -> None:
         self.policy = policy
-        self.script = script
+        self.graphs = graphs
         self._notifier = notifier
-        self.assistants = Assistants()
+        self.assistants = Assistants(graphs)
         self.by_id: dict[str, Thread] = {}
         self.clear(seed)
 
     def clear(self, seed: int) -> None:
         """Delete every thread, and restart ids and times from the beginning."""
         self.by_id.clear()
-        self.assistants.clear()
+        self.assistants.clear(self.graphs)
         self._ids = IdSource(seed)
         self._timeline = Timeline()
         self._changes = 0
         self._notifier.notify()
+
+    def set_graphs(self, graphs: Graphs) -> None:
+        """Replace the graphs, also on threads that had others."""
+        self.graphs = graphs
+        self.assistants.set_graphs(graphs)
+        for thread in self.by_id.values():
+            thread.graphs = graphs
 
     def create_thread(self, thread_id: str | None = None, metadata: dict[str, Any] | None = None) -> Thread:
         """Create a thread, under an id that the client chose or a new one."""
@@ -41,7 +48,7 @@ class Threads:
         thread = Thread(
             thread_id=thread_id,
             policy=self.policy,
-            script=self.script,
+            graphs=self.graphs,
             created_at=moment,
             updated_at=moment,
             state_updated_at=moment,
@@ -59,8 +66,8 @@ class Threads:
     def copy_thread(self, original: Thread) -> Thread:
         """Create a thread with the metadata and the history of another, and without runs."""
         copy = self.create_thread(metadata=original.metadata)
-        copy.script = original.script
-        copy.history = original.history.copied(copy.thread_id)
+        copy.graphs = original.graphs
+        copy.history = original.visible.copied(copy.thread_id)
         copy.settled = original.settled
         # The copied checkpoints keep their times, so the copy's own time must begin after the newest of them.
         copy.timeline.now = max(copy.timeline.now, original.timeline.now)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from doubletext import __version__
 from mockserver.core import messages
-from mockserver.core.assistants import GRAPH
 from mockserver.core.checkpoints import START, Checkpoint, History, Source, Values
 from mockserver.core.json_text import as_json
 from mockserver.core.records import Run, Thread
 from mockserver.core.script_cursor import Cursor
+from mockserver.script.tasks import node_of, path_of, triggers_of
+from mockserver.script.types import STEPS, Script
 
 SERVER_METADATA: Final[dict[str, Any]] = {
     # Constant at every start and on every machine, so that recorded states can be compared byte by byte.
@@ -43,9 +44,9 @@ class ChildGraph:
             "checkpoint_map": {"": self.parent.checkpoint_id},
             "checkpoint_ns": self.namespace,
             "langgraph_step": self.parent.step + 1,
-            "langgraph_node": self.node,
-            "langgraph_triggers": [f"branch:to:{self.node}"],
-            "langgraph_path": ["__pregel_pull", self.node],
+            "langgraph_node": node_of(self.node),
+            "langgraph_triggers": triggers_of(self.node),
+            "langgraph_path": path_of(self.node),
             "langgraph_checkpoint_ns": self.namespace,
         }
 
@@ -54,21 +55,19 @@ class InvalidUpdateError(Exception):
     """An input or a write that the state cannot accept."""
 
 
-def read_write(raw: Any, new_id: Callable[[], str], channels: Iterable[str] = ()) -> Values:
-    """Parse a write to the state. `channels` are those besides messages and steps.
-
-    Raises `InvalidUpdateError` and ValueError.
-    """
+def read_write(raw: Any, new_id: Callable[[], str], script: Script) -> Values:
+    """Parse a write to the state of a graph. Raises `InvalidUpdateError` and ValueError."""
     if not isinstance(raw, dict):
         raise InvalidUpdateError(f"Expected an object with channels of the state, got {as_json(raw)}.")
-    write: Values = {name: raw[name] for name in channels if name in raw}
+    write: Values = {name: raw[name] for name in script.reducers if name in raw}
     if raw.get("messages") is not None:
         write["messages"] = messages.coerce_all(raw["messages"], new_id)
-    steps = raw.get("steps")
+    # The one channel whose type is known. A null is no write to it.
+    steps = write.pop(STEPS, None) if script.built_in else None
     if steps is not None:
         if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps):
             raise InvalidUpdateError(f"Expected a list of strings for `steps`, got {as_json(steps)}.")
-        write["steps"] = steps
+        write[STEPS] = steps
     return write
 
 
@@ -83,11 +82,12 @@ def append_checkpoint(
     run: Run | None = None,
     child: ChildGraph | None = None,
     cursor: Cursor | None = None,
+    beside: bool = False,
 ) -> Checkpoint:
     """Append a checkpoint to a thread: `node` wrote `values`, and `following` run next.
 
-    `run` is the run that wrote it. With `child` it goes to the history of the child graph. `cursor` is the position
-    in the script from there on.
+    With `beside` it has the same parent as `parent`, because it is a copy of it. `run` is the run that wrote it. With
+    `child` it goes to the history of the child graph. `cursor` is the position in the script from there on.
     """
     moment = thread.timeline.moment()
     step = -1 if parent is None else parent.step + 1
@@ -97,16 +97,16 @@ def append_checkpoint(
         step = 0
     checkpoint = Checkpoint(
         checkpoint_id=thread.ids.uuid6(moment, step),
-        parent_id=None if parent is None else parent.checkpoint_id,
+        parent_id=None if parent is None else parent.parent_id if beside else parent.checkpoint_id,
         run_id=None if run is None else run.run_id,
         values=values,
         next=following,
         step=step,
         source=source,
-        written_by=node,
+        written_by=node_of(node),
         created_at=moment,
         metadata={
-            **({"graph_id": GRAPH} if run is None else _run_metadata(run)),
+            **({"graph_id": thread.graph_id} if run is None else _run_metadata(run)),
             "thread_id": thread.thread_id,
             "source": source,
             "step": step,

@@ -28,6 +28,7 @@ class StrategyIgnored(Defect):
     """`multitask_strategy` is accepted and never read, so both runs execute and write to the same thread."""
 
     id = "D01"
+    rule = "INT-20"
     seen = (
         "https://github.com/aegra/aegra/pull/462",
         "https://github.com/aegra/aegra/issues/253",
@@ -53,6 +54,7 @@ class InterruptAsEnqueue(Defect):
     """`interrupt` silently waits for the first run to finish."""
 
     id = "D02"
+    rule = "INT-02"
     seen = (
         "https://github.com/langchain-ai/langgraphjs/issues/864",
         "https://github.com/langchain-ai/langgraphjs/pull/1977",
@@ -76,6 +78,7 @@ class InterruptAsReject(Defect):
     """
 
     id = "D03"
+    rule = "INT-01"
     seen = (
         "https://github.com/langchain-ai/open-canvas/issues/296",
         "https://github.com/bytedance/deer-flow/pull/3874",
@@ -92,6 +95,7 @@ class EnqueueAsReject(Defect):
     """A run with `enqueue` on a busy thread is refused with a conflict."""
 
     id = "D163"
+    rule = "ENQ-10"
     seen = ("third-party servers that know only one run for each thread",)
     client = "The second create raises a conflict (409), although the application wants a queue."
 
@@ -105,6 +109,7 @@ class RollbackAsReject(Defect):
     """A run with `rollback` on a busy thread is refused with a conflict."""
 
     id = "D164"
+    rule = "RBK-13"
     seen = ("third-party servers that know only one run for each thread",)
     client = "The second create raises a conflict (409), and the first run continues to its end."
 
@@ -121,6 +126,7 @@ class InterruptAsRollback(Defect):
     """
 
     id = "D71"
+    rule = "INT-03"
     seen = ("sdk-react docs/submission-queue.md: useStream v1 maps interrupt to a client-side rollback",)
     client = "After an interrupt the first question and its run are gone."
 
@@ -137,6 +143,7 @@ class FirstInflightOnly(Defect):
     """
 
     id = "D22"
+    rule = "INT-09"
     seen = ("https://github.com/Duragraph/duragraph",)
     client = "An earlier question is still answered after the newest one."
 
@@ -155,6 +162,7 @@ class RapidFireDrop(Defect):
     """
 
     id = "D84"
+    rule = "CON-02"
     seen = ("https://github.com/langchain-ai/langgraphjs/issues/864",)
     client = "Of several quick messages, some are neither answered nor interrupted: their runs stay `pending`."
 
@@ -176,6 +184,7 @@ class PendingSupersededExecutes(Defect):
     """A superseded pending run is reported as `interrupted`, but executes later."""
 
     id = "D72"
+    rule = "INT-10"
     seen = ()
     client = "A run whose status is `interrupted` starts later, and its messages appear."
 
@@ -196,6 +205,7 @@ class InflightStrategyWins(Defect):
     """The strategy of the run in flight decides, not that of the new run."""
 
     id = "D74"
+    rule = "INT-15"
     seen = ()
     client = "The second message is handled by the strategy of the first one."
 
@@ -211,6 +221,7 @@ class CrossThreadInterrupt(Defect):
     """An interrupt also stops the runs of other threads."""
 
     id = "D76"
+    rule = "INT-13"
     seen = ()
     client = "Another user's run is stopped."
 
@@ -240,6 +251,7 @@ class IdleConflict(Defect):
     """A run with `interrupt` or `reject` is refused although nothing is in flight on its thread."""
 
     id = "D77"
+    rule = "INT-12"
     seen = ()
     client = "The first message of a conversation is refused."
 
@@ -253,6 +265,7 @@ class DefaultReject(Defect):
     """A run without a strategy is treated as `reject` if another run is in flight."""
 
     id = "D68"
+    rule = "RUN-07"
     seen = (
         "https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/api/runs.mts",
         "https://github.com/Duragraph/duragraph",
@@ -267,6 +280,7 @@ class ConflictWhileFinalizing(Defect):
     """Every new run is refused while a cancelled run is still cleaning up."""
 
     id = "D43"
+    rule = "CAN-14"
     seen = ("https://github.com/bytedance/deer-flow/pull/3874",)
     client = "For a while after a stop, every new message is refused with a conflict."
 
@@ -285,6 +299,7 @@ class RejectToctou(Defect):
     """
 
     id = "D26"
+    rule = "CON-01"
     seen = ("https://github.com/aegra/aegra/pull/462",)
     client = "A double click starts two runs, although both have the strategy `reject`."
 
@@ -314,6 +329,7 @@ class RejectBlindToPending(Defect):
     """
 
     id = "D29"
+    rule = "REJ-05"
     seen = ("langgraph-api 0.16.7, by its behaviour",)
     client = "A second run is accepted while the first waits for a worker."
 
@@ -328,6 +344,7 @@ class RejectKillsFirst(Defect):
     """Refusing a run also stops the run in flight."""
 
     id = "D79"
+    rule = "REJ-02"
     seen = ()
     client = "A refused message stops the answer that was being written."
 
@@ -348,6 +365,7 @@ class RejectLeaks(Defect):
     """
 
     id = "D27"
+    rule = "REJ-03"
     seen = ("https://docs.langchain.com/langsmith/double-texting",)
     client = "A refused message is in the conversation anyway, and appears again after the client's retry."
 
@@ -356,7 +374,7 @@ class RejectLeaks(Defect):
         head = thread.history.head
         # On a thread without a checkpoint there is no state that could keep the input.
         if head is not None and isinstance(request.input, dict) and self.strikes():
-            values = apply_write(head.values, read_write(request.input, thread.ids.uuid4))
+            values = apply_write(head.values, read_write(request.input, thread.ids.uuid4, thread.script), thread.script)
             # With the same steps after it, so that the run in flight continues where it was.
             append_checkpoint(thread, head, values=values, following=head.next, source="update", node=head.written_by)
 
@@ -368,6 +386,7 @@ class Race5xx(Defect):
     """
 
     id = "D75"
+    rule = "ERR-06"
     seen = ("https://github.com/langchain-ai/docs",)
     client = "Occasionally the second message raises a server error and is lost."
 

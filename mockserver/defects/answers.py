@@ -81,6 +81,7 @@ class Reject422(Defect):
     """
 
     id = "D28"
+    rule = "REJ-01"
     seen = (
         "https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/api/runs.mts",
         "https://github.com/langchain-ai/open-canvas/issues/296",
@@ -99,6 +100,7 @@ class Created201(Defect):
     """Creating a run is answered with 201."""
 
     id = "D66"
+    rule = "RUN-02"
     seen = ("https://github.com/Duragraph/duragraph",)
     client = "A client that accepts only 200 treats a created run as a failure."
 
@@ -113,6 +115,7 @@ class MissingThreadConflict(Defect):
     """A run on a thread that does not exist is refused with a conflict."""
 
     id = "D64"
+    rule = "REJ-07"
     seen = ("https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/api/runs.mts",)
     client = "A deleted thread is reported as busy, so a retry never ends."
 
@@ -127,6 +130,7 @@ class InvalidStrategyCoerced(Defect):
     """An unknown strategy silently becomes the default."""
 
     id = "D65"
+    rule = "ERR-01"
     seen = (
         "https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/tests/protocol-v2/multitask-strategy.test.mts",
     )
@@ -146,6 +150,7 @@ class StrategyOnlyOnCreate(Defect):
     """The stream and wait endpoints ignore the strategy, so the new run waits in the queue."""
 
     id = "D73"
+    rule = "INT-14"
     seen = ("https://github.com/langchain-ai/langgraphjs/issues/864",)
     client = "`interrupt` works from the backend, but not from a user interface that streams."
 
@@ -164,6 +169,7 @@ class StrategyNotEchoed(Defect):
     """
 
     id = "D89"
+    rule = "RUN-06"
     seen = ("https://github.com/Duragraph/duragraph",)
     client = "A run shows another strategy than it was given."
 
@@ -190,6 +196,7 @@ class RunMetadataLost(Defect):
     """A run does not report the metadata that was sent for it."""
 
     id = "D144"
+    rule = "RUN-15"
     seen = ()
     client = "An application cannot read the notes that it stored with its runs."
 
@@ -209,6 +216,7 @@ class HistoryGap(Defect):
     """
 
     id = "D69"
+    rule = "CHK-03"
     seen = ("https://docs.langchain.com/langsmith/cancel-run",)
     client = "Time travel cannot return to the steps of the stopped run."
 
@@ -229,6 +237,7 @@ class CheckpointIdCollision(Defect):
     """The first checkpoint after a stop or a rollback has the id of an older one."""
 
     id = "D85"
+    rule = "CHK-04"
     seen = ("https://github.com/bytedance/deer-flow/issues/2554",)
     client = "Two checkpoints have the same id, so returning to one of them leads to the wrong state."
 
@@ -265,6 +274,7 @@ class RollbackUnsupported(_Cancelling):
     """A cancel with the action `rollback` is refused with 422."""
 
     id = "D36"
+    rule = "CAN-06"
     seen = ("https://github.com/aegra/aegra/issues/607",)
     client = "A cancel with `action=rollback` raises 422, and the run continues."
 
@@ -277,6 +287,7 @@ class WaitReturnsEarly(_Cancelling):
     """A cancel with `wait` is answered while the run still executes."""
 
     id = "D37"
+    rule = "CAN-04"
     seen = ("https://github.com/aegra/aegra/issues/528", "https://github.com/langchain-ai/langgraphjs/issues/2755")
     client = "`cancel(wait=True)` returns while the run is still `running`."
 
@@ -296,6 +307,7 @@ class CancelNotDelivered(_Cancelling):
     """
 
     id = "D38"
+    rule = "CAN-12"
     seen = (
         "https://github.com/aegra/aegra/issues/539",
         "https://github.com/aegra/aegra/issues/528",
@@ -319,6 +331,7 @@ class Cancel500(_Cancelling):
     """
 
     id = "D39"
+    rule = "CAN-05"
     seen = ("https://github.com/langchain-ai/langgraph/issues/3660",)
     client = "`cancel` raises an internal server error."
 
@@ -331,6 +344,7 @@ class CancelTerminalFlip(_Cancelling):
     """A cancel of a finished run makes it `interrupted`."""
 
     id = "D40"
+    rule = "CAN-07"
     seen = ("https://github.com/langchain-ai/deepagents/pull/6257",)
     client = "A finished run becomes `interrupted` after a late click on stop."
 
@@ -346,6 +360,7 @@ class CancelTerminal409(_Cancelling):
     """A cancel of a finished run is refused with a conflict."""
 
     id = "D41"
+    rule = "CAN-08"
     seen = ("https://github.com/bytedance/deer-flow/issues/3905",)
     client = "A late click on stop raises a conflict instead of 404."
 
@@ -362,6 +377,7 @@ class CancelWrongWorker409(_Cancelling):
     """The first cancel of a run reaches a worker that does not execute the run, and is refused with a conflict."""
 
     id = "D42"
+    rule = "CAN-03"
     seen = ("https://github.com/bytedance/deer-flow/issues/3239", "https://github.com/bytedance/deer-flow/pull/4500")
     client = "The stop button works only at the second click."
 
@@ -376,6 +392,7 @@ class LastActionWins(_Cancelling):
     """Of two cancels with different actions, the second one applies."""
 
     id = "D83"
+    rule = "CAN-10"
     seen = ("https://github.com/bytedance/deer-flow/pull/4500",)
     client = "A second click on stop deletes the data that the first one kept."
 
@@ -397,6 +414,7 @@ class UnknownId2xx(_Cancelling):
     """A cancel of a run that does not exist is accepted."""
 
     id = "D82"
+    rule = "CAN-09"
     seen = ()
     client = "A cancel with a wrong id appears to work."
 
@@ -411,6 +429,7 @@ class CrashOnCancel(_Cancelling):
     """
 
     id = "D61"
+    rule = "SHP-08"
     seen = ("https://github.com/langchain-ai/langgraphjs/issues/2873",)
     client = "The connection breaks at the cancel, and the run never ends."
 
@@ -431,6 +450,7 @@ class BulkCancelMix(Defect):
     """
 
     id = "D67"
+    rule = "ERR-13"
     seen = ("https://github.com/langchain-ai/open-swe/pull/1843",)
     client = "A contradictory bulk cancel succeeds and cancels nothing."
 
@@ -447,6 +467,7 @@ class CancelPendingStopsAll(_Cancelling):
     """A cancel of a queued run also stops the run ahead of it."""
 
     id = "D136"
+    rule = "ENQ-06"
     seen = ()
     client = "Withdrawing a queued message stops the answer that is being written."
 
@@ -462,6 +483,7 @@ class CancelledPendingExecutes(_Cancelling):
     """A cancelled queued run is reported as `interrupted`, but executes when its turn comes."""
 
     id = "D137"
+    rule = "CAN-02"
     seen = ()
     client = "A queued message that was withdrawn is still answered."
 
@@ -478,6 +500,7 @@ class DeletedRunStays(Defect):
     """Deleting a run is answered with 204 but has no effect."""
 
     id = "D138"
+    rule = "RUN-13"
     seen = ()
     client = "A deleted run is still listed."
 
@@ -490,6 +513,7 @@ class DeletedRunGoesOn(Defect):
     """A run that is deleted while it executes disappears from the lists but continues to execute."""
 
     id = "D139"
+    rule = "RUN-14"
     seen = ()
     client = "After a run was deleted, its tools still act."
 
@@ -506,6 +530,7 @@ class DeletedThreadGoesOn(Defect):
     """A thread that is deleted while a run executes is gone, but the run continues to execute."""
 
     id = "D140"
+    rule = "THR-11"
     seen = ()
     client = "After a conversation was deleted, its tools still act."
 
@@ -525,6 +550,7 @@ class FirstMessagesConflict(Defect):
     """A run with if_not_exists=create is refused if its thread already exists and is busy."""
 
     id = "D141"
+    rule = "ERR-16"
     seen = ()
     client = "Of two quick first messages, the second one is refused."
 

@@ -31,12 +31,14 @@ class Defect(Policy):
     """A wrong behaviour of a deployment, which can be armed for its next few occurrences.
 
     A subclass acts wrongly only if `strikes` returns true, and otherwise returns the decision of `super()`. The first
-    paragraph of its docstring is its summary. A defect in the registry states `id`, `seen` and `client`. A defect
-    that a test defines for itself needs none of them.
+    paragraph of its docstring is its summary. A defect in the registry states `id`, `rule`, `seen` and `client`. A
+    defect that a test defines for itself needs none of them.
     """
 
     id: ClassVar[str]
     """The number in the list, such as `D01`. Numbers are never reused."""
+    rule: ClassVar[str]
+    """The id of the requirement that states what is wrong. What else the defect breaks follows from it."""
     seen: ClassVar[tuple[str, ...]]
     """The links or words that name the servers that behave so. Empty if the defect only proves that a check works."""
     client: ClassVar[str]

@@ -35,6 +35,7 @@ class StepsRestart(_Entries):
     """The steps of every run are counted from the beginning."""
 
     id = "D174"
+    rule = "CHK-25"
     seen = ()
     client = "Two checkpoints of a thread have the same step, and a list that is keyed by steps shows one of them."
 
@@ -51,6 +52,7 @@ class SourceAlwaysLoop(_Entries):
     """Every checkpoint has the source `loop`, also those of inputs and updates."""
 
     id = "D175"
+    rule = "CHK-27"
     seen = ()
     client = "A client cannot find the turns of a conversation in its history."
 
@@ -64,6 +66,7 @@ class FinishedNextLeft(_Entries):
     """The state of a finished thread names a node that would execute next."""
 
     id = "D176"
+    rule = "CHK-28"
     seen = ()
     client = "An application shows a finished conversation as one that waits."
 
@@ -73,10 +76,38 @@ class FinishedNextLeft(_Entries):
         return {**one, "next": ["agent"]} if at_the_end and self.strikes(thread) else one
 
 
+class PassedNextLost(_Entries):
+    """An entry of a history that was followed by a step has an empty `next`."""
+
+    id = "D224"
+    rule = "AGR-10"
+    seen = ()
+    client = "A client that continues from an old checkpoint believes that the thread was done there."
+
+    def described(self, thread: Thread, one: Json) -> Json:
+        passed = thread.history.head is not None and one["checkpoint_id"] != thread.history.head.checkpoint_id
+        return {**one, "next": []} if passed and one["next"] and self.strikes(thread) else one
+
+
+class TaskIdsShared(_Entries):
+    """Every task in every state has the same id."""
+
+    id = "D225"
+    rule = "AGR-10"
+    seen = ()
+    client = "A list of tasks that is keyed by their ids shows one of two that run at the same time."
+
+    def described(self, thread: Thread, one: Json) -> Json:
+        if not one["tasks"] or not self.strikes(thread):
+            return one
+        return {**one, "tasks": [{**task, "id": thread.thread_id} for task in one["tasks"]]}
+
+
 class TimesReversed(_Entries):
     """The times of a thread's checkpoints go back along the chain."""
 
     id = "D177"
+    rule = "CHK-29"
     seen = ()
     client = "A history that is sorted by time is upside down."
 
@@ -93,6 +124,7 @@ class TimesFrozen(_Entries):
     """Every checkpoint of a thread has the time of the oldest one."""
 
     id = "D178"
+    rule = "CHK-29"
     seen = ()
     client = "All messages of a conversation were written at the same time."
 
@@ -106,6 +138,7 @@ class ToolArgumentsLost(_Entries):
     """The tool calls in the state have no arguments."""
 
     id = "D179"
+    rule = "PST-13"
     seen = ()
     client = "An application cannot show what the agent searched for."
 
@@ -128,6 +161,7 @@ class QuestionAsText(_Entries):
     """The value of a question is shown as text."""
 
     id = "D180"
+    rule = "HIL-11"
     seen = ()
     client = "A form that an application makes from a question is empty."
 
@@ -143,6 +177,7 @@ class OneQuestionShown(_Entries):
     """Of two open questions only the first one is shown."""
 
     id = "D181"
+    rule = "HIL-12"
     seen = ()
     client = "The second question cannot be answered, and the conversation waits for ever."
 
@@ -161,6 +196,7 @@ class AnswersByIdRefused(Defect):
     """A resume with answers by the ids of several questions is refused."""
 
     id = "D182"
+    rule = "HIL-13"
     seen = ()
     client = "Several questions cannot be answered at once."
 

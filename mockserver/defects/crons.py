@@ -21,6 +21,7 @@ class CronStrategyIgnored(Defect):
     """A cron's run waits in the queue, whatever strategy the cron has."""
 
     id = "D120"
+    rule = "CRN-11"
     seen = ()
     client = "A report that a cron should create at noon arrives only when the conversation is over."
 
@@ -33,6 +34,7 @@ class CronStrategyLost(Defect):
     """The answer that creates a cron does not report the cron's strategy."""
 
     id = "D121"
+    rule = "CRN-01"
     seen = ()
     client = "After a cron is created, the user interface shows another strategy than the user chose."
 
@@ -51,6 +53,7 @@ class CronStays(Defect):
     """Deleting a cron is answered with success, but the cron continues to fire."""
 
     id = "D122"
+    rule = "CRN-04"
     seen = ()
     client = "A deleted cron continues to create runs, which cost money."
 
@@ -67,6 +70,7 @@ class CronNextRunShifted(Defect):
     """The `next_run_date` of a cron is an hour after the moment of its schedule."""
 
     id = "D221"
+    rule = "CRN-10"
     seen = ()
     client = "A calendar shows the wrong time for the next report."
 
@@ -85,6 +89,7 @@ class CronMetadataLost(Defect):
     """The runs of a cron do not have the metadata of the cron."""
 
     id = "D222"
+    rule = "CRN-11"
     seen = ()
     client = "A search for the runs of the cron by their metadata finds nothing."
 

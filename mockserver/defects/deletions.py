@@ -20,6 +20,7 @@ class QueueStandsAfterDeletion(Defect):
     """Runs that wait behind a run never start if that run is deleted."""
 
     id = "D212"
+    rule = "RUN-14"
     seen = ()
     client = "After a message was deleted, the messages behind it are never answered."
 
@@ -57,6 +58,7 @@ class DeletedStateStays(_Remembers):
     """The state of a deleted thread can still be read."""
 
     id = "D213"
+    rule = "THR-30"
     seen = ()
     client = "A conversation that the user deleted is still readable for everyone who knows its address."
 
@@ -72,6 +74,7 @@ class CreatedAgainRemembers(_Remembers):
     """A thread that is created under the id of a deleted thread has the state and the runs of that thread."""
 
     id = "D214"
+    rule = "THR-31"
     seen = ()
     client = "A conversation that the user deleted comes back."
 

@@ -13,6 +13,7 @@ class FailedAsSuccess(Defect):
     """A failed run is `success`, although its thread is `error` and `join` reports the error."""
 
     id = "D201"
+    rule = "RUN-30"
     seen = ()
     client = "A client that polls the status treats the failed run as finished."
 
@@ -24,6 +25,7 @@ class FailedAsInterrupted(Defect):
     """A failed run is `interrupted`, like a run that was stopped on request."""
 
     id = "D202"
+    rule = "RUN-30"
     seen = ()
     client = "A failure is shown as a stop that the user requested, so its cause is never found."
 
@@ -35,6 +37,7 @@ class PendingWhileExecuting(Defect):
     """A run is `pending` until it has ended."""
 
     id = "D203"
+    rule = "RUN-31"
     seen = ()
     client = "A progress indicator shows that the run waits, although it is at work."
 
@@ -47,6 +50,7 @@ class StreamWithoutError(Defect):
     """The stream of a run that fails ends without an `error` event."""
 
     id = "D204"
+    rule = "STR-40"
     seen = ()
     client = "The stream ends like that of a run that finished, and the answer never comes."
 

@@ -44,6 +44,7 @@ class AssistantNamed(_Field):
     """A run shows the name of its graph in place of the id of its assistant."""
 
     id = "D145"
+    rule = "SHP-01"
     seen = ()
     client = "A client that requests the assistant of a run receives 404, or 422 for an id that is no UUID."
     endpoints = _ANY_RUN
@@ -56,6 +57,7 @@ class TimesWithoutZone(_Field):
     """The times of a thread have no zone."""
 
     id = "D146"
+    rule = "SHP-02"
     seen = ()
     client = "A browser reads the time in its own zone, so a new conversation is hours old or in the future."
     endpoints = (("POST", "/threads"), ("GET", THREAD))
@@ -70,6 +72,7 @@ class NextIsText(_Field):
     """The `next` of a state is a text and not a list."""
 
     id = "D147"
+    rule = "SHP-03"
     seen = ()
     client = "A client that iterates over the next nodes receives single letters."
     endpoints = (("GET", STATE),)
@@ -82,6 +85,7 @@ class CronTimesAsNumbers(_Field):
     """The times of a cron are seconds since 1970."""
 
     id = "D148"
+    rule = "SHP-04"
     seen = ()
     client = "A client that parses the time of the next run fails."
     endpoints = (("POST", CRONS), ("POST", "/runs/crons/search"))
@@ -94,6 +98,7 @@ class UpdatesAsList(Defect):
     """The data of an `updates` event is a list of pairs and not an object."""
 
     id = "D149"
+    rule = "SHP-05"
     seen = ()
     client = "A client that reads what a node wrote finds nothing under the node's name."
 
@@ -108,6 +113,7 @@ class JsonAsText(Defect):
     """A run is answered as plain text, although it is JSON."""
 
     id = "D150"
+    rule = "SHP-06"
     seen = ()
     client = "A client that chooses its decoder by the content type receives a string."
 
@@ -122,6 +128,7 @@ class CreatedAtMoves(_Field):
     """A run shows the time of its last update as that of its creation."""
 
     id = "D151"
+    rule = "AGR-01"
     seen = ()
     client = "A list of runs that is sorted by their creation changes its order while they execute."
     endpoints = (("GET", RUNS), ("GET", RUN))
@@ -135,6 +142,7 @@ class ListWithoutKwargs(_Field):
     """The list of runs shows empty `kwargs`."""
 
     id = "D152"
+    rule = "AGR-02"
     seen = ()
     client = "A client that shows the queue cannot show what the waiting runs are about."
     endpoints = (("GET", RUNS),)
@@ -147,6 +155,7 @@ class UpdatedAtFrozen(_Field):
     """The time of the last update of a run stays that of its creation."""
 
     id = "D153"
+    rule = "AGR-03"
     seen = ()
     client = "A client that polls for runs that have changed finds none."
     endpoints = _ANY_RUN
@@ -160,6 +169,7 @@ class StateStepFrozen(_Field):
     """The metadata of a state has the step of the first checkpoint."""
 
     id = "D154"
+    rule = "AGR-05"
     seen = ()
     client = "A client that orders states by their step shows a new one as the oldest."
     endpoints = (("GET", STATE),)
@@ -174,6 +184,7 @@ class ParentWithoutThread(_Field):
     """In the history, the parent of a checkpoint does not name its thread."""
 
     id = "D155"
+    rule = "AGR-05"
     seen = ()
     client = "A client that sends the parent back, in order to go one step back, is refused."
     endpoints = (("POST", HISTORY), ("GET", HISTORY))
@@ -189,6 +200,7 @@ class ListLags(_Field):
     """The list of runs shows each as it was when it was created, apart from its status."""
 
     id = "D156"
+    rule = "AGR-03"
     seen = ()
     client = "The list says that nothing has happened to a run since it was created."
     endpoints = (("GET", RUNS),)
@@ -202,6 +214,7 @@ class ThreadMessagesCut(_Field):
     """The messages in the record of a thread are cut to the length of a preview."""
 
     id = "D157"
+    rule = "PST-08"
     seen = ()
     client = "A conversation that is restored from the thread shows half of each message."
     endpoints = (("GET", THREAD),)
@@ -218,6 +231,7 @@ class KwargsOfAnother(_Field):
     """A run shows the `kwargs` of the newest run of its thread."""
 
     id = "D158"
+    rule = "ECH-01"
     seen = ()
     client = "A client that shows which text a run answers shows that of another run."
     endpoints = (("GET", RUNS), ("GET", RUN))
@@ -234,6 +248,7 @@ class RunMetadataOnThread(_Field):
     """A thread shows the metadata of its newest run among its own."""
 
     id = "D159"
+    rule = "ECH-02"
     seen = ()
     client = "A search for threads by metadata finds those on which such a run was created."
     endpoints = (("GET", THREAD),)
@@ -250,6 +265,7 @@ class CheckpointOfAnotherThread(_Field):
     """The checkpoint of a state names another thread."""
 
     id = "D160"
+    rule = "ECH-03"
     seen = ()
     client = "A client that continues from this checkpoint continues another conversation, or is refused."
     endpoints = (("GET", STATE),)
@@ -264,6 +280,7 @@ class CronScheduleRewritten(_Field):
     """A cron shows another schedule than it was created with."""
 
     id = "D161"
+    rule = "ECH-04"
     seen = ()
     client = "A user sees that a yearly report is made every minute."
     endpoints = (("POST", CRONS), ("POST", "/runs/crons/search"))
@@ -276,6 +293,7 @@ class EmptyStateMissing(Defect):
     """The state of a thread on which nothing has happened yet is not found."""
 
     id = "D162"
+    rule = "AGR-09"
     seen = ()
     client = "A client that opens a new conversation shows an error, or creates the thread a second time."
 

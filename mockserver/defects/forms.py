@@ -41,6 +41,7 @@ class ModesOnlyAsList(_Refusing):
     """A run whose stream_mode is a text and not a list is refused."""
 
     id = "D165"
+    rule = "FRM-01"
     seen = ()
     client = "The official Python client cannot create a run, because it sends the text `values` by default."
     reason = "stream_mode: Input should be a valid list"
@@ -53,6 +54,7 @@ class DelayInWholeSeconds(_Refusing):
     """A run whose after_seconds is a fraction is refused."""
 
     id = "D166"
+    rule = "FRM-07"
     seen = ()
     client = "A client that delays a run by half a second gets an error."
     reason = "after_seconds: Input should be a valid integer"
@@ -66,6 +68,7 @@ class AssistantOnlyById(_Refusing):
     """A run that names its assistant by the graph is refused."""
 
     id = "D167"
+    rule = "FRM-04"
     seen = ()
     client = "Every example of the guides fails, because they name the assistant `agent`."
     reason = "assistant_id: Input should be a valid UUID"
@@ -79,6 +82,7 @@ class MetadataRefused(_Refusing):
     """A thread or run with metadata is refused."""
 
     id = "D168"
+    rule = "FRM-05"
     seen = ()
     client = "A client cannot find its threads again, because it cannot mark them."
     reason = "metadata: Extra inputs are not permitted"
@@ -91,6 +95,7 @@ class DefaultsRefused(_Refusing):
     """A run that sends stream_subgraphs or stream_resumable is refused."""
 
     id = "D169"
+    rule = "FRM-06"
     seen = ()
     client = "The official Python client cannot create a run, because it sends both fields with their default."
     reason = "stream_resumable: Extra inputs are not permitted"
@@ -105,6 +110,7 @@ class SmallLimits(_Refusing):
     """A history with a limit above 100 is refused."""
 
     id = "D170"
+    rule = "FRM-02"
     seen = ()
     client = "A client that shows a whole conversation, or searches it for a checkpoint, gets an error."
     reason = "limit: Input should be less than or equal to 100"
@@ -118,6 +124,7 @@ class CreationRedirected(Defect):
     """A POST to create a run is redirected to the same path, where it is answered the second time."""
 
     id = "D171"
+    rule = "FRM-03"
     seen = ()
     client = "The official Python client raises an exception, because it does not follow redirects."
 
@@ -140,6 +147,7 @@ class BusyDeletionRefused(Defect):
     """A run that executes, or its thread, cannot be deleted. The answer is 409."""
 
     id = "D172"
+    rule = "FRM-08"
     seen = ()
     client = "A user cannot delete a conversation while it is being answered."
 
@@ -157,6 +165,7 @@ class PutOff(Defect):
     """The first request for a run on each thread is put off with 503 and Retry-After."""
 
     id = "D173"
+    rule = "ERR-06"
     seen = ()
     client = "A user of the official Python client sees an error, because the client does not try again."
 

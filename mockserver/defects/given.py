@@ -12,6 +12,7 @@ class ResumeValueAsText(Defect):
     """The answer to a question reaches the agent as text."""
 
     id = "D240"
+    rule = "HIL-14"
     seen = ()
     client = "An agent that needs the fields of a form gets one text."
 
@@ -24,6 +25,7 @@ class ConfigurableOfOlderRuns(Defect):
     """A run sees the configurable of the runs before it on its thread, under its own."""
 
     id = "D241"
+    rule = "RUN-23"
     seen = ()
     client = "A setting of one message still holds for the next one."
 
@@ -41,6 +43,7 @@ class ConfigurableLost(Defect):
     """A run that supersedes another does not see its own configurable."""
 
     id = "D242"
+    rule = "RUN-23"
     seen = ()
     client = "The settings of a second message are ignored."
 

@@ -10,6 +10,7 @@ class NoLocation(Defect):
     """The answer to a stream request has no `Location`."""
 
     id = "D215"
+    rule = "CLI-10"
     seen = ()
     client = "A client whose stream is cut does not reconnect, so the rest of the answer is missing."
 
@@ -21,6 +22,7 @@ class PreflightAllowsNothing(Defect):
     """The answer to a preflight request allows no request headers."""
 
     id = "D216"
+    rule = "CLI-11"
     seen = ()
     client = "The browser blocks every request with JSON, although the same request works from a terminal."
 
@@ -33,6 +35,7 @@ class NothingExposed(Defect):
     """No response header is exposed to pages of another origin."""
 
     id = "D217"
+    rule = "CLI-12"
     seen = ()
     client = "A client in a browser does not learn which run it started, nor that a search has more pages."
 

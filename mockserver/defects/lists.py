@@ -39,6 +39,7 @@ class HistoryLimitIgnored(Defect):
     """A history that is read with a limit has all entries."""
 
     id = "D189"
+    rule = "CHK-20"
     seen = ()
     client = "The first page of a long history has megabytes."
 
@@ -55,6 +56,7 @@ class HistoryBeforeInclusive(Defect):
     """A page of the history begins with the checkpoint before which it should end."""
 
     id = "D190"
+    rule = "CHK-21"
     seen = ()
     client = "Where two pages of a history meet, one entry is shown twice."
 
@@ -77,6 +79,7 @@ class BeforeCheckpointFails(Defect):
     """
 
     id = "D191"
+    rule = "CHK-22"
     seen = ("https://pypi.org/project/langgraph-api/0.16.7/",)
     client = "The second page of a history is an internal server error."
 
@@ -92,6 +95,7 @@ class HistoryMetadataIgnored(_Dropped):
     """A history that is filtered by metadata has all entries."""
 
     id = "D192"
+    rule = "CHK-23"
     seen = ()
     client = "The checkpoints of one run cannot be found."
     path = HISTORY
@@ -102,6 +106,7 @@ class StateAtIsNewest(Defect):
     """The state at an old checkpoint is the newest state, under the id in the request."""
 
     id = "D193"
+    rule = "CHK-24"
     seen = ()
     client = "Time travel shows the present."
 
@@ -124,6 +129,7 @@ class SearchIgnoresMetadata(_Dropped):
     """A search for threads by metadata finds all threads."""
 
     id = "D194"
+    rule = "THR-20"
     seen = ()
     client = "A list of the threads of one user shows those of all users."
     path = "/threads/search"
@@ -134,6 +140,7 @@ class SearchIgnoresOffset(_Dropped):
     """A search for threads begins with the first thread, whatever its offset."""
 
     id = "D195"
+    rule = "THR-21"
     seen = ()
     client = "Every page of a list of threads is the first one."
     path = "/threads/search"
@@ -144,6 +151,7 @@ class SearchIgnoresOrder(_Dropped):
     """A search for threads is sorted newest first, whatever its order."""
 
     id = "D196"
+    rule = "THR-22"
     seen = ()
     client = "A list of threads cannot be sorted."
     path = "/threads/search"
@@ -154,6 +162,7 @@ class CountIgnoresFilters(_Dropped):
     """A count of threads counts all threads."""
 
     id = "D197"
+    rule = "THR-23"
     seen = ()
     client = "The number of a user's failed threads is that of all threads."
     path = "/threads/count"
@@ -164,6 +173,7 @@ class CronOffsetIgnored(_Dropped):
     """A search for crons begins with the first cron, whatever its offset."""
 
     id = "D198"
+    rule = "CRN-05"
     seen = ()
     client = "Every page of a list of crons is the first one."
     path = "/runs/crons/search"
@@ -174,6 +184,7 @@ class CronCountIgnoresFilters(_Dropped):
     """A count of crons ignores its metadata."""
 
     id = "D199"
+    rule = "CRN-06"
     seen = ()
     client = "The number of one user's crons is that of all crons of the thread."
     path = "/runs/crons/count"

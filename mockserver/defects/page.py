@@ -64,6 +64,7 @@ def _entry(kind: type[Defect]) -> str:
             f"### `{kind.name()}`\n",
             f"{kind.summary()}{seen}{formerly}\n",
             f"*A client sees:* {kind.client}\n",
+            f"*The requirement:* [{kind.rule}](requirements.md)\n",
             SNIPPET.format(name=kind.name()),
         )
     )

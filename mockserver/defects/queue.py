@@ -14,6 +14,7 @@ class EnqueueParallel(Defect):
     """Queued runs execute at the same time as the run ahead of them."""
 
     id = "D78"
+    rule = "ENQ-01"
     seen = ("https://github.com/bytedance/deer-flow/issues/1465",)
     client = "Queued runs are answered at the same time, and their answers are mixed."
 
@@ -31,6 +32,7 @@ class QueueLifo(Defect):
     """
 
     id = "D24"
+    rule = "ENQ-02"
     seen = ("https://docs.langchain.com/langsmith/enqueue-concurrent",)
     client = "Questions are answered in another order than they were asked."
 
@@ -48,6 +50,7 @@ class QueueStaleBase(Defect):
     """
 
     id = "D25"
+    rule = "ENQ-04"
     seen = ("https://docs.langchain.com/langsmith/double-texting",)
     client = "The answer to a queued question ignores the answer before it, which is missing from the newest state."
 
@@ -76,6 +79,7 @@ class QueueStranded(Defect):
     """Queued runs never start after the run ahead of them was stopped or has failed."""
 
     id = "D23"
+    rule = "ENQ-05"
     seen = ("https://github.com/aegra/aegra/pull/462",)
     client = "A queued run stays `pending` for ever, and the thread stays `busy`."
 

@@ -42,7 +42,7 @@ MODULES: Final = (
 )
 """The modules that define defects, in the order of the page."""
 
-STATED: Final = ("id", "seen", "client")
+STATED: Final = ("id", "rule", "seen", "client")
 """The class attributes that every listed defect defines itself and does not inherit."""
 
 

@@ -24,6 +24,7 @@ class RollbackTooLittleRun(Defect):
     """A rollback keeps the record of the rolled-back run."""
 
     id = "D30"
+    rule = "RBK-01"
     seen = ("https://github.com/aegra/aegra/issues/607",)
     client = "The rolled-back run is still listed."
 
@@ -38,6 +39,7 @@ class RollbackTooLittleCheckpoints(Defect):
     """A rollback deletes the record of the run but keeps its checkpoints."""
 
     id = "D31"
+    rule = "RBK-02"
     seen = ("https://github.com/bytedance/deer-flow/issues/2554", "https://github.com/aegra/aegra/issues/607")
     client = "The rolled-back question stays in the conversation, although its run is gone."
 
@@ -53,6 +55,7 @@ class RollbackTooMuch(Defect):
     """A rollback deletes the complete history of the thread."""
 
     id = "D32"
+    rule = "RBK-04"
     seen = ("https://github.com/bytedance/deer-flow/issues/1866", "https://github.com/aegra/aegra/pull/462")
     client = "Earlier questions and answers are gone, too."
 
@@ -69,6 +72,7 @@ class RollbackMessagesOnly(Defect):
     """A rollback restores the messages, but the other channels keep the data of the run."""
 
     id = "D33"
+    rule = "RBK-07"
     seen = ("https://github.com/bytedance/deer-flow/pull/4292",)
     client = "The messages are restored, but other keys of the state keep the data of the rolled-back run."
 
@@ -79,7 +83,7 @@ class RollbackMessagesOnly(Defect):
     def erase(self, run: Run) -> None:
         # Before the rollback, which removes this checkpoint.
         head = run.thread.history.head
-        steps = head.values["steps"] if head is not None and head.run_id == run.run_id else []
+        steps = head.values.get("steps", []) if head is not None and head.run_id == run.run_id else []
         super().erase(run)
         if steps and self.strikes(run):
             self._kept[run.thread.thread_id] = steps
@@ -100,6 +104,7 @@ class RollbackOverwritesNew(Defect):
     """The state from before the rolled-back run is restored only after the new run has written."""
 
     id = "D34"
+    rule = "RBK-02"
     seen = ("https://github.com/bytedance/deer-flow/issues/2505", "https://github.com/bytedance/deer-flow/pull/2598")
     client = "The stream shows the new answer, but at the end it is missing from the state."
 
@@ -113,7 +118,7 @@ class RollbackOverwritesNew(Defect):
         head = run.thread.history.head
         if wrote_something and self.strikes(run):
             # Kept until the new run has written. Restoring them now would be a correct rollback.
-            self._restored[run.thread.thread_id] = empty_values() if head is None else head.values
+            self._restored[run.thread.thread_id] = empty_values(run.script) if head is None else head.values
 
     def conclude(self, run: Run, ending: Ending) -> RunEvent:
         event, head = super().conclude(run, ending), run.thread.history.head
@@ -128,6 +133,7 @@ class RollbackRunningErrors(Defect):
     """A running run that is rolled back is not deleted but ends as `error`."""
 
     id = "D35"
+    rule = "RBK-06"
     seen = ("https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/queue.mts",)
     client = "The rolled-back run is listed as `error`."
 
@@ -147,6 +153,7 @@ class RollbackPendingReverts(Defect):
     """
 
     id = "D91"
+    rule = "RBK-04"
     seen = ("https://github.com/aegra/aegra/pull/462",)
     client = "Rolling back a run that has not even started deletes the turn before it."
 
@@ -163,6 +170,7 @@ class RollbackHalfStepReappears(Defect):
     """The state of the next run contains data that a rolled-back run wrote in an unfinished superstep."""
 
     id = "D142"
+    rule = "RBK-10"
     seen = ()
     client = "The conversation contains a tool's result from a turn that was rolled back."
 
@@ -196,6 +204,7 @@ class RollbackKeepsTheChild(Defect):
     """
 
     id = "D143"
+    rule = "RBK-12"
     seen = ("https://github.com/aegra/aegra/issues/607",)
     client = "The data of the rolled-back turn can still be read in the history of the child graph."
 

@@ -30,6 +30,7 @@ class PartialTokensPersisted(Defect):
     """
 
     id = "D15"
+    rule = "PST-03"
     seen = ("https://github.com/langchain-ai/langgraph/issues/5672",)
     client = "The conversation contains half a sentence, and the model takes it for a complete message."
 
@@ -40,13 +41,14 @@ class PartialTokensPersisted(Defect):
             return base
         # The beginning of the answer in the default script.
         half = messages.ai("The search results give a high", run.ids.uuid4())
-        return replace(base, values=apply_write(base.values, {"messages": [half]}))
+        return replace(base, values=apply_write(base.values, {"messages": [half]}, run.script))
 
 
 class ToolcallStripped(Defect):
     """A tool call without a result is removed from the state when its run is stopped."""
 
     id = "D16"
+    rule = "PST-04"
     seen = ("https://github.com/langchain-ai/langchain-aws/issues/847",)
     client = "A tool call that the client has shown is no longer in the state."
 
@@ -65,6 +67,7 @@ class SecondInputLost(Defect):
     """
 
     id = "D18"
+    rule = "INT-21"
     seen = ("https://github.com/langchain-ai/open-swe/pull/1248", "https://github.com/bytedance/deer-flow/issues/3905")
     client = "The second question is not in the conversation, and is never answered."
 
@@ -79,6 +82,7 @@ class SecondInputDuplicated(Defect):
     """
 
     id = "D19"
+    rule = "PST-10"
     seen = (
         "https://github.com/CopilotKit/CopilotKit/issues/2711",
         "https://github.com/langchain-ai/langgraphjs/issues/1969",
@@ -103,6 +107,7 @@ class ResumeParkedNode(Defect):
     """New input continues at the node where the thread stopped, instead of entering at the graph's start."""
 
     id = "D20"
+    rule = "PST-12"
     seen = ("https://github.com/aegra/aegra/issues/191",)
     client = "The model does not read the second question first. Instead the stopped tool runs again."
 
@@ -120,6 +125,7 @@ class WrongParent(Defect):
     """
 
     id = "D21"
+    rule = "CHK-01"
     seen = ("https://github.com/langchain-ai/langgraph/issues/5672",)
     client = "The conversation lacks the messages in between, and the history has a fork."
 
@@ -138,6 +144,7 @@ class StateWriteWhileBusy(Defect):
     """
 
     id = "D63"
+    rule = "CHK-07"
     seen = (
         "https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/tests/api.test.mts",
         "https://github.com/langchain-ai/deepagents/pull/4234",
@@ -152,6 +159,7 @@ class ThreadValuesCleared(Defect):
     """The thread's `values` are `null` after an interrupt, although its state has them."""
 
     id = "D13"
+    rule = "PST-08"
     seen = ("https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/queue.mts",)
     client = (
         "`values` of the thread are `null` although its state has messages, so a list of threads shows an empty "
@@ -170,6 +178,7 @@ class WrongRunValues(Defect):
     """
 
     id = "D47"
+    rule = "STR-16"
     seen = (
         "https://github.com/langchain-ai/langgraphjs/issues/864",
         "https://github.com/bytedance/deer-flow/issues/1465",
@@ -197,6 +206,7 @@ class ResumeRestarts(Defect):
     """
 
     id = "D87"
+    rule = "HIL-05"
     seen = ("https://github.com/langchain-ai/agent-chat-ui/issues/85",)
     client = "After a question is answered, everything is done again from the start."
 
@@ -213,6 +223,7 @@ class CheckpointIgnored(Defect):
     """A run that names a checkpoint continues from the newest one instead."""
 
     id = "D100"
+    rule = "CHK-06"
     seen = ()
     client = "Editing an earlier message continues from the end of the conversation instead."
 
@@ -226,6 +237,7 @@ class FinishedAnswerLost(Defect):
     """The answer of a run that has just finished is lost when the next run supersedes it."""
 
     id = "D126"
+    rule = "INT-17"
     seen = ()
     client = "An answer that was complete on the screen is gone after the next message."
 
@@ -242,6 +254,7 @@ class StaleResumeExecutes(Defect):
     """A resume without an open question starts a pass of the graph."""
 
     id = "D127"
+    rule = "HIL-10"
     seen = ()
     client = "Answering a question that is no longer open makes the agent speak again."
 

@@ -20,6 +20,7 @@ class SuccessOverwrite(Defect):
     """`success` overwrites `interrupted` once all runs have ended."""
 
     id = "D07"
+    rule = "RUN-03"
     seen = ("https://github.com/aegra/aegra/issues/132", "https://github.com/bytedance/deer-flow/pull/4500")
     client = "A run that was `interrupted` when it was first read is `success` the next time."
 
@@ -36,6 +37,7 @@ class InterruptedAsError(Defect):
     """
 
     id = "D08"
+    rule = "INT-02"
     seen = (
         "https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/queue.mts",
         "https://github.com/CopilotKit/CopilotKit/issues/2713",
@@ -58,6 +60,7 @@ class ForeignStatus(Defect):
     """A stopped run has the status `cancelled`, and `cancelling` before that, which the API does not define."""
 
     id = "D09"
+    rule = "RUN-01"
     seen = (
         "https://github.com/Duragraph/duragraph",
         "https://github.com/bytedance/deer-flow/pull/2598",
@@ -80,6 +83,7 @@ class ZombieRunning(Defect):
     """A stopped run stays `running` for ever, although no worker executes it."""
 
     id = "D10"
+    rule = "CAN-12"
     seen = (
         "https://github.com/bytedance/deer-flow/issues/2227",
         "https://github.com/bytedance/deer-flow/issues/1087",
@@ -100,6 +104,7 @@ class ThreadStuckBusy(Defect):
     """
 
     id = "D11"
+    rule = "THR-06"
     seen = ("https://github.com/aegra/aegra/issues/475", "https://github.com/langchain-ai/open-canvas/issues/296")
     client = "The thread is `busy` for ever, so a user interface that waits for `idle` keeps its input field locked."
 
@@ -111,6 +116,7 @@ class ThreadIdleTooEarly(Defect):
     """The thread becomes `idle` as soon as one of its runs is being stopped, even if other runs are in flight."""
 
     id = "D12"
+    rule = "THR-02"
     seen = (
         "https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/storage/ops.mts",
         "langgraph-api 0.16.7, by its behaviour",
@@ -133,6 +139,7 @@ class ErrorSwallowed(Defect):
     """
 
     id = "D80"
+    rule = "STR-06"
     seen = ("https://github.com/langchain-ai/docs",)
     client = "A failed run looks like a finished one without an answer."
 
@@ -145,6 +152,7 @@ class HitlStatusVariant(Defect):
     """A run that waits for a human ends as `interrupted`, like a stopped run."""
 
     id = "D58"
+    rule = "HIL-02"
     seen = ("https://github.com/HyunjunJeon/open-langgraph-platform/issues/4",)
     client = "A run that waits for an answer has the same status as a stopped one."
 
@@ -162,6 +170,7 @@ class HitlInterruptsMissing(Defect):
     """
 
     id = "D57"
+    rule = "HIL-01"
     seen = ("https://github.com/langchain-ai/langgraph/issues/6362",)
     client = (
         "The stream shows a question, but the thread's `interrupts` are empty, so the question disappears after a "
@@ -180,6 +189,7 @@ class InterruptsNotCleared(Defect):
     """
 
     id = "D86"
+    rule = "HIL-03"
     seen = ("https://github.com/langchain-ai/langgraph/issues/6362",)
     client = "A dialog asks the user a question whose answer has no effect."
 
@@ -200,6 +210,7 @@ class ForeignThreadStatus(Defect):
     """A busy thread has the status `running`, which threads do not have."""
 
     id = "D90"
+    rule = "THR-01"
     seen = ()
     client = "The thread has a status that no client knows."
 
@@ -212,6 +223,7 @@ class StatusGoesBack(Defect):
     """A running run is reported as `pending` every other time that it is read."""
 
     id = "D123"
+    rule = "RUN-04"
     seen = ()
     client = "A progress display jumps back and forth between waiting and working."
 
@@ -226,3 +238,23 @@ class StatusGoesBack(Defect):
         self._readings[run.run_id] += 1
         # The first read is right, so that the second one is a step backwards.
         return "running" if self._readings[run.run_id] % 2 else "pending"
+
+
+class InterruptedRunsAgain(Defect):
+    """A stopped run that was shown as `interrupted` is shown as `running` once more, and then as `interrupted`."""
+
+    id = "D223"
+    rule = "RUN-03"
+    seen = ()
+    client = "A client that stopped polling at `interrupted` sends its next message while the run seems to execute."
+
+    def __init__(self, times: int | None = None) -> None:
+        super().__init__(times)
+        self._shown: Counter[str] = Counter()
+
+    def run_status(self, run: Run) -> Any:
+        status = super().run_status(run)
+        if status != "interrupted" or not self.strikes(run):
+            return status
+        self._shown[run.run_id] += 1
+        return "running" if self._shown[run.run_id] == 2 else status

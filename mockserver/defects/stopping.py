@@ -22,6 +22,7 @@ class OverlapStart(Defect):
     """
 
     id = "D05"
+    rule = "INT-07"
     seen = ("https://github.com/bytedance/deer-flow/issues/2505", "https://github.com/aegra/aegra/pull/462")
     client = "For a moment two runs of one thread execute, and the side effects of their tools interleave."
 
@@ -65,6 +66,7 @@ class GhostRun(Defect):
     """A stopped run is reported as `interrupted`, but executes to its end and writes to the state."""
 
     id = "D04"
+    rule = "INT-18"
     seen = (
         "https://github.com/langchain-ai/langgraphjs/issues/2755",
         "https://github.com/aegra/aegra/issues/132",
@@ -93,6 +95,7 @@ class LateCheckpoint(Defect):
     """A stale checkpoint of the old run is written after the first checkpoints of the new run."""
 
     id = "D06"
+    rule = "INT-08"
     seen = ("https://github.com/aegra/aegra/pull/462", "https://github.com/bytedance/deer-flow/issues/2505")
     client = (
         "The history has a checkpoint of the old run above the new run's first ones, and the newest state lacks "
@@ -124,6 +127,7 @@ class PartialLost(Defect):
     """
 
     id = "D14"
+    rule = "PST-01"
     seen = (
         "https://github.com/langchain-ai/langgraph/issues/5672",
         "https://forum.langchain.com/t/how-can-i-implement-the-ability-to-interrupt-and-resume-execution-at-any-time/2356",
@@ -145,12 +149,13 @@ class CancelRecordLostExit(Defect):
     """
 
     id = "D70"
+    rule = "PST-05"
     seen = ("https://github.com/langchain-ai/langgraph/pull/8634",)
     client = "With durability `exit`, all work of the stopped run is lost."
 
     def release(self, run: Run) -> None:
         # The mock writes every checkpoint at once, whatever the durability. Removing them looks as if none was written.
-        if run.fate == "stop" and run.request.durability == "exit" and self.strikes(run):
+        if run.fate == "stop" and run.request.storing == "exit" and self.strikes(run):
             run.thread.history.remove_run(run.run_id)
         super().release(run)
 
@@ -159,6 +164,7 @@ class SupersededInputKept(Defect):
     """A queued run that is superseded leaves its input in the state, although it never ran."""
 
     id = "D124"
+    rule = "INT-11"
     seen = ()
     client = "The conversation contains a message that was dropped before the model read it."
 
@@ -166,7 +172,7 @@ class SupersededInputKept(Defect):
         head, raw = run.thread.history.head, run.request.given_input
         # Without a task the run never started.
         if run.fate == "stop" and run.task is None and isinstance(raw, dict) and head is not None and self.strikes(run):
-            _write(run, head, apply_write(head.values, read_write(raw, run.ids.uuid4)))
+            _write(run, head, apply_write(head.values, read_write(raw, run.ids.uuid4, run.script), run.script))
         super().release(run)
 
 
@@ -174,6 +180,7 @@ class InterruptAddsCheckpoint(Defect):
     """A run that is stopped writes an additional checkpoint without new data."""
 
     id = "D125"
+    rule = "CHK-09"
     seen = ()
     client = "Time travel shows a step that was never executed."
 
@@ -204,6 +211,7 @@ class SubgraphSurvives(Defect):
     """Stopping a run does not stop its child graph."""
 
     id = "D60"
+    rule = "INT-19"
     seen = (
         "https://github.com/langchain-ai/langgraph/issues/8302",
         "https://github.com/langchain-ai/langgraph/issues/5682",

@@ -18,6 +18,7 @@ class SupersededStreamGoesOn(Defect):
     """The stream of a superseded run stays open until the next run has ended, and ends with that run's values."""
 
     id = "D205"
+    rule = "STR-14"
     seen = ()
     client = "The answer to the second message appears as the answer to the first one."
 
@@ -43,6 +44,7 @@ class ValuesStale(Defect):
     """Every `values` event after the first is one step behind: it has the values of the event before it."""
 
     id = "D206"
+    rule = "STR-41"
     seen = ()
     client = "Messages disappear from the screen and come back, and the last one is missing at the end."
 
@@ -69,6 +71,7 @@ class LastValuesNull(Defect):
     """A `values` event that shows an answer has null in place of the state."""
 
     id = "D207"
+    rule = "SHP-05"
     seen = ()
     client = "The conversation is empty, or the client crashes, until the page is loaded again."
 
@@ -82,6 +85,7 @@ class UpdatesUnderOneNode(Defect):
     """The update of every node has the name of the first one."""
 
     id = "D208"
+    rule = "STR-42"
     seen = ()
     client = "The result of a tool is shown as an answer of the assistant."
 
@@ -97,6 +101,7 @@ class EventsModeSilent(Defect):
     """The modes `events`, `tasks`, `checkpoints` and `debug` are accepted and send nothing."""
 
     id = "D209"
+    rule = "STR-25"
     seen = ()
     client = "A trace of the run stays empty."
 
@@ -109,6 +114,7 @@ class LargeEventsLost(Defect):
     """An event of more than a megabyte is not sent."""
 
     id = "D210"
+    rule = "STR-43"
     seen = ()
     client = "A long conversation stops in the middle, and its last state never arrives."
 
@@ -120,6 +126,7 @@ class LateJoinOwnValues(Defect):
     """A join of a run that ended long ago returns the values of that run, also when another run has followed it."""
 
     id = "D211"
+    rule = "STR-44"
     seen = ()
     client = "A client that joins an older run shows an older state of the conversation."
 
@@ -127,3 +134,29 @@ class LateJoinOwnValues(Defect):
         right = super().joined(run)
         own = self.output(run)
         return own if right != own and self.strikes(run) else right
+
+
+class TaskResultsNotStreamed(Defect):
+    """A stream of `tasks` has the beginning of each task, and not its result."""
+
+    id = "D226"
+    rule = "STR-45"
+    seen = ()
+    client = "A timeline of the run shows every step as executing."
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        ends = event.name == "tasks" and "result" in event.data
+        return not (ends and self.strikes()) and super().shows(event, modes)
+
+
+class CallEndsNotStreamed(Defect):
+    """A stream of `events` does not have the end of a call of the model."""
+
+    id = "D227"
+    rule = "STR-46"
+    seen = ()
+    client = "An application shows for ever that the model is at work."
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        ends = event.name == "events" and event.data["event"] == "on_chat_model_end"
+        return not (ends and self.strikes()) and super().shows(event, modes)

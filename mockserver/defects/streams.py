@@ -28,6 +28,7 @@ class StreamNeverCloses(Defect):
     """
 
     id = "D44"
+    rule = "STR-02"
     seen = ("https://github.com/aegra/aegra/issues/472", "https://github.com/synergyai-nl/svelte-langgraph/pull/219")
     client = "A loop over the stream of the stopped run never ends."
 
@@ -43,6 +44,7 @@ class RejoinNeverEnds(Defect):
     """Rejoining the stream of an ended run with `Last-Event-ID` never ends."""
 
     id = "D45"
+    rule = "STR-09"
     seen = ("https://github.com/aegra/aegra/issues/472", "https://github.com/aegra/aegra/pull/552")
     client = "A reloaded page shows a spinner for ever for a run that ended long ago."
 
@@ -57,6 +59,7 @@ class LateStreamNeverEnds(Defect):
     """The stream of an ended run stays open for clients that join it late, and sends only heartbeats."""
 
     id = "D92"
+    rule = "STR-09"
     seen = ("https://github.com/aegra/aegra/issues/472",)
     client = "Joining the stream of an ended run never ends."
 
@@ -74,6 +77,7 @@ class JoinHang(Defect):
     """
 
     id = "D46"
+    rule = "STR-05"
     seen = (
         "https://github.com/langchain-ai/langgraphjs/issues/864",
         "https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/tests/api.test.mts",
@@ -96,6 +100,7 @@ class FinishedJoinHangs(Defect):
     """`join` of a finished run never returns, because it waits for an end that has already passed."""
 
     id = "D93"
+    rule = "STR-04"
     seen = ()
     client = "`join` of a run that finished long ago never returns."
 
@@ -110,6 +115,7 @@ class WaitAnswersEarly(Defect):
     """`join` and `wait` return at once, with the values that exist at that moment."""
 
     id = "D101"
+    rule = "STR-29"
     seen = ()
     client = "The answer is missing when `join` returns, and seems to be lost."
 
@@ -126,6 +132,7 @@ class RunNotNamed(Defect):
     """The answer to a stream or wait request has no `Content-Location`."""
 
     id = "D102"
+    rule = "STR-30"
     seen = ()
     client = "The client does not know which run it started, so it can neither cancel nor rejoin it."
 
@@ -137,6 +144,7 @@ class StreamBuffered(Defect):
     """A stream sends nothing before the run has ended."""
 
     id = "D103"
+    rule = "STR-31"
     seen = ()
     client = "The client shows nothing until the answer is complete."
 
@@ -150,6 +158,7 @@ class InterruptStreamsError(Defect):
     """The stream of an interrupted run ends with an `error` event."""
 
     id = "D94"
+    rule = "STR-03"
     seen = ()
     client = "The first run's stream raises an error, although the only cause is the second message."
 
@@ -165,6 +174,7 @@ class EventsAfterEnd(Defect):
     """A stream sends an `end` event, and then the values once more."""
 
     id = "D95"
+    rule = "STR-18"
     seen = ()
     client = "A client that stops at `end` misses the last values, and a client that does not stop shows them twice."
 
@@ -180,6 +190,7 @@ class CrossRunEvents(Defect):
     """Data that another run wrote appears in the stream of the run that follows it."""
 
     id = "D48"
+    rule = "STR-14"
     seen = ("https://github.com/bytedance/deer-flow/issues/1465",)
     client = "Messages of the first run arrive in the stream of the second."
 
@@ -200,6 +211,7 @@ class JoinerSteals(Defect):
     """
 
     id = "D49"
+    rule = "STR-07"
     seen = ("https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/storage/ops.mts",)
     client = "With two open tabs, each shows only some of the answer's events."
 
@@ -222,6 +234,7 @@ class DuplicateEventIds(Defect):
     """
 
     id = "D50"
+    rule = "STR-10"
     seen = ("https://github.com/langchain-ai/langgraph/issues/8112",)
     client = "After a reconnect, events arrive again and tokens are shown twice."
 
@@ -236,6 +249,7 @@ class CallNotStreamed(Defect):
     """A step that calls a tool has no `updates` event."""
 
     id = "D96"
+    rule = "STR-26"
     seen = ()
     client = "The streamed conversation lacks the tool call, which appears after a reload."
 
@@ -250,6 +264,7 @@ class RepeatedTokenLost(Defect):
     """A token that occurred earlier in the same message is not streamed again."""
 
     id = "D104"
+    rule = "STR-32"
     seen = ()
     client = "The streamed answer lacks words, which appear after a reload."
 
@@ -271,6 +286,7 @@ class StreamModeIgnored(Defect):
     """A stream carries the events of all modes, whichever were requested."""
 
     id = "D97"
+    rule = "STR-25"
     seen = ()
     client = "Events of other modes arrive, and the same text arrives in several forms."
 
@@ -286,6 +302,7 @@ class BackpressureStall(Defect):
     """A run waits between two steps until every reader has read all of its stream."""
 
     id = "D56"
+    rule = "STR-21"
     seen = ("https://github.com/bytedance/deer-flow/pull/1403",)
     client = "A tab that is frozen in the background delays the run for all clients."
 
@@ -303,6 +320,7 @@ class OneModeOnly(Defect):
     """
 
     id = "D105"
+    rule = "STR-33"
     seen = ("langgraph-api 0.16.7, by its behaviour",)
     client = "The joined stream shows the tokens or the steps, but never both."
 
@@ -319,6 +337,7 @@ class JoinDropsSubgraphs(Defect):
     """
 
     id = "D51"
+    rule = "STR-11"
     seen = (
         "https://github.com/langchain-ai/langgraph/issues/7778",
         "https://github.com/langchain-ai/langgraphjs/pull/2330",
@@ -335,6 +354,7 @@ class QueuedStreamCloses(Defect):
     """The stream of a queued run closes before the run starts."""
 
     id = "D52"
+    rule = "STR-15"
     seen = ("https://github.com/aegra/aegra/pull/462", "https://github.com/aegra/aegra/pull/436")
     client = "The stream of a queued run ends at once, without the answer."
 
@@ -351,6 +371,7 @@ class LateMetadata(Defect):
     """The stream lacks the `metadata` event that should come first, so it does not contain the run's id."""
 
     id = "D53"
+    rule = "STR-01"
     seen = ("https://github.com/ag-ui-protocol/ag-ui/pull/2759",)
     client = "The client does not learn the run's id from the stream, so it cannot cancel the run."
 
@@ -365,6 +386,7 @@ class DisconnectInverted(Defect):
     """
 
     id = "D54"
+    rule = "STR-12"
     seen = ("https://github.com/cacheplane/b4run/pull/390", "https://github.com/langchain-ai/langgraphjs/issues/1610")
     client = "Closing a tab stops a run that should continue, or leaves a run executing that should stop."
 
@@ -379,6 +401,7 @@ class StatelessDisconnectIgnored(Defect):
     """
 
     id = "D55"
+    rule = "STL-03"
     seen = ("https://github.com/langchain-ai/langgraphjs/blob/main/libs/langgraph-api/src/storage/ops.mts",)
     client = "After the client has disconnected, the stateless run continues and costs money."
 
@@ -392,6 +415,7 @@ class StatelessThreadLeft(Defect):
     """The thread of a stateless run is not deleted."""
 
     id = "D88"
+    rule = "STL-02"
     former_names = ("stateless_shared",)
     seen = ()
     client = "Threads accumulate that no client created."
@@ -408,6 +432,7 @@ class StatelessOutputLost(Defect):
     """Waiting for a stateless run returns none of its output."""
 
     id = "D119"
+    rule = "STL-04"
     seen = ()
     client = "The client pays for a stateless run, and its answer is lost."
 
@@ -419,6 +444,7 @@ class ReplayMissing(Defect):
     """`Last-Event-ID: -1` replays nothing."""
 
     id = "D81"
+    rule = "STR-08"
     seen = ("https://github.com/langchain-ai/langgraphjs/pull/2805",)
     client = "A client that joins late and requests all events receives only future ones."
 
@@ -430,6 +456,7 @@ class JoinReplaysEverything(Defect):
     """A client that joins a stream without `Last-Event-ID` also receives all earlier events."""
 
     id = "D98"
+    rule = "STR-22"
     seen = ("https://github.com/langchain-ai/langgraphjs/pull/2805",)
     client = "A client that joins late receives tokens again that the page already shows."
 
@@ -444,6 +471,7 @@ class ResumeRepeats(Defect):
     """
 
     id = "D99"
+    rule = "STR-23"
     seen = ("https://github.com/langchain-ai/langgraph/issues/8112",)
     client = "After a reconnect, one token is shown twice."
 

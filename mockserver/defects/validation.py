@@ -26,6 +26,7 @@ class InvalidAs400(Defect):
     """
 
     id = "D108"
+    rule = "ERR-07"
     seen = ("langgraph-api 0.16.7, by its behaviour",)
     client = "A client that recognises its own mistakes by 422 takes the refusal for something else."
 
@@ -43,6 +44,7 @@ class InvalidAs500(Defect):
     """
 
     id = "D109"
+    rule = "ERR-08"
     seen = ("langgraph-api 0.16.7, by its behaviour",)
     client = "A client's mistake looks like the server's, so the client retries it again and again."
 
@@ -55,6 +57,7 @@ class RefusalWithoutWords(Defect):
     """A refusal does not give its reason."""
 
     id = "D110"
+    rule = "SHP-07"
     seen = ()
     client = "The error has no text that a user or a developer could read."
 
@@ -68,6 +71,7 @@ class BrokenBodyAccepted(Defect):
     """A body that is not JSON is accepted as a run without input."""
 
     id = "D111"
+    rule = "ERR-09"
     seen = ()
     client = "A request that was truncated on its way runs the agent on empty input."
 
@@ -87,6 +91,7 @@ class WrongFieldsDropped(Defect):
     """
 
     id = "D112"
+    rule = "ERR-10"
     seen = ("@langchain/langgraph-api 1.5.1 and 2.0.0, by their behaviour",)
     client = "A misspelt option has no effect, and the client receives no error."
 
@@ -103,6 +108,7 @@ class UnknownAssistantAccepted(Defect):
     """A run for an assistant that does not exist executes the only assistant there is."""
 
     id = "D117"
+    rule = "ERR-03"
     seen = ()
     client = "A misspelt assistant name executes another assistant."
 
@@ -119,6 +125,7 @@ class StatelessContend(Defect):
     """A stateless run is refused while another one is in flight."""
 
     id = "D118"
+    rule = "STL-01"
     seen = ()
     client = "Of two simultaneous stateless runs, one is refused."
 
@@ -136,6 +143,7 @@ class RefusalLeavesRun(Defect):
     """A run that is refused as invalid is created anyway."""
 
     id = "D113"
+    rule = "ERR-11"
     seen = ()
     client = "A refused request runs the agent, and the corrected request runs it again."
 
@@ -157,6 +165,7 @@ class UnknownFilterIgnored(Defect):
     """
 
     id = "D114"
+    rule = "ERR-12"
     seen = ("langgraph-api 0.16.7, by its behaviour",)
     client = "A misspelt status lists nothing, as if there were no such runs."
 
@@ -171,6 +180,7 @@ class IfNotExistsIgnored(Defect):
     """A run with if_not_exists=create is refused if its thread does not exist."""
 
     id = "D115"
+    rule = "ERR-16"
     seen = ()
     client = "The first message of a conversation is refused."
 
@@ -187,6 +197,7 @@ class DelayIgnored(Defect):
     """A run with after_seconds starts at once."""
 
     id = "D116"
+    rule = "RUN-20"
     seen = ()
     client = "A run that was scheduled for later executes at once."
 

@@ -18,6 +18,7 @@ class CheckpointsLag(View):
     """While a run executes, the newest checkpoint is missing from the history."""
 
     id = "D128"
+    rule = "PST-06"
     seen = ()
     client = "The history of an executing run is always one step behind."
     endpoints = HISTORIES
@@ -31,6 +32,7 @@ class HistoryShrinks(View):
     """The oldest checkpoint is no longer shown once a thread has had two runs."""
 
     id = "D129"
+    rule = "CHK-01"
     seen = ()
     client = "A bookmarked checkpoint is no longer found."
     endpoints = HISTORIES
@@ -44,6 +46,7 @@ class StateLags(View):
     """The state of a thread is that of the checkpoint before the newest one."""
 
     id = "D130"
+    rule = "CHK-05"
     seen = ()
     client = "The newest message is missing from the state."
 
@@ -56,6 +59,7 @@ class MessageIdsReused(View):
     """The newest human message has the id of the oldest one."""
 
     id = "D131"
+    rule = "PST-09"
     seen = ()
     client = "A list that is keyed by message ids shows one message in place of the other."
 
@@ -70,6 +74,7 @@ class NextCleared(View):
     """After a run was stopped in a step, the state's `next` does not name that step."""
 
     id = "D132"
+    rule = "PST-11"
     seen = ()
     client = "An application cannot detect that the conversation was stopped in the middle of a step."
 
@@ -83,6 +88,7 @@ class TaskResultsMissing(View):
     """The task of a finished step in an unfinished superstep does not show the step's result."""
 
     id = "D133"
+    rule = "PST-07"
     seen = ()
     client = "After a stop, the results of a finished branch are not shown."
 
@@ -97,6 +103,7 @@ class ListOldestFirst(Defect):
     """The runs of a thread are listed oldest first."""
 
     id = "D134"
+    rule = "RUN-10"
     seen = ()
     client = "The newest run is at the end of the list, or on a page that the client does not fetch."
 
@@ -111,6 +118,7 @@ class SearchIgnoresStatus(Defect):
     """A search for threads by status finds all threads."""
 
     id = "D135"
+    rule = "THR-09"
     seen = ()
     client = "A list of busy threads shows all threads."
 

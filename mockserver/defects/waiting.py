@@ -38,6 +38,7 @@ class PendingWaitNeverAnswers(_WaitedCancel):
     """A cancel with `wait` of a pending run is never answered, although the run ends."""
 
     id = "D183"
+    rule = "CAN-18"
     seen = ()
     client = "`cancel(wait=True)` of a queued run hangs."
 
@@ -54,6 +55,7 @@ class PendingWaitQueues(_WaitedCancel):
     """A cancel with `wait` of a pending run is answered when the run ahead of it has ended."""
 
     id = "D184"
+    rule = "CAN-19"
     seen = ()
     client = "`cancel(wait=True)` of a queued run lasts as long as the run ahead of it."
 
@@ -72,6 +74,7 @@ class WaitedRollbackInterrupts(_WaitedCancel):
     """A cancel with `wait` and the action `rollback` interrupts the run, and deletes nothing."""
 
     id = "D185"
+    rule = "CAN-06"
     seen = ()
     client = "What a cancelled run has written is still there, although its rollback was confirmed."
 
@@ -88,19 +91,21 @@ class ExitOutputEmpty(Defect):
     """A run with durability `exit` returns no values to a client that waits for it."""
 
     id = "D186"
+    rule = "STL-04"
     seen = ()
     client = "`wait` returns an empty object in place of the answer."
 
     def output(self, run: Run) -> Values:
         # What the correct server returns first: a run that failed has no values to lose.
         right = super().output(run)
-        return {} if right and run.request.durability == "exit" and self.strikes(run) else right
+        return {} if right and run.request.storing == "exit" and self.strikes(run) else right
 
 
 class BreakpointsIgnored(Defect):
     """A run with `interrupt_before` or `interrupt_after` does not stop at these nodes."""
 
     id = "D187"
+    rule = "RUN-22"
     seen = ()
     client = "The tool runs before a human has approved it."
 
@@ -117,6 +122,7 @@ class StoppedThreadIdle(Defect):
     """A thread whose run has stopped at a node is `idle`."""
 
     id = "D188"
+    rule = "RUN-22"
     seen = ()
     client = "A list of threads that wait for a human lacks those that stop before a tool."
 

@@ -15,6 +15,7 @@ class WebhookMissingOrDouble(Defect):
     """
 
     id = "D62"
+    rule = "WHK-01"
     seen = ("langchain-ai/docs src/langgraph-platform/use-webhooks.mdx",)
     client = "No webhook arrives for a stopped run, and two arrive for a finished one."
 
@@ -30,6 +31,7 @@ class WebhookOutOfOrder(Defect):
     """The webhook of a superseded run is sent only after that of the run that superseded it."""
 
     id = "D106"
+    rule = "WHK-02"
     seen = ()
     client = "A listener is notified of the second run before it learns that the first was stopped."
 
@@ -48,6 +50,7 @@ class WebhookFailureSpoilsRun(Defect):
     """A run fails if its webhook cannot be delivered."""
 
     id = "D107"
+    rule = "WHK-03"
     seen = ()
     client = "A run that completed its work is shown as failed, because the listener did not accept its webhook."
 
@@ -61,6 +64,7 @@ class WebhookWithoutValues(Defect):
     """The webhook of a finished run has no `values`."""
 
     id = "D218"
+    rule = "WHK-10"
     seen = ()
     client = "A listener is notified that the run has ended, and has to fetch the answer itself."
 
@@ -75,6 +79,7 @@ class WebhookSaysRunning(Defect):
     """The webhook of an ended run has the status `running`."""
 
     id = "D219"
+    rule = "WHK-11"
     seen = ()
     client = "A listener that waits for the end of the run ignores its only webhook."
 
@@ -87,6 +92,7 @@ class SuccessorWebhookTwice(Defect):
     """A run that superseded another run sends its webhook twice."""
 
     id = "D220"
+    rule = "WHK-12"
     seen = ()
     client = "A listener handles the answer to the second message twice."
 

@@ -13,9 +13,8 @@ The life of a run:
 
 1. `create_run` requests admission, adds the run to its thread as pending, and then decides the fates of the runs in
    flight.
-2. `_start_next` picks the next run of a thread whenever the thread may have become free, and `_start_worker` gives it
-   a
-   task.
+2. `_start_next` picks the next run of a thread whenever the thread may have become free. It waits in
+   `_queue` while all workers are busy. `_start_worker` gives it a task.
 3. `_execute` plays the run in that task. At its end it calls `_settle`.
 4. `stop_all` records a fate on a run and cancels its task. The fate is the decision. The task ends later, and until
    then the
@@ -40,10 +39,10 @@ from msgspec import UNSET
 
 from mockserver.agent import graph
 from mockserver.agent.agent import ScriptedAgent
-from mockserver.agent.gates import Gates
+from mockserver.agent.gates import START_POINT, Gates
 from mockserver.agent.witnesses import Witnesses
 from mockserver.core.callbacks import Callbacks
-from mockserver.core.checkpoints import END, Checkpoint
+from mockserver.core.checkpoints import COPY, END, Checkpoint
 from mockserver.core.clock import Clock, Clocks, milliseconds
 from mockserver.core.crons import Cron, Crons
 from mockserver.core.lifecycle import after
@@ -56,13 +55,13 @@ from mockserver.core.store import Store
 from mockserver.core.strategies import Fate
 from mockserver.core.streams import EventLog
 from mockserver.core.threads import Threads
-from mockserver.core.updates import SERVER_METADATA, append_checkpoint, last_node, read_write
+from mockserver.core.updates import SERVER_METADATA, InvalidUpdateError, append_checkpoint, last_node, read_write
 from mockserver.engine.cron_request import cron_request
 from mockserver.engine.execution import Execution
 from mockserver.engine.stored_request import run_metadata, stored_kwargs
 from mockserver.engine.webhooks import Webhooks
 from mockserver.schemas.common import RunRequest
-from mockserver.script.types import Script
+from mockserver.script.graphs import Graphs
 from mockserver.views.protocol_events import Ended, ProtocolEvents
 from mockserver.views.records import notice, state
 
@@ -90,18 +89,24 @@ class Engine:
 
     def __init__(
         self,
-        script: Script,
+        graphs: Graphs,
         clock: Clock,
         *,
         seed: int,
         policy: Policy,
         run_timeout: float | None,
+        workers: int | None,
         callbacks: Callbacks,
     ) -> None:
         self._callbacks = callbacks
         self._run_timeout = run_timeout
+        self._workers = workers
+        self._working: set[Run] = set()
+        self._queue: set[Run] = set()
+        """The runs that are next on their threads and wait for a worker."""
+        self._created = 0
         self.notifier = Notifier()
-        self.threads = Threads(seed=seed, policy=policy, script=script, notifier=self.notifier)
+        self.threads = Threads(seed=seed, policy=policy, graphs=graphs, notifier=self.notifier)
         self.clock = Clocks(clock)
         self.store = Store(lambda: self.clock.now)
         self.seed = seed
@@ -141,8 +146,10 @@ class Engine:
         ids = thread.ids.scoped(run_id)
         erased = temporary and request.on_completion != "keep"
         metadata = run_metadata(request, assistant, thread)
+        self._created += 1
         run = Run(
             run_id=run_id,
+            number=self._created,
             thread=thread,
             assistant=assistant,
             request=request,
@@ -216,20 +223,26 @@ class Engine:
                 f"Thread {thread.thread_id} has runs in flight, so its state cannot be updated. "
                 "Cancel the runs or wait for them."
             )
-        values = graph.empty_values() if base is None else thread.history.values(base)
-        reducers = thread.script.reducers
-        updated = graph.apply_write(values, read_write(raw or {}, thread.ids.uuid4, reducers), reducers)
+        if as_node == COPY:
+            return self._updated(thread, _copy(thread, base))
+        script = thread.script
+        values = graph.known_values(script, {} if base is None else thread.history.values(base))
+        updated = graph.apply_write(values, read_write(raw or {}, thread.ids.uuid4, script), script)
         node = as_node or last_node(base)
         cursor = Cursor() if node == END else graph.cursor_after_manual_write(thread, base, node, updated)
         checkpoint = append_checkpoint(
             thread,
             base,
             values=updated,
-            following=graph.nodes_at(cursor, {}),
+            following=graph.nodes_at(script, cursor, {}),
             source="update",
             node=node,
             cursor=cursor,
         )
+        return self._updated(thread, checkpoint)
+
+    def _updated(self, thread: Thread, checkpoint: Checkpoint) -> Checkpoint:
+        """Record and publish the checkpoint of a manual update."""
         self.threads.touch(thread, checkpoint.created_at)
         thread.failure = thread.interruption = None
         self.record_state(thread)
@@ -292,6 +305,9 @@ class Engine:
             # From here on the old execution can neither write nor emit nor
             # settle. The task is cancelled, but may resist.
             run.attempt += 1
+            if run.request.storing == "exit":
+                # Nothing was stored, so the new attempt begins with the input again.
+                run.thread.history.remove_run(run.run_id)
             if run.task is not None:
                 run.task.cancel()
         # Before the lost workers unwind at the next await: a step that was cancelled
@@ -304,9 +320,34 @@ class Engine:
                 self._settle(run, "stopped")
 
     def _start_next(self, thread: Thread) -> None:
+        """Start the next run of a thread, or let it wait for its release or for a worker."""
         run = policy_of(thread).next_to_start(thread)
-        if run is not None:
-            thread.active = run
+        if run is None or run.held or run in self._queue:
+            return
+        if self.gates.closes(START_POINT, thread.thread_id):
+            run.held = True
+            run.watchdog = self._spawn(self._hold(run))
+            return
+        self._enqueue(run)
+
+    async def _hold(self, run: Run) -> None:
+        """Keep a run pending until a test releases it. A run that is stopped cancels this."""
+        await self.gates.pass_point(START_POINT, run.thread.thread_id, run.run_id)
+        run.held = False
+        self._enqueue(run)
+
+    def _enqueue(self, run: Run) -> None:
+        """Let a run wait for a worker, and start it at once if there is one."""
+        self._queue.add(run)
+        self._start_queued()
+
+    def _start_queued(self) -> None:
+        """Start the runs that wait for a worker, the oldest first, as far as there are workers."""
+        while self._queue and (self._workers is None or len(self._working) < self._workers):
+            run = min(self._queue, key=lambda one: one.number)
+            self._queue.remove(run)
+            self._working.add(run)
+            run.thread.active = run
             self._start_worker(run)
 
     def _start_worker(self, run: Run) -> None:
@@ -326,6 +367,8 @@ class Engine:
         if run.status == "pending":
             run.status = after(run.status, "start")
             run.started_at = run.thread.timeline.now
+        if run.request.storing == "exit":
+            run.thread.stored = run.thread.history.copied(run.thread.thread_id)
         # Only a run that has started shows the server's metadata, as on the official server.
         run.kwargs["config"]["metadata"] |= SERVER_METADATA
         self._touch(run)
@@ -373,6 +416,10 @@ class Engine:
         # Now the thread is free. Its status follows from this, and every effect below may show it to a client.
         thread.in_flight.pop(run.run_id, None)
         if executed:
+            thread.stored = None
+        self._working.discard(run)
+        self._queue.discard(run)
+        if executed:
             thread.active = None
         if event == "stop" and run.fate == "erase":
             # Before `record_state`, which reads the newest checkpoint: after a rollback that is the one before the
@@ -380,6 +427,8 @@ class Engine:
             policy_of(thread).erase(run)
             run.output = {}
         elif executed:
+            if run.request.storing == "exit":
+                thread.history.keep_newest_of(run.run_id)
             thread.failure = run.error
             thread.interruption = run.interruption
         # After the erasure and before everything that carries a time: it draws the moment of the end, which the error
@@ -426,6 +475,7 @@ class Engine:
         # Last: the next run begins from the newest checkpoint, and that is final
         # only now. A rollback is thus complete before its successor writes.
         self._start_next(thread)
+        self._start_queued()
 
     def _stop_reason(self, run: Run) -> dict[str, str]:
         """Return why a run was stopped, for its webhook and for the thread until its next run has ended."""
@@ -495,6 +545,22 @@ class Engine:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _copy(thread: Thread, base: Checkpoint | None) -> Checkpoint:
+    """Append a copy of a checkpoint, at which nothing has run yet. Raises `InvalidUpdateError`."""
+    if base is None:
+        raise InvalidUpdateError("The thread has no checkpoint to copy. Create a run first.")
+    return append_checkpoint(
+        thread,
+        base,
+        values=thread.history.values(base),
+        following=base.next,
+        source="fork",
+        node=base.written_by,
+        cursor=base.cursor,
+        beside=True,
+    )
 
 
 def _publish(thread: Thread, run_id: str, request: RunRequest, name: str, data: Any, at: int) -> None:

@@ -17,9 +17,9 @@ mark, and the next run with a command continues at that node.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Coroutine
-from functools import partial
+from collections import Counter
+from collections.abc import Container, Coroutine, Mapping, Sequence
+from functools import partial, reduce
 from typing import Any, Final, Literal, NoReturn
 
 from msgspec import UNSET
@@ -28,16 +28,19 @@ from msgspec.structs import replace
 from mockserver.agent import graph
 from mockserver.agent.agent import NodeOutput, ScriptedAgent, Task, calls_to_answer
 from mockserver.agent.step import Paused
-from mockserver.core.checkpoints import START, Checkpoint, Mark, Source, Values
-from mockserver.core.commands import answer_to, check_answer, target_of
+from mockserver.core import messages
+from mockserver.core.checkpoints import START, Checkpoint, Extra, History, Mark, Source, Values
+from mockserver.core.commands import added_by, answers_to, check_answer
 from mockserver.core.policy import Policy, policy_of
 from mockserver.core.protocol_feed import Feeds
 from mockserver.core.records import Run
 from mockserver.core.script_cursor import Cursor
 from mockserver.core.updates import ChildGraph, append_checkpoint, read_write
 from mockserver.schemas.common import Command
+from mockserver.script.tasks import as_started, in_order, node_of
+from mockserver.script.types import Interrupt
 from mockserver.views.protocol_events import Ended, ProtocolEvents
-from mockserver.views.run_stream import RunStream
+from mockserver.views.run_stream import RunStream, shown_interrupts
 
 RECURSION_LIMIT: Final = 1000
 """The number of steps of a run whose request sets no limit."""
@@ -52,11 +55,11 @@ class GraphRecursionError(Exception):
 
 
 class Waits(Exception):  # noqa: N818 - nothing went wrong
-    """The pause of a run for a human. `question` is the interrupt of a step, empty at a breakpoint."""
+    """The pause of a run for a human. `questions` are the interrupts of a superstep, none at a breakpoint."""
 
-    def __init__(self, question: dict[str, Any]) -> None:
-        super().__init__(question)
-        self.question = question
+    def __init__(self, questions: list[dict[str, Any]]) -> None:
+        super().__init__(questions)
+        self.questions = questions
 
 
 class Execution:
@@ -75,6 +78,8 @@ class Execution:
         self._base: Checkpoint | None = None
         self._steps = 0
         self._attempt = run.attempt
+        self._output: Values | None = None
+        """The output that was emitted last, for a graph whose output is a part of its state."""
 
     @property
     def _policy(self) -> Policy:
@@ -87,9 +92,13 @@ class Execution:
         self._base = base = self._policy.base(self._run)
         raw = self._policy.input(self._run)
         current = self._continue_from(base) if raw is None else self._write_input(base, raw)
-        self._emit_state(current, current.values)
-        with contextlib.suppress(Waits):
+        self._emit_state(self._thread.history.with_extras(current), current.values)
+        try:
             await self._supersteps(current, None, continues=raw is None)
+        except Waits as waits:
+            # Each node has added its own questions. With several nodes the result shows those of all.
+            if waits.questions and self._may_emit():
+                self._run.output = {**self._run.output, "__interrupt__": shown_interrupts(waits.questions)}
         self._stream.ends(self._run.output)
 
     async def _supersteps(self, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> Checkpoint:
@@ -97,86 +106,155 @@ class Execution:
 
         `continues`: an earlier run, or an earlier attempt of this one, may have begun the first superstep.
         """
-        while current.next:
+        # Only the first superstep can have tasks that a command added: those of its checkpoint.
+        extras = self._thread.history.extras(current) if continues and child is None else []
+        while current.next or extras:
             self._count_step()
-            current = self._with_cursor(current, child, continues=continues)
+            current = self._with_cursor(current)
             # A run that continues from a breakpoint must not stop at the same
             # breakpoint again. Breakpoints name nodes of the parent graph.
             if child is None and not continues:
                 self._check_breakpoint("interrupt_before", current.next)
-            writes = await self._superstep(current, child, continues=continues)
+            writes = await self._superstep(current, child, extras, continues=continues)
             if not self._may_write():
                 # A node swallowed its cancellation. Its write is dropped, and the run ends here.
                 raise asyncio.CancelledError
-            finished = current.next
             # No await between the check above and this line: a stop cannot come between them.
-            current = self._commit(current, child, writes)
+            current = self._commit(current, child, writes, extras)
             # After the checkpoint, so that whatever happens during this wait finds a complete state.
             await self._policy.after_step(self._run)
             if child is None and current.next:
-                self._check_breakpoint("interrupt_after", finished)
-            continues = False
+                self._check_breakpoint("interrupt_after", tuple(writes))
+            continues, extras = False, []
         return current
 
-    async def _superstep(self, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> dict[str, Values]:
-        """Play the next nodes concurrently, except those whose writes are kept from an earlier run.
+    async def _superstep(
+        self, current: Checkpoint, child: ChildGraph | None, extras: list[Extra], *, continues: bool
+    ) -> dict[str, Values]:
+        """Play the next nodes and `extras` concurrently, except those whose writes are kept from an earlier run.
 
-        They start, and their writes apply, in the order of their names, as in LangGraph.
+        They start, and their writes apply, in the order of their names, as in LangGraph. Tasks that share a node with
+        others, or were sent an input, start before them, and their writes apply after them.
         """
         history = self._thread.history if child is None else child.history
-        writes = history.pending_writes(current) if continues else {}
-        pauses: list[Waits] = []
+        namespace = "" if child is None else child.namespace
+        seen_by = self._seen_by(current, extras)
+        kept = history.pending_writes(history.with_extras(current)) if continues else {}
+        writes, pauses = dict(kept), dict[str, Waits]()
 
-        async def play(node: str) -> None:
+        async def play(task: Task) -> None:
             try:
-                writes[node] = await self._node(node, current, child, resumed=continues and self._answer is not None)
+                writes[task.node] = await self._node(task, seen_by[task.node], child)
             except Waits as waits:
                 # Not raised here: the other nodes of the superstep finish first, and their writes are kept as marks.
-                pauses.append(waits)
+                pauses[task.node] = waits
 
-        await _gather([play(node) for node in sorted(current.next) if node not in writes])
+        # Every node is announced before one of them plays, those that have finished earlier included.
+        open_to_answer = self._open_to_answer(history, seen_by, kept) if continues else frozenset()
+        inputs, tasks = {extra.key: _as_values(extra.input) for extra in extras if extra.is_sent}, []
+        for node in as_started(seen_by):
+            entered = replace(seen_by[node], values=inputs[node]) if node in inputs else seen_by[node]
+            if node in kept:
+                self._stream.task_starts(node, entered, namespace, kept=True)
+            else:
+                values = self._read_sent(entered.values) if node in inputs else current.values
+                tasks.append(self._begin(node, entered, values, child, takes_answer=node in open_to_answer))
+        for node in as_started(kept):
+            self._stream.kept(node, kept[node], namespace)
+        await _gather([play(task) for task in tasks])
+        finished = {node: writes[node] for node in in_order(seen_by) if node in writes}
         if pauses:
-            raise pauses[0]
-        return {node: writes[node] for node in sorted(current.next) if node in writes}
+            if child is None and finished:
+                self._stream.values(self._shown(reduce(self._written, finished.values(), current.values)), namespace)
+            raise Waits([question for node in as_started(pauses) for question in pauses[node].questions])
+        return finished
 
-    async def _node(self, node: str, current: Checkpoint, child: ChildGraph | None, *, resumed: bool) -> Values:
-        """Play one node and record its outcome on its task. Raises `Waits` if it waits for a human."""
+    def _seen_by(self, current: Checkpoint, extras: list[Extra]) -> dict[str, Checkpoint]:
+        """Return the checkpoint as the tasks of a superstep see it. For one of `extras` only its own node is next."""
+        seen_by, cursor = dict.fromkeys(current.next, current), current.cursor or Cursor()
+        visiting = Counter(map(node_of, current.next)) if extras else Counter()
+        for extra in extras:
+            at = graph.sent_to(self._run, cursor, extra.node, visiting[extra.node])
+            at = at.with_input(extra.input) if extra.is_sent else at
+            seen_by[extra.key] = replace(current, next=(extra.key,), task_ids=(extra.task_id,), cursor=at)
+            visiting[extra.node] += 1
+        return seen_by
+
+    def _begin(
+        self, node: str, current: Checkpoint, values: Values, child: ChildGraph | None, *, takes_answer: bool
+    ) -> Task:
+        """Announce a node, and return its task, which sees `values`.
+
+        `takes_answer`: the answer of the run may be for what the node has not asked yet.
+        """
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
-        resumed = resumed and node in history.waiting_interrupts()
-        asked = history.waiting_interrupts().get(node) if resumed else None
-        answer = None if asked is None else answer_to(self._answer, [asked["id"]])
-        task = self._task(node, current, namespace, resumed=resumed, answer=answer)
-        calls = calls_to_answer(task)
-        self._narrator.task_starts(current.task_id(node), node, current.values, calls, namespace)
+        asked = [question["id"] for question in history.waiting_interrupts().get(node, ())]
+        given = [answer for question in asked for answer in answers_to(self._answer, question)]
+        if takes_answer:
+            given += answers_to(self._answer, None)
+        answers = [self._policy.answer_given(self._run, answer) for answer in given]
+        earlier = history.last_mark(current.checkpoint_id, "resume", node) or []
+        again = None if answers or not asked else asked[0]
+        task = self._task(node, replace(current, values=values), namespace, [*earlier, *answers], again)
+        self._narrator.task_starts(current.task_id(node), node, current.values, calls_to_answer(task), namespace)
         self._stream.task_starts(node, current, namespace)
+        return task
+
+    async def _node(self, task: Task, current: Checkpoint, child: ChildGraph | None) -> Values:
+        """Play one node and record its outcome on its task. Raises `Waits` if it waits for a human."""
+        node, calls = task.node, calls_to_answer(task)
+        history = self._thread.history if child is None else child.history
+        namespace = "" if child is None else child.namespace
         try:
             write = await self._step(task, current, child)
         except Paused as paused:
             if not self._may_write():
                 raise asyncio.CancelledError from None
-            question = {"id": self._run.ids.hex(), "value": paused.value}
+            question = {"id": task.open_question or self._run.ids.hex(), "value": paused.value}
             self._narrator.interrupted(question, namespace)
-            self._pause(node, current, child, question)
+            self._pause(task, current, child, [question])
         except Waits as waits:
-            self._pause(node, current, child, waits.question)
+            self._pause(task, current, child, waits.questions)
         except asyncio.CancelledError:
+            if self._records_cancellation:
+                history.mark(current.checkpoint_id, Mark(self._run.run_id, "error", "CancelledError()", node))
             raise
         except Exception as error:
             if self._may_write():
                 # Python's form of an exception, which the official server shows in `tasks[].error`.
                 text = f"{type(error).__name__}({str(error)!r})"
                 history.mark(current.checkpoint_id, Mark(self._run.run_id, "error", text, node))
-                self._narrator.task_ends(current.task_id(node), node, namespace, error=error, calls=calls)
+                self._narrator.task_ends(current.task_id(node), node_of(node), namespace, error=error, calls=calls)
                 self._stream.failed(node, current, error, namespace)
             raise
         if not self._may_write():
             raise asyncio.CancelledError
+        self._note_answers(task, current, history)
         history.mark(current.checkpoint_id, Mark(self._run.run_id, "result", write, node))
-        self._narrator.task_ends(current.task_id(node), node, namespace, write=write, calls=calls)
-        self._narrator.wrote(node, write, namespace)
+        self._narrator.task_ends(current.task_id(node), node_of(node), namespace, write=write, calls=calls)
+        self._narrator.wrote(node_of(node), write, namespace)
         self._stream.wrote(node, current, write, namespace)
         return write
+
+    def _open_to_answer(
+        self, history: History, seen_by: Mapping[str, Checkpoint], kept: Container[str]
+    ) -> frozenset[str]:
+        """Return the tasks that get an answer to no open question: the first to ask, or all if no script asks.
+
+        Such an answer follows an update of the state or a breakpoint. It waits for the first question.
+        """
+        if self._answer is None or history.waiting_interrupts():
+            return frozenset()
+        waiting = [task for task in in_order(seen_by) if task not in kept]
+        asking = [task for task in waiting if _questions(seen_by[task], task)]
+        return frozenset(asking[:1] or waiting)
+
+    def _note_answers(self, task: Task, current: Checkpoint, history: History) -> None:
+        """Record the answers of a node, for its next question and for the steps behind it."""
+        if task.answers:
+            mark = Mark(self._run.run_id, "resume", list(task.answers), task.node)
+            history.mark(current.checkpoint_id, mark)
 
     def _count_step(self) -> None:
         asked = self._run.request.config.recursion_limit
@@ -189,35 +267,50 @@ class Execution:
             raise GraphRecursionError(f"Recursion limit of {limit} reached without hitting a stop condition.")
 
     def _continue_from(self, base: Checkpoint | None) -> Checkpoint:
-        """Return the checkpoint from which a run without input continues, adding one for a `goto`."""
-        command = self._run.request.command or Command()
-        history, target = self._thread.history, target_of(command, base)
-        if base is None and not target:
+        """Return the checkpoint from which a run without input continues, with the tasks that a `goto` adds to it."""
+        command, history = self._run.request.command or Command(), self._thread.history
+        # The tasks that an earlier command added to an older checkpoint are not continued with it.
+        known = history.extras(base) if base is history.head else []
+        added = added_by(command, base, known, self._run.ids.uuid4)
+        if base is None and not added:
             raise EmptyInputError("Received no input for __start__")
-        if self._run.request.strict_resume:
-            check_answer(self._answer, history)
-        values = graph.empty_values() if base is None else history.values(base)
-        if base is None or target:
-            written_by = START if base is None else base.written_by
-            cursor = None if base is None else base.cursor
-            current = self._append(base, written_by, values, target, "fork", cursor=cursor)
+        check_answer(self._answer, history, strict=self._run.request.strict_resume)
+        for extra in added:
+            # Read before anything is written: an input that cannot be read leaves no trace.
+            self._read_sent(_as_values(extra.input))
+        values = graph.known_values(self._run.script, {} if base is None else history.values(base))
+        if base is None:
+            current = self._append(None, START, values, (), "fork")
         elif base is not history.head:
             # Time travel: the run branches from an older checkpoint. The fork
             # becomes the newest checkpoint, so the thread's state is the branch.
             current = self._append(base, base.written_by, values, base.next, "fork", cursor=base.cursor)
         else:
             current = base
+        if added:
+            history.mark(current.checkpoint_id, Mark(self._run.run_id, "goto", added))
         if command.written is not None:
-            write = read_write(command.written, self._run.ids.uuid4, self._thread.script.reducers)
+            write = read_write(command.written, self._run.ids.uuid4, self._run.script)
             values = self._written(values, write)
             self._thread.history.mark(current.checkpoint_id, Mark(self._run.run_id, "values", values))
         return replace(current, values=values)
 
+    def _read_sent(self, given: Values) -> Values:
+        """Return the input that a node was sent as the state that the node sees. Raises ValueError."""
+        if given.get("messages") is None:
+            return {name: value for name, value in given.items() if name != "messages"}
+        return {**given, "messages": messages.coerce_all(given["messages"], self._run.ids.uuid4)}
+
     def _write_input(self, base: Checkpoint | None, raw: Any) -> Checkpoint:
         """Write the input: one checkpoint that has it still pending, and one that contains it."""
-        values = self._thread.history.values(base) if base is not None else graph.empty_values()
+        before = {} if base is None else self._thread.history.values(base)
+        values = graph.known_values(self._run.script, before)
         # Read before anything is written: an input that cannot be read leaves no trace.
-        write = read_write(raw, self._run.ids.uuid4, self._thread.script.reducers)
+        write = read_write(raw, self._run.ids.uuid4, self._run.script)
+        inputs = self._run.script.graph.schemas.inputs
+        if inputs is not None:
+            write = {name: value for name, value in write.items() if name in inputs}
+        self._output = self._shown(values)
         updated = self._written(values, write)
         cursor = graph.enter(self._run, updated)
         received = self._append(base, START, values, (START,), "input")
@@ -227,27 +320,28 @@ class Execution:
         following = cursor.next if entry == cursor.next[0] else (entry,)
         return self._append(received, START, updated, following, "loop", cursor=cursor)
 
-    def _with_cursor(self, current: Checkpoint, child: ChildGraph | None, *, continues: bool) -> Checkpoint:
-        """Return the checkpoint with its cursor at a step of its node, after an interrupt that was answered."""
+    def _with_cursor(self, current: Checkpoint) -> Checkpoint:
+        """Return the checkpoint with its cursor at a step of its node."""
         cursor = current.cursor or graph.locate(self._run, current.values)
-        asked = (self._thread.history if child is None else child.history).waiting_interrupts()
-        if continues and self._answer is not None and asked:
-            cursor = cursor.answered(answer_to(self._answer, [question["id"] for question in asked.values()]))
-        return replace(current, cursor=cursor.at_node(graph.scripted_node(current.next[0])))
+        if current.next:
+            cursor = cursor.at_node(graph.scripted_node(self._run.script, current.next[0]))
+        return replace(current, cursor=cursor)
 
-    def _task(self, node: str, current: Checkpoint, namespace: str, *, resumed: bool, answer: Any) -> Task:
+    def _task(
+        self, node: str, current: Checkpoint, namespace: str, answers: list[Any], open_question: str | None
+    ) -> Task:
         return Task(
             node=node,
             values=current.values,
-            script=self._thread.script,
-            cursor=current.cursor or Cursor(),
+            script=self._run.script,
+            cursor=(current.cursor or Cursor()).heard(node, answers),
             configurable=self._policy.configurable(self._run),
             thread_id=self._thread.thread_id,
             run_id=self._run.run_id,
             ids=self._run.ids,
             timeline=self._thread.timeline,
-            resumed=resumed,
-            answer=self._policy.answer_given(self._run, answer) if resumed else None,
+            answers=answers,
+            open_question=open_question,
             emit=lambda emitted: self._emit(node, current, emitted, namespace),
             wants_pieces=self._wants_pieces,
             custom=lambda data: self._custom(data, namespace),
@@ -257,24 +351,30 @@ class Execution:
         begins = self._agent.child_start(task) if child is None else None
         if begins is None:
             return await self._agent.run(task)
-        playing = self._report_child(task.node, current, self._play_child(task.node, current, *begins))
+        cursor, values = begins
+        child_graph = self._play_child(task.node, current, cursor, values)
+        playing = self._report_child(task.node, current, values, child_graph)
         return self._agent.after_child(task, await self._policy.play_child(self._run, playing))
 
-    async def _report_child(self, node: str, current: Checkpoint, playing: Coroutine[Any, Any, Values]) -> Values:
+    async def _report_child(
+        self, node: str, current: Checkpoint, begins: Values, playing: Coroutine[Any, Any, Values]
+    ) -> Values:
         """Play a child graph, and report its start and its end."""
         namespace = current.namespace(node)
         ended: Ended = "failed"
-        self._narrator.child_starts(node, current.task_id(node), namespace)
+        self._narrator.child_starts(node_of(node), current.task_id(node), namespace)
+        self._stream.child_starts(node, current, begins)
         try:
             values = await playing
             ended = "completed"
+            self._stream.child_ends(node, current, values)
         except (Waits, asyncio.CancelledError):
             ended = "interrupted"
             raise
         finally:
             # A lost worker reports nothing: its run is executed again, and the new attempt reports.
             if self._attempt == self._run.attempt:
-                self._narrator.child_ends(node, ended, namespace)
+                self._narrator.child_ends(node_of(node), ended, namespace)
         return values
 
     async def _play_child(self, node: str, current: Checkpoint, cursor: Cursor, values: Values) -> Values:
@@ -283,44 +383,75 @@ class Execution:
         child = ChildGraph(node, self._thread.history.child(namespace), namespace, current)
         begun = child.history.head
         if begun is None:
-            received = self._append(None, START, {"steps": []}, (START,), "input", child)
+            received = self._append(None, START, dict(self._run.script.initial), (START,), "input", child)
             entered = self._append(received, START, values, cursor.next, "loop", child, cursor)
             self._stream.checkpoint(received, namespace)
             self._emit_state(entered, values, namespace)
             return (await self._supersteps(entered, child, continues=False)).values
+        self._emit_state(begun, begun.values, namespace)
         return (await self._supersteps(begun, child, continues=True)).values
 
-    def _commit(self, current: Checkpoint, child: ChildGraph | None, writes: dict[str, Values]) -> Checkpoint:
+    def _commit(
+        self, current: Checkpoint, child: ChildGraph | None, writes: dict[str, Values], extras: list[Extra]
+    ) -> Checkpoint:
         """Append the checkpoint with the writes of a superstep."""
-        values, cursor = current.values, current.cursor or Cursor()
-        for write in writes.values():
-            values = self._written(values, write)
-        cursor = cursor.passed() if child is not None else graph.follow(self._run, cursor, values)
-        following = graph.nodes_at(cursor, self._run.configurable)
+        history = self._thread.history if child is None else child.history
+        answers = {task: history.last_mark(current.checkpoint_id, "resume", task) or () for task in writes}
+        values = reduce(self._written, writes.values(), current.values)
+        if child is None:
+            cursor = self._after(current, extras, answers, values)
+        else:
+            cursor = (current.cursor or Cursor()).answered(answers).passed()
+        following = graph.nodes_at(self._run.script, cursor, self._run.configurable)
         written = self._append(current, list(writes)[-1], values, following, "loop", child, cursor)
         self._emit_state(written, values, "" if child is None else child.namespace)
         return written
 
-    def _pause(self, node: str, current: Checkpoint, child: ChildGraph | None, question: dict[str, Any]) -> NoReturn:
-        """Record the interrupt on the task, stream it, and raise `Waits`."""
+    def _after(
+        self, current: Checkpoint, extras: list[Extra], answers: Mapping[str, Sequence[Any]], values: Values
+    ) -> Cursor:
+        """Return the cursor after a superstep that has led to `values`.
+
+        A cursor has one next step. Whatever a command added, a thread that had a next step continues behind it.
+        """
+        cursor = current.cursor or Cursor()
+        own = cursor.answered({task: answers[task] for task in current.next})
+        if not extras:
+            return graph.follow(self._run, own, values)
+        seen_by = self._seen_by(current, extras)
+        # The fields of an input are for the texts of its own task.
+        sent = {one.key: replace(seen_by[one.key].cursor or cursor, fills=cursor.fills) for one in extras}
+        added = [at.answered({at.playing(task): answers[task]}) for task, at in sent.items()]
+        played = [own] if current.next else added
+        reached = [graph.follow(self._run, one, values) for one in played]
+        ended = reached[0] if current.next else replace(cursor, index=len(cursor.steps))
+        after = next((one for one in reached if one.step is not None), ended)
+        return after.with_visits(one.passed().visits for one in (*played, *added))
+
+    def _pause(
+        self, task: Task, current: Checkpoint, child: ChildGraph | None, questions: list[dict[str, Any]]
+    ) -> NoReturn:
+        """Record the interrupts on the task, stream them, and raise `Waits`."""
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
-        history.mark(current.checkpoint_id, Mark(self._run.run_id, "interrupt", question, node))
-        self._narrator.task_ends(current.task_id(node), node, namespace, question=question)
-        shown = [{"value": question["value"], "id": question["id"], "response_schema": None}]
-        self._note_output(current, {**current.values, "__interrupt__": shown}, namespace)
-        self._stream.interrupted(node, current, question, namespace)
-        raise Waits(question)
+        self._note_answers(task, current, history)
+        history.mark(current.checkpoint_id, Mark(self._run.run_id, "interrupt", questions, task.node))
+        self._narrator.task_ends(current.task_id(task.node), node_of(task.node), namespace, questions=questions)
+        shown = shown_interrupts(questions)
+        values = current.values if namespace else self._shown(current.values)
+        self._note_output(current, {**values, "__interrupt__": shown}, namespace)
+        self._stream.interrupted(task.node, replace(current, values=values), shown, namespace)
+        raise Waits(questions)
 
     def _check_breakpoint(self, when: Literal["interrupt_before", "interrupt_after"], nodes: tuple[str, ...]) -> None:
         """Raise `Waits` at a breakpoint of the request."""
         asked = getattr(self._run.request, when)
-        if asked and (asked == "*" or set(asked) & set(nodes)):
+        if asked and (asked == "*" or set(asked) & {node_of(task) for task in nodes}):
             self._stream.breakpoint()
-            raise Waits({})
+            raise Waits([])
 
     def _written(self, values: Values, write: Values) -> Values:
-        return graph.apply_write(values, write, self._thread.script.reducers)
+        return graph.apply_write(values, write, self._run.script)
 
     def _append(
         self,
@@ -344,14 +475,36 @@ class Execution:
             cursor=cursor,
         )
 
+    @property
+    def _records_cancellation(self) -> bool:
+        """Return whether a node that is cancelled leaves an error on its task.
+
+        A node whose neighbour failed does. In a run that is stopped, LangGraph stores the error only where the stream
+        modes let a node emit by itself, because it waits for such a node. A run that stores its checkpoints at its end
+        is too late for that, and one that is executed again after a restart was not cancelled.
+        """
+        run = self._run
+        waits = {"messages", "messages-tuple", "custom"} & set(run.request.modes) and run.request.storing != "exit"
+        return self._attempt == run.attempt and (run.fate is None or bool(waits))
+
     def _may_write(self) -> bool:
         return self._attempt == self._run.attempt and self._policy.may_write(self._run)
 
     def _emit_state(self, checkpoint: Checkpoint, values: Values, namespace: str = "") -> None:
         """Emit the state at a checkpoint."""
-        self._note_output(checkpoint, values, namespace)
-        self._stream.values(values, namespace)
+        shown = values if namespace else self._shown(values)
+        self._note_output(checkpoint, shown, namespace)
+        # As in LangGraph, the values are emitted only if a channel of the output changed.
+        if namespace or shown is values or shown != self._output:
+            self._stream.values(shown, namespace)
+        if not namespace:
+            self._output = shown
         self._stream.checkpoint(checkpoint, namespace)
+
+    def _shown(self, values: Values) -> Values:
+        """Return the part of a state that the output of the graph has."""
+        outputs = self._run.script.graph.schemas.outputs
+        return values if outputs is None else {name: value for name, value in values.items() if name in outputs}
 
     def _note_output(self, checkpoint: Checkpoint, values: Values, namespace: str) -> None:
         if not namespace and self._may_emit():
@@ -360,20 +513,31 @@ class Execution:
 
     def _custom(self, data: Any, namespace: str) -> None:
         self._narrator.custom(data, namespace)
-        self._stream.custom(data)
+        self._stream.custom(data, namespace)
 
     def _wants_pieces(self) -> bool:
         """Return whether a client receives the pieces of messages."""
         return self._stream.wants_messages or self._narrator.has_feed
 
     def _emit(self, node: str, current: Checkpoint, emitted: NodeOutput, namespace: str) -> None:
-        self._narrator.message(node, emitted, namespace)
-        self._stream.message(node, current, emitted)
+        self._narrator.message(node_of(node), emitted, namespace)
+        self._stream.message(node, current, emitted, namespace)
 
 
 def _may_emit(run: Run, attempt: int) -> bool:
     """Return whether an execution may still emit events. The execution of a lost worker may not."""
     return attempt == run.attempt and policy_of(run.thread).may_emit(run)
+
+
+def _questions(current: Checkpoint, task: str) -> Sequence[Interrupt]:
+    """Return the questions that the script lets a task ask."""
+    step = None if current.cursor is None else current.cursor.at_step(task)
+    return () if step is None else step.questions
+
+
+def _as_values(given: Any) -> Values:
+    """Return the input that a node was sent as the state that it sees."""
+    return given if isinstance(given, dict) else {}
 
 
 async def _gather(works: list[Coroutine[Any, Any, None]]) -> None:

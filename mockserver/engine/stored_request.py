@@ -75,6 +75,6 @@ def stored_kwargs(
         "temporary": temporary,
         "subgraphs": request.stream_subgraphs,
         "resumable": request.stream_resumable,
-        "checkpoint_during": request.durability != "exit",
-        "durability": request.durability,
+        "checkpoint_during": request.storing != "exit",
+        "durability": request.storing,
     }

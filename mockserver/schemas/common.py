@@ -52,10 +52,12 @@ class CheckpointConfig(Body, frozen=True):
 
 
 class Send(Body, frozen=True):
-    """A node to run with an input of its own. It is parsed only to be rejected, because a script cannot play it."""
+    """A node to run with an input of its own in place of the state."""
 
     node: str
     input: Any
+    lg_name: str | None = None
+    """This has no effect. It is the name of JavaScript's class."""
 
 
 class Command(Body, frozen=True):
@@ -64,7 +66,11 @@ class Command(Body, frozen=True):
     resume: Any = None
     update: Json | list[tuple[str, Any]] | None = None
     goto: str | Send | list[str | Send] | None = None
-    graph: None = None
+    graph: str | None = None
+    """This has no effect: a run on a thread has no parent graph."""
+    lg_name: str | None = None
+    lc_direct_tool_output: bool | None = None
+    """JavaScript's RemoteGraph sends a whole `Command` of LangGraph, whose class has these two fields."""
 
     @property
     def written(self) -> Json | None:
@@ -124,8 +130,10 @@ class RunRequest(Body, frozen=True):
     on_disconnect: Literal["cancel", "continue"] = "continue"
     on_completion: Literal["delete", "keep"] | UnsetType = UNSET
     after_seconds: Annotated[float, Meta(ge=-MAX_SECONDS, le=MAX_SECONDS)] = 0
-    durability: Literal["sync", "async", "exit"] = "async"
+    durability: Literal["sync", "async", "exit"] | UnsetType = UNSET
+    """With `exit`, the run stores only its newest checkpoint, at its end. `sync` has the same effect as `async`."""
     checkpoint_during: bool | UnsetType = UNSET
+    """The older name: `false` is `exit`."""
     webhook: Annotated[str, Meta(min_length=1, max_length=65536)] | UnsetType = UNSET
     feedback_keys: list[str] | UnsetType = UNSET
     """This has no effect, because it requests links to traces, and the mock creates none."""
@@ -139,6 +147,13 @@ class RunRequest(Body, frozen=True):
         modes = [self.stream_mode] if isinstance(self.stream_mode, str) else self.stream_mode
         # An empty list means the default, and a repeated mode would send each event twice.
         return tuple(dict.fromkeys(modes)) or ("values",)
+
+    @property
+    def storing(self) -> Literal["sync", "async", "exit"]:
+        """When the run stores its checkpoints."""
+        if self.durability is not UNSET:
+            return self.durability
+        return "exit" if self.checkpoint_during is False else "async"
 
     @property
     def requested_checkpoint(self) -> str | None:

@@ -11,10 +11,12 @@ import msgspec
 import yaml
 
 from mockserver.script.bounds import MAX_BYTES, RefusedError, check_aliases, check_keys, check_text
-from mockserver.script.types import Script
+from mockserver.script.types import BuiltIn, Script
 
 GUIDE: Final = Path(__file__).parent / "scripts" / "guide.yaml"
 """The conversation of the double-texting guides, with the guides' texts and call ids."""
+SUFFIXES: Final = (".yaml", ".yml", ".json")
+"""The ends of the names of script files."""
 
 # libyaml's loader is several times as fast, but not every build of PyYAML has it.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -28,19 +30,48 @@ class ScriptError(Exception):
 
 def load(path: Path = GUIDE) -> Script:
     """Return the script in a YAML or JSON file. Raises `ScriptError`."""
+    return parse(_text(path), str(path))
+
+
+def load_any(path: Path) -> Script | dict[str, Any]:
+    """Return the script in a file or, for a file like `langgraph.json`, the graphs that it lists by their names.
+
+    Raises `ScriptError`.
+    """
+    node, data = _document(_text(path), str(path))
+    if not isinstance(data, dict) or "graphs" not in data or "turns" in data:
+        return _converted(node, data, str(path), Script)
+    graphs = data["graphs"]
+    if not isinstance(graphs, dict) or not graphs or not all(isinstance(name, str) for name in graphs):
+        line = _at(node, ".graphs").start_mark.line + 1
+        raise ScriptError(f"{path}:{line}: `graphs` lists no graph. Write NAME: FILE for each")
+    return graphs
+
+
+def built_in() -> Script:
+    """Return the built-in conversation."""
+    return _converted(*_document(_text(GUIDE), str(GUIDE)), str(GUIDE), BuiltIn)
+
+
+def _text(path: Path) -> str:
+    """Return the text of a script file. Raises `ScriptError`."""
     try:
         with path.open("rb") as file:
             # One byte more than there may be, so that a script that is too large, or never ends, is refused below.
-            text = file.read(MAX_BYTES + 1).decode()
+            return file.read(MAX_BYTES + 1).decode()
     except OSError as error:
         raise ScriptError(f"cannot read the script {path}: {error.strerror}. Check the path") from error
     except UnicodeDecodeError as error:
         raise ScriptError(f"{path}: the file is not UTF-8 text. Save the script as UTF-8") from error
-    return parse(text, str(path))
 
 
 def parse(text: str, name: str = "script") -> Script:
     """Return the script in a text. `name` stands for it in errors. Raises `ScriptError`."""
+    return _converted(*_document(text, name), name, Script)
+
+
+def _document(text: str, name: str) -> tuple[yaml.Node, Any]:
+    """Return the YAML in a text, as nodes and as data. Raises `ScriptError`."""
     loader = None
     try:
         loader = _Loader(text)
@@ -52,7 +83,7 @@ def parse(text: str, name: str = "script") -> Script:
             raise ScriptError(f"{name}: the script is empty. Add `turns`")
         check_aliases(node)
         check_keys(node)
-        data = loader.construct_document(node)
+        return node, loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ScriptError(f"{name}{line}: invalid YAML: {error.problem or error.context}") from None
@@ -67,21 +98,13 @@ def parse(text: str, name: str = "script") -> Script:
     finally:
         if loader is not None:
             loader.dispose()
+
+
+def _converted(node: yaml.Node, data: Any, name: str, kind: type[Script]) -> Script:
     try:
-        return msgspec.convert(data, Script)
+        return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         raise ScriptError(_describe(error, node, name)) from None
-
-
-def read_script(script: Script | Path | str | None) -> Script | None:
-    """Return the script of a setting: an object, a file, or a text. Raises `ScriptError`."""
-    if script is None or isinstance(script, Script):
-        return script
-    # A text is a file name only if it has one line and a suffix of a
-    # script: a one-line script could otherwise be taken for a path.
-    if isinstance(script, Path) or ("\n" not in script and script.endswith((".yaml", ".yml", ".json"))):
-        return load(Path(script))
-    return parse(script)
 
 
 def schema() -> dict[str, Any]:

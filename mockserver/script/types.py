@@ -10,26 +10,23 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-import msgspec
 from msgspec import UNSET, Meta
 
 from mockserver.script import patterns
+from mockserver.script.shapes import GRAPH_NAME, Channel, Graph, Name, Part, Reducer, check_graph_name
+from mockserver.script.tasks import tasks_of
 
 AGENT: Final = "agent"
+"""The node of the model, and the graph whose name nothing states."""
 TOOLS: Final = "tools"
-RESERVED: Final = ("messages", "steps")
+RESERVED: Final = ("messages",)
 """The channels of every script. Steps cannot write to them through `channels`."""
+STEPS: Final = "steps"
+"""The channel in which the built-in graph lists the steps that finished."""
 
 Seconds = Annotated[float, Meta(ge=0, le=86400)]
-Reducer = Literal["replace", "append", "merge"]
-# `(?!\n)`: `$` alone also matches before a trailing newline.
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$(?!\n)")]
-
-
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """A part of a script. A combination that makes no sense raises ValueError on creation."""
 
 
 class When(Part, frozen=True):
@@ -96,6 +93,19 @@ class Interrupt(Part, frozen=True):
 
     value: Any
     cases: Annotated[list[Case], Meta(description="the first case that matches is played after this step")] = []
+    name: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^[A-Za-z_]\w{0,63}$(?!\n)", description="texts have the answer as {name}, not only {resume}"
+            ),
+        ]
+        | None
+    ) = None
+
+    def __post_init__(self) -> None:
+        if self.name in ("text", "resume"):
+            raise ValueError(f"`{{{self.name}}}` has a meaning in every turn. Choose another `name` for the answer")
 
 
 class Step(Part, frozen=True):
@@ -113,11 +123,28 @@ class Step(Part, frozen=True):
     messages: Annotated[list[dict[str, Any]], Meta(description="messages of any kind, as a client writes them")] = []
     channels: Annotated[dict[Name, Any], Meta(description="writes to other channels of the state")] = {}
     custom: Annotated[list[Any], Meta(description="events for the stream mode `custom`")] = []
-    interrupt: Annotated[Interrupt, Meta(description="ask a human first, and continue with the answer")] | None = None
+    interrupt: (
+        Annotated[
+            Interrupt | list[Interrupt],
+            Meta(description="ask a human first, and continue with the answer. A list: one question after another"),
+        ]
+        | None
+    ) = None
     error: Annotated[str | Failure, Meta(description="fail at the end of the step. Nothing is written")] | None = None
     takes: Annotated[Seconds, Meta(description="seconds of scripted time. `say` is spread over them")] = 0.0
     hold: Annotated[Name, Meta(description="wait here until a test releases this point")] | None = None
     subgraph: Annotated[list[Step], Meta(description="the steps of a child graph that the node runs")] = []
+    returns: (
+        Annotated[
+            Literal["result", "messages"],
+            Meta(description="what the parent gets of `subgraph`: its last message as a tool result, or all messages"),
+        ]
+        | None
+    ) = None
+    input: (
+        Annotated[str, Meta(description="the message that `subgraph` begins with. Default: a text of the tool call")]
+        | None
+    ) = None
     parallel: Annotated[list[Step], Meta(description="steps of several nodes in the same superstep")] = []
     node: Annotated[Name, Meta(description="the node. Default: `tools` for results, else `agent`")] | None = None
     repeat: Annotated[int, Meta(ge=1)] | Literal["forever"] | None = None
@@ -133,29 +160,42 @@ class Step(Part, frozen=True):
             raise ValueError(f"a step with `repeat` has no other keys. Move {_listed(given)} into its `steps`")
         if "result" in given and given & {"say", "call", "tokens"}:
             raise ValueError("a step has either `say` and `call`, or `result`. Split it into two steps")
-        if "subgraph" in given and given - {"subgraph", "node"}:
-            others = _listed(given - {"subgraph", "node"})
-            raise ValueError(f"a step with `subgraph` has no other keys but `node`. Move {others} into its `subgraph`")
+        self._check_subgraph(given)
         if self.parallel:
             self._check_parallel(given)
-        # One level is what the mock's namespaces express: `NODE:TASK`, without a nested part.
-        if any(inner.subgraph for inner in every_step(self.subgraph)):
-            raise ValueError("a child graph cannot contain another one. Move the inner `subgraph` into its own step")
         if self.tokens is not None and "".join(self.tokens) != self.say:
             raise ValueError("the `tokens` must join to the text of `say`. Correct one of them")
         for name in RESERVED:
             if name in self.channels:
                 raise ValueError(f"`{name}` cannot be in `channels`, because the step itself writes it. Remove it")
 
+    def _check_subgraph(self, given: set[str]) -> None:
+        if "subgraph" not in given:
+            if about := given & {"returns", "input"}:
+                raise ValueError(f"{_listed(about)} is about a child graph. Add `subgraph`, or remove it")
+            return
+        if others := given - {"subgraph", "node", "returns", "input"}:
+            raise ValueError(
+                "a step with `subgraph` has no other keys but `node`, `returns` and `input`. "
+                f"Move {_listed(others)} into its `subgraph`"
+            )
+        if self.shares_messages and self.input is not None:
+            raise ValueError("a child graph that `returns: messages` begins with the parent's. Remove its `input`")
+        # One level is what the mock's namespaces express: `NODE:TASK`, without a nested part.
+        if any(inner.subgraph for inner in every_step(self.subgraph)):
+            raise ValueError("a child graph cannot contain another one. Move the inner `subgraph` into its own step")
+
     def _check_parallel(self, given: set[str]) -> None:
         if given != {"parallel"}:
             raise ValueError(
                 f"a step with `parallel` has no other keys. Move {_listed(given - {'parallel'})} into its `parallel`"
             )
-        if len(set(self.nodes)) != len(self.parallel) or len(self.parallel) < 2:
+        # The same node is meant only where a script says so: otherwise it is the default of two steps.
+        unnamed = [part.at for part in self.parallel if part.node is None]
+        if any(self.nodes.count(node) > 1 for node in unnamed) or len(self.parallel) < 2:
             raise ValueError("`parallel` needs two or more steps on different nodes. Give each its own `node`")
         for part in self.parallel:
-            for name in ("parallel", "repeat", "subgraph", "interrupt"):
+            for name in ("parallel", "repeat"):
                 if getattr(part, name):
                     raise ValueError(f"a step in `parallel` cannot have `{name}`. Put it into a step before or after")
 
@@ -170,6 +210,11 @@ class Step(Part, frozen=True):
         return tuple(part.at for part in self.parallel) if self.parallel else (self.at,)
 
     @property
+    def tasks(self) -> tuple[str, ...]:
+        """Return the tasks that play the step, in the order of its `parts`. Two of them may play the same node."""
+        return tasks_of(self.nodes) if self.parallel else (self.at,)
+
+    @property
     def at(self) -> str:
         """Return the node that plays the step, the first of several."""
         if self.parallel:
@@ -179,6 +224,11 @@ class Step(Part, frozen=True):
         if self.subgraph:
             return "subgraph"
         return TOOLS if self.result is not None else AGENT
+
+    @property
+    def shares_messages(self) -> bool:
+        """Return whether its child graph works on the parent's messages, instead of a conversation of its own."""
+        return self.returns == "messages"
 
     @property
     def calls(self) -> list[Call]:
@@ -194,6 +244,13 @@ class Step(Part, frozen=True):
             return []
         given = self.result if isinstance(self.result, list) else [self.result]
         return [one if isinstance(one, Result) else Result(content=one) for one in given]
+
+    @property
+    def questions(self) -> Sequence[Interrupt]:
+        """Return the questions that it asks, one after another."""
+        if self.interrupt is None:
+            return ()
+        return (self.interrupt,) if isinstance(self.interrupt, Interrupt) else self.interrupt
 
     @property
     def writes_messages(self) -> bool:
@@ -219,51 +276,102 @@ class Script(Part, frozen=True, dict=True):
 
     turns: Annotated[list[Turn], Meta(min_length=1)]
     version: Literal[1] = 1
+    name: (
+        Annotated[
+            str, Meta(description="the name of the graph. Default: `agent`", extra_json_schema={"pattern": GRAPH_NAME})
+        ]
+        | None
+    ) = None
     content: Annotated[
         Literal["text", "blocks"],
         Meta(description="the content of a message with tool calls: a text, or a list of blocks"),
     ] = "text"
-    channels: Annotated[dict[Name, Reducer], Meta(description="the reducers of other channels. Default: replace")] = {}
+    channels: Annotated[
+        dict[Name, Reducer | Channel], Meta(description="other channels, each with its reducer. Default: replace")
+    ] = {}
+    graph: Annotated[Graph, Meta(description="the nodes, edges and schemas that the API shows")] = Graph()
     transformer: Annotated[
         bool,
         Meta(description="whether the graph has a stream transformer, by which custom events reach the newer protocol"),
     ] = False
 
+    built_in: ClassVar[bool] = False
+    """True for the conversation that is there when no script is given."""
+
     def __post_init__(self) -> None:
+        if self.name is not None:
+            check_graph_name(self.name)
         for name in RESERVED:
             if name in self.channels:
                 raise ValueError(f"the channel `{name}` always exists. Remove it from `channels`")
+        if self.graph.nodes:
+            self._check_nodes()
+
+    def _check_nodes(self) -> None:
+        for node in dict.fromkeys(step.at for step in self.every_step()):
+            if node not in self.graph.nodes:
+                raise ValueError(f"a step has the node `{node}`, which is not in `graph.nodes`. Correct one of them")
 
     @property
     def reducers(self) -> Mapping[str, Reducer]:
-        """Return every channel besides messages and steps, with its reducer."""
+        """Return every channel besides messages, with its reducer."""
         # Computed once: it is needed at every write, and a script is immutable.
         if "_reducers" not in self.__dict__:
-            steps = [inner for step in self.every_step() for inner in (step, *every_step(step.subgraph))]
-            found: dict[str, Reducer] = {name: "replace" for step in steps for name in step.channels}
-            self.__dict__["_reducers"] = found | self.channels
+            self.__dict__["_reducers"] = {name: channel.reducer for name, channel in self.every_channel().items()}
         known: Mapping[str, Reducer] = self.__dict__["_reducers"]
+        return known
+
+    def every_channel(self) -> dict[str, Channel]:
+        """Return every channel besides messages: those that the script lists, and those that steps write to."""
+        steps = [inner for step in self.every_step() for inner in (step, *every_step(step.subgraph))]
+        found = {name: Channel() for step in steps for name in step.channels}
+        return found | {
+            name: one if isinstance(one, Channel) else Channel(reducer=one) for name, one in self.channels.items()
+        }
+
+    @property
+    def initial(self) -> Mapping[str, Any]:
+        """Return the values of channels before the first write."""
+        if "_initial" not in self.__dict__:
+            begins = {name: channel.begins for name, channel in self.every_channel().items()}
+            self.__dict__["_initial"] = {name: value for name, value in begins.items() if value is not UNSET}
+        known: Mapping[str, Any] = self.__dict__["_initial"]
         return known
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """Return the nodes of the graph: `agent`, `tools`, and those that steps name."""
+        """Return the nodes of the graph: those that the script lists, else those of its steps."""
         if "_nodes" not in self.__dict__:
-            self.__dict__["_nodes"] = tuple(dict.fromkeys((AGENT, TOOLS, *(step.at for step in self.every_step()))))
+            stated = self.graph.nodes or [step.at for step in self.every_step()]
+            self.__dict__["_nodes"] = tuple(dict.fromkeys(stated))
         known: tuple[str, ...] = self.__dict__["_nodes"]
         return known
 
     @property
     def subgraphs(self) -> dict[str, tuple[str, ...]]:
         """Return the nodes that run a child graph, each with the nodes of that graph."""
-        found = {
-            step.at: [inner.at for inner in every_step(step.subgraph)] for step in self.every_step() if step.subgraph
-        }
+        found: dict[str, list[str]] = {}
+        for step in self.every_step():
+            if step.subgraph:
+                found.setdefault(step.at, []).extend(inner.at for inner in every_step(step.subgraph))
         return {node: tuple(dict.fromkeys(inner)) for node, inner in found.items()}
 
     def every_step(self) -> list[Step]:
         """Return all steps, including those in repetitions and cases, without those of child graphs."""
         return every_step([step for turn in self.turns for step in turn.steps])
+
+
+class BuiltIn(Script, frozen=True):
+    """The conversation of the double-texting guides, which is there when no script is given.
+
+    It is the graph that follows the probe contract, and its channel `steps` belongs to that contract.
+    """
+
+    built_in: ClassVar[bool] = True
+
+    def every_channel(self) -> dict[str, Channel]:
+        """Return `steps`, and the channels of the script."""
+        return {STEPS: Channel(reducer="append"), **super().every_channel()}
 
 
 def every_step(steps: Sequence[Step]) -> list[Step]:
@@ -272,7 +380,7 @@ def every_step(steps: Sequence[Step]) -> list[Step]:
     waiting = deque(steps)
     while waiting:
         step = waiting.popleft()
-        inner = [one for case in (step.interrupt.cases if step.interrupt else ()) for one in case.steps]
+        inner = [one for question in step.questions for case in question.cases for one in case.steps]
         # At the front, so that steps stay in the order of the file. The nodes of the graph are listed in that order.
         waiting.extendleft(reversed([*step.steps, *inner, *step.parallel]))
         if step.repeat is None and not step.parallel:
@@ -291,6 +399,6 @@ def _listed(names: set[str]) -> str:
 
 
 __all__ = [
-    *("UNSET", "Call", "Case", "Failure", "Interrupt", "Part", "Result", "Script", "Step", "Turn", "UnsetType", "When"),
+    *("UNSET", "Call", "Case", "Failure", "Interrupt", "Result", "Script", "Step", "Turn", "UnsetType", "When"),
     "tokens",
 ]

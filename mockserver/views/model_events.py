@@ -12,6 +12,7 @@ from mockserver.agent.agent import NodeOutput
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.records import Run
 from mockserver.core.updates import SERVER_METADATA
+from mockserver.script.tasks import node_of
 
 MODEL: Final = "ScriptedModel"
 
@@ -28,6 +29,8 @@ class ModelEvents:
         """The event ids of the active nodes, by task id."""
         self._models: dict[str, str] = {}
         """The event ids of the model's answers, by message id."""
+        self._children: dict[str, list[str]] = {}
+        """The event ids of a child graph and of everything around it, outermost first, by namespace."""
 
     def run_started(self) -> None:
         """Emit the start of the graph."""
@@ -37,28 +40,50 @@ class ModelEvents:
         """Emit the end of the graph."""
         self._emit_run("on_chain_end", {"output": values})
 
-    def node_started(self, node: str, current: Checkpoint, metadata: dict[str, Any]) -> None:
+    def node_started(self, node: str, current: Checkpoint, metadata: dict[str, Any], namespace: str) -> None:
         """Emit the start of a node."""
         self._nodes[current.task_id(node)] = self._ids.uuid4()
-        self._emit_node("on_chain_start", node, current, {"input": current.values}, metadata)
+        self._emit_node("on_chain_start", node, current, {"input": current.values}, metadata, namespace)
 
-    def node_ended(self, node: str, current: Checkpoint, write: Values, metadata: dict[str, Any]) -> None:
+    def node_ended(
+        self, node: str, current: Checkpoint, write: Values | None, metadata: dict[str, Any], namespace: str
+    ) -> None:
         """Emit the output and the end of a node."""
-        self._emit_node("on_chain_stream", node, current, {"chunk": write}, metadata)
-        self._emit_node("on_chain_end", node, current, {"output": write, "input": current.values}, metadata)
+        self._emit_node("on_chain_stream", node, current, {"chunk": write}, metadata, namespace)
+        self._emit_node("on_chain_end", node, current, {"output": write, "input": current.values}, metadata, namespace)
 
-    def model_output(self, node: str, current: Checkpoint, emitted: NodeOutput, metadata: dict[str, Any]) -> None:
+    def child_started(self, node: str, current: Checkpoint, values: Values, metadata: dict[str, Any]) -> None:
+        """Emit the start of the child graph of a node. The events of its nodes name it among their parents."""
+        self._children[current.namespace(node)] = [*self._parents(""), self._nodes[current.task_id(node)]]
+        self._children[current.namespace(node)].append(self._ids.uuid4())
+        self._emit_child("on_chain_start", node, current, {"input": values}, metadata)
+
+    def child_ended(self, node: str, current: Checkpoint, values: Values, metadata: dict[str, Any]) -> None:
+        """Emit the end of the child graph of a node."""
+        self._emit_child("on_chain_end", node, current, {"output": values}, metadata)
+
+    def model_output(
+        self, node: str, current: Checkpoint, emitted: NodeOutput, metadata: dict[str, Any], namespace: str
+    ) -> None:
         """Emit a piece of the model's answer, with the start before the first piece and the end after the last."""
         # A list in a list: the model's interface takes a batch of conversations.
         prompt = {"messages": [current.values.get("messages", [])]}
         message_id = emitted.message["id"]
+        parents = [*self._parents(namespace), self._nodes[current.task_id(node)]]
+
+        def emit(event: str, data: dict[str, Any]) -> None:
+            self._emit_event(event, MODEL, self._models[message_id], ["seq:step:1"], data, metadata, parents)
+
         if message_id not in self._models:
             self._models[message_id] = self._ids.uuid4()
-            self._emit_model("on_chat_model_start", node, current, message_id, {"input": prompt}, metadata)
-        self._emit_model("on_chat_model_stream", node, current, message_id, {"chunk": emitted.piece}, metadata)
+            emit("on_chat_model_start", {"input": prompt})
+        emit("on_chat_model_stream", {"chunk": emitted.piece})
         if emitted.last:
-            ended = {"output": emitted.message, "input": prompt}
-            self._emit_model("on_chat_model_end", node, current, message_id, ended, metadata)
+            emit("on_chat_model_end", {"output": emitted.message, "input": prompt})
+
+    def _parents(self, namespace: str) -> list[str]:
+        """Return the event ids of a graph and of everything around it, outermost first."""
+        return self._children.get(namespace, [self._run.run_id])
 
     def _emit_run(self, event: str, data: dict[str, Any]) -> None:
         about = {"run_id": self._run.run_id, "thread_id": self._run.thread.thread_id, "ls_integration": "langgraph"}
@@ -66,22 +91,22 @@ class ModelEvents:
         self._emit_event(event, self._run.assistant.graph_id, self._run.run_id, [], data, metadata, [])
 
     def _emit_node(
-        self, event: str, node: str, current: Checkpoint, data: dict[str, Any], metadata: dict[str, Any]
-    ) -> None:
-        own = self._nodes[current.task_id(node)]
-        self._emit_event(event, node, own, [f"graph:step:{current.step + 1}"], data, metadata, [self._run.run_id])
-
-    def _emit_model(
         self,
         event: str,
         node: str,
         current: Checkpoint,
-        message_id: str,
         data: dict[str, Any],
         metadata: dict[str, Any],
+        namespace: str,
     ) -> None:
-        parents = [self._run.run_id, self._nodes[current.task_id(node)]]
-        self._emit_event(event, MODEL, self._models[message_id], ["seq:step:1"], data, metadata, parents)
+        own, tags = self._nodes[current.task_id(node)], [f"graph:step:{current.step + 1}"]
+        self._emit_event(event, node_of(node), own, tags, data, metadata, self._parents(namespace))
+
+    def _emit_child(
+        self, event: str, node: str, current: Checkpoint, data: dict[str, Any], metadata: dict[str, Any]
+    ) -> None:
+        *parents, own = self._children[current.namespace(node)]
+        self._emit_event(event, node_of(node), own, ["seq:step:1"], data, metadata, parents)
 
     def _emit_event(
         self,

@@ -7,7 +7,7 @@ interrupted, also in a run that is cancelled, so that a client can close what it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from mockserver.agent.agent import NodeOutput
@@ -16,6 +16,7 @@ from mockserver.core.clock import milliseconds
 from mockserver.core.messages import Message
 from mockserver.core.protocol_feed import Feed, FeedEvent, Feeds, GraphNamespace
 from mockserver.core.records import Run
+from mockserver.script.tasks import node_of, triggers_of
 
 Ended = Literal["completed", "failed", "interrupted"]
 
@@ -119,15 +120,16 @@ class ProtocolEvents:
         if self._run.thread.script.transformer:
             self._publish("custom", data, namespace)
 
-    def task_starts(self, task_id: str, node: str, values: Values, calls: Iterable[Mapping[str, Any]], ns: str) -> None:
-        """Publish the start of a node and of the tool calls that it executes."""
+    def task_starts(self, task_id: str, task: str, values: Values, calls: Iterable[Mapping[str, Any]], ns: str) -> None:
+        """Publish the start of a task and of the tool calls that it executes."""
         if self._feed is None:
             return
-        task = {"id": task_id, "name": node, "input": _shown(values), "triggers": [f"branch:to:{node}"]}
-        self._publish("tasks", {**task, "interrupts": []}, ns)
+        node = node_of(task)
+        started = {"id": task_id, "name": node, "input": _shown(values), "triggers": triggers_of(task)}
+        self._publish("tasks", {**started, "interrupts": []}, ns)
         for call in calls:
-            started = {"event": "tool-started", "tool_call_id": call["id"], "tool_name": call["name"]}
-            self._publish("tools", {**started, "input": call["args"]}, ns, node=node)
+            begun = {"event": "tool-started", "tool_call_id": call["id"], "tool_name": call["name"]}
+            self._publish("tools", {**begun, "input": call["args"]}, ns, node=node)
 
     def task_ends(
         self,
@@ -137,7 +139,7 @@ class ProtocolEvents:
         *,
         write: Values | None = None,
         error: BaseException | None = None,
-        question: Mapping[str, Any] | None = None,
+        questions: Sequence[Mapping[str, Any]] = (),
         calls: Iterable[Mapping[str, Any]] = (),
     ) -> None:
         """Publish the end of a node (success, failure or interrupt) and of its tool calls."""
@@ -157,7 +159,7 @@ class ProtocolEvents:
             # The form of a Python exception's repr, as langgraph stores errors of tasks.
             "error": None if error is None else f"{type(error).__name__}({str(error)!r})",
             "result": {} if write is None else _shown(write),
-            "interrupts": [question] if question else [],
+            "interrupts": questions,
         }
         self._publish("tasks", result, ns)
 

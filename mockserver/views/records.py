@@ -6,20 +6,19 @@ values and interrupts are read through the policy, which defects replace.
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from mockserver.agent.graph import CHILD, CHILD_NODES, apply_write, nodes
-from mockserver.core.assistants import GRAPH, Assistant, Version
-from mockserver.core.checkpoints import END, START, Checkpoint, History, MarkKind
+from mockserver.agent.graph import apply_write
+from mockserver.core.assistants import Assistant, Version
+from mockserver.core.checkpoints import Checkpoint, History, MarkKind
 from mockserver.core.clock import iso
 from mockserver.core.crons import Cron
 from mockserver.core.policy import policy_of
 from mockserver.core.records import Run, Thread
 from mockserver.core.store import Item
-from mockserver.script.types import AGENT, Script
+from mockserver.script.tasks import node_of, path_of
 
 Shown = dict[str, Any]
 _encode = msgspec.json.Encoder().encode
@@ -40,7 +39,7 @@ def assistant_version(record: Assistant, version: Version) -> Shown:
     """Return one version of an assistant."""
     return {
         "assistant_id": record.assistant_id,
-        "graph_id": record.graph_id,
+        "graph_id": version.graph_id,
         **_settings(version),
         "created_at": iso(version.created_at),
     }
@@ -54,74 +53,6 @@ def _settings(version: Version) -> Shown:
         "config": version.config,
         "context": version.configurable,
         "metadata": version.metadata,
-    }
-
-
-def graph(script: Script, *, xray: bool) -> Shown:
-    """Return the nodes and edges of the graph: the agent node, from which edges lead to all others and back.
-
-    With `xray`, the nodes of a child graph replace the node that runs it.
-    """
-    children = _children(script) if xray else {}
-    inside = {name: [f"{name}:{inner}" for inner in within] for name, within in children.items()}
-    drawn = {name: inside.get(name, [name]) for name in nodes(script)}
-    names = [START, *(name for parts in drawn.values() for name in parts)]
-    workers = sorted(name for name in drawn if name != AGENT)
-    return {
-        "nodes": [*({"id": name, "type": "runnable", "data": {"name": name}} for name in names), {"id": END}],
-        "edges": [
-            {"source": START, "target": AGENT},
-            {"source": AGENT, "target": END, "conditional": True},
-            *({"source": AGENT, "target": drawn[name][0], "conditional": True} for name in workers),
-            *({"source": drawn[name][-1], "target": AGENT} for name in workers),
-            *({"source": one, "target": two} for parts in drawn.values() for one, two in pairwise(parts)),
-        ],
-    }
-
-
-def _children(script: Script) -> dict[str, tuple[str, ...]]:
-    return {CHILD: CHILD_NODES, **script.subgraphs}
-
-
-_STEPS: Final = {"type": "array", "items": {"type": "string"}, "title": "Steps"}
-
-
-def subgraphs(script: Script) -> Shown:
-    """Return the JSON Schemas of the child graphs, by the names of the nodes that run them."""
-    properties = {"call": {"type": "object"}, "visit": {"type": "integer", "title": "Visit"}, "steps": _STEPS}
-    states = {name: _state(script, f"{name}_state") for name in script.subgraphs}
-    states[CHILD] = {"type": "object", "title": f"{CHILD}_state", "properties": properties}
-    return {
-        name: {
-            **{f"{kind}_schema": state for kind in ("input", "output", "state")},
-            "config_schema": {},
-            "context_schema": None,
-        }
-        for name, state in states.items()
-    }
-
-
-def _state(script: Script, title: str) -> Shown:
-    kinds = {"append": {"type": "array"}, "merge": {"type": "object"}, "replace": {}}
-    properties = {
-        "messages": {"type": "array", "items": {"type": "object"}, "title": "Messages"},
-        "steps": _STEPS,
-        **{name: {**kinds[reducer], "title": name.title()} for name, reducer in script.reducers.items()},
-    }
-    return {"type": "object", "title": title, "properties": properties}
-
-
-def graph_schemas(script: Script) -> Shown:
-    """Return the JSON Schemas of the graph."""
-    # Input and output are the whole state, as in a langgraph graph without schemas of its own for them.
-    state = _state(script, "State")
-    return {
-        "graph_id": GRAPH,
-        "input_schema": state,
-        "output_schema": state,
-        "state_schema": state,
-        "config_schema": {},
-        "context_schema": None,
     }
 
 
@@ -157,7 +88,7 @@ def storage(record: Thread) -> Shown:
     channels: dict[str, set[bytes]] = {}
     records: list[int] = []
     writes: list[int] = []
-    for checkpoint, marks in record.history.with_marks():
+    for checkpoint, marks in record.visible.with_marks():
         records.append(len(_encode([checkpoint.checkpoint_id, checkpoint.next, checkpoint.metadata])))
         writes += [len(_encode(mark.value)) for mark in marks]
         for name, value in checkpoint.values.items():
@@ -241,13 +172,17 @@ def notice(record: Run, status: str) -> Shown:
 
 def newest_state(record: Thread, *, namespace: str = "", subgraphs: bool = False) -> Shown:
     """Return the current state of a thread or child graph, including the writes of an unfinished superstep."""
-    history = record.history.children.get(namespace, History()) if namespace else record.history
+    history = record.visible.children.get(namespace, History()) if namespace else record.visible
     shown = state(record, history.head, namespace=namespace, subgraphs=subgraphs)
     if history.head is not None and (pending := history.pending_writes(history.head)):
         for write in pending.values():
-            shown["values"] = apply_write(shown["values"], write, record.script.reducers)
+            shown["values"] = apply_write(shown["values"], write, record.script)
+        # A finished node has its answers. In the history its task keeps the question.
+        for name, task in zip(history.head.next, shown["tasks"], strict=True):
+            task["interrupts"] = [] if name in pending else task["interrupts"]
+        shown["interrupts"] = [interrupt for task in shown["tasks"] for interrupt in task["interrupts"]]
         # A node whose write is pending has finished and does not run again when the superstep is resumed.
-        shown["next"] = [node for node in history.head.next if node not in pending]
+        shown["next"] = [node_of(task) for task in history.head.next if task not in pending]
     return shown
 
 
@@ -256,7 +191,7 @@ def state(record: Thread, checkpoint: Checkpoint | None, *, namespace: str = "",
 
     `namespace` names the child graph that has written the checkpoint. `subgraphs` includes the states of child graphs.
     """
-    history = record.history.children.get(namespace, History()) if namespace else record.history
+    history = record.visible.children.get(namespace, History()) if namespace else record.visible
     # The official server answers 200 with these values for a thread without runs, and not 404.
     if checkpoint is None:
         return {
@@ -275,7 +210,7 @@ def state(record: Thread, checkpoint: Checkpoint | None, *, namespace: str = "",
     parent = checkpoint.parent_id
     return {
         "values": history.values(checkpoint),
-        "next": checkpoint.next,
+        "next": tuple(node_of(task) for task in checkpoint.next),
         "tasks": tasks,
         "metadata": checkpoint.metadata,
         "created_at": iso(checkpoint.created_at),
@@ -310,14 +245,14 @@ def _task(record: Thread, history: History, checkpoint: Checkpoint, node: str, *
     def mark(kind: MarkKind) -> Any:
         return history.last_mark(checkpoint.checkpoint_id, kind, node)
 
-    interrupt, namespace = mark("interrupt"), checkpoint.namespace(node)
+    namespace = checkpoint.namespace(node)
     child = namespace if namespace in history.children else None
     return {
         "id": checkpoint.task_id(node),
-        "name": node,
-        "path": ["__pregel_pull", node],
+        "name": node_of(node),
+        "path": path_of(node),
         "error": mark("error"),
-        "interrupts": [] if interrupt is None else [interrupt],
+        "interrupts": mark("interrupt") or [],
         # A task of a child graph has either a reference to its state or, on request, the state itself.
         "checkpoint": {"thread_id": record.thread_id, "checkpoint_ns": child} if child and not subgraphs else None,
         "state": newest_state(record, namespace=child) if child and subgraphs else None,

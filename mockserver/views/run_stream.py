@@ -6,7 +6,7 @@ The execution of a run calls a method for each step. Here each call becomes even
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mockserver.agent.agent import NodeOutput
@@ -14,9 +14,15 @@ from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.clock import iso, milliseconds
 from mockserver.core.records import Run
 from mockserver.core.updates import SERVER_METADATA
+from mockserver.script.tasks import node_of, path_of, triggers_of
 from mockserver.views.model_events import ModelEvents
 
 Shown = dict[str, Any]
+
+
+def shown_interrupts(questions: Iterable[Mapping[str, Any]]) -> list[Shown]:
+    """Return interrupts as streams and results show them."""
+    return [{"value": question["value"], "id": question["id"], "response_schema": None} for question in questions]
 
 
 class RunStream:
@@ -63,17 +69,17 @@ class RunStream:
         }
         self._debug("checkpoint", checkpoint.step, payload | more, namespace)
 
-    def task_starts(self, node: str, current: Checkpoint, namespace: str) -> None:
-        """Emit the start of a node."""
-        if self._events is not None:
-            self._events.node_started(node, current, self.metadata(node, current))
+    def task_starts(self, node: str, current: Checkpoint, namespace: str, *, kept: bool = False) -> None:
+        """Emit the start of a node. `kept`: the node has finished in an earlier run, and does not run again."""
+        if self._events is not None and not kept:
+            self._events.node_started(node, current, self.metadata(node, current, namespace), namespace)
         if not self._emits_tasks:
             return
         task = {
             "id": current.task_id(node),
-            "name": node,
+            "name": node_of(node),
             "input": current.values,
-            "triggers": [f"branch:to:{node}"],
+            "triggers": triggers_of(node),
             "metadata": {**self._run.metadata, **SERVER_METADATA, "run_id": self._run.run_id},
         }
         self.emit("tasks", "tasks", task, namespace)
@@ -81,56 +87,83 @@ class RunStream:
 
     def wrote(self, node: str, current: Checkpoint, write: Values, namespace: str) -> None:
         """Emit the end of a node and its write to the state."""
-        self.emit("updates", "updates", {node: write}, namespace)
+        # A node that writes nothing has returned None.
+        self.emit("updates", "updates", {node_of(node): write or None}, namespace)
         self._task_ends(node, current, namespace, result=write)
         if self._events is not None:
-            self._events.node_ended(node, current, write, self.metadata(node, current))
+            self._events.node_ended(node, current, write or None, self.metadata(node, current, namespace), namespace)
+
+    def kept(self, node: str, write: Values, namespace: str) -> None:
+        """Emit the write of a node that has finished in an earlier run."""
+        self.emit("updates", "updates", {node_of(node): write or None, "__metadata__": {"cached": True}}, namespace)
 
     def failed(self, node: str, current: Checkpoint, error: Exception, namespace: str) -> None:
         """Emit the failure of a node."""
         shown = {"error": type(error).__name__, "message": str(error)}
         self._task_ends(node, current, namespace, error=shown)
 
-    def interrupted(self, node: str, current: Checkpoint, question: Mapping[str, Any], namespace: str) -> None:
-        """Emit an interrupt, with which a node waits for a human."""
-        shown = {"value": question["value"], "id": question["id"], "response_schema": None}
-        self.emit("updates", "updates", {"__interrupt__": [shown]}, namespace)
-        self.values({**current.values, "__interrupt__": [shown]}, namespace)
-        self._task_ends(node, current, namespace, interrupts=[shown])
+    def interrupted(self, node: str, current: Checkpoint, shown: list[Shown], namespace: str) -> None:
+        """Emit the interrupts with which a node waits for a human, in the form of `shown_interrupts`."""
+        self.emit("updates", "updates", {"__interrupt__": shown}, namespace)
+        self.values({**current.values, "__interrupt__": shown}, namespace)
+        self._task_ends(node, current, namespace, interrupts=shown)
 
     def breakpoint(self) -> None:
         """Emit the pause at a node of `interrupt_before` or `interrupt_after`."""
         # Without an interrupt in the list, because a breakpoint asks nothing.
         self.emit("updates", "updates", {"__interrupt__": []})
 
-    def custom(self, data: Any) -> None:
+    def child_starts(self, node: str, current: Checkpoint, values: Values) -> None:
+        """Emit the start of the child graph of a node, which begins with `values`."""
+        # Only `events` has it. The other modes show a child graph by the namespace of its events.
+        if self._events is not None:
+            self._events.child_started(node, current, values, self.metadata(node, current))
+
+    def child_ends(self, node: str, current: Checkpoint, values: Values) -> None:
+        """Emit the end of the child graph of a node."""
+        if self._events is not None:
+            self._events.child_ended(node, current, values, self.metadata(node, current))
+
+    def custom(self, data: Any, namespace: str) -> None:
         """Emit the data of a node's own event."""
-        self.emit("custom", "custom", data)
+        self.emit("custom", "custom", data, namespace)
 
     @property
     def wants_messages(self) -> bool:
         """True if the request names a mode that shows the pieces of messages."""
         return self._events is not None or "messages" in self._modes or "messages-tuple" in self._modes
 
-    def message(self, node: str, current: Checkpoint, emitted: NodeOutput) -> None:
+    def message(self, node: str, current: Checkpoint, emitted: NodeOutput, namespace: str) -> None:
         """Emit a piece of a message, or a whole message."""
+        if self._shows_message(emitted, namespace):
+            self._message(node, current, emitted, namespace)
+        if self._events is not None and emitted.by_model:
+            metadata = self.metadata(node, current, namespace, emitted)
+            self._events.model_output(node, current, emitted, metadata, namespace)
+
+    def _shows_message(self, emitted: NodeOutput, namespace: str) -> bool:
+        """Return whether the stream shows a message: those of a child graph as they come, or at its end."""
+        inside = self._run.request.stream_subgraphs
+        return not inside if emitted.of_child else inside or not namespace
+
+    def _message(self, node: str, current: Checkpoint, emitted: NodeOutput, namespace: str) -> None:
+        message_id = emitted.message["id"]
         # `messages-tuple` takes precedence, so that a request with both modes receives each piece once.
         if "messages-tuple" in self._modes:
-            metadata = self.metadata(node, current, by_model=emitted.by_model)
-            self.emit("messages", "messages-tuple", [emitted.piece, metadata])
+            metadata = self.metadata(node, current, namespace, emitted)
+            self.emit("messages", "messages-tuple", [emitted.piece, metadata], namespace)
         elif "messages" in self._modes:
-            message_id = emitted.message["id"]
+            # Without the namespace in the names: the official server has it in the metadata alone.
             if message_id not in self._announced:
                 self._announced.add(message_id)
-                metadata = self.metadata(node, current, by_model=emitted.by_model)
+                metadata = self.metadata(node, current, namespace, emitted)
                 self.emit("messages/metadata", "messages", {message_id: {"metadata": metadata}})
             self.emit("messages/partial" if emitted.by_model else "messages/complete", "messages", [emitted.so_far])
-        if self._events is not None and emitted.by_model:
-            self._events.model_output(node, current, emitted, self.metadata(node, current, by_model=True))
 
-    def metadata(self, node: str, current: Checkpoint, *, by_model: bool = False) -> Shown:
-        """Return the metadata of a node and, with `by_model`, of the model that it calls."""
-        namespace = current.namespace(node)
+    def metadata(self, node: str, current: Checkpoint, namespace: str = "", emitted: NodeOutput | None = None) -> Shown:
+        """Return the metadata of a node and, with `emitted`, of a message of it or of the model that it calls."""
+        by_model = emitted is not None and emitted.by_model
+        own = current.namespace(node)
         metadata = {
             **self._run.metadata,
             **SERVER_METADATA,
@@ -138,13 +171,17 @@ class RunStream:
             "run_id": self._run.run_id,
             "ls_integration": "langchain_chat_model" if by_model else "langgraph",
             "langgraph_step": current.step + 1,
-            "langgraph_node": node,
-            "langgraph_triggers": [f"branch:to:{node}"],
-            "langgraph_path": ["__pregel_pull", node],
-            "langgraph_checkpoint_ns": namespace,
+            "langgraph_node": node_of(node),
+            "langgraph_triggers": triggers_of(node),
+            "langgraph_path": path_of(node),
+            "langgraph_checkpoint_ns": f"{namespace}|{own}" if namespace else own,
         }
+        if namespace:
+            metadata["checkpoint_ns"] = namespace
+        elif emitted is not None and (by_model or emitted.of_child):
+            metadata["checkpoint_ns"] = own
         if by_model:
-            metadata |= {"checkpoint_ns": namespace, "ls_provider": "doubletext", "ls_model_type": "chat"}
+            metadata |= {"ls_provider": "doubletext", "ls_model_type": "chat"}
         return metadata
 
     def emit(self, name: str, mode: str | None, data: Any, namespace: str = "") -> None:
@@ -161,7 +198,14 @@ class RunStream:
         if not self._emits_tasks:
             return
         # A field that does not apply is null or empty and never absent, so that clients can read all of them.
-        ended = {"id": current.task_id(node), "name": node, "error": None, "result": {}, "interrupts": [], **more}
+        ended = {
+            "id": current.task_id(node),
+            "name": node_of(node),
+            "error": None,
+            "result": {},
+            "interrupts": [],
+            **more,
+        }
         self.emit("tasks", "tasks", ended, namespace)
         self._debug("task_result", current.step + 1, ended, namespace)
 
@@ -178,12 +222,12 @@ class RunStream:
             "parent_config": None if parent is None else self._config(checkpoint, parent, namespace),
             "values": history.values(checkpoint),
             "metadata": {name: checkpoint.metadata[name] for name in ("source", "step", "parents")},
-            "next": checkpoint.next,
+            "next": tuple(node_of(task) for task in checkpoint.next),
             "tasks": [
                 {
                     "id": checkpoint.task_id(node),
-                    "name": node,
-                    "interrupts": [] if interrupts[node] is None else [interrupts[node]],
+                    "name": node_of(node),
+                    "interrupts": interrupts[node] or [],
                     "state": None,
                 }
                 for node in checkpoint.next

@@ -36,10 +36,11 @@ from mockserver.web.sse import DELIMITER
 HEADER: Final = "X-Mock-Fault"
 """The request header that names the faults of one request, separated by commas, or `none` to disable all faults."""
 
-Kind = Literal["delay", "bad-gateway", "truncate", "cut", "duplicate", "reorder"]
+Kind = Literal["delay", "bad-gateway", "truncate", "cut", "end", "duplicate", "reorder"]
 """`delay`: the response starts late. `bad-gateway`: a proxy answers 502, in HTML. `truncate`: the second half of the
-JSON is missing. `cut`: the connection breaks in the middle of a stream. `duplicate`: an event of a stream is sent
-twice. `reorder`: an event of a stream is sent after the next one."""
+JSON is missing. `cut`: the connection breaks in the middle of a stream. `end`: a stream ends in its middle as if it
+were complete. `duplicate`: an event of a stream is sent twice. `reorder`: an event of a stream is sent after the next
+one."""
 
 _HTML: Final = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
@@ -219,6 +220,11 @@ class BrokenResponse(web.StreamResponse):
             return
         out, self._held = frame + self._held, b""
         for fault in (one for one in self._faults if one.at == self._events):
+            if fault.kind == "end":
+                # With the last chunk, as a proxy ends a response that took too long: the client sees a whole response.
+                self._held = b""
+                await super().write_eof()
+                raise CutError
             if fault.kind == "cut":
                 # Closed without the last chunk, so that the client sees a broken and not a finished response.
                 if self._req is not None and self._req.transport is not None:

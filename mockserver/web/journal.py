@@ -233,7 +233,7 @@ class Journal:
             thread_id=thread_id,
             run_id=run_id,
             busy=thread is not None and bool(thread.in_flight),
-            asks=tuple(question["id"] for question in waiting.values()),
+            asks=tuple(question["id"] for questions in waiting.values() for question in questions),
         )
         self._entries.append(entry)
         self._notifier.notify()

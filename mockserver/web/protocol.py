@@ -16,7 +16,6 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType, structs
 
-from mockserver.core.assistants import GRAPH
 from mockserver.core.json_text import as_json
 from mockserver.core.protocol_feed import Feed, Filter, Listener
 from mockserver.core.records import Run, Thread
@@ -226,7 +225,7 @@ def respond(session: ProtocolSession, params: Json) -> Json:
     # that was copied has interrupts but no runs.
     newest = next(reversed(session.thread.runs.values()), None)
     order = RunRequest(
-        assistant_id=GRAPH if newest is None else newest.assistant.assistant_id,
+        assistant_id=session.thread.graph_id if newest is None else newest.assistant.assistant_id,
         command=read_params(command, RunCommand, "input.respond"),
         metadata=respond.metadata,
     )
@@ -296,12 +295,13 @@ def pending_interrupts(thread: Thread) -> dict[str, list[str]]:
     if thread.in_flight:
         return {}
     head, found = thread.history.head, dict[str, list[str]]()
-    for node, question in thread.history.waiting_interrupts().items():
-        namespace = "" if head is None else head.namespace(node)
+    planned = None if head is None else thread.history.with_extras(head)
+    for task, questions in thread.history.waiting_interrupts().items():
+        namespace = "" if planned is None else planned.namespace(task)
         # An interrupt of a child graph is recorded in both histories.
         child = thread.history.children.get(namespace)
-        in_child = child is not None and question in child.waiting_interrupts().values()
-        found[question["id"]] = namespace.split("|") if in_child else []
+        inside = [] if child is None else [one for asked in child.waiting_interrupts().values() for one in asked]
+        found |= {question["id"]: namespace.split("|") if question in inside else [] for question in questions}
     return found
 
 

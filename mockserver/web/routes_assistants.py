@@ -1,4 +1,4 @@
-"""The routes of assistants: named configurations of the one graph, with versions."""
+"""The routes of assistants: named configurations of graphs, with versions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from aiohttp import web
 from msgspec import UNSET, Meta
 
-from mockserver.core.assistants import GRAPH, Assistant, AssistantError
+from mockserver.core.assistants import Assistant, AssistantError
 from mockserver.core.threads import Threads
 from mockserver.engine.deletion import delete_assistant
 from mockserver.schemas import responses
@@ -20,7 +20,8 @@ from mockserver.schemas.assistants import (
     AssistantVersions,
 )
 from mockserver.schemas.common import Body
-from mockserver.views import records
+from mockserver.script.types import Script
+from mockserver.views import graph_view, records
 from mockserver.web.http import ENGINE, ApiError, holds, json_answer, page_answer, query, read
 from mockserver.web.lookups import path_uuid, uuid_in
 from mockserver.web.route import Route
@@ -86,31 +87,31 @@ async def delete(request: web.Request) -> web.StreamResponse:
 
 async def graph(request: web.Request) -> web.StreamResponse:
     """Return the nodes and edges of an assistant's graph."""
-    _assistant_or_graph(request)
-    return json_answer(records.graph(_threads(request).script, xray=bool(query(request, GraphQuery).xray)))
+    # The one path that also takes the name of a graph, as the published description states.
+    name = request.match_info["assistant_id"]
+    graphs = _threads(request).graphs
+    script = graphs[name] if name in graphs else _graph_of(request)[1]
+    return json_answer(graph_view.drawing(script, xray=bool(query(request, GraphQuery).xray)))
 
 
 async def schemas(request: web.Request) -> web.StreamResponse:
     """Return the JSON Schemas of an assistant's graph."""
-    _assistant_or_graph(request)
-    return json_answer(records.graph_schemas(_threads(request).script))
+    return json_answer(graph_view.graph_schemas(*_graph_of(request)))
 
 
 async def subgraphs(request: web.Request) -> web.StreamResponse:
     """List the subgraphs of an assistant."""
-    _assistant_or_graph(request)
+    _, script = _graph_of(request)
     query(request, SubgraphsQuery)
-    return json_answer(records.subgraphs(_threads(request).script))
+    return json_answer(graph_view.subgraphs(script))
 
 
 async def subgraphs_of(request: web.Request) -> web.StreamResponse:
     """Return the subgraph of a node, or an empty object if the node has none."""
-    _assistant_or_graph(request)
+    _, script = _graph_of(request)
     query(request, SubgraphsQuery)
     name = request.match_info["namespace"]
-    return json_answer(
-        {key: shown for key, shown in records.subgraphs(_threads(request).script).items() if key == name}
-    )
+    return json_answer({key: shown for key, shown in graph_view.subgraphs(script).items() if key == name})
 
 
 async def versions(request: web.Request) -> web.StreamResponse:
@@ -173,10 +174,14 @@ def _assistant_of(request: web.Request) -> Assistant:
     return found
 
 
-def _assistant_or_graph(request: web.Request) -> None:
-    """Raise `ApiError` 422 or 404 unless the path names an assistant by its id, or the graph."""
-    if request.match_info["assistant_id"] != GRAPH:
-        _assistant_of(request)
+def _graph_of(request: web.Request) -> tuple[str, Script]:
+    """Return the graph of the assistant whose id is in the path. Raises `ApiError` 422 or 404."""
+    name, threads = _assistant_of(request).graph_id, _threads(request)
+    try:
+        threads.assistants.check_graph(name)
+    except AssistantError as error:
+        raise _api_error(error) from None
+    return name, threads.graphs[name]
 
 
 def _matches(assistant: Assistant, params: AssistantCount) -> bool:

@@ -17,7 +17,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from mockserver.agent import graph
-from mockserver.core.assistants import BOTH, GRAPH, Assistant
+from mockserver.core.assistants import BOTH, Assistant, AssistantError
 from mockserver.core.checkpoints import END
 from mockserver.core.ids import canonical
 from mockserver.core.json_text import as_json
@@ -280,8 +280,9 @@ def _check_stateless(request: web.Request, order: RunRequest) -> None:
     """Raise `ApiError` for a stateless run that passes the types and is invalid all the same."""
     check_order(request, order)
     # A strategy is accepted without effect, because a new thread has no other runs.
-    if order.command is not None:
-        raise ApiError(422, "A stateless run has no `command`; leave it out or create the run on a thread.")
+    if order.command is not None and order.command.resume is not None:
+        # 400 and the text of the official server. A new thread accepts the other parts of a command.
+        raise ApiError(400, "You must provide a thread_id when resuming.")
     for field in ("checkpoint", "checkpoint_id"):
         if getattr(order, field) not in (None, UNSET):
             ignore(f"A stateless run has no `{field}`; leave it out or create the run on a thread.")
@@ -295,28 +296,34 @@ def _stateless(request: web.Request, order: RunRequest) -> Run:
 
 def assistant_of(request: web.Request, name: str) -> Assistant:
     """Return the assistant with an id or of a graph. Raises `ApiError` 404 or 422 with the official server's texts."""
-    assistant = request.app[ENGINE].threads.assistants.find(name)
-    if assistant is None and name != GRAPH and canonical(name) is None:
+    threads = request.app[ENGINE].threads
+    assistant = threads.assistants.find(name)
+    if assistant is None and name not in threads.graphs and canonical(name) is None:
         raise ApiError(
             422,
             f"Invalid assistant: {name!r}. Must be either:\n- A valid assistant UUID, or\n"
-            f"- One of the registered graphs: {GRAPH}",
+            f"- One of the registered graphs: {', '.join(threads.graphs)}",
         )
     if assistant is None:
         raise ApiError(404, "Thread or assistant not found.")
+    try:
+        # Other scripts may have been loaded since the assistant was created.
+        threads.assistants.check_graph(assistant.graph_id)
+    except AssistantError as error:
+        raise ApiError(404, str(error)) from None
     return assistant
 
 
 def check_order(request: web.Request, order: RunRequest) -> None:
     """Raise `ApiError` for a run that passes the types and is invalid all the same."""
-    assistant_of(request, order.assistant_id)
+    assistant = assistant_of(request, order.assistant_id)
     # 400 and not 422, as on the official server.
     if order.config.configurable and order.context:
         raise ApiError(400, BOTH)
     ignore_subgraph(order.checkpoint)
     if order.after_seconds < 0:
         ignore("`after_seconds` is negative, so the run starts at once")
-    nodes = graph.nodes(request.app[ENGINE].threads.script)
+    nodes = graph.nodes(request.app[ENGINE].threads.graphs[assistant.graph_id])
     if order.command is not None:
         _check_targets(order.command.targets, nodes)
     if order.webhook and (problem := webhooks.problem_of(order.webhook)) is not None:
@@ -334,15 +341,11 @@ def _unknown_node(field: str, node: str, nodes: Sequence[str]) -> str:
 
 def _check_targets(targets: Sequence[str | Send], nodes: Sequence[str]) -> None:
     """Raise `ApiError` for a target of `goto` that a script cannot play."""
-    for target in targets:
-        if isinstance(target, Send):
-            raise ApiError(
-                422, "`command.goto` with an `input` is not supported by the mock; send the name of the node."
-            )
+    for target in (one.node if isinstance(one, Send) else one for one in targets):
         if target not in (*nodes, END):
             raise ApiError(422, _unknown_node("command.goto", target, nodes))
-    if len(targets) > 1:
-        raise ApiError(422, "`command.goto` with several nodes is not supported by the mock; send one node.")
+    if len({type(target) for target in targets}) > 1:
+        raise ApiError(422, "`command.goto` has names and objects; send either names or objects.")
 
 
 def _check_on_thread(thread: Thread, order: RunRequest) -> None:
@@ -352,7 +355,7 @@ def _check_on_thread(thread: Thread, order: RunRequest) -> None:
     if order.checkpoint and order.checkpoint.thread_id not in (UNSET, thread.thread_id):
         ignore("`checkpoint.thread_id` names another thread than the path; leave it out.")
     wanted = order.requested_checkpoint
-    if wanted is not None and thread.history.get(wanted) is None:
+    if wanted is not None and thread.visible.get(wanted) is None:
         raise ApiError(404, f"Checkpoint {wanted} not found")
 
 

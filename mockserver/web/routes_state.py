@@ -11,7 +11,8 @@ from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from mockserver.agent import graph
-from mockserver.core.checkpoints import END, START, Checkpoint, History
+from mockserver.core.checkpoints import COPY, END, START, Checkpoint, History
+from mockserver.core.messages import NoContentError
 from mockserver.core.records import Thread
 from mockserver.core.updates import InvalidUpdateError
 from mockserver.schemas import responses
@@ -56,7 +57,7 @@ async def state(request: web.Request) -> web.StreamResponse:
 async def state_at(request: web.Request) -> web.StreamResponse:
     """Return the state of a thread at a checkpoint."""
     thread, params = thread_of(request), query(request, StateQuery, undescribed=("select",))
-    checkpoint = _checkpoint(thread.history, request.match_info["checkpoint_id"])
+    checkpoint = _checkpoint(thread.visible, request.match_info["checkpoint_id"])
     return json_answer(selected(records.state(thread, checkpoint, subgraphs=params.subgraphs), params.fields()))
 
 
@@ -79,7 +80,7 @@ async def update_state(request: web.Request) -> web.StreamResponse:
     reject_subgraph(body.checkpoint)
     # Clients use either form. The complete one takes precedence.
     wanted = (body.checkpoint.checkpoint_id if body.checkpoint else None) or body.checkpoint_id
-    base = _checkpoint(thread.history, wanted) if wanted else thread.history.head
+    base = _checkpoint(thread.visible, wanted) if wanted else thread.visible.head
     written = write_state(request, thread, base, body.values, None if body.as_node is UNSET else body.as_node)
     return json_answer(records.updated_state(thread, written))
 
@@ -89,13 +90,18 @@ def write_state(
 ) -> Checkpoint:
     """Update a state as if a node had written the values, and return the new checkpoint.
 
-    Raises `ApiError` 422 for an unknown node or invalid values, and `ThreadBusyError`.
+    Raises `ApiError` 422 for an unknown node or invalid values, 400 for a message without content, and
+    `ThreadBusyError`.
     """
-    if as_node is not None and as_node not in (*graph.nodes(thread.script), START, END):
+    if as_node is not None and as_node not in (*graph.nodes(thread.script), START, END, COPY):
         raise ApiError(422, f"Node {as_node} does not exist")
     try:
         return request.app[ENGINE].update_state(thread, base, values, as_node)
+    except NoContentError as error:
+        # As on the official server.
+        raise ApiError(400, str(error)) from error
     except (InvalidUpdateError, ValueError) as error:
+        # 422 is the status of the published description. `langgraph dev` answers 400.
         raise ApiError(422, str(error)) from error
 
 
@@ -141,8 +147,8 @@ def _history(thread: Thread, params: HistoryRequest) -> Iterator[records.Shown]:
 def _history_of(thread: Thread, named: CheckpointConfig | UnsetType) -> History:
     """Return the history of a thread or of the child graph that a request names, empty if there is no such graph."""
     if not named or not named.of_subgraph:
-        return thread.history
-    return thread.history.children.get(named.checkpoint_ns or "", History())
+        return thread.visible
+    return thread.visible.children.get(named.checkpoint_ns or "", History())
 
 
 def _checkpoint(history: History, checkpoint_id: str) -> Checkpoint:
@@ -161,7 +167,7 @@ ROUTES: Final = (
         f"{THREAD}/state",
         update_state,
         StateUpdate,
-        statuses=(200, 404, 409, 422),
+        statuses=(200, 400, 404, 409, 422),
         response=responses.StateWritten,
     ),
     Route(

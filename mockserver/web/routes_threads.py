@@ -164,7 +164,7 @@ def _set_ttl(request: web.Request, thread: Thread, params: TimeToLive | UnsetTyp
 
 
 def _write_supersteps(request: web.Request, thread: Thread, supersteps: list[Superstep]) -> None:
-    """Write the given supersteps to a new thread, usually copied from another one. Raises `ApiError` 422."""
+    """Write the given supersteps to a new thread, usually copied from another one. Raises `ApiError`."""
     for superstep in supersteps:
         (update,) = superstep.updates
         values, node = update.values, update.as_node
@@ -201,7 +201,7 @@ ROUTES: Final = (
         "/threads",
         create,
         ThreadCreate,
-        statuses=(200, 409, 422),
+        statuses=(200, 400, 409, 422),
         response=responses.Thread,
     ),
     Route(

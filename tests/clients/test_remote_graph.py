@@ -13,6 +13,8 @@ from langgraph.types import Command
 from langgraph_sdk import get_client, get_sync_client
 
 from doubletext.probe import Probe, to_config
+from mockserver.script.load import parse
+from tests.mockserver.stage import on_stage
 
 GO_ON = {"question": "Go on?", "step": "tools:1"}
 SF: dict[str, Any] = {"messages": [{"role": "user", "content": "what's the weather in sf?"}]}
@@ -124,3 +126,53 @@ async def test_asynchronously(graph: RemoteGraph, thread: str) -> None:
     written = await graph.aupdate_state(config, {"steps": ["by hand"]})
     assert (await graph.aget_state(written)).values["steps"][-1] == "by hand"
     assert len((await graph.aget_graph()).nodes) == 6
+
+
+DEEP = """
+turns:
+  - steps:
+      - {node: model, call: {tool: task, args: {description: look}, id: t1}}
+      - {node: tools, subgraph: [{node: model, say: I saw it.}]}
+      - {node: model, say: All done.}
+"""
+
+
+async def test_the_words_of_a_child_graph_have_its_namespace() -> None:
+    async with on_stage(script=parse(DEEP)) as stage:
+        graph = RemoteGraph("agent", client=stage.client)
+        config: RunnableConfig = {"configurable": {"thread_id": stage.thread}}
+        seen: list[Any] = [part async for part in graph.astream(SF, config, stream_mode="messages", subgraphs=True)]
+        inside = [(namespace, said) for namespace, (said, _) in seen if namespace]
+        assert "".join(said["content"] for _, said in inside) == "I saw it."
+        ((node, task),) = {tuple(namespace[0].split(":")) for namespace, _ in inside}
+        (at_tools,) = [one for one in await stage.history() if one["next"] == ["tools"]]
+        assert (node, task) == ("tools", at_tools["tasks"][0]["id"])
+        outside = [said["content"] for namespace, (said, _) in seen if not namespace]
+        assert outside == ["", "I saw it.", "All ", "done."]
+        alone: Any = [said async for said, _ in graph.astream(SF, config, stream_mode="messages")]
+        assert [said["content"] for said in alone] == outside
+
+
+TWO_QUESTIONS = """
+turns:
+  - steps:
+      - parallel:
+          - {node: first, interrupt: {value: one}, say: "first {resume}"}
+          - {node: second, interrupt: {value: two}, say: "second {resume}"}
+"""
+
+
+async def test_several_questions_are_answered_by_their_ids() -> None:
+    async with on_stage(script=parse(TWO_QUESTIONS)) as stage:
+        graph = RemoteGraph("agent", client=stage.client)
+        config: RunnableConfig = {"configurable": {"thread_id": stage.thread}}
+        chunks: list[Any] = [chunk async for chunk in graph.astream(SF, config, stream_mode="updates")]
+        assert [question["value"] for chunk in chunks for question in chunk["__interrupt__"]] == ["one", "two"]
+        one, two = (await graph.aget_state(config)).interrupts
+        with pytest.raises(RemoteException, match="you must specify the interrupt id"):
+            await graph.ainvoke(Command(resume="yes"), config)
+        await graph.ainvoke(Command(resume={two.id: "B"}), config)
+        state = await graph.aget_state(config)
+        assert (state.next, [question.id for question in state.interrupts]) == (("first",), [one.id])
+        values: Any = await graph.ainvoke(Command(resume={one.id: "A"}), config)
+        assert [message["content"] for message in values["messages"][1:]] == ["first A", "second B"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -27,6 +28,8 @@ class Deployment:
         self.url = ""
         self.played: Counter[str] = Counter()
         self.sent: list[web.BaseRequest] = []
+        self.held: dict[str, asyncio.Event] = {}
+        """By scenario: what its plays wait for, before they have a thread."""
         self._wrong = wrong
 
     @property
@@ -41,6 +44,8 @@ class Deployment:
             metadata = (await request.json())["metadata"]
             if "doubletext_play" in metadata:
                 self.played[metadata["doubletext"]] += 1
+                if metadata["doubletext"] in self.held:
+                    await self.held[metadata["doubletext"]].wait()
         return self._wrong(request, await handler(request))
 
 

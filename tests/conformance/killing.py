@@ -33,7 +33,7 @@ from conformance.transcript.transcript import Transcript
 from mockserver.app import serving
 from mockserver.core.clock import RealClock
 from mockserver.defects import Defect, defects, named
-from mockserver.script.load import load
+from mockserver.script.load import built_in
 from tests.conformance import timeless
 from tests.conformance.connections import transport
 from tests.conformance.plays import SUITE
@@ -64,7 +64,7 @@ class Stage:
     def __init__(self, witness: Witness, under: httpx.AsyncBaseTransport) -> None:
         self._witness = witness
         self._transport = under
-        self._script = load()
+        self._script = built_in()
 
     async def record(self, scenario: Scenario, wrong: Sequence[Defect] = ()) -> Transcript:
         """Play one scenario against a mock of its own that has these defects."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 UNPROVED: dict[str, str] = {
-    "AGR-08": "no seam of the mock changes the order of the steps of one run, and a twin breaks it",
     "FRM-09": "the deadlines of these plays are shorter than a Retry-After of one second, so no request is sent again, "
     "and `tests/conformance/test_driver_needs.py` shows the verdict",
     "ERR-18": "no seam of the mock shows a state of a thread that does not exist, and a twin breaks it",

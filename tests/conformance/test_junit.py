@@ -30,13 +30,13 @@ def read(path: Path) -> dict[tuple[str, str], ET.Element]:
     found = {}
     for case in ET.fromstring(path.read_text("utf-8")).iter("testcase"):
         properties = {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")}
-        assert case.attrib["name"] == properties["requirement"]
+        assert case.attrib["name"] == f"{properties['requirement']}[{properties['scenario']}]"
         found[properties["requirement"], properties["scenario"].removeprefix(PLAINEST)] = case
     return found
 
 
 @pytest.mark.parametrize("how", [(), pytest.param(("-n", "2"), marks=pytest.mark.slow)], ids=["alone", "distributed"])
-async def test_a_case_is_named_by_requirement_and_classed_by_deployment_and_area(
+async def test_a_case_is_named_by_requirement_and_scenario_and_classed_by_deployment_and_area(
     tmp_path: Path, how: tuple[str, ...]
 ) -> None:
     profile, file = tmp_path / "ours.toml", tmp_path / "junit.xml"
@@ -51,6 +51,8 @@ async def test_a_case_is_named_by_requirement_and_classed_by_deployment_and_area
     assert {("RUN-02", ""), ("RUN-02", "/second-turn")} < cases.keys()
     assert len(cases) > 8
     assert {case.attrib["classname"] for case in cases.values()} == {"ours.runs", "ours.interrupt"}
+    # GitLab takes class and name for the identity of a case, and shows only one of several.
+    assert len({(case.attrib["classname"], case.attrib["name"]) for case in cases.values()}) == len(cases)
     failure = cases["RUN-02", "/second-turn"].find("failure")
     assert failure is not None
     assert failure.attrib["message"].startswith(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -27,6 +28,8 @@ from tests.conformance.twins.edits import (
     of,
     sent_to,
 )
+
+OWN_STREAM = "interrupt/during-tools/create/streamed"
 
 EVERYWHERE = (
     *(CANCELLED, CANCELLED_PENDING, PARKED, QUEUED, REJECTED, ROLLED_BACK, STREAMED, TOOLS),
@@ -181,6 +184,32 @@ def empty_states(raw: Json) -> None:
             response |= {"status": 200, "body": []}
 
 
+def pending_at_first(raw: Json) -> None:
+    """Let the run's row say `pending` in the first reading after its step began."""
+    _, response = next(requests(raw, "look", "run A"))
+    response["body"]["status"] = "pending"
+
+
+def repeated_values(raw: Json) -> None:
+    """Send every `values` event of a stream twice."""
+    raw["moments"] = [
+        copy
+        for moment in raw["moments"]
+        for copy in ([moment, dict(moment)] if moment.get("event") == "values" else [moment])
+    ]
+
+
+def no_next_run(cron: Json) -> None:
+    """Leave the next run of a cron open."""
+    cron["next_run_date"] = None
+
+
+def deep_histories(raw: Json) -> None:
+    """Record every history of another thread as the text that its JSON is recorded as when it is nested too deeply."""
+    for _, response in requests(raw, "final history", "other"):
+        response["body"] = json.dumps(response["body"])
+
+
 # Only whole records are varied: a variation that is consistent in itself is what a right server could send. One that
 # contradicts itself, such as a field in one answer only, may be accused rightly.
 VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
@@ -207,6 +236,20 @@ VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
     ("messages have more fields", EVERYWHERE, (everywhere("content", lambda o: o.update(usage_metadata=None)),)),
     ("a cancel is answered with 200", (CANCELLED, CANCELLED_PENDING), (status_code("cancel", "A", 200),)),
     ("the thread's row lags behind its run", (TOOLS, QUEUED), (lagging,)),
+    ("a run's row lags behind its worker", (TOOLS, QUEUED), (pending_at_first,)),
+    ("values are streamed twice", (STREAMED, OWN_STREAM), (repeated_values,)),
+    (
+        "Location is an absolute URL",
+        (STREAMED, OWN_STREAM),
+        (other_headers(lambda h: {n: f"http://server.example{v}" if n == "location" else v for n, v in h.items()}),),
+    ),
+    ("crons show no next run", ("cron/made-and-deleted",), (everywhere("next_run_date", no_next_run),)),
+    (
+        "no page of another origin is served",
+        ("none/finished/create/unwatched/other-origin",),
+        (other_headers(lambda h: {n: v for n, v in h.items() if not n.startswith("access-control")}),),
+    ),
+    ("a history has an input of many levels", ("bad-input/odd",), (deep_histories,)),
     ("the cron fires again", ("cron/busy-thread",), (fired_again,)),
 ]
 

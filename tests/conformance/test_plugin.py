@@ -202,7 +202,20 @@ async def test_the_report_holds_every_verdict(tmp_path: Path) -> None:
         run = await run_suite("--deployment-url", there.url, f"--conformance-report={tmp_path / 'a' / 'b'}", *ONE)
     assert run.code == 1, run.output
     raw = msgspec.json.decode((tmp_path / "a" / "b" / "report.json").read_bytes())
-    fields = ["format", "version", "suite", "target", "summary", "results", "stale", "notes", "problem", "rules"]
+    fields = [
+        "format",
+        "version",
+        "suite",
+        "target",
+        "summary",
+        "results",
+        "causes",
+        "stale",
+        "notes",
+        "problem",
+        "incomplete",
+        "rules",
+    ]
     assert list(raw) == [*fields, "finished_at"]
     assert (raw["format"], raw["version"]) == ("doubletext-report", 1)
     assert raw["target"]["url"] == there.url
@@ -333,7 +346,8 @@ async def test_a_broken_should_is_a_warning_unless_strict() -> None:
         lenient = await run_suite("--deployment-url", there.url, "-k", "interrupt/ and RUN-10")
         strict = await run_suite("--deployment-url", there.url, "-k", "interrupt/ and RUN-10", "--conformance-strict")
     assert lenient.code == 0, lenient.output
-    assert "WARN  interrupt/during-tools/create/unwatched/second-turn::RUN-10: expected " in lenient.output
+    assert "WARN  RUN-10 (SHOULD): " in lenient.output
+    assert "  scenario  interrupt/during-tools/create/unwatched/second-turn" in lenient.output
     assert strict.code == 1, strict.output
     assert "WARN  RUN-10 (SHOULD): " in strict.output
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from typing import get_args
 
 import msgspec
 import pytest
@@ -12,7 +11,8 @@ import pytest
 from conformance.judge.judging import WORDS, Word
 from conformance.judge.profiles import NOTHING_DECLARED
 from conformance.report.report import Result
-from conformance.report.summary import SHOWN, Findings, table
+from conformance.report.screen import SHOWN
+from conformance.report.summary import Findings, table
 from conformance.requirements.registry import Level
 from conformance.transcript.transcript import SuiteInfo, TargetInfo
 
@@ -63,9 +63,7 @@ def test_the_table_counts_by_area_and_level() -> None:
     assert max(map(len, lines)) <= 100
 
 
-def test_failures_are_listed_before_the_table_with_their_reason_one_line_per_requirement(
-    pytestconfig: pytest.Config,
-) -> None:
+def test_failures_are_shown_by_cause_with_the_clearest_scenario(pytestconfig: pytest.Config) -> None:
     out = shown(
         [
             result("INT-02", "MUST", "FAIL", "interrupt/a", "expected x; observed y"),
@@ -77,15 +75,30 @@ def test_failures_are_listed_before_the_table_with_their_reason_one_line_per_req
     ).splitlines()
     [failure] = [number for number, line in enumerate(out) if line.startswith("FAIL")]
     assert "note: mind this" in out[:failure]
-    assert out[failure] == "FAIL  interrupt/a::INT-02: expected x; observed y (and in 1 more scenario)"
-    assert out[failure + 1] == "INCONCLUSIVE  interrupt/a::INT-03: nothing was seen"
-    assert out[failure + 2].split() == list(WORDS)
+    assert out[failure] == "FAIL  INT-02 (MUST): The superseded run ends with status `interrupted`."
+    assert out[failure + 1] == "  reason    expected x; observed y"
+    assert out[failure + 2] == "  scenario  interrupt/a and 1 more scenario"
+    assert out[failure + 3] == "INCONCLUSIVE  interrupt/a::INT-03: nothing was seen"
+    assert out[failure + 4] == "verdicts: 1 PASS, 2 FAIL, 1 INCONCLUSIVE"
     assert any(line.startswith("judged 2 of the ") for line in out)
 
 
-@pytest.mark.parametrize("word", [w for w in get_args(Word) if w not in ("PASS", "NOT-APPLICABLE")])
-def test_a_long_list_is_cut_and_says_so(word: Word, pytestconfig: pytest.Config) -> None:
-    out = shown([result(f"RUN-{n:02}", "MUST", word) for n in range(SHOWN + 3)], pytestconfig)
-    assert f"RUN-{SHOWN - 1:02}" in out
-    assert f"RUN-{SHOWN:02}:" not in out
-    assert f"… and 3 more requirements with the verdict {word}" in out
+def test_without_failures_the_table_is_shown(pytestconfig: pytest.Config) -> None:
+    out = shown([result("INT-04", "MUST", "PASS")], pytestconfig).splitlines()
+    assert list(WORDS) in [line.split() for line in out]
+
+
+@pytest.mark.parametrize("word", ["ERROR", "INCONCLUSIVE"])
+def test_a_long_list_of_reasons_is_cut_and_says_so(word: Word, pytestconfig: pytest.Config) -> None:
+    out = shown([result("RUN-01", "MUST", word, reason=f"reason {n}") for n in range(SHOWN + 3)], pytestconfig)
+    assert f": reason {SHOWN - 1}" in out
+    assert f": reason {SHOWN}" not in out
+    assert f"… and 3 more reasons of the verdict {word}" in out
+
+
+def test_verdicts_with_one_reason_share_a_line(pytestconfig: pytest.Config) -> None:
+    out = shown([result(name, "MUST", "INCONCLUSIVE", reason="no probe report") for name in RULES], pytestconfig)
+    assert "RUN-01: no probe report (and 2 more verdicts of RUN-01, RUN-02, RUN-03)" in out
+
+
+RULES = ("RUN-01", "RUN-02", "RUN-03")

@@ -27,7 +27,7 @@ def two_runs() -> History:
         history.append(checkpoint(name, parent, run))
     history.mark("1", Mark("A", "result", "a1", "agent"))
     history.mark("2", Mark("B", "result", "b2", "agent"))
-    history.mark("2", Mark("A", "interrupt", {"id": "q"}, "agent"))
+    history.mark("2", Mark("A", "interrupt", [{"id": "q"}], "agent"))
     return history
 
 
@@ -43,7 +43,7 @@ def test_a_run_is_taken_out_with_all_that_it_left_on_others() -> None:
     assert ids(history) == ["2", "1"]
     assert history.last_mark("2", "result", "agent") is None
     assert history.last_mark("1", "result", "agent") == "a1"
-    assert history.waiting_interrupts() == {"agent": {"id": "q"}}
+    assert history.waiting_interrupts() == {"agent": [{"id": "q"}]}
     history.remove_run("A")
     assert (len(history), history.head, history.waiting_interrupts()) == (0, None, {})
 

@@ -114,6 +114,17 @@ def test_a_question_that_is_gone(client: Client) -> None:
     assert brief(client.found()) == [("resumed-gone", (4,)), ("resumed-gone", (5,))]
 
 
+def test_an_answer_to_no_question_in_particular(client: Client) -> None:
+    def resumes(answer: Any) -> None:
+        body = {"assistant_id": "agent", "command": {"resume": answer}}
+        client.sends("POST", "/threads/t/runs", body, asks=(ASKED, ASKED[::-1]))
+
+    resumes({ASKED: "yes"})
+    resumes("yes")
+    resumes({"approved": True})
+    assert brief(client.found()) == [("resumed-unclear", (2,)), ("resumed-unclear", (3,))]
+
+
 @pytest.mark.parametrize("status", [400, 404, 422])
 def test_what_was_refused_for_good_is_sent_again(client: Client, status: int) -> None:
     client.says("one", status=status)
@@ -140,6 +151,18 @@ def test_what_had_created_a_run_is_sent_again(client: Client) -> None:
     assert brief(client.found()) == [("retried", (3, 4)), ("retried", (5, 6))]
 
 
+def test_the_same_text_twice_in_messages_as_langchain_serializes_them(client: Client) -> None:
+    path = ["langchain_core", "messages", "HumanMessage"]
+    fields: list[dict[str, str]] = [{"content": "one"}, {"content": "two", "id": "m"}]
+    for kwargs in fields:
+        message = {"lc": 1, "type": "constructor", "id": path, "kwargs": kwargs}
+        for _ in range(2):
+            client.sends("POST", "/threads/t/runs", {"input": {"messages": [message]}})
+    # The path of the class is not the id of the message.
+    assert brief(client.found()) == [("retried", (3, 4))]
+    assert '"two"' in str(client.found()[0])
+
+
 def test_a_text_over_a_dangling_tool_call(client: Client) -> None:
     client.says("one", "A")
     client.says("two", "B", by="interrupt", busy=True)
@@ -158,13 +181,16 @@ def test_every_rule_says_what_it_is_about_and_can_be_left_out() -> None:
         judge(Facts(client.entries), without=["ignored"])
 
 
-def test_the_conduct_of_a_real_client() -> None:
+@pytest.mark.parametrize("durability", ["async", "exit"])
+def test_the_conduct_of_a_real_client(durability: Any) -> None:
     with MockDeployment() as mock, get_sync_client(url=mock.url) as client:
         mock.hold("tools:1/enter")
         thread = client.threads.create()["thread_id"]
         first = client.runs.create(thread, "agent", input=asking("sf"))
         mock.wait_until_held("tools:1/enter")
-        second = client.runs.create(thread, "agent", input=asking("nyc"), multitask_strategy="interrupt")
+        second = client.runs.create(
+            thread, "agent", input=asking("nyc"), multitask_strategy="interrupt", durability=durability
+        )
         mock.release()
         client.runs.join(thread, first["run_id"])
         client.runs.join(thread, second["run_id"])

@@ -93,6 +93,8 @@ def test_an_address_that_is_not_here_is_one_line_and_code_2(host: str) -> None:
         ["--time-scale", "-1"],
         ["--log-level", "loud"],
         ["--run-timeout", "0"],
+        ["--workers", "0"],
+        ["--workers", "x"],
         ["--max-body", "0"],
     ],
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.mockserver.stage import Stage, asking
+from mockserver.script.load import parse
+from tests.mockserver.stage import Stage, asking, on_stage
 
 
 async def commanded(stage: Stage, command: Any, **asked: Any) -> list[str]:
@@ -24,13 +25,13 @@ async def test_a_run_goes_on_at_a_node(stage: Stage) -> None:
     before = await stage.history()
     assert await commanded(stage, {"goto": "agent", "update": {"steps": ["u"]}}, config=stage.config("B")) == ["agent"]
     assert (await stage.said(), (await stage.steps())[3:]) == ("HATAA", ["u", "B/agent:3"])
-    fork, done = (await stage.history())[len(before) :]
-    assert (fork["next"], fork["metadata"]["source"], fork["parent_checkpoint_id"]) == (
-        ["agent"],
-        "fork",
+    # The node runs in the superstep after the newest checkpoint, which shows nothing of it.
+    (done,) = (await stage.history())[len(before) :]
+    assert (done["next"], done["metadata"]["source"], done["parent_checkpoint_id"]) == (
+        [],
+        "loop",
         before[-1]["checkpoint_id"],
     )
-    assert done["next"] == []
     assert await commanded(stage, {"goto": ["tools"]}, config=stage.config("C")) == ["tools", "agent"]
 
 
@@ -45,11 +46,92 @@ async def test_going_to_the_end_does_nothing(stage: Stage) -> None:
     assert await stage.thread_status() == "idle"
 
 
-async def test_a_thread_that_waits_elsewhere_is_not_sent_away(stage: Stage) -> None:
+async def test_a_node_runs_beside_the_one_that_waits_and_its_write_waits_with_it(stage: Stage) -> None:
+    await stage.join(await stage.create("A", "sf", probe={"interrupt": ["tools:1"]}))
+    (asked,) = (await stage.state())["interrupts"]
+    before = await stage.history()
+    command = {"goto": "agent", "update": {"steps": ["by hand"]}}
+    seen = await commanded(stage, command, config=stage.config("B", interrupt=["tools:1"]))
+    assert sorted(seen) == ["__interrupt__", "agent"]
+    state = await stage.state()
+    assert (state["next"], state["interrupts"], await stage.said()) == (["tools"], [asked], "HA")
+    assert (await stage.steps(), len(await stage.history())) == (["A/agent:1", "by hand"], len(before))
+    # It does not run again, and the stream shows its write as one that was kept.
+    resumed = await commanded(stage, {"resume": "yes"}, config=stage.config("C", interrupt=["tools:1"]))
+    assert resumed == ["agent", "__metadata__", "tools", "agent"]
+    assert stage.witness.of("C")[0].startswith("tools:1")
+    assert "B/agent:2" in await stage.steps()
+
+
+async def test_a_thread_that_waits_at_a_node_may_be_sent_there(stage: Stage) -> None:
     await stage.join(await stage.create("A", "sf", interrupt_before=["tools"]))
-    assert await commanded(stage, {"goto": "agent"}) == ["GotoError"]
-    assert (await stage.state())["next"] == ["tools"]
     assert await commanded(stage, {"goto": "tools"}, config=stage.config("B")) == ["tools", "agent"]
+
+
+async def test_new_input_drops_what_a_command_has_added(stage: Stage) -> None:
+    await stage.join(await stage.create("A", "sf", probe={"interrupt": ["tools:1"]}))
+    await commanded(stage, {"goto": "agent"}, config=stage.config("B", interrupt=["tools:1"]))
+    await stage.join(await stage.create("C", "nyc"))
+    assert (await stage.said(), await stage.thread_status()) == ("HAHATA", "idle")
+
+
+async def test_a_rolled_back_goto_leaves_no_trace(stage: Stage) -> None:
+    await stage.join(await stage.create("A", "sf", probe={"interrupt": ["tools:1"]}))
+    stage.witness.hold("B/agent:2/enter")
+    config = stage.config("B", interrupt=["tools:1"])
+    run = await stage.client.runs.create(stage.thread, "agent", command={"goto": "agent"}, config=config)
+    await stage.witness.reached("B/agent:2/enter")
+    await stage.client.runs.cancel(stage.thread, run["run_id"], wait=True, action="rollback")
+    resumed = await commanded(stage, {"resume": "yes"}, config=stage.config("C", interrupt=["tools:1"]))
+    assert (resumed, await stage.said()) == (["tools", "agent"], "HATA")
+
+
+MAPPING = parse("""
+channels: {log: append}
+turns:
+  - when: {contains: map}
+    steps:
+      - {node: look, channels: {log: "looked into {topic}"}}
+      - {say: Found it.}
+  - steps:
+      - {node: plan, channels: {log: planned}}
+""")
+
+
+async def test_a_node_runs_once_for_each_input_that_it_is_sent() -> None:
+    async with on_stage(script=MAPPING) as stage:
+        await stage.client.runs.wait(stage.thread, "agent", input={"messages": "hi"})
+        sent: Any = [
+            {"node": "look", "input": {"topic": "a"}},
+            {"lg_name": "Send", "node": "look", "input": {"topic": "b"}},
+        ]
+        parts: Any = stage.client.runs.stream(
+            stage.thread, "agent", command={"goto": sent}, stream_mode=["tasks", "updates"]
+        )
+        seen = [(part.event, part.data) async for part in parts]
+        begun = [data for event, data in seen if event == "tasks" and "input" in data and data["name"] == "look"]
+        assert [task["input"] for task in begun] == [{"topic": "a"}, {"topic": "b"}]
+        assert [task["triggers"] for task in begun] == [["__pregel_push"]] * 2
+        # Then the thread continues after the step of that node.
+        assert [list(data) for event, data in seen if event == "updates"] == [["look"], ["look"], ["agent"]]
+        state: Any = await stage.state()
+        assert state["values"]["log"] == ["planned", "looked into a", "looked into b"]
+        # The fields of an input are not kept for the next command.
+        await stage.client.runs.wait(stage.thread, "agent", command={"goto": ["plan", "look"]})
+        state = await stage.state()
+        assert state["values"]["log"][3:] == ["looked into {topic}", "planned"]
+
+
+async def test_an_input_of_any_kind_can_be_sent_and_the_node_may_ask() -> None:
+    script = parse('turns: [{steps: [{say: a}]}, {steps: [{node: ask, interrupt: {value: "{text}?"}}]}]')
+    async with on_stage(script=script) as stage:
+        await stage.client.runs.wait(stage.thread, "agent", input={"messages": "hi"})
+        sent: Any = {"goto": {"node": "ask", "input": "text"}}
+        values: Any = await stage.client.runs.wait(stage.thread, "agent", command=sent)
+        assert len(values["__interrupt__"]) == 1
+        assert await stage.thread_status() == "interrupted"
+        await stage.client.runs.wait(stage.thread, "agent", command={"resume": "yes"})
+        assert await stage.thread_status() == "idle"
 
 
 async def test_an_update_may_be_given_as_pairs(stage: Stage) -> None:

@@ -17,7 +17,10 @@ async def control(stage: Stage, method: str, path: str, **more: object) -> tuple
 
 
 async def test_a_conversation_from_outside(stage: Stage) -> None:
-    assert await control(stage, "POST", "/script", json={"script": SCRIPT}) == (200, {"turns": ["only"]})
+    assert await control(stage, "POST", "/script", json={"script": SCRIPT}) == (
+        200,
+        {"turns": ["only"], "graphs": ["agent"]},
+    )
     assert await control(stage, "POST", "/time", json={"mode": "hand"}) == (200, {"now": 0.0})
     run = (
         await stage.http.post(f"/threads/{stage.thread}/runs", json={"assistant_id": "agent", "input": asking("x")})

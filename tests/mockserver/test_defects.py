@@ -45,9 +45,9 @@ def test_a_defect_says_what_it_gets_wrong_and_overrides_a_seam(kind: type[Defect
     assert any(seam in vars(one) for one in kind.__mro__[:-1] for seam in SEAMS)
 
 
-@pytest.mark.parametrize("missing", ["id", "seen", "client"])
+@pytest.mark.parametrize("missing", ["id", "rule", "seen", "client"])
 def test_a_defect_that_lacks_an_attribute_is_refused(missing: str) -> None:
-    stated = {"id": "D01", "seen": (), "client": "Nothing."}
+    stated = {"id": "D01", "rule": "INT-02", "seen": (), "client": "Nothing."}
     module = ModuleType("mockserver.defects.made_up")
 
     def kind(name: str, base: type[Defect], without: str = "") -> type[Defect]:

@@ -17,7 +17,8 @@ from mockserver.app import create_app
 from mockserver.control.controller import ControlError, DeadlineError
 from mockserver.defects import UnknownDefectError
 from mockserver.deployment import MockDeployment
-from mockserver.script.load import ScriptError, read_script
+from mockserver.script.load import ScriptError
+from mockserver.script.sources import read_scripts
 from tests.mockserver.stage import asking
 
 
@@ -98,7 +99,7 @@ def test_a_script_for_one_thread_and_a_file(tmp_path: Path) -> None:
             "For one.",
         ]
     with pytest.raises(ScriptError, match="unknown key `turn`"):
-        read_script("turn: []\n")
+        read_scripts("turn: []\n")
 
 
 def test_errors_tell_what_there_is_instead() -> None:
@@ -169,7 +170,7 @@ def test_a_taken_port_is_an_error_where_it_is_started() -> None:
 
 def test_a_setting_that_there_is_not_is_refused() -> None:
     unknown: dict[str, Any] = {"sed": 1}
-    with pytest.raises(TypeError, match="unexpected keyword argument 'sed'; the settings are script, seed, "):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'sed'; the settings are script, graph, seed, "):
         create_app(**unknown)
     with pytest.raises(TypeError, match="'sed'"):
         MockDeployment(**unknown)

@@ -45,6 +45,20 @@ async def test_a_stream_that_is_cut_after_so_many_events(after: int) -> None:
         assert await streamed(stage) == (WHOLE[:after], False)
 
 
+@pytest.mark.parametrize("after", [0, 1, 3])
+async def test_a_stream_that_ends_in_the_middle_looks_complete_and_its_run_continues(after: int) -> None:
+    async with on_stage(faults=[f"end@{after}"]) as stage:
+        assert await streamed(stage) == (WHOLE[:after], True)
+        [run] = (await stage.http.get(f"/threads/{stage.thread}/runs")).json()
+        await stage.join(run["run_id"])
+        assert (await stage.status(run["run_id"]), await stage.said()) == ("success", "HATA")
+
+
+async def test_a_stream_that_ended_and_had_an_event_held_back_stays_ended() -> None:
+    async with on_stage() as stage:
+        assert await streamed(stage, **{"X-Mock-Fault": "reorder@0,end@1"}) == ([], True)
+
+
 async def test_a_run_whose_stream_was_cut_goes_on_or_not_as_it_was_asked() -> None:
     async with on_stage() as stage:
         for asked, status in (("continue", "success"), ("cancel", "interrupted")):

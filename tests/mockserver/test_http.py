@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from mockserver.web.routes import ROUTES
 from tests.mockserver.stage import Stage
 from tests.mockserver.witness import DEADLINE
 
@@ -123,3 +124,13 @@ async def test_a_page_from_the_internet_may_call_a_server_on_this_machine(stage:
     }
     answer = await stage.http.options("/threads", headers=asked)
     assert (answer.status_code, answer.headers["Access-Control-Allow-Private-Network"]) == (204, "true")
+
+
+@pytest.mark.parametrize(
+    "path", [route.path for route in ROUTES if route.method == "POST" and route.body and not route.body_optional]
+)
+async def test_a_body_that_is_required_is_refused_when_it_is_absent(stage: Stage, path: str) -> None:
+    filled = path.format(thread_id=stage.thread, run_id=stage.thread, assistant_id=stage.thread)
+    answer = await stage.http.post(filled)
+    assert answer.status_code in (400, 422), answer.text
+    assert "JSON" in answer.text

@@ -145,7 +145,7 @@ async def test_breakpoints_park_without_a_question(stage: Stage) -> None:
 async def test_a_command_may_write_to_the_state_before_the_run_goes_on(stage: Stage) -> None:
     await parked(stage)
     length = len(await stage.history())
-    command: Any = {"resume": "yes", "update": {"steps": ["by hand"]}, "goto": [], "graph": None}
+    command: Any = {"resume": "yes", "update": {"steps": ["by hand"]}, "goto": [], "graph": None, "lg_name": "Command"}
     await stage.client.runs.wait(stage.thread, "agent", command=command, config=stage.config("B", **PAUSE))
     assert await stage.steps() == ["A/agent:1", "by hand", "B/tools:1", "B/agent:2"]
     history = await stage.history()

@@ -12,6 +12,11 @@ def ids() -> Any:
     return lambda: f"id-{next(numbers)}"
 
 
+def serialized(name: str, **fields: Any) -> Any:
+    """Return a message as `JSON.stringify` of LangChain.js writes it."""
+    return {"lc": 1, "type": "constructor", "id": ["langchain_core", "messages", name], "kwargs": fields}
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -20,6 +25,10 @@ def ids() -> Any:
         {"type": "human", "content": "x"},
         ["user", "x"],
         "x",
+        serialized("HumanMessage", content="x"),
+        serialized("HumanMessage", content="x", additional_kwargs={}, response_metadata={}),
+        serialized("HumanMessageChunk", content="x", id=None),
+        {**serialized("HumanMessage", content="x"), "id": ["langchain", "schema", "HumanMessage"]},
     ],
 )
 def test_the_spellings_of_a_human_message(raw: Any) -> None:
@@ -42,6 +51,49 @@ def test_other_kinds_of_messages() -> None:
     assert coerce({"role": "developer", "content": "s"}, ids())["type"] == "system"
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("AIMessage", "ai"),
+        ("AIMessageChunk", "ai"),
+        ("SystemMessage", "system"),
+        ("ToolMessage", "tool"),
+        ("FunctionMessage", "function"),
+        ("RemoveMessage", "remove"),
+    ],
+)
+def test_every_class_of_serialized_messages_is_read(name: str, kind: str) -> None:
+    read = coerce(serialized(name, content="x", id="mine"), ids())
+    assert (read["type"], read["content"], read["id"]) == (kind, "x", "mine")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        serialized("ChatMessage", content="x", role="user"),
+        {**serialized("HumanMessage", content="x"), "lc": 2},
+        {**serialized("HumanMessage", content="x"), "type": "not_implemented"},
+        {**serialized("HumanMessage", content="x"), "id": []},
+        {**serialized("HumanMessage", content="x"), "kwargs": None},
+        serialized("HumanMessage", content_blocks=[]),
+    ],
+)
+def test_what_is_no_serialized_message_is_refused(raw: Any) -> None:
+    with pytest.raises(ValueError, match=r"[Mm]essage"):
+        coerce(raw, ids())
+
+
+def test_the_content_may_be_null_but_not_absent() -> None:
+    assert coerce({"role": "user", "content": None}, ids())["content"] == ""
+    with pytest.raises(ValueError, match="must contain 'role' and 'content'"):
+        coerce({"role": "user"}, ids())
+
+
+def test_unknown_fields_of_a_message_become_additional_ones() -> None:
+    read = coerce({"role": "user", "content": "x", "cache": 1, "additional_kwargs": {"own": 2}}, ids())
+    assert read["additional_kwargs"] == {"cache": 1, "own": 2}
+
+
 @pytest.mark.parametrize("raw", [3, None, {}, {"role": "nobody"}, {"role": 3}, ["a"], {"role": "user", "content": 3}])
 def test_what_is_not_a_message(raw: Any) -> None:
     with pytest.raises(ValueError, match="message"):
@@ -57,10 +109,12 @@ def test_the_channel_replaces_what_it_knows_and_appends_what_it_does_not() -> No
     changed = {**first, "content": "A"}
     third = coerce({"role": "user", "content": "c", "id": "new"}, ids())
     assert merge([first, second], [third, changed]) == [changed, second, third]
-    assert merge([first, second], [coerce({"type": "remove", "id": second["id"]}, ids())]) == [first]
-    assert merge([first, second], [coerce({"type": "remove", "id": REMOVE_ALL}, ids()), third]) == [third]
+    assert merge([first, second], [coerce({"type": "remove", "id": second["id"], "content": ""}, ids())]) == [first]
+    assert merge([first, second], [coerce({"type": "remove", "id": REMOVE_ALL, "content": ""}, ids()), third]) == [
+        third
+    ]
     with pytest.raises(ValueError, match="doesn't exist"):
-        merge([first], [coerce({"type": "remove", "id": "unknown"}, ids())])
+        merge([first], [coerce({"type": "remove", "id": "unknown", "content": ""}, ids())])
 
 
 def test_the_text_of_a_message() -> None:

@@ -60,6 +60,43 @@ def test_after_it(mock_deployment):
     result.assert_outcomes(passed=7)
 
 
+def test_the_marker_takes_several_scripts_and_names_the_built_in_graph(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        APPLICATION
+        + """
+def graphs(url):
+    found = httpx.post(f"{url}/assistants/search", json={"sort_by": "name", "sort_order": "asc"}).json()
+    return [one["graph_id"] for one in found]
+
+@pytest.mark.mock_deployment(script={"one": "scripts/a.yaml", "two": "turns: [{steps: [{say: Two.}]}]"})
+def test_names(mock_deployment):
+    assert graphs(mock_deployment.url) == ["one", "two"]
+
+@pytest.mark.mock_deployment(script=["scripts/a.yaml", {"two": "scripts/b.yaml"}])
+def test_list(mock_deployment):
+    assert graphs(mock_deployment.url) == ["agent", "two"]
+
+@pytest.mark.mock_deployment(script="scripts")
+def test_folder(mock_deployment):
+    assert graphs(mock_deployment.url) == ["a", "b"]
+
+@pytest.mark.mock_deployment(graph="chat")
+def test_built_in(mock_deployment):
+    assert graphs(mock_deployment.url) == ["chat"]
+
+@pytest.mark.mock_deployment(graph="chat", script="scripts")
+def test_both(mock_deployment):
+    pass
+"""
+    )
+    scripts = pytester.mkdir("scripts")
+    for name in ("a", "b"):
+        (scripts / f"{name}.yaml").write_text("turns: [{steps: [{say: Here.}]}]")
+    result = pytester.runpytest_subprocess(*PLUGIN)
+    result.assert_outcomes(passed=4, errors=1)
+    result.stdout.fnmatch_lines(["mock_deployment: `chat` cannot name the built-in graph, which is there only *"])
+
+
 def test_the_log_is_shown_with_a_failing_test_only(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         APPLICATION
@@ -142,7 +179,8 @@ def test_four(mock_deployment):
     result.assert_outcomes(errors=3, passed=1)
     result.stdout.fnmatch_lines(
         [
-            "mock_deployment: unknown argument `scripts` (known: script, seed, defects, faults, strict, time, scale)",
+            "mock_deployment: unknown argument `scripts` "
+            "(known: script, graph, seed, defects, faults, strict, time, scale)",
             "mock_deployment: use keyword arguments only, as in mock_deployment(script=...)",
             "mock_deployment: script:1: unknown key `turn`. Did you mean `turns`?",
         ]

@@ -44,7 +44,8 @@ async def converse(http: httpx.AsyncClient, mock: MockDeployment) -> str:
     await ask("something elaborate")
     await http.post(f"{runs}/wait", json={"assistant_id": "agent", "command": {"resume": "yes"}})
     mock.hold("tools:1/enter", thread_id=thread)
-    await ask("hello", "")
+    # With tokens, so that the task of the superseded run shows that it was cancelled.
+    await ask("hello", "", stream_mode=["messages-tuple"])
     await mock.aio.wait_until_held("tools:1/enter", thread_id=thread)
     second = await ask("hello again", "", multitask_strategy="interrupt")
     mock.release(thread_id=thread)
@@ -74,6 +75,8 @@ async def test_the_same_requests_give_the_same_history() -> None:
         script = parse(text)
         assert "say: Let me see." in text
         assert "takes: 1.5" in text
+        assert any(task["error"] == "CancelledError()" for state in history for task in state["tasks"])
+        assert "CancelledError" not in text
         mock.reset(script=script)
         again = await converse(http, mock)
         assert plain(await fetch(mock.url, again)) == plain(history)
@@ -153,3 +156,47 @@ async def test_several_nodes_in_one_superstep_and_texts_with_braces_are_played_a
         assert [part["node"] for part in turn["steps"][1]["parallel"]] == ["first", "second", "third"]
         mock.reset(script=parse(to_yaml(made)))
         assert plain(await fetch(mock.url, await converse())) == plain(history)
+
+
+ASKING = """
+channels: {log: replace}
+turns:
+  - when: {contains: questions}
+    steps:
+      - parallel:
+          - {node: first, interrupt: {value: one}, channels: {log: [answered]}}
+          - {node: second, interrupt: {value: {two: 2}}, say: I was asked.}
+          - {node: third, messages: [{role: system, content: beside}]}
+      - {call: [{tool: a, id: one}, {tool: b, id: two}]}
+      - parallel: [{node: tools, result: for one}, {node: tools, result: for two}]
+      - {say: Done.}
+  - steps:
+      - parallel: [{node: first, interrupt: {value: one}}, {node: second, interrupt: {value: two}}]
+"""
+
+
+async def test_several_questions_and_tasks_of_one_node_are_played_again() -> None:
+    async def converse(http: httpx.AsyncClient) -> str:
+        thread = str((await http.post("/threads", json={})).json()["thread_id"])
+
+        async def run(**asked: Any) -> None:
+            await http.post(f"/threads/{thread}/runs/wait", json={"assistant_id": "agent", **asked})
+
+        await run(input={"messages": "some questions"})
+        asked = (await http.get(f"/threads/{thread}/state")).json()["interrupts"]
+        await run(command={"resume": {one["id"]: "yes" for one in asked}})
+        await run(input={"messages": "and a last one"})
+        return thread
+
+    async with MockDeployment(script=ASKING) as mock, httpx.AsyncClient(base_url=mock.url, timeout=DEADLINE) as http:
+        history = await fetch(mock.url, await converse(http))
+    script = script_of(history)
+    async with (
+        MockDeployment(script=parse(to_yaml(script))) as mock,
+        httpx.AsyncClient(base_url=mock.url, timeout=DEADLINE) as http,
+    ):
+        again = await fetch(mock.url, await converse(http))
+    assert plain(again) == plain(history)
+    questions = [[one["value"] for one in state["interrupts"]] for state in history]
+    assert [[one["value"] for one in state["interrupts"]] for state in again] == questions
+    assert questions[0] == ["one", "two"]

@@ -133,6 +133,7 @@ async def test_the_recursion_limit(stage: Stage) -> None:
         ({"messages": [{"role": "nobody", "content": ""}]}, "ValueError"),
         ({"messages": [{"role": "user", "content": 3}]}, "ValueError"),
         ({"messages": [3]}, "ValueError"),
+        ({"messages": [{"role": "user"}]}, "ValueError"),
         ({"messages": [], "steps": "x"}, "InvalidUpdateError"),
     ],
 )
@@ -179,6 +180,14 @@ async def test_stateless_runs_use_a_thread_each_and_leave_none(stage: Stage, how
     assert await stage.client.threads.count() == (2 if on_completion == "keep" else 1)
 
 
+async def test_a_stateless_run_may_go_to_a_node_but_has_nothing_to_resume(stage: Stage) -> None:
+    body = {"assistant_id": "agent", "command": {"goto": "agent", "update": {"messages": "hello"}}}
+    values = (await stage.http.post("/runs/wait", json=body)).json()
+    assert [message["type"] for message in values["messages"]] == ["human", "ai"]
+    refused = await stage.http.post("/runs/wait", json={**body, "command": {"resume": "yes"}})
+    assert (refused.status_code, "thread_id" in refused.json()["detail"]) == (400, True)
+
+
 async def test_stateless_runs_never_contend(stage: Stage) -> None:
     stage.witness.hold("A/tools:1/enter")
     first = asyncio.create_task(stage.client.runs.wait(None, "agent", input=asking("sf"), config=stage.config("A")))
@@ -222,10 +231,10 @@ async def _only_one_thread(stage: Stage) -> bool:
         ({"strict_resume": 1}, 422, "strict_resume"),
         ({"langsmith_tracer": {"x": 1}}, 422, "langsmith_tracer"),
         ({"input": None, "command": {"goto": "nowhere"}}, 422, "nowhere"),
-        ({"input": None, "command": {"goto": ["agent", "tools"]}}, 422, "goto"),
+        ({"input": None, "command": {"goto": ["agent", {"node": "tools", "input": {}}]}}, 422, "goto"),
         ({"input": None, "command": {"update": [1]}}, 422, "update"),
-        ({"input": None, "command": {"goto": [{"node": "agent", "input": {}}]}}, 422, "goto"),
-        ({"input": None, "command": {"graph": "parent"}}, 422, "graph"),
+        ({"input": None, "command": {"goto": [{"node": "nowhere", "input": {}}]}}, 422, "nowhere"),
+        ({"input": None, "command": {"graph": 3}}, 422, "graph"),
         ({"checkpoint": {"checkpoint_ns": "tools:x"}}, 422, "checkpoint_ns"),
         ({"on_completion": "keep"}, 422, "on_completion"),
         ({"interrupt_before": ["nowhere"]}, 422, "nowhere"),
@@ -255,11 +264,9 @@ async def test_an_assistant_is_required(stage: Stage) -> None:
     assert (answer.status_code, "assistant_id" in answer.json()["detail"]) == (422, True)
 
 
-@pytest.mark.parametrize("field", ["checkpoint_id", "command"])
-async def test_what_makes_no_sense_without_a_thread_is_refused(strict: Stage, field: str) -> None:
-    values = {"checkpoint_id": "x", "command": {"resume": 1}}
-    body = {"assistant_id": "agent", field: values[field]}
-    answer = await strict.http.post("/runs/wait", json=body)
+@pytest.mark.parametrize(("field", "value"), [("checkpoint_id", "x"), ("checkpoint", {"checkpoint_id": "x"})])
+async def test_what_makes_no_sense_without_a_thread_is_refused(strict: Stage, field: str, value: Any) -> None:
+    answer = await strict.http.post("/runs/wait", json={"assistant_id": "agent", field: value})
     assert (answer.status_code, field in answer.json()["detail"]) == (422, True)
 
 

@@ -99,7 +99,6 @@ turns:
         answer = {"type": "tool", "tool_call_id": "call-1", "name": "ask_browser", "content": "Oslo"}
         values = await run(stage, None, input={"messages": [answer]})
         assert (kinds(values)[-4:], last(values)) == ("HATA", "Hm: Oslo")
-        assert values["steps"][-2:] == ["run/agent:1", "run/agent:2"]
 
 
 async def test_nodes_channels_and_messages_of_ones_own() -> None:
@@ -117,16 +116,15 @@ turns:
         assert (values["todos"], values["log"]) == (["look", "go"], ["given", "planned", "twice", "over"])
         assert values["files"] == {"a": 1, "b": 2}
         assert (kinds(values), last(values)) == ("HSA", "Yes, go.")
-        assert values["steps"] == ["run/planner:1", "run/planner:2", "run/writer:1", "run/nothing:1"]
         assert "unknown" not in values
         history = await stage.history()
         assert [one["next"] for one in history] == [
             *(["__start__"], ["planner"], ["planner"], ["writer"], ["nothing"], []),
         ]
         graph = await stage.client.assistants.get_graph("agent")
-        assert {node["id"] for node in graph["nodes"]} >= {"planner", "writer", "agent"}
+        assert [node["id"] for node in graph["nodes"]] == ["__start__", "planner", "writer", "nothing", "__end__"]
         stopped = await run(stage, "go", interrupt_before=["writer"])
-        assert stopped["steps"][-1] == "run/planner:2"
+        assert stopped["log"][-2:] == ["twice", "over"]
         assert kinds(await run(stage, None)).endswith("HSA")
 
 
@@ -271,6 +269,7 @@ channels: {log: append}
 turns:
   - steps:
       - node: researcher
+        returns: messages
         subgraph:
           - {node: search, call: {tool: look, id: c}, channels: {log: searched}}
           - {result: "found {text}"}
@@ -288,11 +287,9 @@ turns:
             *("it", "", "found it", "More.", "Searched.", "Done."),
         ]
         assert values["log"] == ["searched"]
-        assert values["steps"] == [
-            *("run/search:1", "run/tools:1", "run/ask:1", "run/search:2", "run/search:3", "run/agent:1"),
-        ]
-        described = await stage.client.assistants.get_subgraphs("agent")
-        assert set(described) >= {"researcher"}
+        (assistant,) = await stage.client.assistants.search()
+        described = await stage.client.assistants.get_subgraphs(assistant["assistant_id"])
+        assert set(described) == {"researcher"}
 
 
 PARALLEL = """
@@ -315,7 +312,6 @@ async def test_several_nodes_in_one_superstep() -> None:
     async with on_stage(script=parse(PARALLEL)) as stage:
         values = await run(stage, "look in both")
         assert values["log"] == ["archive", "web"]
-        assert values["steps"] == ["run/archive:1", "run/web:1", "run/agent:1"]
         history = await stage.history()
         assert [one["next"] for one in history] == [["__start__"], ["web", "archive"], ["agent"], []]
         assert [task["name"] for task in history[1]["tasks"]] == ["web", "archive"]

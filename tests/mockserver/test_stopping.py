@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mockserver.core.clock import HandClock
-from mockserver.script.load import load
+from mockserver.script.load import load, parse
 from mockserver.script.types import tokens
 from tests.mockserver.stage import Stage, asking, on_stage
 from tests.mockserver.witness import DEADLINE
@@ -301,3 +301,39 @@ async def test_concurrent_cancels_are_harmless(stage: Stage) -> None:
     answers = await asyncio.gather(*(stage.http.post(path, params={"wait": "1"}) for _ in range(8)))
     assert {answer.status_code for answer in answers} <= {200, 404}
     assert await stage.status(first) == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("modes", "error"),
+    [(["values", "messages-tuple"], "CancelledError()"), (["custom"], "CancelledError()"), (["values"], None)],
+)
+@pytest.mark.parametrize("superseded", [False, True])
+async def test_a_step_that_was_cancelled_shows_it_where_langgraph_does(
+    stage: Stage, modes: Any, error: str | None, superseded: bool
+) -> None:
+    run = await stage.held("A", "sf", "tools:1/enter", stream_mode=modes)
+    if superseded:
+        await stage.join(await stage.create("B", "nyc", "interrupt"))
+    else:
+        await stage.client.runs.cancel(stage.thread, run, wait=True)
+        assert [task["error"] for task in (await stage.state())["tasks"]] == [error]
+    errors = [task["error"] for state in await stage.history() for task in state["tasks"] if task["name"] == "tools"]
+    assert errors[0] == error
+    assert errors[1:] == [None] * superseded
+
+
+async def test_a_step_shows_that_it_was_cancelled_because_its_neighbour_failed() -> None:
+    script = parse("""
+    turns:
+      - steps:
+          - parallel:
+              - {node: bad, error: boom}
+              - {node: quick, channels: {log: quick}}
+              - {node: slow, hold: here}
+    """)
+    async with on_stage(script=script) as stage:
+        await stage.client.runs.wait(stage.thread, "agent", input={"messages": "go"}, raise_error=False)
+        state: Any = await stage.state()
+        assert state["next"] == ["bad", "slow"]
+        errors = {task["name"]: task["error"] for task in state["tasks"]}
+        assert errors == {"bad": "RuntimeError('boom')", "quick": None, "slow": "CancelledError()"}

@@ -178,13 +178,28 @@ async def test_updating_the_state(stage: Stage) -> None:
     await threads.update_state(stage.thread, {"messages": [{**message, "content": "changed"}]}, as_node="__end__")
     changed: Any = (await stage.state())["values"]["messages"]
     assert (changed[0]["content"], len(changed)) == ("changed", 9)
-    await threads.update_state(stage.thread, {"messages": [{"type": "remove", "id": message["id"]}]})
+    await threads.update_state(stage.thread, {"messages": [{"type": "remove", "id": message["id"], "content": ""}]})
     assert await stage.said() == "ATAHHATA"
     path = f"/threads/{stage.thread}/state"
     assert (await stage.http.post(path, json={"values": {}, "as_node": "nobody"})).status_code == 422
     assert (await stage.http.post(path, json={"values": {"steps": 3}})).status_code == 422
-    gone = {"messages": [{"type": "remove", "id": "x"}]}
-    assert (await stage.http.post(path, json={"values": gone})).status_code == 422
+    for unfit, status in (({"type": "remove", "id": "x", "content": ""}, 422), ({"role": "user"}, 400)):
+        assert (await stage.http.post(path, json={"values": {"messages": [unfit]}})).status_code == status
+
+
+async def test_messages_serialized_by_langchain_are_written_and_removed(stage: Stage) -> None:
+    await stage.join(await stage.create("A", "sf"))
+    first: Any = (await stage.state())["values"]["messages"][0]
+
+    def serialized(name: str, **fields: Any) -> Any:
+        return {"lc": 1, "type": "constructor", "id": ["langchain_core", "messages", name], "kwargs": fields}
+
+    written = [serialized("RemoveMessage", id=first["id"], content=[]), serialized("HumanMessage", content="hi")]
+    await stage.client.threads.update_state(stage.thread, {"messages": written}, as_node="__end__")
+    assert await stage.said() == "ATAH"
+    asked: Any = {"messages": [serialized("HumanMessage", content="sf")]}
+    await stage.client.runs.wait(stage.thread, "agent", input=asked, config=stage.config("B"))
+    assert await stage.said() == "ATAHHA"
 
 
 async def test_the_state_of_a_busy_thread_is_not_updated(stage: Stage) -> None:
@@ -300,9 +315,14 @@ async def test_a_thread_may_begin_with_the_supersteps_of_another(stage: Stage) -
     ]
     before = await threads.count()
     emptied: Any = {"updates": []}
-    for wrong in (wrote("nobody"), emptied, wrote("agent", command={"goto": ["agent"]})):
+    for wrong, status in (
+        (wrote("nobody"), 422),
+        (wrote("agent", values={"messages": [{"role": "user"}]}), 400),
+        (emptied, 422),
+        (wrote("agent", command={"goto": ["agent"]}), 422),
+    ):
         answer = await stage.http.post("/threads", json={"supersteps": [wrong]})
-        assert (answer.status_code, await threads.count()) == (422, before), answer.text
+        assert (answer.status_code, await threads.count()) == (status, before), answer.text
 
 
 async def test_a_search_extracts_parts_of_threads(stage: Stage) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conformance.judge.judging import WORDS, Word
@@ -16,7 +16,7 @@ from conformance.report.load import Unreadable, inside, read_transcript
 from conformance.report.report import JudgedRequirement, Report, Result
 from conformance.report.timeline import Timeline, draw
 from conformance.requirements.areas import AREAS
-from conformance.requirements.registry import LEVELS, Level
+from conformance.requirements.registry import LEVELS, Level, faults
 
 BROKEN: tuple[Word, ...] = ("FAIL", "ERROR", "INCONCLUSIVE", "WARN")
 """The verdicts that need a reader's attention, the worst first."""
@@ -46,7 +46,10 @@ class Way:
 
 @dataclass(frozen=True)
 class BrokenRequirement:
-    """A broken requirement: the ways in which it is broken, the most frequent first, and commands for the first."""
+    """A broken requirement: the ways in which it is broken, the most frequent first, and commands for the first.
+
+    `explains` are the broken requirements that follow from it, and `fault` states the known fault that it resembles.
+    """
 
     word: Word
     rule: JudgedRequirement
@@ -54,6 +57,9 @@ class BrokenRequirement:
     about: str
     curl: str | None
     by_hand: str
+
+    explains: tuple[BrokenRequirement, ...] = ()
+    fault: str | None = None
 
     @property
     def first(self) -> Result:
@@ -177,6 +183,19 @@ class Page:
                     frequent = sorted(ways.values(), key=len, reverse=True)
                     found.append(self._finding(word, rule, tuple(Way(tuple(results)) for results in frequent)))
         return found
+
+    def causes(self) -> list[BrokenRequirement]:
+        """Return the findings that no profile declares, by cause, the worst first. Other verdicts follow."""
+        by_rule = {(finding.word, finding.rule.id): finding for finding in self.findings(known=False)}
+        found = []
+        for cause in self.report.causes:
+            keys = [(word, one) for one in (cause.requirement, *cause.explains) for word in BROKEN]
+            mine = [by_rule.pop(key) for key in keys if key in by_rule]
+            # A report of another version may name a fault that is not known here.
+            known = faults().get(cause.fault or "")
+            if mine:
+                found.append(replace(mine[0], explains=tuple(mine[1:]), fault=known.means if known else None))
+        return [*found, *by_rule.values()]
 
     def _finding(self, word: Word, rule: JudgedRequirement, ways: tuple[Way, ...]) -> BrokenRequirement:
         first = ways[0].first

@@ -8,6 +8,7 @@ from tests.conformance.plays import Json, bodies, status_code, thread_status
 from tests.conformance.twins.edits import PARKED, QUEUED, REJECTED, TOOLS, of, twin
 
 LATER = "2026-01-01T00:00:00+00:00"
+PARALLEL = "interrupt/half-superstep/create/unwatched"
 SECOND_TURN = "interrupt/during-tools/create/unwatched/second-turn"
 
 
@@ -23,6 +24,13 @@ def exit_after_the_next_entry(raw: Json) -> None:
     entry = next(m for m in mine if (m["step"], m["event"]) == ("tools:1", "enter"))
     moments.remove(end)
     moments.insert(moments.index(entry) + 1, end)
+
+
+def cut_result(result: Any) -> Any:
+    """Return what a finished task wrote, with messages that are cut."""
+    if not result or "messages" not in result:
+        return result
+    return of(result, messages=[of(message, content="…") for message in result["messages"]])
 
 
 def cut(thread: Json) -> Json:
@@ -60,4 +68,15 @@ TWINS = [
     twin("AGR-09", "a new thread has failed", TOOLS, thread_status("error", purpose="create thread"), fact="`error`"),
     twin("AGR-09", "no state of a thread", TOOLS, status_code("final state", "main", 404), fact="404"),
     twin("AGR-09", "busy for ever", REJECTED, thread_status("busy"), fact="`busy`"),
+    twin("AGR-07", "a result of a task that is not what was written", PARALLEL, bodies("final history", "main",
+         lambda entries: [of(one, tasks=[of(task, result=cut_result(task["result"])) for task in one["tasks"]])
+         for one in entries]), fact="…"),
+    twin("AGR-10", "no next step where one followed", TOOLS, bodies("final history", "main", lambda entries: [of(one,
+         next=[]) for one in entries]), fact="`[]`"),
+    twin("AGR-10", "a step that is no task", TOOLS, bodies("final history", "main", lambda entries: [of(one,
+         next=["zz"]) if one["next"] else one for one in entries]), fact='`["zz"]`'),
+    twin("AGR-10", "an open task that is not next", PARKED, bodies("mid state", "main", lambda state: of(state,
+         next=[])), fact="`[]`"),
+    twin("AGR-10", "two tasks with one id", PARALLEL, bodies("final history", "main", lambda entries: [of(one,
+         tasks=[of(task, id="same") for task in one["tasks"]]) for one in entries]), fact="same, same"),
 ]  # fmt: skip

@@ -136,4 +136,20 @@ TWINS = [
          bodies("watch", "J", lambda b: of(b, messages=b["messages"][:2])), fact="the values of the run"),
     twin("STR-27", "no answer to the stream of a run that is gone", "cancel/during-tools/rollback/late",
          drop_response("watch", "V"), fact="connection broken"),
+    twin("STR-45", "a task without a result", f"{MODES}/debug-modes", sent_to("A", lambda sent: [e for e in sent
+         if not (e["event"] == "tasks" and "result" in e["data"])]), fact="0 results"),
+    twin("STR-45", "a task twice", f"{MODES}/debug-modes", sent_to("A", lambda sent: [each for e in sent for each in
+         ([e, dict(e)] if e["event"] == "tasks" else [e])]), fact="another beginning"),
+    twin("STR-45", "a checkpoint is not streamed", f"{MODES}/debug-modes", sent_to("A", lambda sent: [e for e in sent
+         if e["event"] != "checkpoints" or e["data"]["metadata"]["step"] != 1]), fact="[-1,0,2"),
+    twin("STR-45", "tasks without their data", f"{MODES}/debug-modes", sent_to("A", lambda sent: [of(e, data={})
+         if e["event"] == "tasks" else e for e in sent]), fact="`id` and `name`"),
+    twin("STR-45", "debug has no tasks", f"{MODES}/debug-modes", sent_to("A", lambda sent: [e for e in sent
+         if not (e["event"] == "debug" and e["data"]["type"] == "task")]), fact='"task":0'),
+    twin("STR-46", "a call without an end", f"{MODES}/events", sent_to("A", lambda sent: [e for e in sent
+         if not (e["event"] == "events" and e["data"]["event"] == "on_chat_model_end")]), fact="1 and 0"),
+    twin("STR-46", "no events", f"{MODES}/events", sent_to("A", lambda sent: [e for e in sent
+         if e["event"] != "events"]), fact="none"),
+    twin("STR-46", "events without data", f"{MODES}/events", sent_to("A", lambda sent: [of(e, data=None)
+         if e["event"] == "events" else e for e in sent]), fact="`{}`"),
 ]  # fmt: skip

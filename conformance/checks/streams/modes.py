@@ -1,0 +1,133 @@
+"""STR: the stream modes for debugging, which show each task, each checkpoint and each call of a run once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.api import objects
+from conformance.judge.check import check
+from conformance.judge.expect import Broken, Unproven, all_facts, expect
+from conformance.judge.play import Play
+from conformance.judge.watchers import Watcher, streams
+from conformance.scenarios import moves as s
+from conformance.transcript.text import snippet
+from conformance.transcript.transcript import StreamEvent
+
+
+@check("STR-45")
+@all_facts
+def tasks_and_checkpoints_are_streamed_once(play: Play) -> None:
+    """STR-45: compare the events of `tasks`, `checkpoints` and `debug` with each other and with the history."""
+    judged = [stream for stream in streams(play) if {"tasks", "checkpoints", "debug"} & set(stream.modes)]
+    if not judged:
+        raise Unproven("no stream was opened with `tasks`, `checkpoints` or `debug`")
+    for stream in judged:
+        if stream.closed is None:
+            raise Unproven(f"{stream.title} was not read to its end", stream.exchange.sent)
+        if "tasks" in stream.modes:
+            _expect_tasks(stream, stream.named("tasks"))
+        if "checkpoints" in stream.modes:
+            _expect_checkpoints(stream, play)
+        if {"tasks", "checkpoints", "debug"} <= set(stream.modes):
+            _expect_debug(stream)
+
+
+def _expect_tasks(stream: Watcher, events: list[StreamEvent]) -> None:
+    """Raise Broken unless every task has a beginning, and after it a result."""
+    begun: dict[str, int] = {}
+    ended: set[str] = set()
+    for event in events:
+        data = event.data if isinstance(event.data, dict) else {}
+        task, name = data.get("id"), data.get("name")
+        named = isinstance(task, str) and isinstance(name, str)
+        expect(named, f"`id` and `name` in each `tasks` event of {stream.title}", f"`{snippet(data)}`", event.seq)
+        ends = "result" in data or "error" in data
+        right = task in begun and task not in ended if ends else task not in begun
+        what = "result" if ends else "beginning"
+        expect(right, f"one beginning and then one result of {name} in {stream.title}", f"another {what}", event.seq)
+        if ends:
+            ended.add(str(task))
+        else:
+            begun.setdefault(str(task), event.seq)
+    open_tasks = [seq for task, seq in begun.items() if task not in ended]
+    expect(
+        bool(begun) and not open_tasks,
+        f"a beginning and a result of each task in {stream.title}",
+        f"{len(begun)} beginnings, and {len(ended)} results",
+        stream.exchange.sent,
+        *open_tasks,
+    )
+
+
+def _expect_checkpoints(stream: Watcher, play: Play) -> None:
+    """Raise Broken unless there is one event for each checkpoint of the history, in their order."""
+    history = objects(play.body("final history", s.MAIN, list))
+    due = [_step(entry) for entry in reversed(history)]
+    if not due or None in due:
+        raise Unproven("the history does not number its steps", play.last("final history", s.MAIN).sent)
+    found = [_step(event.data) for event in stream.named("checkpoints")]
+    expect(
+        found == due,
+        f"a `checkpoints` event for each step {snippet(due)} of the history in {stream.title}",
+        f"{snippet(found)}",
+        stream.exchange.sent,
+    )
+
+
+def _step(state: Any) -> Any:
+    metadata = state.get("metadata") if isinstance(state, dict) else None
+    return metadata.get("step") if isinstance(metadata, dict) else None
+
+
+def _expect_debug(stream: Watcher) -> None:
+    """Raise Broken unless `debug` has an event for each event of the other two modes."""
+    kinds = Counter(event.data.get("type") for event in stream.named("debug") if isinstance(event.data, dict))
+    results = sum(isinstance(one.data, dict) and "result" in one.data for one in stream.named("tasks"))
+    due = {
+        "checkpoint": len(stream.named("checkpoints")),
+        "task": len(stream.named("tasks")) - results,
+        "task_result": results,
+    }
+    found = {kind: kinds[kind] for kind in due}
+    expect(
+        found == due,
+        f"as many `debug` events in {stream.title} as there are of the other modes: {snippet(due)}",
+        f"{snippet(found)}",
+        stream.exchange.sent,
+    )
+
+
+@check("STR-46")
+def every_call_begins_and_ends(play: Play) -> None:
+    """STR-46: look in every stream of `events` for the beginning and the end of every call."""
+    judged = [stream for stream in streams(play) if "events" in stream.modes]
+    if not judged:
+        raise Unproven("no stream was opened with `events`")
+    for stream in judged:
+        if stream.closed is None or play.final_status(stream.label) != "success":
+            raise Unproven(f"{stream.title} was not read to its end, or its run did not succeed", stream.exchange.sent)
+        for wanted, found, seq in _unpaired(stream):
+            raise Broken(f"{wanted} in {stream.title}", found, stream.exchange.sent, seq)
+
+
+def _unpaired(stream: Watcher) -> Iterator[tuple[str, str, int]]:
+    """Yield what is wrong with the beginnings and ends of calls, which are named `on_KIND_start` and `on_KIND_end`."""
+    events = stream.named("events")
+    if not events:
+        yield "the events of the calls", "none", stream.exchange.sent
+    counts: Counter[tuple[str, str]] = Counter()
+    first: dict[str, int] = {}
+    for event in events:
+        data = event.data if isinstance(event.data, dict) else {}
+        name, call = data.get("event"), data.get("run_id")
+        if not isinstance(name, str) or not isinstance(call, str):
+            yield "`event` and `run_id` in each event", f"`{snippet(data)}`", event.seq
+            continue
+        first.setdefault(call, event.seq)
+        counts[call, name.rpartition("_")[2]] += 1
+    for call, seq in first.items():
+        pair = counts[call, "start"], counts[call, "end"]
+        if pair != (1, 1):
+            yield f"one beginning and one end of call {call}", f"{pair[0]} and {pair[1]}", seq

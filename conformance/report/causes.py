@@ -1,0 +1,104 @@
+"""The causes of failures: which broken requirement explains the others.
+
+One fault of a server breaks many requirements. A server that ignores the strategy breaks those about the first run, the
+order of steps, the state and the streams. Only one of them says what is wrong. The rule book has the faults that are
+known (`faults.toml`), each with the requirement that states it and those that follow from it, as the kill matrix found
+them. The causes of a run are the known faults that match best what is broken and what is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
+
+import msgspec
+
+from conformance.report.report import Cause, Result
+from conformance.requirements.registry import Fault, faults
+from conformance.scenarios.catalogue import catalogue
+
+ALIKE = 0.6
+"""The least share of a known fault's requirements, among those that were judged, that is broken where it is named."""
+
+FEWEST = 3
+"""The least number of broken requirements by which a known fault is named. Fewer are the effect of many faults."""
+
+
+def causes(broken: Sequence[str], judged: Collection[str], known: Mapping[str, Fault]) -> list[Cause]:
+    """Return the causes of the broken requirements, those that explain most first.
+
+    `broken` and `judged` are ids of requirements. What no cause explains stands for itself, in the order of `broken`.
+    """
+    seen = {*judged, *broken}
+    patterns = {name: frozenset(fault.breaks) & seen for name, fault in known.items()}
+    left = dict.fromkeys(broken)
+    found: list[Cause] = []
+    while (name := _best(left, set(broken), patterns, known)) is not None:
+        rule = known[name].breaks[0]
+        # Another fault with this rule may break more. What is left of that follows from the same rule.
+        follows = {one for fault in known.values() if fault.breaks[0] == rule for one in fault.breaks}
+        explained = tuple(one for one in left if one != rule and one in follows)
+        hits = len(patterns[name] & set(broken))
+        # Two faults may have one pattern.
+        alone = list(patterns.values()).count(patterns[name]) == 1
+        named = alone and hits >= max(FEWEST, ALIKE * len(patterns[name]))
+        found.append(Cause(requirement=rule, explains=explained, fault=name if named else None))
+        for one in (rule, *explained):
+            del left[one]
+    return found + [Cause(requirement=one) for one in left]
+
+
+def _best(
+    left: Collection[str], broken: Collection[str], patterns: Mapping[str, frozenset[str]], known: Mapping[str, Fault]
+) -> str | None:
+    """Return the known fault that explains most of what is left. Return None when none explains anything."""
+    scores: dict[str, tuple[int, int]] = {}
+    for name, pattern in patterns.items():
+        hits = len(pattern & set(left))
+        misses = len(pattern - set(broken))
+        # What the fault would break, but is in order, speaks against it.
+        if known[name].breaks[0] in left and hits > misses:
+            scores[name] = (hits - misses, -len(pattern))
+    return max(scores, key=lambda name: (scores[name], name), default=None)
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """A cause with the verdicts of its requirement, the clearest scenario first, and the number of all it explains."""
+
+    cause: Cause
+    results: tuple[Result, ...]
+    explained: int
+
+
+def grouped(results: Iterable[Result]) -> list[Group]:
+    """Return the failures and warnings of a run by cause, the broken MUSTs first, then those that explain most.
+
+    Known failures of the profile are left out.
+    """
+    failed: dict[str, list[Result]] = {}
+    judged: set[str] = set()
+    for result in results:
+        if result.verdict in ("PASS", "FAIL", "WARN"):
+            judged.add(result.requirement)
+        if result.verdict in ("FAIL", "WARN") and result.known is None:
+            failed.setdefault(result.requirement, []).append(result)
+    found = [
+        Group(
+            cause=cause,
+            results=tuple(sorted(failed[cause.requirement], key=lambda result: _plainness(result.scenario))),
+            explained=sum(len(failed[one]) for one in cause.explains),
+        )
+        for cause in causes(sorted(failed), judged, faults())
+    ]
+    return sorted(found, key=lambda group: (group.results[0].verdict != "FAIL", -len(group.results) - group.explained))
+
+
+def _plainness(scenario: str) -> tuple[int, int]:
+    """Return a key that sorts plain scenarios first: those with few moves, in the order of the catalogue."""
+    # A report of another version may name a scenario that is not in this catalogue.
+    return _places().get(scenario, (10**6, 0))
+
+
+@cache
+def _places() -> dict[str, tuple[int, int]]:
+    return {scenario.id: (len(scenario.moves), place) for place, scenario in enumerate(catalogue())}

@@ -1,0 +1,75 @@
+"""The lines in which the terminal shows causes, and reasons of verdicts that are no failures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from conformance.report.causes import Group
+from conformance.report.report import Result
+from conformance.requirements import registry
+from conformance.transcript.text import visible
+
+# A screen has about fifty lines, and a cause takes five. The report has all.
+SHOWN = 10
+"""The number of causes, and of reasons for another verdict, that the terminal lists."""
+
+NAMED = 8
+"""The number of requirements that are named in one line."""
+
+
+def causes(groups: Sequence[Group], repeats: Mapping[str, str]) -> list[str]:
+    """Return the lines on the worst causes. `repeats` has a command for the shell by the ids of failed results."""
+    lines = [line for group in groups[:SHOWN] for line in _cause(group, repeats)]
+    if len(groups) > SHOWN:
+        lines.append(
+            f"… and {_count(len(groups) - SHOWN, 'more cause')}; -v shows every failure, and the report has all"
+        )
+    return [visible(line) for line in lines]
+
+
+def _cause(group: Group, repeats: Mapping[str, str]) -> list[str]:
+    """Return a cause in its clearest scenario, and what it explains."""
+    first, rule = group.results[0], registry.load().get(group.cause.requirement)
+    lines = [f"{first.verdict}  {rule.id} ({rule.level}): {rule.sentence}"]
+    # A reason that says more names the freedom that was taken, or the play of several that shows the failure.
+    if first.reason == f"expected {first.expected}; observed {first.observed}":
+        lines += [f"  expected  {first.expected}", f"  observed  {first.observed}"]
+    else:
+        lines += [f"  reason    {first.reason}"]
+    others = len(group.results) - 1
+    lines.append(f"  scenario  {first.scenario}" + (f" and {_count(others, 'more scenario')}" if others else ""))
+    if first.id in repeats:
+        lines.append(f"  repeat    {repeats[first.id]}")
+    if group.cause.explains:
+        failures = _count(group.explained, "more failure")
+        lines.append(f"  explains  {failures}, of {_listed(group.cause.explains)}")
+    if group.cause.fault is not None:
+        lines.append(f"  resembles the known fault {group.cause.fault}: {registry.faults()[group.cause.fault].means}")
+    return lines
+
+
+def reasons(word: str, results: Sequence[Result]) -> list[str]:
+    """Return one line for every reason of this verdict, the most frequent first, with the requirements."""
+    by_reason: dict[str, list[Result]] = {}
+    for result in results:
+        if result.verdict == word and not result.known:
+            by_reason.setdefault(result.reason, []).append(result)
+    frequent = sorted(by_reason.items(), key=lambda found: -len(found[1]))
+    lines = []
+    for reason, found in frequent[:SHOWN]:
+        first, others = found[0], len(found) - 1
+        rules = list(dict.fromkeys(result.requirement for result in found))
+        more = f" (and {_count(others, 'more verdict')} of {_listed(rules)})" if others else ""
+        lines.append(f"{word}  {first.id}: {reason}{more}")
+    if len(frequent) > SHOWN:
+        lines.append(f"… and {_count(len(frequent) - SHOWN, 'more reason')} of the verdict {word}")
+    return [visible(line) for line in lines]
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:NAMED])
+    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} other requirements"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,120 @@
+"""The causes of failures: a known fault is named by its own requirement, and explains the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from conformance.judge.judging import Word
+from conformance.report import screen
+from conformance.report.causes import FEWEST, causes, grouped
+from conformance.report.report import Cause, Result
+from conformance.requirements import registry
+from conformance.requirements.registry import Fault
+
+BOOK = registry.load()
+EVERYTHING = [requirement.id for requirement in BOOK.requirements]
+KNOWN = registry.faults()
+
+
+def result(requirement: str, verdict: Word, scenario: str = "interrupt/during-tools/create/unwatched") -> Result:
+    level = BOOK.get(requirement).level
+    return Result(requirement=requirement, level=level, scenario=scenario, verdict=verdict, reason="because")
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN))
+def test_a_known_fault_is_one_cause(name: str) -> None:
+    # Sorted by id, so that their order gives no hint.
+    first, *rest = causes(sorted(KNOWN[name].breaks), EVERYTHING, KNOWN)
+    assert (first.requirement, rest) == (KNOWN[name].breaks[0], [])
+    assert {first.requirement, *first.explains} == set(KNOWN[name].breaks)
+    # Few requirements may be the effect of many faults, and a fault is named only where it is the one.
+    assert first.fault in (name, None)
+    assert first.fault == name or len(KNOWN[name].breaks) < FEWEST or _is_shared(KNOWN[name])
+
+
+def _is_shared(fault: Fault) -> bool:
+    return sum(set(other.breaks) == set(fault.breaks) for other in KNOWN.values()) > 1
+
+
+def test_two_faults_at_once_are_two_causes() -> None:
+    broken = sorted({*KNOWN["strategy_ignored"].breaks, *KNOWN["times_without_zone"].breaks})
+    found = causes(broken, EVERYTHING, KNOWN)
+    assert [cause.requirement for cause in found] == ["INT-20", "SHP-02"]
+    assert sorted(one for cause in found for one in (cause.requirement, *cause.explains)) == broken
+
+
+def test_what_was_not_judged_does_not_speak_against_a_fault() -> None:
+    # A run of a few scenarios judges few requirements.
+    broken = ["INT-02", "INT-20", "RUN-05"]
+    assert causes(broken, broken, KNOWN) == [
+        Cause(requirement="INT-20", explains=("INT-02", "RUN-05"), fault="strategy_ignored")
+    ]
+
+
+def test_what_is_in_order_speaks_against_a_fault() -> None:
+    assert causes(["RUN-05"], EVERYTHING, KNOWN) == [Cause(requirement="RUN-05")]
+
+
+def test_failures_without_a_common_cause_are_causes_of_their_own() -> None:
+    assert causes(["CRN-01", "WHK-01"], EVERYTHING, {}) == [Cause(requirement="CRN-01"), Cause(requirement="WHK-01")]
+
+
+@pytest.mark.parametrize("words", [("PASS",), ("INCONCLUSIVE",), ("ERROR",), ()])
+def test_only_failures_and_warnings_have_causes(words: Sequence[Word]) -> None:
+    assert grouped([result("INT-02", word) for word in words]) == []
+
+
+def test_the_clearest_scenario_is_that_of_a_cause_and_declared_failures_are_left_out() -> None:
+    plain, other = "interrupt/during-tools/create/unwatched", "interrupt/thrice/create/unwatched"
+    declared = Result(
+        requirement="RUN-02", level="MUST", scenario=plain, verdict="FAIL", reason="", known="on our list"
+    )
+    found = grouped(
+        [result("INT-20", "FAIL", other), result("INT-20", "FAIL", plain), result("INT-02", "FAIL", plain), declared]
+    )
+    [group] = found
+    assert [one.scenario for one in group.results] == [plain, other]
+    assert (group.cause.explains, group.explained) == (("INT-02",), 1)
+
+
+def test_a_broken_must_comes_before_any_warning() -> None:
+    should = next(one.id for one in BOOK.requirements if one.level == "SHOULD")
+    found = grouped(
+        [result(should, "WARN"), result(should, "WARN", "none/failed/create/late"), result("CRN-01", "FAIL")]
+    )
+    assert [group.cause.requirement for group in found] == ["CRN-01", should]
+
+
+def test_the_screen_shows_ten_causes() -> None:
+    alone = [name for name in KNOWN if len(KNOWN[name].breaks) == 1]
+    broken = list(dict.fromkeys(KNOWN[name].breaks[0] for name in alone))[:12]
+    lines = screen.causes(grouped([result(requirement, "FAIL") for requirement in broken]), {})
+    heads = [line for line in lines if not line.startswith(" ")]
+    assert len(heads) == screen.SHOWN + 1
+    assert heads[-1] == "… and 2 more causes; -v shows every failure, and the report has all"
+    assert len(lines) < 60
+
+
+def test_a_cause_shows_its_command_and_what_it_explains() -> None:
+    failures = [result(requirement, "FAIL") for requirement in KNOWN["strategy_ignored"].breaks]
+    lines = screen.causes(grouped(failures), {failures[0].id: "curl -sS http://there"})
+    assert lines[0].startswith("FAIL  INT-20 (MUST): A server that does not implement a strategy")
+    assert "  repeat    curl -sS http://there" in lines
+    assert any(line.startswith(f"  explains  {len(failures) - 1} more failures, of ") for line in lines)
+    assert lines[-1].startswith("  resembles the known fault strategy_ignored: ")
+
+
+def test_the_text_of_a_server_cannot_repaint_the_terminal() -> None:
+    bad = Result(
+        requirement="INT-02",
+        level="MUST",
+        scenario="interrupt/idle",
+        verdict="FAIL",
+        reason="two\x9b2J\u202elines\u2028",
+        expected="one line",
+        observed="\x9b2J\u202eevil\u2028",
+    )
+    text = "\n".join(screen.causes(grouped([bad]), {bad.id: "curl '\x1b[2J'"}))
+    assert not set("\x9b\x1b\u202e\u2028") & set(text)

@@ -1,0 +1,94 @@
+"""Runs that end early: what they leave, and how they are resumed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from conformance.report.report import write_transcript
+from conformance.session.resume import kept
+from conformance.transcript.transcript import NetworkFault, Transcript
+from tests.conformance.deployments import PLAINEST, creates_with_201, deployment
+from tests.conformance.runs import DEADLINE, run_suite, start_suite
+from tests.conformance.twins.edits import TOOLS
+
+TWO = ("-k", f"{PLAINEST}::RUN or {PLAINEST}/second-turn::RUN")
+
+
+def resumed(folder: Path, play: Transcript, *, url: str | None = None) -> Transcript | None:
+    return kept(folder, play.scenario, url or play.target.url, play.suite)
+
+
+def test_a_whole_play_is_kept(tmp_path: Path, plays: dict[str, Transcript]) -> None:
+    write_transcript(tmp_path, plays[TOOLS])
+    assert resumed(tmp_path, plays[TOOLS]) == plays[TOOLS]
+
+
+def test_a_play_of_another_deployment_rule_book_or_scenario_is_made_again(
+    tmp_path: Path, plays: dict[str, Transcript]
+) -> None:
+    play = plays[TOOLS]
+    path = write_transcript(tmp_path, play)
+    assert resumed(tmp_path, play, url="http://elsewhere") is None
+    suite = msgspec.structs.replace(play.suite, revision="1999-01-01")
+    assert kept(tmp_path, play.scenario, play.target.url, suite) is None
+    scenario = msgspec.structs.replace(play.scenario, about="changed")
+    assert kept(tmp_path, scenario, play.target.url, play.suite) is None
+    path.write_bytes(path.read_bytes()[:-9])
+    assert resumed(tmp_path, play) is None
+    path.unlink()
+    assert resumed(tmp_path, play) is None
+
+
+@pytest.mark.parametrize("how", ["cut", "broken", "unplayed"])
+def test_a_play_that_is_not_whole_is_made_again(how: str, tmp_path: Path, plays: dict[str, Transcript]) -> None:
+    play = plays[TOOLS]
+    broken = NetworkFault(seq=len(play.moments), t=9.0, exchange=1, error="connection broken")
+    changed = {
+        "cut": msgspec.structs.replace(play, cut=1),
+        "broken": msgspec.structs.replace(play, moments=[*play.moments, broken]),
+        "unplayed": Transcript.unplayed(play.suite, play.target, play.scenario),
+    }[how]
+    write_transcript(tmp_path, changed)
+    assert resumed(tmp_path, play) is None
+
+
+async def test_a_terminated_run_leaves_a_report_and_is_resumed(tmp_path: Path) -> None:
+    folder, second = tmp_path / "report", f"{PLAINEST}/second-turn"
+    async with deployment(creates_with_201) as there:
+        there.held[second] = asyncio.Event()
+        # Forty seconds for an answer: the signal comes long before.
+        options = (f"--deployment-url={there.url}", "--conformance-deadline-scale=4", *TWO)
+        process = await start_suite(*options, f"--conformance-report={folder}", f"--junitxml={tmp_path / 'junit.xml'}")
+        assert process.stdout is not None
+        async with asyncio.timeout(DEADLINE):
+            # The name of the scenario that waits for its thread is shown when the other one is judged.
+            output = await process.stdout.readuntil(second.encode())
+            process.send_signal(signal.SIGTERM)
+            output += await process.stdout.read()
+            assert await process.wait() == pytest.ExitCode.INTERRUPTED
+        report = json.loads((folder / "report.json").read_text())
+        assert report["incomplete"].startswith("interrupted, after ")
+        assert "incomplete: interrupted, after " in output.decode()
+        assert "This report is incomplete: interrupted, after " in (folder / "report.html").read_text()
+        assert 'name="RUN-02[' in (tmp_path / "junit.xml").read_text()
+        assert {one["scenario"] for one in report["results"]} == {PLAINEST}
+        there.held[second].set()
+        run = await run_suite(*options, f"--conformance-resume={folder}")
+        assert run.code == 1, run.output
+        # The first scenario is judged again by its transcript, and not played again.
+        assert there.scenarios[PLAINEST] == 1
+    whole = json.loads((folder / "report.json").read_text())
+    assert whole["incomplete"] is None
+    assert {one["scenario"] for one in whole["results"]} == {PLAINEST, second}
+
+
+async def test_a_folder_without_transcripts_cannot_be_resumed(tmp_path: Path) -> None:
+    run = await run_suite(f"--conformance-resume={tmp_path}", "-k", "nothing")
+    assert run.code == 4
+    assert f"ERROR: --conformance-resume: {tmp_path} has no transcripts. Give the folder of a run with" in run.output
