@@ -101,7 +101,7 @@ class Config(Body, frozen=True):
     configurable: Json = {}
     tags: list[str] = []
     metadata: Json = {}
-    recursion_limit: Whole | UnsetType = UNSET
+    recursion_limit: int | UnsetType = UNSET
     """A run with less than 1 fails."""
     max_concurrency: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
     """This has no effect: parallel steps always run at the same time, because tests use them to create overlaps."""
