@@ -86,7 +86,7 @@ async def _round(url: str) -> Counter[str]:
 async def _double_text(connection: Connection, runs: str, strategy: str, counts: Counter[str]) -> None:
     """Send two texts in a row. The conversation starts from an empty state, because its growth is not measured here."""
     first = quickly("sf")
-    first["input"]["messages"].insert(0, {"role": "remove", "id": "__remove_all__"})
+    first["input"]["messages"].insert(0, {"role": "remove", "id": "__remove_all__", "content": ""})
     counts["texts"] += 1
     try:
         await connection.ask_json("POST", runs, first)

@@ -57,7 +57,7 @@ async def play(connection: Connection, thread: str, count: int, *, from_empty: b
     """Play runs one after another. With `from_empty`, each starts from an empty state, so the state keeps its size."""
     order = quickly("sf")
     if from_empty:
-        order["input"]["messages"].insert(0, {"role": "remove", "id": "__remove_all__"})
+        order["input"]["messages"].insert(0, {"role": "remove", "id": "__remove_all__", "content": ""})
     for _ in range(count):
         await connection.ask_json("POST", f"/threads/{thread}/runs", order)
         await connection.ask_json("POST", "/_mock/wait", {"status": "idle", "thread_id": thread})

@@ -548,7 +548,7 @@ def next_steps_are_the_open_tasks(play: Play) -> None:
 
 
 def _of_next(states: list[Shown]) -> Iterator[Contradiction]:
-    by_id = {str(checkpoint_id(one.value)): one for one in states}
+    by_id = {found: one for one in states if (found := checkpoint_id(one.value)) is not None}
     for one in states:
         named, tasks = one.get("next"), objects(one.get("tasks"))
         see = (one.sent, one.received)
@@ -564,7 +564,9 @@ def _of_next(states: list[Shown]) -> Iterator[Contradiction]:
             if len(set(ids)) < len(ids):
                 yield Contradiction(f"the ids of the tasks of {one.place}", "one for each", f"`{', '.join(ids)}`", see)
         metadata = one.get("metadata")
-        before = by_id.get(str(checkpoint_id(one.value, "parent_")))
+        # A thread without a checkpoint has no id, and the first checkpoint has no parent.
+        parent = checkpoint_id(one.value, "parent_")
+        before = None if parent is None else by_id.get(parent)
         followed = isinstance(metadata, dict) and metadata.get("source") == "loop" and before is not None
         if followed and before is not None and not before.get("next"):
             yield Contradiction(
