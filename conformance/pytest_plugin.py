@@ -117,7 +117,9 @@ class _Reports:
         """Keep pytest from showing many failures of the suite one by one, except with -v. Causes are shown instead."""
         failed = terminalreporter.stats.get("failed", [])
         others = [report for report in failed if _record(report) is None]
-        hidden = terminalreporter.verbosity <= 0 and len(failed) - len(others) > WHOLE
+        # The reason for a deployment that cannot be judged is shown once, by the summary.
+        unjudged = any((_record(report) or {}).get("unjudged") for report in failed)
+        hidden = terminalreporter.verbosity <= 0 and (unjudged or len(failed) - len(others) > WHOLE)
         if hidden:
             terminalreporter.stats["failed"] = others
         try:

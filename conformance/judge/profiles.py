@@ -33,21 +33,27 @@ class ProfileError(Exception):
 
 
 class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Known failures with one reason: each of `requirements` fails in every scenario that the pattern matches.
+    """Known failures with one reason: each of `requirements` fails in every scenario that a pattern matches.
 
+    `scenario` is a pattern, or a list of them.
     `evidence` is a link, or a text that lets a reader repeat the failure. `flaky`: the failure does not happen every
     time, and is not stale when it does not.
     """
 
     requirements: tuple[str, ...]
-    scenario: str
+    scenario: str | tuple[str, ...]
     reason: str
     evidence: str
     flaky: bool = False
 
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """Return the patterns of scenarios."""
+        return (self.scenario,) if isinstance(self.scenario, str) else self.scenario
+
     def covers(self, requirement_id: str, scenario_id: str) -> bool:
         """Return whether this entry declares the failure of this requirement in this scenario."""
-        return requirement_id in self.requirements and fnmatchcase(scenario_id, self.scenario)
+        return requirement_id in self.requirements and any(fnmatchcase(scenario_id, one) for one in self.patterns)
 
 
 class Absent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -272,7 +278,16 @@ def _problems_of(known: Known) -> Iterator[tuple[str, str]]:
             known.covers(name, scenario.id) and registry.load().get(name).applies_to(scenario.id)
             for scenario in catalogue()
         ):
-            yield "scenario", f"`{known.scenario}` matches no scenario in which {name} is judged"
+            shown = "`, `".join(known.patterns)
+            yield "scenario", f"`{shown}` matches no scenario in which {name} is judged"
+    applicable = [registry.load().get(name) for name in known.requirements if not _unknown(name)]
+    for pattern in known.patterns if len(known.patterns) > 1 else ():
+        if not any(
+            one.applies_to(scenario.id) and fnmatchcase(scenario.id, pattern)
+            for one in applicable
+            for scenario in catalogue()
+        ):
+            yield "scenario", f"`{pattern}` matches no scenario in which one of {named} is judged"
     for key, needed in (("reason", "a reason"), ("evidence", "evidence")):
         if not getattr(known, key).strip():
             yield key, f"the known failure of {named} needs {needed} that is not empty"

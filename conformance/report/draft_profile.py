@@ -1,4 +1,4 @@
-"""A profile drafted from reports: an entry for every failure, with a reason that the vendor has to fill in.
+"""A profile drafted from reports: an entry for every cause of failures, with a reason that the vendor has to fill in.
 
 A profile with an empty reason is rejected when it is loaded, so no draft can be used unread.
 """
@@ -6,12 +6,14 @@ A profile with an empty reason is rejected when it is loaded, so no draft can be
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from msgspec.structs import replace
 from packaging.version import InvalidVersion, Version
 
+from conformance.report.causes import grouped
 from conformance.report.report import Report, Result
 from conformance.requirements import registry
 from conformance.scenarios.catalogue import catalogue
@@ -28,18 +30,17 @@ HEAD = """\
 
 @dataclass(frozen=True)
 class DraftedFailure:
-    """An entry for a known failure: `example` is one of its results, and `bad` of `judged` results were red."""
+    """An entry for known failures of one cause, in the scenarios that a pattern matches.
 
-    requirement: str
-    scenario: str
+    `example` is one of the results, and `bad` of `judged` results were red. `flaky`: some of them also passed.
+    """
+
+    requirements: tuple[str, ...]
+    patterns: tuple[str, ...]
     example: Result
     bad: int
     judged: int
-
-    @property
-    def flaky(self) -> bool:
-        """True if the requirement also passed."""
-        return self.bad < self.judged
+    flaky: bool
 
 
 def draft(reports: Sequence[Report], name: str | None = None) -> str:
@@ -63,26 +64,90 @@ def draft(reports: Sequence[Report], name: str | None = None) -> str:
 
 
 def entries(reports: Sequence[Report]) -> list[DraftedFailure]:
-    """Return the known failures to declare, in the order of the rule book, by as few scenario patterns as possible."""
-    results: dict[tuple[str, str], list[Result]] = {}
+    """Return the known failures to declare, by cause, with as few entries and scenario patterns as possible."""
+    results: dict[str, dict[str, list[Result]]] = {}
     for report in reports:
         for result in report.results:
             # A freedom is declared under [freedoms]. An ERROR is a fault of the suite, not of the deployment.
             if result.verdict not in ("NOT-APPLICABLE", "ERROR") and result.freedom is None:
-                results.setdefault((result.requirement, result.scenario), []).append(result)
-    found = []
-    for requirement in registry.load().requirements:
-        if requirement.level == "PROFILE":
-            continue  # declared under [freedoms], or under [[absent]] where none was observed
-        mine = {scenario: found for (name, scenario), found in results.items() if name == requirement.id}
-        everywhere = {s.id for s in catalogue() if requirement.applies_to(s.id)} | mine.keys()
+                results.setdefault(result.requirement, {}).setdefault(result.scenario, []).append(result)
+    found: list[_Group] = []
+    for cause, names in _by_cause(reports, results):
         for flaky in (False, True):
-            due = {name for name, each in mine.items() if _is_due(each, flaky=flaky)}
-            for pattern, covered in _patterns(due, everywhere):
-                each = [result for name in sorted(covered) for result in mine[name]]
-                red = [result for result in each if result.verdict in RED]
-                found.append(DraftedFailure(requirement.id, pattern, red[0], len(red), len(each)))
-    return found
+            for name in names:
+                failure = _Failure(name, results[name], flaky=flaky)
+                if not failure.due:
+                    continue
+                group = next(
+                    (one for one in found if (one.cause, one.flaky) == (cause, flaky) and one.takes(failure)), None
+                )
+                if group is None:
+                    found.append(_Group(cause, flaky, [failure]))
+                else:
+                    group.failures.append(failure)
+    return [group.entry() for group in found]
+
+
+def _by_cause(
+    reports: Sequence[Report], results: Mapping[str, Mapping[str, Sequence[Result]]]
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield each cause with the requirements that it explains, and then the other requirements, each for itself."""
+    # A freedom is declared under [freedoms], or under [[absent]] where none was observed.
+    left = {one.id: None for one in registry.load().requirements if one.level != "PROFILE" and one.id in results}
+    declared = [replace(result, known=None) for report in reports for result in report.results if result.known]
+    for group in grouped([*declared, *(result for report in reports for result in report.results)]):
+        names = [one for one in (group.cause.requirement, *group.cause.explains) if one in left]
+        for name in names:
+            del left[name]
+        if names:
+            yield group.cause.requirement, names
+    for name in left:
+        yield name, [name]
+
+
+class _Failure:
+    """A requirement with the scenarios in which it is to be declared, and those in which it must not be."""
+
+    def __init__(self, requirement: str, results: Mapping[str, Sequence[Result]], *, flaky: bool) -> None:
+        rule = registry.load().get(requirement)
+        self.requirement = requirement
+        self.results = results
+        self.everywhere = {one.id for one in catalogue() if rule.applies_to(one.id)} | results.keys()
+        self.due = {name for name, each in results.items() if _is_due(each, flaky=flaky)}
+        self.patterns = tuple(pattern for pattern, _ in _patterns(self.due, self.everywhere))
+        # What was declared before keeps its reason, so it shares no entry with what has another one.
+        self.reasons = {result.known for name in self.due for result in results[name] if result.verdict in RED}
+
+    def allows(self, patterns: Iterable[str]) -> bool:
+        """Return whether these patterns match no scenario in which the requirement holds."""
+        return {name for name in self.everywhere for pattern in patterns if fnmatchcase(name, pattern)} <= self.due
+
+
+@dataclass
+class _Group:
+    """Failures of one cause that share an entry."""
+
+    cause: str
+    flaky: bool
+    failures: list[_Failure]
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """Return the patterns of all failures, without those that a broader one contains."""
+        every = tuple(dict.fromkeys(pattern for failure in self.failures for pattern in failure.patterns))
+        return tuple(one for one in every if not any(one != other and fnmatchcase(one, other) for other in every))
+
+    def takes(self, failure: _Failure) -> bool:
+        """Return whether the entry may have this failure, too."""
+        same = failure.reasons == self.failures[0].reasons
+        return same and failure.allows(self.patterns) and all(one.allows(failure.patterns) for one in self.failures)
+
+    def entry(self) -> DraftedFailure:
+        """Return the entry."""
+        each = [found for one in self.failures for name in sorted(one.due) for found in one.results[name]]
+        red = [result for result in each if result.verdict in RED]
+        names = tuple(one.requirement for one in self.failures)
+        return DraftedFailure(names, self.patterns, red[0], len(red), len(each), self.flaky)
 
 
 def _is_due(results: Iterable[Result], *, flaky: bool) -> bool:
@@ -148,11 +213,12 @@ def _absences(reports: Sequence[Report]) -> Iterator[str]:
 
 
 def _known(entry: DraftedFailure) -> list[str]:
+    patterns = [_text(pattern) for pattern in entry.patterns]
     return [
         f"# {entry.example.verdict}: {one_line(entry.example.reason, 300)}",
         "[[known]]",
-        f"requirements = [{_text(entry.requirement)}]",
-        f"scenario = {_text(entry.scenario)}",
+        f"requirements = [{', '.join(map(_text, entry.requirements))}]",
+        f"scenario = {patterns[0]}" if len(patterns) == 1 else f"scenario = [{', '.join(patterns)}]",
         f"reason = {_text(entry.example.known or '')}",
         f"evidence = {_text(f'{entry.bad} of {entry.judged} verdicts, for example {entry.example.id}')}",
         *(["flaky = true"] if entry.flaky else []),

@@ -130,6 +130,12 @@ class Findings:
             if deployment.problem is not None:
                 how_far = f"cannot be judged ({len(deployment.unjudged)} of {len(deployment.results)} verdicts)"
                 terminal.line(visible(f"{how_far}: {deployment.problem}"), red=True)
+            if deployment.problem is not None and not deployment.judged and terminal.verbosity <= 0:
+                # A table of what was not judged would hide the one reason.
+                terminal.line("nothing was judged, so the run fails", red=True)
+                if deployment.folder:
+                    terminal.line(f"report: {Path(deployment.folder) / 'report.html'}")
+                continue
             for note in deployment.notes:
                 terminal.line(visible(f"note: {note}"), yellow=True, bold=True)
             groups = grouped(deployment.results)
