@@ -83,7 +83,7 @@ def _step(state: Any) -> Any:
 
 def _expect_debug(stream: Watcher) -> None:
     """Raise Broken unless `debug` has an event for each event of the other two modes."""
-    kinds = Counter(event.data.get("type") for event in stream.named("debug") if isinstance(event.data, dict))
+    kinds = Counter(snippet(event.data.get("type")) for event in stream.named("debug") if isinstance(event.data, dict))
     results = sum(isinstance(one.data, dict) and "result" in one.data for one in stream.named("tasks"))
     due = {
         "checkpoint": len(stream.named("checkpoints")),
