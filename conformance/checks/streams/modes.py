@@ -40,17 +40,17 @@ def _expect_tasks(stream: Watcher, events: list[StreamEvent]) -> None:
     ended: set[str] = set()
     for event in events:
         data = event.data if isinstance(event.data, dict) else {}
-        task, name = data.get("id"), data.get("name")
-        named = isinstance(task, str) and isinstance(name, str)
+        task, name = snippet(data.get("id")), snippet(data.get("name"))
+        named = isinstance(data.get("id"), str) and isinstance(data.get("name"), str)
         expect(named, f"`id` and `name` in each `tasks` event of {stream.title}", f"`{snippet(data)}`", event.seq)
         ends = "result" in data or "error" in data
         right = task in begun and task not in ended if ends else task not in begun
         what = "result" if ends else "beginning"
         expect(right, f"one beginning and then one result of {name} in {stream.title}", f"another {what}", event.seq)
         if ends:
-            ended.add(str(task))
+            ended.add(task)
         else:
-            begun.setdefault(str(task), event.seq)
+            begun.setdefault(task, event.seq)
     open_tasks = [seq for task, seq in begun.items() if task not in ended]
     expect(
         bool(begun) and not open_tasks,
