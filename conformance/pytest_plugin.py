@@ -3,8 +3,9 @@
 `doubletext.pytest_conformance` declares the options, and loads this module into every run that gives one of them or
 selects the suite. The hooks of a run, in order:
 
-1. `pytest_configure` declares the markers, and `pytest_sessionstart` checks the options.
-2. `pytest_generate_tests` makes the tests, and `pytest_collection_modifyitems` deselects levels.
+1. `pytest_configure` declares the markers. `pytest_sessionstart` checks the options, and from there on SIGTERM ends the
+   run with a report.
+2. `pytest_generate_tests` makes the tests, and `pytest_collection_modifyitems` deselects by level and tier.
 3. `pytest_collection_finish` starts to play the selected scenarios in the background.
 4. `judge` waits for the play of a test, judges it and stores a record. `pytest_runtest_makereport` attaches the record
    to the test's report, which xdist sends from the worker to the controller.
@@ -138,8 +139,11 @@ def _record(report: pytest.TestReport) -> dict[str, Any] | None:
 # First, before xdist starts its workers: each of them would report the same error.
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Check the options before anything is collected. Raise UsageError."""
+    """Check the options before anything is collected, and let SIGTERM end the run with a report. Raise UsageError."""
     _options(session.config)
+    # xdist ends its workers itself, and the controller reports for them.
+    if not session.config.option.collectonly and not hasattr(session.config, "workerinput"):
+        _report_when_terminated()
 
 
 def _options(config: pytest.Config) -> Options:
@@ -211,8 +215,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     # xdist's controller plays nothing. A worker collects all tests and learns only later which of them it gets, so
     # there each test starts its own play.
     distributed = hasattr(session.config, "workerinput") or session.config.getoption("dist", "no") != "no"
-    if SESSION in session.config.stash and not session.config.option.collectonly:
-        _report_when_terminated()
     if SESSION in session.config.stash and not session.config.option.collectonly and not distributed:
         from conformance.session import progress
 
@@ -266,6 +268,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Close the session, write the reports, and fail a run that should fail although no test failed."""
     config = session.config
+    if _ends_with_report():
+        # A program that runs pytest inside itself gets its signal back, and the report is not ended by an exception.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if SESSION in config.stash:
         config.stash[SESSION].close()
     if hasattr(config, "workerinput") or not config.stash[FOUND]:
@@ -298,19 +303,20 @@ def _incomplete(session: pytest.Session, exitstatus: int) -> str | None:
 
 def _report_when_terminated() -> None:
     """Make SIGTERM, with which CI ends a job at its time limit, end the run like Ctrl-C: with a report."""
-    if threading.current_thread() is not threading.main_thread():
-        return
-    before = signal.getsignal(signal.SIGTERM)
-    # A handler of another plugin is kept, and so is SIGTERM that is ignored.
-    if before is not signal.SIG_DFL:
-        return
+    # Only the main thread may set a handler. One of another plugin is kept, and so is SIGTERM that is ignored.
+    main = threading.current_thread() is threading.main_thread()
+    if main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _end)
 
-    def end(number: int, _: object) -> None:
-        # The next signal ends the process at once.
-        signal.signal(number, signal.SIG_DFL)
-        pytest.exit("terminated by SIGTERM")
 
-    signal.signal(signal.SIGTERM, end)
+def _end(number: int, _: object) -> None:
+    # The next signal ends the process at once.
+    signal.signal(number, signal.SIG_DFL)
+    pytest.exit("terminated by SIGTERM")
+
+
+def _ends_with_report() -> bool:
+    return threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is _end
 
 
 FINDINGS: pytest.StashKey[Any] = pytest.StashKey()

@@ -192,7 +192,7 @@ class Session:
             return None
         folder = self._folder_in(self._options.resume, case.position)
         target = self._targets[case.position]
-        found = resume.kept(folder, case.scenario, target.info.url, self.suite)
+        found = resume.kept(folder, case.scenario, target.info.url, target.assistant, self.suite)
         # Where nothing is left to play, the deployment is not examined again.
         if found is not None and target.info.server is None:
             target.info = msgspec.structs.replace(found.target, profile=target.info.profile)

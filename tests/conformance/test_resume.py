@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -14,14 +16,14 @@ from conformance.report.report import write_transcript
 from conformance.session.resume import kept
 from conformance.transcript.transcript import NetworkFault, Transcript
 from tests.conformance.deployments import PLAINEST, creates_with_201, deployment
-from tests.conformance.runs import DEADLINE, run_suite, start_suite
+from tests.conformance.runs import CHECKOUT, DEADLINE, run_suite, start_suite
 from tests.conformance.twins.edits import TOOLS
 
 TWO = ("-k", f"{PLAINEST}::RUN or {PLAINEST}/second-turn::RUN")
 
 
-def resumed(folder: Path, play: Transcript, *, url: str | None = None) -> Transcript | None:
-    return kept(folder, play.scenario, url or play.target.url, play.suite)
+def resumed(folder: Path, play: Transcript, *, url: str | None = None, assistant: str = "agent") -> Transcript | None:
+    return kept(folder, play.scenario, url or play.target.url, assistant, play.suite)
 
 
 def test_a_whole_play_is_kept(tmp_path: Path, plays: dict[str, Transcript]) -> None:
@@ -35,10 +37,11 @@ def test_a_play_of_another_deployment_rule_book_or_scenario_is_made_again(
     play = plays[TOOLS]
     path = write_transcript(tmp_path, play)
     assert resumed(tmp_path, play, url="http://elsewhere") is None
+    assert resumed(tmp_path, play, assistant="other") is None
     suite = msgspec.structs.replace(play.suite, revision="1999-01-01")
-    assert kept(tmp_path, play.scenario, play.target.url, suite) is None
+    assert kept(tmp_path, play.scenario, play.target.url, "agent", suite) is None
     scenario = msgspec.structs.replace(play.scenario, about="changed")
-    assert kept(tmp_path, scenario, play.target.url, play.suite) is None
+    assert kept(tmp_path, scenario, play.target.url, "agent", play.suite) is None
     path.write_bytes(path.read_bytes()[:-9])
     assert resumed(tmp_path, play) is None
     path.unlink()
@@ -86,6 +89,20 @@ async def test_a_terminated_run_leaves_a_report_and_is_resumed(tmp_path: Path) -
     whole = json.loads((folder / "report.json").read_text())
     assert whole["incomplete"] is None
     assert {one["scenario"] for one in whole["results"]} == {PLAINEST, second}
+
+
+def test_a_program_that_runs_the_suite_gets_its_signal_back() -> None:
+    code = (
+        "import pytest, signal\n"
+        "seen = []\n"
+        "class Look:\n"
+        "    def pytest_runtest_setup(self): seen.append(signal.getsignal(signal.SIGTERM))\n"
+        f"pytest.main(['conformance/suites/test_interrupt.py', '-q', '-k', {PLAINEST + '::RUN-01'!r}], [Look()])\n"
+        "assert seen and seen[0] is not signal.SIG_DFL\n"
+        "assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 async def test_a_folder_without_transcripts_cannot_be_resumed(tmp_path: Path) -> None:
