@@ -125,14 +125,24 @@ def _data(graph: Pregel[Any, Any, Any, Any], name: str | None) -> dict[str, Any]
     return {
         "version": 1,
         **({"name": named} if named else {}),
+        **({} if "messages" in graph.channels else {"messages": False}),
         **({"channels": channels} if channels else {}),
         "turns": [{"steps": _steps(graph, shape, children)}],
         "graph": {
             **shape,
             **({"schemas": schemas} if schemas else {}),
-            **({"children": {node: _shape(child) for node, child in children.items()}} if children else {}),
+            **_inner_shapes(children),
         },
     }
+
+
+def _inner_shapes(children: Mapping[str, Pregel[Any, Any, Any, Any]]) -> dict[str, Any]:
+    """Return the shapes of child graphs, and of theirs, as a script states them. Empty without child graphs."""
+    shapes = {}
+    for node, child in children.items():
+        shape = _shape(child)
+        shapes[node] = {**shape, **_inner_shapes(_children(child, shape["nodes"]))}
+    return {"children": shapes} if shapes else {}
 
 
 def _children(graph: Pregel[Any, Any, Any, Any], nodes: Sequence[str]) -> dict[str, Pregel[Any, Any, Any, Any]]:
@@ -309,7 +319,8 @@ def _steps(
 
 
 def _child_step(graph: Pregel[Any, Any, Any, Any], node: str, child: Pregel[Any, Any, Any, Any]) -> dict[str, Any]:
-    step = {"node": node, "subgraph": _steps(child, _shape(child), {})}
+    shape = _shape(child)
+    step = {"node": node, "subgraph": _steps(child, shape, _children(child, shape["nodes"]))}
     # A compiled graph that is a node shares the messages. A function that invokes one decides itself what it returns.
     shares = getattr(graph.nodes.get(node), "bound", None) is child and "messages" in graph.channels
     return {**step, "returns": "messages"} if shares and "messages" in child.channels else step

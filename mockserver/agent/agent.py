@@ -14,6 +14,7 @@ from mockserver.agent.graph import (
     AUDIT,
     CHILD,
     CHILD_NODES,
+    channels,
     open_calls,
     pending_calls,
     probe_of,
@@ -163,7 +164,7 @@ class ScriptedAgent:
         if step is None or not step.subgraph:
             return None
         values = dict(task.values)
-        if not step.shares_messages:
+        if task.script.messages and not step.shares_messages:
             values["messages"] = [messages.human(_order(task, step), task.ids.uuid4())]
         return Cursor(tuple(step.subgraph), fills=task.cursor.fills).unrolled(), values
 
@@ -182,7 +183,7 @@ class ScriptedAgent:
                 if message["id"] not in known:
                     task.emit(NodeOutput(message, of_child=True))
             # The whole state, as LangGraph returns it from a compiled graph that is a node.
-            return {name: values[name] for name in (*task.script.reducers, "messages") if name in values}
+            return {name: values[name] for name in channels(task.script) if name in values}
         write = _changes(task, values)
         if calls_to_answer(task):
             write["messages"] = self._results(task, [Result(content=messages.text_of(values["messages"][-1]))])
@@ -212,8 +213,8 @@ class ScriptedAgent:
         # After all output: a node that fails has streamed what it emitted, and only its write is lost.
         if step.error is not None:
             raise _exception(step.error, task.cursor.fills)
-        channels: Values = fill(step.channels, task.cursor.fills)
-        return {"messages": emitted, **channels} if step.writes_messages else channels
+        written_channels: Values = fill(step.channels, task.cursor.fills)
+        return {"messages": emitted, **written_channels} if step.writes_messages else written_channels
 
     async def _speak(self, play: _StepPlay) -> Message:
         """Emit the model's message in pieces, and return it."""

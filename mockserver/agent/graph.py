@@ -6,6 +6,7 @@ It is the script's graph. A probe adds to the built-in one, and only to it: a ch
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +15,7 @@ from doubletext.probe import Probe, Work, read_probe
 from mockserver.core import messages, script_cursor
 from mockserver.core.checkpoints import END, START, Checkpoint, Values
 from mockserver.core.json_text import as_json
+from mockserver.core.messages import Message
 from mockserver.core.records import Run, Thread
 from mockserver.core.script_cursor import Cursor, TurnContext
 from mockserver.script.drawn import chain, drawn
@@ -42,13 +44,17 @@ class ProbeConfigError(Exception):
 
 def empty_values(script: Script) -> Values:
     """Return the state of a thread without any write."""
-    return {"messages": [], **script.initial}
+    return {**({"messages": []} if script.messages else {}), **script.initial}
+
+
+def channels(script: Script) -> tuple[str, ...]:
+    """Return the names of all channels of the state."""
+    return (*script.reducers, "messages") if script.messages else tuple(script.reducers)
 
 
 def known_values(script: Script, values: Values) -> Values:
     """Return a state as a graph sees it that another one may have written: with its own channels only."""
-    own = {name: value for name, value in values.items() if name == "messages" or name in script.reducers}
-    return {**empty_values(script), **own}
+    return {**empty_values(script), **{name: values[name] for name in channels(script) if name in values}}
 
 
 def apply_write(values: Values, write: Values, script: Script) -> Values:
@@ -90,6 +96,21 @@ def shape(script: Script) -> Graph:
     )
 
 
+def runs_child(script: Script, task: str, namespace: str) -> bool:
+    """Return whether the node of a task runs a child graph. `namespace` is that of the graph with the node."""
+    path = "|".join((*(part.partition(":")[0] for part in namespace.split("|") if part), node_of(task)))
+    if "_child_paths" not in script.__dict__:
+        script.__dict__["_child_paths"] = frozenset(_paths(shape(script).children, ""))
+    known: frozenset[str] = script.__dict__["_child_paths"]
+    return path in known
+
+
+def _paths(children: Mapping[str, Graph], outer: str) -> Iterator[str]:
+    for name, child in children.items():
+        yield f"{outer}{name}"
+        yield from _paths(child.children, f"{outer}{name}|")
+
+
 def runs_probe_child(script: Script, node: str, cursor: Cursor) -> bool:
     """Return whether a node is about to run the child graph of a probe."""
     return script.built_in and node_of(node) == CHILD and cursor.next == (TOOLS,)
@@ -110,12 +131,12 @@ def nodes_at(script: Script, cursor: Cursor, configurable: dict[str, Any]) -> tu
 
 def enter(run: Run, values: Values) -> Cursor:
     """Return the cursor for new input that led to the state `values`."""
-    return script_cursor.enter(run.script, values["messages"], _context(run))
+    return script_cursor.enter(run.script, conversation(values), _context(run))
 
 
 def locate(run: Run, values: Values) -> Cursor:
     """Return the cursor for a state of which only the messages are known."""
-    return script_cursor.locate(run.script, values["messages"], _context(run))
+    return script_cursor.locate(run.script, conversation(values), _context(run))
 
 
 def sent_to(run: Run, cursor: Cursor, node: str, visiting: int) -> Cursor:
@@ -127,29 +148,35 @@ def sent_to(run: Run, cursor: Cursor, node: str, visiting: int) -> Cursor:
 
 def follow(run: Run, played: Cursor, values: Values) -> Cursor:
     """Return the cursor after the step at `played` has led to the state `values`."""
-    return script_cursor.follow(run.script, played.passed(), values["messages"], _context(run))
+    return script_cursor.follow(run.script, played.passed(), conversation(values), _context(run))
 
 
 def cursor_after_manual_write(thread: Thread, base: Checkpoint | None, node: str, values: Values) -> Cursor:
     """Return the cursor after a client wrote to the state on top of `base`, in the role of `node`."""
-    conversation, context = values["messages"], TurnContext(metadata=thread.metadata)
+    said, context = conversation(values), TurnContext(metadata=thread.metadata)
     if node == START:
-        return script_cursor.enter(thread.script, conversation, context)
+        return script_cursor.enter(thread.script, said, context)
     known = base.cursor if base is not None else None
     found = (known.after_node(node) if known is not None else None) or script_cursor.locate(
-        thread.script, conversation, context
+        thread.script, said, context
     )
     if found.step is None and pending_calls(values) and TOOLS in thread.script.nodes:
         # A client may write a tool call that the script does not contain. Without a step for its result the
         # thread would look finished although a call is open.
         found = Cursor((Step(node=TOOLS, result=""),), fills=found.fills, visits=found.visits)
-    return script_cursor.follow(thread.script, found, conversation, context)
+    return script_cursor.follow(thread.script, found, said, context)
+
+
+def conversation(values: Values) -> list[Message]:
+    """Return the messages of a state, empty for one without."""
+    said: list[Message] = values.get("messages") or []
+    return said
 
 
 def pending_calls(values: Values) -> list[dict[str, Any]]:
     """Return the tool calls of the last message."""
-    conversation = values.get("messages")
-    last = conversation[-1] if conversation else {}
+    said = conversation(values)
+    last = said[-1] if said else {}
     calls: list[dict[str, Any]] = last.get("tool_calls") or []
     return calls
 
@@ -157,7 +184,7 @@ def pending_calls(values: Values) -> list[dict[str, Any]]:
 def open_calls(values: Values) -> list[dict[str, Any]]:
     """Return the newest tool calls without a result. The words of a child graph may follow them."""
     answered: set[Any] = set()
-    for message in reversed(values.get("messages", ())):
+    for message in reversed(conversation(values)):
         # The calls of an earlier turn stay open for good if its run was stopped.
         if message["type"] == "human":
             break

@@ -8,7 +8,8 @@ their ids. The values that a command writes before its run continues are a mark 
 The history is a list in the order of writing, and its newest checkpoint is the state of the thread. Time travel
 adds a checkpoint whose parent is older. It removes nothing.
 
-A node that runs a child graph has its own history under the namespace `NODE:TASK`.
+A node that runs a child graph has its own history under the namespace `NODE:TASK`. A child graph of that one has its
+history there, under both names: `NODE:TASK|NODE:TASK`.
 """
 
 from __future__ import annotations
@@ -59,9 +60,13 @@ class Checkpoint(Struct, frozen=True):
         """Return the id of the task that runs `node`, which is one of `next`."""
         return self.task_ids[self.next.index(node)]
 
-    def namespace(self, node: str) -> str:
-        """Return the namespace of the child graph of `node`, which is one of `next`."""
-        return f"{node_of(node)}:{self.task_id(node)}"
+    def namespace(self, node: str, outer: str = "") -> str:
+        """Return the namespace of the child graph of `node`, which is one of `next`.
+
+        `outer` is the namespace of the graph that the checkpoint belongs to.
+        """
+        own = f"{node_of(node)}:{self.task_id(node)}"
+        return f"{outer}|{own}" if outer else own
 
 
 class Mark(Struct, frozen=True):
@@ -96,7 +101,7 @@ class Extra(Struct, frozen=True):
 class History:
     """All checkpoints of a thread, oldest first. The newest is the state of the thread.
 
-    `children` are the histories of child graphs by namespace.
+    `children` are the histories of child graphs by the last parts of their namespaces.
     """
 
     def __init__(self) -> None:
@@ -183,9 +188,16 @@ class History:
         kept = {node: self.last_mark(checkpoint.checkpoint_id, "result", node) for node in checkpoint.next}
         return {node: write for node, write in kept.items() if write is not None}
 
-    def child(self, namespace: str) -> History:
-        """Return the history of a child graph, and create it on first use."""
-        return self.children.setdefault(namespace, History())
+    def child(self, name: str) -> History:
+        """Return the history of a child graph by the last part of its namespace, and create it on first use."""
+        return self.children.setdefault(name, History())
+
+    def find(self, namespace: str) -> History:
+        """Return the history of the child graph with a namespace, this one for "", empty for an unknown graph."""
+        if not namespace:
+            return self
+        name, _, rest = namespace.partition("|")
+        return self.children.get(name, History()).find(rest)
 
     def remove_run(self, run_id: str) -> None:
         """Remove every checkpoint and mark of a run, including those of child graphs."""

@@ -137,19 +137,20 @@ class Cursor(Struct, frozen=True):
     def sent_to(self, node: str, script: Script) -> Cursor:
         """Return the cursor at a step of `node`: the nearest in this turn, else the first in the script.
 
-        A node that no turn plays gets a step that does nothing.
+        A step in a repetition or in the case of an answer counts as well, and the steps around it follow. A node that
+        no turn plays gets a step that does nothing.
         """
-        here = range(self.index, len(self.steps))
-        for steps, ways in (
-            (self.steps, (here, range(self.index - 1, -1, -1))),
-            *((turn.steps, (range(len(turn.steps)),)) for turn in script.turns),
-        ):
-            index = _nearest(steps, node, *ways)
-            if index is not None:
-                # Of a step with parallel parts it plays one.
-                part = next(part for part in steps[index].parts if part.at == node)
-                return replace(self, steps=(*steps[:index], part, *steps[index + 1 :]), index=index)
-        return replace(self, steps=(Step(node=node),), index=0)
+        index = _nearest(self.steps, node, range(self.index, len(self.steps)), range(self.index - 1, -1, -1))
+        # Not inside the steps of this turn: the case of an answer that was given is among them already.
+        reached = (self.steps, index) if index is not None else None
+        for turn in script.turns:
+            reached = reached or _reached(turn.steps, node)
+        if reached is None:
+            return replace(self, steps=(Step(node=node),), index=0)
+        steps, index = reached
+        # Of a step with parallel parts it plays one.
+        part = next(part for part in steps[index].parts if part.at == node)
+        return replace(self, steps=(*steps[:index], part, *steps[index + 1 :]), index=index)
 
     def with_visits(self, others: Iterable[Mapping[str, int]]) -> Cursor:
         """Return the cursor with the visits that tasks beside it have made as well."""
@@ -352,16 +353,44 @@ def _unrolled(cursor: Cursor) -> Cursor:
     """Return the same cursor with one round of a repetition written out, if one comes next."""
     step = cursor.step
     while step is not None and step.repeat is not None:
-        rounds = step.repeat if step.repeat == "forever" else step.repeat - 1
-        again = [replace(step, repeat=rounds)] if rounds else []
-        steps = (*cursor.steps[: cursor.index], *step.steps, *again, *cursor.steps[cursor.index + 1 :])
+        steps = (*cursor.steps[: cursor.index], *step.steps, *_rounds_left(step), *cursor.steps[cursor.index + 1 :])
         cursor = replace(cursor, steps=steps)
         step = cursor.step
     return cursor
 
 
 def _nearest(steps: Sequence[Step], node: str, *ways: Iterable[int]) -> int | None:
-    return next((index for way in ways for index in way if node in steps[index].nodes), None)
+    found = (index for way in ways for index in way if _plays(steps[index], node))
+    return next(found, None)
+
+
+def _plays(step: Step, node: str) -> bool:
+    """Return whether a step is one of `node`. A repetition is not a step, although it has a default node."""
+    return step.repeat is None and node in step.nodes
+
+
+def _reached(steps: Sequence[Step], node: str) -> tuple[tuple[Step, ...], int] | None:
+    """Return steps and the index of the first one of `node`, None without one.
+
+    The repetition or the case with that step is written out among the steps around it.
+    """
+    for index, step in enumerate(steps):
+        if _plays(step, node):
+            return tuple(steps), index
+        cases = [case.steps for part in step.parts for question in part.questions for case in question.cases]
+        for inner in (step.steps, *cases):
+            found = _reached(inner, node)
+            if found is not None:
+                # A case is played behind its question, a round of a repetition in its place.
+                before, again = (steps[:index], _rounds_left(step)) if step.repeat else (steps[: index + 1], [])
+                return (*before, *found[0], *again, *steps[index + 1 :]), len(before) + found[1]
+    return None
+
+
+def _rounds_left(step: Step) -> list[Step]:
+    """Return the repetition that follows the first round of one, empty after the last round."""
+    rounds = step.repeat - 1 if isinstance(step.repeat, int) else step.repeat
+    return [replace(step, repeat=rounds)] if rounds else []
 
 
 def _past(cursor: Cursor, kind: str) -> Cursor:

@@ -29,20 +29,26 @@ SERVER_METADATA: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class ChildGraph:
-    """A child graph that `node` plays. Its writes go to `history`, the history of its namespace."""
+    """A child graph that `node` plays. Its writes go to `history`, the history of its namespace.
+
+    `parent` is the checkpoint at which the node is next, in the graph with the namespace `outer`.
+    """
 
     node: str
     history: History
     namespace: str
     parent: Checkpoint
+    outer: str
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """Return the metadata that links its checkpoints to the parent."""
+        """Return the metadata that links its checkpoints to those of the graphs around it."""
+        parents = {**self.parent.metadata["parents"], self.outer: self.parent.checkpoint_id}
         return {
-            "parents": {"": self.parent.checkpoint_id},
-            "checkpoint_map": {"": self.parent.checkpoint_id},
-            "checkpoint_ns": self.namespace,
+            "parents": parents,
+            "checkpoint_map": parents,
+            # The outermost child graph, as LangGraph shows it. The whole namespace is below.
+            "checkpoint_ns": self.namespace.partition("|")[0],
             "langgraph_step": self.parent.step + 1,
             "langgraph_node": node_of(self.node),
             "langgraph_triggers": triggers_of(self.node),
@@ -60,7 +66,7 @@ def read_write(raw: Any, new_id: Callable[[], str], script: Script) -> Values:
     if not isinstance(raw, dict):
         raise InvalidUpdateError(f"Expected an object with channels of the state, got {as_json(raw)}.")
     write: Values = {name: raw[name] for name in script.reducers if name in raw}
-    if raw.get("messages") is not None:
+    if script.messages and raw.get("messages") is not None:
         write["messages"] = messages.coerce_all(raw["messages"], new_id)
     # The one channel whose type is known. A null is no write to it.
     steps = write.pop(STEPS, None) if script.built_in else None

@@ -92,7 +92,8 @@ class Execution:
         self._base = base = self._policy.base(self._run)
         raw = self._policy.input(self._run)
         current = self._continue_from(base) if raw is None else self._write_input(base, raw)
-        self._emit_state(self._thread.history.with_extras(current), current.values)
+        stored = raw is None and current.run_id != self._run.run_id
+        self._emit_state(self._thread.history.with_extras(current), current.values, stored=stored)
         try:
             await self._supersteps(current, None, continues=raw is None)
         except Waits as waits:
@@ -297,7 +298,7 @@ class Execution:
 
     def _read_sent(self, given: Values) -> Values:
         """Return the input that a node was sent as the state that the node sees. Raises ValueError."""
-        if given.get("messages") is None:
+        if not self._run.script.messages or given.get("messages") is None:
             return {name: value for name, value in given.items() if name != "messages"}
         return {**given, "messages": messages.coerce_all(given["messages"], self._run.ids.uuid4)}
 
@@ -348,26 +349,26 @@ class Execution:
         )
 
     async def _step(self, task: Task, current: Checkpoint, child: ChildGraph | None) -> Values:
-        begins = self._agent.child_start(task) if child is None else None
+        begins = self._agent.child_start(task)
         if begins is None:
             return await self._agent.run(task)
         cursor, values = begins
-        child_graph = self._play_child(task.node, current, cursor, values)
-        playing = self._report_child(task.node, current, values, child_graph)
+        history, outer = (self._thread.history, "") if child is None else (child.history, child.namespace)
+        own = history.child(current.namespace(task.node))
+        inner = ChildGraph(task.node, own, current.namespace(task.node, outer), current, outer)
+        playing = self._report_child(inner, values, self._play_child(inner, cursor, values))
         return self._agent.after_child(task, await self._policy.play_child(self._run, playing))
 
-    async def _report_child(
-        self, node: str, current: Checkpoint, begins: Values, playing: Coroutine[Any, Any, Values]
-    ) -> Values:
+    async def _report_child(self, child: ChildGraph, begins: Values, playing: Coroutine[Any, Any, Values]) -> Values:
         """Play a child graph, and report its start and its end."""
-        namespace = current.namespace(node)
+        node, current, namespace = child.node, child.parent, child.namespace
         ended: Ended = "failed"
         self._narrator.child_starts(node_of(node), current.task_id(node), namespace)
-        self._stream.child_starts(node, current, begins)
+        self._stream.child_starts(node, current, begins, child.outer)
         try:
             values = await playing
             ended = "completed"
-            self._stream.child_ends(node, current, values)
+            self._stream.child_ends(node, current, values, child.outer)
         except (Waits, asyncio.CancelledError):
             ended = "interrupted"
             raise
@@ -377,18 +378,16 @@ class Execution:
                 self._narrator.child_ends(node_of(node), ended, namespace)
         return values
 
-    async def _play_child(self, node: str, current: Checkpoint, cursor: Cursor, values: Values) -> Values:
-        """Play the child graph of a node to its end, continuing it if it was begun before."""
-        namespace = current.namespace(node)
-        child = ChildGraph(node, self._thread.history.child(namespace), namespace, current)
-        begun = child.history.head
+    async def _play_child(self, child: ChildGraph, cursor: Cursor, values: Values) -> Values:
+        """Play a child graph to its end, continuing it if it was begun before."""
+        begun, namespace = child.history.head, child.namespace
         if begun is None:
-            received = self._append(None, START, dict(self._run.script.initial), (START,), "input", child)
+            received = self._append(None, START, graph.empty_values(self._run.script), (START,), "input", child)
             entered = self._append(received, START, values, cursor.next, "loop", child, cursor)
             self._stream.checkpoint(received, namespace)
             self._emit_state(entered, values, namespace)
             return (await self._supersteps(entered, child, continues=False)).values
-        self._emit_state(begun, begun.values, namespace)
+        self._emit_state(begun, begun.values, namespace, stored=True)
         return (await self._supersteps(begun, child, continues=True)).values
 
     def _commit(
@@ -490,8 +489,8 @@ class Execution:
     def _may_write(self) -> bool:
         return self._attempt == self._run.attempt and self._policy.may_write(self._run)
 
-    def _emit_state(self, checkpoint: Checkpoint, values: Values, namespace: str = "") -> None:
-        """Emit the state at a checkpoint."""
+    def _emit_state(self, checkpoint: Checkpoint, values: Values, namespace: str = "", *, stored: bool = False) -> None:
+        """Emit the state at a checkpoint. `stored`: an earlier run wrote it, and this one continues from there."""
         shown = values if namespace else self._shown(values)
         self._note_output(checkpoint, shown, namespace)
         # As in LangGraph, the values are emitted only if a channel of the output changed.
@@ -499,7 +498,7 @@ class Execution:
             self._stream.values(shown, namespace)
         if not namespace:
             self._output = shown
-        self._stream.checkpoint(checkpoint, namespace)
+        self._stream.checkpoint(checkpoint, namespace, stored=stored)
 
     def _shown(self, values: Values) -> Values:
         """Return the part of a state that the output of the graph has."""

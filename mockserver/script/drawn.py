@@ -8,23 +8,14 @@ from itertools import pairwise
 from msgspec.structs import replace
 
 from mockserver.script.shapes import END, START, Edge, Graph
-from mockserver.script.types import Script, Step
+from mockserver.script.types import Script, Step, every_step
 
 
 def drawn(script: Script) -> Graph:
     """Return the graph of a script with all of its nodes, edges and child graphs."""
-    # One node may run several child graphs. Then its child graph is shown with the ways of all.
-    steps: dict[str, list[Sequence[Step]]] = {}
-    for step in script.every_step():
-        if step.subgraph:
-            steps.setdefault(step.at, []).append(step.subgraph)
-    children = {
-        node: _child(script.graph.children.get(node, Graph()), steps.get(node, ()))
-        for node in (*steps, *(name for name in script.graph.children if name not in steps))
-    }
-    return replace(
-        script.graph, nodes=list(script.nodes), edges=script.graph.edges or _edges(_ways(script)), children=children
-    )
+    edges = script.graph.edges or _edges(_ways(script))
+    children = _children(script.graph, script.every_step())
+    return replace(script.graph, nodes=list(script.nodes), edges=edges, children=children)
 
 
 def chain(nodes: Sequence[str]) -> list[Edge]:
@@ -32,12 +23,25 @@ def chain(nodes: Sequence[str]) -> list[Edge]:
     return [Edge(source=one, target=two) for one, two in pairwise((START, *nodes, END))]
 
 
+def _children(stated: Graph, steps: Sequence[Step]) -> dict[str, Graph]:
+    """Return the child graphs that steps run, and those that are stated, by the nodes that run them."""
+    # One node may run several child graphs. Then its child graph is shown with the ways of all.
+    runs: dict[str, list[Sequence[Step]]] = {}
+    for step in steps:
+        if step.subgraph:
+            runs.setdefault(step.at, []).append(step.subgraph)
+    names = dict.fromkeys((*runs, *stated.children))
+    return {node: _child(stated.children.get(node, Graph()), runs.get(node, ())) for node in names}
+
+
 def _child(stated: Graph, runs: Sequence[Sequence[Step]]) -> Graph:
     ways = _Ways()
     for steps in runs:
         ways.link(ways.follow(steps, [START]), [END])
     nodes = stated.nodes or list(ways.nodes)
-    return replace(stated, nodes=nodes, edges=stated.edges or (_edges(ways) if runs else chain(nodes)))
+    edges = stated.edges or (_edges(ways) if runs else chain(nodes))
+    inner = [step for steps in runs for step in every_step(steps)]
+    return replace(stated, nodes=nodes, edges=edges, children=_children(stated, inner))
 
 
 class _Ways:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from msgspec import UNSET, Meta
@@ -181,9 +181,6 @@ class Step(Part, frozen=True):
             )
         if self.shares_messages and self.input is not None:
             raise ValueError("a child graph that `returns: messages` begins with the parent's. Remove its `input`")
-        # One level is what the mock's namespaces express: `NODE:TASK`, without a nested part.
-        if any(inner.subgraph for inner in every_step(self.subgraph)):
-            raise ValueError("a child graph cannot contain another one. Move the inner `subgraph` into its own step")
 
     def _check_parallel(self, given: set[str]) -> None:
         if given != {"parallel"}:
@@ -290,6 +287,9 @@ class Script(Part, frozen=True, dict=True):
         dict[Name, Reducer | Channel], Meta(description="other channels, each with its reducer. Default: replace")
     ] = {}
     graph: Annotated[Graph, Meta(description="the nodes, edges and schemas that the API shows")] = Graph()
+    messages: Annotated[
+        bool, Meta(description="whether the state has the channel `messages`. Without it, steps write to `channels`")
+    ] = True
     transformer: Annotated[
         bool,
         Meta(description="whether the graph has a stream transformer, by which custom events reach the newer protocol"),
@@ -306,6 +306,10 @@ class Script(Part, frozen=True, dict=True):
                 raise ValueError(f"the channel `{name}` always exists. Remove it from `channels`")
         if self.graph.nodes:
             self._check_nodes()
+        if not self.messages and any(_needs_messages(step) for step in with_inner(self.every_step())):
+            raise ValueError(
+                "a step writes a message, and the state has none (`messages: false`). Use `channels`, or remove one"
+            )
 
     def _check_nodes(self) -> None:
         for node in dict.fromkeys(step.at for step in self.every_step()):
@@ -323,8 +327,7 @@ class Script(Part, frozen=True, dict=True):
 
     def every_channel(self) -> dict[str, Channel]:
         """Return every channel besides messages: those that the script lists, and those that steps write to."""
-        steps = [inner for step in self.every_step() for inner in (step, *every_step(step.subgraph))]
-        found = {name: Channel() for step in steps for name in step.channels}
+        found = {name: Channel() for step in with_inner(self.every_step()) for name in step.channels}
         return found | {
             name: one if isinstance(one, Channel) else Channel(reducer=one) for name, one in self.channels.items()
         }
@@ -386,6 +389,17 @@ def every_step(steps: Sequence[Step]) -> list[Step]:
         if step.repeat is None and not step.parallel:
             found.append(step)
     return found
+
+
+def _needs_messages(step: Step) -> bool:
+    return step.writes_messages or step.shares_messages or step.input is not None
+
+
+def with_inner(steps: Sequence[Step]) -> Iterator[Step]:
+    """Yield these steps, each followed by those of its child graph and of the child graphs in that one."""
+    for step in steps:
+        yield step
+        yield from with_inner(every_step(step.subgraph))
 
 
 def tokens(text: str) -> list[str]:

@@ -52,15 +52,19 @@ class ModelEvents:
         self._emit_node("on_chain_stream", node, current, {"chunk": write}, metadata, namespace)
         self._emit_node("on_chain_end", node, current, {"output": write, "input": current.values}, metadata, namespace)
 
-    def child_started(self, node: str, current: Checkpoint, values: Values, metadata: dict[str, Any]) -> None:
+    def child_started(
+        self, node: str, current: Checkpoint, values: Values, metadata: dict[str, Any], namespace: str
+    ) -> None:
         """Emit the start of the child graph of a node. The events of its nodes name it among their parents."""
-        self._children[current.namespace(node)] = [*self._parents(""), self._nodes[current.task_id(node)]]
-        self._children[current.namespace(node)].append(self._ids.uuid4())
-        self._emit_child("on_chain_start", node, current, {"input": values}, metadata)
+        parents = [*self._parents(namespace), self._nodes[current.task_id(node)]]
+        self._children[current.namespace(node, namespace)] = [*parents, self._ids.uuid4()]
+        self._emit_child("on_chain_start", node, current, {"input": values}, metadata, namespace)
 
-    def child_ended(self, node: str, current: Checkpoint, values: Values, metadata: dict[str, Any]) -> None:
+    def child_ended(
+        self, node: str, current: Checkpoint, values: Values, metadata: dict[str, Any], namespace: str
+    ) -> None:
         """Emit the end of the child graph of a node."""
-        self._emit_child("on_chain_end", node, current, {"output": values}, metadata)
+        self._emit_child("on_chain_end", node, current, {"output": values}, metadata, namespace)
 
     def model_output(
         self, node: str, current: Checkpoint, emitted: NodeOutput, metadata: dict[str, Any], namespace: str
@@ -103,9 +107,15 @@ class ModelEvents:
         self._emit_event(event, node_of(node), own, tags, data, metadata, self._parents(namespace))
 
     def _emit_child(
-        self, event: str, node: str, current: Checkpoint, data: dict[str, Any], metadata: dict[str, Any]
+        self,
+        event: str,
+        node: str,
+        current: Checkpoint,
+        data: dict[str, Any],
+        metadata: dict[str, Any],
+        namespace: str,
     ) -> None:
-        *parents, own = self._children[current.namespace(node)]
+        *parents, own = self._children[current.namespace(node, namespace)]
         self._emit_event(event, node_of(node), own, ["seq:step:1"], data, metadata, parents)
 
     def _emit_event(

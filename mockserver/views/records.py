@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from mockserver.agent.graph import apply_write
+from mockserver.agent.graph import apply_write, runs_child
 from mockserver.core.assistants import Assistant, Version
 from mockserver.core.checkpoints import Checkpoint, History, MarkKind
 from mockserver.core.clock import iso
@@ -172,7 +172,7 @@ def notice(record: Run, status: str) -> Shown:
 
 def newest_state(record: Thread, *, namespace: str = "", subgraphs: bool = False) -> Shown:
     """Return the current state of a thread or child graph, including the writes of an unfinished superstep."""
-    history = record.visible.children.get(namespace, History()) if namespace else record.visible
+    history = record.visible.find(namespace)
     shown = state(record, history.head, namespace=namespace, subgraphs=subgraphs)
     if history.head is not None and (pending := history.pending_writes(history.head)):
         for write in pending.values():
@@ -191,7 +191,7 @@ def state(record: Thread, checkpoint: Checkpoint | None, *, namespace: str = "",
 
     `namespace` names the child graph that has written the checkpoint. `subgraphs` includes the states of child graphs.
     """
-    history = record.visible.children.get(namespace, History()) if namespace else record.visible
+    history = record.visible.find(namespace)
     # The official server answers 200 with these values for a thread without runs, and not 404.
     if checkpoint is None:
         return {
@@ -206,7 +206,7 @@ def state(record: Thread, checkpoint: Checkpoint | None, *, namespace: str = "",
             "checkpoint_id": None,
             "parent_checkpoint_id": None,
         }
-    tasks = [_task(record, history, checkpoint, node, subgraphs=subgraphs) for node in checkpoint.next]
+    tasks = [_task(record, history, checkpoint, node, namespace, subgraphs=subgraphs) for node in checkpoint.next]
     parent = checkpoint.parent_id
     return {
         "values": history.values(checkpoint),
@@ -241,12 +241,13 @@ def _reference(record: Thread, checkpoint: Checkpoint, checkpoint_id: str, names
     return shown
 
 
-def _task(record: Thread, history: History, checkpoint: Checkpoint, node: str, *, subgraphs: bool) -> Shown:
+def _task(record: Thread, history: History, checkpoint: Checkpoint, node: str, outer: str, *, subgraphs: bool) -> Shown:
     def mark(kind: MarkKind) -> Any:
         return history.last_mark(checkpoint.checkpoint_id, kind, node)
 
-    namespace = checkpoint.namespace(node)
-    child = namespace if namespace in history.children else None
+    # A node that runs a child graph has a reference to it also before it begins, as in LangGraph.
+    has_child = checkpoint.namespace(node) in history.children or runs_child(record.script, node, outer)
+    child = checkpoint.namespace(node, outer) if has_child else None
     return {
         "id": checkpoint.task_id(node),
         "name": node_of(node),
@@ -255,6 +256,6 @@ def _task(record: Thread, history: History, checkpoint: Checkpoint, node: str, *
         "interrupts": mark("interrupt") or [],
         # A task of a child graph has either a reference to its state or, on request, the state itself.
         "checkpoint": {"thread_id": record.thread_id, "checkpoint_ns": child} if child and not subgraphs else None,
-        "state": newest_state(record, namespace=child) if child and subgraphs else None,
+        "state": newest_state(record, namespace=child, subgraphs=True) if child and subgraphs else None,
         "result": mark("result"),
     }

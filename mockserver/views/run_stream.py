@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mockserver.agent.agent import NodeOutput
+from mockserver.agent.graph import runs_child
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.clock import iso, milliseconds
 from mockserver.core.records import Run
@@ -56,11 +57,11 @@ class RunStream:
         """Emit the current state."""
         self.emit("values", "values", values, namespace)
 
-    def checkpoint(self, checkpoint: Checkpoint, namespace: str = "") -> None:
-        """Emit a new checkpoint, or the one from which the run continues."""
+    def checkpoint(self, checkpoint: Checkpoint, namespace: str = "", *, stored: bool = False) -> None:
+        """Emit a new checkpoint, or with `stored` the one from which the run continues."""
         if not self._emits_checkpoints:
             return
-        payload = self._checkpoint(checkpoint, namespace)
+        payload = self._checkpoint(checkpoint, namespace, stored=stored)
         self.emit("checkpoints", "checkpoints", payload, namespace)
         parent = checkpoint.parent_id
         more = {
@@ -113,16 +114,16 @@ class RunStream:
         # Without an interrupt in the list, because a breakpoint asks nothing.
         self.emit("updates", "updates", {"__interrupt__": []})
 
-    def child_starts(self, node: str, current: Checkpoint, values: Values) -> None:
-        """Emit the start of the child graph of a node, which begins with `values`."""
+    def child_starts(self, node: str, current: Checkpoint, values: Values, namespace: str) -> None:
+        """Emit the start of the child graph of a node in the graph `namespace`. It begins with `values`."""
         # Only `events` has it. The other modes show a child graph by the namespace of its events.
         if self._events is not None:
-            self._events.child_started(node, current, values, self.metadata(node, current))
+            self._events.child_started(node, current, values, self.metadata(node, current, namespace), namespace)
 
-    def child_ends(self, node: str, current: Checkpoint, values: Values) -> None:
-        """Emit the end of the child graph of a node."""
+    def child_ends(self, node: str, current: Checkpoint, values: Values, namespace: str) -> None:
+        """Emit the end of the child graph of a node in the graph `namespace`."""
         if self._events is not None:
-            self._events.child_ended(node, current, values, self.metadata(node, current))
+            self._events.child_ended(node, current, values, self.metadata(node, current, namespace), namespace)
 
     def custom(self, data: Any, namespace: str) -> None:
         """Emit the data of a node's own event."""
@@ -144,7 +145,7 @@ class RunStream:
     def _shows_message(self, emitted: NodeOutput, namespace: str) -> bool:
         """Return whether the stream shows a message: those of a child graph as they come, or at its end."""
         inside = self._run.request.stream_subgraphs
-        return not inside if emitted.of_child else inside or not namespace
+        return inside != emitted.of_child if namespace else not (inside and emitted.of_child)
 
     def _message(self, node: str, current: Checkpoint, emitted: NodeOutput, namespace: str) -> None:
         message_id = emitted.message["id"]
@@ -163,7 +164,7 @@ class RunStream:
     def metadata(self, node: str, current: Checkpoint, namespace: str = "", emitted: NodeOutput | None = None) -> Shown:
         """Return the metadata of a node and, with `emitted`, of a message of it or of the model that it calls."""
         by_model = emitted is not None and emitted.by_model
-        own = current.namespace(node)
+        own = current.namespace(node, namespace)
         metadata = {
             **self._run.metadata,
             **SERVER_METADATA,
@@ -174,10 +175,10 @@ class RunStream:
             "langgraph_node": node_of(node),
             "langgraph_triggers": triggers_of(node),
             "langgraph_path": path_of(node),
-            "langgraph_checkpoint_ns": f"{namespace}|{own}" if namespace else own,
+            "langgraph_checkpoint_ns": own,
         }
         if namespace:
-            metadata["checkpoint_ns"] = namespace
+            metadata["checkpoint_ns"] = namespace.partition("|")[0]
         elif emitted is not None and (by_model or emitted.of_child):
             metadata["checkpoint_ns"] = own
         if by_model:
@@ -213,30 +214,37 @@ class RunStream:
         moment = iso(self._thread.timeline.now)
         self.emit("debug", "debug", {"step": step, "timestamp": moment, "type": kind, "payload": payload}, namespace)
 
-    def _checkpoint(self, checkpoint: Checkpoint, namespace: str) -> Shown:
-        history = self._thread.history.children[namespace] if namespace else self._thread.history
+    def _checkpoint(self, checkpoint: Checkpoint, namespace: str, *, stored: bool) -> Shown:
+        history = self._thread.history.find(namespace)
         interrupts = {node: history.last_mark(checkpoint.checkpoint_id, "interrupt", node) for node in checkpoint.next}
-        parent = checkpoint.parent_id
+        parent, about = checkpoint.parent_id, checkpoint.metadata
         return {
             "config": self._config(checkpoint, checkpoint.checkpoint_id, namespace),
-            "parent_config": None if parent is None else self._config(checkpoint, parent, namespace),
+            "parent_config": None if parent is None else self._config(checkpoint, parent, namespace, bare=stored),
             "values": history.values(checkpoint),
-            "metadata": {name: checkpoint.metadata[name] for name in ("source", "step", "parents")},
+            "metadata": about if stored else {name: about[name] for name in ("source", "step", "parents")},
             "next": tuple(node_of(task) for task in checkpoint.next),
             "tasks": [
                 {
                     "id": checkpoint.task_id(node),
                     "name": node_of(node),
-                    "interrupts": interrupts[node] or [],
-                    "state": None,
+                    "interrupts": shown_interrupts(interrupts[node] or ()),
+                    "state": self._child(checkpoint, node, namespace),
                 }
                 for node in checkpoint.next
             ],
         }
 
-    def _config(self, checkpoint: Checkpoint, checkpoint_id: str, namespace: str) -> Shown:
+    def _child(self, checkpoint: Checkpoint, node: str, namespace: str) -> Shown | None:
+        """Return the reference to the child graph of a node, None for a node without one."""
+        if not runs_child(self._run.script, node, namespace):
+            return None
+        inside = checkpoint.namespace(node, namespace)
+        return {"configurable": {"thread_id": self._thread.thread_id, "checkpoint_ns": inside}}
+
+    def _config(self, checkpoint: Checkpoint, checkpoint_id: str, namespace: str, *, bare: bool = False) -> Shown:
         reference = self._reference(checkpoint, checkpoint_id, namespace)
-        return {"configurable": {**self._run.configurable, **reference}}
+        return {"configurable": reference if bare else {**self._run.configurable, **reference}}
 
     def _reference(self, checkpoint: Checkpoint, checkpoint_id: str, namespace: str) -> Shown:
         """Return the reference to a checkpoint. In a child graph it includes the checkpoints of its parents."""

@@ -16,6 +16,7 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType, structs
 
+from mockserver.core.checkpoints import History
 from mockserver.core.json_text import as_json
 from mockserver.core.protocol_feed import Feed, Filter, Listener
 from mockserver.core.records import Run, Thread
@@ -294,14 +295,18 @@ def pending_interrupts(thread: Thread) -> dict[str, list[str]]:
     """
     if thread.in_flight:
         return {}
-    head, found = thread.history.head, dict[str, list[str]]()
-    planned = None if head is None else thread.history.with_extras(head)
-    for task, questions in thread.history.waiting_interrupts().items():
-        namespace = "" if planned is None else planned.namespace(task)
-        # An interrupt of a child graph is recorded in both histories.
-        child = thread.history.children.get(namespace)
-        inside = [] if child is None else [one for asked in child.waiting_interrupts().values() for one in asked]
-        found |= {question["id"]: namespace.split("|") if question in inside else [] for question in questions}
+    return _pending(thread.history, [])
+
+
+def _pending(history: History, path: list[str]) -> dict[str, list[str]]:
+    """Return the ids of the pending interrupts of a graph, each with the namespace of the graph that raised it."""
+    head, found = history.head, dict[str, list[str]]()
+    planned = None if head is None else history.with_extras(head)
+    for task, questions in history.waiting_interrupts().items():
+        own = "" if planned is None else planned.namespace(task)
+        # An interrupt of a child graph is recorded in its history and in those of the graphs around it.
+        inside = _pending(history.children[own], [*path, own]) if own in history.children else {}
+        found |= {question["id"]: inside.get(question["id"], path) for question in questions}
     return found
 
 

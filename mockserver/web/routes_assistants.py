@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Final
 
 from aiohttp import web
@@ -28,16 +29,13 @@ from mockserver.web.route import Route
 
 
 class GraphQuery(Body, frozen=True):
-    """The option to draw child graphs in place of their nodes.
-
-    They have no child graphs of their own, so every depth has the same effect.
-    """
+    """The option to draw child graphs in place of their nodes: all of them, or those up to a depth."""
 
     xray: bool | Annotated[int, Meta(ge=1)] = False
 
 
 class SubgraphsQuery(Body, frozen=True):
-    """The option to include nested subgraphs. It has no effect, because no subgraph of the mock has one."""
+    """The option to include the subgraphs of subgraphs."""
 
     recurse: bool = False
 
@@ -91,7 +89,8 @@ async def graph(request: web.Request) -> web.StreamResponse:
     name = request.match_info["assistant_id"]
     graphs = _threads(request).graphs
     script = graphs[name] if name in graphs else _graph_of(request)[1]
-    return json_answer(graph_view.drawing(script, xray=bool(query(request, GraphQuery).xray)))
+    xray = query(request, GraphQuery).xray
+    return json_answer(graph_view.drawing(script, depth=math.inf if xray is True else xray))
 
 
 async def schemas(request: web.Request) -> web.StreamResponse:
@@ -102,16 +101,15 @@ async def schemas(request: web.Request) -> web.StreamResponse:
 async def subgraphs(request: web.Request) -> web.StreamResponse:
     """List the subgraphs of an assistant."""
     _, script = _graph_of(request)
-    query(request, SubgraphsQuery)
-    return json_answer(graph_view.subgraphs(script))
+    return json_answer(graph_view.subgraphs(script, recurse=query(request, SubgraphsQuery).recurse))
 
 
 async def subgraphs_of(request: web.Request) -> web.StreamResponse:
     """Return the subgraph of a node, or an empty object if the node has none."""
     _, script = _graph_of(request)
+    # Accepted and without effect, as on the official server: the subgraphs of this one are not shown.
     query(request, SubgraphsQuery)
-    name = request.match_info["namespace"]
-    return json_answer({key: shown for key, shown in graph_view.subgraphs(script).items() if key == name})
+    return json_answer(graph_view.subgraphs(script, node=request.match_info["namespace"]))
 
 
 async def versions(request: web.Request) -> web.StreamResponse:

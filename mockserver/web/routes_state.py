@@ -148,7 +148,7 @@ def _history_of(thread: Thread, named: CheckpointConfig | UnsetType) -> History:
     """Return the history of a thread or of the child graph that a request names, empty if there is no such graph."""
     if not named or not named.of_subgraph:
         return thread.visible
-    return thread.visible.children.get(named.checkpoint_ns or "", History())
+    return thread.visible.find(named.checkpoint_ns or "")
 
 
 def _checkpoint(history: History, checkpoint_id: str) -> Checkpoint:

@@ -165,3 +165,57 @@ async def test_where_nobody_looks_feedback_and_traces_are_of_no_effect(stage: St
     plain = await stage.http.post("/runs/wait", json={"assistant_id": "agent", "input": asking("sf")})
     answer = await stage.http.post("/runs/wait", json=asked)
     assert [one["content"] for one in answer.json()["messages"]] == [one["content"] for one in plain.json()["messages"]]
+
+
+INSIDE = parse("""
+turns:
+  - when: {contains: again}
+    steps:
+      - {node: begin, say: Begun.}
+      - {repeat: 2, steps: [{node: look, say: Looked.}, {node: wait, interrupt: {value: "On?"}, say: Waited.}]}
+      - {node: finish, say: Finished.}
+  - steps:
+      - node: ask
+        interrupt:
+          value: Which?
+          cases:
+            - {equals: one, steps: [{node: one, say: One.}, {node: both, say: Both.}]}
+            - {steps: [{node: two, say: Two.}]}
+      - {node: finish, say: The end.}
+""")
+
+
+async def said_after(stage: Stage, *inputs: Any) -> list[str]:
+    """Return the messages of the model after an input and commands, a run each."""
+    values: Any = {}
+    for given in inputs:
+        request = {"command": given} if isinstance(given, dict) else {"input": {"messages": given}}
+        values = await stage.client.runs.wait(stage.thread, "agent", **request)
+    return [message["content"] for message in values["messages"] if message["type"] == "ai"]
+
+
+async def test_goto_reaches_the_steps_of_a_case_that_was_not_taken() -> None:
+    async with on_stage(script=INSIDE) as stage:
+        answered = ["One.", "Both.", "The end."]
+        assert await said_after(stage, "hi", {"resume": "one"}) == answered
+        assert await said_after(stage, {"goto": "two"}) == [*answered, "Two.", "The end."]
+        assert await said_after(stage, {"goto": "both"}) == [*answered, "Two.", "The end.", "Both.", "The end."]
+
+
+async def test_goto_reaches_the_steps_of_a_repetition() -> None:
+    async with on_stage(script=INSIDE) as stage:
+        answered = await said_after(stage, "hi", {"resume": "two"})
+        assert await said_after(stage, {"goto": "look"}) == [*answered, "Looked."]
+        assert (await stage.state())["next"] == ["wait"]
+        # One round is left, and then what follows the repetition.
+        rest = ["Looked.", "Waited.", "Looked.", "Waited.", "Finished."]
+        assert await said_after(stage, {"resume": "y"}, {"resume": "y"}) == [*answered, *rest]
+
+
+async def test_goto_takes_no_repetition_for_a_step_of_the_usual_node() -> None:
+    script = parse("""
+turns: [{steps: [{node: a, interrupt: {value: x}}, {repeat: 2, steps: [{node: b, say: b}]}, {say: last}]}]
+""")
+    async with on_stage(script=script) as stage:
+        assert await said_after(stage, "hi", {"goto": "agent"}) == []
+        assert await said_after(stage, {"resume": "y"}) == ["last", "b", "b", "last"]

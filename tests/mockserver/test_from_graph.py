@@ -118,6 +118,45 @@ def test_the_mock_has_the_shape_of_the_graph() -> None:
         assert values == {"log": []}
 
 
+def nested() -> Any:
+    """Return a graph with a child graph in its child graph, and with a loop and branches on each level."""
+    inner = StateGraph(State)
+    for node in ("first", "other", "join"):
+        inner.add_node(node, executed)
+    inner.add_edge(START, "first")
+    inner.add_edge(START, "other")
+    inner.add_edge(["first", "other"], "join")
+    middle = StateGraph(State)
+    middle.add_node("model", executed)
+    middle.add_node("tools", inner.compile())
+    middle.add_edge(START, "model")
+    middle.add_conditional_edges("model", tools_condition)
+    middle.add_edge("tools", "model")
+    outer = StateGraph(State)
+    outer.add_node("plan", middle.compile())
+    outer.add_node("write", executed)
+    outer.add_edge(START, "plan")
+    outer.add_edge("plan", "write")
+    return outer.compile()
+
+
+def test_child_graphs_of_child_graphs() -> None:
+    graph = nested()
+    deployment = MockDeployment(script=script_from_graph(graph))
+    with deployment as mock, httpx.Client(base_url=mock.url, timeout=DEADLINE) as client:
+        (assistant,) = client.post("/assistants/search", json={}).json()
+        path = f"/assistants/{assistant['assistant_id']}"
+        for given, depth in (("false", False), ("1", 1), ("2", 2), ("true", True)):
+            drawn = shape(client.get(f"{path}/graph?xray={given}").json())
+            assert drawn == shape(graph.get_graph(xray=depth)), given
+        assert list(client.get(f"{path}/subgraphs").json()) == ["plan"]
+        assert list(client.get(f"{path}/subgraphs?recurse=true").json()) == ["plan", "plan|tools"]
+        assert list(client.get(f"{path}/subgraphs/plan?recurse=true").json()) == ["plan"]
+    (step, *_) = script_from_graph(graph).turns[0].steps
+    assert [one.at for one in step.subgraph] == ["model", "tools", "model"]
+    assert [one.nodes for one in step.subgraph[1].subgraph] == [("first", "other"), ("join",)]
+
+
 def test_channels_have_the_reducer_that_is_most_like_their_own() -> None:
     found = script_from_graph(application())
     assert dict(found.reducers) == {

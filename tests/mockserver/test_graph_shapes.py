@@ -10,6 +10,7 @@ import pytest
 
 from doubletext.probe import Probe, to_config
 from mockserver import MockDeployment, ScriptError
+from mockserver.script.load import parse
 from mockserver.script.sources import read_scripts
 from tests.mockserver.witness import DEADLINE
 
@@ -106,7 +107,7 @@ def test_child_graphs() -> None:
     outer = ("start kid agent end", ["start > kid", "kid > agent", "agent > end"])
     assert drawn(CHILD) == outer
     assert drawn(CHILD, "graph?xray=true") == (
-        "start kid:x kid:y agent end",
+        "start agent end kid:x kid:y",
         ["start > kid:x", "kid:y > agent", "agent > end", "kid:x > kid:y"],
     )
     assert set(shown(CHILD, "subgraphs")) == {"kid"}
@@ -128,8 +129,11 @@ graph:
     )
     assert drawn(stated) == outer
     assert drawn(stated, "graph?xray=1") == (
-        "start kid:x kid:y kid:z agent end",
-        ["start ? kid:x", "start ? kid:y", "kid:z > agent", "agent > end", "kid:x > kid:z", "kid:y > kid:z"],
+        "start agent end kid:__start kid:x kid:y kid:z",
+        [
+            *("start > kid:__start", "kid:z > agent", "agent > end"),
+            *("kid:__start > kid:x", "kid:__start > kid:y", "kid:x > kid:z", "kid:y > kid:z"),
+        ],
     )
     assert shown(stated, "subgraphs/kid")["kid"] == {
         "input_schema": {"title": "In"},
@@ -309,3 +313,43 @@ def test_a_shape_that_contradicts_the_script_is_one_line(script: str, reason: st
         read_scripts(script)
     assert reason in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+WITHOUT_MESSAGES = """
+name: mine
+messages: false
+channels: {log: append, topic: replace}
+turns:
+  - steps:
+      - {node: first, channels: {log: [first], topic: rain}}
+      - {node: ask, interrupt: {value: Which?}, channels: {log: ["{resume}"]}}
+      - {node: kid, subgraph: [{node: look, channels: {log: [looked]}}]}
+"""
+
+
+def test_a_graph_without_messages() -> None:
+    properties = shown(WITHOUT_MESSAGES, "schemas")["state_schema"]["properties"]
+    assert list(properties) == ["log", "topic"]
+    with MockDeployment(script=parse(WITHOUT_MESSAGES)) as mock, httpx.Client(base_url=mock.url) as client:
+        thread = client.post("/threads", json={}).json()["thread_id"]
+
+        def wait(**more: Any) -> Any:
+            return client.post(f"/threads/{thread}/runs/wait", json={"assistant_id": "mine", **more}).json()
+
+        # As on the official server, an input for a channel that the state does not have is ignored.
+        asked = wait(input={"log": ["in"], "messages": "hello"})
+        assert asked.pop("__interrupt__")[0]["value"] == "Which?"
+        assert asked == {"log": ["in", "first"], "topic": "rain"}
+        assert wait(command={"resume": "all"}) == {"log": ["in", "first", "all", "looked"], "topic": "rain"}
+        # Every run begins the turn again: no message says that it was played.
+        assert wait(input={"log": ["again"]})["log"][4:] == ["again", "first"]
+        history = client.post(f"/threads/{thread}/history", json={}).json()
+        assert [one["values"] for one in history if "messages" in one["values"]] == []
+
+
+@pytest.mark.parametrize(
+    "step", ["{say: x}", "{subgraph: [{node: x, result: y}]}", "{node: x, messages: [{role: ai}]}"]
+)
+def test_a_message_in_a_graph_without_messages(step: str) -> None:
+    with pytest.raises(ScriptError, match="the state has none"):
+        parse(f"messages: false\nturns: [{{steps: [{step}]}}]")
