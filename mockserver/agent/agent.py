@@ -28,7 +28,7 @@ from mockserver.core.checkpoints import Values
 from mockserver.core.clock import Clocks, Timeline
 from mockserver.core.ids import IdSource
 from mockserver.core.messages import Message
-from mockserver.core.script_cursor import Cursor, fill
+from mockserver.core.script_cursor import Cursor, Fills, fill
 from mockserver.script.tasks import node_of
 from mockserver.script.types import STEPS, TOOLS, Failure, Result, Script, Step, tokens
 
@@ -96,6 +96,11 @@ class Task(Struct, frozen=True):
     wants_pieces: Callable[[], bool]
     """Returns whether a client receives the pieces of messages."""
     custom: Callable[[Any], None]
+
+    @property
+    def fills(self) -> Fills:
+        """Return the replacements for {names} in its texts."""
+        return Fills(self.cursor.fills, self.values)
 
     def show(self, emitted: Sequence[Message]) -> None:
         """Emit whole messages."""
@@ -172,7 +177,7 @@ class ScriptedAgent:
         """Return the write of a node whose child graph has ended with these values."""
         if runs_probe_child(task.script, task.node, task.cursor):
             step = Step(result="") if task.cursor.step is None else task.cursor.step
-            emitted = self._results(task, _filled(step, task.cursor.fills))
+            emitted = self._results(task, _filled(step, task.fills))
             task.show(emitted)
             return {"messages": emitted, STEPS: values[STEPS]}
         scripted = task.cursor.at_step(task.node)
@@ -196,33 +201,33 @@ class ScriptedAgent:
         # First, as `interrupt()` at the start of a node: a resumed node is played again from its beginning, so
         # nothing before the interrupt may have an effect.
         if len(task.answers) < len(step.questions):
-            raise Paused(fill(step.questions[len(task.answers)].value, task.cursor.fills))
+            raise Paused(fill(step.questions[len(task.answers)].value, task.fills))
         for event in step.custom:
-            task.custom(fill(event, task.cursor.fills))
+            task.custom(fill(event, task.fills))
         emitted: list[Message] = []
         if step.speaks:
             emitted.append(await self._speak(play))
         else:
             await self._take(task, play.takes)
             await self._hold(play)
-            emitted += self._results(task, _filled(step, task.cursor.fills))
+            emitted += self._results(task, _filled(step, task.fills))
         # A script may leave out the content, as a node that returns a message with an empty one.
-        written = [{"content": "", **one} for one in fill(step.messages, task.cursor.fills)]
+        written = [{"content": "", **one} for one in fill(step.messages, task.fills)]
         emitted += messages.coerce_all(written, task.ids.uuid4)
         task.show(emitted[1 if step.speaks else 0 :])
         # After all output: a node that fails has streamed what it emitted, and only its write is lost.
         if step.error is not None:
-            raise _exception(step.error, task.cursor.fills)
-        written_channels: Values = fill(step.channels, task.cursor.fills)
+            raise _exception(step.error, task.fills)
+        written_channels: Values = fill(step.channels, task.fills)
         return {"messages": emitted, **written_channels} if step.writes_messages else written_channels
 
     async def _speak(self, play: _StepPlay) -> Message:
         """Emit the model's message in pieces, and return it."""
         step, task = play.scripted, play.task
-        text = fill(step.say, task.cursor.fills) if step.say is not None else ""
+        text = fill(step.say, task.fills) if step.say is not None else ""
         message = _message(play, text)
         whole = not isinstance(text, str) or (step.say is None and bool(step.calls))
-        pieces = [""] if whole else ([fill(one, task.cursor.fills) for one in step.tokens or ()] or tokens(text))
+        pieces = [""] if whole else ([fill(one, task.fills) for one in step.tokens or ()] or tokens(text))
         spoken, half, wanted = 0, max(1, len(pieces) // 2), False
         each, begin = play.takes / len(pieces), self._clock.of(task.thread_id).now
         for number, piece in enumerate(pieces, start=1):
@@ -304,11 +309,11 @@ def _changes(task: Task, values: Values) -> Values:
 def _order(task: Task, step: Step) -> str:
     """Return the message that a child graph begins with: the one in the script, else a text of the tool call."""
     if step.input is not None:
-        return str(fill(step.input, task.cursor.fills))
+        return str(fill(step.input, task.fills))
     calls = calls_to_answer(task) or open_calls(task.values)
     args: dict[str, Any] = calls[0]["args"] if calls else {}
     texts = [value for value in (args.get("description"), *args.values()) if isinstance(value, str)]
-    return texts[0] if texts else str(task.cursor.fills.get("text", ""))
+    return texts[0] if texts else str(task.fills.get("text", ""))
 
 
 class _StepPlay(Struct, frozen=True):
@@ -324,7 +329,7 @@ class _StepPlay(Struct, frozen=True):
 def _message(play: _StepPlay, text: str | list[Any]) -> Message:
     """Return the model's text and tool calls as one message."""
     task = play.task
-    fills, ids = task.cursor.fills, task.ids
+    fills, ids = task.fills, task.ids
     calls = [
         {"name": call.tool, "args": fill(call.args, fills), "id": fill(call.id, fills) or f"call_{ids.hex()[:24]}"}
         for call in play.scripted.calls

@@ -131,12 +131,12 @@ def nodes_at(script: Script, cursor: Cursor, configurable: dict[str, Any]) -> tu
 
 def enter(run: Run, values: Values) -> Cursor:
     """Return the cursor for new input that led to the state `values`."""
-    return script_cursor.enter(run.script, conversation(values), _context(run))
+    return script_cursor.enter(run.script, conversation(values), _context(run, values))
 
 
 def locate(run: Run, values: Values) -> Cursor:
     """Return the cursor for a state of which only the messages are known."""
-    return script_cursor.locate(run.script, conversation(values), _context(run))
+    return script_cursor.locate(run.script, conversation(values), _context(run, values))
 
 
 def sent_to(run: Run, cursor: Cursor, node: str, visiting: int) -> Cursor:
@@ -148,12 +148,26 @@ def sent_to(run: Run, cursor: Cursor, node: str, visiting: int) -> Cursor:
 
 def follow(run: Run, played: Cursor, values: Values) -> Cursor:
     """Return the cursor after the step at `played` has led to the state `values`."""
-    return script_cursor.follow(run.script, played.passed(), conversation(values), _context(run))
+    return script_cursor.follow(run.script, played.passed(), conversation(values), _context(run, values))
+
+
+def child_nodes(script: Script, namespace: str) -> tuple[str, ...] | None:
+    """Return the nodes of the child graph with a namespace, None if the script has no such graph."""
+    found: Graph | None = shape(script)
+    for part in namespace.split("|"):
+        found = None if found is None else found.children.get(part.partition(":")[0])
+    return None if found is None else tuple(found.nodes)
+
+
+def cursor_after_child_write(base: Checkpoint, node: str) -> Cursor:
+    """Return the cursor after a client wrote to the state of a child graph on top of `base`, in the role of `node`."""
+    known = base.cursor or Cursor()
+    return known.after_node(node) or known
 
 
 def cursor_after_manual_write(thread: Thread, base: Checkpoint | None, node: str, values: Values) -> Cursor:
     """Return the cursor after a client wrote to the state on top of `base`, in the role of `node`."""
-    said, context = conversation(values), TurnContext(metadata=thread.metadata)
+    said, context = conversation(values), TurnContext(metadata=thread.metadata, values=values)
     if node == START:
         return script_cursor.enter(thread.script, said, context)
     known = base.cursor if base is not None else None
@@ -204,9 +218,10 @@ def _reduced(name: str, reducer: Reducer, old: Any, new: Any) -> Any:
     return new
 
 
-def _context(run: Run) -> TurnContext:
+def _context(run: Run, values: Values) -> TurnContext:
     assistant = run.assistant
-    return TurnContext((assistant.assistant_id, assistant.graph_id, assistant.name), run.thread.metadata)
+    names = (assistant.assistant_id, assistant.graph_id, assistant.name)
+    return TurnContext(names, run.thread.metadata, values, run.configurable)
 
 
 def probe_of(script: Script, configurable: dict[str, Any]) -> Probe | None:

@@ -20,6 +20,8 @@ from mockserver.core.json_text import as_json
 from mockserver.schemas.assistants import AssistantCreate, AssistantPatch
 from mockserver.schemas.common import Config, RunRequest
 
+SYSTEM: Final = {"created_by": "system"}
+"""The metadata of the default assistants."""
 BOTH: Final = "Cannot specify both configurable and context."
 
 
@@ -121,7 +123,7 @@ class Assistants:
         for name in graphs:
             # Not for a graph that was there before: a client may have deleted its default assistant.
             if name not in self._graphs:
-                first = Version(1, EPOCH, name, name, metadata={"created_by": "system"})
+                first = Version(1, EPOCH, name, name, metadata=SYSTEM)
                 key = _default_id(name)
                 self._by_id[key] = Assistant(key, EPOCH, first, {1: first})
         self._graphs = tuple(graphs)

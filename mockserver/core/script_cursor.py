@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import UNSET, Struct
@@ -33,15 +33,23 @@ NO_TURN: Final = "NoMatchingTurnError"
 """The type of the exception that fails a run when no turn matches its last message."""
 TOO_SLOW: Final = "SlowPatternError"
 """The type of the exception that fails a run when a regular expression takes too long on its message."""
+STATE: Final = "state."
+"""The begin of the names for the channels of the state."""
 ALWAYS: Final = ("text", "resume")
 """The names that texts may use in every turn."""
 
 
 class TurnContext(Struct, frozen=True):
-    """The facts besides the messages that a turn may match: the assistant and the thread's metadata."""
+    """The facts besides the messages that a turn may match."""
 
     assistants: tuple[str, ...] = ()
+    """The id, graph and name of the assistant."""
     metadata: Mapping[str, Any] = {}
+    """The thread's metadata."""
+    values: Mapping[str, Any] = {}
+    """The state."""
+    configurable: Mapping[str, Any] = {}
+    """The configurable of the run, which has its context as well."""
 
 
 class Cursor(Struct, frozen=True):
@@ -227,6 +235,35 @@ def fill(content: Any, fills: Mapping[str, str]) -> Any:
     return content
 
 
+class Fills(Mapping[str, str]):
+    """The replacements for {names} in the texts of a task: those of its turn, and its state as `{state.NAME}`.
+
+    `{state.messages}` is the text of the last message. A channel is read when a text names it.
+    """
+
+    def __init__(self, named: Mapping[str, str], values: Mapping[str, Any]) -> None:
+        self._named = named
+        self._values = values
+
+    def __getitem__(self, name: str) -> str:
+        if name in self._named:
+            return self._named[name]
+        channel = name.removeprefix(STATE)
+        if channel == name:
+            raise KeyError(name)
+        value = self._values[channel]
+        if channel == "messages" and isinstance(value, list) and value:
+            return messages.text_of(value[-1])
+        return as_text(value)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._named
+        yield from (f"{STATE}{name}" for name in self._values)
+
+    def __len__(self) -> int:
+        return len(self._named) + len(self._values)
+
+
 def as_text(value: Any) -> str:
     """Return a value as the texts of a script show it."""
     return value if isinstance(value, str) else as_json(value)
@@ -235,7 +272,7 @@ def as_text(value: Any) -> str:
 def literal(content: Any) -> Any:
     """Return content that `fill` turns back into this content, in a turn without named groups."""
     if isinstance(content, str):
-        return _FILL.sub(lambda found: f"{{{found.group()}}}" if found["name"] in ALWAYS else found.group(), content)
+        return _FILL.sub(lambda found: f"{{{found.group()}}}" if _is_special(found["name"]) else found.group(), content)
     if isinstance(content, list):
         return [literal(one) for one in content]
     if isinstance(content, dict):
@@ -243,13 +280,18 @@ def literal(content: Any) -> Any:
     return content
 
 
-_FILL = re.compile(r"(?P<before>{*){(?P<name>[A-Za-z_]\w*)(?::(?P<change>lower|slug))?}(?P<behind>}*)")
+_FILL = re.compile(r"(?P<before>{*){(?P<name>(?:state\.)?[A-Za-z_]\w*)(?::(?P<change>lower|slug))?}(?P<behind>}*)")
+
+
+def _is_special(name: str) -> bool:
+    """Return whether a name may be replaced in the texts of every turn."""
+    return name in ALWAYS or name.startswith(STATE)
 
 
 def _filled(found: re.Match[str], fills: Mapping[str, str]) -> str:
     before, name, change, behind = found.group("before", "name", "change", "behind")
     # Checked first, so that an escaped name is never replaced.
-    if before and behind and (name in fills or name in ALWAYS):
+    if before and behind and (name in fills or _is_special(name)):
         return found.group()[1:-1]
     if name not in fills:
         return found.group()
@@ -293,8 +335,13 @@ def _match(
         return None
     if when.turn not in (None, number) or (when.assistant is not None and when.assistant not in context.assistants):
         return None
-    if any(key not in context.metadata or context.metadata[key] != value for key, value in when.metadata.items()):
-        return None
+    for facts, wanted in (
+        (context.metadata, when.metadata),
+        (context.values, when.channels),
+        (context.configurable, when.context),
+    ):
+        if any(key not in facts or facts[key] != value for key, value in wanted.items()):
+            return None
     found = budget.search(when.matches, text) if when.matches is not None else None
     if when.matches is not None and found is None:
         return None

@@ -57,6 +57,20 @@ class ChildGraph:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class EditedChild:
+    """A child graph whose state a client writes, on top of a checkpoint of its own."""
+
+    history: History
+    namespace: str
+    base: Checkpoint
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Return the metadata that links the new checkpoint to those of the graphs around it."""
+        return {"parents": self.base.metadata["parents"], "checkpoint_ns": self.namespace}
+
+
 class InvalidUpdateError(Exception):
     """An input or a write that the state cannot accept."""
 
@@ -86,7 +100,7 @@ def append_checkpoint(
     source: Source,
     node: str,
     run: Run | None = None,
-    child: ChildGraph | None = None,
+    child: ChildGraph | EditedChild | None = None,
     cursor: Cursor | None = None,
     beside: bool = False,
 ) -> Checkpoint:

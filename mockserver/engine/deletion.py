@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mockserver.core.assistants import Assistant
+from collections.abc import Collection
+
+from mockserver.core.assistants import SYSTEM, Assistant
 from mockserver.core.records import Run, Thread
 from mockserver.engine.engine import Engine
 
@@ -42,3 +44,24 @@ def delete_assistant(engine: Engine, assistant: Assistant, *, threads: bool) -> 
     ]
     for thread in named:
         delete_thread(engine, thread)
+
+
+def truncate(engine: Engine, kinds: Collection[str]) -> None:
+    """Delete all records of some kinds: `threads`, `runs`, `assistants` (not those of the graphs) and `store`.
+
+    `checkpoint` deletes the states of threads, and so the threads.
+    """
+    known = list(engine.threads.by_id.values())
+    if {"threads", "checkpoint"} & set(kinds):
+        for thread in known:
+            delete_thread(engine, thread)
+    elif "runs" in kinds:
+        for thread in known:
+            engine.stop_all(dict.fromkeys(thread.in_flight.values(), "erase"))
+            for run in [run for run in thread.runs.values() if run.run_id not in thread.in_flight]:
+                delete_run(engine, run)
+    if "assistants" in kinds:
+        for assistant in [one for one in engine.threads.assistants if one.current.metadata != SYSTEM]:
+            delete_assistant(engine, assistant, threads=False)
+    if "store" in kinds:
+        engine.store.clear()

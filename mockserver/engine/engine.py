@@ -55,7 +55,14 @@ from mockserver.core.store import Store
 from mockserver.core.strategies import Fate
 from mockserver.core.streams import EventLog
 from mockserver.core.threads import Threads
-from mockserver.core.updates import SERVER_METADATA, InvalidUpdateError, append_checkpoint, last_node, read_write
+from mockserver.core.updates import (
+    SERVER_METADATA,
+    EditedChild,
+    InvalidUpdateError,
+    append_checkpoint,
+    last_node,
+    read_write,
+)
 from mockserver.engine.cron_request import cron_request
 from mockserver.engine.execution import Execution
 from mockserver.engine.stored_request import run_metadata, stored_kwargs
@@ -212,10 +219,16 @@ class Engine:
                 self._settle(run, "stopped")
 
     def update_state(
-        self, thread: Thread, base: Checkpoint | None, raw: dict[str, Any] | None, as_node: str | None
+        self,
+        thread: Thread,
+        base: Checkpoint | None,
+        raw: dict[str, Any] | None,
+        as_node: str | None,
+        namespace: str = "",
     ) -> Checkpoint:
         """Update the state manually on top of `base`, in the role of `as_node` (default: the node that wrote last).
 
+        `namespace` is that of the child graph whose checkpoint `base` is, if it is one.
         Raises `ThreadBusyError` while a run is in flight, and the errors of `read_write` and `graph.apply_write`.
         """
         if not policy_of(thread).may_update_state(thread):
@@ -226,10 +239,17 @@ class Engine:
         if as_node == COPY:
             return self._updated(thread, _copy(thread, base))
         script = thread.script
-        values = graph.known_values(script, {} if base is None else thread.history.values(base))
+        history = thread.history.find(namespace)
+        values = graph.known_values(script, {} if base is None else history.values(base))
         updated = graph.apply_write(values, read_write(raw or {}, thread.ids.uuid4, script), script)
         node = as_node or last_node(base)
-        cursor = Cursor() if node == END else graph.cursor_after_manual_write(thread, base, node, updated)
+        child = None if base is None or not namespace else EditedChild(history, namespace, base)
+        if node == END:
+            cursor = Cursor()
+        elif child is not None:
+            cursor = graph.cursor_after_child_write(child.base, node)
+        else:
+            cursor = graph.cursor_after_manual_write(thread, base, node, updated)
         checkpoint = append_checkpoint(
             thread,
             base,
@@ -237,16 +257,17 @@ class Engine:
             following=graph.nodes_at(script, cursor, {}),
             source="update",
             node=node,
+            child=child,
             cursor=cursor,
         )
-        return self._updated(thread, checkpoint)
+        return self._updated(thread, checkpoint, namespace)
 
-    def _updated(self, thread: Thread, checkpoint: Checkpoint) -> Checkpoint:
+    def _updated(self, thread: Thread, checkpoint: Checkpoint, namespace: str = "") -> Checkpoint:
         """Record and publish the checkpoint of a manual update."""
         self.threads.touch(thread, checkpoint.created_at)
         thread.failure = thread.interruption = None
         self.record_state(thread)
-        update = {"state": state(thread, checkpoint), "thread_id": thread.thread_id}
+        update = {"state": state(thread, checkpoint, namespace=namespace), "thread_id": thread.thread_id}
         thread.stream.publish("state_update", update, at=milliseconds(checkpoint.created_at))
         return checkpoint
 

@@ -114,6 +114,8 @@ class Execution:
             current = self._with_cursor(current)
             # A run that continues from a breakpoint must not stop at the same
             # breakpoint again. Breakpoints name nodes of the parent graph.
+            if not continues:
+                self._check_script_breakpoint(current)
             if child is None and not continues:
                 self._check_breakpoint("interrupt_before", current.next)
             writes = await self._superstep(current, child, extras, continues=continues)
@@ -216,6 +218,9 @@ class Execution:
             self._narrator.interrupted(question, namespace)
             self._pause(task, current, child, [question])
         except Waits as waits:
+            if not waits.questions:
+                # A breakpoint in the child graph asks nothing, so it leaves no trace on the task.
+                raise
             self._pause(task, current, child, waits.questions)
         except asyncio.CancelledError:
             if self._records_cancellation:
@@ -446,6 +451,13 @@ class Execution:
         """Raise `Waits` at a breakpoint of the request."""
         asked = getattr(self._run.request, when)
         if asked and (asked == "*" or set(asked) & {node_of(task) for task in nodes}):
+            self._stream.breakpoint()
+            raise Waits([])
+
+    def _check_script_breakpoint(self, current: Checkpoint) -> None:
+        """Raise `Waits` if the script has a breakpoint before the next step."""
+        step = None if current.cursor is None else current.cursor.step
+        if step is not None and (step.breakpoint or any(part.breakpoint for part in step.parts)):
             self._stream.breakpoint()
             raise Waits([])
 

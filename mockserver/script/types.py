@@ -45,6 +45,8 @@ class When(Part, frozen=True):
     turn: Annotated[int, Meta(ge=1, description="the number of the human message on the thread, from 1")] | None = None
     assistant: Annotated[str, Meta(description="name, id or graph of the assistant")] | None = None
     metadata: Annotated[dict[str, Any], Meta(description="entries that the thread's metadata must contain")] = {}
+    channels: Annotated[dict[Name, Any], Meta(description="values that channels of the state must have")] = {}
+    context: Annotated[dict[str, Any], Meta(description="entries of the context or the configurable of the run")] = {}
 
     def __post_init__(self) -> None:
         if self.matches is not None:
@@ -130,6 +132,9 @@ class Step(Part, frozen=True):
         ]
         | None
     ) = None
+    breakpoint: Annotated[
+        bool, Meta(description="pause before this step, as a graph compiled with `interrupt_before`")
+    ] = False
     error: Annotated[str | Failure, Meta(description="fail at the end of the step. Nothing is written")] | None = None
     takes: Annotated[Seconds, Meta(description="seconds of scripted time. `say` is spread over them")] = 0.0
     hold: Annotated[Name, Meta(description="wait here until a test releases this point")] | None = None
@@ -151,7 +156,7 @@ class Step(Part, frozen=True):
     steps: Annotated[list[Step], Meta(description="the steps to repeat. The recursion limit ends them")] = []
 
     def __post_init__(self) -> None:
-        given = {name for name in self.__struct_fields__ if getattr(self, name) not in (None, [], {}, 0.0)}
+        given = {name for name in self.__struct_fields__ if getattr(self, name) not in (None, [], {}, 0.0, False)}
         if not given:
             raise ValueError("the step does nothing. Give it `say`, `call`, `result` or another action")
         if ("repeat" in given) != ("steps" in given):
@@ -174,19 +179,17 @@ class Step(Part, frozen=True):
             if about := given & {"returns", "input"}:
                 raise ValueError(f"{_listed(about)} is about a child graph. Add `subgraph`, or remove it")
             return
-        if others := given - {"subgraph", "node", "returns", "input"}:
+        if others := given - {"subgraph", "node", "returns", "input", "breakpoint"}:
             raise ValueError(
-                "a step with `subgraph` has no other keys but `node`, `returns` and `input`. "
+                "a step with `subgraph` has no other keys but `node`, `returns`, `input` and `breakpoint`. "
                 f"Move {_listed(others)} into its `subgraph`"
             )
         if self.shares_messages and self.input is not None:
             raise ValueError("a child graph that `returns: messages` begins with the parent's. Remove its `input`")
 
     def _check_parallel(self, given: set[str]) -> None:
-        if given != {"parallel"}:
-            raise ValueError(
-                f"a step with `parallel` has no other keys. Move {_listed(given - {'parallel'})} into its `parallel`"
-            )
+        if others := given - {"parallel", "breakpoint"}:
+            raise ValueError(f"a step with `parallel` has no other keys. Move {_listed(others)} into its `parallel`")
         # The same node is meant only where a script says so: otherwise it is the default of two steps.
         unnamed = [part.at for part in self.parallel if part.node is None]
         if any(self.nodes.count(node) > 1 for node in unnamed) or len(self.parallel) < 2:

@@ -222,14 +222,10 @@ def state(record: Thread, checkpoint: Checkpoint | None, *, namespace: str = "",
     }
 
 
-def updated_state(record: Thread, checkpoint: Checkpoint) -> Shown:
-    """Return the response to an update of the state."""
+def updated_state(record: Thread, checkpoint: Checkpoint, namespace: str = "") -> Shown:
+    """Return the response to an update of the state, in a child graph with its namespace."""
     # The reference appears twice, because older clients read `configurable`.
-    reference = {
-        "thread_id": record.thread_id,
-        "checkpoint_ns": "",
-        "checkpoint_id": checkpoint.checkpoint_id,
-    }
+    reference = _reference(record, checkpoint, checkpoint.checkpoint_id, namespace)
     return {"checkpoint": reference, "configurable": reference, "checkpoint_id": checkpoint.checkpoint_id}
 
 

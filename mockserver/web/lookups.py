@@ -59,13 +59,3 @@ def ignore_subgraph(named: CheckpointConfig | UnsetType) -> None:
     """Ignore that a run is to start from a checkpoint in a subgraph, as a RemoteGraph in another graph does."""
     if named and named.of_subgraph:
         ignore("`checkpoint_ns` names a subgraph, but runs start only in the root graph")
-
-
-def reject_subgraph(named: CheckpointConfig | UnsetType) -> None:
-    """Raise `ApiError` 422 for a checkpoint in a subgraph, where only one of the root graph is possible."""
-    if named and named.of_subgraph:
-        raise ApiError(
-            422,
-            "`checkpoint_ns` names a subgraph, but state updates start only in the root graph; "
-            "leave it out or send an empty string.",
-        )

@@ -66,6 +66,7 @@ def add_to(app: web.Application) -> None:
         if route.method == "GET" and not route.streams:
             resource.add_route("HEAD", _checked(route))
 
+    app.router.add_route("POST", routes_system.TRUNCATE, routes_system.truncate)
     for path in routes_system.NOT_OFFERED:
         app.router.add_route("*", path, routes_system.not_offered)
 

@@ -21,7 +21,7 @@ from mockserver.schemas.threads import Before, HistoryRequest, StateField, State
 from mockserver.views import records
 from mockserver.web.http import ENGINE, ApiError, holds, json_answer, list_answer, part, query, read
 from mockserver.web.leniency import ignore
-from mockserver.web.lookups import reject_subgraph, thread_of
+from mockserver.web.lookups import thread_of
 from mockserver.web.route import THREAD, Route
 
 
@@ -77,26 +77,39 @@ async def state_at_checkpoint(request: web.Request) -> web.StreamResponse:
 async def update_state(request: web.Request) -> web.StreamResponse:
     """Update the state of a thread as if one of its nodes had written the values."""
     thread, body = thread_of(request), await read(request, StateUpdate)
-    reject_subgraph(body.checkpoint)
+    namespace = (body.checkpoint.checkpoint_ns or "") if body.checkpoint else ""
+    history = thread.visible.find(namespace)
+    if namespace and history.head is None:
+        raise ApiError(
+            422, f"No child graph of this thread has the namespace {namespace}, so it has no state to update"
+        )
     # Clients use either form. The complete one takes precedence.
     wanted = (body.checkpoint.checkpoint_id if body.checkpoint else None) or body.checkpoint_id
-    base = _checkpoint(thread.visible, wanted) if wanted else thread.visible.head
-    written = write_state(request, thread, base, body.values, None if body.as_node is UNSET else body.as_node)
-    return json_answer(records.updated_state(thread, written))
+    base = _checkpoint(history, wanted) if wanted else history.head
+    as_node = None if body.as_node is UNSET else body.as_node
+    written = write_state(request, thread, base, body.values, as_node, namespace)
+    return json_answer(records.updated_state(thread, written, namespace))
 
 
 def write_state(
-    request: web.Request, thread: Thread, base: Checkpoint | None, values: Json | None, as_node: str | None
+    request: web.Request,
+    thread: Thread,
+    base: Checkpoint | None,
+    values: Json | None,
+    as_node: str | None,
+    namespace: str = "",
 ) -> Checkpoint:
     """Update a state as if a node had written the values, and return the new checkpoint.
 
+    `namespace` is that of the child graph with the state.
     Raises `ApiError` 422 for an unknown node or invalid values, 400 for a message without content, and
     `ThreadBusyError`.
     """
-    if as_node is not None and as_node not in (*graph.nodes(thread.script), START, END, COPY):
+    known = (graph.child_nodes(thread.script, namespace) or ()) if namespace else (*graph.nodes(thread.script), COPY)
+    if as_node is not None and as_node not in (*known, START, END):
         raise ApiError(422, f"Node {as_node} does not exist")
     try:
-        return request.app[ENGINE].update_state(thread, base, values, as_node)
+        return request.app[ENGINE].update_state(thread, base, values, as_node, namespace)
     except NoContentError as error:
         # As on the official server.
         raise ApiError(400, str(error)) from error

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
+import msgspec
 from aiohttp import web
 
 from doubletext import __version__
+from mockserver.engine.deletion import truncate as delete_all
 from mockserver.schemas import responses
 from mockserver.schemas.common import Body
 from mockserver.vocabulary import RunStatus
@@ -22,6 +24,10 @@ NOT_OFFERED: Final = {
 
 A 404 would look like a wrong URL, and the client's author would search for the mistake on the wrong side.
 """
+
+
+TRUNCATE: Final = "/internal/truncate"
+"""A path of `langgraph dev` that no description has. Test suites of clients begin with it."""
 
 
 class OkQuery(Body, frozen=True):
@@ -76,6 +82,17 @@ async def metrics(request: web.Request) -> web.StreamResponse:
         for line in (f"# TYPE lg_api_num_{status}_runs gauge", f"lg_api_num_{status}_runs {number}")
     ]
     return web.Response(text="\n".join([*lines, ""]), content_type="text/plain")
+
+
+async def truncate(request: web.Request) -> web.StreamResponse:
+    """Delete all records of the kinds in the body, each with `true`. Any other body deletes nothing."""
+    try:
+        asked = msgspec.json.decode(await request.read())
+    except msgspec.DecodeError:
+        asked = None
+    kinds = {name for name, value in asked.items() if value} if isinstance(asked, dict) else ()
+    delete_all(request.app[ENGINE], kinds)
+    return json_answer({"ok": True})
 
 
 async def not_offered(request: web.Request) -> web.StreamResponse:

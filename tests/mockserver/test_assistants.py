@@ -174,3 +174,14 @@ async def test_the_graph_its_schemas_and_its_subgraphs(stage: Stage) -> None:
         # As on langgraph dev, only the drawing takes the name of a graph instead of an id.
         named = await stage.http.get(f"/assistants/agent/{part}")
         assert named.status_code == (200 if part == "graph" else 422)
+
+
+async def test_a_suite_that_begins_with_an_empty_deployment(stage: Stage) -> None:
+    client, every = stage.client, {"threads": True, "assistants": True, "store": True}
+    await client.assistants.create("agent")
+    await client.store.put_item(("a",), "b", {"c": 1})
+    for given, left in (({"threads": False}, (1, 2, 1)), ({"store": True}, (1, 2, 0)), (every, (0, 1, 0))):
+        answer = await stage.http.post("/internal/truncate", json=given)
+        assert answer.json() == {"ok": True}
+        items = await client.store.search_items(("a",))
+        assert (await client.threads.count(), await client.assistants.count(), len(items["items"])) == left

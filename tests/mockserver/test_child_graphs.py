@@ -473,3 +473,78 @@ def test_a_mistake_about_a_child_graph_is_explained(step: str, reported: str) ->
     with pytest.raises(ScriptError, match="script:3: ") as caught:
         parse(f"turns:\n- steps:\n  - {step}\n")
     assert reported in str(caught.value)
+
+
+WEATHER = """
+channels: {city: replace, route: replace}
+turns:
+  - steps:
+      - {node: router, channels: {route: weather}}
+      - node: weather_graph
+        returns: messages
+        subgraph:
+          - {node: model_node, channels: {city: San Francisco}}
+          - {node: weather_node, breakpoint: true, say: "It is sunny in {state.city}."}
+"""
+
+
+async def test_a_breakpoint_of_a_child_graph() -> None:
+    async with on_stage(script=parse(WEATHER)) as stage:
+        events = await streamed(stage, "hi", ["values", "updates", "tasks"], inside=True)
+        # One event for the whole run, and none in the child graph. The task of the node does not end.
+        assert [event.data for event in events if "__interrupt__" in event.data] == [{"__interrupt__": []}]
+        assert [event.event for event in events][-1] == "updates"
+        assert [event.data["name"] for event in events if event.event == "tasks"] == ["router"] * 2 + ["weather_graph"]
+        thread = await stage.client.threads.get(stage.thread)
+        assert (thread["status"], thread["interrupts"]) == ("interrupted", {})
+        state: Any = await stage.client.threads.get_state(stage.thread, subgraphs=True)
+        (task,) = state["tasks"]
+        assert (task["interrupts"], task["state"]["next"]) == ([], ["weather_node"])
+        values = await run(stage, None, input=None)
+        assert values["messages"][-1]["content"] == "It is sunny in San Francisco."
+
+
+async def test_a_client_edits_the_state_of_a_child_graph() -> None:
+    async with on_stage(script=parse(WEATHER)) as stage:
+        await run(stage, "hi")
+        (task,) = (await stage.state())["tasks"]
+        inside = task["checkpoint"]
+        states = stage.client.threads
+        before: Any = await states.get_state(stage.thread, checkpoint=inside)
+        updated: Any = await states.update_state(stage.thread, {"city": "LA"}, checkpoint=inside)
+        state: Any = await states.get_state(stage.thread, checkpoint=inside)
+        assert (state["values"]["city"], state["next"]) == ("LA", ["weather_node"])
+        assert state["checkpoint"] == updated["checkpoint"] == updated["configurable"]
+        assert state["parent_checkpoint"] == before["checkpoint"]
+        about = state["metadata"]
+        assert (about["source"], about["step"], about["parents"]) == ("update", 2, before["metadata"]["parents"])
+        assert (about["checkpoint_ns"], "langgraph_node" in about) == (inside["checkpoint_ns"], False)
+        # The graph around it is as before, and continues with what was written.
+        assert ((await stage.state())["next"], len(await stage.history())) == (["weather_graph"], 3)
+        values = await run(stage, None, input=None)
+        assert values["messages"][-1]["content"] == "It is sunny in LA."
+        history: Any = await states.get_history(stage.thread, checkpoint=inside)
+        assert [one["metadata"]["source"] for one in history] == ["loop", "update", "loop", "loop", "input"]
+        again: Any = await states.update_state(
+            stage.thread, {"city": "SF"}, checkpoint=history[3]["checkpoint"], as_node="model_node"
+        )
+        forked: Any = await states.get_state(stage.thread, checkpoint=again["checkpoint"])
+        assert (forked["next"], forked["values"]["city"]) == (["weather_node"], "SF")
+
+
+@pytest.mark.parametrize(
+    ("namespace", "node", "reported"),
+    [
+        ("{own}", "router", "Node router does not exist"),
+        ("weather_graph:1", None, "No child graph of this thread has the namespace weather_graph:1"),
+    ],
+)
+async def test_a_mistake_about_the_state_of_a_child_graph(namespace: str, node: str | None, reported: str) -> None:
+    async with on_stage(script=parse(WEATHER)) as stage:
+        await run(stage, "hi")
+        (task,) = (await stage.state())["tasks"]
+        named = {"checkpoint_ns": namespace.format(own=task["checkpoint"]["checkpoint_ns"])}
+        body = {"values": {"city": "LA"}, "checkpoint": named, **({"as_node": node} if node else {})}
+        answer = await stage.http.post(f"/threads/{stage.thread}/state", json=body)
+        assert answer.status_code == 422
+        assert reported in answer.json()["detail"]

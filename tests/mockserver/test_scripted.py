@@ -357,3 +357,34 @@ async def test_a_literal_brace(said: str, told: str) -> None:
     again = Script(turns=[Turn(steps=[Step(say=literal(told))])])
     async with on_stage(script=again) as stage:
         assert last(await run(stage)) == told
+
+
+STATE = """
+channels: {mood: replace, log: append}
+turns:
+  - when: {channels: {mood: bad}}
+    steps: [{say: "I am sorry. You said: {state.messages}"}]
+  - when: {context: {tone: formal}}
+    steps: [{say: "Good day. {state.log} {state.nothing} {{state.mood}}", channels: {log: ["{state.mood}"]}}]
+  - steps: [{say: Hi!}, {breakpoint: true, say: "{state.messages} again"}]
+"""
+
+
+async def test_turns_and_texts_depend_on_the_state_and_the_context() -> None:
+    async with on_stage(script=parse(STATE)) as stage:
+        asked: dict[str, Any] = {"messages": "hello", "mood": "bad"}
+        values = await run(stage, None, input=asked)
+        assert last(values) == "I am sorry. You said: hello"
+        formal = {"input": {"messages": "hello", "mood": "good", "log": [1]}, "context": {"tone": "formal"}}
+        values = await run(stage, None, **formal)
+        assert last(values) == "Good day. [1] {state.nothing} {state.mood}"
+        assert values["log"] == [1, "good"]
+        values = await run(stage, None, input={"messages": "hello"}, config={"configurable": {"tone": "formal"}})
+        assert last(values).startswith("Good day.")
+
+
+async def test_a_breakpoint_pauses_until_the_run_is_continued() -> None:
+    async with on_stage(script=parse(STATE)) as stage:
+        assert last(await run(stage, "hello")) == "Hi!"
+        assert (await stage.state())["next"] == ["agent"]
+        assert last(await run(stage, None, input=None)) == "Hi! again"
