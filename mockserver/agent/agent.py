@@ -108,6 +108,14 @@ class Task(Struct, frozen=True):
             self.emit(NodeOutput(message))
 
 
+class ChildStart(Struct, frozen=True):
+    """The beginning of a child graph: its cursor, its state, and the input that its node gave it."""
+
+    cursor: Cursor
+    values: Values
+    given: Values
+
+
 def calls_to_answer(task: Task) -> list[dict[str, Any]]:
     """Return the tool calls that a node is about to answer. Nodes that answer in parallel divide them, in order."""
     parts = () if task.cursor.step is None else task.cursor.step.tasks
@@ -155,23 +163,24 @@ class ScriptedAgent:
         write = await step.play(lambda _: self._work(play))
         return {**write, STEPS: [step.entry]} if task.script.built_in else write
 
-    def child_start(self, task: Task) -> tuple[Cursor, Values] | None:
-        """Return the first cursor and values of a node's child graph, None for a node without one."""
+    def child_start(self, task: Task) -> ChildStart | None:
+        """Return how the child graph of a node begins, None for a node without one."""
         if runs_probe_child(task.script, task.node, task.cursor):
             visits = dict.fromkeys(CHILD_NODES, task.cursor.visit(TOOLS) - 1)
             calls = pending_calls(task.values)
             if not calls:
                 # A command may go to any node, whatever the state.
                 raise ValueError(f"The node {CHILD} works on a tool call, and the last message has none.")
-            values = {"call": calls[0], "visit": task.cursor.visit(TOOLS), STEPS: []}
-            return Cursor(tuple(Step(node=name) for name in CHILD_NODES), visits=visits), values
+            given: Values = {"call": calls[0], "visit": task.cursor.visit(TOOLS), STEPS: []}
+            return ChildStart(Cursor(tuple(Step(node=name) for name in CHILD_NODES), visits=visits), given, given)
         step = task.cursor.at_step(task.node)
         if step is None or not step.subgraph:
             return None
-        values = dict(task.values)
-        if task.script.messages and not step.shares_messages:
-            values["messages"] = [messages.human(_order(task, step), task.ids.uuid4())]
-        return Cursor(tuple(step.subgraph), fills=task.cursor.fills).unrolled(), values
+        cursor, values = Cursor(tuple(step.subgraph), fills=task.cursor.fills).unrolled(), dict(task.values)
+        if not task.script.messages or step.shares_messages:
+            return ChildStart(cursor, values, values)
+        order = {"messages": [messages.human(_order(task, step), task.ids.uuid4())]}
+        return ChildStart(cursor, {**values, **order}, order)
 
     def after_child(self, task: Task, values: Values) -> Values:
         """Return the write of a node whose child graph has ended with these values."""

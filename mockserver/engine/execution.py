@@ -26,7 +26,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from mockserver.agent import graph
-from mockserver.agent.agent import NodeOutput, ScriptedAgent, Task, calls_to_answer
+from mockserver.agent.agent import ChildStart, NodeOutput, ScriptedAgent, Task, calls_to_answer
 from mockserver.agent.step import Paused
 from mockserver.core import messages
 from mockserver.core.checkpoints import START, Checkpoint, Extra, History, Mark, Source, Values
@@ -357,11 +357,10 @@ class Execution:
         begins = self._agent.child_start(task)
         if begins is None:
             return await self._agent.run(task)
-        cursor, values = begins
         history, outer = (self._thread.history, "") if child is None else (child.history, child.namespace)
         own = history.child(current.namespace(task.node))
         inner = ChildGraph(task.node, own, current.namespace(task.node, outer), current, outer)
-        playing = self._report_child(inner, values, self._play_child(inner, cursor, values))
+        playing = self._report_child(inner, begins.values, self._play_child(inner, begins))
         return self._agent.after_child(task, await self._policy.play_child(self._run, playing))
 
     async def _report_child(self, child: ChildGraph, begins: Values, playing: Coroutine[Any, Any, Values]) -> Values:
@@ -383,14 +382,16 @@ class Execution:
                 self._narrator.child_ends(node_of(node), ended, namespace)
         return values
 
-    async def _play_child(self, child: ChildGraph, cursor: Cursor, values: Values) -> Values:
+    async def _play_child(self, child: ChildGraph, begins: ChildStart) -> Values:
         """Play a child graph to its end, continuing it if it was begun before."""
         begun, namespace = child.history.head, child.namespace
         if begun is None:
             received = self._append(None, START, graph.empty_values(self._run.script), (START,), "input", child)
-            entered = self._append(received, START, values, cursor.next, "loop", child, cursor)
+            child.history.mark(received.checkpoint_id, Mark(self._run.run_id, "result", begins.given, START))
+            cursor = begins.cursor
+            entered = self._append(received, START, begins.values, cursor.next, "loop", child, cursor)
             self._stream.checkpoint(received, namespace)
-            self._emit_state(entered, values, namespace)
+            self._emit_state(entered, begins.values, namespace)
             return (await self._supersteps(entered, child, continues=False)).values
         self._emit_state(begun, begun.values, namespace, stored=True)
         return (await self._supersteps(begun, child, continues=True)).values
