@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from mockserver import MockDeployment
 from tests.clients.javascript import Node
 from tests.guide.node import FOLDER
 from tests.guide.servers import WORKERS, mock
 from tests.reference.langgraph_dev import langgraph_dev
+
+APPLICATION = Path(__file__).with_name("application")
 
 
 @dataclass(frozen=True)
@@ -61,3 +64,15 @@ def browser_node(tmp_path_factory: pytest.TempPathFactory) -> Node:
 @pytest.fixture(scope="session")
 def frontends_node(tmp_path_factory: pytest.TempPathFactory) -> Node:
     return Node(tmp_path_factory.mktemp("frontends"), packages=Path(__file__).with_name("frontends"))
+
+
+@pytest.fixture(scope="session")
+def bridges_node(tmp_path_factory: pytest.TempPathFactory) -> Node:
+    return Node(tmp_path_factory.mktemp("bridges"), packages=Path(__file__).with_name("bridges"))
+
+
+@pytest.fixture(scope="session")
+def application() -> Iterator[str]:
+    """Serve the application of three graphs by the mock."""
+    with MockDeployment(script=APPLICATION / "mock.json") as found:
+        yield found.url

@@ -6,25 +6,15 @@ with the file that lists the graphs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mockserver import MockDeployment
+from tests.clients.conftest import APPLICATION
 from tests.clients.frames import seen
 from tests.clients.javascript import Node
 from tests.reference.langgraph_dev import langgraph_dev
-
-FOLDER = Path(__file__).with_name("application")
-
-
-@pytest.fixture(scope="module")
-def application() -> Iterator[str]:
-    """Serve the application by the mock."""
-    with MockDeployment(script=FOLDER / "mock.json") as mock:
-        yield mock.url
 
 
 def texts(state: Any) -> list[str]:
@@ -55,7 +45,7 @@ async def test_the_application(application: str) -> None:
 
 @pytest.mark.reference
 async def test_both_servers_show_the_same_of_the_application(application: str, tmp_path: Path) -> None:
-    with langgraph_dev(workers=4, log=tmp_path / "log", agent=FOLDER) as url:
+    with langgraph_dev(workers=4, log=tmp_path / "log", agent=APPLICATION) as url:
         reference = await seen(url)
     assert await seen(application) == reference
 

@@ -1,0 +1,62 @@
+"""Bridges from a deployment to other interfaces, played on the application of three graphs.
+
+AG-UI's agent for LangGraph, RemoteGraph of LangGraph.js, and the handlers with which a Next.js application passes
+requests on, each as npm's `latest` with npm's `latest` of the SDK.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.clients.javascript import Node
+
+pytestmark = [pytest.mark.slow]
+
+ASKED = {"action": "send_mail", "args": {"text": "It costs seven."}}
+
+
+def test_the_agent_of_ag_ui(bridges_node: Node, application: str) -> None:
+    found = bridges_node.play("ag_ui", "current", application)
+    asked, approved = found["asked"], found["approved"]
+    # `langgraph dev` gives AG-UI the same steps, messages and question.
+    assert asked["steps"] == ["model", "tools", "model", "tools", "model", "tools", "model", "approval"]
+    assert asked["said"] == [
+        ["assistant", "", ["task"]],
+        ["tool", "It costs seven.", []],
+        ["assistant", "", ["send_mail"]],
+    ]
+    assert asked["question"] == ASKED
+    assert {"RUN_FINISHED", "TOOL_CALL_START", "TOOL_CALL_END", "TEXT_MESSAGE_CONTENT"} <= set(asked["kinds"])
+    assert "RUN_ERROR" not in asked["kinds"] + approved["kinds"]
+    assert approved["steps"] == ["approval", "model"]
+    assert sorted(text for _, text, _ in approved["said"]) == ["I have sent the price.", "sent"]
+
+
+def test_remote_graph(bridges_node: Node, application: str) -> None:
+    assert bridges_node.play("remote_graph", "current", application) == {
+        "inside": "sevenIt costs seven.",
+        "outside": "It costs seven.",
+        "asked": ["send_mail"],
+        "next": [["approval"], [1]],
+        "said": ["What does it cost?", "", "It costs seven.", "", "sent", "I have sent the price."],
+        "history": [[], ["model"], ["approval"], ["model"], ["tools"], ["model"], ["__start__"]],
+        "drawn": [
+            *("__end__", "__start__", "approval", "model"),
+            *("tools:__end__", "tools:__start__", "tools:model", "tools:tools"),
+        ],
+        "notes": ["searched", "by hand"],
+    }
+
+
+def test_the_handlers_of_a_next_application(bridges_node: Node, application: str) -> None:
+    assert bridges_node.play("passthrough", "current", application) == {
+        "events": [
+            *("metadata", "values", "messages", "values", "values|tools", "messages|tools", "values|tools"),
+            *("messages|tools", "values|tools", "messages|tools", "values|tools", "messages", "values", "messages"),
+            "values",
+        ],
+        "created": True,
+        "next": ["approval"],
+        "last": "I have sent the price.",
+        "missing": 404,
+    }
