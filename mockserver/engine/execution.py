@@ -287,9 +287,9 @@ class Execution:
         values = graph.known_values(self._run.script, {} if base is None else history.values(base))
         if base is None:
             current = self._append(None, START, values, (), "fork")
-        elif base is not history.head:
-            # Time travel: the run branches from an older checkpoint. The fork
-            # becomes the newest checkpoint, so the thread's state is the branch.
+        elif base is not history.head or (self._run.request.command is None and self._names_checkpoint):
+            # Time travel: the run branches from a checkpoint, an older one or, named without a command, the newest.
+            # The fork becomes the newest checkpoint, so the thread's state is the branch.
             current = self._append(base, base.written_by, values, base.next, "fork", cursor=base.cursor)
         else:
             current = base
@@ -300,6 +300,10 @@ class Execution:
             values = self._written(values, write)
             self._thread.history.mark(current.checkpoint_id, Mark(self._run.run_id, "values", values))
         return replace(current, values=values)
+
+    @property
+    def _names_checkpoint(self) -> bool:
+        return self._run.request.requested_checkpoint is not None
 
     def _read_sent(self, given: Values) -> Values:
         """Return the input that a node was sent as the state that the node sees. Raises ValueError."""

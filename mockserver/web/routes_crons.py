@@ -120,7 +120,7 @@ async def _create(request: web.Request, thread: Thread | None) -> web.StreamResp
     cron = Cron(
         cron_id=engine.threads.new_id(moment),
         thread=thread,
-        assistant=assistant_of(request, order.assistant_id),
+        assistant=assistant_of(request, order.assistant_id, malformed=404),
         # Kept as the client sent it, because the API returns it in this form.
         payload=payload,
         schedule=order.schedule,

@@ -145,6 +145,8 @@ async def create_stateless(request: web.Request) -> web.StreamResponse:
 async def create_batch(request: web.Request) -> web.StreamResponse:
     """Create several runs, each on a temporary thread. If one of them is invalid, none is created."""
     orders = await read(request, list[BatchedRun], undescribed=(*STATELESS, "on_disconnect", "assistantId"))
+    if not orders:
+        raise ApiError(422, "A batch has at least one run, and this one is empty. Send one or more.")
     # All are checked before the first is created, because a created run cannot be undone.
     for order in orders:
         _check_stateless(request, order)
@@ -294,13 +296,16 @@ def _stateless(request: web.Request, order: RunRequest) -> Run:
     return engine.create_run(thread, replace(order, checkpoint=UNSET, checkpoint_id=None), temporary=True)
 
 
-def assistant_of(request: web.Request, name: str) -> Assistant:
-    """Return the assistant with an id or of a graph. Raises `ApiError` 404 or 422 with the official server's texts."""
+def assistant_of(request: web.Request, name: str, *, malformed: int = 422) -> Assistant:
+    """Return the assistant with an id or of a graph.
+
+    Raises `ApiError` 404, or `malformed` for a name that is neither, with the official server's texts.
+    """
     threads = request.app[ENGINE].threads
     assistant = threads.assistants.find(name)
     if assistant is None and name not in threads.graphs and canonical(name) is None:
         raise ApiError(
-            422,
+            malformed,
             f"Invalid assistant: {name!r}. Must be either:\n- A valid assistant UUID, or\n"
             f"- One of the registered graphs: {', '.join(threads.graphs)}",
         )

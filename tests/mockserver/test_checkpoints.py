@@ -3,6 +3,7 @@ from msgspec.structs import replace
 
 from mockserver.core.checkpoints import Checkpoint, History, Mark
 from mockserver.core.clock import EPOCH
+from tests.mockserver.stage import Stage
 
 
 def checkpoint(name: str, parent: str | None, run: str | None) -> Checkpoint:
@@ -66,3 +67,21 @@ def test_a_copy_is_independent() -> None:
     assert history.last_mark("1", "error") is None
     first = copy.get("1")
     assert first == replace(checkpoint("1", None, "A"), metadata={"thread_id": "u"})
+
+
+async def test_a_run_from_the_newest_checkpoint_branches_as_from_an_older_one(stage: Stage) -> None:
+    await stage.join(await stage.create("A", "sf"))
+    state = await stage.state()
+    newest = state["checkpoint"]["checkpoint_id"]
+    await stage.client.runs.wait(stage.thread, "agent", input=None, checkpoint_id=newest)
+    forked = await stage.state()
+    assert (forked["metadata"]["source"], forked["values"]) == ("fork", state["values"])
+    assert forked["parent_checkpoint"]["checkpoint_id"] == newest
+    # Without the name of a checkpoint there is nothing to branch from.
+    await stage.client.runs.wait(stage.thread, "agent", input=None)
+    assert (await stage.state())["checkpoint"] == forked["checkpoint"]
+
+
+async def test_a_batch_has_at_least_one_run(stage: Stage) -> None:
+    answer = await stage.http.post("/runs/batch", json=[])
+    assert (answer.status_code, answer.json()["detail"][:31]) == (422, "A batch has at least one run, a")

@@ -101,7 +101,7 @@ async def test_a_cron_is_changed(stage: Stage) -> None:
         ({"timezone": "../etc"}, 422, "../etc"),
         ({"end_time": "tomorrow"}, 422, "end_time"),
         ({"multitask_strategy": "replace"}, 422, "multitask_strategy"),
-        ({"assistant_id": "nobody"}, 422, "nobody"),
+        ({"assistant_id": "nobody"}, 404, "nobody"),
         ({"assistant_id": str(uuid4())}, 404, "not found"),
         ({"webhook": "nowhere"}, 422, "webhook"),
         ({"on_run_completed": "keep"}, 422, "on_run_completed"),
