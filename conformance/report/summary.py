@@ -93,6 +93,14 @@ class Findings:
             found += [f"{deployment.target.url}: {entry}" for entry in deployment.stale]
         return found
 
+    def stale(self) -> list[str]:
+        """Return the stale entries of the profile."""
+        return [entry for deployment in self.deployments for entry in deployment.stale]
+
+    def errors(self) -> list[Result]:
+        """Return the results of checks that failed themselves, which say nothing about a deployment."""
+        return [result for one in self.deployments for result in one.results if result.verdict == "ERROR"]
+
     def write(self) -> None:
         """Write the reports if a folder was given, and the job summary in GitHub Actions. Raise OSError."""
         folders = [deployment.folder for deployment in self.deployments if deployment.folder is not None]
@@ -145,6 +153,8 @@ class Findings:
             for word in ("ERROR", "INCONCLUSIVE"):
                 for line in screen.reasons(word, judged):
                     terminal.line(line, red=True)
+            if wrong := sum(result.verdict == "ERROR" for result in judged):
+                terminal.line(screen.own_fault(wrong), red=True)
             # The table has about as many lines as a screen.
             if not groups or terminal.verbosity > 0:
                 for line in table(deployment.results):
