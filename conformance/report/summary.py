@@ -15,7 +15,7 @@ from conformance.judge.judging import WORDS
 from conformance.judge.profiles import Profile
 from conformance.report import github, screen
 from conformance.report.causes import grouped
-from conformance.report.report import Report, Result, rules_of, summarise, write_report
+from conformance.report.report import CALIBRATION, Report, Result, rules_of, summarise, write_report
 from conformance.requirements import registry
 from conformance.requirements.areas import AREAS
 from conformance.requirements.registry import LEVELS
@@ -142,7 +142,9 @@ class Findings:
                 # A table of what was not judged would hide the one reason.
                 terminal.line("nothing was judged, so the run fails", red=True)
                 if deployment.folder:
-                    terminal.line(f"report: {Path(deployment.folder) / 'report.html'}")
+                    kept = Path(deployment.folder) / CALIBRATION
+                    exchanges = f", and what was answered: {kept}" if kept.is_file() else ""
+                    terminal.line(f"report: {Path(deployment.folder) / 'report.html'}{exchanges}")
                 continue
             for note in deployment.notes:
                 terminal.line(visible(f"note: {note}"), yellow=True, bold=True)

@@ -16,7 +16,7 @@ from conformance.judge.judging import judge as judge_play
 from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED, misfit, proposals
 from conformance.report.failure import curl, deciding, explain
-from conformance.report.report import Result, transcript_path, write_transcript
+from conformance.report.report import Result, transcript_path, write_calibration, write_transcript
 from conformance.requirements import registry
 from conformance.requirements.areas import MARKERS, family_marker
 from conformance.requirements.registry import Requirement
@@ -120,7 +120,10 @@ class Session:
             verdict = Verdict(word="INCONCLUSIVE", reason=f"the deployment cannot be judged: {problem}")
             record = self._record(case, target, verdict, None)
             record["unjudged"] = True
-            return CaseResult("fail", f"INCONCLUSIVE  {case.id}\n{verdict.reason}", record)
+            where = self._keep_calibration(case, scratch)
+            seen = f"\ntranscript  {where}" if where else ""
+            return CaseResult("fail", f"INCONCLUSIVE  {case.id}\n{verdict.reason}{seen}", record)
+        self._keep_calibration(case, None)
         verdict = judge_play(case.requirement, play, self._options.profile)
         red = is_red(verdict, strict=self._options.strict)
         where = self._keep(case, play.transcript, scratch if red else None)
@@ -221,6 +224,15 @@ class Session:
                 folder = scratch() / f"doubletext-{case.position + 1}"
             self._written[key] = write_transcript(folder, transcript)
         return self._written[key]
+
+    def _keep_calibration(self, case: Case, scratch: Callable[[], Path] | None) -> Path | None:
+        """Write the plays of the examination into the report's folder, or else into `scratch`, and return the path."""
+        key, plays = (case.position, "calibration"), self._targets[case.position].calibration
+        folder = self.folder_of(case.position) or (scratch() if scratch else None)
+        # A run that resumes another and has nothing to play examines nothing.
+        if key not in self._written and folder is not None and plays:
+            self._written[key] = write_calibration(folder, plays)
+        return self._written.get(key)
 
     def _record(self, case: Case, target: Target, verdict: Verdict, transcript: str | None) -> dict[str, Any]:
         """Return the verdict as it travels to the report, in plain JSON values, which xdist can send."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from conformance.report.load import read_transcript
 from conformance.report.report import Report, slug
 from conformance.scenarios.catalogue import catalogue
 from tests.conformance.deployments import (
@@ -57,9 +58,15 @@ async def test_the_assistant_and_the_headers_are_sent() -> None:
         assert [request.headers.get(f"X-{name}") for name in ("One", "Two", "Three")] == ["first", "second", "third"]
 
 
-async def test_an_unknown_assistant_is_reported() -> None:
+async def test_an_unknown_assistant_is_reported_and_what_was_answered_is_kept(tmp_path: Path) -> None:
     async with deployment() as there:
-        run = await run_suite("--deployment-url", there.url, "--deployment-assistant", "nobody", *ONE)
+        run = await run_suite(
+            *("--deployment-url", there.url, "--deployment-assistant", "nobody", f"--conformance-report={tmp_path}"),
+            *ONE,
+        )
+    kept = tmp_path / "calibration.json"
+    assert f"report.html, and what was answered: {kept}" in run.output
+    assert read_transcript(kept).scenario.id == "calibration"
     assert run.code == 1
     assert "a run of the agent `nobody` could not be created: HTTP 4" in run.output
     assert "is the probe agent deployed under this name (--deployment-assistant)?" in run.output
@@ -204,6 +211,7 @@ async def test_the_report_holds_every_verdict(tmp_path: Path) -> None:
         run = await run_suite("--deployment-url", there.url, f"--conformance-report={tmp_path / 'a' / 'b'}", *ONE)
     assert run.code == 1, run.output
     raw = msgspec.json.decode((tmp_path / "a" / "b" / "report.json").read_bytes())
+    assert len(read_transcript(tmp_path / "a" / "b" / "calibration.json").earlier) == 2
     fields = [
         "format",
         "version",
