@@ -177,8 +177,9 @@ class Session:
                 profile=self._options.profile.name if self._options.profile is not NOTHING_DECLARED else None,
                 deadlines=self._options.deadlines,
                 secret=self._options.connection.secret,
+                name=self._options.given[position] if self._options.given else None,
             )
-            for url in self._options.urls or [self._pool.embed_mock()]
+            for position, url in enumerate(self._options.urls or [self._pool.embed_mock()])
         ]
 
     def _play(self, case: Case) -> Play:
@@ -198,7 +199,7 @@ class Session:
         found = resume.kept(folder, case.scenario, target.info.url, target.assistant, self.suite)
         # Where nothing is left to play, the deployment is not examined again.
         if found is not None and target.info.server is None:
-            target.info = msgspec.structs.replace(found.target, profile=target.info.profile)
+            target.info = msgspec.structs.replace(found.target, profile=target.info.profile, name=target.info.name)
         return found
 
     def _forget(self, case: Case) -> None:

@@ -111,6 +111,7 @@ class Target:
         deadlines: Deadlines,
         named: bool = False,
         secret: str | None = None,
+        name: str | None = None,
     ) -> None:
         self.url = url
         self.assistant = assistant
@@ -119,7 +120,7 @@ class Target:
         self.deadlines = deadlines
         self.redactor = Redactor(headers, httpx.URL(url), secret)
         shown = self.redactor.url(httpx.URL(url)).rstrip("/")
-        self.info = TargetInfo(url=shown, profile=profile)
+        self.info = TargetInfo(url=shown, profile=profile, name=name)
         self.problem: str | None = None
         self.calibration: list[Transcript] = []
         self.workers: Workers | None = None
