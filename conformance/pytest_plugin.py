@@ -279,6 +279,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if SESSION in config.stash:
         config.stash[SESSION].close()
     if hasattr(config, "workerinput") or not config.stash[FOUND]:
+        config.stash[UNFINISHED] = SESSION in config.stash and _incomplete(session, exitstatus) is not None
         return
     from conformance.report.summary import Findings
 
@@ -331,9 +332,12 @@ def _ends_with_report() -> bool:
 
 
 FINDINGS: pytest.StashKey[Any] = pytest.StashKey()
+UNFINISHED: pytest.StashKey[bool] = pytest.StashKey()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Write the summary: the causes of failures, and the verdicts by area."""
     if FINDINGS in config.stash:
         config.stash[FINDINGS].show(terminalreporter)
+    elif config.stash.get(UNFINISHED, False) and (folder := _options(config).folder) is not None:
+        terminalreporter.line(f"nothing was judged yet. To continue, add --conformance-resume={folder}", red=True)

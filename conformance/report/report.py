@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -150,7 +151,10 @@ def write_calibration(folder: Path, plays: Sequence[Transcript]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     # Beside the transcripts, and not among them: it is judged by no requirement.
     path = folder / CALIBRATION
-    path.write_bytes(encode(bounded(msgspec.structs.replace(plays[-1], earlier=tuple(plays[:-1])))))
+    # Every worker of xdist examines the deployment, and writes this file.
+    unfinished = folder / f"{CALIBRATION}.{os.getpid()}"
+    unfinished.write_bytes(encode(bounded(msgspec.structs.replace(plays[-1], earlier=tuple(plays[:-1])))))
+    unfinished.replace(path)
     return path
 
 

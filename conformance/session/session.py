@@ -159,7 +159,11 @@ class Session:
     def _pool(self) -> PlayPool:
         options = self._options
         pool = PlayPool(
-            suite=self.suite, jobs=options.jobs, witness_host=options.witness_host, connection=options.connection
+            suite=self.suite,
+            jobs=options.jobs,
+            witness_host=options.witness_host,
+            connection=options.connection,
+            keep=self._keep_at_once,
         )
         pool.start()
         # Only now: when the witness cannot listen, `start` raises, and there is nothing that `close` could stop.
@@ -210,6 +214,17 @@ class Session:
         if not self._unjudged[key]:
             self._plays.pop(key, None)
             self._pool.forget(self._targets[case.position], case.scenario)
+
+    def _keep_at_once(self, target: Target, transcript: Transcript | None) -> None:
+        """Write a play that is over, or the plays of an examination, into the report's folder, if there is one."""
+        position = next(position for position, one in enumerate(self._targets) if one is target)
+        folder = self.folder_of(position)
+        if folder is None:
+            return
+        if transcript is not None:
+            self._written[position, transcript.scenario.id] = write_transcript(folder, transcript)
+        elif target.calibration:
+            self._written[position, "calibration"] = write_calibration(folder, target.calibration)
 
     def _keep(self, case: Case, transcript: Transcript, scratch: Callable[[], Path] | None) -> Path | None:
         """Write the transcript into the report's folder, or for a failure into `scratch`, and return its path.
