@@ -179,7 +179,8 @@ class Findings:
                 terminal.line("nothing was judged, so the run fails; the reasons are listed above", red=True)
             if self._incomplete is not None:
                 terminal.line(visible(f"incomplete: {self._incomplete}"), red=True)
-            if self._incomplete is not None and deployment.folder:
+            # A deployment that died half-way leaves something to play, too.
+            if (self._incomplete is not None or deployment.problem is not None) and deployment.folder:
                 terminal.line("to continue, add --conformance-resume=DIR with the folder of the report")
             if deployment.folder:
                 terminal.line(f"report: {Path(deployment.folder) / 'report.html'}")
