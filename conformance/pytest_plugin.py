@@ -39,6 +39,9 @@ PROPERTIES = ("requirement", "scenario", "deployment", "area", "level", "verdict
 LEVELS = ("MUST", "SHOULD", "PROFILE")
 """The levels of requirements, in the order in which `--conformance-level` includes them."""
 
+SUITE_FAILED = 10
+"""The exit code of a run that failed by errors of the suite alone. pytest uses 0 to 5."""
+
 WHOLE = 5
 """The number of failed tests up to which pytest shows each of them whole. One fault of a server breaks hundreds."""
 
@@ -104,9 +107,11 @@ class _Reports:
             junit.name_by_requirement(Path(os.path.expandvars(path)).expanduser())
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Return a category of their own for the tests of a deployment that cannot be judged, except for the first."""
-        # All of them fail with the same reason. The first is shown as a failure, and the others are only counted.
+        """Count the suite's own errors, and deployments that cannot be judged after the first test, separately."""
         record = _record(report)
+        if record is not None and report.failed and record["result"]["verdict"] == "ERROR":
+            return "error", "E", "ERROR"
+        # All of them fail with the same reason. The first is shown as a failure, and the others are only counted.
         if record is None or not record["unjudged"]:
             return None
         first = self._first_unjudged.setdefault(record["position"], report.nodeid)
@@ -116,19 +121,19 @@ class _Reports:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
         """Keep pytest from showing many failures of the suite one by one, except with -v. Causes are shown instead."""
-        failed = terminalreporter.stats.get("failed", [])
-        others = [report for report in failed if _record(report) is None]
+        stats = terminalreporter.stats
+        every: dict[str, list[Any]] = {name: stats[name] for name in ("failed", "error") if name in stats}
+        others = {name: [report for report in found if _record(report) is None] for name, found in every.items()}
         # The reason for a deployment that cannot be judged is shown once, by the summary.
-        unjudged = any((_record(report) or {}).get("unjudged") for report in failed)
-        hidden = terminalreporter.verbosity <= 0 and (unjudged or len(failed) - len(others) > WHOLE)
-        if hidden:
-            terminalreporter.stats["failed"] = others
+        unjudged = any((_record(report) or {}).get("unjudged") for report in stats.get("failed", []))
+        many = sum(len(found) - len(others[name]) for name, found in every.items()) > WHOLE
+        if terminalreporter.verbosity <= 0 and (unjudged or many):
+            stats.update(others)
         try:
             yield
         finally:
             # Counted in the last line of the run.
-            if hidden:
-                terminalreporter.stats["failed"] = failed
+            stats.update(every)
 
 
 def _record(report: pytest.TestReport) -> dict[str, Any] | None:
@@ -274,6 +279,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if SESSION in config.stash:
         config.stash[SESSION].close()
     if hasattr(config, "workerinput") or not config.stash[FOUND]:
+        config.stash[UNFINISHED] = SESSION in config.stash and _incomplete(session, exitstatus) is not None
         return
     from conformance.report.summary import Findings
 
@@ -288,6 +294,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     # Any other exit code, such as that of an interrupted run, says more than this one.
     if exitstatus == pytest.ExitCode.OK and findings.failures():
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if exitstatus == pytest.ExitCode.TESTS_FAILED and session.testsfailed == len(findings.errors()):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED if findings.failures() else SUITE_FAILED
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and (stale := findings.stale()):
+        # pytest counts in its last line whatever is in `stats`.
+        terminal.stats["stale in the profile"] = stale
 
 
 def _incomplete(session: pytest.Session, exitstatus: int) -> str | None:
@@ -320,9 +332,12 @@ def _ends_with_report() -> bool:
 
 
 FINDINGS: pytest.StashKey[Any] = pytest.StashKey()
+UNFINISHED: pytest.StashKey[bool] = pytest.StashKey()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Write the summary: the causes of failures, and the verdicts by area."""
     if FINDINGS in config.stash:
         config.stash[FINDINGS].show(terminalreporter)
+    elif config.stash.get(UNFINISHED, False) and (folder := _options(config).folder) is not None:
+        terminalreporter.line(f"nothing was judged yet. To continue, add --conformance-resume={folder}", red=True)

@@ -206,4 +206,5 @@ def thread_state_snapshot(request: pytest.FixtureRequest) -> SnapshotAssertion:
         pytest.fail("thread_state_snapshot needs syrupy: pip install 'doubletext[suite,snapshots]'", pytrace=False)
     from conformance.snapshots.extension import ThreadStateSnapshot
 
-    return snapshot.use_extension(ThreadStateSnapshot)
+    # syrupy makes the extension itself, from the class alone.
+    return snapshot.use_extension(type("ThreadStateSnapshot", (ThreadStateSnapshot,), {"item": request.node}))

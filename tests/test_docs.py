@@ -220,7 +220,7 @@ def test_the_files_of_a_page(page: str, tmp_path: Path) -> None:
         path = tmp_path / name
         if name.endswith(".toml"):
             profiles.parse(block.text, page)
-        elif name.startswith("."):
+        elif name.startswith(".") or name.endswith(".gitlab-ci.yml"):
             expect_the_service_takes(path)
         elif name.endswith(".yaml"):
             load_any(path)
@@ -259,7 +259,7 @@ def expect_the_tests_pass(names: list[str], folder: Path) -> None:
 
 def expect_the_service_takes(job: Path) -> None:
     """Require that a CI job is valid, by the schema of its service."""
-    schema = "vendor.gitlab-ci" if job.name == ".gitlab-ci.yml" else "vendor.github-workflows"
+    schema = "vendor.gitlab-ci" if job.name.endswith("gitlab-ci.yml") else "vendor.github-workflows"
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(job)]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout + done.stderr

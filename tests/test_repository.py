@@ -16,6 +16,7 @@ CHECKOUT = Path(__file__).parents[1]
     [
         ("vendor.github-workflows", ".github/workflows/ci.yml"),
         ("vendor.github-actions", "action.yml"),
+        ("vendor.gitlab-ci", "gitlab.yml"),
         ("vendor.dependabot", ".github/dependabot.yml"),
         ("vendor.github-issue-forms", ".github/ISSUE_TEMPLATE/bug.yml"),
         ("vendor.github-issue-forms", ".github/ISSUE_TEMPLATE/dispute.yml"),

@@ -25,8 +25,8 @@ HERE = "http://127.0.0.1:2024"
 
 def commands() -> list[str]:
     """Every command of the pages' shell blocks, and of their CI jobs, that calls pytest."""
-    # `tests/test_action.py` runs what the action does, which the third job calls.
-    github, gitlab, _ = (yaml.safe_load(block.text) for block in blocks(JOBS))
+    # `tests/test_action.py` and `tests/test_gitlab.py` run what the other jobs call.
+    github, gitlab, *_ = (yaml.safe_load(block.text) for block in blocks(JOBS))
     steps = [step.get("run", "") for step in github["jobs"]["conformance"]["steps"]]
     shell = [block for page in (START, PROFILES) for block in blocks(page) if block.language == "sh"]
     lines = [line for block in shell for line in block.text.splitlines()]

@@ -22,6 +22,7 @@ from packaging.version import InvalidVersion, Version
 
 from conformance.requirements import registry
 from conformance.scenarios.catalogue import catalogue
+from conformance.scenarios.moves import Strategy, Submit
 from conformance.toml_lines import line_of, line_of_error
 from conformance.transcript.transcript import TargetInfo
 
@@ -59,17 +60,50 @@ class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class Absent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A feature that the deployment does not offer. Requirements that need it are NOT-APPLICABLE.
 
-    `requirement`: the requirement that needs it. Every requirement when omitted. `scenario`: a pattern of the scenarios
-    that need it.
+    `requirement` or `requirements`: those that need it. Every requirement when omitted. `scenario`: a pattern of the
+    scenarios that need it, or a list of them. `strategy`: the strategy that they need.
     """
 
     requirement: str = ""
-    scenario: str = "*"
+    requirements: tuple[str, ...] = ()
+    scenario: str | tuple[str, ...] = "*"
+    strategy: Strategy | Literal[""] = ""
     reason: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the requirements that are named, none where the entry is about every requirement."""
+        return (self.requirement, *self.requirements) if self.requirement else self.requirements
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """Return the patterns of scenarios."""
+        return (self.scenario,) if isinstance(self.scenario, str) else self.scenario
+
+    @property
+    def feature(self) -> str:
+        """Return what the deployment does not offer, as the entry names it. Empty where it names nothing."""
+        patterns = [one for one in self.patterns if one != "*"]
+        return ", ".join(self.names or ((self.strategy,) if self.strategy else patterns))
 
     def covers(self, requirement_id: str, scenario_id: str) -> bool:
         """Return whether this entry declares that the requirement does not apply in this scenario."""
-        return self.requirement in ("", requirement_id) and fnmatchcase(scenario_id, self.scenario)
+        return (not self.names or requirement_id in self.names) and self.covers_scenario(scenario_id)
+
+    def covers_scenario(self, scenario_id: str) -> bool:
+        """Return whether the scenario needs what the deployment does not offer."""
+        matches = any(fnmatchcase(scenario_id, one) for one in self.patterns)
+        return matches and (not self.strategy or scenario_id in using(self.strategy))
+
+
+@cache
+def using(strategy: str) -> frozenset[str]:
+    """Return the ids of the scenarios in which a run is created with this strategy."""
+    return frozenset(
+        scenario.id
+        for scenario in catalogue()
+        if any(isinstance(move, Submit) and move.strategy == strategy for move in scenario.moves)
+    )
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -243,21 +277,25 @@ def _problems(profile: Profile, text: str) -> Iterator[tuple[int, str]]:
                 f"{name} is not a freedom. Declare a failure of it under [[known]]",
             )
     for index, absent in enumerate(profile.absent):
-        feature = absent.requirement or absent.scenario
-        if absent.requirement and (problem := _unknown(absent.requirement)):
-            yield line_of(text, "absent", index, "requirement"), problem
-        elif feature == "*":
-            yield (
-                line_of(text, "absent", index, "reason"),
-                "an absence needs a `requirement` or a pattern as `scenario`",
-            )
-        elif not any(absent.covers(absent.requirement, scenario.id) for scenario in catalogue()):
-            yield line_of(text, "absent", index, "scenario"), f"`{absent.scenario}` matches no scenario"
-        if not absent.reason.strip():
-            yield line_of(text, "absent", index, "reason"), f"the absence of {feature} needs a reason"
+        for key, problem in _problems_of_absence(absent):
+            yield line_of(text, "absent", index, key), problem
     for index, known in enumerate(profile.known):
         for key, problem in _problems_of(known):
             yield line_of(text, "known", index, key), problem
+
+
+def _problems_of_absence(absent: Absent) -> Iterator[tuple[str, str]]:
+    """Yield the key and the text of every problem of a declaration of an absence."""
+    for name in absent.names:
+        if problem := _unknown(name):
+            yield "requirement" if name == absent.requirement else "requirements", problem
+    if not absent.feature:
+        yield "reason", "an absence needs a `requirement`, a `strategy`, or a pattern as `scenario`"
+    for pattern in absent.patterns:
+        if not any(fnmatchcase(one.id, pattern) and absent.covers_scenario(one.id) for one in catalogue()):
+            yield "scenario", f"`{pattern}` matches no scenario"
+    if not absent.reason.strip():
+        yield "reason", f"the absence of {absent.feature} needs a reason"
 
 
 def _problems_of(known: Known) -> Iterator[tuple[str, str]]:

@@ -9,16 +9,20 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import get_args
 
 from msgspec.structs import replace
 from packaging.version import InvalidVersion, Version
 
+from conformance.judge import profiles
 from conformance.report.causes import grouped
 from conformance.report.report import Report, Result
 from conformance.requirements import registry
 from conformance.scenarios.catalogue import catalogue
+from conformance.scenarios.moves import Strategy
 from conformance.transcript.text import one_line
 
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 RED = frozenset({"FAIL", "WARN", "INCONCLUSIVE"})
 ABSENT = "declared absent: "
 
@@ -198,12 +202,13 @@ def _absences(reports: Sequence[Report]) -> Iterator[str]:
     results = [r for report in reports for r in report.results]
     absent = [r for r in results if r.verdict == "NOT-APPLICABLE" and r.reason.startswith(ABSENT)]
     judged = {r.requirement for r in results if r not in absent}
-    entries = {
-        ("scenario", r.scenario) if r.requirement in judged else ("requirement", r.requirement): r.reason
-        for r in absent
-    }
-    for (key, name), reason in sorted(entries.items()):
-        yield from ("[[absent]]", f"{key} = {_text(name)}", f"reason = {_text(reason.removeprefix(ABSENT))}", "")
+    entries: dict[tuple[str, str], set[str]] = {}
+    for r in absent:
+        key, name = ("scenario", r.scenario) if r.requirement in judged else ("requirements", r.requirement)
+        entries.setdefault((key, r.reason), set()).add(name)
+    for (key, reason), names in sorted(entries.items()):
+        line = f"requirements = [{', '.join(map(_text, sorted(names)))}]" if key == "requirements" else _where(names)
+        yield from ("[[absent]]", line, f"reason = {_text(reason.removeprefix(ABSENT))}", "")
     observed = {r.requirement for r in results if r.freedom is not None}
     unseen = {r.requirement: r for r in results if r.level == "PROFILE" and r.verdict in RED}
     for name, result in sorted(unseen.items()):
@@ -212,13 +217,21 @@ def _absences(reports: Sequence[Report]) -> Iterator[str]:
             yield from ("[[absent]]", f"requirement = {_text(name)}", 'reason = ""', "")
 
 
+def _where(scenarios: set[str]) -> str:
+    """Return the line that names these scenarios: by the strategy that they use, or else by patterns."""
+    for strategy in STRATEGIES:
+        if scenarios == profiles.using(strategy):
+            return f"strategy = {_text(strategy)}"
+    everywhere = {one.id for one in catalogue()} | scenarios
+    return f"scenario = {_list([pattern for pattern, _ in _patterns(scenarios, everywhere)])}"
+
+
 def _known(entry: DraftedFailure) -> list[str]:
-    patterns = [_text(pattern) for pattern in entry.patterns]
     return [
         f"# {entry.example.verdict}: {one_line(entry.example.reason, 300)}",
         "[[known]]",
         f"requirements = [{', '.join(map(_text, entry.requirements))}]",
-        f"scenario = {patterns[0]}" if len(patterns) == 1 else f"scenario = [{', '.join(patterns)}]",
+        f"scenario = {_list(entry.patterns)}",
         f"reason = {_text(entry.example.known or '')}",
         f"evidence = {_text(f'{entry.bad} of {entry.judged} verdicts, for example {entry.example.id}')}",
         *(["flaky = true"] if entry.flaky else []),
@@ -233,6 +246,11 @@ def _line_of_versions(version: str | None) -> str | None:
     except InvalidVersion:
         return None
     return f"=={parsed.major}.{parsed.minor}.*"
+
+
+def _list(texts: Sequence[str]) -> str:
+    """Return one TOML string, or a list of several."""
+    return _text(texts[0]) if len(texts) == 1 else f"[{', '.join(map(_text, texts))}]"
 
 
 def _text(text: str) -> str:

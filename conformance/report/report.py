@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +18,8 @@ from conformance.transcript.transcript import SuiteInfo, TargetInfo, Transcript,
 
 FORMAT: Literal["doubletext-report"] = "doubletext-report"
 VERSION: Literal[1] = 1
+CALIBRATION = "calibration.json"
+"""The file with the plays by which a deployment was examined, beside the report."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -139,6 +142,18 @@ def write_transcript(folder: Path, transcript: Transcript) -> Path:
     # A run may be killed at any moment, and what it has written is used by the run that resumes it.
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_bytes(encode(bounded(transcript)))
+    unfinished.replace(path)
+    return path
+
+
+def write_calibration(folder: Path, plays: Sequence[Transcript]) -> Path:
+    """Write the plays of an examination as one transcript, and return its path. Raise OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # Beside the transcripts, and not among them: it is judged by no requirement.
+    path = folder / CALIBRATION
+    # Every worker of xdist examines the deployment, and writes this file.
+    unfinished = folder / f"{CALIBRATION}.{os.getpid()}"
+    unfinished.write_bytes(encode(bounded(msgspec.structs.replace(plays[-1], earlier=tuple(plays[:-1])))))
     unfinished.replace(path)
     return path
 

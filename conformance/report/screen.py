@@ -66,6 +66,12 @@ def reasons(word: str, results: Sequence[Result]) -> list[str]:
     return [visible(line) for line in lines]
 
 
+def own_fault(errors: int) -> str:
+    """Return the line that keeps the suite's own errors apart from the verdict on the deployment."""
+    what = "1 ERROR is a fault" if errors == 1 else f"{errors} ERRORs are faults"
+    return f"{what} of doubletext and not of the deployment. Please report it with the transcript (exit code 10)"
+
+
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(names[:NAMED])
     return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} other requirements"

@@ -15,7 +15,7 @@ from conformance.judge.judging import WORDS
 from conformance.judge.profiles import Profile
 from conformance.report import github, screen
 from conformance.report.causes import grouped
-from conformance.report.report import Report, Result, rules_of, summarise, write_report
+from conformance.report.report import CALIBRATION, Report, Result, rules_of, summarise, write_report
 from conformance.requirements import registry
 from conformance.requirements.areas import AREAS
 from conformance.requirements.registry import LEVELS
@@ -93,6 +93,14 @@ class Findings:
             found += [f"{deployment.target.url}: {entry}" for entry in deployment.stale]
         return found
 
+    def stale(self) -> list[str]:
+        """Return the stale entries of the profile."""
+        return [entry for deployment in self.deployments for entry in deployment.stale]
+
+    def errors(self) -> list[Result]:
+        """Return the results of checks that failed themselves, which say nothing about a deployment."""
+        return [result for one in self.deployments for result in one.results if result.verdict == "ERROR"]
+
     def write(self) -> None:
         """Write the reports if a folder was given, and the job summary in GitHub Actions. Raise OSError."""
         folders = [deployment.folder for deployment in self.deployments if deployment.folder is not None]
@@ -134,7 +142,9 @@ class Findings:
                 # A table of what was not judged would hide the one reason.
                 terminal.line("nothing was judged, so the run fails", red=True)
                 if deployment.folder:
-                    terminal.line(f"report: {Path(deployment.folder) / 'report.html'}")
+                    kept = Path(deployment.folder) / CALIBRATION
+                    exchanges = f", and what was answered: {kept}" if kept.is_file() else ""
+                    terminal.line(f"report: {Path(deployment.folder) / 'report.html'}{exchanges}")
                 continue
             for note in deployment.notes:
                 terminal.line(visible(f"note: {note}"), yellow=True, bold=True)
@@ -145,6 +155,8 @@ class Findings:
             for word in ("ERROR", "INCONCLUSIVE"):
                 for line in screen.reasons(word, judged):
                     terminal.line(line, red=True)
+            if wrong := sum(result.verdict == "ERROR" for result in judged):
+                terminal.line(screen.own_fault(wrong), red=True)
             # The table has about as many lines as a screen.
             if not groups or terminal.verbosity > 0:
                 for line in table(deployment.results):
@@ -167,7 +179,8 @@ class Findings:
                 terminal.line("nothing was judged, so the run fails; the reasons are listed above", red=True)
             if self._incomplete is not None:
                 terminal.line(visible(f"incomplete: {self._incomplete}"), red=True)
-            if self._incomplete is not None and deployment.folder:
+            # A deployment that died half-way leaves something to play, too.
+            if (self._incomplete is not None or deployment.problem is not None) and deployment.folder:
                 terminal.line("to continue, add --conformance-resume=DIR with the folder of the report")
             if deployment.folder:
                 terminal.line(f"report: {Path(deployment.folder) / 'report.html'}")

@@ -35,6 +35,9 @@ CLIENT_ROW = 34.0
 LABELS = 90.0
 """The least distance between two times on the axis, so that their labels do not touch."""
 
+DOT = 4
+"""The least distance between two requests that only read. They are dots that are three units wide."""
+
 STEP = 40.0
 """The least width of a step, so that its name fits into it, before the whole timeline is fitted to `WIDTH`."""
 
@@ -173,7 +176,11 @@ def draw(play: Play, cited: dict[int, str] | None = None) -> Timeline:
         lanes=lanes,
         client_y=client_y,
         marks=tuple(_marks(play, scale)),
-        looks=tuple(sorted({round(scale.x(e.request.t)) for e in play.exchanges if e.request.purpose not in CHANGES})),
+        looks=tuple(
+            sorted(
+                {DOT * round(scale.x(e.request.t) / DOT) for e in play.exchanges if e.request.purpose not in CHANGES}
+            )
+        ),
         overlaps=tuple(_overlaps(play, submits, scale)),
         cited=tuple(
             Mark(scale.x(play.moments[seq].t), "cited", text, seq)

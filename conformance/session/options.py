@@ -39,9 +39,13 @@ _HOST = re.compile(r"[0-9A-Za-z._:-]+")
 
 @dataclass(frozen=True)
 class Options:
-    """The options of one run. Empty `urls` select the embedded mock. The `names` of the deployments are unique."""
+    """The options of one run. Empty `urls` select the embedded mock. The `names` of the deployments are unique.
+
+    The names that the user gave, or None, are `given`.
+    """
 
     urls: tuple[str, ...]
+    given: tuple[str | None, ...]
     names: tuple[str, ...]
     assistant: str
     assistant_named: bool
@@ -66,6 +70,7 @@ def read(config: pytest.Config) -> Options:
         _require_mock()
     return Options(
         urls=urls,
+        given=tuple(name for name, _ in given),
         names=_names([name for name, _ in given], urls) if urls else (EMBEDDED_NAME,),
         assistant=_assistant(option.deployment_assistant),
         assistant_named=option.deployment_assistant is not None,

@@ -22,7 +22,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
@@ -46,13 +46,27 @@ class NotJudgeable(Exception):  # noqa: N818 -- not an error of the suite: there
     """The deployment cannot be judged. The text is a one-line reason."""
 
 
+def _drop(_target: Target, _transcript: Transcript | None) -> None:
+    """Keep nothing."""
+
+
 class PlayPool:
-    """A player of scenarios against deployments, with at most `jobs` plays at once per deployment."""
+    """A player of scenarios against deployments, with at most `jobs` plays at once per deployment.
+
+    `keep` is called in a thread with every play that is over, and with None when a deployment was examined.
+    """
 
     def __init__(
-        self, *, suite: SuiteInfo, jobs: int, witness_host: str | None, connection: Connection | None = None
+        self,
+        *,
+        suite: SuiteInfo,
+        jobs: int,
+        witness_host: str | None,
+        connection: Connection | None = None,
+        keep: Callable[[Target, Transcript | None], None] | None = None,
     ) -> None:
         self._suite = suite
+        self._keep = keep or _drop
         self._jobs = jobs
         # The witness listens to the network only if the deployment is elsewhere: any host could post reports to it.
         loopback = witness_host in (None, "127.0.0.1", "localhost", "::1")
@@ -147,6 +161,14 @@ class PlayPool:
         await self._examine(target)
         if not target.can_play(scenario):
             return Transcript.unplayed(self._suite, target.info, scenario)
+        transcript = await self._play_until_settled(target, scenario)
+        # At once, because a run may be killed long before its verdict. In a thread, because writing megabytes would
+        # delay the other plays.
+        await asyncio.to_thread(self._keep, target, transcript)
+        return transcript
+
+    async def _play_until_settled(self, target: Target, scenario: Scenario) -> Transcript:
+        """Play a scenario, and again where a report was lost or a race needs another branch."""
         earlier: list[Transcript] = []
         lost = 0
         while True:
@@ -177,4 +199,7 @@ class PlayPool:
 
     async def _examine_alone(self, target: Target) -> None:
         async with self._connection.transport() as transport:
-            await target.examine(transport, self._witness, self._suite, self._jobs)
+            try:
+                await target.examine(transport, self._witness, self._suite, self._jobs)
+            finally:
+                await asyncio.to_thread(self._keep, target, None)

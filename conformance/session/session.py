@@ -16,7 +16,7 @@ from conformance.judge.judging import judge as judge_play
 from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED, misfit, proposals
 from conformance.report.failure import curl, deciding, explain
-from conformance.report.report import Result, transcript_path, write_transcript
+from conformance.report.report import Result, transcript_path, write_calibration, write_transcript
 from conformance.requirements import registry
 from conformance.requirements.areas import MARKERS, family_marker
 from conformance.requirements.registry import Requirement
@@ -120,7 +120,10 @@ class Session:
             verdict = Verdict(word="INCONCLUSIVE", reason=f"the deployment cannot be judged: {problem}")
             record = self._record(case, target, verdict, None)
             record["unjudged"] = True
-            return CaseResult("fail", f"INCONCLUSIVE  {case.id}\n{verdict.reason}", record)
+            where = self._keep_calibration(case, scratch)
+            seen = f"\ntranscript  {where}" if where else ""
+            return CaseResult("fail", f"INCONCLUSIVE  {case.id}\n{verdict.reason}{seen}", record)
+        self._keep_calibration(case, None)
         verdict = judge_play(case.requirement, play, self._options.profile)
         red = is_red(verdict, strict=self._options.strict)
         where = self._keep(case, play.transcript, scratch if red else None)
@@ -156,7 +159,11 @@ class Session:
     def _pool(self) -> PlayPool:
         options = self._options
         pool = PlayPool(
-            suite=self.suite, jobs=options.jobs, witness_host=options.witness_host, connection=options.connection
+            suite=self.suite,
+            jobs=options.jobs,
+            witness_host=options.witness_host,
+            connection=options.connection,
+            keep=self._keep_at_once,
         )
         pool.start()
         # Only now: when the witness cannot listen, `start` raises, and there is nothing that `close` could stop.
@@ -174,8 +181,9 @@ class Session:
                 profile=self._options.profile.name if self._options.profile is not NOTHING_DECLARED else None,
                 deadlines=self._options.deadlines,
                 secret=self._options.connection.secret,
+                name=self._options.given[position] if self._options.given else None,
             )
-            for url in self._options.urls or [self._pool.embed_mock()]
+            for position, url in enumerate(self._options.urls or [self._pool.embed_mock()])
         ]
 
     def _play(self, case: Case) -> Play:
@@ -195,7 +203,7 @@ class Session:
         found = resume.kept(folder, case.scenario, target.info.url, target.assistant, self.suite)
         # Where nothing is left to play, the deployment is not examined again.
         if found is not None and target.info.server is None:
-            target.info = msgspec.structs.replace(found.target, profile=target.info.profile)
+            target.info = msgspec.structs.replace(found.target, profile=target.info.profile, name=target.info.name)
         return found
 
     def _forget(self, case: Case) -> None:
@@ -206,6 +214,17 @@ class Session:
         if not self._unjudged[key]:
             self._plays.pop(key, None)
             self._pool.forget(self._targets[case.position], case.scenario)
+
+    def _keep_at_once(self, target: Target, transcript: Transcript | None) -> None:
+        """Write a play that is over, or the plays of an examination, into the report's folder, if there is one."""
+        position = next(position for position, one in enumerate(self._targets) if one is target)
+        folder = self.folder_of(position)
+        if folder is None:
+            return
+        if transcript is not None:
+            self._written[position, transcript.scenario.id] = write_transcript(folder, transcript)
+        elif target.calibration:
+            self._written[position, "calibration"] = write_calibration(folder, target.calibration)
 
     def _keep(self, case: Case, transcript: Transcript, scratch: Callable[[], Path] | None) -> Path | None:
         """Write the transcript into the report's folder, or for a failure into `scratch`, and return its path.
@@ -221,6 +240,15 @@ class Session:
                 folder = scratch() / f"doubletext-{case.position + 1}"
             self._written[key] = write_transcript(folder, transcript)
         return self._written[key]
+
+    def _keep_calibration(self, case: Case, scratch: Callable[[], Path] | None) -> Path | None:
+        """Write the plays of the examination into the report's folder, or else into `scratch`, and return the path."""
+        key, plays = (case.position, "calibration"), self._targets[case.position].calibration
+        folder = self.folder_of(case.position) or (scratch() if scratch else None)
+        # A run that resumes another and has nothing to play examines nothing.
+        if key not in self._written and folder is not None and plays:
+            self._written[key] = write_calibration(folder, plays)
+        return self._written.get(key)
 
     def _record(self, case: Case, target: Target, verdict: Verdict, transcript: str | None) -> dict[str, Any]:
         """Return the verdict as it travels to the report, in plain JSON values, which xdist can send."""

@@ -41,6 +41,7 @@ from conformance.scenarios import moves as s
 from conformance.scenarios.catalogue.blocks import FIRST_STEP, SF
 from conformance.scenarios.scenario import Scenario
 from conformance.scenarios.steps import STEPS
+from conformance.session.course import MESSAGE, course
 from conformance.transcript.recorder import Recorder
 from conformance.transcript.redaction import Redactor
 from conformance.transcript.text import snippet
@@ -94,9 +95,10 @@ CALIBRATIONS = 3
 class Target:
     """One deployment under test: its address, and the findings of its examination.
 
-    `problem` is the one-line reason why it cannot be judged, or cannot be judged any more, and None when it can.
-    `workers` is "one" or "several" where the examination had to find that out. `notes` are remarks for the reader of
-    the verdicts. `named` means that the user named the assistant, so that it is judged even if it is not a probe agent.
+    `problem` is the one-line reason why it cannot be judged, or cannot be judged any more, and None when it can. The
+    plays of the examination are `calibration`. `workers` is "one" or "several" where the examination had to find that
+    out. `notes` are remarks for the reader of the verdicts. `named` means that the user named the assistant, so that it
+    is judged even if it is not a probe agent.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class Target:
         deadlines: Deadlines,
         named: bool = False,
         secret: str | None = None,
+        name: str | None = None,
     ) -> None:
         self.url = url
         self.assistant = assistant
@@ -117,8 +120,9 @@ class Target:
         self.deadlines = deadlines
         self.redactor = Redactor(headers, httpx.URL(url), secret)
         shown = self.redactor.url(httpx.URL(url)).rstrip("/")
-        self.info = TargetInfo(url=shown, profile=profile)
+        self.info = TargetInfo(url=shown, profile=profile, name=name)
         self.problem: str | None = None
+        self.calibration: list[Transcript] = []
         self.workers: Workers | None = None
         self.notes: list[str] = []
 
@@ -167,7 +171,9 @@ class Target:
         """
 
         async def play(scenario: Scenario) -> Play:
-            return Play(await self.play(scenario, transport, witness, suite))
+            transcript = await self.play(scenario, transport, witness, suite)
+            self.calibration.append(transcript)
+            return Play(transcript)
 
         await self._read_info(transport)
         try:
@@ -288,9 +294,10 @@ def _raise_if(problem: str | None) -> None:
 def problem_of(play: Play, assistant: str) -> str | None:
     """Return the reason that a calibration run shows for not judging this deployment, or None."""
     try:
-        return _problem_with_the_start(play, assistant) or _problem_with_the_end(play, assistant)
+        problem = _problem_with_the_start(play, assistant) or _problem_with_the_end(play, assistant)
     except Unproven as unproven:
-        return str(unproven)
+        problem = str(unproven)
+    return problem and ". ".join(part for part in (problem, course(play)) if part)
 
 
 def _problem_with_the_start(play: Play, assistant: str) -> str | None:
@@ -315,7 +322,7 @@ def _problem_with_the_start(play: Play, assistant: str) -> str | None:
     if statuses and statuses[-1] == GONE:
         return f"{accepted}: the deployment does not know it any more (HTTP 404)"
     status = snippet(statuses[-1]) if statuses else "unknown"
-    return f"{accepted}: its status is `{status}`; is a worker of the deployment running and free?"
+    return f"{accepted}: its status is `{status}`. A worker of the deployment may not be running, or not free"
 
 
 def _has_started(play: Play, assistant: str) -> bool:
@@ -338,8 +345,8 @@ def _problem_with_the_end(play: Play, assistant: str) -> str | None:
         return None
     status = snippet(play.final_status("A"))
     return (
-        f"a plain run of the agent `{assistant}` did not finish: its status is `{status}`; "
-        "the deployment's log may show why"
+        f"a plain run of the agent `{assistant}` did not finish: its status is `{status}`. "
+        "The deployment's log may show why"
     )
 
 
@@ -365,6 +372,8 @@ def _describe_answer(exchange: Exchange, wanted: str) -> str:
     kind = snippet(response.headers.get("content-type", ""))
     body = response.body
     if response.status < 300 and not isinstance(body, dict):
-        return f"HTTP {response.status} with {kind or 'no content type'} instead of a JSON object: {snippet(body)}"
+        kind = kind or "no content type"
+        return f"HTTP {response.status} with {kind} instead of a JSON object: {snippet(body)}"
     without = f" without a `{wanted}` that is a string" if response.status < 300 else ""
-    return f"HTTP {response.status}{without}: {snippet(body)}"
+    # A page of HTML says little about the reason, and a JSON object is the server's message.
+    return f"HTTP {response.status}{without}: {snippet(body, MESSAGE) if isinstance(body, dict) else snippet(body)}"

@@ -175,13 +175,17 @@ held by time. `none`: it ignores the probe.
 
 
 class TargetInfo(msgspec.Struct, frozen=True):
-    """The deployment under test, as far as it identified itself, and the control over its agent."""
+    """The deployment under test, as far as it identified itself, and the control over its agent.
+
+    `name` is the one that the user gave it.
+    """
 
     url: str
     server: str | None = None
     version: str | None = None
     profile: str | None = None
     probe: ProbeUse = "witnessed"
+    name: str | None = None
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):

@@ -114,6 +114,22 @@ def test_what_was_declared_already_keeps_its_reason() -> None:
     assert profile.freedoms == {"RUN-07": "reject"}
 
 
+@pytest.mark.parametrize(
+    "declared", ['strategy = "rollback"', 'scenario = "cron/*"', 'requirements = ["CRN-01", "CRN-02"]']
+)
+def test_what_is_declared_absent_stays_one_entry(declared: str) -> None:
+    entry = f'[[absent]]\n{declared}\nreason = "not offered"\n'
+    profile = profiles.parse(f'name = "ours"\n{entry}', "ours")
+    made = report({})
+    results = [
+        msgspec.structs.replace(r, verdict="NOT-APPLICABLE", reason=f"declared absent: {why}")
+        if (why := profile.absence(r.requirement, r.scenario))
+        else r
+        for r in made.results
+    ]
+    assert entry in draft_profile.draft([msgspec.structs.replace(made, results=results)])
+
+
 def test_a_documented_freedom_and_an_error_of_the_suite_are_not_declared() -> None:
     documented = Result(
         requirement="RUN-07", level="PROFILE", scenario="default", verdict="PASS", reason="", freedom="enqueue"

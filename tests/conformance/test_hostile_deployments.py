@@ -227,7 +227,35 @@ async def test_runs_that_are_accepted_and_never_executed(scene: Stage) -> None:
     async with listening(routed({"/threads": THREAD, "/runs": run}, ("404 Not Found", b"{}"))) as url:
         target = await scene.examine(url)
     reason = "the deployment does not know it any more (HTTP 404)"
-    assert target.problem == f"a run of the agent `agent` was accepted and never executed: {reason}"
+    assert target.problem is not None
+    problem = (
+        f"a run of the agent `agent` was accepted and never executed: {reason}. doubletext cancelled the run itself"
+    )
+    assert target.problem == f"{problem} (HTTP 404)"
+
+
+NOT_EXECUTED = (
+    "a run of the agent `agent` was accepted and never executed: its status is `pending`. "
+    "A worker of the deployment may not be running, or not free. "
+    "doubletext waited 0.75 s for run A to start, and then waited 0.1 s for run A to report a step, and then cancelled "
+    "the run itself (HTTP 404). The server reports: ValueError('no key'). "
+    "Give a slow deployment more time with --conformance-deadline-scale=3"
+)
+NOT_FINISHED = (
+    "a plain run of the agent `agent` did not finish: its status is `error`. The deployment's log may show why. "
+    "The server reports: ValueError('no key')"
+)
+
+
+@pytest.mark.parametrize(("status", "reason"), [("pending", NOT_EXECUTED), ("error", NOT_FINISHED)])
+async def test_a_plain_run_that_does_not_work_is_reported_as_it_went(scene: Stage, status: str, reason: str) -> None:
+    error = "ValueError('no key')"
+    run = msgspec.json.encode({"run_id": "22222222-2222-4222-8222-222222222222", "status": status, "error": error})
+    routes = {"/threads": THREAD, "/runs": run, "-222222222222": run}
+    async with listening(routed(routes, ("404 Not Found", b"{}"))) as url:
+        target = await scene.examine(url)
+    assert target.problem == reason
+    assert {play.scenario.id for play in target.calibration} == {"calibration"}
 
 
 async def test_a_server_that_names_itself_at_length_is_shown_short(scene: Stage) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import junitparser
 import pytest
 
 from conformance.report import junit
@@ -35,6 +36,38 @@ def read(path: Path) -> dict[tuple[str, str], ET.Element]:
     return found
 
 
+def obey_the_rules(file: Path) -> None:
+    """Require what CI systems document about JUnit files, and that junitparser reads the file as written.
+
+    GitLab: https://docs.gitlab.com/ci/testing/unit_test_reports/. A case is the same one by its class and name, and a
+    file has at most 30 MB. Jenkins: https://plugins.jenkins.io/junit/. A class is split at its last point into package
+    and class, and a case has one outcome. GitHub shows no JUnit file itself. The actions that do add up the counts of
+    the suites, and one of them reads the file with junitparser.
+    """
+    assert file.stat().st_size < 30_000_000
+    root = ET.fromstring(file.read_bytes())
+    assert root.tag == "testsuites"
+    seen = set()
+    for suite in root:
+        cases = suite.findall("testcase")
+        counted = {tag: len(suite.findall(f"testcase/{tag}")) for tag in ("failure", "error", "skipped")}
+        given = (suite.attrib["tests"], suite.attrib["failures"], suite.attrib["errors"], suite.attrib["skipped"])
+        assert given == (str(len(cases)), *map(str, counted.values()))
+        for case in cases:
+            package, point, name = case.attrib["classname"].rpartition(".")
+            assert all((package, point, name, case.attrib["name"]))
+            assert float(case.attrib["time"]) >= 0
+            assert sum(case.find(tag) is not None for tag in counted) <= 1
+            assert all(outcome.attrib["message"] for tag in counted for outcome in case.iter(tag))
+            seen.add((case.attrib["classname"], case.attrib["name"]))
+        assert len(seen) == len(cases)
+    read_back = junitparser.JUnitXml.fromfile(str(file))
+    assert {(case.classname, case.name) for suite in read_back for case in suite} == seen
+    assert sum(case.is_failure or case.is_error for suite in read_back for case in suite) == sum(
+        len(root.findall(f".//{tag}")) for tag in ("failure", "error")
+    )
+
+
 @pytest.mark.parametrize("how", [(), pytest.param(("-n", "2"), marks=pytest.mark.slow)], ids=["alone", "distributed"])
 async def test_a_case_is_named_by_requirement_and_scenario_and_classed_by_deployment_and_area(
     tmp_path: Path, how: tuple[str, ...]
@@ -46,6 +79,7 @@ async def test_a_case_is_named_by_requirement_and_scenario_and_classed_by_deploy
             f"--deployment-url=ours={there.url}", f"--deployment-profile={profile}", f"--junitxml={file}", *TWO, *how
         )
     assert run.code == 1, run.output
+    obey_the_rules(file)
     cases = read(file)
     # One requirement has a case in each scenario that shows it.
     assert {("RUN-02", ""), ("RUN-02", "/second-turn")} < cases.keys()
@@ -83,6 +117,22 @@ async def test_a_warning_is_reported_in_a_property(tmp_path: Path) -> None:
     assert properties["reason"].startswith("expected ")
     # A deployment without a name is named by its URL, as in the report.
     assert case.attrib["classname"] == f"{there.url.removeprefix('http://').replace(':', '-')}.runs"
+
+
+async def test_what_failed_is_selected_again(tmp_path: Path) -> None:
+    """`--lf` plays only what failed, and `--ff` begins with it."""
+    async with deployment(creates_with_201) as there:
+        arguments = (f"--deployment-url={there.url}", "-v", "-k", f"{PLAINEST}::RUN or {PLAINEST}/second-turn::RUN-01")
+        first = await run_suite(*arguments, cache=tmp_path)
+        last = await run_suite(*arguments, "--lf", cache=tmp_path)
+        order = await run_suite(*arguments, "--ff", cache=tmp_path)
+    assert "1 failed" in first.last_line
+    assert f"{PLAINEST}::RUN-02] FAILED" in last.output
+    assert "1 failed, " in last.last_line
+    assert "passed" not in last.last_line
+    judged = [line for line in order.output.splitlines() if "::RUN-" in line and ("PASSED" in line or "FAILED" in line)]
+    assert f"{PLAINEST}::RUN-02]" in judged[0]
+    assert len(judged) > 5
 
 
 def test_other_peoples_cases_stay_as_they_are(tmp_path: Path) -> None:

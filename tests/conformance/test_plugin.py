@@ -6,16 +6,19 @@ import asyncio
 import contextlib
 import os
 import signal
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from conformance.report.load import read_transcript
 from conformance.report.report import Report, slug
 from conformance.scenarios.catalogue import catalogue
 from tests.conformance.deployments import (
     ONE,
     PLAINEST,
+    Wrong,
     creates_with_201,
     deployment,
     lists_runs_backwards,
@@ -55,9 +58,15 @@ async def test_the_assistant_and_the_headers_are_sent() -> None:
         assert [request.headers.get(f"X-{name}") for name in ("One", "Two", "Three")] == ["first", "second", "third"]
 
 
-async def test_an_unknown_assistant_is_reported() -> None:
+async def test_an_unknown_assistant_is_reported_and_what_was_answered_is_kept(tmp_path: Path) -> None:
     async with deployment() as there:
-        run = await run_suite("--deployment-url", there.url, "--deployment-assistant", "nobody", *ONE)
+        run = await run_suite(
+            *("--deployment-url", there.url, "--deployment-assistant", "nobody", f"--conformance-report={tmp_path}"),
+            *ONE,
+        )
+    kept = tmp_path / "calibration.json"
+    assert f"report.html, and what was answered: {kept}" in run.output
+    assert read_transcript(kept).scenario.id == "calibration"
     assert run.code == 1
     assert "a run of the agent `nobody` could not be created: HTTP 4" in run.output
     assert "is the probe agent deployed under this name (--deployment-assistant)?" in run.output
@@ -202,6 +211,7 @@ async def test_the_report_holds_every_verdict(tmp_path: Path) -> None:
         run = await run_suite("--deployment-url", there.url, f"--conformance-report={tmp_path / 'a' / 'b'}", *ONE)
     assert run.code == 1, run.output
     raw = msgspec.json.decode((tmp_path / "a" / "b" / "report.json").read_bytes())
+    assert len(read_transcript(tmp_path / "a" / "b" / "calibration.json").earlier) == 2
     fields = [
         "format",
         "version",
@@ -308,7 +318,40 @@ async def test_a_known_failure_that_passes_again_fails_the_run(tmp_path: Path) -
     advice = "delete its entry, or add `flaky = true` to it"
     stale = f"{PLAINEST}::RUN-02 is a known failure of the profile, but passes; {advice}"
     assert f"stale: {stale}" in run.output
+    assert "1 stale in the profile" in run.last_line
     assert read_report(tmp_path / "report").stale == [stale]
+
+
+BREAKS_A_CHECK = """
+from conformance.judge import check
+
+def pytest_configure(config):
+    check.all_checks()
+    check._registered['RUN-01'] = lambda play: {}['a key']
+"""
+
+
+@pytest.mark.parametrize(("wrong", "code"), [(None, 10), (creates_with_201, 1)], ids=["right", "wrong"])
+async def test_an_error_of_the_suite_is_no_verdict_on_the_deployment(
+    tmp_path: Path, wrong: Wrong | None, code: int
+) -> None:
+    (tmp_path / "breaks_a_check.py").write_text(BREAKS_A_CHECK)
+    file = tmp_path / "junit.xml"
+    async with deployment(*[wrong] if wrong else []) as there:
+        run = await run_suite(
+            *(f"--deployment-url={there.url}", "-p", "breaks_a_check", f"--junitxml={file}"),
+            *("-k", f"{PLAINEST}::RUN"),
+            env={"PYTHONPATH": str(tmp_path)},
+        )
+    assert run.code == code, run.output
+    assert ("1 failed" in run.last_line) == bool(wrong)
+    assert "1 error" in run.last_line
+    assert f"ERROR  {PLAINEST}::RUN-01: the check itself failed: KeyError: 'a key'" in run.output
+    assert "1 ERROR is a fault of doubletext and not of the deployment. Please report it" in run.output
+    suite = ET.fromstring(file.read_text("utf-8")).find("testsuite")
+    assert suite is not None
+    assert (suite.attrib["errors"], suite.attrib["failures"]) == ("1", "1" if wrong else "0")
+    assert [case.attrib["name"] for case in suite if case.find("error") is not None] == [f"RUN-01[{PLAINEST}]"]
 
 
 async def test_the_profile_that_fits_is_proposed(tmp_path: Path) -> None:

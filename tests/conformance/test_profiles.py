@@ -9,6 +9,8 @@ from conformance.judge import profiles
 from conformance.judge.profiles import ProfileError
 from conformance.report.report import Result
 from conformance.report.summary import stale_entries
+from conformance.scenarios.catalogue import catalogue
+from conformance.scenarios.moves import Submit
 from conformance.transcript.transcript import TargetInfo
 
 GOOD = """
@@ -53,6 +55,23 @@ def test_a_scenario_may_be_absent_for_every_requirement(tmp_path: Path) -> None:
     assert profile.absence("INT-19", "interrupt/idle/create/unwatched") is None
 
 
+def test_one_entry_says_that_a_strategy_is_not_offered() -> None:
+    profile = profiles.parse(
+        'name = "mine"\n[[absent]]\nstrategy = "rollback"\nreason = "no rollback"\n'
+        '[[absent]]\nrequirements = ["CRN-01", "CRN-02"]\nscenario = ["cron/*", "webhook/*"]\nreason = "no crons"',
+        "mine",
+    )
+    without = [s for s in catalogue() if profile.absence("RUN-01", s.id) is None]
+    assert all(
+        getattr(move, "strategy", None) != "rollback" for s in without for move in s.moves if isinstance(move, Submit)
+    )
+    # It is used in scenarios of other strategies, too.
+    assert profile.absence("INT-01", "interrupt/upon-rollback/create/unwatched") == "no rollback"
+    assert profile.absence("RUN-01", "interrupt/during-tools/create/unwatched") is None
+    assert profile.absence("CRN-02", "cron/busy-thread") == "no crons"
+    assert profile.absence("CRN-02", "interrupt/during-tools/create/unwatched") is None
+
+
 BAD = [
     ("name = 3", "1: Expected `str`, got `int` - at `$.name`"),
     ("nome = 'x'", "1: Object contains unknown field `nome`"),
@@ -62,8 +81,11 @@ BAD = [
     (GOOD.replace("RUN-07", "RUN-01"), "5: RUN-01 is not a freedom. Declare a failure of it under [[known]]"),
     (GOOD.replace("PST-05", "PST-55"), "7: no requirement `PST-55`. Did you mean PST-05?"),
     (GOOD.replace("no durability modes", " "), "8: the absence of PST-05 needs a reason"),
-    (GOOD.replace('requirement = "PST-05"', ""), "8: an absence needs a `requirement` or a pattern as `scenario`"),
+    (GOOD.replace('requirement = "PST-05"', ""), "8: an absence needs a `requirement`, a `strategy`, or a pattern"),
     (GOOD.replace('requirement = "PST-05"', 'scenario = "in-*"'), "7: `in-*` matches no scenario"),
+    (GOOD.replace('requirement = "PST-05"', 'scenario = ["cron/*", "in-*"]'), "7: `in-*` matches no scenario"),
+    (GOOD.replace('requirement = "PST-05"', 'requirements = ["PST-05", "PST-55"]'), "7: no requirement `PST-55`"),
+    (GOOD.replace('requirement = "PST-05"', 'strategy = "rolback"'), "7: Invalid enum value 'rolback'"),
     (GOOD.replace('["INT-07"]', "[]"), "10: a known failure needs at least one requirement"),
     (GOOD.replace('["INT-07"]', '["IMT-07"]'), "10: no requirement `IMT-07`. Did you mean INT-07?"),
     (GOOD.replace('["INT-07"]', '["RUN-07"]'), "10: RUN-07 is a documented freedom and cannot be a known failure"),

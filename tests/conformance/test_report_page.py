@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,11 @@ from msgspec.structs import replace
 
 from conformance.judge.profiles import Known, Profile
 from conformance.report.html import render_page
+from conformance.report.load import read_report
 from conformance.report.report import Report, Result, rules_of, write_transcript
 from conformance.requirements import registry
+from conformance.scenarios.catalogue import catalogue
+from conformance.scenarios.moves import Submit
 from conformance.transcript.text import visible
 from conformance.transcript.transcript import SuiteInfo, TargetInfo, Transcript
 from tests.conformance.plays import SUITE, edited, play_named, run_status
@@ -54,8 +58,20 @@ class Elements(HTMLParser):
         return [attributes[attribute] for _, attributes in self.found if attribute in attributes]
 
 
+def opened(page: str) -> str:
+    """Return a page with everything unpacked, as it is when a reader has opened all entries."""
+    # What is in `noscript` is text for a browser with scripts.
+    text = re.sub(r"<noscript>.*?</noscript>", "", page, flags=re.DOTALL)
+    packed = r'<template class="packed">(.*?)</template>'
+    return re.sub(packed, lambda found: zlib.decompress(base64.b64decode(found[1])).decode(), text)
+
+
 def page_of(report: Report, folder: Path) -> str:
-    return "".join(render_page(report, folder))
+    return opened("".join(render_page(report, folder)))
+
+
+def read(folder: Path) -> str:
+    return opened((folder / "report.html").read_text("utf-8"))
 
 
 @pytest.fixture
@@ -66,14 +82,14 @@ def folder(tmp_path: Path, plays: dict[str, Transcript]) -> Path:
 
 
 def test_a_failure_can_be_understood_from_the_page_alone(folder: Path) -> None:
-    page = (folder / "report.html").read_text("utf-8")
+    page = read(folder)
     [finding] = re.findall(r'<article class="finding.*?</article>', page, re.DOTALL)[:1]
     for part in (
         "RUN-05",
         "At most one run per thread executes at any instant",
         "no step of run B while run A was executing",
         "run B entered its first step",
-        f">{TOOLS}</a>: ",
+        f">{TOOLS.replace('/', '/<wbr>')}</a>: ",
         "pytest --pyargs conformance --deployment-url=http://127.0.0.1:",
     ):
         assert part in finding
@@ -82,7 +98,7 @@ def test_a_failure_can_be_understood_from_the_page_alone(folder: Path) -> None:
 
 
 def test_every_link_leads_somewhere_and_every_id_is_there_once(folder: Path) -> None:
-    elements = Elements((folder / "report.html").read_text("utf-8"))
+    elements = Elements(read(folder))
     ids = elements.values("id")
     assert len(ids) == len(set(ids))
     links = [link[1:] for link in elements.values("href") if link.startswith("#")]
@@ -91,7 +107,7 @@ def test_every_link_leads_somewhere_and_every_id_is_there_once(folder: Path) -> 
 
 
 def test_a_failure_leads_to_the_moment_that_shows_it(folder: Path) -> None:
-    page = (folder / "report.html").read_text("utf-8")
+    page = read(folder)
     finding = page[page.index("INT-07</span>") :]
     link = re.search(r'href="#(s\d+-m\d+)"', finding)
     assert link is not None
@@ -101,7 +117,7 @@ def test_a_failure_leads_to_the_moment_that_shows_it(folder: Path) -> None:
 
 
 def test_nothing_is_loaded_and_only_our_style_and_script_may_act(folder: Path) -> None:
-    elements = Elements((folder / "report.html").read_text("utf-8"))
+    elements = Elements(read(folder))
     [policy] = [a["content"] for _, a in elements.found if a.get("http-equiv") == "Content-Security-Policy"]
     hashes = {
         kind: base64.b64encode(hashlib.sha256("".join(elements.contents[kind]).encode()).digest()).decode()
@@ -175,7 +191,6 @@ def test_hostile_values_in_every_field_are_only_text(tmp_path: Path, plays: dict
     assert {tag for tag, _ in elements.found} <= OURS
     assert not [name for _, attributes in elements.found for name in attributes if name.startswith("on")]
     assert page.count("<script>") == page.count("</script>") == 1
-    assert page.count("<noscript>") == page.count("</noscript>")
     assert not [link for link in elements.values("href") if link.startswith("javascript")]
     # Control characters can hide text in a terminal or an editor, and U+202E reverses the text behind it.
     assert not set("\x00\x1b\u202e\u2028") & set(page)
@@ -188,7 +203,7 @@ OURS = set(
         r"\w+",
         "html head meta title style body a header main section nav footer form label input fieldset legend script "
         "p h1 h2 h3 h4 dl div dt dd ul ol li b em code pre span time details summary article noscript "
-        "table thead tbody tr th td svg g rect text line path circle",
+        "table thead tbody tr th td svg g rect text line path circle figure figcaption template wbr i",
     )
 )
 """The elements of the templates."""
@@ -198,12 +213,52 @@ def test_control_characters_and_those_that_reorder_text_are_shown_as_escapes() -
     assert visible("a\x00b\u202ec\n\td\u2028é漢😀") == "a\\u0000b\\u202ec\n\td\\u2028é漢😀"
 
 
+def test_a_page_without_room_leads_to_the_transcripts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = read_report(folder)
+    monkeypatch.setattr("conformance.report.html.page.ROOM", 0)
+    page = page_of(report, folder)
+    assert page.count("It is left out here, to keep this page small.") == 2
+    links = [link for link in Elements(page).values("href") if link.startswith("transcripts/")]
+    assert len(links) == 2
+    assert all((folder / link).is_file() for link in links)
+
+
+def test_variants_of_a_finding_are_folded(folder: Path) -> None:
+    report = read_report(folder)
+    results = [
+        replace(result, observed=f"{what} for {number} ms", verdict="FAIL", expected="one thing")
+        for what in ("nothing", "another")
+        for number, result in enumerate(report.results)
+        if result.requirement == "RUN-05"
+    ]
+    assert len(results) == 4
+    page = page_of(replace(report, results=results), folder)
+    # The number of milliseconds makes no variant.
+    assert "1 more variant of it" in page
+    assert "1 more scenario</a>" in page
+    assert page.count('<article class="finding') == 1
+
+
+def test_the_name_that_the_user_gave_is_the_title(folder: Path) -> None:
+    report = read_report(folder)
+    page = page_of(replace(report, target=replace(report.target, name="our staging")), folder)
+    assert "<h1>our staging</h1>" in page
+    assert "doubletext-mockserver" in page
+
+
+def test_every_run_of_a_scenario_is_explained() -> None:
+    page = page_of(Report(suite=SUITE, target=TargetInfo("http://x"), summary={}, results=[]), Path())
+    [text] = re.findall(r"Names of runs: (.*?)</p>", page)
+    named = set(re.findall(r"\b[A-Z][0-9]*\b", text)) | {f"R{number}" for number in range(1, 11)}
+    assert {move.label for scenario in catalogue() for move in scenario.moves if isinstance(move, Submit)} <= named
+
+
 def test_known_failures_are_listed_separately(tmp_path: Path, plays: dict[str, Transcript]) -> None:
     known = Known(requirements=("INT-02",), scenario="*", reason="it always was", evidence="https://example.org/1")
     report = write_folder(
         tmp_path, [edited(plays[TOOLS], AS_ERROR)], Profile(name="theirs", known=(known,), versions="")
     )
-    page = (tmp_path / "report.html").read_text("utf-8")
+    page = read(tmp_path)
     undeclared, _, declared = page.partition('<details class="declared">')
     assert "Known: it always was" in declared
     assert "<h3>" in declared
@@ -235,12 +290,12 @@ def test_an_older_report_without_rules_is_shown_with_what_it_has(tmp_path: Path,
     older = replace(report, rules=[], results=[replace(r, see=(), expected="", observed="") for r in report.results])
     page = page_of(msgspec.json.decode(msgspec.json.encode(older), type=Report), tmp_path)
     assert "INT-02" in page
-    assert "run A (in flight when run B was created) to end `interrupted`" in page
+    assert "run A (in flight when run B was created) to end <code>interrupted</code>" in page
 
 
 def test_polls_without_news_share_a_line_and_none_is_lost(folder: Path, plays: dict[str, Transcript]) -> None:
-    page = (folder / "report.html").read_text("utf-8")
-    [scene] = re.findall(r'<details class="scene entry" id="s2".*?</ol>\s*</noscript>', page, re.DOTALL)
+    page = read(folder)
+    [scene] = re.findall(r'<details class="scene entry" id="s2".*', page, re.DOTALL)
     shared = re.findall(r"<b>(\d+) status checks?</b>", scene)
     single = len(re.findall(r"<b>GET</b>.*? · status of ", scene))
     asked = [m for m in plays["reject/during-tools/create/unwatched"].moments if getattr(m, "purpose", "") == "look"]

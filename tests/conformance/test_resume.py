@@ -81,6 +81,7 @@ async def test_a_terminated_run_leaves_a_report_and_is_resumed(tmp_path: Path) -
         assert "This report is incomplete: interrupted, after " in (folder / "report.html").read_text()
         assert 'name="RUN-02[' in (tmp_path / "junit.xml").read_text()
         assert {one["scenario"] for one in report["results"]} == {PLAINEST}
+        assert (folder / "calibration.json").is_file()
         there.held[second].set()
         run = await run_suite(*options, f"--conformance-resume={folder}")
         assert run.code == 1, run.output
@@ -89,6 +90,26 @@ async def test_a_terminated_run_leaves_a_report_and_is_resumed(tmp_path: Path) -
     whole = json.loads((folder / "report.json").read_text())
     assert whole["incomplete"] is None
     assert {one["scenario"] for one in whole["results"]} == {PLAINEST, second}
+
+
+async def test_a_run_that_is_killed_before_the_first_verdict_keeps_its_plays(tmp_path: Path) -> None:
+    folder, second = tmp_path / "report", f"{PLAINEST}/second-turn"
+    async with deployment() as there:
+        # The first scenario is not judged while it waits for its thread, and the second is played meanwhile.
+        there.held[PLAINEST] = asyncio.Event()
+        options = (f"--deployment-url={there.url}", "--conformance-jobs=2", "--conformance-deadline-scale=4", *TWO)
+        process = await start_suite(*options, f"--conformance-report={folder}")
+        kept = folder / "transcripts" / f"{second}.json"
+        async with asyncio.timeout(DEADLINE):
+            while not kept.exists():  # noqa: ASYNC110 -- there is no event, because another process writes the file
+                await asyncio.sleep(0.05)
+            process.kill()
+            await process.wait()
+        assert not (folder / "report.json").exists()
+        there.held[PLAINEST].set()
+        run = await run_suite(*options, f"--conformance-resume={folder}")
+        assert run.code == 0, run.output
+        assert there.scenarios[second] == 1
 
 
 def test_a_program_that_runs_the_suite_gets_its_signal_back() -> None:

@@ -48,7 +48,9 @@ def test_a_state_is_kept_and_a_change_is_told_in_words(pytester: pytest.Pytester
     run(pytester, "hello").assert_outcomes(passed=1)
     failed = run(pytester, "goodbye")
     failed.assert_outcomes(failed=1)
-    failed.stdout.fnmatch_lines(["*message 1, human: hello*", "*message 1, human: goodbye*"])
+    # The whole difference, which pytest cuts to eight lines without -vv.
+    whole = "*Captured thread state (- kept, + now) call*"
+    failed.stdout.fnmatch_lines([whole, "*- *message 1, human: hello*", "*+ *message 1, human: goodbye*"])
 
 
 def test_what_is_no_state_is_refused(pytester: pytest.Pytester) -> None:

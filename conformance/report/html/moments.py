@@ -86,6 +86,12 @@ class RecordLine:
     looks: tuple[RecordLine, ...] = ()
 
     @property
+    def sames(self) -> tuple[int, ...]:
+        """The `seq` of the moments that show the answers of these status checks."""
+        views = [look.exchange for look in self.looks if look.exchange is not None]
+        return tuple(dict.fromkeys(view.got.same for view in views if view.got.same is not None))
+
+    @property
     def is_unchanged_look(self) -> bool:
         """True for a status check whose answer was shown before, and which no verdict cites."""
         exchange = self.exchange

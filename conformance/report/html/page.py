@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from markupsafe import Markup
 
 from conformance.judge.judging import WORDS, Word
 from conformance.judge.play import Play
 from conformance.report.failure import by_hand, curl, deciding
 from conformance.report.html.moments import RecordLine, Rows
-from conformance.report.html.templating import environment
+from conformance.report.html.templating import environment, packed
 from conformance.report.load import Unreadable, inside, read_transcript
 from conformance.report.report import JudgedRequirement, Report, Result
 from conformance.report.timeline import Timeline, draw
@@ -25,8 +28,18 @@ JUDGED = frozenset({"PASS", "FAIL", "WARN"})
 
 # A run of the whole suite records some sixty megabytes. The page stays small enough for a browser because it shows the
 # more of a body, the more likely it is read.
-CLEAN, BROKEN_MANY, BROKEN_FEW = 600, 1200, 4000
-"""The number of characters of a body that are shown: in clean plays, and in broken ones if these are many or few."""
+FEW, TOO_MANY = {True: 4000, False: 300}, {True: 240, False: 120}
+"""The number of characters of a body that are shown in broken and other plays, if few are broken, or many."""
+
+# A server may put megabytes into every answer. The page then has fewer records, and the transcripts have all.
+ROOM = 2_100_000
+"""The number of bytes of packed records from which on the page contains no further ones."""
+
+SCRIPTED = 30
+"""The number of findings with a script that repeats them by hand. A hundred of them would fill half of the page."""
+
+PICTURED = 10
+"""The number of findings whose picture is also there for a browser without script, as on the page of a CI server."""
 
 MANY = 50
 """The number of broken plays from which on less of each is shown."""
@@ -81,6 +94,11 @@ class RequirementVerdicts:
     others: tuple[Result, ...]
 
     @property
+    def ways(self) -> list[Way]:
+        """The broken verdicts by their reasons, the most frequent first."""
+        return _ways(lambda result: (result.verdict, _alike(result.reason), result.known), self.broken)
+
+    @property
     def words(self) -> tuple[str, ...]:
         """The verdicts that were given, the worst first."""
         given = {result.verdict for result in (*self.broken, *self.others)}
@@ -99,6 +117,11 @@ class Scene:
     timeline: Timeline | None
     rows: tuple[RecordLine, ...]
     problem: str | None
+    path: str
+    linked: tuple[int, ...]
+    """The moments to which findings link."""
+    pictured: bool
+    """True where the picture is also shown without script."""
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -126,11 +149,19 @@ class Page:
         self._by_scenario, self._by_rule = dict(sorted(by_scenario.items())), by_rule
         self._numbers = {scenario: number for number, scenario in enumerate(self._by_scenario, 1)}
         scenarios = {result.scenario for result in report.results if _is_broken(result)}
-        self._broken_limit = BROKEN_FEW if len(scenarios) < MANY else BROKEN_MANY
+        self._limits = FEW if len(scenarios) < MANY else TOO_MANY
+        self._packed = 0
+        self._linked: dict[int, dict[int, None]] = defaultdict(dict)
+        self._pictured: dict[int, None] = {}
         known = {rule.id: rule for rule in report.rules}
         self.rules = [*report.rules, *(_unknown(found[0]) for key, found in by_rule.items() if key not in known)]
 
     # -- the head ----------------------------------------------------------------------------------------
+
+    @property
+    def title(self) -> str:
+        """The name that the user gave the deployment, or else that of its server."""
+        return self.report.target.name or self.server
 
     @property
     def server(self) -> str:
@@ -174,14 +205,15 @@ class Page:
         found = []
         for word in BROKEN:
             for rule in self.rules:
-                ways: dict[tuple[str, str], list[Result]] = defaultdict(list)
-                for result in self._by_rule.get(rule.id, ()):
-                    # A verdict without a transcript is not a finding: its deployment could not be judged.
-                    if result.verdict == word and (result.known is not None) == known and result.transcript:
-                        ways[(result.expected or result.reason, result.observed)].append(result)
-                if ways:
-                    frequent = sorted(ways.values(), key=len, reverse=True)
-                    found.append(self._finding(word, rule, tuple(Way(tuple(results)) for results in frequent)))
+                # A verdict without a transcript is not a finding: its deployment could not be judged.
+                mine = [
+                    result
+                    for result in self._by_rule.get(rule.id, ())
+                    if result.verdict == word and (result.known is not None) == known and result.transcript
+                ]
+                if mine:
+                    ways = _ways(lambda result: _alike(f"{result.expected or result.reason} {result.observed}"), mine)
+                    found.append(self._finding(word, rule, tuple(ways)))
         return found
 
     def causes(self) -> list[BrokenRequirement]:
@@ -194,8 +226,11 @@ class Page:
             # A report of another version may name a fault that is not known here.
             known = faults().get(cause.fault or "")
             if mine:
-                found.append(replace(mine[0], explains=tuple(mine[1:]), fault=known.means if known else None))
-        return [*found, *by_rule.values()]
+                # One script that repeats the cause is enough.
+                follows = tuple(replace(one, by_hand="") for one in mine[1:])
+                found.append(replace(mine[0], explains=follows, fault=known.means if known else None))
+        every = [*found, *by_rule.values()]
+        return [*every[:SCRIPTED], *(replace(one, by_hand="") for one in every[SCRIPTED:])]
 
     def _finding(self, word: Word, rule: JudgedRequirement, ways: tuple[Way, ...]) -> BrokenRequirement:
         first = ways[0].first
@@ -227,6 +262,21 @@ class Page:
         scene = f"s{self.number(result.scenario)}"
         return f"{scene}-m{result.see[0]}" if result.see else scene
 
+    def link(self, result: Result, pictured: bool) -> str:
+        """Return the anchor of the result, and have its moment, and its picture if `pictured`, also without script."""
+        number = self.number(result.scenario)
+        if result.see:
+            self._linked[number][result.see[0]] = None
+        if pictured and len(self._pictured) < PICTURED:
+            self._pictured[number] = None
+        return self.anchor(result)
+
+    def pack(self, html: Markup) -> Markup:
+        """Return HTML as the packed text of a `template` element, and count its size."""
+        made = packed(html)
+        self._packed += len(made)
+        return made
+
     @property
     def scenes(self) -> Iterator[Scene]:
         """Every scenario, with its timeline and its record."""
@@ -246,17 +296,37 @@ class Page:
             play = self._play(path)
             about = play.scenario.about
             timeline = draw(play, {seq: ", ".join(names) for seq, names in cited.items()})
-            limit = self._broken_limit if broken else CLEAN
-            rows = tuple(Rows(play, {seq: tuple(names) for seq, names in cited.items()}, limit).rows())
+            if self._packed < ROOM:
+                seen = {seq: tuple(names) for seq, names in cited.items()}
+                rows = tuple(Rows(play, seen, self._limits[bool(broken)]).rows())
         except Unreadable as reason:
             problem = str(reason)
-        return Scene(number, scenario, about, tuple(results), broken, timeline, rows, problem)
+        linked, pictured = tuple(self._linked.get(number, ())), number in self._pictured
+        return Scene(
+            number, scenario, about, tuple(results), broken, timeline, rows, problem, path or "", linked, pictured
+        )
 
     def _play(self, path: str | None) -> Play:
         """Return the record of a scenario. Raise Unreadable."""
         if path is None:
             raise Unreadable("the scenario was not played")
         return Play(read_transcript(inside(self._folder, path)))
+
+
+_OF_ONE_PLAY = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|\b\d+(\.\d+)?(?= m?s\b)")
+
+
+def _alike(text: str) -> str:
+    """Return a text without the ids and durations of one play, so that failures of the same kind are equal."""
+    return _OF_ONE_PLAY.sub("…", text)
+
+
+def _ways(key: Callable[[Result], Hashable], results: Iterable[Result]) -> list[Way]:
+    """Return results by a key, the most frequent first."""
+    ways: dict[Hashable, list[Result]] = defaultdict(list)
+    for result in results:
+        ways[key(result)].append(result)
+    return [Way(tuple(found)) for found in sorted(ways.values(), key=len, reverse=True)]
 
 
 def _is_broken(result: Result) -> bool:

@@ -7,7 +7,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const SIZES = { phone: [390, 844], tablet: [820, 1180], desktop: [1440, 900] };
 const { PAGE, SHOTS } = process.env;
 const browser = await launch();
-const found = { errors: [], problems: {}, wider: {} };
+const found = { errors: [], problems: {}, wider: {}, clicked: {}, linked: {} };
 
 async function open({ size = "desktop", scheme = "light", script = true, hash = "" } = {}) {
   const page = await browser.newPage();
@@ -37,18 +37,35 @@ async function examine(page) {
 
 const first = () => document.querySelector(".finding a")?.getAttribute("href") ?? "";
 
+/** Whether a page shows the mark of the moment in its address: in the picture, highlighted, and inside the window. */
+const marked = () => {
+  const marks = [...document.querySelectorAll(".picture .sought")].filter((mark) => mark.checkVisibility());
+  const inside = ({ left, right, top, bottom }) => left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
+  return marks.some((mark) => mark.getAttribute("href") === location.hash && inside(mark.querySelector("text").getBoundingClientRect()));
+};
+
+const reach = (page) => page.waitForFunction(marked, { timeout: 20_000 }).then(() => true, () => false);
+
 for (const size of Object.keys(SIZES)) {
   for (const scheme of ["light", "dark"]) {
+    const name = `${size} ${scheme}`;
     const { page } = await open({ size, scheme });
     await shot(page, `${size}-${scheme}`);
     const hash = await page.evaluate(first);
     if (hash) {
       await page.click(".finding a");
-      await page.evaluate((hash) => document.querySelector(hash).closest(".scene").scrollIntoView(), hash);
+      found.clicked[name] = await reach(page);
+      // Once more from the finding, which changes no address.
+      await page.evaluate(() => scrollTo(0, 0));
+      await page.click(".finding a");
+      found.clicked[name] &&= await reach(page);
       await shot(page, `${size}-${scheme}-moment`);
+      const linked = await open({ size, scheme, hash });
+      found.linked[name] = await reach(linked.page);
+      await linked.page.close();
     }
-    if (size !== "tablet") found.problems[`${size} ${scheme}`] = await examine(page);
-    found.wider[`${size} ${scheme}`] = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    found.wider[name] = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    if (size !== "tablet") found.problems[name] = await examine(page);
     await page.close();
   }
 }
@@ -90,7 +107,11 @@ const plain = await open({ script: false });
 const hash = await plain.page.evaluate(first);
 if (hash) {
   await plain.page.click(".finding a");
-  await plain.page.waitForFunction(shown, { timeout: 20_000 });
+  const pictured = () => {
+    const entry = document.getElementById(location.hash.slice(1)).closest(".entry");
+    return entry.querySelector("summary").getBoundingClientRect().top < innerHeight && Boolean(entry.querySelector(".picture svg"));
+  };
+  await plain.page.waitForFunction(pictured, { timeout: 20_000 });
   found.followsWithoutScript = true;
 }
 found.formWithoutScript = await plain.page.$eval("#filter", (form) => form.checkVisibility());

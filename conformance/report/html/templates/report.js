@@ -1,5 +1,5 @@
 "use strict";
-// Search, filter, and copying a command. The page is complete without this script.
+// Search, filter, copying a command, and unpacking. Without this script the page has the findings and their pictures.
 (() => {
   const form = document.getElementById("filter");
   const search = document.getElementById("search");
@@ -24,22 +24,47 @@
     found.textContent = shown === entries.length ? "" : `${shown} of ${entries.length} shown`;
   }
 
-  // The record of a scenario is inert text until a reader opens the scenario, so that the page loads fast.
-  function fill(scene) {
-    const text = scene?.querySelector(":scope > noscript");
-    if (!text) return;
+  // What an entry contains is packed until a reader opens it, so that the page is small and loads fast.
+  const filled = new WeakMap();
+
+  function fill(entry) {
+    const text = entry?.querySelector(":scope > template.packed");
+    if (!text) return undefined;
+    if (!filled.has(entry)) filled.set(entry, unpack(text));
+    return filled.get(entry);
+  }
+
+  async function unpack(text) {
+    const bytes = Uint8Array.from(atob(text.content.textContent), (sign) => sign.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
     const made = document.createElement("template");
-    made.innerHTML = text.textContent;
+    made.innerHTML = await new Response(stream).text();
+    for (const picture of made.content.querySelectorAll(".picture")) explain(picture);
     text.replaceWith(made.content);
   }
 
+  // The key of a picture names what is in it, and nothing else.
+  function explain(picture) {
+    const key = document.getElementById("key").content.cloneNode(true);
+    for (const part of key.querySelectorAll("[data-for]")) if (!picture.querySelector(part.dataset.for)) part.remove();
+    picture.append(key);
+  }
+
   let followed = null;
-  document.addEventListener("click", ({ target }) => { followed = target.closest("a"); });
+  document.addEventListener("click", (event) => {
+    followed = event.target.closest("a");
+    // To follow a link again changes no address, and the browser would scroll to the record, past the picture.
+    if (!followed || followed.getAttribute("href") !== location.hash) return;
+    event.preventDefault();
+    reveal();
+  });
 
   // A link to an entry that is folded or filtered out opens it.
-  function reveal() {
+  async function reveal() {
     const id = decodeURIComponent(location.hash.slice(1));
-    fill(document.getElementById(id.split("-m")[0]));
+    const from = followed;
+    followed = null;
+    await fill(document.getElementById(id.split("-m")[0]));
     const target = document.getElementById(id);
     const entry = target && target.closest(".entry");
     if (!entry) return;
@@ -50,11 +75,17 @@
     // `:target` does not match an element that was made after the browser followed the link.
     for (const before of document.querySelectorAll(".sought")) before.classList.remove("sought");
     target.classList.add("sought");
-    for (const mark of entry.querySelectorAll(`.picture a[href="#${CSS.escape(id)}"]`)) mark.classList.add("sought");
+    const marks = [...entry.querySelectorAll(`.picture a[href="#${CSS.escape(id)}"]`)];
+    for (const mark of marks) mark.classList.add("sought");
     // A link from elsewhere leads to the picture first, and one in the picture to the record below it.
-    const picture = id.includes("-m") && !entry.contains(followed) && entry.querySelector(".picture");
-    (picture || target).scrollIntoView();
-    followed = null;
+    const picture = id.includes("-m") && !entry.contains(from) && entry.querySelector(".picture");
+    (picture ? entry : target).scrollIntoView();
+    // On a phone the picture is wider than the screen.
+    const wide = picture && picture.querySelector(".wide");
+    if (!wide || !marks.length) return;
+    const at = marks[marks.length - 1].getBoundingClientRect();
+    const around = wide.getBoundingClientRect();
+    wide.scrollLeft += at.left + at.width / 2 - around.left - around.width / 2;
   }
 
   function offerCopy(details) {
@@ -77,7 +108,7 @@
   addEventListener("hashchange", reveal);
   document.addEventListener("toggle", ({ target }) => {
     if (!target.open) return;
-    if (target.classList.contains("scene")) fill(target);
+    fill(target);
     if (navigator.clipboard) offerCopy(target);
   }, true);
   document.addEventListener("keydown", (event) => {
