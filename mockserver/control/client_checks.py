@@ -20,6 +20,7 @@ from mockserver.core.messages import deserialized
 from mockserver.core.policy import policy_of
 from mockserver.core.records import Thread
 from mockserver.web.journal import JournalEntry
+from mockserver.words import unknown
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,20 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.text} (requests {', '.join(map(str, self.requests))})"
+
+
+class Conduct(list[Finding]):
+    """The findings about the clients of a deployment, in the order of their requests."""
+
+    def assert_clean(self) -> None:
+        """Raise AssertionError with the findings, if there are any."""
+        __tracebackhide__ = True
+        if self:
+            count = f"{len(self)} mistake{'s' if len(self) > 1 else ''} of the client"
+            lines = "\n".join(f"  {finding}" for finding in self)
+            raise AssertionError(
+                f"{count}:\n{lines}\nSkip a rule that your application breaks on purpose: without=[RULE]"
+            )
 
 
 ClientCheck = Callable[[Facts], Iterator[Finding]]
@@ -259,17 +274,17 @@ RULES: Final[Mapping[str, ClientCheck]] = {
 }
 
 
-def judge(facts: Facts, *, without: Sequence[str] = ()) -> list[Finding]:
+def judge(facts: Facts, *, without: Sequence[str] = ()) -> Conduct:
     """Return the findings of all rules except `without`, in the order of the requests.
 
     Raises ValueError for an unknown rule.
     """
     for name in without:
         if name not in RULES:
-            raise ValueError(f"{as_json(name)} is not a rule; the rules are {', '.join(RULES)}")
+            raise ValueError(unknown("rule", name, RULES))
     found = [finding for name, rule in RULES.items() if name not in without for finding in rule(facts)]
     # Ordered by the last request of each finding, the one with which the mistake became one.
-    return sorted(found, key=lambda finding: finding.requests[-1])
+    return Conduct(sorted(found, key=lambda finding: finding.requests[-1]))
 
 
 def run_facts(thread: Thread) -> dict[str, RunFacts]:
