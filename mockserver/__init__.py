@@ -10,8 +10,9 @@ from doubletext import lazy
 if TYPE_CHECKING:
     from mockserver.agent.gates import Held
     from mockserver.app import create_app, serving
-    from mockserver.control.client_checks import Conduct, Finding
+    from mockserver.control.conduct import Conduct
     from mockserver.control.errors import BlockedLoopError, ControlError, DeadlineError, UsageError
+    from mockserver.control.facts import Finding
     from mockserver.control.matchers import Including, RequestPattern
     from mockserver.core.clock import Clock, HandClock, InstantClock, RealClock, UndelayedClock
     from mockserver.core.policy import Policy
@@ -84,14 +85,14 @@ if not TYPE_CHECKING:
             "Case": "mockserver.script.types",
             "Channel": "mockserver.script.shapes",
             "Clock": "mockserver.core.clock",
-            "Conduct": "mockserver.control.client_checks",
+            "Conduct": "mockserver.control.conduct",
             "ControlError": "mockserver.control.errors",
             "DeadlineError": "mockserver.control.errors",
             "Defect": "mockserver.defects",
             "Edge": "mockserver.script.shapes",
             "Failure": "mockserver.script.types",
             "Fault": "mockserver.web.faults",
-            "Finding": "mockserver.control.client_checks",
+            "Finding": "mockserver.control.facts",
             "Graph": "mockserver.script.shapes",
             "GraphError": "mockserver.from_graph",
             "HandClock": "mockserver.core.clock",

@@ -274,6 +274,14 @@ async def conduct(request: web.Request) -> web.StreamResponse:
     return json_answer({"findings": [{"rule": one.rule, "text": one.text, "requests": one.requests} for one in found]})
 
 
+async def conduct_page(request: web.Request) -> web.StreamResponse:
+    """Show the conduct of the clients as a page. `?strategy=` and `?without=` as for the findings."""
+    params = _query(request, Conduct)
+    without = [params.without] if isinstance(params.without, str) else params.without or []
+    found = request.app[CONTROLLER].conduct(params.strategy, without)
+    return web.Response(text=found.page(), content_type="text/html")
+
+
 async def wait(request: web.Request) -> web.StreamResponse:
     """Wait: `{"point": …}`, `{"status": …, "thread_id": …, "run_id"?: …}`, `{"request": {"method": …, "path": …}}`."""
     params, controller = await _read(request, Wait), request.app[CONTROLLER]
@@ -345,6 +353,7 @@ COMMANDS: Final = (
     Route("POST", f"{CONTROL}/time/advance", advance),
     Route("GET", f"{CONTROL}/journal", journal),
     Route("GET", f"{CONTROL}/conduct", conduct),
+    Route("GET", f"{CONTROL}/conduct/page", conduct_page),
     Route("POST", f"{CONTROL}/wait", wait),
 )
 

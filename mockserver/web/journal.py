@@ -75,6 +75,8 @@ class JournalEntry:
     """The parts of the request that had no effect, such as unknown fields."""
     refused: int | None = None
     """The status that an endpoint would have sent for a failed protocol command, whose own response is 200."""
+    in_flight: tuple[str, ...] = ()
+    """The ids of the runs that were in flight on the thread when the request was received, the oldest first."""
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     """The headers of the request, with their names in lower case."""
 
@@ -98,7 +100,7 @@ class JournalEntry:
         name = self.body.get("method") if is_command and isinstance(self.body, dict) else None
         return name if isinstance(name, str) else None
 
-    @property
+    @cached_property
     def creates_run(self) -> bool:
         """True if the request is to create a run, whether or not it succeeded."""
         to_endpoint = self.method == "POST" and re.search(r"/runs(/stream|/wait)?$", self.path) is not None
@@ -251,6 +253,7 @@ class Journal:
             run_id=run_id,
             busy=thread is not None and bool(thread.in_flight),
             asks=tuple(question["id"] for questions in waiting.values() for question in questions),
+            in_flight=() if thread is None else tuple(thread.in_flight),
             headers={name.lower(): value for name, value in request.headers.items()},
         )
         if not is_late:

@@ -57,9 +57,7 @@ def test_a_wait_for_a_status_that_a_run_will_never_have_ends_with_the_error_and_
 def test_a_script_without_a_turn_says_which_message_and_which_turns_there_are() -> None:
     with MockDeployment(script=REFUND) as mock:
         thread, run = begun(mock, "hello")
-        with pytest.raises(
-            DeadlineError, match=r'message ".*hello.*"\. .* for: a refund \(contains: "refund"\)'
-        ):
+        with pytest.raises(DeadlineError, match=r'message ".*hello.*"\. .* for: a refund \(contains: "refund"\)'):
             mock.wait_for_status("success", thread, run)
 
 
