@@ -15,12 +15,13 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from mockserver.control import responses
 from mockserver.control.controller import DEADLINE, Controller, Mode, clock_of
 from mockserver.control.controller import MEANT as MODES_MEANT
 from mockserver.control.errors import ControlError, DeadlineError, UsageError
 from mockserver.control.matchers import RequestPattern
 from mockserver.core.records import Thread
-from mockserver.schemas.common import Body
+from mockserver.schemas.common import Body, Json
 from mockserver.script.suggestions import explained
 from mockserver.script.types import AGENT
 from mockserver.web.faults import MEANT as FAULTS_MEANT
@@ -334,27 +335,45 @@ async def reset_all(request: web.Request) -> web.StreamResponse:
 
 
 # Not in the route table, so that neither `/openapi.json` nor the checks of unknown query parameters apply.
+async def description(_: web.Request) -> web.StreamResponse:
+    """Return the OpenAPI description of the control API."""
+    # Imported here: the module is slow to import and rarely requested.
+    from mockserver.web.openapi import describe
+
+    return json_answer(describe(COMMANDS, title="The control API of the mock deployment", strict=True))
+
+
+def _command(method: str, path: str, handler: Handler, response: Any = None, *others: int, **more: Any) -> Route:
+    """Return a command. `others` are its statuses beside 200 and those that every command has."""
+    body, query = more.get("body"), more.get("query")
+    refusals = (*others, *((422,) if body is not None or query is not None else ()), 403)
+    statuses = (200, *sorted(set(refusals)))
+    return Route(method, f"{CONTROL}{path}", handler, response=response, statuses=statuses, **more)
+
+
+# Not in the route table, so that neither `/openapi.json` nor the checks of unknown query parameters apply.
 COMMANDS: Final = (
-    Route("GET", CONTROL, overview),
-    Route("GET", f"{CONTROL}/defects", defects),
-    Route("POST", f"{CONTROL}/defects", defect_on),
-    Route("DELETE", f"{CONTROL}/defects", defects_off),
-    Route("DELETE", f"{CONTROL}/defects/{{name}}", defect_off),
-    Route("GET", f"{CONTROL}/faults", faults),
-    Route("POST", f"{CONTROL}/faults", fault_on),
-    Route("DELETE", f"{CONTROL}/faults", faults_off),
-    Route("POST", f"{CONTROL}/restart", restart),
-    Route("POST", f"{CONTROL}/reset", reset_all),
-    Route("POST", f"{CONTROL}/script", script_on),
-    Route("GET", f"{CONTROL}/holds", held),
-    Route("POST", f"{CONTROL}/holds", hold),
-    Route("DELETE", f"{CONTROL}/holds", release),
-    Route("POST", f"{CONTROL}/time", time_set),
-    Route("POST", f"{CONTROL}/time/advance", advance),
-    Route("GET", f"{CONTROL}/journal", journal),
-    Route("GET", f"{CONTROL}/conduct", conduct),
-    Route("GET", f"{CONTROL}/conduct/page", conduct_page),
-    Route("POST", f"{CONTROL}/wait", wait),
+    _command("GET", "", overview, responses.Overview),
+    _command("GET", "/openapi.json", description, Json),
+    _command("GET", "/defects", defects, responses.KnownDefects),
+    _command("POST", "/defects", defect_on, responses.ActiveDefects, 404, body=DefectOn),
+    _command("DELETE", "/defects", defects_off, responses.ActiveDefects, 404, query=Scope),
+    _command("DELETE", "/defects/{name}", defect_off, responses.ActiveDefects, 404, query=Scope),
+    _command("GET", "/faults", faults, responses.ActiveFaults),
+    _command("POST", "/faults", fault_on, responses.ActiveFaults, 404, body=FaultOn),
+    _command("DELETE", "/faults", faults_off, responses.ActiveFaults, 404, query=Scope),
+    _command("POST", "/restart", restart, responses.Restarted),
+    _command("POST", "/reset", reset_all, responses.WasReset, 404, body=Reset, body_optional=True),
+    _command("POST", "/script", script_on, responses.Loaded, 404, body=ScriptOn),
+    _command("GET", "/holds", held, responses.Holds),
+    _command("POST", "/holds", hold, responses.Holds, body=Point),
+    _command("DELETE", "/holds", release, responses.Released, 404, query=Point),
+    _command("POST", "/time", time_set, responses.Now, body=TimeSet),
+    _command("POST", "/time/advance", advance, responses.Now, 409, body=Advance),
+    _command("GET", "/journal", journal, responses.JournalRequests, query=Scope),
+    _command("GET", "/conduct", conduct, responses.Findings, query=Conduct),
+    _command("GET", "/conduct/page", conduct_page, query=Conduct, kinds=("text/html",)),
+    _command("POST", "/wait", wait, responses.Reached, 404, 408, body=Wait),
 )
 
 SERVERS: Final = web.AppKey("servers", list[web.Server])

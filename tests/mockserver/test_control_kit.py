@@ -67,7 +67,7 @@ async def test_holds_for_one_thread_and_conduct(stage: Stage) -> None:
         stage, "GET", "/conduct", params=httpx.QueryParams([("strategy", "interrupt"), ("without", "retried")])
     )
     assert isinstance(found, dict)
-    assert [finding["rule"] for finding in found["findings"]] == ["other-strategy"]
+    assert [finding["rule"] for finding in found["findings"]] == ["other-strategy", "sent-twice"]
 
 
 async def test_bad_commands_are_refused_in_one_line(stage: Stage) -> None:
