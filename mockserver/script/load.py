@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +45,7 @@ def load_any(path: Path) -> Script | dict[str, Any]:
     return graphs
 
 
+@cache
 def built_in() -> Script:
     """Return the built-in conversation."""
     return _converted(*_document(_text(GUIDE), str(GUIDE)), str(GUIDE), BuiltIn)
@@ -61,8 +63,10 @@ def _text(path: Path) -> str:
         raise ScriptError(f"{path}: the file is not UTF-8 text. Save the script as UTF-8") from error
 
 
+@lru_cache(maxsize=64)
 def parse(text: str, name: str = "script") -> Script:
     """Return the script in a text. `name` stands for it in errors. Raises `ScriptError`."""
+    # Kept, because a script is immutable and every test of a file may load the same one.
     return _converted(*_document(text, name), name, Script)
 
 
