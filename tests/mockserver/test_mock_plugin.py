@@ -245,7 +245,7 @@ def test_script(mock_deployment):
     result.assert_outcomes(errors=5)
     result.stdout.fnmatch_lines(
         [
-            "mock_deployment: there is no defect `gost_run`; the nearest is `ghost_run`*",
+            "mock_deployment: there is no defect `gost_run`*the nearest is `ghost_run`*",
             "mock_deployment: there is no fault `kut`. Did you mean `cut`?*",
             "mock_deployment: there is no time mode `fast`. Did you mean `instant`?*",
             "mock_deployment: the setting `seed` is `7`. Give a whole number",
@@ -334,7 +334,7 @@ def test_after():
         [
             "test_*.py:*: in test_shared",
             "*mock_deployment.wait_for_status(*",
-            "E   mockserver.control.errors.ControlError: there is no thread nowhere; there are no threads",
+            "E   mockserver.control.errors.ControlError: there is no thread nowhere*there are no threads",
             "*no request was received",
             "test_*.py:*: in test_own",
             '*mock.assert_not_requested("POST", "/threads")',
