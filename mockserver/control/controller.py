@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, Final, Literal, TypeVar, get_args
 from uuid import UUID
 
@@ -105,7 +106,7 @@ class Controller:
 
         Raises `UsageError` for a point that no script has.
         """
-        thread_id = _optional(thread_id)
+        thread_id = optional_id(thread_id)
         check_point(point, self._scripts(thread_id))
         self.engine.gates.hold(point, thread_id)
 
@@ -114,7 +115,7 @@ class Controller:
 
         Raises `ControlError` for a point at which no run is held and none would be.
         """
-        gates, thread_id = self.engine.gates, _optional(thread_id)
+        gates, thread_id = self.engine.gates, optional_id(thread_id)
         if point is not None and not gates.held(point, thread_id) and point not in gates.closed():
             known = sorted({held.point for held in gates.held()} | set(gates.closed()))
             check_point(point, self._scripts(thread_id))
@@ -133,13 +134,13 @@ class Controller:
 
     def set_time(self, mode: Mode, scale: float = 1.0, thread_id: str | None = None) -> None:
         """Change the clock for scripted delays, on one thread or on all."""
-        self.engine.clock.set(clock_of(mode, scale), _optional(thread_id))
+        self.engine.clock.set(clock_of(mode, scale), optional_id(thread_id))
 
     async def advance(self, seconds: float, thread_id: str | None = None) -> float:
         """Advance the clock and return the new time. Raises `ControlError` in mode `real`."""
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= MAX_ADVANCE:
             raise UsageError(f"time cannot advance by {quoted(seconds)}. Give seconds from 0 to {MAX_ADVANCE:g}")
-        clock = self.engine.clock.of(_optional(thread_id))
+        clock = self.engine.clock.of(optional_id(thread_id))
         # An instant clock is a hand clock that also advances by itself.
         if not isinstance(clock, HandClock):
             raise ControlError("real time cannot be advanced; set the time mode to `hand` or `instant` first")
@@ -212,8 +213,8 @@ class Controller:
 
         `times` is their exact number and `at_least` the smallest one. Raises AssertionError and `UsageError`.
         """
-        _check_count("times", times, 0)
-        _check_count("at_least", at_least, 1)
+        check_count("times", times, 0)
+        check_count("at_least", at_least, 1)
         if times is not None and at_least is not None:
             raise UsageError("`times` is an exact number and `at_least` a bound. Leave one of them out")
         found = self.requests(pattern)
@@ -287,8 +288,10 @@ class Controller:
     def _check_status(self, status: str, thread_id: str, run_id: str | None) -> None:
         policy = policy_of(self.thread(thread_id))
         of_run, of_thread = get_args(RunStatus), get_args(ThreadStatus)
-        if type(policy) is not Policy or status in (of_thread if run_id is None else of_run):
-            # A defect may show a status that the API does not have.
+        known = of_thread if run_id is None else of_run
+        # A defect may show a status that the API does not have. One that is nearly right is misspelled all the same.
+        is_foreign = isinstance(status, str) and not get_close_matches(status.casefold(), known, cutoff=0.75)
+        if status in known or (type(policy) is not Policy and is_foreign):
             return
         kind = "status of a thread" if run_id is None else "status of a run"
         text = unknown(kind, status, of_thread if run_id is None else of_run, plural=f"{kind.replace(' ', 'es ', 1)}")
@@ -308,7 +311,7 @@ class Controller:
 
         Raises `DeadlineError`, `UsageError` for a point that no script has, and `ControlError` if no hold is set there.
         """
-        gates, thread_id = self.engine.gates, _optional(thread_id)
+        gates, thread_id = self.engine.gates, optional_id(thread_id)
         check_point(point, self._scripts(thread_id))
 
         def holds() -> bool:
@@ -348,8 +351,7 @@ class Controller:
     async def _until(
         self, condition: Callable[[], T], deadline: float, describe: Callable[[], str], *, shows_requests: bool = True
     ) -> T:
-        if isinstance(deadline, bool) or not isinstance(deadline, (int, float)) or not deadline > 0:
-            raise UsageError(f"the deadline is {quoted(deadline)}. Give a number of seconds above 0")
+        check_deadline(deadline)
         try:
             # Real time, and not the deployment's clock: scripted time may be paused until the test advances it.
             async with asyncio.timeout(deadline):
@@ -372,7 +374,14 @@ def _check_can_have(run: Run, status: str) -> None:
         )
 
 
-def _check_count(name: str, given: object, least: int) -> None:
+def check_deadline(deadline: object) -> None:
+    """Raise `UsageError` for what is not a number of seconds above 0."""
+    if isinstance(deadline, bool) or not isinstance(deadline, (int, float)) or not deadline > 0:
+        raise UsageError(f"the deadline is {quoted(deadline)}. Give a number of seconds above 0")
+
+
+def check_count(name: str, given: object, least: int) -> None:
+    """Raise `UsageError` for what is neither None nor a whole number from `least`."""
     if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given < least):
         hint = " For none, use assert_not_requested" if name == "at_least" and given == 0 else ""
         raise UsageError(f"`{name}` is {quoted(given)}. Give a whole number from {least}.{hint}".rstrip("."))
@@ -389,7 +398,7 @@ def _id(given: object, kind: str) -> str:
     raise UsageError(f"the id of a {kind} is a text, not {quoted(given)}")
 
 
-def _optional(thread_id: object) -> str | None:
+def optional_id(thread_id: object) -> str | None:
     """Return the id of a thread that need not exist yet, None for all threads. Raises `UsageError`."""
     if thread_id is None:
         return None

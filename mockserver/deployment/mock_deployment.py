@@ -21,8 +21,16 @@ from mockserver.agent.gates import Held
 from mockserver.app import create_app, listening
 from mockserver.control import routes
 from mockserver.control.client_checks import Conduct
-from mockserver.control.controller import DEADLINE, Controller, Mode, clock_of
-from mockserver.control.errors import BlockedLoopError, ControlError
+from mockserver.control.controller import (
+    DEADLINE,
+    Controller,
+    Mode,
+    check_count,
+    check_deadline,
+    clock_of,
+    optional_id,
+)
+from mockserver.control.errors import BlockedLoopError, ControlError, UsageError
 from mockserver.control.matchers import Matchers, RequestPattern
 from mockserver.deployment import loops
 from mockserver.deployment.log import Log
@@ -32,7 +40,7 @@ from mockserver.settings import ResetSettings, Settings, chosen_settings
 from mockserver.web import exhaustion
 from mockserver.web.faults import BadFaultError, Fault, parse_fault
 from mockserver.web.journal import JournalEntry
-from mockserver.words import unknown
+from mockserver.words import quoted, unknown
 
 if TYPE_CHECKING:
     from mockserver.defects import Defect
@@ -42,6 +50,8 @@ T = TypeVar("T")
 
 # Hides the frames of this module in the tracebacks of pytest, which then show the line of the test.
 __tracebackhide__ = True
+
+MAX_PORT: Final = 65535
 
 STARTED: WeakSet[MockDeployment] = WeakSet()
 """The deployments of this process that were started. A failing test shows the logs of those that it used."""
@@ -69,6 +79,9 @@ class MockDeployment:
         deadline: float = DEADLINE,
         **settings: Unpack[Settings],
     ) -> None:
+        check_deadline(deadline)
+        if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= MAX_PORT:
+            raise UsageError(f"the port is {quoted(port)}. Give a number from 0, which takes a free one, to {MAX_PORT}")
         self.deadline = deadline
         self.script_folder: Path | None = None
         """The folder in which the files of scripts are looked up first. The fixture sets it to that of the test."""
@@ -210,6 +223,7 @@ class MockDeployment:
 
     def defect_on(self, name: str | Defect, *, thread_id: str | None = None, times: int | None = None) -> None:
         """Switch a defect on, permanently or for its next `times` occurrences. Raises `UnknownDefectError`."""
+        check_count("times", times, 1)
 
         def switch(controller: Controller) -> None:
             routes.switches(self._app).on(name, controller.thread(thread_id) if thread_id else None, times)
@@ -222,8 +236,8 @@ class MockDeployment:
 
     def fault(self, fault: str | Fault, *, thread_id: str | None = None) -> None:
         """Set a network fault, such as `cut@2`, on one thread or on all. Raises `BadFaultError`."""
-        parsed = parse_fault(fault)
-        return self._do(lambda _: self._app[routes.FAULTS].set(parsed, thread_id))
+        parsed, scope = parse_fault(fault), optional_id(thread_id)
+        return self._do(lambda _: self._app[routes.FAULTS].set(parsed, scope))
 
     def reset(self, *, time: Mode = "instant", scale: float = 1.0, **settings: Unpack[ResetSettings]) -> None:
         """Delete all threads, requests, holds, defects and faults, and apply `settings` as at the start.

@@ -187,7 +187,10 @@ def _inline(source: Source, where: str) -> Script:
     if isinstance(source, Script):
         check(source, where)
         return source
-    raise ScriptError(f"{where} is a {type(source).__name__}. Give a Script, a path or a text")
+    raise ScriptError(
+        f"{where} is a {type(source).__name__}. Give a Script, a path or a text. An object maps the names of graphs to "
+        "scripts, and a script that is an object is given as its JSON text"
+    )
 
 
 def _checked(name: str, where: str = "") -> str:

@@ -190,6 +190,16 @@ OTHERS: Final[dict[str, Mistake]] = {
     "a bool": Mistake(lambda w: w.mock.reset(strict="yes"), ("`strict` is `yes`", "True or False")),
     "a scale": Mistake(lambda w: w.mock.set_time("real", scale=-1), ("scale of time is -1", "between 0 and 1000")),
     "seconds": Mistake(lambda w: w.mock.advance("5"), ("advance by `5`", "seconds from 0")),
+    "a port": Mistake(lambda w: MockDeployment(port=_any("x")), ("the port is `x`", "a number from 0")),
+    "a deadline of all": Mistake(lambda w: MockDeployment(deadline=_any("5")), ("deadline is `5`", "above 0")),
+    "a fault of a thread": Mistake(lambda w: w.mock.fault("cut@2", thread_id="agent"), ("`agent`", "UUID")),
+    "a defect without a time": Mistake(lambda w: w.mock.defect_on("ghost_run", times=0), ("`times` is 0", "from 1")),
+    "a script as an object": Mistake(
+        lambda w: w.mock.load_script({"turns": []}), ("`turns` is a list", "its JSON text")
+    ),
+    "a status beside a defect": Mistake(
+        lambda w: (w.mock.defect_on("ghost_run"), w.mock.wait_for_status("IDEL", w.thread_id)), ("`IDEL`", "`idle`")
+    ),
     "a deadline": Mistake(lambda w: w.mock.wait_until_quiet(deadline=0), ("deadline is 0", "above 0")),
     "a method of the mock": Mistake(
         lambda w: w.mock.wait_until_hold("x"), ("`wait_until_hold`", "Did you mean `wait_until_held`?")
