@@ -10,18 +10,21 @@ import json
 import logging
 import math
 import os
+import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from doubletext import __version__, packages
+from mockserver.words import nearest, quoted, unknown
 
 if TYPE_CHECKING:
     from mockserver.control.controller import Controller
     from mockserver.defects import Defect
 
+T = TypeVar("T")
 _LEVELS = ("debug", "info", "warning", "error")
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -64,10 +67,57 @@ def main(arguments: list[str] | None = None, program: str = "python -m mockserve
     return asyncio.run(_serve(options, name))
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line with the nearest right word."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse arguments. An unknown option ends the program before its value is taken for something else."""
+        for one in args or ():
+            name = one.partition("=")[0]
+            # argparse accepts the beginning of an option.
+            if name.startswith("--") and name != "--" and not any(known.startswith(name) for known in self._options):
+                self.error(unknown("option", name, self._options, meant=OPTIONS_MEANT))
+        return super().parse_known_args(args, namespace)
+
+    @property
+    def _options(self) -> list[str]:
+        return [option for action in self._actions for option in action.option_strings if option.startswith("--")]
+
+    def error(self, message: str) -> NoReturn:
+        """End the program with code 2 and one line."""
+        choice = re.search(r"invalid choice: '(?P<word>[^']*)' \(choose from (?P<known>.*)\)$", message)
+        near = nearest(choice["word"], re.findall(r"[\w-]+", choice["known"]), CHOICES_MEANT) if choice else None
+        suggestion = f". Did you mean {near}?" if near is not None else ""
+        self.exit(2, f"{self.prog}: error: {message.rstrip('.')}{suggestion or '.'} See {self.prog} --help\n")
+
+
+OPTIONS_MEANT: Final = {
+    **dict.fromkeys(("--clock", "--time-mode"), "--time"),
+    **dict.fromkeys(("--speed", "--scale"), "--time-scale"),
+    **dict.fromkeys(("--bug", "--bugs", "--defects"), "--defect"),
+    **dict.fromkeys(("--scenario", "--config", "--file", "--yaml"), "--script"),
+    **dict.fromkeys(("--bind", "--address", "--listen"), "--host"),
+    **dict.fromkeys(("--cors", "--cors-origin", "--origin"), "--allow-origin"),
+    **dict.fromkeys(("--n-jobs-per-worker", "--jobs", "--concurrency"), "--workers"),
+    **dict.fromkeys(("--verbose", "--debug", "--quiet"), "--log-level"),
+    **dict.fromkeys(("--timeout",), "--run-timeout"),
+}
+"""The options of other servers, with those of this one."""
+
+CHOICES_MEANT: Final = {
+    **dict.fromkeys(("manual", "paused", "frozen", "fake"), "hand"),
+    **dict.fromkeys(("fast", "skip", "none"), "instant"),
+    **dict.fromkeys(("start", "run", "dev", "up"), "serve"),
+    **dict.fromkeys(("bugs", "list"), "defects"),
+    **dict.fromkeys(("warn",), "warning"),
+}
+"""Words of other tools for the values of options."""
+
+
 def _parser(program: str) -> argparse.ArgumentParser:
     from mockserver.settings import MAX_BODY
 
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=program,
         description="Run a mock deployment of the LangGraph Agent Server API, deterministic and in memory.",
         epilog="While it runs, GET /_mock lists the commands of its control API, and GET /docs lists the API.",
@@ -86,7 +136,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
         "--port", type=_port, default=2024, help="port to listen on, or 0 for a free one (default: %(default)s)"
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="number from which every id is generated (default: %(default)s)"
+        "--seed", type=_seed, default=0, help="number from which every id is generated (default: %(default)s)"
     )
     parser.add_argument(
         "--time-scale",
@@ -203,36 +253,48 @@ def _write_script(option: str, name: str) -> int:
     return 0
 
 
+def _number(kind: Callable[[str], T], text: str, what: str, wanted: str) -> T:
+    """Return the number in the value of an option. argparse would name the function that reads it."""
+    try:
+        return kind(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not {what}. Give {wanted}") from None
+
+
+def _seed(text: str) -> int:
+    return _number(int, text, "a seed", "a whole number")
+
+
 def _port(text: str) -> int:
-    port = int(text)
+    port = _number(int, text, "a port", "a number from 0 to 65535")
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError(f"{port} is not a port; give a number from 0 to 65535")
     return port
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    seconds = _number(float, text, "a time limit", "a number of seconds above 0")
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a time limit; give a number of seconds above 0")
     return seconds
 
 
 def _workers(text: str) -> int:
-    workers = int(text)
+    workers = _number(int, text, "a number of workers", "a whole number of 1 or more")
     if workers < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a number of workers. Give a whole number of 1 or more")
     return workers
 
 
 def _bytes(text: str) -> int:
-    size = int(text)
+    size = _number(int, text, "a size", "a number of bytes above 0")
     if size < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a size. Give a number of bytes above 0")
     return size
 
 
 def _scale(text: str) -> float:
-    scale = float(text)
+    scale = _number(float, text, "a factor", "a number between 0 and 1000")
     if not 0 <= scale <= 1000:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1000")
     return scale

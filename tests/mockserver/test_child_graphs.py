@@ -470,7 +470,7 @@ async def test_a_task_names_its_child_graph_before_it_begins(nested: Stage) -> N
     ],
 )
 def test_a_mistake_about_a_child_graph_is_explained(step: str, reported: str) -> None:
-    with pytest.raises(ScriptError, match="script:3: ") as caught:
+    with pytest.raises(ScriptError, match=r"script:3:\d+: ") as caught:
         parse(f"turns:\n- steps:\n  - {step}\n")
     assert reported in str(caught.value)
 
