@@ -17,9 +17,9 @@ BUDGETS: Final[Mapping[str, tuple[int, ...]]] = {
     "conformance": (27, 0, 0, 24, 17, 0, 0),
     "mockserver": (6, 0, 0, 46, 5, 0, 0),
     "doubletext": (1, 0, 0, 1, 0, 0, 0),
-    "tests": (86, 6, 44, 90, 0, 134, 20),
+    "tests": (86, 5, 44, 90, 0, 134, 20),
     "benchmarks": (1, 0, 13, 1, 0, 0, 29),
-    "docs": (3, 0, 0, 7, 0, 0, 0),
+    "docs": (3, 0, 0, 5, 0, 0, 0),
 }
 """How often a package may break each rule. A number never grows: `python -m tests.style --budgets` prints the table.
 

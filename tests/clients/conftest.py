@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.javascript import Node
+from tests.clients.package import Project
 from tests.guide.node import FOLDER
 from tests.guide.servers import WORKERS, mock
 from tests.reference.langgraph_dev import langgraph_dev
@@ -61,3 +62,8 @@ def browser_node(tmp_path_factory: pytest.TempPathFactory) -> Node:
 @pytest.fixture(scope="session")
 def frontends_node(tmp_path_factory: pytest.TempPathFactory) -> Node:
     return Node(tmp_path_factory.mktemp("frontends"), packages=Path(__file__).with_name("frontends"))
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project(tmp_path_factory.mktemp("package"))
