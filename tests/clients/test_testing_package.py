@@ -44,9 +44,11 @@ class TestPacked:
         exported = {path for entry in listed["exports"].values() if isinstance(entry, dict) for path in entry.values()}
         assert {path.removeprefix("./") for path in exported} <= names
 
-    def test_its_commands_and_its_reasons(self, project: Project) -> None:
-        output = project.tool("vitest", "run", "--testTimeout=60000", "commands.test.mjs", "start.test.mjs")
-        assert re.search(r"Test Files +2 passed", output)
+    def test_its_commands_its_reasons_and_what_stop_sends(self, project: Project) -> None:
+        output = project.tool(
+            "vitest", "run", "--testTimeout=60000", "commands.test.mjs", "start.test.mjs", "stop.test.mjs"
+        )
+        assert re.search(r"Test Files +3 passed", output)
 
     def test_the_types(self, project: Project) -> None:
         project.tool("tsc", "--project", ".")

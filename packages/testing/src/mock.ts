@@ -61,7 +61,7 @@ export class Mock {
 
   /** The address of the deployment, without a slash at the end. */
   get url(): string {
-    if (this.#url === undefined) throw new MockError("the mock starts before the first test; use it inside of a test");
+    if (this.#url === undefined) throw new MockError("the mock starts before the first test. Use it inside a test");
     return this.#url;
   }
 
@@ -268,7 +268,7 @@ export class Mock {
   /** The requests as lines for people, and the log of the mock. For the output of a test that failed. */
   async report(): Promise<string> {
     const entries = await this.#requests(callerOf(this.report));
-    const lines = entries.length === 0 ? ["  no request came; does the application use mock.url?"] : entries.map(lineOf);
+    const lines = entries.length === 0 ? ["  no request came. Does the application use mock.url?"] : entries.map(lineOf);
     return [`requests to the mock at ${this.url}:`, ...lines, this.log()].join("\n").trimEnd();
   }
 
@@ -304,7 +304,7 @@ export class Mock {
       if (error instanceof DeadlineError) return error.message.replace(/^timed out after [^:]*: /, "");
       throw error;
     }
-    return `${method} ${path} came only after it was asserted; wait for it with waitForRequest()`;
+    return `${method} ${path} came only after it was asserted. Wait for it with waitForRequest()`;
   }
 
   async #told<T>(called: Called, command: Command, given: Given = {}): Promise<T> {

@@ -252,7 +252,7 @@ function notStarted(log: string, { port, startDeadline = START_DEADLINE }: Start
   if (/cannot listen on .*in use/.test(said)) {
     return new StartError(`port ${port} is in use. Leave \`port\` out for a free one, or end what listens there`);
   }
-  if (line !== undefined) return new StartError(`the mock did not start; it printed: ${line}`);
+  if (line !== undefined) return new StartError(`the mock did not start. It printed: ${line}`);
   return new StartError(said ? `the mock did not start: ${said}` : `the mock did not start within ${startDeadline} seconds, and said nothing`);
 }
 
