@@ -7,8 +7,10 @@ configured with its URL once.
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Generator, Iterator
-from pathlib import Path
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -20,25 +22,36 @@ if TYPE_CHECKING:
     from mockserver.deployment import MockDeployment
 
 DEPLOYMENT: pytest.StashKey[MockDeployment] = pytest.StashKey()
+USES: pytest.StashKey[Counter[str]] = pytest.StashKey()
+"""The number of times that each test has begun, which is more than one where a plugin runs it again."""
 MARKER = "mock_deployment"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
+    config.stash[USES] = Counter()
     config.addinivalue_line(
         "markers",
-        f"{MARKER}(script, graph, time, scale, seed, defects, faults, strict): configure the mock deployment of the "
-        "test, see "
-        "mockserver.MockDeployment.reset",
+        f"{MARKER}(script, graph, time, scale, seed, defects, faults, strict, deadline): configure the mock deployment "
+        "of the test, see mockserver.MockDeployment.reset",
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Reset the deployment also for a test that uses only `mock_deployment_url`."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Reset the deployment also for a test that uses only `mock_deployment_url`, and refuse markers without effect."""
+    registered = {line.partition(":")[0].partition("(")[0].strip() for line in config.getini("markers")}
     for item in items:
         names: list[str] = getattr(item, "fixturenames", [])
         if "mock_deployment_url" in names and "mock_deployment" not in names:
             names.append("mock_deployment")
+        for mark in item.own_markers:
+            # Without --strict-markers pytest only warns, and the test would run with the built-in conversation.
+            if mark.name not in registered and get_close_matches(mark.name, [MARKER], cutoff=0.8):
+                raise pytest.UsageError(f"{item.nodeid}: there is no marker `{mark.name}`. Did you mean `{MARKER}`?")
+            if mark.name == MARKER and MARKER not in names:
+                # A warning, because the test may take the fixture with `request.getfixturevalue`.
+                text = f"the marker {MARKER} has no effect without the fixture. Add the argument {MARKER} to the test"
+                item.warn(pytest.PytestWarning(f"{item.nodeid}: {text}"))
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +62,7 @@ def _mock_deployment_server() -> Iterator[MockDeployment]:
     from mockserver.deployment import MockDeployment
 
     with MockDeployment() as server:
+        server.is_shared = True
         yield server
 
 
@@ -64,53 +78,59 @@ def mock_deployment(
 ) -> Iterator[MockDeployment]:
     """A mock deployment in its initial state. `@pytest.mark.mock_deployment(...)` configures it."""
     deployment = _mock_deployment_server
-    # The ids are then the same in every run of a test, and differ from those of the other tests.
-    # crc32 and not hash(), which differs from process to process.
-    deployment.reset(**{"seed": crc32(request.node.nodeid.encode()), **_options(request)})
+    deployment.script_folder = request.path.parent
+    options = _options(request)
+    deployment.deadline = options.pop("deadline")
+    uses = request.config.stash[USES]
+    uses[request.node.nodeid] += 1
+    # The ids are then the same in every run of a test, and differ from those of the other tests, and from those of the
+    # same test when it is run again. crc32 and not hash(), which differs from process to process.
+    again = f"#{uses[request.node.nodeid]}" if uses[request.node.nodeid] > 1 else ""
+    seed = crc32(f"{request.node.nodeid}{again}".encode())
+    problem = None
+    try:
+        deployment.reset(**{"seed": seed, **options})
+    except _refusals() as error:
+        problem = str(error)
+    if problem is not None:
+        # Outside the handler, which would print both errors.
+        pytest.fail(f"{MARKER}: {problem}", pytrace=False)
     request.node.stash[DEPLOYMENT] = deployment
     yield deployment
     # Runs that the test has left in flight end here, and not in the middle of the next test.
     deployment.reset()
 
 
+def _refusals() -> tuple[type[Exception], ...]:
+    """Return the errors of a wrong argument of the marker."""
+    from mockserver.control.errors import UsageError
+    from mockserver.defects import UnknownDefectError
+    from mockserver.script.load import ScriptError
+    from mockserver.web.faults import BadFaultError
+
+    return (ScriptError, UnknownDefectError, BadFaultError, UsageError)
+
+
 def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Return the arguments of the test's marker. Fail the test if one of them is wrong."""
+    """Return the arguments of the test's marker. Fail the test if one of them is unknown."""
     from inspect import signature
 
+    from mockserver.control.controller import DEADLINE
     from mockserver.deployment import MockDeployment
-    from mockserver.script.load import ScriptError
-    from mockserver.script.sources import read_graphs
-    from mockserver.settings import ResetSettings
+    from mockserver.settings import MEANT, ResetSettings
+    from mockserver.words import unknown
 
     marker = request.node.get_closest_marker(MARKER)
-    options = dict(marker.kwargs) if marker is not None else {}
+    options = {"deadline": DEADLINE} | (dict(marker.kwargs) if marker is not None else {})
     named = signature(MockDeployment.reset).parameters.values()
-    known = [*ResetSettings.__annotations__, *(one.name for one in named if one.kind is one.KEYWORD_ONLY)]
+    keywords = (one.name for one in named if one.kind is one.KEYWORD_ONLY)
+    known = [*ResetSettings.__annotations__, *keywords, "deadline"]
     for name in options:
         if name not in known:
-            pytest.fail(f"{MARKER}: unknown argument `{name}` (known: {', '.join(known)})", pytrace=False)
+            pytest.fail(f"{MARKER}: {unknown('argument', name, known, meant=MEANT)}", pytrace=False)
     if marker is not None and marker.args:
         pytest.fail(f"{MARKER}: use keyword arguments only, as in {MARKER}(script=...)", pytrace=False)
-    options["script"] = _beside(request.path.parent, options.get("script"))
-    try:
-        # Read here, so that a mistake fails the test in one line. Scripts that are read are accepted as well.
-        read = read_graphs(options["script"], options.get("graph"))
-        options["script"] = None if options["script"] is None else read
-    except ScriptError as error:
-        pytest.fail(f"{MARKER}: {error}", pytrace=False)
     return options
-
-
-def _beside(folder: Path, script: Any) -> Any:
-    """Return a script of a marker with the names of files as paths relative to the test."""
-    if isinstance(script, dict):
-        return {name: _beside(folder, one) for name, one in script.items()}
-    if isinstance(script, (list, tuple)):
-        return [_beside(folder, one) for one in script]
-    if isinstance(script, str) and script and "\n" not in script and (folder / script).exists():
-        # Not relative to the working directory, because a test must not depend on where pytest was started.
-        return folder / script
-    return script
 
 
 @pytest.hookimpl(wrapper=True)
@@ -120,6 +140,24 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the log of the deployment to the report of a failed test."""
     report = yield
-    if report.failed and report.when != "teardown" and DEPLOYMENT in item.stash:
-        report.sections.append(("mock deployment", item.stash[DEPLOYMENT].log() or "no request was received"))
+    if report.failed and report.when != "teardown":
+        report.sections += [("mock deployment", text) for text in _logs(item)]
     return report
+
+
+def _logs(item: pytest.Item) -> list[str]:
+    """Return the logs of the deployments that a failed test used: that of the fixture, and those that it started."""
+    shared = item.stash.get(DEPLOYMENT, None)
+    found = [shared.log() or "no request was received"] if shared is not None else []
+    # Looked up and not imported: a test that uses no deployment does not pay for one.
+    module = sys.modules.get("mockserver.deployment.mock_deployment")
+    others = [one for one in getattr(module, "STARTED", ()) if one is not shared and not one.is_shared]
+    return [*found, *filter(None, (one.log() for one in others))]
+
+
+def pytest_runtest_teardown() -> None:
+    """Forget the deployments that have stopped, which no later test used."""
+    module = sys.modules.get("mockserver.deployment.mock_deployment")
+    for other in list(getattr(module, "STARTED", ())):
+        if not other.is_running:
+            module.STARTED.discard(other)  # type: ignore[union-attr]  # it has deployments

@@ -10,7 +10,10 @@ from doubletext import lazy
 if TYPE_CHECKING:
     from mockserver.agent.gates import Held
     from mockserver.app import create_app, serving
-    from mockserver.control.client_checks import Finding
+    from mockserver.control.conduct import Conduct
+    from mockserver.control.errors import BlockedLoopError, ControlError, DeadlineError, UsageError
+    from mockserver.control.facts import Finding
+    from mockserver.control.matchers import Including, RequestPattern
     from mockserver.core.clock import Clock, HandClock, InstantClock, RealClock, UndelayedClock
     from mockserver.core.policy import Policy
     from mockserver.defects import Defect, UnknownDefectError
@@ -28,10 +31,14 @@ __distribution__ = "doubletext"
 
 __all__ = [
     "BadFaultError",
+    "BlockedLoopError",
     "Call",
     "Case",
     "Channel",
     "Clock",
+    "Conduct",
+    "ControlError",
+    "DeadlineError",
     "Defect",
     "Edge",
     "Failure",
@@ -41,6 +48,7 @@ __all__ = [
     "GraphError",
     "HandClock",
     "Held",
+    "Including",
     "InstantClock",
     "Interrupt",
     "JournalEntry",
@@ -48,6 +56,7 @@ __all__ = [
     "NotRecordedError",
     "Policy",
     "RealClock",
+    "RequestPattern",
     "Result",
     "Schemas",
     "Script",
@@ -57,6 +66,7 @@ __all__ = [
     "Turn",
     "UndelayedClock",
     "UnknownDefectError",
+    "UsageError",
     "When",
     "create_app",
     "replaying",
@@ -70,19 +80,24 @@ if not TYPE_CHECKING:
         __name__,
         {
             "BadFaultError": "mockserver.web.faults",
+            "BlockedLoopError": "mockserver.control.errors",
             "Call": "mockserver.script.types",
             "Case": "mockserver.script.types",
             "Channel": "mockserver.script.shapes",
             "Clock": "mockserver.core.clock",
+            "Conduct": "mockserver.control.conduct",
+            "ControlError": "mockserver.control.errors",
+            "DeadlineError": "mockserver.control.errors",
             "Defect": "mockserver.defects",
             "Edge": "mockserver.script.shapes",
             "Failure": "mockserver.script.types",
             "Fault": "mockserver.web.faults",
-            "Finding": "mockserver.control.client_checks",
+            "Finding": "mockserver.control.facts",
             "Graph": "mockserver.script.shapes",
             "GraphError": "mockserver.from_graph",
             "HandClock": "mockserver.core.clock",
             "Held": "mockserver.agent.gates",
+            "Including": "mockserver.control.matchers",
             "InstantClock": "mockserver.core.clock",
             "Interrupt": "mockserver.script.types",
             "JournalEntry": "mockserver.web.journal",
@@ -90,6 +105,7 @@ if not TYPE_CHECKING:
             "NotRecordedError": "mockserver.replay",
             "Policy": "mockserver.core.policy",
             "RealClock": "mockserver.core.clock",
+            "RequestPattern": "mockserver.control.matchers",
             "Result": "mockserver.script.types",
             "Schemas": "mockserver.script.shapes",
             "Script": "mockserver.script.types",
@@ -99,6 +115,7 @@ if not TYPE_CHECKING:
             "Turn": "mockserver.script.types",
             "UndelayedClock": "mockserver.core.clock",
             "UnknownDefectError": "mockserver.defects",
+            "UsageError": "mockserver.control.errors",
             "When": "mockserver.script.types",
             "create_app": "mockserver.app",
             "replaying": "mockserver.replay",

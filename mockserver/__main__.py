@@ -10,13 +10,15 @@ import json
 import logging
 import math
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from doubletext import __version__, packages
+from mockserver.words import nearest, unknown
 
 if TYPE_CHECKING:
     from mockserver.control.controller import Controller
@@ -64,10 +66,57 @@ def main(arguments: list[str] | None = None, program: str = "python -m mockserve
     return asyncio.run(_serve(options, name))
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line with the nearest right word."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse arguments. An unknown option ends the program before its value is taken for something else."""
+        for one in args or ():
+            name = one.partition("=")[0]
+            # argparse accepts the beginning of an option.
+            if name.startswith("--") and name != "--" and not any(known.startswith(name) for known in self._options):
+                self.error(unknown("option", name, self._options, meant=OPTIONS_MEANT))
+        return super().parse_known_args(args, namespace)
+
+    @property
+    def _options(self) -> list[str]:
+        return [option for action in self._actions for option in action.option_strings if option.startswith("--")]
+
+    def error(self, message: str) -> NoReturn:
+        """End the program with code 2 and one line."""
+        choice = re.search(r"invalid choice: '(?P<word>[^']*)' \(choose from (?P<known>.*)\)$", message)
+        near = nearest(choice["word"], re.findall(r"[\w-]+", choice["known"]), CHOICES_MEANT) if choice else None
+        suggestion = f". Did you mean {near}?" if near is not None else ""
+        self.exit(2, f"{self.prog}: {message.rstrip('.')}{suggestion or '.'} See {self.prog} --help\n")
+
+
+OPTIONS_MEANT: Final = {
+    **dict.fromkeys(("--clock", "--time-mode"), "--time"),
+    **dict.fromkeys(("--speed", "--scale"), "--time-scale"),
+    **dict.fromkeys(("--bug", "--bugs", "--defects"), "--defect"),
+    **dict.fromkeys(("--scenario", "--config", "--file", "--yaml"), "--script"),
+    **dict.fromkeys(("--bind", "--address", "--listen"), "--host"),
+    **dict.fromkeys(("--cors", "--cors-origin", "--origin"), "--allow-origin"),
+    **dict.fromkeys(("--n-jobs-per-worker", "--jobs", "--concurrency"), "--workers"),
+    **dict.fromkeys(("--verbose", "--debug", "--quiet"), "--log-level"),
+    **dict.fromkeys(("--timeout",), "--run-timeout"),
+}
+"""The options of other servers, with those of this one."""
+
+CHOICES_MEANT: Final = {
+    **dict.fromkeys(("manual", "paused", "frozen", "fake"), "hand"),
+    **dict.fromkeys(("fast", "skip", "none"), "instant"),
+    **dict.fromkeys(("start", "run", "dev", "up"), "serve"),
+    **dict.fromkeys(("bugs", "list"), "defects"),
+    **dict.fromkeys(("warn",), "warning"),
+}
+"""Words of other tools for the values of options."""
+
+
 def _parser(program: str) -> argparse.ArgumentParser:
     from mockserver.settings import MAX_BODY
 
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=program,
         description="Run a mock deployment of the LangGraph Agent Server API, deterministic and in memory.",
         epilog="While it runs, GET /_mock lists the commands of its control API, and GET /docs lists the API.",

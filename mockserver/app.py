@@ -16,7 +16,7 @@ from mockserver.core.policy import Policy
 from mockserver.engine.engine import Engine
 from mockserver.engine.expiry import Expiry
 from mockserver.script.sources import read_graphs
-from mockserver.settings import DEFAULTS, Settings, reject_unknown
+from mockserver.settings import Settings, chosen_settings
 from mockserver.web import routes
 from mockserver.web.bad_http import SERVER_LOG
 from mockserver.web.cors import add_headers, answer_preflight
@@ -38,10 +38,10 @@ _requests = logging.getLogger("mockserver.requests")
 def create_app(*, clock: Clock | None = None, **settings: Unpack[Settings]) -> web.Application:
     """Create a mock deployment. Scripted delays run on `clock` (default: real time).
 
-    Raises `ScriptError`, `UnknownDefectError` and `BadFaultError` for invalid settings.
+    Raises `ScriptError`, `UnknownDefectError`, `BadFaultError` and `UsageError` for invalid settings, and TypeError for
+    unknown ones.
     """
-    reject_unknown(settings, Settings)
-    chosen: Settings = {**DEFAULTS, **settings}
+    chosen = chosen_settings(settings, Settings)
     # Outermost first. Preflights are sent by the browser and not by the application, so the journal omits them.
     # Errors become JSON inside the interceptors, so that faults and defects see the response that would be sent.
     middlewares = [answer_preflight, expire, intercept, error_responses]
@@ -74,7 +74,7 @@ def create_app(*, clock: Clock | None = None, **settings: Unpack[Settings]) -> w
     for defect in chosen["defects"]:
         control_routes.switches(app).on(defect)
     for fault in chosen["faults"]:
-        app[control_routes.FAULTS].set(parse_fault(fault) if isinstance(fault, str) else fault)
+        app[control_routes.FAULTS].set(parse_fault(fault))
 
     async def close(_: web.Application) -> None:
         await engine.close()

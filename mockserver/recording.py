@@ -26,6 +26,7 @@ import yaml
 from mockserver.core.checkpoints import START
 from mockserver.core.script_cursor import literal
 from mockserver.script.types import RESERVED, STEPS, Script
+from mockserver.script.yaml_12 import add_rules
 
 PAGE: Final = 100
 """The number of checkpoints to fetch per request."""
@@ -137,6 +138,8 @@ def _text(dumper: yaml.SafeDumper, data: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _text)
+# Beside those of YAML 1.1: a text is put in quotes if the rules of either version read something else, such as `1e3`.
+add_rules(_Dumper, keep=True)
 
 
 CANCELLED: Final = "CancelledError()"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict
+
+from mockserver.control.errors import UsageError
+from mockserver.words import nearest, quoted
 
 if TYPE_CHECKING:
     from mockserver.core.policy import Policy
@@ -24,7 +28,7 @@ class ResetSettings(TypedDict, total=False):
     """The name of the built-in graph, the guides' conversation. Default: `agent`."""
 
     seed: int
-    """The number from which every id is generated. Default: 0."""
+    """The number from which every id is generated. Default: 0 at the start, and other ids after each reset."""
 
     defects: Iterable[str | Defect]
     """The defects that are switched on from the first request. Default: none."""
@@ -85,10 +89,60 @@ DEFAULTS: Final[Settings] = {
 }
 
 
-def reject_unknown(given: Mapping[str, object], settings: type[ResetSettings]) -> None:
-    """Raise TypeError for a name that is not one of the settings, as Python does for a keyword argument."""
+LISTS: Final = ("defects", "faults", "allow_callbacks", "allow_hosts", "allow_origins")
+"""The settings that have several values. A single one may be given without a list."""
+
+
+def chosen_settings(given: Mapping[str, Any], settings: type[ResetSettings]) -> Settings:
+    """Return the given settings with the defaults of the others.
+
+    Raises TypeError for a name that is not one of `settings`, as Python does for a keyword argument, and `UsageError`
+    for a value that the setting does not have.
+    """
     # Only mypy checks a TypedDict: at run time a misspelled setting would be ignored.
     known = settings.__annotations__
     for name in given:
         if name not in known:
-            raise TypeError(f"unexpected keyword argument {name!r}; the settings are {', '.join(known)}")
+            near = nearest(name, known, MEANT)
+            suggestion = f" Did you mean `{near}`?" if near in known else ""
+            raise TypeError(f"unexpected keyword argument {name!r}.{suggestion} The settings are {', '.join(known)}")
+    chosen: dict[str, Any] = {**DEFAULTS, **given}
+    for name in LISTS:
+        # A text is a list of its characters, of which none is the name of anything.
+        one = chosen[name]
+        listed = isinstance(one, Iterable) and not isinstance(one, (str, bytes, Mapping))
+        chosen[name] = () if one is None else tuple(one) if listed else (one,)
+    for name, (test, wanted) in _VALUES.items():
+        if not test(chosen[name]):
+            raise UsageError(f"the setting `{name}` is {quoted(chosen[name])}. Give {wanted}")
+    return chosen  # type: ignore[return-value]  # built from the names that were checked above
+
+
+MEANT: Final = {
+    **dict.fromkeys(("defect", "bugs"), "defects"),
+    **dict.fromkeys(("fault", "failures"), "faults"),
+    **dict.fromkeys(("scenario", "yaml", "agent", "scripts", "turns", "conversation"), "script"),
+    **dict.fromkeys(("graphs", "assistant", "assistant_id", "graph_id"), "graph"),
+    **dict.fromkeys(("clock", "time_mode"), "time"),
+    **dict.fromkeys(("timeout",), "run_timeout"),
+    **dict.fromkeys(("cors", "origins"), "allow_origins"),
+    **dict.fromkeys(("concurrency", "jobs", "n_jobs"), "workers"),
+}
+"""The words of other tools for the settings."""
+
+
+def _is_number(value: object, *, above: float, whole: bool = False) -> bool:
+    kinds = (int,) if whole else (int, float)
+    return isinstance(value, kinds) and not isinstance(value, bool) and above < value < math.inf
+
+
+_VALUES: Final[Mapping[str, tuple[Any, str]]] = {
+    "seed": (lambda value: isinstance(value, int) and not isinstance(value, bool), "a whole number"),
+    "graph": (lambda value: value is None or isinstance(value, str), "the name of the graph as a text"),
+    "strict": (lambda value: isinstance(value, bool), "True or False"),
+    "keep_alive": (lambda value: _is_number(value, above=0), "a number of seconds above 0"),
+    "max_body": (lambda value: _is_number(value, above=0, whole=True), "a number of bytes above 0"),
+    "run_timeout": (lambda value: value is None or _is_number(value, above=0), "a number of seconds above 0, or None"),
+    "workers": (lambda value: value is None or _is_number(value, above=0, whole=True), "a number from 1, or None"),
+}
+"""The test of a value of each setting that nothing else reads before it is used, and what it has to be."""

@@ -51,7 +51,7 @@ CONFORMANCE: Final[Floors] = (
 
 MOCKSERVER: Final[Floors] = (
     *GROUND,
-    ("mockserver.vocabulary",),
+    ("mockserver.vocabulary", "mockserver.words"),
     ("mockserver.script",),
     ("mockserver.schemas",),
     ("mockserver.core",),

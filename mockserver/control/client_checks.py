@@ -6,82 +6,21 @@ reasons for what a check reports. Its test then skips that check with `without`.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
+from mockserver.control import open_questions
+from mockserver.control.conduct import Conduct as Conduct
+from mockserver.control.facts import Facts as Facts
+from mockserver.control.facts import Finding as Finding
+from mockserver.control.facts import RunFacts as RunFacts
+from mockserver.control.facts import answer_of, messages_of, quote, text_key
+from mockserver.control.open_questions import is_answered_twice
 from mockserver.core.checkpoints import START, Checkpoint, Values
-from mockserver.core.json_text import as_json
-from mockserver.core.messages import deserialized
 from mockserver.core.policy import policy_of
 from mockserver.core.records import Thread
 from mockserver.web.journal import JournalEntry
-
-
-@dataclass(frozen=True)
-class RunFacts:
-    """The facts about one run that the checks use."""
-
-    thread_id: str
-    status: str
-    dangling: tuple[str, ...] = ()
-    """The ids of the tool calls that had no results when the input of the run was added."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """The input of every check."""
-
-    requests: Sequence[JournalEntry]
-    runs: Mapping[str, RunFacts] = field(default_factory=dict)
-    superseded: Mapping[str, str] = field(default_factory=dict)
-    """The ids of superseded runs, each with the id of the run that superseded it."""
-    strategy: str | None = None
-    """The multitask strategy that the application is configured with, if the test states it."""
-
-    # Each index is made once. A search through all requests for each request took seconds for a long journal, in which
-    # the mock answers nobody.
-
-    @cached_property
-    def created(self) -> Mapping[str, JournalEntry]:
-        """By the id of a run: the request that created it."""
-        return {one.run_id: one for one in reversed(self.requests) if one.creates_run and one.run_id is not None}
-
-    @cached_property
-    def accepted(self) -> Mapping[tuple[str | None, bytes], int]:
-        """By thread and input: the number of the newest request that created a run."""
-        return {_text_key(one): one.number for one in self.requests if one.creates_run and one.outcome == 200}
-
-    @cached_property
-    def _by_thread(self) -> Mapping[str | None, list[JournalEntry]]:
-        found: dict[str | None, list[JournalEntry]] = {}
-        for one in self.requests:
-            if one.creates_run:
-                found.setdefault(one.thread_id, []).append(one)
-        return found
-
-    def next_run(self, thread_id: str | None, number: int) -> JournalEntry | None:
-        """Return the first request for a run on a thread after the request with a number, if there is one."""
-        on_thread = self._by_thread.get(thread_id, [])
-        index = bisect_right(on_thread, number, key=lambda one: one.number)
-        return on_thread[index] if index < len(on_thread) else None
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One mistake of a client: the rule, a description, and the numbers of the requests that prove it."""
-
-    rule: str
-    text: str
-    requests: tuple[int, ...]
-
-    def __str__(self) -> str:
-        return f"{self.rule}: {self.text} (requests {', '.join(map(str, self.requests))})"
-
+from mockserver.words import unknown
 
 ClientCheck = Callable[[Facts], Iterator[Finding]]
 
@@ -123,14 +62,16 @@ def kept_reading(facts: Facts) -> Iterator[Finding]:
 
 
 def ignored_conflict(facts: Facts) -> Iterator[Finding]:
-    """Report a message that was rejected with 409 and not accepted later: the user's text is lost."""
+    """Report a message that was rejected with 409 while the client continued with others: the user's text is lost."""
     for entry in facts.requests:
         if not entry.creates_run or entry.outcome != 409:
             continue
-        if facts.accepted.get(_text_key(entry), 0) < entry.number:
+        # A client that sends nothing more may have shown the conflict to its user, who decides.
+        continued = facts.next_run(entry.thread_id, entry.number) is not None
+        if continued and facts.accepted.get(text_key(entry), 0) < entry.number:
             yield Finding(
                 "ignored-conflict",
-                f"{_quoted(entry)} was rejected with 409 and not accepted later; send it again once the thread is idle",
+                f"{quote(entry)} was rejected with 409 and not accepted later; send it again once the thread is idle",
                 (entry.number,),
             )
 
@@ -145,7 +86,7 @@ def other_strategy(facts: Facts) -> Iterator[Finding]:
             default = "" if entry.strategy else " (the default, because it named none)"
             yield Finding(
                 "other-strategy",
-                f"{_quoted(entry)} was sent with `{named}`{default} instead of `{facts.strategy}`; set "
+                f"{quote(entry)} was sent with `{named}`{default} instead of `{facts.strategy}`; set "
                 "`multitask_strategy` in every request that creates a run",
                 (entry.number,),
             )
@@ -153,9 +94,11 @@ def other_strategy(facts: Facts) -> Iterator[Finding]:
 
 def resumed_gone(facts: Facts) -> Iterator[Finding]:
     """Report an answer to an interrupt that was not pending."""
+    twice = {entry.number for earlier, entry in facts.in_a_row if is_answered_twice(earlier, entry)}
     for entry in facts.requests:
-        answer = _answer(entry)
-        if answer is None:
+        answer = answer_of(entry)
+        if answer is None or entry.number in twice:
+            # `answered-twice` reports the second one.
             continue
         # An object may map interrupt ids to answers, or be the answer itself. Only its keys can distinguish the two.
         gone = [key for key in answer if _is_id(key) and key not in entry.asks] if isinstance(answer, dict) else []
@@ -171,7 +114,7 @@ def resumed_gone(facts: Facts) -> Iterator[Finding]:
 def resumed_unclear(facts: Facts) -> Iterator[Finding]:
     """Report an answer that does not name its interrupt while several were pending."""
     for entry in facts.requests:
-        answer = _answer(entry)
+        answer = answer_of(entry)
         by_id = isinstance(answer, dict) and all(map(_is_id, answer))
         if answer is not None and not by_id and len(entry.asks) > 1:
             yield Finding(
@@ -180,12 +123,6 @@ def resumed_unclear(facts: Facts) -> Iterator[Finding]:
                 f'{{"resume": {{"{entry.asks[0]}": ...}}}}',
                 (entry.number,),
             )
-
-
-def _answer(entry: JournalEntry) -> Any:
-    """Return the answer with which a request resumes a run, None if it does not."""
-    command = entry.order.get("command")
-    return command.get("resume") if isinstance(command, dict) else None
 
 
 def retried(facts: Facts) -> Iterator[Finding]:
@@ -201,14 +138,14 @@ def retried(facts: Facts) -> Iterator[Finding]:
         if earlier.outcome == 409 and entry.busy:
             yield Finding(
                 "retried",
-                f"{_quoted(entry)} was rejected with 409 and sent again while the thread was still busy; wait until it "
+                f"{quote(entry)} was rejected with 409 and sent again while the thread was still busy; wait until it "
                 "is idle",
                 proof,
             )
         elif earlier.outcome in (400, 404, 422):
             yield Finding(
                 "retried",
-                f"{_quoted(entry)} was rejected with {earlier.outcome} and sent again unchanged; such a response is "
+                f"{quote(entry)} was rejected with {earlier.outcome} and sent again unchanged; such a response is "
                 "final",
                 proof,
             )
@@ -216,9 +153,60 @@ def retried(facts: Facts) -> Iterator[Finding]:
         elif earlier.outcome == 200 and (earlier.cut or _has_ids(entry)):
             yield Finding(
                 "retried",
-                f"{_quoted(entry)} had already created run {earlier.run_id} when it was sent again; look up the run "
+                f"{quote(entry)} had already created run {earlier.run_id} when it was sent again; look up the run "
                 "before a retry",
                 proof,
+            )
+
+
+def sent_twice(facts: Facts) -> Iterator[Finding]:
+    """Report the same text that was sent twice in a row, the second time while the run of the first was in flight."""
+    for earlier, entry in facts.in_a_row:
+        same = messages_of(entry) and text_key(entry) == text_key(earlier)
+        # With an id or after a cut it is a retry, which `retried` reports.
+        if same and earlier.run_id in entry.in_flight and not earlier.cut and not _has_ids(entry):
+            yield Finding(
+                "sent-twice",
+                f"{quote(entry)} was sent twice while the first run was in flight. Disable the button after the first "
+                "click",
+                (earlier.number, entry.number),
+            )
+
+
+def stopped_stale(facts: Facts) -> Iterator[Finding]:
+    """Report a stop of a run that is over while another one is in flight: the client knows the wrong run."""
+    for entry in facts.requests:
+        if entry.method != "POST" or not entry.path.endswith("/cancel") or not entry.in_flight:
+            continue
+        named = [entry.run_id] if entry.run_id is not None else _run_ids(entry)
+        stale = [run_id for run_id in named if run_id not in entry.in_flight]
+        if named and len(stale) == len(named):
+            yield Finding(
+                "stopped-stale",
+                f"run {stale[0]} was cancelled, which is over, while run {entry.in_flight[-1]} was in flight. Cancel "
+                "the newest run",
+                (entry.number,),
+            )
+
+
+def _run_ids(entry: JournalEntry) -> list[str]:
+    given = entry.body.get("run_ids") if isinstance(entry.body, dict) else None
+    return [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
+
+
+def left_running(facts: Facts) -> Iterator[Finding]:
+    """Report a stream that the client closed before its end, and a run that then ran to its end without a client."""
+    followed = {one.run_id for one in facts.requests if not one.creates_run}
+    for entry in facts.requests:
+        run = facts.runs.get(entry.run_id or "")
+        if not entry.creates_run or not entry.cut or run is None or run.status != "success":
+            continue
+        if entry.order.get("on_disconnect") != "cancel" and entry.run_id not in followed:
+            yield Finding(
+                "left-running",
+                f"the client disconnected from run {entry.run_id}, which continued to its end. Cancel it, or "
+                'send "on_disconnect": "cancel"',
+                (entry.number,),
             )
 
 
@@ -229,7 +217,7 @@ def left_dangling(facts: Facts) -> Iterator[Finding]:
         if entry.creates_run and run is not None and run.dangling:
             yield Finding(
                 "left-dangling",
-                f"{_quoted(entry)} follows the tool call {', '.join(run.dangling)}, which has no result; add a tool "
+                f"{quote(entry)} follows the tool call {', '.join(run.dangling)}, which has no result; add a tool "
                 "message or remove the call",
                 (entry.number,),
             )
@@ -253,23 +241,36 @@ RULES: Final[Mapping[str, ClientCheck]] = {
     "other-strategy": other_strategy,
     "resumed-gone": resumed_gone,
     "resumed-unclear": resumed_unclear,
+    "answered-twice": open_questions.answered_twice,
+    "input-and-resume": open_questions.input_and_resume,
+    "text-over-question": open_questions.text_over_question,
+    "empty-over-question": open_questions.empty_over_question,
+    "fork-over-question": open_questions.fork_over_question,
+    "whole-conversation": open_questions.whole_conversation,
     "retried": retried,
+    "sent-twice": sent_twice,
+    "stopped-stale": stopped_stale,
+    "left-running": left_running,
     "left-dangling": left_dangling,
     "ignored-field": ignored_field,
 }
 
 
-def judge(facts: Facts, *, without: Sequence[str] = ()) -> list[Finding]:
+def judge(facts: Facts, *, without: Sequence[str] = ()) -> Conduct:
     """Return the findings of all rules except `without`, in the order of the requests.
 
     Raises ValueError for an unknown rule.
     """
     for name in without:
         if name not in RULES:
-            raise ValueError(f"{as_json(name)} is not a rule; the rules are {', '.join(RULES)}")
-    found = [finding for name, rule in RULES.items() if name not in without for finding in rule(facts)]
+            raise ValueError(unknown("rule", name, RULES))
+    rules = {name: rule for name, rule in RULES.items() if name not in without}
+    found = [finding for rule in rules.values() for finding in rule(facts)]
     # Ordered by the last request of each finding, the one with which the mistake became one.
-    return sorted(found, key=lambda finding: finding.requests[-1])
+    ordered = sorted(found, key=lambda finding: finding.requests[-1])
+    return Conduct(
+        ordered, facts.requests, {name: " ".join((rule.__doc__ or "").split()) for name, rule in rules.items()}
+    )
 
 
 def run_facts(thread: Thread) -> dict[str, RunFacts]:
@@ -322,34 +323,8 @@ def _new_run(facts: Facts, entry: JournalEntry) -> JournalEntry | None:
     return None if by is None else facts.created.get(by)
 
 
-def _text_key(entry: JournalEntry) -> tuple[str | None, bytes]:
-    """Return what two requests have in common that send the same input to the same thread."""
-    return entry.thread_id, msgspec.json.encode(_input(entry), order="deterministic")
-
-
-def _input(entry: JournalEntry) -> Any:
-    return entry.order.get("input")
-
-
-def _messages(entry: JournalEntry) -> list[Any]:
-    run_input = _input(entry)
-    given = run_input.get("messages") if isinstance(run_input, dict) else None
-    found = given if isinstance(given, list) else [given] if given is not None else []
-    return [deserialized(message) for message in found]
-
-
 def _has_ids(entry: JournalEntry) -> bool:
-    return any(isinstance(message, dict) and message.get("id") for message in _messages(entry))
-
-
-def _quoted(entry: JournalEntry) -> str:
-    """Return the last message of a request, shortened, for people."""
-    messages = _messages(entry)
-    last = messages[-1] if messages else None
-    text = last.get("content") if isinstance(last, dict) else last
-    if not isinstance(text, str):
-        return f"request {entry.number}"
-    return as_json(text if len(text) <= 60 else f"{text[:60]}...")
+    return any(isinstance(message, dict) and message.get("id") for message in messages_of(entry))
 
 
 def _is_id(key: object) -> bool:

@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from fnmatch import fnmatchcase
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, get_args
+from uuid import UUID
 
 from mockserver.agent.gates import Held
-from mockserver.control import client_checks
-from mockserver.control.client_checks import Facts, Finding
+from mockserver.control import client_checks, matchers, situation
+from mockserver.control.client_checks import Conduct, Facts
+from mockserver.control.errors import ControlError as ControlError
+from mockserver.control.errors import DeadlineError as DeadlineError
+from mockserver.control.errors import UsageError as UsageError
+from mockserver.control.matchers import RequestPattern
+from mockserver.control.points import check_point, names_of_holds
 from mockserver.core.clock import Clock, HandClock, InstantClock, RealClock, UndelayedClock
-from mockserver.core.json_text import as_json
-from mockserver.core.policy import policy_of
+from mockserver.core.ids import canonical, derived_seed
+from mockserver.core.policy import Policy, policy_of
 from mockserver.core.records import Run, Thread
 from mockserver.engine.engine import Engine
 from mockserver.engine.expiry import Expiry
 from mockserver.script.graphs import Graphs
+from mockserver.script.types import Script
 from mockserver.views import records
+from mockserver.vocabulary import RunStatus, ThreadStatus
 from mockserver.web.journal import Journal, JournalEntry
+from mockserver.words import quoted, some, unknown
 
 DEADLINE: Final = 30.0
 """The real seconds after which a wait fails. The mock reacts within milliseconds, so this is far above any delay."""
@@ -30,25 +38,32 @@ DEADLINE: Final = 30.0
 MAX_SCALE: Final = 1000
 """The largest factor of scripted delays, the same as on the command line."""
 
-SHOWN: Final = 10
-"""The number of ids in a message. Thousands of runs would hide what the message states."""
+MAX_ADVANCE: Final = 1e9
+"""The largest step of the clock in seconds, the same as in the control API."""
 
 Mode = Literal["real", "instant", "hand"]
+MODES: Final[tuple[Mode, ...]] = get_args(Mode)
+MEANT: Final = {
+    **dict.fromkeys(("manual", "paused", "frozen", "freeze", "fake", "stop", "mock", "virtual"), "hand"),
+    **dict.fromkeys(("fast", "quick", "skip", "none", "zero", "immediate", "auto", "simulated"), "instant"),
+    **dict.fromkeys(("wall", "system", "normal", "live", "realtime", "real-time", "slow"), "real"),
+}
+"""The words of other tools for the modes of time."""
+
 T = TypeVar("T")
 
 
-class ControlError(Exception):
-    """An impossible command. The text states the reason and the possible values."""
-
-
-class DeadlineError(ControlError):
-    """A wait that did not succeed within its deadline."""
-
-
 def clock_of(mode: Mode, scale: float = 1.0) -> Clock:
-    """Return the clock of a mode. `scale` multiplies delays in mode `real`, where 0 skips them."""
+    """Return the clock of a mode. `scale` multiplies delays in mode `real`, where 0 skips them.
+
+    Raises `UsageError`, which is a ValueError, for another mode or scale.
+    """
+    if mode not in MODES:
+        raise UsageError(unknown("time mode", mode, MODES, meant=MEANT))
+    if isinstance(scale, bool) or not isinstance(scale, (int, float)):
+        raise UsageError(f"the scale of time is {quoted(scale)}. Give a number between 0 and {MAX_SCALE}")
     if not 0 <= scale <= MAX_SCALE:
-        raise ValueError(f"the scale of time is {scale}; it must be between 0 and {MAX_SCALE}")
+        raise UsageError(f"the scale of time is {scale}; it must be between 0 and {MAX_SCALE}")
     if mode == "hand":
         return HandClock()
     if mode == "instant":
@@ -64,6 +79,7 @@ class Controller:
         self.engine = engine
         self.journal = journal
         self._graphs = engine.threads.graphs
+        self._seed, self._resets = engine.seed, 0
 
     def load_scripts(self, scripts: Graphs, thread_id: str | None = None) -> None:
         """Replace or add the scripts of some graphs, on one thread or on all. The built-in graph gives way to them.
@@ -85,7 +101,12 @@ class Controller:
         thread.graphs = thread.graphs.replaced(scripts)
 
     def hold(self, point: str, thread_id: str | None = None) -> None:
-        """Pause every run that reaches a point: `tools:1/enter`, or a name that the script gives to a hold."""
+        """Pause every run that reaches a point: `tools:1/enter`, or a name that the script gives to a hold.
+
+        Raises `UsageError` for a point that no script has.
+        """
+        thread_id = _optional(thread_id)
+        check_point(point, self._scripts(thread_id))
         self.engine.gates.hold(point, thread_id)
 
     def release(self, point: str | None = None, thread_id: str | None = None) -> int:
@@ -93,19 +114,32 @@ class Controller:
 
         Raises `ControlError` for a point at which no run is held and none would be.
         """
-        gates = self.engine.gates
+        gates, thread_id = self.engine.gates, _optional(thread_id)
         if point is not None and not gates.held(point, thread_id) and point not in gates.closed():
             known = sorted({held.point for held in gates.held()} | set(gates.closed()))
-            raise ControlError(f"no run is or would be held at {as_json(point)}; {_known(known, 'points')}")
+            check_point(point, self._scripts(thread_id))
+            # After the check, which refuses what is never a point. This one is, but nothing is or would be held there.
+            raise ControlError(f"no run is or would be held at {quoted(point)}; {_known(known, 'points')}")
         return gates.release(point, thread_id)
+
+    def _scripts(self, thread_id: str | None) -> list[Script]:
+        """Return the scripts that runs of a thread, or of any, may play."""
+        threads = self.engine.threads
+        thread = threads.by_id.get(thread_id or "")
+        if thread is not None:
+            return list(thread.graphs.values())
+        every = [threads.graphs, *(one.graphs for one in threads.by_id.values() if one.graphs is not threads.graphs)]
+        return [script for graphs in every for script in graphs.values()]
 
     def set_time(self, mode: Mode, scale: float = 1.0, thread_id: str | None = None) -> None:
         """Change the clock for scripted delays, on one thread or on all."""
-        self.engine.clock.set(clock_of(mode, scale), thread_id)
+        self.engine.clock.set(clock_of(mode, scale), _optional(thread_id))
 
     async def advance(self, seconds: float, thread_id: str | None = None) -> float:
         """Advance the clock and return the new time. Raises `ControlError` in mode `real`."""
-        clock = self.engine.clock.of(thread_id)
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= MAX_ADVANCE:
+            raise UsageError(f"time cannot advance by {quoted(seconds)}. Give seconds from 0 to {MAX_ADVANCE:g}")
+        clock = self.engine.clock.of(_optional(thread_id))
         # An instant clock is a hand clock that also advances by itself.
         if not isinstance(clock, HandClock):
             raise ControlError("real time cannot be advanced; set the time mode to `hand` or `instant` first")
@@ -115,31 +149,36 @@ class Controller:
     async def reset(self, *, graphs: Graphs | None = None, clock: Clock | None = None, seed: int | None = None) -> None:
         """Delete all threads, requests and holds.
 
-        The graphs, the clock and the seed become those given, or else the graphs of the start, the current clock and
-        the current seed.
+        The graphs and the clock become those given, or else the graphs of the start and the current clock. Without a
+        seed the ids differ from all before, so that a late request of an earlier test finds none of its threads.
         """
-        engine = self.engine
+        engine, former = self.engine, list(self.engine.threads.by_id)
         # `clear` keeps the gates, so a hold of one test would pause the runs of the next.
         engine.gates.release()
-        await engine.clear(engine.seed if seed is None else seed)
+        self._resets += 1
+        await engine.clear(derived_seed(self._seed, self._resets) if seed is None else seed)
         engine.threads.set_graphs(graphs or self._graphs)
         engine.clock.forget_threads()
         if clock is not None:
             engine.clock.set(clock)
-        self.journal.clear()
+        self.journal.clear(former)
 
     def thread(self, thread_id: str) -> Thread:
         """Return a thread. Raises `ControlError` if it does not exist."""
-        threads = self.engine.threads.by_id
+        threads, thread_id = self.engine.threads.by_id, _id(thread_id, "thread")
         if thread_id not in threads:
-            raise ControlError(f"there is no thread {thread_id}; {_known(list(threads), 'threads')}")
+            of_run = next((one for one in threads.values() if thread_id in one.runs), None)
+            hint = f"It is a run of thread {of_run.thread_id}; " if of_run is not None else ""
+            raise ControlError(f"there is no thread {thread_id}; {hint}{_known(list(threads), 'threads')}")
         return threads[thread_id]
 
     def run(self, thread_id: str, run_id: str) -> Run:
         """Return a run. Raises `ControlError` if it does not exist."""
-        runs = self.thread(thread_id).runs
+        runs, run_id = self.thread(thread_id).runs, _id(run_id, "run")
         if run_id not in runs:
-            raise ControlError(f"there is no run {run_id} on thread {thread_id}; {_known(list(runs), 'runs')}")
+            superseding = self.engine.superseded.get(run_id)
+            hint = f"It was superseded by run {superseding} and erased; " if superseding is not None else ""
+            raise ControlError(f"there is no run {run_id} on thread {thread_id}; {hint}{_known(list(runs), 'runs')}")
         return runs[run_id]
 
     def threads(self) -> list[dict[str, Any]]:
@@ -160,74 +199,140 @@ class Controller:
         thread = self.thread(thread_id)
         return [records.state(thread, one) for one in reversed(list(thread.visible.newest_first()))]
 
-    def requests(self, method: str, path: str, wanted: Mapping[str, Any]) -> list[JournalEntry]:
-        """Return the requests that match a method, a path pattern and values of the entry or of its body."""
-        return [entry for entry in self.journal if _matches(entry, method, path, wanted)]
+    def requests(self, pattern: RequestPattern) -> list[JournalEntry]:
+        """Return the requests that match a pattern. Raises `UsageError` for one that no request can match."""
+        entries = list(self.journal)
+        pattern.check(entries)
+        return [entry for entry in entries if pattern.matches(entry)]
 
-    def conduct(self, strategy: str | None = None, without: Sequence[str] = ()) -> list[Finding]:
-        """Return the mistakes of the clients. Raises `ControlError` for an unknown rule."""
+    def assert_requested(
+        self, pattern: RequestPattern, times: int | None = None, at_least: int | None = None
+    ) -> JournalEntry | None:
+        """Assert that requests matching a pattern were received, and return the last one.
+
+        `times` is their exact number and `at_least` the smallest one. Raises AssertionError and `UsageError`.
+        """
+        _check_count("times", times, 0)
+        _check_count("at_least", at_least, 1)
+        if times is not None and at_least is not None:
+            raise UsageError("`times` is an exact number and `at_least` a bound. Leave one of them out")
+        found = self.requests(pattern)
+        if not found and times != 0:
+            raise AssertionError(pattern.nearest(list(self.journal)))
+        expected = f"{times}" if times is not None else f"at least {at_least}"
+        short = at_least is not None and len(found) < at_least
+        if short or (times is not None and len(found) != times):
+            lines = "\n".join(f"  {entry.line()}" for entry in found)
+            text = f"expected {expected} matching requests, received {len(found)}, that match {pattern}:\n{lines}"
+            raise AssertionError(text)
+        return found[-1] if found else None
+
+    def assert_in_order(self, patterns: Sequence[RequestPattern | str]) -> None:
+        """Assert that requests were received that match the patterns one after the other. Raises AssertionError."""
+        wanted = [RequestPattern.of(one) for one in patterns]
+        if len(wanted) < 2:
+            raise UsageError("an order needs two patterns or more. Use assert_requested for one")
+        entries = list(self.journal)
+        for pattern in wanted:
+            pattern.check(entries)
+        missing = matchers.in_order(wanted, entries)
+        if missing is not None:
+            raise AssertionError(missing)
+
+    def conduct(self, strategy: str | None = None, without: Sequence[str] = ()) -> Conduct:
+        """Return the mistakes of the clients. Raises `UsageError` for an unknown rule or strategy."""
+        if strategy is not None:
+            matchers.check_strategy(strategy)
+        without = [without] if isinstance(without, str) else list(without)
         threads = self.engine.threads.by_id.values()
         runs = {run_id: facts for thread in threads for run_id, facts in client_checks.run_facts(thread).items()}
         facts = Facts(list(self.journal), runs, dict(self.engine.superseded), strategy)
         try:
             return client_checks.judge(facts, without=without)
         except ValueError as error:
-            raise ControlError(str(error)) from None
+            raise UsageError(str(error)) from None
 
-    async def wait_for_request(
-        self, method: str, path: str, wanted: Mapping[str, Any], *, deadline: float = DEADLINE
-    ) -> JournalEntry:
+    async def wait_for_request(self, pattern: RequestPattern, *, deadline: float = DEADLINE) -> JournalEntry:
         """Wait for a matching request and return the first one. Raises `DeadlineError` with the most similar ones."""
         return (
             await self._until(
-                lambda: self.requests(method, path, wanted),
+                lambda: self.requests(pattern),
                 deadline,
-                lambda: self.nearest(method, path, wanted),
+                lambda: pattern.nearest(list(self.journal)),
+                shows_requests=False,
             )
         )[0]
 
     async def wait_for_status(
         self, status: str, thread_id: str, run_id: str | None = None, *, deadline: float = DEADLINE
     ) -> None:
-        """Wait until a run or, without one, the thread has a status. Raises `DeadlineError` and `ControlError`."""
+        """Wait until a run or, without one, the thread has a status.
+
+        Raises `DeadlineError`, at once if a run has ended with another status, and `ControlError`.
+        """
+        self._check_status(status, thread_id, run_id)
         what = f"thread {thread_id}" if run_id is None else f"run {run_id}"
+
+        def reached() -> bool:
+            if self._status(thread_id, run_id) == status:
+                return True
+            if run_id is not None:
+                _check_can_have(self.run(thread_id, run_id), status)
+            return False
+
         await self._until(
-            lambda: self._status(thread_id, run_id) == status,
-            deadline,
-            lambda: f"{what} has status `{self._status(thread_id, run_id)}`, expected `{status}`",
+            reached, deadline, lambda: f"{what} has status `{self._status(thread_id, run_id)}`, expected `{status}`"
         )
 
+    def _check_status(self, status: str, thread_id: str, run_id: str | None) -> None:
+        policy = policy_of(self.thread(thread_id))
+        of_run, of_thread = get_args(RunStatus), get_args(ThreadStatus)
+        if type(policy) is not Policy or status in (of_thread if run_id is None else of_run):
+            # A defect may show a status that the API does not have.
+            return
+        kind = "status of a thread" if run_id is None else "status of a run"
+        text = unknown(kind, status, of_thread if run_id is None else of_run, plural=f"{kind.replace(' ', 'es ', 1)}")
+        if run_id is None and status in of_run:
+            text = (
+                f"`{status}` is a status of runs, and a thread is {', '.join(of_thread)}. "
+                "Name the run, as in wait_for_status(STATUS, THREAD_ID, RUN_ID)"
+            )
+        elif run_id is not None and status in of_thread:
+            text = f"`{status}` is a status of threads, and a run is {', '.join(of_run)}. Leave out the run"
+        elif isinstance(status, str) and canonical(status) is not None:
+            text = f"{quoted(status)} is an id. The status comes first: wait_for_status(STATUS, THREAD_ID, RUN_ID)"
+        raise UsageError(text)
+
     async def wait_until_held(self, point: str, thread_id: str | None = None, *, deadline: float = DEADLINE) -> Held:
-        """Wait until a run is held at a point and return it. Raises `DeadlineError`."""
-        gates = self.engine.gates
+        """Wait until a run is held at a point and return it.
+
+        Raises `DeadlineError`, `UsageError` for a point that no script has, and `ControlError` if no hold is set there.
+        """
+        gates, thread_id = self.engine.gates, _optional(thread_id)
+        check_point(point, self._scripts(thread_id))
+
+        def holds() -> bool:
+            # A hold that the script sets itself needs no call of `hold`.
+            closed = point in gates.closed() if thread_id is None else gates.closes(point, thread_id)
+            return closed or point in names_of_holds(self._scripts(thread_id))
+
+        if not gates.held(point, thread_id) and not holds():
+            known = f"Holds are set at {some(gates.closed())}" if gates.closed() else "No hold is set"
+            raise ControlError(
+                f"no run will be held at {quoted(point)}, because no hold is set there. {known}. "
+                f'Call hold("{point}") before the client sends its message'
+            )
         return (
             await self._until(
-                lambda: gates.held(point, thread_id),
-                deadline,
-                lambda: (
-                    f"no run is held at {as_json(point)}; "
-                    f"{_known(sorted({held.point for held in gates.held()}), 'held points')}"
-                ),
+                lambda: gates.held(point, thread_id), deadline, lambda: f"no run is held at {quoted(point)}"
             )
         )[0]
 
     async def wait_until_quiet(self, *, deadline: float = DEADLINE) -> None:
         """Wait until no run is in flight. Raises `DeadlineError`."""
         await self._until(
-            lambda: not self._in_flight(),
-            deadline,
-            lambda: f"runs still in flight: {_some(self._in_flight())}; is one of them held?",
+            lambda: not self._in_flight(), deadline, lambda: f"runs still in flight: {some(self._in_flight())}"
         )
-
-    def nearest(self, method: str, path: str, wanted: Mapping[str, Any]) -> str:
-        """Return a text for people that lists the requests most similar to a wanted one, with their differences."""
-        entries = list(self.journal)
-        expected = _description(method, path, wanted)
-        if not entries:
-            return f"no request matches {expected}: none was received; does the client use the URL of this deployment?"
-        ranked = sorted(entries, key=lambda one: _similarity(one, method, path, wanted), reverse=True)
-        lines = [f"  {one.line()}{_differences(one, method, path, wanted)}" for one in ranked[:5]]
-        return "\n".join([f"no request matches {expected}; the most similar of {len(entries)}:", *lines])
 
     def _status(self, thread_id: str, run_id: str | None) -> str:
         thread = self.thread(thread_id)
@@ -240,66 +345,60 @@ class Controller:
     def _in_flight(self) -> list[str]:
         return [run_id for thread in self.engine.threads.by_id.values() for run_id in thread.in_flight]
 
-    async def _until(self, condition: Callable[[], T], deadline: float, describe: Callable[[], str]) -> T:
+    async def _until(
+        self, condition: Callable[[], T], deadline: float, describe: Callable[[], str], *, shows_requests: bool = True
+    ) -> T:
+        if isinstance(deadline, bool) or not isinstance(deadline, (int, float)) or not deadline > 0:
+            raise UsageError(f"the deadline is {quoted(deadline)}. Give a number of seconds above 0")
         try:
             # Real time, and not the deployment's clock: scripted time may be paused until the test advances it.
             async with asyncio.timeout(deadline):
                 return await self.engine.notifier.until(condition)
         except TimeoutError:
-            raise DeadlineError(f"timed out after {deadline:g} s: {describe()}") from None
+            entries = list(self.journal) if shows_requests else []
+            lines = situation.describe(self.engine, entries).splitlines()
+            shown = [line for line in lines if shows_requests or not line.startswith("no request was received")]
+            text = "\n".join([f"timed out after {deadline:g} s: {describe()}", *(f"  {line}" for line in shown)])
+            raise DeadlineError(text) from None
 
 
-def _matches(entry: JournalEntry, method: str, path: str, wanted: Mapping[str, Any]) -> bool:
-    return (
-        fnmatchcase(entry.method, method.upper())
-        and fnmatchcase(entry.path, path)
-        and all(_has(entry, name, value) for name, value in wanted.items())
-    )
+def _check_can_have(run: Run, status: str) -> None:
+    """Raise `DeadlineError` if a run has ended, so that it never has a status that it has not now."""
+    # A defect may still change what is shown of a run that has ended.
+    if run.over and type(policy_of(run.thread)) is Policy:
+        raise DeadlineError(
+            f"run {run.run_id} has ended with `{run.status}` and will never have `{status}`"
+            f"{situation.how_it_ended(run)}"
+        )
 
 
-def _has(entry: JournalEntry, name: str, value: Any) -> bool:
-    """Return whether an entry has a value, in a field of its own (`strategy`, `status`, ...) or of its body."""
-    # bool(), because a value of the test, such as an array, may compare to something else.
-    return bool(_value(entry, name) == value)
+def _check_count(name: str, given: object, least: int) -> None:
+    if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given < least):
+        hint = " For none, use assert_not_requested" if name == "at_least" and given == 0 else ""
+        raise UsageError(f"`{name}` is {quoted(given)}. Give a whole number from {least}.{hint}".rstrip("."))
 
 
-def _value(entry: JournalEntry, name: str) -> Any:
-    if name in ("strategy", "status", "thread_id", "run_id", "busy", "query", "body", "protocol"):
-        return getattr(entry, name)
-    return entry.body.get(name) if isinstance(entry.body, dict) else None
+def _id(given: object, kind: str) -> str:
+    """Return an id as the server spells it. Raises `UsageError` for what is not a text."""
+    if isinstance(given, UUID):
+        return str(given)
+    if isinstance(given, str):
+        return canonical(given) or given
+    if isinstance(given, Mapping) and f"{kind}_id" in given:
+        raise UsageError(f'a {kind} was given in place of its id. Pass its field "{kind}_id"')
+    raise UsageError(f"the id of a {kind} is a text, not {quoted(given)}")
 
 
-def _similarity(entry: JournalEntry, method: str, path: str, wanted: Mapping[str, Any]) -> tuple[float, ...]:
-    same = sum(_has(entry, name, value) for name, value in wanted.items())
-    # Imported here, because only a failure needs it.
-    import difflib
-
-    # Weights: a path that matches counts as much as a value, and one that only resembles it at most half as much, like
-    # the method. Among equals the newest request comes first.
-    likeness = 1.0 if fnmatchcase(entry.path, path) else difflib.SequenceMatcher(None, entry.path, path).ratio() / 2
-    return (likeness + same + (0.5 if fnmatchcase(entry.method, method.upper()) else 0), entry.number)
-
-
-def _differences(entry: JournalEntry, method: str, path: str, wanted: Mapping[str, Any]) -> str:
-    """Return the parts of an entry that differ from the wanted request."""
-    different = [f"method {entry.method}"] if not fnmatchcase(entry.method, method.upper()) else []
-    different += [f"path {entry.path}"] if not fnmatchcase(entry.path, path) else []
-    different += [
-        f"{name} {as_json(_value(entry, name))}" for name, value in wanted.items() if not _has(entry, name, value)
-    ]
-    return f"   ({', '.join(different)})" if different else ""
-
-
-def _description(method: str, path: str, wanted: Mapping[str, Any]) -> str:
-    return " ".join([method, path, *(f"{name}={as_json(value)}" for name, value in wanted.items())])
+def _optional(thread_id: object) -> str | None:
+    """Return the id of a thread that need not exist yet, None for all threads. Raises `UsageError`."""
+    if thread_id is None:
+        return None
+    found = _id(thread_id, "thread")
+    if canonical(found) is None:
+        raise UsageError(f"{quoted(found)} is not the id of a thread. Pass the UUID that the server returned")
+    return found
 
 
 def _known(known: Sequence[str], what: str) -> str:
     # A deployment may have thousands of threads.
-    return f"{what}: {', '.join(known[:10])}" if known else f"there are no {what}"
-
-
-def _some(names: Sequence[str]) -> str:
-    """Return a list of names for people, and how many there are more."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return f"{what}: {some(known, 10)}" if known else f"there are no {what}"

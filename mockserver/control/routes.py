@@ -8,30 +8,38 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from mockserver.control.controller import DEADLINE, ControlError, Controller, DeadlineError, Mode
+from mockserver.control import responses
+from mockserver.control.controller import DEADLINE, Controller, Mode, clock_of
+from mockserver.control.controller import MEANT as MODES_MEANT
+from mockserver.control.errors import ControlError, DeadlineError, UsageError
+from mockserver.control.matchers import RequestPattern
 from mockserver.core.records import Thread
-from mockserver.schemas.common import Body
-from mockserver.web.faults import Fault, Faults
+from mockserver.schemas.common import Body, Json
+from mockserver.script.suggestions import explained
+from mockserver.script.types import AGENT
+from mockserver.web.faults import MEANT as FAULTS_MEANT
+from mockserver.web.faults import BadFaultError, Fault, Faults, parse_fault
 from mockserver.web.guard import guarded
-from mockserver.web.http import ENGINE, EXPIRY, ApiError, json_answer, query, read
+from mockserver.web.http import ENGINE, EXPIRY, ApiError, json_answer
 from mockserver.web.interceptors import CONTROL, INTERCEPTORS
 from mockserver.web.journal import JOURNAL
 from mockserver.web.lookups import uuid_in
 from mockserver.web.route import Route
 
 if TYPE_CHECKING:
+    from mockserver.defects import Defect
     from mockserver.defects.switches import Switches
     from mockserver.script.graphs import Graphs
 
 T = TypeVar("T")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Times = Annotated[int, Meta(ge=1)]
 ScriptText = str | dict[str, Any]
 
@@ -71,22 +79,22 @@ async def defects(request: web.Request) -> web.StreamResponse:
 
 async def defect_on(request: web.Request) -> web.StreamResponse:
     """Switch a defect on: `{"name": …, "thread_id"?: …, "times"?: …}`."""
-    params = await read(request, DefectOn)
+    params = await _read(request, DefectOn)
     on = switches(request.app)
-    _known(partial(on.on, params.name, _thread(request, params.thread_id), params.times))
+    on.on(params.name, _thread(request, params.thread_id), params.times)
     return json_answer({"on": on.shown()})
 
 
 async def defect_off(request: web.Request) -> web.StreamResponse:
     """Switch one defect off, with `?thread_id=` on one thread only."""
     on = switches(request.app)
-    _known(partial(on.off, request.match_info["name"], _thread(request, query(request, Scope).thread_id)))
+    on.off(request.match_info["name"], _thread(request, _query(request, Scope).thread_id))
     return json_answer({"on": on.shown()})
 
 
 async def defects_off(request: web.Request) -> web.StreamResponse:
     """Switch all defects off, with `?thread_id=` those of one thread only."""
-    params, on = query(request, Scope), switches(request.app)
+    params, on = _query(request, Scope), switches(request.app)
     if params.thread_id is None:
         on.clear()
     else:
@@ -101,7 +109,7 @@ async def faults(request: web.Request) -> web.StreamResponse:
 
 async def fault_on(request: web.Request) -> web.StreamResponse:
     """Set a fault: `{"kind": …, "at"?: …, "path"?: …, "method"?: …, "chance"?: …, "times"?: …, "thread_id"?: …}`."""
-    params = await read(request, FaultOn)
+    params = await _read(request, FaultOn)
     thread = _thread(request, params.thread_id)
     request.app[FAULTS].set(params, None if thread is None else thread.thread_id)
     return json_answer({"set": request.app[FAULTS].shown()})
@@ -109,7 +117,7 @@ async def fault_on(request: web.Request) -> web.StreamResponse:
 
 async def faults_off(request: web.Request) -> web.StreamResponse:
     """Remove all faults, with `?thread_id=` those of one thread only."""
-    thread = _thread(request, query(request, Scope).thread_id)
+    thread = _thread(request, _query(request, Scope).thread_id)
     request.app[FAULTS].clear(None if thread is None else thread.thread_id)
     return json_answer({"set": request.app[FAULTS].shown()})
 
@@ -182,17 +190,12 @@ async def script_on(request: web.Request) -> web.StreamResponse:
 
     Started turns keep the previous one.
     """
-    from mockserver.script.load import ScriptError
-
-    params = await read(request, ScriptOn)
+    params = await _read(request, ScriptOn)
     thread = _thread(request, params.thread_id)
     graphs = (request.app[ENGINE].threads if thread is None else thread).graphs
     default = graphs.default if thread is None else thread.graph_id
-    try:
-        scripts = _scripts(params.script, default)
-    except ScriptError as error:
-        raise ApiError(422, str(error)) from None
-    _done(lambda: request.app[CONTROLLER].load_scripts(scripts, None if thread is None else thread.thread_id))
+    scripts = _scripts(params.script, default)
+    request.app[CONTROLLER].load_scripts(scripts, None if thread is None else thread.thread_id)
     turns = {name: [turn.name for turn in script.turns] for name, script in scripts.items()}
     # The names of turns without those of graphs for a single script, as before there could be several.
     return json_answer({"turns": next(iter(turns.values())) if len(turns) == 1 else turns, "graphs": list(scripts)})
@@ -225,7 +228,7 @@ async def held(request: web.Request) -> web.StreamResponse:
 
 async def hold(request: web.Request) -> web.StreamResponse:
     """Pause every run that reaches a point: `{"point": "tools:1/enter", "thread_id"?: …}`."""
-    params = await read(request, Point)
+    params = await _read(request, Point)
     # Optional in the type, because DELETE shares it. The text is that of msgspec for a missing field.
     if params.point is None:
         raise ApiError(422, "Object missing required field `point`")
@@ -235,69 +238,96 @@ async def hold(request: web.Request) -> web.StreamResponse:
 
 async def release(request: web.Request) -> web.StreamResponse:
     """Resume the held runs and stop holding, with `?point=` at one point, with `?thread_id=` on one thread only."""
-    params = query(request, Point)
-    return json_answer({"released": _done(lambda: request.app[CONTROLLER].release(params.point, params.thread_id))})
+    params = _query(request, Point)
+    return json_answer({"released": request.app[CONTROLLER].release(params.point, params.thread_id)})
 
 
 async def time_set(request: web.Request) -> web.StreamResponse:
     """Change the clock: `{"mode": "real" | "instant" | "hand", "scale"?: …, "thread_id"?: …}`."""
-    params = await read(request, TimeSet)
+    params = await _read(request, TimeSet)
     request.app[CONTROLLER].set_time(params.mode, params.scale, params.thread_id)
     return json_answer({"now": request.app[ENGINE].clock.of(params.thread_id).now})
 
 
 async def advance(request: web.Request) -> web.StreamResponse:
     """Advance the clock: `{"seconds": …, "thread_id"?: …}`."""
-    params = await read(request, Advance)
+    params = await _read(request, Advance)
     try:
         return json_answer({"now": await request.app[CONTROLLER].advance(params.seconds, params.thread_id)})
+    except UsageError:
+        raise
     except ControlError as error:
         raise ApiError(409, str(error)) from None
 
 
 async def journal(request: web.Request) -> web.StreamResponse:
     """List the requests of the clients, oldest first, with `?thread_id=` those of one thread only."""
-    params = query(request, Scope)
+    params = _query(request, Scope)
     entries = [entry for entry in request.app[CONTROLLER].journal if params.thread_id in (None, entry.thread_id)]
     return json_answer({"requests": [entry.shown() for entry in entries]})
 
 
 async def conduct(request: web.Request) -> web.StreamResponse:
     """Judge the requests of the clients. `?strategy=` is the expected strategy, `?without=` names rules to skip."""
-    params = query(request, Conduct)
+    params = _query(request, Conduct)
     without = [params.without] if isinstance(params.without, str) else params.without or []
-    found = _done(lambda: request.app[CONTROLLER].conduct(params.strategy, without))
+    found = request.app[CONTROLLER].conduct(params.strategy, without)
     return json_answer({"findings": [{"rule": one.rule, "text": one.text, "requests": one.requests} for one in found]})
+
+
+async def conduct_page(request: web.Request) -> web.StreamResponse:
+    """Show the conduct of the clients as a page. `?strategy=` and `?without=` as for the findings."""
+    params = _query(request, Conduct)
+    without = [params.without] if isinstance(params.without, str) else params.without or []
+    found = request.app[CONTROLLER].conduct(params.strategy, without)
+    return web.Response(text=found.page(), content_type="text/html")
 
 
 async def wait(request: web.Request) -> web.StreamResponse:
     """Wait: `{"point": …}`, `{"status": …, "thread_id": …, "run_id"?: …}`, `{"request": {"method": …, "path": …}}`."""
-    params, controller = await read(request, Wait), request.app[CONTROLLER]
-    try:
-        if params.point is not None:
-            one = await controller.wait_until_held(params.point, params.thread_id, deadline=params.deadline)
-            return json_answer({"thread_id": one.thread_id, "run_id": one.run_id})
-        if params.status is not None and params.thread_id is not None:
-            await controller.wait_for_status(params.status, params.thread_id, params.run_id, deadline=params.deadline)
-            return json_answer({"status": params.status})
-        if params.request is not None:
-            wanted = params.request
-            found = await controller.wait_for_request(
-                wanted.method, wanted.path, wanted.having or {}, deadline=params.deadline
-            )
-            return json_answer(found.shown())
-    # DeadlineError is a ControlError, so it comes first. A test can retry after 408, but not after 404.
-    except DeadlineError as error:
-        raise ApiError(408, str(error)) from None
-    except ControlError as error:
-        raise ApiError(404, str(error)) from None
+    params, controller = await _read(request, Wait), request.app[CONTROLLER]
+    if params.point is not None:
+        one = await controller.wait_until_held(params.point, params.thread_id, deadline=params.deadline)
+        return json_answer({"thread_id": one.thread_id, "run_id": one.run_id})
+    if params.status is not None and params.thread_id is not None:
+        await controller.wait_for_status(params.status, params.thread_id, params.run_id, deadline=params.deadline)
+        return json_answer({"status": params.status})
+    if params.request is not None:
+        found = await controller.wait_for_request(_pattern(params.request), deadline=params.deadline)
+        return json_answer(found.shown())
     raise ApiError(422, "nothing to wait for; send a `point`, a `status` with a `thread_id`, or a `request`")
 
 
+class Reset(Body, frozen=True, kw_only=True):
+    """The settings after a reset. Without `seed` every reset gives other ids. The clock stays without `time`."""
+
+    seed: int | None = None
+    script: ScriptText | list[ScriptText] | None = None
+    graph: str | None = None
+    time: Mode | None = None
+    scale: Annotated[float, Meta(ge=0, le=1000)] = 1.0
+    defects: str | tuple[str, ...] = ()
+    faults: str | tuple[str | Fault, ...] = ()
+    strict: bool | None = None
+
+
 async def reset_all(request: web.Request) -> web.StreamResponse:
-    """Delete all threads, requests, holds, defects and faults."""
+    """Delete all threads, requests, holds, defects and faults: `{"seed"?: …, "script"?: …, "defects"?: …, …}`."""
+    from mockserver.script.sources import read_graphs
+
+    params, app = await _read(request, Reset, default=b"{}"), request.app
+    # Read before the reset, so that invalid settings leave the deployment unchanged.
+    faults = [parse_fault(one) for one in ([params.faults] if isinstance(params.faults, str) else params.faults)]
+    defects = known_defects([params.defects] if isinstance(params.defects, str) else params.defects)
+    graphs = None if params.script is None else _scripts(params.script, params.graph or AGENT)
+    if params.script is None and params.graph is not None:
+        graphs = read_graphs(None, params.graph)
+    clock = None if params.time is None else clock_of(params.time, params.scale)
     # Shielded: aiohttp cancels the handler of a client that disconnects, and half a reset leaves a broken deployment.
-    await asyncio.shield(asyncio.create_task(reset(request.app)))
+    await asyncio.shield(asyncio.create_task(reset(app, graphs=graphs, clock=clock, seed=params.seed)))
+    break_again(app, defects, faults)
+    if params.strict is not None:
+        app[JOURNAL].strict = params.strict
     # Threads and runs refer to each other, so only the garbage collector frees them, and it rarely runs here (see
     # `__main__`). Without this, a long test session with many resets would grow.
     gc.collect()
@@ -305,26 +335,45 @@ async def reset_all(request: web.Request) -> web.StreamResponse:
 
 
 # Not in the route table, so that neither `/openapi.json` nor the checks of unknown query parameters apply.
+async def description(_: web.Request) -> web.StreamResponse:
+    """Return the OpenAPI description of the control API."""
+    # Imported here: the module is slow to import and rarely requested.
+    from mockserver.web.openapi import describe
+
+    return json_answer(describe(COMMANDS, title="The control API of the mock deployment", strict=True))
+
+
+def _command(method: str, path: str, handler: Handler, response: Any = None, *others: int, **more: Any) -> Route:
+    """Return a command. `others` are its statuses beside 200 and those that every command has."""
+    body, query = more.get("body"), more.get("query")
+    refusals = (*others, *((422,) if body is not None or query is not None else ()), 403)
+    statuses = (200, *sorted(set(refusals)))
+    return Route(method, f"{CONTROL}{path}", handler, response=response, statuses=statuses, **more)
+
+
+# Not in the route table, so that neither `/openapi.json` nor the checks of unknown query parameters apply.
 COMMANDS: Final = (
-    Route("GET", CONTROL, overview),
-    Route("GET", f"{CONTROL}/defects", defects),
-    Route("POST", f"{CONTROL}/defects", defect_on),
-    Route("DELETE", f"{CONTROL}/defects", defects_off),
-    Route("DELETE", f"{CONTROL}/defects/{{name}}", defect_off),
-    Route("GET", f"{CONTROL}/faults", faults),
-    Route("POST", f"{CONTROL}/faults", fault_on),
-    Route("DELETE", f"{CONTROL}/faults", faults_off),
-    Route("POST", f"{CONTROL}/restart", restart),
-    Route("POST", f"{CONTROL}/reset", reset_all),
-    Route("POST", f"{CONTROL}/script", script_on),
-    Route("GET", f"{CONTROL}/holds", held),
-    Route("POST", f"{CONTROL}/holds", hold),
-    Route("DELETE", f"{CONTROL}/holds", release),
-    Route("POST", f"{CONTROL}/time", time_set),
-    Route("POST", f"{CONTROL}/time/advance", advance),
-    Route("GET", f"{CONTROL}/journal", journal),
-    Route("GET", f"{CONTROL}/conduct", conduct),
-    Route("POST", f"{CONTROL}/wait", wait),
+    _command("GET", "", overview, responses.Overview),
+    _command("GET", "/openapi.json", description, Json),
+    _command("GET", "/defects", defects, responses.KnownDefects),
+    _command("POST", "/defects", defect_on, responses.ActiveDefects, 404, body=DefectOn),
+    _command("DELETE", "/defects", defects_off, responses.ActiveDefects, 404, query=Scope),
+    _command("DELETE", "/defects/{name}", defect_off, responses.ActiveDefects, 404, query=Scope),
+    _command("GET", "/faults", faults, responses.ActiveFaults),
+    _command("POST", "/faults", fault_on, responses.ActiveFaults, 404, body=FaultOn),
+    _command("DELETE", "/faults", faults_off, responses.ActiveFaults, 404, query=Scope),
+    _command("POST", "/restart", restart, responses.Restarted),
+    _command("POST", "/reset", reset_all, responses.WasReset, 404, body=Reset, body_optional=True),
+    _command("POST", "/script", script_on, responses.Loaded, 404, body=ScriptOn),
+    _command("GET", "/holds", held, responses.Holds),
+    _command("POST", "/holds", hold, responses.Holds, body=Point),
+    _command("DELETE", "/holds", release, responses.Released, 404, query=Point),
+    _command("POST", "/time", time_set, responses.Now, body=TimeSet),
+    _command("POST", "/time/advance", advance, responses.Now, 409, body=Advance),
+    _command("GET", "/journal", journal, responses.JournalRequests, query=Scope),
+    _command("GET", "/conduct", conduct, responses.Findings, query=Conduct),
+    _command("GET", "/conduct/page", conduct_page, query=Conduct, kinds=("text/html",)),
+    _command("POST", "/wait", wait, responses.Reached, 404, 408, body=Wait),
 )
 
 SERVERS: Final = web.AppKey("servers", list[web.Server])
@@ -344,7 +393,7 @@ def add_to(app: web.Application) -> None:
     app[SERVERS] = []
     app[FAULTS] = Faults(app[INTERCEPTORS], app[ENGINE].clock, app[ENGINE].seed)
     for command in COMMANDS:
-        app.router.add_route(command.method, command.path, guarded(command.handler))
+        app.router.add_route(command.method, command.path, guarded(_refusing(command.handler)))
 
 
 async def reset(app: web.Application, **settings: Any) -> None:
@@ -353,8 +402,27 @@ async def reset(app: web.Application, **settings: Any) -> None:
     if app[_SWITCHES]:
         switches(app).clear()
     app[EXPIRY].clear()
-    app[FAULTS].clear()
     await app[CONTROLLER].reset(**settings)
+    app[FAULTS].restart(app[ENGINE].seed)
+
+
+def known_defects(names: Iterable[str | Defect]) -> list[Defect]:
+    """Return the defects with these names, each ready to be switched on. Raises `UnknownDefectError`."""
+    given = list(names)
+    if not given:
+        # Not imported for a deployment without defects, which starts faster.
+        return []
+    from mockserver.defects import Defect, named
+
+    return [one if isinstance(one, Defect) else named(one)() for one in given]
+
+
+def break_again(app: web.Application, defects: Iterable[Defect], faults: Iterable[Fault]) -> None:
+    """Switch defects on and set faults, on the whole deployment."""
+    for defect in defects:
+        switches(app).on(defect)
+    for fault in faults:
+        app[FAULTS].set(fault)
 
 
 def switches(app: web.Application) -> Switches:
@@ -378,19 +446,68 @@ def _thread(request: web.Request, thread_id: str | None) -> Thread | None:
     return thread
 
 
-def _done(action: Callable[[], T]) -> T:
-    """Return the result of an action. Raises `ApiError` 404 instead of `ControlError`."""
+def _pattern(wanted: Wanted) -> RequestPattern:
+    return RequestPattern(wanted.method, wanted.path, **(wanted.having or {}))
+
+
+def _refusing(handler: Handler) -> Handler:
+    """Return a handler that answers with the status of the error that a command raises."""
+    from mockserver.script.load import ScriptError
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except ApiError:
+            raise
+        except (UsageError, ScriptError, BadFaultError) as error:
+            raise ApiError(422, str(error)) from None
+        # A test can wait again after 408, but not after 404. Both are errors of `ControlError`.
+        except DeadlineError as error:
+            raise ApiError(408, str(error)) from None
+        except ControlError as error:
+            raise ApiError(404, str(error)) from None
+        except Exception as error:
+            # By name: a deployment without defects does not import them.
+            if type(error).__name__ == "UnknownDefectError":
+                raise ApiError(404, str(error)) from None
+            raise
+
+    return answer
+
+
+MEANT: Final = {
+    **MODES_MEANT,
+    **FAULTS_MEANT,
+    **dict.fromkeys(("thread", "threadId"), "thread_id"),
+    **dict.fromkeys(("run", "runId"), "run_id"),
+    **dict.fromkeys(("timeout", "seconds", "timeout_seconds", "deadline_ms"), "deadline"),
+    **dict.fromkeys(("at", "where", "node", "hold"), "point"),
+    **dict.fromkeys(("type", "fault"), "kind"),
+    **dict.fromkeys(("defect",), "name"),
+    **dict.fromkeys(("yaml", "text"), "script"),
+    **dict.fromkeys(("matching", "wanted", "body", "with"), "having"),
+    **dict.fromkeys(("count", "number"), "times"),
+    **dict.fromkeys(("clock",), "time"),
+}
+"""The names that other tools use, with those of the control API."""
+
+
+async def _read(request: web.Request, schema: type[T], default: bytes = b"") -> T:
+    """Return the body of a command, or `default` if it is empty. Raises `ApiError` 422 with the nearest right word."""
     try:
-        return action()
-    except ControlError as error:
-        raise ApiError(404, str(error)) from None
+        return msgspec.json.decode(await request.read() or default, type=schema)
+    except msgspec.ValidationError as error:
+        raise ApiError(422, str(explained(str(error), schema, MEANT))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ApiError(422, f"the body of {request.method} {request.path} is not JSON. Send an object") from None
 
 
-def _known(switch: Callable[[], object]) -> None:
-    """Call a switch. Raises `ApiError` 404 for an unknown defect."""
-    from mockserver.defects import UnknownDefectError
-
+def _query(request: web.Request, schema: type[T]) -> T:
+    """Return the query of a command. A repeated parameter is a list. Raises `ApiError` 422 likewise."""
+    given = {key: request.query.getall(key) for key in request.query}
+    plain = {key: found if len(found) > 1 else found[0] for key, found in given.items()}
     try:
-        switch()
-    except UnknownDefectError as error:
-        raise ApiError(404, str(error)) from None
+        # Not strict, because every parameter is text: "10" has to pass for a number.
+        return msgspec.convert(plain, schema, strict=False)
+    except msgspec.ValidationError as error:
+        raise ApiError(422, str(explained(str(error), schema, MEANT))) from None

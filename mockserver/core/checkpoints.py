@@ -142,6 +142,15 @@ class History:
         marks = reversed(self._marks.get(checkpoint_id, []))
         return next((mark.value for mark in marks if (mark.kind, mark.node) == (kind, node)), None)
 
+    def failed_step(self, run_id: str) -> str | None:
+        """Return the step in which a run failed, as `NODE:VISIT`, None if no step of it did."""
+        for checkpoint in self.newest_first():
+            for mark in self._marks.get(checkpoint.checkpoint_id, ()):
+                if (mark.kind, mark.run_id) == ("error", run_id):
+                    visit = 1 if checkpoint.cursor is None else checkpoint.cursor.visit(mark.node)
+                    return f"{node_of(mark.node)}:{visit}"
+        return None
+
     def extras(self, checkpoint: Checkpoint | None) -> list[Extra]:
         """Return the tasks that commands have added to the superstep after a checkpoint, in their order."""
         marks = [] if checkpoint is None else self._marks.get(checkpoint.checkpoint_id, [])

@@ -62,6 +62,11 @@ class IdSource:
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest())
 
 
+def derived_seed(seed: int, number: int) -> int:
+    """Return another seed for each number. The same two numbers give the same one in every process."""
+    return int.from_bytes(hashlib.blake2b(f"{seed}#{number}".encode(), digest_size=8).digest())
+
+
 def named(name: str) -> str:
     """Return the id of an object that has the same name on every server, such as an assistant."""
     return _stamp(int.from_bytes(hashlib.blake2b(name.encode(), digest_size=16).digest()), version=5)

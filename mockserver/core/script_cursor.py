@@ -27,7 +27,8 @@ from mockserver.core.messages import Message
 from mockserver.script import patterns
 from mockserver.script.patterns import SlowPatternError
 from mockserver.script.tasks import in_order, node_of, sent_first
-from mockserver.script.types import Failure, Interrupt, Script, Step, When
+from mockserver.script.types import Failure, Interrupt, Script, Step, Turn, When
+from mockserver.words import some
 
 NO_TURN: Final = "NoMatchingTurnError"
 """The type of the exception that fails a run when no turn matches its last message."""
@@ -180,7 +181,7 @@ def enter(script: Script, conversation: Sequence[Message], context: TurnContext)
     """
     last = conversation[-1] if conversation else None
     if last is not None and last["type"] == "human":
-        return _start_turn(script, last, conversation, context) or _unmatched(last)
+        return _start_turn(script, last, conversation, context) or _unmatched(script, last)
     # The human turn is located even for a tool message: its visits continue, so
     # that hold points such as `tools:2/enter` count through the whole turn.
     found = locate(script, conversation, context)
@@ -307,16 +308,29 @@ def _human_turn(
     """Return the start of the last human message's turn, and the messages after it."""
     start = max((number for number, message in enumerate(conversation) if message["type"] == "human"), default=-1)
     human = conversation[start] if start >= 0 else messages.human("", "")
-    begun = _start_turn(script, human, conversation[: start + 1], context) or _unmatched(human)
+    begun = _start_turn(script, human, conversation[: start + 1], context) or _unmatched(script, human)
     return begun, conversation[start + 1 :]
 
 
-def _unmatched(last: Message) -> Cursor:
+def _unmatched(script: Script, last: Message) -> Cursor:
     """Return the cursor for a message that no turn matches: a step that fails with the reason."""
     text = messages.text_of(last)
     shown = text if len(text) <= 80 else f"{text[:80]}..."
-    message = f"no turn of the script matches the message {as_json(shown)}. Add a turn without `when` for all others."
+    turns = some([_condition(turn) for turn in script.turns], 10)
+    message = (
+        f"no turn of the script matches the message {as_json(shown)}. Add a turn without `when` for all others. "
+        f"The turns are for: {turns}."
+    )
     return Cursor((Step(error=Failure(message=message, type=NO_TURN)),))
+
+
+def _condition(turn: Turn) -> str:
+    """Return the condition of a turn as the script writes it."""
+    given = {
+        name: value for name in turn.when.__struct_fields__ if (value := getattr(turn.when, name)) not in (None, {})
+    }
+    condition = ", ".join(f"{name}: {as_json(value)}" for name, value in given.items()) or "any message"
+    return f"{turn.name} ({condition})" if turn.name else condition
 
 
 def _too_slow(error: SlowPatternError) -> Step:

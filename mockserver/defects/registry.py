@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from mockserver.defects.base import Defect
+from mockserver.words import quoted
 
 MODULES: Final = (
     "admission",
@@ -105,11 +106,14 @@ def _renamed() -> Mapping[str, type[Defect]]:
 def named(name: str) -> type[Defect]:
     """Return the defect with this present or earlier name. Raises `UnknownDefectError`."""
     known = defects()
-    found = known.get(name) or _renamed().get(name)
+    found = (known.get(name) or _renamed().get(name)) if isinstance(name, str) else None
     if found is None:
         # Without a cutoff there is always a nearest name, and a guess that is far off does no harm.
-        near = get_close_matches(name, known, n=1, cutoff=0)
-        raise UnknownDefectError(f"there is no defect `{name}`; the nearest is `{near[0]}`")
+        first, *others = get_close_matches(str(name), known, n=4, cutoff=0)
+        raise UnknownDefectError(
+            f"there is no defect {quoted(name)}; the nearest is `{first}`, then {', '.join(others)}. "
+            f"`doubletext mock defects` lists all {len(known)}"
+        )
     return found
 
 

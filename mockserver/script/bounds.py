@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import yaml
 
+from mockserver.script.yaml_12 import TAG, VALUES
+
 MAX_BYTES: Final = 4 * 1024 * 1024
 """The maximum size of a script in bytes. A larger one takes seconds to parse, in which the mock answers nothing."""
 
@@ -32,12 +34,18 @@ _NUMBER: Final = re.compile(r"[-+0-9a-fA-FxobOB_:.]+")
 class RefusedError(Exception):
     """A script that exceeds a limit, or has a key that JSON has not.
 
-    `line` counts from 1 and is None where no single line is the cause.
+    `place` is `LINE:COLUMN`, and None where no single place is the cause.
     """
 
-    def __init__(self, text: str, line: int | None = None) -> None:
+    def __init__(self, text: str, place: str | None = None) -> None:
         super().__init__(text)
-        self.line = line
+        self.place = place
+
+
+def place(node: yaml.Node | yaml.Event) -> str:
+    """Return the place of a part of a document as `LINE:COLUMN`, both from 1."""
+    mark = node.start_mark
+    return "1:1" if mark is None else f"{mark.line + 1}:{mark.column + 1}"
 
 
 def check_text(text: str, loader: Any) -> None:
@@ -46,7 +54,7 @@ def check_text(text: str, loader: Any) -> None:
         raise RefusedError(f"a script has at most {MAX_BYTES // 1024**2} MB. Record a shorter thread, or split it")
     depth = values = 0
     for event in yaml.parse(text, Loader=loader):
-        line = event.start_mark.line + 1 if event.start_mark else None
+        line = place(event) if event.start_mark else None
         values += isinstance(event, yaml.NodeEvent)
         if values > MAX_VALUES:
             # Counted here as well as with the aliases expanded: the nodes alone would take a gigabyte.
@@ -67,19 +75,38 @@ def _is_number(event: yaml.ScalarEvent) -> bool:
     return bool(event.implicit[0]) and _NUMBER.fullmatch(event.value) is not None
 
 
-def check_keys(root: yaml.Node) -> None:
-    """Raise `RefusedError` for a key that is not text. JSON has no others, and no client could read the state."""
+def check_values(root: yaml.Node) -> None:
+    """Raise `RefusedError` for a key that is not text or is there twice, and for a value that JSON does not have.
+
+    No client could read a state with such a key or value.
+    """
     waiting, seen = [root], set()
     while waiting:
         node = waiting.pop()
         if id(node) in seen:
             continue
         seen.add(id(node))
-        waiting.extend(_parts(node))
-        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
-            if key.tag not in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"):
-                shown = key.value if isinstance(key, yaml.ScalarNode) else "..."
-                raise RefusedError(f"the key `{shown[:40]}` is not text. Put it in quotes", key.start_mark.line + 1)
+        waiting.extend(reversed(_parts(node)))
+        if node.tag not in VALUES:
+            shown = node.tag.replace(TAG, "!!")
+            raise RefusedError(f"JSON has no value of the type `{shown}`. Remove the tag", place(node))
+        if node.tag == f"{TAG}float" and node.value.casefold().endswith(("inf", "nan")):
+            raise RefusedError(f"JSON has no number `{node.value}`. Put it in quotes, or write a number", place(node))
+        if isinstance(node, yaml.MappingNode):
+            _check_keys(node)
+
+
+def _check_keys(node: yaml.MappingNode) -> None:
+    first: dict[str, str] = {}
+    for key, _ in node.value:
+        if key.tag not in (f"{TAG}str", f"{TAG}merge"):
+            shown = key.value if isinstance(key, yaml.ScalarNode) else "..."
+            raise RefusedError(f"the key `{shown[:40]}` is not text. Put it in quotes", place(key))
+        if key.value in first and key.tag == f"{TAG}str":
+            # YAML forbids it, and PyYAML takes the last one in silence.
+            text = f"the key `{key.value[:40]}` is there twice, first in {first[key.value]}. Remove one of them"
+            raise RefusedError(f"{text}, or begin a new list item with `-`", place(key))
+        first[key.value] = place(key)
 
 
 def check_aliases(root: yaml.Node) -> None:
@@ -95,13 +122,29 @@ def check_aliases(root: yaml.Node) -> None:
             entered.discard(id(node))
         elif id(node) in entered:
             message = "an alias refers to the part that contains it. Write the part out, without its anchor"
-            raise RefusedError(message, node.start_mark.line + 1)
+            raise RefusedError(message, place(node))
         elif id(node) not in values:
             entered.add(id(node))
             waiting.append((node, True))
             waiting.extend((part, False) for part in _parts(node))
     if values[id(root)] > MAX_VALUES:
-        raise RefusedError(f"its aliases expand to {values[id(root)]} values. Use fewer: the limit is {MAX_VALUES}")
+        # The smallest part that is too large shows where the aliases are.
+        parts = {id(node): node for node in _every(root)}
+        key = min((one for one in values if values[one] > MAX_VALUES), key=lambda one: values[one])
+        text = f"its aliases expand to {values[id(root)]} values. Use fewer: the limit is {MAX_VALUES}"
+        raise RefusedError(text, place(parts[key]))
+
+
+def _every(root: yaml.Node) -> list[yaml.Node]:
+    """Return each part of a document once."""
+    found: dict[int, yaml.Node] = {}
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in found:
+            found[id(node)] = node
+            waiting.extend(_parts(node))
+    return list(found.values())
 
 
 def _parts(node: yaml.Node) -> list[yaml.Node]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from pathlib import Path
 from typing import Any, Final
@@ -10,18 +9,16 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from mockserver.script.bounds import MAX_BYTES, RefusedError, check_aliases, check_keys, check_text
+from mockserver.script.bounds import MAX_BYTES, RefusedError, check_aliases, check_text, check_values, place
+from mockserver.script.sense import mistakes
+from mockserver.script.suggestions import explained
 from mockserver.script.types import BuiltIn, Script
+from mockserver.script.yaml_12 import Loader
 
 GUIDE: Final = Path(__file__).parent / "scripts" / "guide.yaml"
 """The conversation of the double-texting guides, with the guides' texts and call ids."""
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 """The ends of the names of script files."""
-
-# libyaml's loader is several times as fast, but not every build of PyYAML has it.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-# msgspec appends ` - at `$.path`` to its messages, and ` - at `key in $.path`` for a wrong key.
-_ERROR = re.compile(r"^(?P<text>.*?)(?: - at `(?P<key>key in )?\$?(?P<path>[^`]*)`)?$", re.DOTALL)
 
 
 class ScriptError(Exception):
@@ -43,8 +40,7 @@ def load_any(path: Path) -> Script | dict[str, Any]:
         return _converted(node, data, str(path), Script)
     graphs = data["graphs"]
     if not isinstance(graphs, dict) or not graphs or not all(isinstance(name, str) for name in graphs):
-        line = _at(node, ".graphs").start_mark.line + 1
-        raise ScriptError(f"{path}:{line}: `graphs` lists no graph. Write NAME: FILE for each")
+        raise ScriptError(f"{path}:{place(_at(node, '.graphs'))}: `graphs` lists no graph. Write NAME: FILE for each")
     return graphs
 
 
@@ -74,21 +70,22 @@ def _document(text: str, name: str) -> tuple[yaml.Node, Any]:
     """Return the YAML in a text, as nodes and as data. Raises `ScriptError`."""
     loader = None
     try:
-        loader = _Loader(text)
-        check_text(text, _Loader)
+        loader = Loader(text)
+        check_text(text, Loader)
         # The nodes are kept beside the data, because only they know lines.
         # msgspec names a path, and `_at` finds its line.
         node = loader.get_single_node()
         if node is None:
             raise ScriptError(f"{name}: the script is empty. Add `turns`")
         check_aliases(node)
-        check_keys(node)
+        check_values(node)
         return node, loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ScriptError(f"{name}{line}: invalid YAML: {error.problem or error.context}") from None
+        mark = error.problem_mark or error.context_mark
+        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise ScriptError(f"{name}{where}: invalid YAML: {error.problem or error.context}") from None
     except RefusedError as error:
-        raise ScriptError(f"{name}{f':{error.line}' if error.line else ''}: {error}") from None
+        raise ScriptError(f"{name}{f':{error.place}' if error.place else ''}: {error}") from None
     except ScriptError:
         raise
     except Exception as error:  # noqa: BLE001
@@ -102,9 +99,12 @@ def _document(text: str, name: str) -> tuple[yaml.Node, Any]:
 
 def _converted(node: yaml.Node, data: Any, name: str, kind: type[Script]) -> Script:
     try:
-        return msgspec.convert(data, kind)
+        script = msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         raise ScriptError(_describe(error, node, name)) from None
+    for path, text in mistakes(script):
+        raise ScriptError(f"{name}:{place(_at(node, path))}: {text} (at {path.lstrip('.')})")
+    return script
 
 
 def schema() -> dict[str, Any]:
@@ -119,18 +119,28 @@ def schema() -> dict[str, Any]:
 
 def _describe(error: msgspec.ValidationError, root: yaml.Node, name: str) -> str:
     """Return what is wrong with a script, where, and what may have been meant."""
-    found = _ERROR.match(str(error))
-    text, path = (found["text"], found["path"] or "") if found else (str(error), "")
-    node = _at(root, path)
-    unknown = re.search(r"unknown field `([^`]*)`", text)
-    if unknown is not None:
-        node = _key(node, unknown[1]) or node
-        text = f"unknown key `{unknown[1]}`{_suggestion(unknown[1], _known_words(path))}"
-    wrong = re.search(r"Invalid enum value '?([^']*)'?$", text)
-    if wrong is not None:
-        text = f"`{wrong[1]}` is not a valid value{_suggestion(wrong[1], _known_words(path))}"
-    where = f" (at {path.lstrip('.')})" if path else ""
-    return f"{name}:{node.start_mark.line + 1}: {text[:1].lower()}{text[1:]}{where}"
+    mistake = explained(str(error), Script, MEANT)
+    node = _at(root, mistake.path)
+    if mistake.key is not None:
+        node = _key(node, mistake.key) or node
+    return f"{name}:{place(node)}: {mistake}"
+
+
+MEANT: Final = {
+    **dict.fromkeys(("text", "message", "answer", "reply", "respond", "response", "output"), "say"),
+    **dict.fromkeys(("tool_call", "tool_calls", "calls", "invoke"), "call"),
+    **dict.fromkeys(("tool_result", "results", "return"), "result"),
+    **dict.fromkeys(("delay", "sleep", "wait", "duration", "seconds"), "takes"),
+    **dict.fromkeys(("fail", "raise", "exception"), "error"),
+    **dict.fromkeys(("ask", "human", "question", "approve"), "interrupt"),
+    **dict.fromkeys(("match", "if", "on", "trigger"), "when"),
+    **dict.fromkeys(("regex", "pattern", "re"), "matches"),
+    **dict.fromkeys(("arguments", "input", "params"), "args"),
+    **dict.fromkeys(("name", "function"), "tool"),
+    **dict.fromkeys(("loop", "times"), "repeat"),
+    **dict.fromkeys(("responses", "conversation", "scenarios"), "turns"),
+}
+"""The words of other tools for the keys of a script."""
 
 
 def _at(node: yaml.Node, path: str) -> yaml.Node:
@@ -150,45 +160,3 @@ def _at(node: yaml.Node, path: str) -> yaml.Node:
 def _key(node: yaml.Node, name: str) -> yaml.Node | None:
     pairs = node.value if isinstance(node, yaml.MappingNode) else ()
     return next((key for key, _ in pairs if key.value == name), None)
-
-
-def _known_words(path: str) -> list[str]:
-    """Return the keys or words that the schema knows at a path."""
-    known = schema()
-    part: Any = known["$defs"]["Script"]
-    for step in re.findall(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]", path):
-        part = _inner(part, step[0], known["$defs"])
-        if part is None:
-            return []
-    return _listed(part, known["$defs"])
-
-
-def _inner(part: Any, name: str, defs: Any) -> Any:
-    """Return the part of a schema under a key, or under the items if there is no key."""
-    for one in _branches(part, defs):
-        if name and name in one.get("properties", {}):
-            return one["properties"][name]
-        inner = one.get("items", one.get("additionalProperties"))
-        if not name and isinstance(inner, dict):
-            return inner
-    return None
-
-
-def _listed(part: Any, defs: Any) -> list[str]:
-    return [str(word) for one in _branches(part, defs) for word in (*one.get("properties", {}), *one.get("enum", ()))]
-
-
-def _branches(part: Any, defs: Any) -> list[Any]:
-    if "$ref" in part:
-        return _branches(defs[part["$ref"].rpartition("/")[2]], defs)
-    if "anyOf" in part:
-        return [branch for one in part["anyOf"] for branch in _branches(one, defs)]
-    return [part]
-
-
-def _suggestion(word: str, known: list[str]) -> str:
-    # Below the default of 0.6: keys are short, so two wrong letters already cost much of the similarity.
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    if near:
-        return f". Did you mean `{near[0]}`?"
-    return f". It can be {', '.join(f'`{one}`' for one in known)}" if known else ""

@@ -11,6 +11,7 @@ from mockserver.script.graphs import Graphs
 from mockserver.script.load import SUFFIXES, ScriptError, built_in, load, load_any, parse
 from mockserver.script.shapes import check_graph_name
 from mockserver.script.types import AGENT, Script
+from mockserver.words import nearest
 
 Source = Script | Path | str
 """A script, a text or a file of one, a folder of files, or a file that lists graphs."""
@@ -51,6 +52,38 @@ def read_scripts(sources: Sources, unnamed: str = AGENT) -> Graphs:
     if not found:
         raise ScriptError("the list of scripts is empty. Leave it out to get the built-in conversation")
     return Graphs({name: script for name, (script, _) in found.items()})
+
+
+def beside(folder: Path | None, script: Any) -> Any:
+    """Return sources with the names of files as paths: in a folder, else in the working directory.
+
+    Raises `ScriptError` for the name of a file that is in neither.
+    """
+    if isinstance(script, Mapping) and not isinstance(script, Graphs):
+        return {name: beside(folder, one) for name, one in script.items()}
+    if isinstance(script, (list, tuple)):
+        return [beside(folder, one) for one in script]
+    if not isinstance(script, (str, Path)) or not script or (isinstance(script, str) and "\n" in script):
+        return script
+    # Not relative to the working directory first, because a test must not depend on where pytest was started.
+    found = next((one / script for one in (folder, Path()) if one is not None and (one / script).exists()), None)
+    named = isinstance(script, Path) or script.endswith(SUFFIXES)
+    if found is None and named and not (isinstance(script, str) and ":" in script):
+        places = [one for one in (folder, Path.cwd()) if one is not None]
+        raise ScriptError(f"there is no file {script} in {' or '.join(map(str, places))}{_instead(script, places)}")
+    return script if found is None else found
+
+
+def _instead(script: Path | str, folders: Sequence[Path]) -> str:
+    """Return the name of a file that may have been meant, as the next sentence of an error."""
+    there = [
+        one.relative_to(folder).as_posix()
+        for folder in folders
+        for one in (folder / script).parent.glob("*")
+        if one.suffix in SUFFIXES
+    ]
+    near = nearest(Path(script).as_posix(), there)
+    return f". Did you mean {near}?" if near is not None else ". Check the path"
 
 
 def named_source(text: str) -> Path | dict[str, Path]:

@@ -32,6 +32,7 @@ from mockserver.schemas.common import Body
 from mockserver.web.http import RESPONSE_FACTORY
 from mockserver.web.interceptors import Handler, Interceptor
 from mockserver.web.sse import DELIMITER
+from mockserver.words import quoted, unknown
 
 HEADER: Final = "X-Mock-Fault"
 """The request header that names the faults of one request, separated by commas, or `none` to disable all faults."""
@@ -53,8 +54,9 @@ class Fault(Body, frozen=True, kw_only=True):
     """One fault, and the requests that it affects.
 
     `at` is the length of a `delay` in seconds or, for a fault of a stream, the number of events before it. `path` and
-    `method` are patterns with `*`. `chance` is the probability for each request, and `times` the largest number of
-    requests, by default without limit.
+    `method` are patterns with `*`. `chance` is the probability for each answer that the fault could change, and `times`
+    the largest number of answers that it changes, by default without limit. A fault of a stream changes streams that
+    have so many events, and `truncate` answers with a body of JSON.
     """
 
     kind: Kind
@@ -65,15 +67,35 @@ class Fault(Body, frozen=True, kw_only=True):
     times: Annotated[int, Meta(ge=1)] | None = None
 
 
-def parse_fault(text: str) -> Fault:
-    """Parse `KIND` or `KIND@AT`. Raises `BadFaultError`."""
-    kind, _, at = text.strip().partition("@")
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+MEANT: Final = {
+    **dict.fromkeys(("502", "bad_gateway", "gateway", "proxy", "500", "503", "error"), "bad-gateway"),
+    **dict.fromkeys(("slow", "latency", "wait", "sleep", "timeout"), "delay"),
+    **dict.fromkeys(("disconnect", "reset", "abort", "drop", "close", "break"), "cut"),
+    **dict.fromkeys(("eof", "stop", "finish"), "end"),
+    **dict.fromkeys(("repeat", "twice", "double"), "duplicate"),
+    **dict.fromkeys(("swap", "shuffle"), "reorder"),
+    **dict.fromkeys(("half", "garbage", "invalid-json"), "truncate"),
+}
+"""The words of other tools for the kinds of faults."""
+
+
+def parse_fault(given: str | Fault) -> Fault:
+    """Return a fault, which may be written as `KIND` or `KIND@AT`. Raises `BadFaultError`."""
+    if isinstance(given, Fault):
+        return given
+    if not isinstance(given, str):
+        raise BadFaultError(f"{quoted(given)} is not a fault. Write a text like `cut@2`, or Fault(kind=..., ...)")
+    kind, _, at = given.strip().partition("@")
+    if kind not in KINDS:
+        raise BadFaultError(f"{unknown('fault', kind, KINDS, meant=MEANT)}. Write KIND or KIND@AT")
     try:
         return msgspec.convert({"kind": kind, "at": float(at or 0)}, Fault)
     except ValueError as error:
-        known = ", ".join(get_args(Kind))
         raise BadFaultError(
-            f"{as_json(text.strip())} is not a fault ({error}); write KIND or KIND@AT, where KIND is one of {known}"
+            f"{as_json(given.strip())} is not a fault ({error}); write KIND or KIND@AT, where KIND is one of "
+            f"{', '.join(KINDS)}"
         ) from None
 
 
@@ -93,6 +115,11 @@ class Faults:
         """Add a fault to a thread or to the whole deployment."""
         active = self._global if thread_id is None else self._by_thread.setdefault(thread_id, [])
         active.append(_ActiveFault(fault))
+
+    def restart(self, seed: int) -> None:
+        """Remove all faults, and draw the same random numbers as after a start with this seed."""
+        self.clear()
+        self._random = Random(seed)
 
     def clear(self, thread_id: str | None = None) -> None:
         """Remove the faults of a thread or, without one, all faults."""
@@ -123,27 +150,33 @@ class Faults:
         if not self._global and not self._by_thread and HEADER not in request.headers:
             return await handler(request)
         try:
-            struck = [one.fault for one in self._narrowest(request) if one.strikes(request, self._random)]
+            meant = [one for one in self._narrowest(request) if one.is_for(request)]
         except BadFaultError as error:
             return web.json_response({"detail": f"{HEADER}: {error}"}, status=400)
-        for fault in struck:
-            if fault.kind == "delay":
-                await self._clock.sleep(fault.at)
-            elif fault.kind == "bad-gateway":
+        # These change every answer, so they are decided before there is one.
+        certain = [one for one in meant if one.fault.kind in ("delay", "bad-gateway")]
+        for one in [one for one in certain if one.may_strike(self._random)]:
+            one.struck += 1
+            if one.fault.kind == "bad-gateway":
                 return web.Response(text=_HTML, status=502, content_type="text/html", headers={"Server": "proxy"})
-        broken = [fault for fault in struck if fault.kind not in ("delay", "bad-gateway")]
+            await self._clock.sleep(one.fault.at)
+        broken = [one for one in meant if one.fault.kind not in ("delay", "bad-gateway")]
         if not broken:
             return await handler(request)
+        return await self._broken(request, handler, broken)
+
+    async def _broken(self, request: web.Request, handler: Handler, broken: list[_ActiveFault]) -> web.StreamResponse:
+        """Return the answer of the route as the faults change it, as soon as it is one that they could change."""
         started: list[BrokenResponse] = []
 
         def start(headers: Mapping[str, str]) -> BrokenResponse:
-            started.append(BrokenResponse(broken, headers))
+            started.append(BrokenResponse(_striking(broken, self._random, headers), headers))
             return started[0]
 
         # The route creates a streamed response itself, deep in its call stack, and knows nothing of faults.
         token = RESPONSE_FACTORY.set(start)
         try:
-            return _truncated(await handler(request), broken)
+            return _truncated(await handler(request), broken, self._random)
         except CutError:
             # Returned and not raised: for aiohttp this is a response whose connection happens to be closed.
             return started[0]
@@ -162,21 +195,35 @@ class _ActiveFault:
         self.fault = fault
         self.struck = 0
 
-    def strikes(self, request: web.Request, random: Random) -> bool:
-        fault = self.fault
-        if not fnmatchcase(request.path, fault.path) or not fnmatchcase(request.method, fault.method):
-            return False
+    def is_for(self, request: web.Request) -> bool:
+        """Return whether a request is one of those that the fault names."""
+        return fnmatchcase(request.path, self.fault.path) and fnmatchcase(request.method, self.fault.method.upper())
+
+    @property
+    def is_used_up(self) -> bool:
+        """Return whether the fault has changed as many answers as it may."""
+        return self.struck == self.fault.times
+
+    def may_strike(self, random: Random) -> bool:
+        """Return whether the fault is to change an answer. Called once for each answer that it could change."""
         # A certain fault draws no random number, so that adding one does not change when the others strike.
-        if self.struck == fault.times or (fault.chance < 1 and random.random() >= fault.chance):
-            return False
-        self.struck += 1
-        return True
+        return not self.is_used_up and (self.fault.chance == 1 or random.random() < self.fault.chance)
 
 
-def _truncated(response: web.StreamResponse, faults: list[Fault]) -> web.StreamResponse:
+def _striking(faults: list[_ActiveFault], random: Random, headers: Mapping[str, str]) -> list[_ActiveFault]:
+    """Return the faults that are to change a response that is written piece by piece."""
+    is_stream = headers.get("Content-Type", "").startswith("text/event-stream")
+    return [one for one in faults if (one.fault.kind == "truncate") != is_stream and one.may_strike(random)]
+
+
+def _truncated(response: web.StreamResponse, faults: list[_ActiveFault], random: Random) -> web.StreamResponse:
     """Return a response of one piece without the second half of its body, if a fault truncates it."""
-    truncated = any(fault.kind == "truncate" for fault in faults)
-    if truncated and isinstance(response, web.Response) and isinstance(response.body, bytes):
+    if not isinstance(response, web.Response) or not isinstance(response.body, bytes) or not response.body:
+        return response
+    struck = [one for one in faults if one.fault.kind == "truncate" and one.may_strike(random)]
+    for one in struck:
+        one.struck += 1
+    if struck:
         # aiohttp computes Content-Length from the new body: the client sees valid HTTP around broken JSON.
         response.body = response.body[: len(response.body) // 2]
     return response
@@ -185,7 +232,7 @@ def _truncated(response: web.StreamResponse, faults: list[Fault]) -> web.StreamR
 class BrokenResponse(web.StreamResponse):
     """A response that is written piece by piece and breaks on the way to the client."""
 
-    def __init__(self, faults: list[Fault], headers: Mapping[str, str]) -> None:
+    def __init__(self, faults: list[_ActiveFault], headers: Mapping[str, str]) -> None:
         super().__init__(headers=headers)
         self._faults = faults
         self._events = 0
@@ -198,7 +245,9 @@ class BrokenResponse(web.StreamResponse):
             # One write may carry several events, and the faults count events.
             for frame in whole.split(DELIMITER)[:-1]:
                 await self._write_event(frame + DELIMITER)
-        elif whole.strip() and any(fault.kind == "truncate" for fault in self._faults):
+        elif whole.strip() and self._faults:
+            for one in self._faults:
+                one.struck += 1
             # A newline that keeps the connection alive is sent whole. The JSON body is written in one piece.
             await super().write(whole[: len(whole) // 2])
         else:
@@ -219,7 +268,12 @@ class BrokenResponse(web.StreamResponse):
             await super().write(frame)
             return
         out, self._held = frame + self._held, b""
-        for fault in (one for one in self._faults if one.at == self._events):
+        for active in (one for one in self._faults if one.fault.at == self._events):
+            # Checked again: another stream may have used the fault up since this one began.
+            if active.is_used_up:
+                continue
+            fault = active.fault
+            active.struck += 1
             if fault.kind == "end":
                 # With the last chunk, as a proxy ends a response that took too long: the client sees a whole response.
                 self._held = b""

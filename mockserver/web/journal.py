@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,6 +31,9 @@ from mockserver.web.leniency import IGNORED
 
 LENGTH: Final = 2000
 """The number of requests that are kept. Older ones are dropped."""
+
+FORMER: Final = 1000
+"""The number of threads of earlier tests by which their late requests are recognized."""
 
 MAX_BODY: Final = 64 * 1024
 """The largest body in bytes that is kept. Of a larger one nothing is kept, because a part of it is not JSON."""
@@ -72,6 +75,10 @@ class JournalEntry:
     """The parts of the request that had no effect, such as unknown fields."""
     refused: int | None = None
     """The status that an endpoint would have sent for a failed protocol command, whose own response is 200."""
+    in_flight: tuple[str, ...] = ()
+    """The ids of the runs that were in flight on the thread when the request was received, the oldest first."""
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    """The headers of the request, with their names in lower case."""
 
     @cached_property
     def body(self) -> Any:
@@ -93,7 +100,7 @@ class JournalEntry:
         name = self.body.get("method") if is_command and isinstance(self.body, dict) else None
         return name if isinstance(name, str) else None
 
-    @property
+    @cached_property
     def creates_run(self) -> bool:
         """True if the request is to create a run, whether or not it succeeded."""
         to_endpoint = self.method == "POST" and re.search(r"/runs(/stream|/wait)?$", self.path) is not None
@@ -151,6 +158,9 @@ class Journal:
         self._entries: deque[JournalEntry] = deque(maxlen=LENGTH)
         self._numbers = count(1)
         self._last = 0
+        self._former: deque[str] = deque(maxlen=FORMER)
+        self.late = 0
+        """The number of requests on threads of before the last reset, which are in no journal."""
         self.strict = False
         """True if nothing is ignored: a request with a part that has no effect is refused."""
 
@@ -162,9 +172,14 @@ class Journal:
         """The number of the newest request."""
         return self._last
 
-    def clear(self) -> None:
-        """Delete every entry and restart the numbers from 1."""
+    def clear(self, former: Iterable[str] = ()) -> None:
+        """Delete every entry and restart the numbers from 1. `former` are the ids of the threads that were deleted.
+
+        A late request on one of them belongs to an earlier test, and is only counted.
+        """
         self._entries.clear()
+        self._former.extend(former)
+        self.late = 0
         self._numbers, self._last = count(1), 0
 
     async def intercept(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -222,9 +237,13 @@ class Journal:
         thread_id, run_id = (_path_id(request, name) for name in ("thread_id", "run_id"))
         thread = None if thread_id is None else self._threads().get(thread_id)
         waiting = {} if thread is None else thread.history.waiting_interrupts()
-        self._last = next(self._numbers)
+        is_late = thread is None and thread_id is not None and thread_id in self._former
+        if is_late:
+            self.late += 1
+        else:
+            self._last = next(self._numbers)
         entry = JournalEntry(
-            number=self._last,
+            number=0 if is_late else self._last,
             at=self._clock.now,
             method=method or request.method,
             path=request.path,
@@ -234,9 +253,12 @@ class Journal:
             run_id=run_id,
             busy=thread is not None and bool(thread.in_flight),
             asks=tuple(question["id"] for questions in waiting.values() for question in questions),
+            in_flight=() if thread is None else tuple(thread.in_flight),
+            headers={name.lower(): value for name, value in request.headers.items()},
         )
-        self._entries.append(entry)
-        self._notifier.notify()
+        if not is_late:
+            self._entries.append(entry)
+            self._notifier.notify()
         return entry
 
 

@@ -20,8 +20,8 @@ _HEADERS = [{"name": "Last-Event-ID", "in": "header", "required": False, "schema
 _UUIDS = ("thread_id", "run_id", "assistant_id", "cron_id")
 
 
-def describe(routes: Iterable[Route]) -> dict[str, Any]:
-    """Return the OpenAPI document of the given routes."""
+def describe(routes: Iterable[Route], *, title: str = "doubletext-mockserver", strict: bool = False) -> dict[str, Any]:
+    """Return the OpenAPI document of the given routes. `strict`: their requests have no extra properties."""
     known = list(routes)
     # All types at once: msgspec then gives types with the same name distinct names in the components.
     types = [kind for route in known for kind in _types(route) if kind is not None]
@@ -30,11 +30,12 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for route in known:
         body, malformed, answer = (None if kind is None else next(shapes) for kind in _types(route))
-        _open(body, schemas)
+        if not strict:
+            _open(body, schemas)
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, body, malformed or _REFUSAL, answer)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "doubletext-mockserver", "version": __version__},
+        "info": {"title": title, "version": __version__},
         "paths": paths,
         "components": {"schemas": schemas},
     }
@@ -66,7 +67,7 @@ def _operation(
     kinds = ("text/event-stream",) if route.streams else route.kinds
     operation: dict[str, Any] = {
         "summary": route.summary,
-        "operationId": f"{route.handler.__module__.rpartition('_')[2]}_{route.handler.__name__}",
+        "operationId": f"{_part(route.handler.__module__)}_{route.handler.__name__}",
         # `resumes` is a bool, so the slice has either no header or the one that there is.
         "parameters": [*_path_parameters(route.path), *_query_parameters(route.query), *_HEADERS[: route.resumes]],
         "responses": {
@@ -83,6 +84,12 @@ def _operation(
         operation["responses"]["413"] = _response(413)
         operation["responses"]["415"] = _response(415)
     return operation
+
+
+def _part(module: str) -> str:
+    """Return the part of the API that a module serves: `runs` for `routes_runs`, `control` for `control.routes`."""
+    package, _, name = module.rpartition(".")
+    return name.rpartition("_")[2] if "_" in name else package.rpartition(".")[2]
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:

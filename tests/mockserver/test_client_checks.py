@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import cProfile
+import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -177,7 +180,7 @@ def test_every_rule_says_what_it_is_about_and_can_be_left_out() -> None:
     client = Client()
     client.says("one", status=409)
     assert judge(Facts(client.entries), without=["ignored-conflict"]) == []
-    with pytest.raises(ValueError, match='"ignored" is not a rule; the rules are joined-superseded'):
+    with pytest.raises(ValueError, match=r"there is no rule `ignored`.* The rules are joined-superseded"):
         judge(Facts(client.entries), without=["ignored"])
 
 
@@ -233,3 +236,179 @@ async def _left(mock: MockDeployment) -> JournalEntry:
         return next((entry for entry in mock.controller.journal if entry.ended is not None and entry.creates_run), None)
 
     return await mock.controller.engine.notifier.until(look)
+
+
+def resume(answer: Any) -> dict[str, Any]:
+    return {"assistant_id": "agent", "command": {"resume": answer}}
+
+
+def test_a_conflict_after_which_nothing_more_is_sent_was_shown_to_the_user(client: Client) -> None:
+    client.says("one", "A")
+    client.says("two", by="reject", busy=True, status=409)
+    client.sends("GET", "/threads/t/state")
+    assert client.found() == []
+
+
+def test_what_is_sent_over_an_open_question(client: Client) -> None:
+    path = "/threads/t/runs/stream"
+    client.says("one", "A")
+    client.says("two", "B", asks=(ASKED,))
+    client.sends("POST", path, {"assistant_id": "agent", "input": None}, asks=(ASKED,))
+    client.sends(
+        "POST", path, {"assistant_id": "agent", "input": {"messages": "x"}, "checkpoint_id": "c"}, asks=(ASKED,)
+    )
+    said = [
+        {"role": "user", "content": "one"},
+        {"role": "assistant", "content": "ok?"},
+        {"role": "user", "content": "yes"},
+    ]
+    client.sends("POST", path, {"assistant_id": "agent", "input": {"messages": said}}, asks=(ASKED,))
+    assert brief(client.found()) == [
+        ("text-over-question", (2,)),
+        ("empty-over-question", (3,)),
+        ("fork-over-question", (4,)),
+        ("whole-conversation", (1, 5)),
+    ]
+
+
+def test_what_is_right_while_a_question_is_open(client: Client) -> None:
+    path = "/threads/t/runs/stream"
+    client.sends("POST", path, resume("yes"), asks=(ASKED,))
+    client.sends("POST", path, {"assistant_id": "agent", "command": {"goto": "agent"}}, asks=(ASKED,))
+    # Refused, so nothing happened to the question.
+    client.says("no", status=422, asks=(ASKED,))
+    client.says("two", "B")
+    assert client.found() == []
+
+
+def test_an_answer_beside_an_input(client: Client) -> None:
+    body = {**resume("yes"), "input": {"messages": "and now?"}}
+    client.sends("POST", "/threads/t/runs", body, asks=(ASKED,))
+    client.sends("POST", "/threads/t/runs", {**resume("no"), "input": None}, asks=(ASKED,))
+    client.sends("POST", "/threads/t/runs", {**resume("never"), "input": {}}, asks=(ASKED,))
+    assert brief(client.found()) == [("input-and-resume", (1,))]
+
+
+def test_the_same_answer_twice(client: Client) -> None:
+    for asks in ((ASKED,), (ASKED,), ()):
+        client.sends("POST", "/threads/t/runs", resume(True), asks=asks)
+    assert brief(client.found()) == [("answered-twice", (1, 2)), ("answered-twice", (2, 3))]
+
+
+def test_the_same_answer_to_another_question(client: Client) -> None:
+    client.sends("POST", "/threads/t/runs", resume(True), asks=(ASKED,))
+    client.sends("POST", "/threads/t/runs", resume(True), asks=(ASKED[::-1],))
+    assert client.found() == []
+
+
+def test_the_same_text_twice(client: Client) -> None:
+    client.says("one", "A")
+    client.says("one", "B", busy=True, in_flight=("A",))
+    client.says("one", "C")
+    client.says("two", "D", busy=True, in_flight=("C",))
+    assert brief(client.found()) == [("sent-twice", (1, 2))]
+
+
+def test_a_stop_for_a_run_that_is_over(client: Client) -> None:
+    client.says("one", "A")
+    client.says("two", "B", by="interrupt", busy=True, in_flight=("A",))
+    client.sends("POST", "/threads/t/runs/A/cancel", run_id="A", busy=True, in_flight=("B",), status=409)
+    client.sends("POST", "/threads/t/runs/B/cancel", run_id="B", busy=True, in_flight=("B",))
+    client.sends("POST", "/threads/t/runs/B/cancel", run_id="B")
+    body = {"thread_id": "t", "run_ids": ["A"]}
+    client.sends("POST", "/runs/cancel", body, in_flight=("B",))
+    client.sends("POST", "/runs/cancel", {**body, "run_ids": ["A", "B"]}, in_flight=("B",))
+    assert brief(client.found()) == [("stopped-stale", (3,)), ("stopped-stale", (6,))]
+
+
+def test_a_stream_that_is_closed_while_its_run_continues(client: Client) -> None:
+    client.says("one", "A", cut=True)
+    client.says("two", "B", cut=True)
+    client.sends("POST", "/threads/t/runs/B/cancel", run_id="B")
+    client.says("three", "C", cut=True)
+    client.says("four", "D")
+    runs = {name: RunFacts("t", "interrupted" if name == "C" else "success") for name in "ABCD"}
+    assert brief(client.found(runs=runs)) == [("left-running", (1,))]
+    body = {"assistant_id": "agent", "input": {"messages": "x"}, "on_disconnect": "cancel"}
+    stopped = Client()
+    stopped.sends("POST", "/threads/t/runs/stream", body, run_id="A", cut=True)
+    assert stopped.found(runs=runs) == []
+
+
+def test_the_new_rules_with_a_real_client() -> None:
+    script = "turns: [{steps: [{interrupt: {value: Send it?, cases: [{equals: true, steps: [{say: Sent.}]}]}}]}]"
+    with MockDeployment(script=script) as mock, httpx.Client(base_url=mock.url, timeout=DEADLINE) as http:
+        thread = http.post("/threads", json={}).json()["thread_id"]
+        run = {"assistant_id": "agent", "input": asking("sf")}
+
+        def wait(body: Any) -> None:
+            assert http.post(f"/threads/{thread}/runs/wait", json=body).status_code == 200
+
+        wait(run)
+        wait({**run, "input": asking("nyc")})
+        wait({"assistant_id": "agent", "input": None})
+        wait(resume(True))
+        wait(resume(True))
+        mock.hold("agent:1/enter")
+        first, second = (
+            http.post(f"/threads/{thread}/runs", json={**run, "multitask_strategy": "interrupt"}).json()["run_id"]
+            for _ in range(2)
+        )
+        mock.wait_for_status("interrupted", thread, first)
+        http.post(f"/threads/{thread}/runs/{first}/cancel")
+        mock.release()
+        mock.wait_for_status("success", thread, second)
+        found = mock.conduct(without=["left-dangling"])
+        assert brief(found) == [
+            ("text-over-question", (3,)),
+            ("empty-over-question", (4,)),
+            ("answered-twice", (5, 6)),
+            ("sent-twice", (7, 8)),
+            ("stopped-stale", (9,)),
+        ]
+        with pytest.raises(AssertionError, match=r"^5 mistakes of the client:\n  text-over-question: .*\n") as caught:
+            found.assert_clean()
+        assert str(caught.value).endswith("without=[RULE]")
+        mock.conduct(without=list(RULES)).assert_clean()
+        page = http.get("/_mock/conduct/page", params={"without": "left-dangling"})
+        assert page.headers["content-type"].startswith("text/html")
+        assert page.text == found.page()
+        assert page.text.count("<h2><code>") == 5
+        assert 'class="proof"' in page.text
+        assert mock.conduct(without=["left-dangling"]).page("<b>").count("&lt;b&gt;") == 2
+
+
+def test_a_stream_that_a_real_client_leaves() -> None:
+    with MockDeployment() as mock, httpx.Client(base_url=mock.url, timeout=DEADLINE) as http:
+        mock.hold("agent:2/token")
+        thread = http.post("/threads", json={}).json()["thread_id"]
+        body = {"assistant_id": "agent", "input": asking("sf")}
+        with http.stream("POST", f"/threads/{thread}/runs/stream", json=body):
+            run = mock.wait_until_held("agent:2/token").run_id
+        mock.submit(_left(mock)).result(DEADLINE)
+        assert mock.conduct() == []
+        mock.release()
+        mock.wait_for_status("success", thread, run)
+        assert brief(mock.conduct()) == [("left-running", (2,))]
+
+
+def test_the_time_of_all_rules_grows_with_the_number_of_requests() -> None:
+    def calls(number: int) -> int:
+        client = Client()
+        for index in range(number):
+            client.says(f"text {index}", str(index), busy=True, by="interrupt", in_flight=(str(index - 1),))
+            client.sends("GET", f"/threads/t/runs/{index}/stream", run_id=str(index))
+        runs = {str(index): RunFacts("t", "success") for index in range(number)}
+        superseded = {str(index): str(index + 1) for index in range(number - 1)}
+        profile = cProfile.Profile()
+        profile.runcall(client.found, runs=runs, superseded=superseded, strategy="interrupt")
+        return sum(entry.callcount for entry in profile.getstats())
+
+    # Calls and not seconds, which depend on the machine.
+    assert calls(800) < 2.2 * calls(400)
+
+
+def test_every_rule_has_an_entry_on_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs/how-to/test-with-the-mock.md").read_text("utf-8")
+    table = page[page.index("| Rule | The application |") :].partition("\n\n")[0]
+    assert re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE) == list(RULES)

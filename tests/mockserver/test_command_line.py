@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from mockserver.defects import defects
 from tests.mockserver.stage import asking
 from tests.mockserver.witness import DEADLINE
 
@@ -160,7 +161,11 @@ def test_defects_on_the_command_line() -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ("gost_run", "--defect: there is no defect `gost_run`; the nearest is `ghost_run`"),
+        (
+            "gost_run",
+            "--defect: there is no defect `gost_run`; the nearest is `ghost_run`, then cross_run_events, "
+            f"zombie_running, webhook_says_running. `doubletext mock defects` lists all {len(defects())}",
+        ),
         (
             "ghost_run:no",
             '--defect ghost_run:no: "no" is not a number of occurrences; give a whole number of 1 or more',

@@ -36,7 +36,7 @@ async def test_a_conversation_from_outside(stage: Stage) -> None:
         "closed": [],
     }
     status, told = await control(stage, "DELETE", "/holds", params={"point": "helf"})
-    assert (status, "no run is or would be held at" in str(told), "half" in str(told)) == (404, True, True)
+    assert (status, "Did you mean `half`?" in str(told)) == (422, True)
     assert await control(stage, "DELETE", "/holds") == (200, {"released": 1})
     await stage.join(run["run_id"])
     _, journal = await control(stage, "GET", "/journal", params={"thread_id": stage.thread})
@@ -67,7 +67,7 @@ async def test_holds_for_one_thread_and_conduct(stage: Stage) -> None:
         stage, "GET", "/conduct", params=httpx.QueryParams([("strategy", "interrupt"), ("without", "retried")])
     )
     assert isinstance(found, dict)
-    assert [finding["rule"] for finding in found["findings"]] == ["other-strategy"]
+    assert [finding["rule"] for finding in found["findings"]] == ["other-strategy", "sent-twice"]
 
 
 async def test_bad_commands_are_refused_in_one_line(stage: Stage) -> None:
@@ -80,9 +80,13 @@ async def test_bad_commands_are_refused_in_one_line(stage: Stage) -> None:
         ("POST", "/time/advance", {"seconds": -1}, 422, "seconds"),
         ("POST", "/wait", {}, 422, "send a `point`"),
         ("POST", "/wait", {"status": "idle"}, 422, "send a `point`"),
-        ("POST", "/wait", {"point": "never", "deadline": 0.01}, 408, "no run is held at"),
+        ("POST", "/wait", {"point": "never", "deadline": 0.01}, 422, "there is no point `never`"),
+        ("POST", "/wait", {"point": "agent:1/enter", "deadline": 0.01}, 404, "no hold is set there"),
         ("POST", "/wait", {"status": "idle", "thread_id": "x", "deadline": 0.01}, 404, "there is no thread x"),
-        ("GET", "/conduct?without=nice", None, 404, "is not a rule"),
+        ("GET", "/conduct?without=nice", None, 422, "there is no rule `nice`"),
+        ("POST", "/reset", {"sede": 5}, 422, "Did you mean `seed`?"),
+        ("POST", "/holds", {"point": "x"}, 422, "there is no point `x`"),
+        ("DELETE", "/holds?point=agent:1/exit", None, 404, "no run is or would be held at"),
     ):
         answer = await stage.http.request(method, f"/_mock{path}", json=body)
         assert (answer.status_code, told in answer.json()["detail"]) == (status, True), answer.text

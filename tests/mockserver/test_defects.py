@@ -171,10 +171,8 @@ async def test_defects_are_switched_off() -> None:
 async def test_the_control_api_refuses_what_it_does_not_know() -> None:
     async with on_stage() as stage:
         unknown = await stage.http.post("/_mock/defects", json={"name": "ghostrun"})
-        assert (unknown.status_code, unknown.json()["detail"]) == (
-            404,
-            "there is no defect `ghostrun`; the nearest is `ghost_run`",
-        )
+        assert unknown.status_code == 404
+        assert unknown.json()["detail"].startswith("there is no defect `ghostrun`; the nearest is `ghost_run`, then ")
         nobody = "00000000-0000-4000-8000-000000000000"
         missing = await stage.http.post("/_mock/defects", json={"name": "ghost_run", "thread_id": nobody})
         assert missing.status_code == 404

@@ -192,9 +192,9 @@ def test_the_names_and_the_order_of_graphs(
         (lambda path: {"3 4": words("x")}, "`3 4` cannot be the name"),
         (lambda path: {"x": path}, "`x` is one name, and .* may have several graphs"),
         (lambda path: {"x": path / "inside" / "langgraph.json"}, "`x` is one name"),
-        (lambda path: {"x": words("y").replace("say", "sai")}, "^script `x`:1: unknown key `sai`"),
-        (lambda path: [words("y"), words("y").replace("say", "sai")], "^script 2:1: unknown key `sai`"),
-        (lambda path: words("x", "a/b"), "script:1: `a/b` cannot be the name of a graph"),
+        (lambda path: {"x": words("y").replace("say", "sai")}, "^script `x`:1:19: unknown key `sai`"),
+        (lambda path: [words("y"), words("y").replace("say", "sai")], "^script 2:1:19: unknown key `sai`"),
+        (lambda path: words("x", "a/b"), "script:1:1: `a/b` cannot be the name of a graph"),
         (lambda path: path / "empty", "the folder .*empty has no scripts. Their names end with .yaml"),
         (lambda path: path / "missing", "cannot read the script .*missing"),
         (
@@ -202,7 +202,7 @@ def test_the_names_and_the_order_of_graphs(
             r"code.json: the graph `x` is code, ./agent.py:graph, .* Name a script, see --from-graph",
         ),
         (lambda path: path / "typescript.json", "the graph `x` is code"),
-        (lambda path: path / "none.json", "none.json:1: `graphs` lists no graph"),
+        (lambda path: path / "none.json", "none.json:1:12: `graphs` lists no graph"),
         (lambda path: path / "pathless.json", "the graph `x` has no file"),
         (lambda path: path / "bad.json", "bad.json: `a b` cannot be the name of a graph"),
         (lambda path: 3, "a script is a Script, a path or a text, and not of the type int"),
@@ -301,7 +301,7 @@ def test_the_control_api_takes_one_script_or_several() -> None:
         refused = client.post("/script", json={"script": {"new": one}, "thread_id": thread})
         assert (refused.status_code, "no graph `new`" in refused.json()["detail"]) == (404, True)
         for wrong, reason in (
-            ({"research": words("x").replace("say", "sai")}, "research:1: unknown key `sai`"),
+            ({"research": words("x").replace("say", "sai")}, "research:1:19: unknown key `sai`"),
             ([one, one], "two scripts have the graph `support`"),
             ([], "the list of scripts is empty"),
             ({"a b": one}, "`a b` cannot be the name"),

@@ -179,9 +179,9 @@ def test_four(mock_deployment):
     result.assert_outcomes(errors=3, passed=1)
     result.stdout.fnmatch_lines(
         [
-            "mock_deployment: unknown argument `scripts` "
-            "(known: script, graph, seed, defects, faults, strict, time, scale)",
+            "mock_deployment: there is no argument `scripts`. Did you mean `script`? "
+            "The arguments are script, graph, seed, defects, faults, strict, time, scale, deadline",
             "mock_deployment: use keyword arguments only, as in mock_deployment(script=...)",
-            "mock_deployment: script:1: unknown key `turn`. Did you mean `turns`?",
+            "mock_deployment: script:1:1: unknown key `turn`. Did you mean `turns`? *",
         ]
     )

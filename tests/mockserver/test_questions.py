@@ -291,5 +291,5 @@ async def test_a_run_without_an_answer_asks_the_same_question(stage: Stage) -> N
 
 @pytest.mark.parametrize("name", ["text", "resume", "a b"])
 def test_the_name_of_an_answer_is_its_own(name: str) -> None:
-    with pytest.raises(ScriptError, match="script:3: "):
+    with pytest.raises(ScriptError, match=r"script:3:\d+: "):
         parse(f"turns:\n- steps:\n  - {{interrupt: {{value: 1, name: '{name}'}}, say: x}}\n")

@@ -85,7 +85,7 @@ def test_a_bad_script_is_refused_in_one_line_with_its_place_and_a_hint(
     with pytest.raises(ScriptError) as caught:
         load(path)
     shown = str(caught.value)
-    assert shown.startswith(f"{path}:{line}: " if line else f"{path}: ")
+    assert shown.startswith(f"{path}:{line}:" if line else f"{path}: ")
     assert told in shown
     assert "\n" not in shown
 

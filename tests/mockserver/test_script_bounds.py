@@ -20,14 +20,14 @@ LONG = "a" * 200 + "!"
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (BOMB, "script: its aliases expand to "),
+        (BOMB, "script:6:5: its aliases expand to "),
         (
             "turns: [{steps: [{say: hi}]}]\nstate: &s\n  again: *s",
-            "script:2: an alias refers to the part",
+            "script:2:8: an alias refers to the part",
         ),
-        ("turns: &t [*t]", "script:1: an alias refers to the part that contains it"),
-        ("turns:\n- " + "[" * 150, "script:2: lists and objects are nested more than 100 deep"),
-        ("{turns: " * 150, "script:1: lists and objects are nested more than 100 deep"),
+        ("turns: &t [*t]", "script:1:8: an alias refers to the part that contains it"),
+        ("turns:\n- " + "[" * 150, "script:2:101: lists and objects are nested more than 100 deep"),
+        ("{turns: " * 150, "script:1:801: lists and objects are nested more than 100 deep"),
         ("# " + "x" * bounds.MAX_BYTES, "script: a script has at most 4 MB"),
     ],
     ids=["aliases", "object in itself", "list in itself", "deep list", "deep object", "long"],
@@ -62,7 +62,7 @@ def test_aliases_that_are_used_with_measure_are_read() -> None:
 def test_an_expression_that_is_too_large_or_wrong_is_refused_with_its_line(expression: str, said: str) -> None:
     with pytest.raises(ScriptError, match=said) as refused:
         parse(f"turns:\n- when: {{matches: '{expression}'}}\n  steps: [{{say: hi}}]")
-    assert str(refused.value).startswith("script:2: ")
+    assert str(refused.value).startswith("script:2:9: ")
 
 
 @pytest.mark.parametrize(
@@ -99,17 +99,20 @@ async def test_an_expression_that_explodes_on_an_answer_fails_its_run() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("turns: [{steps: [{channels: {a: 1" + ":59" * 50_000 + "}}]}]", "script:1: a number has at most 400 digits"),
-        ("turns: [" + "1," * 200_000 + "]", "script:1: a script has at most 100000 values"),
+        ("turns: [{steps: [{channels: {a: 1" + "1" * 50_000 + "}}]}]", "script:1:33: a number has at most 400 digits"),
+        ("turns: [" + "1," * 200_000 + "]", "script:1:200003: a script has at most 100000 values"),
         ("turns: !!int ''", "script: invalid YAML: "),
         ("turns: !!bool x", "script: invalid YAML: "),
-        ("turns: !!timestamp x", "script: invalid YAML: "),
+        ("turns: !!timestamp x", "script:1:8: JSON has no value of the type `!!timestamp`"),
+        ("turns: [{steps: [{channels: {a: .nan}}]}]", "script:1:33: JSON has no number `.nan`"),
+        ("turns: [{steps: [{channels: {a: -.inf}}]}]", "script:1:33: JSON has no number `-.inf`"),
         ("turns: \ud800", "script: invalid YAML: "),
-        ("turns: [{steps: [{call: {tool: a, args: {null: 1}}}]}]", "script:1: the key `null` is not text"),
-        ("turns:\n- steps: [{channels: {a: {yes: 1}}}]", "script:2: the key `yes` is not text"),
-        ("turns:\n- steps: [{channels: {a: {1.5: 1}}}]", "script:2: the key `1.5` is not text"),
-        ("turns:\n- when: {matches: '(?R)'}\n  steps: [{say: a}]", "script:2: `matches` refers to itself"),
-        ("turns:\n- when: {matches: '(?:a|(?1))'}\n  steps: [{say: a}]", "script:2: `matches` refers to itself"),
+        ("turns: [{steps: [{call: {tool: a, args: {null: 1}}}]}]", "script:1:42: the key `null` is not text"),
+        ("turns: [{steps: [{say: hi, say: ho}]}]", "script:1:28: the key `say` is there twice, first in 1:19. Remove"),
+        ("turns:\n- steps: [{channels: {a: {true: 1}}}]", "script:2:27: the key `true` is not text"),
+        ("turns:\n- steps: [{channels: {a: {1.5: 1}}}]", "script:2:27: the key `1.5` is not text"),
+        ("turns:\n- when: {matches: '(?R)'}\n  steps: [{say: a}]", "script:2:9: `matches` refers to itself"),
+        ("turns:\n- when: {matches: '(?:a|(?1))'}\n  steps: [{say: a}]", "script:2:9: `matches` refers to itself"),
     ],
 )
 def test_what_the_parser_cannot_take_is_one_line(text: str, said: str) -> None:

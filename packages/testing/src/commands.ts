@@ -1,6 +1,7 @@
 /** The commands of the control API, under `/_mock`. A test compares them with the routes of the server. */
 export const COMMANDS = {
   overview: "GET /_mock",
+  openapi: "GET /_mock/openapi.json",
   defects: "GET /_mock/defects",
   defectOn: "POST /_mock/defects",
   defectsOff: "DELETE /_mock/defects",
@@ -18,6 +19,7 @@ export const COMMANDS = {
   advance: "POST /_mock/time/advance",
   journal: "GET /_mock/journal",
   conduct: "GET /_mock/conduct",
+  conductPage: "GET /_mock/conduct/page",
   wait: "POST /_mock/wait",
 } as const;
 

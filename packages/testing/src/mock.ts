@@ -49,6 +49,9 @@ export const DEADLINE = 4;
 /** Seconds that a wait has in any case, and milliseconds in which its failure reaches the test. */
 const [SHORTEST, MARGIN] = [0.2, 500];
 
+/** The deadline in seconds of a question that is answered at once. */
+const AT_ONCE = 0.001;
+
 /** A mock deployment, and the commands of its control API. */
 export class Mock {
   /** Real seconds after which a wait fails. */
@@ -91,6 +94,11 @@ export class Mock {
     return this.#told<{ commands: string[] }>(this.commands, "overview").then(({ commands }) => commands);
   }
 
+  /** The OpenAPI description of the control API. */
+  openapi(): Promise<Record<string, unknown>> {
+    return this.#told(this.openapi, "openapi");
+  }
+
   /**
    * Delete all threads, requests, holds, defects and faults, and bring back the time, the script, the defects and the
    * faults of the start. The same `seed` gives the same ids.
@@ -98,9 +106,8 @@ export class Mock {
   async reset({ seed, ...rest }: { seed?: number } = {}): Promise<void> {
     const caller = callerOf(this.reset);
     onlyKnown(rest, ["seed"], "reset()");
-    await this.#send(caller, "reset", seed === undefined ? {} : { body: { seed } });
-    const { time, timeScale, defects = [], faults = [] } = this.#beginning;
-    if (time !== undefined) await this.#send(caller, "time", { body: { mode: time, scale: timeScale } });
+    const { time, timeScale: scale, defects = [], faults = [] } = this.#beginning;
+    await this.#send(caller, "reset", { body: { seed, time, scale } });
     for (const name of defects) await this.#send(caller, "defectOn", { body: named(name) });
     for (const fault of faults) await this.#send(caller, "fault", { body: faultOf(fault) });
   }
@@ -230,6 +237,12 @@ export class Mock {
     return this.#conduct(callerOf(this.conduct), { strategy, without });
   }
 
+  /** The same as a page in HTML, with the requests. */
+  conductPage({ strategy, without, ...rest }: Conduct = {}): Promise<string> {
+    onlyKnown(rest, ["strategy", "without"], "conductPage()");
+    return this.#told(this.conductPage, "conductPage", { query: judged({ strategy, without }) });
+  }
+
   /** Require that `conduct` finds nothing. */
   async assertConduct({ strategy, without, ...rest }: Conduct = {}): Promise<void> {
     const caller = callerOf(this.assertConduct);
@@ -248,10 +261,13 @@ export class Mock {
   ): Promise<JournalEntry> {
     const caller = callerOf(this.assertRequested);
     onlyKnown(rest, ["having", "times", "atLeast"], "assertRequested()");
+    if (having && "headers" in having && (times ?? atLeast ?? 1) !== 1) {
+      throw at(caller, new TypeError("requests with a header cannot be counted. Leave `times` and `atLeast` out"));
+    }
     if (times === 0) throw at(caller, new TypeError("`times: 0` is what assertNotRequested() is for"));
     const found = await this.#matching(caller, method, path, having);
-    const last = found.at(-1);
-    if (last === undefined) throw at(caller, new MockAssertionError(await this.#nearest(caller, method, path, having)));
+    const last = found instanceof DeadlineError ? undefined : found.at(-1);
+    if (found instanceof DeadlineError || last === undefined) throw at(caller, new MockAssertionError(reasonOf(found)));
     if (times !== undefined && found.length !== times) throw at(caller, miscounted(`${times}`, found));
     if (atLeast !== undefined && found.length < atLeast) throw at(caller, miscounted(`at least ${atLeast}`, found));
     return last;
@@ -262,7 +278,27 @@ export class Mock {
     const caller = callerOf(this.assertNotRequested);
     onlyKnown(rest, ["having"], "assertNotRequested()");
     const found = await this.#matching(caller, method, path, having);
-    if (found.length > 0) throw at(caller, miscounted("no", found));
+    if (!(found instanceof DeadlineError)) throw at(caller, miscounted("no", found));
+  }
+
+  /** Require requests in this order, with others in between or not: `"POST /threads"`, `"POST *"`. */
+  async assertRequestedInOrder(...wanted: string[]): Promise<void> {
+    const caller = callerOf(this.assertRequestedInOrder);
+    let after = 0;
+    for (const one of wanted) {
+      const [method, path, ...rest] = one.split(" ");
+      if (!method || !path || rest.length > 0) {
+        throw at(caller, new TypeError(`${JSON.stringify(one)} is not "METHOD PATH", such as "POST */cancel"`));
+      }
+      const found = await this.#matching(caller, method, path, undefined);
+      if (found instanceof DeadlineError) throw at(caller, new MockAssertionError(reasonOf(found)));
+      const next = found.find(({ number }) => number > after);
+      if (next === undefined) {
+        const lines = (await this.#requests(caller)).map(lineOf);
+        throw at(caller, new MockAssertionError([`no ${one} came after request ${after}:`, ...lines].join("\n")));
+      }
+      after = next.number;
+    }
   }
 
   /** The requests as lines for people, and the log of the mock. For the output of a test that failed. */
@@ -283,28 +319,34 @@ export class Mock {
   }
 
   async #conduct(caller: string, { strategy, without }: Conduct): Promise<Finding[]> {
-    const query = { strategy, without: without === undefined ? undefined : [without].flat() };
+    const query = judged({ strategy, without });
     return (await this.#send<{ findings: Finding[] }>(caller, "conduct", { query })).findings;
   }
 
-  async #matching(caller: string, method: string, path: string, having: Wanted["having"]): Promise<JournalEntry[]> {
+  /** The requests that match, or the server's reason why there is none. It refuses what no request can match. */
+  async #matching(
+    caller: string,
+    method: string,
+    path: string,
+    having: Wanted["having"] = {},
+  ): Promise<JournalEntry[] | DeadlineError> {
+    let first;
+    try {
+      first = await this.#send<JournalEntry>(caller, "wait", {
+        body: { request: { method, path, having }, deadline: AT_ONCE },
+      });
+    } catch (error) {
+      if (error instanceof DeadlineError) return error;
+      throw error;
+    }
+    // The journal does not show headers, so of the requests with a header only the first is known.
+    if ("headers" in having) return [first];
     const [ofMethod, ofPath] = [pattern(method.toUpperCase()), pattern(path)];
     const fits = (entry: JournalEntry) =>
       ofMethod.test(entry.method) &&
       ofPath.test(entry.path) &&
-      Object.entries(having ?? {}).every(([name, value]) => isDeepStrictEqual(valueOf(entry, name), value));
+      Object.entries(having).every(([name, value]) => isDeepStrictEqual(valueOf(entry, name), value));
     return (await this.#requests(caller)).filter(fits);
-  }
-
-  /** The server's own text about a request that did not come, with the most similar ones. */
-  async #nearest(caller: string, method: string, path: string, having: Wanted["having"]): Promise<string> {
-    try {
-      await this.#send(caller, "wait", { body: { request: { method, path, having }, deadline: 0.001 } });
-    } catch (error) {
-      if (error instanceof DeadlineError) return error.message.replace(/^timed out after [^:]*: /, "");
-      throw error;
-    }
-    return `${method} ${path} came only after it was asserted. Wait for it with waitForRequest()`;
   }
 
   async #told<T>(called: Called, command: Command, given: Given = {}): Promise<T> {
@@ -326,7 +368,9 @@ export class Mock {
       const why = (error as NodeJS.ErrnoException).code ?? String(error);
       throw at(caller, new MockError(`the mock at ${this.url} does not answer (${why}). ${last ? `It said: ${last}` : "Was it stopped?"}`));
     }
-    if (answer.status >= 200 && answer.status < 300) return JSON.parse(answer.text) as T;
+    if (answer.status >= 200 && answer.status < 300) {
+      return (command === "conductPage" ? answer.text : JSON.parse(answer.text)) as T;
+    }
     throw at(caller, refusal(answer.status, answer.text));
   }
 }
@@ -334,6 +378,10 @@ export class Mock {
 export interface Conduct {
   strategy?: Strategy | undefined;
   without?: string | readonly string[] | undefined;
+}
+
+function judged({ strategy, without }: Conduct): Query {
+  return { strategy, without: without === undefined ? undefined : [without].flat() };
 }
 
 interface Given {
@@ -352,6 +400,10 @@ function refusal(status: number, text: string): ControlError {
   return new (status === 408 ? DeadlineError : ControlError)(told, status);
 }
 
+function reasonOf(found: JournalEntry[] | DeadlineError): string {
+  return found instanceof DeadlineError ? found.message.replace(/^timed out after [^:]*: /, "") : "no request matches";
+}
+
 function miscounted(wanted: string, found: JournalEntry[]): MockAssertionError {
   return new MockAssertionError([`expected ${wanted} matching requests, received ${found.length}:`, ...found.map(lineOf)].join("\n"));
 }
@@ -365,7 +417,7 @@ function lineOf(entry: JournalEntry): string {
   return `  ${entry.number} ${entry.method} ${path}${details.join("")} -> ${status}${entry.cut ? ", then disconnected" : ""}`;
 }
 
-const ENTRY = ["strategy", "status", "thread_id", "run_id", "busy", "query", "body", "protocol"] as const;
+const ENTRY = ["strategy", "status", "thread_id", "run_id", "busy", "query", "body", "protocol", "cut"] as const;
 
 function valueOf(entry: JournalEntry, name: string): unknown {
   if ((ENTRY as readonly string[]).includes(name)) return entry[name as (typeof ENTRY)[number]] ?? null;

@@ -113,7 +113,7 @@ async function examine(url: string): Promise<void> {
     throw new StartError(`${url} is not a mock of doubletext (GET /_mock answers ${answer.status}). Pass the URL that \`doubletext mock\` prints`);
   }
   const missing = Object.values(COMMANDS).filter((command) => !known.includes(command));
-  if (missing.length > 0) throw new StartError(`the mock at ${url} is too old: it has no ${missing.join(", ")}. Update doubletext`);
+  if (missing.length > 0) throw new StartError(`the mock at ${url} is too old: it has no ${missing.slice(0, 2).join(", ")}${missing.length > 2 ? ` and ${missing.length - 2} more` : ""}. Update doubletext`);
 }
 
 async function launch(options: StartOptions): Promise<[string, Process, () => void]> {

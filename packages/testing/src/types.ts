@@ -86,7 +86,7 @@ export interface Waiting {
   deadline?: number;
 }
 
-/** `strategy`, `status`, `thread_id`, `run_id`, `busy`, `query`, `body` and `protocol` of the entry, or fields of its body. */
+/** `strategy`, `status`, `thread_id`, `run_id`, `busy`, `query`, `body`, `protocol`, `cut` and `headers` of the request, or fields of its body. */
 export interface Wanted {
   having?: Record<string, unknown>;
 }

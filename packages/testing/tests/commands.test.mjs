@@ -91,6 +91,13 @@ test("the journal, and assertions about it", async ({ mock }) => {
   await mock.assertRequested("post", "*/runs", { times: 1, having: { assistant_id: "agent", input: said } });
   await mock.assertRequested("*", "*", { atLeast: 2 });
   await mock.assertNotRequested("POST", "*/cancel");
+  await mock.assertRequestedInOrder("POST /threads", "* */runs");
+  await expect(mock.assertRequestedInOrder("POST */runs", "POST /threads")).rejects.toThrow("no POST /threads came after request 2:\n  1 POST");
+  await expect(mock.assertRequestedInOrder("POST */cancel")).rejects.toThrow("no request matches POST */cancel");
+  await expect(mock.assertRequestedInOrder("*/cancel")).rejects.toThrow('is not "METHOD PATH"');
+  await mock.assertRequested("POST", "*/runs", { having: { headers: { host: new URL(mock.url).host } } });
+  await expect(mock.assertNotRequested("POST", "*/cancell")).rejects.toThrow("cancel");
+  await expect(mock.assertNotRequested("POST", "*/runs", { having: { stratgy: "x" } })).rejects.toThrow("strategy");
   await expect(mock.assertRequested("*", "*", { times: 3 })).rejects.toThrow("expected 3 matching requests, received 2:\n  1 POST /threads");
   await expect(mock.assertNotRequested("POST", "/thread?")).rejects.toThrow("expected no matching requests, received 1:");
   await expect(mock.assertRequested("POST", "*/runs", { having: { strategy: "rollback" } })).rejects.toThrow('strategy "reject"');
@@ -100,11 +107,13 @@ test("the conduct of the application", async ({ mock }) => {
   await mock.hold("tools:1/enter");
   const [thread] = await run(mock);
   await mock.waitUntilHeld("tools:1/enter");
-  await post(mock, `/threads/${thread}/runs`, { assistant_id: "agent", input: said, multitask_strategy: "rollback" });
+  const other = { messages: [{ role: "user", content: "what's the weather in nyc?" }] };
+  await post(mock, `/threads/${thread}/runs`, { assistant_id: "agent", input: other, multitask_strategy: "rollback" });
   expect(await mock.conduct({ strategy: "interrupt" })).toMatchObject([{ rule: "other-strategy" }]);
   await mock.assertConduct({ strategy: "interrupt", without: ["other-strategy"] });
   await expect(mock.assertConduct({ strategy: "interrupt" })).rejects.toThrow("  other-strategy: ");
-  await expect(mock.conduct({ without: "other" })).rejects.toThrow("the rules are");
+  expect(await mock.conductPage({ strategy: "interrupt" })).toContain("other-strategy");
+  await expect(mock.conduct({ without: "other-stratgy" })).rejects.toThrow("other-strategy");
 });
 
 test("no test sees the requests of another, and a seed repeats the ids", async ({ mock }) => {
@@ -113,11 +122,14 @@ test("no test sees the requests of another, and a seed repeats the ids", async (
   const one = await run(mock);
   await mock.reset({ seed: 7 });
   expect(await run(mock)).toEqual(one);
+  await mock.reset();
+  expect(await run(mock)).not.toEqual(one);
   await expect(mock.reset({ sede: 7 })).rejects.toThrow("Did you mean `seed`?");
 });
 
 test("every command was sent", async ({ mock }) => {
-  await mock.commands();
+  expect(await mock.commands()).toContain("GET /_mock/faults: List the active faults.");
+  expect((await mock.openapi()).paths).toHaveProperty("/_mock/wait");
   const used = sent.map((one) => one.replace("/defects/ghost_run", "/defects/{name}"));
   expect(new Set(used)).toEqual(new Set(Object.values(COMMANDS)));
 });

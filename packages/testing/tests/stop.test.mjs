@@ -41,8 +41,7 @@ for (const [line, useStream] of Object.entries({ "0.1": line0, 1.15: line1, "2.0
       const { path, query } = await mock.waitForRequest("POST", "*/cancel");
       expect({ path: path.slice(-7), ...query }).toEqual(CANCEL);
     }
-    // The mock notices the closed connection before it answers this.
-    await waitFor(async () => expect((await mock.journal()).find(({ path }) => path.endsWith("/runs/stream")).cut).toBe(true));
+    await mock.waitForRequest("POST", "*/runs/stream", { having: { cut: true } });
     await mock.assertRequested("POST", "*/runs/stream", { times: 1 });
     if (!cancels) await mock.assertNotRequested("POST", "*/cancel");
     if (ends) await mock.waitForStatus("interrupted", thread_id, run_id);
@@ -52,3 +51,20 @@ for (const [line, useStream] of Object.entries({ "0.1": line0, 1.15: line1, "2.0
     }
   });
 }
+
+test("a run that a stop button leaves to itself is a mistake of the application", async ({ mock }) => {
+  await mock.hold("agent:2/token");
+  let stream;
+  function Page() {
+    stream = line1({ apiUrl: mock.url, assistantId: "agent" });
+    return null;
+  }
+  render(createElement(Page));
+  await act(async () => void stream.submit(said, { streamResumable: true }));
+  const { thread_id } = await mock.waitUntilHeld("agent:2/token");
+  await act(async () => void (await stream.stop()));
+  await mock.waitForRequest("POST", "*/runs/stream", { having: { cut: true } });
+  await mock.release();
+  await mock.waitForStatus("idle", thread_id);
+  expect(await mock.conduct()).toMatchObject([{ rule: "left-running" }]);
+});

@@ -1,0 +1,57 @@
+"""The refusal of a word that has no meaning where a user wrote it: the nearest right word, and those that there are."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+SHOWN: Final = 20
+"""The number of words in a message. Hundreds would hide what the message states."""
+
+CUTOFF: Final = 0.5
+"""The least similarity of a word that is suggested. Below the default of 0.6, because most words are short."""
+
+LONGEST: Final = 80
+"""The number of characters of a wrong word in a message."""
+
+
+def nearest(word: object, known: Iterable[str], meant: Mapping[str, str] | None = None) -> str | None:
+    """Return the known word that is most similar to a wrong one, None if none is.
+
+    `meant` maps words of other tools, which are not similar, to the known ones.
+    """
+    text, words = str(word).strip().casefold(), list(known)
+    if meant is not None and text in meant:
+        return meant[text]
+    by_case = {one.casefold(): one for one in words}
+    near = difflib.get_close_matches(text, by_case, n=1, cutoff=CUTOFF)
+    return by_case[near[0]] if near else None
+
+
+def unknown(
+    kind: str, word: object, known: Iterable[str], *, meant: Mapping[str, str] | None = None, plural: str | None = None
+) -> str:
+    """Return the text that refuses a word: `kind` says what it should be the name of."""
+    words = list(known)
+    near = nearest(word, words, meant)
+    suggestion = f" Did you mean {quoted(near)}?" if near is not None else ""
+    plural = plural or f"{kind}s"
+    listed = f"The {plural} are {some(words)}" if words else f"There are no {plural}"
+    return f"there is no {kind} {quoted(word)}.{suggestion} {listed}"
+
+
+def quoted(word: object) -> str:
+    """Return a word for a message: a text in backquotes, any other value as JSON, and each shortened."""
+    # JSON escapes control characters, which a terminal would execute.
+    text = json.dumps(word, default=repr, ensure_ascii=False)
+    short = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    return f"`{short[1:-1]}`" if isinstance(word, str) and short == text and '"' not in text[1:-1] else short
+
+
+def some(words: Iterable[str], shown: int = SHOWN) -> str:
+    """Return a list of words for people, and how many there are more."""
+    known = list(words)
+    more = f" and {len(known) - shown} more" if len(known) > shown else ""
+    return ", ".join(known[:shown]) + more
