@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 
@@ -90,12 +90,12 @@ export class Mock {
   }
 
   /** The commands of the control API, each with its description. */
-  commands(): Promise<string[]> {
+  async commands(): Promise<string[]> {
     return this.#told<{ commands: string[] }>(this.commands, "overview").then(({ commands }) => commands);
   }
 
   /** The OpenAPI description of the control API. */
-  openapi(): Promise<Record<string, unknown>> {
+  async openapi(): Promise<Record<string, unknown>> {
     return this.#told(this.openapi, "openapi");
   }
 
@@ -113,7 +113,7 @@ export class Mock {
   }
 
   /** Replace or add the scripts of some graphs. Turns that have started finish with the one before. */
-  loadScript(script: Scripts, { threadId, ...rest }: Scope = {}): Promise<{ graphs: string[] }> {
+  async loadScript(script: Scripts, { threadId, ...rest }: Scope = {}): Promise<{ graphs: string[] }> {
     onlyKnown(rest, ["threadId"], "loadScript()");
     return this.#told(this.loadScript, "script", { body: { script: scriptsOf(script), thread_id: threadId } });
   }
@@ -125,19 +125,19 @@ export class Mock {
   }
 
   /** Resume the held runs and stop holding, at one point or at all. Returns the number of resumed runs. */
-  release(point?: string, { threadId, ...rest }: Scope = {}): Promise<number> {
+  async release(point?: string, { threadId, ...rest }: Scope = {}): Promise<number> {
     onlyKnown(rest, ["threadId"], "release()");
     const query = { point, thread_id: threadId };
     return this.#told<{ released: number }>(this.release, "release", { query }).then(({ released }) => released);
   }
 
   /** The runs that are held, and the points at which runs will be. */
-  held(): Promise<{ held: Held[]; closed: string[] }> {
+  async held(): Promise<{ held: Held[]; closed: string[] }> {
     return this.#told(this.held, "held");
   }
 
   /** Wait until a run is held at a point. */
-  waitUntilHeld(
+  async waitUntilHeld(
     point: string,
     { threadId, deadline, ...rest }: Scope & Waiting = {},
   ): Promise<{ thread_id: string; run_id: string }> {
@@ -160,7 +160,7 @@ export class Mock {
   }
 
   /** Wait until a matching request came, and return the first one. `method` and `path` are patterns with `*`. */
-  waitForRequest(
+  async waitForRequest(
     method: string,
     path: string,
     { having, deadline, ...rest }: Wanted & Waiting = {},
@@ -177,7 +177,7 @@ export class Mock {
   }
 
   /** Advance the clock. Returns the new time, in seconds. */
-  advance(seconds: number, { threadId, ...rest }: Scope = {}): Promise<number> {
+  async advance(seconds: number, { threadId, ...rest }: Scope = {}): Promise<number> {
     onlyKnown(rest, ["threadId"], "advance()");
     const body = { seconds, thread_id: threadId };
     return this.#told<{ now: number }>(this.advance, "advance", { body }).then(({ now }) => now);
@@ -199,7 +199,7 @@ export class Mock {
   }
 
   /** The defects that are on, and all that there are with their descriptions. */
-  defects(): Promise<{ on: unknown[]; known: Record<string, string> }> {
+  async defects(): Promise<{ on: unknown[]; known: Record<string, string> }> {
     return this.#told(this.defects, "defects");
   }
 
@@ -216,7 +216,7 @@ export class Mock {
   }
 
   /** The faults that are set, and how many requests met each. */
-  faults(): Promise<ActiveFault[]> {
+  async faults(): Promise<ActiveFault[]> {
     return this.#told<{ set: ActiveFault[] }>(this.faults, "faults").then(({ set }) => set);
   }
 
@@ -226,19 +226,19 @@ export class Mock {
   }
 
   /** The requests of the application, oldest first. */
-  journal({ threadId, ...rest }: Scope = {}): Promise<JournalEntry[]> {
+  async journal({ threadId, ...rest }: Scope = {}): Promise<JournalEntry[]> {
     onlyKnown(rest, ["threadId"], "journal()");
     return this.#requests(callerOf(this.journal), threadId);
   }
 
   /** The mistakes of the application in what it sent. `strategy` is the one that it should send, `without` skips rules. */
-  conduct({ strategy, without, ...rest }: Conduct = {}): Promise<Finding[]> {
+  async conduct({ strategy, without, ...rest }: Conduct = {}): Promise<Finding[]> {
     onlyKnown(rest, ["strategy", "without"], "conduct()");
     return this.#conduct(callerOf(this.conduct), { strategy, without });
   }
 
   /** The same as a page in HTML, with the requests. */
-  conductPage({ strategy, without, ...rest }: Conduct = {}): Promise<string> {
+  async conductPage({ strategy, without, ...rest }: Conduct = {}): Promise<string> {
     onlyKnown(rest, ["strategy", "without"], "conductPage()");
     return this.#told(this.conductPage, "conductPage", { query: judged({ strategy, without }) });
   }
@@ -449,11 +449,18 @@ function faultOf(fault: Fault | FaultText): Fault {
 
 /** True for the text of a script, in contrast to the path of its file. */
 export function isText(script: string): boolean {
-  return script.includes("\n") || !/\.(ya?ml|json)$/.test(script);
+  return script.includes("\n") || (!/\.(ya?ml|json)$/.test(script) && !existsSync(script));
 }
 
-function scriptOf(script: Script): unknown {
-  if (script instanceof URL) return readFileSync(fileURLToPath(script), "utf8");
+/** The path of a `file:` URL. Throws `MockError` for another one. */
+export function pathOf(url: URL): string {
+  if (url.protocol === "file:") return fileURLToPath(url.href);
+  // Vite rewrites `new URL("./x.yaml", import.meta.url)` for pages, also in jsdom.
+  throw new MockError(`the script ${url.href} is not a file. Pass its path instead, which is relative to ${process.cwd()}`);
+}
+
+function scriptOf(given: Script): unknown {
+  const script = given instanceof URL ? pathOf(given) : given;
   if (typeof script !== "string" || isText(script)) return script;
   try {
     return readFileSync(script, "utf8");

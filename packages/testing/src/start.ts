@@ -4,13 +4,12 @@ import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 
 import { BOOTSTRAP } from "./bootstrap.js";
 import { COMMANDS } from "./commands.js";
 import { MockError, StartError, at, callerOf } from "./errors.js";
 import { send } from "./http.js";
-import { Mock, isText, type Beginning, type Process } from "./mock.js";
+import { Mock, isText, pathOf, type Beginning, type Process } from "./mock.js";
 import type { Script, Scripts } from "./types.js";
 import { onlyKnown } from "./words.js";
 
@@ -183,7 +182,7 @@ function scripts(script: Scripts | undefined): [string, Script][] {
 }
 
 function fileOf(script: Script, made: string[]): string {
-  if (script instanceof URL) return fileURLToPath(script);
+  if (script instanceof URL) return fileOf(pathOf(script), made);
   if (typeof script === "string" && !isText(script)) {
     if (!existsSync(script)) {
       throw new StartError(`there is no script ${script}. Check the path, which is relative to ${process.cwd()}`);

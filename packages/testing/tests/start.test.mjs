@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
 import { StartError, startMock } from "doubletext-testing";
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 
@@ -70,6 +71,17 @@ test("uvx with a package", async () => {
 });
 
 test("a script that is not there", () => refused({ script: "nowhere.yaml" }, /^there is no script nowhere\.yaml\. Check the path, which is relative to \//));
+
+test("a script at a URL", async () => {
+  const file = join(mkdtempSync(join(tmpdir(), "scripts-")), "hi.yaml");
+  writeFileSync(file, "turns: [{steps: [{say: Hi.}]}]");
+  const mock = await started({ script: pathToFileURL(file) });
+  expect(await mock.loadScript(pathToFileURL(file))).toMatchObject({ graphs: ["agent"] });
+  const asset = new URL("http://localhost:3000/src/hi.yaml");
+  await expect(mock.loadScript(asset)).rejects.toThrow("the script http://localhost:3000/src/hi.yaml is not a file. Pass its path");
+  await expect(mock.loadScript("hi.yaml")).rejects.toThrow("cannot read the script hi.yaml (ENOENT). Check the path");
+  await expect(startMock({ script: asset })).rejects.toThrow("is not a file");
+});
 
 test("a script with a mistake", () =>
   refused({ script: "turns: [{steps: [{sai: hi}]}]" }, /^the mock did not start: script:[\d:]+ unknown key `sai`\. Did you mean `say`\?/));
