@@ -16,8 +16,13 @@ def attributes(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 
     def attribute(name: str) -> Any:
         if name not in homes:
+            # Imported here, because only a mistake needs it.
+            from difflib import get_close_matches
+
             # The type and text of Python's own error: `hasattr`, `copy` and `pickle` depend on the type.
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            near = get_close_matches(name, homes, n=1)
+            suggestion = f". Did you mean `{near[0]}`?" if near else ""
+            raise AttributeError(f"module {package!r} has no attribute {name!r}{suggestion}")
         module, _, inside = homes[name].partition(":")
         return getattr(import_module(module), inside or name)
 

@@ -13,17 +13,18 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from doubletext import __version__, packages
-from mockserver.words import nearest, unknown
+from mockserver.words import nearest, quoted, unknown
 
 if TYPE_CHECKING:
     from mockserver.control.controller import Controller
     from mockserver.defects import Defect
 
+T = TypeVar("T")
 _LEVELS = ("debug", "info", "warning", "error")
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -87,7 +88,7 @@ class _Parser(argparse.ArgumentParser):
         choice = re.search(r"invalid choice: '(?P<word>[^']*)' \(choose from (?P<known>.*)\)$", message)
         near = nearest(choice["word"], re.findall(r"[\w-]+", choice["known"]), CHOICES_MEANT) if choice else None
         suggestion = f". Did you mean {near}?" if near is not None else ""
-        self.exit(2, f"{self.prog}: {message.rstrip('.')}{suggestion or '.'} See {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: error: {message.rstrip('.')}{suggestion or '.'} See {self.prog} --help\n")
 
 
 OPTIONS_MEANT: Final = {
@@ -135,7 +136,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
         "--port", type=_port, default=2024, help="port to listen on, or 0 for a free one (default: %(default)s)"
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="number from which every id is generated (default: %(default)s)"
+        "--seed", type=_seed, default=0, help="number from which every id is generated (default: %(default)s)"
     )
     parser.add_argument(
         "--time-scale",
@@ -252,36 +253,48 @@ def _write_script(option: str, name: str) -> int:
     return 0
 
 
+def _number(kind: Callable[[str], T], text: str, what: str, wanted: str) -> T:
+    """Return the number in the value of an option. argparse would name the function that reads it."""
+    try:
+        return kind(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not {what}. Give {wanted}") from None
+
+
+def _seed(text: str) -> int:
+    return _number(int, text, "a seed", "a whole number")
+
+
 def _port(text: str) -> int:
-    port = int(text)
+    port = _number(int, text, "a port", "a number from 0 to 65535")
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError(f"{port} is not a port; give a number from 0 to 65535")
     return port
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    seconds = _number(float, text, "a time limit", "a number of seconds above 0")
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a time limit; give a number of seconds above 0")
     return seconds
 
 
 def _workers(text: str) -> int:
-    workers = int(text)
+    workers = _number(int, text, "a number of workers", "a whole number of 1 or more")
     if workers < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a number of workers. Give a whole number of 1 or more")
     return workers
 
 
 def _bytes(text: str) -> int:
-    size = int(text)
+    size = _number(int, text, "a size", "a number of bytes above 0")
     if size < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a size. Give a number of bytes above 0")
     return size
 
 
 def _scale(text: str) -> float:
-    scale = float(text)
+    scale = _number(float, text, "a factor", "a number between 0 and 1000")
     if not 0 <= scale <= 1000:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1000")
     return scale

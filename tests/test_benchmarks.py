@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 
-from benchmarks import beside, growth
+from benchmarks import beside, fixture, growth
 from benchmarks.__main__ import PAGE, PARTS, main, render
 from benchmarks.load import AnswerError, connected, request, send_all
 from benchmarks.servers import mock
@@ -72,3 +73,10 @@ def test_the_page_is_one_that_was_measured() -> None:
     page = PAGE.read_text("utf-8")
     assert page.startswith("# Benchmarks\n\nMeasured on 20")
     assert page.count("; goal: at least ") == 6
+
+
+def test_the_fixture_is_measured_in_a_run_of_its_own(tmp_path: Path) -> None:
+    for argument in ("", "mock_deployment, "):
+        first, whole = fixture.play(tmp_path, argument, tests=2)
+        assert 0 < first < whole
+    assert fixture.reset() > 0

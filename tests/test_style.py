@@ -18,7 +18,7 @@ BUDGETS: Final[Mapping[str, tuple[int, ...]]] = {
     "mockserver": (6, 0, 0, 44, 5, 0, 0),
     "doubletext": (1, 0, 0, 1, 0, 0, 0),
     "tests": (86, 5, 44, 88, 0, 134, 20),
-    "benchmarks": (1, 0, 13, 1, 0, 0, 29),
+    "benchmarks": (1, 0, 13, 1, 0, 0, 27),
     "docs": (3, 0, 0, 5, 0, 0, 0),
 }
 """How often a package may break each rule. A number never grows: `python -m tests.style --budgets` prints the table.

@@ -476,8 +476,6 @@ def _refusing(handler: Handler) -> Handler:
 
 
 MEANT: Final = {
-    **MODES_MEANT,
-    **FAULTS_MEANT,
     **dict.fromkeys(("thread", "threadId"), "thread_id"),
     **dict.fromkeys(("run", "runId"), "run_id"),
     **dict.fromkeys(("timeout", "seconds", "timeout_seconds", "deadline_ms"), "deadline"),
@@ -497,7 +495,7 @@ async def _read(request: web.Request, schema: type[T], default: bytes = b"") -> 
     try:
         return msgspec.json.decode(await request.read() or default, type=schema)
     except msgspec.ValidationError as error:
-        raise ApiError(422, str(explained(str(error), schema, MEANT))) from None
+        raise ApiError(422, str(explained(str(error), schema, MEANT, MODES_MEANT, FAULTS_MEANT))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise ApiError(422, f"the body of {request.method} {request.path} is not JSON. Send an object") from None
 
@@ -510,4 +508,4 @@ def _query(request: web.Request, schema: type[T]) -> T:
         # Not strict, because every parameter is text: "10" has to pass for a number.
         return msgspec.convert(plain, schema, strict=False)
     except msgspec.ValidationError as error:
-        raise ApiError(422, str(explained(str(error), schema, MEANT))) from None
+        raise ApiError(422, str(explained(str(error), schema, MEANT, MODES_MEANT, FAULTS_MEANT))) from None

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, TypeVar, Unpack, cast
 from weakref import WeakSet
 
 from mockserver.agent.gates import Held
@@ -32,6 +32,7 @@ from mockserver.settings import ResetSettings, Settings, chosen_settings
 from mockserver.web import exhaustion
 from mockserver.web.faults import BadFaultError, Fault, parse_fault
 from mockserver.web.journal import JournalEntry
+from mockserver.words import unknown
 
 if TYPE_CHECKING:
     from mockserver.defects import Defect
@@ -83,6 +84,12 @@ class MockDeployment:
         self._stop: asyncio.Event | None = None
         self._stopped: Future[None] = Future()
         self._log = Log()
+
+    if not TYPE_CHECKING:
+        # Not for mypy, which would accept every name. pytest does not show the suggestions of the interpreter.
+        def __getattr__(self, name: str) -> Any:
+            """Raise AttributeError with the nearest right name."""
+            raise AttributeError(_no_method(name))
 
     @property
     def url(self) -> str:
@@ -460,8 +467,38 @@ def _awaited(
     return call
 
 
+def _no_method(name: str) -> str:
+    known = [one for one in dir(MockDeployment) if not one.startswith("_")]
+    return unknown("method", name, known, meant=MEANT, plural="methods and properties")
+
+
+MEANT: Final = {
+    **dict.fromkeys(("pause", "block", "stop_at"), "hold"),
+    **dict.fromkeys(("resume", "unhold", "continue_"), "release"),
+    **dict.fromkeys(("wait_for_held", "wait_until_paused", "wait_for_hold", "wait_held"), "wait_until_held"),
+    **dict.fromkeys(("wait_until_idle", "wait", "join", "wait_for_quiet"), "wait_until_quiet"),
+    **dict.fromkeys(("requests", "calls", "history", "get_journal"), "journal"),
+    **dict.fromkeys(("base_url", "address"), "url"),
+    **dict.fromkeys(("assert_called", "assert_request", "assert_called_with"), "assert_requested"),
+    **dict.fromkeys(("assert_not_called", "assert_no_request"), "assert_not_requested"),
+    **dict.fromkeys(("set_script", "script", "set_scripts"), "load_script"),
+    **dict.fromkeys(("set_defect", "defect", "enable_defect"), "defect_on"),
+    **dict.fromkeys(("set_fault", "add_fault", "fault_on"), "fault"),
+    **dict.fromkeys(("tick", "move_to", "sleep"), "advance"),
+    **dict.fromkeys(("clear",), "reset"),
+    **dict.fromkeys(("messages", "get_state", "values"), "state"),
+}
+"""The names that other packages have for the methods."""
+
+
 class AsyncDeployment:
     """The methods of `MockDeployment` as coroutines, for async tests under asyncio, trio and anyio."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Raise AttributeError with the nearest right name."""
+            raise AttributeError(_no_method(name))
 
     def __init__(self, deployment: MockDeployment) -> None:
         self.deployment = deployment

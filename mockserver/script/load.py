@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +45,7 @@ def load_any(path: Path) -> Script | dict[str, Any]:
     return graphs
 
 
+@cache
 def built_in() -> Script:
     """Return the built-in conversation."""
     return _converted(*_document(_text(GUIDE), str(GUIDE)), str(GUIDE), BuiltIn)
@@ -61,8 +63,10 @@ def _text(path: Path) -> str:
         raise ScriptError(f"{path}: the file is not UTF-8 text. Save the script as UTF-8") from error
 
 
+@lru_cache(maxsize=64)
 def parse(text: str, name: str = "script") -> Script:
     """Return the script in a text. `name` stands for it in errors. Raises `ScriptError`."""
+    # Kept, because a script is immutable and every test of a file may load the same one.
     return _converted(*_document(text, name), name, Script)
 
 
@@ -83,7 +87,9 @@ def _document(text: str, name: str) -> tuple[yaml.Node, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise ScriptError(f"{name}{where}: invalid YAML: {error.problem or error.context}") from None
+        # The one frequent cause of this error, which it does not name.
+        advice = ". Indent with spaces and not with tabs" if "cannot start any token" in str(error.problem) else ""
+        raise ScriptError(f"{name}{where}: invalid YAML: {error.problem or error.context}{advice}") from None
     except RefusedError as error:
         raise ScriptError(f"{name}{f':{error.place}' if error.place else ''}: {error}") from None
     except ScriptError:
@@ -105,6 +111,19 @@ def _converted(node: yaml.Node, data: Any, name: str, kind: type[Script]) -> Scr
     for path, text in mistakes(script):
         raise ScriptError(f"{name}:{place(_at(node, path))}: {text} (at {path.lstrip('.')})")
     return script
+
+
+def check(script: Script, name: str) -> None:
+    """Raise `ScriptError` for a script that Python code has created with values that no script has."""
+    try:
+        # msgspec checks what it reads and not what is created.
+        msgspec.convert(msgspec.to_builtins(script), type(script))
+    except msgspec.ValidationError as error:
+        raise ScriptError(f"{name}: {explained(str(error), Script, MEANT)}") from None
+    except TypeError as error:
+        raise ScriptError(f"{name}: a value is not JSON: {error}") from None
+    for path, text in mistakes(script):
+        raise ScriptError(f"{name}: {text} (at {path.lstrip('.')})")
 
 
 def schema() -> dict[str, Any]:
@@ -138,7 +157,7 @@ MEANT: Final = {
     **dict.fromkeys(("arguments", "input", "params"), "args"),
     **dict.fromkeys(("name", "function"), "tool"),
     **dict.fromkeys(("loop", "times"), "repeat"),
-    **dict.fromkeys(("responses", "conversation", "scenarios"), "turns"),
+    **dict.fromkeys(("responses", "conversation", "scenarios", "steps"), "turns"),
 }
 """The words of other tools for the keys of a script."""
 

@@ -45,6 +45,36 @@ def check(expression: str) -> None:
         raise ValueError(f"`matches` is not a regular expression: {error}") from None
     except RecursionError:
         raise ValueError("`matches` has too many nested groups. Flatten it") from None
+    if _explodes(expression):
+        raise ValueError(
+            f"`matches` takes too long on a text of {TRIED} characters, because a repeated part fits it in many ways, "
+            "as in (a|aa)+. Write one way"
+        )
+
+
+TRIED: Final = 48
+"""The length of the texts on which an expression is tried. An exponential one takes days, others microseconds."""
+
+_REPEATED_GROUP: Final = re.compile(r"\)[*+{]")
+
+
+def _explodes(expression: str) -> bool:
+    """Return whether a match of a short text takes very long. Only a group that is repeated can."""
+    if _REPEATED_GROUP.search(expression) is None:
+        return False
+    letters = {"a", "0", " ", *re.findall(r"[A-Za-z0-9 .,_-]", expression)}
+    # The last sign fits nothing, so that every way to match the others is tried.
+    texts = [letter * TRIED + "\0" for letter in sorted(letters)]
+    return any(all(_is_slow(expression, text) for _ in range(3)) for text in texts)
+
+
+def _is_slow(expression: str, text: str) -> bool:
+    try:
+        search(expression, text, 0.05)
+    except SlowPatternError:
+        # Tried again by the caller: a busy machine may interrupt an ordinary match once.
+        return True
+    return False
 
 
 class Budget:

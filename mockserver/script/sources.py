@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mockserver.script.graphs import Graphs
-from mockserver.script.load import SUFFIXES, ScriptError, built_in, load, load_any, parse
+from mockserver.script.load import SUFFIXES, ScriptError, built_in, check, load, load_any, parse
 from mockserver.script.shapes import check_graph_name
 from mockserver.script.types import AGENT, Script
 from mockserver.words import nearest
@@ -185,6 +185,7 @@ def _inline(source: Source, where: str) -> Script:
     if isinstance(source, str):
         return parse(source, "script" if where == "the script" else where)
     if isinstance(source, Script):
+        check(source, where)
         return source
     raise ScriptError(f"{where} is a {type(source).__name__}. Give a Script, a path or a text")
 

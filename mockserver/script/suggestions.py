@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -27,8 +27,11 @@ class Mistake(msgspec.Struct, frozen=True):
         return f"{self.text[:1].lower()}{self.text[1:]}" + (f" (at {where})" if where else "")
 
 
-def explained(error: str, kind: Any, meant: Mapping[str, str] | None = None) -> Mistake:
-    """Return what is wrong with data of a type, from the text of a `ValidationError` of msgspec."""
+def explained(error: str, kind: Any, *meant: Mapping[str, str]) -> Mistake:
+    """Return what is wrong with data of a type, from the text of a `ValidationError` of msgspec.
+
+    `meant` maps words of other tools to known ones, where these can be meant.
+    """
     found = _ERROR.match(error)
     text, path = (found["text"], found["path"] or "") if found else (error, "")
     unknown = re.search(r"unknown field `([^`]*)`", text)
@@ -38,6 +41,8 @@ def explained(error: str, kind: Any, meant: Mapping[str, str] | None = None) -> 
     wrong = re.search(r"Invalid enum value '?([^']*?)'?$", text)
     if wrong is not None:
         text = f"{quoted(wrong[1])} is not a valid value{_suggestion(wrong[1], _words(kind, path), meant)}"
+    if text == "Expected `bool`, got `str`":
+        text += ". Write true or false: `yes` and `on` are texts"
     return Mistake(text, path)
 
 
@@ -80,7 +85,7 @@ def _branches(part: Any, defs: Any) -> list[Any]:
     return [part]
 
 
-def _suggestion(word: str, known: list[str], meant: Mapping[str, str] | None) -> str:
-    near = nearest(word, known, {one: other for one, other in (meant or {}).items() if other in known})
+def _suggestion(word: str, known: list[str], meant: Sequence[Mapping[str, str]]) -> str:
+    near = nearest(word, known, {one: other for words in meant for one, other in words.items() if other in known})
     listed = f" It can be {some([f'`{one}`' for one in known], 30)}" if known else ""
     return f". Did you mean `{near}`?{listed}" if near is not None else f".{listed}" if known else ""

@@ -50,6 +50,12 @@ class BadFaultError(Exception):
     """An invalid fault. The text states the mistake and the valid kinds."""
 
 
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+_BOUNDS: Final = {"at": (0, 3600), "chance": (0, 1), "times": (1, 10**9)}
+"""The least and the largest value of each number of a fault, as its annotations state them."""
+
+
 class Fault(Body, frozen=True, kw_only=True):
     """One fault, and the requests that it affects.
 
@@ -66,8 +72,19 @@ class Fault(Body, frozen=True, kw_only=True):
     chance: Annotated[float, Meta(gt=0, le=1)] = 1
     times: Annotated[int, Meta(ge=1)] | None = None
 
+    def __post_init__(self) -> None:
+        # msgspec checks what it reads and not what Python code creates. A misspelled kind would never strike.
+        if self.kind not in KINDS:
+            raise BadFaultError(unknown("fault", self.kind, KINDS, meant=MEANT))
+        for name, (least, most) in _BOUNDS.items():
+            value = getattr(self, name)
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if value is not None and not (is_number and least <= value <= most):
+                raise BadFaultError(f"`{name}` of a fault is {quoted(value)}. Give a number from {least:g} to {most:g}")
+        for name in ("path", "method"):
+            if not isinstance(getattr(self, name), str):
+                raise BadFaultError(f"`{name}` of a fault is {quoted(getattr(self, name))}. Give a pattern with `*`")
 
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 MEANT: Final = {
     **dict.fromkeys(("502", "bad_gateway", "gateway", "proxy", "500", "503", "error"), "bad-gateway"),

@@ -26,6 +26,7 @@ from mockserver.engine.engine import Engine, ThreadBusyError
 from mockserver.engine.expiry import Expiry
 from mockserver.views import records
 from mockserver.web.leniency import MeaninglessError, accepted, ignore
+from mockserver.words import nearest
 
 _log = logging.getLogger(__name__)
 
@@ -109,6 +110,16 @@ async def _without_slash(request: web.Request) -> str | None:
     return None if match.http_exception is not None else str(bare) + (f"?{query}" if query else "")
 
 
+def _no_path(request: web.Request) -> str:
+    """Return the text that refuses an unknown path, with the nearest one."""
+    known = {one.canonical for one in request.app.router.resources()}
+    # Only paths of the same length have the same parts.
+    near = nearest(request.path, [one for one in known if one.count("/") == request.path.count("/")])
+    suggestion = f". Did you mean {near}?" if near is not None else ";"
+    lists = "GET /_mock" if request.path.startswith("/_mock") else "GET /docs"
+    return f"the mock has no {request.path}{suggestion} {lists} lists its paths"
+
+
 @web.middleware
 async def error_responses(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -128,11 +139,7 @@ async def error_responses(
             return web.Response(status=307, headers={"Location": location})
         # HTTP requires Allow in a 405. https://www.rfc-editor.org/rfc/rfc9110#name-405-method-not-allowed
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-        detail = (
-            f"Not Found: the mock has no {request.path}; GET /docs lists its paths"
-            if error.status == 404
-            else error.reason
-        )
+        detail = f"Not Found: {_no_path(request)}" if error.status == 404 else error.reason
         return json_answer({"detail": detail}, error.status, allow)
     except (asyncio.CancelledError, ConnectionError):
         # The client has disconnected: no response can be sent, and aiohttp has to see the exception.

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from mockserver.__main__ import main
 from mockserver.defects import defects
 from tests.mockserver.stage import asking
 from tests.mockserver.witness import DEADLINE
@@ -222,3 +223,32 @@ def test_a_recording_needs_to_know_of_what() -> None:
     process = start("record", "--thread", "x")
     _, err = process.communicate(timeout=DEADLINE)
     assert (process.returncode, "--from" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--defcet", "ghost_run"), "there is no option `--defcet`. Did you mean `--defect`? The options are --help, "),
+        (("--n-jobs-per-worker", "3"), "Did you mean `--workers`?"),
+        (
+            ("--time", "fast"),
+            "argument --time: invalid choice: 'fast' (choose from real, instant, hand). Did you mean instant?",
+        ),
+        (("--time", "manual"), "Did you mean hand?"),
+        (("serv",), "Did you mean serve?"),
+        (("--log-level", "warn"), "Did you mean warning?"),
+        (("--port", "x"), "argument --port: `x` is not a port. Give a number from 0 to 65535. See "),
+        (("--seed", "x"), "argument --seed: `x` is not a seed. Give a whole number. See "),
+        (("--port", "99999"), "99999 is not a port"),
+    ],
+)
+def test_a_wrong_word_is_refused_in_one_line_with_the_right_one(
+    arguments: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    shown = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert says.replace("'", "") in shown.replace("'", ""), shown
+    assert len(shown.splitlines()) == 1
+    assert shown.endswith(" --help\n")

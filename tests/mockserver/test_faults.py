@@ -11,7 +11,7 @@ import pytest
 
 import mockserver
 from mockserver.core.clock import HandClock, UndelayedClock
-from mockserver.web.faults import BadFaultError, parse_fault
+from mockserver.web.faults import BadFaultError, Fault, parse_fault
 from tests.mockserver.stage import Stage, asking, on_stage
 from tests.mockserver.witness import DEADLINE
 
@@ -248,3 +248,43 @@ async def test_a_stream_of_a_restarted_run_tells_the_attempt() -> None:
         told = await http.get(f"{path}/stream", headers={"Last-Event-ID": "-1"})
         first = [json.loads(line[6:]) for line in told.text.splitlines() if line.startswith("data: ")]
         assert [data["attempt"] for data in first if "attempt" in data] == [1, 2]
+
+
+async def test_a_fault_counts_only_the_answers_that_it_changes() -> None:
+    async with on_stage() as stage:
+        for fault in ({"kind": "cut", "at": 2}, {"kind": "truncate"}):
+            await stage.http.delete("/_mock/faults")
+            await stage.http.post("/_mock/faults", json={**fault, "times": 1})
+            # No stream, no body, and a stream of fewer events than the fault is to let through.
+            is_cut = fault["kind"] == "cut"
+            thread = (await stage.client.threads.create())["thread_id"] if is_cut else stage.thread
+            await stage.http.delete(f"/threads/{thread}" if is_cut else "/threads/00000000-0000-4000-8000-000000000000")
+            if is_cut:
+                values = {**BODY, "stream_mode": "custom"}
+                await stage.http.post(f"/threads/{stage.thread}/runs/stream", json=values)
+                assert await streamed(stage) == (WHOLE[:2], False)
+                assert await streamed(stage) == (WHOLE, True)
+            [shown] = (await stage.http.get("/_mock/faults")).json()["set"]
+            assert shown["struck"] == 1
+
+
+async def test_two_streams_at_once_share_one_cut() -> None:
+    async with on_stage() as stage:
+        await stage.http.post("/_mock/faults", json={"kind": "cut", "at": 1, "times": 1})
+        found = await asyncio.gather(streamed(stage), streamed(stage))
+        assert sorted(whole for _, whole in found) == [False, True]
+
+
+async def test_a_reset_draws_the_same_numbers_again() -> None:
+    async def codes(stage: Stage) -> list[int]:
+        await stage.http.post("/_mock/reset", json={"seed": 4, "faults": [{"kind": "bad-gateway", "chance": 0.5}]})
+        return [(await stage.http.get("/ok")).status_code for _ in range(20)]
+
+    async with on_stage() as stage:
+        assert await codes(stage) == await codes(stage)
+
+
+@pytest.mark.parametrize("wrong", [{"kind": "kut"}, {"at": -1}, {"chance": 2}, {"times": 0}, {"path": 1}, {"at": "2"}])
+def test_a_fault_that_python_code_creates_is_checked(wrong: Any) -> None:
+    with pytest.raises(BadFaultError):
+        Fault(**{"kind": "cut", **wrong})

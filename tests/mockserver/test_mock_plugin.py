@@ -185,3 +185,164 @@ def test_four(mock_deployment):
             "mock_deployment: script:1:1: unknown key `turn`. Did you mean `turns`? *",
         ]
     )
+
+
+def test_a_marker_that_is_misspelled_or_without_its_fixture(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+import pytest
+
+@pytest.mark.mock_deploymnt(seed=1)
+def test_one(mock_deployment):
+    pass
+"""
+    )
+    result = pytester.runpytest_subprocess(*PLUGIN)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*::test_one: there is no marker `mock_deploymnt`. Did you mean `mock_deployment`?"])
+    pytester.makepyfile(
+        """
+import pytest
+
+@pytest.mark.mock_deployment(seed=1)
+def test_one():
+    pass
+"""
+    )
+    result = pytester.runpytest_subprocess(*PLUGIN)
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines(["*the marker mock_deployment has no effect without the fixture. Add the argument*"])
+
+
+def test_values_of_the_marker_are_refused_in_one_line(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+import pytest
+
+@pytest.mark.mock_deployment(defects="gost_run")
+def test_defect(mock_deployment):
+    pass
+
+@pytest.mark.mock_deployment(faults="kut@2")
+def test_fault(mock_deployment):
+    pass
+
+@pytest.mark.mock_deployment(time="fast")
+def test_time(mock_deployment):
+    pass
+
+@pytest.mark.mock_deployment(seed="7")
+def test_seed(mock_deployment):
+    pass
+
+@pytest.mark.mock_deployment(script="mien.yaml")
+def test_script(mock_deployment):
+    pass
+"""
+    )
+    (pytester.path / "mine.yaml").write_text("turns: [{steps: [{say: Here.}]}]")
+    result = pytester.runpytest_subprocess(*PLUGIN)
+    result.assert_outcomes(errors=5)
+    result.stdout.fnmatch_lines(
+        [
+            "mock_deployment: there is no defect `gost_run`*the nearest is `ghost_run`*",
+            "mock_deployment: there is no fault `kut`. Did you mean `cut`?*",
+            "mock_deployment: there is no time mode `fast`. Did you mean `instant`?*",
+            "mock_deployment: the setting `seed` is `7`. Give a whole number",
+            "mock_deployment: there is no file mien.yaml in *. Did you mean mine.yaml?",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*During handling*")
+
+
+def test_scripts_and_deadlines_of_the_fixture(pytester: pytest.Pytester) -> None:
+    folder = pytester.mkdir("inner")
+    (folder / "mine.yaml").write_text("turns: [{steps: [{say: Beside the test.}]}]")
+    (pytester.path / "other.yaml").write_text("turns: [{steps: [{say: Where pytest began.}]}]")
+    (folder / "test_it.py").write_text(
+        APPLICATION
+        + """
+from mockserver import DeadlineError
+
+def test_load(mock_deployment):
+    mock_deployment.load_script("mine.yaml")
+    assert ask(mock_deployment.url, "x")[1] == "Beside the test."
+    mock_deployment.reset(script="mine.yaml")
+    assert ask(mock_deployment.url, "x")[1] == "Beside the test."
+    mock_deployment.load_script("other.yaml")
+    assert ask(mock_deployment.url, "x")[1] == "Where pytest began."
+
+@pytest.mark.mock_deployment(deadline=0.05)
+def test_deadline(mock_deployment):
+    with pytest.raises(DeadlineError, match="after 0.05 s"):
+        mock_deployment.wait_for_request("DELETE")
+"""
+    )
+    result = pytester.runpytest_subprocess(*PLUGIN)
+    result.assert_outcomes(passed=2)
+
+
+def test_a_test_that_is_run_again_has_other_ids(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    # As plugins do that run a test again after a failure.
+    for _ in range(2):
+        for report in runtestprotocol(item, nextitem=nextitem, log=False):
+            item.ihook.pytest_runtest_logreport(report=report)
+    return True
+"""
+    )
+    pytester.makepyfile(
+        APPLICATION
+        + """
+threads = set()
+
+def test_ids(mock_deployment):
+    threads.add(ask(mock_deployment.url, "x")[0])
+
+def test_after():
+    assert len(threads) == 2
+"""
+    )
+    pytester.runpytest_subprocess(*PLUGIN).assert_outcomes(passed=4)
+
+
+def test_a_failure_shows_the_line_of_the_test_and_the_log_of_any_deployment(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        APPLICATION
+        + """
+from mockserver import MockDeployment
+
+def test_shared(mock_deployment):
+    mock_deployment.wait_for_status("success", "nowhere")
+
+def test_own():
+    with MockDeployment() as mock:
+        ask(mock.url, "hello")
+        mock.assert_not_requested("POST", "/threads")
+
+def test_after():
+    raise ValueError
+"""
+    )
+    result = pytester.runpytest_subprocess(*PLUGIN, "--tb=short")
+    result.assert_outcomes(failed=3)
+    result.stdout.fnmatch_lines(
+        [
+            "test_*.py:*: in test_shared",
+            "*mock_deployment.wait_for_status(*",
+            "E   mockserver.control.errors.ControlError: there is no thread nowhere*there are no threads",
+            "*no request was received",
+            "test_*.py:*: in test_own",
+            '*mock.assert_not_requested("POST", "/threads")',
+            "E   AssertionError: expected 0 matching requests, received 1, that match POST /threads:",
+            "*- mock deployment -*",
+            "*POST /threads/*/runs/wait -> 200",
+        ]
+    )
+    text = result.stdout.str()
+    assert "mock_deployment.py" not in text
+    assert text.count("- mock deployment -") == 2

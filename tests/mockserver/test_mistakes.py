@@ -1,0 +1,312 @@
+"""Mistakes that new users make, and what each is answered: at once, with the place, the reason and the right word.
+
+`python -m tests.mockserver.test_mistakes` prints the answers with the seconds that they take.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import httpx
+import pytest
+
+import mockserver
+from mockserver import Fault, MockDeployment, RequestPattern, Script, Step, Turn
+from tests.mockserver.stage import asking
+
+NAME: Final = "MockDeploymnt"
+
+
+class World(NamedTuple):
+    """A deployment on which a run has ended with an error, and a client."""
+
+    mock: Any
+    """Not `MockDeployment`, because mypy would refuse most of the mistakes."""
+    http: httpx.Client
+    thread: dict[str, Any]
+    run: dict[str, Any]
+    folder: Path
+
+    @property
+    def thread_id(self) -> str:
+        return str(self.thread["thread_id"])
+
+    @property
+    def run_id(self) -> str:
+        return str(self.run["run_id"])
+
+    def sent(self, method: str, path: str, body: Any = None, **more: Any) -> None:
+        """Send a command, and raise what it is answered, as a client in any language does."""
+        answer = self.http.request(method, path, json=body, **more)
+        if answer.status_code >= 400:
+            raise RuntimeError(f"{answer.status_code}: {answer.json()['detail']}")
+
+    def loads(self, steps: str) -> None:
+        """Load a script from a file with these turns."""
+        path = self.folder / "mine.yaml"
+        path.write_text(steps, encoding="utf-8")
+        self.mock.load_script(path)
+
+
+Act = Callable[[World], object]
+
+
+class Mistake(NamedTuple):
+    """A mistake, and the parts that its message has: the place or the wrong word, and the right one."""
+
+    act: Act
+    says: tuple[str, ...]
+
+
+def script(text: str, *says: str) -> Mistake:
+    return Mistake(lambda world: world.loads(text), ("mine.yaml:", *says))
+
+
+def step(text: str, *says: str) -> Mistake:
+    return script(f"turns:\n- steps:\n  - {text}\n", *says)
+
+
+LISTED: Final[dict[str, Mistake]] = {
+    "a node": Mistake(lambda w: w.mock.hold("agnet:2/token"), ("`agnet`", "Did you mean `agent`?", "agent, tools")),
+    "a mode of time": Mistake(
+        lambda w: w.mock.set_time("manual"), ("`manual`", "Did you mean `hand`?", "real, instant")
+    ),
+    "time of the start": Mistake(lambda w: MockDeployment(time=_any("fast")), ("`fast`", "Did you mean `instant`?")),
+    "a matcher": Mistake(lambda w: w.mock.assert_requested(json={}), ("`json`", "Did you mean `body`?", "headers")),
+    "a strategy": Mistake(lambda w: w.mock.conduct(strategy="interupt"), ("`interupt`", "`interrupt`", "rollback")),
+    "a text for defects": Mistake(
+        lambda w: w.mock.reset(defects="gost_run"), ("`gost_run`", "`ghost_run`", "lists all")
+    ),
+    "a point over HTTP": Mistake(
+        lambda w: w.sent("POST", "/_mock/holds", {"point": "x"}), ("422", "`x`", "tools:1/enter")
+    ),
+    "a field over HTTP": Mistake(
+        lambda w: w.sent("POST", "/_mock/reset", {"sede": 5}), ("422", "`sede`", "`seed`", "`script`")
+    ),
+    "another end": Mistake(
+        lambda w: w.mock.wait_for_status("success", w.thread_id, w.run_id), ("ended with `error`", "agent:2", "gone")
+    ),
+    "a status": Mistake(
+        lambda w: w.mock.wait_for_status("sucess", w.thread_id, w.run_id),
+        ("`sucess`", "Did you mean `success`?", "pending"),
+    ),
+    "no hold": Mistake(lambda w: w.mock.wait_until_held("tools:1/enter"), ("tools:1/enter", "no hold is set", "hold(")),
+    "a rule": Mistake(
+        lambda w: w.mock.conduct(without=["left-danglin"]), ("`left-danglin`", "`left-dangling`", "retried")
+    ),
+    "a key twice": step("{say: hi, say: ho}", "3:15: the key `say` is there twice, first in 3:6", "Remove one"),
+    "no call": step("result: done", "3:5: a `result` without a `call`", "Add a step with `call`"),
+    "a second result": step("call: {tool: t}\n  - result: a\n  - result: b", "5:5: a second `result`", "in one step"),
+    "too many results": step("call: {tool: t}\n  - result: [a, b]", "4:5: 2 results for 1 call", "add the calls"),
+    "nothing to do": step("{}", "3:5: the step does nothing", "Give it `say`"),
+    "a hidden turn": script(
+        "turns:\n- steps: [{say: a}]\n- when: {text: b}\n  steps: [{say: b}]\n",
+        "3:3: this turn is never played",
+        "Move it up",
+    ),
+    "an alias in itself": script(
+        "turns: &t\n- *t\n", "1:8: an alias refers to the part that contains it", "Write the part out"
+    ),
+    "a key that is null": step("call: {tool: t, args: {null: 1}}", "3:28: the key `null` is not text", "in quotes"),
+    "an expression": script(
+        "turns:\n- when: {matches: '(a|aa)+$'}\n  steps: [{say: a}]\n",
+        "2:9: `matches` takes too long",
+        "Write one way",
+    ),
+}
+"""The mistakes that users have reported."""
+
+OTHERS: Final[dict[str, Mistake]] = {
+    "a run's status for a thread": Mistake(
+        lambda w: w.mock.wait_for_status("success", w.thread_id),
+        ("`success` is a status of runs", "Name the run", "RUN_ID"),
+    ),
+    "arguments in another order": Mistake(
+        lambda w: w.mock.wait_for_status(w.thread_id, "success"), ("no thread success", "threads:")
+    ),
+    "a status that is an id": Mistake(
+        lambda w: w.mock.wait_for_status(w.thread_id, w.thread_id, w.run_id),
+        ("is an id", "wait_for_status(STATUS, THREAD_ID"),
+    ),
+    "a thread for its id": Mistake(
+        lambda w: w.mock.state(w.thread), ("a thread was given in place of its id", '"thread_id"')
+    ),
+    "a run for a thread": Mistake(lambda w: w.mock.runs(w.run_id), ("no thread", "It is a run of thread", "threads:")),
+    "a name for a thread": Mistake(
+        lambda w: w.mock.hold("tools:1/enter", thread_id="agent"), ("`agent` is not the id of a thread", "UUID")
+    ),
+    "a path first": Mistake(
+        lambda w: w.mock.assert_requested("/threads", "POST"), ("`/threads` is a path", "method comes first")
+    ),
+    "a path without a slash": Mistake(
+        lambda w: w.mock.wait_for_request("POST", "runs/stream"), ("`runs/stream`", "Did you mean `*/runs/stream`?")
+    ),
+    "a path that never comes": Mistake(
+        lambda w: w.mock.assert_not_requested("POST", "*/cancle"), ("`*/cancle`", "cancel", "GET /docs")
+    ),
+    "a URL for a path": Mistake(lambda w: w.mock.assert_requested("GET", f"{w.mock.url}/ok"), ("is a URL", "`*/runs`")),
+    "a method": Mistake(lambda w: w.mock.assert_requested("PSOT"), ("`PSOT`", "Did you mean `POST`?", "DELETE")),
+    "a strategy of a request": Mistake(
+        lambda w: w.mock.assert_requested(strategy="enque"), ("`enque`", "Did you mean `enqueue`?", "reject")
+    ),
+    "a request in order": Mistake(
+        lambda w: w.mock.assert_requested_in_order("POST", "GET"), ("`POST` is not a request", "POST */runs")
+    ),
+    "a pattern": Mistake(
+        lambda w: RequestPattern("POST", "*/runs", **_any({"assistent": 1})), ("`assistent`", "`assistant_id`")
+    ),
+    "no visit": Mistake(lambda w: w.mock.hold("tools/enter"), ("`tools/enter`", "Did you mean `tools:1/enter`?")),
+    "visit zero": Mistake(lambda w: w.mock.hold("tools:0/enter"), ("`0`", "number from 1")),
+    "an event": Mistake(lambda w: w.mock.hold("tools:1/begin"), ("`begin`", "Did you mean `enter`?", "exit")),
+    "tokens of a tool": Mistake(
+        lambda w: w.mock.hold("tools:1/token"), ("`tools` streams no text", "`enter` or `exit`")
+    ),
+    "a point that is not held": Mistake(
+        lambda w: w.mock.release("tools:1/enter"), ("no run is or would be held", "there are no points")
+    ),
+    "a fault": Mistake(lambda w: w.mock.fault("disconnect@2"), ("`disconnect`", "Did you mean `cut`?", "bad-gateway")),
+    "a fault in Python": Mistake(
+        lambda w: w.mock.fault(Fault(kind=_any("kut"))), ("`kut`", "Did you mean `cut`?", "reorder")
+    ),
+    "a fault for no request": Mistake(lambda w: Fault(kind="cut", times=0), ("`times` of a fault is 0", "from 1")),
+    "a fault over HTTP": Mistake(
+        lambda w: w.sent("POST", "/_mock/faults", {"kind": "timeout"}),
+        ("422", "`timeout`", "Did you mean `delay`?", "kind"),
+    ),
+    "a fault in a header": Mistake(
+        lambda w: w.sent("GET", "/ok", headers={"X-Mock-Fault": "truncat"}), ("400", "X-Mock-Fault", "`truncate`")
+    ),
+    "a defect": Mistake(
+        lambda w: w.mock.defect_on("ghostrun"), ("`ghostrun`", "`ghost_run`", "doubletext mock defects")
+    ),
+    "a setting": Mistake(
+        lambda w: MockDeployment(**_any({"defect": "x"})), ("'defect'", "Did you mean `defects`?", "seed")
+    ),
+    "a seed": Mistake(lambda w: w.mock.reset(seed="7"), ("`seed` is `7`", "whole number")),
+    "no workers": Mistake(lambda w: MockDeployment(workers=0), ("`workers` is 0", "from 1")),
+    "a bool": Mistake(lambda w: w.mock.reset(strict="yes"), ("`strict` is `yes`", "True or False")),
+    "a scale": Mistake(lambda w: w.mock.set_time("real", scale=-1), ("scale of time is -1", "between 0 and 1000")),
+    "seconds": Mistake(lambda w: w.mock.advance("5"), ("advance by `5`", "seconds from 0")),
+    "a deadline": Mistake(lambda w: w.mock.wait_until_quiet(deadline=0), ("deadline is 0", "above 0")),
+    "a method of the mock": Mistake(
+        lambda w: w.mock.wait_until_hold("x"), ("`wait_until_hold`", "Did you mean `wait_until_held`?")
+    ),
+    "a coroutine of the mock": Mistake(lambda w: w.mock.aio.pause("x"), ("`pause`", "Did you mean `hold`?", "release")),
+    "a public name": Mistake(
+        lambda w: getattr(_any(mockserver), NAME), ("'MockDeploymnt'", "Did you mean `MockDeployment`?")
+    ),
+    "a script that is not there": Mistake(
+        lambda w: w.mock.load_script("refnud.yaml"), ("refnud.yaml", "Did you mean refund.yaml?")
+    ),
+    "a script in Python": Mistake(
+        lambda w: w.mock.load_script(Script(turns=[Turn(steps=[Step(say=_any(5))])])),
+        ("expected `str", "turns[0].steps[0].say"),
+    ),
+    "a number of times": Mistake(lambda w: w.mock.assert_requested(times=-1), ("`times` is -1", "from 0")),
+    "both bounds": Mistake(
+        lambda w: w.mock.assert_requested(times=1, at_least=1), ("`times`", "`at_least`", "Leave one")
+    ),
+    "a command": Mistake(
+        lambda w: w.sent("POST", "/_mock/hold", {}), ("404", "/_mock/hold", "Did you mean /_mock/holds?")
+    ),
+    "a parameter": Mistake(
+        lambda w: w.sent("GET", "/_mock/journal?thread=x"), ("422", "`thread`", "Did you mean `thread_id`?")
+    ),
+    "no JSON": Mistake(
+        lambda w: w.sent("POST", "/_mock/time", content=b"mode=hand", headers={"Content-Type": "application/json"}),
+        ("422", "POST /_mock/time is not JSON", "Send an object"),
+    ),
+    "a form": Mistake(lambda w: w.sent("POST", "/_mock/time", data={"mode": "hand"}), ("415", "application/json")),
+    "a status over HTTP": Mistake(
+        lambda w: w.sent("POST", "/_mock/wait", {"status": "done", "thread_id": w.thread_id}), ("422", "`done`", "idle")
+    ),
+    "a matcher over HTTP": Mistake(
+        lambda w: w.sent("POST", "/_mock/wait", {"request": {"having": {"header": {}}}}),
+        ("422", "`header`", "`headers`"),
+    ),
+    "a mode over HTTP": Mistake(
+        lambda w: w.sent("POST", "/_mock/time", {"mode": "paused"}), ("422", "`paused`", "Did you mean `hand`?")
+    ),
+    "a key of a script": step("sai: hi", "3:5: unknown key `sai`", "Did you mean `say`?", "`call`"),
+    "a word of another tool": step("{say: hi, delay: 3}", "3:15: unknown key `delay`", "Did you mean `takes`?"),
+    "a value of a script": step("result: {content: x, status: eror}", "3:34: `eror`", "Did you mean `error`?"),
+    "a tab": script("turns:\n\t- steps: []\n", "2:1: invalid YAML", "Indent with spaces"),
+    "a type": step("{say: hi, takes: soon}", "3:22: expected `float`, got `str`", "takes"),
+    "a bomb": script(
+        "turns: [{steps: [{say: a}]}]\nx: &a [1,1,1,1,1,1,1,1,1,1]\n"
+        + "".join(f"{k}: &{k} [{', '.join([f'*{p}'] * 10)}]\n" for p, k in zip("abcdefg", "bcdefgh", strict=True)),
+        "6:4: its aliases expand to",
+        "Use fewer",
+    ),
+    "no turns": script("steps: [{say: hi}]\n", "1:1: unknown key `steps`", "Did you mean `turns`?"),
+    "yes is a text": script(
+        "transformer: yes\nturns: [{steps: [{say: a}]}]\n", "1:14: expected `bool`, got `str`", "Write true"
+    ),
+}
+"""Mistakes that came to mind since."""
+
+EVERY: Final = {**LISTED, **OTHERS}
+
+
+def _any(value: Any) -> Any:
+    """Return a value of which mypy knows nothing, because it would refuse the mistake."""
+    return value
+
+
+def made(world: World, mistake: Mistake) -> str:
+    """Make a mistake, and return the message."""
+    try:
+        mistake.act(world)
+    except Exception as error:  # noqa: BLE001 - the kinds differ, and the message counts
+        return str(error)
+    return "nothing"
+
+
+REFUND: Final = """
+turns:
+- steps:
+  - call: {tool: look_up}
+  - result: shipped
+  - {say: One moment., error: the model is gone}
+"""
+
+
+def in_world(folder: Path, mistake: Mistake) -> tuple[str, float]:
+    """Return the message of a mistake, and the seconds until it came."""
+    (folder / "refund.yaml").write_text(REFUND, encoding="utf-8")
+    with MockDeployment() as mock, httpx.Client(base_url=mock.url, timeout=60) as http:
+        mock.script_folder = folder
+        mock.load_script("refund.yaml")
+        thread = http.post("/threads", json={}).json()
+        body = {"assistant_id": "agent", "input": asking("sf")}
+        run = http.post(f"/threads/{thread['thread_id']}/runs", json=body).json()
+        mock.wait_until_quiet()
+        begin = time.perf_counter()
+        return made(World(mock, http, thread, run, folder), mistake), time.perf_counter() - begin
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_mistake_is_answered_at_once_with_the_place_the_reason_and_the_right_word(name: str, tmp_path: Path) -> None:
+    text, _ = in_world(tmp_path, EVERY[name])
+    for part in EVERY[name].says:
+        assert part in text, text
+    # A wait that had to end by its deadline would say so.
+    assert "timed out" not in text
+    assert len(text.splitlines()) == 1
+
+
+def test_there_are_more_than_forty() -> None:
+    assert len(EVERY) == len(LISTED) + len(OTHERS) > 40
+    assert len(OTHERS) > 20
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    for name, mistake in EVERY.items():
+        with tempfile.TemporaryDirectory() as folder:
+            text, seconds = in_world(Path(folder), mistake)
+        print(f"{seconds:6.3f} s  {name}: {text.replace(folder + '/', '')}")  # noqa: T201
