@@ -328,8 +328,9 @@ export class Mock {
     caller: string,
     method: string,
     path: string,
-    having: Wanted["having"] = {},
+    wanted: Wanted["having"],
   ): Promise<JournalEntry[] | DeadlineError> {
+    const having = wanted ?? {};
     let first;
     try {
       first = await this.#send<JournalEntry>(caller, "wait", {
@@ -440,10 +441,13 @@ const FAULT = ["kind", "at", "path", "method", "chance", "times"];
 
 function faultOf(fault: Fault | FaultText): Fault {
   if (typeof fault !== "string") {
-    onlyKnown(fault, FAULT, "a fault");
+    onlyKnown(fault, FAULT, "fault()");
     return fault;
   }
   const [kind, after] = fault.split("@") as [Fault["kind"], string | undefined];
+  if (Number.isNaN(Number(after ?? 0))) {
+    throw new TypeError(`${JSON.stringify(fault)} is not a fault. Write KIND or KIND@AT with a number, such as "cut@2"`);
+  }
   return after === undefined ? { kind } : { kind, at: Number(after) };
 }
 
@@ -470,6 +474,9 @@ function scriptOf(given: Script): unknown {
 }
 
 function scriptsOf(scripts: Scripts): unknown {
+  if (typeof scripts !== "string" && (typeof scripts !== "object" || scripts === null)) {
+    throw new TypeError(`loadScript() takes the text, path, URL or object of a script, and got ${JSON.stringify(scripts)}`);
+  }
   if (typeof scripts === "string" || scripts instanceof URL || Array.isArray(scripts.turns)) return scriptOf(scripts as Script);
   return Object.fromEntries(Object.entries(scripts as Record<string, Script>).map(([name, one]) => [name, scriptOf(one)]));
 }

@@ -97,6 +97,9 @@ export async function attachMock(mock: Mock, options: StartOptions = {}): Promis
 
 /** Require that a mock answers, and knows every command of this package. */
 async function examine(url: string): Promise<void> {
+  if (!/^http:\/\/[^/]/.test(url)) {
+    throw new StartError(`${url} is not an http:// address. Pass the URL that \`doubletext mock\` prints`);
+  }
   let answer;
   try {
     answer = await send("GET", `${url.replace(/\/+$/, "")}/_mock`);

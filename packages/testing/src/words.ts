@@ -20,6 +20,9 @@ export function advice(word: string, known: readonly string[]): string {
 
 /** Require that an object has no other keys, so that no misspelt option is ignored. Throws TypeError. */
 export function onlyKnown(given: object, known: readonly string[], where: string): void {
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    throw new TypeError(`${where} takes an object with ${known.join(", ")}, and got ${JSON.stringify(given)}`);
+  }
   for (const key of Object.keys(given)) {
     if (!known.includes(key)) throw new TypeError(`${where} has no option \`${key}\`. ${advice(key, known)}`);
   }

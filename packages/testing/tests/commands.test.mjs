@@ -70,6 +70,9 @@ test("faults", async ({ mock }) => {
   expect(await mock.faults()).toMatchObject([{ kind: "bad-gateway", struck: 1 }, { kind: "delay", at: 2 }]);
   await mock.faultsOff();
   expect(await mock.faults()).toEqual([]);
+  await expect(mock.fault("cut@two")).rejects.toThrow('"cut@two" is not a fault. Write KIND or KIND@AT with a number');
+  await expect(mock.fault()).rejects.toThrow("fault() takes an object with kind, at");
+  await expect(mock.loadScript(5)).rejects.toThrow("loadScript() takes the text, path, URL or object of a script, and got 5");
   await expect(mock.fault({ kind: "cut", tims: 1 })).rejects.toThrow("Did you mean `times`?");
 });
 

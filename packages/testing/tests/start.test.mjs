@@ -100,11 +100,16 @@ test("a defect that is not there", async () => {
 });
 
 test("an option that is not there", async () => {
+  await expect(startMock("http://127.0.0.1:2024")).rejects.toThrow("startMock() takes an object with python, uvx");
+  await expect(startMock(null)).rejects.toThrow("and got null");
   await expect(startMock({ sript: "x" })).rejects.toThrow("startMock() has no option `sript`. Did you mean `script`?");
 });
 
 test("a URL at which nothing answers", () =>
   refused({ url: "http://127.0.0.1:9" }, /^no mock answers at http:\/\/127\.0\.0\.1:9 \(ECONNREFUSED\)\. Start one/));
+
+test.each(["localhost:2024", "https://localhost:2024", "http://"])("%s, which is no address of a mock", (url) =>
+  refused({ url }, /is not an http:\/\/ address\. Pass the URL that `doubletext mock` prints/));
 
 test("a URL of something else, and of an older mock", async () => {
   let text = "<html>";
