@@ -68,4 +68,4 @@ def test_the_pages_name_what_there_is() -> None:
     )
     assert rules == list(RULES)
     known = {command.path for command in COMMANDS}
-    assert set(re.findall(r"(?:GET|POST) (/_mock[\w/]*(?:\.json)?)", read(CONTROL))) <= known
+    assert set(re.findall(r"(?:GET|POST) (/_mock[\w/.]*)", read(CONTROL))) <= known

@@ -268,9 +268,13 @@ def judge(facts: Facts, *, without: Sequence[str] = ()) -> Conduct:
     found = [finding for rule in rules.values() for finding in rule(facts)]
     # Ordered by the last request of each finding, the one with which the mistake became one.
     ordered = sorted(found, key=lambda finding: finding.requests[-1])
-    return Conduct(
-        ordered, facts.requests, {name: " ".join((rule.__doc__ or "").split()) for name, rule in rules.items()}
-    )
+    return Conduct(ordered, facts.requests, {name: _description(rule) for name, rule in rules.items()})
+
+
+def _description(rule: ClientCheck) -> str:
+    """Return the mistake that a rule reports, from its docstring."""
+    text = " ".join((rule.__doc__ or "").split()).removeprefix("Report ")
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def run_facts(thread: Thread) -> dict[str, RunFacts]:

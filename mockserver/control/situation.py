@@ -36,7 +36,7 @@ def how_it_ended(run: Run) -> str:
     """Return the error of a run with its step, or another reason for its end, as the end of a sentence."""
     if run.error is not None:
         step = run.thread.history.failed_step(run.run_id)
-        return f" in the step {step}: {_error(run)}" if step is not None else f": {_error(run)}"
+        return f". It failed in the step {step}: {_error(run)}" if step is not None else f": {_error(run)}"
     if run.interruption is not None:
         return f": {run.interruption['message']}" if run.interruption.get("message") else ""
     if asks(run):

@@ -337,7 +337,9 @@ class MockDeployment:
         Raises `DeadlineError`, whose text lists the most similar requests.
         """
         pattern = RequestPattern(method, path, **wanted)
-        return self._wait(lambda controller, limit: controller.wait_for_request(pattern, deadline=limit), deadline)
+        return self._wait(
+            "wait_for_request", lambda controller, limit: controller.wait_for_request(pattern, deadline=limit), deadline
+        )
 
     def wait_for_status(
         self, status: str, thread_id: str, run_id: str | None = None, *, deadline: float | None = None
@@ -347,7 +349,9 @@ class MockDeployment:
         Raises `DeadlineError`, at once if the run has ended with another status, and `ControlError`.
         """
         return self._wait(
-            lambda controller, limit: controller.wait_for_status(status, thread_id, run_id, deadline=limit), deadline
+            "wait_for_status",
+            lambda controller, limit: controller.wait_for_status(status, thread_id, run_id, deadline=limit),
+            deadline,
         )
 
     def wait_until_held(self, point: str, *, thread_id: str | None = None, deadline: float | None = None) -> Held:
@@ -357,12 +361,16 @@ class MockDeployment:
         such a point.
         """
         return self._wait(
-            lambda controller, limit: controller.wait_until_held(point, thread_id, deadline=limit), deadline
+            "wait_until_held",
+            lambda controller, limit: controller.wait_until_held(point, thread_id, deadline=limit),
+            deadline,
         )
 
     def wait_until_quiet(self, *, deadline: float | None = None) -> None:
         """Wait until no run is in flight. Raises `DeadlineError`."""
-        return self._wait(lambda controller, limit: controller.wait_until_quiet(deadline=limit), deadline)
+        return self._wait(
+            "wait_until_quiet", lambda controller, limit: controller.wait_until_quiet(deadline=limit), deadline
+        )
 
     async def _serve(self, started: Future[str]) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
@@ -405,18 +413,20 @@ class MockDeployment:
         """Return the result of an action in the loop of the deployment that takes several turns of it."""
         return self._result(self.submit(action(self.controller)))
 
-    def _wait(self, action: Callable[[Controller, float], Coroutine[Any, Any, T]], deadline: float | None) -> T:
+    def _wait(
+        self, name: str, action: Callable[[Controller, float], Coroutine[Any, Any, T]], deadline: float | None
+    ) -> T:
         """Return the result of a wait in the loop of the deployment."""
-        self._check_caller()
+        self._check_caller(name)
         return self._result(self.submit(action(self.controller, self.deadline if deadline is None else deadline)))
 
-    def _check_caller(self) -> None:
+    def _check_caller(self, name: str) -> None:
         """Raise `BlockedLoopError` if the caller would block an event loop on which the client may depend."""
         library = loops.blocked_by_caller()
         if library is not None:
             raise BlockedLoopError(
-                f"a method that waits was called in an async function and would block its event loop ({library}), on "
-                "which the client may run. Await the same method of `.aio`, as in `await mock.aio.wait_until_held(...)`"
+                f"{name} was called in an async function and would block its event loop ({library}), on which the "
+                f"client may run. Write `await mock.aio.{name}(...)`"
             )
 
     def _result(self, future: Future[T]) -> T:
@@ -441,7 +451,7 @@ class _Deferred(MockDeployment):
         # Shared, and not copied: it is the same deployment.
         self.__dict__ = deployment.__dict__
 
-    def _check_caller(self) -> None:
+    def _check_caller(self, name: str) -> None:
         """Allow every caller: nothing blocks."""
 
     def _result(self, future: Future[T]) -> T:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import cProfile
-import re
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -406,9 +404,3 @@ def test_the_time_of_all_rules_grows_with_the_number_of_requests() -> None:
 
     # Calls and not seconds, which depend on the machine.
     assert calls(800) < 2.2 * calls(400)
-
-
-def test_every_rule_has_an_entry_on_the_page() -> None:
-    page = (Path(__file__).parents[2] / "docs/how-to/test-with-the-mock.md").read_text("utf-8")
-    table = page[page.index("| Rule | The application |") :].partition("\n\n")[0]
-    assert re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE) == list(RULES)

@@ -49,8 +49,8 @@ def test_a_wait_for_a_status_that_a_run_will_never_have_ends_with_the_error_and_
         with pytest.raises(DeadlineError) as refused:
             mock.wait_for_status("success", thread, run)
         assert str(refused.value) == (
-            f"run {run} has ended with `error` and will never have `success` in the step agent:2: TimeoutError: the "
-            "model is gone"
+            f"run {run} has ended with `error` and will never have `success`. It failed in the step agent:2: "
+            "TimeoutError: the model is gone"
         )
 
 
@@ -122,8 +122,11 @@ async def test_a_wait_in_an_async_function_that_would_block_its_loop_is_refused(
             "wait_for_request": mock.wait_for_request,
             "wait_for_status": lambda: mock.wait_for_status("idle", "x"),
         }
-        for wait in waits.values():
-            with pytest.raises(BlockedLoopError, match=r"would block its event loop \(asyncio\).*`.aio`"):
+        for name, wait in waits.items():
+            with pytest.raises(
+                BlockedLoopError,
+                match=rf"^{name} was called .* block its event loop \(asyncio\).*`await mock.aio.{name}",
+            ):
                 wait()
         # Outside a task nothing depends on the loop, as with the synchronous API of Playwright.
         quiet = asyncio.Event()
