@@ -19,6 +19,9 @@ from typing import Final
 CHECKOUT: Final = Path(__file__).parents[1]
 GENERATED: Final = CHECKOUT / "docs" / "reference"
 
+JAVASCRIPT: Final = (".js", ".jsx", ".tsx", ".cjs")
+"""The ends of the names of files that tests/clients/test_javascript_pages.py runs."""
+
 _BLOCK: Final = re.compile(r'^( *)```(\w+)(?: title="([^"]+)")?\n(.*?)^\1```$', re.DOTALL | re.MULTILINE)
 _FENCE: Final = re.compile(r"^ *```", re.MULTILINE)
 

@@ -36,6 +36,7 @@ from tests.conformance.runs import run_suite
 from tests.documentation import (
     CHECKOUT,
     GENERATED,
+    JAVASCRIPT,
     Block,
     all_blocks,
     blocks,
@@ -119,6 +120,7 @@ COMMANDS: Final[Mapping[str, tuple[Paste, ...]]] = {
 
 IN_A_CLONE: Final = "run as printed in a copy of the checkout, by test_docs_in_a_clone.py"
 BY_A_REFERENCE: Final = "run as printed in a copy of the checkout, by test_docs_in_a_clone.py, with langgraph dev"
+FIRST_STEPS: Final = "tests/clients/test_first_steps.py"
 ELSEWHERE: Final[Mapping[tuple[str, str], str]] = {
     ("README.md", "python3.11 -m venv .venv && .venv/bin/pip install --quiet -e '.[suite]'"): IN_A_CLONE,
     ("README.md", "cat > test_double_text.py"): IN_A_CLONE,
@@ -136,6 +138,11 @@ ELSEWHERE: Final[Mapping[tuple[str, str], str]] = {
     ("docs/how-to/declare-known-failures.md", "pytest --pyargs conformance"): "tests/test_vendors.py",
     ("docs/start/test-an-application.md", "pytest test_chat.py"): "tests/test_testing_page.py",
     ("docs/start/test-an-application.md", "E       AssertionError"): "tests/test_testing_page.py",
+    ("docs/start/test-a-react-application.md", "cd doubletext"): FIRST_STEPS,
+    ("docs/start/test-a-react-application.md", "npm create"): FIRST_STEPS,
+    ("docs/start/test-a-react-application.md", "export DOUBLETEXT_PYTHON"): FIRST_STEPS,
+    ("docs/start/test-a-react-application.md", "npx vitest run"): FIRST_STEPS,
+    ("docs/start/test-a-react-application.md", "DeadlineError"): FIRST_STEPS,
     ("docs/start/compare-thread-state.md", "-  run 2"): "test_the_difference_that_maintainers_are_shown",
     ("docs/how-to/write-a-script.md", "mine.yaml:9:"): "test_the_mistake_in_a_script",
     ("docs/explanation/why-no-sleeps.md", "race interrupt"): "tests/conformance/test_branches.py",
@@ -144,7 +151,7 @@ ELSEWHERE: Final[Mapping[tuple[str, str], str]] = {
 }
 """Blocks that are run elsewhere, by their page and how they begin."""
 
-SUFFIXES: Final = (".py", ".toml", ".yaml", ".yml")
+SUFFIXES: Final = (".py", ".toml", ".yaml", ".yml", *JAVASCRIPT)
 
 
 def elsewhere(block: Block) -> str | None:
@@ -205,7 +212,9 @@ def test_a_command_runs(block: Block, how: Paste, tmp_path: Path, request: pytes
     assert re.search(how.expected, done.stdout.strip(), re.MULTILINE), done.stdout
 
 
-EACH_PAGE: Final = sorted({block.page for block in all_blocks() if block.title})
+EACH_PAGE: Final = sorted(
+    {block.page for block in all_blocks() if block.title and not block.title.endswith(JAVASCRIPT)}
+)
 
 
 @pytest.mark.parametrize("page", EACH_PAGE)
@@ -224,7 +233,11 @@ def test_the_files_of_a_page(page: str, tmp_path: Path) -> None:
             expect_the_service_takes(path)
         elif name.endswith(".yaml"):
             load_any(path)
-        elif not name.startswith("test_") and not any(name in one.text for one in commands(page)):
+        elif (
+            name.endswith(".py")
+            and not name.startswith("test_")
+            and not any(name in one.text for one in commands(page))
+        ):
             done = subprocess.run(
                 [sys.executable, name],
                 cwd=tmp_path,

@@ -35,7 +35,7 @@ def test_the_workflow_runs_what_ci_runs() -> None:
 def test_dependabot_watches_every_folder_with_packages() -> None:
     listed = (CHECKOUT / ".github" / "dependabot.yml").read_text("utf-8")
     folders = [path.parent for path in CHECKOUT.rglob("package.json") if "node_modules" not in path.parts]
-    tracked = [folder for folder in folders if not {".tox", ".venv", "build"} & set(folder.parts)]
+    tracked = [folder for folder in folders if not {".tox", ".venv", "build", "dist"} & set(folder.parts)]
     assert tracked
     for folder in tracked:
         assert f"- /{folder.relative_to(CHECKOUT)}\n" in listed

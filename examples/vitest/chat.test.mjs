@@ -1,33 +1,25 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { expect, test } from "doubletext-testing/vitest";
 import { Chat } from "./chat.mjs";
-import { startMock } from "./mock.mjs";
 
-let mock;
-beforeAll(async () => {
-  mock = await startMock();
-});
-beforeEach(() => mock.reset());
-afterAll(() => mock.stop());
-
-test("the stop button stops the run", async () => {
+test("the stop button stops the run", async ({ mock }) => {
   await mock.hold("agent:2/token");
   const chat = new Chat(mock.url);
   await chat.send("what's the weather in sf?");
-  await mock.untilHeld("agent:2/token");
+  await mock.waitUntilHeld("agent:2/token");
   await chat.stop();
-  await mock.untilStatus("interrupted", chat.thread, chat.run);
+  await mock.assertRequested("POST", "*/cancel", { times: 1 });
+  await mock.waitForStatus("interrupted", chat.thread, chat.run);
 });
 
-test("a second message interrupts the first", async () => {
+test("a second message interrupts the first", async ({ mock }) => {
   await mock.hold("tools:1/enter");
   const chat = new Chat(mock.url);
   await chat.send("what's the weather in sf?");
   const first = chat.run;
-  await mock.untilHeld("tools:1/enter");
+  await mock.waitUntilHeld("tools:1/enter");
   await chat.send("what's the weather in nyc?");
-  await mock.untilStatus("interrupted", chat.thread, first);
+  await mock.waitForStatus("interrupted", chat.thread, first);
   await mock.release();
   expect(await chat.messages()).toEqual(["human", "ai", "human", "ai", "tool", "ai"]);
-  const { findings } = await mock.control("GET", "/conduct?strategy=interrupt&without=left-dangling");
-  expect(findings).toEqual([]);
+  await mock.assertConduct({ strategy: "interrupt", without: "left-dangling" });
 });

@@ -12,6 +12,7 @@ import pytest
 
 from mockserver import MockDeployment
 from tests.clients.javascript import Node
+from tests.clients.package import Project
 from tests.guide.node import FOLDER
 from tests.guide.servers import WORKERS, mock
 from tests.reference.langgraph_dev import langgraph_dev
@@ -76,3 +77,8 @@ def application() -> Iterator[str]:
     """Serve the application of three graphs by the mock."""
     with MockDeployment(script=APPLICATION / "mock.json") as found:
         yield found.url
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project(tmp_path_factory.mktemp("package"))

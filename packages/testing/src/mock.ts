@@ -1,0 +1,482 @@
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
+
+import { COMMANDS, type Command } from "./commands.js";
+import { ControlError, DeadlineError, MockAssertionError, MockError, at, callerOf } from "./errors.js";
+import { send } from "./http.js";
+import type {
+  ActiveFault,
+  Fault,
+  FaultText,
+  Finding,
+  Held,
+  JournalEntry,
+  Scope,
+  Script,
+  Scripts,
+  Strategy,
+  TimeMode,
+  Waiting,
+  Wanted,
+} from "./types.js";
+import { onlyKnown } from "./words.js";
+
+type Query = Record<string, string | readonly string[] | undefined>;
+type Called = (...args: never[]) => unknown;
+
+/** What a reset brings back. */
+export interface Beginning {
+  time?: TimeMode;
+  timeScale?: number;
+  defects?: readonly string[];
+  faults?: readonly (Fault | FaultText)[];
+}
+
+/** The process of a mock that this package started. */
+export interface Process {
+  /** What it wrote to its standard error. */
+  log(): string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Seconds after which a wait fails. The mock reacts within milliseconds, and the text of its error says what was true
+ * instead, so the wait ends before the five seconds after which Vitest and Jest give up on a test.
+ */
+export const DEADLINE = 4;
+
+/** Seconds that a wait has in any case, and milliseconds in which its failure reaches the test. */
+const [SHORTEST, MARGIN] = [0.2, 500];
+
+/** The deadline in seconds of a question that is answered at once. */
+const AT_ONCE = 0.001;
+
+/** A mock deployment, and the commands of its control API. */
+export class Mock {
+  /** Real seconds after which a wait fails. */
+  deadline = DEADLINE;
+  /** When the test ends, in milliseconds since 1970. A wait ends before, because its text has the reason. */
+  testEnds = Infinity;
+  #url: string | undefined;
+  #process: Process | undefined;
+  #beginning: Beginning = {};
+
+  /** The address of the deployment, without a slash at the end. */
+  get url(): string {
+    if (this.#url === undefined) throw new MockError("the mock starts before the first test. Use it inside a test");
+    return this.#url;
+  }
+
+  /** Use the mock at an address. For the functions that start one. */
+  attach(url: string, beginning: Beginning = {}, process?: Process): this {
+    [this.#url, this.#beginning, this.#process] = [url.replace(/\/+$/, ""), beginning, process];
+    return this;
+  }
+
+  /** End the mock, if this package started it. */
+  async stop(): Promise<void> {
+    await this.#process?.stop();
+    this.#process = undefined;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /** The text that the mock wrote to its standard error: warnings, and the errors of a script. */
+  log(): string {
+    return this.#process?.log() ?? "";
+  }
+
+  /** The commands of the control API, each with its description. */
+  async commands(): Promise<string[]> {
+    return this.#told<{ commands: string[] }>(this.commands, "overview").then(({ commands }) => commands);
+  }
+
+  /** The OpenAPI description of the control API. */
+  async openapi(): Promise<Record<string, unknown>> {
+    return this.#told(this.openapi, "openapi");
+  }
+
+  /**
+   * Delete all threads, requests, holds, defects and faults, and bring back the time, the script, the defects and the
+   * faults of the start. The same `seed` gives the same ids.
+   */
+  async reset({ seed, ...rest }: { seed?: number } = {}): Promise<void> {
+    const caller = callerOf(this.reset);
+    onlyKnown(rest, ["seed"], "reset()");
+    const { time, timeScale: scale, defects = [], faults = [] } = this.#beginning;
+    await this.#send(caller, "reset", { body: { seed, time, scale } });
+    for (const name of defects) await this.#send(caller, "defectOn", { body: named(name) });
+    for (const fault of faults) await this.#send(caller, "fault", { body: faultOf(fault) });
+  }
+
+  /** Replace or add the scripts of some graphs. Turns that have started finish with the one before. */
+  async loadScript(script: Scripts, { threadId, ...rest }: Scope = {}): Promise<{ graphs: string[] }> {
+    onlyKnown(rest, ["threadId"], "loadScript()");
+    return this.#told(this.loadScript, "script", { body: { script: scriptsOf(script), thread_id: threadId } });
+  }
+
+  /** Pause every run that reaches a point, `NODE:VISIT/EVENT`, such as `agent:2/token`. */
+  async hold(point: string, { threadId, ...rest }: Scope = {}): Promise<void> {
+    onlyKnown(rest, ["threadId"], "hold()");
+    await this.#told(this.hold, "hold", { body: { point, thread_id: threadId } });
+  }
+
+  /** Resume the held runs and stop holding, at one point or at all. Returns the number of resumed runs. */
+  async release(point?: string, { threadId, ...rest }: Scope = {}): Promise<number> {
+    onlyKnown(rest, ["threadId"], "release()");
+    const query = { point, thread_id: threadId };
+    return this.#told<{ released: number }>(this.release, "release", { query }).then(({ released }) => released);
+  }
+
+  /** The runs that are held, and the points at which runs will be. */
+  async held(): Promise<{ held: Held[]; closed: string[] }> {
+    return this.#told(this.held, "held");
+  }
+
+  /** Wait until a run is held at a point. */
+  async waitUntilHeld(
+    point: string,
+    { threadId, deadline, ...rest }: Scope & Waiting = {},
+  ): Promise<{ thread_id: string; run_id: string }> {
+    onlyKnown(rest, ["threadId", "deadline"], "waitUntilHeld()");
+    const body = { point, thread_id: threadId, deadline: deadline ?? this.#left() };
+    return this.#told(this.waitUntilHeld, "wait", { body });
+  }
+
+  /** Wait until a run or, without one, the thread has a status. */
+  async waitForStatus(
+    status: string,
+    threadId: string,
+    runId?: string,
+    { deadline, ...rest }: Waiting = {},
+  ): Promise<void> {
+    onlyKnown(rest, ["deadline"], "waitForStatus()");
+    if (!threadId) throw new TypeError(`waitForStatus(${JSON.stringify(status)}) needs the id of a thread, and got ${threadId}`);
+    const body = { status, thread_id: threadId, run_id: runId, deadline: deadline ?? this.#left() };
+    await this.#told(this.waitForStatus, "wait", { body });
+  }
+
+  /** Wait until a matching request came, and return the first one. `method` and `path` are patterns with `*`. */
+  async waitForRequest(
+    method: string,
+    path: string,
+    { having, deadline, ...rest }: Wanted & Waiting = {},
+  ): Promise<JournalEntry> {
+    onlyKnown(rest, ["having", "deadline"], "waitForRequest()");
+    const body = { request: { method, path, having }, deadline: deadline ?? this.#left() };
+    return this.#told(this.waitForRequest, "wait", { body });
+  }
+
+  /** Choose how scripted time passes. `scale` multiplies delays in mode `real`. */
+  async setTime(mode: TimeMode, { scale, threadId, ...rest }: Scope & { scale?: number } = {}): Promise<void> {
+    onlyKnown(rest, ["scale", "threadId"], "setTime()");
+    await this.#told(this.setTime, "time", { body: { mode, scale, thread_id: threadId } });
+  }
+
+  /** Advance the clock. Returns the new time, in seconds. */
+  async advance(seconds: number, { threadId, ...rest }: Scope = {}): Promise<number> {
+    onlyKnown(rest, ["threadId"], "advance()");
+    const body = { seconds, thread_id: threadId };
+    return this.#told<{ now: number }>(this.advance, "advance", { body }).then(({ now }) => now);
+  }
+
+  /** Make a mistake of a real server, always or for its next `times` occurrences. */
+  async defectOn(name: string, { threadId, times, ...rest }: Scope & { times?: number } = {}): Promise<void> {
+    onlyKnown(rest, ["threadId", "times"], "defectOn()");
+    await this.#told(this.defectOn, "defectOn", { body: { name, thread_id: threadId, times } });
+  }
+
+  /** Switch one defect off or, without a name, all of them. */
+  async defectOff(name?: string, { threadId, ...rest }: Scope = {}): Promise<void> {
+    onlyKnown(rest, ["threadId"], "defectOff()");
+    const query = { thread_id: threadId };
+    await (name === undefined
+      ? this.#told(this.defectOff, "defectsOff", { query })
+      : this.#told(this.defectOff, "defectOff", { query, name }));
+  }
+
+  /** The defects that are on, and all that there are with their descriptions. */
+  async defects(): Promise<{ on: unknown[]; known: Record<string, string> }> {
+    return this.#told(this.defects, "defects");
+  }
+
+  /** Break the network: `cut@2`, or an object that also limits the requests. */
+  async fault(fault: Fault | FaultText, { threadId, ...rest }: Scope = {}): Promise<void> {
+    onlyKnown(rest, ["threadId"], "fault()");
+    await this.#told(this.fault, "fault", { body: { ...faultOf(fault), thread_id: threadId } });
+  }
+
+  /** Mend the network. */
+  async faultsOff({ threadId, ...rest }: Scope = {}): Promise<void> {
+    onlyKnown(rest, ["threadId"], "faultsOff()");
+    await this.#told(this.faultsOff, "faultsOff", { query: { thread_id: threadId } });
+  }
+
+  /** The faults that are set, and how many requests met each. */
+  async faults(): Promise<ActiveFault[]> {
+    return this.#told<{ set: ActiveFault[] }>(this.faults, "faults").then(({ set }) => set);
+  }
+
+  /** Lose all workers and connections, as if the process had died, and keep what a database would hold. */
+  async restart(): Promise<void> {
+    await this.#told(this.restart, "restart");
+  }
+
+  /** The requests of the application, oldest first. */
+  async journal({ threadId, ...rest }: Scope = {}): Promise<JournalEntry[]> {
+    onlyKnown(rest, ["threadId"], "journal()");
+    return this.#requests(callerOf(this.journal), threadId);
+  }
+
+  /** The mistakes of the application in what it sent. `strategy` is the one that it should send, `without` skips rules. */
+  async conduct({ strategy, without, ...rest }: Conduct = {}): Promise<Finding[]> {
+    onlyKnown(rest, ["strategy", "without"], "conduct()");
+    return this.#conduct(callerOf(this.conduct), { strategy, without });
+  }
+
+  /** The same as a page in HTML, with the requests. */
+  async conductPage({ strategy, without, ...rest }: Conduct = {}): Promise<string> {
+    onlyKnown(rest, ["strategy", "without"], "conductPage()");
+    return this.#told(this.conductPage, "conductPage", { query: judged({ strategy, without }) });
+  }
+
+  /** Require that `conduct` finds nothing. */
+  async assertConduct({ strategy, without, ...rest }: Conduct = {}): Promise<void> {
+    const caller = callerOf(this.assertConduct);
+    onlyKnown(rest, ["strategy", "without"], "assertConduct()");
+    const found = await this.#conduct(caller, { strategy, without });
+    if (found.length === 0) return;
+    const lines = found.map(({ rule, text, requests }) => `  ${rule}: ${text} (requests ${requests.join(", ")})`);
+    throw at(caller, new MockAssertionError(["the application made these mistakes:", ...lines].join("\n")));
+  }
+
+  /** Require a request, and return the last one. A failure lists the most similar ones. */
+  async assertRequested(
+    method: string,
+    path: string,
+    { having, times, atLeast, ...rest }: Wanted & { times?: number; atLeast?: number } = {},
+  ): Promise<JournalEntry> {
+    const caller = callerOf(this.assertRequested);
+    onlyKnown(rest, ["having", "times", "atLeast"], "assertRequested()");
+    if (having && "headers" in having && (times ?? atLeast ?? 1) !== 1) {
+      throw at(caller, new TypeError("requests with a header cannot be counted. Leave `times` and `atLeast` out"));
+    }
+    if (times === 0) throw at(caller, new TypeError("`times: 0` is what assertNotRequested() is for"));
+    const found = await this.#matching(caller, method, path, having);
+    const last = found instanceof DeadlineError ? undefined : found.at(-1);
+    if (found instanceof DeadlineError || last === undefined) throw at(caller, new MockAssertionError(reasonOf(found)));
+    if (times !== undefined && found.length !== times) throw at(caller, miscounted(`${times}`, found));
+    if (atLeast !== undefined && found.length < atLeast) throw at(caller, miscounted(`at least ${atLeast}`, found));
+    return last;
+  }
+
+  /** Require that no such request came. */
+  async assertNotRequested(method: string, path: string, { having, ...rest }: Wanted = {}): Promise<void> {
+    const caller = callerOf(this.assertNotRequested);
+    onlyKnown(rest, ["having"], "assertNotRequested()");
+    const found = await this.#matching(caller, method, path, having);
+    if (!(found instanceof DeadlineError)) throw at(caller, miscounted("no", found));
+  }
+
+  /** Require requests in this order, with others in between or not: `"POST /threads"`, `"POST *"`. */
+  async assertRequestedInOrder(...wanted: string[]): Promise<void> {
+    const caller = callerOf(this.assertRequestedInOrder);
+    let after = 0;
+    for (const one of wanted) {
+      const [method, path, ...rest] = one.split(" ");
+      if (!method || !path || rest.length > 0) {
+        throw at(caller, new TypeError(`${JSON.stringify(one)} is not "METHOD PATH", such as "POST */cancel"`));
+      }
+      const found = await this.#matching(caller, method, path, undefined);
+      if (found instanceof DeadlineError) throw at(caller, new MockAssertionError(reasonOf(found)));
+      const next = found.find(({ number }) => number > after);
+      if (next === undefined) {
+        const lines = (await this.#requests(caller)).map(lineOf);
+        throw at(caller, new MockAssertionError([`no ${one} came after request ${after}:`, ...lines].join("\n")));
+      }
+      after = next.number;
+    }
+  }
+
+  /** The requests as lines for people, and the log of the mock. For the output of a test that failed. */
+  async report(): Promise<string> {
+    const entries = await this.#requests(callerOf(this.report));
+    const lines = entries.length === 0 ? ["  no request came. Does the application use mock.url?"] : entries.map(lineOf);
+    return [`requests to the mock at ${this.url}:`, ...lines, this.log()].join("\n").trimEnd();
+  }
+
+  /** The seconds that a wait has. */
+  #left(): number {
+    return Math.min(this.deadline, Math.max(SHORTEST, (this.testEnds - Date.now() - MARGIN) / 1000));
+  }
+
+  async #requests(caller: string, threadId?: string): Promise<JournalEntry[]> {
+    const query = { thread_id: threadId };
+    return (await this.#send<{ requests: JournalEntry[] }>(caller, "journal", { query })).requests;
+  }
+
+  async #conduct(caller: string, { strategy, without }: Conduct): Promise<Finding[]> {
+    const query = judged({ strategy, without });
+    return (await this.#send<{ findings: Finding[] }>(caller, "conduct", { query })).findings;
+  }
+
+  /** The requests that match, or the server's reason why there is none. It refuses what no request can match. */
+  async #matching(
+    caller: string,
+    method: string,
+    path: string,
+    wanted: Wanted["having"],
+  ): Promise<JournalEntry[] | DeadlineError> {
+    const having = wanted ?? {};
+    let first;
+    try {
+      first = await this.#send<JournalEntry>(caller, "wait", {
+        body: { request: { method, path, having }, deadline: AT_ONCE },
+      });
+    } catch (error) {
+      if (error instanceof DeadlineError) return error;
+      throw error;
+    }
+    // The journal does not show headers, so of the requests with a header only the first is known.
+    if ("headers" in having) return [first];
+    const [ofMethod, ofPath] = [pattern(method.toUpperCase()), pattern(path)];
+    const fits = (entry: JournalEntry) =>
+      ofMethod.test(entry.method) &&
+      ofPath.test(entry.path) &&
+      Object.entries(having).every(([name, value]) => isDeepStrictEqual(valueOf(entry, name), value));
+    return (await this.#requests(caller)).filter(fits);
+  }
+
+  async #told<T>(called: Called, command: Command, given: Given = {}): Promise<T> {
+    // Not after an `await`: only here is the test still on the stack.
+    return this.#send<T>(callerOf(called), command, given);
+  }
+
+  async #send<T>(caller: string, command: Command, { body, query = {}, name = "" }: Given = {}): Promise<T> {
+    const [method, path] = COMMANDS[command].split(" ") as [string, string];
+    const url = new URL(this.url + path.replace("{name}", encodeURIComponent(name)));
+    for (const [key, value] of Object.entries(query)) {
+      for (const one of [value].flat()) if (one !== undefined) url.searchParams.append(key, one);
+    }
+    let answer;
+    try {
+      answer = await send(method, url.href, body);
+    } catch (error) {
+      const last = this.log().trim().split("\n").at(-1);
+      const why = (error as NodeJS.ErrnoException).code ?? String(error);
+      throw at(caller, new MockError(`the mock at ${this.url} does not answer (${why}). ${last ? `It said: ${last}` : "Was it stopped?"}`));
+    }
+    if (answer.status >= 200 && answer.status < 300) {
+      return (command === "conductPage" ? answer.text : JSON.parse(answer.text)) as T;
+    }
+    throw at(caller, refusal(answer.status, answer.text));
+  }
+}
+
+export interface Conduct {
+  strategy?: Strategy | undefined;
+  without?: string | readonly string[] | undefined;
+}
+
+function judged({ strategy, without }: Conduct): Query {
+  return { strategy, without: without === undefined ? undefined : [without].flat() };
+}
+
+interface Given {
+  body?: unknown;
+  query?: Query;
+  name?: string;
+}
+
+function refusal(status: number, text: string): ControlError {
+  let told = text;
+  try {
+    told = (JSON.parse(text) as { detail: string }).detail;
+  } catch {
+    // Not the mock's own answer: a proxy's, for example.
+  }
+  return new (status === 408 ? DeadlineError : ControlError)(told, status);
+}
+
+function reasonOf(found: JournalEntry[] | DeadlineError): string {
+  return found instanceof DeadlineError ? found.message.replace(/^timed out after [^:]*: /, "") : "no request matches";
+}
+
+function miscounted(wanted: string, found: JournalEntry[]): MockAssertionError {
+  return new MockAssertionError([`expected ${wanted} matching requests, received ${found.length}:`, ...found.map(lineOf)].join("\n"));
+}
+
+function lineOf(entry: JournalEntry): string {
+  const details = [entry.protocol, entry.strategy].filter(Boolean).map((one) => ` ${one}`);
+  const waiting = entry.status === null && !entry.cut ? "no response yet" : "disconnected before a response";
+  const query = new URLSearchParams(entry.query).toString();
+  const path = query ? `${entry.path}?${query}` : entry.path;
+  const status = entry.refused ?? entry.status ?? waiting;
+  return `  ${entry.number} ${entry.method} ${path}${details.join("")} -> ${status}${entry.cut ? ", then disconnected" : ""}`;
+}
+
+const ENTRY = ["strategy", "status", "thread_id", "run_id", "busy", "query", "body", "protocol", "cut"] as const;
+
+function valueOf(entry: JournalEntry, name: string): unknown {
+  if ((ENTRY as readonly string[]).includes(name)) return entry[name as (typeof ENTRY)[number]] ?? null;
+  const { body } = entry;
+  return typeof body === "object" && body !== null ? ((body as Record<string, unknown>)[name] ?? null) : null;
+}
+
+/** A pattern with `*` and `?` as a regular expression. */
+function pattern(text: string): RegExp {
+  const escaped = text.replace(/[.+^${}()|[\]\\]/g, "\\$&");
+  return new RegExp(`^${escaped.replace(/\*/g, ".*").replace(/\?/g, ".")}$`, "s");
+}
+
+function named(text: string): { name: string; times?: number } {
+  const [name = "", times] = text.split(":");
+  return times === undefined ? { name } : { name, times: Number(times) };
+}
+
+const FAULT = ["kind", "at", "path", "method", "chance", "times"];
+
+function faultOf(fault: Fault | FaultText): Fault {
+  if (typeof fault !== "string") {
+    onlyKnown(fault, FAULT, "fault()");
+    return fault;
+  }
+  const [kind, after] = fault.split("@") as [Fault["kind"], string | undefined];
+  if (Number.isNaN(Number(after ?? 0))) {
+    throw new TypeError(`${JSON.stringify(fault)} is not a fault. Write KIND or KIND@AT with a number, such as "cut@2"`);
+  }
+  return after === undefined ? { kind } : { kind, at: Number(after) };
+}
+
+/** True for the text of a script, in contrast to the path of its file. */
+export function isText(script: string): boolean {
+  return script.includes("\n") || (!/\.(ya?ml|json)$/.test(script) && !existsSync(script));
+}
+
+/** The path of a `file:` URL. Throws `MockError` for another one. */
+export function pathOf(url: URL): string {
+  if (url.protocol === "file:") return fileURLToPath(url.href);
+  // Vite rewrites `new URL("./x.yaml", import.meta.url)` for pages, also in jsdom.
+  throw new MockError(`the script ${url.href} is not a file. Pass its path instead, which is relative to ${process.cwd()}`);
+}
+
+function scriptOf(given: Script): unknown {
+  const script = given instanceof URL ? pathOf(given) : given;
+  if (typeof script !== "string" || isText(script)) return script;
+  try {
+    return readFileSync(script, "utf8");
+  } catch (error) {
+    throw new MockError(`cannot read the script ${script} (${(error as NodeJS.ErrnoException).code}). Check the path, which is relative to ${process.cwd()}`);
+  }
+}
+
+function scriptsOf(scripts: Scripts): unknown {
+  if (typeof scripts !== "string" && (typeof scripts !== "object" || scripts === null)) {
+    throw new TypeError(`loadScript() takes the text, path, URL or object of a script, and got ${JSON.stringify(scripts)}`);
+  }
+  if (typeof scripts === "string" || scripts instanceof URL || Array.isArray(scripts.turns)) return scriptOf(scripts as Script);
+  return Object.fromEntries(Object.entries(scripts as Record<string, Script>).map(([name, one]) => [name, scriptOf(one)]));
+}

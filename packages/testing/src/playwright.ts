@@ -1,0 +1,53 @@
+import { test as base } from "@playwright/test";
+
+import { MockError } from "./errors.js";
+import type { Mock } from "./mock.js";
+import { startMock, type StartOptions } from "./start.js";
+
+export { expect } from "@playwright/test";
+
+export interface WorkerOptions {
+  /** How the mock is started. Each worker of Playwright has one. */
+  mockOptions: StartOptions;
+}
+
+export interface TestOptions {
+  /** The address that the application is built for. What it sends there goes to the mock of the worker. Empty: to none. */
+  mockAt: string;
+}
+
+const START_MILLISECONDS = 60_000;
+
+/** Playwright's `test` with the fixture `mock`, as new for each test. */
+export const test = base.extend<TestOptions & { mock: Mock }, WorkerOptions & { mockServer: Mock }>({
+  mockOptions: [{}, { option: true, scope: "worker" }],
+  mockAt: ["http://localhost:2024", { option: true }],
+  mockServer: [
+    async ({ mockOptions }, use) => {
+      const mock = await startMock(mockOptions);
+      await use(mock);
+      await mock.stop();
+    },
+    { scope: "worker", timeout: START_MILLISECONDS },
+  ],
+  mock: async ({ mockServer, mockAt, context }, use, testInfo) => {
+    await mockServer.reset();
+    if (mockAt) {
+      const from = mockAt.replace(/\/+$/, "");
+      if (!from.startsWith("http://")) {
+        throw new MockError(`\`mockAt\` is ${mockAt}, and a page can be led to the mock from an http:// address only`);
+      }
+      // The browser itself sends the request to the other address, so streams stay streams.
+      await context.route(
+        (url) => url.href === from || url.href.startsWith(`${from}/`) || url.href.startsWith(`${from}?`),
+        (route) => route.continue({ url: mockServer.url + route.request().url().slice(from.length) }),
+      );
+    }
+    await use(mockServer);
+    if (testInfo.status !== testInfo.expectedStatus) {
+      const report = await mockServer.report();
+      console.error(report);
+      await testInfo.attach("mock", { body: report, contentType: "text/plain" });
+    }
+  },
+});

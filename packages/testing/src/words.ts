@@ -1,0 +1,29 @@
+/** The number of letters to change, insert or remove to get from one word to another. */
+function distance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (const [i, letter] of [...one].entries()) {
+    const next = [i + 1];
+    for (const [j, wanted] of [...other].entries()) {
+      next.push(Math.min(row[j + 1]! + 1, next[j]! + 1, row[j]! + (letter === wanted ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[other.length]!;
+}
+
+/** The sentence that names the nearest right word, or else all of them. */
+export function advice(word: string, known: readonly string[]): string {
+  const nearest = [...known].sort((a, b) => distance(word.toLowerCase(), a.toLowerCase()) - distance(word.toLowerCase(), b.toLowerCase()))[0];
+  const near = nearest !== undefined && distance(word.toLowerCase(), nearest.toLowerCase()) <= Math.max(2, word.length / 3);
+  return near ? `Did you mean \`${nearest}\`?` : `There are ${known.join(", ")}`;
+}
+
+/** Require that an object has no other keys, so that no misspelt option is ignored. Throws TypeError. */
+export function onlyKnown(given: object, known: readonly string[], where: string): void {
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    throw new TypeError(`${where} takes an object with ${known.join(", ")}, and got ${JSON.stringify(given)}`);
+  }
+  for (const key of Object.keys(given)) {
+    if (!known.includes(key)) throw new TypeError(`${where} has no option \`${key}\`. ${advice(key, known)}`);
+  }
+}

@@ -1,0 +1,60 @@
+"""The page for React: its test fails for the reason that the page shows, and passes after the fix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.clients.package import Project
+from tests.clients.test_javascript_pages import FIRST_STEPS
+from tests.documentation import blocks, clone, paste
+
+pytestmark = pytest.mark.timeout(900)
+
+FILES = [(block.title, block.text) for block in blocks(FIRST_STEPS) if block.title]
+[REASON] = [block.text for block in blocks(FIRST_STEPS) if block.language == "text"]
+
+
+def write(folder: Path, files: list[tuple[str, str]]) -> None:
+    for name, text in files:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, "utf-8")
+
+
+def expect_the_reason(output: str) -> None:
+    missing = [line for line in REASON.splitlines() if line not in output]
+    assert not missing, output
+    assert "/cancel" not in output
+
+
+@pytest.mark.javascript
+def test_the_stop_button_fails_and_then_passes(project: Project, tmp_path: Path) -> None:
+    folder = project.beside(tmp_path / "chat")
+    before, test, after = FILES
+    write(folder, [before, test])
+    failed = project.attempt("vitest", "run", "--testTimeout=20000", cwd=folder)
+    assert failed.returncode == 1
+    expect_the_reason(failed.stdout + failed.stderr)
+    write(folder, [after])
+    project.tool("vitest", "run", "--testTimeout=20000", cwd=folder)
+
+
+# Not `javascript`: the commands install the newest release of everything, and no check that blocks may depend on that.
+@pytest.mark.newest
+def test_the_commands_as_printed(tmp_path: Path) -> None:
+    (tmp_path / "doubletext").mkdir()
+    clone(tmp_path / "doubletext")
+    mock, project, variable, run = (block.text for block in blocks(FIRST_STEPS) if block.language == "sh")
+    made = paste(mock + project, tmp_path, timeout=600)
+    assert made.returncode == 0, made.stdout
+    chat = tmp_path / "chat"
+    before, test, after = FILES
+    write(chat, [before, test])
+    failed = paste(variable + run, chat)
+    assert failed.returncode == 1
+    expect_the_reason(failed.stdout)
+    write(chat, [after])
+    # With the types, as `npm run build` checks them.
+    passed = paste(variable + run + "npm run build\n", chat)
+    assert passed.returncode == 0, passed.stdout

@@ -1,0 +1,88 @@
+"""The package for Node (`packages/testing`): its own tests, run in a project that installed the packed file."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tarfile
+
+import pytest
+
+from doubletext import __version__
+from mockserver.control.routes import COMMANDS
+from tests.clients.package import CHECKOUT, PACKAGE, Project
+
+EXAMPLE = CHECKOUT / "examples" / "vitest"
+
+javascript = [pytest.mark.javascript, pytest.mark.timeout(900)]
+
+
+def test_the_package_knows_every_command_of_the_control_api() -> None:
+    listed = re.findall(r'^  \w+: "(\w+ \S+)",$', (PACKAGE / "src" / "commands.ts").read_text("utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(f"{one.method} {one.path}" for one in COMMANDS)
+
+
+def test_the_package_has_the_version_of_the_distribution() -> None:
+    assert json.loads((PACKAGE / "package.json").read_text("utf-8"))["version"] == __version__
+
+
+class TestPacked:
+    """The file that npm would publish."""
+
+    pytestmark = javascript
+
+    def test_its_content(self, project: Project) -> None:
+        with tarfile.open(project.tarball) as archive:
+            names = {name.partition("/")[2] for name in archive.getnames()}
+            [described] = [one for one in archive.getmembers() if one.name == "package/package.json"]
+            stream = archive.extractfile(described)
+            assert stream is not None
+            listed = json.load(stream)
+        assert {name.partition("/")[0] for name in names} == {"LICENSE", "README.md", "dist", "package.json"}
+        assert "dependencies" not in listed
+        exported = {path for entry in listed["exports"].values() if isinstance(entry, dict) for path in entry.values()}
+        assert {path.removeprefix("./") for path in exported} <= names
+
+    def test_its_commands_its_reasons_and_what_stop_sends(self, project: Project) -> None:
+        output = project.tool(
+            "vitest", "run", "--testTimeout=60000", "commands.test.mjs", "start.test.mjs", "stop.test.mjs"
+        )
+        assert re.search(r"Test Files +3 passed", output)
+
+    def test_the_types(self, project: Project) -> None:
+        project.tool("tsc", "--project", ".")
+        project.tool("tsc", "--project", ".", "--module", "preserve", "--moduleResolution", "bundler")
+
+    def test_jest(self, project: Project) -> None:
+        assert re.search(r"Tests: +4 passed", project.tool("jest", "--testMatch", "**/jest.test.cjs"))
+
+    def test_a_failure_shows_the_reason_the_line_and_the_requests(self, project: Project) -> None:
+        shutil.copy(project.folder / "failing.mjs", project.folder / "failing.test.mjs")
+        done = project.attempt("vitest", "run", "failing.test.mjs")
+        output = done.stdout + done.stderr
+        assert re.search(r"Tests +2 failed", output)
+        assert re.search(r"DeadlineError: timed out after [\d.]+ s: no request matches POST \*/cancel", output)
+        assert re.search(r" failing\.test\.mjs:6:14", output)
+        assert re.search(r"requests to the mock at http://\S+\n  1 POST /threads -> 200\n", output)
+        assert (
+            "StartError: /nowhere/python cannot start the mock: there is no such program. Install doubletext" in output
+        )
+
+    def test_the_example(self, project: Project) -> None:
+        folder = project.beside(project.folder.parent / "example")
+        for path in EXAMPLE.glob("*.*"):
+            shutil.copy(path, folder)
+        assert re.search(r"Tests +2 passed", project.tool("vitest", "run", "--testTimeout=60000", cwd=folder))
+
+    def test_the_example_takes_the_sdk_that_npm_calls_latest(self, project: Project) -> None:
+        done = project.run("npm", "view", "@langchain/langgraph-sdk", "dist-tags.latest")
+        latest = done.stdout.strip()
+        listed = json.loads((EXAMPLE / "package.json").read_text("utf-8"))["devDependencies"]
+        assert latest.startswith(listed["@langchain/langgraph-sdk"].lstrip("~^").rpartition(".")[0]), latest
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(900)
+def test_playwright(project: Project, chromium: str) -> None:
+    assert "3 passed" in project.tool("playwright", "test", CHROMIUM=chromium)
