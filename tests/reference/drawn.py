@@ -230,8 +230,10 @@ class Server:
 @contextlib.asynccontextmanager
 async def server(url: str) -> AsyncIterator[Server]:
     """Yield the server at a URL."""
-    async with get_client(url=url, api_key=None, timeout=SECONDS) as client:
-        with get_sync_client(url=url, api_key=None, timeout=SECONDS) as sync_client:
+    # A connection that idles as long as the server allows may be closed at the moment of the next request.
+    headers = {"Connection": "close"}
+    async with get_client(url=url, api_key=None, timeout=SECONDS, headers=headers) as client:
+        with get_sync_client(url=url, api_key=None, timeout=SECONDS, headers=headers) as sync_client:
             yield Server(url, client, sync_client)
 
 
