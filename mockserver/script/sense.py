@@ -7,6 +7,7 @@ is certain: what depends on a message, on an answer or on a client is no mistake
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from mockserver.script.types import Script, Step, Turn, When, every_step
 
@@ -57,9 +58,13 @@ def _covers(one: When, other: When) -> bool:
         one.contains is None or any(_within(one.contains, text) for text in (other.contains, other.text)),
         one.matches in (None, other.matches),
     )
-    entries = other.metadata.items()
     others = (one.turn in (None, other.turn), one.assistant in (None, other.assistant))
-    return all(texts) and all(others) and all(entry in entries for entry in one.metadata.items())
+    kept = ((one.metadata, other.metadata), (one.channels, other.channels), (one.context, other.context))
+    return all(texts) and all(others) and all(_holds(few, many) for few, many in kept)
+
+
+def _holds(few: dict[str, Any], many: dict[str, Any]) -> bool:
+    return all(name in many and many[name] == value for name, value in few.items())
 
 
 def _same(one: str | None, other: str) -> bool:
