@@ -45,6 +45,9 @@ SUITE_FAILED = 10
 WHOLE = 5
 """The number of failed tests up to which pytest shows each of them whole. One fault of a server breaks hundreds."""
 
+TERMINATED = "terminated by SIGTERM"
+"""The reason for an end by SIGTERM, in the summary and the report."""
+
 OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 RECORD: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
@@ -148,7 +151,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     _options(session.config)
     # xdist ends its workers itself, and the controller reports for them.
     if not session.config.option.collectonly and not hasattr(session.config, "workerinput"):
-        _report_when_terminated()
+        _report_when_terminated(session)
 
 
 def _options(config: pytest.Config) -> Options:
@@ -240,7 +243,12 @@ def pytest_runtest_makereport(
 
 def judge(request: pytest.FixtureRequest, case: Case, scratch: Callable[[], Path]) -> None:
     """Judge one case. Return for PASS and WARN, and otherwise fail, xfail or skip the test."""
-    outcome = _session(request.config).judge(case, scratch)
+    from conformance.session.players import Interrupted
+
+    try:
+        outcome = _session(request.config).judge(case, scratch)
+    except Interrupted:
+        pytest.exit(TERMINATED)
     result = outcome.record["result"]
     request.node.stash[RECORD] = outcome.record
     # Set here because the fixture `record_property` warns with `junit_family=xunit2`, pytest's default.
@@ -273,9 +281,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Close the session, write the reports, and fail a run that should fail although no test failed."""
     config = session.config
-    if _ends_with_report():
-        # A program that runs pytest inside itself gets its signal back, and the report is not ended by an exception.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _hear_sigterm_again(config)
     if SESSION in config.stash:
         config.stash[SESSION].close()
     if hasattr(config, "workerinput") or not config.stash[FOUND]:
@@ -313,24 +319,36 @@ def _incomplete(session: pytest.Session, exitstatus: int) -> str | None:
     return f"{why}, after {made} of {selected} verdicts" if selected else f"{why}, after {made} verdicts"
 
 
-def _report_when_terminated() -> None:
-    """Make SIGTERM, with which CI ends a job at its time limit, end the run like Ctrl-C: with a report."""
+def _report_when_terminated(session: pytest.Session) -> None:
+    """Make SIGTERM, with which CI ends a job at its time limit, end the run with a report."""
     # Only the main thread may set a handler. One of another plugin is kept, and so is SIGTERM that is ignored.
     main = threading.current_thread() is threading.main_thread()
-    if main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _end)
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return
+
+    # It raises nothing: an exception in the middle of any code at all may be taken for a failure of that code.
+    def end(number: int, _: object) -> None:
+        # The next signal ends the process at once.
+        signal.signal(number, signal.SIG_DFL)
+        session.shouldstop = TERMINATED
+        # xdist's controller has a flag of its own.
+        if (distributed := session.config.pluginmanager.get_plugin("dsession")) is not None:
+            distributed.shouldstop = TERMINATED
+        if SESSION in session.config.stash:
+            session.config.stash[SESSION].interrupt()
+
+    signal.signal(signal.SIGTERM, end)
+    session.config.stash[ENDS] = end
 
 
-def _end(number: int, _: object) -> None:
-    # The next signal ends the process at once.
-    signal.signal(number, signal.SIG_DFL)
-    pytest.exit("terminated by SIGTERM")
+def _hear_sigterm_again(config: pytest.Config) -> None:
+    """Give SIGTERM back to a program that runs pytest inside itself, and let nothing end the report."""
+    end = config.stash.get(ENDS, None)
+    if end is not None and signal.getsignal(signal.SIGTERM) is end:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _ends_with_report() -> bool:
-    return threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is _end
-
-
+ENDS: pytest.StashKey[Callable[[int, Any], None]] = pytest.StashKey()
 FINDINGS: pytest.StashKey[Any] = pytest.StashKey()
 UNFINISHED: pytest.StashKey[bool] = pytest.StashKey()
 

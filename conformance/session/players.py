@@ -23,7 +23,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine, Iterable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
@@ -44,6 +44,14 @@ _T = TypeVar("_T")
 
 class NotJudgeable(Exception):  # noqa: N818 -- not an error of the suite: there is nothing to judge
     """The deployment cannot be judged. The text is a one-line reason."""
+
+
+class Interrupted(Exception):  # noqa: N818 -- not an error: the run was asked to end
+    """The run ends before the play does."""
+
+
+AWAKE = 0.5
+"""Seconds between two checks of whether the run was interrupted."""
 
 
 def _drop(_target: Target, _transcript: Transcript | None) -> None:
@@ -80,6 +88,7 @@ class PlayPool:
         self._slots: dict[int, asyncio.Semaphore] = {}
         self._plays: dict[tuple[int, str], Future[Transcript]] = {}
         self._embedded: set[str] = set()
+        self._interrupted = False
 
     def start(self) -> None:
         """Start the background thread and the witness. Raise OSError when the witness cannot listen."""
@@ -103,8 +112,19 @@ class PlayPool:
             self._future(target, scenario)
 
     def transcript(self, target: Target, scenario: Scenario) -> Transcript:
-        """Wait for the play of one scenario and return its transcript. Raise NotJudgeable."""
-        return self._future(target, scenario).result()
+        """Wait for the play of one scenario and return its transcript. Raise NotJudgeable, or Interrupted."""
+        future = self._future(target, scenario)
+        # The handler of a signal runs in this thread. One that arrives just before the thread blocks must not wait for
+        # the end of the play.
+        while not future.done():
+            if self._interrupted:
+                raise Interrupted
+            wait([future], timeout=AWAKE)
+        return future.result()
+
+    def interrupt(self) -> None:
+        """End all waits for plays that are under way. The handler of a signal may call this at any moment."""
+        self._interrupted = True
 
     def forget(self, target: Target, scenario: Scenario) -> None:
         """Drop the transcript of one play, to free its memory. A later `transcript` plays the scenario again."""

@@ -106,7 +106,10 @@ class Session:
                 self._pool.begin(self._targets[case.position], [case.scenario])
 
     def judge(self, case: Case, scratch: Callable[[], Path]) -> CaseResult:
-        """Judge one case. `scratch` returns a folder for the transcripts of failures in a run without a report."""
+        """Judge one case. `scratch` returns a folder for the transcripts of failures in a run without a report.
+
+        Raise Interrupted when the run was interrupted before the play was over.
+        """
         try:
             return self._judge(case, scratch)
         finally:
@@ -139,6 +142,11 @@ class Session:
         if verdict.word == "NOT-APPLICABLE":
             return CaseResult("skip", verdict.reason, record)
         return CaseResult("pass", "", record)
+
+    def interrupt(self) -> None:
+        """End the wait for a play, if there is one. The handler of a signal may call this at any moment."""
+        if self._opened:
+            self._pool.interrupt()
 
     def close(self) -> None:
         """Stop the players, if any were started."""

@@ -76,9 +76,9 @@ async def test_a_terminated_run_leaves_a_report_and_is_resumed(tmp_path: Path) -
             output += await process.stdout.read()
             assert await process.wait() == pytest.ExitCode.INTERRUPTED
         report = json.loads((folder / "report.json").read_text())
-        assert report["incomplete"].startswith("interrupted, after ")
-        assert "incomplete: interrupted, after " in output.decode()
-        assert "This report is incomplete: interrupted, after " in (folder / "report.html").read_text()
+        assert report["incomplete"].startswith("terminated by SIGTERM, after ")
+        assert "incomplete: terminated by SIGTERM, after " in output.decode()
+        assert "This report is incomplete: terminated by SIGTERM, after " in (folder / "report.html").read_text()
         assert 'name="RUN-02[' in (tmp_path / "junit.xml").read_text()
         assert {one["scenario"] for one in report["results"]} == {PLAINEST}
         assert (folder / "calibration.json").is_file()
