@@ -20,10 +20,11 @@ LONGEST: Final = 80
 def nearest(word: object, known: Iterable[str], meant: Mapping[str, str] | None = None) -> str | None:
     """Return the known word that is most similar to a wrong one, None if none is.
 
-    `meant` maps words of other tools, which are not similar, to the known ones.
+    `meant` maps words of other tools, which are not similar, to the known ones. A word that is not known here is not
+    suggested.
     """
     text, words = str(word).strip().casefold(), list(known)
-    if meant is not None and text in meant:
+    if meant is not None and meant.get(text) in words:
         return meant[text]
     by_case = {one.casefold(): one for one in words}
     near = difflib.get_close_matches(text, by_case, n=1, cutoff=CUTOFF)

@@ -52,6 +52,7 @@ CONFORMANCE: Final[Floors] = (
 MOCKSERVER: Final[Floors] = (
     *GROUND,
     ("mockserver.vocabulary", "mockserver.words"),
+    ("mockserver.arguments",),
     ("mockserver.script",),
     ("mockserver.schemas",),
     ("mockserver.core",),

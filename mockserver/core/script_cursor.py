@@ -26,6 +26,7 @@ from mockserver.core.json_text import as_json
 from mockserver.core.messages import Message
 from mockserver.script import patterns
 from mockserver.script.patterns import SlowPatternError
+from mockserver.script.placeholders import ALWAYS, CHANGES, PLACE, STATE, is_slip
 from mockserver.script.tasks import in_order, node_of, sent_first
 from mockserver.script.types import Failure, Interrupt, Script, Step, Turn, When
 from mockserver.words import some
@@ -34,10 +35,6 @@ NO_TURN: Final = "NoMatchingTurnError"
 """The type of the exception that fails a run when no turn matches its last message."""
 TOO_SLOW: Final = "SlowPatternError"
 """The type of the exception that fails a run when a regular expression takes too long on its message."""
-STATE: Final = "state."
-"""The begin of the names for the channels of the state."""
-ALWAYS: Final = ("text", "resume")
-"""The names that texts may use in every turn."""
 
 
 class TurnContext(Struct, frozen=True):
@@ -228,7 +225,7 @@ def fill(content: Any, fills: Mapping[str, str]) -> Any:
     by one `_`. `{{name}}` stands for a literal `{name}`.
     """
     if isinstance(content, str):
-        return _FILL.sub(lambda found: _filled(found, fills), content) if "{" in content else content
+        return PLACE.sub(lambda found: _filled(found, fills), content) if "{" in content else content
     if isinstance(content, list):
         return [fill(one, fills) for one in content]
     if isinstance(content, dict):
@@ -273,7 +270,7 @@ def as_text(value: Any) -> str:
 def literal(content: Any) -> Any:
     """Return content that `fill` turns back into this content, in a turn without named groups."""
     if isinstance(content, str):
-        return _FILL.sub(lambda found: f"{{{found.group()}}}" if _is_special(found["name"]) else found.group(), content)
+        return PLACE.sub(lambda found: f"{{{found.group()}}}" if _is_special(found["name"]) else found.group(), content)
     if isinstance(content, list):
         return [literal(one) for one in content]
     if isinstance(content, dict):
@@ -281,20 +278,17 @@ def literal(content: Any) -> Any:
     return content
 
 
-_FILL = re.compile(r"(?P<before>{*){(?P<name>(?:state\.)?[A-Za-z_]\w*)(?::(?P<change>lower|slug))?}(?P<behind>}*)")
-
-
 def _is_special(name: str) -> bool:
-    """Return whether a name may be replaced in the texts of every turn."""
-    return name in ALWAYS or name.startswith(STATE)
+    """Return whether a name may be replaced in the texts of every turn, or is refused as a slip of one that may."""
+    return name in ALWAYS or name.startswith(STATE) or is_slip(name, ALWAYS)
 
 
 def _filled(found: re.Match[str], fills: Mapping[str, str]) -> str:
     before, name, change, behind = found.group("before", "name", "change", "behind")
     # Checked first, so that an escaped name is never replaced.
-    if before and behind and (name in fills or _is_special(name)):
+    if before and behind and (name in fills or _is_special(name) or is_slip(name, list(fills))):
         return found.group()[1:-1]
-    if name not in fills:
+    if name not in fills or change not in (None, *CHANGES):
         return found.group()
     text = fills[name]
     if change == "lower":

@@ -19,6 +19,7 @@ from weakref import WeakSet
 
 from mockserver.agent.gates import Held
 from mockserver.app import create_app, listening
+from mockserver.arguments import explained_methods
 from mockserver.control import routes
 from mockserver.control.client_checks import Conduct
 from mockserver.control.controller import (
@@ -31,11 +32,12 @@ from mockserver.control.controller import (
     optional_id,
 )
 from mockserver.control.errors import BlockedLoopError, ControlError, UsageError
-from mockserver.control.matchers import Matchers, RequestPattern
+from mockserver.control.matchers import OWN, Matchers, RequestPattern
 from mockserver.deployment import loops
 from mockserver.deployment.log import Log
 from mockserver.script.load import ScriptError
 from mockserver.script.sources import Sources, beside, read_graphs, read_scripts
+from mockserver.settings import MEANT as SETTINGS_MEANT
 from mockserver.settings import ResetSettings, Settings, chosen_settings
 from mockserver.web import exhaustion
 from mockserver.web.faults import BadFaultError, Fault, parse_fault
@@ -450,12 +452,47 @@ class MockDeployment:
         return future.result()
 
 
+ARGUMENTS: Final = {
+    **dict.fromkeys(("timeout", "seconds", "timeout_seconds", "within"), "deadline"),
+    **dict.fromkeys(("thread", "threadid"), "thread_id"),
+    **dict.fromkeys(("run", "runid"), "run_id"),
+    **dict.fromkeys(("count", "n", "number", "exactly"), "times"),
+    **dict.fromkeys(("min", "minimum", "min_times"), "at_least"),
+    **dict.fromkeys(("speed", "factor", "time_scale"), "scale"),
+    **dict.fromkeys(("rules", "ignore", "skip", "exclude"), "without"),
+    **dict.fromkeys(("multitask_strategy", "expected"), "strategy"),
+    **dict.fromkeys(("at", "breakpoint"), "point"),
+    **dict.fromkeys(("scenario", "path", "file", "yaml"), "script"),
+    **dict.fromkeys(("defect",), "name"),
+}
+"""The names that other packages have for the arguments."""
+
+
 EXPECTED = (ControlError, AssertionError, ScriptError, BadFaultError)
 
 
 def without_frames(error: BaseException) -> BaseException:
     """Return an error without the frames of the deployment's thread, if its text says all that a test needs."""
     return error.with_traceback(None) if isinstance(error, EXPECTED) else error
+
+
+_MATCHERS: Final = (*OWN, *Matchers.__annotations__)
+_TAKEN: Final = {
+    "__init__": Settings.__annotations__,
+    "reset": ResetSettings.__annotations__,
+    **dict.fromkeys(("wait_for_request", "assert_requested", "assert_not_requested"), _MATCHERS),
+}
+"""The names that the methods take through `**`."""
+
+_HINTS: Final = {
+    "fault": (Fault.__struct_fields__, "Write a text such as `cut@2`, or a Fault(kind=..., at=...) with it."),
+    "reset": (
+        (*Settings.__annotations__, "deadline", "host", "port"),
+        "It is an argument of MockDeployment(...), which a test can start in `with`.",
+    ),
+}
+
+explained_methods(MockDeployment, {**SETTINGS_MEANT, **ARGUMENTS}, _TAKEN, _HINTS)
 
 
 class _Deferred(MockDeployment):

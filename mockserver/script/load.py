@@ -12,7 +12,7 @@ import yaml
 
 from mockserver.script.bounds import MAX_BYTES, RefusedError, check_aliases, check_text, check_values, place
 from mockserver.script.sense import mistakes
-from mockserver.script.suggestions import explained
+from mockserver.script.suggestions import MEANT, explained
 from mockserver.script.types import BuiltIn, Script
 from mockserver.script.yaml_12 import Loader
 
@@ -20,6 +20,7 @@ GUIDE: Final = Path(__file__).parent / "scripts" / "guide.yaml"
 """The conversation of the double-texting guides, with the guides' texts and call ids."""
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 """The ends of the names of script files."""
+_PATHS: Final = f"which ends with {', '.join(SUFFIXES)}. A script begins with `turns:`. Over HTTP, send its text"
 
 
 class ScriptError(Exception):
@@ -87,9 +88,8 @@ def _document(text: str, name: str) -> tuple[yaml.Node, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        # The one frequent cause of this error, which it does not name.
-        advice = ". Indent with spaces and not with tabs" if "cannot start any token" in str(error.problem) else ""
-        raise ScriptError(f"{name}{where}: invalid YAML: {error.problem or error.context}{advice}") from None
+        problem = str(error.problem or error.context)
+        raise ScriptError(f"{name}{where}: invalid YAML: {problem}{_advice(problem, mark, text)}") from None
     except RefusedError as error:
         raise ScriptError(f"{name}{f':{error.place}' if error.place else ''}: {error}") from None
     except ScriptError:
@@ -103,10 +103,27 @@ def _document(text: str, name: str) -> tuple[yaml.Node, Any]:
             loader.dispose()
 
 
+def _advice(problem: str, mark: yaml.Mark | None, text: str) -> str:
+    """Return the frequent cause of an error of PyYAML, which does not name it, as the next sentence."""
+    line = text.splitlines()[mark.line] if mark is not None and mark.line < len(text.splitlines()) else ""
+    if "cannot start any token" in problem:
+        is_tab = mark is not None and line[mark.column : mark.column + 1] == "\t"
+        return (
+            ". Indent with spaces and not with tabs" if is_tab else ". Put a text that begins with this sign in quotes"
+        )
+    if "undefined alias" in problem:
+        return ". Put a text that begins with `*` in quotes"
+    if "did not find expected" in problem:
+        return ". Close every bracket and quote, and put a text with `: ` or ` #` in quotes"
+    return ""
+
+
 def _converted(node: yaml.Node, data: Any, name: str, kind: type[Script]) -> Script:
     try:
         script = msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
+        if isinstance(data, str):
+            raise ScriptError(f"{name}: `{data[:80]}` is neither a script nor the path of one, {_PATHS}") from None
         raise ScriptError(_describe(error, node, name)) from None
     for path, text in mistakes(script):
         raise ScriptError(f"{name}:{place(_at(node, path))}: {text} (at {path.lstrip('.')})")
@@ -143,23 +160,6 @@ def _describe(error: msgspec.ValidationError, root: yaml.Node, name: str) -> str
     if mistake.key is not None:
         node = _key(node, mistake.key) or node
     return f"{name}:{place(node)}: {mistake}"
-
-
-MEANT: Final = {
-    **dict.fromkeys(("text", "message", "answer", "reply", "respond", "response", "output"), "say"),
-    **dict.fromkeys(("tool_call", "tool_calls", "calls", "invoke"), "call"),
-    **dict.fromkeys(("tool_result", "results", "return"), "result"),
-    **dict.fromkeys(("delay", "sleep", "wait", "duration", "seconds"), "takes"),
-    **dict.fromkeys(("fail", "raise", "exception"), "error"),
-    **dict.fromkeys(("ask", "human", "question", "approve"), "interrupt"),
-    **dict.fromkeys(("match", "if", "on", "trigger"), "when"),
-    **dict.fromkeys(("regex", "pattern", "re"), "matches"),
-    **dict.fromkeys(("arguments", "input", "params"), "args"),
-    **dict.fromkeys(("name", "function"), "tool"),
-    **dict.fromkeys(("loop", "times"), "repeat"),
-    **dict.fromkeys(("responses", "conversation", "scenarios", "steps"), "turns"),
-}
-"""The words of other tools for the keys of a script."""
 
 
 def _at(node: yaml.Node, path: str) -> yaml.Node:

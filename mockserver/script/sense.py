@@ -6,10 +6,15 @@ is certain: what depends on a message, on an answer or on a client is no mistake
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mockserver.script.types import Script, Step, Turn, When, every_step
+from msgspec import UNSET
+
+from mockserver.script.placeholders import is_slip, misspelled
+from mockserver.script.types import Case, Interrupt, Script, Step, Turn, When, every_step
+from mockserver.words import nearest
 
 Found = tuple[str, str]
 """The path of a part, such as `.turns[0].steps[1]`, and the mistake."""
@@ -25,6 +30,68 @@ def mistakes(script: Script) -> Iterator[Found]:
         # After a tool result, and on a thread of a client, calls may be open that the turn did not make.
         yield from _Calls(f".turns[{number}].steps", known=turn.when.tool_result is None).follow(turn.steps)
         yield from _inner(turn.steps, f".turns[{number}].steps")
+    yield from _cases(script)
+    yield from _channels(script)
+    yield from misspelled(script)
+
+
+def _cases(script: Script) -> Iterator[Found]:
+    """Report a case behind one that matches every answer that it matches."""
+    for at, step in _placed(script):
+        for path, question in _questions(step, at):
+            for number, case in enumerate(question.cases):
+                before = question.cases[:number]
+                nodes = {node for one in before for inner in every_step(one.steps) for node in inner.nodes}
+                if {node for inner in every_step(case.steps) for node in inner.nodes} - nodes:
+                    # A command with `goto` reaches the steps of a case that no answer has chosen.
+                    continue
+                covering = [place for place, one in enumerate(before) if _takes(one, case)]
+                if covering:
+                    text = f"this case is never chosen: case {covering[0] + 1} matches all of its answers. Move it up"
+                    yield f"{path}.cases[{number}]", text
+
+
+def _takes(one: Case, other: Case) -> bool:
+    if one.equals is UNSET and one.matches is None:
+        return True
+    return (one.equals, one.matches) == (other.equals, other.matches)
+
+
+def _questions(step: Step, at: str) -> Iterator[tuple[str, Interrupt]]:
+    if isinstance(step.interrupt, Interrupt):
+        yield f"{at}.interrupt", step.interrupt
+    for number, question in enumerate(step.interrupt if isinstance(step.interrupt, list) else ()):
+        yield f"{at}.interrupt[{number}]", question
+
+
+def _channels(script: Script) -> Iterator[Found]:
+    """Report a write to a channel whose name is one slip away from one that the script lists."""
+    if not script.channels:
+        return
+    for at, step in _placed(script):
+        for name in step.channels:
+            if is_slip(name, script.channels):
+                near = nearest(name, script.channels)
+                text = f"the channel `{name}` is not among `channels`. Did you mean `{near}`? If not, list it there"
+                yield f"{at}.channels.{name}", text
+
+
+def _placed(script: Script) -> Iterator[tuple[str, Step]]:
+    """Yield every step with its path, those of child graphs as well."""
+    waiting = deque(
+        (f".turns[{turn}].steps[{number}]", step)
+        for turn, one in enumerate(script.turns)
+        for number, step in enumerate(one.steps)
+    )
+    while waiting:
+        at, step = waiting.popleft()
+        yield at, step
+        groups = [(f"{at}.{key}", getattr(step, key)) for key in ("steps", "parallel", "subgraph")]
+        for path, question in _questions(step, at):
+            groups += [(f"{path}.cases[{number}].steps", case.steps) for number, case in enumerate(question.cases)]
+        waiting.extendleft(
+            reversed([(f"{path}[{number}]", inner) for path, steps in groups for number, inner in enumerate(steps)])
+        )
 
 
 def _unreachable(turns: Sequence[Turn], number: int) -> Iterator[Found]:

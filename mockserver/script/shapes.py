@@ -6,10 +6,14 @@ A script need not state any of it. What is missing follows from its steps, see `
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta
+
+from mockserver.arguments import Explained
+from mockserver.script.suggestions import MEANT, explained
 
 START: Final = "__start__"
 END: Final = "__end__"
@@ -24,8 +28,25 @@ Name = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$(?!\n)")]
 JsonSchema = dict[str, Any]
 
 
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class Part(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, metaclass=Explained
+):
     """A part of a script. A combination that makes no sense raises ValueError on creation."""
+
+    meant: ClassVar[Mapping[str, str]] = MEANT
+    """The words of other tools for the fields."""
+
+    def check_values(self) -> None:
+        """Raise ValueError for a value that the field cannot have. Called on creation in Python."""
+        given = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET}
+        problem = None
+        try:
+            msgspec.convert(given, type(self))
+        except msgspec.ValidationError as error:
+            problem = f"{type(self).__name__}: {explained(str(error), type(self), MEANT)}"
+        if problem is not None:
+            # Outside the handler, which would print both errors.
+            raise ValueError(problem)
 
 
 class Channel(Part, frozen=True):

@@ -10,7 +10,7 @@ from typing import Any
 from mockserver.script.graphs import Graphs
 from mockserver.script.load import SUFFIXES, ScriptError, built_in, check, load, load_any, parse
 from mockserver.script.shapes import check_graph_name
-from mockserver.script.types import AGENT, Script
+from mockserver.script.types import AGENT, Script, Step, Turn
 from mockserver.words import nearest
 
 Source = Script | Path | str
@@ -69,7 +69,7 @@ def beside(folder: Path | None, script: Any) -> Any:
     found = next((one / script for one in (folder, Path()) if one is not None and (one / script).exists()), None)
     named = isinstance(script, Path) or script.endswith(SUFFIXES)
     if found is None and named and not (isinstance(script, str) and ":" in script):
-        places = [one for one in (folder, Path.cwd()) if one is not None]
+        places = list(dict.fromkeys(one for one in (folder, Path.cwd()) if one is not None))
         raise ScriptError(f"there is no file {script} in {' or '.join(map(str, places))}{_instead(script, places)}")
     return script if found is None else found
 
@@ -103,14 +103,14 @@ def _every(sources: Sources, unnamed: str) -> Iterator[_Found]:
             yield _under(_checked(name), source)
     elif isinstance(sources, (Script, Path, str)):
         yield from _in(sources, unnamed, "the script")
-    elif isinstance(sources, Sequence):
+    elif isinstance(sources, Sequence) and not isinstance(sources, (bytes, bytearray)):
         for number, one in enumerate(sources, start=1):
             if isinstance(one, Mapping):
                 yield from _every(one, unnamed)
             else:
                 yield from _in(one, unnamed, f"script {number}")
     else:
-        raise ScriptError(f"a script is a Script, a path or a text, and not of the type {type(sources).__name__}")
+        raise ScriptError(_no_script("the script", sources))
 
 
 def _under(name: str, source: Source) -> _Found:
@@ -188,9 +188,22 @@ def _inline(source: Source, where: str) -> Script:
         check(source, where)
         return source
     raise ScriptError(
-        f"{where} is a {type(source).__name__}. Give a Script, a path or a text. An object maps the names of graphs to "
-        "scripts, and a script that is an object is given as its JSON text"
+        f"{_no_script(where, source)}. An object maps the names of graphs to scripts, and a script that is an object "
+        "is given as its JSON text"
     )
+
+
+def _no_script(where: str, given: object) -> str:
+    """Return the text that refuses what is no script, with what was probably meant."""
+    if isinstance(given, Turn):
+        return f"{where} is a Turn. Write Script(turns=[...]) around it"
+    if isinstance(given, Step):
+        return f"{where} is a Step. Write Script(turns=[Turn(steps=[...])]) around it"
+    if isinstance(given, (bytes, bytearray)):
+        return f"{where} is bytes. Decode it to a text"
+    if hasattr(given, "read"):
+        return f"{where} is an open file. Give its path"
+    return f"{where} is a {type(given).__name__}. Give a Script, a path or a text"
 
 
 def _checked(name: str, where: str = "") -> str:

@@ -15,6 +15,39 @@ from mockserver.words import nearest, quoted, some
 _ERROR: Final = re.compile(r"^(?P<text>.*?)(?: - at `(?P<key>key in )?\$?(?P<path>[^`]*)`)?$", re.DOTALL)
 
 
+MEANT: Final = {
+    **dict.fromkeys(("text", "message", "answer", "reply", "respond", "response", "output"), "say"),
+    **dict.fromkeys(("tool_call", "tool_calls", "calls", "invoke"), "call"),
+    **dict.fromkeys(("tool_result", "results", "return"), "result"),
+    **dict.fromkeys(("delay", "sleep", "wait", "duration", "seconds"), "takes"),
+    **dict.fromkeys(("fail", "raise", "exception"), "error"),
+    **dict.fromkeys(("ask", "human", "question", "approve"), "interrupt"),
+    **dict.fromkeys(("match", "if", "on", "trigger"), "when"),
+    **dict.fromkeys(("regex", "pattern", "re"), "matches"),
+    **dict.fromkeys(("arguments", "input", "params"), "args"),
+    **dict.fromkeys(("name", "function"), "tool"),
+    **dict.fromkeys(("loop", "times"), "repeat"),
+    **dict.fromkeys(("responses", "conversation", "scenarios", "steps"), "turns"),
+}
+"""The words of other tools for the keys of a script."""
+
+INSIDE: Final = {
+    **dict.fromkeys(("say", "call", "result", "interrupt", "error", "takes", "step"), "steps"),
+    **dict.fromkeys(("question", "ask", "prompt", "text", "message", "payload"), "value"),
+    **dict.fromkeys(("options", "answers", "choices", "then"), "cases"),
+    **dict.fromkeys(("value", "is", "eq", "answer"), "equals"),
+    **dict.fromkeys(("text", "value", "output", "message"), "content"),
+    **dict.fromkeys(("ok", "done", "completed", "succeeded"), "success"),
+    **dict.fromkeys(("failed", "failure", "exception"), "error"),
+    **dict.fromkeys(("add", "list", "extend", "concat"), "append"),
+    **dict.fromkeys(("update", "dict"), "merge"),
+    **dict.fromkeys(("overwrite", "last", "last_value", "set"), "replace"),
+    "from": "source",
+    "to": "target",
+}
+"""The same where a key of another place has a meaning of its own. A word counts only where it is known."""
+
+
 class Mistake(msgspec.Struct, frozen=True):
     """A mistake in data: the text with the nearest right word, its path, and the unknown key if it is one."""
 
@@ -41,9 +74,52 @@ def explained(error: str, kind: Any, *meant: Mapping[str, str]) -> Mistake:
     wrong = re.search(r"Invalid enum value '?([^']*?)'?$", text)
     if wrong is not None:
         text = f"{quoted(wrong[1])} is not a valid value{_suggestion(wrong[1], _words(kind, path), meant)}"
-    if text == "Expected `bool`, got `str`":
-        text += ". Write true or false: `yes` and `on` are texts"
-    return Mistake(text, path)
+    return Mistake(_in_words(text, _words(kind, path)), path)
+
+
+_KINDS: Final = {
+    "object": "an object",
+    "array": "a list",
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "null",
+}
+"""The words of msgspec for the types of JSON, with those of people."""
+
+_EXPECTED: Final = re.compile(
+    r"Expected `(?P<kinds>[^`]+)`(?P<bound> (?:>=|<=|>|of length >=|matching regex) .+?)?(?:, got `(?P<got>\w+)`)?$"
+)
+
+_BOUNDS: Final = {">=": "from", "<=": "up to", ">": "above"}
+
+
+def _in_words(text: str, known: Sequence[str]) -> str:
+    """Return the text of an error of msgspec in the words of people, with the keys that an object may have."""
+    found = _EXPECTED.match(text)
+    if found is None:
+        missing = re.match(r"Object missing required field `(.+)`$", text)
+        return f"the key `{missing[1]}` is missing. Add it" if missing else text
+    kinds = [one for one in found["kinds"].split(" | ") if one != "null"] or ["null"]
+    said = f"expected {' or '.join(_KINDS.get(one, one) for one in kinds)}"
+    sign, _, bound = (found["bound"] or "").strip().rpartition(" ")
+    if sign.startswith("matching"):
+        return "expected a name: letters, digits and `_`, and no digit at its start"
+    if sign == "of length >=":
+        return f"expected {_KINDS[kinds[0]]} that is not empty"
+    if bound:
+        said += f" {_BOUNDS[sign]} {float(bound):g}"
+    if found["got"] is None:
+        return said
+    said += f", got {_KINDS.get(found['got'], found['got'])}"
+    if kinds == ["bool"] and found["got"] == "str":
+        return f"{said}. Write true or false: `yes` and `on` are texts"
+    if "object" in kinds and known and found["got"] != "object":
+        return f"{said}. An object has the keys {some([f'`{one}`' for one in known])}"
+    if kinds == ["array"]:
+        return f"{said}. Write it as a list, in `[]`"
+    return said
 
 
 def _words(kind: Any, path: str) -> list[str]:
@@ -86,6 +162,7 @@ def _branches(part: Any, defs: Any) -> list[Any]:
 
 
 def _suggestion(word: str, known: list[str], meant: Sequence[Mapping[str, str]]) -> str:
-    near = nearest(word, known, {one: other for words in meant for one, other in words.items() if other in known})
+    words_here = {one: other for words in (INSIDE, *meant) for one, other in words.items() if other in known}
+    near = nearest(word, known, words_here)
     listed = f" It can be {some([f'`{one}`' for one in known], 30)}" if known else ""
     return f". Did you mean `{near}`?{listed}" if near is not None else f".{listed}" if known else ""

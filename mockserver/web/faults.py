@@ -19,12 +19,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from random import Random
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from mockserver.arguments import Explained
 from mockserver.core.clock import Clock
 from mockserver.core.ids import canonical
 from mockserver.core.json_text import as_json
@@ -56,7 +57,7 @@ _BOUNDS: Final = {"at": (0, 3600), "chance": (0, 1), "times": (1, 10**9)}
 """The least and the largest value of each number of a fault, as its annotations state them."""
 
 
-class Fault(Body, frozen=True, kw_only=True):
+class Fault(Body, frozen=True, kw_only=True, metaclass=Explained):
     """One fault, and the requests that it affects.
 
     `at` is the length of a `delay` in seconds or, for a fault of a stream, the number of events before it. `path` and
@@ -64,6 +65,15 @@ class Fault(Body, frozen=True, kw_only=True):
     the largest number of answers that it changes, by default without limit. A fault of a stream changes streams that
     have so many events, and `truncate` answers with a body of JSON.
     """
+
+    meant: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("probability", "p", "rate", "ratio"), "chance"),
+        **dict.fromkeys(("seconds", "after", "delay", "events"), "at"),
+        **dict.fromkeys(("url", "route", "endpoint"), "path"),
+        **dict.fromkeys(("count", "n", "limit"), "times"),
+        **dict.fromkeys(("type", "name", "fault"), "kind"),
+    }
+    """The words of other tools for the fields."""
 
     kind: Kind
     at: Annotated[float, Meta(ge=0, le=3600)] = 0

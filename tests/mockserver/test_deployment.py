@@ -177,8 +177,8 @@ def test_a_setting_that_there_is_not_is_refused() -> None:
         TypeError, match=r"unexpected keyword argument 'sed'. Did you mean `seed`\? The settings are script, "
     ):
         create_app(**unknown)
-    with pytest.raises(TypeError, match="'sed'"):
+    with pytest.raises(TypeError, match="`sed`"):
         MockDeployment(**unknown)
     kept: dict[str, Any] = {"policy": None}
-    with MockDeployment() as mock, pytest.raises(TypeError, match="'policy'"):
+    with MockDeployment() as mock, pytest.raises(TypeError, match="`policy`"):
         mock.reset(**kept)

@@ -205,7 +205,7 @@ def test_the_names_and_the_order_of_graphs(
         (lambda path: path / "none.json", "none.json:1:12: `graphs` lists no graph"),
         (lambda path: path / "pathless.json", "the graph `x` has no file"),
         (lambda path: path / "bad.json", "bad.json: `a b` cannot be the name of a graph"),
-        (lambda path: 3, "a script is a Script, a path or a text, and not of the type int"),
+        (lambda path: 3, "the script is a int. Give a Script, a path or a text"),
         (lambda path: [3], "script 1 is a int"),
     ],
 )
@@ -305,7 +305,7 @@ def test_the_control_api_takes_one_script_or_several() -> None:
             ([one, one], "two scripts have the graph `support`"),
             ([], "the list of scripts is empty"),
             ({"a b": one}, "`a b` cannot be the name"),
-            ({"name": "x"}, "missing required field `turns`"),
+            ({"name": "x"}, "the key `turns` is missing"),
         ):
             answer = client.post("/script", json={"script": wrong})
             assert (answer.status_code, reason in answer.json()["detail"]) == (422, True), answer.text

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 import mockserver
-from mockserver import Fault, MockDeployment, RequestPattern, Script, Step, Turn
+from mockserver import Call, Fault, MockDeployment, RequestPattern, Script, Step, Turn, When
 from tests.mockserver.stage import asking
 
 NAME: Final = "MockDeploymnt"
@@ -183,7 +183,7 @@ OTHERS: Final[dict[str, Mistake]] = {
         lambda w: w.mock.defect_on("ghostrun"), ("`ghostrun`", "`ghost_run`", "doubletext mock defects")
     ),
     "a setting": Mistake(
-        lambda w: MockDeployment(**_any({"defect": "x"})), ("'defect'", "Did you mean `defects`?", "seed")
+        lambda w: MockDeployment(**_any({"defect": "x"})), ("`defect`", "Did you mean `defects`?", "seed")
     ),
     "a seed": Mistake(lambda w: w.mock.reset(seed="7"), ("`seed` is `7`", "whole number")),
     "no workers": Mistake(lambda w: MockDeployment(workers=0), ("`workers` is 0", "from 1")),
@@ -213,7 +213,7 @@ OTHERS: Final[dict[str, Mistake]] = {
     ),
     "a script in Python": Mistake(
         lambda w: w.mock.load_script(Script(turns=[Turn(steps=[Step(say=_any(5))])])),
-        ("expected `str", "turns[0].steps[0].say"),
+        ("Step: expected a text or a list, got a whole number", "say"),
     ),
     "a number of times": Mistake(lambda w: w.mock.assert_requested(times=-1), ("`times` is -1", "from 0")),
     "both bounds": Mistake(
@@ -244,7 +244,7 @@ OTHERS: Final[dict[str, Mistake]] = {
     "a word of another tool": step("{say: hi, delay: 3}", "3:15: unknown key `delay`", "Did you mean `takes`?"),
     "a value of a script": step("result: {content: x, status: eror}", "3:34: `eror`", "Did you mean `error`?"),
     "a tab": script("turns:\n\t- steps: []\n", "2:1: invalid YAML", "Indent with spaces"),
-    "a type": step("{say: hi, takes: soon}", "3:22: expected `float`, got `str`", "takes"),
+    "a type": step("{say: hi, takes: soon}", "3:22: expected a number, got a text", "takes"),
     "a bomb": script(
         "turns: [{steps: [{say: a}]}]\nx: &a [1,1,1,1,1,1,1,1,1,1]\n"
         + "".join(f"{k}: &{k} [{', '.join([f'*{p}'] * 10)}]\n" for p, k in zip("abcdefg", "bcdefgh", strict=True)),
@@ -253,12 +253,122 @@ OTHERS: Final[dict[str, Mistake]] = {
     ),
     "no turns": script("steps: [{say: hi}]\n", "1:1: unknown key `steps`", "Did you mean `turns`?"),
     "yes is a text": script(
-        "transformer: yes\nturns: [{steps: [{say: a}]}]\n", "1:14: expected `bool`, got `str`", "Write true"
+        "transformer: yes\nturns: [{steps: [{say: a}]}]\n", "1:14: expected true or false, got a text", "Write true"
     ),
 }
 """Mistakes that came to mind since."""
 
-EVERY: Final = {**LISTED, **OTHERS}
+ARGUMENTS: Final[dict[str, Mistake]] = {
+    "a keyword of a wait": Mistake(
+        lambda w: w.mock.wait_for_status("error", w.thread_id, w.run_id, timeout=5),
+        ("wait_for_status() has no argument `timeout`", "Did you mean `deadline`?", "run_id"),
+    ),
+    "a keyword of a wait with matchers": Mistake(
+        lambda w: w.mock.wait_for_request("POST", "*/runs", timeout=5), ("`timeout`", "Did you mean `deadline`?")
+    ),
+    "a keyword of an assertion": Mistake(
+        lambda w: w.mock.assert_requested("POST", "*/runs", count=1), ("`count`", "Did you mean `times`?")
+    ),
+    "a keyword of hold": Mistake(
+        lambda w: w.mock.hold("agent:1/enter", thread=w.thread_id), ("`thread`", "Did you mean `thread_id`?")
+    ),
+    "a thread by place": Mistake(
+        lambda w: w.mock.hold("agent:1/enter", w.thread_id), ("only `point` without a name", "thread_id=")
+    ),
+    "a deadline by place": Mistake(
+        lambda w: w.mock.wait_until_quiet(5), ("no values without a name, and got 1 value", "deadline=")
+    ),
+    "another word for the scale": Mistake(
+        lambda w: w.mock.set_time("real", speed=0.1), ("`speed`", "Did you mean `scale`?")
+    ),
+    "fields of a fault beside it": Mistake(
+        lambda w: w.mock.fault("cut", at=2), ("fault() has no argument `at`", "`cut@2`", "Fault(kind=")
+    ),
+    "a setting of the start": Mistake(
+        lambda w: w.mock.reset(workers=2), ("reset() has no argument `workers`", "MockDeployment(", "seed")
+    ),
+    "a script by place": Mistake(
+        lambda _: _any(MockDeployment)("refund.yaml"), ("MockDeployment() takes no values", "script=")
+    ),
+    "a strategy by place": Mistake(lambda w: w.mock.conduct("interrupt"), ("no values", "strategy=, without=")),
+    "a field of a step": Mistake(
+        lambda _: Step(**_any({"sai": "x"})), ("Step", "`sai`", "Did you mean `say`?", "takes")
+    ),
+    "a field of a call": Mistake(lambda _: Call(**_any({"name": "x"})), ("Call", "`name`", "Did you mean `tool`?")),
+    "a field of a condition": Mistake(
+        lambda _: When(**_any({"contain": "x"})), ("When has no field `contain`", "Did you mean `contains`?")
+    ),
+    "a field of a fault": Mistake(
+        lambda _: Fault(**_any({"kind": "cut", "probability": 1})),
+        ("Fault has no field `probability`", "Did you mean `chance`?"),
+    ),
+    "a fault by place": Mistake(lambda _: _any(Fault)("cut"), ("Fault takes its fields by name", "Fault(kind=...)")),
+    "a turn for a list": Mistake(
+        lambda _: Script(turns=_any(Turn(steps=[Step(say="x")]))), ("Script: expected a list, got Turn", "turns")
+    ),
+    "a step for a turn": Mistake(
+        lambda _: Script(turns=_any([Step(say="x")])), ("Script: expected an object, got Step", "`steps`, `when`")
+    ),
+    "a turn for a script": Mistake(
+        lambda w: w.mock.load_script(Turn(steps=[Step(say="x")])), ("is a Turn", "Script(turns=[...])")
+    ),
+    "bytes for a script": Mistake(lambda w: w.mock.load_script(b"turns: []"), ("is bytes", "Decode it")),
+    "a word for a script": Mistake(
+        lambda w: w.mock.load_script("refund"), ("`refund` is neither a script nor the path", ".yaml", "`turns:`")
+    ),
+}
+"""Wrong arguments, which Python refuses without the right one."""
+
+SCRIPTS: Final[dict[str, Mistake]] = {
+    "a name in braces": step("say: 'Hi {txet}'", "3:10: nothing fills `{txet}`", "`{text}`", "write `{{txet}}`"),
+    "a name in capitals": step("say: 'Hi {Text}'", "3:10: nothing fills `{Text}`", "Did you mean `{text}`?"),
+    "a change of a name": step("say: 'Hi {text:upper}'", "3:10: `{text:upper}` is not filled", "lower or slug"),
+    "a group of the expression": script(
+        "turns:\n- when: {matches: 'in (?P<place>\\w+)'}\n  steps: [{say: 'Sun in {palce}'}]\n",
+        "3:17: nothing fills `{palce}`",
+        "Did you mean `{place}`?",
+    ),
+    "a channel in braces": script(
+        "channels: {city: replace}\nturns: [{steps: [{say: 'Sun in {state.ctiy}'}]}]\n",
+        "no channel fills `{state.ctiy}`",
+        "Did you mean `{state.city}`?",
+    ),
+    "a channel": script(
+        "channels: {log: append}\nturns: [{steps: [{channels: {lgo: a}}]}]\n",
+        "2:35: the channel `lgo`",
+        "Did you mean `log`?",
+    ),
+    "a hidden case": step(
+        "interrupt: {value: ok?, cases: [{steps: [{say: a}]}, {equals: 1, steps: [{say: b}]}]}",
+        "3:58: this case is never chosen",
+        "Move it up",
+    ),
+    "a text for a condition": script(
+        "turns: [{when: refund, steps: [{say: a}]}]\n", "1:16: expected an object, got a text", "`contains`"
+    ),
+    "a tool without a key": step("call: look_up", "3:11: expected an object or a list, got a text", "`tool`, `args`"),
+    "a question without a key": step("interrupt: Send it?", "3:16: expected an object or a list", "`value`, `cases`"),
+    "a key of a question": step("interrupt: {question: x}", "3:17: unknown key `question`", "Did you mean `value`?"),
+    "a step in place of a turn": script("turns: [{say: a}]\n", "1:10: unknown key `say`", "Did you mean `steps`?"),
+    "a status of a result": step(
+        "call: {tool: t}\n  - result: {content: x, status: ok}", "`ok` is not a valid value", "Did you mean `success`?"
+    ),
+    "a reducer": script(
+        "channels: {log: add}\nturns: [{steps: [{say: a}]}]\n", "`add` is not a valid value", "Did you mean `append`?"
+    ),
+    "an edge": script(
+        "graph: {edges: [{from: a, to: b}]}\nturns: [{steps: [{say: a}]}]\n", "`from`", "Did you mean `source`?"
+    ),
+    "a name with a space": step("{say: hi, node: my node}", "3:21: expected a name: letters, digits"),
+    "a negative time": step("{say: hi, takes: -2}", "3:22: expected a number from 0"),
+    "an at sign": step("say: @you", "3:10: invalid YAML", "in quotes"),
+    "a colon": step("say: what: is", "invalid YAML"),
+    "an asterisk": step("say: *you", "3:10: invalid YAML", "begins with `*` in quotes"),
+    "an open bracket": script("turns: [{steps: [{say: a]\n", "invalid YAML", "Close every bracket"),
+}
+"""Scripts that loaded, and did something else, or whose error did not say what to write."""
+
+EVERY: Final = {**LISTED, **OTHERS, **ARGUMENTS, **SCRIPTS}
 
 
 def _any(value: Any) -> Any:
@@ -309,8 +419,8 @@ def test_a_mistake_is_answered_at_once_with_the_place_the_reason_and_the_right_w
 
 
 def test_there_are_more_than_forty() -> None:
-    assert len(EVERY) == len(LISTED) + len(OTHERS) > 40
-    assert len(OTHERS) > 20
+    assert len(EVERY) == sum(map(len, (LISTED, OTHERS, ARGUMENTS, SCRIPTS))) > 40
+    assert len(EVERY) - len(LISTED) > 20
 
 
 if __name__ == "__main__":

@@ -365,7 +365,7 @@ turns:
   - when: {channels: {mood: bad}}
     steps: [{say: "I am sorry. You said: {state.messages}"}]
   - when: {context: {tone: formal}}
-    steps: [{say: "Good day. {state.log} {state.nothing} {{state.mood}}", channels: {log: ["{state.mood}"]}}]
+    steps: [{say: "Good day. {state.log} {{state.nothing}} {{state.mood}}", channels: {log: ["{state.mood}"]}}]
   - steps: [{say: Hi!}, {breakpoint: true, say: "{state.messages} again"}]
 """
 

@@ -1,0 +1,104 @@
+"""The names in braces that texts of scripts may have, and misspelled ones.
+
+A text may have any other braces, such as JSON, and a client may send fields of any name with `goto`. So only a name
+that is one slip away from a known one is a mistake, and `{{name}}` writes it where it is meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from mockserver.script.types import Script, every_step, with_inner
+from mockserver.words import nearest, some
+
+ALWAYS: Final = ("text", "resume")
+"""The names that every turn has."""
+
+STATE: Final = "state."
+"""The begin of the names for the channels of the state."""
+
+CHANGES: Final = ("lower", "slug")
+"""The words that may follow a name, after a colon."""
+
+PLACE: Final = re.compile(r"(?P<before>{*){(?P<name>(?:state\.)?[A-Za-z_]\w*)(?::(?P<change>[a-z]\w*))?}(?P<behind>}*)")
+
+_PLAIN: Final = ("node", "hold", "tool", "type", "status", "role", "matches", "equals", "name")
+"""The keys of steps whose texts are not filled."""
+
+_SHORTEST: Final = 4
+"""The length from which a name is taken for another one with a letter more or less. Short names resemble many."""
+
+
+def is_slip(name: str, known: Collection[str]) -> bool:
+    """Return whether a name that is not known is one slip of the hand away from a known one."""
+    return name not in known and any(_is_slip(name, one) for one in known)
+
+
+def _is_slip(name: str, known: str) -> bool:
+    one, other = sorted((name.casefold(), known.casefold()), key=len)
+    if len(one) == len(other):
+        different = [at for at, (letter, right) in enumerate(zip(one, other, strict=True)) if letter != right]
+        swapped = (
+            len(different) == 2 and one[different[0]] + one[different[1]] == other[different[1]] + other[different[0]]
+        )
+        # `{next}` and `{test}` are other words, and a longer word with one wrong letter is seldom another one.
+        replaced = len(different) == 1 and len(one) > _SHORTEST
+        return not different or (swapped and different[1] == different[0] + 1) or replaced
+    shorter = len(one) >= _SHORTEST - 1 and len(other) == len(one) + 1
+    return shorter and any(one == other[:at] + other[at + 1 :] for at in range(len(other)))
+
+
+def misspelled(script: Script) -> Iterator[tuple[str, str]]:
+    """Yield the path and the text of each name in braces that is one slip away from a known one."""
+    names = [*ALWAYS, *_names(script)]
+    channels = ["messages", *script.every_channel()]
+    for number, turn in enumerate(script.turns):
+        for path, text in _texts(msgspec.to_builtins(turn.steps), f".turns[{number}].steps"):
+            for found in PLACE.finditer(text):
+                if found["before"] and found["behind"]:
+                    continue
+                problem = _problem(found["name"], found["change"], names, channels)
+                if problem is not None:
+                    yield path, f"{problem}. Where the braces are meant, write `{{{found.group()}}}`"
+
+
+def _problem(name: str, change: str | None, names: list[str], channels: list[str]) -> str | None:
+    if name.startswith(STATE):
+        channel = name.removeprefix(STATE)
+        if channel in channels:
+            return None
+        near = nearest(channel, channels)
+        suggestion = f" Did you mean `{{{STATE}{near}}}`?" if near is not None else ""
+        return f"no channel fills `{{{name}}}`.{suggestion} The channels are {some(channels)}"
+    if name in names:
+        if change in (None, *CHANGES):
+            return None
+        return f"`{{{name}:{change}}}` is not filled. After the colon it can be {' or '.join(CHANGES)}"
+    if is_slip(name, names):
+        return f"nothing fills `{{{name}}}`. Did you mean `{{{nearest(name, names)}}}`? The names are {some(names)}"
+    return None
+
+
+def _names(script: Script) -> Iterator[str]:
+    """Yield the names that some turn has: the groups of its expression, and its answers."""
+    for turn in script.turns:
+        yield from re.findall(r"\(\?P<(\w+)>", turn.when.matches or "")
+    for step in with_inner(every_step([step for turn in script.turns for step in turn.steps])):
+        for part in step.parts:
+            yield from (question.name for question in part.questions if question.name is not None)
+
+
+def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _texts(one, f"{path}[{number}]")
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            if key not in _PLAIN or not isinstance(one, str):
+                yield from _texts(one, f"{path}.{key}")
