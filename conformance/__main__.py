@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from doubletext import packages, pipe
+from doubletext.command_line import CommandParser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if problem is not None:
         print(f"conformance: {problem}", file=sys.stderr)
         return 2
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m conformance",
         description="Work with reports, profiles and the rule book, offline. "
         "To judge a deployment, run: pytest --pyargs conformance --deployment-url=URL",
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
             return _schemas(check=options.check)
 
 
-def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_commands(commands: argparse._SubParsersAction[CommandParser]) -> None:
     """Add every command to a parser, which is that of `python -m conformance` or that of `doubletext`."""
     schemas = commands.add_parser("schemas", help="write the JSON Schemas of reports, transcripts and profiles")
     schemas.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a schema is out of date")

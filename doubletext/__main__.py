@@ -14,6 +14,7 @@ from textwrap import fill
 from typing import Final
 
 from doubletext import __version__, packages, pipe
+from doubletext.command_line import CommandParser
 
 MOCK: Final = {
     "mock": "serve a mock deployment",
@@ -79,7 +80,7 @@ def _fail(command: str, problem: str) -> int:
 
 def _parser(problem: str | None) -> argparse.ArgumentParser:
     """Return the parser of all commands. If `conformance` has a `problem`, the parser has none of its commands."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="doubletext",
         usage="doubletext [-h] [--version] COMMAND [ARGUMENT ...]",
         description="Tools for double texting on LangGraph Agent Servers.",

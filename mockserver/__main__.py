@@ -85,6 +85,10 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End the program with code 2 and one line."""
+        if (
+            source := re.search(r"argument command: invalid choice: '(?P<name>[^']*\.(ya?ml|json))'", message)
+        ) is not None:
+            message = f"a script is given with an option. Write --script {source['name']}"
         choice = re.search(r"invalid choice: '(?P<word>[^']*)' \(choose from (?P<known>.*)\)$", message)
         near = nearest(choice["word"], re.findall(r"[\w-]+", choice["known"]), CHOICES_MEANT) if choice else None
         suggestion = f". Did you mean {near}?" if near is not None else ""
@@ -353,6 +357,7 @@ async def _serve(options: argparse.Namespace, name: str) -> int:
     with _importing_quickly():
         from mockserver.app import create_app, listening
         from mockserver.control.controller import clock_of
+        from mockserver.control.errors import UsageError
         from mockserver.control.routes import CONTROLLER
         from mockserver.script.load import ScriptError
         from mockserver.script.sources import named_source
@@ -382,7 +387,7 @@ async def _serve(options: argparse.Namespace, name: str) -> int:
             allow_hosts=options.allow_host,
             allow_origins=options.allow_origin,
         )
-    except (ScriptError, BadDefectError, BadFaultError) as error:
+    except (ScriptError, BadDefectError, BadFaultError, UsageError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
     loop.add_signal_handler(signal.SIGHUP, _reload, sources, app[CONTROLLER])

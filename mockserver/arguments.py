@@ -78,7 +78,7 @@ def _problem(
     if count > len(by_place) and not any(one.kind is one.VAR_POSITIONAL for one in parameters):
         takes = f"only {_listed(by_place)}" if by_place else "no values"
         others = [one for one in every if one not in by_place]
-        rest = f"Name the others: {', '.join(f'{one}=' for one in others)}" if others else "Remove the others"
+        rest = f"Name the others: {some([f'{one}=' for one in others])}" if others else "Remove the others"
         values = "1 value" if count == 1 else f"{count} values"
         return f"{name}() takes {takes} without a name, and got {values}. {rest}"
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
@@ -112,10 +113,22 @@ def chosen_settings(given: Mapping[str, Any], settings: type[ResetSettings]) -> 
         one = chosen[name]
         listed = isinstance(one, Iterable) and not isinstance(one, (str, bytes, Mapping))
         chosen[name] = () if one is None else tuple(one) if listed else (one,)
+    for name in ("allow_hosts", "allow_callbacks"):
+        for one in chosen[name]:
+            if not isinstance(one, str) or not _HOST.fullmatch(one):
+                raise UsageError(f"the setting `{name}` has {quoted(one)}. Give the name of a host, without a scheme")
+    for one in chosen["allow_origins"]:
+        if not isinstance(one, str) or not _ORIGIN.fullmatch(one):
+            raise UsageError(f"the setting `allow_origins` has {quoted(one)}. Give SCHEME://HOST[:PORT], or `*`")
     for name, (test, wanted) in _VALUES.items():
         if not test(chosen[name]):
             raise UsageError(f"the setting `{name}` is {quoted(chosen[name])}. Give {wanted}")
     return chosen  # type: ignore[return-value]  # built from the names that were checked above
+
+
+_HOST: Final = re.compile(r"[^/:@\s]+|\[?[0-9A-Fa-f:.]+\]?")
+"""A host: a name or an address, without a scheme, a port or a path."""
+_ORIGIN: Final = re.compile(r"\*|[A-Za-z][A-Za-z0-9+.-]*://[^/\s]+/?|null")
 
 
 MEANT: Final = {

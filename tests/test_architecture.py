@@ -26,7 +26,7 @@ Floors = tuple[tuple[str, ...], ...]
 
 GROUND: Final[Floors] = (
     ("doubletext", "doubletext.environment"),
-    ("doubletext.lazy", "doubletext.packages", "doubletext.pipe", "doubletext.probe"),
+    ("doubletext.command_line", "doubletext.lazy", "doubletext.packages", "doubletext.pipe", "doubletext.probe"),
 )
 
 CONFORMANCE: Final[Floors] = (

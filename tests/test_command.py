@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import subprocess
 import sys
@@ -13,12 +12,13 @@ import pytest
 from conformance.__main__ import add_commands
 from doubletext import __version__
 from doubletext.__main__ import MOCK, main
+from doubletext.command_line import CommandParser
 
 CHECKOUT = Path(__file__).parents[1]
 
 
 def test_the_help_has_a_line_for_every_command(capsys: pytest.CaptureFixture[str]) -> None:
-    known = argparse.ArgumentParser().add_subparsers()
+    known = CommandParser().add_subparsers()
     add_commands(known)
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
@@ -116,3 +116,20 @@ def test_the_mock_starts_without_pytest_and_without_the_suite() -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: doubletext mock ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("moc",), "there is no command `moc`. Did you mean `mock`? The commands are mock, mock-schema, defects"),
+        (("shwo", "INT-02"), "Did you mean `show`?"),
+        ((), "name a command: mock, mock-schema"),
+    ],
+)
+def test_a_wrong_command_is_one_line_with_the_right_one(
+    arguments: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    shown = capsys.readouterr().err
+    assert (ended.value.code, says in shown, len(shown.splitlines())) == (2, True, 1), shown

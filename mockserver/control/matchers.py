@@ -14,6 +14,7 @@ from typing import Any, Final, TypedDict, Unpack, get_args
 
 from mockserver.control.errors import UsageError
 from mockserver.core.json_text import as_json
+from mockserver.schemas.common import StreamMode
 from mockserver.vocabulary import Strategy
 from mockserver.web.journal import FRAME, JournalEntry
 from mockserver.web.routes import ROUTES
@@ -198,8 +199,15 @@ class RequestPattern:
 
     def check(self, entries: Sequence[JournalEntry]) -> None:
         """Raise `UsageError` for a path that the API does not have, unless a client has requested it."""
-        if not any(fnmatchcase(one.path, self.path) for one in entries):
-            _check_path(self.path)
+        if any(fnmatchcase(one.path, self.path) for one in entries):
+            return
+        _check_path(self.path)
+        methods = _methods(self.path)
+        # A GET has a HEAD, and on its path a WebSocket has its messages. A browser asks about each path with OPTIONS.
+        others = ["HEAD", FRAME] if "GET" in methods else []
+        if not any(fnmatchcase(one, self.method) for one in (*methods, *others, "OPTIONS")):
+            named = ", ".join(methods)
+            raise UsageError(f"the API has no {self.method} {quoted(self.path)}. It has {named}, and `*` is any method")
 
     def matches(self, entry: JournalEntry) -> bool:
         """Return whether a request matches."""
@@ -267,6 +275,10 @@ def _method(method: object) -> str:
         return method.upper()
     if isinstance(method, str) and method.startswith(("/", "*/")):
         raise UsageError(f"{quoted(method)} is a path. The method comes first, as in `POST`, or `*` for any")
+    first, _, path = str(method).partition(" ")
+    if first.upper() in METHODS and path:
+        two = f"{as_json(first.upper())}, {as_json(path)}"
+        raise UsageError(f"{quoted(method)} is a method and a path. Give them as two values: {two}")
     raise UsageError(unknown("method", method, METHODS))
 
 
@@ -301,6 +313,13 @@ def _possible(path: str) -> bool:
     return any(_overlap(plain, known) for known in _paths() if "subgraphs/*" not in known or "subgraphs" in plain)
 
 
+def _methods(path: str) -> list[str]:
+    """Return the methods of the paths that a pattern may match."""
+    plain = re.sub(r"\[[^\]]*\]", "?", path)
+    found = {one.method for one in ROUTES if _overlap(plain, _signs(one.path))}
+    return [one for one in METHODS if one in found]
+
+
 def _check_names(wanted: Mapping[str, Any]) -> None:
     for name in wanted:
         if name not in Matchers.__annotations__:
@@ -309,8 +328,46 @@ def _check_names(wanted: Mapping[str, Any]) -> None:
     strategy = wanted.get("strategy")
     if isinstance(strategy, str):
         check_strategy(strategy)
-    if isinstance(wanted.get("headers"), (str, bytes)) or isinstance(wanted.get("query"), (str, bytes)):
+    if any(isinstance(wanted.get(name), (str, bytes, list, tuple, set, int)) for name in ("headers", "query")):
         raise UsageError("`headers` and `query` are objects. Write them as {NAME: VALUE}")
+    _check_values(wanted)
+
+
+VALUES: Final[Mapping[str, tuple[str, ...]]] = {
+    "multitask_strategy": get_args(Strategy),
+    "stream_mode": get_args(StreamMode),
+    "on_disconnect": ("cancel", "continue"),
+    "if_not_exists": ("create", "reject"),
+    "if_exists": ("raise", "do_nothing"),
+    "durability": ("sync", "async", "exit"),
+}
+"""The values of the fields that have a few only. A test compares them with the types of the requests."""
+
+
+def _check_values(wanted: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for a value that no request has. `assert_not_requested` would pass otherwise."""
+    status = wanted.get("status")
+    if isinstance(status, (str, float)) or (isinstance(status, int) and not MIN_STATUS <= status <= MAX_STATUS):
+        raise UsageError(f"`status` is {quoted(status)}. Give the number of an HTTP status, such as 409")
+    for name in ("busy", "cut"):
+        if isinstance(wanted.get(name), (str, int)) and not isinstance(wanted.get(name), bool):
+            raise UsageError(f"`{name}` is {quoted(wanted[name])}. Give True or False")
+    for name in ("thread_id", "run_id"):
+        if isinstance(wanted.get(name), (Mapping, int)):
+            given = "an object" if isinstance(wanted[name], Mapping) else quoted(wanted[name])
+            raise UsageError(f"`{name}` is {given}. Give the id as a text, such as thread[{name!r}]")
+    body = wanted.get("body")
+    if isinstance(body, (str, bytes)) and body.lstrip()[:1] in ("{", "[", b"{", b"["):
+        raise UsageError("`body` is compared with the decoded JSON. Write an object or a list in place of its text")
+    for name, known in VALUES.items():
+        value = wanted.get(name)
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            if isinstance(one, str) and one not in known:
+                raise UsageError(unknown(f"`{name}`", one, known, plural=f"values of `{name}`"))
+
+
+MIN_STATUS: Final = 100
+MAX_STATUS: Final = 599
 
 
 def check_strategy(strategy: object) -> None:
@@ -327,8 +384,11 @@ _NOT_IN_AN_ID: Final = re.compile(r"[^0-9a-fA-F-]")
 @cache
 def _paths() -> tuple[str, ...]:
     """Return the paths of the API with a sign in place of each part that is not fixed."""
-    ids = re.compile(r"\{[a-z]+_id\}")
-    return tuple(dict.fromkeys(re.sub(r"\{[^}]*\}", "*", ids.sub(_ID, one.path)) for one in ROUTES))
+    return tuple(dict.fromkeys(_signs(one.path) for one in ROUTES))
+
+
+def _signs(path: str) -> str:
+    return re.sub(r"\{[^}]*\}", "*", re.sub(r"\{[a-z]+_id\}", _ID, path))
 
 
 @cache

@@ -19,7 +19,7 @@ from mockserver.control import responses
 from mockserver.control.controller import DEADLINE, Controller, Mode, clock_of
 from mockserver.control.controller import MEANT as MODES_MEANT
 from mockserver.control.errors import ControlError, DeadlineError, UsageError
-from mockserver.control.matchers import RequestPattern
+from mockserver.control.matchers import OWN, RequestPattern
 from mockserver.core.records import Thread
 from mockserver.schemas.common import Body, Json
 from mockserver.script.suggestions import explained
@@ -286,6 +286,11 @@ async def conduct_page(request: web.Request) -> web.StreamResponse:
 async def wait(request: web.Request) -> web.StreamResponse:
     """Wait: `{"point": …}`, `{"status": …, "thread_id": …, "run_id"?: …}`, `{"request": {"method": …, "path": …}}`."""
     params, controller = await _read(request, Wait), request.app[CONTROLLER]
+    given = [name for name in ("point", "status", "request") if getattr(params, name) is not None]
+    if len(given) > 1:
+        raise ApiError(422, f"`{given[0]}` and `{given[1]}` are two conditions. Send one of them, and then the other")
+    if params.status is not None and params.thread_id is None:
+        raise ApiError(422, "a `status` is that of a thread or a run. Add `thread_id`, and for a run `run_id`")
     if params.point is not None:
         one = await controller.wait_until_held(params.point, params.thread_id, deadline=params.deadline)
         return json_answer({"thread_id": one.thread_id, "run_id": one.run_id})
@@ -479,11 +484,12 @@ MEANT: Final = {
     **dict.fromkeys(("thread", "threadId"), "thread_id"),
     **dict.fromkeys(("run", "runId"), "run_id"),
     **dict.fromkeys(("timeout", "seconds", "timeout_seconds", "deadline_ms"), "deadline"),
+    **dict.fromkeys(("second", "by", "delta"), "seconds"),
     **dict.fromkeys(("at", "where", "node", "hold"), "point"),
     **dict.fromkeys(("type", "fault"), "kind"),
     **dict.fromkeys(("defect",), "name"),
-    **dict.fromkeys(("yaml", "text"), "script"),
-    **dict.fromkeys(("matching", "wanted", "body", "with"), "having"),
+    **dict.fromkeys(("yaml", "text", "turns", "graphs"), "script"),
+    **dict.fromkeys(("matching", "wanted", "with", *OWN, "input", "command", "assistant_id"), "having"),
     **dict.fromkeys(("count", "number"), "times"),
     **dict.fromkeys(("clock",), "time"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import textwrap
 import tomllib
 from collections.abc import Mapping
@@ -107,6 +108,11 @@ def named(name: str) -> type[Defect]:
     """Return the defect with this present or earlier name. Raises `UnknownDefectError`."""
     known = defects()
     found = (known.get(name) or _renamed().get(name)) if isinstance(name, str) else None
+    if not isinstance(name, str):
+        raise UnknownDefectError(f"{quoted(name)} is not a defect. Give a name or a Defect. Several need a call each")
+    if found is None and (count := name.rpartition(":"))[2].isdigit():
+        text = f"there is no defect {quoted(name)}. In a call, the number is an argument"
+        raise UnknownDefectError(f"{text}: defect_on({json.dumps(count[0])}, times={count[2]})")
     if found is None:
         # Without a cutoff there is always a nearest name, and a guess that is far off does no harm.
         first, *others = get_close_matches(str(name), known, n=4, cutoff=0)

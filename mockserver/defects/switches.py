@@ -26,7 +26,7 @@ class Switches:
 
     def on(self, defect: str | Defect, thread: Thread | None = None, times: int | None = None) -> Defect:
         """Switch a defect on, for its next `times` occurrences or without a limit. Raises `UnknownDefectError`."""
-        added = named(defect)(times) if isinstance(defect, str) else defect
+        added = defect if isinstance(defect, Defect) else named(defect)(times)
         found = self._everywhere if thread is None else self._of_thread.setdefault(thread.thread_id, [])
         found.append(added)
         self._connect()

@@ -84,6 +84,8 @@ class MockDeployment:
         check_deadline(deadline)
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= MAX_PORT:
             raise UsageError(f"the port is {quoted(port)}. Give a number from 0, which takes a free one, to {MAX_PORT}")
+        if not isinstance(host, str) or "/" in host:
+            raise UsageError(f"the host is {quoted(host)}. Give a name or an address, without a scheme")
         self.deadline = deadline
         self.script_folder: Path | None = None
         """The folder in which the files of scripts are looked up first. The fixture sets it to that of the test."""

@@ -28,7 +28,6 @@ from msgspec import Meta
 from mockserver.arguments import Explained
 from mockserver.core.clock import Clock
 from mockserver.core.ids import canonical
-from mockserver.core.json_text import as_json
 from mockserver.schemas.common import Body
 from mockserver.web.http import RESPONSE_FACTORY
 from mockserver.web.interceptors import Handler, Interceptor
@@ -37,6 +36,9 @@ from mockserver.words import quoted, unknown
 
 HEADER: Final = "X-Mock-Fault"
 """The request header that names the faults of one request, separated by commas, or `none` to disable all faults."""
+
+_HEADERS: Final = "x-mock-"
+"""The begin of the names of headers that a client sends to the mock only."""
 
 Kind = Literal["delay", "bad-gateway", "truncate", "cut", "end", "duplicate", "reorder"]
 """`delay`: the response starts late. `bad-gateway`: a proxy answers 502, in HTML. `truncate`: the second half of the
@@ -52,6 +54,11 @@ class BadFaultError(Exception):
 
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+STREAMS: Final = ("cut", "end", "duplicate", "reorder")
+"""The kinds that change a stream, `at` a number of events."""
+
+METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD")
 
 _BOUNDS: Final = {"at": (0, 3600), "chance": (0, 1), "times": (1, 10**9)}
 """The least and the largest value of each number of a fault, as its annotations state them."""
@@ -94,6 +101,24 @@ class Fault(Body, frozen=True, kw_only=True, metaclass=Explained):
         for name in ("path", "method"):
             if not isinstance(getattr(self, name), str):
                 raise BadFaultError(f"`{name}` of a fault is {quoted(getattr(self, name))}. Give a pattern with `*`")
+        self._check_effect()
+
+    def _check_effect(self) -> None:
+        """Raise `BadFaultError` for what would never change an answer, or has no meaning."""
+        if self.kind == "delay" and self.at == 0:
+            raise BadFaultError("a `delay` of 0 seconds has no effect. Give its seconds in `at`, as in `delay@2`")
+        if self.kind in ("bad-gateway", "truncate") and self.at != 0:
+            text = "It answers 502" if self.kind == "bad-gateway" else "It cuts an answer in half"
+            raise BadFaultError(f"`at` has no meaning for `{self.kind}`. {text}. Leave it out")
+        if self.kind in STREAMS and self.at != int(self.at):
+            raise BadFaultError(f"`at` of `{self.kind}` is {self.at:g}. Give a whole number of events")
+        if not any(fnmatchcase(one, self.method.upper()) for one in METHODS):
+            raise BadFaultError(unknown("method", self.method, METHODS))
+        if not self.path.startswith(("/", "*", "?", "[")):
+            raise BadFaultError(
+                f"the path of a fault begins with `/` or `*`, and {quoted(self.path)} does not. Did you mean "
+                f"`*/{self.path.lstrip('/')}`?"
+            )
 
 
 MEANT: Final = {
@@ -114,16 +139,18 @@ def parse_fault(given: str | Fault) -> Fault:
         return given
     if not isinstance(given, str):
         raise BadFaultError(f"{quoted(given)} is not a fault. Write a text like `cut@2`, or Fault(kind=..., ...)")
-    kind, _, at = given.strip().partition("@")
+    kind, sign, at = given.strip().partition("@")
     if kind not in KINDS:
-        raise BadFaultError(f"{unknown('fault', kind, KINDS, meant=MEANT)}. Write KIND or KIND@AT")
+        known = kind.partition(":")[0]
+        meant = {**MEANT, **({kind.casefold(): known} if known in KINDS else {})}
+        raise BadFaultError(f"{unknown('fault', kind, KINDS, meant=meant)}. Write KIND or KIND@AT, as in `cut@2`")
     try:
-        return msgspec.convert({"kind": kind, "at": float(at or 0)}, Fault)
-    except ValueError as error:
-        raise BadFaultError(
-            f"{as_json(given.strip())} is not a fault ({error}); write KIND or KIND@AT, where KIND is one of "
-            f"{', '.join(KINDS)}"
-        ) from None
+        number = float(at) if sign else 0.0
+    except ValueError:
+        what = "seconds" if kind == "delay" else "events before the fault"
+        text = f"{quoted(given.strip())} is not a fault: {quoted(at)} is not a number of {what}"
+        raise BadFaultError(f"{text}. Write KIND or KIND@AT, as in `{kind}@2`") from None
+    return Fault(kind=kind, at=number)
 
 
 class Faults:
@@ -175,6 +202,9 @@ class Faults:
     async def _intercept(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         # Every request passes here, and most deployments have no faults.
         if not self._global and not self._by_thread and HEADER not in request.headers:
+            wrong = next((one for one in request.headers if one.lower().startswith(_HEADERS)), None)
+            if wrong is not None:
+                return web.json_response({"detail": f"there is no header {wrong}. Did you mean {HEADER}?"}, status=400)
             return await handler(request)
         try:
             meant = [one for one in self._narrowest(request) if one.is_for(request)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -112,12 +113,35 @@ async def _without_slash(request: web.Request) -> str | None:
 
 def _no_path(request: web.Request) -> str:
     """Return the text that refuses an unknown path, with the nearest one."""
-    known = {one.canonical for one in request.app.router.resources()}
-    # Only paths of the same length have the same parts.
-    near = nearest(request.path, [one for one in known if one.count("/") == request.path.count("/")])
+    # `{}` and not the name of the id, which no request has in its path.
+    known = list(dict.fromkeys(_IN_BRACES.sub("{id}", one.canonical) for one in request.app.router.resources()))
+    path = _UUID.sub("{id}", request.path.rstrip("/"))
+    # Only paths of the same length have the same parts. A base URL may have a prefix, and a command a parent.
+    inside = [one for one in known if one.count("/") > 1 and one.endswith(f"/{path.rpartition('/')[2]}")]
+    behind = [one for one in known if len(one) > 1 and path.endswith(one)]
+    near = nearest(path, [one for one in known if one.count("/") == path.count("/")])
+    if behind:
+        near = max(behind, key=len)
+    elif inside and path.startswith(CONTROL_PREFIX):
+        near = min((one for one in inside if one.startswith(CONTROL_PREFIX)), key=len, default=near)
     suggestion = f". Did you mean {near}?" if near is not None else ";"
-    lists = "GET /_mock" if request.path.startswith("/_mock") else "GET /docs"
+    lists = "GET /_mock" if request.path.startswith(CONTROL_PREFIX) else "GET /docs"
     return f"the mock has no {request.path}{suggestion} {lists} lists its paths"
+
+
+CONTROL_PREFIX: Final = "/_mock"
+_UUID: Final = re.compile(r"(?<=/)[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}(?=/|$)")
+_IN_BRACES: Final = re.compile(r"\{[^}]*\}")
+
+
+def _detail(request: web.Request, error: web.HTTPException) -> str:
+    """Return the text of an error of the router. The API has those of the official server, the control API more."""
+    if error.status == 404:
+        return f"Not Found: {_no_path(request)}"
+    if error.status == 405 and request.path.startswith(CONTROL_PREFIX):
+        allowed = ", ".join(one for one in error.headers["Allow"].split(",") if one not in ("HEAD", "OPTIONS"))
+        return f"{request.path} does not take {request.method}. Send {allowed}"
+    return error.reason
 
 
 @web.middleware
@@ -139,8 +163,7 @@ async def error_responses(
             return web.Response(status=307, headers={"Location": location})
         # HTTP requires Allow in a 405. https://www.rfc-editor.org/rfc/rfc9110#name-405-method-not-allowed
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-        detail = f"Not Found: {_no_path(request)}" if error.status == 404 else error.reason
-        return json_answer({"detail": detail}, error.status, allow)
+        return json_answer({"detail": _detail(request, error)}, error.status, allow)
     except (asyncio.CancelledError, ConnectionError):
         # The client has disconnected: no response can be sent, and aiohttp has to see the exception.
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 from unittest.mock import ANY
 
 import httpx
@@ -11,8 +11,11 @@ import msgspec
 import pytest
 
 from mockserver import Including, MockDeployment, RequestPattern
+from mockserver.control import matchers
 from mockserver.control.errors import UsageError
 from mockserver.control.matchers import OWN, BodyFields, Matchers
+from mockserver.schemas.common import RunRequest
+from mockserver.schemas.threads import ThreadCreate
 from mockserver.web.journal import JournalEntry
 from mockserver.web.routes import ROUTES
 from tests.mockserver.stage import asking
@@ -119,3 +122,12 @@ def test_a_path_that_was_requested_may_be_matched_although_the_api_does_not_have
         mock.assert_not_requested("POST", "/login")
     httpx.post(f"{mock.url}/login")
     assert mock.assert_requested("POST", "/login").status == 404
+
+
+def test_the_words_of_fields_are_those_of_the_types() -> None:
+    types = get_type_hints(RunRequest) | {"if_exists": get_type_hints(ThreadCreate)["if_exists"]}
+    for name, known in matchers.VALUES.items():
+        words = {
+            word for one in (types[name], *get_args(types[name])) for word in get_args(one) if isinstance(word, str)
+        }
+        assert set(known) == words, name

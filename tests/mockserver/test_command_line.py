@@ -240,6 +240,7 @@ def test_a_recording_needs_to_know_of_what() -> None:
         (("--port", "x"), "argument --port: `x` is not a port. Give a number from 0 to 65535. See "),
         (("--seed", "x"), "argument --seed: `x` is not a seed. Give a whole number. See "),
         (("--port", "99999"), "99999 is not a port"),
+        (("refund.yaml",), "a script is given with an option. Write --script refund.yaml"),
     ],
 )
 def test_a_wrong_word_is_refused_in_one_line_with_the_right_one(

@@ -79,7 +79,7 @@ async def test_bad_commands_are_refused_in_one_line(stage: Stage) -> None:
         ("POST", "/time/advance", {"seconds": 1}, 409, "cannot be advanced"),
         ("POST", "/time/advance", {"seconds": -1}, 422, "seconds"),
         ("POST", "/wait", {}, 422, "send a `point`"),
-        ("POST", "/wait", {"status": "idle"}, 422, "send a `point`"),
+        ("POST", "/wait", {"status": "idle"}, 422, "Add `thread_id`"),
         ("POST", "/wait", {"point": "never", "deadline": 0.01}, 422, "there is no point `never`"),
         ("POST", "/wait", {"point": "agent:1/enter", "deadline": 0.01}, 404, "no hold is set there"),
         ("POST", "/wait", {"status": "idle", "thread_id": "x", "deadline": 0.01}, 404, "there is no thread x"),

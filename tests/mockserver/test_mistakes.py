@@ -368,7 +368,77 @@ SCRIPTS: Final[dict[str, Mistake]] = {
 }
 """Scripts that loaded, and did something else, or whose error did not say what to write."""
 
-EVERY: Final = {**LISTED, **OTHERS, **ARGUMENTS, **SCRIPTS}
+VALUES: Final[dict[str, Mistake]] = {
+    "a status in quotes": Mistake(
+        lambda w: w.mock.assert_not_requested("POST", "*/runs", status="409"), ("`status` is `409`", "number", "409")
+    ),
+    "no status": Mistake(lambda w: w.mock.assert_not_requested(status=4090), ("`status` is 4090", "HTTP status")),
+    "a word for a bool": Mistake(lambda w: w.mock.assert_not_requested(busy="yes"), ("`busy`", "True or False")),
+    "a thread for an id": Mistake(
+        lambda w: w.mock.assert_not_requested(thread_id=w.thread), ("`thread_id` is an object", "as a text")
+    ),
+    "a body as a text": Mistake(lambda w: w.mock.assert_not_requested(body="{}"), ("`body`", "decoded JSON", "object")),
+    "a list of headers": Mistake(lambda w: w.mock.assert_not_requested(headers=["x"]), ("`headers`", "{NAME: VALUE}")),
+    "a stream mode": Mistake(
+        lambda w: w.mock.assert_not_requested(stream_mode=["vlaues"]), ("`vlaues`", "Did you mean `values`?", "updates")
+    ),
+    "a strategy by its field": Mistake(
+        lambda w: w.mock.assert_not_requested(multitask_strategy="interupt"),
+        ("`interupt`", "Did you mean `interrupt`?"),
+    ),
+    "a method that the path does not have": Mistake(
+        lambda w: w.mock.assert_not_requested("GET", "*/runs/stream"), ("no GET `*/runs/stream`", "It has POST")
+    ),
+    "method and path in one": Mistake(
+        lambda w: w.mock.assert_not_requested("POST */runs"), ("a method and a path", '"POST", "*/runs"')
+    ),
+    "a delay of nothing": Mistake(lambda w: w.mock.fault("delay"), ("0 seconds has no effect", "`delay@2`")),
+    "a status of a gateway": Mistake(lambda w: w.mock.fault("bad-gateway@503"), ("`at` has no meaning", "502")),
+    "half an event": Mistake(lambda w: w.mock.fault("cut@1.5"), ("`at` of `cut` is 1.5", "whole number")),
+    "a fault with a colon": Mistake(lambda w: w.mock.fault("cut:2"), ("`cut:2`", "Did you mean `cut`?", "`cut@2`")),
+    "a fault with a word": Mistake(lambda w: w.mock.fault("cut@two"), ("`two` is not a number", "events", "`cut@2`")),
+    "a fault without its number": Mistake(lambda w: w.mock.fault("cut@"), ("`cut@` is not a fault", "`cut@2`")),
+    "a method of a fault": Mistake(lambda _: Fault(kind="cut", method="PSOT"), ("`PSOT`", "Did you mean `POST`?")),
+    "a path of a fault": Mistake(lambda _: Fault(kind="cut", path="runs"), ("begins with `/` or `*`", "`*/runs`")),
+    "a header of a fault": Mistake(
+        lambda w: w.sent("GET", "/ok", headers={"X-Mock-Faults": "cut@2"}), ("400", "X-Mock-Faults", "X-Mock-Fault?")
+    ),
+    "a list of defects": Mistake(lambda w: w.mock.defect_on(["ghost_run"]), ('["ghost_run"] is not a defect', "name")),
+    "a defect with its times": Mistake(
+        lambda w: w.mock.defect_on("ghost_run:2"), ("`ghost_run:2`", 'defect_on("ghost_run", times=2)')
+    ),
+    "an origin": Mistake(lambda _: MockDeployment(allow_origins=["a.test"]), ("`a.test`", "SCHEME://HOST[:PORT]")),
+    "a host": Mistake(lambda _: MockDeployment(allow_hosts="http://a"), ("`http://a`", "without a scheme")),
+    "a host to listen on": Mistake(lambda _: MockDeployment(host=_any(5)), ("the host is 5", "a name or an address")),
+    "a method of a command": Mistake(
+        lambda w: w.sent("PUT", "/_mock/holds", {"point": "agent:1/enter"}), ("405", "PUT", "Send DELETE, GET, POST")
+    ),
+    "a command without its parent": Mistake(
+        lambda w: w.sent("POST", "/_mock/advance", {"seconds": 1}), ("404", "Did you mean /_mock/time/advance?")
+    ),
+    "a base URL with a path": Mistake(
+        lambda w: w.sent("POST", "/api/threads", {}), ("404", "/api/threads", "Did you mean /threads?")
+    ),
+    "a path with an id": Mistake(
+        lambda w: w.sent("POST", f"/threads/{w.thread_id}/run", {}), ("404", "Did you mean /threads/{id}/runs?")
+    ),
+    "two conditions": Mistake(
+        lambda w: w.sent("POST", "/_mock/wait", {"point": "agent:1/enter", "status": "idle"}), ("422", "two conditions")
+    ),
+    "a status of nothing": Mistake(lambda w: w.sent("POST", "/_mock/wait", {"status": "idle"}), ("422", "`thread_id`")),
+    "a matcher outside": Mistake(
+        lambda w: w.sent("POST", "/_mock/wait", {"request": {"strategy": "reject"}}), ("`strategy`", "mean `having`?")
+    ),
+    "a script in place of its command": Mistake(
+        lambda w: w.sent("POST", "/_mock/script", {"turns": []}), ("422", "`turns`", "Did you mean `script`?")
+    ),
+    "a path over HTTP": Mistake(
+        lambda w: w.sent("POST", "/_mock/script", {"script": "mine.yaml"}), ("`mine.yaml` is neither", "send its text")
+    ),
+}
+"""Values that were accepted, with the effect that the next assertion meant nothing."""
+
+EVERY: Final = {**LISTED, **OTHERS, **ARGUMENTS, **SCRIPTS, **VALUES}
 
 
 def _any(value: Any) -> Any:
@@ -419,7 +489,7 @@ def test_a_mistake_is_answered_at_once_with_the_place_the_reason_and_the_right_w
 
 
 def test_there_are_more_than_forty() -> None:
-    assert len(EVERY) == sum(map(len, (LISTED, OTHERS, ARGUMENTS, SCRIPTS))) > 40
+    assert len(EVERY) == sum(map(len, (LISTED, OTHERS, ARGUMENTS, SCRIPTS, VALUES))) > 40
     assert len(EVERY) - len(LISTED) > 20
 
 

@@ -1,0 +1,28 @@
+"""A parser of commands whose errors are one line with the nearest right word."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from typing import NoReturn
+
+_COMMAND = re.compile(r"argument COMMAND.*: invalid choice: '(?P<word>[^']*)' \(choose from (?P<known>.*)\)$")
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser of a program with commands."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the program with code 2 and one line."""
+        wrong = _COMMAND.match(message)
+        if wrong is not None:
+            known = re.findall(r"[\w-]+", wrong["known"])
+            # Below the default of 0.6, because commands are short.
+            near = difflib.get_close_matches(wrong["word"], known, n=1, cutoff=0.5)
+            suggestion = f" Did you mean `{near[0]}`?" if near else ""
+            message = f"there is no command `{wrong['word']}`.{suggestion} The commands are {', '.join(known)}"
+        if message.startswith("the following arguments are required: COMMAND"):
+            known = [name for action in self._actions for name in action.choices or ()]
+            message = f"name a command: {', '.join(known)}"
+        self.exit(2, f"{self.prog}: error: {message}. See {self.prog} --help\n")
