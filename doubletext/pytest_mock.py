@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 DEPLOYMENT: pytest.StashKey[MockDeployment] = pytest.StashKey()
 USES: pytest.StashKey[Counter[str]] = pytest.StashKey()
 """The number of times that each test has begun, which is more than one where a plugin runs it again."""
+FAILED: pytest.StashKey[bool] = pytest.StashKey()
+"""True for a test whose call has failed."""
 MARKER = "mock_deployment"
 
 
@@ -64,6 +66,7 @@ def _mock_deployment_server() -> Iterator[MockDeployment]:
     with MockDeployment() as server:
         server.is_shared = True
         yield server
+        server.is_shared = False
 
 
 @pytest.fixture(scope="session")
@@ -77,10 +80,13 @@ def mock_deployment(
     request: pytest.FixtureRequest, _mock_deployment_server: MockDeployment
 ) -> Iterator[MockDeployment]:
     """A mock deployment in its initial state. `@pytest.mark.mock_deployment(...)` configures it."""
+    from mockserver.control.controller import check_deadline
+    from mockserver.deployment.mock_deployment import never_awaited
+
     deployment = _mock_deployment_server
     deployment.script_folder = request.path.parent
     options = _options(request)
-    deployment.deadline = options.pop("deadline")
+    deadline = options.pop("deadline")
     uses = request.config.stash[USES]
     uses[request.node.nodeid] += 1
     # The ids are then the same in every run of a test, and differ from those of the other tests, and from those of the
@@ -89,16 +95,24 @@ def mock_deployment(
     seed = crc32(f"{request.node.nodeid}{again}".encode())
     problem = None
     try:
+        check_deadline(deadline)
         deployment.reset(**{"seed": seed, **options})
     except _refusals() as error:
         problem = str(error)
     if problem is not None:
         # Outside the handler, which would print both errors.
         pytest.fail(f"{MARKER}: {problem}", pytrace=False)
+    deployment.deadline = deadline
     request.node.stash[DEPLOYMENT] = deployment
     yield deployment
+    forgotten = never_awaited(deployment)
     # Runs that the test has left in flight end here, and not in the middle of the next test.
     deployment.reset()
+    if forgotten and not request.node.stash.get(FAILED, False):
+        # An assertion that did not run would be a test that passes for no reason.
+        first = f"aio.{forgotten[0]}(...)"
+        outside = "outside of an async function, leave out `aio`"
+        pytest.fail(f"{MARKER}: {first} was called and not awaited. Write `await`, or {outside}", pytrace=False)
 
 
 def _refusals() -> tuple[type[Exception], ...]:
@@ -117,7 +131,7 @@ def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
 
     from mockserver.control.controller import DEADLINE
     from mockserver.deployment import MockDeployment
-    from mockserver.settings import MEANT, ResetSettings
+    from mockserver.settings import MEANT, ResetSettings, Settings
     from mockserver.words import unknown
 
     marker = request.node.get_closest_marker(MARKER)
@@ -127,7 +141,9 @@ def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
     known = [*ResetSettings.__annotations__, *keywords, "deadline"]
     for name in options:
         if name not in known:
-            pytest.fail(f"{MARKER}: {unknown('argument', name, known, meant=MEANT)}", pytrace=False)
+            problem = unknown("argument", name, known, meant={**MEANT, "timeout": "deadline"})
+            where = ". It is one of MockDeployment(...)" if name in Settings.__annotations__ else ""
+            pytest.fail(f"{MARKER}: {problem}{where}", pytrace=False)
     if marker is not None and marker.args:
         pytest.fail(f"{MARKER}: use keyword arguments only, as in {MARKER}(script=...)", pytrace=False)
     return options
@@ -140,6 +156,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the log of the deployment to the report of a failed test."""
     report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
     if report.failed and report.when != "teardown":
         report.sections += [("mock deployment", text) for text in _logs(item)]
     return report

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from mockserver.core.clock import HandClock
 from mockserver.core.policy import policy_of
 from mockserver.core.records import Run, Thread
 from mockserver.engine.engine import Engine
+from mockserver.script.shapes import START
 from mockserver.web.journal import JournalEntry
 from mockserver.words import some
 
@@ -23,7 +25,7 @@ def describe(engine: Engine, journal: Iterable[JournalEntry], threads: Iterable[
     """Return what is true of the runs of some threads, by default of all, of the holds and of the requests."""
     shown = engine.threads.by_id.values() if threads is None else threads
     runs = [run for thread in shown for run in thread.runs.values()]
-    return "\n".join([*_runs(engine, runs), *_holds(engine), *_requests(list(journal))])
+    return "\n".join([*_runs(engine, runs), *_holds(engine), *_time(engine, runs), *_requests(list(journal))])
 
 
 def of_run(engine: Engine, run: Run) -> str:
@@ -73,7 +75,24 @@ def _runs(engine: Engine, runs: Sequence[Run]) -> list[str]:
         return ["no run was created"]
     newest = sorted(runs, key=lambda run: run.number)[-SHOWN:]
     more = [f"{len(runs) - SHOWN} older runs"] if len(runs) > SHOWN else []
-    return [*more, *(of_run(engine, run) for run in newest)]
+    return [*more, *(f"{of_run(engine, run)}{_played(run)}" for run in newest)]
+
+
+def _played(run: Run) -> str:
+    """Return the nodes that a run has played: a point behind them, or on another way, is not reached."""
+    own = [one for one in run.thread.history.newest_first() if one.run_id == run.run_id][::-1]
+    nodes = [node for one in own[:-1] for node in one.next if node != START]
+    return f", played {some(nodes, SHOWN)}" if nodes else ""
+
+
+def _time(engine: Engine, runs: Sequence[Run]) -> list[str]:
+    """Return a line for each clock by hand on which something waits for `advance`."""
+    lines = []
+    for clock in dict.fromkeys(engine.clock.of(run.thread.thread_id) for run in runs if not run.over):
+        waits = clock.waiting if type(clock) is HandClock else None
+        if waits is not None:
+            lines.append(f"time is by hand, at {clock.now:g} s: advance({waits:g}) continues what waits")
+    return lines
 
 
 def _holds(engine: Engine) -> list[str]:

@@ -193,6 +193,12 @@ class HandClock:
             await _settle()
         self.now = max(self.now, until)
 
+    @property
+    def waiting(self) -> float | None:
+        """Return the seconds until the next sleeper wakes, None without a sleeper."""
+        due = [alarm.at for alarm in self._alarms if alarm.live and alarm.drives]
+        return max(0.0, min(due) - self.now) if due else None
+
     def retire(self) -> None:
         """Wake every sleeper, because this clock is no longer used."""
         for alarm in sorted(self._alarms):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
@@ -90,7 +91,9 @@ class MockDeployment:
         self.script_folder: Path | None = None
         """The folder in which the files of scripts are looked up first. The fixture sets it to that of the test."""
         self.is_shared = False
-        """True for the deployment of the fixtures, whose log a failing test shows only if it used it."""
+        """True for the deployment of the fixtures, which no test stops, and whose log a failure shows if it used it."""
+        self._created: list[tuple[str, Coroutine[Any, Any, Any]]] = []
+        """The coroutines of `aio` that have not begun, each with the name of its method."""
         self.aio = AsyncDeployment(self)
         """The same methods as coroutines, for async tests: under asyncio, trio, and anyio on either."""
         self._app = create_app(clock=clock_of(time, scale), **settings)
@@ -132,12 +135,14 @@ class MockDeployment:
         return self
 
     def stop(self) -> None:
-        """Stop the deployment. Open responses are cut off."""
+        """Stop the deployment. Open responses are cut off. Raises `UsageError` for the deployment of the fixtures."""
+        self._check_owned("stop it")
         if self._end():
             self._joined()
 
     def _begin(self) -> Future[str]:
         """Start the thread, and return the future of the URL."""
+        self._check_owned("start it")
         if self._thread is not None:
             raise RuntimeError("a mock deployment starts once; create another MockDeployment, or call reset()")
         started: Future[str] = Future()
@@ -147,6 +152,14 @@ class MockDeployment:
         STARTED.add(self)
         self._thread.start()
         return started
+
+    def _check_owned(self, act: str) -> None:
+        """Raise `UsageError` for the deployment of the fixtures, which other tests use."""
+        if self.is_shared:
+            raise UsageError(
+                f"the fixture starts and stops this deployment, and other tests use it: a test cannot {act}. Use it "
+                "without `with`, or start a MockDeployment of your own"
+            )
 
     def _run(self, started: Future[str]) -> None:
         try:
@@ -516,8 +529,7 @@ def _awaited(
 ) -> Callable[Concatenate[AsyncDeployment, P], Coroutine[Any, Any, T]]:
     """Return a method of `MockDeployment` as a coroutine of `AsyncDeployment`."""
 
-    @functools.wraps(method)
-    async def call(self: AsyncDeployment, /, *args: P.args, **named: P.kwargs) -> T:
+    async def act(self: AsyncDeployment, /, *args: P.args, **named: P.kwargs) -> T:
         found = method(_Deferred(self.deployment), *args, **named)
         if not isinstance(found, Future):
             # A stopped deployment has its log without its loop.
@@ -527,7 +539,33 @@ def _awaited(
         except EXPECTED as error:
             raise without_frames(error) from None
 
+    @functools.wraps(method)
+    def call(self: AsyncDeployment, /, *args: P.args, **named: P.kwargs) -> Coroutine[Any, Any, T]:
+        coroutine = act(self, *args, **named)
+        if self.deployment.is_shared:
+            # Those that were awaited are forgotten with the next call, so that the list stays short.
+            created = self.deployment._created
+            created[:] = [*_not_begun(created), (method.__name__, coroutine)]
+        return coroutine
+
     return call
+
+
+_Created = list[tuple[str, Coroutine[Any, Any, Any]]]
+
+
+def _not_begun(created: _Created) -> _Created:
+    return [one for one in created if inspect.getcoroutinestate(one[1]) == inspect.CORO_CREATED]
+
+
+def never_awaited(deployment: MockDeployment) -> list[str]:
+    """Return the methods of `aio` that were called and not awaited, and forget them."""
+    found = _not_begun(deployment._created)
+    deployment._created.clear()
+    for _, one in found:
+        # Otherwise the interpreter would warn of it as well.
+        one.close()
+    return [name for name, _ in found]
 
 
 def _no_method(name: str) -> str:
@@ -561,6 +599,8 @@ class AsyncDeployment:
 
         def __getattr__(self, name: str) -> Any:
             """Raise AttributeError with the nearest right name."""
+            if isinstance(inspect.getattr_static(MockDeployment, name, None), property):
+                raise AttributeError(f"`aio` has the methods only, and `{name}` is no method. Write mock.{name}")
             raise AttributeError(_no_method(name))
 
     def __init__(self, deployment: MockDeployment) -> None:
@@ -568,15 +608,17 @@ class AsyncDeployment:
 
     async def start(self) -> None:
         """Start the deployment and return once it accepts connections. Raises OSError if it cannot be bound."""
+        started = self.deployment._begin()
         try:
-            self.deployment._url = await loops.awaited(self.deployment._begin())
+            self.deployment._url = await loops.awaited(started)
         except BaseException:
             self.deployment._end()
             self.deployment._joined()
             raise
 
     async def stop(self) -> None:
-        """Stop the deployment. Open responses are cut off."""
+        """Stop the deployment. Open responses are cut off. Raises `UsageError` for the deployment of the fixtures."""
+        self.deployment._check_owned("stop it")
         if self.deployment._end():
             await loops.awaited(self.deployment._stopped)
             self.deployment._joined()

@@ -346,3 +346,84 @@ def test_after():
     text = result.stdout.str()
     assert "mock_deployment.py" not in text
     assert text.count("- mock deployment -") == 2
+
+
+def test_a_test_does_not_stop_what_others_use(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+import asyncio
+import pytest
+
+def test_with(mock_deployment):
+    with mock_deployment:
+        pass
+
+def test_stop(mock_deployment):
+    mock_deployment.stop()
+
+def test_async_with(mock_deployment):
+    async def use():
+        async with mock_deployment:
+            pass
+    asyncio.run(use())
+
+def test_other(mock_deployment):
+    assert mock_deployment.threads() == []
+"""
+    )
+    result = pytester.runpytest_subprocess(*PLUGIN)
+    result.assert_outcomes(passed=1, failed=3)
+    result.stdout.fnmatch_lines(["*UsageError: the fixture starts and stops this deployment*without `with`*"] * 3)
+
+
+def test_a_coroutine_that_is_not_awaited_fails_the_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+import asyncio
+
+def test_forgotten(mock_deployment):
+    mock_deployment.aio.assert_requested("POST", "*/cancel")
+
+def test_awaited(mock_deployment):
+    async def use():
+        await mock_deployment.aio.hold("agent:1/enter")
+        await asyncio.create_task(mock_deployment.aio.release())
+    asyncio.run(use())
+    asyncio.run(mock_deployment.aio.wait_until_quiet())
+
+def test_failed(mock_deployment):
+    mock_deployment.aio.hold("agent:1/enter")
+    assert False
+"""
+    )
+    result = pytester.runpytest_subprocess(*PLUGIN, "-W", "error")
+    result.assert_outcomes(passed=2, failed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        ["mock_deployment: aio.assert_requested(...) was called and not awaited. Write `await`*"]
+    )
+
+
+def test_the_marker_refuses_a_deadline_and_names_the_right_word(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+import pytest
+
+@pytest.mark.mock_deployment(deadline="5")
+def test_deadline(mock_deployment): ...
+
+@pytest.mark.mock_deployment(timeout=5)
+def test_timeout(mock_deployment): ...
+
+@pytest.mark.mock_deployment(workers=1)
+def test_workers(mock_deployment): ...
+"""
+    )
+    result = pytester.runpytest_subprocess(*PLUGIN)
+    result.assert_outcomes(errors=3)
+    result.stdout.fnmatch_lines(
+        [
+            "mock_deployment: the deadline is `5`. Give a number of seconds above 0",
+            "mock_deployment: there is no argument `timeout`. Did you mean `deadline`?*",
+            "mock_deployment: there is no argument `workers`.*It is one of MockDeployment(...)",
+        ]
+    )

@@ -253,3 +253,24 @@ def test_a_reset_over_http_takes_the_settings_of_the_next_test() -> None:
         assert http.post("/_mock/reset", json={"defects": "gost_run", "script": "x"}).status_code == 404
         # An invalid reset changes nothing.
         assert [one["name"] for one in http.get("/_mock/defects").json()["on"]] == ["ghost_run"]
+
+
+def test_a_wait_shows_what_a_run_has_played_and_what_time_waits_for() -> None:
+    script = "turns: [{steps: [{call: {tool: look_up}}, {result: found}, {say: Found., takes: 30}]}]"
+    with MockDeployment(script=script, time="hand") as mock:
+        thread, run = begun(mock)
+        with pytest.raises(DeadlineError) as late:
+            mock.wait_for_status("success", thread, run, deadline=0.05)
+        text = str(late.value)
+        assert "played agent, tools" in text
+        assert "time is by hand, at 0 s: advance(30) continues what waits" in text
+        mock.advance(30)
+        mock.wait_for_status("success", thread, run)
+        mock.hold("agent:3/token")
+        with pytest.raises(DeadlineError, match="success, played agent, tools, agent\n"):
+            mock.wait_until_held("agent:3/token", deadline=0.05)
+
+
+def test_a_property_is_not_awaited() -> None:
+    with MockDeployment() as mock, pytest.raises(AttributeError, match=r"`url` is no method. Write mock.url"):
+        _ = mock.aio.url  # type: ignore[attr-defined]
