@@ -29,8 +29,8 @@ type Called = (...args: never[]) => unknown;
 export interface Beginning {
   time?: TimeMode;
   timeScale?: number;
-  defects?: readonly string[];
-  faults?: readonly (Fault | FaultText)[];
+  defects?: string | readonly string[];
+  faults?: Fault | FaultText | readonly (Fault | FaultText)[];
 }
 
 /** The process of a mock that this package started. */
@@ -45,6 +45,9 @@ export interface Process {
  * instead, so the wait ends before the five seconds after which Vitest and Jest give up on a test.
  */
 export const DEADLINE = 4;
+
+/** The largest deadline in seconds. A larger number is one of milliseconds. */
+const LONGEST = 300;
 
 /** Seconds that a wait has in any case, and milliseconds in which its failure reaches the test. */
 const [SHORTEST, MARGIN] = [0.2, 500];
@@ -103,30 +106,31 @@ export class Mock {
    * Delete all threads, requests, holds, defects and faults, and bring back the time, the script, the defects and the
    * faults of the start. The same `seed` gives the same ids.
    */
-  async reset({ seed, ...rest }: { seed?: number } = {}): Promise<void> {
+  async reset(options: { seed?: number } = {}): Promise<void> {
     const caller = callerOf(this.reset);
-    onlyKnown(rest, ["seed"], "reset()");
+    const { seed } = onlyKnown(options, ["seed"], "reset()");
     const { time, timeScale: scale, defects = [], faults = [] } = this.#beginning;
     await this.#send(caller, "reset", { body: { seed, time, scale } });
-    for (const name of defects) await this.#send(caller, "defectOn", { body: named(name) });
-    for (const fault of faults) await this.#send(caller, "fault", { body: faultOf(fault) });
+    // A text is a list of its letters, of which none is the name of anything.
+    for (const name of [defects].flat()) await this.#send(caller, "defectOn", { body: named(name) });
+    for (const fault of [faults].flat()) await this.#send(caller, "fault", { body: faultOf(fault) });
   }
 
   /** Replace or add the scripts of some graphs. Turns that have started finish with the one before. */
-  async loadScript(script: Scripts, { threadId, ...rest }: Scope = {}): Promise<{ graphs: string[] }> {
-    onlyKnown(rest, ["threadId"], "loadScript()");
+  async loadScript(script: Scripts, options: Scope = {}): Promise<{ graphs: string[] }> {
+    const { threadId } = onlyKnown(options, ["threadId"], "loadScript()");
     return this.#told(this.loadScript, "script", { body: { script: scriptsOf(script), thread_id: threadId } });
   }
 
   /** Pause every run that reaches a point, `NODE:VISIT/EVENT`, such as `agent:2/token`. */
-  async hold(point: string, { threadId, ...rest }: Scope = {}): Promise<void> {
-    onlyKnown(rest, ["threadId"], "hold()");
+  async hold(point: string, options: Scope = {}): Promise<void> {
+    const { threadId } = onlyKnown(options, ["threadId"], "hold()");
     await this.#told(this.hold, "hold", { body: { point, thread_id: threadId } });
   }
 
   /** Resume the held runs and stop holding, at one point or at all. Returns the number of resumed runs. */
-  async release(point?: string, { threadId, ...rest }: Scope = {}): Promise<number> {
-    onlyKnown(rest, ["threadId"], "release()");
+  async release(point?: string, options: Scope = {}): Promise<number> {
+    const { threadId } = onlyKnown(options, ["threadId"], "release()");
     const query = { point, thread_id: threadId };
     return this.#told<{ released: number }>(this.release, "release", { query }).then(({ released }) => released);
   }
@@ -139,10 +143,10 @@ export class Mock {
   /** Wait until a run is held at a point. */
   async waitUntilHeld(
     point: string,
-    { threadId, deadline, ...rest }: Scope & Waiting = {},
+    options: Scope & Waiting = {},
   ): Promise<{ thread_id: string; run_id: string }> {
-    onlyKnown(rest, ["threadId", "deadline"], "waitUntilHeld()");
-    const body = { point, thread_id: threadId, deadline: deadline ?? this.#left() };
+    const { threadId, deadline } = onlyKnown(options, ["threadId", "deadline"], "waitUntilHeld()");
+    const body = { point, thread_id: threadId, deadline: this.#seconds(deadline) };
     return this.#told(this.waitUntilHeld, "wait", { body });
   }
 
@@ -151,11 +155,11 @@ export class Mock {
     status: string,
     threadId: string,
     runId?: string,
-    { deadline, ...rest }: Waiting = {},
+    options: Waiting = {},
   ): Promise<void> {
-    onlyKnown(rest, ["deadline"], "waitForStatus()");
+    const { deadline } = onlyKnown(options, ["deadline"], "waitForStatus()");
     if (!threadId) throw new TypeError(`waitForStatus(${JSON.stringify(status)}) needs the id of a thread, and got ${threadId}`);
-    const body = { status, thread_id: threadId, run_id: runId, deadline: deadline ?? this.#left() };
+    const body = { status, thread_id: threadId, run_id: runId, deadline: this.#seconds(deadline) };
     await this.#told(this.waitForStatus, "wait", { body });
   }
 
@@ -163,35 +167,35 @@ export class Mock {
   async waitForRequest(
     method: string,
     path: string,
-    { having, deadline, ...rest }: Wanted & Waiting = {},
+    options: Wanted & Waiting = {},
   ): Promise<JournalEntry> {
-    onlyKnown(rest, ["having", "deadline"], "waitForRequest()");
-    const body = { request: { method, path, having }, deadline: deadline ?? this.#left() };
+    const { having, deadline } = onlyKnown(options, ["having", "deadline"], "waitForRequest()");
+    const body = { request: { method, path, having }, deadline: this.#seconds(deadline) };
     return this.#told(this.waitForRequest, "wait", { body });
   }
 
   /** Choose how scripted time passes. `scale` multiplies delays in mode `real`. */
-  async setTime(mode: TimeMode, { scale, threadId, ...rest }: Scope & { scale?: number } = {}): Promise<void> {
-    onlyKnown(rest, ["scale", "threadId"], "setTime()");
+  async setTime(mode: TimeMode, options: Scope & { scale?: number } = {}): Promise<void> {
+    const { scale, threadId } = onlyKnown(options, ["scale", "threadId"], "setTime()");
     await this.#told(this.setTime, "time", { body: { mode, scale, thread_id: threadId } });
   }
 
   /** Advance the clock. Returns the new time, in seconds. */
-  async advance(seconds: number, { threadId, ...rest }: Scope = {}): Promise<number> {
-    onlyKnown(rest, ["threadId"], "advance()");
+  async advance(seconds: number, options: Scope = {}): Promise<number> {
+    const { threadId } = onlyKnown(options, ["threadId"], "advance()");
     const body = { seconds, thread_id: threadId };
     return this.#told<{ now: number }>(this.advance, "advance", { body }).then(({ now }) => now);
   }
 
   /** Make a mistake of a real server, always or for its next `times` occurrences. */
-  async defectOn(name: string, { threadId, times, ...rest }: Scope & { times?: number } = {}): Promise<void> {
-    onlyKnown(rest, ["threadId", "times"], "defectOn()");
+  async defectOn(name: string, options: Scope & { times?: number } = {}): Promise<void> {
+    const { threadId, times } = onlyKnown(options, ["threadId", "times"], "defectOn()");
     await this.#told(this.defectOn, "defectOn", { body: { name, thread_id: threadId, times } });
   }
 
   /** Switch one defect off or, without a name, all of them. */
-  async defectOff(name?: string, { threadId, ...rest }: Scope = {}): Promise<void> {
-    onlyKnown(rest, ["threadId"], "defectOff()");
+  async defectOff(name?: string, options: Scope = {}): Promise<void> {
+    const { threadId } = onlyKnown(options, ["threadId"], "defectOff()");
     const query = { thread_id: threadId };
     await (name === undefined
       ? this.#told(this.defectOff, "defectsOff", { query })
@@ -204,14 +208,14 @@ export class Mock {
   }
 
   /** Break the network: `cut@2`, or an object that also limits the requests. */
-  async fault(fault: Fault | FaultText, { threadId, ...rest }: Scope = {}): Promise<void> {
-    onlyKnown(rest, ["threadId"], "fault()");
+  async fault(fault: Fault | FaultText, options: Scope = {}): Promise<void> {
+    const { threadId } = onlyKnown(options, ["threadId"], "fault()");
     await this.#told(this.fault, "fault", { body: { ...faultOf(fault), thread_id: threadId } });
   }
 
   /** Mend the network. */
-  async faultsOff({ threadId, ...rest }: Scope = {}): Promise<void> {
-    onlyKnown(rest, ["threadId"], "faultsOff()");
+  async faultsOff(options: Scope = {}): Promise<void> {
+    const { threadId } = onlyKnown(options, ["threadId"], "faultsOff()");
     await this.#told(this.faultsOff, "faultsOff", { query: { thread_id: threadId } });
   }
 
@@ -226,27 +230,27 @@ export class Mock {
   }
 
   /** The requests of the application, oldest first. */
-  async journal({ threadId, ...rest }: Scope = {}): Promise<JournalEntry[]> {
-    onlyKnown(rest, ["threadId"], "journal()");
+  async journal(options: Scope = {}): Promise<JournalEntry[]> {
+    const { threadId } = onlyKnown(options, ["threadId"], "journal()");
     return this.#requests(callerOf(this.journal), threadId);
   }
 
   /** The mistakes of the application in what it sent. `strategy` is the one that it should send, `without` skips rules. */
-  async conduct({ strategy, without, ...rest }: Conduct = {}): Promise<Finding[]> {
-    onlyKnown(rest, ["strategy", "without"], "conduct()");
+  async conduct(options: Conduct = {}): Promise<Finding[]> {
+    const { strategy, without } = onlyKnown(options, ["strategy", "without"], "conduct()");
     return this.#conduct(callerOf(this.conduct), { strategy, without });
   }
 
   /** The same as a page in HTML, with the requests. */
-  async conductPage({ strategy, without, ...rest }: Conduct = {}): Promise<string> {
-    onlyKnown(rest, ["strategy", "without"], "conductPage()");
+  async conductPage(options: Conduct = {}): Promise<string> {
+    const { strategy, without } = onlyKnown(options, ["strategy", "without"], "conductPage()");
     return this.#told(this.conductPage, "conductPage", { query: judged({ strategy, without }) });
   }
 
   /** Require that `conduct` finds nothing. */
-  async assertConduct({ strategy, without, ...rest }: Conduct = {}): Promise<void> {
+  async assertConduct(options: Conduct = {}): Promise<void> {
     const caller = callerOf(this.assertConduct);
-    onlyKnown(rest, ["strategy", "without"], "assertConduct()");
+    const { strategy, without } = onlyKnown(options, ["strategy", "without"], "assertConduct()");
     const found = await this.#conduct(caller, { strategy, without });
     if (found.length === 0) return;
     const lines = found.map(({ rule, text, requests }) => `  ${rule}: ${text} (requests ${requests.join(", ")})`);
@@ -257,12 +261,17 @@ export class Mock {
   async assertRequested(
     method: string,
     path: string,
-    { having, times, atLeast, ...rest }: Wanted & { times?: number; atLeast?: number } = {},
+    options: Wanted & { times?: number; atLeast?: number } = {},
   ): Promise<JournalEntry> {
     const caller = callerOf(this.assertRequested);
-    onlyKnown(rest, ["having", "times", "atLeast"], "assertRequested()");
+    const { having, times, atLeast } = onlyKnown(options, ["having", "times", "atLeast"], "assertRequested()");
     if (having && "headers" in having && (times ?? atLeast ?? 1) !== 1) {
       throw at(caller, new TypeError("requests with a header cannot be counted. Leave `times` and `atLeast` out"));
+    }
+    for (const [name, count] of Object.entries({ times, atLeast })) {
+      if (count !== undefined && !(Number.isInteger(count) && count >= 0)) {
+        throw at(caller, new TypeError(`\`${name}\` is ${JSON.stringify(count)}. Give a whole number`));
+      }
     }
     if (times === 0) throw at(caller, new TypeError("`times: 0` is what assertNotRequested() is for"));
     const found = await this.#matching(caller, method, path, having);
@@ -274,9 +283,9 @@ export class Mock {
   }
 
   /** Require that no such request came. */
-  async assertNotRequested(method: string, path: string, { having, ...rest }: Wanted = {}): Promise<void> {
+  async assertNotRequested(method: string, path: string, options: Wanted = {}): Promise<void> {
     const caller = callerOf(this.assertNotRequested);
-    onlyKnown(rest, ["having"], "assertNotRequested()");
+    const { having } = onlyKnown(options, ["having"], "assertNotRequested()");
     const found = await this.#matching(caller, method, path, having);
     if (!(found instanceof DeadlineError)) throw at(caller, miscounted("no", found));
   }
@@ -284,9 +293,10 @@ export class Mock {
   /** Require requests in this order, with others in between or not: `"POST /threads"`, `"POST *"`. */
   async assertRequestedInOrder(...wanted: string[]): Promise<void> {
     const caller = callerOf(this.assertRequestedInOrder);
+    if (wanted.length === 0) throw at(caller, new TypeError("an order needs requests, each a text such as \"POST */cancel\""));
     let after = 0;
     for (const one of wanted) {
-      const [method, path, ...rest] = one.split(" ");
+      const [method, path, ...rest] = typeof one === "string" ? one.split(" ") : [];
       if (!method || !path || rest.length > 0) {
         throw at(caller, new TypeError(`${JSON.stringify(one)} is not "METHOD PATH", such as "POST */cancel"`));
       }
@@ -306,6 +316,16 @@ export class Mock {
     const entries = await this.#requests(callerOf(this.report));
     const lines = entries.length === 0 ? ["  no request came. Does the application use mock.url?"] : entries.map(lineOf);
     return [`requests to the mock at ${this.url}:`, ...lines, this.log()].join("\n").trimEnd();
+  }
+
+  /** The seconds that a wait has, or what its caller gave. */
+  #seconds(deadline: number | undefined): number {
+    if (deadline === undefined) return this.#left();
+    if (typeof deadline !== "number" || !(deadline > 0 && deadline <= LONGEST)) {
+      const milliseconds = deadline > LONGEST ? `, not milliseconds: ${deadline / 1000}` : "";
+      throw new TypeError(`\`deadline\` is ${JSON.stringify(deadline)}. Give seconds above 0 and up to ${LONGEST}${milliseconds}`);
+    }
+    return deadline;
   }
 
   /** The seconds that a wait has. */
@@ -445,7 +465,7 @@ function faultOf(fault: Fault | FaultText): Fault {
     return fault;
   }
   const [kind, after] = fault.split("@") as [Fault["kind"], string | undefined];
-  if (Number.isNaN(Number(after ?? 0))) {
+  if (after === "" || Number.isNaN(Number(after ?? 0))) {
     throw new TypeError(`${JSON.stringify(fault)} is not a fault. Write KIND or KIND@AT with a number, such as "cut@2"`);
   }
   return after === undefined ? { kind } : { kind, at: Number(after) };

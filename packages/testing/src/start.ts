@@ -41,6 +41,19 @@ export interface StartOptions extends Beginning {
 
 const PROCESS = ["python", "uvx", "port", "host", "script", "graph", "seed", "workers", "strict", "args", "startDeadline"] as const;
 const OPTIONS = [...PROCESS, "url", "time", "timeScale", "defects", "faults"];
+/** The types of the options that nothing else checks before the mock starts. */
+const KINDS = [
+  ["strict", "boolean"],
+  ["startDeadline", "number"],
+  ["port", "number"],
+  ["workers", "number"],
+  ["seed", "number"],
+  ["timeScale", "number"],
+  ["args", "array"],
+  ["host", "string"],
+  ["graph", "string"],
+  ["time", "string"],
+] as const;
 const START_DEADLINE = 30;
 const REMEDY = "Install doubletext into a Python 3.11 or newer, and name that Python in DOUBLETEXT_PYTHON or as `python`";
 const LOG_LENGTH = 64 * 1024;
@@ -65,6 +78,13 @@ export function startMock(options: StartOptions = {}): Promise<Mock> {
 /** The same for a `Mock` that exists already, which a fixture could hand out before. */
 export async function attachMock(mock: Mock, options: StartOptions = {}): Promise<Mock> {
   onlyKnown(options, OPTIONS, "startMock()");
+  for (const [name, kind] of KINDS) {
+    const value: unknown = options[name];
+    if (value !== undefined && !(kind === "array" ? Array.isArray(value) : typeof value === kind)) {
+      const wanted = { boolean: "true or false", number: "a number", array: "an array of texts", string: "a text" }[kind];
+      throw new TypeError(`startMock(): \`${name}\` is ${JSON.stringify(value)}. Give ${wanted}`);
+    }
+  }
   const { time, timeScale, defects, faults } = options;
   const beginning: Beginning = { ...(timeScale && { timeScale }), ...(defects && { defects }), ...(faults && { faults }) };
   const url = options.url ?? (process.env.DOUBLETEXT_URL || undefined);

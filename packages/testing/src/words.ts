@@ -15,15 +15,32 @@ function distance(one: string, other: string): number {
 export function advice(word: string, known: readonly string[]): string {
   const nearest = [...known].sort((a, b) => distance(word.toLowerCase(), a.toLowerCase()) - distance(word.toLowerCase(), b.toLowerCase()))[0];
   const near = nearest !== undefined && distance(word.toLowerCase(), nearest.toLowerCase()) <= Math.max(2, word.length / 3);
-  return near ? `Did you mean \`${nearest}\`?` : `There are ${known.join(", ")}`;
+  const meant = MEANT[word.toLowerCase()];
+  if (meant !== undefined && known.includes(meant)) return `Did you mean \`${meant}\`?`;
+  return near ? `Did you mean \`${nearest}\`?` : `It takes ${known.join(", ")}`;
 }
 
-/** Require that an object has no other keys, so that no misspelt option is ignored. Throws TypeError. */
-export function onlyKnown(given: object, known: readonly string[], where: string): void {
+/** Words of other tools for options, which are not similar to them. */
+const MEANT: Record<string, string> = {
+  timeout: "deadline",
+  count: "times",
+  min: "atLeast",
+  after: "at",
+  type: "kind",
+  probability: "chance",
+  speed: "scale",
+  rules: "without",
+  ignore: "without",
+};
+
+/** Require that an object has no other keys, so that no misspelt option is ignored. Returns it. Throws TypeError. */
+export function onlyKnown<T extends object>(given: T, known: readonly string[], where: string): T {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    throw new TypeError(`${where} takes an object with ${known.join(", ")}, and got ${JSON.stringify(given)}`);
+    const text = known.length === 1 ? `{ ${known[0]} }` : `an object with ${known.join(", ")}`;
+    throw new TypeError(`${where} takes its options as ${text}, and got ${JSON.stringify(given)}`);
   }
   for (const key of Object.keys(given)) {
     if (!known.includes(key)) throw new TypeError(`${where} has no option \`${key}\`. ${advice(key, known)}`);
   }
+  return given;
 }

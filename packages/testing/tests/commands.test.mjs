@@ -71,7 +71,7 @@ test("faults", async ({ mock }) => {
   await mock.faultsOff();
   expect(await mock.faults()).toEqual([]);
   await expect(mock.fault("cut@two")).rejects.toThrow('"cut@two" is not a fault. Write KIND or KIND@AT with a number');
-  await expect(mock.fault()).rejects.toThrow("fault() takes an object with kind, at");
+  await expect(mock.fault()).rejects.toThrow("fault() takes its options as an object with kind, at");
   await expect(mock.loadScript(5)).rejects.toThrow("loadScript() takes the text, path, URL or object of a script, and got 5");
   await expect(mock.fault({ kind: "cut", tims: 1 })).rejects.toThrow("Did you mean `times`?");
 });
@@ -98,6 +98,9 @@ test("the journal, and assertions about it", async ({ mock }) => {
   await expect(mock.assertRequestedInOrder("POST */runs", "POST /threads")).rejects.toThrow("no POST /threads came after request 2:\n  1 POST");
   await expect(mock.assertRequestedInOrder("POST */cancel")).rejects.toThrow("no request matches POST */cancel");
   await expect(mock.assertRequestedInOrder("*/cancel")).rejects.toThrow('is not "METHOD PATH"');
+  await expect(mock.assertRequestedInOrder(["POST /threads"])).rejects.toThrow('is not "METHOD PATH"');
+  await expect(mock.assertRequestedInOrder()).rejects.toThrow("an order needs requests");
+  await expect(mock.assertRequested("POST", "*/runs", { times: "1" })).rejects.toThrow('`times` is "1". Give a whole number');
   await mock.assertRequested("POST", "*/runs", { having: { headers: { host: new URL(mock.url).host } } });
   await expect(mock.assertNotRequested("POST", "*/cancell")).rejects.toThrow("cancel");
   await expect(mock.assertNotRequested("POST", "*/runs", { having: { stratgy: "x" } })).rejects.toThrow("strategy");
@@ -135,4 +138,15 @@ test("every command was sent", async ({ mock }) => {
   expect((await mock.openapi()).paths).toHaveProperty("/_mock/wait");
   const used = sent.map((one) => one.replace("/defects/ghost_run", "/defects/{name}"));
   expect(new Set(used)).toEqual(new Set(Object.values(COMMANDS)));
+});
+
+test("options that are no options", async ({ mock }) => {
+  await expect(mock.hold("agent:1/enter", "thread")).rejects.toThrow('hold() takes its options as { threadId }, and got "thread"');
+  await expect(mock.setTime("real", 0.1)).rejects.toThrow("setTime() takes its options as an object with scale, threadId, and got 0.1");
+  await expect(mock.defectOn("ghost_run", 2)).rejects.toThrow("and got 2");
+  await expect(mock.waitUntilHeld("agent:1/enter", { timeout: 1 })).rejects.toThrow("Did you mean `deadline`?");
+  await expect(mock.waitUntilHeld("agent:1/enter", { deadline: 500 })).rejects.toThrow("Give seconds above 0 and up to 300, not milliseconds: 0.5");
+  await expect(mock.waitUntilHeld("agent:1/enter", { deadline: "1" })).rejects.toThrow('`deadline` is "1"');
+  await expect(mock.fault("cut@")).rejects.toThrow('"cut@" is not a fault');
+  await expect(mock.assertNotRequested("POST", "*/runs", { having: { status: "409" } })).rejects.toThrow("number of an HTTP status");
 });

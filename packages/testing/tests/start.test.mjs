@@ -94,14 +94,23 @@ test("a port that is in use", async () => {
   server.close();
 });
 
-test("an option of the mock that is wrong", () => refused({ seed: "x" }, /^the mock did not start: argument --seed/));
+test("an option of the mock that is wrong", () => refused({ workers: 0 }, /^the mock did not start: argument --workers/));
 test("a defect that is not there", async () => {
   await expect(startMock({ defects: ["ghost_rn"] })).rejects.toThrow("the nearest is `ghost_run`");
 });
 
+test("one defect and one fault without a list", async () => {
+  const mock = await startMock({ defects: "ghost_run", faults: "cut@2" });
+  expect((await mock.defects()).on).toMatchObject([{ name: "ghost_run" }]);
+  expect(await mock.faults()).toMatchObject([{ kind: "cut", at: 2 }]);
+  await mock.stop();
+});
+
 test("an option that is not there", async () => {
-  await expect(startMock("http://127.0.0.1:2024")).rejects.toThrow("startMock() takes an object with python, uvx");
+  await expect(startMock("http://127.0.0.1:2024")).rejects.toThrow("startMock() takes its options as an object with python, uvx");
   await expect(startMock(null)).rejects.toThrow("and got null");
+  await expect(startMock({ strict: "yes" })).rejects.toThrow('startMock(): `strict` is "yes". Give true or false');
+  await expect(startMock({ args: "--strict" })).rejects.toThrow("Give an array of texts");
   await expect(startMock({ sript: "x" })).rejects.toThrow("startMock() has no option `sript`. Did you mean `script`?");
 });
 
