@@ -199,7 +199,8 @@ def left_running(facts: Facts) -> Iterator[Finding]:
     followed = {one.run_id for one in facts.requests if not one.creates_run}
     for entry in facts.requests:
         run = facts.runs.get(entry.run_id or "")
-        if not entry.creates_run or not entry.cut or run is None or run.status != "success":
+        # A network that breaks is no decision of the client.
+        if not entry.creates_run or not entry.cut or entry.by_fault or run is None or run.status != "success":
             continue
         if entry.order.get("on_disconnect") != "cancel" and entry.run_id not in followed:
             yield Finding(

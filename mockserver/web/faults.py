@@ -31,6 +31,7 @@ from mockserver.core.ids import canonical
 from mockserver.schemas.common import Body
 from mockserver.web.http import RESPONSE_FACTORY
 from mockserver.web.interceptors import Handler, Interceptor
+from mockserver.web.journal import current_entry
 from mockserver.web.sse import DELIMITER
 from mockserver.words import quoted, unknown
 
@@ -234,7 +235,10 @@ class Faults:
         token = RESPONSE_FACTORY.set(start)
         try:
             return _truncated(await handler(request), broken, self._random)
-        except CutError:
+        except CutError as cut:
+            if cut.is_seen:
+                entry = current_entry()
+                entry.cut = entry.by_fault = True
             # Returned and not raised: for aiohttp this is a response whose connection happens to be closed.
             return started[0]
         finally:
@@ -242,7 +246,14 @@ class Faults:
 
 
 class CutError(ConnectionResetError):
-    """A connection that a fault has cut. The routes handle it like a disconnect of the client."""
+    """A connection that a fault has cut. The routes handle it like a disconnect of the client.
+
+    `is_seen` is true where the client sees that the response is not whole.
+    """
+
+    def __init__(self, *, is_seen: bool) -> None:
+        super().__init__()
+        self.is_seen = is_seen
 
 
 class _ActiveFault:
@@ -335,12 +346,12 @@ class BrokenResponse(web.StreamResponse):
                 # With the last chunk, as a proxy ends a response that took too long: the client sees a whole response.
                 self._held = b""
                 await super().write_eof()
-                raise CutError
+                raise CutError(is_seen=False)
             if fault.kind == "cut":
                 # Closed without the last chunk, so that the client sees a broken and not a finished response.
                 if self._req is not None and self._req.transport is not None:
                     self._req.transport.close()
-                raise CutError
+                raise CutError(is_seen=True)
             if fault.kind == "duplicate":
                 out += frame
             elif fault.kind == "reorder":

@@ -69,6 +69,9 @@ class JournalEntry:
     """The number of the newest request at the end of the response, or None while the response is open."""
     cut: bool = False
     """True if the response broke off, or the client disconnected before its end."""
+
+    by_fault: bool = False
+    """True if it was a network fault of the mock that cut the response, and not the client."""
     callbacks: list[str] = field(default_factory=list)
     """The webhooks and probe reports of the run that were refused, each with the reason."""
     ignored: list[str] = field(default_factory=list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cProfile
+from contextlib import nullcontext
 from typing import Any
 
 import httpx
@@ -404,3 +405,18 @@ def test_the_time_of_all_rules_grows_with_the_number_of_requests() -> None:
 
     # Calls and not seconds, which depend on the machine.
     assert calls(800) < 2.2 * calls(400)
+
+
+@pytest.mark.parametrize(("kind", "seen"), [("cut", True), ("end", False)])
+def test_a_network_that_breaks_is_no_decision_of_the_client(kind: Any, seen: bool) -> None:
+    with MockDeployment() as mock, httpx.Client(base_url=mock.url, timeout=DEADLINE) as http:
+        thread = http.post("/threads", json={}).json()["thread_id"]
+        mock.fault(f"{kind}@1")
+        body = {"assistant_id": "agent", "input": {"messages": "hello"}}
+        broken = pytest.raises(httpx.RemoteProtocolError) if seen else nullcontext()
+        with broken:
+            http.post(f"/threads/{thread}/runs/stream", json=body)
+        mock.wait_until_quiet()
+        mock.assert_requested("POST", "*/runs/stream", cut=seen)
+        assert mock.runs(thread)[0]["status"] == "success"
+        assert mock.conduct() == []

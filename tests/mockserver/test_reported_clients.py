@@ -1,0 +1,167 @@
+"""Faults of clients from public reports: each is made against the mock, and named by `conduct()`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import httpx
+import pytest
+
+from mockserver import Fault, MockDeployment
+from tests.mockserver.stage import asking
+from tests.mockserver.witness import DEADLINE
+
+APPROVAL: Final = """
+turns:
+- steps:
+  - node: approval
+    interrupt: {value: Send it?}
+  - {say: It is sent.}
+"""
+TWO: Final = """
+turns:
+- steps:
+  - parallel:
+    - {node: left, interrupt: {value: Left?}}
+    - {node: right, interrupt: {value: Right?}}
+  - {say: Both are answered.}
+"""
+
+
+class App(NamedTuple):
+    """An application on one thread of a mock."""
+
+    mock: MockDeployment
+    http: httpx.Client
+    thread: str
+
+    def run(self, body: dict[str, Any], kind: str = "") -> httpx.Response:
+        return self.http.post(f"/threads/{self.thread}/runs{kind}", json={"assistant_id": "agent", **body})
+
+    def says(self, text: str, kind: str = "", **more: Any) -> httpx.Response:
+        return self.run({"input": {"messages": [{"role": "user", "content": text}]}, **more}, kind)
+
+    def asked(self, script: str) -> None:
+        """Let the agent ask its question."""
+        self.mock.load_script(script)
+        self.says("write to ada")
+        self.mock.wait_for_status("interrupted", self.thread)
+
+    def held(self, point: str) -> str:
+        """Send a text, and return the run that is paused at a point."""
+        self.mock.hold(point)
+        self.run({"input": asking("sf")})
+        return self.mock.wait_until_held(point).run_id
+
+    def closes_a_stream(self, point: str) -> str:
+        """Close a stream while its run, which is to continue, is paused, and return the run."""
+        self.mock.hold(point)
+        body = {"assistant_id": "agent", "input": asking("sf"), "on_disconnect": "continue"}
+        with self.http.stream("POST", f"/threads/{self.thread}/runs/stream", json=body) as answer:
+            next(answer.iter_lines())
+            return self.mock.wait_until_held(point).run_id
+
+
+def types_into_the_chat(app: App) -> None:
+    app.asked(APPROVAL)
+    app.says("yes, send it")
+
+
+def sends_an_empty_turn(app: App) -> None:
+    app.asked(APPROVAL)
+    app.run({"input": None})
+
+
+def regenerates_instead_of_resuming(app: App) -> None:
+    app.asked(APPROVAL)
+    before = app.mock.checkpoints(app.thread)[0]["checkpoint"]["checkpoint_id"]
+    app.run({"input": None, "checkpoint_id": before})
+
+
+def wraps_the_answers(app: App) -> None:
+    app.asked(TWO)
+    app.run({"command": {"resume": {"__resume_map__": ["yes", "no"]}}})
+
+
+def answers_a_question_of_before(app: App) -> None:
+    app.asked(APPROVAL)
+    app.run({"command": {"resume": True}}, "/wait")
+    app.run({"command": {"resume": False}})
+
+
+def stops_by_closing_the_stream(app: App) -> None:
+    run = app.closes_a_stream("agent:2/token")
+    app.mock.release()
+    app.mock.wait_for_status("success", app.thread, run)
+
+
+def stops_a_run_of_its_own_making(app: App) -> None:
+    run = app.closes_a_stream("agent:2/token")
+    mistaken = "01941f29-0000-7000-8000-000000000000"
+    assert app.http.post(f"/threads/{app.thread}/runs/{mistaken}/cancel").status_code == 404
+    app.mock.release()
+    app.mock.wait_for_status("success", app.thread, run)
+
+
+def writes_after_a_stop_in_the_tool(app: App) -> None:
+    run = app.held("tools:1/enter")
+    app.http.post(f"/threads/{app.thread}/runs/{run}/cancel", params={"wait": "true"})
+    app.says("and in nyc?")
+
+
+def posts_the_message_twice(app: App) -> None:
+    app.held("agent:1/enter")
+    app.run({"input": asking("sf"), "multitask_strategy": "enqueue"})
+
+
+def repeats_what_broke_off(app: App) -> None:
+    app.mock.fault(Fault(kind="cut", at=1, path="*/stream", times=1))
+    with pytest.raises(httpx.RemoteProtocolError):
+        app.says("hello", "/stream")
+    app.says("hello", "/stream")
+
+
+def goes_on_after_a_conflict(app: App) -> None:
+    app.held("agent:1/enter")
+    assert app.says("try this", multitask_strategy="reject").status_code == 409
+    app.mock.release()
+    app.mock.wait_until_quiet()
+    app.says("and now?")
+
+
+def forgets_its_strategy(app: App) -> None:
+    app.held("agent:1/enter")
+    app.says("another one", multitask_strategy="enqueue")
+
+
+Report = tuple[str, Callable[[App], None], str]
+
+REPORTED: Final[tuple[Report, ...]] = (
+    ("text-over-question", types_into_the_chat, "langchain-ai/agent-chat-ui/issues/85"),
+    ("empty-over-question", sends_an_empty_turn, "CopilotKit/CopilotKit/issues/1590"),
+    ("fork-over-question", regenerates_instead_of_resuming, "ag-ui-protocol/ag-ui/pull/1747"),
+    ("resumed-unclear", wraps_the_answers, "ag-ui-protocol/ag-ui/issues/2178"),
+    ("resumed-gone", answers_a_question_of_before, "langchain-ai/langgraph/issues/6663"),
+    ("left-running", stops_by_closing_the_stream, "langchain-ai/langgraphjs/issues/1610"),
+    ("left-running", stops_a_run_of_its_own_making, "ag-ui-protocol/ag-ui/pull/2759"),
+    ("left-dangling", writes_after_a_stop_in_the_tool, "langchain-ai/agent-chat-ui/issues/80"),
+    ("sent-twice", posts_the_message_twice, "OpenHands/OpenHands/issues/9595"),
+    ("retried", repeats_what_broke_off, "VladShifter/tobira-protocol/issues/5"),
+    ("ignored-conflict", goes_on_after_a_conflict, "langchain-ai/open-canvas/issues/296"),
+    ("other-strategy", forgets_its_strategy, "bytedance/deer-flow/issues/1465"),
+)
+"""The rule, the fault, and the report on GitHub."""
+
+
+@pytest.mark.parametrize(("rule", "act", "report"), REPORTED, ids=[report for *_, report in REPORTED])
+def test_a_reported_fault_is_named(rule: str, act: Callable[[App], None], report: str) -> None:
+    with MockDeployment() as mock, httpx.Client(base_url=mock.url, timeout=DEADLINE) as http:
+        act(App(mock, http, http.post("/threads", json={}).json()["thread_id"]))
+        found = mock.conduct(strategy="reject") if rule == "other-strategy" else mock.conduct()
+        assert rule in [finding.rule for finding in found], report
+        mock.release()
+
+
+def test_there_are_twelve() -> None:
+    assert len({report for *_, report in REPORTED}) == 12
