@@ -161,7 +161,7 @@ def test_the_mock_alone_needs_neither_pytest_nor_langchain(wheel: Path, environm
         assert process.stdout is not None
         url = process.stdout.readline().removeprefix("mockserver listening on ").strip()
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{url}/ok") as answer:
-            assert json.load(answer) == {"ok": True}
+            assert json.load(answer) == {"ok": True, "services": {}}
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
     finally:

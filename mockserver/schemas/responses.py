@@ -50,6 +50,7 @@ class Ok(Response):
     """The confirmation that the server accepts requests."""
 
     ok: bool
+    services: Json
 
 
 class Info(Response):
@@ -57,7 +58,7 @@ class Info(Response):
 
     name: str
     version: str
-    langgraph_py_version: str | None
+    langgraph_py_version: str
     flags: dict[str, bool]
     host: Json
     metadata: Json

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 from itertools import islice
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 from aiohttp import web
@@ -117,8 +117,17 @@ class JoinStreamQuery(Body, frozen=True):
     """The newest checkpoint that the client has. It has no effect: servers may send the whole run, as the mock does."""
 
     def modes(self) -> frozenset[str] | None:
-        """Return the stream modes to show, or None for all. Raises `ApiError` 422 for an unknown mode."""
-        return frozenset(several(self.stream_mode, StreamMode, "stream_mode")) if self.stream_mode else None
+        """Return the stream modes to show, or None for all.
+
+        The API description allows any text, so an unknown mode is ignored, and shows nothing.
+        """
+        if not self.stream_mode:
+            return None
+        given = frozenset(several(self.stream_mode, str, "stream_mode"))
+        known = given & set(get_args(StreamMode))
+        for unknown in sorted(given - known):
+            ignore(f'`stream_mode` names "{unknown}", and the modes are {", ".join(get_args(StreamMode))}')
+        return known
 
 
 async def create(request: web.Request) -> web.StreamResponse:

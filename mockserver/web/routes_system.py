@@ -26,6 +26,10 @@ A 404 would look like a wrong URL, and the client's author would search for the 
 """
 
 
+FOLLOWED: Final = "1.2.24"
+"""The release of LangGraph that the mock behaves like. Its version is published as a text, which clients may parse."""
+LANGSMITH: Final = ("langsmith", "langsmith_tracing_replicas", "langsmith_tracing_session_on_runs")
+"""The features of a server that is connected with LangSmith."""
 TRUNCATE: Final = "/internal/truncate"
 """A path of `langgraph dev` that no description has. Test suites of clients begin with it."""
 
@@ -45,12 +49,12 @@ class MetricsQuery(Body, frozen=True):
 async def ok(request: web.Request) -> web.StreamResponse:
     """Return 200 once the server accepts requests."""
     query(request, OkQuery)
-    return json_answer({"ok": True})
+    return json_answer({"ok": True, "services": {}})
 
 
 async def root(_: web.Request) -> web.StreamResponse:
     """Return 200, as `/ok` does, to clients that only know the base URL."""
-    return json_answer({"ok": True})
+    return json_answer({"ok": True, "services": {}})
 
 
 async def info(_: web.Request) -> web.StreamResponse:
@@ -59,9 +63,9 @@ async def info(_: web.Request) -> web.StreamResponse:
         {
             "name": "doubletext-mockserver",
             "version": __version__,
-            "langgraph_py_version": None,
-            "flags": {"assistants": True, "crons": True, "langsmith": False, "strict_resume": True},
-            "host": {"kind": "mock"},
+            "langgraph_py_version": FOLLOWED,
+            "flags": dict.fromkeys(("assistants", "crons", "strict_resume"), True) | dict.fromkeys(LANGSMITH, False),
+            "host": {"kind": "mock", **dict.fromkeys(("project_id", "host_revision_id", "revision_id", "tenant_id"))},
             "metadata": {},
         }
     )

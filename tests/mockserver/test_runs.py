@@ -367,8 +367,8 @@ async def test_a_page_in_a_browser_may_call(stage: Stage) -> None:
 
 
 async def test_the_system_routes(stage: Stage) -> None:
-    assert (await stage.http.get("/ok")).json() == {"ok": True}
-    assert (await stage.http.get("/ok?check_db=1")).json() == {"ok": True}
+    assert (await stage.http.get("/ok")).json() == {"ok": True, "services": {}}
+    assert (await stage.http.get("/ok?check_db=1")).json() == {"ok": True, "services": {}}
     info = (await stage.http.get("/info")).json()
     assert info["name"] == "doubletext-mockserver"
     assert set(info) >= {"version", "flags", "host"}

@@ -107,3 +107,12 @@ async def test_a_joined_stream_is_of_the_modes_asked_for(stage: Stage) -> None:
     await stage.join(run)
     parts: Any = stage.client.runs.join_stream(stage.thread, run, stream_mode=["tasks"], last_event_id="-1")
     assert {part.event async for part in parts} == {"metadata", "tasks"}
+
+
+async def test_a_joined_stream_ignores_an_unknown_mode(stage: Stage) -> None:
+    run = await stage.create("A", "sf", stream_resumable=True)
+    path = f"/threads/{stage.thread}/runs/{run}/stream"
+    answer = await stage.http.get(path, params={"stream_mode": ["updates", "bogus"]}, headers={"Last-Event-ID": "-1"})
+    assert {line for line in answer.text.splitlines() if line.startswith("event:")} == {"event: metadata"}
+    entry = (await stage.http.get("/_mock/journal")).json()["requests"][-1]
+    assert ['`stream_mode` names "bogus"' in one for one in entry["ignored"]] == [True]

@@ -27,6 +27,11 @@ async def test_the_page_of_the_api_lists_every_path(stage: Stage) -> None:
 async def test_info_names_the_server(stage: Stage) -> None:
     told = (await stage.http.get("/info")).json()
     assert (told["name"], told["flags"]["crons"]) == ("doubletext-mockserver", True)
+    # As `langgraph dev` has them, which published the version of LangGraph as a text.
+    assert {"langsmith_tracing_replicas", "langsmith_tracing_session_on_runs"} < set(told["flags"])
+    assert {"kind", "project_id", "host_revision_id", "revision_id", "tenant_id"} == set(told["host"])
+    assert told["langgraph_py_version"].count(".") == 2
+    assert (await stage.http.get("/ok")).json() == {"ok": True, "services": {}}
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/", "/a2a/agent", "/ui/agent"])

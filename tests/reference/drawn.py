@@ -182,8 +182,8 @@ class Server:
 
     async def answer(self, request: Request) -> tuple[Any, Any]:
         """Return the status of an answer, or the name of an exception, and its shape."""
-        ids = await self._made()
-        arguments = _filled(request.arguments, ids)
+        ids = await made(self._client)
+        arguments = filled(request.arguments, ids)
         call = self._by_sync_client if request.by_sync_client else self._by_client
         try:
             return "ok", shape(await asyncio.wait_for(call(request.method, arguments), SECONDS))
@@ -193,22 +193,6 @@ class Server:
             return error.response.status_code, "?"
         except Exception as error:  # noqa: BLE001 - any other outcome is compared by its name
             return type(error).__name__, ""
-
-    async def _made(self) -> dict[str, str]:
-        client = self._client
-        assistant = await client.assistants.create(GRAPH)
-        thread = (await client.threads.create())["thread_id"]
-        run = await client.runs.create(thread, GRAPH, input={"messages": "hi"})
-        await client.runs.join(thread, run["run_id"])
-        state = await client.threads.get_state(thread)
-        cron: Any = await client.crons.create(GRAPH, schedule="0 0 1 1 *", enabled=False)
-        return {
-            "assistant_id": assistant["assistant_id"],
-            "thread_id": thread,
-            "run_id": run["run_id"],
-            "checkpoint_id": str(state["checkpoint"]["checkpoint_id"]),
-            "cron_id": cron["cron_id"],
-        }
 
     async def _by_client(self, method: str, arguments: dict[str, Any]) -> Any:
         resource, _, name = method.partition(".")
@@ -237,12 +221,30 @@ async def server(url: str) -> AsyncIterator[Server]:
             yield Server(url, client, sync_client)
 
 
-def _filled(value: Any, ids: dict[str, str]) -> Any:
+async def made(client: LangGraphClient) -> dict[str, str]:
+    """Make an assistant, a thread with a finished run, and a cron, and return their ids."""
+    assistant = await client.assistants.create(GRAPH)
+    thread = (await client.threads.create())["thread_id"]
+    run = await client.runs.create(thread, GRAPH, input={"messages": "hi"})
+    await client.runs.join(thread, run["run_id"])
+    state = await client.threads.get_state(thread)
+    cron: Any = await client.crons.create(GRAPH, schedule="0 0 1 1 *", enabled=False)
+    return {
+        "assistant_id": assistant["assistant_id"],
+        "thread_id": thread,
+        "run_id": run["run_id"],
+        "checkpoint_id": str(state["checkpoint"]["checkpoint_id"]),
+        "cron_id": cron["cron_id"],
+    }
+
+
+def filled(value: Any, ids: dict[str, str]) -> Any:
+    """Return a value with the ids in the place of their names."""
     if isinstance(value, Named):
         return ids[value]
     if isinstance(value, dict):
-        return {name: _filled(one, ids) for name, one in value.items()}
-    return [_filled(one, ids) for one in value] if isinstance(value, list) else value
+        return {name: filled(one, ids) for name, one in value.items()}
+    return [filled(one, ids) for one in value] if isinstance(value, list) else value
 
 
 def _events(names: list[str]) -> list[str]:

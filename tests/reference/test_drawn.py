@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from mockserver import MockDeployment
-from tests.clients.conftest import APPLICATION
 from tests.reference.drawn import drawn, server, shape
-from tests.reference.langgraph_dev import langgraph_dev
 
 CALLS = 90
 """Each method at least once, and some of them again."""
@@ -37,15 +33,6 @@ NAMED: list[tuple[str, Any, Any, str]] = [
     (r"runs\..*feedback_keys=\['a'\]", "ok", "ok", "Feedback needs LangSmith, which the tests do without."),
     (r"crons\.update\(.*dead", 400, 404, "An update of nothing is refused before the cron is looked up."),
 ]
-
-
-@pytest.fixture(scope="module")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """Serve the same application by both servers."""
-    log = tmp_path_factory.mktemp("drawn") / "log"
-    mock = MockDeployment(script=APPLICATION / "mock.json")
-    with mock, langgraph_dev(workers=10, log=log, agent=APPLICATION) as reference:
-        yield reference, mock.url
 
 
 def reason(call: str, official: Any, ours: Any) -> str | None:
