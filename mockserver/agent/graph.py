@@ -6,14 +6,14 @@ It is the script's graph. A probe adds to the built-in one, and only to it: a ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from doubletext.probe import Probe, Work, read_probe
 from mockserver.core import messages, script_cursor
-from mockserver.core.checkpoints import END, START, Checkpoint, Values
+from mockserver.core.checkpoints import END, START, Checkpoint, History, Values
 from mockserver.core.json_text import as_json
 from mockserver.core.messages import Message
 from mockserver.core.records import Run, Thread
@@ -21,7 +21,7 @@ from mockserver.core.script_cursor import Cursor, TurnContext
 from mockserver.script.drawn import chain, drawn
 from mockserver.script.shapes import Edge, Graph, Reducer
 from mockserver.script.tasks import node_of
-from mockserver.script.types import AGENT, TOOLS, Script, Step
+from mockserver.script.types import AGENT, TOOLS, Script, Step, every_step
 
 AUDIT: Final = "audit"
 """The node that works beside `tools`."""
@@ -96,9 +96,38 @@ def shape(script: Script) -> Graph:
     )
 
 
+def shows_child(script: Script, history: History, checkpoint: Checkpoint, task: str, namespace: str) -> bool:
+    """Return whether the state refers to the child graph of a task, which may be about to begin.
+
+    As in LangGraph, it does not where the node's function hides the graph, although its checkpoints are there.
+    """
+    if runs_child(script, task, namespace):
+        return True
+    return checkpoint.namespace(task) in history.children and _path(task, namespace) not in _hidden(script)
+
+
+def _hidden(script: Script) -> frozenset[str]:
+    """Return the paths of the nodes that hide their child graphs."""
+    if "_hidden_paths" not in script.__dict__:
+        script.__dict__["_hidden_paths"] = frozenset(_hiding(script.every_step(), ""))
+    known: frozenset[str] = script.__dict__["_hidden_paths"]
+    return known
+
+
+def _hiding(steps: Iterable[Step], outer: str) -> Iterator[str]:
+    for step in steps:
+        if step.hidden:
+            yield f"{outer}{step.at}"
+        yield from _hiding(every_step(step.subgraph), f"{outer}{step.at}|")
+
+
+def _path(task: str, namespace: str) -> str:
+    return "|".join((*(part.partition(":")[0] for part in namespace.split("|") if part), node_of(task)))
+
+
 def runs_child(script: Script, task: str, namespace: str) -> bool:
-    """Return whether the node of a task runs a child graph. `namespace` is that of the graph with the node."""
-    path = "|".join((*(part.partition(":")[0] for part in namespace.split("|") if part), node_of(task)))
+    """Return whether the node of a task has a child graph. `namespace` is that of the graph with the node."""
+    path = _path(task, namespace)
     if "_child_paths" not in script.__dict__:
         script.__dict__["_child_paths"] = frozenset(_paths(shape(script).children, ""))
     known: frozenset[str] = script.__dict__["_child_paths"]

@@ -28,7 +28,7 @@ def _children(stated: Graph, steps: Sequence[Step]) -> dict[str, Graph]:
     # One node may run several child graphs. Then its child graph is shown with the ways of all.
     runs: dict[str, list[Sequence[Step]]] = {}
     for step in steps:
-        if step.subgraph:
+        if step.subgraph and not step.hidden:
             runs.setdefault(step.at, []).append(step.subgraph)
     names = dict.fromkeys((*runs, *stated.children))
     return {node: _child(stated.children.get(node, Graph()), runs.get(node, ())) for node in names}

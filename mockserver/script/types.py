@@ -150,6 +150,9 @@ class Step(Part, frozen=True):
         Annotated[str, Meta(description="the message that `subgraph` begins with. Default: a text of the tool call")]
         | None
     ) = None
+    hidden: Annotated[
+        bool, Meta(description="LangGraph does not find `subgraph` in the node, as where a tool keeps agents in a dict")
+    ] = False
     parallel: Annotated[list[Step], Meta(description="steps of several nodes in the same superstep")] = []
     node: Annotated[Name, Meta(description="the node. Default: `tools` for results, else `agent`")] | None = None
     repeat: Annotated[int, Meta(ge=1)] | Literal["forever"] | None = None
@@ -176,12 +179,12 @@ class Step(Part, frozen=True):
 
     def _check_subgraph(self, given: set[str]) -> None:
         if "subgraph" not in given:
-            if about := given & {"returns", "input"}:
+            if about := given & {"returns", "input", "hidden"}:
                 raise ValueError(f"{_listed(about)} is about a child graph. Add `subgraph`, or remove it")
             return
-        if others := given - {"subgraph", "node", "returns", "input", "breakpoint"}:
+        if others := given - {"subgraph", "node", "returns", "input", "hidden", "breakpoint"}:
             raise ValueError(
-                "a step with `subgraph` has no other keys but `node`, `returns`, `input` and `breakpoint`. "
+                "a step with `subgraph` has no other keys but `node`, `returns`, `input`, `hidden` and `breakpoint`. "
                 f"Move {_listed(others)} into its `subgraph`"
             )
         if self.shares_messages and self.input is not None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from mockserver.agent.graph import apply_write, runs_child
+from mockserver.agent.graph import apply_write, shows_child
 from mockserver.core.assistants import Assistant, Version
 from mockserver.core.checkpoints import Checkpoint, History, MarkKind
 from mockserver.core.clock import iso
@@ -242,8 +242,8 @@ def _task(record: Thread, history: History, checkpoint: Checkpoint, node: str, o
         return history.last_mark(checkpoint.checkpoint_id, kind, node)
 
     # A node that runs a child graph has a reference to it also before it begins, as in LangGraph.
-    has_child = checkpoint.namespace(node) in history.children or runs_child(record.script, node, outer)
-    child = checkpoint.namespace(node, outer) if has_child else None
+    shown = shows_child(record.script, history, checkpoint, node, outer)
+    child = checkpoint.namespace(node, outer) if shown else None
     return {
         "id": checkpoint.task_id(node),
         "name": node_of(node),

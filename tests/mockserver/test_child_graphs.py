@@ -548,3 +548,36 @@ async def test_a_mistake_about_the_state_of_a_child_graph(namespace: str, node: 
         answer = await stage.http.post(f"/threads/{stage.thread}/state", json=body)
         assert answer.status_code == 422
         assert reported in answer.json()["detail"]
+
+
+HIDDEN = """
+turns:
+  - steps:
+      - {node: model, call: {tool: task, args: {description: look}, id: t1}}
+      - {node: tools, hidden: true, subgraph: [{node: model, interrupt: {value: May I?}, say: I saw it.}]}
+      - {node: model, say: All done.}
+"""
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+async def test_a_task_does_not_refer_to_a_child_graph_that_it_hides(hidden: bool) -> None:
+    text = HIDDEN if hidden else HIDDEN.replace("hidden: true, ", "")
+    async with on_stage(script=parse(text)) as stage:
+        client, thread = stage.client, stage.thread
+        events = await streamed(stage, "go", ["updates"], inside=True)
+        (inside,) = {event.event.partition("|")[2] for event in events if "|" in event.event}
+        reference = {"thread_id": thread, "checkpoint_ns": inside}
+        states: Any = [await client.threads.get_state(thread), (await client.threads.get_history(thread))[0]]
+        assert [one["tasks"][0]["checkpoint"] for one in states] == [None if hidden else reference] * 2
+        assert [interrupt["value"] for interrupt in states[0]["interrupts"]] == ["May I?"]
+        deep: Any = await client.threads.get_state(thread, subgraphs=True)
+        assert (deep["tasks"][0]["state"] is None) == hidden
+        # As on the official server, the checkpoints are there for those who know the namespace.
+        named: Any = {"thread_id": thread, "checkpoint_ns": inside}
+        assert (await client.threads.get_history(thread, checkpoint=named))[0]["next"] == ["model"]
+        assistant = (await client.assistants.search())[0]["assistant_id"]
+        assert bool(await client.assistants.get_subgraphs(assistant)) != hidden
+        drawn: Any = await client.assistants.get_graph("agent", xray=True)
+        assert ("tools:model" in {node["id"] for node in drawn["nodes"]}) != hidden
+        values: Any = await client.runs.wait(thread, "agent", command={"resume": "yes"})
+        assert values["messages"][-1]["content"] == "All done."
