@@ -1,10 +1,11 @@
 """`python -m mockserver record`: conversion of a real deployment's thread into a script.
 
-1. `fetch` reads the history of the thread, page by page.
+1. `fetch` reads the history of the thread, page by page, and the histories of its child graphs.
 2. `_line` follows the parents from the newest checkpoint to the first, so abandoned branches are omitted.
 3. Each checkpoint of source `input` starts a turn. Each superstep after it becomes a step: the difference between two
    checkpoints, or a step with `parallel` if several nodes ran.
-4. Where a run was stopped, the step is a hold. The next message of the client then meets a run that is still in
+4. A task that ran a child graph becomes a step with `subgraph`, made in the same way from the child's own checkpoints.
+5. Where a run was stopped, the step is a hold. The next message of the client then meets a run that is still in
    flight, as it did when the thread was recorded.
 """
 
@@ -25,7 +26,7 @@ import yaml
 
 from mockserver.core.checkpoints import START
 from mockserver.core.script_cursor import literal
-from mockserver.script.types import RESERVED, STEPS, Script
+from mockserver.script.types import AGENT, RESERVED, STEPS, Script
 from mockserver.script.yaml_12 import add_rules
 
 PAGE: Final = 100
@@ -72,25 +73,57 @@ def main(arguments: Sequence[str], program: str) -> int:
 
 
 async def fetch(url: str, thread_id: str, headers: dict[str, str] | None = None) -> list[_State]:
-    """Return every checkpoint of a thread, newest first. Raises `RecordingError`."""
-    found: list[_State] = []
-    page: list[_State] = []
+    """Return every checkpoint of a thread, newest first. Raises `RecordingError`.
+
+    A task that ran a child graph has those of the child as `child`, newest first.
+    """
     address = f"{url.rstrip('/')}/threads/{thread_id}/history"
     try:
         async with aiohttp.ClientSession(headers=headers) as session:
-            # A page that is not full is the last one. A full one may be, and then an empty page follows.
-            while not found or len(page) == PAGE:
-                before = {"before": found[-1]["checkpoint"]} if found else {}
-                async with session.post(address, json={"limit": PAGE, **before}) as answer:
-                    if answer.status != 200:
-                        raise RecordingError(f"{address}: HTTP {answer.status}: {(await answer.text())[:200]}")
-                    page = await answer.json()
-                if not page:
-                    break
-                found += page
+            return await _history(session, address, thread_id, "")
     except (aiohttp.ClientError, ValueError, OSError) as error:
         raise RecordingError(f"{address}: {error}") from error
+
+
+async def _history(session: aiohttp.ClientSession, address: str, thread_id: str, namespace: str) -> list[_State]:
+    """Return the checkpoints of a graph and of its child graphs. Raises `RecordingError` and those of aiohttp."""
+    found: list[_State] = []
+    page: list[_State] = []
+    inside = {"checkpoint": {"thread_id": thread_id, "checkpoint_ns": namespace}} if namespace else {}
+    # A page that is not full is the last one. A full one may be, and then an empty page follows.
+    while not found or len(page) == PAGE:
+        # `langgraph dev` fails at a checkpoint without `configurable`, although that is the published form.
+        before = {"before": {"configurable": found[-1]["checkpoint"]}} if found else {}
+        async with session.post(address, json={"limit": PAGE, **inside, **before}) as answer:
+            if answer.status != 200:
+                raise RecordingError(f"{address}: HTTP {answer.status}: {(await answer.text())[:200]}")
+            page = await answer.json()
+        if not page:
+            break
+        found += page
+    for task in (task for state in found for task in state.get("tasks") or ()):
+        if child := _namespace(task, namespace):
+            task["child"] = await _history(session, address, thread_id, child)
     return found
+
+
+def _namespace(task: _State, outer: str) -> str | None:
+    """Return the namespace of the child graph that a task ran, None for a task that cannot have one.
+
+    LangGraph has no reference to a child graph that the function of a node hides. Such a node is a tool.
+    """
+    if task.get("checkpoint"):
+        return str(task["checkpoint"]["checkpoint_ns"])
+    if not (task.get("interrupts") or any(one.get("type") == "tool" for one in _written(task))):
+        return None
+    return "|".join((*([outer] if outer else ()), f"{task['name']}:{task['id']}"))
+
+
+def _written(task: _State) -> list[_State]:
+    """Return the messages that a task wrote."""
+    result = task.get("result")
+    given = result.get("messages") if isinstance(result, dict) else None
+    return [one for one in (given if isinstance(given, list) else [given]) if isinstance(one, dict)]
 
 
 def script_of(history: Sequence[_State]) -> dict[str, Any]:
@@ -110,9 +143,13 @@ def script_of(history: Sequence[_State]) -> dict[str, Any]:
     # A turn without steps was stopped before its first node ran. A script needs a step, and a hold only waits.
     for number, turn in enumerate(turns, start=1):
         turn["steps"] = literal(turn["steps"]) or [{"node": "agent", "hold": f"stopped-{number}"}]
-    channels = sorted({name for turn in turns for step in turn["steps"] for name in step.get("channels", ())})
+    channels = sorted({name for turn in turns for name in _channels(turn["steps"])})
     # The history shows whole values and not what a node wrote, so replacing is the only reducer that reproduces them.
-    reducers = {"channels": dict.fromkeys(channels, "replace")} if channels else {}
+    begins = line[0]["values"]
+    known = {
+        name: {"reducer": "replace", "initial": begins[name]} if name in begins else "replace" for name in channels
+    }
+    reducers = {"channels": known} if channels else {}
     script = {"version": 1, **reducers, "turns": turns}
     try:
         msgspec.convert(script, Script)
@@ -181,8 +218,15 @@ def _steps(state: _State, later: _State | None) -> Iterator[dict[str, Any]]:
     # A checkpoint of source `input` or `update` after this one belongs to another run: this superstep did not finish.
     finished = later is not None and (later.get("metadata") or {}).get("source") == "loop"
     node = state["next"][0]
+    children = {task["id"]: _child_step(task, state, later if finished else None) for task in tasks}
     # Where a human was asked there is no duration: the time between the two checkpoints is that of the human.
-    if interrupts and len(tasks) > 1:
+    if any(children.values()):
+        parts = [
+            children[task["id"]] or _part(task["name"], task.get("result") or {}, 0, task.get("interrupts") or ())
+            for task in tasks
+        ]
+        yield parts[0] if len(parts) == 1 else {"parallel": parts}
+    elif interrupts and len(tasks) > 1:
         yield {"parallel": [_part(task["name"], task.get("result") or {}, 0, task["interrupts"]) for task in tasks]}
     elif interrupts:
         writes = _writes(state, later) if finished else {}
@@ -199,6 +243,77 @@ def _steps(state: _State, later: _State | None) -> Iterator[dict[str, Any]]:
         yield {"node": node, "error": {"type": kind, "message": text.removesuffix(")").strip("'\"")}}
     else:
         yield {"node": node, "hold": f"stopped-{(state.get('metadata') or {}).get('step', 0)}"}
+
+
+def _child_step(task: _State, state: _State, later: _State | None) -> dict[str, Any] | None:
+    """Return the step of a task that ran a child graph, None if it ran none, or one that a script cannot express.
+
+    `later` is the checkpoint after the superstep, if that has finished.
+    """
+    line = list(_line(task.get("child") or ()))
+    steps = [step for one, two in itertools.pairwise((*line, None)) if one for step in _steps(one, two)]
+    if not steps or len(line) < 2:
+        return None
+    begins, known = (one["values"].get("messages") or [] for one in (line[1], state))
+    shares = bool(known) and [one.get("id") for one in begins[: len(known)]] == [one.get("id") for one in known]
+    step: dict[str, Any] = {"node": task["name"]}
+    if shares:
+        step["returns"] = "messages"
+    elif len(begins) == 1 and (text := _content_text(begins[0])):
+        step["input"] = text
+    elif begins:
+        return None
+    if not task.get("checkpoint"):
+        step["hidden"] = True
+    if later is not None and not shares and not _gives_last_message(task, line[-1]):
+        return None
+    _keep_channels(steps, state, later)
+    return {**step, "subgraph": steps}
+
+
+def _gives_last_message(task: _State, ended: _State) -> bool:
+    """Return whether a task wrote the last message of its child graph as one tool result, as a script does."""
+    said = ended["values"].get("messages") or []
+    results = [_result(one) for one in _written(task)]
+    return not results or (bool(said) and results == [{"content": _content_text(said[-1])}])
+
+
+def _keep_channels(steps: list[dict[str, Any]], state: _State, later: _State | None) -> None:
+    """Leave only writes to channels that the parent's superstep changed. The last step writes their final values.
+
+    A script has the same channels in all of its graphs, and what a child graph writes to them is written to the parent.
+    """
+    now = {} if later is None else later["values"]
+    before = state["values"]
+    changed = {name: one for name, one in now.items() if not _is_left_out(name, one) and before.get(name) != one}
+    written: dict[str, Any] = {}
+    for step in _every(steps):
+        kept = {name: value for name, value in step.pop("channels", {}).items() if name in changed}
+        written |= kept
+        if kept:
+            step["channels"] = kept
+        elif not step:
+            # It has written to channels of the child alone, and a script has no empty step.
+            step["node"] = AGENT
+    missing = {name: value for name, value in changed.items() if name not in written or written[name] != value}
+    if missing:
+        last = steps[-1]
+        while "subgraph" in last or "parallel" in last:
+            last = last["subgraph"][-1] if "subgraph" in last else last["parallel"][0]
+        last["channels"] = {**last.get("channels", {}), **missing}
+
+
+def _every(steps: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield recorded steps, and those in child graphs and parallel steps."""
+    for step in steps:
+        yield step
+        yield from _every((*step.get("parallel", ()), *step.get("subgraph", ())))
+
+
+def _channels(steps: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield the channels that steps write."""
+    for step in _every(steps):
+        yield from step.get("channels", ())
 
 
 def _is_parallel(tasks: Sequence[_State]) -> bool:

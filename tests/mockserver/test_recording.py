@@ -114,6 +114,84 @@ async def test_what_cannot_be_recorded_is_said_in_one_line(capsys: pytest.Captur
     assert "expected 'NAME: VALUE'" in capsys.readouterr().err
 
 
+DEEP = """
+channels: {notes: append}
+turns:
+  - when: {contains: deep}
+    steps:
+      - {node: model, call: {tool: task, args: {description: Look.}, id: t1}}
+      - node: tools
+        subgraph:
+          - {node: model, call: {tool: task, args: {description: Look closer.}, id: t2}}
+          - {node: tools, hidden: true, subgraph: [{node: model, say: Seven.}, {node: keep, channels: {notes: [leaf]}}]}
+          - {node: ask, interrupt: {value: Sure?}, channels: {notes: [asked]}}
+          - {node: model, say: "It is {state.notes}.", channels: {notes: [said]}}
+      - {node: model, say: "Done."}
+  - when: {contains: shared}
+    steps:
+      - {node: researcher, returns: messages, subgraph: [{node: model, say: Found.}, {node: check, say: Checked.}]}
+      - {node: model, call: [{tool: task, args: {a: one}, id: t3}, {tool: task, args: {a: two}, id: t4}]}
+      - parallel:
+          - {node: tools, subgraph: [{node: model, say: First.}]}
+          - {node: tools, subgraph: [{node: model, say: Second.}]}
+      - {node: model, say: Both.}
+  - steps:
+      - {node: model, call: {tool: task, args: {description: Look.}, id: t5}}
+      - {node: tools, subgraph: [{node: model, say: Not this.}]}
+      - {node: tools, result: "But this."}
+"""
+
+
+def with_children(history: list[dict[str, Any]]) -> list[Any]:
+    """Return a history without ids and times, and the histories of its child graphs."""
+    tasks = [
+        [
+            (
+                task["name"],
+                task["checkpoint"] is None,
+                [one["value"] for one in task["interrupts"]],
+                with_children(task.get("child", [])),
+            )
+            for task in state["tasks"]
+        ]
+        for state in history
+    ]
+    return [plain(history), tasks]
+
+
+async def test_child_graphs_are_recorded() -> None:
+    async with MockDeployment(script=DEEP) as mock, httpx.AsyncClient(base_url=mock.url, timeout=DEADLINE) as http:
+
+        async def converse() -> str:
+            thread = str((await http.post("/threads", json={})).json()["thread_id"])
+            for given in (
+                # First, as a graph that is a node returns its whole state, so that LangGraph appends what it got again.
+                {"input": {"messages": "shared"}},
+                {"input": {"messages": "deep"}},
+                {"command": {"resume": "yes"}},
+            ):
+                await http.post(f"/threads/{thread}/runs/wait", json={"assistant_id": "agent", **given})
+            return thread
+
+        history = await fetch(mock.url, await converse())
+        text = to_yaml(script_of(history))
+        assert text.count("subgraph:") == 5
+        assert text.count("hidden: true") == text.count("returns: messages") == 1
+        mock.reset(script=text)
+        assert with_children(await fetch(mock.url, await converse())) == with_children(history)
+
+
+async def test_a_child_graph_whose_result_is_another_is_left_out() -> None:
+    async with MockDeployment(script=DEEP) as mock, httpx.AsyncClient(base_url=mock.url, timeout=DEADLINE) as http:
+        thread = (await http.post("/threads", json={})).json()["thread_id"]
+        body = {"assistant_id": "agent", "input": {"messages": "other"}}
+        await http.post(f"/threads/{thread}/runs/wait", json=body)
+        history = await fetch(mock.url, thread)
+    (task,) = next(state for state in history if state["next"] == ["tools"] and state["tasks"][0].get("child"))["tasks"]
+    task["result"] = {"messages": [{"type": "tool", "content": "Another.", "name": "task", "tool_call_id": "t5"}]}
+    assert "subgraph" not in to_yaml(script_of(history))
+
+
 def test_the_command_line_writes_a_script(capsys: pytest.CaptureFixture[str]) -> None:
     with MockDeployment() as mock, httpx.Client(base_url=mock.url, timeout=DEADLINE) as http:
         thread = http.post("/threads", json={}).json()["thread_id"]
