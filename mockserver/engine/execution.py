@@ -390,7 +390,10 @@ class Execution:
         """Play a child graph to its end, continuing it if it was begun before."""
         begun, namespace = child.history.head, child.namespace
         if begun is None:
-            received = self._append(None, START, graph.empty_values(self._run.script), (START,), "input", child)
+            # The child graph of a probe has fewer channels than its parent.
+            empty = graph.empty_values(self._run.script)
+            values = {name: value for name, value in empty.items() if name in begins.values}
+            received = self._append(None, START, values, (START,), "input", child)
             child.history.mark(received.checkpoint_id, Mark(self._run.run_id, "result", begins.given, START))
             cursor = begins.cursor
             entered = self._append(received, START, begins.values, cursor.next, "loop", child, cursor)

@@ -75,6 +75,7 @@ def stored_kwargs(
         "temporary": temporary,
         "subgraphs": request.stream_subgraphs,
         "resumable": request.stream_resumable,
-        "checkpoint_during": request.storing != "exit",
+        # As the client sent it: `durability` does not change it.
+        "checkpoint_during": request.checkpoint_during is not False,
         "durability": request.storing,
     }

@@ -82,6 +82,6 @@ async def test_the_stream_shows_every_checkpoint(stage: Stage) -> None:
 
 
 async def test_the_run_shows_how_it_stores(stage: Stage) -> None:
-    for asked, shown in ((OLDER, ("exit", False)), (EXIT, ("exit", False)), ({}, ("async", True))):
+    for asked, shown in ((OLDER, ("exit", False)), (EXIT, ("exit", True)), ({}, ("async", True))):
         run: Any = await stage.client.runs.create(stage.thread, "agent", input=asking("sf"), **asked)
         assert (run["kwargs"]["durability"], run["kwargs"]["checkpoint_during"]) == shown

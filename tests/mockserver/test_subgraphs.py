@@ -51,6 +51,8 @@ async def test_a_stopped_child_graph_leaves_its_writes_in_its_own_namespace(stag
         (["quote"], ["A/search:1"]),
     ]
     assert {one["checkpoint"]["checkpoint_ns"] for one in children} == {namespace}
+    # The child graph has no messages, at its first checkpoint either.
+    assert children[0]["values"] == {"steps": []}
     around = (await stage.state())["checkpoint"]["checkpoint_id"]
     for before, one in pairwise([None, *children]):
         assert one is not None
