@@ -86,7 +86,11 @@ async def fetch(url: str, thread_id: str, headers: dict[str, str] | None = None)
 
 
 async def _history(session: aiohttp.ClientSession, address: str, thread_id: str, namespace: str) -> list[_State]:
-    """Return the checkpoints of a graph and of its child graphs. Raises `RecordingError` and those of aiohttp."""
+    """Return the checkpoints of a graph and of its child graphs. Raises `RecordingError` and those of aiohttp.
+
+    A server that has no histories of child graphs refuses the request, or answers with the history of the thread. Then
+    the child graph is left out.
+    """
     found: list[_State] = []
     page: list[_State] = []
     inside = {"checkpoint": {"thread_id": thread_id, "checkpoint_ns": namespace}} if namespace else {}
@@ -95,11 +99,15 @@ async def _history(session: aiohttp.ClientSession, address: str, thread_id: str,
         # `langgraph dev` fails at a checkpoint without `configurable`, although that is the published form.
         before = {"before": {"configurable": found[-1]["checkpoint"]}} if found else {}
         async with session.post(address, json={"limit": PAGE, **inside, **before}) as answer:
+            if answer.status != 200 and namespace:
+                return []
             if answer.status != 200:
                 raise RecordingError(f"{address}: HTTP {answer.status}: {(await answer.text())[:200]}")
             page = await answer.json()
         if not page:
             break
+        if namespace and any((one.get("checkpoint") or {}).get("checkpoint_ns") != namespace for one in page):
+            return []
         found += page
     for task in (task for state in found for task in state.get("tasks") or ()):
         if child := _namespace(task, namespace):

@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from mockserver.app import serving
 from mockserver.core.clock import UndelayedClock
@@ -179,6 +181,27 @@ async def test_child_graphs_are_recorded() -> None:
         assert text.count("hidden: true") == text.count("returns: messages") == 1
         mock.reset(script=text)
         assert with_children(await fetch(mock.url, await converse())) == with_children(history)
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+async def test_a_server_without_histories_of_child_graphs(refuses: bool) -> None:
+    """Refuse the parameter, or ignore it and answer with the history of the thread."""
+    async with MockDeployment(script=DEEP) as mock, httpx.AsyncClient(base_url=mock.url, timeout=DEADLINE) as http:
+        thread = (await http.post("/threads", json={})).json()["thread_id"]
+        body = {"assistant_id": "agent", "input": {"messages": "other"}}
+        await http.post(f"/threads/{thread}/runs/wait", json=body)
+        history = (await http.get(f"/threads/{thread}/history?limit=50")).json()
+
+        async def answer(request: web.Request) -> web.Response:
+            if refuses and "checkpoint" in await request.json():
+                return web.json_response({"detail": "no"}, status=500)
+            return web.json_response(history)
+
+        application = web.Application()
+        application.router.add_post("/threads/{thread}/history", answer)
+        async with TestServer(application) as server:
+            recorded = await fetch(str(server.make_url("/")), thread)
+    assert "subgraph" not in to_yaml(script_of(recorded))
 
 
 async def test_a_child_graph_whose_result_is_another_is_left_out() -> None:
