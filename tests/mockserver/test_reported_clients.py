@@ -91,6 +91,7 @@ def answers_a_question_of_before(app: App) -> None:
 
 
 def stops_by_closing_the_stream(app: App) -> None:
+    # The application takes the closed stream for a cancel.
     run = app.closes_a_stream("agent:2/token")
     app.mock.release()
     app.mock.wait_for_status("success", app.thread, run)
@@ -105,6 +106,7 @@ def stops_a_run_of_its_own_making(app: App) -> None:
 
 
 def writes_after_a_stop_in_the_tool(app: App) -> None:
+    # The call of the tool has no answer in the state, and models refuse such a conversation.
     run = app.held("tools:1/enter")
     app.http.post(f"/threads/{app.thread}/runs/{run}/cancel", params={"wait": "true"})
     app.says("and in nyc?")
@@ -124,6 +126,7 @@ def repeats_what_broke_off(app: App) -> None:
 
 def goes_on_after_a_conflict(app: App) -> None:
     app.held("agent:1/enter")
+    # The application drops the 409, so its user waits for an answer that never comes.
     assert app.says("try this", multitask_strategy="reject").status_code == 409
     app.mock.release()
     app.mock.wait_until_quiet()
@@ -161,7 +164,3 @@ def test_a_reported_fault_is_named(rule: str, act: Callable[[App], None], report
         found = mock.conduct(strategy="reject") if rule == "other-strategy" else mock.conduct()
         assert rule in [finding.rule for finding in found], report
         mock.release()
-
-
-def test_there_are_twelve() -> None:
-    assert len({report for *_, report in REPORTED}) == 12
