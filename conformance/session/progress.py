@@ -40,6 +40,8 @@ class Progress:
             self._terminal.rewrite(line, erase=True)
         else:
             self._terminal.write(f"\n{line}")
+        # Into a pipe or a file, a line without an end would be kept back until the play is over.
+        self._terminal.flush()
         self._marked = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

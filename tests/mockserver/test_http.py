@@ -65,7 +65,7 @@ async def test_http_1_0(stage: Stage) -> None:
 async def test_one_connection_for_several_requests(stage: Stage) -> None:
     keeping = b"GET /ok HTTP/1.1\r\nHost: mock\r\n\r\n"
     received = await exchange(stage, keeping + keeping, request("GET /ok HTTP/1.1"))
-    assert received.count(b'{"ok":true}') == 3
+    assert received.count(b'"ok":true') == 3
 
 
 async def test_a_chunked_body(stage: Stage) -> None:
