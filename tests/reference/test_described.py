@@ -56,8 +56,7 @@ def different(request: Request, expected: tuple[int, Any], found: tuple[int, Any
         yield f"{request}\n  langgraph dev: {expected}\n  mock: {found}"
 
 
-# Not beside the other tests of the reference: what those leave in the store of the official server would differ.
-@pytest.mark.newest
+@pytest.mark.reference
 async def test_described_requests_are_answered_alike(urls: tuple[str, str]) -> None:
     reference, mock = urls
     unexplained: list[str] = []
