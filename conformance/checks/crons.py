@@ -8,7 +8,7 @@ from typing import Any
 from conformance.api import GONE, LABEL_KEY, objects
 from conformance.checks.common import expect_each_answered, expect_order, status_word
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, all_facts, expect
+from conformance.judge.expect import Unproven, all_facts, declare, expect
 from conformance.judge.messages import text_of
 from conformance.judge.play import Exchange, Play, status_text
 from conformance.judge.queries import answer, asked, has, items, page, queries
@@ -217,8 +217,7 @@ def _require_crons(exchanges: list[Exchange]) -> None:
     for exchange in exchanges:
         if exchange.response is not None and exchange.response.status in NO_CRONS:
             raise Unproven(
-                f"the deployment seems to have no crons ({exchange.outcome()}). If so, declare CRN absent in the "
-                "profile",
+                f"the deployment seems to have no crons ({exchange.outcome()}). If so, {declare('cron/*')}",
                 exchange.sent,
             )
 

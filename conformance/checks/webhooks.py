@@ -5,7 +5,7 @@ from __future__ import annotations
 from conformance.api import IN_FLIGHT
 from conformance.checks.common import status_word
 from conformance.judge.check import check
-from conformance.judge.expect import Broken, Unproven, all_facts, expect
+from conformance.judge.expect import Broken, Unproven, all_facts, declare, expect
 from conformance.judge.messages import read_messages, spell
 from conformance.judge.play import Exchange, Play, status_text
 from conformance.judge.turns import expect_superseded
@@ -211,8 +211,8 @@ def _accepted_with_webhook(play: Play, label: str) -> Exchange:
         detail = response.body.get("detail") if isinstance(response.body, dict) else response.body
         raise Unproven(
             f"the deployment accepts no webhook to this machine ({submission.outcome()}: {snippet(detail)}). Allow it "
-            "to call the suite's listener (for an Agent Server: `webhooks.url` in langgraph.json), or declare WHK "
-            "absent in the profile",
+            "to call the suite's listener (for an Agent Server: `webhooks.url` in langgraph.json), or "
+            f"{declare('webhook/*')}",
             submission.sent,
         )
     return play.accepted(label)

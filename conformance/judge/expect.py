@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+import re
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
@@ -19,6 +21,21 @@ class Broken(Exception):  # noqa: N818 -- a finding about a deployment, not an e
         self.expected = expected
         self.observed = observed
         self.see = see
+
+
+ABSENT = "under [[absent]] in the profile"
+"""The end of a reason that proposes a declaration. See `declarable`."""
+
+
+def declare(scenarios: str) -> str:
+    """Return the end of a reason, which declares that what these scenarios need is not offered."""
+    return f"declare `scenario = {json.dumps(scenarios)}` {ABSENT}"
+
+
+def declarable(reason: str) -> str | None:
+    """Return the pattern of the scenarios that a reason proposes to declare absent, or None."""
+    found = re.search(rf'`scenario = "([^"`]+)"` {re.escape(ABSENT)}', reason)
+    return found[1] if found else None
 
 
 P = ParamSpec("P")

@@ -337,4 +337,9 @@ def _unknown(requirement_id: str) -> str | None:
     if requirement_id in ids:
         return None
     near = get_close_matches(requirement_id, ids, 1)
+    if area := [one for one in ids if one.split("-")[0] == requirement_id]:
+        return (
+            f"`{requirement_id}` is an area of {len(area)} requirements. Name them, from {area[0]} to {area[-1]}, or "
+            "the scenarios in which they are judged"
+        )
     return f"no requirement `{requirement_id}`" + (f". Did you mean {near[0]}?" if near else "")

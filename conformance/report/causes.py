@@ -88,9 +88,26 @@ def grouped(results: Iterable[Result]) -> list[Group]:
             results=tuple(sorted(failed[cause.requirement], key=lambda result: _plainness(result.scenario))),
             explained=sum(len(failed[one]) for one in cause.explains),
         )
-        for cause in causes(sorted(failed), judged, faults())
+        for cause in _folded(causes(sorted(failed), judged, faults()), failed)
     ]
     return sorted(found, key=lambda group: (group.results[0].verdict != "FAIL", -len(group.results) - group.explained))
+
+
+def _folded(found: Iterable[Cause], failed: Mapping[str, Sequence[Result]]) -> list[Cause]:
+    """Return the causes, with those of the same words in the same scenarios as one.
+
+    Several requirements that need one request fail with one reason when it is refused.
+    """
+    kept: dict[frozenset[tuple[str, str]], Cause] = {}
+    for cause in found:
+        key = frozenset((result.scenario, result.reason) for result in failed[cause.requirement])
+        first = kept.get(key)
+        if first is None:
+            kept[key] = cause
+        else:
+            also = (*first.explains, cause.requirement, *cause.explains)
+            kept[key] = msgspec.structs.replace(first, explains=also)
+    return list(kept.values())
 
 
 def _plainness(scenario: str) -> tuple[int, int]:

@@ -6,7 +6,7 @@ A profile with an empty reason is rejected when it is loaded, so no draft can be
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import get_args
@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from packaging.version import InvalidVersion, Version
 
 from conformance.judge import profiles
+from conformance.judge.expect import declarable
 from conformance.report.causes import grouped
 from conformance.report.report import Report, Result
 from conformance.requirements import registry
@@ -70,8 +71,11 @@ def draft(reports: Sequence[Report], name: str | None = None) -> str:
 def entries(reports: Sequence[Report]) -> list[DraftedFailure]:
     """Return the known failures to declare, by cause, with as few entries and scenario patterns as possible."""
     results: dict[str, dict[str, list[Result]]] = {}
+    offered = _offered(reports)
     for report in reports:
         for result in report.results:
+            if not offered(result.scenario):
+                continue
             # A freedom is declared under [freedoms]. An ERROR is a fault of the suite, not of the deployment.
             if result.verdict not in ("NOT-APPLICABLE", "ERROR") and result.freedom is None:
                 results.setdefault(result.requirement, {}).setdefault(result.scenario, []).append(result)
@@ -82,11 +86,9 @@ def entries(reports: Sequence[Report]) -> list[DraftedFailure]:
                 failure = _Failure(name, results[name], flaky=flaky)
                 if not failure.due:
                     continue
-                group = next(
-                    (one for one in found if (one.cause, one.flaky) == (cause, flaky) and one.takes(failure)), None
-                )
+                group = next((one for one in found if one.is_of(cause, failure) and one.takes(failure)), None)
                 if group is None:
-                    found.append(_Group(cause, flaky, [failure]))
+                    found.append(_Group(cause, [failure]))
                 else:
                     group.failures.append(failure)
     return [group.entry() for group in found]
@@ -117,10 +119,13 @@ class _Failure:
         self.requirement = requirement
         self.results = results
         self.everywhere = {one.id for one in catalogue() if rule.applies_to(one.id)} | results.keys()
+        self.flaky = flaky
         self.due = {name for name, each in results.items() if _is_due(each, flaky=flaky)}
         self.patterns = tuple(pattern for pattern, _ in _patterns(self.due, self.everywhere))
+        red = [result for name in self.due for result in results[name] if result.verdict in RED]
+        self.unproven = all(result.verdict == "INCONCLUSIVE" for result in red)
         # What was declared before keeps its reason, so it shares no entry with what has another one.
-        self.reasons = {result.known for name in self.due for result in results[name] if result.verdict in RED}
+        self.reasons = {result.known for result in red}
 
     def allows(self, patterns: Iterable[str]) -> bool:
         """Return whether these patterns match no scenario in which the requirement holds."""
@@ -132,8 +137,12 @@ class _Group:
     """Failures of one cause that share an entry."""
 
     cause: str
-    flaky: bool
     failures: list[_Failure]
+
+    def is_of(self, cause: str, failure: _Failure) -> bool:
+        """Return whether a failure of this cause may be of the same cause as this entry."""
+        # What could not be judged, in the very scenarios of a failure, could not be judged because of it.
+        return self.failures[0].flaky == failure.flaky and (self.cause == cause or failure.unproven)
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -151,7 +160,24 @@ class _Group:
         each = [found for one in self.failures for name in sorted(one.due) for found in one.results[name]]
         red = [result for result in each if result.verdict in RED]
         names = tuple(one.requirement for one in self.failures)
-        return DraftedFailure(names, self.patterns, red[0], len(red), len(each), self.flaky)
+        return DraftedFailure(names, self.patterns, red[0], len(red), len(each), self.failures[0].flaky)
+
+
+def _offered(reports: Sequence[Report]) -> Callable[[str], bool]:
+    """Return a predicate of the scenarios whose feature no reason proposes to declare absent."""
+    absent = _unoffered(reports)
+    return lambda scenario: not any(fnmatchcase(scenario, pattern) for pattern in absent)
+
+
+def _unoffered(reports: Sequence[Report]) -> dict[str, Result]:
+    """Return the patterns of scenarios that a reason proposes to declare absent, each with a result that does."""
+    found: dict[str, Result] = {}
+    for report in reports:
+        for result in report.results:
+            pattern = declarable(result.reason) if result.verdict == "INCONCLUSIVE" else None
+            if pattern is not None and result.known is None:
+                found.setdefault(pattern, result)
+    return found
 
 
 def _is_due(results: Iterable[Result], *, flaky: bool) -> bool:
@@ -209,6 +235,9 @@ def _absences(reports: Sequence[Report]) -> Iterator[str]:
     for (key, reason), names in sorted(entries.items()):
         line = f"requirements = [{', '.join(map(_text, sorted(names)))}]" if key == "requirements" else _where(names)
         yield from ("[[absent]]", line, f"reason = {_text(reason.removeprefix(ABSENT))}", "")
+    for pattern, result in sorted(_unoffered(reports).items()):
+        yield f"# {result.verdict}: {one_line(result.reason, 300)}"
+        yield from ("[[absent]]", f"scenario = {_text(pattern)}", 'reason = ""', "")
     observed = {r.requirement for r in results if r.freedom is not None}
     unseen = {r.requirement: r for r in results if r.level == "PROFILE" and r.verdict in RED}
     for name, result in sorted(unseen.items()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from conformance.judge.judging import Word
@@ -20,7 +21,9 @@ KNOWN = registry.faults()
 
 def result(requirement: str, verdict: Word, scenario: str = "interrupt/during-tools/create/unwatched") -> Result:
     level = BOOK.get(requirement).level
-    return Result(requirement=requirement, level=level, scenario=scenario, verdict=verdict, reason="because")
+    return Result(
+        requirement=requirement, level=level, scenario=scenario, verdict=verdict, reason=f"because of {requirement}"
+    )
 
 
 @pytest.mark.parametrize("name", sorted(KNOWN))
@@ -77,6 +80,16 @@ def test_the_clearest_scenario_is_that_of_a_cause_and_declared_failures_are_left
     [group] = found
     assert [one.scenario for one in group.results] == [plain, other]
     assert (group.cause.explains, group.explained) == (("INT-02",), 1)
+
+
+def test_failures_with_the_same_words_are_one_cause() -> None:
+    refused = "expected a 2xx answer to POST /threads/search; observed HTTP 500"
+    alike = [msgspec.structs.replace(result(name, "FAIL"), reason=refused) for name in ("THR-20", "THR-21", "THR-22")]
+    [group] = grouped(alike)
+    assert {group.cause.requirement, *group.cause.explains} == {"THR-20", "THR-21", "THR-22"}
+    assert group.explained == 2
+    elsewhere = msgspec.structs.replace(alike[2], scenario="cron/listed")
+    assert len(grouped([*alike[:2], elsewhere])) == 2
 
 
 def test_a_broken_must_comes_before_any_warning() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from conformance.__main__ import main
 from conformance.judge import profiles
+from conformance.judge.expect import declare
 from conformance.judge.judging import Word
 from conformance.judge.profiles import ProfileError
 from conformance.report import draft_profile
@@ -30,7 +31,7 @@ def report(bad: dict[tuple[str, str], Word], **changed: Result) -> Report:
             level=r.level,
             scenario=s.id,
             verdict=bad.get((r.id, s.id), "PASS"),
-            reason="expected rest; observed a “step”" if (r.id, s.id) in bad else "",
+            reason=f"expected rest of {r.id}; observed a “step”" if (r.id, s.id) in bad else "",
         )
         for s in catalogue()
         for r in BOOK.requirements
@@ -73,6 +74,35 @@ def test_the_failures_of_one_fault_share_few_entries(fault: str) -> None:
     profile = profiles.parse(draft_profile.draft([made]).replace('reason = ""', 'reason = "a bug"'), "draft")
     covered = {(r.requirement, r.scenario) for r in made.results if profile.known_failure(r.requirement, r.scenario)}
     assert covered == bad.keys()
+
+
+def test_what_a_reason_proposes_to_declare_absent_is_drafted_as_absent() -> None:
+    """Load the draft: it accepts every verdict of the scenarios that need what the deployment does not offer."""
+    reason = f"the deployment seems to have no crons (HTTP 405). If so, {declare('cron/*')}"
+    crons: dict[tuple[str, str], Word] = {
+        (r.id, s.id): "INCONCLUSIVE" if r.id.startswith("CRN") else "FAIL"
+        for s in catalogue()
+        for r in BOOK.requirements
+        if s.id.startswith("cron/") and r.id in ("CRN-01", "CRN-02", "SHP-06") and r.applies_to(s.id)
+    }
+    made = report(crons, CRN_01=next(r for r in report(crons).results if r.requirement == "CRN-01"))
+    made.results[:] = [
+        msgspec.structs.replace(r, reason=reason) if r.verdict == "INCONCLUSIVE" else r for r in made.results
+    ]
+    assert draft_profile.entries([made]) == []
+    profile = profiles.parse(draft_profile.draft([made]).replace('reason = ""', 'reason = "no crons"'), "draft")
+    assert [(one.names, one.patterns) for one in profile.absent] == [((), ("cron/*",))]
+    assert all(profile.absence(r.requirement, r.scenario) for r in made.results if r.scenario.startswith("cron/"))
+
+
+def test_what_is_unproven_where_something_fails_shares_its_entry() -> None:
+    bad: dict[tuple[str, str], Word] = {("INT-02", PLAINEST): "FAIL", ("PST-01", PLAINEST): "INCONCLUSIVE"}
+    [entry] = draft_profile.entries([report(bad)])
+    assert (entry.requirements, entry.patterns) == (("INT-02", "PST-01"), (PLAINEST,))
+    assert entry.example.verdict == "FAIL"
+    # What fails besides is another failure.
+    found = draft_profile.entries([report({**bad, ("PST-01", PLAINEST): "FAIL"})])
+    assert [one.requirements for one in found] == [("INT-02",), ("PST-01",)]
 
 
 def test_what_fails_in_some_reports_only_is_flaky() -> None:

@@ -80,6 +80,10 @@ BAD = [
     (GOOD.replace("RUN-07", "RUN-77"), "5: no requirement `RUN-77`. Did you mean RUN-07?"),
     (GOOD.replace("RUN-07", "RUN-01"), "5: RUN-01 is not a freedom. Declare a failure of it under [[known]]"),
     (GOOD.replace("PST-05", "PST-55"), "7: no requirement `PST-55`. Did you mean PST-05?"),
+    (
+        GOOD.replace('requirement = "PST-05"', 'requirements = ["CRN"]'),
+        "7: `CRN` is an area of 8 requirements. Name them, from CRN-01 to CRN-11, or the scenarios",
+    ),
     (GOOD.replace("no durability modes", " "), "8: the absence of PST-05 needs a reason"),
     (GOOD.replace('requirement = "PST-05"', ""), "8: an absence needs a `requirement`, a `strategy`, or a pattern"),
     (GOOD.replace('requirement = "PST-05"', 'scenario = "in-*"'), "7: `in-*` matches no scenario"),
