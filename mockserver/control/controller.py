@@ -20,7 +20,7 @@ from mockserver.control.errors import DeadlineError as DeadlineError
 from mockserver.control.errors import UsageError as UsageError
 from mockserver.control.matchers import RequestPattern
 from mockserver.control.points import check_point, names_of_holds
-from mockserver.core.clock import Clock, HandClock, InstantClock, RealClock, UndelayedClock
+from mockserver.core.clock import Clock, HandClock, InstantClock, RealClock, UndelayedClock, settle
 from mockserver.core.ids import canonical, derived_seed
 from mockserver.core.policy import Policy, policy_of
 from mockserver.core.records import Run, Thread
@@ -41,6 +41,9 @@ MAX_SCALE: Final = 1000
 
 MAX_ADVANCE: Final = 1e9
 """The largest step of the clock in seconds, the same as in the control API."""
+
+ROUNDS: Final = 30
+"""The scripted delays after which a run is not waited for at the end of a test, each less than a millisecond."""
 
 Mode = Literal["real", "instant", "hand"]
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
@@ -163,6 +166,15 @@ class Controller:
         if clock is not None:
             engine.clock.set(clock)
         self.journal.clear(former)
+
+    async def held_at_rest(self) -> list[Held]:
+        """Return the held runs, after those that are on their way to a hold have reached it."""
+        gates, rounds = self.engine.gates, ROUNDS if self.engine.gates.closed() else 0
+        # A run passes a scripted delay in each round. In real time, and by hand, it may be under way for long.
+        while rounds and len(gates.held()) < len(self._in_flight()):
+            await settle()
+            rounds -= 1
+        return gates.held()
 
     def thread(self, thread_id: str) -> Thread:
         """Return a thread. Raises `ControlError` if it does not exist."""

@@ -187,10 +187,10 @@ class HandClock:
     async def advance(self, seconds: float) -> None:
         """Let `seconds` pass. Everything that wakes on the way runs, and may sleep again, before time continues."""
         until = self.now + seconds
-        await _settle()
+        await settle()
         while (alarm := self._next()) is not None and alarm.at <= until:
             self._ring()
-            await _settle()
+            await settle()
         self.now = max(self.now, until)
 
     @property
@@ -276,7 +276,7 @@ def _wake(sleeper: asyncio.Future[None]) -> None:
         sleeper.set_result(None)
 
 
-async def _settle() -> None:
+async def settle() -> None:
     """Wait until everything that was woken waits again. `SETTLE` explains the limits."""
     for _ in range(SETTLE):
         await asyncio.sleep(0)

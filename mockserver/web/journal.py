@@ -38,6 +38,11 @@ FORMER: Final = 1000
 MAX_BODY: Final = 64 * 1024
 """The largest body in bytes that is kept. Of a larger one nothing is kept, because a part of it is not JSON."""
 
+MAX_REASON: Final = 300
+"""The number of characters of a refusal that are kept."""
+
+FIRST_ERROR: Final = 400
+
 FRAME: Final = "WS"
 """The `method` of an entry for a WebSocket message."""
 
@@ -76,6 +81,8 @@ class JournalEntry:
     """The webhooks and probe reports of the run that were refused, each with the reason."""
     ignored: list[str] = field(default_factory=list)
     """The parts of the request that had no effect, such as unknown fields."""
+    reason: str | None = None
+    """The text of the response to a request that was refused, in one line, or None."""
     refused: int | None = None
     """The status that an endpoint would have sent for a failed protocol command, whose own response is 200."""
     in_flight: tuple[str, ...] = ()
@@ -137,7 +144,7 @@ class JournalEntry:
         """Return the entry in the form of the control API."""
         names = ("number", "at", "method", "path", "query", "thread_id", "run_id", "strategy", "body", "busy", "status")
         more: dict[str, Any] = {"protocol": self.protocol, "refused": self.refused} if self.protocol else {}
-        more |= {name: value for name in ("callbacks", "ignored") if (value := getattr(self, name))}
+        more |= {name: value for name in ("reason", "callbacks", "ignored") if (value := getattr(self, name))}
         shown = {name: getattr(self, name) for name in names}
         return {**shown, **more, "ended": self.ended is not None, "cut": self.cut}
 
@@ -147,8 +154,9 @@ class JournalEntry:
         details = "".join(f" {one}" for one in (self.protocol, self.strategy) if one)
         waiting = self.status is None and not self.cut
         status = "no response yet" if waiting else self.outcome or "disconnected before a response"
+        reason = f": {self.reason}" if self.reason is not None else ""
         notes = "".join(f"; {line}" for line in (*self.callbacks, *(f"ignored: {one}" for one in self.ignored)))
-        return f"{self.number:>4} {self.at:9.3f}s {self.method} {self.path}{query}{details} -> {status}{notes}"
+        return f"{self.number:>4} {self.at:9.3f}s {self.method} {self.path}{query}{details} -> {status}{reason}{notes}"
 
 
 class Journal:
@@ -265,6 +273,12 @@ class Journal:
         return entry
 
 
+def one_line(reason: str) -> str:
+    """Return the text of a refusal in one line, shortened."""
+    line = " ".join(reason.split())
+    return line if len(line) <= MAX_REASON else f"{line[:MAX_REASON]}..."
+
+
 JOURNAL: Final = web.AppKey("journal", Journal)
 
 _ENTRY: Final = ContextVar[JournalEntry]("entry")
@@ -289,12 +303,28 @@ def _path_id(request: web.Request, name: str) -> str | None:
 def _record_response(entry: JournalEntry, response: web.StreamResponse) -> None:
     """Record the status of a response, and the run that it names."""
     entry.status = response.status
+    if response.status >= FIRST_ERROR and isinstance(response, web.Response):
+        entry.reason = _reason(response)
     # The path of a request that creates a run names no run, and its response may be a stream: the header is the one
     # place where every such response names the run.
     found = _LOCATION.match(response.headers.get("Content-Location", ""))
     if found is not None:
         entry.run_id = found["run"]
         entry.thread_id = entry.thread_id or found["thread"]
+
+
+def _reason(response: web.Response) -> str | None:
+    """Return the `detail` of an error response in one line, None if it has none."""
+    try:
+        found = msgspec.json.decode(response.body, type=_Error) if isinstance(response.body, bytes) else None
+    except msgspec.MsgspecError:
+        # An answer that a fault or a defect has replaced, such as the page of a proxy.
+        return None
+    return None if found is None else one_line(found.detail)
+
+
+class _Error(msgspec.Struct):
+    detail: str
 
 
 def _raising(error: web.HTTPException) -> Handler:
