@@ -9,7 +9,8 @@ import { BOOTSTRAP } from "./bootstrap.js";
 import { COMMANDS } from "./commands.js";
 import { MockError, StartError, at, callerOf } from "./errors.js";
 import { send } from "./http.js";
-import { Mock, isText, pathOf, type Beginning, type Process } from "./mock.js";
+import { Mock, type Beginning, type Process } from "./mock.js";
+import { isText, pathOf } from "./scripts.js";
 import type { Script, Scripts } from "./types.js";
 import { onlyKnown } from "./words.js";
 
@@ -125,7 +126,7 @@ async function examine(url: string): Promise<void> {
     answer = await send("GET", `${url.replace(/\/+$/, "")}/_mock`);
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-    throw new StartError(`no mock answers at ${url} (${why}). Start one with \`doubletext mock\`, or leave the URL out`);
+    throw new StartError(`no mock answers at ${url} (${why}). Start one with \`doubletext mock --time instant\`, or leave the URL out`);
   }
   if (answer.status === 403) throw new StartError(`the mock at ${url} refuses: ${answer.text}`);
   let known: string[];
