@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from doubletext import __version__, packages
+from mockserver.piped_log import PipedLog
 from mockserver.words import nearest, quoted, unknown
 
 if TYPE_CHECKING:
@@ -61,10 +62,15 @@ def main(arguments: list[str] | None = None, program: str = "python -m mockserve
         return 2
     if options.from_graph is not None:
         return _write_script(options.from_graph, name)
+    log = PipedLog()
     logging.basicConfig(
-        stream=sys.stderr, level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        handlers=[log], level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    return asyncio.run(_serve(options, name))
+    try:
+        return asyncio.run(_serve(options, name))
+    finally:
+        logging.getLogger().removeHandler(log)
+        log.flush()
 
 
 class _Parser(argparse.ArgumentParser):

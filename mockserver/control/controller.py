@@ -68,6 +68,10 @@ def clock_of(mode: Mode, scale: float = 1.0) -> Clock:
         raise UsageError(f"the scale of time is {quoted(scale)}. Give a number between 0 and {MAX_SCALE}")
     if not 0 <= scale <= MAX_SCALE:
         raise UsageError(f"the scale of time is {scale}; it must be between 0 and {MAX_SCALE}")
+    if scale != 1 and mode != "real":
+        raise UsageError(
+            f"`scale` multiplies delays in mode `real`, and the mode is `{mode}`. Set the mode `real`, or leave it out"
+        )
     if mode == "hand":
         return HandClock()
     if mode == "instant":
@@ -315,8 +319,10 @@ class Controller:
         elif run_id is not None and status in of_thread:
             text = f"`{status}` is a status of threads, and a run is {', '.join(of_run)}. Leave out the run"
         elif isinstance(status, str) and canonical(status) is not None:
-            text = f"{quoted(status)} is an id. The status comes first: wait_for_status(STATUS, THREAD_ID, RUN_ID)"
-        raise UsageError(text)
+            text = (
+                f"{quoted(status)} is an id. The status comes first, as in wait_for_status(STATUS, THREAD_ID, RUN_ID)"
+            )
+        raise UsageError(text, over_http=text.replace(", as in wait_for_status(STATUS, THREAD_ID, RUN_ID)", ""))
 
     async def wait_until_held(self, point: str, thread_id: str | None = None, *, deadline: float = DEADLINE) -> Held:
         """Wait until a run is held at a point and return it.

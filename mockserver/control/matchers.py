@@ -324,7 +324,11 @@ def _check_names(wanted: Mapping[str, Any]) -> None:
     for name in wanted:
         if name not in Matchers.__annotations__:
             text = unknown("matcher", name, (*OWN, "assistant_id", "input", "command"), meant=MEANT)
-            raise UsageError(f"{text}, and the fields of bodies. For any other field write body=Including({{...}})")
+            text = f"{text}, and the fields of bodies. For any other field"
+            raise UsageError(
+                f"{text} write body=Including({{...}})",
+                over_http=f"{text} give the whole `body`, or compare it in the journal",
+            )
     strategy = wanted.get("strategy")
     if isinstance(strategy, str):
         check_strategy(strategy)
@@ -351,11 +355,13 @@ def _check_values(wanted: Mapping[str, Any]) -> None:
         raise UsageError(f"`status` is {quoted(status)}. Give the number of an HTTP status, such as 409")
     for name in ("busy", "cut"):
         if isinstance(wanted.get(name), (str, int)) and not isinstance(wanted.get(name), bool):
-            raise UsageError(f"`{name}` is {quoted(wanted[name])}. Give True or False")
+            text = f"`{name}` is {quoted(wanted[name])}. Give"
+            raise UsageError(f"{text} True or False", over_http=f"{text} true or false")
     for name in ("thread_id", "run_id"):
         if isinstance(wanted.get(name), (Mapping, int)):
             given = "an object" if isinstance(wanted[name], Mapping) else quoted(wanted[name])
-            raise UsageError(f"`{name}` is {given}. Give the id as a text, such as thread[{name!r}]")
+            text = f"`{name}` is {given}. Give the id as a text"
+            raise UsageError(f"{text}, such as thread[{name!r}]", over_http=text)
     body = wanted.get("body")
     if isinstance(body, (str, bytes)) and body.lstrip()[:1] in ("{", "[", b"{", b"["):
         raise UsageError("`body` is compared with the decoded JSON. Write an object or a list in place of its text")

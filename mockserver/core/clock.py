@@ -157,6 +157,8 @@ class HandClock:
         """The seconds of scripted time that have passed."""
         self._order = count()
         self._alarms: list[_Alarm] = []
+        self.retired = asyncio.Event()
+        """Set once this clock is no longer used."""
 
     async def sleep(self, seconds: float) -> None:
         """Return when `seconds` have passed."""
@@ -201,6 +203,7 @@ class HandClock:
 
     def retire(self) -> None:
         """Wake every sleeper, because this clock is no longer used."""
+        self.retired.set()
         for alarm in sorted(self._alarms):
             if alarm.live and alarm.drives:
                 alarm.wake()

@@ -5,6 +5,7 @@ It calls the same code, which then gets a future in place of the result, and awa
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
@@ -51,6 +52,11 @@ def _awaited(
             return cast(T, await loops.awaited(found))
         except EXPECTED as error:
             raise without_frames(error) from None
+        except asyncio.CancelledError as error:
+            # A time-out around the wait, such as `asyncio.wait_for`, would lose the reason. The traceback shows a note.
+            if method.__name__.startswith("wait"):
+                error.add_note(self.deployment._situation(method.__name__))
+            raise
 
     @functools.wraps(method)
     def call(self: AsyncDeployment, /, *args: P.args, **named: P.kwargs) -> Coroutine[Any, Any, T]:

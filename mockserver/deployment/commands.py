@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, cast
@@ -12,7 +12,7 @@ from aiohttp import web
 
 from mockserver.agent.gates import Held
 from mockserver.arguments import explained_methods
-from mockserver.control import routes
+from mockserver.control import routes, situation
 from mockserver.control.client_checks import Conduct
 from mockserver.control.controller import Controller, Mode, check_count, clock_of, optional_id
 from mockserver.control.errors import BlockedLoopError, ControlError, UsageError
@@ -39,6 +39,39 @@ __tracebackhide__ = True
 
 STARTED: WeakSet[Commands] = WeakSet()
 """The deployments of this process that were started. A failing test shows the logs of those that it used."""
+
+
+class Done:
+    """The result of a method that has done its work and returns nothing. It is false, and shown as None.
+
+    An `await` of None, or a `with`, fails with a text of Python's that names no right word.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "None"
+
+    def __await__(self) -> Iterator[None]:
+        """Raise `UsageError`: only the methods of `aio` are coroutines."""
+        raise UsageError(f"{self._name}() is not a coroutine. Write `await mock.aio.{self._name}(...)`")
+
+    def __enter__(self) -> None:
+        """Raise `UsageError`: no method is a context manager."""
+        ends = " What is held continues with release()" if self._name == "hold" else ""
+        raise UsageError(f"{self._name}() is not a context manager. Call it without `with`.{ends}")
+
+    def __exit__(self, *_: object) -> None: ...
+
+    async def __aenter__(self) -> None:
+        """Raise `UsageError`: no method is a context manager."""
+        self.__enter__()
+
+    async def __aexit__(self, *_: object) -> None: ...
 
 
 class Commands:
@@ -319,6 +352,19 @@ class Commands:
         self._check_caller(name)
         return self._result(self.submit(action(self.controller, self.deadline if deadline is None else deadline)))
 
+    def _situation(self, name: str) -> str:
+        """Return what is true while a wait is cancelled."""
+        if not self.is_running:
+            return f"{name} was cancelled, and the deployment has stopped"
+
+        async def describe(controller: Controller) -> str:
+            return situation.describe(controller.engine, controller.journal)
+
+        # Blocks the caller's loop for a turn of the other one, on which nothing waits for the caller.
+        found = self._server.submit(describe(self.controller)).result()
+        lines = "\n".join(f"  {line}" for line in found.splitlines())
+        return f"{name} was cancelled while it waited. `deadline=` ends it with this reason:\n{lines}"
+
     def _check_caller(self, name: str) -> None:
         """Raise `BlockedLoopError` if the caller would block an event loop on which the client may depend."""
         library = loops.blocked_by_caller()
@@ -358,4 +404,4 @@ _HINTS: Final = {
     ),
 }
 
-explained_methods(Commands, {**SETTINGS_MEANT, **ARGUMENTS}, _TAKEN, _HINTS)
+explained_methods(Commands, {**SETTINGS_MEANT, **ARGUMENTS}, _TAKEN, _HINTS, done=Done)

@@ -87,6 +87,8 @@ class JournalEntry:
     """The status that an endpoint would have sent for a failed protocol command, whose own response is 200."""
     in_flight: tuple[str, ...] = ()
     """The ids of the runs that were in flight on the thread when the request was received, the oldest first."""
+    late_results: tuple[str, ...] = ()
+    """The ids of the tool calls whose results were sent although they were not waiting for one."""
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     """The headers of the request, with their names in lower case."""
 
@@ -267,6 +269,9 @@ class Journal:
             in_flight=() if thread is None else tuple(thread.in_flight),
             headers={name.lower(): value for name, value in request.headers.items()},
         )
+        if thread is not None and b"tool_call_id" in raw:
+            waiting_calls = _waiting_calls(thread)
+            entry.late_results = tuple(one for one in _results_in(entry.body) if one not in waiting_calls)
         if not is_late:
             self._entries.append(entry)
             self._notifier.notify()
@@ -288,6 +293,35 @@ _ENTRY: Final = ContextVar[JournalEntry]("entry")
 def current_entry() -> JournalEntry:
     """Return the entry of the current request."""
     return _ENTRY.get()
+
+
+def _waiting_calls(thread: Thread) -> set[str]:
+    """Return the ids of the tool calls that wait for a result: those of the last message that is no result."""
+    head = thread.history.head
+    run = thread.runs.get(head.run_id or "") if head is not None else None
+    if run is not None and run.status == "interrupted":
+        # Stopped by its user or by another message. Its result would continue what was stopped.
+        return set()
+    said = head.values.get("messages", ()) if head is not None else ()
+    answered: set[str] = set()
+    for message in reversed(said):
+        if message["type"] != "tool":
+            return {call["id"] for call in message.get("tool_calls", ())} - answered
+        answered.add(message["tool_call_id"])
+    return set()
+
+
+def _results_in(body: Any) -> Iterator[str]:
+    """Yield the tool calls whose results a body has, in the messages of an input or of an update."""
+    for given in (body.get("input"), body.get("values")) if isinstance(body, dict) else ():
+        messages = given.get("messages") if isinstance(given, dict) else None
+        said = messages if isinstance(messages, list) else [messages]
+        # A whole conversation has old results as well. Only what follows its last other message is new.
+        for message in reversed(said):
+            call = message.get("tool_call_id") if isinstance(message, dict) else None
+            if not isinstance(call, str):
+                break
+            yield call
 
 
 def _names_interrupt(answer: Any) -> bool:
