@@ -83,6 +83,9 @@ class _Parser(argparse.ArgumentParser):
             # argparse accepts the beginning of an option.
             if name.startswith("--") and name != "--" and not any(known.startswith(name) for known in self._options):
                 self.error(unknown("option", name, self._options, meant=OPTIONS_MEANT))
+            # Taken for a command otherwise. A number is the value of an option.
+            if re.fullmatch("-[A-Za-z]", name) and name not in self._option_string_actions:
+                self.error(unknown("option", name, self._options, meant=OPTIONS_MEANT))
         return super().parse_known_args(args, namespace)
 
     @property
@@ -102,6 +105,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 OPTIONS_MEANT: Final = {
+    **dict.fromkeys(("-p",), "--port"),
+    **dict.fromkeys(("-v", "-q"), "--log-level"),
+    **dict.fromkeys(("-s",), "--script"),
     **dict.fromkeys(("--clock", "--time-mode"), "--time"),
     **dict.fromkeys(("--speed", "--scale"), "--time-scale"),
     **dict.fromkeys(("--bug", "--bugs", "--defects"), "--defect"),

@@ -39,7 +39,6 @@ def explains(
     `meant` maps words of other tools to arguments, `more` has the names that `**` takes, and `hint` the names that
     belong elsewhere. `done` returns what a function with this name returns in place of None.
     """
-
     # One that may return None, beside something else, returns None.
     replaces = function.__annotations__.get("return") == "None"
 
@@ -81,6 +80,13 @@ def _problem(
     for wrong in (one for one in named if one not in every):
         if words.sure or nearest(wrong, every, words.meant) in known:
             return _unknown(f"{name}()", "argument", wrong, every, words)
+    missing = [
+        one.name
+        for one in parameters[len(given) - 1 :]
+        if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD and one.name not in named
+    ]
+    if missing and words.sure:
+        return f"{name}() needs {_listed(missing)}. The arguments are {some(every)}"
     by_place = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
     # The first one is `self`.
     count = len(given) - 1

@@ -287,6 +287,8 @@ class Controller:
 
         Raises `DeadlineError`, at once if a run has ended with another status, and `ControlError`.
         """
+        if isinstance(status, str) and canonical(status) is not None and canonical(str(thread_id)) is None:
+            raise UsageError(f"{quoted(status)} is an id. The status comes first, and then the thread")
         self._check_status(status, thread_id, run_id)
         what = f"thread {thread_id}" if run_id is None else f"run {run_id}"
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
+from types import FunctionType
 from typing import Any, Final, TypedDict, Unpack, get_args
 
 from mockserver.control.errors import UsageError
@@ -189,6 +190,8 @@ class RequestPattern:
         """Return a pattern, which may be written as `METHOD PATH`. Raises `UsageError`."""
         if isinstance(given, RequestPattern):
             return given
+        if isinstance(given, (list, tuple)):
+            raise UsageError(f"{quoted(given)} is a list. Give the requests one by one, each as a value of its own")
         words = given.split() if isinstance(given, str) else []
         if len(words) != 2:
             raise UsageError(f"{quoted(given)} is not a request. Write a text like `POST */runs`, or a RequestPattern")
@@ -287,6 +290,8 @@ def _path(path: object) -> str:
         raise UsageError(f"the path {quoted(path)} is not a text. Write a pattern such as `*/runs`")
     if "://" in path:
         raise UsageError(f"{quoted(path)} is a URL. Write the path alone, such as `*/runs`")
+    if path.startswith("^") or any(sign in path for sign in (".*", ".+", "[^", "\\")):
+        raise UsageError(f"{quoted(path)}: a path is no regular expression. Write a pattern such as `*/runs`")
     if not path.startswith(("/", "*", "?", "[")):
         begun = next((one for one in (f"*/{path}", f"/{path}") if _possible(one)), None)
         suggestion = f". Did you mean `{begun}`?" if begun is not None else ""
@@ -350,6 +355,11 @@ VALUES: Final[Mapping[str, tuple[str, ...]]] = {
 
 def _check_values(wanted: Mapping[str, Any]) -> None:
     """Raise `UsageError` for a value that no request has. `assert_not_requested` would pass otherwise."""
+    for name, value in wanted.items():
+        for one in value.values() if isinstance(value, dict) else [value]:
+            if isinstance(one, (FunctionType, re.Pattern, type)):
+                kind = "a function" if isinstance(one, FunctionType) else f"a {type(one).__name__}"
+                raise UsageError(f"`{name}` is {kind}, which no value equals. Give a value, Including(...) or ANY")
     status = wanted.get("status")
     if isinstance(status, (str, float)) or (isinstance(status, int) and not MIN_STATUS <= status <= MAX_STATUS):
         raise UsageError(f"`status` is {quoted(status)}. Give the number of an HTTP status, such as 409")

@@ -21,6 +21,18 @@ __tracebackhide__ = True
 
 MAX_PORT: Final = 65535
 
+SETTERS: Final = {
+    "time": "set_time(MODE)",
+    "scale": 'set_time("real", scale=NUMBER)',
+    "script": "load_script(SCRIPT)",
+    "defects": "defect_on(NAME)",
+    "faults": "fault(FAULT)",
+    "seed": "reset(seed=NUMBER)",
+    "strict": "reset(strict=True)",
+    "graph": "reset(graph=NAME)",
+}
+"""The settings that a test may try to assign, with the method that changes each."""
+
 
 class MockDeployment(Commands):
     """A mock deployment, to be used in `with` or `async with`. `url` is its base URL.
@@ -59,6 +71,14 @@ class MockDeployment(Commands):
         def __getattr__(self, name: str) -> Any:
             """Raise AttributeError with the nearest right name."""
             raise AttributeError(no_method(name))
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            """Set an attribute. Raises AttributeError for one that has no effect, and `UsageError` for its value."""
+            if name in SETTERS:
+                raise AttributeError(f"`{name}` of a deployment cannot be set. Call {SETTERS[name]}")
+            if name == "deadline":
+                check_deadline(value)
+            super().__setattr__(name, value)
 
     def start(self) -> Self:
         """Start the deployment and return it once it accepts connections. Raises OSError if it cannot be bound."""

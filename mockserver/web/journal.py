@@ -16,7 +16,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from aiohttp import web
@@ -28,6 +28,7 @@ from mockserver.core.records import Thread
 from mockserver.web.http import error_responses
 from mockserver.web.interceptors import Handler
 from mockserver.web.leniency import IGNORED
+from mockserver.words import unknown
 
 LENGTH: Final = 2000
 """The number of requests that are kept. Older ones are dropped."""
@@ -45,6 +46,21 @@ FIRST_ERROR: Final = 400
 
 FRAME: Final = "WS"
 """The `method` of an entry for a WebSocket message."""
+
+_FIELDS: Final = (
+    *("method", "path", "query", "body", "headers", "strategy", "status", "thread_id", "run_id", "busy", "cut"),
+    *("number", "at", "ended", "protocol", "outcome", "reason", "ignored", "callbacks"),
+)
+_MEANT: Final = {
+    **dict.fromkeys(("json", "content", "data", "payload", "text"), "body"),
+    **dict.fromkeys(("url", "uri", "route"), "path"),
+    **dict.fromkeys(("params", "args", "query_params"), "query"),
+    **dict.fromkeys(("status_code", "code", "response"), "status"),
+    **dict.fromkeys(("error", "detail", "message"), "reason"),
+    **dict.fromkeys(("time", "timestamp"), "at"),
+    **dict.fromkeys(("multitask_strategy",), "strategy"),
+}
+"""The names of other tools for the fields of a request."""
 
 _LOCATION = re.compile(r"^(?:/threads/(?P<thread>[^/]+))?/runs/(?P<run>[^/]+)")
 
@@ -141,6 +157,14 @@ class JournalEntry:
         """The multitask strategy in the request, or None if it has none."""
         named = self.order.get("multitask_strategy")
         return named if isinstance(named, str) else None
+
+    if not TYPE_CHECKING:
+        # Not for mypy, which would accept every name.
+        def __getattr__(self, name: str) -> Any:
+            """Raise AttributeError with the nearest right name."""
+            if name.startswith("_"):
+                raise AttributeError(name)
+            raise AttributeError(unknown("field of a request", name, _FIELDS, meant=_MEANT, plural="fields"))
 
     def shown(self) -> dict[str, Any]:
         """Return the entry in the form of the control API."""

@@ -79,7 +79,7 @@ class TestPacked:
         shutil.copy(project.folder / "failing.mjs", project.folder / "failing.test.mjs")
         done = project.attempt("vitest", "run", "failing.test.mjs")
         output = done.stdout + done.stderr
-        assert re.search(r"Tests +12 failed \| 1 passed", output), output
+        assert re.search(r"Tests +13 failed \| 1 passed", output), output
         for expected in EXPECTED:
             assert re.search(expected, output), f"{expected}\n{output}"
         assert "Unhandled" not in output

@@ -240,6 +240,7 @@ def test_a_recording_needs_to_know_of_what() -> None:
     ("arguments", "says"),
     [
         (("--defcet", "ghost_run"), "there is no option `--defcet`. Did you mean `--defect`? The options are --help, "),
+        (("-p", "2024"), "there is no option `-p`. Did you mean `--port`? The options are --help, "),
         (("--n-jobs-per-worker", "3"), "Did you mean `--workers`?"),
         (
             ("--time", "fast"),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -126,7 +127,7 @@ OTHERS: Final[dict[str, Mistake]] = {
         ("`success` is a status of runs", "Name the run", "RUN_ID"),
     ),
     "arguments in another order": Mistake(
-        lambda w: w.mock.wait_for_status(w.thread_id, "success"), ("no thread success", "threads:")
+        lambda w: w.mock.wait_for_status(w.thread_id, "success"), ("is an id", "The status comes first")
     ),
     "a status that is an id": Mistake(
         lambda w: w.mock.wait_for_status(w.thread_id, w.thread_id, w.run_id),
@@ -156,6 +157,24 @@ OTHERS: Final[dict[str, Mistake]] = {
     "a request in order": Mistake(
         lambda w: w.mock.assert_requested_in_order("POST", "GET"), ("`POST` is not a request", "POST */runs")
     ),
+    "requests in a list": Mistake(
+        lambda w: w.mock.assert_requested_in_order(["POST /threads", "POST */runs"]), ("is a list", "one by one")
+    ),
+    "a regular expression": Mistake(
+        lambda w: w.mock.assert_not_requested("POST", r"^/threads/[^/]+/runs$"), ("no regular expression", "`*/runs`")
+    ),
+    "a function for a value": Mistake(
+        lambda w: w.mock.assert_not_requested("POST", input=lambda _: True), ("`input` is a function", "Including(")
+    ),
+    "an expression for a header": Mistake(
+        lambda w: w.mock.assert_not_requested(headers={"x": re.compile("a")}), ("`headers` is a Pattern", "Including(")
+    ),
+    "no point": Mistake(lambda w: w.mock.hold(), ("hold() needs `point`", "thread_id")),
+    "no thread": Mistake(lambda w: w.mock.wait_for_status("idle"), ("wait_for_status() needs `thread_id`", "run_id")),
+    "a setting of a running mock": Mistake(lambda w: setattr(w.mock, "time", "hand"), ("`time`", "Call set_time(")),
+    "a deadline that is set": Mistake(lambda w: setattr(w.mock, "deadline", "5"), ("deadline is `5`", "above 0")),
+    "an assertion of no mistakes": Mistake(lambda w: w.mock.assert_clean(), ("`assert_clean`", "mean `conduct`?")),
+    "a field of a request": Mistake(lambda w: w.mock.journal()[0].json, ("`json`", "Did you mean `body`?", "status")),
     "a pattern": Mistake(
         lambda w: RequestPattern("POST", "*/runs", **_any({"assistent": 1})), ("`assistent`", "`assistant_id`")
     ),

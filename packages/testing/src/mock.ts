@@ -4,7 +4,9 @@ import { Calls } from "./calls.js";
 import { COMMANDS, type Command } from "./commands.js";
 import { ControlError, DeadlineError, MockAssertionError, MockError, at, callerOf } from "./errors.js";
 import { faultOf, named } from "./faults.js";
+import { misplaced, requested, text } from "./given.js";
 import { send } from "./http.js";
+import { miscounted, reasonOf, refusal } from "./refusals.js";
 import { lineOf, pattern, valueOf } from "./requests.js";
 import { scriptsOf } from "./scripts.js";
 import type {
@@ -21,7 +23,7 @@ import type {
   Waiting,
   Wanted,
 } from "./types.js";
-import { onlyKnown } from "./words.js";
+import { METHODS, onlyKnown } from "./words.js";
 
 type Query = Record<string, string | readonly string[] | undefined>;
 type Called = (...args: never[]) => unknown;
@@ -60,6 +62,9 @@ const AT_ONCE = 0.001;
 /** The methods whose results need no `await`, and those of the fixtures, which await them. */
 const NOT_NOTED = ["constructor", "attach", "log", "stop", "beginTest", "endTest", "reportOfTest"];
 
+/** A point in errors. */
+const POINT = "agent:2/token";
+
 /** The clock of the machine. A test may replace `Date` by one that it moves. */
 const { now } = Date;
 
@@ -78,6 +83,15 @@ export class Mock {
   #testing = false;
 
   static {
+    // Without these, JavaScript says that something is not a function.
+    const snake = Object.getOwnPropertyNames(Mock.prototype).map((name) => [name.replace(/[A-Z]/g, (one) => `_${one.toLowerCase()}`), name]);
+    for (const [wrong, right] of [...snake, ...Object.entries(METHODS)] as [string, string][]) {
+      if (wrong in Mock.prototype) continue;
+      const get = (): never => {
+        throw new TypeError(`a mock has no \`${wrong}\`. Did you mean \`${right}\`?`);
+      };
+      Object.defineProperty(Mock.prototype, wrong, { get, configurable: true });
+    }
     for (const [name, { value: method }] of Object.entries(Object.getOwnPropertyDescriptors(Mock.prototype))) {
       if (typeof method !== "function" || NOT_NOTED.includes(name)) continue;
       const noted = function (this: Mock, ...given: unknown[]): Promise<unknown> {
@@ -176,12 +190,14 @@ export class Mock {
   /** Pause every run that reaches a point, `NODE:VISIT/EVENT`, such as `agent:2/token`. */
   async hold(point: string, options: Scope = {}): Promise<void> {
     const { threadId } = onlyKnown(options, ["threadId"], "hold()");
+    text(point, "the point", POINT, "hold()");
     await this.#told(this.hold, "hold", { body: { point, thread_id: threadId } });
   }
 
   /** Resume the held runs and stop holding, at one point or at all. Returns the number of resumed runs. */
   async release(point?: string, options: Scope = {}): Promise<number> {
     const { threadId } = onlyKnown(options, ["threadId"], "release()");
+    if (point !== undefined) text(point, "the point", POINT, "release()");
     const query = { point, thread_id: threadId };
     return this.#told<{ released: number }>(this.release, "release", { query }).then(({ released }) => released);
   }
@@ -197,6 +213,7 @@ export class Mock {
     options: Scope & Waiting = {},
   ): Promise<{ thread_id: string; run_id: string }> {
     const { threadId, deadline } = onlyKnown(options, ["threadId", "deadline"], "waitUntilHeld()");
+    text(point, "the point", POINT, "waitUntilHeld()");
     const body = { point, thread_id: threadId, deadline: this.#seconds(deadline) };
     return this.#told(this.waitUntilHeld, "wait", { body });
   }
@@ -209,7 +226,9 @@ export class Mock {
     options: Waiting = {},
   ): Promise<void> {
     const { deadline } = onlyKnown(options, ["deadline"], "waitForStatus()");
-    if (!threadId) throw new TypeError(`waitForStatus(${JSON.stringify(status)}) needs the id of a thread, and got ${threadId}`);
+    text(status, "the status", "success", "waitForStatus()");
+    text(threadId, "the id of a thread", "", "waitForStatus(status, threadId)");
+    if (runId !== undefined) text(runId, "the id of a run", "", "waitForStatus(status, threadId, runId)");
     const body = { status, thread_id: threadId, run_id: runId, deadline: this.#seconds(deadline) };
     await this.#told(this.waitForStatus, "wait", { body });
   }
@@ -220,7 +239,9 @@ export class Mock {
     path: string,
     options: Wanted & Waiting = {},
   ): Promise<JournalEntry> {
+    misplaced(options, ["having", "deadline"], "waitForRequest()");
     const { having, deadline } = onlyKnown(options, ["having", "deadline"], "waitForRequest()");
+    requested(method, path, having, "waitForRequest()");
     const body = { request: { method, path, having }, deadline: this.#seconds(deadline) };
     return this.#told(this.waitForRequest, "wait", { body });
   }
@@ -234,6 +255,7 @@ export class Mock {
   /** Advance the clock. Returns the new time, in seconds. */
   async advance(seconds: number, options: Scope = {}): Promise<number> {
     const { threadId } = onlyKnown(options, ["threadId"], "advance()");
+    if (typeof seconds !== "number") throw new TypeError(`advance() takes seconds as a number, and got ${JSON.stringify(seconds)}`);
     const body = { seconds, thread_id: threadId };
     return this.#told<{ now: number }>(this.advance, "advance", { body }).then(({ now }) => now);
   }
@@ -241,6 +263,7 @@ export class Mock {
   /** Make a mistake of a real server, always or for its next `times` occurrences. */
   async defectOn(name: string, options: Scope & { times?: number } = {}): Promise<void> {
     const { threadId, times } = onlyKnown(options, ["threadId", "times"], "defectOn()");
+    text(name, "the name of a defect", "ghost_run", "defectOn()");
     await this.#told(this.defectOn, "defectOn", { body: { name, thread_id: threadId, times } });
   }
 
@@ -260,6 +283,8 @@ export class Mock {
 
   /** Break the network: `cut@2`, or an object that also limits the requests. */
   async fault(fault: Fault | FaultText, options: Scope = {}): Promise<void> {
+    const limits = ["at", "path", "method", "chance", "times"].find((name) => name in options);
+    if (limits !== undefined) throw new TypeError(`fault() has no option \`${limits}\`. Write it into the fault: { kind: "cut", ${limits}: ... }`);
     const { threadId } = onlyKnown(options, ["threadId"], "fault()");
     await this.#told(this.fault, "fault", { body: { ...faultOf(fault), thread_id: threadId } });
   }
@@ -315,7 +340,12 @@ export class Mock {
     options: Wanted & { times?: number; atLeast?: number } = {},
   ): Promise<JournalEntry> {
     const caller = callerOf(this.assertRequested);
+    misplaced(options, ["having", "times", "atLeast"], "assertRequested()");
     const { having, times, atLeast } = onlyKnown(options, ["having", "times", "atLeast"], "assertRequested()");
+    requested(method, path, having, "assertRequested()");
+    if (times !== undefined && atLeast !== undefined) {
+      throw at(caller, new TypeError("`times` is an exact number and `atLeast` a bound. Leave one of them out"));
+    }
     if (having && "headers" in having && (times ?? atLeast ?? 1) !== 1) {
       throw at(caller, new TypeError("requests with a header cannot be counted. Leave `times` and `atLeast` out"));
     }
@@ -336,7 +366,9 @@ export class Mock {
   /** Require that no such request came. */
   async assertNotRequested(method: string, path: string, options: Wanted = {}): Promise<void> {
     const caller = callerOf(this.assertNotRequested);
+    misplaced(options, ["having"], "assertNotRequested()");
     const { having } = onlyKnown(options, ["having"], "assertNotRequested()");
+    requested(method, path, having, "assertNotRequested()");
     const found = await this.#matching(caller, method, path, having);
     if (!(found instanceof DeadlineError)) throw at(caller, miscounted("no", found));
   }
@@ -473,22 +505,4 @@ interface Given {
   body?: unknown;
   query?: Query;
   name?: string;
-}
-
-function refusal(status: number, text: string): ControlError {
-  let told = text;
-  try {
-    told = (JSON.parse(text) as { detail: string }).detail;
-  } catch {
-    // Not the mock's own answer: a proxy's, for example.
-  }
-  return new (status === 408 ? DeadlineError : ControlError)(told, status);
-}
-
-function reasonOf(found: JournalEntry[] | DeadlineError): string {
-  return found instanceof DeadlineError ? found.message.replace(/^timed out after [^:]*: /, "") : "no request matches";
-}
-
-function miscounted(wanted: string, found: JournalEntry[]): MockAssertionError {
-  return new MockAssertionError([`expected ${wanted} matching requests, received ${found.length}:`, ...found.map(lineOf)].join("\n"));
 }

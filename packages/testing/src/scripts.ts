@@ -28,9 +28,14 @@ function scriptOf(given: Script): unknown {
 
 /** The scripts as the control API takes them. Throws `MockError` and TypeError. */
 export function scriptsOf(scripts: Scripts): unknown {
-  if (typeof scripts !== "string" && (typeof scripts !== "object" || scripts === null)) {
-    throw new TypeError(`loadScript() takes the text, path, URL or object of a script, and got ${JSON.stringify(scripts)}`);
-  }
+  checkScripts(scripts, "loadScript()");
   if (typeof scripts === "string" || scripts instanceof URL || Array.isArray(scripts.turns)) return scriptOf(scripts as Script);
   return Object.fromEntries(Object.entries(scripts as Record<string, Script>).map(([name, one]) => [name, scriptOf(one)]));
+}
+
+/** Require the form of a script or of several. Throws TypeError. */
+export function checkScripts(scripts: unknown, where: string): void {
+  if (typeof scripts !== "string" && (typeof scripts !== "object" || scripts === null || Array.isArray(scripts))) {
+    throw new TypeError(`${where} takes the text, path, URL or object of a script, and got ${JSON.stringify(scripts)}`);
+  }
 }

@@ -10,7 +10,7 @@ import { COMMANDS } from "./commands.js";
 import { MockError, StartError, at, callerOf } from "./errors.js";
 import { send } from "./http.js";
 import { Mock, type Beginning, type Process } from "./mock.js";
-import { isText, pathOf } from "./scripts.js";
+import { checkScripts, isText, pathOf } from "./scripts.js";
 import type { Script, Scripts } from "./types.js";
 import { onlyKnown } from "./words.js";
 
@@ -86,6 +86,10 @@ export async function attachMock(mock: Mock, options: StartOptions = {}): Promis
       throw new TypeError(`startMock(): \`${name}\` is ${JSON.stringify(value)}. Give ${wanted}`);
     }
   }
+  if (options.script !== undefined) checkScripts(options.script, "startMock()");
+  if (options.graph === "") throw new TypeError("startMock(): `graph` is an empty text. Give the name of the graph, or leave it out");
+  const wrong = [options.defects ?? []].flat().find((one) => typeof one !== "string");
+  if (wrong !== undefined) throw new TypeError(`startMock(): \`defects\` has ${JSON.stringify(wrong)}. Give names of defects, such as "ghost_run"`);
   const { time, timeScale, defects, faults } = options;
   const beginning: Beginning = { ...(timeScale && { timeScale }), ...(defects && { defects }), ...(faults && { faults }) };
   const url = options.url ?? (process.env.DOUBLETEXT_URL || undefined);
