@@ -5,8 +5,8 @@ export function text(given: unknown, what: string, example: string, where: strin
   if (typeof given === "string") return given;
   if (given instanceof RegExp) throw new TypeError(`${where} takes ${what} as a text with \`*\`, not as a regular expression: ${JSON.stringify(example)}`);
   const id = typeof given === "object" && given !== null ? Object.keys(given).find((key) => key === `${what.split(" ").at(-1)}_id`) : undefined;
-  const remedy = id === undefined ? `such as ${JSON.stringify(example)}` : `its field \`${id}\``;
-  throw new TypeError(`${where} takes ${what} as a text, ${remedy}, and got ${shown(given)}`);
+  const remedy = id !== undefined ? `, its field \`${id}\`` : example ? `, such as ${JSON.stringify(example)}` : "";
+  throw new TypeError(`${where} takes ${what} as a text${remedy}, and got ${shown(given)}`);
 }
 
 /** Require what JSON can carry. A function or a regular expression would be lost on the way, and the assertion be about nothing. */
@@ -22,7 +22,9 @@ export function json(given: unknown, path: string): void {
 
 /** Requests are matched by these options and no others, because a misplaced value would match everything. */
 export function misplaced(options: object, known: readonly string[], where: string): void {
-  const wrong = Object.keys(options).find((key) => !known.includes(key));
+  // What is no object at all is refused with the names of the options.
+  const keys = typeof options === "object" && options !== null && !Array.isArray(options) ? Object.keys(options) : [];
+  const wrong = keys.find((key) => !known.includes(key));
   if (wrong !== undefined) {
     throw new TypeError(`${where} has no option \`${wrong}\`. ${advice(wrong, known)}. The values of a request are in \`having\`: { having: { ${wrong}: ... } }`);
   }

@@ -129,7 +129,13 @@ export class Mock {
       throw new MockError("two tests use one mock at the same time, and each resets it. Leave out `concurrent`, or start a mock in each test with startMock()");
     }
     this.#testing = true;
-    await this.reset();
+    try {
+      await this.reset();
+    } catch (error) {
+      // A mock that has died is not one that another test uses.
+      this.#testing = false;
+      throw error;
+    }
     this.#used = false;
   }
 
