@@ -28,8 +28,8 @@ Measured on {date} by `python -m benchmarks`, on {machine}.
 
 What is compared ran in turns in one run, so the ratios say more than the numbers. But a busy machine takes more from a
 server that works than from one that waits: here some {busy:.0f} processes wanted to run when it began.
-`python -m benchmarks.cold_start` measures how soon the mock is there, and `python -m benchmarks.suite` what the suite
-costs.
+`python -m benchmarks.cold_start` measures how soon the mock is there, `python -m benchmarks.fixture` how soon the first
+test runs and what the fixture costs a test, and `python -m benchmarks.suite` what the suite costs.
 """
 
 

@@ -81,7 +81,6 @@ def mock_deployment(
 ) -> Iterator[MockDeployment]:
     """A mock deployment in its initial state. `@pytest.mark.mock_deployment(...)` configures it."""
     from mockserver.control.controller import check_deadline
-    from mockserver.deployment.mock_deployment import never_awaited
 
     deployment = _mock_deployment_server
     deployment.script_folder = request.path.parent
@@ -105,14 +104,19 @@ def mock_deployment(
     deployment.deadline = deadline
     request.node.stash[DEPLOYMENT] = deployment
     yield deployment
-    forgotten = never_awaited(deployment)
+    forgotten = deployment.created.take()
+    held = deployment.submit(deployment.controller.held_at_rest()).result()
     # Runs that the test has left in flight end here, and not in the middle of the next test.
     deployment.reset()
-    if forgotten and not request.node.stash.get(FAILED, False):
+    if request.node.stash.get(FAILED, False):
+        return
+    if forgotten:
         # An assertion that did not run would be a test that passes for no reason.
-        first = f"aio.{forgotten[0]}(...)"
-        outside = "outside of an async function, leave out `aio`"
-        pytest.fail(f"{MARKER}: {first} was called and not awaited. Write `await`, or {outside}", pytrace=False)
+        pytest.fail(f"{MARKER}: {forgotten[0].text(request.config.rootpath)}", pytrace=False)
+    for one in held:
+        where = f"run {one.run_id} on thread {one.thread_id} was held at {one.point}"
+        text = f"the test ended while {where}. Call {MARKER}.release() at its end"
+        request.node.warn(pytest.PytestWarning(f"{MARKER}: {text}"))
 
 
 def _refusals() -> tuple[type[Exception], ...]:
@@ -167,14 +171,14 @@ def _logs(item: pytest.Item) -> list[str]:
     shared = item.stash.get(DEPLOYMENT, None)
     found = [shared.log() or "no request was received"] if shared is not None else []
     # Looked up and not imported: a test that uses no deployment does not pay for one.
-    module = sys.modules.get("mockserver.deployment.mock_deployment")
+    module = sys.modules.get("mockserver.deployment.commands")
     others = [one for one in getattr(module, "STARTED", ()) if one is not shared and not one.is_shared]
     return [*found, *filter(None, (one.log() for one in others))]
 
 
 def pytest_runtest_teardown() -> None:
     """Forget the deployments that have stopped, which no later test used."""
-    module = sys.modules.get("mockserver.deployment.mock_deployment")
+    module = sys.modules.get("mockserver.deployment.commands")
     for other in list(getattr(module, "STARTED", ())):
         if not other.is_running:
             module.STARTED.discard(other)  # type: ignore[union-attr]  # it has deployments

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from doubletext import __version__, packages
+from mockserver.piped_log import PipedLog
 from mockserver.words import nearest, quoted, unknown
 
 if TYPE_CHECKING:
@@ -61,10 +62,15 @@ def main(arguments: list[str] | None = None, program: str = "python -m mockserve
         return 2
     if options.from_graph is not None:
         return _write_script(options.from_graph, name)
+    log = PipedLog()
     logging.basicConfig(
-        stream=sys.stderr, level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        handlers=[log], level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    return asyncio.run(_serve(options, name))
+    try:
+        return asyncio.run(_serve(options, name))
+    finally:
+        logging.getLogger().removeHandler(log)
+        log.flush()
 
 
 class _Parser(argparse.ArgumentParser):
@@ -76,6 +82,9 @@ class _Parser(argparse.ArgumentParser):
             name = one.partition("=")[0]
             # argparse accepts the beginning of an option.
             if name.startswith("--") and name != "--" and not any(known.startswith(name) for known in self._options):
+                self.error(unknown("option", name, self._options, meant=OPTIONS_MEANT))
+            # Taken for a command otherwise. A number is the value of an option.
+            if re.fullmatch("-[A-Za-z]", name) and name not in self._option_string_actions:
                 self.error(unknown("option", name, self._options, meant=OPTIONS_MEANT))
         return super().parse_known_args(args, namespace)
 
@@ -96,6 +105,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 OPTIONS_MEANT: Final = {
+    **dict.fromkeys(("-p",), "--port"),
+    **dict.fromkeys(("-v", "-q"), "--log-level"),
+    **dict.fromkeys(("-s",), "--script"),
     **dict.fromkeys(("--clock", "--time-mode"), "--time"),
     **dict.fromkeys(("--speed", "--scale"), "--time-scale"),
     **dict.fromkeys(("--bug", "--bugs", "--defects"), "--defect"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, TypeVar, cast
 
 import msgspec
 
@@ -28,24 +28,32 @@ NO_HINT: Final[Hint] = ((), "")
 
 
 def explains(
-    function: Callable[P, T], meant: Mapping[str, str], more: Collection[str] = (), hint: Hint = NO_HINT
+    function: Callable[P, T],
+    meant: Mapping[str, str],
+    more: Collection[str] = (),
+    hint: Hint = NO_HINT,
+    done: Callable[[str], Any] | None = None,
 ) -> Callable[P, T]:
     """Return a function whose TypeError for a wrong argument names the nearest right one.
 
     `meant` maps words of other tools to arguments, `more` has the names that `**` takes, and `hint` the names that
-    belong elsewhere.
+    belong elsewhere. `done` returns what a function with this name returns in place of None.
     """
+    # One that may return None, beside something else, returns None.
+    replaces = function.__annotations__.get("return") == "None"
 
     @functools.wraps(function)
     def call(*given: P.args, **named: P.kwargs) -> T:
         try:
-            return function(*given, **named)
+            found = function(*given, **named)
         except (TypeError, ValueError) as error:
             # A ValueError is about a name that `**` does not take, and says so, unless an argument was meant.
             sure = isinstance(error, TypeError)
             text = _problem(function, given, named, _Words(meant, more, hint, sure=sure))
             if text is None:
                 raise
+        else:
+            return cast(T, done(function.__name__)) if replaces and done is not None and found is None else found
         # Outside the handler, which would print both errors.
         raise TypeError(text)
 
@@ -72,6 +80,13 @@ def _problem(
     for wrong in (one for one in named if one not in every):
         if words.sure or nearest(wrong, every, words.meant) in known:
             return _unknown(f"{name}()", "argument", wrong, every, words)
+    missing = [
+        one.name
+        for one in parameters[len(given) - 1 :]
+        if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD and one.name not in named
+    ]
+    if missing and words.sure:
+        return f"{name}() needs {_listed(missing)}. The arguments are {some(every)}"
     by_place = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
     # The first one is `self`.
     count = len(given) - 1
@@ -131,11 +146,15 @@ def _listed(names: Collection[str]) -> str:
 
 
 def explained_methods(
-    kind: type, meant: Mapping[str, str], more: Mapping[str, Collection[str]], hints: Mapping[str, Hint]
+    kind: type,
+    meant: Mapping[str, str],
+    more: Mapping[str, Collection[str]],
+    hints: Mapping[str, Hint],
+    done: Callable[[str], Any] | None = None,
 ) -> None:
     """Replace the public methods of a class, and its constructor, by ones whose errors name the right argument."""
     for name, function in list(_public(kind)):
-        setattr(kind, name, explains(function, meant, more.get(name, ()), hints.get(name, NO_HINT)))
+        setattr(kind, name, explains(function, meant, more.get(name, ()), hints.get(name, NO_HINT), done))
 
 
 def _public(kind: type) -> Iterator[tuple[str, Callable[..., Any]]]:

@@ -51,7 +51,7 @@ CONFORMANCE: Final[Floors] = (
 
 MOCKSERVER: Final[Floors] = (
     *GROUND,
-    ("mockserver.vocabulary", "mockserver.words"),
+    ("mockserver.vocabulary", "mockserver.words", "mockserver.piped_log"),
     ("mockserver.arguments",),
     ("mockserver.script",),
     ("mockserver.schemas",),

@@ -178,13 +178,50 @@ def stopped_stale(facts: Facts) -> Iterator[Finding]:
     for entry in facts.requests:
         if entry.method != "POST" or not entry.path.endswith("/cancel") or not entry.in_flight:
             continue
-        named = [entry.run_id] if entry.run_id is not None else _run_ids(entry)
-        stale = [run_id for run_id in named if run_id not in entry.in_flight]
+        named = _stopped(entry)
+        stale = [run_id for run_id in named if run_id not in entry.in_flight and not _is_unknown(facts, entry, run_id)]
         if named and len(stale) == len(named):
             yield Finding(
                 "stopped-stale",
                 f"run {stale[0]} was cancelled, which is over, while run {entry.in_flight[-1]} was in flight. Cancel "
                 "the newest run",
+                (entry.number,),
+            )
+
+
+def stopped_unknown(facts: Facts) -> Iterator[Finding]:
+    """Report a stop of a run that the server has never had: the client kept the id of another server or thread."""
+    for entry in facts.requests:
+        if entry.method == "POST" and entry.path.endswith("/cancel"):
+            for run_id in (one for one in _stopped(entry) if _is_unknown(facts, entry, one)):
+                yield Finding(
+                    "stopped-unknown",
+                    f"run {run_id} was cancelled, and no such run was ever created on the thread. Cancel the run whose "
+                    "id the server returned",
+                    (entry.number,),
+                )
+
+
+def _stopped(entry: JournalEntry) -> list[str]:
+    """Return the runs that a request is to cancel, as far as it names them."""
+    return [entry.run_id] if entry.run_id is not None else _run_ids(entry)
+
+
+def _is_unknown(facts: Facts, entry: JournalEntry, run_id: str) -> bool:
+    """Return whether no run with an id was ever known, not even one that was deleted meanwhile."""
+    known = run_id in facts.runs or run_id in facts.created or run_id in facts.superseded
+    # Only the status proves it: the journal does not have the requests of long ago.
+    return entry.outcome == 404 and not known
+
+
+def late_result(facts: Facts) -> Iterator[Finding]:
+    """Report the result of a tool whose call is no longer waiting, as after an interrupt. Many models reject it."""
+    for entry in facts.requests:
+        for call in entry.late_results:
+            yield Finding(
+                "late-result",
+                f"the result of the tool call {call} was sent, which is not waiting for one. Drop the result if the "
+                "run of its call is over, or if another message followed the call",
                 (entry.number,),
             )
 
@@ -251,6 +288,8 @@ RULES: Final[Mapping[str, ClientCheck]] = {
     "retried": retried,
     "sent-twice": sent_twice,
     "stopped-stale": stopped_stale,
+    "stopped-unknown": stopped_unknown,
+    "late-result": late_result,
     "left-running": left_running,
     "left-dangling": left_dangling,
     "ignored-field": ignored_field,

@@ -20,7 +20,7 @@ from mockserver.control.errors import DeadlineError as DeadlineError
 from mockserver.control.errors import UsageError as UsageError
 from mockserver.control.matchers import RequestPattern
 from mockserver.control.points import check_point, names_of_holds
-from mockserver.core.clock import Clock, HandClock, InstantClock, RealClock, UndelayedClock
+from mockserver.core.clock import Clock, HandClock, InstantClock, RealClock, UndelayedClock, settle
 from mockserver.core.ids import canonical, derived_seed
 from mockserver.core.policy import Policy, policy_of
 from mockserver.core.records import Run, Thread
@@ -41,6 +41,9 @@ MAX_SCALE: Final = 1000
 
 MAX_ADVANCE: Final = 1e9
 """The largest step of the clock in seconds, the same as in the control API."""
+
+ROUNDS: Final = 30
+"""The scripted delays after which a run is not waited for at the end of a test, each less than a millisecond."""
 
 Mode = Literal["real", "instant", "hand"]
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
@@ -65,6 +68,10 @@ def clock_of(mode: Mode, scale: float = 1.0) -> Clock:
         raise UsageError(f"the scale of time is {quoted(scale)}. Give a number between 0 and {MAX_SCALE}")
     if not 0 <= scale <= MAX_SCALE:
         raise UsageError(f"the scale of time is {scale}; it must be between 0 and {MAX_SCALE}")
+    if scale != 1 and mode != "real":
+        raise UsageError(
+            f"`scale` multiplies delays in mode `real`, and the mode is `{mode}`. Set the mode `real`, or leave it out"
+        )
     if mode == "hand":
         return HandClock()
     if mode == "instant":
@@ -163,6 +170,15 @@ class Controller:
         if clock is not None:
             engine.clock.set(clock)
         self.journal.clear(former)
+
+    async def held_at_rest(self) -> list[Held]:
+        """Return the held runs, after those that are on their way to a hold have reached it."""
+        gates, rounds = self.engine.gates, ROUNDS if self.engine.gates.closed() else 0
+        # A run passes a scripted delay in each round. In real time, and by hand, it may be under way for long.
+        while rounds and len(gates.held()) < len(self._in_flight()):
+            await settle()
+            rounds -= 1
+        return gates.held()
 
     def thread(self, thread_id: str) -> Thread:
         """Return a thread. Raises `ControlError` if it does not exist."""
@@ -271,6 +287,8 @@ class Controller:
 
         Raises `DeadlineError`, at once if a run has ended with another status, and `ControlError`.
         """
+        if isinstance(status, str) and canonical(status) is not None and canonical(str(thread_id)) is None:
+            raise UsageError(f"{quoted(status)} is an id. The status comes first, and then the thread")
         self._check_status(status, thread_id, run_id)
         what = f"thread {thread_id}" if run_id is None else f"run {run_id}"
 
@@ -303,8 +321,10 @@ class Controller:
         elif run_id is not None and status in of_thread:
             text = f"`{status}` is a status of threads, and a run is {', '.join(of_run)}. Leave out the run"
         elif isinstance(status, str) and canonical(status) is not None:
-            text = f"{quoted(status)} is an id. The status comes first: wait_for_status(STATUS, THREAD_ID, RUN_ID)"
-        raise UsageError(text)
+            text = (
+                f"{quoted(status)} is an id. The status comes first, as in wait_for_status(STATUS, THREAD_ID, RUN_ID)"
+            )
+        raise UsageError(text, over_http=text.replace(", as in wait_for_status(STATUS, THREAD_ID, RUN_ID)", ""))
 
     async def wait_until_held(self, point: str, thread_id: str | None = None, *, deadline: float = DEADLINE) -> Held:
         """Wait until a run is held at a point and return it.

@@ -10,8 +10,13 @@ class ControlError(Exception):
 class UsageError(ControlError, ValueError):
     """A command with a name or a value that has no meaning. The text states the nearest right one and those that are.
 
-    It is raised where the command is given, before anything is done.
+    It is raised where the command is given, before anything is done. `over_http` is the text for the control API, where
+    the advice is not in Python.
     """
+
+    def __init__(self, text: str, *, over_http: str | None = None) -> None:
+        super().__init__(text)
+        self.over_http = text if over_http is None else over_http
 
 
 class DeadlineError(ControlError):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
+from types import FunctionType
 from typing import Any, Final, TypedDict, Unpack, get_args
 
 from mockserver.control.errors import UsageError
@@ -189,6 +190,8 @@ class RequestPattern:
         """Return a pattern, which may be written as `METHOD PATH`. Raises `UsageError`."""
         if isinstance(given, RequestPattern):
             return given
+        if isinstance(given, (list, tuple)):
+            raise UsageError(f"{quoted(given)} is a list. Give the requests one by one, each as a value of its own")
         words = given.split() if isinstance(given, str) else []
         if len(words) != 2:
             raise UsageError(f"{quoted(given)} is not a request. Write a text like `POST */runs`, or a RequestPattern")
@@ -287,6 +290,8 @@ def _path(path: object) -> str:
         raise UsageError(f"the path {quoted(path)} is not a text. Write a pattern such as `*/runs`")
     if "://" in path:
         raise UsageError(f"{quoted(path)} is a URL. Write the path alone, such as `*/runs`")
+    if path.startswith("^") or any(sign in path for sign in (".*", ".+", "[^", "\\")):
+        raise UsageError(f"{quoted(path)}: a path is no regular expression. Write a pattern such as `*/runs`")
     if not path.startswith(("/", "*", "?", "[")):
         begun = next((one for one in (f"*/{path}", f"/{path}") if _possible(one)), None)
         suggestion = f". Did you mean `{begun}`?" if begun is not None else ""
@@ -324,7 +329,11 @@ def _check_names(wanted: Mapping[str, Any]) -> None:
     for name in wanted:
         if name not in Matchers.__annotations__:
             text = unknown("matcher", name, (*OWN, "assistant_id", "input", "command"), meant=MEANT)
-            raise UsageError(f"{text}, and the fields of bodies. For any other field write body=Including({{...}})")
+            text = f"{text}, and the fields of bodies. For any other field"
+            raise UsageError(
+                f"{text} write body=Including({{...}})",
+                over_http=f"{text} give the whole `body`, or compare it in the journal",
+            )
     strategy = wanted.get("strategy")
     if isinstance(strategy, str):
         check_strategy(strategy)
@@ -346,16 +355,23 @@ VALUES: Final[Mapping[str, tuple[str, ...]]] = {
 
 def _check_values(wanted: Mapping[str, Any]) -> None:
     """Raise `UsageError` for a value that no request has. `assert_not_requested` would pass otherwise."""
+    for name, value in wanted.items():
+        for one in value.values() if isinstance(value, dict) else [value]:
+            if isinstance(one, (FunctionType, re.Pattern, type)):
+                kind = "a function" if isinstance(one, FunctionType) else f"a {type(one).__name__}"
+                raise UsageError(f"`{name}` is {kind}, which no value equals. Give a value, Including(...) or ANY")
     status = wanted.get("status")
     if isinstance(status, (str, float)) or (isinstance(status, int) and not MIN_STATUS <= status <= MAX_STATUS):
         raise UsageError(f"`status` is {quoted(status)}. Give the number of an HTTP status, such as 409")
     for name in ("busy", "cut"):
         if isinstance(wanted.get(name), (str, int)) and not isinstance(wanted.get(name), bool):
-            raise UsageError(f"`{name}` is {quoted(wanted[name])}. Give True or False")
+            text = f"`{name}` is {quoted(wanted[name])}. Give"
+            raise UsageError(f"{text} True or False", over_http=f"{text} true or false")
     for name in ("thread_id", "run_id"):
         if isinstance(wanted.get(name), (Mapping, int)):
             given = "an object" if isinstance(wanted[name], Mapping) else quoted(wanted[name])
-            raise UsageError(f"`{name}` is {given}. Give the id as a text, such as thread[{name!r}]")
+            text = f"`{name}` is {given}. Give the id as a text"
+            raise UsageError(f"{text}, such as thread[{name!r}]", over_http=text)
     body = wanted.get("body")
     if isinstance(body, (str, bytes)) and body.lstrip()[:1] in ("{", "[", b"{", b"["):
         raise UsageError("`body` is compared with the decoded JSON. Write an object or a list in place of its text")

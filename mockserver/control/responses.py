@@ -123,6 +123,8 @@ class JournalRequest(Struct, frozen=True, kw_only=True):
     cut: bool
     protocol: str | None = None
     refused: int | None = None
+    reason: str = ""
+    """The text of the response to a request that was refused. Left out of others."""
     callbacks: list[str] = []
     ignored: list[str] = []
     """The parts of the request that had no effect."""

@@ -327,6 +327,8 @@ async def reset_all(request: web.Request) -> web.StreamResponse:
     graphs = None if params.script is None else _scripts(params.script, params.graph or AGENT)
     if params.script is None and params.graph is not None:
         graphs = read_graphs(None, params.graph)
+    if params.time is None and params.scale != 1:
+        raise ApiError(422, 'the clock stays without `time`, and `scale` has no effect. Add "time": "real"')
     clock = None if params.time is None else clock_of(params.time, params.scale)
     # Shielded: aiohttp cancels the handler of a client that disconnects, and half a reset leaves a broken deployment.
     await asyncio.shield(asyncio.create_task(reset(app, graphs=graphs, clock=clock, seed=params.seed)))
@@ -464,7 +466,9 @@ def _refusing(handler: Handler) -> Handler:
             return await handler(request)
         except ApiError:
             raise
-        except (UsageError, ScriptError, BadFaultError) as error:
+        except UsageError as error:
+            raise ApiError(422, error.over_http) from None
+        except (ScriptError, BadFaultError) as error:
             raise ApiError(422, str(error)) from None
         # A test can wait again after 408, but not after 404. Both are errors of `ControlError`.
         except DeadlineError as error:

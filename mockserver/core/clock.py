@@ -157,6 +157,8 @@ class HandClock:
         """The seconds of scripted time that have passed."""
         self._order = count()
         self._alarms: list[_Alarm] = []
+        self.retired = asyncio.Event()
+        """Set once this clock is no longer used."""
 
     async def sleep(self, seconds: float) -> None:
         """Return when `seconds` have passed."""
@@ -187,10 +189,10 @@ class HandClock:
     async def advance(self, seconds: float) -> None:
         """Let `seconds` pass. Everything that wakes on the way runs, and may sleep again, before time continues."""
         until = self.now + seconds
-        await _settle()
+        await settle()
         while (alarm := self._next()) is not None and alarm.at <= until:
             self._ring()
-            await _settle()
+            await settle()
         self.now = max(self.now, until)
 
     @property
@@ -201,6 +203,7 @@ class HandClock:
 
     def retire(self) -> None:
         """Wake every sleeper, because this clock is no longer used."""
+        self.retired.set()
         for alarm in sorted(self._alarms):
             if alarm.live and alarm.drives:
                 alarm.wake()
@@ -276,7 +279,7 @@ def _wake(sleeper: asyncio.Future[None]) -> None:
         sleeper.set_result(None)
 
 
-async def _settle() -> None:
+async def settle() -> None:
     """Wait until everything that was woken waits again. `SETTLE` explains the limits."""
     for _ in range(SETTLE):
         await asyncio.sleep(0)

@@ -1,7 +1,9 @@
 """Crons: runs that are created on a schedule, all on one thread or each on a new thread.
 
 A cron's time is logical, like all times of the mock. It begins when the cron is created and advances with the
-clock. Under `UndelayedClock` a cron never fires, because a delay that takes no time would fire it endlessly.
+clock. Under `UndelayedClock` a cron never fires, because a delay that takes no time would fire it endlessly. Under
+`InstantClock` it fires `INSTANT_FIRES` times: a run that is delayed by a thousand years would otherwise let a cron of
+every minute fire for all of them, and a cron alone would fire forever.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from mockserver.core.assistants import Assistant
-from mockserver.core.clock import Clock, Clocks, UndelayedClock
+from mockserver.core.clock import Clock, Clocks, InstantClock, UndelayedClock
 from mockserver.core.json_text import as_json
 from mockserver.core.records import Thread
 
@@ -23,6 +25,9 @@ _log = logging.getLogger(__name__)
 
 # Each cron owns a task, so a client in a loop could exhaust the memory of a shared mock.
 MAX_CRONS: Final = 1000
+
+INSTANT_FIRES: Final = 100
+"""The number of times that a cron fires while time is instant."""
 
 
 class CronError(Exception):
@@ -100,10 +105,19 @@ class Crons:
         cron.task = asyncio.create_task(self._keep(cron))
 
     async def _keep(self, cron: Cron) -> None:
+        fired = 0
         while cron.next_run is not None:
             clock = self._clock_of(cron)
             if isinstance(clock, UndelayedClock):
                 return
+            if isinstance(clock, InstantClock) and fired >= INSTANT_FIRES:
+                _log.warning(
+                    "cron %s has fired %d times in instant time, and does not fire again in it. Use the mode `hand`",
+                    cron.cron_id,
+                    fired,
+                )
+                await clock.retired.wait()
+                continue
             await clock.sleep((cron.next_run - cron.now).total_seconds())
             if clock is not self._clock_of(cron):
                 continue  # woken because the clock was replaced, so the time is not due yet
@@ -111,6 +125,7 @@ class Crons:
             cron.now = cron.next_run
             if cron.enabled:
                 self._fire(cron)
+                fired += 1
             cron.next_run = _next_after(cron)
 
 

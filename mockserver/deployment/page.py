@@ -15,7 +15,8 @@ from typing import Any, Final
 from mockserver.control import matchers
 from mockserver.control.conduct import Conduct
 from mockserver.control.matchers import Including, Matchers, RequestPattern
-from mockserver.deployment.mock_deployment import AsyncDeployment, MockDeployment
+from mockserver.deployment.async_deployment import AsyncDeployment
+from mockserver.deployment.mock_deployment import MockDeployment
 from mockserver.settings import ResetSettings, Settings
 from mockserver.web.faults import Fault
 from mockserver.web.journal import JournalEntry

@@ -13,6 +13,7 @@ METHODS: Final = {
     **dict.fromkeys(("base_url", "address"), "url"),
     **dict.fromkeys(("assert_called", "assert_request", "assert_called_with"), "assert_requested"),
     **dict.fromkeys(("assert_not_called", "assert_no_request"), "assert_not_requested"),
+    **dict.fromkeys(("assert_clean", "assert_conduct", "check"), "conduct"),
     **dict.fromkeys(("set_script", "script", "set_scripts"), "load_script"),
     **dict.fromkeys(("set_defect", "defect", "enable_defect"), "defect_on"),
     **dict.fromkeys(("set_fault", "add_fault", "fault_on"), "fault"),

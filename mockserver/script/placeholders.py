@@ -26,6 +26,15 @@ CHANGES: Final = ("lower", "slug")
 
 PLACE: Final = re.compile(r"(?P<before>{*){(?P<name>(?:state\.)?[A-Za-z_]\w*)(?::(?P<change>[a-z]\w*))?}(?P<behind>}*)")
 
+LOOSE: Final = re.compile(
+    r"(?<!{){(?P<left> *)(?P<name>(?:state\.)?[A-Za-z_]\w*)"
+    r"(?: *[.|!] *(?P<change>[A-Za-z]\w*)(?:\(\))?)?(?P<right> *)}(?!})"
+)
+"""A name in braces as other templates write it: with spaces, or with a change after a dot, a bar or a mark."""
+
+_CHANGED: Final = {"downcase": "lower", "lowercase": "lower", "slugify": "slug"}
+"""The words of other templates for `CHANGES`."""
+
 _PLAIN: Final = ("node", "hold", "tool", "type", "status", "role", "matches", "equals", "name")
 """The keys of steps whose texts are not filled."""
 
@@ -64,6 +73,10 @@ def misspelled(script: Script) -> Iterator[tuple[str, str]]:
                 problem = _problem(found["name"], found["change"], names, channels)
                 if problem is not None:
                     yield path, f"{problem}. Where the braces are meant, write `{{{found.group()}}}`"
+            for found in LOOSE.finditer(text):
+                problem = _loose(found, names, channels)
+                if problem is not None:
+                    yield path, f"{problem}. Where the braces are meant, write `{{{found.group()}}}`"
 
 
 def _problem(name: str, change: str | None, names: list[str], channels: list[str]) -> str | None:
@@ -81,6 +94,20 @@ def _problem(name: str, change: str | None, names: list[str], channels: list[str
     if is_slip(name, names):
         return f"nothing fills `{{{name}}}`. Did you mean `{{{nearest(name, names)}}}`? The names are {some(names)}"
     return None
+
+
+def _loose(found: re.Match[str], names: list[str], channels: list[str]) -> str | None:
+    """Return what is wrong with a name in braces that is written as in other templates, None if it is no name."""
+    name, change = found["name"], found["change"]
+    known = name in names or (name.startswith(STATE) and name.removeprefix(STATE) in channels)
+    if not known or not (found["left"] or found["right"] or change):
+        return None
+    right = _CHANGED.get(change.casefold(), change.casefold()) if change else None
+    if right is not None and right not in CHANGES:
+        return (
+            f"`{found.group()}` is not filled. After a colon it can be {' or '.join(CHANGES)}, as in `{{{name}:lower}}`"
+        )
+    return f"`{found.group()}` is not filled. Write `{{{name}{f':{right}' if right else ''}}}`"
 
 
 def _names(script: Script) -> Iterator[str]:

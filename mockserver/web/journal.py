@@ -16,7 +16,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from aiohttp import web
@@ -28,6 +28,7 @@ from mockserver.core.records import Thread
 from mockserver.web.http import error_responses
 from mockserver.web.interceptors import Handler
 from mockserver.web.leniency import IGNORED
+from mockserver.words import unknown
 
 LENGTH: Final = 2000
 """The number of requests that are kept. Older ones are dropped."""
@@ -38,8 +39,28 @@ FORMER: Final = 1000
 MAX_BODY: Final = 64 * 1024
 """The largest body in bytes that is kept. Of a larger one nothing is kept, because a part of it is not JSON."""
 
+MAX_REASON: Final = 300
+"""The number of characters of a refusal that are kept."""
+
+FIRST_ERROR: Final = 400
+
 FRAME: Final = "WS"
 """The `method` of an entry for a WebSocket message."""
+
+_FIELDS: Final = (
+    *("method", "path", "query", "body", "headers", "strategy", "status", "thread_id", "run_id", "busy", "cut"),
+    *("number", "at", "ended", "protocol", "outcome", "reason", "ignored", "callbacks"),
+)
+_MEANT: Final = {
+    **dict.fromkeys(("json", "content", "data", "payload", "text"), "body"),
+    **dict.fromkeys(("url", "uri", "route"), "path"),
+    **dict.fromkeys(("params", "args", "query_params"), "query"),
+    **dict.fromkeys(("status_code", "code", "response"), "status"),
+    **dict.fromkeys(("error", "detail", "message"), "reason"),
+    **dict.fromkeys(("time", "timestamp"), "at"),
+    **dict.fromkeys(("multitask_strategy",), "strategy"),
+}
+"""The names of other tools for the fields of a request."""
 
 _LOCATION = re.compile(r"^(?:/threads/(?P<thread>[^/]+))?/runs/(?P<run>[^/]+)")
 
@@ -76,10 +97,14 @@ class JournalEntry:
     """The webhooks and probe reports of the run that were refused, each with the reason."""
     ignored: list[str] = field(default_factory=list)
     """The parts of the request that had no effect, such as unknown fields."""
+    reason: str | None = None
+    """The text of the response to a request that was refused, in one line, or None."""
     refused: int | None = None
     """The status that an endpoint would have sent for a failed protocol command, whose own response is 200."""
     in_flight: tuple[str, ...] = ()
     """The ids of the runs that were in flight on the thread when the request was received, the oldest first."""
+    late_results: tuple[str, ...] = ()
+    """The ids of the tool calls whose results were sent although they were not waiting for one."""
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     """The headers of the request, with their names in lower case."""
 
@@ -133,11 +158,19 @@ class JournalEntry:
         named = self.order.get("multitask_strategy")
         return named if isinstance(named, str) else None
 
+    if not TYPE_CHECKING:
+        # Not for mypy, which would accept every name.
+        def __getattr__(self, name: str) -> Any:
+            """Raise AttributeError with the nearest right name."""
+            if name.startswith("_"):
+                raise AttributeError(name)
+            raise AttributeError(unknown("field of a request", name, _FIELDS, meant=_MEANT, plural="fields"))
+
     def shown(self) -> dict[str, Any]:
         """Return the entry in the form of the control API."""
         names = ("number", "at", "method", "path", "query", "thread_id", "run_id", "strategy", "body", "busy", "status")
         more: dict[str, Any] = {"protocol": self.protocol, "refused": self.refused} if self.protocol else {}
-        more |= {name: value for name in ("callbacks", "ignored") if (value := getattr(self, name))}
+        more |= {name: value for name in ("reason", "callbacks", "ignored") if (value := getattr(self, name))}
         shown = {name: getattr(self, name) for name in names}
         return {**shown, **more, "ended": self.ended is not None, "cut": self.cut}
 
@@ -147,8 +180,9 @@ class JournalEntry:
         details = "".join(f" {one}" for one in (self.protocol, self.strategy) if one)
         waiting = self.status is None and not self.cut
         status = "no response yet" if waiting else self.outcome or "disconnected before a response"
+        reason = f": {self.reason}" if self.reason is not None else ""
         notes = "".join(f"; {line}" for line in (*self.callbacks, *(f"ignored: {one}" for one in self.ignored)))
-        return f"{self.number:>4} {self.at:9.3f}s {self.method} {self.path}{query}{details} -> {status}{notes}"
+        return f"{self.number:>4} {self.at:9.3f}s {self.method} {self.path}{query}{details} -> {status}{reason}{notes}"
 
 
 class Journal:
@@ -259,10 +293,19 @@ class Journal:
             in_flight=() if thread is None else tuple(thread.in_flight),
             headers={name.lower(): value for name, value in request.headers.items()},
         )
+        if thread is not None and b"tool_call_id" in raw:
+            waiting_calls = _waiting_calls(thread)
+            entry.late_results = tuple(one for one in _results_in(entry.body) if one not in waiting_calls)
         if not is_late:
             self._entries.append(entry)
             self._notifier.notify()
         return entry
+
+
+def one_line(reason: str) -> str:
+    """Return the text of a refusal in one line, shortened."""
+    line = " ".join(reason.split())
+    return line if len(line) <= MAX_REASON else f"{line[:MAX_REASON]}..."
 
 
 JOURNAL: Final = web.AppKey("journal", Journal)
@@ -274,6 +317,35 @@ _ENTRY: Final = ContextVar[JournalEntry]("entry")
 def current_entry() -> JournalEntry:
     """Return the entry of the current request."""
     return _ENTRY.get()
+
+
+def _waiting_calls(thread: Thread) -> set[str]:
+    """Return the ids of the tool calls that wait for a result: those of the last message that is no result."""
+    head = thread.history.head
+    run = thread.runs.get(head.run_id or "") if head is not None else None
+    if run is not None and run.status == "interrupted":
+        # Stopped by its user or by another message. Its result would continue what was stopped.
+        return set()
+    said = head.values.get("messages", ()) if head is not None else ()
+    answered: set[str] = set()
+    for message in reversed(said):
+        if message["type"] != "tool":
+            return {call["id"] for call in message.get("tool_calls", ())} - answered
+        answered.add(message["tool_call_id"])
+    return set()
+
+
+def _results_in(body: Any) -> Iterator[str]:
+    """Yield the tool calls whose results a body has, in the messages of an input or of an update."""
+    for given in (body.get("input"), body.get("values")) if isinstance(body, dict) else ():
+        messages = given.get("messages") if isinstance(given, dict) else None
+        said = messages if isinstance(messages, list) else [messages]
+        # A whole conversation has old results as well. Only what follows its last other message is new.
+        for message in reversed(said):
+            call = message.get("tool_call_id") if isinstance(message, dict) else None
+            if not isinstance(call, str):
+                break
+            yield call
 
 
 def _names_interrupt(answer: Any) -> bool:
@@ -289,12 +361,28 @@ def _path_id(request: web.Request, name: str) -> str | None:
 def _record_response(entry: JournalEntry, response: web.StreamResponse) -> None:
     """Record the status of a response, and the run that it names."""
     entry.status = response.status
+    if response.status >= FIRST_ERROR and isinstance(response, web.Response):
+        entry.reason = _reason(response)
     # The path of a request that creates a run names no run, and its response may be a stream: the header is the one
     # place where every such response names the run.
     found = _LOCATION.match(response.headers.get("Content-Location", ""))
     if found is not None:
         entry.run_id = found["run"]
         entry.thread_id = entry.thread_id or found["thread"]
+
+
+def _reason(response: web.Response) -> str | None:
+    """Return the `detail` of an error response in one line, None if it has none."""
+    try:
+        found = msgspec.json.decode(response.body, type=_Error) if isinstance(response.body, bytes) else None
+    except msgspec.MsgspecError:
+        # An answer that a fault or a defect has replaced, such as the page of a proxy.
+        return None
+    return None if found is None else one_line(found.detail)
+
+
+class _Error(msgspec.Struct):
+    detail: str
 
 
 def _raising(error: web.HTTPException) -> Handler:

@@ -17,7 +17,7 @@ from aiohttp import WSMsgType, web
 from mockserver.core.protocol_feed import CommandResponse, Listener
 from mockserver.schemas import responses
 from mockserver.web.http import ENGINE, KEEP_ALIVE, ApiError, json_answer, read
-from mockserver.web.journal import JOURNAL, JournalEntry, current_entry
+from mockserver.web.journal import JOURNAL, JournalEntry, current_entry, one_line
 from mockserver.web.lookups import path_uuid, thread_of
 from mockserver.web.protocol import Envelope, ProtocolError, ProtocolSession, Subscription, read_params
 from mockserver.web.route import THREAD, Route
@@ -111,6 +111,8 @@ def _execute(session: ProtocolSession, command: Any, entry: JournalEntry) -> dic
     """Execute a command, record its outcome in the journal and return the response."""
     response = session.execute(command)
     entry.refused = session.refused
+    if session.refused is not None:
+        entry.reason = one_line(response["message"])
     if session.run is not None:
         entry.run_id = session.run.run_id
     return response

@@ -12,7 +12,7 @@ from tests.documentation import blocks, clone, paste
 
 pytestmark = pytest.mark.timeout(900)
 
-FILES = [(block.title, block.text) for block in blocks(FIRST_STEPS) if block.title]
+BEFORE, APP, TESTS, AFTER = ((block.title, block.text) for block in blocks(FIRST_STEPS) if block.title)
 [REASON] = [block.text for block in blocks(FIRST_STEPS) if block.language == "text"]
 
 
@@ -23,6 +23,7 @@ def write(folder: Path, files: list[tuple[str, str]]) -> None:
 
 
 def expect_the_reason(output: str) -> None:
+    assert "Tests  1 failed | 1 passed" in output, output
     missing = [line for line in REASON.splitlines() if line not in output]
     assert not missing, output
     assert "/cancel" not in output
@@ -31,13 +32,13 @@ def expect_the_reason(output: str) -> None:
 @pytest.mark.javascript
 def test_the_stop_button_fails_and_then_passes(project: Project, tmp_path: Path) -> None:
     folder = project.beside(tmp_path / "chat")
-    before, test, after = FILES
-    write(folder, [before, test])
+    write(folder, [BEFORE, APP, TESTS])
     failed = project.attempt("vitest", "run", "--testTimeout=20000", cwd=folder)
     assert failed.returncode == 1
     expect_the_reason(failed.stdout + failed.stderr)
-    write(folder, [after])
-    project.tool("vitest", "run", "--testTimeout=20000", cwd=folder)
+    write(folder, [AFTER])
+    passed = project.tool("vitest", "run", "--testTimeout=20000", cwd=folder)
+    assert "Tests  2 passed" in passed
 
 
 # Not `javascript`: the commands install the newest release of everything, and no check that blocks may depend on that.
@@ -45,16 +46,15 @@ def test_the_stop_button_fails_and_then_passes(project: Project, tmp_path: Path)
 def test_the_commands_as_printed(tmp_path: Path) -> None:
     (tmp_path / "doubletext").mkdir()
     clone(tmp_path / "doubletext")
-    mock, project, variable, run = (block.text for block in blocks(FIRST_STEPS) if block.language == "sh")
+    mock, project, variable, run, again = (block.text for block in blocks(FIRST_STEPS) if block.language == "sh")
     made = paste(mock + project, tmp_path, timeout=600)
     assert made.returncode == 0, made.stdout
     chat = tmp_path / "chat"
-    before, test, after = FILES
-    write(chat, [before, test])
+    write(chat, [BEFORE, APP, TESTS])
     failed = paste(variable + run, chat)
     assert failed.returncode == 1
     expect_the_reason(failed.stdout)
-    write(chat, [after])
+    write(chat, [AFTER])
     # With the types, as `npm run build` checks them.
-    passed = paste(variable + run + "npm run build\n", chat)
+    passed = paste(variable + again + "npm run build\n", chat)
     assert passed.returncode == 0, passed.stdout

@@ -15,6 +15,24 @@ from tests.clients.package import CHECKOUT, PACKAGE, Project
 
 EXAMPLE = CHECKOUT / "examples" / "vitest"
 
+EXPECTED = [
+    r"DeadlineError: timed out after [\d.]+ s: no request matches POST \*/cancel[^?]*"
+    r"requests to the mock at http://\S+\n  1 POST /threads -> 200\n [^\n]* failing\.test\.mjs:11:14",
+    r"StartError: /nowhere/python cannot start the mock: there is no such program. Install doubletext",
+    r"waitForRequest\(\) was called and not awaited[^?]*failing\.test\.mjs:18:8",
+    r"assertRequested\(\) was called and not awaited[^?]*failing\.test\.mjs:22:8",
+    r"waitForRequest\(\) was still waiting when the test ended[^?]*failing\.test\.mjs:28:16",
+    r"AssertionError: expected '\S+' to be 'the reason'[^?]*the mock at http://\S+ received no request",
+    r"AssertionError: expected 'the first request' to be 'not sent'[^?]*the mock at http://\S+ received no request",
+    r"a test that does not use the mock\nAssertionError: expected 1 to be 2 // Object.is equality\n\n- Expected",
+    r"1 POST /threads -> 422: Expected `object`, got `int` - at `\$\.metadata`\n +2 POST /threads/\S+/runs -> 404: \S",
+    r"there is no fixture `mocks`\. Did you mean `mock`\?",
+    r"`test` is not in doubletext-testing\. Import it from doubletext-testing/vitest or doubletext-testing/playwright",
+    r"MockError: two tests use one mock at the same time, and each resets it\. Leave out `concurrent`",
+    r"the test ended while run \S+ on thread \S+ was held at agent:2/token\. Call `await mock\.release\(\)`",
+]
+"""The output of the tests of `failing.mjs`: the reason first, then the requests, then the line."""
+
 javascript = [pytest.mark.javascript, pytest.mark.timeout(900)]
 
 
@@ -61,13 +79,24 @@ class TestPacked:
         shutil.copy(project.folder / "failing.mjs", project.folder / "failing.test.mjs")
         done = project.attempt("vitest", "run", "failing.test.mjs")
         output = done.stdout + done.stderr
-        assert re.search(r"Tests +2 failed", output)
-        assert re.search(r"DeadlineError: timed out after [\d.]+ s: no request matches POST \*/cancel", output)
-        assert re.search(r" failing\.test\.mjs:6:14", output)
-        assert re.search(r"requests to the mock at http://\S+\n  1 POST /threads -> 200\n", output)
-        assert (
-            "StartError: /nowhere/python cannot start the mock: there is no such program. Install doubletext" in output
-        )
+        assert re.search(r"Tests +13 failed \| 1 passed", output), output
+        for expected in EXPECTED:
+            assert re.search(expected, output), f"{expected}\n{output}"
+        assert "Unhandled" not in output
+        # A test that does not use the mock shows nothing of it, and no test is asked about the address.
+        assert "does the client use" not in output.split("a test that does not use the mock\n")[-1].split("FAIL")[0]
+        assert "Does the application" not in output
+
+    def test_jest_fails_where_an_await_is_missing(self, project: Project) -> None:
+        done = project.attempt("jest", "--testMatch", "**/failing.jest.cjs")
+        output = done.stdout + done.stderr
+        assert re.search(r"Tests: +1 failed, 1 passed", output), output
+        assert re.search(r"waitForRequest\(\) was called and not awaited[^?]*failing\.jest\.cjs:7:8", output), output
+
+    def test_a_program_fails_where_an_await_is_missing(self, project: Project) -> None:
+        done = project.run("node", "failing.plain.mjs")
+        assert done.returncode == 1
+        assert re.search(r"waitForRequest\(\) was called and not awaited[^?]*failing\.plain\.mjs:5:6", done.stderr)
 
     def test_the_example(self, project: Project) -> None:
         folder = project.beside(project.folder.parent / "example")
@@ -86,3 +115,8 @@ class TestPacked:
 @pytest.mark.timeout(900)
 def test_playwright(project: Project, chromium: str) -> None:
     assert "3 passed" in project.tool("playwright", "test", CHROMIUM=chromium)
+    done = project.attempt("playwright", "test", CHROMIUM=chromium, PLAY="failing.play.mjs")
+    assert "2 failed" in done.stdout
+    assert re.search(r"waitForRequest\(\) was called and not awaited[^?]*failing\.play\.mjs:5:8", done.stdout)
+    assert re.search(r'Expected: "a thread"[^?]*failing\.play\.mjs:10:24\s+requests to the mock at', done.stdout)
+    assert re.search(r"1 POST /threads -> 422: Expected `object`", done.stdout)

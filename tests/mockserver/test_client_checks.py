@@ -420,3 +420,54 @@ def test_a_network_that_breaks_is_no_decision_of_the_client(kind: Any, seen: boo
         mock.assert_requested("POST", "*/runs/stream", cut=seen)
         assert mock.runs(thread)[0]["status"] == "success"
         assert mock.conduct() == []
+
+
+UNKNOWN = "4d2f0c52-6b9c-4b2e-9d8c-0f6f1f3f7a11"
+
+
+def test_a_stop_of_a_run_that_never_existed(client: Client) -> None:
+    client.says("one", "A", ended=None)
+    client.sends("POST", f"/threads/t/runs/{UNKNOWN}/cancel", run_id=UNKNOWN, status=404, in_flight=("A",))
+    assert brief(client.found()) == [("stopped-unknown", (2,))]
+    client.sends("POST", "/threads/t/runs/A/cancel", run_id="A", status=404)
+    # Erased by a rollback, so it was known.
+    client.sends("POST", "/threads/t/runs/B/cancel", run_id="B", status=404)
+    assert brief(client.found(superseded={"B": "A"})) == [("stopped-unknown", (2,))]
+
+
+def test_a_result_of_a_tool_that_comes_late() -> None:
+    with MockDeployment() as mock, httpx.Client(base_url=mock.url, timeout=DEADLINE) as http:
+        # The client executes the tool: the run ends with its call.
+        mock.load_script("turns: [{steps: [{call: {tool: look_up}}]}]")
+
+        def sent(thread: str, message: dict[str, Any]) -> dict[str, Any]:
+            body = {"assistant_id": "agent", "input": {"messages": [message]}}
+            found: dict[str, Any] = http.post(f"/threads/{thread}/runs", json=body).json()
+            mock.wait_until_quiet()
+            return found
+
+        def called(thread: str) -> str:
+            calls = mock.state(thread)["values"]["messages"][-1]["tool_calls"]
+            return str(calls[0]["id"])
+
+        question = {"type": "human", "content": "where is it?"}
+        thread = http.post("/threads", json={}).json()["thread_id"]
+        sent(thread, question)
+        result = {"type": "tool", "tool_call_id": called(thread), "content": "here"}
+        sent(thread, result)
+        assert mock.conduct(without=["left-dangling"]) == []
+        sent(thread, result)
+        assert [one.rule for one in mock.conduct(without=["left-dangling", "retried"])] == ["late-result"]
+
+        mock.reset()
+        mock.hold("tools:1/enter")
+        thread = http.post("/threads", json={}).json()["thread_id"]
+        body = {"assistant_id": "agent", "input": asking("sf")}
+        run = http.post(f"/threads/{thread}/runs", json=body).json()
+        mock.wait_until_held("tools:1/enter")
+        call = called(thread)
+        http.post(f"/threads/{thread}/runs/{run['run_id']}/cancel", params={"wait": "true"})
+        mock.release()
+        sent(thread, {"type": "tool", "tool_call_id": call, "content": "too late"})
+        (found,) = mock.conduct()
+        assert (found.rule, call in found.text) == ("late-result", True)

@@ -57,6 +57,17 @@ def test_a_signal_ends_it_with_code_0_also_while_streams_are_open(number: signal
         assert "Traceback" not in err
 
 
+def test_a_log_that_nothing_reads_does_not_block_it() -> None:
+    with running("--log-level", "info") as (process, client):
+        # Far more than a pipe has room for.
+        for number in range(100):
+            assert client.get("/ok", params={"x": "y" * 4000, "number": number}).status_code == 200
+        process.terminate()
+        _, err = process.communicate(timeout=DEADLINE)
+        assert process.returncode == 0
+        assert "number=99" in err
+
+
 def test_requests_are_logged_to_stderr_at_info() -> None:
     for level, logged in (("info", True), ("warning", False)):
         with running("--log-level", level) as (process, client):
@@ -229,6 +240,7 @@ def test_a_recording_needs_to_know_of_what() -> None:
     ("arguments", "says"),
     [
         (("--defcet", "ghost_run"), "there is no option `--defcet`. Did you mean `--defect`? The options are --help, "),
+        (("-p", "2024"), "there is no option `-p`. Did you mean `--port`? The options are --help, "),
         (("--n-jobs-per-worker", "3"), "Did you mean `--workers`?"),
         (
             ("--time", "fast"),

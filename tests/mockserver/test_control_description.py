@@ -90,4 +90,4 @@ def test_the_page_of_the_deployment_is_current_and_complete() -> None:
     page = (GENERATED / "mock-deployment.md").read_text("utf-8")
     assert page == render_deployment(), "run: python -m mockserver.deployment.page > docs/reference/mock-deployment.md"
     shown = {name for _, names in GROUPS for name in names}
-    assert shown == {name for name in vars(MockDeployment) if not name.startswith("_")}
+    assert shown == {name for name in dir(MockDeployment) if not name.startswith("_")}

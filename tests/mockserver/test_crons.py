@@ -8,7 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from mockserver.core.clock import HandClock
+from mockserver.core.clock import HandClock, InstantClock
+from mockserver.core.crons import INSTANT_FIRES
 from tests.mockserver.stage import Stage, asking, on_stage
 
 NEVER = "0 0 1 1 *"
@@ -45,6 +46,21 @@ async def all_over(stage: Stage, clock: HandClock) -> list[Any]:
 
     await stage.until(over)
     return runs
+
+
+async def test_a_cron_fires_a_hundred_times_in_instant_time(caplog: pytest.LogCaptureFixture) -> None:
+    async with on_stage(clock=InstantClock()) as stage:
+        await made(stage, EVERY_MINUTE)
+        later = await stage.http.post("/threads", json={})
+        thread = later.json()["thread_id"]
+        body = {"assistant_id": "agent", "input": asking("sf"), "after_seconds": 1e9}
+        # A leap of 31 years, in which the cron would fire 16 million times.
+        delayed = (await stage.http.post(f"/threads/{thread}/runs", json=body)).json()
+        await stage.client.runs.join(thread, delayed["run_id"])
+        assert (await stage.client.runs.get(thread, delayed["run_id"]))["status"] == "success"
+        runs = await stage.client.runs.list(stage.thread, limit=1000)
+        assert len(runs) == INSTANT_FIRES
+    assert "has fired 100 times in instant time" in caplog.text
 
 
 async def test_a_cron_is_shown_as_it_was_asked_for(stage: Stage) -> None:

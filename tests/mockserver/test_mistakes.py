@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -125,7 +127,7 @@ OTHERS: Final[dict[str, Mistake]] = {
         ("`success` is a status of runs", "Name the run", "RUN_ID"),
     ),
     "arguments in another order": Mistake(
-        lambda w: w.mock.wait_for_status(w.thread_id, "success"), ("no thread success", "threads:")
+        lambda w: w.mock.wait_for_status(w.thread_id, "success"), ("is an id", "The status comes first")
     ),
     "a status that is an id": Mistake(
         lambda w: w.mock.wait_for_status(w.thread_id, w.thread_id, w.run_id),
@@ -155,6 +157,24 @@ OTHERS: Final[dict[str, Mistake]] = {
     "a request in order": Mistake(
         lambda w: w.mock.assert_requested_in_order("POST", "GET"), ("`POST` is not a request", "POST */runs")
     ),
+    "requests in a list": Mistake(
+        lambda w: w.mock.assert_requested_in_order(["POST /threads", "POST */runs"]), ("is a list", "one by one")
+    ),
+    "a regular expression": Mistake(
+        lambda w: w.mock.assert_not_requested("POST", r"^/threads/[^/]+/runs$"), ("no regular expression", "`*/runs`")
+    ),
+    "a function for a value": Mistake(
+        lambda w: w.mock.assert_not_requested("POST", input=lambda _: True), ("`input` is a function", "Including(")
+    ),
+    "an expression for a header": Mistake(
+        lambda w: w.mock.assert_not_requested(headers={"x": re.compile("a")}), ("`headers` is a Pattern", "Including(")
+    ),
+    "no point": Mistake(lambda w: w.mock.hold(), ("hold() needs `point`", "thread_id")),
+    "no thread": Mistake(lambda w: w.mock.wait_for_status("idle"), ("wait_for_status() needs `thread_id`", "run_id")),
+    "a setting of a running mock": Mistake(lambda w: setattr(w.mock, "time", "hand"), ("`time`", "Call set_time(")),
+    "a deadline that is set": Mistake(lambda w: setattr(w.mock, "deadline", "5"), ("deadline is `5`", "above 0")),
+    "an assertion of no mistakes": Mistake(lambda w: w.mock.assert_clean(), ("`assert_clean`", "mean `conduct`?")),
+    "a field of a request": Mistake(lambda w: w.mock.journal()[0].json, ("`json`", "Did you mean `body`?", "status")),
     "a pattern": Mistake(
         lambda w: RequestPattern("POST", "*/runs", **_any({"assistent": 1})), ("`assistent`", "`assistant_id`")
     ),
@@ -189,6 +209,21 @@ OTHERS: Final[dict[str, Mistake]] = {
     "no workers": Mistake(lambda w: MockDeployment(workers=0), ("`workers` is 0", "from 1")),
     "a bool": Mistake(lambda w: w.mock.reset(strict="yes"), ("`strict` is `yes`", "True or False")),
     "a scale": Mistake(lambda w: w.mock.set_time("real", scale=-1), ("scale of time is -1", "between 0 and 1000")),
+    "a scale without real time": Mistake(
+        lambda w: w.mock.set_time("hand", scale=0.5), ("`scale`", "mode `real`", "the mode is `hand`")
+    ),
+    "a scale of the start": Mistake(lambda _: MockDeployment(scale=0.1), ("`scale`", "the mode is `instant`")),
+    "a scale over HTTP": Mistake(
+        lambda w: w.sent("POST", "/_mock/reset", {"scale": 0.1}), ("422", "`scale` has no effect", '"time": "real"')
+    ),
+    "an await of a method that blocks": Mistake(
+        lambda w: asyncio.run(awaiting(w.mock.hold("agent:1/enter"))),
+        ("hold() is not a coroutine", "await mock.aio.hold("),
+    ),
+    "a hold as a context": Mistake(
+        lambda w: within(w.mock.hold("agent:1/enter")),
+        ("hold() is not a context manager", "without `with`", "release()"),
+    ),
     "seconds": Mistake(lambda w: w.mock.advance("5"), ("advance by `5`", "seconds from 0")),
     "a port": Mistake(lambda w: MockDeployment(port=_any("x")), ("the port is `x`", "a number from 0")),
     "a deadline of all": Mistake(lambda w: MockDeployment(deadline=_any("5")), ("deadline is `5`", "above 0")),
@@ -235,7 +270,11 @@ OTHERS: Final[dict[str, Mistake]] = {
     ),
     "a matcher over HTTP": Mistake(
         lambda w: w.sent("POST", "/_mock/wait", {"request": {"having": {"header": {}}}}),
-        ("422", "`header`", "`headers`"),
+        ("422", "`header`", "`headers`", "give the whole `body`, or compare it in the journal"),
+    ),
+    "a bool over HTTP": Mistake(
+        lambda w: w.sent("POST", "/_mock/wait", {"request": {"having": {"busy": "yes"}}}),
+        ("422", "`busy` is `yes`. Give true or false"),
     ),
     "a mode over HTTP": Mistake(
         lambda w: w.sent("POST", "/_mock/time", {"mode": "paused"}), ("422", "`paused`", "Did you mean `hand`?")
@@ -323,6 +362,13 @@ SCRIPTS: Final[dict[str, Mistake]] = {
     "a name in braces": step("say: 'Hi {txet}'", "3:10: nothing fills `{txet}`", "`{text}`", "write `{{txet}}`"),
     "a name in capitals": step("say: 'Hi {Text}'", "3:10: nothing fills `{Text}`", "Did you mean `{text}`?"),
     "a change of a name": step("say: 'Hi {text:upper}'", "3:10: `{text:upper}` is not filled", "lower or slug"),
+    "a name with spaces": step("say: 'Hi { text }'", "3:10: `{ text }` is not filled", "Write `{text}`"),
+    "a change after a dot": step("say: 'Hi {text.lower()}'", "`{text.lower()}` is not filled", "Write `{text:lower}`"),
+    "a change after a bar": step("say: 'Hi {text | slugify}'", "`{text | slugify}`", "Write `{text:slug}`"),
+    "another change": step("say: 'Hi {text.upper}'", "`{text.upper}` is not filled", "lower or slug"),
+    "a channel with spaces": script(
+        "channels: {city: replace}\nturns: [{steps: [{say: 'Sun in { state.city }'}]}]\n", "Write `{state.city}`"
+    ),
     "a group of the expression": script(
         "turns:\n- when: {matches: 'in (?P<place>\\w+)'}\n  steps: [{say: 'Sun in {palce}'}]\n",
         "3:17: nothing fills `{palce}`",
@@ -439,6 +485,17 @@ VALUES: Final[dict[str, Mistake]] = {
 """Values that were accepted, with the effect that the next assertion meant nothing."""
 
 EVERY: Final = {**LISTED, **OTHERS, **ARGUMENTS, **SCRIPTS, **VALUES}
+
+
+async def awaiting(found: Any) -> None:
+    """Await what a method returned."""
+    await found
+
+
+def within(found: Any) -> None:
+    """Use what a method returned as a context manager."""
+    with found:
+        pass
 
 
 def _any(value: Any) -> Any:

@@ -391,15 +391,84 @@ def test_awaited(mock_deployment):
     asyncio.run(use())
     asyncio.run(mock_deployment.aio.wait_until_quiet())
 
+tasks = []
+
+async def begin(mock_deployment):
+    tasks.append(asyncio.ensure_future(mock_deployment.aio.wait_for_request("POST", "*/cancel")))
+    await asyncio.sleep(0)
+
+def test_pending(mock_deployment):
+    loop = asyncio.new_event_loop()
+    tasks.append(loop)
+    loop.run_until_complete(begin(mock_deployment))
+
 def test_failed(mock_deployment):
     mock_deployment.aio.hold("agent:1/enter")
     assert False
 """
     )
     result = pytester.runpytest_subprocess(*PLUGIN, "-W", "error")
-    result.assert_outcomes(passed=2, failed=1, errors=1)
+    result.assert_outcomes(passed=3, failed=1, errors=2)
     result.stdout.fnmatch_lines(
-        ["mock_deployment: aio.assert_requested(...) was called and not awaited. Write `await`*"]
+        [
+            "mock_deployment: *_fails_the_test.py:4: aio.assert_requested(...) was called and not awaited*",
+            "mock_deployment: *_fails_the_test.py:16: aio.wait_for_request(...) was still waiting when the test ended*",
+        ]
+    )
+
+
+HELD = """
+import httpx
+
+def begin(mock):
+    mock.hold("agent:2/token")
+    with httpx.Client(base_url=mock.url, timeout=60) as http:
+        thread = http.post("/threads", json={}).json()["thread_id"]
+        order = {"assistant_id": "agent", "input": {"messages": "what's the weather in sf?"}}
+        http.post(f"/threads/{thread}/runs", json=order)
+
+def test_held(mock_deployment):
+    begin(mock_deployment)
+
+def test_released(mock_deployment):
+    begin(mock_deployment)
+    mock_deployment.release()
+
+def test_failed(mock_deployment):
+    begin(mock_deployment)
+    assert False
+"""
+
+
+def test_a_run_that_is_held_at_the_end_of_a_test_that_passes_is_reported(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(HELD)
+    result = pytester.runpytest_subprocess(*PLUGIN)
+    result.assert_outcomes(passed=2, failed=1, warnings=1)
+    result.stdout.fnmatch_lines(
+        ["*mock_deployment: the test ended while run * was held at agent:2/token. Call mock_deployment.release()*"]
+    )
+
+
+def test_the_requests_of_a_failed_test_have_the_reasons_of_refusals(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+import httpx
+
+def test_refused(mock_deployment):
+    httpx.post(f"{mock_deployment.url}/threads", json={"metadata": 5})
+    httpx.get(f"{mock_deployment.url}/threads/4d2f0c52-6b9c-4b2e-9d8c-0f6f1f3f7a11")
+    httpx.post(f"{mock_deployment.url}/threads", json={})
+    assert False
+"""
+    )
+    result = pytester.runpytest_subprocess(*PLUGIN)
+    result.stdout.fnmatch_lines(
+        [
+            "E *assert False",
+            "*POST /threads -> 422: Expected `object`, got `int` - at `$.metadata`*",
+            "*GET /threads/4d2f0c52-6b9c-4b2e-9d8c-0f6f1f3f7a11 -> 404: *not found*",
+            "*POST /threads -> 200",
+        ]
     )
 
 

@@ -179,7 +179,7 @@ def test_trio_without_anyio() -> None:
 
 def test_the_coroutines_are_as_many_as_the_methods() -> None:
     here = {"url", "controller", "submit", "is_running"}
-    methods = {name for name in vars(MockDeployment) if not name.startswith("_")} - here
+    methods = {name for name in dir(MockDeployment) if not name.startswith("_")} - here
     assert {name for name in vars(AsyncDeployment) if not name.startswith("_")} == methods
     # `start` returns the deployment, which an async test has already.
     for name in methods - {"start"}:
@@ -274,3 +274,15 @@ def test_a_wait_shows_what_a_run_has_played_and_what_time_waits_for() -> None:
 def test_a_property_is_not_awaited() -> None:
     with MockDeployment() as mock, pytest.raises(AttributeError, match=r"`url` is no method. Write mock.url"):
         _ = mock.aio.url  # type: ignore[attr-defined]
+
+
+async def test_a_time_out_around_a_wait_keeps_its_reason() -> None:
+    async with MockDeployment() as mock:
+        mock.hold("agent:1/enter")
+        thread, run = await asyncio.to_thread(begun, mock)
+        await mock.aio.wait_until_held("agent:1/enter")
+        with pytest.raises(TimeoutError) as refused:
+            await asyncio.wait_for(mock.aio.wait_for_status("success", thread, run), 0.01)
+    shown = "".join(traceback.format_exception(refused.value))
+    assert "wait_for_status was cancelled while it waited. `deadline=` ends it with this reason:" in shown
+    assert f"run {run} on thread {thread}: running, held at agent:1/enter" in shown

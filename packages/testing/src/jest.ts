@@ -7,19 +7,24 @@ type Hook = (action: () => Promise<void>, timeout?: number) => unknown;
 export interface Hooks {
   beforeAll: Hook;
   beforeEach: Hook;
+  afterEach: Hook;
   afterAll: Hook;
 }
 
+const HOOKS = ["beforeAll", "beforeEach", "afterEach", "afterAll"] as const;
 const START_MILLISECONDS = 60_000;
 
 /** A mock for all tests of a file, or of a `describe`: it starts before the first one, and is as new for each. */
 export function useMock(options: StartOptions = {}, hooks: Hooks = globalThis as unknown as Hooks): Mock {
-  if (typeof hooks.beforeAll !== "function") {
-    throw new TypeError("useMock() finds no global beforeAll. Pass the hooks of your test runner as its second argument");
+  const missing = HOOKS.find((name) => typeof hooks[name] !== "function");
+  if (missing !== undefined) {
+    const where = hooks === (globalThis as unknown) ? `no global ${missing}` : `no ${missing} in its second argument`;
+    throw new TypeError(`useMock() finds ${where}. Pass the hooks of your test runner: useMock({}, { ${HOOKS.join(", ")} })`);
   }
   const mock = new Mock();
   hooks.beforeAll(async () => void (await attachMock(mock, options)), START_MILLISECONDS);
-  hooks.beforeEach(() => mock.reset());
+  hooks.beforeEach(() => mock.beginTest());
+  hooks.afterEach(() => mock.endTest());
   hooks.afterAll(() => mock.stop());
   return mock;
 }

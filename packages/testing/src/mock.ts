@@ -1,10 +1,14 @@
-import { existsSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 
+import { Calls } from "./calls.js";
 import { COMMANDS, type Command } from "./commands.js";
 import { ControlError, DeadlineError, MockAssertionError, MockError, at, callerOf } from "./errors.js";
+import { faultOf, named } from "./faults.js";
+import { misplaced, requested, text } from "./given.js";
 import { send } from "./http.js";
+import { miscounted, reasonOf, refusal } from "./refusals.js";
+import { lineOf, pattern, valueOf } from "./requests.js";
+import { scriptsOf } from "./scripts.js";
 import type {
   ActiveFault,
   Fault,
@@ -13,17 +17,17 @@ import type {
   Held,
   JournalEntry,
   Scope,
-  Script,
   Scripts,
   Strategy,
   TimeMode,
   Waiting,
   Wanted,
 } from "./types.js";
-import { onlyKnown } from "./words.js";
+import { METHODS, onlyKnown } from "./words.js";
 
 type Query = Record<string, string | readonly string[] | undefined>;
 type Called = (...args: never[]) => unknown;
+type Method = (this: Mock, ...given: unknown[]) => Promise<unknown>;
 
 /** What a reset brings back. */
 export interface Beginning {
@@ -55,6 +59,15 @@ const [SHORTEST, MARGIN] = [0.2, 500];
 /** The deadline in seconds of a question that is answered at once. */
 const AT_ONCE = 0.001;
 
+/** The methods whose results need no `await`, and those of the fixtures, which await them. */
+const NOT_NOTED = ["constructor", "attach", "log", "stop", "beginTest", "endTest", "reportOfTest"];
+
+/** A point in errors. */
+const POINT = "agent:2/token";
+
+/** The clock of the machine. A test may replace `Date` by one that it moves. */
+const { now } = Date;
+
 /** A mock deployment, and the commands of its control API. */
 export class Mock {
   /** Real seconds after which a wait fails. */
@@ -64,10 +77,35 @@ export class Mock {
   #url: string | undefined;
   #process: Process | undefined;
   #beginning: Beginning = {};
+  readonly #calls = new Calls();
+  /** True if the test that is running has used this mock. */
+  #used = false;
+  #testing = false;
+
+  static {
+    // Without these, JavaScript says that something is not a function.
+    const snake = Object.getOwnPropertyNames(Mock.prototype).map((name) => [name.replace(/[A-Z]/g, (one) => `_${one.toLowerCase()}`), name]);
+    for (const [wrong, right] of [...snake, ...Object.entries(METHODS)] as [string, string][]) {
+      if (wrong in Mock.prototype) continue;
+      const get = (): never => {
+        throw new TypeError(`a mock has no \`${wrong}\`. Did you mean \`${right}\`?`);
+      };
+      Object.defineProperty(Mock.prototype, wrong, { get, configurable: true });
+    }
+    for (const [name, { value: method }] of Object.entries(Object.getOwnPropertyDescriptors(Mock.prototype))) {
+      if (typeof method !== "function" || NOT_NOTED.includes(name)) continue;
+      const noted = function (this: Mock, ...given: unknown[]): Promise<unknown> {
+        this.#used = true;
+        return this.#calls.note(name, callerOf(noted), (method as Method).apply(this, given));
+      };
+      Object.defineProperty(Mock.prototype, name, { value: noted, writable: true, configurable: true });
+    }
+  }
 
   /** The address of the deployment, without a slash at the end. */
   get url(): string {
     if (this.#url === undefined) throw new MockError("the mock starts before the first test. Use it inside a test");
+    this.#used = true;
     return this.#url;
   }
 
@@ -77,10 +115,41 @@ export class Mock {
     return this;
   }
 
-  /** End the mock, if this package started it. */
+  /** End the mock, if this package started it. Throws `MockError` if a call was not awaited. */
   async stop(): Promise<void> {
+    const forgotten = this.#calls.take();
     await this.#process?.stop();
     this.#process = undefined;
+    if (forgotten) throw forgotten;
+  }
+
+  /** Begin a test. The fixtures do it. Throws `MockError` while another test uses the mock. */
+  async beginTest(): Promise<void> {
+    if (this.#testing) {
+      throw new MockError("two tests use one mock at the same time, and each resets it. Leave out `concurrent`, or start a mock in each test with startMock()");
+    }
+    this.#testing = true;
+    try {
+      await this.reset();
+    } catch (error) {
+      // A mock that has died is not one that another test uses.
+      this.#testing = false;
+      throw error;
+    }
+    this.#used = false;
+  }
+
+  /** End a test. The fixtures do it. Throws `MockError` if a call was not awaited, unless the test has failed. */
+  async endTest(failed = false): Promise<void> {
+    this.#testing = false;
+    const forgotten = this.#calls.take();
+    if (failed) return;
+    if (forgotten) throw forgotten;
+    // A mock that the test has stopped holds nothing.
+    const { held } = await this.#send<{ held: Held[] }>("", "held").catch(() => ({ held: [] as Held[] }));
+    for (const { point, run_id, thread_id } of held) {
+      console.warn(`the test ended while run ${run_id} on thread ${thread_id} was held at ${point}. Call \`await mock.release()\` at its end`);
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -108,6 +177,8 @@ export class Mock {
    */
   async reset(options: { seed?: number } = {}): Promise<void> {
     const caller = callerOf(this.reset);
+    const forgotten = this.#calls.take();
+    if (forgotten) throw forgotten;
     const { seed } = onlyKnown(options, ["seed"], "reset()");
     const { time, timeScale: scale, defects = [], faults = [] } = this.#beginning;
     await this.#send(caller, "reset", { body: { seed, time, scale } });
@@ -125,12 +196,14 @@ export class Mock {
   /** Pause every run that reaches a point, `NODE:VISIT/EVENT`, such as `agent:2/token`. */
   async hold(point: string, options: Scope = {}): Promise<void> {
     const { threadId } = onlyKnown(options, ["threadId"], "hold()");
+    text(point, "the point", POINT, "hold()");
     await this.#told(this.hold, "hold", { body: { point, thread_id: threadId } });
   }
 
   /** Resume the held runs and stop holding, at one point or at all. Returns the number of resumed runs. */
   async release(point?: string, options: Scope = {}): Promise<number> {
     const { threadId } = onlyKnown(options, ["threadId"], "release()");
+    if (point !== undefined) text(point, "the point", POINT, "release()");
     const query = { point, thread_id: threadId };
     return this.#told<{ released: number }>(this.release, "release", { query }).then(({ released }) => released);
   }
@@ -146,6 +219,7 @@ export class Mock {
     options: Scope & Waiting = {},
   ): Promise<{ thread_id: string; run_id: string }> {
     const { threadId, deadline } = onlyKnown(options, ["threadId", "deadline"], "waitUntilHeld()");
+    text(point, "the point", POINT, "waitUntilHeld()");
     const body = { point, thread_id: threadId, deadline: this.#seconds(deadline) };
     return this.#told(this.waitUntilHeld, "wait", { body });
   }
@@ -158,7 +232,9 @@ export class Mock {
     options: Waiting = {},
   ): Promise<void> {
     const { deadline } = onlyKnown(options, ["deadline"], "waitForStatus()");
-    if (!threadId) throw new TypeError(`waitForStatus(${JSON.stringify(status)}) needs the id of a thread, and got ${threadId}`);
+    text(status, "the status", "success", "waitForStatus()");
+    text(threadId, "the id of a thread", "", "waitForStatus(status, threadId)");
+    if (runId !== undefined) text(runId, "the id of a run", "", "waitForStatus(status, threadId, runId)");
     const body = { status, thread_id: threadId, run_id: runId, deadline: this.#seconds(deadline) };
     await this.#told(this.waitForStatus, "wait", { body });
   }
@@ -169,7 +245,9 @@ export class Mock {
     path: string,
     options: Wanted & Waiting = {},
   ): Promise<JournalEntry> {
+    misplaced(options, ["having", "deadline"], "waitForRequest()");
     const { having, deadline } = onlyKnown(options, ["having", "deadline"], "waitForRequest()");
+    requested(method, path, having, "waitForRequest()");
     const body = { request: { method, path, having }, deadline: this.#seconds(deadline) };
     return this.#told(this.waitForRequest, "wait", { body });
   }
@@ -183,6 +261,7 @@ export class Mock {
   /** Advance the clock. Returns the new time, in seconds. */
   async advance(seconds: number, options: Scope = {}): Promise<number> {
     const { threadId } = onlyKnown(options, ["threadId"], "advance()");
+    if (typeof seconds !== "number") throw new TypeError(`advance() takes seconds as a number, and got ${JSON.stringify(seconds)}`);
     const body = { seconds, thread_id: threadId };
     return this.#told<{ now: number }>(this.advance, "advance", { body }).then(({ now }) => now);
   }
@@ -190,6 +269,7 @@ export class Mock {
   /** Make a mistake of a real server, always or for its next `times` occurrences. */
   async defectOn(name: string, options: Scope & { times?: number } = {}): Promise<void> {
     const { threadId, times } = onlyKnown(options, ["threadId", "times"], "defectOn()");
+    text(name, "the name of a defect", "ghost_run", "defectOn()");
     await this.#told(this.defectOn, "defectOn", { body: { name, thread_id: threadId, times } });
   }
 
@@ -209,6 +289,8 @@ export class Mock {
 
   /** Break the network: `cut@2`, or an object that also limits the requests. */
   async fault(fault: Fault | FaultText, options: Scope = {}): Promise<void> {
+    const limits = ["at", "path", "method", "chance", "times"].find((name) => name in options);
+    if (limits !== undefined) throw new TypeError(`fault() has no option \`${limits}\`. Write it into the fault: { kind: "cut", ${limits}: ... }`);
     const { threadId } = onlyKnown(options, ["threadId"], "fault()");
     await this.#told(this.fault, "fault", { body: { ...faultOf(fault), thread_id: threadId } });
   }
@@ -264,7 +346,12 @@ export class Mock {
     options: Wanted & { times?: number; atLeast?: number } = {},
   ): Promise<JournalEntry> {
     const caller = callerOf(this.assertRequested);
+    misplaced(options, ["having", "times", "atLeast"], "assertRequested()");
     const { having, times, atLeast } = onlyKnown(options, ["having", "times", "atLeast"], "assertRequested()");
+    requested(method, path, having, "assertRequested()");
+    if (times !== undefined && atLeast !== undefined) {
+      throw at(caller, new TypeError("`times` is an exact number and `atLeast` a bound. Leave one of them out"));
+    }
     if (having && "headers" in having && (times ?? atLeast ?? 1) !== 1) {
       throw at(caller, new TypeError("requests with a header cannot be counted. Leave `times` and `atLeast` out"));
     }
@@ -285,7 +372,9 @@ export class Mock {
   /** Require that no such request came. */
   async assertNotRequested(method: string, path: string, options: Wanted = {}): Promise<void> {
     const caller = callerOf(this.assertNotRequested);
+    misplaced(options, ["having"], "assertNotRequested()");
     const { having } = onlyKnown(options, ["having"], "assertNotRequested()");
+    requested(method, path, having, "assertNotRequested()");
     const found = await this.#matching(caller, method, path, having);
     if (!(found instanceof DeadlineError)) throw at(caller, miscounted("no", found));
   }
@@ -313,9 +402,22 @@ export class Mock {
 
   /** The requests as lines for people, and the log of the mock. For the output of a test that failed. */
   async report(): Promise<string> {
-    const entries = await this.#requests(callerOf(this.report));
-    const lines = entries.length === 0 ? ["  no request came. Does the application use mock.url?"] : entries.map(lineOf);
-    return [`requests to the mock at ${this.url}:`, ...lines, this.log()].join("\n").trimEnd();
+    return (await this.#report()) ?? `the mock at ${this.url} received no request`;
+  }
+
+  /** The same for a test that failed: undefined if it has not used the mock. */
+  async reportOfTest(): Promise<string | undefined> {
+    const used = this.#used;
+    // A mock that ended during the test is what the error of the test states.
+    const found = await this.#report().catch(() => undefined);
+    return found ?? (used ? `the mock at ${this.#url} received no request` : undefined);
+  }
+
+  async #report(): Promise<string | undefined> {
+    const entries = await this.#requests("");
+    const log = this.log().trimEnd();
+    if (entries.length === 0) return log || undefined;
+    return [`requests to the mock at ${this.#url}:`, ...entries.map(lineOf), log].join("\n").trimEnd();
   }
 
   /** The seconds that a wait has, or what its caller gave. */
@@ -330,7 +432,7 @@ export class Mock {
 
   /** The seconds that a wait has. */
   #left(): number {
-    return Math.min(this.deadline, Math.max(SHORTEST, (this.testEnds - Date.now() - MARGIN) / 1000));
+    return Math.min(this.deadline, Math.max(SHORTEST, (this.testEnds - now() - MARGIN) / 1000));
   }
 
   async #requests(caller: string, threadId?: string): Promise<JournalEntry[]> {
@@ -409,94 +511,4 @@ interface Given {
   body?: unknown;
   query?: Query;
   name?: string;
-}
-
-function refusal(status: number, text: string): ControlError {
-  let told = text;
-  try {
-    told = (JSON.parse(text) as { detail: string }).detail;
-  } catch {
-    // Not the mock's own answer: a proxy's, for example.
-  }
-  return new (status === 408 ? DeadlineError : ControlError)(told, status);
-}
-
-function reasonOf(found: JournalEntry[] | DeadlineError): string {
-  return found instanceof DeadlineError ? found.message.replace(/^timed out after [^:]*: /, "") : "no request matches";
-}
-
-function miscounted(wanted: string, found: JournalEntry[]): MockAssertionError {
-  return new MockAssertionError([`expected ${wanted} matching requests, received ${found.length}:`, ...found.map(lineOf)].join("\n"));
-}
-
-function lineOf(entry: JournalEntry): string {
-  const details = [entry.protocol, entry.strategy].filter(Boolean).map((one) => ` ${one}`);
-  const waiting = entry.status === null && !entry.cut ? "no response yet" : "disconnected before a response";
-  const query = new URLSearchParams(entry.query).toString();
-  const path = query ? `${entry.path}?${query}` : entry.path;
-  const status = entry.refused ?? entry.status ?? waiting;
-  return `  ${entry.number} ${entry.method} ${path}${details.join("")} -> ${status}${entry.cut ? ", then disconnected" : ""}`;
-}
-
-const ENTRY = ["strategy", "status", "thread_id", "run_id", "busy", "query", "body", "protocol", "cut"] as const;
-
-function valueOf(entry: JournalEntry, name: string): unknown {
-  if ((ENTRY as readonly string[]).includes(name)) return entry[name as (typeof ENTRY)[number]] ?? null;
-  const { body } = entry;
-  return typeof body === "object" && body !== null ? ((body as Record<string, unknown>)[name] ?? null) : null;
-}
-
-/** A pattern with `*` and `?` as a regular expression. */
-function pattern(text: string): RegExp {
-  const escaped = text.replace(/[.+^${}()|[\]\\]/g, "\\$&");
-  return new RegExp(`^${escaped.replace(/\*/g, ".*").replace(/\?/g, ".")}$`, "s");
-}
-
-function named(text: string): { name: string; times?: number } {
-  const [name = "", times] = text.split(":");
-  return times === undefined ? { name } : { name, times: Number(times) };
-}
-
-const FAULT = ["kind", "at", "path", "method", "chance", "times"];
-
-function faultOf(fault: Fault | FaultText): Fault {
-  if (typeof fault !== "string") {
-    onlyKnown(fault, FAULT, "fault()");
-    return fault;
-  }
-  const [kind, after] = fault.split("@") as [Fault["kind"], string | undefined];
-  if (after === "" || Number.isNaN(Number(after ?? 0))) {
-    throw new TypeError(`${JSON.stringify(fault)} is not a fault. Write KIND or KIND@AT with a number, such as "cut@2"`);
-  }
-  return after === undefined ? { kind } : { kind, at: Number(after) };
-}
-
-/** True for the text of a script, in contrast to the path of its file. */
-export function isText(script: string): boolean {
-  return script.includes("\n") || (!/\.(ya?ml|json)$/.test(script) && !existsSync(script));
-}
-
-/** The path of a `file:` URL. Throws `MockError` for another one. */
-export function pathOf(url: URL): string {
-  if (url.protocol === "file:") return fileURLToPath(url.href);
-  // Vite rewrites `new URL("./x.yaml", import.meta.url)` for pages, also in jsdom.
-  throw new MockError(`the script ${url.href} is not a file. Pass its path instead, which is relative to ${process.cwd()}`);
-}
-
-function scriptOf(given: Script): unknown {
-  const script = given instanceof URL ? pathOf(given) : given;
-  if (typeof script !== "string" || isText(script)) return script;
-  try {
-    return readFileSync(script, "utf8");
-  } catch (error) {
-    throw new MockError(`cannot read the script ${script} (${(error as NodeJS.ErrnoException).code}). Check the path, which is relative to ${process.cwd()}`);
-  }
-}
-
-function scriptsOf(scripts: Scripts): unknown {
-  if (typeof scripts !== "string" && (typeof scripts !== "object" || scripts === null)) {
-    throw new TypeError(`loadScript() takes the text, path, URL or object of a script, and got ${JSON.stringify(scripts)}`);
-  }
-  if (typeof scripts === "string" || scripts instanceof URL || Array.isArray(scripts.turns)) return scriptOf(scripts as Script);
-  return Object.fromEntries(Object.entries(scripts as Record<string, Script>).map(([name, one]) => [name, scriptOf(one)]));
 }

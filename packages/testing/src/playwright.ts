@@ -31,7 +31,7 @@ export const test = base.extend<TestOptions & { mock: Mock }, WorkerOptions & { 
     { scope: "worker", timeout: START_MILLISECONDS },
   ],
   mock: async ({ mockServer, mockAt, context }, use, testInfo) => {
-    await mockServer.reset();
+    await mockServer.beginTest();
     if (mockAt) {
       const from = mockAt.replace(/\/+$/, "");
       if (!from.startsWith("http://")) {
@@ -44,10 +44,11 @@ export const test = base.extend<TestOptions & { mock: Mock }, WorkerOptions & { 
       );
     }
     await use(mockServer);
-    if (testInfo.status !== testInfo.expectedStatus) {
-      const report = await mockServer.report();
-      console.error(report);
-      await testInfo.attach("mock", { body: report, contentType: "text/plain" });
+    await mockServer.endTest(testInfo.errors.length > 0);
+    if (testInfo.errors.length > 0) {
+      const report = await mockServer.reportOfTest();
+      // Behind the reason, and not on the console, where it would stand above all errors.
+      if (report) testInfo.errors.push({ message: report });
     }
   },
 });

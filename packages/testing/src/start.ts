@@ -9,7 +9,8 @@ import { BOOTSTRAP } from "./bootstrap.js";
 import { COMMANDS } from "./commands.js";
 import { MockError, StartError, at, callerOf } from "./errors.js";
 import { send } from "./http.js";
-import { Mock, isText, pathOf, type Beginning, type Process } from "./mock.js";
+import { Mock, type Beginning, type Process } from "./mock.js";
+import { checkScripts, isText, pathOf } from "./scripts.js";
 import type { Script, Scripts } from "./types.js";
 import { onlyKnown } from "./words.js";
 
@@ -85,6 +86,10 @@ export async function attachMock(mock: Mock, options: StartOptions = {}): Promis
       throw new TypeError(`startMock(): \`${name}\` is ${JSON.stringify(value)}. Give ${wanted}`);
     }
   }
+  if (options.script !== undefined) checkScripts(options.script, "startMock()");
+  if (options.graph === "") throw new TypeError("startMock(): `graph` is an empty text. Give the name of the graph, or leave it out");
+  const wrong = [options.defects ?? []].flat().find((one) => typeof one !== "string");
+  if (wrong !== undefined) throw new TypeError(`startMock(): \`defects\` has ${JSON.stringify(wrong)}. Give names of defects, such as "ghost_run"`);
   const { time, timeScale, defects, faults } = options;
   const beginning: Beginning = { ...(timeScale && { timeScale }), ...(defects && { defects }), ...(faults && { faults }) };
   const url = options.url ?? (process.env.DOUBLETEXT_URL || undefined);
@@ -125,7 +130,7 @@ async function examine(url: string): Promise<void> {
     answer = await send("GET", `${url.replace(/\/+$/, "")}/_mock`);
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-    throw new StartError(`no mock answers at ${url} (${why}). Start one with \`doubletext mock\`, or leave the URL out`);
+    throw new StartError(`no mock answers at ${url} (${why}). Start one with \`doubletext mock --time instant\`, or leave the URL out`);
   }
   if (answer.status === 403) throw new StartError(`the mock at ${url} refuses: ${answer.text}`);
   let known: string[];

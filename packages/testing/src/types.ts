@@ -59,6 +59,8 @@ export interface JournalEntry {
   /** The command of the newer streaming protocol. */
   protocol?: string;
   refused?: number | null;
+  /** What the mock answered to a request that it refused, in one line. */
+  reason?: string;
   callbacks?: string[];
   ignored?: string[];
 }

@@ -44,3 +44,24 @@ export function onlyKnown<T extends object>(given: T, known: readonly string[], 
   }
   return given;
 }
+
+/** Names of other packages, and of the Python API, for the methods of a mock. */
+export const METHODS: Record<string, string> = {
+  pause: "hold",
+  resume: "release",
+  requests: "journal",
+  calls: "journal",
+  waitForHeld: "waitUntilHeld",
+  waitForHold: "waitUntilHeld",
+  assertCalled: "assertRequested",
+  assertClean: "assertConduct",
+  setScript: "loadScript",
+  script: "loadScript",
+  setDefect: "defectOn",
+  setFault: "fault",
+  tick: "advance",
+  clear: "reset",
+  close: "stop",
+  baseUrl: "url",
+  baseURL: "url",
+};

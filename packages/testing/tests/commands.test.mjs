@@ -150,3 +150,29 @@ test("options that are no options", async ({ mock }) => {
   await expect(mock.fault("cut@")).rejects.toThrow('"cut@" is not a fault');
   await expect(mock.assertNotRequested("POST", "*/runs", { having: { status: "409" } })).rejects.toThrow("number of an HTTP status");
 });
+
+test("values that are no texts, and names of other packages", async ({ mock }) => {
+  const { thread_id } = await post(mock, "/threads", {});
+  await expect(mock.hold({ point: "agent:1/enter" })).rejects.toThrow('hold() takes the point as a text, such as "agent:2/token", and got {"point"');
+  await expect(mock.hold()).rejects.toThrow("and got undefined");
+  await expect(mock.release({ threadId: thread_id })).rejects.toThrow("release() takes the point as a text");
+  await expect(mock.waitForStatus("idle", { thread_id })).rejects.toThrow("takes the id of a thread as a text, its field `thread_id`");
+  await expect(mock.waitForStatus("success", thread_id, { run_id: "" })).rejects.toThrow("its field `run_id`");
+  await expect(mock.waitForStatus(thread_id, "idle")).rejects.toThrow("is an id. The status comes first");
+  await expect(mock.assertRequested("POST", /runs/)).rejects.toThrow("the path as a text with `*`, not as a regular expression");
+  await expect(mock.waitForRequest({ method: "POST" })).rejects.toThrow('takes the method as a text, such as "POST"');
+  await expect(mock.assertRequested("POST", "*/runs", { input: {} })).rejects.toThrow("The values of a request are in `having`: { having: { input: ... } }");
+  await expect(mock.assertRequested("POST", "*/runs", { times: 1, atLeast: 1 })).rejects.toThrow("Leave one of them out");
+  await expect(mock.assertNotRequested("POST", "/threads", { having: { body: /x/ } })).rejects.toThrow("`having.body` is a RegExp");
+  await expect(mock.assertNotRequested("POST", "/threads", { having: { input: { messages: [() => true] } } })).rejects.toThrow("`having.input.messages.0` is a function");
+  await expect(mock.assertNotRequested("POST", "/threads", { having: { input: expect.anything() } })).rejects.toThrow("compare what journal() returns");
+  await expect(mock.assertNotRequested("POST", "/threads", { having: { thread_id: undefined } })).rejects.toThrow("Leave it out, or give null");
+  await expect(mock.fault("cut@1", { times: 1 })).rejects.toThrow('Write it into the fault: { kind: "cut", times: ... }');
+  await expect(mock.defectOn(["ghost_run"])).rejects.toThrow("takes the name of a defect as a text");
+  await expect(mock.advance("5")).rejects.toThrow('takes seconds as a number, and got "5"');
+  await expect(mock.loadScript([{ say: "x" }])).rejects.toThrow("takes the text, path, URL or object of a script");
+  await expect(mock.setTime("instant", { scale: 2 })).rejects.toThrow("the mode is `instant`");
+  await expect(mock.assertRequested("POST", "*/runs", { having: { unheard: 1 } })).rejects.toThrow("give the whole `body`, or compare it in the journal");
+  expect(() => mock.pause("agent:1/enter")).toThrow("a mock has no `pause`. Did you mean `hold`?");
+  expect(() => mock.wait_for_status("idle", thread_id)).toThrow("Did you mean `waitForStatus`?");
+});

@@ -27,6 +27,6 @@ describe("with a script", () => {
 
 const early = useMock;
 test("outside of a test there is no mock", () => {
-  expect(() => early({}, { beforeAll() {}, beforeEach() {}, afterAll() {} }).url).toThrow("the mock starts before the first test");
-  expect(() => early({}, {})).toThrow("useMock() finds no global beforeAll");
+  expect(() => early({}, { beforeAll() {}, beforeEach() {}, afterEach() {}, afterAll() {} }).url).toThrow("the mock starts before the first test");
+  expect(() => early({}, {})).toThrow("useMock() finds no beforeAll in its second argument. Pass the hooks of your test runner: useMock({}, {");
 });

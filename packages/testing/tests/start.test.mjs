@@ -111,6 +111,9 @@ test("an option that is not there", async () => {
   await expect(startMock(null)).rejects.toThrow("and got null");
   await expect(startMock({ strict: "yes" })).rejects.toThrow('startMock(): `strict` is "yes". Give true or false');
   await expect(startMock({ args: "--strict" })).rejects.toThrow("Give an array of texts");
+  await expect(startMock({ script: 5 })).rejects.toThrow("takes the text, path, URL or object of a script, and got 5");
+  await expect(startMock({ graph: "" })).rejects.toThrow("`graph` is an empty text");
+  await expect(startMock({ defects: 5 })).rejects.toThrow('Give names of defects, such as "ghost_run"');
   await expect(startMock({ sript: "x" })).rejects.toThrow("startMock() has no option `sript`. Did you mean `script`?");
 });
 
