@@ -183,7 +183,8 @@ def enter(script: Script, conversation: Sequence[Message], context: TurnContext)
     """Return the cursor for new input, given the messages of the thread including that input. It has a next step.
 
     Other input enters at the node that begins the turn, wherever the thread waits: at its next step if that node plays
-    it, else at the first step again. After a finished turn the last step is repeated.
+    it, else at the newest step of that node again. A model answers the conversation as it is by now. After a finished
+    turn the last step is repeated.
     """
     last = conversation[-1] if conversation else None
     if last is not None and last["type"] == "human":
@@ -198,8 +199,9 @@ def enter(script: Script, conversation: Sequence[Message], context: TurnContext)
     # The last step is the only one that is known to fit these messages.
     if found.step is None:
         return replace(found, index=len(found.steps) - 1)
-    first = _human_turn(script, conversation, context)[0]
-    return found if found.next == first.next else replace(first, visits=found.visits)
+    entry = _human_turn(script, conversation, context)[0].next
+    played = (replace(found, index=index) for index in range(found.index, -1, -1))
+    return next(cursor for cursor in played if cursor.next == entry)
 
 
 def locate(script: Script, conversation: Sequence[Message], context: TurnContext) -> Cursor:

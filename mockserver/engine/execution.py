@@ -78,8 +78,8 @@ class Execution:
         self._base: Checkpoint | None = None
         self._steps = 0
         self._attempt = run.attempt
-        self._output: Values | None = None
-        """The output that was emitted last, for a graph whose output is a part of its state."""
+        self._received: Values = {}
+        """The part of the input that was written."""
 
     @property
     def _policy(self) -> Policy:
@@ -93,7 +93,8 @@ class Execution:
         raw = self._policy.input(self._run)
         current = self._continue_from(base) if raw is None else self._write_input(base, raw)
         stored = raw is None and current.run_id != self._run.run_id
-        self._emit_state(self._thread.history.with_extras(current), current.values, stored=stored)
+        emits = raw is None or self._is_output(self._received)
+        self._emit_state(self._thread.history.with_extras(current), current.values, emits=emits, stored=stored)
         try:
             await self._supersteps(current, None, continues=raw is None)
         except Waits as waits:
@@ -147,7 +148,7 @@ class Execution:
 
         async def play(task: Task) -> None:
             try:
-                writes[task.node] = await self._node(task, seen_by[task.node], child)
+                writes[task.node] = await self._node(task, seen_by[task.node], child, alone=len(tasks) == 1)
             except Waits as waits:
                 # Not raised here: the other nodes of the superstep finish first, and their writes are kept as marks.
                 pauses[task.node] = waits
@@ -204,8 +205,11 @@ class Execution:
         self._stream.task_starts(node, current, namespace)
         return task
 
-    async def _node(self, task: Task, current: Checkpoint, child: ChildGraph | None) -> Values:
-        """Play one node and record its outcome on its task. Raises `Waits` if it waits for a human."""
+    async def _node(self, task: Task, current: Checkpoint, child: ChildGraph | None, *, alone: bool) -> Values:
+        """Play one node and record its outcome on its task. Raises `Waits` if it waits for a human.
+
+        `alone`: no other node runs in this superstep.
+        """
         node, calls = task.node, calls_to_answer(task)
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
@@ -223,7 +227,7 @@ class Execution:
                 raise
             self._pause(task, current, child, waits.questions)
         except asyncio.CancelledError:
-            if self._records_cancellation:
+            if self._records_cancellation(child, alone=alone):
                 history.mark(current.checkpoint_id, Mark(self._run.run_id, "error", "CancelledError()", node))
             raise
         except Exception as error:
@@ -320,7 +324,7 @@ class Execution:
         inputs = self._run.script.graph.schemas.inputs
         if inputs is not None:
             write = {name: value for name, value in write.items() if name in inputs}
-        self._output = self._shown(values)
+        self._received = write
         updated = self._written(values, write)
         cursor = graph.enter(self._run, updated)
         received = self._append(base, START, values, (START,), "input")
@@ -416,7 +420,8 @@ class Execution:
             cursor = (current.cursor or Cursor()).answered(answers).passed()
         following = graph.nodes_at(self._run.script, cursor, self._run.configurable)
         written = self._append(current, list(writes)[-1], values, following, "loop", child, cursor)
-        self._emit_state(written, values, "" if child is None else child.namespace)
+        emits = any(self._is_output(write, inside=child is not None) for write in writes.values())
+        self._emit_state(written, values, "" if child is None else child.namespace, emits=emits)
         return written
 
     def _after(
@@ -494,31 +499,37 @@ class Execution:
             cursor=cursor,
         )
 
-    @property
-    def _records_cancellation(self) -> bool:
+    def _records_cancellation(self, child: ChildGraph | None, *, alone: bool) -> bool:
         """Return whether a node that is cancelled leaves an error on its task.
 
-        A node whose neighbour failed does. In a run that is stopped, LangGraph stores the error only where the stream
-        modes let a node emit by itself, because it waits for such a node. A run that stores its checkpoints at its end
-        is too late for that, and one that is executed again after a restart was not cancelled.
+        LangGraph stores the error of a node only if it waits for the node: beside other nodes always, and alone in the
+        outermost graph if the stream modes let a node emit by itself. A run that stores its checkpoints at its end is
+        too late for that, and one that is executed again after a restart was not cancelled.
         """
         run = self._run
-        waits = {"messages", "messages-tuple", "custom"} & set(run.request.modes) and run.request.storing != "exit"
-        return self._attempt == run.attempt and (run.fate is None or bool(waits))
+        emits_itself = child is None and not {"messages", "messages-tuple", "custom"}.isdisjoint(run.request.modes)
+        return self._attempt == run.attempt and run.request.storing != "exit" and (emits_itself or not alone)
 
     def _may_write(self) -> bool:
         return self._attempt == self._run.attempt and self._policy.may_write(self._run)
 
-    def _emit_state(self, checkpoint: Checkpoint, values: Values, namespace: str = "", *, stored: bool = False) -> None:
-        """Emit the state at a checkpoint. `stored`: an earlier run wrote it, and this one continues from there."""
+    def _emit_state(
+        self, checkpoint: Checkpoint, values: Values, namespace: str = "", *, emits: bool = True, stored: bool = False
+    ) -> None:
+        """Emit the checkpoint, and with `emits` its values.
+
+        `stored`: an earlier run wrote it, and this one continues from there.
+        """
         shown = values if namespace else self._shown(values)
         self._note_output(checkpoint, shown, namespace)
-        # As in LangGraph, the values are emitted only if a channel of the output changed.
-        if namespace or shown is values or shown != self._output:
+        if emits:
             self._stream.values(shown, namespace)
-        if not namespace:
-            self._output = shown
         self._stream.checkpoint(checkpoint, namespace, stored=stored)
+
+    def _is_output(self, write: Values, *, inside: bool = False) -> bool:
+        """Return whether a write is to a channel of the output. As in LangGraph, no other write emits the values."""
+        outputs = None if inside else self._run.script.graph.schemas.outputs
+        return bool(write) if outputs is None else not outputs.isdisjoint(write)
 
     def _shown(self, values: Values) -> Values:
         """Return the part of a state that the output of the graph has."""
