@@ -319,8 +319,10 @@ def _steps(
 
 
 def _child_step(graph: Pregel[Any, Any, Any, Any], node: str, child: Pregel[Any, Any, Any, Any]) -> dict[str, Any]:
-    shape = _shape(child)
-    step = {"node": node, "subgraph": _steps(child, shape, _children(child, shape["nodes"]))}
+    shape, own = _shape(child), _channels(child)
+    step: dict[str, Any] = {"node": node, "subgraph": _steps(child, shape, _children(child, shape["nodes"]))}
+    if own != _channels(graph):
+        step["state"] = own
     # A compiled graph that is a node shares the messages. A function that invokes one decides itself what it returns.
     shares = getattr(graph.nodes.get(node), "bound", None) is child and "messages" in graph.channels
     return {**step, "returns": "messages"} if shares and "messages" in child.channels else step

@@ -466,7 +466,8 @@ def _writes(step: Step) -> str | None:
     if step.parallel:
         return next((kind for part in reversed(step.parallel) if (kind := _writes(part)) is not None), None)
     if step.subgraph and step.shares_messages:
-        return next((kind for one in reversed(step.subgraph) if (kind := _writes(one)) is not None), None)
+        inner = [one for child in step.children for one in child.subgraph]
+        return next((kind for one in reversed(inner) if (kind := _writes(one)) is not None), None)
     if step.messages:
         return str(step.messages[-1].get("type", step.messages[-1].get("role")))
     if step.speaks:

@@ -35,8 +35,9 @@ from mockserver.core.policy import Policy, policy_of
 from mockserver.core.protocol_feed import Feeds
 from mockserver.core.records import Run
 from mockserver.core.script_cursor import Cursor
-from mockserver.core.updates import ChildGraph, append_checkpoint, read_write
+from mockserver.core.updates import ChildGraph, append_checkpoint, child_of, read_write
 from mockserver.schemas.common import Command
+from mockserver.script.states import state_of
 from mockserver.script.tasks import as_started, in_order, node_of
 from mockserver.script.types import Interrupt
 from mockserver.views.protocol_events import Ended, ProtocolEvents
@@ -348,6 +349,7 @@ class Execution:
             node=node,
             values=current.values,
             script=self._run.script,
+            state=state_of(self._run.script, namespace),
             cursor=(current.cursor or Cursor()).heard(node, answers),
             configurable=self._policy.configurable(self._run),
             thread_id=self._thread.thread_id,
@@ -362,14 +364,12 @@ class Execution:
         )
 
     async def _step(self, task: Task, current: Checkpoint, child: ChildGraph | None) -> Values:
-        begins = self._agent.child_start(task)
-        if begins is None:
-            return await self._agent.run(task)
-        history, outer = (self._thread.history, "") if child is None else (child.history, child.namespace)
-        own = history.child(current.namespace(task.node))
-        inner = ChildGraph(task.node, own, current.namespace(task.node, outer), current, outer)
-        playing = self._report_child(inner, begins.values, self._play_child(inner, begins))
-        return self._agent.after_child(task, await self._policy.play_child(self._run, playing))
+        ended: list[Values] = []
+        while (begins := self._agent.child_start(task, ended)) is not None:
+            inner = child_of(self._thread.history if child is None else child, task.node, current, len(ended))
+            playing = self._report_child(inner, begins.values, self._play_child(inner, begins))
+            ended.append(await self._policy.play_child(self._run, playing))
+        return self._agent.after_children(task, ended) if ended else await self._agent.run(task)
 
     async def _report_child(self, child: ChildGraph, begins: Values, playing: Coroutine[Any, Any, Values]) -> Values:
         """Play a child graph, and report its start and its end."""
@@ -394,8 +394,8 @@ class Execution:
         """Play a child graph to its end, continuing it if it was begun before."""
         begun, namespace = child.history.head, child.namespace
         if begun is None:
-            # The child graph of a probe has fewer channels than its parent.
-            empty = graph.empty_values(self._run.script)
+            # The child graph of a probe has fewer channels than its parent, and one of several may have fewer, too.
+            empty = graph.empty_values(state_of(self._run.script, namespace))
             values = {name: value for name, value in empty.items() if name in begins.values}
             received = self._append(None, START, values, (START,), "input", child)
             child.history.mark(received.checkpoint_id, Mark(self._run.run_id, "result", begins.given, START))
@@ -413,7 +413,10 @@ class Execution:
         """Append the checkpoint with the writes of a superstep."""
         history = self._thread.history if child is None else child.history
         answers = {task: history.last_mark(current.checkpoint_id, "resume", task) or () for task in writes}
-        values = reduce(self._written, writes.values(), current.values)
+        state = state_of(self._run.script, "" if child is None else child.namespace)
+        values = current.values
+        for write in writes.values():
+            values = graph.apply_write(values, write, state)
         if child is None:
             cursor = self._after(current, extras, answers, values)
         else:
