@@ -20,7 +20,7 @@ from mockserver.core.records import Run, Thread
 from mockserver.core.script_cursor import Cursor, TurnContext
 from mockserver.script.drawn import chain, drawn
 from mockserver.script.shapes import Edge, Graph, Reducer
-from mockserver.script.states import State, path_of
+from mockserver.script.states import State, nodes_of
 from mockserver.script.tasks import node_of
 from mockserver.script.types import AGENT, TOOLS, Script, Step, every_step
 
@@ -124,7 +124,7 @@ def _hiding(steps: Iterable[Step], outer: str) -> Iterator[str]:
 
 
 def _path(task: str, namespace: str) -> str:
-    outer = path_of(namespace)
+    outer = nodes_of(namespace)
     return f"{outer}|{node_of(task)}" if outer else node_of(task)
 
 
@@ -186,7 +186,7 @@ def follow(run: Run, played: Cursor, values: Values) -> Cursor:
 def child_nodes(script: Script, namespace: str) -> tuple[str, ...] | None:
     """Return the nodes of the child graph with a namespace, None if the script has no such graph."""
     found: Graph | None = shape(script)
-    for node in path_of(namespace).split("|"):
+    for node in nodes_of(namespace).split("|"):
         found = None if found is None else found.children.get(node)
     return None if found is None else tuple(found.nodes)
 

@@ -70,8 +70,9 @@ class Cursor(Struct, frozen=True):
         return self._parts.get(self.playing(task))
 
     def playing(self, task: str) -> str:
-        """Return the name by which the next step knows a task: its own, or its node if a command sent it an input."""
-        return task if task in self._parts else node_of(task)
+        """Return the name by which the next step knows a task: its own, or that of its node's if a command sent it."""
+        known, node = self._parts, node_of(task)
+        return task if task in known else next((one for one in known if node_of(one) == node), node)
 
     @property
     def _parts(self) -> dict[str, Step]:

@@ -38,7 +38,7 @@ from mockserver.core.script_cursor import Cursor
 from mockserver.core.updates import ChildGraph, append_checkpoint, child_of, read_write
 from mockserver.schemas.common import Command
 from mockserver.script.states import state_of
-from mockserver.script.tasks import as_started, in_order, node_of
+from mockserver.script.tasks import as_started, in_order, is_sent, node_of
 from mockserver.script.types import Interrupt
 from mockserver.views.protocol_events import Ended, ProtocolEvents
 from mockserver.views.run_stream import RunStream, shown_interrupts
@@ -160,7 +160,8 @@ class Execution:
         for node in as_started(seen_by):
             entered = replace(seen_by[node], values=inputs[node]) if node in inputs else seen_by[node]
             if node in kept:
-                self._stream.task_starts(node, entered, namespace, kept=True)
+                calls = calls_to_answer(self._task(node, entered, namespace, [], None)) if is_sent(node) else ()
+                self._stream.task_starts(node, entered, namespace, calls=calls, kept=True)
             else:
                 values = self._read_sent(entered.values) if node in inputs else current.values
                 tasks.append(self._begin(node, entered, values, child, takes_answer=node in open_to_answer))
@@ -202,8 +203,9 @@ class Execution:
         earlier = history.last_mark(current.checkpoint_id, "resume", node) or []
         again = None if answers or not asked else asked[0]
         task = self._task(node, replace(current, values=values), namespace, [*earlier, *answers], again)
-        self._narrator.task_starts(current.task_id(node), node, current.values, calls_to_answer(task), namespace)
-        self._stream.task_starts(node, current, namespace)
+        calls = calls_to_answer(task)
+        self._narrator.task_starts(current.task_id(node), node, current.values, calls, namespace)
+        self._stream.task_starts(node, current, namespace, calls=calls if is_sent(node) else ())
         return task
 
     async def _node(self, task: Task, current: Checkpoint, child: ChildGraph | None, *, alone: bool) -> Values:

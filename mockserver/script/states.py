@@ -68,7 +68,7 @@ def begun(child: Step, around: State) -> State:
 
 def state_of(script: Script, namespace: str) -> State:
     """Return the state of the graph with a namespace, or with the path of its nodes: `""`, `tools:ID|tools:ID`."""
-    path = path_of(namespace)
+    path = nodes_of(namespace)
     if not path:
         return script
     if "_states" not in script.__dict__:
@@ -81,7 +81,7 @@ def state_of(script: Script, namespace: str) -> State:
     return known.get(path, script)
 
 
-def path_of(namespace: str) -> str:
+def nodes_of(namespace: str) -> str:
     """Return the nodes of a namespace, without the ids of tasks and the numbers of further child graphs of a task."""
     return "|".join(part.partition(":")[0] for part in namespace.split("|") if not part.isdigit())
 

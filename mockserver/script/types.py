@@ -170,6 +170,9 @@ class Step(Part, frozen=True):
     ] = False
     parallel: Annotated[list[Step], Meta(description="steps of several nodes in the same superstep")] = []
     node: Annotated[Name, Meta(description="the node. Default: `tools` for results, else `agent`")] | None = None
+    sent: Annotated[
+        bool, Meta(description="the node was sent its tool call, as `create_agent` does, instead of the whole state")
+    ] = False
     repeat: Annotated[int, Meta(ge=1)] | Literal["forever"] | None = None
     steps: Annotated[list[Step], Meta(description="the steps to repeat. The recursion limit ends them")] = []
 
@@ -197,8 +200,8 @@ class Step(Part, frozen=True):
             if about := given & {*ABOUT_CHILDREN, "state"}:
                 raise ValueError(f"{_listed(about)} is about a child graph. Add `subgraph`, or remove it")
             return
-        if others := given - {"subgraph", "node", "breakpoint", "state", *ABOUT_CHILDREN}:
-            keys = ", ".join(f"`{name}`" for name in ("node", "breakpoint", "state", *ABOUT_CHILDREN[:-1]))
+        if others := given - {"subgraph", "node", "sent", "breakpoint", "state", *ABOUT_CHILDREN}:
+            keys = ", ".join(f"`{name}`" for name in ("node", "sent", "breakpoint", "state", *ABOUT_CHILDREN[:-1]))
             raise ValueError(
                 f"a step with `subgraph` has no other keys but {keys} and `{ABOUT_CHILDREN[-1]}`. "
                 f"Move {_listed(others)} into its `subgraph`"
@@ -206,7 +209,15 @@ class Step(Part, frozen=True):
         if self.shares_messages and any(child.input is not None for child in self.children):
             raise ValueError("a child graph that `returns: messages` begins with the parent's. Remove its `input`")
         for child in self.then:
-            if not child.subgraph or child.node or child.returns or child.hidden or child.breakpoint or child.then:
+            if (
+                not child.subgraph
+                or child.node
+                or child.sent
+                or child.returns
+                or child.hidden
+                or child.breakpoint
+                or child.then
+            ):
                 raise ValueError(
                     "a child graph in `then` has `subgraph`, `input` and `state`. Move other keys to the step"
                 )
@@ -249,7 +260,7 @@ class Step(Part, frozen=True):
     @property
     def tasks(self) -> tuple[str, ...]:
         """Return the tasks that play the step, in the order of its `parts`. Two of them may play the same node."""
-        return tasks_of(self.nodes) if self.parallel else (self.at,)
+        return tasks_of(self.nodes, [part.sent for part in self.parts])
 
     @property
     def at(self) -> str:
