@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import itertools
 import sys
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +32,10 @@ FILL_IN: Final = "..."
 UNNAMED: Final = "LangGraph"
 """The name of a compiled graph to which its application gives none."""
 HEADER: Final = "# The shape of {source}. Fill in the turns: each `...` is a text that the agent would return.\n"
+_UNSTORED: Final = frozenset({"EphemeralValue", "UntrackedValue"})
+"""The channels of LangGraph that no checkpoint has."""
+_SENDING: Final = frozenset({"langchain_create_agent", "deepagents"})
+"""The factories of LangChain whose graphs send each tool call to the node of the tools."""
 _MESSAGES: Final = {"type": "array", "items": {"type": "object"}, "title": "Messages"}
 
 
@@ -191,7 +197,7 @@ def _channels(graph: Pregel[Any, Any, Any, Any]) -> dict[str, Any]:
     found = {}
     for name in names:
         channel = graph.channels.get(name)
-        if name == "messages" or name.startswith("__") or channel is None:
+        if name == "messages" or name.startswith("__") or channel is None or type(channel).__name__ in _UNSTORED:
             continue
         kind = getattr(channel, "ValueType", Any)
         schema = _schema(kind)
@@ -208,7 +214,8 @@ def _reducer(channel: Any) -> str:
 
     if isinstance(channel, Topic):
         return "append"
-    if not isinstance(channel, BinaryOperatorAggregate):
+    # `DeltaChannel` is younger than the oldest langgraph that works.
+    if not isinstance(channel, BinaryOperatorAggregate) and type(channel).__name__ != "DeltaChannel":
         return "replace"
     # A reducer is a function. Lists are nearly always appended to by it, and objects merged.
     reduced = _reduced(channel.ValueType)
@@ -302,16 +309,19 @@ def _steps(
 ) -> list[dict[str, Any]]:
     """Return steps that go one way through the graph, with placeholders."""
     tools = {name: found for name in shape["nodes"] if (found := _tools(graph, name)) is not None}
-    way = list(_way(shape["edges"]))
-    speaks = "messages" in graph.channels
+    way = _agent_way(shape["edges"], tools) or list(_way(shape["edges"]))
+    before = {node for nodes in itertools.takewhile(tools.keys().isdisjoint, way) for node in nodes}
+    models = before.intersection(*(_behind(shape["edges"], tool) for tool in tools)) if tools else set()
+    speaks, sends = "messages" in graph.channels, _is_sending(graph)
     steps = []
     for number, nodes in enumerate(way):
-        later = way[number + 1] if number + 1 < len(way) else ()
-        calls = [call for node in later for call in tools.get(node, ())]
+        # Between a model and its tools there may be other nodes, such as a middleware.
+        later = next((one for one in way[number + 1 :] if not tools.keys().isdisjoint(one)), ())
+        last = number == max((at for at, one in enumerate(way) if not models.isdisjoint(one)), default=len(way) - 1)
         parts = [
             _child_step(graph, node, children[node])
             if node in children
-            else _step(node, tools, calls, last=not later and speaks)
+            else _step(node, tools, _calls(later, tools, models, node), last=last and speaks, sent=sends)
             for node in nodes
         ]
         steps.append(parts[0] if len(parts) == 1 else {"parallel": parts})
@@ -319,16 +329,32 @@ def _steps(
 
 
 def _child_step(graph: Pregel[Any, Any, Any, Any], node: str, child: Pregel[Any, Any, Any, Any]) -> dict[str, Any]:
-    shape = _shape(child)
-    step = {"node": node, "subgraph": _steps(child, shape, _children(child, shape["nodes"]))}
+    shape, own = _shape(child), _channels(child)
+    step: dict[str, Any] = {"node": node, "subgraph": _steps(child, shape, _children(child, shape["nodes"]))}
+    if own != _channels(graph):
+        step["state"] = own
     # A compiled graph that is a node shares the messages. A function that invokes one decides itself what it returns.
     shares = getattr(graph.nodes.get(node), "bound", None) is child and "messages" in graph.channels
     return {**step, "returns": "messages"} if shares and "messages" in child.channels else step
 
 
-def _step(node: str, tools: Mapping[str, Sequence[Any]], calls: Sequence[Any], *, last: bool) -> dict[str, Any]:
+def _calls(
+    later: Iterable[str], tools: Mapping[str, Sequence[Any]], models: Collection[str], node: str
+) -> Sequence[Any]:
+    """Return the calls that a node may make to the tools that come later."""
+    return [call for one in later for call in tools[one]] if node in models or not models else []
+
+
+def _is_sending(graph: Pregel[Any, Any, Any, Any]) -> bool:
+    about = (graph.config or {}).get("metadata") or {}
+    return about.get("ls_integration") in _SENDING
+
+
+def _step(
+    node: str, tools: Mapping[str, Sequence[Any]], calls: Sequence[Any], *, last: bool, sent: bool
+) -> dict[str, Any]:
     if node in tools:
-        return {"node": node, "result": FILL_IN}
+        return {"node": node, "result": FILL_IN, **({"sent": True} if sent else {})}
     if calls:
         return {"node": node, "call": calls[0]}
     return {"node": node, "say": FILL_IN} if last else {"node": node}
@@ -343,6 +369,39 @@ def _tools(graph: Pregel[Any, Any, Any, Any], node: str) -> list[dict[str, Any]]
         {"tool": name, "args": dict.fromkeys(getattr(tool, "args", None) or (), FILL_IN)}
         for name, tool in known.items()
     ]
+
+
+def _behind(edges: Sequence[Mapping[str, Any]], node: str) -> list[str]:
+    """Return the nodes that may follow a node, without the end."""
+    return [edge["target"] for edge in edges if edge["source"] == node and edge["target"] != END]
+
+
+def _agent_way(edges: Sequence[Mapping[str, Any]], tools: Collection[str]) -> list[tuple[str, ...]]:
+    """Return the way of an agent to its tools, back to the model and to the end, empty for a graph of another form."""
+    # Branches that always run at the same time are for `_way`.
+    always = [edge["source"] for edge in edges if not edge.get("conditional")]
+    if len(tools) != 1 or len(always) != len(set(always)):
+        return []
+    (tool,) = tools
+    there = _shortest(edges, START, tool)
+    model = next((node for node in _behind(edges, tool) if node in there), None)
+    if model is None:
+        return []
+    rest = _shortest([edge for edge in edges if tool not in (edge["source"], edge["target"])], model, END)
+    return [(node,) for node in (*there, model, *rest[:-1])] if rest else []
+
+
+def _shortest(edges: Sequence[Mapping[str, Any]], source: str, target: str) -> list[str]:
+    """Return the nodes of a shortest way behind `source` to `target` and with it, empty without a way."""
+    ways = {source: list[str]()}
+    waiting = deque(ways)
+    while waiting:
+        node = waiting.popleft()
+        for edge in edges:
+            if edge["source"] == node and edge["target"] not in ways:
+                ways[edge["target"]] = [*ways[node], edge["target"]]
+                waiting.append(edge["target"])
+    return ways.get(target, [])
 
 
 def _way(edges: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, ...]]:

@@ -16,6 +16,7 @@ import asyncio
 import itertools
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -26,6 +27,7 @@ import yaml
 
 from mockserver.core.checkpoints import START
 from mockserver.core.script_cursor import literal
+from mockserver.script.tasks import PUSHED
 from mockserver.script.types import AGENT, RESERVED, STEPS, Script
 from mockserver.script.yaml_12 import add_rules
 
@@ -216,7 +218,19 @@ def _when(state: _State, later: _State, number: int) -> dict[str, Any]:
 
 
 def _steps(state: _State, later: _State | None) -> Iterator[dict[str, Any]]:
-    """Yield the step that the `next` nodes of a checkpoint took, if any."""
+    """Yield the step that the `next` nodes of a checkpoint took, if any. It names the tasks that were sent."""
+    tasks = state.get("tasks") or []
+    names = Counter(task["name"] for task in tasks)
+    for step in _step(state, later):
+        for part, task in zip(step.get("parallel", (step,)), tasks, strict=False):
+            # Several tasks of one node are sent in any script.
+            pushed = (task.get("path") or [""])[0] == PUSHED
+            if pushed and names[task["name"]] == 1 and part.get("node", task["name"]) == task["name"]:
+                part["sent"] = True
+        yield step
+
+
+def _step(state: _State, later: _State | None) -> Iterator[dict[str, Any]]:
     if not state.get("next") or START in state["next"]:
         return
     tasks = state.get("tasks") or []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from mockserver.agent.graph import (
     CHILD,
     CHILD_NODES,
     channels,
+    known_values,
     open_calls,
     pending_calls,
     probe_of,
@@ -29,6 +30,8 @@ from mockserver.core.clock import Clocks, Timeline
 from mockserver.core.ids import IdSource
 from mockserver.core.messages import Message
 from mockserver.core.script_cursor import Cursor, Fills, fill
+from mockserver.script.shapes import Reducer
+from mockserver.script.states import State, begun
 from mockserver.script.tasks import node_of
 from mockserver.script.types import STEPS, TOOLS, Failure, Result, Script, Step, tokens
 
@@ -82,6 +85,8 @@ class Task(Struct, frozen=True):
     node: str
     values: Values
     script: Script
+    state: State
+    """The channels of the graph with the node."""
     cursor: Cursor
     configurable: dict[str, Any]
     thread_id: str
@@ -163,44 +168,48 @@ class ScriptedAgent:
         write = await step.play(lambda _: self._work(play))
         return {**write, STEPS: [step.entry]} if task.script.built_in else write
 
-    def child_start(self, task: Task) -> ChildStart | None:
-        """Return how the child graph of a node begins, None for a node without one."""
+    def child_start(self, task: Task, ended: Sequence[Values]) -> ChildStart | None:
+        """Return how the next child graph of a node begins, None for a node without a further one.
+
+        `ended` are the final values of those that it has run.
+        """
         if runs_probe_child(task.script, task.node, task.cursor):
-            visits = dict.fromkeys(CHILD_NODES, task.cursor.visit(TOOLS) - 1)
-            calls = pending_calls(task.values)
-            if not calls:
-                # A command may go to any node, whatever the state.
-                raise ValueError(f"The node {CHILD} works on a tool call, and the last message has none.")
-            given: Values = {"call": calls[0], "visit": task.cursor.visit(TOOLS), STEPS: []}
-            return ChildStart(Cursor(tuple(Step(node=name) for name in CHILD_NODES), visits=visits), given, given)
+            return None if ended else _probe_child_start(task)
         step = task.cursor.at_step(task.node)
-        if step is None or not step.subgraph:
+        if step is None or len(ended) == len(step.children):
             return None
-        cursor, values = Cursor(tuple(step.subgraph), fills=task.cursor.fills).unrolled(), dict(task.values)
+        child = step.children[len(ended)]
+        # Those that work on the messages of the parent continue with what those before them have returned.
+        known = {**task.values, **_returned(task, ended if step.shares_messages else ())}
+        state = begun(child, task.state)
+        values = known_values(state, known)
+        cursor = Cursor(tuple(child.subgraph), fills=task.cursor.fills).unrolled()
         if not task.script.messages or step.shares_messages:
-            return ChildStart(cursor, values, values)
-        order = {"messages": [messages.human(_order(task, step), task.ids.uuid4())]}
+            return ChildStart(cursor, values, {name: known[name] for name in channels(state) if name in known})
+        order = {"messages": [messages.human(_order(task, child, len(ended)), task.ids.uuid4())]}
         return ChildStart(cursor, {**values, **order}, order)
 
-    def after_child(self, task: Task, values: Values) -> Values:
-        """Return the write of a node whose child graph has ended with these values."""
+    def after_children(self, task: Task, ended: Sequence[Values]) -> Values:
+        """Return the write of a node whose child graphs have ended with these values."""
         if runs_probe_child(task.script, task.node, task.cursor):
             step = Step(result="") if task.cursor.step is None else task.cursor.step
             emitted = self._results(task, _filled(step, task.fills))
             task.show(emitted)
-            return {"messages": emitted, STEPS: values[STEPS]}
+            return {"messages": emitted, STEPS: ended[-1][STEPS]}
         scripted = task.cursor.at_step(task.node)
         if scripted is not None and scripted.shares_messages:
             # A node that was sent an input of its own may have no messages.
             known = {message["id"] for message in task.values.get("messages", ())}
-            for message in values.get("messages", ()):
+            for message in ended[-1].get("messages", ()):
                 if message["id"] not in known:
                     task.emit(NodeOutput(message, of_child=True))
             # The whole state, as LangGraph returns it from a compiled graph that is a node.
-            return {name: values[name] for name in channels(task.script) if name in values}
-        write = _changes(task, values)
-        if calls_to_answer(task):
-            write["messages"] = self._results(task, [Result(content=messages.text_of(values["messages"][-1]))])
+            return _returned(task, ended)
+        write = _changes(task, ended)
+        if calls := calls_to_answer(task):
+            said = [Result(content=messages.text_of(values["messages"][-1])) for values in ended]
+            # Without a call for each, the last one answers all calls.
+            write["messages"] = self._results(task, said if len(calls) >= len(said) else said[-1:])
             task.show(write["messages"])
         return write
 
@@ -304,23 +313,49 @@ def _filled(step: Step, fills: Mapping[str, str]) -> list[Result]:
     return [replace(result, content=fill(result.content, fills)) for result in step.results]
 
 
-def _changes(task: Task, values: Values) -> Values:
-    """Return what a child graph with a conversation of its own has written to the channels that it shares."""
-    changed = {}
-    for name, reducer in task.script.reducers.items():
-        before = task.values.get(name)
-        if name in values and values[name] != before:
+def _probe_child_start(task: Task) -> ChildStart:
+    """Return how the child graph of a probe begins."""
+    visits = dict.fromkeys(CHILD_NODES, task.cursor.visit(TOOLS) - 1)
+    calls = pending_calls(task.values)
+    if not calls:
+        # A command may go to any node, whatever the state.
+        raise ValueError(f"The node {CHILD} works on a tool call, and the last message has none.")
+    given: Values = {"call": calls[0], "visit": task.cursor.visit(TOOLS), STEPS: []}
+    return ChildStart(Cursor(tuple(Step(node=name) for name in CHILD_NODES), visits=visits), given, given)
+
+
+def _returned(task: Task, ended: Iterable[Values]) -> Values:
+    """Return the final values of child graphs in the channels that their parent has as well."""
+    return {name: values[name] for values in ended for name in channels(task.state) if name in values}
+
+
+def _changes(task: Task, ended: Iterable[Values]) -> Values:
+    """Return what child graphs with conversations of their own have written to the channels that they share."""
+    changed: Values = {}
+    for values in ended:
+        for name, reducer in task.state.reducers.items():
+            before = task.values.get(name)
+            if name not in values or values[name] == before:
+                continue
             # The parent appends it once more, so only what is new.
-            changed[name] = values[name][len(before or ()) :] if reducer == "append" else values[name]
+            new = values[name][len(before or ()) :] if reducer == "append" else values[name]
+            changed[name] = _reduced(reducer, changed[name], new) if name in changed else new
     return changed
 
 
-def _order(task: Task, step: Step) -> str:
+def _reduced(reducer: Reducer, old: Any, new: Any) -> Any:
+    """Return the write of two child graphs to a channel, of which the second one has written `new`."""
+    if reducer == "replace":
+        return new
+    return [*old, *new] if reducer == "append" else {**old, **new}
+
+
+def _order(task: Task, child: Step, number: int) -> str:
     """Return the message that a child graph begins with: the one in the script, else a text of the tool call."""
-    if step.input is not None:
-        return str(fill(step.input, task.fills))
+    if child.input is not None:
+        return str(fill(child.input, task.fills))
     calls = calls_to_answer(task) or open_calls(task.values)
-    args: dict[str, Any] = calls[0]["args"] if calls else {}
+    args: dict[str, Any] = calls[min(number, len(calls) - 1)]["args"] if calls else {}
     texts = [value for value in (args.get("description"), *args.values()) if isinstance(value, str)]
     return texts[0] if texts else str(task.fills.get("text", ""))
 

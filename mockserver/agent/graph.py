@@ -20,6 +20,7 @@ from mockserver.core.records import Run, Thread
 from mockserver.core.script_cursor import Cursor, TurnContext
 from mockserver.script.drawn import chain, drawn
 from mockserver.script.shapes import Edge, Graph, Reducer
+from mockserver.script.states import State, nodes_of
 from mockserver.script.tasks import node_of
 from mockserver.script.types import AGENT, TOOLS, Script, Step, every_step
 
@@ -42,22 +43,22 @@ class ProbeConfigError(Exception):
     """An invalid `probe`. The text names the wrong key."""
 
 
-def empty_values(script: Script) -> Values:
-    """Return the state of a thread without any write."""
-    return {**({"messages": []} if script.messages else {}), **script.initial}
+def empty_values(state: State) -> Values:
+    """Return the values of a graph without any write."""
+    return {**({"messages": []} if state.messages else {}), **state.initial}
 
 
-def channels(script: Script) -> tuple[str, ...]:
+def channels(state: State) -> tuple[str, ...]:
     """Return the names of all channels of the state."""
-    return (*script.reducers, "messages") if script.messages else tuple(script.reducers)
+    return (*state.reducers, "messages") if state.messages else tuple(state.reducers)
 
 
-def known_values(script: Script, values: Values) -> Values:
-    """Return a state as a graph sees it that another one may have written: with its own channels only."""
-    return {**empty_values(script), **{name: values[name] for name in channels(script) if name in values}}
+def known_values(state: State, values: Values) -> Values:
+    """Return values as a graph sees them that another one may have written: those of its own channels only."""
+    return {**empty_values(state), **{name: values[name] for name in channels(state) if name in values}}
 
 
-def apply_write(values: Values, write: Values, script: Script) -> Values:
+def apply_write(values: Values, write: Values, state: State) -> Values:
     """Return the state after a write to some of its channels. Unknown channels are ignored.
 
     Raises ValueError if a channel cannot accept the value.
@@ -68,7 +69,7 @@ def apply_write(values: Values, write: Values, script: Script) -> Values:
         **({} if merged is None else {"messages": merged}),
         **{
             name: _reduced(name, reducer, values.get(name), write[name])
-            for name, reducer in script.reducers.items()
+            for name, reducer in state.reducers.items()
             if name in write
         },
     }
@@ -118,11 +119,13 @@ def _hiding(steps: Iterable[Step], outer: str) -> Iterator[str]:
     for step in steps:
         if step.hidden:
             yield f"{outer}{step.at}"
-        yield from _hiding(every_step(step.subgraph), f"{outer}{step.at}|")
+        for child in step.children:
+            yield from _hiding(every_step(child.subgraph), f"{outer}{step.at}|")
 
 
 def _path(task: str, namespace: str) -> str:
-    return "|".join((*(part.partition(":")[0] for part in namespace.split("|") if part), node_of(task)))
+    outer = nodes_of(namespace)
+    return f"{outer}|{node_of(task)}" if outer else node_of(task)
 
 
 def runs_child(script: Script, task: str, namespace: str) -> bool:
@@ -183,8 +186,8 @@ def follow(run: Run, played: Cursor, values: Values) -> Cursor:
 def child_nodes(script: Script, namespace: str) -> tuple[str, ...] | None:
     """Return the nodes of the child graph with a namespace, None if the script has no such graph."""
     found: Graph | None = shape(script)
-    for part in namespace.split("|"):
-        found = None if found is None else found.children.get(part.partition(":")[0])
+    for node in nodes_of(namespace).split("|"):
+        found = None if found is None else found.children.get(node)
     return None if found is None else tuple(found.nodes)
 
 

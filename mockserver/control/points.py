@@ -80,4 +80,8 @@ def _speaks(script: Script, node: str) -> bool:
 
 
 def _steps(script: Script) -> list[Step]:
-    return [inner for step in script.every_step() for inner in (step, *every_step(step.subgraph))]
+    return [
+        inner
+        for step in script.every_step()
+        for inner in (step, *(one for child in step.children for one in every_step(child.subgraph)))
+    ]

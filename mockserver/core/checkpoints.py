@@ -9,7 +9,8 @@ The history is a list in the order of writing, and its newest checkpoint is the 
 adds a checkpoint whose parent is older. It removes nothing.
 
 A node that runs a child graph has its own history under the namespace `NODE:TASK`. A child graph of that one has its
-history there, under both names: `NODE:TASK|NODE:TASK`.
+history there, under both names: `NODE:TASK|NODE:TASK`. Further child graphs of the same task have theirs in that of the
+first one, under their numbers: `NODE:TASK|1`.
 """
 
 from __future__ import annotations
@@ -67,6 +68,12 @@ class Checkpoint(Struct, frozen=True):
         """
         own = f"{node_of(node)}:{self.task_id(node)}"
         return f"{outer}|{own}" if outer else own
+
+
+def of_task(namespace: str) -> str:
+    """Return the namespace of the task that runs the child graph with a namespace, which may end with a number."""
+    task, _, last = namespace.rpartition("|")
+    return task if last.isdigit() else namespace
 
 
 class Mark(Struct, frozen=True):

@@ -70,8 +70,9 @@ class Cursor(Struct, frozen=True):
         return self._parts.get(self.playing(task))
 
     def playing(self, task: str) -> str:
-        """Return the name by which the next step knows a task: its own, or its node if a command sent it an input."""
-        return task if task in self._parts else node_of(task)
+        """Return the name by which the next step knows a task: its own, or that of its node's if a command sent it."""
+        known, node = self._parts, node_of(task)
+        return task if task in known else next((one for one in known if node_of(one) == node), node)
 
     @property
     def _parts(self) -> dict[str, Step]:
@@ -183,7 +184,8 @@ def enter(script: Script, conversation: Sequence[Message], context: TurnContext)
     """Return the cursor for new input, given the messages of the thread including that input. It has a next step.
 
     Other input enters at the node that begins the turn, wherever the thread waits: at its next step if that node plays
-    it, else at the first step again. After a finished turn the last step is repeated.
+    it, else at the newest step of that node again. A model answers the conversation as it is by now. After a finished
+    turn the last step is repeated.
     """
     last = conversation[-1] if conversation else None
     if last is not None and last["type"] == "human":
@@ -198,8 +200,9 @@ def enter(script: Script, conversation: Sequence[Message], context: TurnContext)
     # The last step is the only one that is known to fit these messages.
     if found.step is None:
         return replace(found, index=len(found.steps) - 1)
-    first = _human_turn(script, conversation, context)[0]
-    return found if found.next == first.next else replace(first, visits=found.visits)
+    entry = _human_turn(script, conversation, context)[0].next
+    played = (replace(found, index=index) for index in range(found.index, -1, -1))
+    return next(cursor for cursor in played if cursor.next == entry)
 
 
 def locate(script: Script, conversation: Sequence[Message], context: TurnContext) -> Cursor:
@@ -464,7 +467,8 @@ def _writes(step: Step) -> str | None:
     if step.parallel:
         return next((kind for part in reversed(step.parallel) if (kind := _writes(part)) is not None), None)
     if step.subgraph and step.shares_messages:
-        return next((kind for one in reversed(step.subgraph) if (kind := _writes(one)) is not None), None)
+        inner = [one for child in step.children for one in child.subgraph]
+        return next((kind for one in reversed(inner) if (kind := _writes(one)) is not None), None)
     if step.messages:
         return str(step.messages[-1].get("type", step.messages[-1].get("role")))
     if step.speaks:

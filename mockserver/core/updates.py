@@ -12,8 +12,9 @@ from mockserver.core.checkpoints import START, Checkpoint, History, Source, Valu
 from mockserver.core.json_text import as_json
 from mockserver.core.records import Run, Thread
 from mockserver.core.script_cursor import Cursor
+from mockserver.script.states import State
 from mockserver.script.tasks import node_of, path_of, triggers_of
-from mockserver.script.types import STEPS, Script
+from mockserver.script.types import STEPS
 
 SERVER_METADATA: Final[dict[str, Any]] = {
     # Constant at every start and on every machine, so that recorded states can be compared byte by byte.
@@ -53,8 +54,21 @@ class ChildGraph:
             "langgraph_node": node_of(self.node),
             "langgraph_triggers": triggers_of(self.node),
             "langgraph_path": path_of(self.node),
-            "langgraph_checkpoint_ns": self.namespace,
+            # That of the task, which may have run other child graphs before this one.
+            "langgraph_checkpoint_ns": self.parent.namespace(self.node, self.outer),
         }
+
+
+def child_of(graph: History | ChildGraph, node: str, current: Checkpoint, number: int) -> ChildGraph:
+    """Return the child graph number `number` of a task, which is next at `current`, in a graph or its history.
+
+    As in LangGraph, the first one has the namespace of the task, and the others add their number to it.
+    """
+    history, outer = (graph, "") if isinstance(graph, History) else (graph.history, graph.namespace)
+    own, namespace = history.child(current.namespace(node)), current.namespace(node, outer)
+    if number:
+        own, namespace = own.child(str(number)), f"{namespace}|{number}"
+    return ChildGraph(node, own, namespace, current, outer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +89,15 @@ class InvalidUpdateError(Exception):
     """An input or a write that the state cannot accept."""
 
 
-def read_write(raw: Any, new_id: Callable[[], str], script: Script) -> Values:
+def read_write(raw: Any, new_id: Callable[[], str], state: State) -> Values:
     """Parse a write to the state of a graph. Raises `InvalidUpdateError` and ValueError."""
     if not isinstance(raw, dict):
         raise InvalidUpdateError(f"Expected an object with channels of the state, got {as_json(raw)}.")
-    write: Values = {name: raw[name] for name in script.reducers if name in raw}
-    if script.messages and raw.get("messages") is not None:
+    write: Values = {name: raw[name] for name in state.reducers if name in raw}
+    if state.messages and raw.get("messages") is not None:
         write["messages"] = messages.coerce_all(raw["messages"], new_id)
     # The one channel whose type is known. A null is no write to it.
-    steps = write.pop(STEPS, None) if script.built_in else None
+    steps = write.pop(STEPS, None) if state.built_in else None
     if steps is not None:
         if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps):
             raise InvalidUpdateError(f"Expected a list of strings for `steps`, got {as_json(steps)}.")

@@ -69,6 +69,7 @@ from mockserver.engine.stored_request import run_metadata, stored_kwargs
 from mockserver.engine.webhooks import Webhooks
 from mockserver.schemas.common import RunRequest
 from mockserver.script.graphs import Graphs
+from mockserver.script.states import state_of
 from mockserver.views.protocol_events import Ended, ProtocolEvents
 from mockserver.views.records import notice, state
 
@@ -238,10 +239,10 @@ class Engine:
             )
         if as_node == COPY:
             return self._updated(thread, _copy(thread, base))
-        script = thread.script
+        script, graph_state = thread.script, state_of(thread.script, namespace)
         history = thread.history.find(namespace)
-        values = graph.known_values(script, {} if base is None else history.values(base))
-        updated = graph.apply_write(values, read_write(raw or {}, thread.ids.uuid4, script), script)
+        values = graph.known_values(graph_state, {} if base is None else history.values(base))
+        updated = graph.apply_write(values, read_write(raw or {}, thread.ids.uuid4, graph_state), graph_state)
         node = as_node or last_node(base)
         child = None if base is None or not namespace else EditedChild(history, namespace, base)
         if node == END:

@@ -35,9 +35,10 @@ from mockserver.core.policy import Policy, policy_of
 from mockserver.core.protocol_feed import Feeds
 from mockserver.core.records import Run
 from mockserver.core.script_cursor import Cursor
-from mockserver.core.updates import ChildGraph, append_checkpoint, read_write
+from mockserver.core.updates import ChildGraph, append_checkpoint, child_of, read_write
 from mockserver.schemas.common import Command
-from mockserver.script.tasks import as_started, in_order, node_of
+from mockserver.script.states import state_of
+from mockserver.script.tasks import as_started, in_order, is_sent, node_of
 from mockserver.script.types import Interrupt
 from mockserver.views.protocol_events import Ended, ProtocolEvents
 from mockserver.views.run_stream import RunStream, shown_interrupts
@@ -78,8 +79,8 @@ class Execution:
         self._base: Checkpoint | None = None
         self._steps = 0
         self._attempt = run.attempt
-        self._output: Values | None = None
-        """The output that was emitted last, for a graph whose output is a part of its state."""
+        self._received: Values = {}
+        """The part of the input that was written."""
 
     @property
     def _policy(self) -> Policy:
@@ -93,7 +94,8 @@ class Execution:
         raw = self._policy.input(self._run)
         current = self._continue_from(base) if raw is None else self._write_input(base, raw)
         stored = raw is None and current.run_id != self._run.run_id
-        self._emit_state(self._thread.history.with_extras(current), current.values, stored=stored)
+        emits = raw is None or self._is_output(self._received)
+        self._emit_state(self._thread.history.with_extras(current), current.values, emits=emits, stored=stored)
         try:
             await self._supersteps(current, None, continues=raw is None)
         except Waits as waits:
@@ -147,7 +149,7 @@ class Execution:
 
         async def play(task: Task) -> None:
             try:
-                writes[task.node] = await self._node(task, seen_by[task.node], child)
+                writes[task.node] = await self._node(task, seen_by[task.node], child, alone=len(tasks) == 1)
             except Waits as waits:
                 # Not raised here: the other nodes of the superstep finish first, and their writes are kept as marks.
                 pauses[task.node] = waits
@@ -158,7 +160,8 @@ class Execution:
         for node in as_started(seen_by):
             entered = replace(seen_by[node], values=inputs[node]) if node in inputs else seen_by[node]
             if node in kept:
-                self._stream.task_starts(node, entered, namespace, kept=True)
+                calls = calls_to_answer(self._task(node, entered, namespace, [], None)) if is_sent(node) else ()
+                self._stream.task_starts(node, entered, namespace, calls=calls, kept=True)
             else:
                 values = self._read_sent(entered.values) if node in inputs else current.values
                 tasks.append(self._begin(node, entered, values, child, takes_answer=node in open_to_answer))
@@ -200,12 +203,16 @@ class Execution:
         earlier = history.last_mark(current.checkpoint_id, "resume", node) or []
         again = None if answers or not asked else asked[0]
         task = self._task(node, replace(current, values=values), namespace, [*earlier, *answers], again)
-        self._narrator.task_starts(current.task_id(node), node, current.values, calls_to_answer(task), namespace)
-        self._stream.task_starts(node, current, namespace)
+        calls = calls_to_answer(task)
+        self._narrator.task_starts(current.task_id(node), node, current.values, calls, namespace)
+        self._stream.task_starts(node, current, namespace, calls=calls if is_sent(node) else ())
         return task
 
-    async def _node(self, task: Task, current: Checkpoint, child: ChildGraph | None) -> Values:
-        """Play one node and record its outcome on its task. Raises `Waits` if it waits for a human."""
+    async def _node(self, task: Task, current: Checkpoint, child: ChildGraph | None, *, alone: bool) -> Values:
+        """Play one node and record its outcome on its task. Raises `Waits` if it waits for a human.
+
+        `alone`: no other node runs in this superstep.
+        """
         node, calls = task.node, calls_to_answer(task)
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
@@ -223,7 +230,7 @@ class Execution:
                 raise
             self._pause(task, current, child, waits.questions)
         except asyncio.CancelledError:
-            if self._records_cancellation:
+            if self._records_cancellation(child, alone=alone):
                 history.mark(current.checkpoint_id, Mark(self._run.run_id, "error", "CancelledError()", node))
             raise
         except Exception as error:
@@ -320,7 +327,7 @@ class Execution:
         inputs = self._run.script.graph.schemas.inputs
         if inputs is not None:
             write = {name: value for name, value in write.items() if name in inputs}
-        self._output = self._shown(values)
+        self._received = write
         updated = self._written(values, write)
         cursor = graph.enter(self._run, updated)
         received = self._append(base, START, values, (START,), "input")
@@ -344,6 +351,7 @@ class Execution:
             node=node,
             values=current.values,
             script=self._run.script,
+            state=state_of(self._run.script, namespace),
             cursor=(current.cursor or Cursor()).heard(node, answers),
             configurable=self._policy.configurable(self._run),
             thread_id=self._thread.thread_id,
@@ -358,14 +366,12 @@ class Execution:
         )
 
     async def _step(self, task: Task, current: Checkpoint, child: ChildGraph | None) -> Values:
-        begins = self._agent.child_start(task)
-        if begins is None:
-            return await self._agent.run(task)
-        history, outer = (self._thread.history, "") if child is None else (child.history, child.namespace)
-        own = history.child(current.namespace(task.node))
-        inner = ChildGraph(task.node, own, current.namespace(task.node, outer), current, outer)
-        playing = self._report_child(inner, begins.values, self._play_child(inner, begins))
-        return self._agent.after_child(task, await self._policy.play_child(self._run, playing))
+        ended: list[Values] = []
+        while (begins := self._agent.child_start(task, ended)) is not None:
+            inner = child_of(self._thread.history if child is None else child, task.node, current, len(ended))
+            playing = self._report_child(inner, begins.values, self._play_child(inner, begins))
+            ended.append(await self._policy.play_child(self._run, playing))
+        return self._agent.after_children(task, ended) if ended else await self._agent.run(task)
 
     async def _report_child(self, child: ChildGraph, begins: Values, playing: Coroutine[Any, Any, Values]) -> Values:
         """Play a child graph, and report its start and its end."""
@@ -390,8 +396,8 @@ class Execution:
         """Play a child graph to its end, continuing it if it was begun before."""
         begun, namespace = child.history.head, child.namespace
         if begun is None:
-            # The child graph of a probe has fewer channels than its parent.
-            empty = graph.empty_values(self._run.script)
+            # The child graph of a probe has fewer channels than its parent, and one of several may have fewer, too.
+            empty = graph.empty_values(state_of(self._run.script, namespace))
             values = {name: value for name, value in empty.items() if name in begins.values}
             received = self._append(None, START, values, (START,), "input", child)
             child.history.mark(received.checkpoint_id, Mark(self._run.run_id, "result", begins.given, START))
@@ -409,14 +415,18 @@ class Execution:
         """Append the checkpoint with the writes of a superstep."""
         history = self._thread.history if child is None else child.history
         answers = {task: history.last_mark(current.checkpoint_id, "resume", task) or () for task in writes}
-        values = reduce(self._written, writes.values(), current.values)
+        state = state_of(self._run.script, "" if child is None else child.namespace)
+        values = current.values
+        for write in writes.values():
+            values = graph.apply_write(values, write, state)
         if child is None:
             cursor = self._after(current, extras, answers, values)
         else:
             cursor = (current.cursor or Cursor()).answered(answers).passed()
         following = graph.nodes_at(self._run.script, cursor, self._run.configurable)
         written = self._append(current, list(writes)[-1], values, following, "loop", child, cursor)
-        self._emit_state(written, values, "" if child is None else child.namespace)
+        emits = any(self._is_output(write, inside=child is not None) for write in writes.values())
+        self._emit_state(written, values, "" if child is None else child.namespace, emits=emits)
         return written
 
     def _after(
@@ -494,31 +504,37 @@ class Execution:
             cursor=cursor,
         )
 
-    @property
-    def _records_cancellation(self) -> bool:
+    def _records_cancellation(self, child: ChildGraph | None, *, alone: bool) -> bool:
         """Return whether a node that is cancelled leaves an error on its task.
 
-        A node whose neighbour failed does. In a run that is stopped, LangGraph stores the error only where the stream
-        modes let a node emit by itself, because it waits for such a node. A run that stores its checkpoints at its end
-        is too late for that, and one that is executed again after a restart was not cancelled.
+        LangGraph stores the error of a node only if it waits for the node: beside other nodes always, and alone in the
+        outermost graph if the stream modes let a node emit by itself. A run that stores its checkpoints at its end is
+        too late for that, and one that is executed again after a restart was not cancelled.
         """
         run = self._run
-        waits = {"messages", "messages-tuple", "custom"} & set(run.request.modes) and run.request.storing != "exit"
-        return self._attempt == run.attempt and (run.fate is None or bool(waits))
+        emits_itself = child is None and not {"messages", "messages-tuple", "custom"}.isdisjoint(run.request.modes)
+        return self._attempt == run.attempt and run.request.storing != "exit" and (emits_itself or not alone)
 
     def _may_write(self) -> bool:
         return self._attempt == self._run.attempt and self._policy.may_write(self._run)
 
-    def _emit_state(self, checkpoint: Checkpoint, values: Values, namespace: str = "", *, stored: bool = False) -> None:
-        """Emit the state at a checkpoint. `stored`: an earlier run wrote it, and this one continues from there."""
+    def _emit_state(
+        self, checkpoint: Checkpoint, values: Values, namespace: str = "", *, emits: bool = True, stored: bool = False
+    ) -> None:
+        """Emit the checkpoint, and with `emits` its values.
+
+        `stored`: an earlier run wrote it, and this one continues from there.
+        """
         shown = values if namespace else self._shown(values)
         self._note_output(checkpoint, shown, namespace)
-        # As in LangGraph, the values are emitted only if a channel of the output changed.
-        if namespace or shown is values or shown != self._output:
+        if emits:
             self._stream.values(shown, namespace)
-        if not namespace:
-            self._output = shown
         self._stream.checkpoint(checkpoint, namespace, stored=stored)
+
+    def _is_output(self, write: Values, *, inside: bool = False) -> bool:
+        """Return whether a write is to a channel of the output. As in LangGraph, no other write emits the values."""
+        outputs = None if inside else self._run.script.graph.schemas.outputs
+        return bool(write) if outputs is None else not outputs.isdisjoint(write)
 
     def _shown(self, values: Values) -> Values:
         """Return the part of a state that the output of the graph has."""

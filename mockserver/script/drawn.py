@@ -29,7 +29,7 @@ def _children(stated: Graph, steps: Sequence[Step]) -> dict[str, Graph]:
     runs: dict[str, list[Sequence[Step]]] = {}
     for step in steps:
         if step.subgraph and not step.hidden:
-            runs.setdefault(step.at, []).append(step.subgraph)
+            runs.setdefault(step.at, []).extend(child.subgraph for child in step.children)
     names = dict.fromkeys((*runs, *stated.children))
     return {node: _child(stated.children.get(node, Graph()), runs.get(node, ())) for node in names}
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mockserver.script.types import Script, every_step, with_inner
+from mockserver.script.types import Script, Step, every_step, with_inner
 from mockserver.words import nearest, some
 
 ALWAYS: Final = ("text", "resume")
@@ -64,7 +64,8 @@ def _is_slip(name: str, known: str) -> bool:
 def misspelled(script: Script) -> Iterator[tuple[str, str]]:
     """Yield the path and the text of each name in braces that is one slip away from a known one."""
     names = [*ALWAYS, *_names(script)]
-    channels = ["messages", *script.every_channel()]
+    inner = (name for step in _every(script) for child in step.children for name in child.state or ())
+    channels = list(dict.fromkeys(("messages", *script.every_channel(), *inner)))
     for number, turn in enumerate(script.turns):
         for path, text in _texts(msgspec.to_builtins(turn.steps), f".turns[{number}].steps"):
             for found in PLACE.finditer(text):
@@ -110,11 +111,15 @@ def _loose(found: re.Match[str], names: list[str], channels: list[str]) -> str |
     return f"`{found.group()}` is not filled. Write `{{{name}{f':{right}' if right else ''}}}`"
 
 
+def _every(script: Script) -> Iterator[Step]:
+    return with_inner(every_step([step for turn in script.turns for step in turn.steps]))
+
+
 def _names(script: Script) -> Iterator[str]:
     """Yield the names that some turn has: the groups of its expression, and its answers."""
     for turn in script.turns:
         yield from re.findall(r"\(\?P<(\w+)>", turn.when.matches or "")
-    for step in with_inner(every_step([step for turn in script.turns for step in turn.steps])):
+    for step in _every(script):
         for part in step.parts:
             yield from (question.name for question in part.questions if question.name is not None)
 

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import UNSET
 
 from mockserver.script.placeholders import is_slip, misspelled
+from mockserver.script.states import twice
 from mockserver.script.types import Case, Interrupt, Script, Step, Turn, When, every_step
 from mockserver.words import nearest
 
@@ -65,12 +66,13 @@ def _questions(step: Step, at: str) -> Iterator[tuple[str, Interrupt]]:
 
 
 def _channels(script: Script) -> Iterator[Found]:
-    """Report a write to a channel whose name is one slip away from one that the script lists."""
-    if not script.channels:
-        return
+    """Report a write to a channel whose name is one slip away from one that the script lists, and two reducers."""
+    for path, name in twice(script):
+        yield ".turns", f"the child graphs of `{path}` have the channel `{name}` with two reducers. Rename one of them"
+    inner = {name for _, step in _placed(script) for name in step.state or ()}
     for at, step in _placed(script):
         for name in step.channels:
-            if is_slip(name, script.channels):
+            if name not in inner and is_slip(name, script.channels):
                 near = nearest(name, script.channels)
                 text = f"the channel `{name}` is not among `channels`. Did you mean `{near}`? If not, list it there"
                 yield f"{at}.channels.{name}", text
@@ -86,7 +88,7 @@ def _placed(script: Script) -> Iterator[tuple[str, Step]]:
     while waiting:
         at, step = waiting.popleft()
         yield at, step
-        groups = [(f"{at}.{key}", getattr(step, key)) for key in ("steps", "parallel", "subgraph")]
+        groups = [(f"{at}.{key}", getattr(step, key)) for key in ("steps", "parallel", "subgraph", "then")]
         for path, question in _questions(step, at):
             groups += [(f"{path}.cases[{number}].steps", case.steps) for number, case in enumerate(question.cases)]
         waiting.extendleft(
@@ -146,8 +148,9 @@ def _inner(steps: Sequence[Step], path: str) -> Iterator[Found]:
     """Yield the mistakes of child graphs, whose conversation begins with one message of a human."""
     for number, step in enumerate(steps):
         at = f"{path}[{number}]"
-        if step.subgraph and not step.shares_messages:
-            yield from _Calls(f"{at}.subgraph", known=True).follow(step.subgraph)
+        for place, child in enumerate(() if step.shares_messages else step.children):
+            inside = f"{at}.then[{place - 1}].subgraph" if place else f"{at}.subgraph"
+            yield from _Calls(inside, known=True).follow(child.subgraph)
         yield from _inner(step.steps, f"{at}.steps")
         yield from _inner(step.parallel, f"{at}.parallel")
 

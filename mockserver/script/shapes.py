@@ -73,6 +73,11 @@ class Channel(Part, frozen=True):
         return empty.get(self.reducer, UNSET)
 
 
+def as_channels(stated: Mapping[str, Reducer | Channel]) -> dict[str, Channel]:
+    """Return channels of which some are stated by their reducers alone."""
+    return {name: one if isinstance(one, Channel) else Channel(reducer=one) for name, one in stated.items()}
+
+
 class Edge(Part, frozen=True):
     """An edge of a graph."""
 

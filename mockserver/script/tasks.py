@@ -1,24 +1,29 @@
 """The tasks of a superstep.
 
 A node is played by one task, which has the name of the node. Parallel steps may also play the same node, as with
-LangGraph's `Send`. Their tasks are called `tools#0`, `tools#1` and so on inside the mock, and `tools` by clients. So is
-a task that a command sends an input. The numbers count all such tasks of a superstep, whatever their nodes.
+LangGraph's `Send`, and a step may state that its task was sent. Such tasks are called `tools#0`, `tools#1` and so on
+inside the mock, and `tools` by clients. So is a task that a command sends an input. The numbers count all such tasks of
+a superstep, whatever their nodes.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 _SENT = "#"
+PUSHED: Final = "__pregel_push"
+"""The word of LangGraph for tasks that were sent, in their paths and triggers."""
 
 
-def tasks_of(nodes: Sequence[str]) -> tuple[str, ...]:
-    """Return the tasks that play these nodes in one superstep."""
-    uses, sent, tasks = Counter(nodes), 0, []
-    for node in nodes:
-        tasks.append(node if uses[node] == 1 else sent_task(node, sent))
-        sent += uses[node] > 1
+def tasks_of(nodes: Sequence[str], sent: Sequence[bool]) -> tuple[str, ...]:
+    """Return the tasks that play these nodes in one superstep. `sent` states for each whether it is always sent."""
+    uses, number, tasks = Counter(nodes), 0, []
+    for node, always in zip(nodes, sent, strict=True):
+        is_sent = always or uses[node] > 1
+        tasks.append(sent_task(node, number) if is_sent else node)
+        number += is_sent
     return tuple(tasks)
 
 
@@ -40,12 +45,12 @@ def node_of(task: str) -> str:
 def path_of(task: str) -> list[str | int | bool]:
     """Return the path of a task, as LangGraph describes how it was started."""
     node, sent, number = task.partition(_SENT)
-    return ["__pregel_push", int(number), False] if sent else ["__pregel_pull", node]
+    return [PUSHED, int(number), False] if sent else ["__pregel_pull", node]
 
 
 def triggers_of(task: str) -> list[str]:
     """Return the triggers of a task."""
-    return ["__pregel_push"] if _SENT in task else [f"branch:to:{task}"]
+    return [PUSHED] if _SENT in task else [f"branch:to:{task}"]
 
 
 def in_order(tasks: Iterable[str]) -> list[str]:

@@ -15,12 +15,14 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from msgspec import UNSET, Meta
 
 from mockserver.script import patterns
-from mockserver.script.shapes import GRAPH_NAME, Channel, Graph, Name, Part, Reducer, check_graph_name
+from mockserver.script.shapes import GRAPH_NAME, Channel, Graph, Name, Part, Reducer, as_channels, check_graph_name
 from mockserver.script.tasks import tasks_of
 
 AGENT: Final = "agent"
 """The node of the model, and the graph whose name nothing states."""
 TOOLS: Final = "tools"
+ABOUT_CHILDREN: Final = ("returns", "input", "then", "hidden")
+"""The keys of a step, besides `state`, that are about its child graphs."""
 RESERVED: Final = ("messages",)
 """The channels of every script. Steps cannot write to them through `channels`."""
 STEPS: Final = "steps"
@@ -150,11 +152,27 @@ class Step(Part, frozen=True):
         Annotated[str, Meta(description="the message that `subgraph` begins with. Default: a text of the tool call")]
         | None
     ) = None
+    state: (
+        Annotated[
+            dict[Name, Reducer | Channel],
+            Meta(
+                description="the channels of `subgraph` besides messages, each with its reducer. Default: the parent's"
+            ),
+        ]
+        | None
+    ) = None
+    then: Annotated[
+        list[Step],
+        Meta(description="further child graphs that the node runs, one after another: `subgraph`, `input` and `state`"),
+    ] = []
     hidden: Annotated[
         bool, Meta(description="LangGraph does not find `subgraph` in the node, as where a tool keeps agents in a dict")
     ] = False
     parallel: Annotated[list[Step], Meta(description="steps of several nodes in the same superstep")] = []
     node: Annotated[Name, Meta(description="the node. Default: `tools` for results, else `agent`")] | None = None
+    sent: Annotated[
+        bool, Meta(description="the node was sent its tool call, as `create_agent` does, instead of the whole state")
+    ] = False
     repeat: Annotated[int, Meta(ge=1)] | Literal["forever"] | None = None
     steps: Annotated[list[Step], Meta(description="the steps to repeat. The recursion limit ends them")] = []
 
@@ -179,16 +197,43 @@ class Step(Part, frozen=True):
 
     def _check_subgraph(self, given: set[str]) -> None:
         if "subgraph" not in given:
-            if about := given & {"returns", "input", "hidden"}:
+            if about := given & {*ABOUT_CHILDREN, "state"}:
                 raise ValueError(f"{_listed(about)} is about a child graph. Add `subgraph`, or remove it")
             return
-        if others := given - {"subgraph", "node", "returns", "input", "hidden", "breakpoint"}:
+        if others := given - {"subgraph", "node", "sent", "breakpoint", "state", *ABOUT_CHILDREN}:
+            keys = ", ".join(f"`{name}`" for name in ("node", "sent", "breakpoint", "state", *ABOUT_CHILDREN[:-1]))
             raise ValueError(
-                "a step with `subgraph` has no other keys but `node`, `returns`, `input`, `hidden` and `breakpoint`. "
+                f"a step with `subgraph` has no other keys but {keys} and `{ABOUT_CHILDREN[-1]}`. "
                 f"Move {_listed(others)} into its `subgraph`"
             )
-        if self.shares_messages and self.input is not None:
+        if self.shares_messages and any(child.input is not None for child in self.children):
             raise ValueError("a child graph that `returns: messages` begins with the parent's. Remove its `input`")
+        for child in self.then:
+            if (
+                not child.subgraph
+                or child.node
+                or child.sent
+                or child.returns
+                or child.hidden
+                or child.breakpoint
+                or child.then
+            ):
+                raise ValueError(
+                    "a child graph in `then` has `subgraph`, `input` and `state`. Move other keys to the step"
+                )
+        self._check_state()
+
+    def _check_state(self) -> None:
+        if self.state is None:
+            return
+        for name in RESERVED:
+            if name in self.state:
+                raise ValueError(f"the channel `{name}` always exists. Remove it from `state`")
+        for name in written(every_step(self.subgraph)):
+            if name not in self.state:
+                raise ValueError(
+                    f"a step of the child graph writes to `{name}`, which is not in its `state`. Add it there"
+                )
 
     def _check_parallel(self, given: set[str]) -> None:
         if others := given - {"parallel", "breakpoint"}:
@@ -215,7 +260,7 @@ class Step(Part, frozen=True):
     @property
     def tasks(self) -> tuple[str, ...]:
         """Return the tasks that play the step, in the order of its `parts`. Two of them may play the same node."""
-        return tasks_of(self.nodes) if self.parallel else (self.at,)
+        return tasks_of(self.nodes, [part.sent for part in self.parts])
 
     @property
     def at(self) -> str:
@@ -227,6 +272,11 @@ class Step(Part, frozen=True):
         if self.subgraph:
             return "subgraph"
         return TOOLS if self.result is not None else AGENT
+
+    @property
+    def children(self) -> Sequence[Step]:
+        """Return the parts of it that have a child graph each, in the order in which the node runs them."""
+        return (self, *self.then) if self.subgraph else ()
 
     @property
     def shares_messages(self) -> bool:
@@ -333,10 +383,7 @@ class Script(Part, frozen=True, dict=True):
 
     def every_channel(self) -> dict[str, Channel]:
         """Return every channel besides messages: those that the script lists, and those that steps write to."""
-        found = {name: Channel() for step in with_inner(self.every_step()) for name in step.channels}
-        return found | {
-            name: one if isinstance(one, Channel) else Channel(reducer=one) for name, one in self.channels.items()
-        }
+        return {name: Channel() for name in written(self.every_step())} | as_channels(self.channels)
 
     @property
     def initial(self) -> Mapping[str, Any]:
@@ -361,8 +408,8 @@ class Script(Part, frozen=True, dict=True):
         """Return the nodes that run a child graph, each with the nodes of that graph."""
         found: dict[str, list[str]] = {}
         for step in self.every_step():
-            if step.subgraph:
-                found.setdefault(step.at, []).extend(inner.at for inner in every_step(step.subgraph))
+            for child in step.children:
+                found.setdefault(step.at, []).extend(inner.at for inner in every_step(child.subgraph))
         return {node: tuple(dict.fromkeys(inner)) for node, inner in found.items()}
 
     def every_step(self) -> list[Step]:
@@ -398,14 +445,24 @@ def every_step(steps: Sequence[Step]) -> list[Step]:
 
 
 def _needs_messages(step: Step) -> bool:
-    return step.writes_messages or step.shares_messages or step.input is not None
+    return step.writes_messages or step.shares_messages or any(child.input is not None for child in step.children)
 
 
 def with_inner(steps: Sequence[Step]) -> Iterator[Step]:
     """Yield these steps, each followed by those of its child graph and of the child graphs in that one."""
     for step in steps:
         yield step
-        yield from with_inner(every_step(step.subgraph))
+        for child in step.children:
+            yield from with_inner(every_step(child.subgraph))
+
+
+def written(steps: Sequence[Step]) -> Iterator[str]:
+    """Yield the channels that steps write to, and those of child graphs that share the channels of their parent."""
+    for step in steps:
+        yield from step.channels
+        for child in step.children:
+            if child.state is None:
+                yield from written(every_step(child.subgraph))
 
 
 def tokens(text: str) -> list[str]:

@@ -9,6 +9,7 @@ import msgspec
 
 from mockserver.agent.graph import CHILD, shape
 from mockserver.script.shapes import END, START, Channel, Edge, Graph, Schemas
+from mockserver.script.states import State, state_of
 from mockserver.script.types import STEPS, Script
 
 Shown = dict[str, Any]
@@ -72,16 +73,16 @@ def _schemas(stated: Schemas, state: Shown) -> Shown:
 
 def _child_state(script: Script, name: str) -> Shown:
     if not (script.built_in and name == CHILD):
-        return _state(script, f"{name}_state")
+        return _state(state_of(script, name), f"{name}_state")
     properties = {"call": {"type": "object"}, "visit": {"type": "integer", "title": "Visit"}, STEPS: _LIST_OF_STEPS}
     return {"type": "object", "title": f"{CHILD}_state", "properties": properties}
 
 
-def _state(script: Script, title: str) -> Shown:
+def _state(state: State, title: str) -> Shown:
     said: Shown = {"messages": {"type": "array", "items": {"type": "object"}, "title": "Messages"}}
-    properties = said if script.messages else {}
-    for name, channel in script.every_channel().items():
-        properties[name] = _LIST_OF_STEPS if script.built_in and name == STEPS else _property(name, channel)
+    properties = said if state.messages else {}
+    for name, channel in state.every_channel().items():
+        properties[name] = _LIST_OF_STEPS if state.built_in and name == STEPS else _property(name, channel)
     return {"type": "object", "title": title, "properties": properties}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from mockserver.agent.agent import NodeOutput
-from mockserver.core.checkpoints import Checkpoint, Values
+from mockserver.core.checkpoints import Checkpoint, Values, of_task
 from mockserver.core.records import Run
 from mockserver.core.updates import SERVER_METADATA
 from mockserver.script.tasks import node_of
@@ -87,7 +87,8 @@ class ModelEvents:
 
     def _parents(self, namespace: str) -> list[str]:
         """Return the event ids of a graph and of everything around it, outermost first."""
-        return self._children.get(namespace, [self._run.run_id])
+        # The child graphs of a task run one after another, so the newest one is that of the task.
+        return self._children.get(of_task(namespace), [self._run.run_id])
 
     def _emit_run(self, event: str, data: dict[str, Any]) -> None:
         about = {"run_id": self._run.run_id, "thread_id": self._run.thread.thread_id, "ls_integration": "langgraph"}

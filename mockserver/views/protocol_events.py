@@ -16,7 +16,7 @@ from mockserver.core.clock import milliseconds
 from mockserver.core.messages import Message
 from mockserver.core.protocol_feed import Feed, FeedEvent, Feeds, GraphNamespace
 from mockserver.core.records import Run
-from mockserver.script.tasks import node_of, triggers_of
+from mockserver.script.tasks import is_sent, node_of, triggers_of
 
 Ended = Literal["completed", "failed", "interrupted"]
 
@@ -120,12 +120,14 @@ class ProtocolEvents:
         if self._run.thread.script.transformer:
             self._publish("custom", data, namespace)
 
-    def task_starts(self, task_id: str, task: str, values: Values, calls: Iterable[Mapping[str, Any]], ns: str) -> None:
+    def task_starts(self, task_id: str, task: str, values: Values, calls: Sequence[Mapping[str, Any]], ns: str) -> None:
         """Publish the start of a task and of the tool calls that it executes."""
         if self._feed is None:
             return
         node = node_of(task)
-        started = {"id": task_id, "name": node, "input": _shown(values), "triggers": triggers_of(task)}
+        # A node that is sent its tool calls gets them as its input.
+        given: Any = list(calls) if is_sent(task) else []
+        started = {"id": task_id, "name": node, "input": given or _shown(values), "triggers": triggers_of(task)}
         self._publish("tasks", {**started, "interrupts": []}, ns)
         for call in calls:
             begun = {"event": "tool-started", "tool_call_id": call["id"], "tool_name": call["name"]}

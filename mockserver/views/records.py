@@ -18,6 +18,7 @@ from mockserver.core.crons import Cron
 from mockserver.core.policy import policy_of
 from mockserver.core.records import Run, Thread
 from mockserver.core.store import Item
+from mockserver.script.states import state_of
 from mockserver.script.tasks import node_of, path_of
 
 Shown = dict[str, Any]
@@ -176,7 +177,7 @@ def newest_state(record: Thread, *, namespace: str = "", subgraphs: bool = False
     shown = state(record, history.head, namespace=namespace, subgraphs=subgraphs)
     if history.head is not None and (pending := history.pending_writes(history.head)):
         for write in pending.values():
-            shown["values"] = apply_write(shown["values"], write, record.script)
+            shown["values"] = apply_write(shown["values"], write, state_of(record.script, namespace))
         # A finished node has its answers. In the history its task keeps the question.
         for name, task in zip(history.head.next, shown["tasks"], strict=True):
             task["interrupts"] = [] if name in pending else task["interrupts"]

@@ -6,7 +6,7 @@ The execution of a run calls a method for each step. Here each call becomes even
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from mockserver.agent.agent import NodeOutput
@@ -70,8 +70,13 @@ class RunStream:
         }
         self._debug("checkpoint", checkpoint.step, payload | more, namespace)
 
-    def task_starts(self, node: str, current: Checkpoint, namespace: str, *, kept: bool = False) -> None:
-        """Emit the start of a node. `kept`: the node has finished in an earlier run, and does not run again."""
+    def task_starts(
+        self, node: str, current: Checkpoint, namespace: str, *, calls: Sequence[Any] = (), kept: bool = False
+    ) -> None:
+        """Emit the start of a node. `kept`: the node has finished in an earlier run, and does not run again.
+
+        `calls` are the tool calls that a node was sent as its input.
+        """
         if self._events is not None and not kept:
             self._events.node_started(node, current, self.metadata(node, current, namespace), namespace)
         if not self._emits_tasks:
@@ -79,7 +84,7 @@ class RunStream:
         task = {
             "id": current.task_id(node),
             "name": node_of(node),
-            "input": current.values,
+            "input": list(calls) or current.values,
             "triggers": triggers_of(node),
             "metadata": {**self._run.metadata, **SERVER_METADATA, "run_id": self._run.run_id},
         }

@@ -17,7 +17,6 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
 from aiohttp import web
-from msgspec import UNSET
 from yarl import URL
 
 from mockserver.core.clock import Clock
@@ -238,7 +237,8 @@ def page_answer(found: Sequence[T], wanted: Page, show: Callable[[T], records.Sh
     if end < len(found):
         headers["X-Pagination-Next"] = str(end)
     page = [show(one) for one in found[wanted.offset : end]]
-    if wanted.select is not UNSET:
+    # As on the official server, an empty list selects everything.
+    if wanted.select:
         # `extract` names fields of its own, so `select` does not remove them.
         chosen = {*wanted.select, "extracted"}
         page = [{field: value for field, value in shown.items() if field in chosen} for shown in page]

@@ -89,7 +89,7 @@ async def search(request: web.Request) -> web.StreamResponse:
     shown = [records.cron(cron) for cron in found]
     shown.sort(key=lambda one: (str(one[params.sort_by] or ""), one["cron_id"]), reverse=params.sort_order == "desc")
     page = shown[params.offset : params.offset + params.limit]
-    if params.select is not UNSET:
+    if params.select:
         page = [{name: one[name] for name in params.select} for one in page]
     return json_answer(page, headers={"X-Pagination-Total": str(len(shown))})
 

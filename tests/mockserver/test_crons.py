@@ -244,6 +244,7 @@ async def test_searching(stage: Stage) -> None:
     assert await found(assistant_id=other) == await found(enabled=False) == [alone]
     assert await found(metadata={"a": 1}) == await found(thread_id=stage.thread) == [on_thread]
     assert await crons.search(select=["enabled"], limit=1) == [{"enabled": False}]
+    assert await crons.search(select=[], limit=1) == await crons.search(limit=1)
     assert await crons.count() == 2
     for asked in ({"assistant_id": other}, {"thread_id": stage.thread}, {"metadata": {"a": 1}}):
         assert await crons.count(**asked) == 1

@@ -332,3 +332,22 @@ def test_without_langgraph_the_command_names_the_extra(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert "langgraph is not installed. Install the extra `langgraph`" in done.stderr
+
+
+class Plan(TypedDict):
+    log: Annotated[list[str], operator.add]
+    plan: str
+
+
+def test_a_child_graph_with_other_channels_states_them() -> None:
+    kid = StateGraph(Plan)
+    kid.add_node("think", executed)
+    kid.add_edge(START, "think")
+    builder = StateGraph(State)
+    builder.add_node("research", kid.compile())
+    builder.add_edge(START, "research")
+    script = script_from_graph(builder.compile())
+    (step,) = script.turns[0].steps
+    assert step.state is not None
+    assert set(step.state) == {"log", "plan"}
+    assert set(script.every_channel()) == {"log", "files", "sources", "score", "odd"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -21,7 +22,7 @@ turns:
       - {result: sent}
       - {say: It is done.}
 """)
-ASKING = {"messages": [{"role": "user", "content": "mail ada", "id": "h1"}]}
+ASKING: Any = {"messages": [{"role": "user", "content": "mail ada", "id": "h1"}]}
 ANSWERED = ["called", "answered yes"]
 
 
@@ -82,6 +83,49 @@ async def test_input_without_a_new_message_passes_from_the_entry_to_a_new_questi
     assert await question(parked) != old
     await run(parked, command={"resume": "yes"})
     assert await log(parked) == ["called", *ANSWERED]
+
+
+LOOP = parse("""
+channels: {log: append}
+turns:
+  - steps:
+      - {node: model, call: {tool: task, id: t1}}
+      - {node: tools, result: It costs seven.}
+      - {node: model, call: {tool: send_mail, id: m1}}
+      - {node: approval, interrupt: {value: Send it?}, result: sent}
+      - {node: model, say: I have sent it.}
+""")
+
+
+@pytest.mark.parametrize("asked", [{}, {"messages": []}, ASKING])
+async def test_a_model_that_is_entered_again_answers_the_conversation_as_it_is(asked: Any) -> None:
+    async with on_stage(script=LOOP) as stage:
+        await run(stage, input=ASKING)
+        assert await stage.said() == "HATA"
+        await run(stage, input=asked)
+        # Only the model has played, and it has seen the result of the task.
+        assert (await stage.said(), (await stage.state())["next"]) == ("HATAA", ["approval"])
+        await run(stage, command={"resume": "yes"})
+        assert await stage.said() == "HATAATA"
+
+
+@pytest.mark.parametrize(("asked", "shown"), [({}, False), ({"unknown": 1}, False), ({"messages": []}, True)])
+async def test_an_input_that_writes_nothing_shows_no_values(parked: Stage, asked: Any, shown: bool) -> None:
+    modes: Any = ["values", "updates", "checkpoints"]
+    events = [part async for part in parked.client.runs.stream(parked.thread, "agent", input=asked, stream_mode=modes)]
+    before = itertools.takewhile(lambda part: part.event != "updates", events)
+    assert [part.event for part in before] == ["metadata", "checkpoints", *["values"] * shown, "checkpoints"]
+
+
+async def test_a_node_that_writes_nothing_shows_no_values() -> None:
+    script = parse("turns: [{steps: [{node: look, custom: [seen]}, {node: speak, say: Done.}]}]")
+    async with on_stage(script=script) as stage:
+        parts = stage.client.runs.stream(stage.thread, "agent", input=ASKING, stream_mode=["values", "updates"])
+        shown = [(part.event, [*part.data]) async for part in parts][1:]
+        assert shown == [
+            *(("values", ["messages"]), ("updates", ["look"])),
+            *(("updates", ["speak"]), ("values", ["messages"])),
+        ]
 
 
 async def test_a_run_without_input_asks_the_same_question_again(parked: Stage) -> None:

@@ -337,3 +337,67 @@ async def test_a_step_shows_that_it_was_cancelled_because_its_neighbour_failed()
         assert state["next"] == ["bad", "slow"]
         errors = {task["name"]: task["error"] for task in state["tasks"]}
         assert errors == {"bad": "RuntimeError('boom')", "quick": None, "slow": "CancelledError()"}
+
+
+HELD = parse("""
+turns:
+  - when: {contains: alone}
+    steps: [{node: slow, hold: here}]
+  - when: {contains: inside}
+    steps: [{node: outer, subgraph: [{node: slow, hold: here}]}]
+  - when: {contains: beside}
+    steps: [{parallel: [{node: outer, subgraph: [{node: slow, hold: here}]}, {node: quick, channels: {log: quick}}]}]
+  - when: {contains: neighbors}
+    steps: [{node: outer, subgraph: [{parallel: [{node: slow, hold: here}, {node: quick, say: quick}]}]}]
+""")
+CANCELLED = "CancelledError()"
+
+
+@pytest.mark.parametrize("mode", ["values", "updates", "events", "debug", "custom", "messages-tuple"])
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        # The errors of the tasks of the thread, and of those of its child graph, without and with a mode in which
+        # nodes emit. `langgraph dev` was asked.
+        ("alone", ({"slow": None}, {"slow": CANCELLED})),
+        ("inside", ({"outer": None, "slow": None}, {"outer": CANCELLED, "slow": None})),
+        ("beside", ({"outer": CANCELLED, "quick": None, "slow": None},) * 2),
+        (
+            "neighbors",
+            ({"outer": None, "slow": CANCELLED, "quick": None}, {"outer": CANCELLED, "slow": CANCELLED, "quick": None}),
+        ),
+    ],
+)
+async def test_every_kind_of_step_shows_its_cancellation_where_langgraph_does(
+    mode: Any, kind: str, expected: tuple[Any, Any]
+) -> None:
+    async with on_stage(script=HELD) as stage:
+        run = await start(stage, kind, stream_mode=mode)
+        await stage.client.runs.cancel(stage.thread, run, wait=True)
+        assert await errors(stage) == expected[mode in ("custom", "messages-tuple")]
+
+
+async def test_a_run_that_stores_at_its_end_shows_no_cancelled_step() -> None:
+    async with on_stage(script=HELD) as stage:
+        run = await start(stage, "beside", stream_mode="custom", durability="exit")
+        await stage.client.runs.cancel(stage.thread, run, wait=True)
+        assert set((await errors(stage)).values()) == {None}
+
+
+async def start(stage: Stage, text: str, **more: Any) -> str:
+    """Create a run, and return its id when it is held and the steps beside that one have ended."""
+    given: Any = {"messages": [{"role": "user", "content": text}]}
+    run: Any = await stage.client.runs.create(stage.thread, "agent", input=given, **more)
+    (await stage.http.post("/_mock/wait", json={"point": "here"})).raise_for_status()
+    return str(run["run_id"])
+
+
+async def errors(stage: Stage) -> dict[str, Any]:
+    """Return the errors of the tasks of a thread and of its child graph, by the names of their nodes."""
+    found: dict[str, Any] = {}
+    state: Any = await stage.client.threads.get_state(stage.thread, subgraphs=True)
+    waiting = [state]
+    for one in waiting:
+        found |= {task["name"]: task["error"] for task in one["tasks"]}
+        waiting += [task["state"] for task in one["tasks"] if task["state"]]
+    return found

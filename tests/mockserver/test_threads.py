@@ -114,6 +114,8 @@ async def test_searching(stage: Stage) -> None:
     assert await found(sort_by="updated_at") == [first, third, second]
     assert await found(sort_by="thread_id", sort_order="asc") == sorted([first, second, third])
     assert await threads.search(select=["status"], limit=1) == [{"status": "idle"}]
+    # As on the official server, an empty list selects everything.
+    assert await threads.search(select=[], limit=1) == await threads.search(limit=1)
     assert await threads.count() == 3
     assert await threads.count(status="busy") == 1
     answer = await stage.http.post("/threads/search", json={"limit": 2})

@@ -20,7 +20,7 @@ NAMED: list[tuple[str, Any, Any, str]] = [
     (r"threads\.get_state\(.*checkpoint_id", "ok", "ok", "A checkpoint in the path is shown without `checkpoint_ns`."),
     (r"threads\.get_state\(.*select", "ok", "ok", "GET does not select fields. The SDK has the parameter."),
     (r"threads\.get_history\(.*1001", 422, "ok", "A limit of the description that the GET route does not have."),
-    (r"runs\..*malformed", 400, 422, "The description has 422 for a malformed id."),
+    (r"(runs\.|threads\.copy).*malformed", 400, 422, "The description has 422 for a malformed id."),
     (r"runs\.(create|stream|wait)\(.*dead", "ok", 404, "A checkpoint that does not exist fails the run later."),
     (r"runs\.wait\(.*dead", "Exception", 404, "A checkpoint that does not exist fails the run later."),
     (r"assistants\.get_versions\(", 404, "ok", "An empty page of a list is answered with 404."),
@@ -31,6 +31,9 @@ NAMED: list[tuple[str, Any, Any, str]] = [
     (r"threads\.create\(.*supersteps", "ok", "ok", "A superstep that fails is answered with 200 and the reason."),
     (r"assistants\.(search|count)\(.*nobody", 404, "ok", "A search that can find nothing is answered with 404."),
     (r"runs\..*feedback_keys=\['a'\]", "ok", "ok", "Feedback needs LangSmith, which the tests do without."),
+    (r"threads\.update_state\(.*dead", "ok", 404, "A checkpoint that does not exist is updated as an empty one."),
+    (r"runs\.list\(.*status='bogus'", "ok", 422, "A status that is not listed finds no run."),
+    (r"store\.list_namespaces\(", "ok", "ok", "A look-up of an item that is not there creates its namespace."),
     (r"crons\.update\(.*dead", 400, 404, "An update of nothing is refused before the cron is looked up."),
 ]
 
