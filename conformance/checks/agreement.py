@@ -14,7 +14,7 @@ from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven
 from conformance.judge.objects import Kind, Shown, contains, of_each, shown
 from conformance.judge.play import Exchange, Play, status_text
-from conformance.judge.premises import HELD
+from conformance.judge.premises import HELD, SETTLED
 from conformance.judge.requests import labels
 from conformance.judge.shapes import instant
 from conformance.scenarios import moves as s
@@ -208,7 +208,7 @@ def _has_ended(before: Shown, after: Shown) -> bool:
     return bool(before.get("status") == busy and status_text(after.get("status")) in over)
 
 
-@check("AGR-04", premises=())
+@check("AGR-04", premises=(SETTLED,))
 def state_is_the_newest_entry(play: Play) -> None:
     """AGR-04: compare the state with the newest entry of the history, in all but their values."""
     state, history = play.state(), play.body("final history", s.MAIN, list)
@@ -312,7 +312,7 @@ def _may_have_results(state: dict[str, Any]) -> bool:
     return any(task.get("result") for task in objects(state["tasks"]))
 
 
-@check("AGR-06", premises=())
+@check("AGR-06", premises=(SETTLED,))
 def thread_agrees_at_rest(play: Play) -> None:
     """AGR-06: compare the thread with its state and its list of runs with each run, when everything is over."""
     _require_rest(play)
@@ -359,15 +359,10 @@ def _still(play: Play, threads: list[Shown]) -> Iterator[Contradiction]:
     over = max((play.ended(label) for label in mine), default=None)
     # THR-08 judges how soon the thread shows that its last run is over.
     rest = [one for one in threads if over is not None and one.sent > over and one.get("status") != "busy"]
-    last = max((exchange.sent for exchange in play.exchanges if not _reads(exchange)), default=0)
+    last = max((exchange.sent for exchange in play.exchanges if not exchange.reads), default=0)
     for before, after in pairwise(rest):
         if before.sent > last:
             yield from _differences(before, after, STILL, "the thread after its last run")
-
-
-def _reads(exchange: Exchange) -> bool:
-    path = exchange.request.path.partition("?")[0]
-    return exchange.request.method == "GET" or path.endswith(("/search", "/history"))
 
 
 def _differences(first: Shown, other: Shown, names: Iterable[str], of: str) -> Iterator[Contradiction]:
@@ -465,7 +460,7 @@ def _require_order(play: Play) -> None:
                 raise Unproven(f"{report.step} of run {label} reported `exit` without `enter`", report.seq)
 
 
-@check("AGR-09", premises=())
+@check("AGR-09", premises=(SETTLED,))
 def thread_is_there_and_at_work_only_with_runs(play: Play) -> None:
     """AGR-09: compare a new thread with `idle`, one at rest with `busy`, and every read of a thread with 404."""
     created = [e for e in play.exchanges_for("create thread") if e.ok and isinstance(e.body, dict)]
@@ -496,7 +491,7 @@ def _of_threads(play: Play, created: list[Exchange]) -> Iterator[Contradiction]:
 
 def _unused(play: Play, thread_id: str) -> list[Shown]:
     """Return the answers that show a thread before the first request that changes it."""
-    first = next((e.sent for e in play.exchanges if thread_id in e.request.path and not _reads(e)), len(play.moments))
+    first = next((e.sent for e in play.exchanges if thread_id in e.request.path and not e.reads), len(play.moments))
     return [one for one in shown(play, "thread") if one.id == thread_id and one.received < first]
 
 
@@ -524,7 +519,7 @@ def _reads_of(play: Play, thread_id: str) -> Iterator[Exchange]:
     # A 404 below `/runs/` may be about the run.
     inner = re.compile(whole.pattern + r"(/(state|history|runs))?")
     for exchange, path in paths:
-        if _reads(exchange) and not exchange.serves("ask") and inner.fullmatch(path):
+        if exchange.reads and not exchange.serves("ask") and inner.fullmatch(path):
             yield exchange
 
 

@@ -168,6 +168,10 @@ def first_cancel_decides(play: Play) -> None:
     cancels = play.exchanges_for("cancel", "A")
     if len(cancels) < 2 or not cancels[0].ok:
         raise Unproven("run A was not cancelled twice, or its first cancel was not accepted")
+    # Neither of two cancels that overlap is the first one.
+    overlap = cancels[0].over is None or cancels[1].sent < cancels[0].over
+    if overlap and action_of(cancels[0]) != action_of(cancels[1]):
+        raise Unproven("the second cancel was sent before the first was answered", cancels[1].sent)
     # The second cancel may be accepted, refused as a conflict, or find no run. The documents do not choose.
     second = cancels[1]
     expect(

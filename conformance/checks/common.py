@@ -17,6 +17,8 @@ from conformance.judge.turns import outcomes
 from conformance.scenarios import moves as s
 from conformance.scenarios.steps import STEPS
 from conformance.transcript.text import difference, snippet
+from conformance.transcript.transcript import WitnessEvent
+from doubletext.probe import OnCancel
 
 SHOWN = 6
 """The number of requests that a failure names. It counts the others."""
@@ -303,3 +305,17 @@ def expect_order(exchange: Exchange, field: str, *, descending: bool) -> None:
         ", ".join(values),
         exchange.sent,
     )
+
+
+def shows_execution(report: WitnessEvent, on_cancel: OnCancel) -> bool:
+    """Return whether a report shows that a run executes although it is over."""
+    match on_cancel:
+        # The step stops at once. Its `cancelled`, and an exit with that outcome, are the stop itself.
+        case "stop":
+            return report.event in ("enter", "token") or report.outcome in ("returned", "raised", "interrupted")
+        # The step cleans up when it is cancelled, and the run is over only after that. Any exit is too late.
+        case "linger":
+            return report.event in ("enter", "token", "exit")
+        # A step that swallows its cancellation cannot be stopped from outside. No further step has to start, though.
+        case "swallow":
+            return report.event == "enter"

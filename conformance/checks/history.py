@@ -12,7 +12,7 @@ from conformance.judge.check import check
 from conformance.judge.expect import Broken, Inapplicable, Unproven, all_facts, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Checkpoint, Play
-from conformance.judge.premises import ACCEPTED_B, HELD, REST
+from conformance.judge.premises import ACCEPTED_B, HELD, REST, SETTLED
 from conformance.judge.queries import answer, asked, has, items, page, queries
 from conformance.judge.shapes import instant
 from conformance.judge.turns import parts_of
@@ -118,7 +118,7 @@ def checkpoint_ids_are_unique_and_sorted(play: Play) -> None:
     )
 
 
-@check("CHK-05", premises=(HELD, REST))
+@check("CHK-05", premises=(HELD, REST, SETTLED))
 @all_facts
 def newest_checkpoint_is_the_state(play: Play) -> None:
     """CHK-05: compare the newest checkpoint in the history with the state."""

@@ -294,6 +294,54 @@ def answers_by_id_resume_both_steps(play: Play) -> None:
     expect(not left, "no question in the thread when all are answered", snippet(left), submission.sent)
 
 
+@check("HIL-15")
+@all_facts
+def answered_question_leaves_the_other_open(play: Play) -> None:
+    """HIL-15: compare the questions after run B with the one that it did not answer, and run C's steps with its own."""
+    submission = play.accepted("B")
+    command = submission.request.body.get("command") if isinstance(submission.request.body, dict) else None
+    answered = command.get("resume") if isinstance(command, dict) else None
+    before, *later = play.exchanges_for("mid state", s.MAIN)
+    steps = _steps_by_question(before)
+    if not isinstance(answered, dict) or len(answered) != 1 or len(steps) != 2 or not answered.keys() <= steps.keys():
+        raise Unproven("the state did not show two questions with ids, so one of them could not be answered")
+    first = next(steps[each] for each in answered)
+    other = next(step for step in steps.values() if step != first)
+    returned = [trace.step for trace in play.steps("B") if trace.outcome == "returned"]
+    expect(
+        returned == [first],
+        f"run B, which answers the question of {first}, to finish this step and no other",
+        " ".join(returned) or "no step",
+        submission.sent,
+    )
+    left = [value for exchange in later[:1] for value in _steps_by_question(exchange).values()]
+    expect(
+        left == [other],
+        f"the question of {other} to be open after run B",
+        f"open are those of {' and '.join(left) or 'no step'}",
+        *(exchange.sent for exchange in later[:1]),
+    )
+    expect_end(play, "C", "success", f"run C, which answers the question of {other},")
+    then = [trace.step for trace in play.steps("C")]
+    expect(
+        then == [other, "agent:2"],
+        f"run C to execute {other} and then agent:2",
+        " ".join(then) or "no step",
+        play.submission("C").sent,
+    )
+
+
+def _steps_by_question(state: Exchange) -> dict[str, str]:
+    """Return the step that asked each open question of a state, by the id of the question."""
+    tasks = _of_tasks(state.body) if isinstance(state.body, dict) else []
+    return {
+        snippet(question.get("id")): str(value.get("step"))
+        for shown in tasks
+        for question in _questions_in(shown)
+        if isinstance(value := question.get("value"), dict)
+    }
+
+
 @check("HIL-14")
 def agent_gets_the_answer(play: Play) -> None:
     """HIL-14: compare the value that run B's agent got from interrupt() with the one in its `command.resume`."""

@@ -17,6 +17,7 @@ from conformance.checks.common import (
     expect_nothing_of,
     expect_start_after_the_stop,
     runs_before_b,
+    shows_execution,
     status_word,
 )
 from conformance.judge.check import check
@@ -29,8 +30,6 @@ from conformance.judge.turns import expect_proven_overlap, expect_superseded, ou
 from conformance.scenarios import moves as s
 from conformance.scenarios.steps import STEPS
 from conformance.transcript.text import snippet
-from conformance.transcript.transcript import WitnessEvent
-from doubletext.probe import OnCancel
 
 
 @check("INT-01")
@@ -266,27 +265,13 @@ def superseded_run_really_stops(play: Play) -> None:
     ended = play.ended("A")
     on_cancel = play.scenario.submit("A").on_cancel
     for report in play.reports("A"):
-        if report.seq > ended and _shows_execution(report, on_cancel):
+        if report.seq > ended and shows_execution(report, on_cancel):
             raise Broken(
                 "no step of run A to execute after a terminal status of the run was received",
                 f"{report.step} reported `{report.event}` after that",
                 ended,
                 report.seq,
             )
-
-
-def _shows_execution(report: WitnessEvent, on_cancel: OnCancel) -> bool:
-    """Return whether a report shows that a run executes although it is over."""
-    match on_cancel:
-        # The step stops at once. Its `cancelled`, and an exit with that outcome, are the stop itself.
-        case "stop":
-            return report.event in ("enter", "token") or report.outcome in ("returned", "raised", "interrupted")
-        # The step cleans up when it is cancelled, and the run is over only after that. Any exit is too late.
-        case "linger":
-            return report.event in ("enter", "token", "exit")
-        # A step that swallows its cancellation cannot be stopped from outside. No further step has to start, though.
-        case "swallow":
-            return report.event == "enter"
 
 
 @check("INT-19")

@@ -16,7 +16,7 @@ from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.messages import call_id, query_of, spell
 from conformance.judge.play import Play
-from conformance.judge.premises import ACCEPTED_B, CANCELLED, ENDED_B, HELD, REST
+from conformance.judge.premises import ACCEPTED_B, CANCELLED, ENDED_B, HELD, REST, SETTLED
 from conformance.judge.turns import turns
 from conformance.scenarios import moves as s
 from conformance.transcript.text import mentions, snippet
@@ -143,7 +143,7 @@ def finished_step_of_half_a_superstep(play: Play) -> None:
     )
 
 
-@check("PST-08", premises=(HELD, ENDED_B, REST))
+@check("PST-08", premises=(HELD, ENDED_B, REST, SETTLED))
 def thread_values_equal_state(play: Play) -> None:
     """PST-08: compare the thread's `values` with those of its state."""
     expect_values_of_the_state(play)

@@ -21,7 +21,7 @@ from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Checkpoint, Play
-from conformance.judge.premises import ACCEPTED_B, ENDED_B, HELD, REST
+from conformance.judge.premises import ACCEPTED_B, ENDED_B, HELD, REST, SETTLED
 from conformance.judge.turns import expect_proven_overlap, expect_superseded
 from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
@@ -157,7 +157,7 @@ def pending_run_leaves_no_trace(play: Play) -> None:
     expect_nothing_of(play, "A")
 
 
-@check("RBK-09", premises=(HELD, ENDED_B, REST))
+@check("RBK-09", premises=(HELD, ENDED_B, REST, SETTLED))
 def thread_values_equal_state(play: Play) -> None:
     """RBK-09: compare the thread's `values` with those of its state."""
     expect_values_of_the_state(play)

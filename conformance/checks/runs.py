@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from conformance.api import GONE, LAG, RUN_STATUSES
-from conformance.checks.common import expect_end, expect_no_step_after, status_word
+from conformance.api import GONE, LAG, RUN_STATUSES, TERMINAL
+from conformance.checks.common import expect_end, expect_no_step_after, shows_execution, status_word
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, all_facts, expect
 from conformance.judge.overlap import was_executing
@@ -191,6 +191,33 @@ def executing_run_is_running(play: Play) -> None:
             )
     if not seen:
         raise Unproven("no run was read while one of its steps certainly executed")
+
+
+@check("RUN-32", premises=())
+@all_facts
+def ended_run_does_not_execute(play: Play) -> None:
+    """RUN-32: look for a report of a running step after a terminal status of its run was received."""
+    seen = False
+    for label in labels(play):
+        # INT-18 judges the run that `interrupt` supersedes.
+        if label == "A" and play.scenario.family == "interrupt":
+            continue
+        ends = [reading.received for reading in play.readings(label) if reading.status in TERMINAL]
+        reports = play.reports(label)
+        if not ends or not reports:
+            continue
+        seen = True
+        # A step waits for the answer to each of its reports, so it had not ended before the report arrived.
+        later = [r for r in reports if r.seq > ends[0] and shows_execution(r, play.scenario.submit(label).on_cancel)]
+        expect(
+            not later,
+            f"no terminal status of run {label} while one of its steps executes",
+            f"{later[0].step} reported `{later[0].event}` after that" if later else "",
+            ends[0],
+            *(report.seq for report in later[:1]),
+        )
+    if not seen:
+        raise Unproven("no terminal status was received of a run that reported a step")
 
 
 @check("RUN-05")

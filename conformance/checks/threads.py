@@ -11,7 +11,7 @@ from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Exchange, Play, StatusReading, status_text
-from conformance.judge.premises import ACCEPTED_A, ACCEPTED_B, CANCELLED, HELD, REST
+from conformance.judge.premises import ACCEPTED_A, ACCEPTED_B, CANCELLED, HELD, REST, SETTLED
 from conformance.judge.queries import answer, asked, has, items, page, queries
 from conformance.judge.requests import accepted_deletion, labels
 from conformance.scenarios import moves as s
@@ -70,7 +70,7 @@ def thread_in_flight_is_busy(play: Play) -> None:
         raise Unproven("the thread was never read while a run was certainly in flight")
 
 
-@check("THR-03", premises=(HELD, ACCEPTED_B))
+@check("THR-03", premises=(HELD, ACCEPTED_B, SETTLED))
 def thread_is_idle_in_the_end(play: Play) -> None:
     """THR-03: compare the thread's final status with `idle` when run B has ended normally."""
     # A failed run B makes the thread `error`, which THR-07 judges.
@@ -85,13 +85,13 @@ def thread_is_idle_in_the_end(play: Play) -> None:
     )
 
 
-@check("THR-04", premises=(HELD, CANCELLED))
+@check("THR-04", premises=(HELD, CANCELLED, SETTLED))
 def status_after_a_bare_cancel(play: Play) -> str:
     """THR-04: report the thread's status after run A was cancelled in the middle of a step."""
     return status_text(play.final_thread().get("status"))
 
 
-@check("THR-06")
+@check("THR-06", premises=(HELD, SETTLED))
 def stopping_does_not_leave_the_thread_busy(play: Play) -> None:
     """THR-06: look for a thread that is still `busy` when every run on it is over."""
     # A thread that stays `busy` takes no more texts from careful clients: https://github.com/aegra/aegra/issues/475

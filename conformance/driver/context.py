@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from conformance.api import GONE, IN_FLIGHT, TERMINAL
+from conformance.api import GONE, IN_FLIGHT, TERMINAL, made_run
 from conformance.driver.clients import Clients
 from conformance.driver.deadlines import Deadlines
 from conformance.driver.http import Http
@@ -165,7 +165,7 @@ class Context:
         answer = self.http.answer("submit", label)
         if label in self.clients.disconnected and not isinstance(answer, Response):
             return False  # the client disconnected before the answer, so the run may exist
-        failed = answer is not None and not (isinstance(answer, Response) and answer.status < 300)
+        failed = answer is not None and not (isinstance(answer, Response) and made_run(answer.status, answer.headers))
         return failed or self._made_no_run(label)
 
     def _made_no_run(self, label: str) -> bool:

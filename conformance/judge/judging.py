@@ -88,11 +88,7 @@ def _judge_one(requirement: Requirement, play: Play, profile: Profile) -> Verdic
     if (outdated := play.outdated_agent()) is not None:
         return Verdict(word="INCONCLUSIVE", reason=outdated)
     try:
-        for premise in premises_of(requirement.id):
-            premise.require(play)
-        taken = check_of(requirement.id)(play)
-        for premise in premises_of(requirement.id):
-            premise.confirm(play)
+        taken = _check(requirement, play, profile)
     except Broken as broken:
         if play.lost is not None and play.unanswered(broken.see):
             # A deployment that went down in the middle of a play has not refused or broken anything.
@@ -121,6 +117,25 @@ def _judge_one(requirement: Requirement, play: Play, profile: Profile) -> Verdic
     if requirement.level == "PROFILE":
         return _judge_freedom(requirement, taken, profile)
     return Verdict(word="PASS", reason="")
+
+
+def _check(requirement: Requirement, play: Play, profile: Profile) -> str | None:
+    """Return the freedom that the check reports. Raise what the check or one of its premises raises."""
+    premises = premises_of(requirement.id)
+    for premise in premises:
+        premise.require(play)
+    try:
+        taken = check_of(requirement.id)(play)
+    except Broken as broken:
+        for premise in premises:
+            premise.excuse(play, broken.see)
+        raise
+    if requirement.level == "PROFILE" and _judge_freedom(requirement, taken, profile).word == "FAIL":
+        for premise in premises:
+            premise.excuse(play, ())
+    for premise in premises:
+        premise.confirm(play)
+    return taken
 
 
 def _judge_freedom(requirement: Requirement, taken: str | None, profile: Profile) -> Verdict:

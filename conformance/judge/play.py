@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from conformance.api import GONE, READINGS, RUN_STATUSES, TERMINAL, Purpose, When, again, checkpoint_id
+from conformance.api import GONE, READINGS, RUN_STATUSES, TERMINAL, Purpose, When, again, checkpoint_id, made_run
 from conformance.judge.expect import Unproven
 from conformance.judge.messages import Message, read_messages
 from conformance.scenarios import moves as s
@@ -63,12 +63,23 @@ class Exchange:
         return self.response is not None and 200 <= self.response.status < 300
 
     @property
+    def made_run(self) -> bool:
+        """True when the answer to a creation shows that the run was created, also if the run has failed."""
+        return self.response is not None and made_run(self.response.status, self.response.headers)
+
+    @property
     def body(self) -> Any:
         """The body of a 2xx response, with the entries of all pages. None for any other response."""
         body = self.response.body if self.ok and self.response else None
         if self.pages and isinstance(body, list):
             return [*body, *(one for page in self.pages if isinstance(page.body, list) for one in page.body)]
         return body
+
+    @property
+    def reads(self) -> bool:
+        """True for a request that changes nothing."""
+        path = self.request.path.partition("?")[0]
+        return self.request.method == "GET" or path.endswith(("/search", "/history"))
 
     def serves(self, *purposes: Purpose) -> bool:
         """Return whether the request was sent for one of these purposes."""
@@ -253,7 +264,7 @@ class Play:
         submission = self.submission(label)
         # A `wait` is answered only when the run ends. Without an answer, the run or a step of it proves the acceptance.
         seen = submission.response is None and (label in self._run_ids or self.steps(label))
-        if not submission.ok and not seen:
+        if not submission.made_run and not seen:
             raise Unproven(f"run {label} was not accepted: {submission.outcome()}", submission.sent)
         return submission
 

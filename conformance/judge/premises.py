@@ -15,18 +15,31 @@ ended, a later step began, or the thread has messages of a run that reported not
 A play with such a loss is played again (`session/players.py`), a limited number of times. It gives no verdict on the
 checks that need the situation, neither PASS nor FAIL: a step that the record does not show would look like a step that
 the deployment left out. The other checks, such as those of the shape of answers, judge it like any play.
+
+Theory of operation of `SETTLED`
+--------------------------------
+
+Two readings of a thread are two moments. A run that was stopped, superseded or deleted may still write what its step
+had in hand, and a write between the readings makes a right deployment contradict itself. So a finding that rests on
+readings during which a step still executed is excused. It is not excused where the same reading was made twice with
+one result: whatever executed, nothing was written between these two, and the third reading lies between them. The
+driver reads a thread again where its state and its history disagree (`driver/moves/read.py`).
+
+Without a witness, the end of a step is not visible, so every run that was stopped may still write. A status is not
+excused then: the driver has already given the thread the whole window in which it may lag.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from conformance.api import IN_FLIGHT, objects
+from conformance.api import GONE, IN_FLIGHT, objects
 from conformance.judge.expect import Unproven
 from conformance.judge.overlap import expect_required_overlaps
-from conformance.judge.play import Play, StepTrace, status_text
+from conformance.judge.play import Exchange, Play, StepTrace, status_text
 from conformance.judge.requests import accepted_cancel
 from conformance.judge.watchers import streams, written
 from conformance.scenarios import moves as s
@@ -44,14 +57,17 @@ ENDED = ("returned", "raised", "interrupted")
 class Premise:
     """A fact that a check needs.
 
-    `require` raises Unproven when a play does not show it, before the check. `confirm` does after the check has found
-    nothing broken: a fact that is missing because the deployment broke a requirement must not hide that.
+    `require` raises Unproven before the check, when a play does not show the fact. `confirm` raises it after a check
+    that found nothing broken. A fact that is missing because the deployment broke a requirement must not hide that.
+    `excuse` raises it after a check that found something broken in the readings with these seqs, if they prove nothing.
+    Without seqs, the finding is about the final reading of the thread.
     """
 
     name: str
     sentence: str
     require: Callable[[Play], object]
     confirm: Callable[[Play], object] = lambda _: None
+    excuse: Callable[[Play, tuple[int, ...]], object] = lambda *_: None
 
 
 _lost_reports: WeakKeyDictionary[Play, tuple[tuple[str, str], ...]] = WeakKeyDictionary()
@@ -146,6 +162,53 @@ def _require_rest(play: Play) -> None:
                 )
 
 
+def _excuse_unsettled(play: Play, see: tuple[int, ...]) -> None:
+    """Raise Unproven if a step may have written to the thread while these readings of it were made."""
+    seen = [e for e in play.exchanges if {e.sent, e.over} & {*see}] if see else [play.last("final thread", s.MAIN)]
+    # What the deployment refused to show, or answered to another request than a reading, is not excused by a write.
+    if not seen or not all(exchange.ok and exchange.reads for exchange in seen):
+        return
+    since, until = seen[0].sent, max(exchange.over or 0 for exchange in seen)
+    contents = any(e.serves("final state", "final history") for e in seen)
+    for label in _runs_on(play, seen[-1]):
+        if _may_write(play, label, since, until, contents=contents) and not (contents and _is_steady(play, seen[-1])):
+            raise Unproven(
+                f"a step of run {label} may still have executed when the thread was read, so its last writes may have "
+                "come between two readings",
+                *see,
+            )
+
+
+def _runs_on(play: Play, reading: Exchange) -> list[str]:
+    """Return the labels of the runs on the thread in the path of a reading."""
+    path = reading.request.path
+    names = {name for name, thread in play.transcript.threads.items() if re.search(rf"/threads/{thread}\b", path)}
+    return [each.label for each in play.scenario.all_submits if names & {each.thread, s.thread_of(each.label)}]
+
+
+def _may_write(play: Play, label: str, since: int, until: int, *, contents: bool) -> bool:
+    """Return whether a step of a run may have executed between two seqs. `contents`: the values are what was read."""
+    if play.witnessed:
+        # A connection that was lost ends a step that reports nothing more. One that reports its end was cleaning up.
+        return any(
+            trace.enter < until and (not trace.gone if trace.exit is None else trace.exit > since)
+            for trace in play.steps(label)
+        )
+    try:
+        return contents and play.final_status(label) in ("interrupted", GONE)
+    except Unproven:
+        return contents
+
+
+def _is_steady(play: Play, reading: Exchange) -> bool:
+    """Return whether the state or the history of the thread was read twice in succession with one result."""
+    for purpose in ("final state", "final history"):
+        found = [e.body for e in play.exchanges_for(purpose, reading.request.about)]
+        if len(found) > 1 and found[-1] == found[-2]:
+            return True
+    return False
+
+
 HELD = Premise(
     "situation", "Every run that the scenario holds was held where the scenario needs it.", _require_held, _confirm_held
 )
@@ -154,6 +217,13 @@ ACCEPTED_B = Premise("second run", "Run B was accepted.", lambda play: play.acce
 ENDED_B = Premise("end", "Run B was accepted and has ended.", _require_end_of_b)
 REST = Premise("rest", "No run was in flight when the final state was read.", _require_rest)
 CANCELLED = Premise("cancel", "The cancel was answered with 2xx.", accepted_cancel)
+SETTLED = Premise(
+    "settled",
+    "What is broken does not rest on readings during which a step still executed, unless the state or the history was "
+    "read twice with one result.",
+    lambda _: None,
+    excuse=_excuse_unsettled,
+)
 
-PREMISES = (HELD, ACCEPTED_A, ACCEPTED_B, ENDED_B, REST, CANCELLED)
+PREMISES = (HELD, ACCEPTED_A, ACCEPTED_B, ENDED_B, REST, CANCELLED, SETTLED)
 """Every premise, in the order of the table on the page of premises."""

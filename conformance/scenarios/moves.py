@@ -100,6 +100,9 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
     by_id: bool = False
     """The resume value is an object with an answer for the id of each open question, as the state showed them last."""
 
+    partly: bool = False
+    """Only the first of the open questions is answered."""
+
     stop_before: tuple[str, ...] = ()
     stop_after: tuple[str, ...] = ()
     """The nodes in `interrupt_before` and `interrupt_after`."""
@@ -157,6 +160,7 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
             setting("on_cancel", None if self.on_cancel == "stop" else self.on_cancel),
             setting("work", None if self.work == "tools" else self.work),
             self.answers and f"resumes run {self.answers}" + ", each question by its id" * self.by_id,
+            "only the first question" if self.partly else None,
             setting("resume", self.resume_value),
             setting("configurable", self.configurable or None),
             "the agent reports what it was given" if self.show else None,

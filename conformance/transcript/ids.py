@@ -24,8 +24,8 @@ def run_id(moments: Sequence[AnyMoment], label: str) -> str | None:
 
 def _run_ids(moments: Sequence[AnyMoment], label: str) -> Iterator[str]:
     created = _exchanges(moments, label, "submit")
-    for answer in _accepted(moments, created):
-        if found := api.run_id(answer.body, answer.headers):
+    for answer in _made(moments, created):
+        if found := api.run_id(_of_success(answer), answer.headers):
             yield found
     # The official client reconnects to a stream that was cut, and the `metadata` event may come only then.
     streams = created | _exchanges(moments, label, "submit again")
@@ -44,12 +44,23 @@ def _run_ids(moments: Sequence[AnyMoment], label: str) -> Iterator[str]:
 
 def thread_id(moments: Sequence[AnyMoment], label: str) -> str | None:
     """Return the id of the thread of the stateless run `label`, from the body or headers of the response."""
-    answers = _accepted(moments, _exchanges(moments, label, "submit"))
-    return next(filter(None, (api.thread_id(answer.body, answer.headers) for answer in answers)), None)
+    answers = _made(moments, _exchanges(moments, label, "submit"))
+    return next(filter(None, (api.thread_id(_of_success(answer), answer.headers) for answer in answers)), None)
 
 
 def _exchanges(moments: Sequence[AnyMoment], label: str, *purposes: Purpose) -> set[int]:
     return {m.exchange for m in moments if isinstance(m, Request) and m.about == label and m.purpose in purposes}
+
+
+def _made(moments: Sequence[AnyMoment], exchanges: set[int]) -> Iterator[Response]:
+    """Yield the responses to these exchanges that show that a run was created, in order."""
+    answers = (m for m in moments if isinstance(m, Response) and m.exchange in exchanges)
+    yield from (answer for answer in answers if api.made_run(answer.status, answer.headers))
+
+
+def _of_success(answer: Response) -> object:
+    """Return the body of a 2xx response. That of an error may name other things."""
+    return answer.body if answer.status < 300 else None
 
 
 def _accepted(moments: Sequence[AnyMoment], exchanges: set[int]) -> Iterator[Response]:

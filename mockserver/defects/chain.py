@@ -210,3 +210,18 @@ class AnswersByIdRefused(Defect):
         command = body.get("command") if isinstance(body, dict) else None
         resume = command.get("resume") if isinstance(command, dict) else None
         return isinstance(resume, dict) and len(resume) > 1
+
+
+class PartialAnswerClosesAll(_Entries):
+    """When one of two open questions is answered, no state shows the other one any more."""
+
+    id = "D230"
+    rule = "HIL-15"
+    seen = ()
+    client = "The second of two approvals is never requested, and the conversation waits for it for ever."
+
+    def described(self, thread: Thread, one: Json) -> Json:
+        answered = any(run.request.command is not None for run in thread.runs.values())
+        if not answered or not one["interrupts"] or not self.strikes(thread):
+            return one
+        return {**one, "interrupts": [], "tasks": [{**task, "interrupts": []} for task in one["tasks"]]}

@@ -258,3 +258,21 @@ class InterruptedRunsAgain(Defect):
             return status
         self._shown[run.run_id] += 1
         return "running" if self._shown[run.run_id] == 2 else status
+
+
+class SuccessBeforeTheEnd(Defect):
+    """A run is shown as `success` as soon as its last step begins."""
+
+    id = "D228"
+    rule = "RUN-32"
+    seen = ()
+    client = "A client reads the state when the run has ended, and the answer is not in it."
+
+    def run_status(self, run: Run) -> Any:
+        status = super().run_status(run)
+        head = run.thread.history.head
+        if status != "running" or run.fate is not None or head is None or head.run_id != run.run_id:
+            return status
+        found = head.values.get("messages") or [{}]
+        # The last step answers with the result of the tool.
+        return "success" if found[-1].get("type") == "tool" and self.strikes(run) else status

@@ -160,3 +160,17 @@ class CallEndsNotStreamed(Defect):
     def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
         ends = event.name == "events" and event.data["event"] == "on_chat_model_end"
         return not (ends and self.strikes()) and super().shows(event, modes)
+
+
+class ValuesSkipped(Defect):
+    """A stream of `values` has no event after the step of a tool."""
+
+    id = "D229"
+    rule = "STR-48"
+    seen = ()
+    client = "The result of a tool appears only together with the answer."
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        messages = event.data.get("messages", []) if event.name == "values" and event.data else []
+        skipped = bool(messages) and messages[-1].get("type") == "tool" and self.strikes()
+        return not skipped and super().shows(event, modes)

@@ -606,6 +606,13 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
         "cancel/during-tools/rollback/unwatched/waited",
         {"CAN-06": "`interrupted` (not 404 for GET of run A (canc"},
     ),
+    ("partial_answer_closes_all", "resume/parked/create/unwatched/partial", {"HIL-15": "open are those of no step"}),
+    (
+        "success_before_the_end",
+        "enqueue/during-answer/create/unwatched",
+        {"RUN-32": "agent:2 reported `exit` after that"},
+    ),
+    ("values_skipped", "interrupt/during-tools/stream/unwatched", {"STR-48": "none that ends with B.result"}),
 ]
 """A defect, a scenario, and for each requirement that must be broken then what must be observed of it."""
 

@@ -210,6 +210,14 @@ def deep_histories(raw: Json) -> None:
         response["body"] = json.dumps(response["body"])
 
 
+def stopping_takes_time(raw: Json) -> None:
+    """Let the step of run A, which was cancelled, report its end behind everything else."""
+    end = next(m for m in raw["moments"] if m["kind"] == "witness" and (m["label"], m["event"]) == ("A", "exit")
+               and m["outcome"] == "cancelled")  # fmt: skip
+    raw["moments"].remove(end)
+    raw["moments"].append({**end, "t": raw["moments"][-1]["t"]})
+
+
 # Only whole records are varied: a variation that is consistent in itself is what a right server could send. One that
 # contradicts itself, such as a field in one answer only, may be accused rightly.
 VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
@@ -250,6 +258,7 @@ VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
         (other_headers(lambda h: {n: v for n, v in h.items() if not n.startswith("access-control")}),),
     ),
     ("a history has an input of many levels", ("bad-input/odd",), (deep_histories,)),
+    ("a cancelled step reports its end late", (CANCELLED,), (stopping_takes_time,)),
     ("the cron fires again", ("cron/busy-thread",), (fired_again,)),
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conformance.judge.check import check
-from conformance.judge.expect import Broken, Unproven, expect
+from conformance.judge.expect import Broken, Unproven, all_facts, expect
 from conformance.judge.messages import Message, read_messages
 from conformance.judge.play import Play
 from conformance.judge.premises import ACCEPTED_A, HELD
@@ -15,6 +15,9 @@ from conformance.transcript.text import snippet
 
 NODES = {"call": ("agent",), "answer": ("agent",), "result": ("tools", "research")}
 """The nodes of the probe agent that write a part of a turn. `research` runs the child graph."""
+
+PARTS = {"agent:1": "call", "tools:1": "result", "agent:2": "answer"}
+"""The message that each step of a turn writes."""
 
 
 @check("STR-40", premises=(HELD, ACCEPTED_A))
@@ -120,3 +123,35 @@ def large_event_arrives_whole(play: Play) -> None:
             f"{len(values)} `values` events, the last with [{' '.join(found)}]{ended}",
             stream.exchange.sent,
         )
+
+
+@check("STR-48")
+@all_facts
+def values_follow_each_step(play: Play) -> None:
+    """STR-48: look for a `values` event that ends with the message of each step that the run finished."""
+    seen = False
+    for stream in streams(play):
+        submit = play.scenario.submit(stream.label)
+        # A reader that joined or disconnected received a part. A resumed run begins in the middle of the turn.
+        whole = stream.own and stream.closed is not None and stream.disconnected is None
+        if not whole or "values" not in stream.modes or submit.work != "tools" or submit.answers is not None:
+            continue
+        last = {words[-1] for name, words, _ in _shown(stream, play) if name == "values" and words}
+        for step in _finished(play, stream.label):
+            seen = True
+            expect(
+                f"{stream.label}.{PARTS[step]}" in last,
+                f"a `values` event after {step} in {stream.title}",
+                f"none that ends with {stream.label}.{PARTS[step]}",
+                stream.exchange.sent,
+            )
+    if not seen:
+        raise Unproven("no run that was streamed in the mode `values` finished a step")
+
+
+def _finished(play: Play, label: str) -> list[str]:
+    """Return the steps of a run that certainly ended before it was stopped."""
+    steps = play.steps(label)
+    # The last step may have ended when the stop was already under way.
+    certain = steps if play.final_status(label) == "success" else steps[:-1]
+    return [trace.step for trace in certain if trace.step in PARTS and trace.outcome == "returned"]

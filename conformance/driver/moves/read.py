@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from conformance.api import IN_FLIGHT, LAG, READINGS, When
+from conformance.api import IN_FLIGHT, LAG, READINGS, When, checkpoint_id
 from conformance.driver.context import Context
 from conformance.scenarios import moves as s
 
@@ -134,13 +134,39 @@ async def read_final(context: Context) -> None:
     """Read the final state, history and runs of every thread, and the final status of every run."""
     client, wire = context.http.client, context.http
     for name, thread in context.threads.items():
-        await wire.call("final thread", name, client.threads.get(thread))
-        await read(context, "final", name)
+        await _read_final_thread(context, name)
+        # A stopped run may write between two readings. What still disagrees after `LAG` seconds has another cause.
+        for _ in range(math.ceil(LAG / context.deadlines.poll) + 1):
+            if context.http.lost is not None or not (_moves(context, name) and _disagree(context, name)):
+                break
+            await context.until(lambda: False, context.deadlines.poll)
+            await _read_final_thread(context, name)
         await wire.call("final runs", name, client.runs.list(thread, limit=LIST_LIMIT))
     await read_child(context, "final")
     for label, run_id in context.run_ids.items():
         if (owner := context.thread_of[label]) is not None:
             await wire.call("final run", f"run {label}", client.runs.get(owner, run_id))
+
+
+async def _read_final_thread(context: Context, name: str) -> None:
+    """Read a thread with its state and history. The three are compared, so they are always read together."""
+    await context.http.call("final thread", name, context.http.client.threads.get(context.threads[name]))
+    await read(context, "final", name)
+
+
+def _moves(context: Context, name: str) -> bool:
+    """Return whether a run on a thread was stopped or deleted, or may still execute."""
+    mine = [label for label, where in context.thread_of.items() if where == context.threads[name]]
+    return any(context.statuses.get(label) not in ("success", "error") for label in mine)
+
+
+def _disagree(context: Context, name: str) -> bool:
+    """Return whether the state is another checkpoint than the newest one of the history."""
+    state, history = context.http.body("final state", name), context.http.body("final history", name)
+    newest = history[0] if isinstance(history, list) and history else None
+    if not isinstance(state, dict) or not isinstance(newest, dict):
+        return False
+    return checkpoint_id(state) != checkpoint_id(newest) or state.get("values") != newest.get("values")
 
 
 def steps_of(state: object) -> list[object]:

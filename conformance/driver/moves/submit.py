@@ -74,7 +74,8 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
         body["input"] = {"messages": [{"role": "user", "content": move.text}]}
     else:
         answer = GO_ON if move.resume_value is None else move.resume_value
-        body["command"] = {"resume": dict.fromkeys(_questions(context), answer) if move.by_id else answer}
+        answered = _questions(context)[: 1 if move.partly else None]
+        body["command"] = {"resume": dict.fromkeys(answered, answer) if move.by_id else answer}
     if move.configurable:
         config = body.setdefault("config", {"configurable": {}})
         config["configurable"] = {**config["configurable"], **move.configurable}

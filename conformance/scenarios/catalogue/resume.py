@@ -103,6 +103,20 @@ def _resumed() -> Iterator[Scenario]:
         ),
     )
     yield Scenario(
+        id="resume/parked/create/unwatched/partial",
+        about="B answers one question of A, which is parked in two parallel steps, and C answers the other one.",
+        moves=(
+            Submit(label="A", text=SF, work="parallel", interrupt=both),
+            AwaitEnd(label="A"),
+            ReadState(),
+            _resuming("B", work="parallel", interrupt=both, by_id=True, partly=True),
+            AwaitEnd(label="B"),
+            ReadState(),
+            _resuming("C", work="parallel", interrupt=both, by_id=True),
+            AwaitEnd(label="C"),
+        ),
+    )
+    yield Scenario(
         id="resume/finished/create/unwatched",
         about="B carries a `command.resume` on a thread whose only run has finished.",
         moves=(Submit(label="A", text=SF), AwaitEnd(label="A"), ReadState(), _resuming("B"), AwaitEnd(label="B")),

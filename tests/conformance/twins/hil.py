@@ -32,6 +32,17 @@ def without_step(label: str, step: str) -> Edit:
     return edit
 
 
+def never_paused(label: str) -> Edit:
+    """Let every step of a run return."""
+
+    def edit(raw: Json) -> None:
+        for moment in raw["moments"]:
+            if moment["kind"] == "witness" and moment["label"] == label and moment.get("outcome"):
+                moment["outcome"] = "returned"
+
+    return edit
+
+
 TWINS = [
     twin("HIL-01", "no question in the thread", PARKED,
          bodies("look", "main", lambda b: of(b, interrupts={})), fact="`{}`"),
@@ -58,4 +69,8 @@ TWINS = [
     twin("HIL-13", "refused", TWO, status_code("submit", "B", 422), fact="HTTP 422"),
     twin("HIL-13", "only one step resumes", TWO, without_step("B", "audit:1"), fact="tools:1 agent:2"),
     twin("HIL-14", "the answer as text", "resume/parked/create/unwatched/value", reported("resume", "{}"), fact="{}"),
+    twin("HIL-15", "the other question is gone", "resume/parked/create/unwatched/partial", bodies("mid state", "main",
+         lambda b: of(b, tasks=[of(task, interrupts=[]) for task in b["tasks"]]), last=True), fact="no step"),
+    twin("HIL-15", "both steps resume", "resume/parked/create/unwatched/partial", never_paused("B"),
+         fact="audit:1 tools:1"),
 ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.conformance.plays import Edit, bodies, move_report, run_status, status_code, witness
 from tests.conformance.twins.edits import (
+    CANCELLED,
     TOOLS,
     append_final_look,
     begins_at_once,
@@ -19,6 +20,12 @@ from tests.conformance.twins.edits import (
 def every_thread(status: str) -> Edit:
     """Show another status in every reading of the thread."""
     return bodies("look", "main", lambda body: of(body, status=status))
+
+
+def behind_all(label: str, step: str, event: str, outcome: str | None = None) -> Edit:
+    """Add a report of a run behind the last reading."""
+    report = {"kind": "witness", "seq": 0, "label": label, "step": step, "event": event, "outcome": outcome}
+    return lambda raw: raw["moments"].append({**report, "t": raw["moments"][-1]["t"]})
 
 
 TWINS = [
@@ -39,6 +46,14 @@ TWINS = [
         "RUN-05", "both execute at once", TOOLS,
         move_report("A", "exit", behind=witness("B", "exit"), step="tools:1"),
         fact="a step of run A reported after that",
+    ),
+    twin(
+        "RUN-32", "a step that returns after the end", CANCELLED, behind_all("A", "tools:1", "exit", "returned"),
+        fact="tools:1 reported `exit` after that",
+    ),
+    twin(
+        "RUN-32", "a step that begins after the end", TOOLS, behind_all("B", "agent:3", "enter"),
+        fact="agent:3 reported `enter` after that",
     ),
     twin(
         "RUN-06", "another strategy is told", TOOLS,

@@ -152,4 +152,7 @@ TWINS = [
          if e["event"] != "events"]), fact="none"),
     twin("STR-46", "events without data", f"{MODES}/events", sent_to("A", lambda sent: [of(e, data=None)
          if e["event"] == "events" else e for e in sent]), fact="`{}`"),
+    twin("STR-48", "no event after the tool", STREAMED, sent_to("B", lambda sent: [e for e in sent
+         if not (e["event"] == "values" and e["data"]["messages"][-1]["type"] == "tool")]),
+         fact="none that ends with B.result"),
 ]  # fmt: skip
