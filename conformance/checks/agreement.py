@@ -147,7 +147,8 @@ def _other(before: Any, after: Any, path: str) -> Iterator[str]:
 
 def _lost(before: Any, after: Any, path: str) -> Iterator[str]:
     """Yield the path of every value of the first that the second does not have. What the second adds does not count."""
-    if before in (None, "", [], {}) or path.rpartition(".")[2] in COUNTERS:
+    # Most answers repeat the one before, and equal values contain each other.
+    if before == after or before in (None, "", [], {}) or path.rpartition(".")[2] in COUNTERS:
         return
     if isinstance(before, dict) and isinstance(after, dict):
         for key, value in before.items():

@@ -85,7 +85,7 @@ def _judge_one(requirement: Requirement, play: Play, profile: Profile) -> Verdic
         return Verdict(word="NOT-APPLICABLE", reason=NO_PROBE)
     if play.transcript.cut:
         return Verdict(word="INCONCLUSIVE", reason=CUT.format(play.transcript.cut))
-    if (outdated := play.outdated_agent()) is not None:
+    if (outdated := play.outdated_agent) is not None:
         return Verdict(word="INCONCLUSIVE", reason=outdated)
     try:
         taken = _check(requirement, play, profile)

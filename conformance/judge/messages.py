@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 
 from conformance.scenarios.scenario import Scenario
 from doubletext.probe import requested_place
@@ -88,22 +89,38 @@ def _read(message: object, scenario: Scenario) -> Message:
     return Message("?", "other", message_id)
 
 
+class _Turn(NamedTuple):
+    """The contents by which the messages of a turn are known. `call` is None if the turn has no tool call."""
+
+    call: str | None
+    result: str
+    opening: str
+
+
+@lru_cache(1024)  # every message of every checkpoint is compared with every run of the scenario
+def _turn(question: str) -> _Turn:
+    place = requested_place(question)
+    if place is None:
+        return _Turn(None, "", "")
+    result = RESULTS.get(place, f"Clear, 20C in {place}.")
+    return _Turn(call_id(place), result, OPENINGS.get(place, f"It is clear and 20C in {place}."))
+
+
 def _part(role: object, text: str, message: dict[str, Any], question: str) -> Part | None:
     """Return the part of `message` in the turn with the human message `question`. Return None in another turn."""
-    place = requested_place(question)
+    call, result, opening = _turn(question)
     if role in ("human", "user", "HumanMessage"):
         return "human" if text == question else None
-    if place is None:
+    if call is None:
         return "answer" if role in ("ai", "assistant") and text == f"You said: {question}" else None
     if role == "tool":
-        if message.get("tool_call_id") != call_id(place):
+        if message.get("tool_call_id") != call:
             return None
-        return "result" if RESULTS.get(place, f"Clear, 20C in {place}.") in text else "invented"
+        return "result" if result in text else "invented"
     calls = message.get("tool_calls")
-    if isinstance(calls, list) and any(isinstance(c, dict) and c.get("id") == call_id(place) for c in calls):
+    if isinstance(calls, list) and any(isinstance(c, dict) and c.get("id") == call for c in calls):
         return "call"
     # The second condition finds a fragment that was cut within the opening.
-    opening = OPENINGS.get(place, f"It is clear and 20C in {place}.")
     if not text or not (text.startswith(opening) or opening.startswith(text)):
         return None
     return "answer" if text.endswith(ENDING) else "fragment"

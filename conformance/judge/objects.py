@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -73,22 +75,36 @@ class Shown(NamedTuple):
 
 def route_of(exchange: Exchange) -> tuple[Route, dict[str, str]] | None:
     """Return the endpoint of a request with the ids in its path, None for an endpoint without such an object."""
-    path = urlsplit(exchange.request.path).path.rstrip("/")
+    return _route(exchange.request.method, exchange.request.path)
+
+
+@lru_cache(1024)  # a play reads the same few paths dozens of times
+def _route(method: str, whole_path: str) -> tuple[Route, dict[str, str]] | None:
+    path = urlsplit(whole_path).path.rstrip("/")
     for route in ROUTES:
-        if route.method == exchange.request.method and (found := re.fullmatch(route.path, path)):
+        if route.method == method and (found := re.fullmatch(route.path, path)):
             return route, found.groupdict()
     return None
 
 
+_shown: WeakKeyDictionary[Play, list[Shown]] = WeakKeyDictionary()
+"""By play, because every law of the objects reads them. Weak, because the record of a play may be large."""
+
+
 def shown(play: Play, *kinds: Kind) -> list[Shown]:
     """Return every object of these kinds in the answers to valid requests and in webhooks, in order of arrival."""
-    found = [one for exchange in play.exchanges for one in _in_answer(exchange) if one.kind in kinds]
-    if "run" in kinds:
-        found += [
-            Shown("run", m.body, f"the webhook of run {m.label}", {}, m.seq, m.seq, "webhook", m.label)
-            for m in play.moments
-            if isinstance(m, Delivery)
-        ]
+    if play not in _shown:
+        _shown[play] = _all_shown(play)
+    return [one for one in _shown[play] if one.kind in kinds]
+
+
+def _all_shown(play: Play) -> list[Shown]:
+    found = [one for exchange in play.exchanges for one in _in_answer(exchange)]
+    found += [
+        Shown("run", m.body, f"the webhook of run {m.label}", {}, m.seq, m.seq, "webhook", m.label)
+        for m in play.moments
+        if isinstance(m, Delivery)
+    ]
     return sorted(found, key=lambda one: one.received)
 
 

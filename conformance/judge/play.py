@@ -147,6 +147,7 @@ class Play:
         self.moments = transcript.moments
         self.witnessed = transcript.target.probe == "witnessed"
         self._readings: dict[str, list[StatusReading]] = {}
+        self._histories: dict[int, tuple[list[Any], list[Checkpoint]]] = {}
         self._ends: dict[str, frozenset[str]] = {}
 
     @cached_property
@@ -218,20 +219,29 @@ class Play:
         """Return every exchange with this purpose, in order. Of a request in several forms, return the decisive one."""
         return [
             self._paged(e)
-            for e in self.exchanges
-            if e.request.purpose == purpose
-            and about in (None, e.request.about)
+            for e in self._by_purpose.get(purpose, ())
+            if about in (None, e.request.about)
             and self._decisive.get(e.request.exchange, e.request.exchange) == e.request.exchange
         ]
+
+    @cached_property
+    def _by_purpose(self) -> dict[str, list[Exchange]]:
+        found: dict[str, list[Exchange]] = {}
+        for exchange in self.exchanges:
+            found.setdefault(exchange.request.purpose, []).append(exchange)
+        return found
 
     def _paged(self, exchange: Exchange) -> Exchange:
         """Return an exchange that reads a list with the further pages of the list."""
         if not isinstance(exchange.body, list):
             return exchange
-        later = [e for e in self.exchanges if e.request.exchange > exchange.request.exchange]
-        mine = (exchange.request.purpose, exchange.request.about)
-        end = next((e.sent for e in later if (e.request.purpose, e.request.about) == mine), len(self.moments))
-        pages = [e.response for e in self.repeats(exchange) if exchange.sent < e.sent < end and e.ok and e.response]
+        repeats = self.repeats(exchange)
+        if not repeats:
+            return exchange
+        mine = [e for e in self._by_purpose[exchange.request.purpose] if e.request.about == exchange.request.about]
+        later = (e.sent for e in mine if e.request.exchange > exchange.request.exchange)
+        end = next(later, len(self.moments))
+        pages = [e.response for e in repeats if exchange.sent < e.sent < end and e.ok and e.response]
         return replace(exchange, pages=tuple(pages)) if pages else exchange
 
     def last(self, purpose: Purpose, about: str) -> Exchange:
@@ -293,7 +303,7 @@ class Play:
     def repeats(self, exchange: Exchange) -> list[Exchange]:
         """Return the requests that the official client sent to repeat this one, for example after a cut stream."""
         purpose, about = again(exchange.request.purpose), exchange.request.about
-        return [e for e in self.exchanges if (e.request.purpose, e.request.about) == (purpose, about)]
+        return [e for e in self._by_purpose.get(purpose, ()) if e.request.about == about]
 
     def events(self, exchange: Exchange) -> list[StreamEvent]:
         """Return the stream events that answered `exchange`, including those after the client reconnected."""
@@ -397,7 +407,15 @@ class Play:
         return self._reports(label)
 
     def _reports(self, label: str) -> list[WitnessEvent]:
-        return [m for m in self.moments if isinstance(m, WitnessEvent) and m.label == label]
+        return list(self._reports_by_label.get(label, ()))
+
+    @cached_property
+    def _reports_by_label(self) -> dict[str, list[WitnessEvent]]:
+        found: dict[str, list[WitnessEvent]] = {}
+        for moment in self.moments:
+            if isinstance(moment, WitnessEvent):
+                found.setdefault(moment.label, []).append(moment)
+        return found
 
     def steps(self, label: str) -> list[StepTrace]:
         """Return the steps of run `label` in the order in which they were entered. Raise Unproven without a witness."""
@@ -456,8 +474,9 @@ class Play:
                 return report.seq
         raise Unproven(f"run {label} never reported {point} to the witness")
 
+    @cached_property
     def outdated_agent(self) -> str | None:
-        """Return why the deployed probe agent is too old for this scenario, or None when it is not.
+        """The reason why the deployed probe agent is too old for this scenario, or None when it is not.
 
         An agent that does not know the version of a run's probe fails the run in its first step, before its first
         report (`agents/CONTRACT.md`).
@@ -510,16 +529,19 @@ class Play:
     def history(self, when: When = "final", name: str = s.MAIN) -> list[Checkpoint]:
         """Return the history as received, newest first. Raise Unproven when it could not be read."""
         entries = self.body(READINGS[when].history, name, list)
-        return self._attributed([self._checkpoint(entry) for entry in entries if isinstance(entry, dict)])
+        return self._read_history(entries)
 
     def histories(self) -> list[tuple[Exchange, list[Checkpoint]]]:
         """Return every history of the main thread that was read, with its exchange, oldest reading first."""
         found = [*self.exchanges_for("mid history", s.MAIN), *self.exchanges_for("final history", s.MAIN)]
-        return [
-            (e, self._attributed([self._checkpoint(entry) for entry in e.body if isinstance(entry, dict)]))
-            for e in found
-            if isinstance(e.body, list)
-        ]
+        return [(e, self._read_history(e.body)) for e in found if isinstance(e.body, list)]
+
+    def _read_history(self, entries: list[Any]) -> list[Checkpoint]:
+        # By identity, because dozens of checks read the same body. It is kept, so that no other one gets its identity.
+        if id(entries) not in self._histories:
+            read = self._attributed([self._checkpoint(entry) for entry in entries if isinstance(entry, dict)])
+            self._histories[id(entries)] = entries, read
+        return list(self._histories[id(entries)][1])
 
     def _checkpoint(self, entry: dict[str, Any]) -> Checkpoint:
         metadata = entry.get("metadata")

@@ -5,6 +5,8 @@ The scenarios themselves are in `catalogue`.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import msgspec
 
 from conformance.scenarios.moves import MAIN, Move, Submit, parts
@@ -15,7 +17,8 @@ RACES = frozenset({"at-once", "finishing", "thrice", "burst"})
 """The phases (second part of an id) that are races."""
 
 
-class Scenario(msgspec.Struct, frozen=True, kw_only=True):
+# `dict=True` lets a scenario keep what is derived from its moves: the judge needs it a thousand times for one play.
+class Scenario(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One double text, move by move. `about` describes it to a reader in one sentence."""
 
     id: str
@@ -32,12 +35,12 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         """The first part of the id, which is the strategy of the second run in most scenarios."""
         return self.id.partition("/")[0]
 
-    @property
+    @cached_property
     def requests(self) -> tuple[Move, ...]:
         """The moves, with each move of a `Together` by itself."""
         return tuple(one for move in self.moves for one in parts(move))
 
-    @property
+    @cached_property
     def all_submits(self) -> tuple[Submit, ...]:
         """The runs that are created on any thread, in order."""
         return tuple(move for move in self.requests if isinstance(move, Submit))

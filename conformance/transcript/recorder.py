@@ -58,8 +58,8 @@ MAX_PLAY = 8 * MAX_BODY
 """The greatest number of bytes read of all responses of one play. Every further response is recorded as a fault."""
 
 # The headers that can change an answer. The others are the client's own and would differ with each of its releases.
-MIN_SHARED = 4 * 1024
-"""Bytes from which on equal bodies are one object in memory. A status is polled dozens of times in a play."""
+MAX_KEY = 4 * 1024
+"""Bytes up to which a body is its own key, where equal bodies are looked up. Longer ones are kept by their digests."""
 
 KEPT_REQUEST_HEADERS = frozenset({"content-type", "accept", "last-event-id", "origin"})
 MAX_FAULT = 300
@@ -111,6 +111,7 @@ class Recorder:
         self._began = clock()
         self._exchanges = 0
         self._bodies: dict[tuple[bytes, str], Any] = {}
+        """Equal bodies are one object. A status is polled dozens of times in a play."""
 
     def add(self, kind: type[_M], /, **fields: Any) -> _M:
         """Record one moment of type `kind`, call `on_moment` and return the moment."""
@@ -129,12 +130,10 @@ class Recorder:
         """Return a body for the record: a JSON value, text if it is not JSON, or None if it is empty."""
         if not raw:
             return None
-        if len(raw) >= MIN_SHARED:
-            key = (hashlib.sha256(raw).digest(), content_type)
-            if key not in self._bodies:
-                self._bodies[key] = self._body(raw, content_type)
-            return self._bodies[key]
-        return self._body(raw, content_type)
+        key = (raw if len(raw) <= MAX_KEY else hashlib.sha256(raw).digest(), content_type)
+        if key not in self._bodies:
+            self._bodies[key] = self._body(raw, content_type)
+        return self._bodies[key]
 
     def _body(self, raw: bytes, content_type: str) -> Any:
         # Some servers send JSON with another content type. The official clients parse it regardless, and so does this.

@@ -20,7 +20,7 @@ from conformance.scenarios.scenario import Scenario
 from conformance.session import options
 from conformance.session.session import Session
 from conformance.session.target import Target
-from conformance.transcript.recorder import MIN_SHARED, Recorder
+from conformance.transcript.recorder import MAX_KEY, Recorder
 from conformance.transcript.redaction import Redactor
 from conformance.transcript.size import MAX_KEPT, bounded
 from conformance.transcript.transcript import Response, Transcript, decode, encode
@@ -70,10 +70,10 @@ def test_what_was_cut_is_judged_before_and_not_again(transcript: Transcript) -> 
 
 def test_equal_bodies_are_one_object_in_memory() -> None:
     recorder = Recorder(Redactor({}), clock=lambda: 0.0)
-    raw = msgspec.json.encode({"values": "x" * MIN_SHARED})
+    raw = msgspec.json.encode({"values": "x" * MAX_KEY})
     assert recorder.body(raw, "application/json") is recorder.body(bytes(bytearray(raw)), "application/json")
     assert recorder.body(b'{"a": 1}', "application/json") == {"a": 1}
-    assert recorder.body(raw, "text/plain; charset=json") == {"values": "x" * MIN_SHARED}
+    assert recorder.body(raw, "text/plain; charset=json") == {"values": "x" * MAX_KEY}
 
 
 class Pool:
