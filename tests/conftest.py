@@ -17,7 +17,10 @@ settings.load_profile("doubletext")
 # with the deployments of the tests. That was a third of the time of the mock's tests.
 transports.create_ssl_context = cache(transports.create_ssl_context)  # type: ignore[attr-defined]
 
-LOOKING_AT_PLAYS = ("checks", "fuzz", "recording", "schemas", "started_unseen", "strange_fields", "without_witness")
+LOOKING_AT_PLAYS = (
+    *("catalogue_histories", "checks", "fuzz", "recording", "schemas", "started_unseen", "strange_fields"),
+    "without_witness",
+)
 PLAYING_SOME = ("by_hand", "load", "rejudge", "report_page", "timeline")
 TOGETHER = (
     tuple(f"conformance/test_{name}.py" for name in LOOKING_AT_PLAYS),

@@ -37,9 +37,11 @@ CONFORMANCE: Final[Floors] = (
     ("conformance.requirements",),
     ("conformance.driver", "conformance.judge"),
     ("conformance.checks",),
+    ("conformance.histories",),
     ("conformance.snapshots",),
     ("conformance.report",),
     ("conformance.session",),
+    ("conformance.explore",),
     ("conformance.schemas",),
     ("conformance.pytest_plugin",),
     ("doubletext.pytest_conformance",),
@@ -104,6 +106,8 @@ FORBIDDEN: Final[Mapping[str, tuple[str, ...]]] = {
     # A check is a pure function of a play.
     "conformance.checks": ("conformance.driver", "httpx", "aiohttp", "asyncio"),
     "conformance.judge": ("conformance.driver", "httpx", "aiohttp", "asyncio"),
+    # So is a verdict about a history.
+    "conformance.histories": ("conformance.driver", "conformance.checks", "httpx", "aiohttp", "asyncio"),
     # The heart of the mock is free of HTTP.
     "mockserver.core": ("aiohttp",),
     # The suite and the mock meet in the contract of the probe, and nowhere else.

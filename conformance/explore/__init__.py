@@ -1,0 +1,11 @@
+"""The exploration of a deployment with random histories, which needs the extra `doubletext[explore]`.
+
+The modules, from the ground up:
+
+- `actions`: the parts of a history.
+- `arrange`: the scenario that a list of actions makes, which the driver plays.
+- `generate`: the strategies of hypothesis that draw histories and shrink them.
+- `player`: the plays, each checked when it is over.
+- `findings`: one finding for each fault, however many histories show it.
+- `explorer`: a whole exploration, within its budget.
+"""

@@ -1,0 +1,138 @@
+"""The hypothesis strategies of random histories, and a reproducible series of them.
+
+The weights make overlaps common: most actions create a run while another is held. `Both` and texts without a wait are
+races. The mode without holds has only these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any, Final
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
+
+from conformance.explore import actions as a
+from conformance.explore.arrange import scenario
+from conformance.scenarios.scenario import Scenario
+
+BATCH: Final = 50
+"""The number of histories that one run of hypothesis draws. Batch `n` of seed `s` is the same on every machine."""
+
+LONGEST: Final = 9
+"""The greatest number of actions. Longer histories rarely show more, and take longer to play and to read."""
+
+OPENINGS: Final[list[list[a.Action]]] = [
+    [],
+    [a.Text(hold="tools:1/enter")],
+    [a.Text(hold="tools:1/enter", endpoint="stream")],
+    [a.Text(), a.Text(hold="agent:2/token")],
+    [a.Text(hold="agent:1/enter", endpoint="wait")],
+]
+"""The first actions of a history: nothing, a held run, or a finished turn and a held run."""
+
+STRATEGIES = st.sampled_from([None, "enqueue", "interrupt", "interrupt", "rollback", "rollback", "reject"])
+
+
+def _texts(holds: bool) -> st.SearchStrategy[a.Text]:
+    points = ["", "agent:1/enter", "tools:1/enter", "tools:1/enter", "agent:2/token", "tools:1/cancelled"]
+    return st.builds(
+        a.Text,
+        strategy=STRATEGIES,
+        endpoint=st.sampled_from(["create", "create", "stream", "stream", "wait"]),
+        hold=st.sampled_from(points) if holds else st.just(""),
+        ends=st.sampled_from(["success", "success", "success", "success", "error", "parked"]),
+        on_cancel=st.sampled_from(["stop", "stop", "stop", "linger", "swallow"]),
+        durability=st.sampled_from([None, None, None, "async", "sync", "exit"]),
+        leaves=st.sampled_from([None, None, "continue", "cancel"]),
+        settled=st.booleans() if not holds else st.sampled_from([True, True, True, False]),
+    )
+
+
+def _others() -> list[st.SearchStrategy[Any]]:
+    back = st.integers(0, 2)
+    reads = ["statuses", "state", "state", "pending", "running", "interrupted", "success", "all", "busy", "idle"]
+    return [
+        st.builds(a.Stop, back=back, action=st.sampled_from([None, "interrupt", "rollback"]), wait=st.booleans()),
+        st.builds(a.Let, back=back, settled=st.booleans()),
+        st.builds(a.Let, back=back),
+        st.builds(a.Read, what=st.sampled_from(reads)),
+        st.builds(a.Join, back=back, how=st.sampled_from(["stream", "join"]), cancels=st.booleans()),
+        st.builds(a.Leave, back=st.integers(0, 1)),
+        st.builds(a.Reply, strategy=STRATEGIES),
+        st.sampled_from(
+            [a.Edit(), a.StopAll(), a.Remove(), a.Remove(back=1), a.StopAll(count=3), a.Remove(thread=True), a.Edit()]
+        ),
+    ]
+
+
+def histories(*, holds: bool = True) -> st.SearchStrategy[list[a.Action]]:
+    """Return the strategy of histories, each a list of actions."""
+    texts = _texts(holds)
+    both = st.builds(a.Both, first=texts, second=texts)
+    one: st.SearchStrategy[a.Action] = st.one_of(*[texts] * 7, both, *_others())
+    # Most histories begin with a run that is held, so that the next action meets a run in flight.
+    opening = st.sampled_from(OPENINGS) if holds else st.just([])
+    return st.builds(lambda first, rest: [*first, *rest], opening, st.lists(one, min_size=1, max_size=LONGEST))
+
+
+def _settings(examples: int, *phases: Phase) -> settings:
+    return settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        phases=phases,
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+    )
+
+
+def _find(seed: int, batch: int, condition: Callable[[list[a.Action]], bool], *phases: Phase) -> list[a.Action] | None:
+    """Return the smallest history of a batch that meets a condition, or None."""
+    # Every second batch has no holds: real races show what made moments cannot.
+    strategy = histories(holds=batch % 2 == 0)
+    try:
+        return hypothesis.find(
+            strategy, condition, settings=_settings(BATCH, *phases), random=Random(f"{seed}/{batch}")
+        )
+    except NoSuchExample:
+        return None
+
+
+def batch_of(seed: int, batch: int) -> list[list[a.Action]]:
+    """Return the histories of one batch."""
+    drawn: list[list[a.Action]] = []
+
+    def collect(history: list[a.Action]) -> bool:
+        drawn.append(history)
+        return False
+
+    _find(seed, batch, collect, Phase.generate)
+    return drawn
+
+
+def shrunk(
+    seed: int, batch: int, history: Sequence[a.Action], fails: Callable[[list[a.Action]], bool]
+) -> list[a.Action]:
+    """Return a history as small as hypothesis finds one that still fails, starting at `history` of a batch.
+
+    Hypothesis draws the batch again and takes `history` for its first failure, which needs no play.
+    """
+    wanted, found = list(history), False
+
+    def condition(drawn: list[a.Action]) -> bool:
+        nonlocal found
+        if not found:
+            found = drawn == wanted
+            return found
+        return fails(drawn)
+
+    return _find(seed, batch, condition, Phase.generate, Phase.shrink) or wanted
+
+
+def scenario_of(history: Sequence[a.Action], seed: int, batch: int, number: int) -> Scenario:
+    """Return the scenario of a history. Its id names the place in the series."""
+    return scenario(history, f"explore/seed-{seed}/batch-{batch}/history-{number}")

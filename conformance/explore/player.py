@@ -1,0 +1,105 @@
+"""The plays of an exploration: one loop, one witness, any number of plays at a time, each checked when it is over.
+
+A play that was checked and found legal is dropped at once, so the memory does not grow with the number of histories.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from conformance.driver.witness import Witness
+from conformance.histories.checker import Verdict, check
+from conformance.histories.freedoms import Freedoms
+from conformance.histories.transcribe import transcribe
+from conformance.judge.play import Play
+from conformance.requirements import registry
+from conformance.scenarios.scenario import Scenario
+from conformance.session.connection import Connection
+from conformance.session.target import Target
+from conformance.transcript.transcript import SuiteInfo, Transcript
+
+LOST: Final = "deployment lost"
+"""The law that a deployment breaks that does not even answer `/ok`."""
+
+
+class NotExplorable(Exception):  # noqa: N818 -- a finding about a deployment
+    """The deployment cannot be explored. The text is a one-line reason."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One play of a history, with its verdict."""
+
+    transcript: Transcript
+    verdict: Verdict
+
+
+class Player:
+    """A deployment that was examined, and the plays on it."""
+
+    def __init__(
+        self, target: Target, witness: Witness, transport: httpx.AsyncBaseTransport, freedoms: Freedoms
+    ) -> None:
+        self.target = target
+        self.freedoms = freedoms
+        self._witness = witness
+        self._transport = transport
+        self._suite = SuiteInfo.here(registry.load().revision)
+
+    async def play(self, scenario: Scenario) -> Checked:
+        """Play one scenario and check its history."""
+        transcript = await self.target.play(scenario, self._transport, self._witness, self._suite)
+        play = Play(transcript)
+        if play.lost is not None:
+            # The next play finds out whether the deployment is back.
+            self.target.problem = None
+            return Checked(transcript, Verdict("illegal", why=play.lost.error, law=LOST, seq=play.lost.seq))
+        return Checked(transcript, check(transcribe(play), self.freedoms))
+
+
+@asynccontextmanager
+async def playing(
+    target: Target, *, freedoms: Freedoms, connection: Connection, witness_host: str | None = None, jobs: int = 1
+) -> AsyncIterator[Player]:
+    """Examine a deployment, and yield its player. Raise NotExplorable."""
+    loopback = witness_host in (None, "127.0.0.1", "localhost", "::1")
+    witness = Witness("127.0.0.1" if loopback else "0.0.0.0", witness_host)
+    await witness.start()
+    try:
+        async with connection.transport() as transport:
+            player = Player(target, witness, transport, freedoms)
+            await target.examine(transport, witness, player._suite, jobs)
+            if target.problem is not None:
+                raise NotExplorable(target.problem)
+            if target.info.probe != "witnessed":
+                raise NotExplorable("the agent does not report to the witness, and without reports no order is proved")
+            yield player
+    finally:
+        await witness.stop()
+
+
+async def play_all(player: Player, scenarios: list[Scenario], jobs: int) -> AsyncIterator[tuple[int, Checked]]:
+    """Play scenarios, at most `jobs` at a time, and yield each play with the index of its scenario when it is over."""
+    waiting = iter(enumerate(scenarios))
+    running: dict[asyncio.Task[Checked], int] = {}
+    try:
+        while True:
+            for index, scenario in waiting:
+                running[asyncio.create_task(player.play(scenario))] = index
+                if len(running) >= jobs:
+                    break
+            if not running:
+                return
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                yield running.pop(task), task.result()
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
