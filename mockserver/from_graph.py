@@ -314,14 +314,19 @@ def _steps(
     models = before.intersection(*(_behind(shape["edges"], tool) for tool in tools)) if tools else set()
     speaks, sends = "messages" in graph.channels, _is_sending(graph)
     steps = []
+    last = max((at for at, one in enumerate(way) if not models.isdisjoint(one)), default=len(way) - 1)
     for number, nodes in enumerate(way):
-        # Between a model and its tools there may be other nodes, such as a middleware.
-        later = next((one for one in way[number + 1 :] if not tools.keys().isdisjoint(one)), ())
-        last = number == max((at for at, one in enumerate(way) if not models.isdisjoint(one)), default=len(way) - 1)
+        later = way[number + 1 :]
+        if not models:
+            later = later[:1]
+        elif models.isdisjoint(nodes):
+            # Between a model and its tools there may be other nodes, such as a middleware.
+            later = []
+        calls = next((found for one in later if (found := [call for node in one for call in tools.get(node, ())])), [])
         parts = [
             _child_step(graph, node, children[node])
             if node in children
-            else _step(node, tools, _calls(later, tools, models, node), last=last and speaks, sent=sends)
+            else _step(node, tools, calls, last=number == last and speaks, sent=sends)
             for node in nodes
         ]
         steps.append(parts[0] if len(parts) == 1 else {"parallel": parts})
@@ -336,13 +341,6 @@ def _child_step(graph: Pregel[Any, Any, Any, Any], node: str, child: Pregel[Any,
     # A compiled graph that is a node shares the messages. A function that invokes one decides itself what it returns.
     shares = getattr(graph.nodes.get(node), "bound", None) is child and "messages" in graph.channels
     return {**step, "returns": "messages"} if shares and "messages" in child.channels else step
-
-
-def _calls(
-    later: Iterable[str], tools: Mapping[str, Sequence[Any]], models: Collection[str], node: str
-) -> Sequence[Any]:
-    """Return the calls that a node may make to the tools that come later."""
-    return [call for one in later for call in tools[one]] if node in models or not models else []
 
 
 def _is_sending(graph: Pregel[Any, Any, Any, Any]) -> bool:

@@ -1,7 +1,7 @@
 """Bridges from a deployment to other interfaces, played on the application of three graphs.
 
-AG-UI's agent for LangGraph, RemoteGraph of LangGraph.js, and the handlers with which a Next.js application passes
-requests on, each as npm's `latest` with npm's `latest` of the SDK.
+AG-UI's agent for LangGraph, RemoteGraph of LangGraph.js, the handlers with which a Next.js application passes requests
+on, each as npm's `latest` with npm's `latest` of the SDK, and the transport of Vercel's AI SDK.
 """
 
 from __future__ import annotations
@@ -60,3 +60,20 @@ def test_the_handlers_of_a_next_application(bridges_node: Node, application: str
         "last": "I have sent the price.",
         "missing": 404,
     }
+
+
+def test_the_transport_of_the_ai_sdk(bridges_node: Node, application: str) -> None:
+    found = bridges_node.play("ai_sdk", "current", application)
+    asked, answered = found["asked"], found["answered"]
+    # `langgraph dev` gives a chat page the same parts. The transport shows a question as an error.
+    assert asked["questions"] == [ASKED]
+    assert asked["parts"] == [
+        ["dynamic-tool", "task", "output-available", "It costs seven."],
+        ["dynamic-tool", "send_mail", "input-streaming", None],
+    ]
+    assert answered["questions"] == []
+    assert answered["parts"] == [
+        ["dynamic-tool", "search", "output-available", "seven"],
+        ["text", "It costs seven.", "done", None],
+    ]
+    assert {"text-start", "text-delta", "text-end", "finish"} <= set(answered["kinds"])
