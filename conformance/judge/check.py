@@ -42,7 +42,8 @@ MODULES = (
     "crons",
     "clients",
     "shapes",
-    "agreement",
+    "agreement.facts",
+    "agreement.outputs",
     "echo",
     "forms",
 )
