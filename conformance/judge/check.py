@@ -20,7 +20,8 @@ Check = Callable[[Play], str | None]
 AnyCheck = TypeVar("AnyCheck", bound=Check)
 
 MODULES = (
-    "runs",
+    "runs.records",
+    "runs.execution",
     "interrupt",
     "partial_state",
     "history",
@@ -42,7 +43,8 @@ MODULES = (
     "crons",
     "clients",
     "shapes",
-    "agreement",
+    "agreement.facts",
+    "agreement.outputs",
     "echo",
     "forms",
 )

@@ -164,7 +164,9 @@ def _require_rest(play: Play) -> None:
 
 def _excuse_unsettled(play: Play, see: tuple[int, ...]) -> None:
     """Raise Unproven if a step may have written to the thread while these readings of it were made."""
-    seen = [e for e in play.exchanges if {e.sent, e.over} & {*see}] if see else [play.last("final thread", s.MAIN)]
+    found = [e for e in play.exchanges if {e.sent, e.over} & {*see}] if see else [play.last("final thread", s.MAIN)]
+    # A join lasts as long as its run, and so is no reading of a moment.
+    seen = [exchange for exchange in found if not exchange.serves("join", "watch")]
     # What the deployment refused to show, or answered to another request than a reading, is not excused by a write.
     if not seen or not all(exchange.ok and exchange.reads for exchange in seen):
         return

@@ -276,3 +276,23 @@ class SuccessBeforeTheEnd(Defect):
         found = head.values.get("messages") or [{}]
         # The last step answers with the result of the tool.
         return "success" if found[-1].get("type") == "tool" and self.strikes(run) else status
+
+
+class EndedShownLate(Defect):
+    """The first time that a run is read after its end, it is still shown as `running`."""
+
+    id = "D232"
+    rule = "RUN-33"
+    seen = ("https://github.com/aegra/aegra/pull/411",)
+    client = "A client that waited for the run reads that it still executes, and may cancel it or wait again."
+
+    def __init__(self, times: int | None = None) -> None:
+        super().__init__(times)
+        self._shown: set[str] = set()
+
+    def run_status(self, run: Run) -> Any:
+        status = super().run_status(run)
+        if status != "success" or run.run_id in self._shown or not self.strikes(run):
+            return status
+        self._shown.add(run.run_id)
+        return "running"

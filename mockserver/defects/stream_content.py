@@ -174,3 +174,22 @@ class ValuesSkipped(Defect):
         messages = event.data.get("messages", []) if event.name == "values" and event.data else []
         skipped = bool(messages) and messages[-1].get("type") == "tool" and self.strikes()
         return not skipped and super().shows(event, modes)
+
+
+class OutputChannelStale(Defect):
+    """A join and a wait return a channel of the state as it was before the last step."""
+
+    id = "D231"
+    rule = "AGR-11"
+    seen = ()
+    client = "A list that the last step of the run has extended lacks its newest entry until the thread is read."
+
+    def output(self, run: Run) -> Values:
+        return self._stale(run, super().output(run))
+
+    def joined(self, run: Run) -> Values:
+        return self._stale(run, super().joined(run))
+
+    def _stale(self, run: Run, right: Values) -> Values:
+        steps = right.get("steps")
+        return {**right, "steps": steps[:-1]} if steps and self.strikes(run) else right

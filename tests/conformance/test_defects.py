@@ -606,6 +606,8 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
         "cancel/during-tools/rollback/unwatched/waited",
         {"CAN-06": "`interrupted` (not 404 for GET of run A (canc"},
     ),
+    ("ended_shown_late", TOOLS, {"RUN-33": "`running`"}),
+    ("output_channel_stale", TOOLS, {"AGR-11": "values.steps"}),
     ("partial_answer_closes_all", "resume/parked/create/unwatched/partial", {"HIL-15": "open are those of no step"}),
     (
         "success_before_the_end",

@@ -41,9 +41,10 @@ EVERYWHERE = (
 
 
 def objects_in(raw: Json) -> Iterator[Json]:
-    """Yield every object in a response or an event of a stream, whole bodies and what lies inside them."""
+    """Yield every object in a response, an event of a stream or a webhook, whole bodies and what lies inside them."""
     todo: list[Any] = [m.get("body") for m in raw["moments"] if m["kind"] == "response"]
     todo += [m.get("data") for m in raw["moments"] if m["kind"] == "stream"]
+    todo += [m.get("body") for m in raw["moments"] if m["kind"] == "delivery"]
     while todo:
         found = todo.pop()
         if isinstance(found, dict):

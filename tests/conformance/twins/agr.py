@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.conformance.plays import Json, bodies, status_code, thread_status
-from tests.conformance.twins.edits import PARKED, QUEUED, REJECTED, TOOLS, of, twin
+from tests.conformance.twins.edits import PARKED, QUEUED, REJECTED, STREAMED, TOOLS, of, twin
 
 LATER = "2026-01-01T00:00:00+00:00"
 PARALLEL = "interrupt/half-superstep/create/unwatched"
@@ -36,6 +36,20 @@ def cut_result(result: Any) -> Any:
 def cut(thread: Json) -> Json:
     messages = [of(m, content="…") for m in thread["values"]["messages"]]
     return of(thread, values=of(thread["values"], messages=messages))
+
+
+def stale_event(raw: Json) -> None:
+    """Show no steps in the `values` events of the streams."""
+    for moment in raw["moments"]:
+        if moment["kind"] == "stream" and moment["event"] == "values":
+            moment["data"] = of(moment["data"], steps=[])
+
+
+def stale_webhook(raw: Json) -> None:
+    """Show no messages in the webhook."""
+    for moment in raw["moments"]:
+        if moment["kind"] == "delivery":
+            moment["body"] = of(moment["body"], values=of(moment["body"]["values"], messages=[]))
 
 
 TWINS = [
@@ -79,4 +93,12 @@ TWINS = [
          next=[])), fact="`[]`"),
     twin("AGR-10", "two tasks with one id", PARALLEL, bodies("final history", "main", lambda entries: [of(one,
          tasks=[of(task, id="same") for task in one["tasks"]]) for one in entries]), fact="same, same"),
+    twin("AGR-06", "questions under a foreign key", "none/parking/stream/unwatched", bodies("final thread", "main",
+         lambda thread: of(thread, interrupts={"x": next(iter(thread["interrupts"].values()))})), fact="`x`"),
+    twin("AGR-11", "a join without the last step", TOOLS, bodies("join", "B", lambda values: of(values,
+         steps=values["steps"][:-1])), fact="values.steps"),
+    twin("AGR-11", "a stale wait", "interrupt/during-tools/wait/unwatched", bodies("submit", "B", lambda values: of(
+         values, steps=[])), fact="values.steps"),
+    twin("AGR-11", "a stale event", STREAMED, stale_event, fact="values.steps"),
+    twin("AGR-11", "a stale webhook", "webhook/finished", stale_webhook, fact="values"),
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.plays import Edit, bodies, move_report, run_status, status_code, witness
+from tests.conformance.plays import Edit, Json, bodies, move_report, requests, run_status, status_code, witness
 from tests.conformance.twins.edits import (
     CANCELLED,
     TOOLS,
@@ -26,6 +26,14 @@ def behind_all(label: str, step: str, event: str, outcome: str | None = None) ->
     """Add a report of a run behind the last reading."""
     report = {"kind": "witness", "seq": 0, "label": label, "step": step, "event": event, "outcome": outcome}
     return lambda raw: raw["moments"].append({**report, "t": raw["moments"][-1]["t"]})
+
+
+def still_running_after_the_join(raw: Json) -> None:
+    """Show run B as `running` in the first reading after its join was answered."""
+    _, answer = next(requests(raw, "join", "B"))
+    since = raw["moments"].index(answer)
+    later = [found for request, found in requests(raw, "look", "run B") if raw["moments"].index(request) > since]
+    later[0]["body"]["status"] = "running"
 
 
 TWINS = [
@@ -55,6 +63,7 @@ TWINS = [
         "RUN-32", "a step that begins after the end", TOOLS, behind_all("B", "agent:3", "enter"),
         fact="agent:3 reported `enter` after that",
     ),
+    twin("RUN-33", "still running after the join", TOOLS, still_running_after_the_join, fact="`running`"),
     twin(
         "RUN-06", "another strategy is told", TOOLS,
         bodies("final run", "run B", lambda b: of(b, multitask_strategy="enqueue")), fact="`enqueue`",

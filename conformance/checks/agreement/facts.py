@@ -1,4 +1,4 @@
-"""AGR: one fact that is shown in several places or several times is the same in all of them."""
+"""AGR: facts about runs, threads, states and messages that are shown in several places or several times."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Contradiction(NamedTuple):
     see: tuple[int, int]
 
 
-def _expect_none(found: Iterator[Contradiction], of: str) -> None:
+def expect_none(found: Iterator[Contradiction], of: str) -> None:
     """Raise Broken if there is a contradiction. It names several, because each may have its own cause."""
     each: dict[str, Contradiction] = {}
     for one in found:
@@ -74,7 +74,7 @@ def _expect_none(found: Iterator[Contradiction], of: str) -> None:
 @check("AGR-01", premises=())
 def fixed_facts_stay(play: Play) -> None:
     """AGR-01: compare the facts of every run, thread and cron that its creation decides, in all answers."""
-    _expect_none(_changes(play, FIXED, _other), "one value in every answer")
+    expect_none(_changes(play, FIXED, _other), "one value in every answer")
 
 
 @check("AGR-02", premises=())
@@ -86,7 +86,7 @@ def given_facts_stay(play: Play) -> None:
         # A server may add to what was sent, for example to metadata, and need not add it everywhere.
         return (one for one in _lost(before, after, path) if _pair(one, _under(before, path, one)) in sent)
 
-    _expect_none(_changes(play, GIVEN, lost), "the value that an earlier answer had")
+    expect_none(_changes(play, GIVEN, lost), "the value that an earlier answer had")
 
 
 def _pairs(body: Any) -> Iterator[tuple[str, str]]:
@@ -166,7 +166,7 @@ def _at(value: Any, path: str) -> Any:
 @check("AGR-03", premises=())
 def times_go_forward(play: Play) -> None:
     """AGR-03: compare `updated_at` of every run and thread with `created_at`, earlier answers and statuses."""
-    _expect_none(_backward(play), "times that go forward")
+    expect_none(_backward(play), "times that go forward")
 
 
 def _backward(play: Play) -> Iterator[Contradiction]:
@@ -219,7 +219,7 @@ def state_is_the_newest_entry(play: Play) -> None:
         raise Unproven("the history has no entry with a checkpoint id", play.last("final history", s.MAIN).sent)
     _require_rest(play)
     see = (play.last("final state", s.MAIN).sent, play.last("final history", s.MAIN).sent)
-    _expect_none(_of_state(state, newest, see), "the state to agree with the newest entry of its history")
+    expect_none(_of_state(state, newest, see), "the state to agree with the newest entry of its history")
 
 
 def _require_rest(play: Play) -> None:
@@ -231,7 +231,7 @@ def _require_rest(play: Play) -> None:
 
 def _of_state(state: Any, newest: Any, see: tuple[int, int]) -> Iterator[Contradiction]:
     for name in sorted(state.keys() & newest.keys() - {"values", "next"}):
-        if _stated(state[name]) != _stated(newest[name]):
+        if stated(state[name]) != stated(newest[name]):
             where = difference(state[name], newest[name], name)
             yield Contradiction(f"`{name}`", "the same in both", f"{where} (state and history)", see)
     for place, one in (("the state", state), ("the newest entry", newest)):
@@ -241,12 +241,12 @@ def _of_state(state: Any, newest: Any, see: tuple[int, int]) -> Iterator[Contrad
             yield Contradiction(what, due, f"`{snippet(one['interrupts'])}`", see)
 
 
-def _stated(value: Any) -> Any:
+def stated(value: Any) -> Any:
     """Return a value without its empty fields. A null, an empty text and a field that is left out state the same."""
     if isinstance(value, dict):
-        return {name: found for name, each in value.items() if (found := _stated(each)) is not None} or None
+        return {name: found for name, each in value.items() if (found := stated(each)) is not None} or None
     if isinstance(value, list):
-        return [_stated(each) for each in value] or None
+        return [stated(each) for each in value] or None
     return None if value == "" else value
 
 
@@ -273,7 +273,7 @@ def checkpoints_do_not_change(play: Play) -> None:
     states = [one for one in shown(play, "state") if isinstance(one.value, dict) and checkpoint_id(one.value)]
     if not states:
         raise Unproven("no answer contained a checkpoint with an id")
-    _expect_none(_of_checkpoints(states), "one checkpoint to be the same in every answer")
+    expect_none(_of_checkpoints(states), "one checkpoint to be the same in every answer")
 
 
 def _of_checkpoints(states: list[Shown]) -> Iterator[Contradiction]:
@@ -284,7 +284,7 @@ def _of_checkpoints(states: list[Shown]) -> Iterator[Contradiction]:
         for name in ("values", "metadata", "created_at", "checkpoint", "parent_checkpoint"):
             if name == "values" and (_may_have_results(before.value) or _may_have_results(one.value)):
                 continue
-            earlier, now = (each if name == "values" else _stated(each) for each in (before.get(name), one.get(name)))
+            earlier, now = (each if name == "values" else stated(each) for each in (before.get(name), one.get(name)))
             if earlier and earlier != now:
                 yield Contradiction(
                     f"`{name}` of checkpoint {place[1]} in {one.place}",
@@ -296,7 +296,7 @@ def _of_checkpoints(states: list[Shown]) -> Iterator[Contradiction]:
         yield from _flat_ids(one.value, one.place, (one.sent, one.received))
         parent = one.get("parent_checkpoint")
         named = first.get((one.asked.get("thread_id", ""), str(checkpoint_id(one.value, "parent_"))))
-        if named is not None and _differ_where_both_state(_stated(parent), _stated(named.get("checkpoint"))):
+        if named is not None and _differ_where_both_state(stated(parent), stated(named.get("checkpoint"))):
             yield Contradiction(
                 f"`parent_checkpoint` in {one.place}",
                 f"`{snippet(named.get('checkpoint'))}`, as the entry that it names describes itself",
@@ -317,7 +317,7 @@ def _may_have_results(state: dict[str, Any]) -> bool:
 def thread_agrees_at_rest(play: Play) -> None:
     """AGR-06: compare the thread with its state and its list of runs with each run, when everything is over."""
     _require_rest(play)
-    _expect_none(_at_rest(play), "two answers about a thread at rest to agree")
+    expect_none(_at_rest(play), "two answers about a thread at rest to agree")
 
 
 def _at_rest(play: Play) -> Iterator[Contradiction]:
@@ -345,6 +345,15 @@ def _thread_and_state(play: Play) -> Iterator[Contradiction]:
     due = state.body.get("interrupts")
     if isinstance(thread.get("interrupts"), dict) and isinstance(due, list):
         asked = [one for found in thread["interrupts"].values() for one in objects(found)]
+        ids = {task.get("id") for task in objects(state.body.get("tasks"))} - {None}
+        foreign = [name for name, found in thread["interrupts"].items() if found and ids and name not in ids]
+        if foreign:
+            yield Contradiction(
+                "the keys of `interrupts` of the thread",
+                f"the ids of tasks of its state, `{', '.join(sorted(map(snippet, ids)))}`",
+                f"`{', '.join(foreign)}`",
+                (final.sent, state.sent),
+            )
         if sorted(map(snippet, asked)) != sorted(map(snippet, due)):
             yield Contradiction(
                 "`interrupts` of the thread",
@@ -387,7 +396,7 @@ def messages_are_the_same_everywhere(play: Play) -> None:
                 found += _of_message(before, message, f"message {message_id} in {place}", (see, seq))
     if not first:
         raise Unproven("no answer contained a message with an id")
-    _expect_none(iter(found), "one message in every place")
+    expect_none(iter(found), "one message in every place")
 
 
 def _of_message(before: dict[str, Any], after: dict[str, Any], what: str, see: tuple[int, int]) -> list[Contradiction]:
@@ -467,7 +476,7 @@ def thread_is_there_and_at_work_only_with_runs(play: Play) -> None:
     created = [e for e in play.exchanges_for("create thread") if e.ok and isinstance(e.body, dict)]
     if not created:
         raise Unproven("the deployment created no thread")
-    _expect_none(_of_threads(play, created), "a thread that is there, and `busy` only with a run")
+    expect_none(_of_threads(play, created), "a thread that is there, and `busy` only with a run")
 
 
 def _of_threads(play: Play, created: list[Exchange]) -> Iterator[Contradiction]:
@@ -540,7 +549,7 @@ def next_steps_are_the_open_tasks(play: Play) -> None:
     states = [one for one in shown(play, "state") if isinstance(one.value, dict) and isinstance(one.get("next"), list)]
     if not states:
         raise Unproven("no answer contained a state with `next`")
-    _expect_none(_of_next(states), "`next` to name the steps that are not finished")
+    expect_none(_of_next(states), "`next` to name the steps that are not finished")
 
 
 def _of_next(states: list[Shown]) -> Iterator[Contradiction]:

@@ -1,0 +1,70 @@
+"""AGR: the values of a run that a client receives, compared with the state of the thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.checks.agreement.facts import Contradiction, expect_none, stated
+from conformance.judge.check import check
+from conformance.judge.expect import Unproven
+from conformance.judge.play import Play
+from conformance.judge.premises import SETTLED
+from conformance.judge.requests import labels
+from conformance.judge.watchers import streams
+from conformance.scenarios import moves as s
+from conformance.transcript.text import difference
+from conformance.transcript.transcript import Delivery
+
+
+@check("AGR-11", premises=(SETTLED,))
+def output_is_the_state(play: Play) -> None:
+    """AGR-11: compare the join, the wait, the last `values` event and the webhook of the last run with the state."""
+    label = _last_run(play)
+    state, read = play.state().get("values"), play.last("final state", s.MAIN)
+    outputs = list(_outputs(play, label))
+    if not outputs:
+        raise Unproven(f"no client received the values of run {label}", read.sent)
+    expect_none(
+        (
+            Contradiction(place, "those of the state", difference(values, state, "values"), (see, read.sent))
+            for place, values, see in outputs
+            if stated(values) != stated(state)
+        ),
+        "the values of the last run",
+    )
+
+
+def _last_run(play: Play) -> str:
+    """Return the label of the run that wrote the state. Raise Unproven unless it ended `success` and wrote it last."""
+    history = play.history()
+    label = play.label_of(history[0].run_id) if history else ""
+    if label not in labels(play) or play.final_status(label) != "success":
+        raise Unproven("the state is not that of a run that ended `success`")
+    ended = play.ended(label)
+    if any(exchange.sent > ended and not exchange.reads for exchange in play.exchanges):
+        raise Unproven(f"the thread may have changed after run {label} had ended")
+    return label
+
+
+def _outputs(play: Play, label: str) -> Iterator[tuple[str, dict[str, Any], int]]:
+    """Yield all final values of a run that a client received: their place, the values and their seq."""
+    for place, values, seq in _received(play, label):
+        # STR judges errors, and HIL the questions of a run that waits, which may be all that is returned of it.
+        if isinstance(values, dict) and not {"__error__", "__interrupt__"} & values.keys():
+            yield place, values, seq
+
+
+def _received(play: Play, label: str) -> Iterator[tuple[str, Any, int]]:
+    for exchange in play.exchanges:
+        path = exchange.request.path.partition("?")[0]
+        waits = exchange.serves("submit") and exchange.request.about == label and path.endswith("/wait")
+        if exchange.ok and (waits or path.endswith(f"/runs/{play.run_id(label)}/join")):
+            yield f"the answer to {exchange.request.method} {path}", exchange.body, exchange.sent
+    for stream in streams(play):
+        events = stream.named("values")
+        if stream.label == label and stream.closed is not None and stream.disconnected is None and events:
+            yield f"the last `values` event of {stream.title}", events[-1].data, events[-1].seq
+    for moment in play.moments:
+        if isinstance(moment, Delivery) and moment.label == label and isinstance(moment.body, dict):
+            yield f"the webhook of run {label}", moment.body.get("values"), moment.seq
