@@ -26,6 +26,12 @@ STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 RED = frozenset({"FAIL", "WARN", "INCONCLUSIVE"})
 ABSENT = "declared absent: "
 
+FLAKY_FROM = 3
+"""The least number of reports from which a failure that is not in all of them is drafted as flaky."""
+
+FEW = 30
+"""The number of entries from which on different causes share one, so that a vendor can write all reasons."""
+
 HEAD = """\
 # Drafted by doubletext from {reports}. Fill in every `reason`: what the deployment does, and why.
 # A profile with an empty reason is rejected. Delete the entries of failures that you are going to fix.
@@ -50,7 +56,7 @@ class DraftedFailure:
 def draft(reports: Sequence[Report], name: str | None = None) -> str:
     """Return the text of a profile that declares the findings of these reports, all of one deployment.
 
-    A failure that is not in every report is drafted as flaky.
+    Of three or more reports, a failure that is not in every report is drafted as flaky.
     """
     # The last report is the newest where reports are given in order, and its version is the one to declare.
     target = reports[-1].target
@@ -75,21 +81,34 @@ def entries(reports: Sequence[Report]) -> list[DraftedFailure]:
             # A freedom is declared under [freedoms]. An ERROR is a fault of the suite, not of the deployment.
             if result.verdict not in ("NOT-APPLICABLE", "ERROR") and result.freedom is None:
                 results.setdefault(result.requirement, {}).setdefault(result.scenario, []).append(result)
-    found: list[_Group] = []
-    for cause, names in _by_cause(reports, results):
-        for flaky in (False, True):
-            for name in names:
-                failure = _Failure(name, results[name], flaky=flaky)
-                if not failure.due:
-                    continue
-                group = next(
-                    (one for one in found if (one.cause, one.flaky) == (cause, flaky) and one.takes(failure)), None
-                )
-                if group is None:
-                    found.append(_Group(cause, flaky, [failure]))
-                else:
-                    group.failures.append(failure)
+    # Two reports that differ do not show which of them is the rule.
+    kinds = (False, True) if len(reports) >= FLAKY_FROM else (None,)
+    failures = [
+        (cause, failure)
+        for cause, names in _by_cause(reports, results)
+        for flaky in kinds
+        for name in names
+        if (failure := _Failure(name, results[name], flaky=flaky)).due
+    ]
+    found = _groups(failures)
+    if len(found) > FEW:
+        found = _groups([("", failure) for _, failure in failures])
+    if len(found) > FEW:
+        # The entry of a flaky failure may match a scenario that passes, so it may be as wide as those beside it.
+        found = _groups([("", failure) for _, failure in failures], wide=True)
     return [group.entry() for group in found]
+
+
+def _groups(failures: Iterable[tuple[str, _Failure]], *, wide: bool = False) -> list[_Group]:
+    """Return the failures in groups that share an entry, those of each cause apart."""
+    found: list[_Group] = []
+    for cause, failure in failures:
+        group = next((one for one in found if one.cause == cause and one.takes(failure, wide=wide)), None)
+        if group is None:
+            found.append(_Group(cause, [failure]))
+        else:
+            group.failures.append(failure)
+    return found
 
 
 def _by_cause(
@@ -112,9 +131,10 @@ def _by_cause(
 class _Failure:
     """A requirement with the scenarios in which it is to be declared, and those in which it must not be."""
 
-    def __init__(self, requirement: str, results: Mapping[str, Sequence[Result]], *, flaky: bool) -> None:
+    def __init__(self, requirement: str, results: Mapping[str, Sequence[Result]], *, flaky: bool | None) -> None:
         rule = registry.load().get(requirement)
         self.requirement = requirement
+        self.flaky = bool(flaky)
         self.results = results
         self.everywhere = {one.id for one in catalogue() if rule.applies_to(one.id)} | results.keys()
         self.due = {name for name, each in results.items() if _is_due(each, flaky=flaky)}
@@ -132,7 +152,6 @@ class _Group:
     """Failures of one cause that share an entry."""
 
     cause: str
-    flaky: bool
     failures: list[_Failure]
 
     @property
@@ -141,9 +160,16 @@ class _Group:
         every = tuple(dict.fromkeys(pattern for failure in self.failures for pattern in failure.patterns))
         return tuple(one for one in every if not any(one != other and fnmatchcase(one, other) for other in every))
 
-    def takes(self, failure: _Failure) -> bool:
-        """Return whether the entry may have this failure, too."""
-        same = failure.reasons == self.failures[0].reasons
+    @property
+    def flaky(self) -> bool:
+        """Return whether the entry is one of flaky failures."""
+        return self.failures[0].flaky
+
+    def takes(self, failure: _Failure, *, wide: bool) -> bool:
+        """Return whether the entry may have this failure, too. If `wide`, a flaky one with any patterns."""
+        same = (failure.reasons, failure.flaky) == (self.failures[0].reasons, self.flaky)
+        if wide and self.flaky:
+            return same
         return same and failure.allows(self.patterns) and all(one.allows(failure.patterns) for one in self.failures)
 
     def entry(self) -> DraftedFailure:
@@ -154,9 +180,10 @@ class _Group:
         return DraftedFailure(names, self.patterns, red[0], len(red), len(each), self.flaky)
 
 
-def _is_due(results: Iterable[Result], *, flaky: bool) -> bool:
+def _is_due(results: Iterable[Result], *, flaky: bool | None) -> bool:
+    """Return whether some of the results are red, and all of them unless `flaky`. None is for either."""
     red = [result.verdict in RED for result in results]
-    return any(red) and all(red) != flaky
+    return any(red) and (flaky is None or all(red) != flaky)
 
 
 def _patterns(due: set[str], everywhere: Iterable[str]) -> Iterator[tuple[str, set[str]]]:
