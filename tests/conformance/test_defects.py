@@ -604,7 +604,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     (
         "waited_rollback_interrupts",
         "cancel/during-tools/rollback/unwatched/waited",
-        {"CAN-06": "`interrupted` (not 404 for GET of run A (canc"},
+        {"CAN-06": "`interrupted`"},
     ),
 ]
 """A defect, a scenario, and for each requirement that must be broken then what must be observed of it."""
