@@ -76,11 +76,11 @@ def bare() -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def official() -> Iterator[Server]:
+def official(workers: int = OFFICIAL_WORKERS) -> Iterator[Server]:
     """`langgraph dev` with the probe agent. Raises `ServerError` when it cannot be started."""
     with tempfile.TemporaryDirectory() as folder:
         before = _leaders()
-        with langgraph_dev(workers=OFFICIAL_WORKERS, log=Path(folder) / "log") as url:
+        with langgraph_dev(workers=workers, log=Path(folder) / "log") as url:
             (pid,) = _leaders() - before
             yield Server("langgraph dev", url, pid)
 

@@ -8,24 +8,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A ratio, and what it is to be at least."""
+    """A number, and the least that it is to be, or the most with `at_most`."""
 
     what: str
     found: float
     wanted: float
     percent: bool = False
+    at_most: bool = False
 
     @property
     def is_met(self) -> bool:
         """Return whether the goal was reached."""
-        return self.found >= self.wanted
+        return self.found <= self.wanted if self.at_most else self.found >= self.wanted
 
     def in_words(self) -> str:
         """Return the goal in words."""
         met = "reached" if self.is_met else "**missed**"
         if self.percent:
             return f"{self.found:.0%} {self.what}; goal: at least {self.wanted:.0%}, {met}."
-        return f"{self.found:.0f} {self.what}; goal: at least {self.wanted:g}, {met}."
+        bound = "most" if self.at_most else "least"
+        return f"{self.found:.0f} {self.what}; goal: at {bound} {self.wanted:g}, {met}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ def add_commands(commands: argparse._SubParsersAction[CommandParser]) -> None:
         nargs="+",
         required=True,
         metavar="REPORT",
-        help="a report.json or its folder; a failure that is not in every report is drafted as flaky",
+        help="a report.json or its folder; of three or more, a failure that is not in each is drafted as flaky",
     )
     profile.add_argument("--name", help="the name of the profile (default: the server's name)")
     for command in commands.choices.values():

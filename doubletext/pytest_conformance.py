@@ -79,10 +79,9 @@ OPTIONS: Final[dict[str, dict[str, Any]]] = {
         "help": "multiply every deadline by X, for a slow deployment (default: 1)",
     },
     "--conformance-jobs": {
-        "type": int,
         "metavar": "N",
-        "help": "play N scenarios at a time, each of which needs up to two free workers (default: 8 on the embedded "
-        "mock, 1 on a URL)",
+        "help": "play N scenarios at a time, or with `auto` as many as the deployment has free workers for (default: 8 "
+        "on the embedded mock, 1 on a URL)",
     },
     "--conformance-witness-host": {
         "metavar": "HOST",
@@ -146,7 +145,7 @@ def _dest(option: str) -> str:
 def pytest_configure(config: pytest.Config) -> None:
     """Load the rest of the plugin if the run concerns the suite. Raise UsageError if the suite cannot be imported."""
     values = {option: getattr(config.option, _dest(option)) for option in OPTIONS}
-    # By identity, because 0 is a value of `--conformance-jobs` and equal to False.
+    # By identity, because 0 is a value of `--conformance-deadline-scale` and equal to False.
     given = [option for option, value in values.items() if value is not None and value is not False]
     if given or _selects_suite(config):
         load(config, given[0] if given else "the conformance suite")

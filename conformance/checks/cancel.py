@@ -155,7 +155,7 @@ def unknown_run_is_not_found(play: Play) -> None:
     cancel = play.last("cancel", s.UNKNOWN_RUN)
     expect(
         cancel.response is not None and cancel.response.status == 404,
-        "404 for the cancel of a run that does not exist",
+        "HTTP 404 for the cancel of a run that does not exist",
         cancel.outcome(),
         cancel.sent,
     )

@@ -39,7 +39,7 @@ def runs_before_b(play: Play, *, finished: bool = False) -> list[str]:
 
 def status_word(status: str) -> str:
     """Return a run's status as a client of the API sees it: 404 for a run that is gone."""
-    return "404" if status == GONE else f"`{status}`"
+    return "HTTP 404" if status == GONE else f"`{status}`"
 
 
 def expect_end(play: Play, label: str, due: str, who: str, *see: int) -> None:
@@ -50,7 +50,7 @@ def expect_end(play: Play, label: str, due: str, who: str, *see: int) -> None:
     status = play.final_status(label)
     expect(
         status == due,
-        f"404 for GET of {who}" if due == GONE else f"{who} to end `{due}`",
+        f"HTTP 404 for GET of {who}" if due == GONE else f"{who} to end `{due}`",
         status_word(status),
         *see,
         play.last("final run", f"run {label}").sent,

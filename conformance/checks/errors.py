@@ -24,7 +24,7 @@ def unknown_strategy_is_refused(play: Play) -> None:
 def missing_thread_is_not_found(play: Play) -> None:
     """ERR-02: compare the answer to every run on a thread that does not exist with 404."""
     # The last of these requests is a GET of the thread: its 404 shows that the refused runs did not create it.
-    expect_each_answered(play, "404", lambda _, e: status_of(e) == 404, "thread")
+    expect_each_answered(play, "HTTP 404", lambda _, e: status_of(e) == 404, "thread")
 
 
 @check("ERR-03")
@@ -35,7 +35,7 @@ def unknown_assistant_is_refused(play: Play) -> None:
         # A UUID is well-formed and names no assistant (404). Any other value may as well be a validation error (422).
         return status_of(exchange) == 404 if _names_a_uuid(ask) else status_of(exchange) >= 400
 
-    expect_each_answered(play, "404 where the assistant is an unknown UUID, else a refusal,", accepts, "assistant")
+    expect_each_answered(play, "HTTP 404 where the assistant is an unknown UUID, else a refusal,", accepts, "assistant")
 
 
 def _names_a_uuid(ask: s.Ask) -> bool:
@@ -84,7 +84,7 @@ def invalid_is_422(play: Play) -> None:
         taken = ask.path == "/threads" and isinstance(ask.body, dict) and ask.body.get("thread_id") == f"{{{s.MAIN}}}"
         return status_of(exchange) == (409 if taken else 422) or not 400 <= status_of(exchange) < 500
 
-    expect_each_answered(play, "422 (or no refusal)", accepts, "strategy", "id", "json", "field", "query", "bulk")
+    expect_each_answered(play, "HTTP 422 (or no refusal)", accepts, "strategy", "id", "json", "field", "query", "bulk")
 
 
 @check("ERR-08")
@@ -157,13 +157,13 @@ def incomplete_bulk_cancel_is_refused(play: Play) -> None:
 @check("ERR-14")
 def missing_thread_or_run_is_not_found(play: Play) -> None:
     """ERR-14: compare the answer to every request for an unknown thread or run with 404. ERR-18 judges its state."""
-    expect_each_answered(play, "404", lambda ask, e: _is_of_a_state(ask) or status_of(e) == 404, "unknown")
+    expect_each_answered(play, "HTTP 404", lambda ask, e: _is_of_a_state(ask) or status_of(e) == 404, "unknown")
 
 
 @check("ERR-18")
 def state_of_missing_thread_is_not_found(play: Play) -> None:
     """ERR-18: compare the answer to every request for the state or history of an unknown thread with 404."""
-    expect_each_answered(play, "404", lambda ask, e: not _is_of_a_state(ask) or status_of(e) == 404, "unknown")
+    expect_each_answered(play, "HTTP 404", lambda ask, e: not _is_of_a_state(ask) or status_of(e) == 404, "unknown")
 
 
 def _is_of_a_state(ask: s.Ask) -> bool:

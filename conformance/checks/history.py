@@ -184,7 +184,7 @@ def busy_state_cannot_be_updated(play: Play) -> None:
     update = play.last("update state", s.MAIN)
     expect(
         update.response is not None and update.response.status == 409,
-        "409 for an update of the state while a run is in flight",
+        "HTTP 409 for an update of the state while a run is in flight",
         update.outcome(),
         update.sent,
     )

@@ -51,8 +51,8 @@ def superseded_run_stays(play: Play) -> None:
     """INT-03: look for the superseded run A by GET and in the list of the thread's runs."""
     expect(
         play.final_status("A") != GONE,
-        "200 for GET of the superseded run A",
-        "404",
+        "HTTP 200 for GET of the superseded run A",
+        "HTTP 404",
         play.last("final run", "run A").sent,
     )
     listed = [run.get("run_id") for run in play.body("final runs", s.MAIN, list) if isinstance(run, dict)]

@@ -118,7 +118,7 @@ def missing_thread_is_no_conflict(play: Play) -> None:
     submission = play.submission("X")
     expect(
         submission.response is not None and submission.response.status == 404,
-        "404 for a run on a thread that does not exist",
+        "HTTP 404 for a run on a thread that does not exist",
         submission.outcome(),
         submission.sent,
     )

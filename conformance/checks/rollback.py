@@ -37,7 +37,7 @@ def superseded_run_is_gone(play: Play) -> None:
         refused = reading.response is not None and 400 <= reading.response.status < 500
         expect(
             not refused or reading.outcome() == "HTTP 404",
-            f"404 for GET of run {label} (rolled back)",
+            f"HTTP 404 for GET of run {label} (rolled back)",
             reading.outcome(),
             reading.sent,
         )

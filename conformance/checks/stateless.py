@@ -44,7 +44,7 @@ def thread_is_deleted(play: Play) -> None:
     exchange = _thread_afterwards(play, "A")
     expect(
         exchange.response is not None and exchange.response.status == 404,
-        "404 for GET of the thread of run A once the run is over",
+        "HTTP 404 for GET of the thread of run A once the run is over",
         exchange.outcome(),
         exchange.sent,
     )

@@ -212,7 +212,7 @@ def deleted_thread_is_gone(play: Play) -> None:
     thread = play.last("final thread", s.MAIN)
     expect(
         thread.response is not None and thread.response.status == 404,
-        "404 for GET of the deleted thread",
+        "HTTP 404 for GET of the deleted thread",
         thread.outcome(),
         deletion.sent,
         thread.sent,
@@ -336,7 +336,7 @@ def deleted_thread_is_gone_everywhere(play: Play) -> None:
     for exchange in asked:
         expect(
             exchange.response is not None and exchange.response.status == 404,
-            f"404 for GET {exchange.request.path}, since the thread is deleted",
+            f"HTTP 404 for GET {exchange.request.path}, since the thread is deleted",
             exchange.outcome(),
             deletion.sent,
             exchange.sent,

@@ -58,10 +58,13 @@ class Context:
         self._wake = asyncio.Event()
         recorder.on_moment = self._wake.set
 
-    async def until(self, happened: Callable[[], bool], seconds: float, awaited: str | None = None) -> bool:
+    async def until(
+        self, happened: Callable[[], bool], seconds: float, awaited: str | None = None, *, of: str | None = None
+    ) -> bool:
         """Wait until `happened` returns true, and return whether it did. It is called after every moment.
 
-        After `seconds`, record `awaited` as missed. Return False at once when the deployment is lost.
+        After `seconds`, record `awaited` as missed, and whether run `of` had begun. Return False at once when the
+        deployment is lost.
         """
         try:
             async with asyncio.timeout(seconds):
@@ -71,7 +74,8 @@ class Context:
                     await self.next_moment()
         except TimeoutError:
             if awaited is not None:
-                self.recorder.add(Missed, awaited=awaited, seconds=seconds)
+                unstarted = of is not None and not self.begun(of)
+                self.recorder.add(Missed, awaited=awaited, seconds=seconds, unstarted=unstarted)
             return False
         return True
 

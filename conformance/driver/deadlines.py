@@ -30,6 +30,10 @@ from dataclasses import dataclass, replace
 PROMPT = 0.04
 """The start latency in seconds below which a deployment starts runs at once, and does not poll a queue."""
 
+# A run that never starts costs the whole deadline. One that has to wait for longer than this is played again alone.
+CROWD = 3
+"""The greatest factor by which deadlines are longer where plays compete for the workers of a deployment."""
+
 
 @dataclass(frozen=True)
 class Deadlines:
@@ -79,7 +83,8 @@ class Deadlines:
         Only `start` and `finish` are longer, because a run may have to wait for a worker. An HTTP answer and a
         cancellation need no worker.
         """
-        return replace(self, start=self.start * jobs, finish=self.finish * jobs)
+        factor = min(jobs, CROWD)
+        return replace(self, start=self.start * factor, finish=self.finish * factor)
 
     def calibrated(self, start_latency: float) -> Deadlines:
         """Return the deadlines with `observe` fitted to the slowest observed start of a run, in seconds.

@@ -25,25 +25,31 @@ more. The transcript then contains the moment `lost`.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from conformance.driver import dispatch
 from conformance.driver.context import Context
 from conformance.driver.moves import cron, read
 from conformance.scenarios import moves as s
+from conformance.scenarios.demand import demand
 from conformance.scenarios.scenario import Scenario
 from conformance.transcript.transcript import MoveMade, SuiteInfo, TargetInfo, Transcript
 
 
 async def play(
-    context: Context, scenario: Scenario, suite: SuiteInfo, target: TargetInfo, on_quiet: Callable[[], None]
+    context: Context,
+    scenario: Scenario,
+    suite: SuiteInfo,
+    target: TargetInfo,
+    on_demand: Callable[[int], Awaitable[None]],
 ) -> Transcript:
     """Play `scenario` to its end and return the transcript. Nothing that the deployment does raises an exception.
 
-    `on_quiet` is called when the remaining moves start no run and wait for none. Another play may then use the
-    deployment's workers.
+    `on_demand` is awaited before a move with the number of workers that the runs may occupy from there on. It is 0 when
+    the remaining moves start no run and wait for none.
     """
     started_at = datetime.datetime.now(datetime.UTC).isoformat()
+    demands = _demands(scenario, steady=context.probe != "witnessed")
     try:
         await context.open_thread(s.MAIN, scenario.id)
         if s.MAIN in context.threads:
@@ -51,8 +57,7 @@ async def play(
                 for index, move in enumerate(scenario.moves):
                     if context.http.lost is not None:
                         break
-                    if index == _quiet_from(scenario):
-                        on_quiet()
+                    await on_demand(demands[index])
                     context.recorder.add(MoveMade, index=index, text=move.describe())
                     await dispatch.do(context, move)
                 # Before the wait: joins and streams end only when their runs do.
@@ -78,6 +83,9 @@ async def play(
     )
 
 
-def _quiet_from(scenario: Scenario) -> int:
-    """Return the index of the first move after which the scenario only reads."""
-    return max((i + 1 for i, move in enumerate(scenario.moves) if not move.traits.quiet), default=0)
+def _demands(scenario: Scenario, *, steady: bool) -> tuple[int, ...]:
+    found = demand(scenario)
+    if not steady:
+        return found
+    # Without a witness runs are held by time, which must not pass while the scenario waits for another worker.
+    return tuple(max(found) if needed else 0 for needed in found)

@@ -98,9 +98,12 @@ def _joined(facts: list[Broken]) -> Broken:
     for fact in named:
         observed.setdefault(fact.expected, []).append(fact.observed)
     more = f", and {len(different) - NAMED} more" if len(different) > NAMED else ""
+    # Numbered, so that the observed facts need not repeat the expected ones.
+    numbers = [f"({number}) " if len(observed) > 1 else "" for number in range(1, len(observed) + 1)]
     return Broken(
-        ", and ".join(observed),
-        ", and ".join(f"{', '.join(texts)} (not {expected})" for expected, texts in observed.items()) + more,
+        ", ".join(map("".join, zip(numbers, observed, strict=True))),
+        ", ".join(f"{number}{', '.join(texts)}" for number, texts in zip(numbers, observed.values(), strict=True))
+        + more,
         *dict.fromkeys(seq for fact in named for seq in fact.see),
     )
 

@@ -100,6 +100,11 @@ def _lost(play: Play) -> Iterator[tuple[str, str]]:
                 yield label, f"{step}/{event}"
 
 
+def unstarted(play: Play) -> bool:
+    """Return whether a run did not begin before its deadline, perhaps because other plays had all workers."""
+    return any(missed.unstarted for missed in play.missed())
+
+
 def _wrote(play: Play, label: str) -> bool:
     """Return whether the thread has a message that only a step of this run could have written."""
     shown = [checkpoint.messages for _, history in play.histories() for checkpoint in history]

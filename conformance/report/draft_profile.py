@@ -27,6 +27,12 @@ STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 RED = frozenset({"FAIL", "WARN", "INCONCLUSIVE"})
 ABSENT = "declared absent: "
 
+FLAKY_FROM = 3
+"""The least number of reports from which a failure that is not in all of them is drafted as flaky."""
+
+FEW = 30
+"""The number of entries from which on different causes share one, so that a vendor can write all reasons."""
+
 HEAD = """\
 # Drafted by doubletext from {reports}. Fill in every `reason`: what the deployment does, and why.
 # A profile with an empty reason is rejected. Delete the entries of failures that you are going to fix.
@@ -51,7 +57,7 @@ class DraftedFailure:
 def draft(reports: Sequence[Report], name: str | None = None) -> str:
     """Return the text of a profile that declares the findings of these reports, all of one deployment.
 
-    A failure that is not in every report is drafted as flaky.
+    Of three or more reports, a failure that is not in every report is drafted as flaky.
     """
     # The last report is the newest where reports are given in order, and its version is the one to declare.
     target = reports[-1].target
@@ -79,19 +85,36 @@ def entries(reports: Sequence[Report]) -> list[DraftedFailure]:
             # A freedom is declared under [freedoms]. An ERROR is a fault of the suite, not of the deployment.
             if result.verdict not in ("NOT-APPLICABLE", "ERROR") and result.freedom is None:
                 results.setdefault(result.requirement, {}).setdefault(result.scenario, []).append(result)
-    found: list[_Group] = []
-    for cause, names in _by_cause(reports, results):
-        for flaky in (False, True):
-            for name in names:
-                failure = _Failure(name, results[name], flaky=flaky)
-                if not failure.due:
-                    continue
-                group = next((one for one in found if one.is_of(cause, failure) and one.takes(failure)), None)
-                if group is None:
-                    found.append(_Group(cause, [failure]))
-                else:
-                    group.failures.append(failure)
+    # Two reports that differ do not show which of them is the rule.
+    kinds = (False, True) if len(reports) >= FLAKY_FROM else (None,)
+    failures = [
+        (cause, failure)
+        for cause, names in _by_cause(reports, results)
+        for flaky in kinds
+        for name in names
+        if (failure := _Failure(name, results[name], flaky=flaky)).due
+    ]
+    found = _groups(failures)
+    if len(found) > FEW:
+        found = _groups([("", failure) for _, failure in failures])
+    if len(found) > FEW:
+        # The entry of a flaky failure may match a scenario that passes, so it may be as wide as those beside it.
+        found = _groups([("", failure) for _, failure in failures], wide=True)
     return [group.entry() for group in found]
+
+
+def _groups(failures: Iterable[tuple[str, _Failure]], *, wide: bool = False) -> list[_Group]:
+    """Return the failures in groups that share an entry, those of each cause apart."""
+    found: list[_Group] = []
+    for cause, failure in failures:
+        # What could not be judged, in the very scenarios of a failure, could not be judged because of it.
+        related = (one for one in found if one.cause == cause or failure.unproven)
+        group = next((one for one in related if one.takes(failure, wide=wide)), None)
+        if group is None:
+            found.append(_Group(cause, [failure]))
+        else:
+            group.failures.append(failure)
+    return found
 
 
 def _by_cause(
@@ -114,12 +137,12 @@ def _by_cause(
 class _Failure:
     """A requirement with the scenarios in which it is to be declared, and those in which it must not be."""
 
-    def __init__(self, requirement: str, results: Mapping[str, Sequence[Result]], *, flaky: bool) -> None:
+    def __init__(self, requirement: str, results: Mapping[str, Sequence[Result]], *, flaky: bool | None) -> None:
         rule = registry.load().get(requirement)
         self.requirement = requirement
+        self.flaky = bool(flaky)
         self.results = results
         self.everywhere = {one.id for one in catalogue() if rule.applies_to(one.id)} | results.keys()
-        self.flaky = flaky
         self.due = {name for name, each in results.items() if _is_due(each, flaky=flaky)}
         self.patterns = tuple(pattern for pattern, _ in _patterns(self.due, self.everywhere))
         red = [result for name in self.due for result in results[name] if result.verdict in RED]
@@ -139,20 +162,22 @@ class _Group:
     cause: str
     failures: list[_Failure]
 
-    def is_of(self, cause: str, failure: _Failure) -> bool:
-        """Return whether a failure of this cause may be of the same cause as this entry."""
-        # What could not be judged, in the very scenarios of a failure, could not be judged because of it.
-        return self.failures[0].flaky == failure.flaky and (self.cause == cause or failure.unproven)
-
     @property
     def patterns(self) -> tuple[str, ...]:
         """Return the patterns of all failures, without those that a broader one contains."""
         every = tuple(dict.fromkeys(pattern for failure in self.failures for pattern in failure.patterns))
         return tuple(one for one in every if not any(one != other and fnmatchcase(one, other) for other in every))
 
-    def takes(self, failure: _Failure) -> bool:
-        """Return whether the entry may have this failure, too."""
-        same = failure.reasons == self.failures[0].reasons
+    @property
+    def flaky(self) -> bool:
+        """Return whether the entry is one of flaky failures."""
+        return self.failures[0].flaky
+
+    def takes(self, failure: _Failure, *, wide: bool) -> bool:
+        """Return whether the entry may have this failure, too. If `wide`, a flaky one with any patterns."""
+        same = (failure.reasons, failure.flaky) == (self.failures[0].reasons, self.flaky)
+        if wide and self.flaky:
+            return same
         return same and failure.allows(self.patterns) and all(one.allows(failure.patterns) for one in self.failures)
 
     def entry(self) -> DraftedFailure:
@@ -160,7 +185,7 @@ class _Group:
         each = [found for one in self.failures for name in sorted(one.due) for found in one.results[name]]
         red = [result for result in each if result.verdict in RED]
         names = tuple(one.requirement for one in self.failures)
-        return DraftedFailure(names, self.patterns, red[0], len(red), len(each), self.failures[0].flaky)
+        return DraftedFailure(names, self.patterns, red[0], len(red), len(each), self.flaky)
 
 
 def _offered(reports: Sequence[Report]) -> Callable[[str], bool]:
@@ -180,9 +205,10 @@ def _unoffered(reports: Sequence[Report]) -> dict[str, Result]:
     return found
 
 
-def _is_due(results: Iterable[Result], *, flaky: bool) -> bool:
+def _is_due(results: Iterable[Result], *, flaky: bool | None) -> bool:
+    """Return whether some of the results are red, and all of them unless `flaky`. None is for either."""
     red = [result.verdict in RED for result in results]
-    return any(red) and all(red) != flaky
+    return any(red) and (flaky is None or all(red) != flaky)
 
 
 def _patterns(due: set[str], everywhere: Iterable[str]) -> Iterator[tuple[str, set[str]]]:

@@ -152,7 +152,7 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
             self.endpoint,
             # Shown, because different requirements judge the two cases. `null` would be a third one.
             setting("multitask_strategy", self.strategy) or "no multitask_strategy",
-            ON_THREAD[self.thread],
+            ON_THREAD.get(self.thread, f"on thread {self.thread}"),
             # The hold comes before the rarer settings: it is the point of most submits.
             f"hold at {' and '.join(self.hold)}" if self.hold else None,
             f"fails in {' and '.join(self.fail)}" if self.fail else None,
@@ -379,12 +379,12 @@ class CancelMany(Kind, frozen=True, kw_only=True, tag="cancel-many"):
 
 
 class Together(Kind, frozen=True, kw_only=True, tag="together"):
-    """Send several requests at the same time, and continue when all of them are answered."""
+    """Send several requests at the same time, or wait for several points, and continue when that is over."""
 
     # The effects are those of its moves: see `parts`, through which the judge and the reports read them one by one.
     traits = Traits(passive=False, quiet=False, may_end=False, changes=None, by_hand=False)
 
-    moves: tuple[Submit | Cancel, ...]
+    moves: tuple[Submit | Cancel | AwaitPoint, ...]
 
     def describe(self) -> str:
         # Equal requests are counted: ten equal cancels would fill a screen.

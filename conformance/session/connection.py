@@ -9,6 +9,9 @@ from pathlib import Path
 
 import httpx
 
+KEPT_ALIVE = 2.0
+"""Seconds for which an idle connection is kept for another request."""
+
 
 class BadConnectionError(Exception):
     """An option cannot be used. The text names the option and quotes no secret."""
@@ -25,7 +28,9 @@ class Connection:
         """Return the connections of one play."""
         # One pool per play: httpcore searches the whole pool for each request, and in a pool that all plays share that
         # takes longer than opening connections. No limit: an open stream must not delay another request.
-        limits = httpx.Limits(max_connections=None)
+        # Many servers close a connection that is idle for five seconds, and so does httpx. The shorter time keeps a
+        # request from being sent on a connection that is just being closed.
+        limits = httpx.Limits(max_connections=None, keepalive_expiry=KEPT_ALIVE)
         return httpx.AsyncHTTPTransport(verify=self.tls, proxy=self.proxy, limits=limits, trust_env=False)
 
     @property

@@ -19,14 +19,14 @@ import pytest
 from conformance.driver.deadlines import Deadlines
 from conformance.judge import profiles
 from conformance.judge.profiles import NOTHING_DECLARED, Profile, ProfileError
-from conformance.report.report import slug
+from conformance.report.report import CALIBRATION, slug
 from conformance.session.connection import BadConnectionError, Connection, connection
 from conformance.transcript.text import snippet
 from doubletext import packages
 from doubletext.environment import HEADER_VARIABLE
 
-# The mock executes any number of runs at once, and a play mostly waits. A deployment behind a URL may have one worker,
-# where concurrent plays queue behind each other, so there the default is 1.
+# The mock executes any number of runs at once, and a play mostly waits. A deployment behind a URL may be used by
+# others, so there the default is 1.
 EMBEDDED_JOBS = 8
 EMBEDDED_NAME = "mock"
 
@@ -55,7 +55,8 @@ class Options:
     folder: Path | None
     resume: Path | None
     deadlines: Deadlines
-    jobs: int
+    jobs: int | None
+    """None for as many as the deployment has workers for."""
     witness_host: str | None
     connection: Connection
 
@@ -82,7 +83,7 @@ def read(config: pytest.Config) -> Options:
         folder=_folder(option.conformance_report or option.conformance_resume),
         resume=_resume(option.conformance_resume),
         deadlines=Deadlines().scaled(_scale(option.conformance_deadline_scale)),
-        jobs=_jobs(option.conformance_jobs, embedded=not urls),
+        jobs=_jobs(option.conformance_jobs, embedded=not urls, distributed=hasattr(config, "workerinput")),
         witness_host=_witness_host(option.conformance_witness_host),
         connection=_connection(option),
     )
@@ -202,7 +203,8 @@ def _resume(name: str | None) -> Path | None:
         return None
     folder = Path(name).absolute()
     # With several deployments each has a folder of its own inside.
-    if not any(folder.glob("transcripts")) and not any(folder.glob("*/transcripts")):
+    # A run that ended in its examination has left only that.
+    if not any(any(folder.glob(name)) for name in ("transcripts", "*/transcripts", CALIBRATION, f"*/{CALIBRATION}")):
         raise pytest.UsageError(
             f"--conformance-resume: {folder} has no transcripts. Give the folder of a run with --conformance-report"
         )
@@ -218,12 +220,18 @@ def _scale(scale: float | None) -> float:
     return scale
 
 
-def _jobs(given: int | None, *, embedded: bool) -> int:
+def _jobs(given: str | None, *, embedded: bool, distributed: bool) -> int | None:
+    if embedded and given in (None, "auto"):
+        return EMBEDDED_JOBS
     if given is None:
-        return EMBEDDED_JOBS if embedded else 1
-    if not 1 <= given <= 1000:
-        raise pytest.UsageError(f"--conformance-jobs: {given} is not between 1 and 1000")
-    return given
+        return 1
+    if given == "auto":
+        # Each process of pytest-xdist would find all workers of the deployment free.
+        return 1 if distributed else None
+    number = int(given) if given.isdecimal() and len(given) < 9 else 0
+    if not 1 <= number <= 1000:
+        raise pytest.UsageError(f"--conformance-jobs: {snippet(given)} is neither `auto` nor between 1 and 1000")
+    return number
 
 
 def _witness_host(host: str | None) -> str | None:

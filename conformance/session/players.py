@@ -9,10 +9,12 @@ Theory of operation:
    mock deployment run on the same loop.
 3. The first play of a deployment examines it, and all others wait for that examination. A deployment that cannot be
    judged raises NotJudgeable in every test, without a further request.
-4. A play then waits for one of the deployment's slots, of which there are as many as jobs. It gives the slot back as
-   soon as its scenario only observes, because the rest needs no worker of the deployment, and the next play starts.
-   After its wait for a slot a play checks the deployment again, because another play may have found it lost meanwhile.
-5. A play in which a report to the witness was lost is played again, because its situation may not have arisen. The
+4. A play then waits for workers of the deployment (`room.py`), and gives them back as soon as its scenario only
+   observes, so that the next play starts. With a given number of jobs, each play needs one of as many workers. After
+   its wait a play checks the deployment again, because another play may have found it lost meanwhile.
+5. A play in which a run did not begin in time while other plays had workers, too, says nothing: perhaps there are fewer
+   workers than were found. It is played again with nothing beside it, and fewer plays begin at a time from there on.
+6. A play in which a report to the witness was lost is played again, because its situation may not have arisen. The
    transcript of the last play contains those before it. So it is with a race, which is played until two branches of it
    were met (`judge/branches.py`), except on the embedded mock.
 """
@@ -20,8 +22,8 @@ Theory of operation:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, wait
 from contextlib import AsyncExitStack
@@ -33,9 +35,11 @@ import msgspec
 from conformance.driver.witness import Witness
 from conformance.judge.branches import needs_another
 from conformance.judge.play import Play
-from conformance.judge.premises import REPLAYS, lost_reports
+from conformance.judge.premises import REPLAYS, lost_reports, unstarted
+from conformance.scenarios.demand import demand, waits_long
 from conformance.scenarios.scenario import Scenario
 from conformance.session.connection import Connection
+from conformance.session.room import Lease, Room
 from conformance.session.target import Target
 from conformance.transcript.transcript import SuiteInfo, Transcript
 
@@ -50,6 +54,9 @@ class Interrupted(Exception):  # noqa: N818 -- not an error: the run was asked t
     """The run ends before the play does."""
 
 
+UNHELPED = 3
+"""The number of plays alone, none of which began in time either, after which the deployment is taken for the cause."""
+
 AWAKE = 0.5
 """Seconds between two checks of whether the run was interrupted."""
 
@@ -61,6 +68,8 @@ def _drop(_target: Target, _transcript: Transcript | None) -> None:
 class PlayPool:
     """A player of scenarios against deployments, with at most `jobs` plays at once per deployment.
 
+    With None for `jobs`, as many are played at once as the deployment has workers for.
+
     `keep` is called in a thread with every play that is over, and with None when a deployment was examined.
     """
 
@@ -68,7 +77,7 @@ class PlayPool:
         self,
         *,
         suite: SuiteInfo,
-        jobs: int,
+        jobs: int | None,
         witness_host: str | None,
         connection: Connection | None = None,
         keep: Callable[[Target, Transcript | None], None] | None = None,
@@ -85,7 +94,9 @@ class PlayPool:
         self._stack = AsyncExitStack()
         self._connection = connection or Connection(httpx.create_ssl_context(trust_env=False))
         self._examined: dict[int, asyncio.Task[None]] = {}
-        self._slots: dict[int, asyncio.Semaphore] = {}
+        self._rooms: dict[int, Room] = {}
+        self._alone: Counter[tuple[int, bool]] = Counter()
+        """By deployment and whether that helped: the plays that were made alone."""
         self._plays: dict[tuple[int, str], Future[Transcript]] = {}
         self._embedded: set[str] = set()
         self._interrupted = False
@@ -108,7 +119,8 @@ class PlayPool:
 
     def begin(self, target: Target, scenarios: Iterable[Scenario]) -> None:
         """Start to play these scenarios, as many at a time as there are jobs, and return at once."""
-        for scenario in scenarios:
+        # Those that mostly wait take little, and would be the last ones otherwise.
+        for scenario in sorted(scenarios, key=lambda scenario: not waits_long(scenario)):
             self._future(target, scenario)
 
     def transcript(self, target: Target, scenario: Scenario) -> Transcript:
@@ -190,9 +202,18 @@ class PlayPool:
     async def _play_until_settled(self, target: Target, scenario: Scenario) -> Transcript:
         """Play a scenario, and again where a report was lost or a race needs another branch."""
         earlier: list[Transcript] = []
-        lost = 0
+        lost, room, alone = 0, self._room(target), False
+        claim = max(demand(scenario)) if self._jobs is None else 1
         while True:
-            transcript = await self._play_once(target, scenario)
+            lease = room.whole() if alone else room.lease(claim, again=bool(earlier))
+            transcript = await self._play_once(target, scenario, lease)
+            late = unstarted(Play(transcript))
+            if alone:
+                self._alone[id(target), not late] += 1
+            elif late and lease.crowded and self._may_help(target):
+                room.shrink(lease)
+                alone = True
+                continue
             if lost_reports(Play(transcript)):
                 lost += 1
                 again = lost <= REPLAYS
@@ -204,18 +225,21 @@ class PlayPool:
                 return msgspec.structs.replace(transcript, earlier=tuple(earlier))
             earlier.append(transcript)
 
-    async def _play_once(self, target: Target, scenario: Scenario) -> Transcript:
-        slots = self._slots.setdefault(id(target), asyncio.Semaphore(self._jobs))
-        await slots.acquire()
-        with contextlib.ExitStack() as slot:
-            slot.callback(slots.release)
-            await self._examine(target)  # another play may have lost the deployment while this one waited for a slot
+    def _room(self, target: Target) -> Room:
+        return self._rooms.setdefault(id(target), Room(target.width if self._jobs is None else self._jobs))
+
+    def _may_help(self, target: Target) -> bool:
+        """Return whether a play in which a run did not begin may show more if nothing is beside it."""
+        return self._alone[id(target), True] > 0 or self._alone[id(target), False] < UNHELPED
+
+    async def _play_once(self, target: Target, scenario: Scenario, lease: Lease) -> Transcript:
+        try:
+            await lease.need(demand(scenario)[0])
+            await self._examine(target)  # another play may have lost the deployment while this one waited
             async with self._connection.transport() as transport:
-                # pop_all() moves the release out of this `with`, so that the slot is not given back a second time at
-                # the end. A play that fails before it is quiet gives its slot back there.
-                return await target.play(
-                    scenario, transport, self._witness, self._suite, lambda: slot.pop_all().close()
-                )
+                return await target.play(scenario, transport, self._witness, self._suite, lease.need)
+        finally:
+            lease.end()
 
     async def _examine_alone(self, target: Target) -> None:
         async with self._connection.transport() as transport:

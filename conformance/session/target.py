@@ -13,12 +13,14 @@ Theory of operation. `Target.examine` answers four questions, in this order:
    - The final state has no such marks: the agent is not a probe agent. If the user named the assistant, `probe` becomes
      "none", and the scenarios that need no probe are played. Otherwise that is the `problem`.
 
-4. How fast does it start a run? The slowest of the plain runs sets the deadlines. Where the shipped profiles for this
-   server differ by the number of workers, `CAPACITY` finds out whether two runs can execute at once.
+4. How fast does it start a run? The slowest of the plain runs sets the deadlines. `CAPACITY` finds
+   out whether two runs can execute at once, where the shipped profiles for this server differ by that. With
+   `--conformance-jobs=auto`, `WIDTH` finds out how many can.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -74,6 +76,29 @@ CAPACITY = Scenario(
     ),
 )
 
+MOST = 10
+"""The greatest number of workers that is looked for. More plays at a time would only compete for this process."""
+
+_OTHERS = tuple(f"X{number}" for number in range(2, MOST + 1))
+
+WIDTH = Scenario(
+    id="width",
+    about="Runs on as many threads, each held in its first step, which shows how many of them have a worker.",
+    moves=(
+        s.Submit(label="A", text=SF, hold=(FIRST_STEP,)),
+        s.AwaitPoint(label="A", point=FIRST_STEP),
+        s.Together(
+            moves=tuple(
+                s.Submit(label=label, text=SF, hold=(FIRST_STEP,), thread=f"of run {label}") for label in _OTHERS
+            )
+        ),
+        # At the same time: the wait for one that has no worker takes its whole deadline.
+        s.Together(moves=tuple(s.AwaitPoint(label=label, point=FIRST_STEP, optional=True) for label in _OTHERS)),
+        s.Release(),
+        *(s.AwaitEnd(label=label) for label in ("A", *_OTHERS)),
+    ),
+)
+
 NO_WITNESS = (
     "the agent cannot reach the suite's witness, so runs are held by time, and requirements that cannot be proved that "
     "way are INCONCLUSIVE; give the address of this machine as the deployment sees it: --conformance-witness-host=HOST"
@@ -92,13 +117,17 @@ CALIBRATIONS = 3
 """The number of plain runs, one after another, from which the start latency is measured."""
 
 
+async def _need_nothing(_workers: int) -> None:
+    """Wait for no worker."""
+
+
 class Target:
     """One deployment under test: its address, and the findings of its examination.
 
     `problem` is the one-line reason why it cannot be judged, or cannot be judged any more, and None when it can. The
     plays of the examination are `calibration`. `workers` is "one" or "several" where the examination had to find that
-    out. `notes` are remarks for the reader of the verdicts. `named` means that the user named the assistant, so that it
-    is judged even if it is not a probe agent.
+    out. The number of runs that can execute at once is `width`. `notes` are remarks for the reader of the verdicts.
+    `named` means that the user named the assistant, so that it is judged even if it is not a probe agent.
     """
 
     def __init__(
@@ -124,6 +153,7 @@ class Target:
         self.problem: str | None = None
         self.calibration: list[Transcript] = []
         self.workers: Workers | None = None
+        self.width = 1
         self.notes: list[str] = []
 
     def can_play(self, scenario: Scenario) -> bool:
@@ -140,11 +170,13 @@ class Target:
         transport: httpx.AsyncBaseTransport,
         witness: Witness,
         suite: SuiteInfo,
-        on_quiet: Callable[[], None] = lambda: None,
+        on_demand: Callable[[int], Awaitable[None]] = _need_nothing,
+        on_cut: Callable[[Transcript], None] = lambda _: None,
     ) -> Transcript:
         """Play one scenario and return its transcript. Set `problem` when the deployment stops answering in it.
 
-        `on_quiet` is called when no further run of the scenario will execute.
+        `on_demand` is awaited with the number of workers that its runs may occupy, whenever that may change. `on_cut`
+        is called with the record so far if the play is cancelled.
         """
         recorder = Recorder(self.redactor)
         http = self._wire(transport, recorder)
@@ -156,22 +188,28 @@ class Target:
             witness=witness,
             probe=self.info.probe,
         )
-        transcript = await player.play(context, scenario, suite, self.info, on_quiet)
+        try:
+            transcript = await player.play(context, scenario, suite, self.info, on_demand)
+        except asyncio.CancelledError:
+            unplayed = Transcript.unplayed(suite, self.info, scenario)
+            on_cut(msgspec.structs.replace(unplayed, threads=dict(context.threads), moments=list(recorder.moments)))
+            raise
         # With several jobs other plays fail in the same second. The first reason is the one to report.
         if http.lost is not None and self.problem is None:
             self.problem = f"it stopped answering during {scenario.id}: {http.lost}"
         return transcript
 
     async def examine(
-        self, transport: httpx.AsyncBaseTransport, witness: Witness, suite: SuiteInfo, jobs: int = 1
+        self, transport: httpx.AsyncBaseTransport, witness: Witness, suite: SuiteInfo, jobs: int | None = 1
     ) -> None:
         """Read `/info`, play the calibration runs, and set `info`, `problem`, `notes`, `workers` and the deadlines.
 
-        `jobs` is the number of plays that will be under way at once.
+        `jobs` is the number of plays that will be under way at once. It is None for as many as there are workers for.
+        `width` is set then.
         """
 
         async def play(scenario: Scenario) -> Play:
-            transcript = await self.play(scenario, transport, witness, suite)
+            transcript = await self.play(scenario, transport, witness, suite, on_cut=self.calibration.append)
             self.calibration.append(transcript)
             return Play(transcript)
 
@@ -181,15 +219,15 @@ class Target:
         except _Unusable as unusable:
             self.problem = self.redactor.text(str(unusable))
             return
-        # Played only where the answer is used: to choose between the profiles that would be proposed.
-        if (
-            self.info.profile is None
-            and self.info.probe == "witnessed"
-            and any(p.workers for p in proposals(self.info))
-        ):
-            self.workers = "one" if _missed_capacity(await play(CAPACITY)) else "several"
+        # Played only where the answer is used, here to choose between the profiles that would be proposed. Without a
+        # witness nothing shows at which moment a run begins.
+        proposing = self.info.profile is None and any(p.workers for p in proposals(self.info))
+        if self.info.probe == "witnessed" and (jobs is None or proposing):
+            self.workers = "several" if _started(await play(CAPACITY)) else "one"
+            if jobs is None and self.workers == "several":
+                self.width = 1 + len(_started(await play(WIDTH)))
         # The slowest run counts: a window that is too short misses faults, one that is too long only costs time.
-        self.deadlines = self.deadlines.calibrated(max(latencies)).shared(jobs)
+        self.deadlines = self.deadlines.calibrated(max(latencies)).shared(jobs or 1)
 
     async def _calibrate(self, play: Callable[[Scenario], Awaitable[Play]]) -> list[float]:
         """Return the seconds that each of the plain runs needed to start. Raise _Unusable.
@@ -262,11 +300,12 @@ def server_of(info: Any) -> tuple[str | None, str | None]:
     return name and snippet(name, 40), snippet(version, 40) if isinstance(version, str) else None
 
 
-def _missed_capacity(play: Play) -> bool:
-    """Return whether the second run did not start while the first one was held."""
-    released = next((m.seq for m in play.moments if isinstance(m, Released)), len(play.moments))
-    began = play.began("X")
-    return began is None or began > released
+def _started(play: Play) -> list[str]:
+    """Return the other runs that started while run A was held."""
+    released = [m.seq for m in play.moments if isinstance(m, Released) and m.label == "A"]
+    end = min(released, default=len(play.moments))
+    began = {submit.label: play.began(submit.label) for submit in play.scenario.all_submits if submit.label != "A"}
+    return [label for label, seq in began.items() if seq is not None and seq < end]
 
 
 def _start_latency(play: Play) -> float:

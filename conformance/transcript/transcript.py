@@ -120,10 +120,14 @@ class Released(Moment, frozen=True, kw_only=True, tag="released"):
 
 
 class Missed(Moment, frozen=True, kw_only=True, tag="missed"):
-    """A missed deadline: the awaited event did not happen within `seconds`."""
+    """A missed deadline: the awaited event did not happen within `seconds`.
+
+    `unstarted` is true where the event was one of a run that had not begun, perhaps because it had no worker.
+    """
 
     awaited: str
     seconds: float
+    unstarted: bool = False
 
 
 class Lost(Moment, frozen=True, kw_only=True, tag="lost"):

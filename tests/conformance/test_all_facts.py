@@ -40,9 +40,19 @@ def test_all_broken_facts_are_named_once() -> None:
         expect(False, "one", "no one", 3)
 
     broken = found_by(check)
-    assert broken.expected == "one, and two"
-    assert broken.observed == "no one (not one), and no two (not two)"
+    assert broken.expected == "(1) one, (2) two"
+    assert broken.observed == "(1) no one, (2) no two"
     assert broken.see == (3, 2)
+
+
+def test_what_was_expected_of_all_is_not_repeated() -> None:
+    @all_facts
+    def check() -> None:
+        expect(False, "one", "two", 1)
+        expect(False, "one", "three", 2)
+
+    broken = found_by(check)
+    assert (broken.expected, broken.observed) == ("one", "two, three")
 
 
 def test_many_facts_are_counted() -> None:
@@ -52,7 +62,7 @@ def test_many_facts_are_counted() -> None:
             expect(False, f"fact {number}", "nothing", number)
 
     broken = found_by(check)
-    assert broken.observed.endswith(f"nothing (not fact {NAMED - 1}), and 3 more")
+    assert broken.observed.endswith(f"({NAMED}) nothing, and 3 more")
     assert broken.see == tuple(range(NAMED))
 
 
@@ -85,7 +95,7 @@ def test_a_check_within_a_check_adds_its_facts() -> None:
         inner()
         expect(False, "two", "no two", 2)
 
-    assert found_by(outer).expected == "one, and two"
+    assert found_by(outer).expected == "(1) one, (2) two"
 
 
 def test_behind_the_check_a_fact_is_raised_again() -> None:

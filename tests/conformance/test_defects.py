@@ -604,7 +604,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     (
         "waited_rollback_interrupts",
         "cancel/during-tools/rollback/unwatched/waited",
-        {"CAN-06": "`interrupted` (not 404 for GET of run A (canc"},
+        {"CAN-06": "`interrupted`"},
     ),
     ("ended_shown_late", TOOLS, {"RUN-33": "`running`"}),
     ("output_channel_stale", TOOLS, {"AGR-11": "values.steps"}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import msgspec
@@ -14,6 +16,7 @@ from conformance.judge.judging import Word
 from conformance.judge.profiles import ProfileError
 from conformance.report import draft_profile
 from conformance.report.report import Report, Result, summarise
+from conformance.report.summary import stale_entries
 from conformance.requirements import registry
 from conformance.scenarios.catalogue import catalogue
 from conformance.transcript.transcript import SuiteInfo, TargetInfo
@@ -112,6 +115,39 @@ def test_what_fails_in_some_reports_only_is_flaky() -> None:
         (("INT-02",), False, 3, 3),
         (("INT-07",), True, 1, 3),
     ]
+
+
+def test_two_reports_do_not_show_what_is_flaky() -> None:
+    found = draft_profile.entries([report({("INT-07", PLAINEST): "WARN"}), report({})])
+    assert [(e.requirements, e.flaky, e.bad, e.judged) for e in found] == [(("INT-07",), False, 1, 2)]
+
+
+def test_the_worst_server_gets_few_entries() -> None:
+    """Draw failures of many faults, of which half differ between three runs, and declare them all."""
+    names = sorted({rule for fault in registry.faults().values() for rule in fault.breaks})
+    drawn = random.Random(15)
+    always = {name: drawn.choice(["*", "interrupt/*", "cancel/*", "rollback/*"]) for name in names}
+
+    def bad() -> dict[tuple[str, str], Word]:
+        found: dict[tuple[str, str], Word] = {
+            (r.id, s.id): "FAIL"
+            for r in BOOK.requirements
+            for s in catalogue()
+            if r.level != "PROFILE"
+            and r.applies_to(s.id)
+            and fnmatchcase(s.id, always.get(r.id, "none/*"))
+            and (names.index(r.id) % 2 if r.id in names else drawn.random() < 0.5)
+        }
+        here = [name for name in names if drawn.random() < 0.3 and BOOK.get(name).applies_to(PLAINEST)]
+        return found | dict.fromkeys([(name, PLAINEST) for name in here], "FAIL")
+
+    made = [report(bad()) for _ in range(3)]
+    assert len(draft_profile.entries(made)) <= draft_profile.FEW
+    profile = profiles.parse(draft_profile.draft(made).replace('reason = ""', 'reason = "a bug"'), "draft")
+    for one in made:
+        red = {(r.requirement, r.scenario) for r in one.results if r.verdict == "FAIL"}
+        assert all(profile.known_failure(*each) for each in red)
+        assert stale_entries(profile, one.results) == []
 
 
 def test_a_draft_is_refused_until_every_reason_is_written() -> None:

@@ -42,8 +42,8 @@ BAD: list[tuple[str, str]] = [
     ("--conformance-deadline-scale=0", "--conformance-deadline-scale: 0 is not above 0 and at most 1000"),
     ("--conformance-deadline-scale=nan", "--conformance-deadline-scale: nan is not above 0 and at most 1000"),
     ("--conformance-deadline-scale=fast", "argument --conformance-deadline-scale: invalid float value: 'fast'"),
-    ("--conformance-jobs=0", "--conformance-jobs: 0 is not between 1 and 1000"),
-    ("--conformance-jobs=many", "argument --conformance-jobs: invalid int value: 'many'"),
+    ("--conformance-jobs=0", "--conformance-jobs: 0 is neither `auto` nor between 1 and 1000"),
+    ("--conformance-jobs=many", "--conformance-jobs: many is neither `auto` nor between 1 and 1000"),
     (
         "--conformance-witness-host=http://me",
         "--conformance-witness-host: `http://me` is neither a host name nor an IP address",
@@ -76,4 +76,4 @@ async def test_a_bad_line_in_the_environment_is_one_line_and_exit_code_4(tmp_pat
 async def test_a_bad_option_is_reported_once_by_distributed_runs() -> None:
     run = await run_suite("-q", "-n", "2", "--conformance-jobs=0")
     assert run.code == pytest.ExitCode.USAGE_ERROR
-    assert run.output.strip() == "ERROR: --conformance-jobs: 0 is not between 1 and 1000"
+    assert run.output.strip() == "ERROR: --conformance-jobs: 0 is neither `auto` nor between 1 and 1000"

@@ -69,8 +69,8 @@ def create_answers_with_the_run(play: Play) -> None:
             raise Unproven(f"no answer to the create of run {label}", exchange.sent)
         expect(
             response.status == 200,
-            f"200 for the create of run {label}",
-            f"{response.status}",
+            f"HTTP 200 for the create of run {label}",
+            f"HTTP {response.status}",
             exchange.sent,
         )
         body = exchange.body if isinstance(exchange.body, dict) else {}

@@ -99,7 +99,7 @@ def join_of_a_run_that_is_gone_returns(play: Play) -> None:
         # Any status counts. The record of the run is deleted, so a 404 is as right as the last values.
         expect(
             join.response is not None,
-            "an answer, with values or 404, to a client that waits for run A once the run is rolled back",
+            "an answer, with values or HTTP 404, to a client that waits for run A once the run is rolled back",
             _join_outcome(join),
             join.sent,
         )

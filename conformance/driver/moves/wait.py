@@ -31,7 +31,7 @@ async def await_heard(context: Context, label: str) -> None:
     def has_started() -> bool:
         return context.begun(label) or context.refused(label) or context.statuses.get(label, "pending") != "pending"
 
-    await context.until(has_started, context.deadlines.start, f"run {label} to start")
+    await context.until(has_started, context.deadlines.start, f"run {label} to start", of=label)
     await context.until(
         lambda: context.begun(label) or context.refused(label) or context.ended(label),
         context.deadlines.hear,
@@ -54,6 +54,7 @@ async def await_point(context: Context, move: s.AwaitPoint) -> None:
         lambda: context.reported(move.label, step, event) or context.refused(move.label),
         seconds,
         None if move.optional else f"run {move.label} to be at {move.point}",
+        of=move.label,
     )
     if move.optional and not there:
         # If the run reached the point later, its hold would block the only worker for the other runs of the scenario.
@@ -78,7 +79,7 @@ async def _await_point_unseen(context: Context, label: str, step: str) -> None:
     await _find(context, label)
     awaited = f"run {label} to execute"
     running = await context.until(
-        lambda: context.begun(label) or context.refused(label), context.deadlines.start, awaited
+        lambda: context.begun(label) or context.refused(label), context.deadlines.start, awaited, of=label
     )
     thread = context.thread_of.get(label)
     if not running or context.probe == "none" or step not in STEPS[1:] or thread is None:
@@ -159,6 +160,7 @@ async def await_end(context: Context, move: s.AwaitEnd) -> None:
         lambda: context.over(label, end_reported()),
         context.deadlines.finish,
         f"run {label} to reach a terminal status",
+        of=label,
     ):
         if join is None:
             await context.until(end_reported, context.deadlines.answer)

@@ -1,0 +1,150 @@
+"""The workers of a deployment: how plays share them, and what follows when there are fewer than were found."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conformance.driver.deadlines import Deadlines
+from conformance.judge.play import Play
+from conformance.judge.premises import unstarted
+from conformance.scenarios.catalogue import catalogue
+from conformance.scenarios.demand import EACH, demand, quiet_from, waits_long
+from conformance.session.players import PlayPool
+from conformance.session.room import Lease, Room, can_finish
+from conformance.session.target import MOST, Target
+from tests.conformance.plays import SUITE
+
+PLAINEST = "interrupt/during-tools/create/unwatched"
+BY_ID = {scenario.id: scenario for scenario in catalogue()}
+GOODS = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=6), min_size=1, max_size=12)
+
+
+@given(st.integers(1, 6), GOODS)
+def test_no_play_waits_for_ever_and_no_worker_is_held_twice(workers: int, plays: list[list[int]]) -> None:
+    room, held = Room(workers), dict.fromkeys(range(len(plays)), 0)
+
+    async def play(number: int, needs: list[int]) -> None:
+        lease = room.lease(max(needs))
+        for need in needs:
+            await lease.need(need)
+            held[number] = lease.held
+            assert lease.held == min(need, workers)
+            assert sum(held.values()) <= workers
+            await asyncio.sleep(0)
+        lease.end()
+        held[number] = 0
+
+    async def everything() -> None:
+        async with asyncio.timeout(5):
+            await asyncio.gather(*(play(number, needs) for number, needs in enumerate(plays)))
+
+    asyncio.run(everything())
+
+
+async def test_a_play_that_wants_to_be_alone_is_not_overtaken() -> None:
+    room, order = Room(4), list[str]()
+    first = room.lease(1)
+    await first.need(1)
+
+    async def next_one(name: str, lease: Lease) -> None:
+        await lease.need(1)
+        order.append(name)
+        lease.end()
+
+    alone, later = room.whole(), room.lease(1)
+    waiting = [asyncio.create_task(next_one(*one)) for one in (("alone", alone), ("later", later))]
+    await asyncio.sleep(0)
+    assert order == []
+    first.end()
+    await asyncio.gather(*waiting)
+    assert order == ["alone", "later"]
+    assert (first.crowded, alone.crowded) == (False, False)
+
+
+async def test_one_reason_lowers_the_limit_once() -> None:
+    room = Room(8)
+    leases = [room.lease(2) for _ in range(4)]
+    for lease in leases:
+        await lease.need(2)
+    for lease in leases:
+        room.shrink(lease)
+    assert room.limit == 4
+    for lease in leases:
+        lease.end()
+    again = [room.lease(2) for _ in range(2)]
+    for lease in again:
+        await lease.need(2)
+    third = asyncio.create_task(room.lease(2).need(2))
+    await asyncio.sleep(0)
+    assert not third.done()
+    again[0].end()
+    await third
+
+
+async def test_a_wait_that_is_cancelled_blocks_no_other() -> None:
+    room = Room(1)
+    first, second, third = room.lease(1), room.lease(1), room.lease(1)
+    await first.need(1)
+    waits = [asyncio.create_task(lease.need(1)) for lease in (second, third)]
+    await asyncio.sleep(0)
+    waits[0].cancel()
+    first.end()
+    await waits[1]
+
+
+def test_plays_that_wait_for_each_other_are_found() -> None:
+    assert can_finish(1, [(1, 2), (1, 3)])
+    assert not can_finish(0, [(1, 2), (1, 3)])
+    assert not can_finish(-1, [])
+
+
+def test_every_scenario_needs_a_worker_while_a_run_is_in_flight_and_none_at_its_end() -> None:
+    for scenario in catalogue():
+        found = demand(scenario)
+        assert len(found) == len(scenario.moves)
+        assert 0 < max(found) <= 2 * EACH, scenario.id
+        assert not any(found[quiet_from(scenario) :]), scenario.id
+    assert demand(BY_ID["cancel/during-tools/interrupt/unwatched"])[0] == 1
+    assert max(demand(BY_ID[PLAINEST])) == EACH
+
+
+def test_what_waits_for_a_time_of_day_begins_first() -> None:
+    assert "cron/busy-thread" in {scenario.id for scenario in catalogue() if waits_long(scenario)}
+    assert not waits_long(BY_ID[PLAINEST])
+
+
+@pytest.fixture
+def pool(request: pytest.FixtureRequest) -> Iterator[PlayPool]:
+    pool = PlayPool(suite=SUITE, jobs=None, witness_host=None)
+    pool.start()
+    yield pool
+    pool.stop()
+
+
+def deployed(pool: PlayPool, **options: object) -> Target:
+    url = pool.embed_mock(**options)
+    short = Deadlines(capacity=0.5, start=3.0)
+    return Target(url=url, assistant="agent", headers={}, profile=None, deadlines=short)
+
+
+@pytest.mark.parametrize(("workers", "found"), [(1, 1), (3, 3), (None, MOST)])
+def test_the_workers_of_a_deployment_are_counted(pool: PlayPool, workers: int | None, found: int) -> None:
+    target = deployed(pool, workers=workers)
+    pool.transcript(target, BY_ID[PLAINEST])
+    assert target.width == found
+
+
+def test_a_run_that_found_no_worker_is_played_again_alone(pool: PlayPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Target, "width", property(lambda _: 6, lambda *_: None), raising=False)
+    target = deployed(pool, workers=1)
+    names = [name for name in BY_ID if name.startswith("enqueue/during-")][:3]
+    pool.begin(target, [BY_ID[name] for name in names])
+    for name in names:
+        play = Play(pool.transcript(target, BY_ID[name]))
+        assert not unstarted(play), name
+        assert play.final_status("A") == "success"
