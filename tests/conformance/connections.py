@@ -4,8 +4,8 @@ By default httpx goes through httpcore, anyio and h11, which take half of a requ
 HTTP/1.1 over plain TCP: bodies with a length, in chunks, or up to the end of the connection. It has no time limits,
 because the deadlines of the suite cover whole requests. Its faults have the types and the texts of httpx.
 
-A connection is kept and used again as httpx does it: the oldest one that is idle, unless the server has closed it. The
-turns of the event loop that a request takes are those of httpx, too, because they decide the races of scenarios.
+A connection is kept and used again as httpx does it: the oldest one that is idle, unless the server has closed it. A
+request alone takes as many turns of the event loop as with httpx. Races between requests are played over `pool`.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ from mockserver.app import serving
 from mockserver.core.clock import RealClock
 from mockserver.defects import Defect, defects, named
 from mockserver.script.load import built_in
-from tests.conformance import timeless
+from tests.conformance import pool, timeless
 from tests.conformance.connections import transport
 from tests.conformance.plays import SUITE
 
@@ -63,16 +63,20 @@ class Played:
 class Stage:
     """The parts that plays share: the witness, the transport under the official client, and the script."""
 
-    def __init__(self, witness: Witness, under: httpx.AsyncBaseTransport) -> None:
+    def __init__(
+        self, witness: Witness, under: httpx.AsyncBaseTransport, under_races: httpx.AsyncBaseTransport | None = None
+    ) -> None:
         self._witness = witness
         self._transport = under
+        self._under_races = under_races or under
         self._script = built_in()
 
     async def record(self, scenario: Scenario, wrong: Sequence[Defect] = ()) -> Transcript:
         """Play one scenario against a mock of its own that has these defects."""
         async with serving(defects=wrong, clock=RealClock(), script=self._script) as url:
             target = Target(url=url, assistant="agent", headers={}, profile=None, deadlines=DEADLINES)
-            return await target.play(scenario, self._transport, self._witness, SUITE)
+            under = self._under_races if scenario.race else self._transport
+            return await target.play(scenario, under, self._witness, SUITE)
 
     async def play(self, scenario: Scenario, wrong: Sequence[Defect]) -> Played:
         """Play one scenario against such a mock, and judge it by every requirement that it shows."""
@@ -97,8 +101,8 @@ async def stage(
     witness = Witness()
     await witness.start()
     try:
-        async with transport() as inner:
-            yield Stage(witness, proxy(inner))
+        async with transport() as inner, pool.transport() as under_races:
+            yield Stage(witness, proxy(inner), proxy(under_races))
     finally:
         await witness.stop()
         logging.disable(logging.NOTSET)
