@@ -62,7 +62,11 @@ class Options:
 
 def read(config: pytest.Config) -> Options:
     """Return the options of a run, with the headers of the environment variable. Raise `pytest.UsageError`."""
-    option = config.option
+    return parse(config.option)
+
+
+def parse(option: argparse.Namespace) -> Options:
+    """Return the options in a namespace of argparse, as `read` does."""
     given = [_named(text) for text in option.deployment_url or []]
     urls = tuple(_url(url) for _, url in given)
     # `--collect-only` lists the tests also where the mock is not installed: it starts no deployment.
