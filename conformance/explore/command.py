@@ -84,7 +84,7 @@ async def _explore(given: argparse.Namespace, options: Options, findings: Findin
         async with playing(
             target, freedoms=freedoms, connection=options.connection, witness_host=host, jobs=jobs
         ) as player:
-            explorer = Explorer(player, findings, budget, seed=given.seed, jobs=jobs, tell=_tell)
+            explorer = Explorer(player, findings, budget, seed=given.seed, jobs=jobs, say=_say)
             try:
                 await explorer.run()
             finally:
@@ -156,7 +156,7 @@ def _seconds(text: str | None) -> float | None:
     return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 
-def _tell(line: str) -> None:
+def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 

@@ -3,11 +3,11 @@
 Theory of operation
 -------------------
 
-A batch is drawn, played by `jobs` at a time, and checked play by play. A play whose history no order explains counts
-for its finding. If the finding is new, its history is played again `CONFIRMATIONS` times, one play at a time. Nothing
-that was found is dropped for passing then, but for one kind: a law about a deadline (`PATIENT`) can be broken by the
-load of the machine, so it must be broken again. Then hypothesis reduces the history, within a budget of plays. The
-finding says in how many of how many plays the reduced history breaks the law.
+A batch of histories is drawn, played by `jobs` at a time, and checked play by play. A play whose history no order
+explains counts for its finding. If the finding is new, its history is played again `CONFIRMATIONS` times, one play at a
+time. Nothing that was found is dropped for passing then, but for one kind: a law about a deadline (`PATIENT`) can be
+broken by the load of the machine, so it must be broken again. Then hypothesis reduces the history, within a budget of
+plays. The finding says in how many of how many plays the reduced history breaks the law.
 
 Hypothesis is not asynchronous, so it works in a thread, and its plays are made on the loop.
 """
@@ -18,7 +18,7 @@ import asyncio
 import concurrent.futures
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,13 +27,16 @@ import msgspec
 
 from conformance.explore import actions as a
 from conformance.explore.findings import Findings, key_of, shape_of
-from conformance.explore.generate import BATCH, batch_of, scenario_of, shrunk
+from conformance.explore.generate import history_of, scenario_of, shrunk
 from conformance.explore.kept import KeptHistory
 from conformance.explore.player import Checked, Player, play_all
 from conformance.scenarios.scenario import Scenario
 
 CONFIRMATIONS: Final = 3
 """The number of plays that show how often a history breaks its law."""
+
+BATCH: Final = 20
+"""The histories that are drawn together, if there are not more jobs. What is new in them is examined before others."""
 
 PATIENT: Final = frozenset({"stopped", "progress"})
 """The laws about deadlines."""
@@ -51,14 +54,14 @@ class Budget:
 
 @dataclass
 class Explorer:
-    """An exploration of one deployment with the histories of one seed. `tell` reports progress, line by line."""
+    """An exploration of one deployment with the histories of one seed. `say` reports progress, line by line."""
 
     player: Player
     findings: Findings
     budget: Budget
     seed: int
     jobs: int = 1
-    tell: Callable[[str], None] = lambda _: None
+    say: Callable[[str], None] = lambda _: None
     played: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
@@ -69,13 +72,12 @@ class Explorer:
 
     async def run(self) -> None:
         """Explore until the budget is used. The findings are complete whenever this is cancelled."""
-        self._began, batch = time.monotonic(), 0
+        self._began, number = time.monotonic(), 0
+        size = max(BATCH, self.jobs)
         try:
-            # More jobs than a batch has histories need several batches at once.
-            together = 1 + (self.jobs - 1) // BATCH
             while not self.over:
-                await self._play(range(batch, batch + together))
-                batch += together
+                await self._play(range(number, number + size))
+                number += size
         finally:
             self._stopped = True
             self.findings.close()
@@ -90,16 +92,12 @@ class Explorer:
             or (self.budget.findings is not None and len(self.findings.new) >= self.budget.findings)
         )
 
-    async def _play(self, batches: range) -> None:
-        """Play the histories of some batches, and examine what is new in them."""
-        drawn = [
-            (batch, number, history)
-            for batch in batches
-            for number, history in enumerate(await asyncio.to_thread(batch_of, self.seed, batch))
-        ]
+    async def _play(self, numbers: range) -> None:
+        """Play some histories of the series, and examine what is new in them."""
         if self.budget.histories is not None:
-            drawn = drawn[: self.budget.histories - self.played]
-        scenarios = [scenario_of(history, self.seed, batch, number) for batch, number, history in drawn]
+            numbers = numbers[: self.budget.histories - self.played]
+        drawn = await asyncio.to_thread(lambda: [history_of(self.seed, number) for number in numbers])
+        scenarios = [scenario_of(one, self.seed, number) for number, one in zip(numbers, drawn, strict=True)]
         fresh: dict[str, tuple[int, Checked]] = {}
         plays = play_all(self.player, scenarios, self.jobs)
         async for number, checked in plays:
@@ -108,17 +106,16 @@ class Explorer:
                 key = key_of(checked.verdict)
                 if key not in fresh:
                     self.first.setdefault(key, self.played)
-                    self.tell(f"found: {checked.verdict.why}")
+                    self.say(f"found: {checked.verdict.why}")
                 # The shortest history of a finding is the quickest to reduce.
                 if key not in fresh or len(scenarios[number].moves) < len(scenarios[fresh[key][0]].moves):
                     fresh[key] = number, checked
             if self.over or (self.budget.findings is not None and fresh):
                 break
         await plays.aclose()
-        self.tell(self.progress())
+        self.say(self.progress())
         for number, checked in fresh.values():
-            batch, _, history = drawn[number]
-            await self._examine(batch, history, checked)
+            await self._examine(numbers[number], checked)
 
     def _count(self, checked: Checked) -> None:
         self.played += 1
@@ -136,21 +133,21 @@ class Explorer:
             f"{self.verdicts['unknown']} not judged"
         )
 
-    async def _examine(self, batch: int, history: Sequence[a.Action], checked: Checked) -> None:
+    async def _examine(self, number: int, checked: Checked) -> None:
         """Confirm and reduce a new finding, and keep it."""
         key = key_of(checked.verdict)
         scenario = checked.transcript.scenario
         failing = await self._replay(scenario, key)
         if checked.verdict.law in PATIENT and not failing:
-            self.tell(f"not confirmed, so no finding: {checked.verdict.why}")
+            self.say(f"not confirmed, so no finding: {checked.verdict.why}")
             self.findings.counts[key] -= 1
             return
         small, best = scenario, failing[-1] if failing else checked
         if failing and self.budget.shrinks:
             tries = 1 if len(failing) == CONFIRMATIONS else CONFIRMATIONS
             fails = self._condition(key, tries)
-            reduced = await asyncio.to_thread(shrunk, self.seed, batch, history, fails)
-            small = msgspec.structs.replace(scenario_of(reduced, self.seed, batch, 0), id=scenario.id)
+            reduced = await asyncio.to_thread(shrunk, self.seed, number, fails)
+            small = scenario_of(reduced, self.seed, number)
             again = await self._replay(small, key)
             failing, best = (again, again[-1]) if again else (failing, best)
             small = small if again else scenario
@@ -168,7 +165,7 @@ class Explorer:
             ),
             best.transcript,
         )
-        self.tell(f"reduced to {len(small.moves)} moves: {best.verdict.why}")
+        self.say(f"reduced to {len(small.moves)} moves: {best.verdict.why}")
 
     async def _replay(self, scenario: Scenario, key: str) -> list[Checked]:
         """Return the plays of a scenario that show a finding, of `CONFIRMATIONS`."""
@@ -192,7 +189,7 @@ class Explorer:
 
         def fails(history: list[a.Action]) -> bool:
             nonlocal left
-            scenario = scenario_of(history, self.seed, 0, 0)
+            scenario = scenario_of(history, self.seed, 0)
             # Different actions may make the same moves. The answer is remembered, because hypothesis asks again.
             moves = msgspec.json.encode(scenario.moves)
             if moves not in known:
