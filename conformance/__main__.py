@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from doubletext import packages, pipe
 from doubletext.command_line import CommandParser
+from doubletext.deployment_options import DEADLINE_SCALE, DEPLOYMENT, WITNESS_HOST
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
             return _compare(options)
         case "judge":
             return _judge(options)
+        case "explore" | "play":
+            return _explore(options)
         case _:
             return _schemas(check=options.check)
 
@@ -98,9 +102,51 @@ def add_commands(commands: argparse._SubParsersAction[CommandParser]) -> None:
         help="a report.json or its folder; of three or more, a failure that is not in each is drafted as flaky",
     )
     profile.add_argument("--name", help="the name of the profile (default: the server's name)")
+    _add_exploration(commands)
     for command in commands.choices.values():
         # Errors begin with it, and it differs between `python -m conformance` and `doubletext`.
         command.set_defaults(program=command.prog.removeprefix("python -m "))
+
+
+def _add_exploration(commands: argparse._SubParsersAction[CommandParser]) -> None:
+    """Add the commands that play random histories and kept ones."""
+    explore = commands.add_parser("explore", help="look for faults of a deployment with random histories")
+    explore.add_argument(
+        "--for", dest="budget", metavar="TIME", help="the time to explore, such as 90s, 5m or 1h (default: 5m)"
+    )
+    explore.add_argument("--histories", type=int, metavar="N", help="end after N histories")
+    explore.add_argument("--seed", type=int, default=0, metavar="N", help="the series of histories (default: 0)")
+    explore.add_argument(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="write the findings and a page to DIR; findings that are there already are counted, and not reduced again",
+    )
+    play = commands.add_parser("play", help="play a history that an exploration kept, and explain it")
+    play.add_argument(
+        "file", type=Path, metavar="FILE", help="a .history.json of an exploration, or a scenario as JSON"
+    )
+    play.add_argument("--times", type=int, default=1, metavar="N", help="play it N times (default: 1)")
+    for command in (explore, play):
+        for name, settings in DEPLOYMENT.items():
+            command.add_argument(name, **settings)
+        command.add_argument(
+            "--jobs", dest="conformance_jobs", type=int, metavar="N", help="play N histories at a time"
+        )
+        command.add_argument("--deadline-scale", dest="conformance_deadline_scale", **DEADLINE_SCALE)
+        command.add_argument("--witness-host", dest="conformance_witness_host", **WITNESS_HOST)
+        command.add_argument(
+            "--exact", action="store_true", help="admit only what a server with indivisible changes may do"
+        )
+
+
+def _explore(options: argparse.Namespace) -> int:
+    if importlib.util.find_spec("hypothesis") is None:
+        print(f"{options.program}: hypothesis is missing; install doubletext[suite,explore]", file=sys.stderr)
+        return 2
+    from conformance.explore import command
+
+    return command.explore(options) if options.command == "explore" else command.play(options)
 
 
 def _profile(options: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from doubletext import packages
-from doubletext.environment import HEADER_VARIABLE
+from doubletext.deployment_options import DEADLINE_SCALE, DEPLOYMENT, WITNESS_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -25,38 +25,7 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
 OPTIONS: Final[dict[str, dict[str, Any]]] = {
-    "--deployment-url": {
-        "action": "append",
-        "metavar": "[NAME=]URL",
-        "help": "the deployment to judge, and a name for it in reports (repeatable; default: the embedded mock)",
-    },
-    "--deployment-assistant": {
-        "metavar": "ID",
-        "help": "the name or id of the probe agent on the deployment (default: agent)",
-    },
-    "--deployment-header": {
-        "action": "append",
-        "metavar": "'NAME: VALUE'",
-        "help": "a header for every request, which is never shown or recorded (repeatable). The environment variable "
-        f"{HEADER_VARIABLE} adds headers, one per line",
-    },
-    "--deployment-ca": {
-        "metavar": "FILE",
-        "help": "PEM file of certificates to trust beside the usual ones, for a deployment with a private CA",
-    },
-    "--deployment-cert": {
-        "metavar": "FILE",
-        "help": "PEM file of the certificate, and of the key where --deployment-key is left out, for mutual TLS",
-    },
-    "--deployment-key": {"metavar": "FILE", "help": "PEM file of the key of --deployment-cert, without a passphrase"},
-    "--deployment-proxy": {
-        "metavar": "URL",
-        "help": "HTTP proxy on the way to every deployment; variables such as HTTPS_PROXY do not count",
-    },
-    "--deployment-profile": {
-        "metavar": "NAME_OR_PATH",
-        "help": "the profile that the vendor declares: the name of a shipped profile, or a TOML file",
-    },
+    **DEPLOYMENT,
     "--conformance-level": {
         "choices": ("must", "should", "profile"),
         "help": "the requirements to judge: MUST only, MUST and SHOULD, or all of them with PROFILE (default)",
@@ -73,20 +42,13 @@ OPTIONS: Final[dict[str, dict[str, Any]]] = {
         "help": "continue a run that ended early: judge the transcripts in DIR, play what is missing, and write the "
         "report there (or to --conformance-report)",
     },
-    "--conformance-deadline-scale": {
-        "type": float,
-        "metavar": "X",
-        "help": "multiply every deadline by X, for a slow deployment (default: 1)",
-    },
+    "--conformance-deadline-scale": DEADLINE_SCALE,
     "--conformance-jobs": {
         "metavar": "N",
         "help": "play N scenarios at a time, or with `auto` as many as the deployment has free workers for (default: 8 "
         "on the embedded mock, 1 on a URL)",
     },
-    "--conformance-witness-host": {
-        "metavar": "HOST",
-        "help": "the name or address under which the deployment reaches this machine (default: 127.0.0.1)",
-    },
+    "--conformance-witness-host": WITNESS_HOST,
 }
 """The options of the suite, with their settings for argparse."""
 

@@ -26,7 +26,14 @@ Floors = tuple[tuple[str, ...], ...]
 
 GROUND: Final[Floors] = (
     ("doubletext", "doubletext.environment"),
-    ("doubletext.command_line", "doubletext.lazy", "doubletext.packages", "doubletext.pipe", "doubletext.probe"),
+    (
+        "doubletext.command_line",
+        "doubletext.deployment_options",
+        "doubletext.lazy",
+        "doubletext.packages",
+        "doubletext.pipe",
+        "doubletext.probe",
+    ),
 )
 
 CONFORMANCE: Final[Floors] = (

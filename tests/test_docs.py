@@ -92,6 +92,7 @@ COMMANDS: Final[Mapping[str, tuple[Paste, ...]]] = {
     "docs/how-to/declare-known-failures.md": (
         Paste(reports=("report",), after="\ngrep 'known' conformance-profile.toml"),
     ),
+    "docs/how-to/explore.md": (Paste(expected="^20 histories .* 0 new findings"),),
     "docs/how-to/read-a-report.md": (Paste(reports=("report",), expected="^RUN-05 FAIL$"), Paste(expected="^INT-02")),
     "docs/how-to/replay-recordings.md": (
         Paste(
@@ -136,6 +137,9 @@ ELSEWHERE: Final[Mapping[tuple[str, str], str]] = {
     ("docs/start/judge-a-server.md", "pytest --pyargs conformance"): "tests/test_vendors.py",
     ("docs/start/judge-a-server.md", "FAIL  INT-07"): "test_the_failure_that_vendors_are_shown",
     ("docs/how-to/declare-known-failures.md", "pytest --pyargs conformance"): "tests/test_vendors.py",
+    ("docs/how-to/explore.md", "pip install"): "the extra is in the environment of the tests",
+    ("docs/how-to/explore.md", "doubletext explore --deployment-url"): "tests/explore/test_explore.py",
+    ("docs/how-to/explore.md", "doubletext play"): "tests/explore/test_explore.py",
     ("docs/start/test-an-application.md", "pytest test_chat.py"): "tests/test_testing_page.py",
     ("docs/start/test-an-application.md", "E       AssertionError"): "tests/test_testing_page.py",
     ("docs/start/test-a-react-application.md", "cd doubletext"): FIRST_STEPS,

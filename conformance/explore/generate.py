@@ -1,4 +1,4 @@
-"""The hypothesis strategies of random histories, and a reproducible series of them.
+"""The hypothesis strategies of random histories, and a reproducible series of them for each seed.
 
 The weights make overlaps common: most actions create a run while another is held. `Both` and texts without a wait are
 races. The mode without holds has only these.
@@ -19,9 +19,6 @@ from conformance.explore import actions as a
 from conformance.explore.arrange import scenario
 from conformance.scenarios.scenario import Scenario
 
-BATCH: Final = 50
-"""The number of histories that one run of hypothesis draws. Batch `n` of seed `s` is the same on every machine."""
-
 LONGEST: Final = 9
 """The greatest number of actions. Longer histories rarely show more, and take longer to play and to read."""
 
@@ -34,14 +31,15 @@ OPENINGS: Final[list[list[a.Action]]] = [
 ]
 """The first actions of a history: nothing, a held run, or a finished turn and a held run."""
 
+NAMED = st.sampled_from(["interrupt", "rollback", "reject", "enqueue"])
 STRATEGIES = st.sampled_from([None, "enqueue", "interrupt", "interrupt", "rollback", "rollback", "reject"])
 
 
-def _texts(holds: bool) -> st.SearchStrategy[a.Text]:
+def _texts(holds: bool, strategies: st.SearchStrategy[Any] = STRATEGIES) -> st.SearchStrategy[a.Text]:
     points = ["", "agent:1/enter", "tools:1/enter", "tools:1/enter", "agent:2/token", "tools:1/cancelled"]
     return st.builds(
         a.Text,
-        strategy=STRATEGIES,
+        strategy=strategies,
         endpoint=st.sampled_from(["create", "create", "stream", "stream", "wait"]),
         hold=st.sampled_from(points) if holds else st.just(""),
         ends=st.sampled_from(["success", "success", "success", "success", "error", "parked"]),
@@ -76,52 +74,55 @@ def histories(*, holds: bool = True) -> st.SearchStrategy[list[a.Action]]:
     one: st.SearchStrategy[a.Action] = st.one_of(*[texts] * 7, both, *_others())
     # Most histories begin with a run that is held, so that the next action meets a run in flight.
     opening = st.sampled_from(OPENINGS) if holds else st.just([])
-    return st.builds(lambda first, rest: [*first, *rest], opening, st.lists(one, min_size=1, max_size=LONGEST))
+    second = st.lists(_texts(holds, NAMED), min_size=0 if holds else 1, max_size=1)
+    return st.builds(
+        lambda first, then, rest: [*first, *then, *rest], opening, second, st.lists(one, max_size=LONGEST - 2)
+    )
 
 
-def _settings(examples: int, *phases: Phase) -> settings:
-    return settings(
-        max_examples=examples,
+DRAWS: Final = 2
+"""The examples that hypothesis draws for one history: always the simplest one first, and then a random one.
+
+Of more examples, most would be mutations of each other.
+"""
+
+
+def _find(seed: int, number: int, condition: Callable[[list[a.Action]], bool], *phases: Phase) -> list[a.Action] | None:
+    """Return the smallest example that meets a condition, or None."""
+    # Every second history has no holds: real races show what made moments cannot.
+    strategy = histories(holds=number % 2 == 0)
+    chosen = settings(
+        max_examples=DRAWS,
         database=None,
         deadline=None,
         phases=phases,
         suppress_health_check=list(HealthCheck),
         verbosity=Verbosity.quiet,
     )
-
-
-def _find(seed: int, batch: int, condition: Callable[[list[a.Action]], bool], *phases: Phase) -> list[a.Action] | None:
-    """Return the smallest history of a batch that meets a condition, or None."""
-    # Every second batch has no holds: real races show what made moments cannot.
-    strategy = histories(holds=batch % 2 == 0)
     try:
-        return hypothesis.find(
-            strategy, condition, settings=_settings(BATCH, *phases), random=Random(f"{seed}/{batch}")
-        )
+        return hypothesis.find(strategy, condition, settings=chosen, random=Random(f"{seed}/{number}"))
     except NoSuchExample:
         return None
 
 
-def batch_of(seed: int, batch: int) -> list[list[a.Action]]:
-    """Return the histories of one batch."""
+def history_of(seed: int, number: int) -> list[a.Action]:
+    """Return one history of the series of a seed."""
     drawn: list[list[a.Action]] = []
 
     def collect(history: list[a.Action]) -> bool:
         drawn.append(history)
         return False
 
-    _find(seed, batch, collect, Phase.generate)
-    return drawn
+    _find(seed, number, collect, Phase.generate)
+    return drawn[-1]
 
 
-def shrunk(
-    seed: int, batch: int, history: Sequence[a.Action], fails: Callable[[list[a.Action]], bool]
-) -> list[a.Action]:
-    """Return a history as small as hypothesis finds one that still fails, starting at `history` of a batch.
+def shrunk(seed: int, number: int, fails: Callable[[list[a.Action]], bool]) -> list[a.Action]:
+    """Return a history as small as hypothesis finds one that still fails, starting at one of the series.
 
-    Hypothesis draws the batch again and takes `history` for its first failure, which needs no play.
+    Hypothesis draws the history again and takes it for its first failure, which needs no play.
     """
-    wanted, found = list(history), False
+    wanted, found = history_of(seed, number), False
 
     def condition(drawn: list[a.Action]) -> bool:
         nonlocal found
@@ -130,9 +131,9 @@ def shrunk(
             return found
         return fails(drawn)
 
-    return _find(seed, batch, condition, Phase.generate, Phase.shrink) or wanted
+    return _find(seed, number, condition, Phase.generate, Phase.shrink) or wanted
 
 
-def scenario_of(history: Sequence[a.Action], seed: int, batch: int, number: int) -> Scenario:
-    """Return the scenario of a history. Its id names the place in the series."""
-    return scenario(history, f"explore/seed-{seed}/batch-{batch}/history-{number}")
+def scenario_of(history: Sequence[a.Action], seed: int, number: int) -> Scenario:
+    """Return the scenario of a history. Its id names its place in the series."""
+    return scenario(history, f"explore/seed-{seed}/history-{number}")

@@ -6,12 +6,10 @@ A play that was checked and found legal is dropped at once, so the memory does n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
-
-import httpx
 
 from conformance.driver.witness import Witness
 from conformance.histories.checker import Verdict, check
@@ -43,18 +41,17 @@ class Checked:
 class Player:
     """A deployment that was examined, and the plays on it."""
 
-    def __init__(
-        self, target: Target, witness: Witness, transport: httpx.AsyncBaseTransport, freedoms: Freedoms
-    ) -> None:
+    def __init__(self, target: Target, witness: Witness, connection: Connection, freedoms: Freedoms) -> None:
         self.target = target
         self.freedoms = freedoms
         self._witness = witness
-        self._transport = transport
-        self._suite = SuiteInfo.here(registry.load().revision)
+        self._connection = connection
+        self.suite = SuiteInfo.here(registry.load().revision)
 
     async def play(self, scenario: Scenario) -> Checked:
         """Play one scenario and check its history."""
-        transcript = await self.target.play(scenario, self._transport, self._witness, self._suite)
+        async with self._connection.transport() as transport:
+            transcript = await self.target.play(scenario, transport, self._witness, self.suite)
         play = Play(transcript)
         if play.lost is not None:
             # The next play finds out whether the deployment is back.
@@ -65,26 +62,26 @@ class Player:
 
 @asynccontextmanager
 async def playing(
-    target: Target, *, freedoms: Freedoms, connection: Connection, witness_host: str | None = None, jobs: int = 1
+    target: Target, *, freedoms: Freedoms, connection: Connection, witness_host: str | None = None, jobs: int | None = 1
 ) -> AsyncIterator[Player]:
     """Examine a deployment, and yield its player. Raise NotExplorable."""
     loopback = witness_host in (None, "127.0.0.1", "localhost", "::1")
     witness = Witness("127.0.0.1" if loopback else "0.0.0.0", witness_host)
     await witness.start()
     try:
+        player = Player(target, witness, connection, freedoms)
         async with connection.transport() as transport:
-            player = Player(target, witness, transport, freedoms)
-            await target.examine(transport, witness, player._suite, jobs)
-            if target.problem is not None:
-                raise NotExplorable(target.problem)
-            if target.info.probe != "witnessed":
-                raise NotExplorable("the agent does not report to the witness, and without reports no order is proved")
-            yield player
+            await target.examine(transport, witness, player.suite, jobs)
+        if target.problem is not None:
+            raise NotExplorable(target.problem)
+        if target.info.probe != "witnessed":
+            raise NotExplorable("the agent does not report to the witness, and without reports no order is proved")
+        yield player
     finally:
         await witness.stop()
 
 
-async def play_all(player: Player, scenarios: list[Scenario], jobs: int) -> AsyncIterator[tuple[int, Checked]]:
+async def play_all(player: Player, scenarios: list[Scenario], jobs: int) -> AsyncGenerator[tuple[int, Checked], None]:
     """Play scenarios, at most `jobs` at a time, and yield each play with the index of its scenario when it is over."""
     waiting = iter(enumerate(scenarios))
     running: dict[asyncio.Task[Checked], int] = {}

@@ -108,7 +108,7 @@ def _reports(play: Play, plans: dict[str, Plan]) -> Iterator[Report]:
             if moment.event == "cancelled":
                 cancelled.add(step)
             elif moment.event == "enter" and step in cancelled:
-                continue  # the report of its beginning, which the step abandoned when it was cancelled, and which is late
+                continue  # late: the step abandoned the report of its beginning when it was cancelled
             outcome = f" ({moment.outcome})" if moment.outcome else ""
             text = f"run {moment.label} {moment.step} {moment.event}{outcome}"
             yield Report(moment.label, moment.step, moment.event, _outcome(moment), moment.seq, text)

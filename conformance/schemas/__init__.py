@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from conformance.explore.kept import KeptHistory
 from conformance.judge.profiles import Profile
 from conformance.report.comparison import Comparison
 from conformance.report.report import Report
@@ -20,6 +21,7 @@ from conformance.transcript.transcript import Transcript
 
 PUBLISHED: dict[str, tuple[type[msgspec.Struct], str]] = {
     "comparison-1.schema.json": (Comparison, "doubletext comparison, version 1"),
+    "history-1.schema.json": (KeptHistory, "doubletext history, version 1"),
     "profile-1.schema.json": (Profile, "doubletext profile, version 1"),
     "report-1.schema.json": (Report, "doubletext report, version 1"),
     "thread-state-1.schema.json": (ThreadState, "doubletext thread state, version 1"),

@@ -63,7 +63,11 @@ class Options:
 
 def read(config: pytest.Config) -> Options:
     """Return the options of a run, with the headers of the environment variable. Raise `pytest.UsageError`."""
-    option = config.option
+    return parse(config.option, distributed=hasattr(config, "workerinput"))
+
+
+def parse(option: argparse.Namespace, *, distributed: bool = False) -> Options:
+    """Return the options in a namespace of argparse, as `read` does. `distributed`: in a process of pytest-xdist."""
     given = [_named(text) for text in option.deployment_url or []]
     urls = tuple(_url(url) for _, url in given)
     # `--collect-only` lists the tests also where the mock is not installed: it starts no deployment.
@@ -83,7 +87,7 @@ def read(config: pytest.Config) -> Options:
         folder=_folder(option.conformance_report or option.conformance_resume),
         resume=_resume(option.conformance_resume),
         deadlines=Deadlines().scaled(_scale(option.conformance_deadline_scale)),
-        jobs=_jobs(option.conformance_jobs, embedded=not urls, distributed=hasattr(config, "workerinput")),
+        jobs=_jobs(option.conformance_jobs, embedded=not urls, distributed=distributed),
         witness_host=_witness_host(option.conformance_witness_host),
         connection=_connection(option),
     )

@@ -26,7 +26,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, wait
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, TypeVar
 
 import httpx
@@ -63,6 +63,13 @@ AWAKE = 0.5
 
 def _drop(_target: Target, _transcript: Transcript | None) -> None:
     """Keep nothing."""
+
+
+def embedded(**options: Any) -> AbstractAsyncContextManager[str]:
+    """Return a mock deployment in this process, whose context is its URL. `options` are those of `serving`."""
+    from mockserver import serving  # late: a run against a URL works without the mock's dependencies
+
+    return serving(**options)
 
 
 class PlayPool:
@@ -170,9 +177,7 @@ class PlayPool:
         await self._stack.aclose()
 
     async def _embed(self, options: dict[str, Any]) -> str:
-        from mockserver import serving  # late: a run against a URL works without the mock's dependencies
-
-        url = await self._stack.enter_async_context(serving(**options))
+        url = await self._stack.enter_async_context(embedded(**options))
         self._embedded.add(url)
         return url
 

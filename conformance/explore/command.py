@@ -1,0 +1,179 @@
+"""The commands `explore` and `play`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import re
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import pytest
+
+from conformance.explore import replay
+from conformance.explore.explorer import Budget, Explorer
+from conformance.explore.findings import Findings
+from conformance.explore.kept import UnreadableHistory
+from conformance.explore.page import write_page
+from conformance.explore.player import NotExplorable, playing
+from conformance.histories.freedoms import DEFAULT, EXACT, Freedoms
+from conformance.session import options as session_options
+from conformance.session.options import Options
+from conformance.session.players import embedded
+from conformance.session.target import Target
+
+UNUSED: Final = {
+    "conformance_strict": False,
+    "conformance_report": None,
+    "conformance_resume": None,
+    "collectonly": False,
+}
+"""The options of the suite that an exploration does not have."""
+
+MINUTE: Final = 60.0
+
+
+def explore(given: argparse.Namespace) -> int:
+    """Explore a deployment. Return 0 without new findings, 1 with some, 2 if it cannot be explored."""
+    try:
+        options, seconds = _options(given), _seconds(given.budget)
+        findings = Findings(given.report)
+    except (pytest.UsageError, UnreadableHistory, ValueError) as error:
+        return _fail("explore", str(error))
+    # Without a budget an exploration would never end, which surprises in a CI job.
+    if seconds is None and given.histories is None:
+        seconds = 5 * MINUTE
+    budget = Budget(seconds=seconds, histories=given.histories)
+    try:
+        asyncio.run(_explore(given, options, findings, budget))
+    except NotExplorable as reason:
+        return _fail("explore", str(reason))
+    except KeyboardInterrupt:
+        print("stopped; the findings up to here are kept", file=sys.stderr)
+    _summarize(findings, given.report)
+    return 1 if findings.new else 0
+
+
+def play(given: argparse.Namespace) -> int:
+    """Play a kept history. Return 0 if every play is legal, 1 if one is not, 2 if it cannot be played."""
+    try:
+        options = _options(given)
+        scenario = replay.scenario_in(given.file)
+    except OSError as error:
+        return _fail("play", f"{given.file} cannot be read: {error.strerror}")
+    except msgspec.MsgspecError as error:
+        return _fail("play", f"{given.file} is neither a history nor a scenario: {error}")
+    except pytest.UsageError as error:
+        return _fail("play", str(error))
+    try:
+        return asyncio.run(_play(given, options, scenario))
+    except NotExplorable as reason:
+        return _fail("play", str(reason))
+
+
+async def _explore(given: argparse.Namespace, options: Options, findings: Findings, budget: Budget) -> None:
+    async with _target(given, options) as (target, freedoms):
+        host = options.witness_host
+        async with playing(
+            target, freedoms=freedoms, connection=options.connection, witness_host=host, jobs=options.jobs
+        ) as player:
+            # A history has two runs that execute at once, as a rule.
+            jobs = options.jobs or max(1, target.width // 2)
+            explorer = Explorer(player, findings, budget, seed=given.seed, jobs=jobs, say=_say)
+            try:
+                await explorer.run()
+            finally:
+                print(explorer.progress(), flush=True)
+                for why, count in explorer.unknown.most_common():
+                    print(f"  not judged: {count} x {why}")
+                if given.report is not None:
+                    write_page(given.report, findings, target.info, explorer.progress())
+
+
+async def _play(given: argparse.Namespace, options: Options, scenario: object) -> int:
+    async with _target(given, options) as (target, freedoms):
+        checked = await replay.plays(
+            scenario,  # type: ignore[arg-type]
+            target,
+            freedoms,
+            options.connection,
+            times=given.times,
+            witness_host=options.witness_host,
+        )
+    failed = [one.verdict for one in checked if one.verdict.kind == "illegal"]
+    unknown = [one.verdict for one in checked if one.verdict.kind == "unknown"]
+    for verdict in {verdict.why: verdict for verdict in (*failed, *unknown)}.values():
+        print(f"{verdict.law or verdict.kind}: {verdict.why}")
+        for event in verdict.order:
+            print(f"    {event}")
+    print(f"{len(failed)} of {len(checked)} plays have no explanation, {len(unknown)} were not judged")
+    return 1 if failed else 0
+
+
+@asynccontextmanager
+async def _target(given: argparse.Namespace, options: Options) -> AsyncIterator[tuple[Target, Freedoms]]:
+    """Yield the deployment, or the embedded mock, and the freedoms that it may take."""
+    async with contextlib.AsyncExitStack() as stack:
+        url, freedoms = (options.urls[0], DEFAULT) if options.urls else ("", EXACT)
+        if not url:
+            # A client that disconnects is an error in the log of the mock, which would be printed between the findings.
+            logging.getLogger("mockserver").addHandler(logging.NullHandler())
+            url = await stack.enter_async_context(embedded())
+        yield (
+            Target(
+                url=url,
+                assistant=options.assistant,
+                headers=options.headers,
+                profile=options.profile.name,
+                deadlines=options.deadlines,
+                named=options.assistant_named,
+                secret=options.connection.secret,
+            ),
+            EXACT if given.exact else freedoms,
+        )
+
+
+def _options(given: argparse.Namespace) -> Options:
+    """Return the checked options. Raise `pytest.UsageError`."""
+    options = session_options.parse(argparse.Namespace(**UNUSED, **vars(given)))
+    if len(options.urls) > 1:
+        raise pytest.UsageError("--deployment-url: only one deployment can be explored at a time")
+    return options
+
+
+def _seconds(text: str | None) -> float | None:
+    """Return a time such as `90`, `90s`, `5m` or `1h` in seconds. Raise ValueError."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if found is None or not float(found[1]):
+        raise ValueError(f"--for: `{text}` is not a time such as 90s, 5m or 1h")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _summarize(findings: Findings, folder: Path | None) -> None:
+    for key, history in findings.new.items():
+        print(f"\n{key} ({history.failures} of {history.plays} plays, seen in {findings.counts[key]} histories)")
+        print(f"  {history.why}")
+        for move in history.scenario.moves:
+            print(f"    {move.describe()}")
+    for key in findings.known:
+        if findings.counts[key]:
+            print(f"\nknown: {key} (seen in {findings.counts[key]} more histories)")
+    if findings.new and folder is not None:
+        print(f"\nsee {folder / 'explore.html'}")
+
+
+def _fail(command: str, reason: str) -> int:
+    print(f"doubletext {command}: {reason}", file=sys.stderr)
+    return 2

@@ -1,0 +1,18 @@
+"""The command `python -m tests.explore`, see `proof`."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from tests.explore.page import render
+from tests.explore.proof import PAGE, rows
+
+if __name__ == "__main__":
+    names = sys.argv[1:]
+    found = []
+    for row in rows(names):
+        print(json.dumps(row), flush=True)
+        found.append(row)
+    if not names:
+        PAGE.write_text(render(found), "utf-8")

@@ -1,0 +1,100 @@
+"""The proof that exploration finds faults: every defect of the mock that concerns one thread, explored blindly.
+
+`python -m tests.explore` writes `docs/reference/exploration.md`. With names of defects it prints their rows only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from conformance.driver.deadlines import Deadlines
+from conformance.explore.explorer import Budget, Explorer
+from conformance.explore.findings import Findings
+from conformance.explore.player import NotExplorable, playing
+from conformance.histories.freedoms import EXACT
+from conformance.session.connection import Connection
+from conformance.session.target import Target
+from mockserver import serving
+from mockserver.defects.registry import defects
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "reference" / "exploration.md"
+
+CONCERNED: Final = (
+    "admission",
+    "queue",
+    "stopping",
+    "state",
+    "statuses",
+    "rollback",
+    "streams",
+    "deletions",
+    "waiting",
+)
+"""The modules of defects that are about the order, the statuses, the state or the streams of one thread."""
+
+HISTORIES: Final = 100
+"""The budget for each defect: at most so many histories, which takes less than 60 seconds on a machine of its own."""
+
+SEED: Final = 1
+
+
+def target_at(url: str) -> Target:
+    """Return a mock as a deployment. Its deadlines are short, because a defect that hangs costs them."""
+    return Target(url=url, assistant="agent", headers={}, profile=None, deadlines=Deadlines().scaled(0.3))
+
+
+def connection() -> Connection:
+    """Return the way to a mock."""
+    return Connection(httpx.create_ssl_context(trust_env=False))
+
+
+async def explore(name: str, *, histories: int = HISTORIES, shrinks: int = 20, jobs: int = 8) -> dict[str, Any]:
+    """Return the row of one defect."""
+    began = time.monotonic()
+    async with serving(defects=[name] if name else []) as url:
+        budget = Budget(histories=histories, findings=1 if name else None, shrinks=shrinks)
+        findings = Findings(None)
+        try:
+            async with playing(target_at(url), freedoms=EXACT, connection=connection()) as player:
+                explorer = Explorer(player, findings, budget, seed=SEED, jobs=jobs)
+                await explorer.run()
+        except NotExplorable as reason:
+            # The examination itself fails: a plain run does not work on this server.
+            return {"name": name, "found": True, "after": 0, "law": "examination", "why": str(reason), "moves": []}
+    row = {
+        "name": name,
+        "found": bool(findings.new),
+        "played": explorer.played,
+        "unknown": explorer.verdicts["unknown"],
+    }
+    for key, history in findings.new.items():
+        row |= {"after": explorer.first.get(key, explorer.played), "law": key, "why": history.why}
+        row["moves"] = [move.describe() for move in history.scenario.moves]
+        break
+    return row | {"seconds": round(time.monotonic() - began, 1)}
+
+
+def row_of(name: str) -> dict[str, Any]:
+    """Return the row of one defect, in a process of its own."""
+    return asyncio.run(explore(name))
+
+
+def concerned() -> list[str]:
+    """Return the names of the defects that concern one thread."""
+    return [name for name, kind in defects().items() if kind.__module__.rpartition(".")[2] in CONCERNED]
+
+
+def rows(names: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of these defects, or of all that concern one thread."""
+    workers = int(os.environ.get("WORKERS", "1"))
+    # A new process now and then: a defect may leave tasks behind that would take time from the next one.
+    with ProcessPoolExecutor(max_workers=workers, max_tasks_per_child=8) as pool:
+        yield from pool.map(row_of, names or concerned())

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import jsonschema  # type: ignore[import-untyped]
+import msgspec
+import pytest
+
+from conformance.explore import actions as a
+from conformance.explore import kept
+from conformance.explore.arrange import scenario
+from conformance.explore.explorer import Budget, Explorer
+from conformance.explore.findings import Findings, file_name, key_of
+from conformance.explore.page import write_page
+from conformance.explore.player import playing
+from conformance.explore.replay import as_test
+from conformance.histories.checker import Verdict
+from conformance.histories.freedoms import EXACT
+from conformance.histories.history import Operation
+from conformance.schemas import schema
+from doubletext.__main__ import main
+from mockserver import serving
+from tests.explore.proof import connection, target_at
+
+pytestmark = pytest.mark.slow  # each explores a deployment, which takes several seconds
+
+
+async def explored(defect: str | None, folder: Path | None, **budget: int) -> Explorer:
+    """Explore a mock with a defect, with the seed whose sixteenth history has an interrupt of a held run."""
+    async with (
+        serving(defects=[defect] if defect else []) as url,
+        playing(target_at(url), freedoms=EXACT, connection=connection()) as player,
+    ):
+        explorer = Explorer(player, Findings(folder), Budget(**budget), seed=1, jobs=8)
+        await explorer.run()
+        if folder is not None:
+            write_page(folder, explorer.findings, player.target.info, explorer.progress())
+        return explorer
+
+
+async def test_no_history_of_the_correct_mock_is_a_finding() -> None:
+    explorer = await explored(None, None, histories=20)
+    assert (explorer.played, explorer.findings.counts) == (20, {})
+    assert explorer.verdicts["legal"] > 17
+
+
+async def test_a_finding_is_reduced_and_kept_and_counted_the_next_time(tmp_path: Path) -> None:
+    first = await explored("interrupt_as_reject", tmp_path, histories=40, findings=1, shrinks=20)
+    [(key, history)] = first.findings.new.items()
+    assert key == "submit refused: create run (interrupt): refused, HTTP 409"
+    assert history.failures == history.plays == 3
+    assert history.order
+    second = await explored("interrupt_as_reject", tmp_path, histories=10)
+    assert second.findings.new == {}
+    assert second.findings.counts[key] > 0
+    path = tmp_path / f"{file_name(history)}.history.json"
+    assert kept.read(path).seen >= second.findings.counts[key]
+    page = (tmp_path / "explore.html").read_text("utf-8")
+    assert "<svg" in page
+    assert history.why in re.sub(r"</?code>", "`", page)
+    assert "doubletext play" in page
+
+
+async def test_a_kept_history_fits_its_schema_and_is_a_test(tmp_path: Path) -> None:
+    explorer = await explored("interrupt_as_reject", tmp_path, histories=40, findings=1, shrinks=0)
+    [history] = explorer.findings.new.values()
+    path = tmp_path / f"{file_name(history)}.history.json"
+    found = msgspec.json.decode(path.read_bytes())
+    jsonschema.validate(found, schema("history-1.schema.json"))
+    text = as_test(history, "http://127.0.0.1:1")
+    compile(text, "pasted.py", "exec")
+    assert "assert verdict.kind" in text
+
+
+def test_a_legal_history_has_exit_code_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "one.json"
+    path.write_bytes(msgspec.json.encode(scenario([a.Text(hold="tools:1/enter"), a.Text(strategy="interrupt")])))
+    assert main(["play", str(path), "--times", "2"]) == 0
+    assert capsys.readouterr().out == "0 of 2 plays have no explanation, 0 were not judged\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["explore", "--for", "soon"], "--for: `soon` is not a time such as 90s, 5m or 1h"),
+        (["explore", "--deployment-url", "here"], "--deployment-url: `here` is not of the form"),
+        (["explore", "--jobs", "0"], "--conformance-jobs: 0 is not between 1 and 1000"),
+        (["play", "missing.json"], "missing.json cannot be read: No such file or directory"),
+    ],
+)
+def test_a_wrong_argument_is_refused_in_one_line(
+    arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_history_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "wrong.json"
+    path.write_text("[]")
+    assert main(["play", str(path)]) == 2
+    assert "is neither a history nor a scenario" in capsys.readouterr().err
+
+
+def test_a_folder_with_a_wrong_history_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "wrong.history.json").write_text("{}")
+    assert main(["explore", "--report", str(tmp_path)]) == 2
+    assert "wrong.history.json is not a history" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("texts", "same"),
+    [
+        (("create run A (reject): refused, HTTP 409", "create run C (reject): refused, HTTP 409"), True),
+        (("create run A (reject): refused, HTTP 409", "create run A (enqueue): refused, HTTP 409"), False),
+    ],
+)
+def test_findings_differ_by_their_law_and_shape_and_not_by_their_runs(texts: tuple[str, str], same: bool) -> None:
+    keys = {
+        key_of(Verdict("illegal", law="submit refused", broken=Operation("submit", "A", "refused", 0, 1, text)))
+        for text in texts
+    }
+    assert (len(keys) == 1) == same
