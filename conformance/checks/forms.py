@@ -30,7 +30,7 @@ def limits_are_accepted(play: Play) -> None:
     _expect_accepted(play, "limit", *LISTS)
 
 
-@check("FRM-03")
+@check("FRM-03", premises=())
 @all_facts
 def requests_are_not_redirected(play: Play) -> None:
     """FRM-03: look for a redirect that led to an answer."""
@@ -80,7 +80,7 @@ def runs_in_flight_can_be_deleted(play: Play) -> None:
     _expect_accepted(play, "delete", "delete")
 
 
-@check("FRM-09")
+@check("FRM-09", premises=())
 @all_facts
 def requests_are_not_put_off(play: Play) -> None:
     """FRM-09: look for a 503 with Retry-After whose request was answered when it was repeated."""

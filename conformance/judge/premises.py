@@ -189,7 +189,9 @@ def _excuse_unsettled(play: Play, see: tuple[int, ...]) -> None:
 def _runs_on(play: Play, reading: Exchange) -> list[str]:
     """Return the labels of the runs on the thread in the path of a reading."""
     path = reading.request.path
-    names = {name for name, thread in play.transcript.threads.items() if re.search(rf"/threads/{thread}\b", path)}
+    names = {
+        name for name, thread in play.transcript.threads.items() if re.search(rf"/threads/{re.escape(thread)}\b", path)
+    }
     return [each.label for each in play.scenario.all_submits if names & {each.thread, s.thread_of(each.label)}]
 
 

@@ -181,6 +181,24 @@ def test_a_server_that_never_recovers_is_asked_twice() -> None:
     assert "HTTP 503" in (judged(wire).problem or "")
 
 
+@pytest.mark.parametrize(("endpoint", "scenarios"), [("wait", WAITED), ("stream", STREAMED)])
+def test_a_creation_that_is_put_off_is_repeated(endpoint: str, scenarios: Sequence[str]) -> None:
+    seen: Counter[str] = Counter()
+
+    def instead(request: httpx.Request) -> httpx.Response | None:
+        if request.method != "POST" or not request.url.path.endswith(f"/runs/{endpoint}"):
+            return None
+        seen[request.url.path] += 1
+        busy = httpx.Response(503, json={"detail": "busy"}, headers={"retry-after": "1"})
+        return busy if seen[request.url.path] == 1 else None
+
+    found = judged(Wire(instead=instead), scenarios=scenarios)
+    assert found.problem is None
+    assert "retry" in found.needs
+    assert found.ids("FAIL", "WARN") == {"FRM-09"}
+    assert not found.missed
+
+
 def renamed(**names: str) -> Wire:
     """Return a wire that changes statuses of runs."""
 
