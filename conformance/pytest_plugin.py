@@ -104,11 +104,16 @@ class _Reports:
         """Name the cases of a JUnit file after their requirements, once pytest has written it."""
         yield
         path = session.config.getoption("xmlpath", None)
-        if path and self._found and not hasattr(session.config, "workerinput"):
-            from conformance.report import junit
+        if not path or hasattr(session.config, "workerinput"):
+            return
+        from conformance.report import junit
 
-            # The same expansions as pytest's own, which writes to `~/junit.xml` and `$DIR/junit.xml`.
-            junit.name_by_requirement(Path(os.path.expandvars(path)).expanduser())
+        # The same expansions as pytest's own, which writes to `~/junit.xml` and `$DIR/junit.xml`.
+        file = Path(os.path.expandvars(path)).expanduser()
+        if self._found:
+            junit.name_by_requirement(file)
+        elif (reason := session.config.stash.get(UNJUDGED, None)) is not None:
+            junit.add_error(file, reason)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """Count the suite's own errors, and deployments that cannot be judged after the first test, separately."""
@@ -119,7 +124,7 @@ class _Reports:
         if record is None or not record["unjudged"]:
             return None
         first = self._first_unjudged.setdefault(record["position"], report.nodeid)
-        return None if first == report.nodeid else ("not judged", "?", "NOT JUDGED")
+        return None if first == report.nodeid else ("not judged", "", "NOT JUDGED")
 
     # Outside of pytest's own reporter, which writes the failures in the same hook.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -286,15 +291,19 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     _hear_sigterm_again(config)
     if SESSION in config.stash:
         config.stash[SESSION].close()
-    if hasattr(config, "workerinput") or not config.stash[FOUND]:
-        config.stash[UNFINISHED] = SESSION in config.stash and _incomplete(session, exitstatus) is not None
+    incomplete = _incomplete(session, exitstatus)
+    records = config.stash[FOUND]
+    if not records and incomplete is not None and SESSION in config.stash:
+        records = config.stash[SESSION].heads()
+        config.stash[UNJUDGED] = incomplete
+    if hasattr(config, "workerinput") or not records:
         return
     from conformance.report.summary import Findings
 
     findings = Findings(
-        config.stash[FOUND],
+        records,
         _options(config).profile,
-        _incomplete(session, exitstatus),
+        incomplete,
         config.option.conformance_tier or "full",
     )
     findings.write()
@@ -352,12 +361,11 @@ def _hear_sigterm_again(config: pytest.Config) -> None:
 
 ENDS: pytest.StashKey[Callable[[int, Any], None]] = pytest.StashKey()
 FINDINGS: pytest.StashKey[Any] = pytest.StashKey()
-UNFINISHED: pytest.StashKey[bool] = pytest.StashKey()
+UNJUDGED: pytest.StashKey[str] = pytest.StashKey()
+"""The reason why a run ended before its first verdict."""
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Write the summary: the causes of failures, and the verdicts by area."""
     if FINDINGS in config.stash:
         config.stash[FINDINGS].show(terminalreporter)
-    elif config.stash.get(UNFINISHED, False) and (folder := _options(config).folder) is not None:
-        terminalreporter.line(f"nothing was judged yet. To continue, add --conformance-resume={folder}", red=True)

@@ -2,8 +2,9 @@
 
 One fault of a server breaks many requirements. A server that ignores the strategy breaks those about the first run, the
 order of steps, the state and the streams. Only one of them says what is wrong. The rule book has the faults that are
-known (`faults.toml`), each with the requirement that states it and those that follow from it, as the kill matrix found
-them. The causes of a run are the known faults that match best what is broken and what is not.
+known, each with the requirement that states it and those that follow from it: `faults.toml`, as the kill matrix found
+them, and `faults_elsewhere.toml`. The causes of a run are the known faults that match best what is broken and what is
+not.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import cache
 import msgspec
 
 from conformance.report.report import Cause, Result
-from conformance.requirements.registry import Fault, faults
+from conformance.requirements.registry import Fault, known_faults
 from conformance.scenarios.catalogue import catalogue
 
 ALIKE = 0.6
@@ -85,10 +86,10 @@ def grouped(results: Iterable[Result]) -> list[Group]:
     found = [
         Group(
             cause=cause,
-            results=tuple(sorted(failed[cause.requirement], key=lambda result: _plainness(result.scenario))),
+            results=tuple(sorted(failed[cause.requirement], key=lambda result: plainness(result.scenario))),
             explained=sum(len(failed[one]) for one in cause.explains),
         )
-        for cause in _folded(causes(sorted(failed), judged, faults()), failed)
+        for cause in _folded(causes(sorted(failed), judged, known_faults()), failed)
     ]
     return sorted(found, key=lambda group: (group.results[0].verdict != "FAIL", -len(group.results) - group.explained))
 
@@ -110,7 +111,7 @@ def _folded(found: Iterable[Cause], failed: Mapping[str, Sequence[Result]]) -> l
     return list(kept.values())
 
 
-def _plainness(scenario: str) -> tuple[int, int]:
+def plainness(scenario: str) -> tuple[int, int]:
     """Return a key that sorts plain scenarios first: those with few moves, in the order of the catalogue."""
     # A report of another version may name a scenario that is not in this catalogue.
     return _places().get(scenario, (10**6, 0))

@@ -132,11 +132,15 @@ def _column(report: Report, file: str, cells: dict[str, Cell | None]) -> Column:
 
 
 def _name(target: TargetInfo) -> str:
-    """Return the server with its version. A profile of another name states what the server really is.
+    """Return the server with its version, behind the name that the user gave.
+
+    Without that, a profile of another name states what the server really is.
 
     A server that is built on another may report the other's name. langhost reports that of langgraph-api.
     """
     name = " ".join(part for part in (target.server, target.version) if part) or target.url
+    if target.name:
+        return f"{target.name} ({name})"
     if not (target.server and target.profile) or _folded(target.profile).startswith(_folded(target.server)):
         return name
     return f"{name}, {target.profile}"

@@ -90,8 +90,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     The broken requirements that explain the others are `causes`, the worst first. Known failures of the profile that
     did not happen are `stale`. Remarks on how the deployment was judged are `notes`. The reason why it could not be
-    judged, or not to the end, is `problem`. What ended the run before its time is `incomplete`. The whole rule book is
-    `rules`. The wall-clock time in ISO 8601 is `finished_at`.
+    judged, or not to the end, is `problem`. What ended the run before its time is `incomplete`. The number of runs
+    that the deployment executes at a time is `workers`, if it was measured. The whole rule book is `rules`. The
+    wall-clock time in ISO 8601 is `finished_at`.
     """
 
     format: Literal["doubletext-report"] = FORMAT
@@ -104,6 +105,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     stale: list[str] = []
     notes: list[str] = []
     problem: str | None = None
+    workers: int | None = None
     incomplete: str | None = None
     rules: list[JudgedRequirement] = []
     finished_at: str | None = None

@@ -44,7 +44,9 @@ def _cause(group: Group, repeats: Mapping[str, str]) -> list[str]:
         failures = _count(group.explained, "more failure")
         lines.append(f"  explains  {failures}, of {_listed(group.cause.explains)}")
     if group.cause.fault is not None:
-        lines.append(f"  resembles the known fault {group.cause.fault}: {registry.faults()[group.cause.fault].means}")
+        lines.append(
+            f"  resembles the known fault {group.cause.fault}: {registry.known_faults()[group.cause.fault].means}"
+        )
     return lines
 
 
@@ -64,6 +66,12 @@ def reasons(word: str, results: Sequence[Result]) -> list[str]:
     if len(frequent) > SHOWN:
         lines.append(f"… and {_count(len(frequent) - SHOWN, 'more reason')} of the verdict {word}")
     return [visible(line) for line in lines]
+
+
+def workers(number: int) -> str:
+    """Return the line on the workers that were found."""
+    shown = "1 run was executed at a time" if number == 1 else f"{number} runs were executed at a time"
+    return f"{shown} in the examination, so as many workers were used (--conformance-jobs)"
 
 
 def own_fault(errors: int) -> str:

@@ -29,7 +29,8 @@ JUDGED = frozenset({"PASS", "FAIL", "WARN"})
 class Deployment(msgspec.Struct, kw_only=True):
     """The results about one deployment. `problem` is the reason why those with an id in `unjudged` were not judged.
 
-    `repeats` has the command that sends the deciding request again, by the ids of failed results.
+    `workers` is their number if it was measured. `repeats` has the command that sends the deciding request again, by
+    the ids of failed results.
     """
 
     target: TargetInfo
@@ -37,6 +38,7 @@ class Deployment(msgspec.Struct, kw_only=True):
     unjudged: frozenset[str]
     folder: str | None
     results: list[Result]
+    workers: int | None = None
     repeats: dict[str, str] = {}
     stale: list[str] = []
     notes: list[str] = []
@@ -51,7 +53,7 @@ class Findings:
     """The findings of one run, built from the records of its tests.
 
     They are built in the process that reports: xdist's controller, or the only process. `incomplete` is what ended the
-    run before its time.
+    run before its time. Before the first verdict, the records have none.
     """
 
     def __init__(
@@ -63,20 +65,22 @@ class Findings:
         self.deployments: list[Deployment] = []
         for position in sorted({record["position"] for record in records}):
             mine = [record for record in records if record["position"] == position]
-            results = [msgspec.convert(record["result"], Result) for record in mine]
+            judged = [record for record in mine if "result" in record]
+            results = [msgspec.convert(record["result"], Result) for record in judged]
             self.deployments.append(
                 Deployment(
                     target=msgspec.convert(mine[-1]["target"], TargetInfo),
                     problem=next((record["problem"] for record in mine if record["problem"]), None),
                     unjudged=frozenset(
-                        result.id for record, result in zip(mine, results, strict=True) if record["unjudged"]
+                        result.id for record, result in zip(judged, results, strict=True) if record["unjudged"]
                     ),
                     folder=mine[-1]["folder"],
+                    workers=mine[-1].get("workers"),
                     # Sorted, because with xdist the records arrive in another order in each run.
                     results=sorted(results, key=lambda result: result.id),
                     repeats={
                         result.id: record["repeat"]
-                        for record, result in zip(mine, results, strict=True)
+                        for record, result in zip(judged, results, strict=True)
                         if record.get("repeat")
                     },
                     stale=stale_entries(profile, results),
@@ -125,6 +129,7 @@ class Findings:
             notes=deployment.notes,
             problem=deployment.problem,
             incomplete=self._incomplete,
+            workers=deployment.workers,
             rules=rules_of(registry.load()),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -134,10 +139,17 @@ class Findings:
         for deployment in self.deployments:
             target = deployment.target
             server = " ".join(part for part in (target.server, target.version) if part) or "unnamed server"
-            terminal.section(visible(f"doubletext: {target.url} ({server})"))
+            named = f"{target.name}, " if target.name else ""
+            terminal.section(visible(f"doubletext: {named}{target.url} ({server})"))
             if deployment.problem is not None:
                 how_far = f"cannot be judged ({len(deployment.unjudged)} of {len(deployment.results)} verdicts)"
                 terminal.line(visible(f"{how_far}: {deployment.problem}"), red=True)
+            if not deployment.results:
+                terminal.line(visible(f"nothing was judged: {self._incomplete}"), red=True)
+                if deployment.folder:
+                    terminal.line(f"report: {Path(deployment.folder) / 'report.html'}")
+                    terminal.line(f"to continue, add --conformance-resume={deployment.folder}")
+                continue
             if deployment.problem is not None and not deployment.judged and terminal.verbosity <= 0:
                 # A table of what was not judged would hide the one reason.
                 terminal.line("nothing was judged, so the run fails", red=True)
@@ -146,6 +158,8 @@ class Findings:
                     exchanges = f", and what was answered: {kept}" if kept.is_file() else ""
                     terminal.line(f"report: {Path(deployment.folder) / 'report.html'}{exchanges}")
                 continue
+            if deployment.workers:
+                terminal.line(screen.workers(deployment.workers))
             for note in deployment.notes:
                 terminal.line(visible(f"note: {note}"), yellow=True, bold=True)
             groups = grouped(deployment.results)

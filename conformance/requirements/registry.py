@@ -152,6 +152,12 @@ def faults() -> dict[str, Fault]:
 
 
 @cache
+def known_faults() -> dict[str, Fault]:
+    """Return the faults by which causes are found: those of the mock's defects, and others that were seen."""
+    return faults() | msgspec.convert(_read("faults_elsewhere"), dict[str, Fault])
+
+
+@cache
 def proofs() -> dict[str, list[str]]:
     """Return the mock's defects that change the verdict of each requirement, by its id."""
     found: dict[str, list[str]] = {}

@@ -143,6 +143,12 @@ class Session:
             return CaseResult("skip", verdict.reason, record)
         return CaseResult("pass", "", record)
 
+    def heads(self) -> list[dict[str, Any]]:
+        """Return a record without a verdict for each deployment, for a run that ends before the first one."""
+        if "_targets" not in self.__dict__:
+            return []  # the run ended before it had any
+        return [self._head(position, target) for position, target in enumerate(self._targets)]
+
     def interrupt(self) -> None:
         """End the wait for a play, if there is one. The handler of a signal may call this at any moment."""
         if self._opened:
@@ -276,17 +282,20 @@ class Session:
             plays=verdict.plays,
             branches=verdict.branches,
         )
-        folder = self.folder_of(case.position)
+        return {**self._head(case.position, target), "unjudged": False, "result": msgspec.to_builtins(result)}
+
+    def _head(self, position: int, target: Target) -> dict[str, Any]:
+        """Return the part of a record that is about the deployment."""
+        folder = self.folder_of(position)
         record: dict[str, Any] = msgspec.to_builtins(
             {
-                "position": case.position,
+                "position": position,
                 "suite": self.suite,
                 "target": target.info,
                 "problem": target.problem,
+                "workers": None if target.problem or self._options.jobs else target.width,
                 "notes": self._notes(target),
                 "folder": str(folder) if folder else None,
-                "unjudged": False,
-                "result": result,
             }
         )
         return record

@@ -99,6 +99,8 @@ WIDTH = Scenario(
     ),
 )
 
+REFUSED = "Send credentials with --deployment-header='x-api-key: VALUE', or the header that the deployment expects"
+
 NO_WITNESS = (
     "the agent cannot reach the suite's witness, so runs are held by time, and requirements that cannot be proved that "
     "way are INCONCLUSIVE; give the address of this machine as the deployment sees it: --conformance-witness-host=HOST"
@@ -412,7 +414,11 @@ def _describe_answer(exchange: Exchange, wanted: str) -> str:
     body = response.body
     if response.status < 300 and not isinstance(body, dict):
         kind = kind or "no content type"
-        return f"HTTP {response.status} with {kind} instead of a JSON object: {snippet(body)}"
+        page = ". This is a web page: give the URL of the API, and look for a proxy or a login in front of it"
+        hint = page if "html" in kind else ""
+        return f"HTTP {response.status} with {kind} instead of a JSON object: {snippet(body)}{hint}"
     without = f" without a `{wanted}` that is a string" if response.status < 300 else ""
     # A page of HTML says little about the reason, and a JSON object is the server's message.
-    return f"HTTP {response.status}{without}: {snippet(body, MESSAGE) if isinstance(body, dict) else snippet(body)}"
+    said = snippet(body, MESSAGE) if isinstance(body, dict) else snippet(body)
+    hint = f". {REFUSED}" if response.status in (401, 403) else ""
+    return f"HTTP {response.status}{without}: {said}{hint}"

@@ -30,6 +30,8 @@ class Deployment:
         self.sent: list[web.BaseRequest] = []
         self.held: dict[str, asyncio.Event] = {}
         """By scenario: what its plays wait for, before they have a thread."""
+        self.waits = asyncio.Event()
+        """Set once a play waits."""
         self._wrong = wrong
 
     @property
@@ -45,6 +47,7 @@ class Deployment:
             if "doubletext_play" in metadata:
                 self.played[metadata["doubletext"]] += 1
                 if metadata["doubletext"] in self.held:
+                    self.waits.set()
                     await self.held[metadata["doubletext"]].wait()
         return self._wrong(request, await handler(request))
 

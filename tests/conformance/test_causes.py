@@ -16,7 +16,7 @@ from conformance.requirements.registry import Fault
 
 BOOK = registry.load()
 EVERYTHING = [requirement.id for requirement in BOOK.requirements]
-KNOWN = registry.faults()
+KNOWN = registry.known_faults()
 
 
 def result(requirement: str, verdict: Word, scenario: str = "interrupt/during-tools/create/unwatched") -> Result:

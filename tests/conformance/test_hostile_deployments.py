@@ -114,7 +114,7 @@ PROBLEMS: dict[str, tuple[Behaviour, str]] = {
         answers("200 OK", "text/html", HTML),
         "HTTP 200 with text/html instead of a JSON object: <!doctype html> <title>Sign in</title> "
         + "<p>Welcome!</p> " * 7
-        + "<p>Welcom …",
+        + "<p>Welcom …. This is a web page: give the URL of the API, and look for a proxy or a login in front of it",
     ),
     "html-404": (answers("404 Not Found", "text/html", b"<h1>Not Found</h1>"), "HTTP 404: <h1>Not Found</h1>"),
     "redirect": (
@@ -277,7 +277,10 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "not-of-the-client": (RuntimeError("a bug in a proxy"), "unusable answer: RuntimeError: a bug in a proxy"),
     "captive-portal": (httpx.Response(511, text="log in first"), "HTTP 511: log in first"),
     "gateway": (httpx.Response(502, html="<h1>Bad Gateway</h1>"), "HTTP 502: <h1>Bad Gateway</h1>"),
-    "forbidden": (httpx.Response(403, json={"detail": "no key"}), 'HTTP 403: {"detail":"no key"}'),
+    "forbidden": (
+        httpx.Response(403, json={"detail": "no key"}),
+        'HTTP 403: {"detail":"no key"}. Send credentials with --deployment-header=',
+    ),
 }
 
 

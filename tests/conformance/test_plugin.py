@@ -225,6 +225,7 @@ async def test_the_report_holds_every_verdict(tmp_path: Path) -> None:
         "stale",
         "notes",
         "problem",
+        "workers",
         "incomplete",
         "rules",
     ]
@@ -237,8 +238,8 @@ async def test_the_report_holds_every_verdict(tmp_path: Path) -> None:
     assert sum(raw["summary"].values()) == len(raw["results"])
     assert raw["summary"]["FAIL"] == 1
     [failure] = [result for result in raw["results"] if result["verdict"] == "FAIL"]
-    expected = "200 for the create of run A, and 200 for the create of run B"
-    observed = "201 (not 200 for the create of run A), and 201 (not 200 for the create of run B)"
+    expected = "(1) HTTP 200 for the create of run A, (2) HTTP 200 for the create of run B"
+    observed = "(1) HTTP 201, (2) HTTP 201"
     assert failure == {
         "requirement": "RUN-02",
         "level": "MUST",

@@ -7,16 +7,19 @@ import json
 import signal
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from conformance.report.load import read_transcript
 from conformance.report.report import write_transcript
 from conformance.session.resume import kept
-from conformance.transcript.transcript import NetworkFault, Transcript
+from conformance.transcript.transcript import NetworkFault, Request, Transcript
 from tests.conformance.deployments import PLAINEST, creates_with_201, deployment
 from tests.conformance.runs import CHECKOUT, DEADLINE, run_suite, start_suite
+from tests.conformance.test_junit import obey_the_rules
 from tests.conformance.twins.edits import TOOLS
 
 TWO = ("-k", f"{PLAINEST}::RUN or {PLAINEST}/second-turn::RUN")
@@ -98,11 +101,11 @@ async def test_a_run_that_is_killed_before_the_first_verdict_keeps_its_plays(tmp
         # The first scenario is not judged while it waits for its thread, and the second is played meanwhile.
         there.held[PLAINEST] = asyncio.Event()
         options = (f"--deployment-url={there.url}", "--conformance-jobs=2", "--conformance-deadline-scale=4", *TWO)
-        process = await start_suite(*options, f"--conformance-report={folder}")
-        kept = folder / "transcripts" / f"{second}.json"
+        announced = ("-s", "-p", "tests.conformance.announcing")
+        process = await start_suite(*options, *announced, f"--conformance-report={folder}")
+        assert process.stdout is not None
         async with asyncio.timeout(DEADLINE):
-            while not kept.exists():  # noqa: ASYNC110 -- there is no event, because another process writes the file
-                await asyncio.sleep(0.05)
+            await process.stdout.readuntil(f"kept {second}\n".encode())
             process.kill()
             await process.wait()
         assert not (folder / "report.json").exists()
@@ -110,6 +113,39 @@ async def test_a_run_that_is_killed_before_the_first_verdict_keeps_its_plays(tmp
         run = await run_suite(*options, f"--conformance-resume={folder}")
         assert run.code == 0, run.output
         assert there.scenarios[second] == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_run_that_ends_in_its_examination_leaves_a_report(tmp_path: Path, number: signal.Signals) -> None:
+    folder, file = tmp_path / "report", tmp_path / "junit.xml"
+    async with deployment() as there:
+        there.held["calibration"] = asyncio.Event()
+        options = (f"--deployment-url=ours={there.url}", "--conformance-deadline-scale=4", *TWO)
+        process = await start_suite(*options, f"--conformance-report={folder}", f"--junitxml={file}")
+        assert process.stdout is not None
+        async with asyncio.timeout(DEADLINE):
+            await there.waits.wait()
+            process.send_signal(number)
+            output = (await process.stdout.read()).decode()
+            assert await process.wait() == pytest.ExitCode.INTERRUPTED, output
+        report = json.loads((folder / "report.json").read_text())
+        assert (report["results"], report["target"]["name"]) == ([], "ours")
+        reason = report["incomplete"]
+        assert ", after 0 of " in reason
+        assert f"doubletext: ours, {there.url} " in output
+        assert f"nothing was judged: {reason}" in output
+        assert f"to continue, add --conformance-resume={folder}" in output
+        assert f"This report is incomplete: {reason}" in (folder / "report.html").read_text()
+        # What was sent before the end is kept, too.
+        [request] = [one for one in read_transcript(folder / "calibration.json").moments if isinstance(one, Request)]
+        assert request.path == "/threads"
+        there.held["calibration"].set()
+        run = await run_suite(*options, f"--conformance-resume={folder}")
+        assert run.code == 0, run.output
+    [case] = ET.parse(file).iter("testcase")
+    [error] = case
+    assert (case.attrib["name"], error.tag, error.attrib["message"]) == ("nothing was judged", "error", reason)
+    obey_the_rules(file)
 
 
 def test_a_program_that_runs_the_suite_gets_its_signal_back() -> None:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from conformance.judge.judging import WORDS, Word
 from conformance.judge.play import Play
+from conformance.report.causes import plainness
 from conformance.report.failure import by_hand, curl, deciding
 from conformance.report.html.moments import RecordLine, Rows
 from conformance.report.html.templating import environment, packed
@@ -19,7 +20,7 @@ from conformance.report.load import Unreadable, inside, read_transcript
 from conformance.report.report import JudgedRequirement, Report, Result
 from conformance.report.timeline import Timeline, draw
 from conformance.requirements.areas import AREAS
-from conformance.requirements.registry import LEVELS, Level, faults
+from conformance.requirements.registry import LEVELS, Level, known_faults
 
 BROKEN: tuple[Word, ...] = ("FAIL", "ERROR", "INCONCLUSIVE", "WARN")
 """The verdicts that need a reader's attention, the worst first."""
@@ -59,7 +60,7 @@ class Way:
 
 @dataclass(frozen=True)
 class BrokenRequirement:
-    """A broken requirement: the ways in which it is broken, the most frequent first, and commands for the first.
+    """A broken requirement: the ways in which it is broken, the clearest scenario's first, and commands for that.
 
     `explains` are the broken requirements that follow from it, and `fault` states the known fault that it resembles.
     """
@@ -212,7 +213,10 @@ class Page:
                     if result.verdict == word and (result.known is not None) == known and result.transcript
                 ]
                 if mine:
+                    # The terminal shows the same scenario.
+                    mine.sort(key=lambda result: plainness(result.scenario))
                     ways = _ways(lambda result: _alike(f"{result.expected or result.reason} {result.observed}"), mine)
+                    ways.sort(key=lambda way: way.first is not mine[0])
                     found.append(self._finding(word, rule, tuple(ways)))
         return found
 
@@ -224,7 +228,7 @@ class Page:
             keys = [(word, one) for one in (cause.requirement, *cause.explains) for word in BROKEN]
             mine = [by_rule.pop(key) for key in keys if key in by_rule]
             # A report of another version may name a fault that is not known here.
-            known = faults().get(cause.fault or "")
+            known = known_faults().get(cause.fault or "")
             if mine:
                 # One script that repeats the cause is enough.
                 follows = tuple(replace(one, by_hand="") for one in mine[1:])
