@@ -20,6 +20,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,6 +187,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     )
 
 
+@cache  # there are some forty combinations, and more than ten thousand tests
 def _marks(*names: str) -> list[pytest.MarkDecorator]:
     return [getattr(pytest.mark, name) for name in names]
 

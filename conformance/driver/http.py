@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import Any
 
 import httpx
-from langgraph_sdk.client import LangGraphClient
 
 from conformance.api import Purpose, again
 from conformance.driver.deadlines import Deadlines
@@ -44,6 +43,9 @@ class Http:
         recorder: Recorder,
         deadlines: Deadlines,
     ) -> None:
+        # Imported here: it imports LangChain, which takes longer than to collect the whole suite.
+        from langgraph_sdk.client import LangGraphClient
+
         self._recorder = recorder
         self._deadlines = deadlines
         self._adapting = Adapting(recorder, RecordingTransport(recorder, transport))

@@ -28,15 +28,18 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from aiohttp import web
 
 from conformance.transcript.recorder import Recorder
 from conformance.transcript.redaction import TooDeep
 from conformance.transcript.transcript import Delivery, Released, WitnessEvent
 from doubletext.probe import StepReport
+
+# Imported where it is used: to collect the suite needs no server, and aiohttp takes a third of a second.
+if TYPE_CHECKING:
+    from aiohttp import web
 
 MAX_REPORT = 64 * 1024
 """The greatest size of one report or webhook in bytes."""
@@ -111,6 +114,8 @@ class Witness:
 
     async def start(self) -> None:
         """Listen on a free port. Raise OSError when the address cannot be bound."""
+        from aiohttp import web
+
         app = web.Application(client_max_size=MAX_REPORT)
         app.router.add_post("/witness/{channel}", self._on_report)
         app.router.add_post("/witness/{channel}/webhook/{label}/{answer:200|500}", self._on_webhook)
@@ -142,6 +147,8 @@ class Witness:
             channel.release()
 
     async def _on_report(self, request: web.Request) -> web.Response:
+        from aiohttp import web
+
         channel = self._channels.get(request.match_info["channel"])
         if channel is None:
             return web.json_response({"detail": "this play is over"}, status=410)
@@ -156,6 +163,8 @@ class Witness:
         return web.json_response({})
 
     async def _on_webhook(self, request: web.Request) -> web.Response:
+        from aiohttp import web
+
         channel, answer = self._channels.get(request.match_info["channel"]), int(request.match_info["answer"])
         if channel is None:
             return web.json_response({"detail": "this play is over"}, status=410)

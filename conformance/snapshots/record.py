@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-from langgraph_sdk.client import LangGraphClient
 
 from conformance.judge.play import Play
 from conformance.scenarios import moves as s
 from conformance.transcript.transcript import Transcript
+
+if TYPE_CHECKING:
+    from langgraph_sdk.client import LangGraphClient
 
 FORMAT: Literal["doubletext-thread-state"] = "doubletext-thread-state"
 VERSION: Literal[1] = 1

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -428,6 +430,14 @@ async def test_without_its_plugin_the_suite_says_what_is_missing() -> None:
         run = await run_suite("-p", "no:doubletext", suite=(suite,))
         assert run.code in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERRUPTED), run.output
         assert "the conformance suite needs the pytest plugin of doubletext; omit -p no:doubletext" in run.output
+
+
+def test_collecting_the_suite_imports_no_server_and_no_client() -> None:
+    # The client imports LangChain, which takes longer than collecting the whole suite.
+    heavy = "{'aiohttp', 'langchain_core', 'langgraph_sdk'}"
+    code = f"import conformance.session.session, sys; print(*{heavy} & sys.modules.keys())"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == ""
 
 
 # -- what it costs other projects -------------------------------------------------------------------------------
