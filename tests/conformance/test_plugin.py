@@ -434,7 +434,7 @@ async def test_without_its_plugin_the_suite_says_what_is_missing() -> None:
 
 
 def test_collecting_the_suite_imports_no_server_and_no_client() -> None:
-    """The official client imports LangChain, which takes longer than collecting the whole suite."""
+    # The client imports LangChain, which takes longer than collecting the whole suite.
     heavy = "{'aiohttp', 'langchain_core', 'langgraph_sdk'}"
     code = f"import conformance.session.session, sys; print(*{heavy} & sys.modules.keys())"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
