@@ -59,4 +59,4 @@ def _moves(row: dict[str, Any]) -> str:
     moves = list(row["moves"])
     while moves and moves[-1].startswith(ENDS):
         moves.pop()
-    return "; ".join(moves).replace("|", "\\|") or "any"
+    return ", then ".join(moves).replace("|", "\\|") or "any"

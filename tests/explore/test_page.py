@@ -15,7 +15,9 @@ MISSED = {"name": "wrong_parent", "found": False, "played": 100}
 def test_the_page_counts_and_explains() -> None:
     page = render([FOUND, MISSED], seed=1, histories=100, reasons={"wrong_parent": "it has a reason"})
     assert "found 1 of 2 (50%)" in page
-    assert "| [`ghost_run`](defects.md#ghost_run) | 12 | `run status: error` | submit run A; submit run B |\n" in page
+    assert (
+        "| [`ghost_run`](defects.md#ghost_run) | 12 | `run status: error` | submit run A, then submit run B |\n" in page
+    )
     assert "| [`wrong_parent`](defects.md#wrong_parent) | 100 | it has a reason |\n" in page
 
 
