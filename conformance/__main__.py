@@ -120,7 +120,7 @@ def _add_exploration(commands: argparse._SubParsersAction[CommandParser]) -> Non
         "--report",
         type=Path,
         metavar="DIR",
-        help="write the findings and a page to DIR; findings that are there already are counted, and not reduced again",
+        help="write the findings and a page to DIR. Findings that are there already are counted, and not reduced again",
     )
     play = commands.add_parser("play", help="play a history that an exploration kept, and explain it")
     play.add_argument(
@@ -142,7 +142,7 @@ def _add_exploration(commands: argparse._SubParsersAction[CommandParser]) -> Non
 
 def _explore(options: argparse.Namespace) -> int:
     if importlib.util.find_spec("hypothesis") is None:
-        print(f"{options.program}: hypothesis is missing; install doubletext[suite,explore]", file=sys.stderr)
+        print(f"{options.program}: hypothesis is missing. Install doubletext[suite,explore]", file=sys.stderr)
         return 2
     from conformance.explore import command
 

@@ -23,7 +23,10 @@ def requirements(lines: list[str]) -> list[Requirement]:
 
 
 RUNTIME = requirements(
-    [*PROJECT["dependencies"], *EXTRAS["suite"], *EXTRAS["langgraph"], *EXTRAS["respx"], *EXTRAS["snapshots"]]
+    [
+        *(*PROJECT["dependencies"], *EXTRAS["suite"], *EXTRAS["explore"]),
+        *(*EXTRAS["langgraph"], *EXTRAS["respx"], *EXTRAS["snapshots"]),
+    ]
 )
 ALL = [*RUNTIME, *requirements(EXTRAS["dev"])]
 

@@ -55,7 +55,7 @@ def explore(given: argparse.Namespace) -> int:
     except NotExplorable as reason:
         return _fail("explore", str(reason))
     except KeyboardInterrupt:
-        print("stopped; the findings up to here are kept", file=sys.stderr)
+        print("stopped. The findings up to here are kept", file=sys.stderr)
     _summarize(findings, given.report)
     return 1 if findings.new else 0
 

@@ -300,7 +300,7 @@ def cancel(thread: Thread, label: str, action: str, *, accepted: bool) -> Iterat
     if accepted:
         # The cancel of a run that has ended changes nothing, and a server may accept it.
         yield stopping(thread, label, action)
-    elif run is None or not run.in_flight or run.fate:
+    elif run is None or not run.in_flight or run.fate or not thread.exists:
         yield thread
 
 
@@ -309,10 +309,10 @@ def delete_run(thread: Thread, label: str, *, accepted: bool) -> Iterator[Thread
     run = thread.find(label)
     if not accepted:
         # A server may insist on a cancel first. FRM-08 judges that.
-        if run is None or run.in_flight:
+        if run is None or run.in_flight or not thread.exists:
             yield thread
         return
-    if run is None:
+    if run is None or not thread.exists:
         return
     thread = thread._replace(shaken=True)
     if run.in_flight:

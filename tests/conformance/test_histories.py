@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from conformance.histories.checker import check
 from conformance.histories.freedoms import DEFAULT, EXACT, Freedoms
-from conformance.histories.history import History, Operation, Reading, Report
+from conformance.histories.history import Act, History, Operation, Reading, Report
 from conformance.histories.transcribe import transcribe
 from conformance.judge.play import Play
 from tests.conformance.plays import play_named
@@ -129,6 +129,17 @@ def test_most_edits_of_one_status_are_noticed() -> None:
     # The others are possible: a run may have ended, and no later reading contradicts it.
     assert found["unknown"] == 0
     assert found["illegal"] / found.total() > 0.9, found
+
+
+@pytest.mark.parametrize("act", ["cancel", "delete run"])
+def test_a_run_of_a_deleted_thread_is_not_found(act: Act) -> None:
+    operations = (
+        submit("A", 0, 1),
+        Operation("delete thread", "", "accepted", 8, 9, "delete the thread"),
+        Operation(act, "A", "refused", 10, 11, f"{act} A: refused, HTTP 404"),
+    )
+    history = History({"A": plan("A")}, operations, reports=tuple(steps("A", 2, *TURN)))
+    assert check(history, NO_LAG).kind == "legal"
 
 
 def test_more_states_than_the_bound_give_no_verdict() -> None:

@@ -6,7 +6,7 @@ import json
 import sys
 
 from tests.explore.page import render
-from tests.explore.proof import PAGE, rows
+from tests.explore.proof import HISTORIES, PAGE, REASONS, SEED, rows
 
 if __name__ == "__main__":
     names = sys.argv[1:]
@@ -15,4 +15,4 @@ if __name__ == "__main__":
         print(json.dumps(row), flush=True)
         found.append(row)
     if not names:
-        PAGE.write_text(render(found), "utf-8")
+        PAGE.write_text(render(found, seed=SEED, histories=HISTORIES, reasons=REASONS), "utf-8")

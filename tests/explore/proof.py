@@ -45,6 +45,23 @@ HISTORIES: Final = 100
 
 SEED: Final = 1
 
+REASONS: Final[dict[str, str]] = {
+    "stateless_disconnect_ignored": "it is about stateless runs, which have no thread of their own",
+    "stateless_thread_left": "it is about stateless runs, which have no thread of their own",
+    "stateless_output_lost": "it is about stateless runs, which have no thread of their own",
+    "run_not_named": "headers are not readings of the model",
+    "duplicate_event_ids": "the ids of events are not readings of the model",
+    "stream_mode_ignored": "events of modes that were not requested are not readings of the model",
+    "join_drops_subgraphs": "the histories have no child graphs",
+    "subgraph_survives": "the histories have no child graphs",
+    "replay_missing": "the histories do not resume streams by `Last-Event-ID`",
+    "resume_repeats": "the histories do not resume streams by `Last-Event-ID`",
+    "rejoin_never_ends": "the histories do not resume streams by `Last-Event-ID`",
+    "checkpoint_ignored": "the histories name no checkpoint",
+    "thread_values_cleared": "the values in the thread's record are not readings of the model",
+}
+"""The reasons why exploration cannot find a defect, by name."""
+
 
 def target_at(url: str) -> Target:
     """Return a mock as a deployment. Its deadlines are short, because a defect that hangs costs them."""
