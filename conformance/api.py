@@ -126,10 +126,10 @@ def run_id(body: object, headers: Mapping[str, str]) -> str | None:
 def made_run(status: int, headers: Mapping[str, str]) -> bool:
     """Return whether the answer to a creation shows that the run was created: by its status, or as a failed run.
 
-    A `wait` may be answered with an error because its run failed. Its Content-Location then names the run. That of a
-    409 may name the run in conflict.
+    A `wait` may be answered with a 5xx status because its run failed. Its Content-Location then names the run. A 4xx
+    status refuses the request, and may name the run in conflict.
     """
-    return 200 <= status < 300 or (status != 409 and _in_location(headers, r".*/runs/([^/?]+)") is not None)
+    return 200 <= status < 300 or (status >= 500 and _in_location(headers, r".*/runs/([^/?]+)") is not None)
 
 
 def thread_id(body: object, headers: Mapping[str, str]) -> str | None:

@@ -101,6 +101,8 @@ class _Connection(asyncio.Protocol):
         """Wait for more bytes. Return whether there are any."""
         had = len(self._received)
         if not self._over:
+            # A chunk may be larger than all that is kept unread, and would never be whole.
+            self._transport.resume_reading()
             self._awaited = asyncio.get_running_loop().create_future()
             await self._awaited
         return len(self._received) > had
@@ -173,12 +175,17 @@ class _Body(httpx.AsyncByteStream):
         self._whole = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._head.chunked:
-            while part := await self._connection.chunk():
-                yield part
-        else:
-            async for part in self._plain():
-                yield part
+        try:
+            if self._head.chunked:
+                while part := await self._connection.chunk():
+                    yield part
+            else:
+                async for part in self._plain():
+                    yield part
+        except BaseException:
+            # As httpx does: a client that is cancelled while it reads disconnects at once.
+            self._connection.close()
+            raise
         self._whole = True
 
     async def _plain(self) -> AsyncIterator[bytes]:

@@ -90,7 +90,7 @@ async def test_a_case_is_named_by_requirement_and_scenario_and_classed_by_deploy
     failure = cases["RUN-02", "/second-turn"].find("failure")
     assert failure is not None
     assert failure.attrib["message"].startswith(
-        "FAIL: expected 200 for the create of run E, and 200 for the create of run"
+        "FAIL: expected (1) HTTP 200 for the create of run E, (2) HTTP 200 for the create of run"
     )
     assert "RUN-02 (MUST): Creating a background run returns 200" in (failure.text or "")
     for key, kind, reason in (

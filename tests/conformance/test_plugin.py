@@ -267,8 +267,8 @@ async def test_a_failure_has_everything_that_is_needed() -> None:
         "because: For this request the API description specifies 200",
         f"scenario  {PLAINEST}: B double-texts A",
         f"deployment  {there.url}",
-        "expected  200 for the create of run A",
-        "observed  201",
+        "expected  (1) HTTP 200 for the create of run A, (2) HTTP 200 for the create of run B",
+        "observed  (1) HTTP 201, (2) HTTP 201",
         "POST /threads/",
         "→ HTTP 201 after",
         f"curl -sS -X POST {there.url}/threads/",
@@ -452,7 +452,8 @@ async def test_other_peoples_tests_load_nothing_of_the_suite(tmp_path: Path) -> 
         "    assert not HEAVY & sys.modules.keys()\n"
         "    ours = {name for name in sys.modules if name.startswith('doubletext')}\n"
         "    plugins = {'doubletext.pytest_conformance', 'doubletext.pytest_mock'}\n"
-        "    assert ours == {'doubletext', 'doubletext.environment', 'doubletext.packages', *plugins}\n"
+        "    light = {f'doubletext.{name}' for name in ('deployment_options', 'environment', 'packages')}\n"
+        "    assert ours == {'doubletext', *light, *plugins}\n"
     )
     run = await run_suite(
         *("-p", "doubletext.pytest_conformance", "-p", "doubletext.pytest_mock"),

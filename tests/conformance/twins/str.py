@@ -143,7 +143,7 @@ TWINS = [
     twin("STR-45", "a checkpoint is not streamed", f"{MODES}/debug-modes", sent_to("A", lambda sent: [e for e in sent
          if e["event"] != "checkpoints" or e["data"]["metadata"]["step"] != 1]), fact="[-1,0,2"),
     twin("STR-45", "tasks without their data", f"{MODES}/debug-modes", sent_to("A", lambda sent: [of(e, data={})
-         if e["event"] == "tasks" else e for e in sent]), fact="`id` and `name`"),
+         if e["event"] == "tasks" else e for e in sent]), fact="(1) `{}`"),
     twin("STR-45", "debug has no tasks", f"{MODES}/debug-modes", sent_to("A", lambda sent: [e for e in sent
          if not (e["event"] == "debug" and e["data"]["type"] == "task")]), fact='"task":0'),
     twin("STR-46", "a call without an end", f"{MODES}/events", sent_to("A", lambda sent: [e for e in sent
