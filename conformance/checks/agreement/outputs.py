@@ -7,24 +7,23 @@ from typing import Any
 
 from conformance.checks.agreement.facts import Contradiction, expect_none, stated
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven
+from conformance.judge.expect import Inapplicable, Unproven
 from conformance.judge.play import Play
 from conformance.judge.premises import SETTLED
 from conformance.judge.requests import labels
 from conformance.judge.watchers import streams
 from conformance.scenarios import moves as s
 from conformance.transcript.text import difference
-from conformance.transcript.transcript import Delivery
 
 
 @check("AGR-11", premises=(SETTLED,))
 def output_is_the_state(play: Play) -> None:
-    """AGR-11: compare the join, the wait, the last `values` event and the webhook of the last run with the state."""
+    """AGR-11: compare the join, the wait and the last `values` event of the last run with the state."""
     label = _last_run(play)
     state, read = play.state().get("values"), play.last("final state", s.MAIN)
     outputs = list(_outputs(play, label))
     if not outputs:
-        raise Unproven(f"no client received the values of run {label}", read.sent)
+        raise Inapplicable(f"no client received the values of run {label}")
     expect_none(
         (
             Contradiction(place, "those of the state", difference(values, state, "values"), (see, read.sent))
@@ -65,6 +64,3 @@ def _received(play: Play, label: str) -> Iterator[tuple[str, Any, int]]:
         events = stream.named("values")
         if stream.label == label and stream.closed is not None and stream.disconnected is None and events:
             yield f"the last `values` event of {stream.title}", events[-1].data, events[-1].seq
-    for moment in play.moments:
-        if isinstance(moment, Delivery) and moment.label == label and isinstance(moment.body, dict):
-            yield f"the webhook of run {label}", moment.body.get("values"), moment.seq

@@ -5,7 +5,7 @@ from __future__ import annotations
 from conformance.api import IN_FLIGHT, LAG, TERMINAL
 from conformance.checks.common import expect_end, expect_no_step_after, shows_execution, status_word
 from conformance.judge.check import check
-from conformance.judge.expect import Broken, Unproven, all_facts, expect
+from conformance.judge.expect import Broken, Inapplicable, Unproven, all_facts, expect
 from conformance.judge.overlap import was_executing
 from conformance.judge.play import NO_VERSION_3, Play, StatusReading
 from conformance.judge.premises import ACCEPTED_A, HELD
@@ -104,7 +104,7 @@ def answered_wait_shows_the_end(play: Play) -> None:
                     reading.sent,
                 )
     if not seen:
-        raise Unproven("no run was read after a client that waits for it had its answer")
+        raise Inapplicable("no run was read after a client that waits for it had its answer")
 
 
 @check("RUN-05")

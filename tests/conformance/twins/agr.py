@@ -45,13 +45,6 @@ def stale_event(raw: Json) -> None:
             moment["data"] = of(moment["data"], steps=[])
 
 
-def stale_webhook(raw: Json) -> None:
-    """Show no messages in the webhook."""
-    for moment in raw["moments"]:
-        if moment["kind"] == "delivery":
-            moment["body"] = of(moment["body"], values=of(moment["body"]["values"], messages=[]))
-
-
 TWINS = [
     twin("AGR-01", "another creation", TOOLS, bodies("final run", "run A", lambda run: of(run, created_at=LATER)),
          fact=LATER),
@@ -100,5 +93,4 @@ TWINS = [
     twin("AGR-11", "a stale wait", "interrupt/during-tools/wait/unwatched", bodies("submit", "B", lambda values: of(
          values, steps=[])), fact="values.steps"),
     twin("AGR-11", "a stale event", STREAMED, stale_event, fact="values.steps"),
-    twin("AGR-11", "a stale webhook", "webhook/finished", stale_webhook, fact="values"),
 ]  # fmt: skip
