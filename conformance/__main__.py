@@ -131,7 +131,7 @@ def _add_exploration(commands: argparse._SubParsersAction[CommandParser]) -> Non
         for name, settings in DEPLOYMENT.items():
             command.add_argument(name, **settings)
         command.add_argument(
-            "--jobs", dest="conformance_jobs", type=int, metavar="N", help="play N histories at a time"
+            "--jobs", dest="conformance_jobs", metavar="N", help="play N histories at a time, or `auto`"
         )
         command.add_argument("--deadline-scale", dest="conformance_deadline_scale", **DEADLINE_SCALE)
         command.add_argument("--witness-host", dest="conformance_witness_host", **WITNESS_HOST)

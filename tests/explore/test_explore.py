@@ -85,7 +85,7 @@ def test_a_legal_history_has_exit_code_0(tmp_path: Path, capsys: pytest.CaptureF
     [
         (["explore", "--for", "soon"], "--for: `soon` is not a time such as 90s, 5m or 1h"),
         (["explore", "--deployment-url", "here"], "--deployment-url: `here` is not of the form"),
-        (["explore", "--jobs", "0"], "--conformance-jobs: 0 is not between 1 and 1000"),
+        (["explore", "--jobs", "0"], "--conformance-jobs: 0 is neither `auto` nor between 1 and 1000"),
         (["play", "missing.json"], "missing.json cannot be read: No such file or directory"),
     ],
 )

@@ -35,11 +35,12 @@ def output_is_the_state(play: Play) -> None:
 
 
 def _last_run(play: Play) -> str:
-    """Return the label of the run that wrote the state. Raise Unproven unless it ended `success` and wrote it last."""
+    """Return the label of the run that wrote the state. Raise Inapplicable if it did not end `success`."""
     history = play.history()
     label = play.label_of(history[0].run_id) if history else ""
     if label not in labels(play) or play.final_status(label) != "success":
-        raise Unproven("the state is not that of a run that ended `success`")
+        # That the run should have ended so, other requirements judge.
+        raise Inapplicable("the state is not that of a run that ended `success`")
     ended = play.ended(label)
     if any(exchange.sent > ended and not exchange.reads for exchange in play.exchanges):
         raise Unproven(f"the thread may have changed after run {label} had ended")
