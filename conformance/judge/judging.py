@@ -111,7 +111,8 @@ def _judge_one(requirement: Requirement, play: Play, profile: Profile) -> Verdic
         known = profile.known_failure(requirement.id, play.scenario.id)
         return Verdict(word="INCONCLUSIVE", reason=one_line(str(unproven)), see=unproven.see, known=known)
     except Inapplicable as lacking:
-        return Verdict(word="NOT-APPLICABLE", reason=one_line(str(lacking)))
+        # A deployment that went down in the middle of a play has not shown what it lacks.
+        return Verdict(word="NOT-APPLICABLE" if play.lost is None else "INCONCLUSIVE", reason=one_line(str(lacking)))
     except Exception as error:  # noqa: BLE001 -- an error in a check is a fault of this suite, and must be shown as one
         return Verdict(word="ERROR", reason=one_line(f"the check itself failed: {type(error).__name__}: {error}"))
     if requirement.level == "PROFILE":

@@ -170,7 +170,8 @@ def test_a_requirement_needs_the_witness_exactly_where_it_says_so(
             f"the verdicts without the witness are {sorted(words)}: set `needs` to `probe` or `any`"
         )
     else:
-        assert words in ({"PASS"}, {"PASS", "INCONCLUSIVE"}), (
+        # Without the witness a run may end otherwise, so that a play has nothing to compare.
+        assert words - {"NOT-APPLICABLE"} in ({"PASS"}, {"PASS", "INCONCLUSIVE"}), (
             f"the verdicts without the witness are {sorted(words)}: set `needs` to `witness`, or fix the check"
         )
 
