@@ -100,7 +100,15 @@ def test_the_wheel_holds_the_packages_with_their_data_and_no_tests(wheel: Path) 
     assert not [name for name in names if name.startswith("tests/")]
     assert told["Name"] == "doubletext"
     assert told["License-Expression"] == "MIT"
-    assert set(told.get_all("Provides-Extra", [])) == {"dev", "docs", "langgraph", "respx", "snapshots", "suite"}
+    assert set(told.get_all("Provides-Extra", [])) == {
+        "dev",
+        "docs",
+        "explore",
+        "langgraph",
+        "respx",
+        "snapshots",
+        "suite",
+    }
 
 
 def in_git() -> bool:

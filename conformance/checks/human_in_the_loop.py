@@ -305,8 +305,8 @@ def answered_question_leaves_the_other_open(play: Play) -> None:
     steps = _steps_by_question(before)
     if not isinstance(answered, dict) or len(answered) != 1 or len(steps) != 2 or not answered.keys() <= steps.keys():
         raise Unproven("the state did not show two questions with ids, so one of them could not be answered")
-    first = next(steps[each] for each in answered)
-    other = next(step for step in steps.values() if step != first)
+    first, other = sorted(steps, key=lambda question: question not in answered)
+    first, other = steps[first], steps[other]
     returned = [trace.step for trace in play.steps("B") if trace.outcome == "returned"]
     expect(
         returned == [first],

@@ -345,7 +345,7 @@ def _thread_and_state(play: Play) -> Iterator[Contradiction]:
     due = state.body.get("interrupts")
     if isinstance(thread.get("interrupts"), dict) and isinstance(due, list):
         asked = [one for found in thread["interrupts"].values() for one in objects(found)]
-        ids = {task.get("id") for task in objects(state.body.get("tasks"))} - {None}
+        ids = [task["id"] for task in objects(state.body.get("tasks")) if task.get("id") is not None]
         foreign = [name for name, found in thread["interrupts"].items() if found and ids and name not in ids]
         if foreign:
             yield Contradiction(
