@@ -57,11 +57,12 @@ MAX_BODY = 8 * 1024 * 1024
 MAX_PLAY = 8 * MAX_BODY
 """The greatest number of bytes read of all responses of one play. Every further response is recorded as a fault."""
 
-# The headers that can change an answer. The others are the client's own and would differ with each of its releases.
 MAX_KEY = 4 * 1024
 """Bytes up to which a body is its own key, where equal bodies are looked up. Longer ones are kept by their digests."""
 
+# The headers that can change an answer. The others are the client's own and would differ with each of its releases.
 KEPT_REQUEST_HEADERS = frozenset({"content-type", "accept", "last-event-id", "origin"})
+
 MAX_FAULT = 300
 """The greatest number of characters of a fault, whose text may quote an answer."""
 
