@@ -16,6 +16,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from msgspec import UNSET, Struct
@@ -50,7 +51,7 @@ class TurnContext(Struct, frozen=True):
     """The configurable of the run, which has its context as well."""
 
 
-class Cursor(Struct, frozen=True):
+class Cursor(Struct, frozen=True, dict=True):
     """The steps of a turn as far as they are known, and the index of the next one."""
 
     steps: tuple[Step, ...] = ()
@@ -74,7 +75,8 @@ class Cursor(Struct, frozen=True):
         known, node = self._parts, node_of(task)
         return task if task in known else next((one for one in known if node_of(one) == node), node)
 
-    @property
+    # Cached: it is read for every task and every tool call, and a cursor never changes.
+    @cached_property
     def _parts(self) -> dict[str, Step]:
         """Return the parts of the next step by the tasks that play them."""
         return {} if self.step is None else dict(zip(self.step.tasks, self.step.parts, strict=True))

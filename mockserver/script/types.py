@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from msgspec import UNSET, Meta
@@ -112,7 +113,7 @@ class Interrupt(Part, frozen=True):
             raise ValueError(f"`{{{self.name}}}` has a meaning in every turn. Choose another `name` for the answer")
 
 
-class Step(Part, frozen=True):
+class Step(Part, frozen=True, dict=True):
     """One superstep: a node does its work, and its write becomes a checkpoint."""
 
     say: Annotated[str | list[Any], Meta(description="the model's text, or its content blocks")] | None = None
@@ -252,12 +253,13 @@ class Step(Part, frozen=True):
         """Return the steps that are played concurrently: those in `parallel`, else this one alone."""
         return self.parallel or (self,)
 
-    @property
+    # These are cached because every task of every run reads them, and a step never changes.
+    @cached_property
     def nodes(self) -> tuple[str, ...]:
         """Return the nodes that play the step."""
         return tuple(part.at for part in self.parallel) if self.parallel else (self.at,)
 
-    @property
+    @cached_property
     def tasks(self) -> tuple[str, ...]:
         """Return the tasks that play the step, in the order of its `parts`. Two of them may play the same node."""
         return tasks_of(self.nodes, [part.sent for part in self.parts])
@@ -372,36 +374,26 @@ class Script(Part, frozen=True, dict=True):
             if node not in self.graph.nodes:
                 raise ValueError(f"a step has the node `{node}`, which is not in `graph.nodes`. Correct one of them")
 
-    @property
+    # These are cached because every write needs them, and a script never changes.
+    @cached_property
     def reducers(self) -> Mapping[str, Reducer]:
         """Return every channel besides messages, with its reducer."""
-        # Computed once: it is needed at every write, and a script is immutable.
-        if "_reducers" not in self.__dict__:
-            self.__dict__["_reducers"] = {name: channel.reducer for name, channel in self.every_channel().items()}
-        known: Mapping[str, Reducer] = self.__dict__["_reducers"]
-        return known
+        return {name: channel.reducer for name, channel in self.every_channel().items()}
 
     def every_channel(self) -> dict[str, Channel]:
         """Return every channel besides messages: those that the script lists, and those that steps write to."""
         return {name: Channel() for name in written(self.every_step())} | as_channels(self.channels)
 
-    @property
+    @cached_property
     def initial(self) -> Mapping[str, Any]:
         """Return the values of channels before the first write."""
-        if "_initial" not in self.__dict__:
-            begins = {name: channel.begins for name, channel in self.every_channel().items()}
-            self.__dict__["_initial"] = {name: value for name, value in begins.items() if value is not UNSET}
-        known: Mapping[str, Any] = self.__dict__["_initial"]
-        return known
+        begins = {name: channel.begins for name, channel in self.every_channel().items()}
+        return {name: value for name, value in begins.items() if value is not UNSET}
 
-    @property
+    @cached_property
     def nodes(self) -> tuple[str, ...]:
         """Return the nodes of the graph: those that the script lists, else those of its steps."""
-        if "_nodes" not in self.__dict__:
-            stated = self.graph.nodes or [step.at for step in self.every_step()]
-            self.__dict__["_nodes"] = tuple(dict.fromkeys(stated))
-        known: tuple[str, ...] = self.__dict__["_nodes"]
-        return known
+        return tuple(dict.fromkeys(self.graph.nodes or [step.at for step in self.every_step()]))
 
     @property
     def subgraphs(self) -> dict[str, tuple[str, ...]]:

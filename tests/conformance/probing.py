@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 """Seconds after which a report or answer counts as lost, far more than any takes on a busy machine."""
 FULL_TURN = ["agent:1", "tools:1", "agent:2"]
 TOOL = "tavily_search_results_json"

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from doubletext.probe import StepReport
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 """Seconds after which something that was waited for will not come."""
 
 
