@@ -22,6 +22,7 @@ import signal
 import threading
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -315,8 +316,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED if findings.failures() else SUITE_FAILED
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None and (stale := findings.stale()):
-        # pytest counts in its last line whatever is in `stats`.
-        terminal.stats["stale in the profile"] = stale
+        # pytest counts in its last line whatever is in `stats`. Other plugins, such as that of hypothesis, read
+        # attributes of each entry, so a text would end the run with an internal error.
+        terminal.stats["stale in the profile"] = [SimpleNamespace(stale=entry) for entry in stale]
 
 
 def _incomplete(session: pytest.Session, exitstatus: int) -> str | None:
