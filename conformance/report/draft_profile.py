@@ -6,7 +6,7 @@ A profile with an empty reason is rejected when it is loaded, so no draft can be
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import get_args
@@ -16,6 +16,7 @@ from packaging.version import InvalidVersion, Version
 
 from conformance.judge import profiles
 from conformance.judge.expect import declarable
+from conformance.judge.judging import Word
 from conformance.report.causes import grouped
 from conformance.report.report import Report, Result
 from conformance.requirements import registry
@@ -24,14 +25,17 @@ from conformance.scenarios.moves import Strategy
 from conformance.transcript.text import one_line
 
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
-RED = frozenset({"FAIL", "WARN", "INCONCLUSIVE"})
+RED: frozenset[Word] = frozenset({"FAIL", "WARN", "INCONCLUSIVE"})
 ABSENT = "declared absent: "
 
 FLAKY_FROM = 3
 """The least number of reports from which a failure that is not in all of them is drafted as flaky."""
 
 FEW = 30
-"""The number of entries from which on different causes share one, so that a vendor can write all reasons."""
+"""The number of entries from which on causes in the same scenarios share one, so that a vendor can write reasons."""
+
+UNPROVEN = "unproven"
+"""The cause of what could not be judged, such as all requirements in a play that broke off."""
 
 HEAD = """\
 # Drafted by doubletext from {reports}. Fill in every `reason`: what the deployment does, and why.
@@ -43,12 +47,12 @@ HEAD = """\
 class DraftedFailure:
     """An entry for known failures of one cause, in the scenarios that a pattern matches.
 
-    `example` is one of the results, and `bad` of `judged` results were red. `flaky`: some of them also passed.
+    `examples` has one result of each cause, and `bad` of `judged` results were red. `flaky`: some of them also passed.
     """
 
     requirements: tuple[str, ...]
     patterns: tuple[str, ...]
-    example: Result
+    examples: tuple[Result, ...]
     bad: int
     judged: int
     flaky: bool
@@ -92,29 +96,43 @@ def entries(reports: Sequence[Report]) -> list[DraftedFailure]:
         for cause, names in _by_cause(reports, results)
         for flaky in kinds
         for name in names
-        if (failure := _Failure(name, results[name], flaky=flaky)).due
+        for failure in _failures(name, results[name], flaky=flaky)
     ]
-    found = _groups(failures)
-    if len(found) > FEW:
-        found = _groups([("", failure) for _, failure in failures])
+    found = _fewer(_groups(failures))
     if len(found) > FEW:
         # The entry of a flaky failure may match a scenario that passes, so it may be as wide as those beside it.
-        found = _groups([("", failure) for _, failure in failures], wide=True)
+        found = _fewer(found, wide=True)
     return [group.entry() for group in found]
 
 
-def _groups(failures: Iterable[tuple[str, _Failure]], *, wide: bool = False) -> list[_Group]:
+def _groups(failures: Iterable[tuple[str, _Failure]]) -> list[_Group]:
     """Return the failures in groups that share an entry, those of each cause apart."""
     found: list[_Group] = []
-    for cause, failure in failures:
-        # What could not be judged, in the very scenarios of a failure, could not be judged because of it.
-        related = (one for one in found if one.cause == cause or failure.unproven)
-        group = next((one for one in related if one.takes(failure, wide=wide)), None)
+    # What is unproven comes last, to join what is broken in the same scenarios.
+    for cause, failure in sorted(failures, key=lambda found: found[1].unproven):
+        causes = [UNPROVEN if failure.unproven else cause]
+        related = (one for one in found if causes == one.causes or (failure.unproven and failure.due <= one.due))
+        group = next((one for one in related if one.takes(failure, wide=False)), None)
         if group is None:
-            found.append(_Group(cause, [failure]))
+            found.append(_Group(causes, [failure]))
         else:
             group.failures.append(failure)
     return found
+
+
+def _fewer(groups: Sequence[_Group], *, wide: bool = False) -> list[_Group]:
+    """Return the groups, with some joined that fail in the same scenarios, the smallest first, until they are few."""
+    left = list(groups)
+    for small in sorted(groups, key=lambda group: sum(len(failure.due) for failure in group.failures)):
+        if len(left) <= FEW:
+            break
+        others = (one for one in left if one is not small)
+        joined = next((one for one in others if all(one.takes(each, wide=wide) for each in small.failures)), None)
+        if joined is not None:
+            left.remove(small)
+            joined.causes += small.causes
+            joined.failures += small.failures
+    return left
 
 
 def _by_cause(
@@ -134,33 +152,65 @@ def _by_cause(
         yield name, [name]
 
 
-class _Failure:
-    """A requirement with the scenarios in which it is to be declared, and those in which it must not be."""
+def _failures(requirement: str, results: Mapping[str, Sequence[Result]], *, flaky: bool | None) -> Iterator[_Failure]:
+    """Yield what is broken of a requirement, and then what could not be judged in other scenarios."""
+    # They have different causes: a play that broke off proves nothing about a hundred requirements.
+    red = {name: _words(each) for name, each in results.items() if _is_due(each, flaky=flaky)}
+    broken = {name for name, words in red.items() if words != {"INCONCLUSIVE"}}
+    covered: set[str] = set()
+    for due in (broken, red.keys() - broken):
+        if left := due - covered:
+            failure = _Failure(requirement, results, left, red.keys(), flaky=bool(flaky))
+            yield failure
+            covered = {name for name in red if any(fnmatchcase(name, pattern) for pattern in failure.patterns)}
 
-    def __init__(self, requirement: str, results: Mapping[str, Sequence[Result]], *, flaky: bool | None) -> None:
+
+def _words(results: Iterable[Result]) -> set[Word]:
+    """Return the verdicts that are to be declared."""
+    return {result.verdict for result in results} & RED
+
+
+class _Failure:
+    """A requirement with the scenarios in which it is to be declared, and those in which it may be."""
+
+    def __init__(
+        self,
+        requirement: str,
+        results: Mapping[str, Sequence[Result]],
+        due: Set[str],
+        red: Set[str],
+        *,
+        flaky: bool,
+    ) -> None:
         rule = registry.load().get(requirement)
         self.requirement = requirement
-        self.flaky = bool(flaky)
+        self.flaky = flaky
         self.results = results
         self.everywhere = {one.id for one in catalogue() if rule.applies_to(one.id)} | results.keys()
-        self.due = {name for name, each in results.items() if _is_due(each, flaky=flaky)}
-        self.patterns = tuple(pattern for pattern, _ in _patterns(self.due, self.everywhere))
-        red = [result for name in self.due for result in results[name] if result.verdict in RED]
-        self.unproven = all(result.verdict == "INCONCLUSIVE" for result in red)
+        self.due = due
+        self.red = red
+        self.patterns = tuple(pattern for pattern, _ in _patterns(due, self.everywhere, red))
+        found = [result for name in due for result in results[name] if result.verdict in RED]
+        self.unproven = all(result.verdict == "INCONCLUSIVE" for result in found)
         # What was declared before keeps its reason, so it shares no entry with what has another one.
-        self.reasons = {result.known for result in red}
+        self.reasons = {result.known for result in found}
 
     def allows(self, patterns: Iterable[str]) -> bool:
         """Return whether these patterns match no scenario in which the requirement holds."""
-        return {name for name in self.everywhere for pattern in patterns if fnmatchcase(name, pattern)} <= self.due
+        return {name for name in self.everywhere for pattern in patterns if fnmatchcase(name, pattern)} <= self.red
 
 
 @dataclass
 class _Group:
-    """Failures of one cause that share an entry."""
+    """Failures that share an entry, of one cause unless there were too many entries."""
 
-    cause: str
+    causes: list[str]
     failures: list[_Failure]
+
+    @property
+    def due(self) -> set[str]:
+        """Return the scenarios of all failures."""
+        return {name for failure in self.failures for name in failure.due}
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -184,8 +234,10 @@ class _Group:
         """Return the entry."""
         each = [found for one in self.failures for name in sorted(one.due) for found in one.results[name]]
         red = [result for result in each if result.verdict in RED]
-        names = tuple(one.requirement for one in self.failures)
-        return DraftedFailure(names, self.patterns, red[0], len(red), len(each), self.flaky)
+        names = tuple(dict.fromkeys(one.requirement for one in self.failures))
+        examples = {result.requirement: result for result in reversed(red)}
+        chosen = tuple(examples[cause] for cause in self.causes if cause in examples) or (red[0],)
+        return DraftedFailure(names, self.patterns, chosen, len(red), len(each), self.flaky)
 
 
 def _offered(reports: Sequence[Report]) -> Callable[[str], bool]:
@@ -211,16 +263,16 @@ def _is_due(results: Iterable[Result], *, flaky: bool | None) -> bool:
     return any(red) and (flaky is None or all(red) != flaky)
 
 
-def _patterns(due: set[str], everywhere: Iterable[str]) -> Iterator[tuple[str, set[str]]]:
-    """Yield patterns and their scenarios, the broadest first, that together match exactly the scenarios in `due`.
+def _patterns(due: Set[str], everywhere: Iterable[str], red: Set[str] | None = None) -> Iterator[tuple[str, set[str]]]:
+    """Yield patterns and their scenarios, the broadest first, that together match the scenarios in `due`.
 
-    `everywhere` are all scenarios to which the requirement applies.
+    `everywhere` are all scenarios to which the requirement applies. No pattern matches one that is not in `red`.
     """
     # A pattern must not match a scenario that passed: its entry would be stale there, and would fail the next run.
-    left = set(due)
+    left, red = set(due), due if red is None else red
     while left:
         first = min(left)
-        pattern = next(p for p in _broadest_first(first) if {s for s in everywhere if fnmatchcase(s, p)} <= due)
+        pattern = next(p for p in _broadest_first(first) if {s for s in everywhere if fnmatchcase(s, p)} <= red)
         covered = {name for name in left if fnmatchcase(name, pattern)}
         yield (first if covered == {first} else pattern), covered
         left -= covered
@@ -282,13 +334,14 @@ def _where(scenarios: set[str]) -> str:
 
 
 def _known(entry: DraftedFailure) -> list[str]:
+    first = entry.examples[0]
     return [
-        f"# {entry.example.verdict}: {one_line(entry.example.reason, 300)}",
+        *(f"# {example.verdict}: {one_line(example.reason, 300)}" for example in entry.examples),
         "[[known]]",
         f"requirements = [{', '.join(map(_text, entry.requirements))}]",
         f"scenario = {_list(entry.patterns)}",
-        f"reason = {_text(entry.example.known or '')}",
-        f"evidence = {_text(f'{entry.bad} of {entry.judged} verdicts, for example {entry.example.id}')}",
+        f"reason = {_text(first.known or '')}",
+        f"evidence = {_text(f'{entry.bad} of {entry.judged} verdicts, for example {first.id}')}",
         *(["flaky = true"] if entry.flaky else []),
         "",
     ]

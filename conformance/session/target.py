@@ -36,14 +36,15 @@ from conformance.driver.http import Http
 from conformance.driver.moves.read import steps_of
 from conformance.driver.witness import Witness
 from conformance.judge.expect import Unproven
-from conformance.judge.play import Exchange, Play
+from conformance.judge.play import Play
 from conformance.judge.profiles import Workers, proposals
 from conformance.requirements import registry
 from conformance.scenarios import moves as s
 from conformance.scenarios.catalogue.blocks import FIRST_STEP, SF
 from conformance.scenarios.scenario import Scenario
 from conformance.scenarios.steps import STEPS
-from conformance.session.course import MESSAGE, course
+from conformance.session import answers
+from conformance.session.course import course
 from conformance.transcript.recorder import Recorder
 from conformance.transcript.redaction import Redactor
 from conformance.transcript.text import snippet
@@ -98,8 +99,6 @@ WIDTH = Scenario(
         *(s.AwaitEnd(label=label) for label in ("A", *_OTHERS)),
     ),
 )
-
-REFUSED = "Send credentials with --deployment-header='x-api-key: VALUE', or the header that the deployment expects"
 
 NO_WITNESS = (
     "the agent cannot reach the suite's witness, so runs are held by time, and requirements that cannot be proved that "
@@ -345,10 +344,10 @@ def _problem_with_the_start(play: Play, assistant: str) -> str | None:
     """Return the reason why there is no thread, no run, or a run that never executed. Raise Unproven."""
     created = play.last("create thread", s.MAIN)
     if s.MAIN not in play.transcript.threads:
-        return f"POST /threads at {play.transcript.target.url}: {_describe_answer(created, 'thread_id')}"
+        return f"POST /threads at {play.transcript.target.url}: {answers.describe(created, 'thread_id')}"
     submission = play.submission("A")
     if not submission.ok:
-        problem = f"a run of the agent `{assistant}` could not be created: {_describe_answer(submission, 'run_id')}"
+        problem = f"a run of the agent `{assistant}` could not be created: {answers.describe(submission, 'run_id')}"
         # Another refusal has another reason, and its text states it.
         response = submission.response
         named = response is not None and re.search("assistant|graph", str(response.body), re.IGNORECASE)
@@ -389,36 +388,3 @@ def _problem_with_the_end(play: Play, assistant: str) -> str | None:
         f"a plain run of the agent `{assistant}` did not finish: its status is `{status}`. "
         "The deployment's log may show why"
     )
-
-
-def _advice(fault: str) -> str:
-    """Return the advice for a request that was not answered."""
-    if "CERTIFICATE_VERIFY_FAILED" in fault:
-        return "trust the authority that signed the certificate with --deployment-ca FILE"
-    if "CERTIFICATE_REQUIRED" in fault or "alert certificate" in fault.lower():
-        return "send a client certificate with --deployment-cert FILE"
-    return "is the deployment running, and is --deployment-url correct?"
-
-
-def _describe_answer(exchange: Exchange, wanted: str) -> str:
-    """Describe the answer to an exchange that should have returned `wanted`, so that a user knows what to correct."""
-    if exchange.fault is not None:
-        return f"{exchange.fault.error} ({_advice(exchange.fault.error)})"
-    response = exchange.response
-    if response is None:
-        return "no answer"
-    if 300 <= response.status < 400:
-        location = snippet(response.headers.get("location", "nowhere"))
-        return f"HTTP {response.status}, a redirect to {location}; give the URL to which it redirects"
-    kind = snippet(response.headers.get("content-type", ""))
-    body = response.body
-    if response.status < 300 and not isinstance(body, dict):
-        kind = kind or "no content type"
-        page = ". This is a web page: give the URL of the API, and look for a proxy or a login in front of it"
-        hint = page if "html" in kind else ""
-        return f"HTTP {response.status} with {kind} instead of a JSON object: {snippet(body)}{hint}"
-    without = f" without a `{wanted}` that is a string" if response.status < 300 else ""
-    # A page of HTML says little about the reason, and a JSON object is the server's message.
-    said = snippet(body, MESSAGE) if isinstance(body, dict) else snippet(body)
-    hint = f". {REFUSED}" if response.status in (401, 403) else ""
-    return f"HTTP {response.status}{without}: {said}{hint}"

@@ -102,7 +102,7 @@ def test_what_is_unproven_where_something_fails_shares_its_entry() -> None:
     bad: dict[tuple[str, str], Word] = {("INT-02", PLAINEST): "FAIL", ("PST-01", PLAINEST): "INCONCLUSIVE"}
     [entry] = draft_profile.entries([report(bad)])
     assert (entry.requirements, entry.patterns) == (("INT-02", "PST-01"), (PLAINEST,))
-    assert entry.example.verdict == "FAIL"
+    assert entry.examples[0].verdict == "FAIL"
     # What fails besides is another failure.
     found = draft_profile.entries([report({**bad, ("PST-01", PLAINEST): "FAIL"})])
     assert [one.requirements for one in found] == [("INT-02",), ("PST-01",)]
@@ -120,6 +120,44 @@ def test_what_fails_in_some_reports_only_is_flaky() -> None:
 def test_two_reports_do_not_show_what_is_flaky() -> None:
     found = draft_profile.entries([report({("INT-07", PLAINEST): "WARN"}), report({})])
     assert [(e.requirements, e.flaky, e.bad, e.judged) for e in found] == [(("INT-07",), False, 1, 2)]
+
+
+def test_what_could_not_be_judged_in_a_broken_play_is_one_entry() -> None:
+    """Break a play off, in which every verdict is unproven, beside failures of several causes in another play."""
+    lost = "none/large/stream/streamed"
+    bad: dict[tuple[str, str], Word] = {
+        (r.id, lost): "INCONCLUSIVE" for r in BOOK.requirements if r.level != "PROFILE" and r.applies_to(lost)
+    }
+    own = [("CHK-01", PLAINEST), ("INT-02", PLAINEST), ("RUN-05", PLAINEST)]
+    [*others, broken] = draft_profile.entries([report({**bad, **dict.fromkeys(own, "FAIL")})])
+    assert {one.patterns for one in others} == {(PLAINEST,)}
+    assert {name for one in others for name in one.requirements} == {"CHK-01", "INT-02", "RUN-05"}
+    assert set(broken.requirements) == {name for name, _ in bad}
+    assert broken.patterns == (lost,)
+
+
+def test_no_more_causes_share_an_entry_than_must() -> None:
+    """Break requirements that no known fault explains together, each in two scenarios of its own."""
+    known = registry.faults().values()
+    alone = [r for r in BOOK.requirements if r.level != "PROFILE" and sum(r.id in one.breaks for one in known) < 2]
+    bad: dict[tuple[str, str], Word] = {}
+    used: set[str] = set()
+    for rule in alone:
+        free = [s.id for s in catalogue() if rule.applies_to(s.id) and s.id not in used][:2]
+        if len(free) == 2 and len(bad) < 2 * draft_profile.FEW:
+            used.update(free)
+            bad |= dict.fromkeys([(rule.id, name) for name in free], "FAIL")
+    few = draft_profile.entries([report(bad)])
+    assert len(few) == draft_profile.FEW
+    assert {len(one.examples) for one in few} == {1}
+    # The same scenarios as those of another one, so that the two can share an entry.
+    first = next(rule for rule, _ in bad)
+    scenarios = [name for rule, name in bad if rule == first]
+    judged = [r for r in BOOK.requirements if r.id != first and all(map(r.applies_to, scenarios))]
+    more = next(r.id for r in judged if r not in alone and r.level != "PROFILE")
+    found = draft_profile.entries([report(bad | dict.fromkeys([(more, name) for name in scenarios], "FAIL"))])
+    assert len(found) == draft_profile.FEW
+    assert sorted(len(one.examples) for one in found) == [1] * (draft_profile.FEW - 1) + [2]
 
 
 def test_the_worst_server_gets_few_entries() -> None:

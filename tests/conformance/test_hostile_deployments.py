@@ -116,7 +116,16 @@ PROBLEMS: dict[str, tuple[Behaviour, str]] = {
         + "<p>Welcome!</p> " * 7
         + "<p>Welcom …. This is a web page: give the URL of the API, and look for a proxy or a login in front of it",
     ),
-    "html-404": (answers("404 Not Found", "text/html", b"<h1>Not Found</h1>"), "HTTP 404: <h1>Not Found</h1>"),
+    "html-404": (
+        answers("404 Not Found", "text/html", b"<h1>Not Found</h1>"),
+        "HTTP 404: <h1>Not Found</h1>. This is a web page: give the URL of the API, and look for a proxy or a login in "
+        "front of it",
+    ),
+    "html-as-text": (
+        answers("500 Oops", "text/plain", b"\n<HTML>it works</HTML>"),
+        "HTTP 500: <HTML>it works</HTML>. This is a web page: give the URL of the API, and look for a proxy or a login "
+        "in front of it",
+    ),
     "redirect": (
         answers("302 Found", "text/plain", b"", "location: https://elsewhere.example/login?token=abcdef"),
         "HTTP 302, a redirect to https://elsewhere.example/login?token=[redacted]; give the URL to which it redirects",
@@ -275,8 +284,16 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "reset": (httpx.ReadError(""), "connection broken: ReadError"),
     "wrong-protocol": (httpx.UnsupportedProtocol("no 'http'"), "no 'http'"),
     "not-of-the-client": (RuntimeError("a bug in a proxy"), "unusable answer: RuntimeError: a bug in a proxy"),
-    "captive-portal": (httpx.Response(511, text="log in first"), "HTTP 511: log in first"),
-    "gateway": (httpx.Response(502, html="<h1>Bad Gateway</h1>"), "HTTP 502: <h1>Bad Gateway</h1>"),
+    "captive-portal": (
+        httpx.Response(511, html="log in first"),
+        "HTTP 511: log in first. The network between this machine and the deployment wants a login. Log in with a ",
+    ),
+    "gateway": (
+        httpx.Response(502, html="<h1>Bad Gateway</h1>"),
+        "HTTP 502: <h1>Bad Gateway</h1>. A proxy or a gateway answers in place of the deployment: is the deployment ",
+    ),
+    "proxy": (httpx.Response(407, text="who?"), "HTTP 407: who?. The proxy wants credentials: --deployment-proxy="),
+    "limit": (httpx.Response(429, json={}), "HTTP 429: {}. The deployment limits requests: play one scenario at a "),
     "forbidden": (
         httpx.Response(403, json={"detail": "no key"}),
         'HTTP 403: {"detail":"no key"}. Send credentials with --deployment-header=',
