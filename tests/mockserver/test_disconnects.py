@@ -169,5 +169,5 @@ def test_only_an_error_of_the_mock_keeps_its_traceback(caplog: pytest.LogCapture
     assert (kept.getMessage(), kept.levelname) == ("Error handling request", "ERROR")
     assert kept.exc_info is not None
     assert isinstance(kept.exc_info[1], ValueError)
-    # The fixture of the other tests looks for tracebacks.
+    # The fixture allows no traceback.
     caplog.clear()
