@@ -244,17 +244,15 @@ class Controller:
             raise AssertionError(text)
         return found[-1] if found else None
 
-    def assert_in_order(self, patterns: Sequence[RequestPattern | str]) -> None:
-        """Assert that requests were received that match the patterns one after the other. Raises AssertionError."""
+    def assert_in_order(self, patterns: Sequence[RequestPattern | str]) -> list[JournalEntry]:
+        """Return requests that match the patterns one after the other. Raises AssertionError."""
         wanted = [RequestPattern.of(one) for one in patterns]
         if len(wanted) < 2:
             raise UsageError("an order needs two patterns or more. Use assert_requested for one")
         entries = list(self.journal)
         for pattern in wanted:
             pattern.check(entries)
-        missing = matchers.in_order(wanted, entries)
-        if missing is not None:
-            raise AssertionError(missing)
+        return matchers.in_order(wanted, entries)
 
     def conduct(self, strategy: str | None = None, without: Sequence[str] = ()) -> Conduct:
         """Return the mistakes of the clients. Raises `UsageError` for an unknown rule or strategy."""

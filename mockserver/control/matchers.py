@@ -332,7 +332,7 @@ def _check_names(wanted: Mapping[str, Any]) -> None:
             text = f"{text}, and the fields of bodies. For any other field"
             raise UsageError(
                 f"{text} write body=Including({{...}})",
-                over_http=f"{text} give the whole `body`, or compare it in the journal",
+                over_http=f'{text} write "body": {{"$including": {{...}}}}',
             )
     strategy = wanted.get("strategy")
     if isinstance(strategy, str):
@@ -425,10 +425,11 @@ def _overlap(pattern: str, path: str) -> bool:
     return len(path) in reached
 
 
-def in_order(patterns: Sequence[RequestPattern], entries: Sequence[JournalEntry]) -> str | None:
-    """Return None if some requests match the patterns one after the other, else a text that states where it ends."""
-    after = 0
+def in_order(patterns: Sequence[RequestPattern], entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+    """Return requests that match the patterns one after the other. Raises AssertionError with where they end."""
+    matching: list[JournalEntry] = []
     for number, pattern in enumerate(patterns, start=1):
+        after = matching[-1].number if matching else 0
         found = next((one for one in entries if one.number > after and pattern.matches(one)), None)
         if found is None:
             before = f"after request {after}" if after else "at all"
@@ -436,6 +437,6 @@ def in_order(patterns: Sequence[RequestPattern], entries: Sequence[JournalEntry]
             seen = f" It was received before: {some([str(one.number) for one in earlier])}." if earlier else ""
             lines = "\n".join(f"  {one.line()}" for one in entries) or "  none was received"
             text = f"request {number} of {len(patterns)}, {pattern}, was not received {before}.{seen}"
-            return f"{text} Received:\n{lines}"
-        after = found.number
-    return None
+            raise AssertionError(f"{text} Received:\n{lines}")
+        matching.append(found)
+    return matching

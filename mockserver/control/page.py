@@ -27,6 +27,7 @@ STATUSES: Final = {
     "404": "there is no such thread, run, defect or held point",
     "408": "the deadline passed, or what is awaited can no longer happen",
     "409": "real time cannot be advanced",
+    "412": "the assertion does not hold, and `detail` has the reason",
 }
 
 

@@ -9,19 +9,32 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta
 
 from mockserver.control import responses
-from mockserver.control.controller import DEADLINE, Controller, Mode, clock_of
+from mockserver.control.bodies import (
+    Advance,
+    Conduct,
+    DefectOn,
+    FaultOn,
+    Point,
+    Reset,
+    Scope,
+    ScriptOn,
+    ScriptText,
+    TimeSet,
+    Wait,
+)
 from mockserver.control.controller import MEANT as MODES_MEANT
+from mockserver.control.controller import Controller, clock_of
 from mockserver.control.errors import ControlError, DeadlineError, UsageError
-from mockserver.control.matchers import OWN, RequestPattern
+from mockserver.control.matchers import OWN
+from mockserver.control.wanted import Assertion
 from mockserver.core.records import Thread
-from mockserver.schemas.common import Body, Json
+from mockserver.schemas.common import Json
 from mockserver.script.suggestions import explained
 from mockserver.script.types import AGENT
 from mockserver.web.faults import MEANT as FAULTS_MEANT
@@ -29,7 +42,7 @@ from mockserver.web.faults import BadFaultError, Fault, Faults, parse_fault
 from mockserver.web.guard import guarded
 from mockserver.web.http import ENGINE, EXPIRY, ApiError, json_answer
 from mockserver.web.interceptors import CONTROL, INTERCEPTORS
-from mockserver.web.journal import JOURNAL
+from mockserver.web.journal import JOURNAL, JournalEntry
 from mockserver.web.lookups import uuid_in
 from mockserver.web.route import Route
 
@@ -40,27 +53,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Times = Annotated[int, Meta(ge=1)]
-ScriptText = str | dict[str, Any]
-
-
-class Scope(Body, frozen=True, kw_only=True):
-    """The scope of a setting: one thread or, without `thread_id`, the whole deployment."""
-
-    thread_id: str | None = None
-
-
-class FaultOn(Fault, frozen=True, kw_only=True):
-    """A fault and its scope."""
-
-    thread_id: str | None = None
-
-
-class DefectOn(Scope, frozen=True, kw_only=True):
-    """A defect to switch on, permanently or for its next `times` occurrences."""
-
-    name: str
-    times: Times | None = None
 
 
 async def overview(_: web.Request) -> web.StreamResponse:
@@ -133,56 +125,6 @@ async def restart(request: web.Request) -> web.StreamResponse:
         if connection is not request.protocol and connection.transport is not None:
             connection.transport.abort()
     return json_answer({"starts": request.app[ENGINE].starts})
-
-
-class ScriptOn(Scope, frozen=True, kw_only=True):
-    """A script as YAML text or as an object, a list of these, or a mapping from the names of graphs to these."""
-
-    script: ScriptText | list[ScriptText]
-
-
-class Point(Scope, frozen=True, kw_only=True):
-    """A point at which runs are held, or all points."""
-
-    point: str | None = None
-
-
-class Advance(Scope, frozen=True, kw_only=True):
-    """The seconds of scripted time to advance."""
-
-    seconds: Annotated[float, Meta(ge=0, le=1e9)]
-
-
-class TimeSet(Scope, frozen=True, kw_only=True):
-    """The clock for scripted delays."""
-
-    mode: Mode
-    scale: Annotated[float, Meta(ge=0, le=1000)] = 1.0
-
-
-class Wanted(Body, frozen=True, kw_only=True):
-    """A pattern of requests. `having` compares `strategy`, `status` and `busy`, and other names with the body."""
-
-    method: str = "*"
-    path: str = "*"
-    having: dict[str, Any] | None = None
-
-
-class Wait(Scope, frozen=True, kw_only=True):
-    """A condition to wait for: a held `point`, a `status` of a run or of a thread, or a `request`."""
-
-    point: str | None = None
-    status: str | None = None
-    run_id: str | None = None
-    request: Wanted | None = None
-    deadline: Annotated[float, Meta(gt=0, le=3600)] = DEADLINE
-
-
-class Conduct(Body, frozen=True, kw_only=True):
-    """The strategy that the application is configured with, and the rules to skip."""
-
-    strategy: str | None = None
-    without: str | list[str] | None = None
 
 
 async def script_on(request: web.Request) -> web.StreamResponse:
@@ -264,6 +206,10 @@ async def journal(request: web.Request) -> web.StreamResponse:
     """List the requests of the clients, oldest first, with `?thread_id=` those of one thread only."""
     params = _query(request, Scope)
     entries = [entry for entry in request.app[CONTROLLER].journal if params.thread_id in (None, entry.thread_id)]
+    return _requests(entries)
+
+
+def _requests(entries: Iterable[JournalEntry]) -> web.Response:
     return json_answer({"requests": [entry.shown() for entry in entries]})
 
 
@@ -298,22 +244,29 @@ async def wait(request: web.Request) -> web.StreamResponse:
         await controller.wait_for_status(params.status, params.thread_id, params.run_id, deadline=params.deadline)
         return json_answer({"status": params.status})
     if params.request is not None:
-        found = await controller.wait_for_request(_pattern(params.request), deadline=params.deadline)
+        found = await controller.wait_for_request(params.request.pattern(), deadline=params.deadline)
         return json_answer(found.shown())
     raise ApiError(422, "nothing to wait for; send a `point`, a `status` with a `thread_id`, or a `request`")
 
 
-class Reset(Body, frozen=True, kw_only=True):
-    """The settings after a reset. Without `seed` every reset gives other ids. The clock stays without `time`."""
+async def assertion(request: web.Request) -> web.StreamResponse:
+    """Assert requests: `{"request": {…}, "times"?: …, "at_least"?: …}`, or `{"in_order": [{…} or "POST */runs", …]}`.
 
-    seed: int | None = None
-    script: ScriptText | list[ScriptText] | None = None
-    graph: str | None = None
-    time: Mode | None = None
-    scale: Annotated[float, Meta(ge=0, le=1000)] = 1.0
-    defects: str | tuple[str, ...] = ()
-    faults: str | tuple[str | Fault, ...] = ()
-    strict: bool | None = None
+    The answer has the requests that match, and 412 the reason why the assertion does not hold.
+    """
+    wanted, controller = await _read(request, Assertion), request.app[CONTROLLER]
+    if (wanted.request is None) == (wanted.in_order is None):
+        raise ApiError(422, "an assertion is about a `request` or about several `in_order`. Send one of the two")
+    if wanted.in_order is not None and (wanted.times is not None or wanted.at_least is not None):
+        raise ApiError(422, "requests `in_order` are not counted. Leave `times` and `at_least` out")
+    try:
+        if wanted.request is None:
+            return _requests(controller.assert_in_order(wanted.patterns()))
+        pattern = wanted.request.pattern()
+        controller.assert_requested(pattern, wanted.times, wanted.at_least)
+        return _requests(controller.requests(pattern))
+    except AssertionError as error:
+        raise ApiError(412, str(error)) from None
 
 
 async def reset_all(request: web.Request) -> web.StreamResponse:
@@ -381,6 +334,7 @@ COMMANDS: Final = (
     _command("GET", "/conduct", conduct, responses.Findings, query=Conduct),
     _command("GET", "/conduct/page", conduct_page, query=Conduct, kinds=("text/html",)),
     _command("POST", "/wait", wait, responses.Reached, 404, 408, body=Wait),
+    _command("POST", "/assert", assertion, responses.JournalRequests, 412, body=Assertion),
 )
 
 SERVERS: Final = web.AppKey("servers", list[web.Server])
@@ -451,10 +405,6 @@ def _thread(request: web.Request, thread_id: str | None) -> Thread | None:
     if thread is None:
         raise ApiError(404, f"Thread with ID {thread_id} not found")
     return thread
-
-
-def _pattern(wanted: Wanted) -> RequestPattern:
-    return RequestPattern(wanted.method, wanted.path, **(wanted.having or {}))
 
 
 def _refusing(handler: Handler) -> Handler:

@@ -265,7 +265,7 @@ class Commands:
         A pattern is a text such as `POST */runs`, or a `RequestPattern` with the arguments of `assert_requested`.
         Raises AssertionError with the received requests, and `UsageError` for what no request can match.
         """
-        return self._do(lambda controller: controller.assert_in_order(patterns))
+        return cast(None, self._do(lambda controller: controller.assert_in_order(patterns)))
 
     def log(self) -> str:
         """Return the received requests with their statuses, and the warnings, as lines for people."""

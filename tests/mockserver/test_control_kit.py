@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import httpx
 
@@ -68,6 +69,56 @@ async def test_holds_for_one_thread_and_conduct(stage: Stage) -> None:
     )
     assert isinstance(found, dict)
     assert [finding["rule"] for finding in found["findings"]] == ["other-strategy", "sent-twice"]
+
+
+HOLD: list[tuple[dict[str, Any], list[int]]] = [
+    ({"request": {"method": "post"}, "times": 2}, [1, 2]),
+    ({"request": {"having": {"input": {"$including": {"messages": [{"content": "in sf"}]}}}}, "at_least": 1}, [2]),
+    ({"request": {"having": {"body": {"$including": {"assistant_id": {"$any": True}}}}}}, [2]),
+    ({"request": {"having": {"input": {"messages": [{"role": "user", "content": {"$any": True}}]}}}}, [2]),
+    ({"request": {"having": {"headers": {"Host": {"$including": "127.0.0"}}}}, "times": 2}, [1, 2]),
+    ({"request": {"path": "*/cancel"}, "times": 0}, []),
+    ({"in_order": ["POST /threads", {"having": {"strategy": "reject"}}]}, [1, 2]),
+]
+"""Assertions that hold, with the numbers of the requests that match. `test_assertions.py` has the same in Python."""
+
+BROKEN: list[tuple[int, dict[str, Any], str]] = [
+    (
+        412,
+        {"request": {"having": {"input": {"$including": {"a": 1}}}}},
+        'no request matches * * input=Including({"a":1})',
+    ),
+    (412, {"request": {"having": {"input": [{"$including": "a"}]}}}, "no request matches"),
+    (412, {"request": {}, "times": 3}, "expected 3 matching requests, received 2"),
+    (412, {"request": {"path": "/threads"}, "times": 0}, "expected 0 matching requests, received 1"),
+    (412, {"in_order": ["GET *", "POST *"]}, "request 1 of 2, GET *, was not received at all"),
+    (422, {}, "Send one of the two"),
+    (422, {"request": {}, "in_order": ["GET *", "POST *"]}, "Send one of the two"),
+    (422, {"in_order": ["GET *", "POST *"], "times": 1}, "not counted"),
+    (422, {"in_order": ["GET *"]}, "needs two patterns"),
+    (422, {"request": {}, "times": 1, "at_least": 1}, "Leave one of them out"),
+    (422, {"request": {"having": {"input": {"$include": 1}}}}, "Did you mean `$including`?"),
+    (422, {"request": {"having": {"input": {"$any": 1, "a": 1}}}}, "It needs an object of its own"),
+    (422, {"request": {"having": {"unheard": 1}}}, '{"$including": {...}}'),
+    (422, {"request": {"having": {"strategy": "rejct"}}}, "Did you mean `reject`?"),
+    (422, {"reqest": {}}, "Did you mean `request`?"),
+]
+
+
+async def test_assertions_from_outside(stage: Stage) -> None:
+    body = {"assistant_id": "agent", "input": asking("sf"), "multitask_strategy": "reject"}
+    await stage.http.post(f"/threads/{stage.thread}/runs/wait", json=body)
+    for wanted, numbers in HOLD:
+        status, found = await control(stage, "POST", "/assert", json=wanted)
+        assert isinstance(found, dict)
+        assert (status, [entry["number"] for entry in found.get("requests", [])]) == (200, numbers), (wanted, found)
+    for expected, wanted, reason in BROKEN:
+        status, found = await control(stage, "POST", "/assert", json=wanted)
+        assert (status, reason in str(found)) == (expected, True), found
+    # An operator of a filter is no matcher.
+    await stage.http.post("/store/items/search", json={"namespace_prefix": ["a"], "filter": {"x": {"$gt": 0}}})
+    by_filter = {"request": {"having": {"filter": {"x": {"$gt": 0}}}}}
+    assert (await control(stage, "POST", "/assert", json=by_filter))[0] == 200
 
 
 async def test_bad_commands_are_refused_in_one_line(stage: Stage) -> None:

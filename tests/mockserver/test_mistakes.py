@@ -270,7 +270,7 @@ OTHERS: Final[dict[str, Mistake]] = {
     ),
     "a matcher over HTTP": Mistake(
         lambda w: w.sent("POST", "/_mock/wait", {"request": {"having": {"header": {}}}}),
-        ("422", "`header`", "`headers`", "give the whole `body`, or compare it in the journal"),
+        ("422", "`header`", "`headers`", 'write "body": {"$including": {...}}'),
     ),
     "a bool over HTTP": Mistake(
         lambda w: w.sent("POST", "/_mock/wait", {"request": {"having": {"busy": "yes"}}}),

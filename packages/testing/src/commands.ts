@@ -21,6 +21,7 @@ export const COMMANDS = {
   conduct: "GET /_mock/conduct",
   conductPage: "GET /_mock/conduct/page",
   wait: "POST /_mock/wait",
+  assert: "POST /_mock/assert",
 } as const;
 
 export type Command = keyof typeof COMMANDS;

@@ -16,7 +16,7 @@ export function json(given: unknown, path: string): void {
     for (const [key, one] of Object.entries(given)) json(one, `${path}.${key}`);
     return;
   }
-  const remedy = given === undefined ? "Leave it out, or give null" : "Give a value of JSON, or compare what journal() returns";
+  const remedy = given === undefined ? "Leave it out, or give null" : "Give a value of JSON, including(...) or ANY, or compare what journal() returns";
   throw new TypeError(`\`${path}\` is ${shown(given)}, and is compared with the JSON of the request. ${remedy}`);
 }
 

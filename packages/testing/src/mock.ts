@@ -1,13 +1,11 @@
-import { isDeepStrictEqual } from "node:util";
-
 import { Calls } from "./calls.js";
 import { COMMANDS, type Command } from "./commands.js";
 import { ControlError, DeadlineError, MockAssertionError, MockError, at, callerOf } from "./errors.js";
 import { faultOf, named } from "./faults.js";
 import { misplaced, requested, text } from "./given.js";
 import { send } from "./http.js";
-import { miscounted, reasonOf, refusal } from "./refusals.js";
-import { lineOf, pattern, valueOf } from "./requests.js";
+import { refusal } from "./refusals.js";
+import { lineOf } from "./requests.js";
 import { scriptsOf } from "./scripts.js";
 import type {
   ActiveFault,
@@ -16,6 +14,7 @@ import type {
   Finding,
   Held,
   JournalEntry,
+  RequestPattern,
   Scope,
   Scripts,
   Strategy,
@@ -55,9 +54,6 @@ const LONGEST = 300;
 
 /** Seconds that a wait has in any case, and milliseconds in which its failure reaches the test. */
 const [SHORTEST, MARGIN] = [0.2, 500];
-
-/** The deadline in seconds of a question that is answered at once. */
-const AT_ONCE = 0.001;
 
 /** The methods whose results need no `await`, and those of the fixtures, which await them. */
 const NOT_NOTED = ["constructor", "attach", "log", "stop", "beginTest", "endTest", "reportOfTest"];
@@ -352,21 +348,14 @@ export class Mock {
     if (times !== undefined && atLeast !== undefined) {
       throw at(caller, new TypeError("`times` is an exact number and `atLeast` a bound. Leave one of them out"));
     }
-    if (having && "headers" in having && (times ?? atLeast ?? 1) !== 1) {
-      throw at(caller, new TypeError("requests with a header cannot be counted. Leave `times` and `atLeast` out"));
-    }
     for (const [name, count] of Object.entries({ times, atLeast })) {
       if (count !== undefined && !(Number.isInteger(count) && count >= 0)) {
         throw at(caller, new TypeError(`\`${name}\` is ${JSON.stringify(count)}. Give a whole number`));
       }
     }
     if (times === 0) throw at(caller, new TypeError("`times: 0` is what assertNotRequested() is for"));
-    const found = await this.#matching(caller, method, path, having);
-    const last = found instanceof DeadlineError ? undefined : found.at(-1);
-    if (found instanceof DeadlineError || last === undefined) throw at(caller, new MockAssertionError(reasonOf(found)));
-    if (times !== undefined && found.length !== times) throw at(caller, miscounted(`${times}`, found));
-    if (atLeast !== undefined && found.length < atLeast) throw at(caller, miscounted(`at least ${atLeast}`, found));
-    return last;
+    const found = await this.#asserted(caller, { request: { method, path, having }, times, at_least: atLeast });
+    return found.at(-1)!;
   }
 
   /** Require that no such request came. */
@@ -375,29 +364,24 @@ export class Mock {
     misplaced(options, ["having"], "assertNotRequested()");
     const { having } = onlyKnown(options, ["having"], "assertNotRequested()");
     requested(method, path, having, "assertNotRequested()");
-    const found = await this.#matching(caller, method, path, having);
-    if (!(found instanceof DeadlineError)) throw at(caller, miscounted("no", found));
+    await this.#asserted(caller, { request: { method, path, having }, times: 0 });
   }
 
-  /** Require requests in this order, with others in between or not: `"POST /threads"`, `"POST *"`. */
-  async assertRequestedInOrder(...wanted: string[]): Promise<void> {
+  /** Require requests in this order, with others in between or not: `"POST /threads"`, `{ method: "POST", having }`. */
+  async assertRequestedInOrder(...wanted: readonly (string | RequestPattern)[]): Promise<void> {
     const caller = callerOf(this.assertRequestedInOrder);
-    if (wanted.length === 0) throw at(caller, new TypeError("an order needs requests, each a text such as \"POST */cancel\""));
-    let after = 0;
-    for (const one of wanted) {
-      const [method, path, ...rest] = typeof one === "string" ? one.split(" ") : [];
-      if (!method || !path || rest.length > 0) {
-        throw at(caller, new TypeError(`${JSON.stringify(one)} is not "METHOD PATH", such as "POST */cancel"`));
-      }
-      const found = await this.#matching(caller, method, path, undefined);
-      if (found instanceof DeadlineError) throw at(caller, new MockAssertionError(reasonOf(found)));
-      const next = found.find(({ number }) => number > after);
-      if (next === undefined) {
-        const lines = (await this.#requests(caller)).map(lineOf);
-        throw at(caller, new MockAssertionError([`no ${one} came after request ${after}:`, ...lines].join("\n")));
-      }
-      after = next.number;
+    if (wanted.length < 2) {
+      throw at(caller, new TypeError("an order needs two requests or more, each a text such as \"POST */cancel\", or an object with method, path and having"));
     }
+    for (const one of wanted) {
+      if (typeof one === "string") {
+        if (!/^\S+ \S+$/.test(one)) throw at(caller, new TypeError(`${JSON.stringify(one)} is not "METHOD PATH", such as "POST */cancel"`));
+        continue;
+      }
+      const { method = "*", path = "*", having } = onlyKnown(one, ["method", "path", "having"], "assertRequestedInOrder()");
+      requested(method, path, having, "assertRequestedInOrder()");
+    }
+    await this.#asserted(caller, { in_order: wanted });
   }
 
   /** The requests as lines for people, and the log of the mock. For the output of a test that failed. */
@@ -445,31 +429,9 @@ export class Mock {
     return (await this.#send<{ findings: Finding[] }>(caller, "conduct", { query })).findings;
   }
 
-  /** The requests that match, or the server's reason why there is none. It refuses what no request can match. */
-  async #matching(
-    caller: string,
-    method: string,
-    path: string,
-    wanted: Wanted["having"],
-  ): Promise<JournalEntry[] | DeadlineError> {
-    const having = wanted ?? {};
-    let first;
-    try {
-      first = await this.#send<JournalEntry>(caller, "wait", {
-        body: { request: { method, path, having }, deadline: AT_ONCE },
-      });
-    } catch (error) {
-      if (error instanceof DeadlineError) return error;
-      throw error;
-    }
-    // The journal does not show headers, so of the requests with a header only the first is known.
-    if ("headers" in having) return [first];
-    const [ofMethod, ofPath] = [pattern(method.toUpperCase()), pattern(path)];
-    const fits = (entry: JournalEntry) =>
-      ofMethod.test(entry.method) &&
-      ofPath.test(entry.path) &&
-      Object.entries(having).every(([name, value]) => isDeepStrictEqual(valueOf(entry, name), value));
-    return (await this.#requests(caller)).filter(fits);
+  /** The requests of an assertion that holds. Throws `MockAssertionError` for another. */
+  async #asserted(caller: string, body: object): Promise<JournalEntry[]> {
+    return (await this.#send<{ requests: JournalEntry[] }>(caller, "assert", { body })).requests;
   }
 
   async #told<T>(called: Called, command: Command, given: Given = {}): Promise<T> {

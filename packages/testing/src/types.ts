@@ -88,7 +88,16 @@ export interface Waiting {
   deadline?: number;
 }
 
-/** `strategy`, `status`, `thread_id`, `run_id`, `busy`, `query`, `body`, `protocol`, `cut` and `headers` of the request, or fields of its body. */
+/**
+ * `strategy`, `status`, `thread_id`, `run_id`, `busy`, `query`, `body`, `protocol`, `cut` and `headers` of the request, or
+ * fields of its body. `including(part)` compares a part of a value, and `ANY` matches anything.
+ */
 export interface Wanted {
   having?: Record<string, unknown>;
+}
+
+/** A request as `assertRequestedInOrder` takes it. */
+export interface RequestPattern extends Wanted {
+  method?: string;
+  path?: string;
 }

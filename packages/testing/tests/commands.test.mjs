@@ -1,6 +1,6 @@
 // The whole control API, each command by the method that is for it.
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { COMMANDS } from "doubletext-testing";
+import { ANY, COMMANDS, including } from "doubletext-testing";
 import { expect, test } from "doubletext-testing/vitest";
 
 const said = { messages: [{ role: "user", content: "what's the weather in sf?" }] };
@@ -95,18 +95,40 @@ test("the journal, and assertions about it", async ({ mock }) => {
   await mock.assertRequested("*", "*", { atLeast: 2 });
   await mock.assertNotRequested("POST", "*/cancel");
   await mock.assertRequestedInOrder("POST /threads", "* */runs");
-  await expect(mock.assertRequestedInOrder("POST */runs", "POST /threads")).rejects.toThrow("no POST /threads came after request 2:\n  1 POST");
-  await expect(mock.assertRequestedInOrder("POST */cancel")).rejects.toThrow("no request matches POST */cancel");
-  await expect(mock.assertRequestedInOrder("*/cancel")).rejects.toThrow('is not "METHOD PATH"');
-  await expect(mock.assertRequestedInOrder(["POST /threads"])).rejects.toThrow('is not "METHOD PATH"');
-  await expect(mock.assertRequestedInOrder()).rejects.toThrow("an order needs requests");
+  await expect(mock.assertRequestedInOrder("POST */runs", "POST /threads")).rejects.toThrow("request 2 of 2, POST /threads, was not received after request 2. It was received before: 1");
+  await expect(mock.assertRequestedInOrder("POST */cancel", "POST */runs")).rejects.toThrow("request 1 of 2, POST */cancel, was not received at all");
+  await expect(mock.assertRequestedInOrder("POST */runs", "*/cancel")).rejects.toThrow('is not "METHOD PATH"');
+  await expect(mock.assertRequestedInOrder("POST /threads", ["POST */runs"])).rejects.toThrow("takes its options as an object with method, path, having");
+  await expect(mock.assertRequestedInOrder("POST /threads")).rejects.toThrow("an order needs two requests or more");
   await expect(mock.assertRequested("POST", "*/runs", { times: "1" })).rejects.toThrow('`times` is "1". Give a whole number');
   await mock.assertRequested("POST", "*/runs", { having: { headers: { host: new URL(mock.url).host } } });
   await expect(mock.assertNotRequested("POST", "*/cancell")).rejects.toThrow("cancel");
   await expect(mock.assertNotRequested("POST", "*/runs", { having: { stratgy: "x" } })).rejects.toThrow("strategy");
-  await expect(mock.assertRequested("*", "*", { times: 3 })).rejects.toThrow("expected 3 matching requests, received 2:\n  1 POST /threads");
-  await expect(mock.assertNotRequested("POST", "/thread?")).rejects.toThrow("expected no matching requests, received 1:");
+  await expect(mock.assertRequested("*", "*", { times: 3 })).rejects.toThrow(/^expected 3 matching requests, received 2, [^\n]*\n +1 +\S+ POST \/threads/);
+  await expect(mock.assertNotRequested("POST", "/thread?")).rejects.toThrow("expected 0 matching requests, received 1");
   await expect(mock.assertRequested("POST", "*/runs", { having: { strategy: "rollback" } })).rejects.toThrow('strategy "reject"');
+});
+
+test("a part of a request, and anything", async ({ mock }) => {
+  const key = { "X-Api-Key": "secret" };
+  await fetch(`${mock.url}/threads`, { method: "POST", body: JSON.stringify({ metadata: { team: "blue", n: 1 } }), headers: key });
+  await run(mock, { multitask_strategy: "reject" });
+  await mock.waitForRequest("POST", "*/runs", { having: { input: including({ messages: [{ content: "sf" }] }) } });
+  await mock.assertRequested("POST", "*/runs", { times: 1, having: { input: including({ messages: [{ content: "sf" }] }), assistant_id: ANY } });
+  await mock.assertRequested("POST", "/threads", { times: 1, having: { body: including({ metadata: { team: "bl" } }) } });
+  await mock.assertRequested("POST", "/threads", { times: 1, having: { metadata: { team: including("ue"), n: ANY } } });
+  await mock.assertRequested("POST", "/threads", { times: 1, having: { headers: { "x-api-key": ANY } } });
+  await mock.assertRequested("*", "*", { atLeast: 3, having: { headers: { host: including("127.0.0.1") } } });
+  await mock.assertNotRequested("POST", "*/runs", { having: { input: including({ messages: [{ content: "nyc" }] }) } });
+  await mock.assertRequestedInOrder("POST /threads", { path: "*/runs", having: { strategy: "reject", body: including({ input: {} }) } });
+  await mock.assertRequested("POST", "/[a-t]hreads", { times: 2 });
+  await expect(mock.assertRequested("POST", "/threads", { having: { body: including({ metadata: { team: "red" } }) } })).rejects.toThrow(
+    'body=Including({"metadata":{"team":"red"}}); the most similar of 3:',
+  );
+  await expect(mock.assertRequestedInOrder("POST /threads", { having: { strategy: "rollback" } })).rejects.toThrow("request 2 of 2");
+  await expect(mock.assertRequestedInOrder("POST /threads", { havin: {} })).rejects.toThrow("Did you mean `having`?");
+  await expect(mock.assertNotRequested("POST", "/threads", { having: { body: { $include: {} } } })).rejects.toThrow("Did you mean `$including`?");
+  await expect(mock.assertNotRequested("POST", "/threads", { having: { body: including(/x/) } })).rejects.toThrow("`having.body.$including` is a RegExp");
 });
 
 test("the conduct of the application", async ({ mock }) => {
@@ -172,7 +194,7 @@ test("values that are no texts, and names of other packages", async ({ mock }) =
   await expect(mock.advance("5")).rejects.toThrow('takes seconds as a number, and got "5"');
   await expect(mock.loadScript([{ say: "x" }])).rejects.toThrow("takes the text, path, URL or object of a script");
   await expect(mock.setTime("instant", { scale: 2 })).rejects.toThrow("the mode is `instant`");
-  await expect(mock.assertRequested("POST", "*/runs", { having: { unheard: 1 } })).rejects.toThrow("give the whole `body`, or compare it in the journal");
+  await expect(mock.assertRequested("POST", "*/runs", { having: { unheard: 1 } })).rejects.toThrow('write "body": {"$including": {...}}');
   expect(() => mock.pause("agent:1/enter")).toThrow("a mock has no `pause`. Did you mean `hold`?");
   expect(() => mock.wait_for_status("idle", thread_id)).toThrow("Did you mean `waitForStatus`?");
 });

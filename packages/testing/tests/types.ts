@@ -1,11 +1,14 @@
 // What the types allow, and what they refuse. Compiled, and not run.
-import { startMock, type Finding, type JournalEntry, type Mock } from "doubletext-testing";
+import { ANY, including, startMock, type Finding, type JournalEntry, type Mock } from "doubletext-testing";
 import { useMock } from "doubletext-testing/jest";
 import { test as inBrowser } from "doubletext-testing/playwright";
 import { expect, mockTest, test } from "doubletext-testing/vitest";
 
 test("vitest", async ({ mock }) => {
   const entry: JournalEntry = await mock.assertRequested("POST", "*/cancel", { times: 1, having: { busy: true } });
+  await mock.assertRequestedInOrder("POST /threads", { path: "*/runs", having: { input: including({ messages: [] }), config: ANY } });
+  // @ts-expect-error -- there is no such part of a request
+  await mock.assertRequestedInOrder({ methd: "POST" }, "POST */runs");
   const found: Finding[] = await mock.conduct({ strategy: "interrupt", without: ["retried"] });
   await mock.fault("cut@2", { threadId: entry.thread_id ?? "" });
   await mock.setTime("hand");
