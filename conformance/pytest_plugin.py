@@ -20,6 +20,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,6 +144,13 @@ class _Reports:
         finally:
             # Counted in the last line of the run.
             stats.update(every)
+
+
+@dataclass
+class _Counted:
+    """An entry of pytest's statistics that is no test. `nodeid` is what it is about."""
+
+    nodeid: str
 
 
 def _record(report: pytest.TestReport) -> dict[str, Any] | None:
@@ -315,8 +323,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED if findings.failures() else SUITE_FAILED
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None and (stale := findings.stale()):
-        # pytest counts in its last line whatever is in `stats`.
-        terminal.stats["stale in the profile"] = stale
+        # pytest counts in its last line whatever is in `stats`. Plugins read attributes there, as of any report.
+        terminal.stats["stale in the profile"] = [_Counted(nodeid=entry) for entry in stale]
 
 
 def _incomplete(session: pytest.Session, exitstatus: int) -> str | None:
