@@ -15,7 +15,7 @@ from conformance.driver.witness import Witness
 from conformance.scenarios import moves as s
 from conformance.transcript import ids
 from conformance.transcript.recorder import Recorder, now
-from conformance.transcript.transcript import Missed, ProbeUse, Response, WitnessEvent
+from conformance.transcript.transcript import AnyMoment, Missed, ProbeUse, Request, Response, WitnessEvent
 
 
 class Context:
@@ -56,7 +56,10 @@ class Context:
         """True when the thread's status has contradicted a run's once."""
         self._background: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
-        recorder.on_moment = self._wake.set
+        self.news = 0
+        """The number of moments that are no reading of the statuses, and so may announce that one changes."""
+        self._looks: set[int] = set()
+        recorder.on_moment = self._notice
 
     async def until(
         self, happened: Callable[[], bool], seconds: float, awaited: str | None = None, *, of: str | None = None
@@ -78,6 +81,18 @@ class Context:
                 self.recorder.add(Missed, awaited=awaited, seconds=seconds, unstarted=unstarted)
             return False
         return True
+
+    def _notice(self, moment: AnyMoment) -> None:
+        """Wake all waits, and count the moment if it is news."""
+        self.wake()
+        if isinstance(moment, Request) and moment.purpose == "look":
+            self._looks.add(moment.exchange)
+        elif not (isinstance(moment, Response) and moment.exchange in self._looks):
+            self.news += 1
+
+    def wake(self) -> None:
+        """Let every wait look again whether it is over."""
+        self._wake.set()
 
     async def next_moment(self) -> None:
         """Wait until another moment is recorded, or a background task ends."""

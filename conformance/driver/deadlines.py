@@ -16,8 +16,8 @@ There are four kinds of values:
 * The window in which an event must *not* happen (`observe`). On a correct deployment no event ends this wait, so it
   costs its full length in every scenario that uses it. It is fitted to the deployment under test, see `calibrated`.
   `capacity` is of this kind for a deployment with only one worker.
-* The pause between two readings of the statuses (`poll`). Polling is necessary because the API has no event for a
-  change of status. It is not scaled, because it does not bound anything.
+* The pauses between two readings of the statuses (`poll` and `rest`). Polling is necessary because the API has no event
+  for a change of status. They are not scaled, because they do not bound anything.
 * The time of a hold without a witness (`hold`). It is not scaled, because it is sent to the agent and is not a bound.
 """
 
@@ -44,7 +44,8 @@ class Deadlines:
     `stop`: from a superseding request to the end of the superseded step.
     `finish`: from the release of the last hold to a terminal status.
     `observe`: the window in which an event must *not* happen.
-    `poll`: the pause between two readings of the statuses.
+    `poll`: the pause between two readings of the statuses while something happens.
+    `rest`: the longest such pause, when nothing has happened for a while.
     `capacity`: the start of a run on a second thread while the run of the first thread is held. A deployment with one
     worker cannot start it, which is not a fault.
     `hear`: from the status `running` to the first report of the agent.
@@ -58,13 +59,14 @@ class Deadlines:
     finish: float = 20.0
     observe: float = 1.0
     poll: float = 0.1
+    rest: float = 0.8
     capacity: float = 3.0
     hear: float = 2.0
     cron: float = 75.0
     hold: float = 3.0
 
     def scaled(self, factor: float) -> Deadlines:
-        """Return the deadlines for a deployment that is `factor` times slower. `poll` and `hold` stay the same."""
+        """Return the deadlines for a deployment that is `factor` times slower. The pauses and `hold` stay the same."""
         return replace(
             self,
             answer=self.answer * factor,

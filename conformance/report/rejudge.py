@@ -22,6 +22,7 @@ from conformance.judge.profiles import NOTHING_DECLARED, Profile, ProfileError
 from conformance.report.html import write_page
 from conformance.report.load import Unreadable, inside, read_report, read_transcript
 from conformance.report.report import (
+    TRANSCRIPTS,
     JudgedRequirement,
     Report,
     Result,
@@ -58,7 +59,7 @@ class Change:
 
 def read_transcripts(folder: Path) -> Iterator[tuple[str, Transcript]]:
     """Yield every transcript below a report's folder with its relative path. Raise Unreadable if there is none."""
-    found = sorted((folder / "transcripts").rglob("*.json"))
+    found = sorted((folder / TRANSCRIPTS).rglob("*.json"))
     if not found:
         raise Unreadable(f"{folder}: no transcripts in this folder; give the folder of --conformance-report")
     for path in found:

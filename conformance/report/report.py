@@ -18,6 +18,8 @@ from conformance.transcript.transcript import SuiteInfo, TargetInfo, Transcript,
 
 FORMAT: Literal["doubletext-report"] = "doubletext-report"
 VERSION: Literal[1] = 1
+TRANSCRIPTS = "transcripts"
+"""The folder of the transcripts, beside the report."""
 CALIBRATION = "calibration.json"
 """The file with the plays by which a deployment was examined, beside the report."""
 
@@ -134,7 +136,7 @@ def summarise(results: Iterable[Result]) -> dict[Word, int]:
 
 def transcript_path(scenario_id: str) -> str:
     """Return the path of a scenario's transcript, relative to the report."""
-    return f"transcripts/{scenario_id}.json"
+    return f"{TRANSCRIPTS}/{scenario_id}.json"
 
 
 def write_transcript(folder: Path, transcript: Transcript) -> Path:

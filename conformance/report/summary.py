@@ -148,7 +148,7 @@ class Findings:
                 terminal.line(visible(f"nothing was judged: {self._incomplete}"), red=True)
                 if deployment.folder:
                     terminal.line(f"report: {Path(deployment.folder) / 'report.html'}")
-                    terminal.line(f"to continue, add --conformance-resume={deployment.folder}")
+                    terminal.line(self._to_continue(deployment.folder))
                 continue
             if deployment.problem is not None and not deployment.judged and terminal.verbosity <= 0:
                 # A table of what was not judged would hide the one reason.
@@ -195,12 +195,18 @@ class Findings:
                 terminal.line(visible(f"incomplete: {self._incomplete}"), red=True)
             # A deployment that died half-way leaves something to play, too.
             if (self._incomplete is not None or deployment.problem is not None) and deployment.folder:
-                terminal.line("to continue, add --conformance-resume=DIR with the folder of the report")
+                terminal.line(self._to_continue(deployment.folder))
             if deployment.folder:
                 terminal.line(f"report: {Path(deployment.folder) / 'report.html'}")
             elif any(result.verdict not in ("PASS", "NOT-APPLICABLE") for result in deployment.results):
                 terminal.line("to see every exchange, write a report: --conformance-report=DIR")
         terminal.line(f"rule book {self._suite.revision}, doubletext {self._suite.version}")
+
+    def _to_continue(self, folder: str) -> str:
+        """Return the line on how to resume this run, in which one deployment has its report in `folder`."""
+        # With several deployments each has a folder of its own inside.
+        whole = folder if len(self.deployments) == 1 else str(Path(folder).parent)
+        return visible(f"to continue, add --conformance-resume={whole}")
 
     def _show_coverage(self, terminal: pytest.TerminalReporter, deployment: Deployment) -> None:
         """Write the number of requirements that were judged, and the reasons why others are not applicable."""

@@ -19,7 +19,7 @@ import pytest
 from conformance.driver.deadlines import Deadlines
 from conformance.judge import profiles
 from conformance.judge.profiles import NOTHING_DECLARED, Profile, ProfileError
-from conformance.report.report import CALIBRATION, slug
+from conformance.report.report import CALIBRATION, TRANSCRIPTS, slug
 from conformance.session.connection import BadConnectionError, Connection, connection
 from conformance.transcript.text import snippet
 from doubletext import packages
@@ -207,10 +207,11 @@ def _resume(name: str | None) -> Path | None:
         return None
     folder = Path(name).absolute()
     # With several deployments each has a folder of its own inside.
-    # A run that ended in its examination has left only that.
-    if not any(any(folder.glob(name)) for name in ("transcripts", "*/transcripts", CALIBRATION, f"*/{CALIBRATION}")):
+    # A run that was killed early has left an empty one. With xdist its examination may be the first file.
+    if not any(any(folder.glob(name)) for kept in (TRANSCRIPTS, CALIBRATION) for name in (kept, f"*/{kept}")):
         raise pytest.UsageError(
-            f"--conformance-resume: {folder} has no transcripts. Give the folder of a run with --conformance-report"
+            f"--conformance-resume: {folder} has no transcripts. Give the folder of a run with --conformance-report, "
+            "or start a new run with that option"
         )
     return folder
 

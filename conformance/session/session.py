@@ -16,7 +16,7 @@ from conformance.judge.judging import judge as judge_play
 from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED, misfit, proposals
 from conformance.report.failure import curl, deciding, explain
-from conformance.report.report import Result, transcript_path, write_calibration, write_transcript
+from conformance.report.report import TRANSCRIPTS, Result, transcript_path, write_calibration, write_transcript
 from conformance.requirements import registry
 from conformance.requirements.areas import MARKERS, family_marker
 from conformance.requirements.registry import Requirement
@@ -101,6 +101,9 @@ class Session:
         selected = list(cases)
         for case in selected:
             self._unjudged[case.position, case.scenario.id] += 1
+        # A run may be killed before its first play is over, and the folder then shows that it can be resumed.
+        for folder in filter(None, map(self.folder_of, {case.position for case in selected})):
+            (folder / TRANSCRIPTS).mkdir(parents=True, exist_ok=True)
         for case in {(case.position, case.scenario.id): case for case in selected}.values():
             if self._kept(case) is None:
                 self._pool.begin(self._targets[case.position], [case.scenario])

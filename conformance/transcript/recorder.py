@@ -100,13 +100,13 @@ def now() -> float:
 class Recorder:
     """The moments of one play, in the order in which they were added.
 
-    `on_moment` is called after each. It wakes the driver, which waits for events and never polls its own record.
+    `on_moment` is called with each. It wakes the driver, which waits for events and never polls its own record.
     """
 
     def __init__(self, redactor: Redactor, clock: Callable[[], float] = now) -> None:
         self.redactor = redactor
         self.moments: list[AnyMoment] = []
-        self.on_moment: Callable[[], None] = lambda: None
+        self.on_moment: Callable[[AnyMoment], None] = lambda _: None
         self.bytes_left = MAX_PLAY
         self._clock = clock
         self._began = clock()
@@ -119,7 +119,7 @@ class Recorder:
         # Microseconds: more digits would only make transcripts longer and their differences larger.
         moment = kind(seq=len(self.moments), t=round(self._clock() - self._began, 6), **fields)
         self.moments.append(moment)
-        self.on_moment()
+        self.on_moment(moment)
         return moment
 
     def next_exchange(self) -> int:

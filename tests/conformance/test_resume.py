@@ -115,6 +115,47 @@ async def test_a_run_that_is_killed_before_the_first_verdict_keeps_its_plays(tmp
         assert there.scenarios[second] == 1
 
 
+async def test_a_run_that_is_killed_in_its_examination_is_resumed(tmp_path: Path) -> None:
+    folder = tmp_path / "report"
+    async with deployment() as there:
+        there.held["calibration"] = asyncio.Event()
+        options = (f"--deployment-url={there.url}", "--conformance-deadline-scale=4", *TWO)
+        process = await start_suite(*options, f"--conformance-report={folder}")
+        async with asyncio.timeout(DEADLINE):
+            await there.waits.wait()
+        process.kill()
+        await process.wait()
+        there.held["calibration"].set()
+        run = await run_suite(*options, f"--conformance-resume={folder}")
+    assert run.code == 0, run.output
+    assert json.loads((folder / "report.json").read_text()).get("incomplete") is None
+
+
+async def test_a_run_that_stops_at_its_first_failure_is_resumed(tmp_path: Path) -> None:
+    """Stop in the middle of the verdicts on one scenario, while another one is played."""
+    folder, second = tmp_path / "report", f"{PLAINEST}/second-turn"
+    async with deployment(creates_with_201) as there:
+        there.held[second] = asyncio.Event()
+        options = (f"--deployment-url={there.url}", "--conformance-jobs=2", "--conformance-deadline-scale=4", *TWO)
+        run = await run_suite(*options, "-x", f"--conformance-report={folder}")
+        assert run.code == 1, run.output
+        report = json.loads((folder / "report.json").read_text())
+        assert report["incomplete"].startswith("stopping after 1 failures, after 2 of ")
+        assert [(one["requirement"], one["verdict"]) for one in report["results"]] == [
+            ("RUN-01", "PASS"),
+            ("RUN-02", "FAIL"),
+        ]
+        assert f"to continue, add --conformance-resume={folder}" in run.output
+        there.held[second].set()
+        run = await run_suite(*options, f"--conformance-resume={folder}")
+        assert run.code == 1, run.output
+        # The rest of the verdicts on the first scenario needs no play. What was under way is played again.
+        assert there.scenarios == {PLAINEST: 1, second: 2}
+    whole = json.loads((folder / "report.json").read_text())
+    assert whole.get("incomplete") is None
+    assert sum(one["verdict"] == "FAIL" for one in whole["results"]) == 2
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_run_that_ends_in_its_examination_leaves_a_report(tmp_path: Path, number: signal.Signals) -> None:
     folder, file = tmp_path / "report", tmp_path / "junit.xml"

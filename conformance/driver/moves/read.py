@@ -70,19 +70,9 @@ async def _look(context: Context) -> None:
 
 @asynccontextmanager
 async def following(context: Context) -> AsyncIterator[None]:
-    """Read the statuses every `poll` seconds while the block runs."""
+    """Read the statuses while the block runs: `poll` seconds after every event, and less and less often without one."""
     over = asyncio.Event()
-
-    async def watch() -> None:
-        while not over.is_set():
-            await look(context)
-            try:
-                async with asyncio.timeout(context.deadlines.poll):
-                    await over.wait()
-            except TimeoutError:
-                continue
-
-    watcher = asyncio.create_task(watch())
+    watcher = asyncio.create_task(_follow(context, over))
     try:
         yield
     except BaseException:
@@ -92,7 +82,39 @@ async def following(context: Context) -> AsyncIterator[None]:
         await asyncio.gather(watcher, return_exceptions=True)
         raise
     over.set()
+    context.wake()
     await watcher
+
+
+async def _follow(context: Context, over: asyncio.Event) -> None:
+    """Read the statuses until `over`.
+
+    A status changes when something happens: a request, a step, an event of a stream, or the change of another status.
+    While nothing does, each pause is twice as long as the one before, up to `rest`. So a change without an event is
+    read after at most twice the time since the last one. Most requests of a play are these readings, and a server that
+    is slow has to answer those of several plays.
+    """
+    deadlines = context.deadlines
+    # Without a witness the steps of a run are no events, and only readings show what it does.
+    longest = deadlines.rest if context.probe == "witnessed" else deadlines.poll
+    pause, shown = deadlines.poll, None
+    while not over.is_set() and context.http.lost is None:
+        news, before = context.news, shown
+        await look(context)
+        shown = _shown(context)
+        # This pause is kept whatever happens, as a stream may bring a hundred events in a second.
+        await context.until(over.is_set, deadlines.poll)
+        if context.news > news or shown != before:
+            pause = deadlines.poll
+            continue
+        pause = min(2 * pause, longest)
+        await context.until(lambda news=news: over.is_set() or context.news > news, pause - deadlines.poll)
+
+
+def _shown(context: Context) -> tuple[object, ...]:
+    """Return the statuses as they were last read."""
+    threads = [context.http.body("look", name) for name in context.threads]
+    return (*context.statuses.values(), *(one.get("status") for one in threads if isinstance(one, dict)))
 
 
 async def read(context: Context, when: When, name: str = s.MAIN) -> None:
