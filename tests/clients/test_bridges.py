@@ -1,8 +1,8 @@
 """Bridges from a deployment to other interfaces, played on the application of three graphs.
 
-AG-UI's agent for LangGraph, RemoteGraph of LangGraph.js, the handlers with which a Next.js application passes requests
-on, each as npm's `latest` with npm's `latest` of the SDK, the transport of Vercel's AI SDK, the tools with which a deep
-agent works in the background, and a UI client that others wrote.
+Each is npm's `latest`, with npm's `latest` of the SDK: AG-UI's agent for LangGraph, RemoteGraph of LangGraph.js, and the
+handlers with which a Next.js application passes requests on. Then come the transport of Vercel's AI SDK, the tools with
+which a deep agent works in the background, and a UI client of others.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def test_the_background_tasks_of_a_deep_agent(bridges_node: Node, application: s
     assert found["cancelled"] == ["Cancelled async subagent task: ID", "interrupted", "cancelled"]
     # A task that waits for a human has no answer yet.
     assert found["asked"] == {"status": "success", "result": ""}
-    assert found["nobody"].startswith("Failed to launch async subagent 'nobody': Error: HTTP 4")
+    assert found["missing"].startswith("Failed to launch async subagent 'missing': Error: HTTP 4")
     assert found["listed"].splitlines() == [
         "4 tracked task(s):",
         *["- agent: researcher status: success"] * 2,

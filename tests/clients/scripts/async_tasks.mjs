@@ -3,7 +3,7 @@ import { createAsyncSubAgentMiddleware } from "deepagents";
 import { client, control, kinds, report } from "./play.mjs";
 
 const url = process.env.DEPLOYMENT_URL;
-const agents = ["researcher", "coordinator", "nobody"].map((name) => ({ name, description: name, url, graphId: name }));
+const agents = ["researcher", "coordinator", "missing"].map((name) => ({ name, description: name, url, graphId: name }));
 const tools = Object.fromEntries(createAsyncSubAgentMiddleware({ asyncSubAgents: agents }).tools.map((one) => [one.name, one]));
 
 /** The tasks that the agent has in its state. */
@@ -61,6 +61,6 @@ const found = {};
   found.cancelled.push((await client.runs.get(task, asyncTasks[task].runId)).status, asyncTasks[task].status);
 }
 found.asked = await ended((await start("coordinator"))[1]);
-[found.nobody] = await start("nobody");
+[found.missing] = await start("missing");
 found.listed = (await use("list_async_tasks", {})).replace(/taskId: \S+ /g, "");
 report(found);
