@@ -42,19 +42,16 @@ PIECES_A_TURN: Final = 16
 class NodeOutput(Struct, frozen=True):
     """The output of a node: a message, or the piece of an answer that ends after `spoken` characters.
 
-    `of_child`: a message of the node's child graph, which the node returns as its own.
+    `by_model`: the model emits it. Its text comes in pieces, and its tool calls with the last piece. Any other message
+    is emitted whole. `of_child`: a message of the node's child graph, which the node returns as its own.
     """
 
     message: Message
     token: str | None = None
     spoken: int = 0
     last: bool = True
+    by_model: bool = False
     of_child: bool = False
-
-    @property
-    def by_model(self) -> bool:
-        """Return whether the model emits it. Its text comes in pieces, and its tool calls with the last piece."""
-        return bool(self.message["type"] == "ai") and not self.of_child
 
     @property
     def piece(self) -> Message:
@@ -108,7 +105,7 @@ class Task(Struct, frozen=True):
         return Fills(self.cursor.fills, self.values)
 
     def show(self, emitted: Sequence[Message]) -> None:
-        """Emit whole messages."""
+        """Emit whole messages, which no model has streamed."""
         for message in emitted:
             self.emit(NodeOutput(message))
 
@@ -258,7 +255,10 @@ class ScriptedAgent:
             if wanted:
                 # The official server sends tool calls with the last chunk of a message.
                 last = number == len(pieces)
-                task.emit(NodeOutput(message) if whole else NodeOutput(message, piece, spoken, last))
+                if whole:
+                    task.emit(NodeOutput(message, by_model=True))
+                else:
+                    task.emit(NodeOutput(message, piece, spoken, last, by_model=True))
             # The middle of an answer is where a test holds a run to interrupt
             # it: half of the tokens are streamed, and nothing is written.
             if number == half:

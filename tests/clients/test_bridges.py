@@ -1,7 +1,8 @@
 """Bridges from a deployment to other interfaces, played on the application of three graphs.
 
-AG-UI's agent for LangGraph, RemoteGraph of LangGraph.js, the handlers with which a Next.js application passes requests
-on, each as npm's `latest` with npm's `latest` of the SDK, and the transport of Vercel's AI SDK.
+Each is npm's `latest`, with npm's `latest` of the SDK: AG-UI's agent for LangGraph, RemoteGraph of LangGraph.js, and the
+handlers with which a Next.js application passes requests on. Then come the transport of Vercel's AI SDK, the tools with
+which a deep agent works in the background, and a UI client of others.
 """
 
 from __future__ import annotations
@@ -77,3 +78,52 @@ def test_the_transport_of_the_ai_sdk(bridges_node: Node, application: str) -> No
         ["text", "It costs seven.", "done", None],
     ]
     assert {"text-start", "text-delta", "text-end", "finish"} <= set(answered["kinds"])
+
+
+def test_the_background_tasks_of_a_deep_agent(bridges_node: Node, application: str) -> None:
+    found = bridges_node.play("async_tasks", "current", application)
+    answered = {"status": "success", "result": "It costs seven."}
+    # `langgraph dev` gives the model the same texts, but for that of the cancel that is too late.
+    assert found["started"] == ["Launched async subagent. taskId: ID", answered]
+    assert found["more"] == ["Updated async subagent. taskId: ID", answered]
+    assert found["late"].startswith("Failed to cancel run: Error: HTTP 404")
+    # An update interrupts the run of the task, and its thread keeps what that run has said.
+    assert found["updated"] == {
+        "running": "running",
+        "last": answered,
+        "said": "HAHATA",
+        "runs": ["interrupted", "success"],
+    }
+    assert found["cancelled"] == ["Cancelled async subagent task: ID", "interrupted", "cancelled"]
+    # A task that waits for a human has no answer yet.
+    assert found["asked"] == {"status": "success", "result": ""}
+    assert found["missing"].startswith("Failed to launch async subagent 'missing': Error: HTTP 4")
+    assert found["listed"].splitlines() == [
+        "4 tracked task(s):",
+        *["- agent: researcher status: success"] * 2,
+        "- agent: researcher status: cancelled",
+        "- agent: coordinator status: success",
+    ]
+
+
+def test_a_ui_client_of_others(bridges_node: Node, application: str) -> None:
+    found = bridges_node.play("langgraph_js", "current", application)
+    answered = ["values", "messages/partial"]
+    # `langgraph dev` gives the chat the same events and messages.
+    assert found["asked"] == {
+        "events": ["thread/create", "start", *answered * 3, "values", "done"],
+        "messages": [["human", "What does it cost?", []], ["tool", "It costs seven.", []], ["tool", "", []]],
+        "notes": ["searched"],
+    }
+    assert found["approved"] == {
+        "events": ["start", *answered, "values", "done"],
+        "messages": [["tool", "sent", []], ["ai", "I have sent the price.", []]],
+    }
+    assert (found["reopened"], found["listed"]) == (True, True)
+    assert found["joined"] == {
+        "status": "success",
+        "last": "done",
+        "seen": "done",
+        "messages": ["ai", "It costs seven.", []],
+    }
+    assert found["stopped"] == {"status": "interrupted", "last": "done", "seen": "done"}

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mockserver.script.load import parse
 from mockserver.script.types import Call, Script, Step, Turn, tokens
 from tests.mockserver.stage import Stage, asking, on_stage
 from tests.mockserver.witness import DEADLINE
@@ -86,6 +87,24 @@ async def test_messages(stage: Stage) -> None:
     assert parts[-2].data[0]["content"] + TOKENS[-1] == spoken["content"]
     announced = [key for part in parts if part.event == "messages/metadata" for key in part.data]
     assert announced == [message["id"] for message in messages[1:]]
+
+
+async def test_an_answer_that_a_node_returns_by_itself_is_emitted_whole() -> None:
+    script = parse(
+        "turns: [{steps: [{node: think, messages: [{role: assistant, content: I thought.}]}, {say: Done.}]}]"
+    )
+    async with on_stage(script=script) as stage:
+        whole, *_ = pieces = [part.data for part in (await watch(stage, "messages-tuple"))[1:]]
+        # As on `langgraph dev`: only a model's answer comes in chunks.
+        assert [(message["type"], meta["ls_integration"]) for message, meta in pieces] == [
+            ("ai", "langgraph"),
+            ("AIMessageChunk", "langchain_chat_model"),
+        ]
+        assert (whole[0]["content"], "checkpoint_ns" in whole[1]) == ("I thought.", False)
+        assert names(await watch(stage, "messages"))[1:] == [
+            *["messages/metadata", "messages/complete"],
+            *["messages/metadata", "messages/partial"],
+        ]
 
 
 async def test_custom_events_come_from_the_script() -> None:

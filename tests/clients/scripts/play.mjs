@@ -75,4 +75,14 @@ export async function refusal(call) {
   return "not refused";
 }
 
+/** A command to the mock. */
+export async function control(method, path, body) {
+  const answer = await fetch(`${process.env.DEPLOYMENT_URL}/_mock/${path}`, {
+    method,
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error(await answer.text());
+}
+
 export const report = (found) => console.log(JSON.stringify(found));
