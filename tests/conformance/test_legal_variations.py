@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -221,9 +222,43 @@ def stopping_takes_time(raw: Json) -> None:
 
 # Only whole records are varied: a variation that is consistent in itself is what a right server could send. One that
 # contradicts itself, such as a field in one answer only, may be accused rightly.
+def keys_reversed(value: Any) -> Any:
+    """Return a value with the keys of its objects in another order, as a database may keep them."""
+    if isinstance(value, dict):
+        return {key: keys_reversed(value[key]) for key in reversed(value)}
+    return [keys_reversed(one) for one in value] if isinstance(value, list) else value
+
+
+def other_order(raw: Json) -> None:
+    """Show threads, but not their states and runs, with the keys of all objects in another order."""
+    for moment in raw["moments"]:
+        if moment["kind"] == "response" and isinstance(moment["body"], dict) and is_thread(moment["body"]):
+            moment["body"] = keys_reversed(moment["body"])
+
+
+def read_before_the_page_is_answered(raw: Json) -> None:
+    """Insert a reading of the thread, without the page's run in its values, while the page waits for its run."""
+    [(asked, answer)] = requests(raw, "page", "wait")
+    request, response = next(found for found in requests(raw, "final thread", "main"))
+    before = copy.deepcopy(response)
+    before["body"]["values"] = {"messages": []}
+    number = max(moment["exchange"] for moment in raw["moments"] if "exchange" in moment) + 1
+    looks = [copy.deepcopy(request) | {"exchange": number, "purpose": "look"}, before | {"exchange": number}]
+    for look in looks:
+        look["t"] = asked["t"]
+    at = raw["moments"].index(answer)
+    raw["moments"][at:at] = looks
+
+
 VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
     ("threads have only the required fields", EVERYWHERE, (minimal_threads,)),
     ("records have more fields", EVERYWHERE, (more_fields,)),
+    ("threads have their keys in another order", EVERYWHERE, (other_order,)),
+    (
+        "the thread is read while a page waits for its run",
+        ("none/finished/create/unwatched/other-origin",),
+        (read_before_the_page_is_answered,),
+    ),
     ("times end with Z", EVERYWHERE, (other_times(lambda t: t.isoformat().replace("+00:00", "Z")),)),
     ("times have milliseconds", EVERYWHERE, (other_times(lambda t: t.isoformat(timespec="milliseconds")),)),
     (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -354,7 +355,7 @@ def _thread_and_state(play: Play) -> Iterator[Contradiction]:
                 f"`{', '.join(foreign)}`",
                 (final.sent, state.sent),
             )
-        if sorted(map(snippet, asked)) != sorted(map(snippet, due)):
+        if sorted(map(_canonical, asked)) != sorted(map(_canonical, due)):
             yield Contradiction(
                 "`interrupts` of the thread",
                 f"those of its state, `{snippet(due)}`",
@@ -363,13 +364,20 @@ def _thread_and_state(play: Play) -> Iterator[Contradiction]:
             )
 
 
+def _canonical(value: object) -> str:
+    """Return a value as JSON in which the order of its keys, which says nothing, is always the same."""
+    return json.dumps(value, sort_keys=True)
+
+
 def _still(play: Play, threads: list[Shown]) -> Iterator[Contradiction]:
     """Yield what differs between answers about the thread after its last run was over."""
     mine = [submit.label for submit in play.scenario.submits() if play.submission(submit.label).ok]
     over = max((play.ended(label) for label in mine), default=None)
     # THR-08 judges how soon the thread shows that its last run is over.
     rest = [one for one in threads if over is not None and one.sent > over and one.get("status") != "busy"]
-    last = max((exchange.sent for exchange in play.exchanges if not exchange.reads), default=0)
+    # The run of a wait that no move submits, such as that of a page, is over when the wait is answered.
+    others = [exchange for exchange in play.exchanges if not exchange.reads]
+    last = max((one.sent if one.response is None else one.response.seq for one in others), default=0)
     for before, after in pairwise(rest):
         if before.sent > last:
             yield from _differences(before, after, STILL, "the thread after its last run")

@@ -59,6 +59,9 @@ def late_join_of_a_followed_run(play: Play) -> str:
     if not join.ok:
         raise Unproven(f"the join of run A was not answered with 2xx: {join.outcome()}", join.sent)
     returned = read_messages(join.body, play.scenario)
+    if not returned:
+        # STR-05 judges the join of an interrupted run that reports an error instead of values.
+        raise Unproven("the join of run A returned no message", join.sent)
     if returned == play.messages():
         # A server that ignores `interrupt` may let run A write last, over what run B wrote.
         if {m.label for m in returned} == {"A"}:
