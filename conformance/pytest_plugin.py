@@ -6,7 +6,8 @@ selects the suite. The hooks of a run, in order:
 1. `pytest_configure` declares the markers. `pytest_sessionstart` checks the options, and from there on SIGTERM ends the
    run with a report.
 2. `pytest_generate_tests` makes the tests, and `pytest_collection_modifyitems` deselects by level and tier.
-3. `pytest_collection_finish` starts to play the selected scenarios in the background.
+3. `pytest_collection_finish` starts to play the selected scenarios in the background. They are judged as their plays
+   come to an end (`session/order.py`).
 4. `judge` waits for the play of a test, judges it and stores a record. `pytest_runtest_makereport` attaches the record
    to the test's report, which xdist sends from the worker to the controller.
 5. `pytest_sessionfinish` stops the players, writes the reports from all records, and sets the exit code.
@@ -204,12 +205,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if level is None and tier is None:
         return
     from conformance.scenarios import tiers
+    from conformance.session.order import case_of
 
     levels = LEVELS if level is None else LEVELS[: LEVELS.index(level.upper()) + 1]
     kept: list[pytest.Item] = []
     deselected: list[pytest.Item] = []
     for item in items:
-        case = _case(item)
+        case = case_of(item)
         included = case is None or (
             case.requirement.level in levels and tiers.includes(tier or "full", case.scenario.id)
         )
@@ -220,21 +222,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = kept
 
 
-def _case(item: pytest.Item) -> Case | None:
-    """Return the case of a test of the suite, or None for any other test."""
-    callspec = getattr(item, "callspec", None)
-    return callspec.params.get("conformance_case") if callspec else None
-
-
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Start to play the selected scenarios, ahead of the tests that wait for them."""
     # xdist's controller plays nothing. A worker collects all tests and learns only later which of them it gets, so
     # there each test starts its own play.
     distributed = hasattr(session.config, "workerinput") or session.config.getoption("dist", "no") != "no"
     if SESSION in session.config.stash and not session.config.option.collectonly and not distributed:
-        from conformance.session import progress
+        from conformance.session import order, progress
 
-        session.config.stash[SESSION].begin([case for item in session.items if (case := _case(item)) is not None])
+        suite = session.config.stash[SESSION]
+        suite.begin([case for item in session.items if (case := order.case_of(item)) is not None])
+        session.config.pluginmanager.register(order.Order(session.items, suite.first_over), "doubletext-order")
         progress.register(session.config, progress.scenarios_of(session.items))
 
 

@@ -24,8 +24,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, TypeVar
 
@@ -140,6 +140,16 @@ class PlayPool:
                 raise Interrupted
             wait([future], timeout=AWAKE)
         return future.result()
+
+    def first_over(self, plays: Sequence[tuple[Target, Scenario]]) -> int:
+        """Wait until one of these plays is over and return its index, that of the first of several."""
+        futures = [self._future(*play) for play in plays]
+        while not self._interrupted:
+            for index, future in enumerate(futures):
+                if future.done():
+                    return index
+            wait(futures, timeout=AWAKE, return_when=FIRST_COMPLETED)
+        return 0
 
     def interrupt(self) -> None:
         """End all waits for plays that are under way. The handler of a signal may call this at any moment."""

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from conformance.session.order import play_of
+
 
 class Progress:
     """A pytest plugin for one run. `scenarios` maps the id of each test of the suite to its play."""
@@ -22,6 +24,8 @@ class Progress:
         self._now = ""
         self._marked = False
         self._unjudgeable: set[str] = set()
+        # Scenarios are judged as they come, so the file changes with each, and its name says nothing more.
+        terminal.showfspath = False
         # Rewriting a line needs ANSI codes, which pytest does not write with --color=no even to a terminal.
         self._rewrites = terminal.isatty and terminal.hasmarkup
 
@@ -82,9 +86,4 @@ def register(config: pytest.Config, scenarios: Mapping[str, str]) -> None:
 
 def scenarios_of(items: Sequence[pytest.Item]) -> dict[str, str]:
     """Return the play of each test of the suite, by the test's id."""
-    found = {}
-    for item in items:
-        case = getattr(getattr(item, "callspec", None), "params", {}).get("conformance_case")
-        if case is not None:
-            found[item.nodeid] = case.id.rpartition("::")[0]
-    return found
+    return {item.nodeid: play for item in items if (play := play_of(item)) is not None}

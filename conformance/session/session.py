@@ -69,6 +69,8 @@ class Session:
         self._plays: dict[tuple[int, str], Play] = {}
         self._unjudged: Counter[tuple[int, str]] = Counter()
         """By play: the cases that are still to be judged by it."""
+        self._resumed: set[tuple[int, str]] = set()
+        """The plays that the run which this one resumes has made."""
         self._written: dict[tuple[int, str], Path] = {}
 
     @property
@@ -105,8 +107,18 @@ class Session:
         for folder in filter(None, map(self.folder_of, {case.position for case in selected})):
             (folder / TRANSCRIPTS).mkdir(parents=True, exist_ok=True)
         for case in {(case.position, case.scenario.id): case for case in selected}.values():
-            if self._kept(case) is None:
+            if self._kept(case) is not None:
+                self._resumed.add((case.position, case.scenario.id))
+            else:
                 self._pool.begin(self._targets[case.position], [case.scenario])
+
+    def first_over(self, cases: Sequence[Case]) -> int:
+        """Wait until the play of one of these cases is over, and return the index of the case."""
+        for index, case in enumerate(cases):
+            # What an earlier run has played is over.
+            if (case.position, case.scenario.id) in self._resumed:
+                return index
+        return self._pool.first_over([(self._targets[case.position], case.scenario) for case in cases])
 
     def judge(self, case: Case, scratch: Callable[[], Path]) -> CaseResult:
         """Judge one case. `scratch` returns a folder for the transcripts of failures in a run without a report.

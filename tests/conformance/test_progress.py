@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from msgspec.structs import replace
 from conformance.report.github import SHOWN, job_summary, write_job_summary
 from conformance.report.report import Report, Result, summarise
 from conformance.transcript.transcript import TargetInfo
+from tests.conformance.deployments import PLAINEST, deployment
 from tests.conformance.plays import SUITE
-from tests.conformance.runs import INTERRUPT, run_suite
+from tests.conformance.runs import DEADLINE, INTERRUPT, run_suite, start_suite
 
 TWO = ("-k", "interrupt/during-tools/create/unwatched:: or reject/during-tools/create/unwatched::")
 FILES = (*INTERRUPT, "conformance/suites/test_reject.py")
@@ -22,13 +24,29 @@ async def test_a_log_names_each_scenario_and_how_many_are_left(tmp_path: Path) -
     summary = tmp_path / "summary.md"
     run = await run_suite(*TWO, env={"GITHUB_STEP_SUMMARY": str(summary)}, suite=FILES)
     assert run.code == 0, run.output
-    assert re.findall(r"^\[.* left|^\[.*the last one", run.output, re.MULTILINE) == [
-        "[1/2] interrupt/during-tools/create/unwatched, 1 left",
-        "[2/2] reject/during-tools/create/unwatched, the last one",
-    ]
+    # In the order in which the plays end.
+    first, second = re.findall(r"^\[(\d)/2\] (.*), (1 left|the last one) ", run.output, re.MULTILINE)
+    assert (first[0], first[2], second[0], second[2]) == ("1", "1 left", "2", "the last one")
+    assert {first[1], second[1]} == {PLAINEST, "reject/during-tools/create/unwatched"}
     # A log is no terminal: escape sequences would be shown as text.
     assert "\x1b" not in run.output
     assert "No requirement is broken, except as the profile declares." in summary.read_text("utf-8")
+
+
+async def test_a_scenario_that_takes_long_keeps_no_verdict_back() -> None:
+    """Hold the first scenario until the verdicts on the second are there."""
+    second = "reject/during-tools/create/unwatched"
+    async with deployment() as there:
+        there.held[PLAINEST] = asyncio.Event()
+        options = (f"--deployment-url={there.url}", "--conformance-jobs=2", "--conformance-deadline-scale=4")
+        process = await start_suite(*TWO, *options, suite=FILES)
+        assert process.stdout is not None
+        async with asyncio.timeout(DEADLINE):
+            output = await process.stdout.readuntil(f"[1/2] {second}, 1 left ....".encode())
+            there.held[PLAINEST].set()
+            output += await process.stdout.read()
+            assert await process.wait() == 0, output
+    assert f"[2/2] {PLAINEST}, the last one ....".encode() in output
 
 
 @pytest.mark.parametrize("option", ["-q", "-v"])

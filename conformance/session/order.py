@@ -1,0 +1,61 @@
+"""The order of the tests: scenario by scenario, as their plays come to an end.
+
+A play that waits for a minute must not keep back the verdicts of those that are over. pytest's loop goes through
+`session.items`, and reads the next item before it makes the present one, because fixtures that both share stay set up.
+So the items behind the next one can still be put into another order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from itertools import groupby, takewhile
+
+import pytest
+
+from conformance.session.session import Case
+
+
+class Order:
+    """A pytest plugin for one run. `first_over` waits for one of several plays, and returns its index."""
+
+    def __init__(self, items: list[pytest.Item], first_over: Callable[[Sequence[Case]], int]) -> None:
+        self._items = items
+        self._first_over = first_over
+        self._made = 0
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """Put the scenario whose play is over first in front."""
+        self._arrange(0)
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
+        """Put the scenario whose play is over first behind the next test, once that is the last one of its scenario."""
+        made = yield
+        self._made += 1
+        # The test at `_made` is the next one.
+        behind = self._made + 1
+        if behind < len(self._items) and play_of(self._items[behind]) != play_of(self._items[self._made]):
+            self._arrange(behind)
+        return made
+
+    def _arrange(self, start: int) -> None:
+        # Tests of others stay where they are.
+        mine = list(takewhile(case_of, self._items[start:]))
+        groups = [list(group) for _, group in groupby(mine, play_of)]
+        if len(groups) > 1:
+            first = groups.pop(self._first_over([case for group in groups if (case := case_of(group[0]))]))
+            self._items[start : start + len(mine)] = [*first, *(item for group in groups for item in group)]
+
+
+def play_of(item: pytest.Item) -> str | None:
+    """Return the play by which a test of the suite judges, as the id up to the requirement, or None for any other."""
+    case = case_of(item)
+    return None if case is None else case.id.rpartition("::")[0]
+
+
+def case_of(item: pytest.Item) -> Case | None:
+    """Return the case of a test of the suite, or None for any other test."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("conformance_case") if callspec else None
