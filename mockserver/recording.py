@@ -1,10 +1,11 @@
 """`python -m mockserver record`: conversion of a real deployment's thread into a script.
 
-1. `fetch` reads the history of the thread, page by page, and the histories of its child graphs.
+1. `thread_history.fetch` reads the history of the thread, page by page, and the histories of its child graphs.
 2. `_line` follows the parents from the newest checkpoint to the first, so abandoned branches are omitted.
 3. Each checkpoint of source `input` starts a turn. Each superstep after it becomes a step: the difference between two
    checkpoints, or a step with `parallel` if several nodes ran.
-4. A task that ran a child graph becomes a step with `subgraph`, made in the same way from the child's own checkpoints.
+4. A task that ran child graphs becomes a step with `subgraph`, made in the same way from their own checkpoints. It has
+   the channels that only a child graph has in `state`, and what its node said beside a child graph as words of its own.
 5. Where a run was stopped, the step is a hold. The next message of the client then meets a run that is still in
    flight, as it did when the thread was recorded.
 """
@@ -21,7 +22,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-import aiohttp
 import msgspec
 import yaml
 
@@ -30,15 +30,9 @@ from mockserver.core.script_cursor import literal
 from mockserver.script.tasks import PUSHED
 from mockserver.script.types import AGENT, RESERVED, STEPS, Script
 from mockserver.script.yaml_12 import add_rules
+from mockserver.thread_history import RecordingError, State, fetch, written
 
-PAGE: Final = 100
-"""The number of checkpoints to fetch per request."""
 HEADER: Final = "# Recorded from thread {thread}.\n"
-_State = dict[str, Any]
-
-
-class RecordingError(Exception):
-    """A thread that cannot be recorded. The text states the reason."""
 
 
 def main(arguments: Sequence[str], program: str) -> int:
@@ -74,74 +68,13 @@ def main(arguments: Sequence[str], program: str) -> int:
     return 0
 
 
-async def fetch(url: str, thread_id: str, headers: dict[str, str] | None = None) -> list[_State]:
-    """Return every checkpoint of a thread, newest first. Raises `RecordingError`.
-
-    A task that ran a child graph has those of the child as `child`, newest first.
-    """
-    address = f"{url.rstrip('/')}/threads/{thread_id}/history"
-    try:
-        async with aiohttp.ClientSession(headers=headers) as session:
-            return await _history(session, address, thread_id, "")
-    except (aiohttp.ClientError, ValueError, OSError) as error:
-        raise RecordingError(f"{address}: {error}") from error
-
-
-async def _history(session: aiohttp.ClientSession, address: str, thread_id: str, namespace: str) -> list[_State]:
-    """Return the checkpoints of a graph and of its child graphs. Raises `RecordingError` and those of aiohttp.
-
-    A server that has no histories of child graphs refuses the request, or answers with the history of the thread. Then
-    the child graph is left out.
-    """
-    found: list[_State] = []
-    page: list[_State] = []
-    inside = {"checkpoint": {"thread_id": thread_id, "checkpoint_ns": namespace}} if namespace else {}
-    # A page that is not full is the last one. A full one may be, and then an empty page follows.
-    while not found or len(page) == PAGE:
-        # `langgraph dev` fails at a checkpoint without `configurable`, although that is the published form.
-        before = {"before": {"configurable": found[-1]["checkpoint"]}} if found else {}
-        async with session.post(address, json={"limit": PAGE, **inside, **before}) as answer:
-            if answer.status != 200 and namespace:
-                return []
-            if answer.status != 200:
-                raise RecordingError(f"{address}: HTTP {answer.status}: {(await answer.text())[:200]}")
-            page = await answer.json()
-        if not page:
-            break
-        if namespace and any((one.get("checkpoint") or {}).get("checkpoint_ns") != namespace for one in page):
-            return []
-        found += page
-    for task in (task for state in found for task in state.get("tasks") or ()):
-        if child := _namespace(task, namespace):
-            task["child"] = await _history(session, address, thread_id, child)
-    return found
-
-
-def _namespace(task: _State, outer: str) -> str | None:
-    """Return the namespace of the child graph that a task ran, None for a task that cannot have one.
-
-    LangGraph has no reference to a child graph that the function of a node hides. Such a node is a tool.
-    """
-    if task.get("checkpoint"):
-        return str(task["checkpoint"]["checkpoint_ns"])
-    if not (task.get("interrupts") or any(one.get("type") == "tool" for one in _written(task))):
-        return None
-    return "|".join((*([outer] if outer else ()), f"{task['name']}:{task['id']}"))
-
-
-def _written(task: _State) -> list[_State]:
-    """Return the messages that a task wrote."""
-    result = task.get("result")
-    given = result.get("messages") if isinstance(result, dict) else None
-    return [one for one in (given if isinstance(given, list) else [given]) if isinstance(one, dict)]
-
-
-def script_of(history: Sequence[_State]) -> dict[str, Any]:
+def script_of(history: Sequence[State]) -> dict[str, Any]:
     """Return a script as data, given the checkpoints of a thread, newest first. Raises `RecordingError`."""
     line = list(_line(history))
     if not line:
         raise RecordingError("the thread has no checkpoints, so there is nothing to record; run something on it first")
     turns: list[dict[str, Any]] = []
+    names = _names(line)
     for number, state in enumerate(line):
         later = line[number + 1] if number + 1 < len(line) else None
         if (state.get("metadata") or {}).get("source") == "input":
@@ -149,23 +82,31 @@ def script_of(history: Sequence[_State]) -> dict[str, Any]:
             if later is not None:
                 turns.append({"when": _when(state, later, len(turns) + 1), "steps": []})
         elif turns:
-            turns[-1]["steps"] += _steps(state, later)
+            turns[-1]["steps"] += _steps(state, later, names)
     # A turn without steps was stopped before its first node ran. A script needs a step, and a hold only waits.
     for number, turn in enumerate(turns, start=1):
         turn["steps"] = literal(turn["steps"]) or [{"node": "agent", "hold": f"stopped-{number}"}]
-    channels = sorted({name for turn in turns for name in _channels(turn["steps"])})
+    # Those that only a child graph has are in its step.
+    channels = sorted(names & {name for turn in turns for name in _channels(turn["steps"])})
     # The history shows whole values and not what a node wrote, so replacing is the only reducer that reproduces them.
     begins = line[0]["values"]
-    known = {
-        name: {"reducer": "replace", "initial": begins[name]} if name in begins else "replace" for name in channels
-    }
-    reducers = {"channels": known} if channels else {}
+    reducers = {"channels": _declared(channels, begins)} if channels else {}
     script = {"version": 1, **reducers, "turns": turns}
     try:
         msgspec.convert(script, Script)
     except msgspec.ValidationError as error:
         raise RecordingError(f"the thread contains something that a script cannot express: {error}") from error
     return script
+
+
+def _declared(channels: Iterable[str], begins: dict[str, Any]) -> dict[str, Any]:
+    """Return channels as a script declares them, with their first values."""
+    return {name: {"reducer": "replace", "initial": begins[name]} if name in begins else "replace" for name in channels}
+
+
+def _names(line: Iterable[State]) -> frozenset[str]:
+    """Return the channels that the graph of some checkpoints has, besides messages."""
+    return frozenset(name for state in line for name, value in state["values"].items() if not _is_left_out(name, value))
 
 
 def to_yaml(script: dict[str, Any]) -> str:
@@ -193,10 +134,10 @@ CANCELLED: Final = "CancelledError()"
 """The error on the task of a step that was cancelled."""
 
 
-def _line(history: Sequence[_State]) -> Iterator[_State]:
+def _line(history: Sequence[State]) -> Iterator[State]:
     """Return the checkpoints that led to the newest, oldest first."""
     by_id = {_id(state["checkpoint"]): state for state in history}
-    found: list[_State] = []
+    found: list[State] = []
     state = history[0] if history else None
     while state is not None:
         found.append(state)
@@ -208,7 +149,7 @@ def _id(reference: Any) -> str:
     return str((reference or {}).get("checkpoint_id"))
 
 
-def _when(state: _State, later: _State, number: int) -> dict[str, Any]:
+def _when(state: State, later: State, number: int) -> dict[str, Any]:
     """Return the condition for a turn: the text of its last human message and the number of human messages."""
     new = [message for message in _new_messages(state, later) if message.get("type") == "human"]
     turn = sum(1 for message in later["values"].get("messages", ()) if message.get("type") == "human")
@@ -217,20 +158,23 @@ def _when(state: _State, later: _State, number: int) -> dict[str, Any]:
     return {**({"text": text} if text else {}), "turn": turn or number}
 
 
-def _steps(state: _State, later: _State | None) -> Iterator[dict[str, Any]]:
-    """Yield the step that the `next` nodes of a checkpoint took, if any. It names the tasks that were sent."""
+def _steps(state: State, later: State | None, names: frozenset[str]) -> Iterator[dict[str, Any]]:
+    """Yield the step that the `next` nodes of a checkpoint took, if any. It names the tasks that were sent.
+
+    `names` are the channels of the graph.
+    """
     tasks = state.get("tasks") or []
-    names = Counter(task["name"] for task in tasks)
-    for step in _step(state, later):
+    counts = Counter(task["name"] for task in tasks)
+    for step in _step(state, later, names):
         for part, task in zip(step.get("parallel", (step,)), tasks, strict=False):
             # Several tasks of one node are sent in any script.
             pushed = (task.get("path") or [""])[0] == PUSHED
-            if pushed and names[task["name"]] == 1 and part.get("node", task["name"]) == task["name"]:
+            if pushed and counts[task["name"]] == 1 and part.get("node", task["name"]) == task["name"]:
                 part["sent"] = True
         yield step
 
 
-def _step(state: _State, later: _State | None) -> Iterator[dict[str, Any]]:
+def _step(state: State, later: State | None, names: frozenset[str]) -> Iterator[dict[str, Any]]:
     if not state.get("next") or START in state["next"]:
         return
     tasks = state.get("tasks") or []
@@ -240,7 +184,7 @@ def _step(state: _State, later: _State | None) -> Iterator[dict[str, Any]]:
     # A checkpoint of source `input` or `update` after this one belongs to another run: this superstep did not finish.
     finished = later is not None and (later.get("metadata") or {}).get("source") == "loop"
     node = state["next"][0]
-    children = {task["id"]: _child_step(task, state, later if finished else None) for task in tasks}
+    children = {task["id"]: _child_step(task, state, later if finished else None, names) for task in tasks}
     # Where a human was asked there is no duration: the time between the two checkpoints is that of the human.
     if any(children.values()):
         parts = [
@@ -267,69 +211,109 @@ def _step(state: _State, later: _State | None) -> Iterator[dict[str, Any]]:
         yield {"node": node, "hold": f"stopped-{(state.get('metadata') or {}).get('step', 0)}"}
 
 
-def _child_step(task: _State, state: _State, later: _State | None) -> dict[str, Any] | None:
-    """Return the step of a task that ran a child graph, None if it ran none, or one that a script cannot express.
+def _child_step(task: State, state: State, later: State | None, names: frozenset[str]) -> dict[str, Any] | None:
+    """Return the step of a task that ran child graphs, None if it ran none, or one that a script cannot express.
 
-    `later` is the checkpoint after the superstep, if that has finished.
+    `later` is the checkpoint after the superstep, if that has finished, and `names` are the channels of the graph.
     """
-    line = list(_line(task.get("child") or ()))
-    steps = [step for one, two in itertools.pairwise((*line, None)) if one for step in _steps(one, two)]
+    lines = [list(_line(child)) for child in task.get("children") or ()]
+    parts = [_child(line, state, names) for line in lines]
+    if not parts or None in parts:
+        return None
+    first, *others = [part for part in parts if part is not None]
+    step = {"node": task["name"], **first}
+    if not task.get("checkpoint"):
+        step["hidden"] = True
+    if any(other.pop("returns", None) != first.get("returns") for other in others):
+        return None
+    if later is not None:
+        step |= _own_words(task, lines, shares="returns" in first)
+    step |= {"then": others} if others else {}
+    _keep_channels(step, state, later, names)
+    return step
+
+
+def _child(line: Sequence[State], state: State, names: frozenset[str]) -> dict[str, Any] | None:
+    """Return one child graph of a step, None for one that a script cannot express. `line` are its checkpoints."""
+    own = _names(line)
+    steps = [step for one, two in itertools.pairwise((*line, None)) if one for step in _steps(one, two, own)]
     if not steps or len(line) < 2:
         return None
     begins, known = (one["values"].get("messages") or [] for one in (line[1], state))
     shares = bool(known) and [one.get("id") for one in begins[: len(known)]] == [one.get("id") for one in known]
-    step: dict[str, Any] = {"node": task["name"]}
+    part: dict[str, Any] = {}
     if shares:
-        step["returns"] = "messages"
+        part["returns"] = "messages"
     elif len(begins) == 1 and (text := _content_text(begins[0])):
-        step["input"] = text
-    elif begins:
+        part["input"] = text
+    elif begins or (known and "messages" not in line[-1]["values"]):
+        # It was given several messages, or has none beside a parent that has.
         return None
-    if not task.get("checkpoint"):
-        step["hidden"] = True
-    if later is not None and not shares and not _gives_last_message(task, line[-1]):
-        return None
-    _keep_channels(steps, state, later)
-    return {**step, "subgraph": steps}
+    if own != names:
+        # A script gives a child graph no other input than a message and the channels that it shares.
+        given = {name: value for name, value in line[1]["values"].items() if name not in names}
+        part["state"] = _declared(sorted(own), line[0]["values"] | given)
+    return {**part, "subgraph": steps}
 
 
-def _gives_last_message(task: _State, ended: _State) -> bool:
-    """Return whether a task wrote the last message of its child graph as one tool result, as a script does."""
-    said = ended["values"].get("messages") or []
-    results = [_result(one) for one in _written(task)]
-    return not results or (bool(said) and results == [{"content": _content_text(said[-1])}])
+def _own_words(task: State, lines: Sequence[Sequence[State]], *, shares: bool) -> dict[str, Any]:
+    """Return the fields of a step for what a task wrote beside the messages that come from its child graphs.
+
+    With `shares` these are all that the child graphs have said, otherwise their last ones, as results of tool calls.
+    """
+    said = [line[-1]["values"].get("messages") or [] for line in lines]
+    own = written(task)
+    if shares:
+        known = {message.get("id") for messages in said for message in messages}
+        return _step_fields({"messages": [one for one in own if one.get("id") not in known]})
+    results = [_result(one) for one in own if one.get("type") == "tool"]
+    last = [{"content": _content_text(messages[-1])} for messages in said if messages]
+    expected = last if len(results) >= len(last) > 1 else last[-1:] * len(results)
+    return {} if len(results) == len(own) and results == expected else _step_fields({"messages": own})
 
 
-def _keep_channels(steps: list[dict[str, Any]], state: _State, later: _State | None) -> None:
-    """Leave only writes to channels that the parent's superstep changed. The last step writes their final values.
+def _keep_channels(step: dict[str, Any], state: State, later: State | None, names: frozenset[str]) -> None:
+    """Leave only writes of child graphs that a superstep changed, or that stay in the child graph.
 
-    A script has the same channels in all of its graphs, and what a child graph writes to them is written to the parent.
+    What a child graph writes to a channel of the parent is written to the parent. The node writes what is missing.
     """
     now = {} if later is None else later["values"]
     before = state["values"]
     changed = {name: one for name, one in now.items() if not _is_left_out(name, one) and before.get(name) != one}
-    written: dict[str, Any] = {}
-    for step in _every(steps):
-        kept = {name: value for name, value in step.pop("channels", {}).items() if name in changed}
-        written |= kept
+    passed_up: dict[str, Any] = {}
+    for inner, shared in _inside(step, names):
+        kept = {name: one for name, one in inner.pop("channels", {}).items() if name in changed or name not in shared}
+        passed_up |= {name: one for name, one in kept.items() if name in shared}
         if kept:
-            step["channels"] = kept
-        elif not step:
+            inner["channels"] = kept
+        elif not inner:
             # It has written to channels of the child alone, and a script has no empty step.
-            step["node"] = AGENT
-    missing = {name: value for name, value in changed.items() if name not in written or written[name] != value}
+            inner["node"] = AGENT
+    missing = {name: value for name, value in changed.items() if name not in passed_up or passed_up[name] != value}
     if missing:
-        last = steps[-1]
-        while "subgraph" in last or "parallel" in last:
-            last = last["subgraph"][-1] if "subgraph" in last else last["parallel"][0]
-        last["channels"] = {**last.get("channels", {}), **missing}
+        step["channels"] = missing
+
+
+def _inside(step: dict[str, Any], shared: frozenset[str]) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """Yield the steps of child graphs, each with the channels that are passed up to the graph of `step`."""
+    for child in (step, *step.get("then", ())):
+        inside = shared & child["state"].keys() if "state" in child else shared
+        for one in _alone(child.get("subgraph", ())):
+            yield one, inside
+            yield from _inside(one, inside)
+
+
+def _alone(steps: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield steps, and those that are played in parallel."""
+    for step in steps:
+        yield from step.get("parallel", (step,))
 
 
 def _every(steps: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield recorded steps, and those in child graphs and parallel steps."""
     for step in steps:
         yield step
-        yield from _every((*step.get("parallel", ()), *step.get("subgraph", ())))
+        yield from _every((*step.get("parallel", ()), *step.get("subgraph", ()), *step.get("then", ())))
 
 
 def _channels(steps: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -338,7 +322,7 @@ def _channels(steps: Iterable[dict[str, Any]]) -> Iterator[str]:
         yield from step.get("channels", ())
 
 
-def _is_parallel(tasks: Sequence[_State]) -> bool:
+def _is_parallel(tasks: Sequence[State]) -> bool:
     """Return whether several tasks ran in a superstep and have written something."""
     return len(tasks) > 1 and all(isinstance(task.get("result"), dict) for task in tasks)
 
@@ -362,7 +346,7 @@ def _part(node: str, write: dict[str, Any], took: float, interrupts: Sequence[di
     return {"node": node, **_questions(interrupts), **fields, **({"takes": took} if took else {})}
 
 
-def _writes(state: _State, later: _State | None) -> dict[str, Any]:
+def _writes(state: State, later: State | None) -> dict[str, Any]:
     """Return the fields of a step that writes the difference between two checkpoints."""
     if later is None:
         return {}
@@ -442,7 +426,7 @@ def _shortened(step: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in step.items() if name not in left_out}
 
 
-def _duration(state: _State, later: _State) -> float:
+def _duration(state: State, later: State) -> float:
     """Return the seconds between two checkpoints, 0 if their times are missing or unreadable."""
     try:
         moments = [datetime.fromisoformat(one["created_at"]) for one in (state, later)]
@@ -452,7 +436,7 @@ def _duration(state: _State, later: _State) -> float:
     return max(0.0, round((moments[1] - moments[0]).total_seconds(), 2))
 
 
-def _new_messages(state: _State, later: _State) -> list[dict[str, Any]]:
+def _new_messages(state: State, later: State) -> list[dict[str, Any]]:
     """Return the messages of the later checkpoint that are new or changed since the earlier one."""
     known = {message.get("id"): message for message in state["values"].get("messages") or ()}
     return [one for one in later["values"].get("messages") or () if known.get(one.get("id")) != one]

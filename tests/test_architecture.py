@@ -73,6 +73,7 @@ MOCKSERVER: Final[Floors] = (
     ("mockserver.control",),
     ("mockserver.settings",),
     ("mockserver.app",),
+    ("mockserver.thread_history",),
     ("mockserver.deployment", "mockserver.replay", "mockserver.recording"),
     ("mockserver.from_graph",),
     ("doubletext.pytest_mock",),

@@ -186,14 +186,24 @@ class ScriptedAgent:
         order = {"messages": [messages.human(_order(task, child, len(ended)), task.ids.uuid4())]}
         return ChildStart(cursor, {**values, **order}, order)
 
-    def after_children(self, task: Task, ended: Sequence[Values]) -> Values:
-        """Return the write of a node whose child graphs have ended with these values."""
+    async def after_children(self, task: Task, ended: Sequence[Values]) -> Values:
+        """Return the write of a node whose child graphs have ended with these values, after what it says itself."""
+        scripted = task.cursor.at_step(task.node)
+        write = self._of_children(task, ended, scripted)
+        # In the built-in graph a step has its result, and the configuration its child graph.
+        if scripted is None or not scripted.subgraph or not scripted.writes_itself:
+            return write
+        own = await self.run(task)
+        said = [*write.get("messages", ()), *own.get("messages", ())]
+        return {**write, **own, **({"messages": said} if said else {})}
+
+    def _of_children(self, task: Task, ended: Sequence[Values], scripted: Step | None) -> Values:
+        """Return what a node writes of the final values of its child graphs."""
         if runs_probe_child(task.script, task.node, task.cursor):
             step = Step(result="") if task.cursor.step is None else task.cursor.step
             emitted = self._results(task, _filled(step, task.fills))
             task.show(emitted)
             return {"messages": emitted, STEPS: ended[-1][STEPS]}
-        scripted = task.cursor.at_step(task.node)
         if scripted is not None and scripted.shares_messages:
             # A node that was sent an input of its own may have no messages.
             known = {message["id"] for message in task.values.get("messages", ())}
@@ -203,7 +213,8 @@ class ScriptedAgent:
             # The whole state, as LangGraph returns it from a compiled graph that is a node.
             return _returned(task, ended)
         write = _changes(task, ended)
-        if calls := calls_to_answer(task):
+        speaks = scripted is not None and scripted.writes_messages
+        if not speaks and (calls := calls_to_answer(task)):
             said = [Result(content=messages.text_of(values["messages"][-1])) for values in ended]
             # Without a call for each, the last one answers all calls.
             write["messages"] = self._results(task, said if len(calls) >= len(said) else said[-1:])

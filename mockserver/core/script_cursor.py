@@ -87,7 +87,7 @@ class Cursor(Struct, frozen=True, dict=True):
         A `result` in the step behind a child graph replaces what the child graph returns.
         """
         step = self.at_step(task)
-        if step is None or not step.subgraph or step.shares_messages:
+        if step is None or not step.subgraph or step.shares_messages or step.writes_messages:
             return step is not None and step.result is not None
         following = self.passed().step
         return following is None or all(part.result is None for part in following.parts)
@@ -468,7 +468,7 @@ def _writes(step: Step) -> str | None:
     """Return the kind of message that shows that a step was played, None if it writes none."""
     if step.parallel:
         return next((kind for part in reversed(step.parallel) if (kind := _writes(part)) is not None), None)
-    if step.subgraph and step.shares_messages:
+    if step.subgraph and step.shares_messages and not step.writes_messages:
         inner = [one for child in step.children for one in child.subgraph]
         return next((kind for one in reversed(inner) if (kind := _writes(one)) is not None), None)
     if step.messages:

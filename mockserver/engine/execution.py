@@ -371,7 +371,7 @@ class Execution:
             inner = child_of(self._thread.history if child is None else child, task.node, current, len(ended))
             playing = self._report_child(inner, begins.values, self._play_child(inner, begins))
             ended.append(await self._policy.play_child(self._run, playing))
-        return self._agent.after_children(task, ended) if ended else await self._agent.run(task)
+        return await (self._agent.after_children(task, ended) if ended else self._agent.run(task))
 
     async def _report_child(self, child: ChildGraph, begins: Values, playing: Coroutine[Any, Any, Values]) -> Values:
         """Play a child graph, and report its start and its end."""

@@ -88,7 +88,9 @@ def _ways(script: Script) -> _Ways:
             ends = ways.follow(turn.steps, [START])
             last += ends
             final = turn.steps[-1]
-            answers = final.result is not None or (final.subgraph and not final.shares_messages)
+            answers = final.result is not None or (
+                bool(final.subgraph) and not final.shares_messages and not final.writes_messages
+            )
             after_tools += ends if answers else []
     for turn in script.turns:
         if turn.when.tool_result is not None:

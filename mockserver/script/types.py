@@ -24,6 +24,8 @@ AGENT: Final = "agent"
 TOOLS: Final = "tools"
 ABOUT_CHILDREN: Final = ("returns", "input", "then", "hidden")
 """The keys of a step, besides `state`, that are about its child graphs."""
+OWN_WORK: Final = ("say", "tokens", "call", "result", "messages", "channels")
+"""The keys of a step by which its node writes itself, after its child graphs."""
 RESERVED: Final = ("messages",)
 """The channels of every script. Steps cannot write to them through `channels`."""
 STEPS: Final = "steps"
@@ -201,10 +203,11 @@ class Step(Part, frozen=True, dict=True):
             if about := given & {*ABOUT_CHILDREN, "state"}:
                 raise ValueError(f"{_listed(about)} is about a child graph. Add `subgraph`, or remove it")
             return
-        if others := given - {"subgraph", "node", "sent", "breakpoint", "state", *ABOUT_CHILDREN}:
-            keys = ", ".join(f"`{name}`" for name in ("node", "sent", "breakpoint", "state", *ABOUT_CHILDREN[:-1]))
+        known = ("node", "sent", "breakpoint", *OWN_WORK, "state", *ABOUT_CHILDREN)
+        if others := given - {"subgraph", *known}:
+            keys = ", ".join(f"`{name}`" for name in known[:-1])
             raise ValueError(
-                f"a step with `subgraph` has no other keys but {keys} and `{ABOUT_CHILDREN[-1]}`. "
+                f"a step with `subgraph` has no other keys but {keys} and `{known[-1]}`. "
                 f"Move {_listed(others)} into its `subgraph`"
             )
         if self.shares_messages and any(child.input is not None for child in self.children):
@@ -218,6 +221,7 @@ class Step(Part, frozen=True, dict=True):
                 or child.hidden
                 or child.breakpoint
                 or child.then
+                or child.writes_itself
             ):
                 raise ValueError(
                     "a child graph in `then` has `subgraph`, `input` and `state`. Move other keys to the step"
@@ -311,6 +315,11 @@ class Step(Part, frozen=True, dict=True):
     def writes_messages(self) -> bool:
         """Return whether it writes to the channel `messages`."""
         return self.speaks or self.result is not None or bool(self.messages)
+
+    @property
+    def writes_itself(self) -> bool:
+        """Return whether its node writes something beside what its child graphs return."""
+        return self.writes_messages or bool(self.channels)
 
     @property
     def speaks(self) -> bool:

@@ -464,7 +464,7 @@ async def test_a_task_names_its_child_graph_before_it_begins(nested: Stage) -> N
     [
         ("{say: x, returns: messages}", "`returns` is about a child graph. Add `subgraph`, or remove it"),
         ("{say: x, input: y}", "`input` is about a child graph"),
-        ("{say: x, subgraph: [{say: y}]}", "Move `say` into its `subgraph`"),
+        ("{takes: 1, subgraph: [{say: y}]}", "Move `takes` into its `subgraph`"),
         ("{returns: messages, input: y, subgraph: [{say: z}]}", "Remove its `input`"),
         ("{returns: nothing, subgraph: [{say: z}]}", "`nothing` is not a valid value"),
     ],

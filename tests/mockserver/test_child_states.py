@@ -224,8 +224,8 @@ async def test_a_deleted_run_takes_the_child_graphs_that_it_began(stage: Stage) 
         ("{subgraph: [{say: a}], state: {messages: append}}", "the channel `messages` always exists"),
         ("{subgraph: [{say: a}], returns: messages, then: [{subgraph: [{say: b}], input: c}]}", "Remove its `input`"),
         (
-            "{subgraph: [{say: a}], say: b}",
-            "`node`, `sent`, `breakpoint`, `state`, `returns`, `input`, `then` and `hidden`",
+            "{subgraph: [{say: a}], takes: 1}",
+            "`result`, `messages`, `channels`, `state`, `returns`, `input`, `then` and `hidden`",
         ),
         (
             "{subgraph: [{say: a}], state: {a: append}, then: [{subgraph: [{say: b}], state: {a: merge}}]}",

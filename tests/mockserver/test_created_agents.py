@@ -8,8 +8,9 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 
 from mockserver import script_from_graph
-from mockserver.recording import fetch, script_of
+from mockserver.recording import script_of
 from mockserver.script.load import parse
+from mockserver.thread_history import fetch
 from tests.mockserver.stage import Stage, on_stage
 from tests.mockserver.test_child_graphs import streamed
 from tests.mockserver.test_from_graph import executed, search

@@ -12,8 +12,9 @@ from aiohttp.test_utils import TestServer
 from mockserver.app import serving
 from mockserver.core.clock import UndelayedClock
 from mockserver.deployment import MockDeployment
-from mockserver.recording import RecordingError, fetch, main, script_of, to_yaml
+from mockserver.recording import main, script_of, to_yaml
 from mockserver.script.load import GUIDE, parse
+from mockserver.thread_history import RecordingError, fetch
 from tests.mockserver.witness import DEADLINE
 
 RECORD = "python -m mockserver record"
@@ -152,7 +153,7 @@ def with_children(history: list[dict[str, Any]]) -> list[Any]:
                 task["name"],
                 task["checkpoint"] is None,
                 [one["value"] for one in task["interrupts"]],
-                with_children(task.get("child", [])),
+                [with_children(child) for child in task.get("children", ())],
             )
             for task in state["tasks"]
         ]
@@ -204,15 +205,81 @@ async def test_a_server_without_histories_of_child_graphs(refuses: bool) -> None
     assert "subgraph" not in to_yaml(script_of(recorded))
 
 
-async def test_a_child_graph_whose_result_is_another_is_left_out() -> None:
+async def test_a_result_that_is_not_of_the_child_graph_is_that_of_the_node() -> None:
     async with MockDeployment(script=DEEP) as mock, httpx.AsyncClient(base_url=mock.url, timeout=DEADLINE) as http:
         thread = (await http.post("/threads", json={})).json()["thread_id"]
         body = {"assistant_id": "agent", "input": {"messages": "other"}}
         await http.post(f"/threads/{thread}/runs/wait", json=body)
         history = await fetch(mock.url, thread)
-    (task,) = next(state for state in history if state["next"] == ["tools"] and state["tasks"][0].get("child"))["tasks"]
+    (task,) = next(state for state in history if state["next"] == ["tools"] and state["tasks"][0].get("children"))[
+        "tasks"
+    ]
     task["result"] = {"messages": [{"type": "tool", "content": "Another.", "name": "task", "tool_call_id": "t5"}]}
-    assert "subgraph" not in to_yaml(script_of(history))
+    (step,) = [one for one in script_of(history)["turns"][0]["steps"] if "subgraph" in one]
+    assert step["subgraph"] == [{"say": "Not this.", "node": "model"}]
+    assert step["result"] == [{"content": "Another."}]
+
+
+OWN_CHANNELS = """
+channels: {notes: append, verdict: replace}
+turns:
+  - when: {contains: shared}
+    steps:
+      - node: researcher
+        returns: messages
+        state: {notes: append, plan: replace, tries: {reducer: append, initial: [none]}}
+        subgraph:
+          - {node: think, say: I look., channels: {plan: [look], notes: [thought]}}
+          - {node: look, say: It costs 7., channels: {tries: [once]}}
+        say: I found it.
+  - steps:
+      - {node: model, call: [{tool: task, args: {a: one}, id: t1}, {tool: task, args: {a: two}, id: t2}]}
+      - node: tools
+        state: {files: merge}
+        subgraph: [{node: model, say: First., channels: {files: {a: 1}}}]
+        then:
+          - {input: And this?, subgraph: [{node: model, say: Second., channels: {notes: [seen]}}]}
+      - {node: model, call: {tool: task, args: {a: three}, id: t3}}
+      - node: tools
+        hidden: true
+        subgraph:
+          - {node: model, call: {tool: look, args: {deep: "yes"}, id: t4}}
+          - {node: inner, state: {depth: replace}, subgraph: [{node: leaf, say: Deep., channels: {depth: 2}}]}
+          - {node: ask, interrupt: {value: Sure?}}
+          - {node: model, say: Third.}
+        then: [{input: Is it?, state: {mood: replace}, subgraph: [{node: model, say: It is., channels: {mood: calm}}]}]
+        result: Both are done.
+        channels: {verdict: good}
+      - {node: model, say: Done.}
+"""
+
+
+async def test_child_graphs_with_channels_of_their_own_and_nodes_that_speak_beside_them() -> None:
+    async with (
+        MockDeployment(script=OWN_CHANNELS) as mock,
+        httpx.AsyncClient(base_url=mock.url, timeout=DEADLINE) as http,
+    ):
+
+        async def converse() -> str:
+            thread = str((await http.post("/threads", json={})).json()["thread_id"])
+            for given in (
+                {"input": {"messages": "shared"}},
+                {"input": {"messages": "x"}},
+                {"command": {"resume": "y"}},
+            ):
+                await http.post(f"/threads/{thread}/runs/wait", json={"assistant_id": "agent", **given})
+            return thread
+
+        history = await fetch(mock.url, await converse())
+        text = to_yaml(script_of(history))
+        assert (text.count("subgraph:"), text.count("then:"), text.count("state:")) == (6, 2, 6)
+        assert "plan:" not in text[: text.index("turns:")]
+        said = [message["content"] for message in history[0]["values"]["messages"]]
+        assert said[3] == "I found it."
+        assert said[-5:] == ["First.", "Second.", "", "Both are done.", "Done."]
+        assert history[0]["values"]["verdict"] == "good"
+        mock.reset(script=text)
+        assert with_children(await fetch(mock.url, await converse())) == with_children(history)
 
 
 def test_the_command_line_writes_a_script(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,8 @@ import pytest
 from langgraph_sdk import get_client
 
 from mockserver import MockDeployment
-from mockserver.recording import fetch, script_of, to_yaml
+from mockserver.recording import script_of, to_yaml
+from mockserver.thread_history import fetch
 
 
 @pytest.mark.reference
@@ -43,7 +44,7 @@ def plain(history: list[dict[str, Any]]) -> list[Any]:
                 (task["name"], bool(task["checkpoint"]), [one["value"] for one in task["interrupts"]])
                 for task in state["tasks"]
             ],
-            [plain(task["child"]) for task in state["tasks"] if task.get("child")],
+            [[plain(child) for child in task.get("children", ())] for task in state["tasks"]],
         )
         for state in history
     ]
