@@ -124,7 +124,7 @@ def crons_are_listed_by_filter(play: Play) -> None:
     for exchange, options in queries(play, "filter crons"):
         if isinstance(field := options.get("sort_by"), str):
             expect_order(exchange, field, descending=options.get("sort_order") == "desc")
-        fitting = [one for one in whole if has(one.get("metadata"), options.get("metadata"))]
+        fitting = _fitting(whole, options)
         ids = [one.get("cron_id") for one in page(fitting, options)]
         found = [one.get("cron_id") for one in items(exchange)]
         cut = len(ids) < len(fitting)
@@ -143,8 +143,17 @@ def crons_are_counted(play: Play) -> None:
     _require_crons(play.exchanges_for("create cron"))
     whole = _whole_list(play)
     for exchange, options in queries(play, "count crons"):
-        due, got = sum(has(one.get("metadata"), options.get("metadata")) for one in whole), answer(exchange)
+        due, got = len(_fitting(whole, options)), answer(exchange)
         expect(got == due, f"{due} for {asked(exchange)}", snippet(got), exchange.sent)
+
+
+def _fitting(whole: list[dict[str, Any]], options: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        one
+        for one in whole
+        if options.get("thread_id") in (None, one.get("thread_id"))
+        and has(one.get("metadata"), options.get("metadata"))
+    ]
 
 
 def _whole_list(play: Play) -> list[dict[str, Any]]:
@@ -171,6 +180,13 @@ def next_run_is_that_of_the_schedule(play: Play) -> None:
                 (utc.month, utc.day, utc.hour, utc.minute) == (1, 1, 0, 0),
                 f"the beginning of a year in UTC as next_run_date of the cron `{move.label}`, with the schedule of "
                 f"1 January",
+                f"`{snippet(shown)}`",
+                play.last("create cron", move.label).sent,
+            )
+            made = instant(cron.get("created_at"))
+            expect(
+                made is None or moment > made,
+                f"a next_run_date of the cron `{move.label}` after its created_at, {snippet(cron.get('created_at'))}",
                 f"`{snippet(shown)}`",
                 play.last("create cron", move.label).sent,
             )

@@ -12,6 +12,7 @@ from conformance.judge.expect import Broken, Inapplicable, Unproven
 from conformance.judge.objects import Shown, contains, shown
 from conformance.judge.play import Exchange, Play
 from conformance.judge.requests import labels
+from conformance.judge.watchers import Watcher, streams
 from conformance.transcript.text import difference, snippet
 from conformance.transcript.transcript import Request
 
@@ -132,7 +133,7 @@ def _of_metadata(threads: list[Shown], sent: dict[str, tuple[dict[str, Any], int
 
 @check("ECH-03", premises=())
 def ids_name_what_was_requested(play: Play) -> None:
-    """ECH-03: compare the ids in every answer with those in the path of its request."""
+    """ECH-03: compare the ids in every answer and event with those of its request."""
     _expect_none(_of_ids(play))
 
 
@@ -150,6 +151,10 @@ def _of_ids(play: Play) -> Iterator[Fault]:
                     yield f"{place} `{asked}` in {one.place}", f"`{snippet(found)}`", (one.received,)
     for exchange in play.exchanges:
         yield from _of_location(exchange)
+        yield from _of_chosen_id(exchange)
+        yield from _of_update(exchange)
+    for stream in streams(play):
+        yield from _of_tokens(play, stream)
     if not seen:
         raise Unproven("no answer belongs to a request with an id in its path")
 
@@ -168,6 +173,38 @@ def _of_location(exchange: Exchange) -> Iterator[Fault]:
                 f"`{snippet(location)}`",
                 (exchange.sent,),
             )
+
+
+def _of_chosen_id(exchange: Exchange) -> Iterator[Fault]:
+    """Yield a fault if a thread was created under another id than the one that the client chose."""
+    request, body = exchange.request, exchange.body
+    creates = request.method == "POST" and request.path.endswith("/threads") and not exchange.serves("ask")
+    if not creates or not exchange.ok or not isinstance(request.body, dict) or not isinstance(body, dict):
+        return
+    chosen = request.body.get("thread_id")
+    if isinstance(chosen, str) and not _same(body.get("thread_id"), chosen):
+        yield f"a thread with the id {chosen}, as it was sent", f"`{snippet(body.get('thread_id'))}`", (exchange.sent,)
+
+
+def _of_update(exchange: Exchange) -> Iterator[Fault]:
+    """Yield a fault if an update of the state is answered with a checkpoint of another thread."""
+    found = re.fullmatch(r".*/threads/([^/]+)/state", exchange.request.path)
+    if found and exchange.ok and exchange.request.method == "POST" and not exchange.serves("ask"):
+        thread_id = _inside({"answer": exchange.body}, "answer.checkpoint").get("thread_id")
+        if thread_id is not None and not _same(thread_id, found[1]):
+            yield f"a checkpoint of thread {found[1]} for its update", f"`{snippet(thread_id)}`", (exchange.sent,)
+
+
+def _of_tokens(play: Play, stream: Watcher) -> Iterator[Fault]:
+    """Yield a fault for each id beside a token that is not that of its run or thread."""
+    path = re.search(r"/threads/([0-9a-fA-F-]{36})", stream.exchange.request.path)
+    due = {"run_id": play.run_id(stream.label), "thread_id": path[1] if path else None}
+    for event in stream.named("messages"):
+        beside = event.data[1] if isinstance(event.data, list) and len(event.data) > 1 else None
+        for name, asked in due.items():
+            found = beside.get(name) if isinstance(beside, dict) else None
+            if found is not None and asked is not None and not _same(found, asked):
+                yield f"{name} `{asked}` beside a token in {stream.title}", f"`{snippet(found)}`", (event.seq,)
 
 
 def _same(found: object, asked: str) -> bool:
@@ -194,6 +231,9 @@ def _of_crons(crons: list[Shown], sent: dict[str, Request]) -> Iterator[Fault]:
         payload, metadata = _inside(one.value, "payload"), _inside(one.value, "metadata")
         pairs = [("schedule", request.body.get("schedule"), one.get("schedule"))]
         pairs += [("payload.input", request.body.get("input"), payload.get("input"))]
+        # Both have a default, which the description states, and are not sent by the driver.
+        pairs += [("enabled", request.body.get("enabled", True), one.get("enabled"))]
+        pairs += [("timezone", request.body.get("timezone", "UTC"), one.get("timezone"))]
         pairs += [
             (f"metadata.{key}", value, metadata.get(key)) for key, value in _inside(request.body, "metadata").items()
         ]

@@ -244,6 +244,11 @@ def question_is_the_one_asked(play: Play) -> None:
             snippet(question.get("value")),
             see,
         )
+    # The servers differ in whether they return the question of a run that was joined.
+    for exchange in play.exchanges:
+        returned = _returned(exchange)
+        what = "the question in `__interrupt__`, where a join or a wait returns it"
+        expect(returned is None or bool(objects(returned)), what, f"`{snippet(returned)}`", exchange.sent)
 
 
 @check("HIL-12")
@@ -384,6 +389,16 @@ def _shown_questions(play: Play) -> Iterator[tuple[dict[str, Any], int]]:
                 shown = event.data.get("__interrupt__") if isinstance(event.data, dict) else None
                 for question in _questions_in(shown):
                     yield question, event.seq
+    for exchange in play.exchanges:
+        for question in _questions_in(_returned(exchange)):
+            yield question, exchange.sent
+
+
+def _returned(exchange: Exchange) -> Any:
+    """Return the `__interrupt__` in the answer to a join or a wait, None if there is none."""
+    path = exchange.request.path.partition("?")[0]
+    values = exchange.body if exchange.ok and path.endswith(("/join", "/wait")) else None
+    return values.get("__interrupt__") if isinstance(values, dict) else None
 
 
 def _of_tasks(state: dict[str, Any]) -> list[object]:

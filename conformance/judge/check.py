@@ -45,6 +45,7 @@ MODULES = (
     "shapes",
     "agreement.facts",
     "agreement.outputs",
+    "agreement.tasks",
     "echo",
     "forms",
 )

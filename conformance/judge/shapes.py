@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Final, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, NamedTuple, TypedDict, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from langgraph_sdk import schema
@@ -24,6 +24,7 @@ Thread: thread_id created_at updated_at metadata status
 ThreadState: values next checkpoint metadata created_at
 ThreadTask: id name
 Interrupt: value
+Failure: error message
 Cron: cron_id thread_id end_time schedule created_at updated_at payload enabled
 """
 
@@ -40,7 +41,15 @@ DESCRIBED: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 """The fields of which the published description says more than the client's types."""
 
-FRAMES: Final[Mapping[str, Any]] = {"values": dict, "updates": dict, "messages": list, "error": dict}
+
+class Failure(TypedDict):
+    """The error of a run, as the JavaScript client publishes its type."""
+
+    error: str
+    message: str
+
+
+FRAMES: Final[Mapping[str, Any]] = {"values": dict, "updates": dict, "messages": list, "error": Failure}
 """The data of stream events by their names. The oldest supported client has no types for them."""
 
 

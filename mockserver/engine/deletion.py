@@ -20,6 +20,7 @@ def delete_run(engine: Engine, run: Run) -> None:
         # While a run is in flight, the thread's record shows the values of
         # the last end. The run updates them when it settles.
         if not thread.in_flight:
+            engine.threads.touch(thread, thread.timeline.moment())
             engine.record_state(thread)
 
 

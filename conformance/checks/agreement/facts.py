@@ -41,8 +41,11 @@ GIVEN: dict[Kind, tuple[str, ...]] = {
 }
 """The objects inside an object that hold what was sent for it. A server may add to them."""
 
-STILL = ("status", "values", "interrupts", "config")
+STILL = ("status", "values", "interrupts", "config", "updated_at", "state_updated_at")
 """The fields of a thread that change only with a run or an update."""
+
+DATES = ("updated_at", "state_updated_at")
+"""The times of updates. Only threads have the second one, and a server may leave it out."""
 
 COUNTERS = ("run_attempt",)
 """Fields of these that count, so they change."""
@@ -173,41 +176,57 @@ def times_go_forward(play: Play) -> None:
 def _backward(play: Play) -> Iterator[Contradiction]:
     # The reference server shows a delayed run as created when it is due.
     delayed = any(submit.after_seconds for submit in play.scenario.all_submits)
-    dated = [
-        (one, instant(one.get("created_at")), updated)
-        for one in shown(play, "run", "thread")
-        # A webhook is sent when the run ends, and may describe it as it was before.
-        if one.purpose != "webhook" and (updated := instant(one.get("updated_at"))) is not None
-    ]
-    if not dated:
+    # A webhook is sent when the run ends, and may describe it as it was before.
+    found = [one for one in shown(play, "run", "thread") if one.purpose != "webhook"]
+    dated = {name: [(one, moment) for one in found if (moment := instant(one.get(name))) is not None] for name in DATES}
+    if not any(dated.values()):
         raise Unproven("no answer contained a run or a thread with the time of its last update")
+    for name, readings in dated.items():
+        for one, updated in readings:
+            created = instant(one.get("created_at"))
+            if created is not None and created > updated and not (delayed and one.kind == "run"):
+                due = f"not before {snippet(one.get('created_at'))}"
+                yield _time(name, f"`{name}` of {one.kind} {one.id}", due, one, one)
+        yield from _earlier(name, readings)
+
+
+def _earlier(name: str, readings: list[tuple[Shown, datetime]]) -> Iterator[Contradiction]:
+    """Yield every time of an update that is before an earlier answer's, or that the end of a run did not move."""
     latest: dict[str, tuple[Shown, datetime]] = {}
-    for one, created, updated in dated:
-        what = f"`updated_at` of {one.kind} {one.id}"
-        if created is not None and created > updated and not (delayed and one.kind == "run"):
-            yield _time(what, f"not before {snippet(one.get('created_at'))}", one, one)
+    for one, updated in readings:
+        what = f"`{name}` of {one.kind} {one.id}"
         before, newest = latest.setdefault(one.id, (one, updated))
         # An answer that overlaps the earlier one may have been made before it.
         if before.received < one.sent:
-            earlier = snippet(before.get("updated_at"))
+            earlier = snippet(before.get(name))
             if updated < newest:
-                yield _time(f"{what} later", f"not before {earlier}", before, one)
-            # A clock of whole seconds may show the same time for two statuses.
-            elif updated == newest and updated.microsecond and _has_ended(before, one):
-                ends = f"`{snippet(before.get('status'))}` and `{snippet(one.get('status'))}`"
-                yield _time(f"{what} between {ends}", f"after {earlier}", before, one)
+                yield _time(name, f"{what} later", f"not before {earlier}", before, one)
+            # A clock of whole seconds may show the same time for two moments.
+            elif updated == newest and updated.microsecond and (change := _MOVES[name](before, one)):
+                yield _time(name, f"{what} {change}", f"after {earlier}", before, one)
         if updated >= newest:
             latest[one.id] = (one, updated)
 
 
-def _time(what: str, due: str, before: Shown, after: Shown) -> Contradiction:
-    return Contradiction(what, due, snippet(after.get("updated_at")), (before.received, after.received))
+def _time(name: str, what: str, due: str, before: Shown, after: Shown) -> Contradiction:
+    return Contradiction(what, due, snippet(after.get(name)), (before.received, after.received))
 
 
-def _has_ended(before: Shown, after: Shown) -> bool:
-    """Return whether a run ended between two answers, or the thread's last one did."""
+def _end(before: Shown, after: Shown) -> str:
+    """Return the statuses between which a run, or the last one of a thread, ended. Return an empty text for none."""
     busy, over = ("busy", {"idle", "error", "interrupted"}) if before.kind == "thread" else ("running", TERMINAL)
-    return bool(before.get("status") == busy and status_text(after.get("status")) in over)
+    if before.get("status") != busy or status_text(after.get("status")) not in over:
+        return ""
+    return f"between `{snippet(before.get('status'))}` and `{snippet(after.get('status'))}`"
+
+
+def _other_values(before: Shown, after: Shown) -> str:
+    """Return a text if two answers show different values of a thread. Return an empty text otherwise."""
+    return "between two different `values`" if stated(before.get("values")) != stated(after.get("values")) else ""
+
+
+_MOVES: dict[str, Callable[[Shown, Shown], str]] = {"updated_at": _end, "state_updated_at": _other_values}
+"""The change that moves each of the times, in words, or an empty text."""
 
 
 @check("AGR-04", premises=(SETTLED,))
@@ -434,9 +453,18 @@ def _values(play: Play) -> Iterator[tuple[str, int, dict[str, Any]]]:
     for moment in play.moments:
         if isinstance(moment, StreamEvent) and moment.event == "values" and isinstance(moment.data, dict):
             yield "a `values` event", moment.seq, moment.data
-        elif isinstance(moment, StreamEvent) and moment.event == "updates" and isinstance(moment.data, dict):
-            for written in objects(list(moment.data.values())):
-                yield "an `updates` event", moment.seq, written
+        elif isinstance(moment, StreamEvent) and isinstance(moment.data, dict):
+            for written in objects(_written(moment.event, moment.data)):
+                yield f"an event `{moment.event}`", moment.seq, written
+
+
+def _written(event: str, data: dict[str, Any]) -> list[Any]:
+    """Return the values in the data of an event: what steps wrote, or what a checkpoint holds."""
+    name = event.partition("|")[0]
+    if name == "updates":
+        return list(data.values())
+    payload = data.get("payload") if name == "debug" else data if name in ("tasks", "checkpoints") else None
+    return [payload.get("values"), payload.get("result")] if isinstance(payload, dict) else []
 
 
 @check("AGR-08", premises=(HELD,))
@@ -549,42 +577,3 @@ def _is_at_rest(play: Play) -> bool:
         return False
     # An invalid request that was accepted wrongly may have left a run.
     return all(status_text(run.get("status")) in TERMINAL for run in listed)
-
-
-@check("AGR-10", premises=())
-def next_steps_are_the_open_tasks(play: Play) -> None:
-    """AGR-10: compare the `next` of every state with its tasks, and with the step that followed it."""
-    states = [one for one in shown(play, "state") if isinstance(one.value, dict) and isinstance(one.get("next"), list)]
-    if not states:
-        raise Unproven("no answer contained a state with `next`")
-    expect_none(_of_next(states), "`next` to name the steps that are not finished")
-
-
-def _of_next(states: list[Shown]) -> Iterator[Contradiction]:
-    by_id = {found: one for one in states if (found := checkpoint_id(one.value)) is not None}
-    for one in states:
-        named, tasks = one.get("next"), objects(one.get("tasks"))
-        see = (one.sent, one.received)
-        # A server need not show tasks.
-        if tasks:
-            names = [task.get("name") for task in tasks]
-            # A task that failed is finished or will be tried again, as the server likes.
-            left = [task.get("name") for task in tasks if not task.get("result") and not task.get("error")]
-            if not (Counter(map(snippet, left)) <= Counter(map(snippet, named)) <= Counter(map(snippet, names))):
-                due = f"the names of its tasks, `{snippet(names)}`"
-                yield Contradiction(f"`next` of {one.place}", due, f"`{snippet(named)}`", see)
-            ids = [snippet(task["id"]) for task in tasks if task.get("id") is not None]
-            if len(set(ids)) < len(ids):
-                yield Contradiction(f"the ids of the tasks of {one.place}", "one for each", f"`{', '.join(ids)}`", see)
-        metadata = one.get("metadata")
-        # A thread without a checkpoint has no id, and the first checkpoint has no parent.
-        parent = checkpoint_id(one.value, "parent_")
-        before = None if parent is None else by_id.get(parent)
-        followed = isinstance(metadata, dict) and metadata.get("source") == "loop" and before is not None
-        if followed and before is not None and not before.get("next"):
-            yield Contradiction(
-                f"`next` of {before.place}",
-                f"the step that wrote checkpoint {checkpoint_id(one.value)}, which follows it",
-                f"`{snippet(before.get('next'))}`",
-                (before.received, one.received),
-            )

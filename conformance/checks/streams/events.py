@@ -260,18 +260,24 @@ def tokens_make_the_answer(play: Play) -> None:
         raise Unproven("the state has no answer of the agent")
     for stream in streaming(play, "A"):
         for answer in answers:
-            pieces = [
-                text_of(event.data[0].get("content"))
+            events = [
+                event
                 for event in stream.named("messages")
                 if isinstance(event.data, list) and event.data and isinstance(event.data[0], dict)
                 if event.data[0].get("id") == answer.get("id")
             ]
+            pieces = [text_of(event.data[0].get("content")) for event in events]
             expect(
                 "".join(pieces) == text_of(answer.get("content")),
                 f"the `messages` events in {stream.title} to add up to the answer in the state",
                 f"{len(pieces)} pieces that add up to {snippet(''.join(pieces))}",
                 stream.exchange.sent,
             )
+            for event in events:
+                beside = event.data[1] if len(event.data) > 1 and isinstance(event.data[1], dict) else {}
+                node = beside.get("langgraph_node")
+                named = "`langgraph_node` of the node `agent` beside each piece of the answer"
+                expect(node == "agent", f"{named} in {stream.title}", f"`{snippet(node)}`", event.seq)
 
 
 def _is_over(play: Play, label: str) -> bool:

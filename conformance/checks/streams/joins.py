@@ -13,6 +13,7 @@ from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.messages import read_messages, spell
 from conformance.judge.overlap import was_executing
 from conformance.judge.play import Exchange, Play
+from conformance.judge.shapes import Failure, misfits
 from conformance.judge.turns import parts_of
 from conformance.judge.watchers import Watcher, watcher, watchers, written
 from conformance.scenarios import moves as s
@@ -92,6 +93,9 @@ def join_of_a_failed_run_reports_the_error(play: Play) -> None:
             _join_outcome(join),
             join.sent,
         )
+        for misfit in misfits(error, Failure, "__error__") if isinstance(error, dict) else ():
+            wanted = f"`{misfit.path}` in the answer to the join of the failed run A to be {misfit.wanted}"
+            expect(False, wanted, misfit.found, join.sent)
 
 
 @check("STR-19")

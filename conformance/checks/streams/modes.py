@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.api import objects
+from conformance.api import checkpoint_id, objects
+from conformance.checks.agreement.facts import stated
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, all_facts, expect
 from conformance.judge.play import Play
+from conformance.judge.shapes import instant
 from conformance.judge.watchers import Watcher, streams
 from conformance.scenarios import moves as s
-from conformance.transcript.text import snippet
+from conformance.transcript.text import difference, snippet
 from conformance.transcript.transcript import StreamEvent
 
 
@@ -28,6 +30,7 @@ def tasks_and_checkpoints_are_streamed_once(play: Play) -> None:
             raise Unproven(f"{stream.title} was not read to its end", stream.exchange.sent)
         if "tasks" in stream.modes:
             _expect_tasks(stream, stream.named("tasks"))
+            _expect_known_tasks(stream, play)
         if "checkpoints" in stream.modes:
             _expect_checkpoints(stream, play)
         if {"tasks", "checkpoints", "debug"} <= set(stream.modes):
@@ -75,6 +78,69 @@ def _expect_checkpoints(stream: Watcher, play: Play) -> None:
         stream.exchange.sent,
     )
 
+    for event, entry in zip(stream.named("checkpoints"), reversed(history), strict=False):
+        _expect_entry(stream, event, entry)
+
+
+def _expect_entry(stream: Watcher, event: StreamEvent, entry: dict[str, Any]) -> None:
+    """Raise Broken unless an event shows the checkpoint that is in the history."""
+    for name, found, due in _facts(event.data if isinstance(event.data, dict) else {}, entry):
+        expect(
+            stated(found) == stated(due),
+            f"`{name}` of step {snippet(_step(entry))} as in the history in the `checkpoints` event of {stream.title}",
+            difference(found, due, name),
+            event.seq,
+        )
+
+
+def _facts(data: dict[str, Any], entry: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield each fact about a checkpoint that its event shows: its name, its value, and that of the history."""
+    for name in ("values", "next"):
+        if name in data and name in entry:
+            yield name, data[name], entry[name]
+    ids = {"config": checkpoint_id(entry), "parent_config": checkpoint_id(entry, "parent_")}
+    for name, due in ids.items():
+        if name in data:
+            yield f"{name}.configurable.checkpoint_id", _named(data[name]), due
+    if isinstance(data.get("tasks"), list) and isinstance(entry.get("next"), list):
+        names = sorted(snippet(task.get("name")) for task in objects(data["tasks"]))
+        yield "the names of tasks", names, sorted(map(snippet, entry["next"]))
+
+
+def _named(config: Any) -> Any:
+    """Return the id of the checkpoint that a config names."""
+    configurable = config.get("configurable") if isinstance(config, dict) else None
+    return configurable.get("checkpoint_id") if isinstance(configurable, dict) else None
+
+
+def _expect_known_tasks(stream: Watcher, play: Play) -> None:
+    """Raise Broken unless the tasks of the events are those of the history, where it has tasks."""
+    shown = [
+        task for entry in objects(play.body("final history", s.MAIN, list)) for task in objects(entry.get("tasks"))
+    ]
+    known = {task["id"]: task for task in shown if isinstance(task.get("id"), str)}
+    for event in stream.named("tasks") if known else ():
+        data = event.data if isinstance(event.data, dict) else {}
+        task = known.get(snippet(data.get("id")))
+        expect(task is not None, f"a task of the history in {stream.title}", f"`{snippet(data.get('id'))}`", event.seq)
+        for name in ("name", "result"):
+            if task is not None and task.get(name) is not None and name in data:
+                expect(
+                    not _contradict(data[name], task[name]),
+                    f"`{name}` as in the history in the `tasks` event of {stream.title}",
+                    difference(data[name], task[name], name),
+                    event.seq,
+                )
+
+
+def _contradict(one: Any, other: Any) -> bool:
+    """Return whether two values of one fact differ. A message may have got its id after it was stored without one."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return any(_contradict(one[name], other[name]) for name in one.keys() & other.keys())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) != len(other) or any(map(_contradict, one, other))
+    return stated(one) is not None and stated(other) is not None and bool(one != other)
+
 
 def _step(state: Any) -> Any:
     metadata = state.get("metadata") if isinstance(state, dict) else None
@@ -83,6 +149,27 @@ def _step(state: Any) -> Any:
 
 def _expect_debug(stream: Watcher) -> None:
     """Raise Broken unless `debug` has an event for each event of the other two modes."""
+    for event in stream.named("debug"):
+        data = event.data if isinstance(event.data, dict) else {}
+        wrong = [
+            name
+            for name, right in (
+                ("step", isinstance(data.get("step"), int)),
+                ("timestamp", instant(data.get("timestamp")) is not None),
+                ("payload", isinstance(data.get("payload"), dict)),
+            )
+            if not right
+        ]
+        expect(
+            not wrong,
+            f"`step`, `timestamp` with a zone and `payload` in each `debug` event of {stream.title}",
+            ", ".join(f"`{snippet(data.get(name))}` for `{name}`" for name in wrong),
+            event.seq,
+        )
+        if data.get("type") == "checkpoint":
+            due = _step(data["payload"]) if isinstance(data.get("payload"), dict) else data.get("step")
+            what = f"the `step` of its checkpoint, {snippet(due)}, in the `debug` event of {stream.title}"
+            expect(data.get("step") == due, what, snippet(data.get("step")), event.seq)
     kinds = Counter(snippet(event.data.get("type")) for event in stream.named("debug") if isinstance(event.data, dict))
     results = sum(isinstance(one.data, dict) and "result" in one.data for one in stream.named("tasks"))
     due = {

@@ -29,12 +29,13 @@ def scenarios() -> Iterator[Scenario]:
     )
     yield Scenario(
         id="none/finished/create/unwatched/threads",
-        about="After a turn on one thread and a run that fails on another the threads are listed and counted.",
+        about="After a run that fails on one thread and a turn on an older one the threads are listed and counted.",
         moves=(
-            Submit(label="A", text=SF),
-            AwaitEnd(label="A"),
+            # The older thread is updated last, so the orders of `created_at` and `updated_at` differ.
             Submit(label="X", text=BOSTON, thread=OTHER, fail=("tools:1",)),
             AwaitEnd(label="X"),
+            Submit(label="A", text=SF),
+            AwaitEnd(label="A"),
             Look(),
             *_of_threads(),
         ),
@@ -42,10 +43,12 @@ def scenarios() -> Iterator[Scenario]:
     names = ("first", "second", "third")
     yield Scenario(
         id="cron/listed",
-        about="After a plain turn a client creates three crons on the thread, and lists and counts them.",
+        about="After plain turns on two threads a client creates three crons on one, and lists and counts them.",
         moves=(
             Submit(label="A", text=SF),
+            Submit(label="X", text=BOSTON, thread=OTHER),
             AwaitEnd(label="A"),
+            AwaitEnd(label="X"),
             *(CreateCron(label=name, text=LA) for name in names),
             *_of_crons(),
             *(DeleteCron(label=name) for name in names),
@@ -83,6 +86,8 @@ def _of_threads() -> Iterator[Move]:
         # The first one is the whole list, by which the others are judged.
         {**everything, **OLDEST_FIRST},
         {**everything, "sort_by": "created_at", "sort_order": "desc"},
+        {**everything, "sort_by": "updated_at", "sort_order": "asc"},
+        {**everything, "sort_by": "updated_at", "sort_order": "desc"},
         {**everything, "sort_by": "thread_id", "sort_order": "asc"},
         {**everything, "sort_by": "thread_id", "sort_order": "desc"},
         {"metadata": THREADS, **OLDEST_FIRST, "limit": 1},
@@ -119,8 +124,9 @@ def _of_crons() -> Iterator[Move]:
         {**of_thread, **OLDEST_FIRST, "limit": 100, "offset": 2},
         {**of_thread, "limit": 100, "metadata": {"doubletext_label": "second"}},
         {**of_thread, "limit": 100, "metadata": {"doubletext_label": "no such cron"}},
+        {"thread_id": "{other}", "limit": 100},
     )
     for body in bodies:
         yield Query(purpose="filter crons", method="POST", path="/runs/crons/search", body=body)
-    for body in (of_thread, {**of_thread, "metadata": {"doubletext_label": "second"}}):
+    for body in (of_thread, {**of_thread, "metadata": {"doubletext_label": "second"}}, {"thread_id": "{other}"}):
         yield Query(purpose="count crons", method="POST", path="/runs/crons/count", body=body)

@@ -38,6 +38,22 @@ def cut(thread: Json) -> Json:
     return of(thread, values=of(thread["values"], messages=messages))
 
 
+def tasks_with(**changes: Any) -> Any:
+    """Change every task in the history."""
+    return bodies(
+        "final history",
+        "main",
+        lambda entries: [of(one, tasks=[of(task, **changes) for task in one["tasks"]]) for one in entries],
+    )
+
+
+def other_events(raw: Json) -> None:
+    """Cut the messages in the results of the `tasks` events."""
+    for moment in raw["moments"]:
+        if moment["kind"] == "stream" and moment["event"] == "tasks" and "result" in moment["data"]:
+            moment["data"] = of(moment["data"], result=cut_result(moment["data"]["result"]))
+
+
 def stale_event(raw: Json) -> None:
     """Show no steps in the `values` events of the streams."""
     for moment in raw["moments"]:
@@ -57,6 +73,9 @@ TWINS = [
     twin("AGR-03", "a frozen time", QUEUED, *(bodies(purpose, "run A", lambda run: of(run,
          updated_at="2025-01-01T00:00:00.500000+00:00", created_at="2025-01-01T00:00:00.400000+00:00"))
          for purpose in ("look", "final run")), fact="2025-01-01T00:00:00.500000+00:00"),
+    twin("AGR-03", "a state that changes at no other time", TOOLS, *(bodies(purpose, "main", lambda thread: of(thread,
+         state_updated_at="2025-01-01T00:00:00.500000+00:00")) for purpose in ("look", "final thread")),
+         fact="two different `values`"),
     twin("AGR-04", "another step", TOOLS, bodies("final state", "main", lambda state: of(state, metadata=of(
          state["metadata"], step=77))), fact="77"),
     twin("AGR-04", "questions of no task", PARKED, bodies("final state", "main", lambda state: of(state,
@@ -88,6 +107,16 @@ TWINS = [
          tasks=[of(task, id="same") for task in one["tasks"]]) for one in entries]), fact="same, same"),
     twin("AGR-06", "questions under a foreign key", "none/parking/stream/unwatched", bodies("final thread", "main",
          lambda thread: of(thread, interrupts={"x": next(iter(thread["interrupts"].values()))})), fact="`x`"),
+    twin("AGR-10", "one id for the tasks of all steps", TOOLS, tasks_with(id="same"), fact="checkpoint 1"),
+    twin("AGR-10", "a finished step that failed", TOOLS, tasks_with(error="x"), fact="`x`"),
+    twin("AGR-10", "a finished step that asks", TOOLS, tasks_with(interrupts=[{"value": "x", "id": "y"}]), fact='"x"'),
+    twin("AGR-10", "a finished step that wrote nothing", TOOLS, tasks_with(result=None), fact="`null`"),
+    twin("AGR-10", "a finished step that wrote another message", TOOLS, tasks_with(result={"messages": [{"id": "zz"}]}),
+         fact="`zz`"),
+    twin("AGR-10", "a step without tasks", TOOLS, bodies("final history", "main", lambda entries: [of(one, tasks=[])
+         for one in entries]), fact="`[]`"),
+    twin("AGR-07", "another answer in an event", "none/during-tools/stream/streamed/debug-modes", other_events,
+         fact="`…`"),
     twin("AGR-11", "a join without the last step", TOOLS, bodies("join", "B", lambda values: of(values,
          steps=values["steps"][:-1])), fact="values.steps"),
     twin("AGR-11", "a stale wait", "interrupt/during-tools/wait/unwatched", bodies("submit", "B", lambda values: of(

@@ -36,6 +36,8 @@ TWINS = [
     twin("CRN-06", "a count of all", "cron/listed", bodies("count crons", "main", lambda _: 3), fact="3"),
     twin("CRN-10", "the next run is an hour late", "cron/made-and-deleted",
          bodies("create cron", "enqueue", lambda b: of(b, next_run_date="2030-01-01T01:00:00+00:00")), fact="T01:00"),
+    twin("CRN-10", "the next run is over", "cron/made-and-deleted",
+         bodies("create cron", "enqueue", lambda b: of(b, next_run_date="2020-01-01T00:00:00+00:00")), fact="`2020-"),
     twin("CRN-11", "the run of the cron has no metadata", "cron/busy-thread",
          bodies("final run", "run B", lambda b: of(b, metadata={})), fact="doubletext_label `null`"),
 ]  # fmt: skip

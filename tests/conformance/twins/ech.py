@@ -14,6 +14,20 @@ def located_elsewhere(raw: Json) -> None:
         response["headers"]["content-location"] = f"/threads/{UNKNOWN}/runs/{UNKNOWN}"
 
 
+def of_another_run(raw: Json) -> None:
+    """Name another run beside every token."""
+    for moment in raw["moments"]:
+        if moment["kind"] == "stream" and moment["event"] == "messages":
+            moment["data"] = [moment["data"][0], of(moment["data"][1], run_id=UNKNOWN)]
+
+
+def under_another_id(raw: Json) -> None:
+    """Create the thread whose id was sent under another id."""
+    for request, response in requests(raw, "create again"):
+        if "thread_id" in request["body"]:
+            response["body"] = of(response["body"], thread_id=UNKNOWN)
+
+
 TWINS = [
     twin("ECH-01", "another's input", TOOLS, bodies("final run", "run A", lambda run: of(run, kwargs=of(run["kwargs"],
          input={"messages": []}))), fact="input.messages"),
@@ -28,6 +42,16 @@ TWINS = [
     twin("ECH-03", "another thread's checkpoint", TOOLS, bodies("final state", "main", lambda state: of(state,
          checkpoint=of(state["checkpoint"], thread_id=UNKNOWN))), fact=UNKNOWN),
     twin("ECH-03", "another address", TOOLS, located_elsewhere, fact=UNKNOWN),
+    twin("ECH-03", "a token of another run", "none/during-tools/stream/streamed/messages-tuple", of_another_run,
+         fact=UNKNOWN),
+    twin("ECH-03", "an update of another thread", "none/finished/create/unwatched/update", bodies("update state",
+         "main", lambda answer: of(answer, checkpoint=of(answer["checkpoint"], thread_id=UNKNOWN))), fact=UNKNOWN),
+    twin("ECH-03", "a thread with another id", "delete/finished/thread/unwatched/created-again", under_another_id,
+         fact=UNKNOWN),
+    twin("ECH-04", "a cron that is not enabled", CRON, bodies("list crons", "main", lambda crons: [of(one,
+         enabled=False) for one in crons]), fact="`false`"),
+    twin("ECH-04", "another zone", CRON, bodies("list crons", "main", lambda crons: [of(one, timezone="Asia/Tokyo")
+         for one in crons]), fact="Asia/Tokyo"),
     twin("ECH-04", "another schedule", CRON, bodies("list crons", "main", lambda crons: [of(one, schedule="* * * * *")
          for one in crons]), fact="* * * * *"),
 ]  # fmt: skip

@@ -394,6 +394,11 @@ def named(event: str) -> Callable[[list[Json]], list[Json]]:
     return lambda sent: [of(sent[0], event=event), *sent[1:]]
 
 
+def changed(event: str, **changes: Any) -> Callable[[list[Json]], list[Json]]:
+    """Change the data of every event with this name."""
+    return lambda sent: [of(e, data=of(e["data"], **changes)) if e["event"] == event else e for e in sent]
+
+
 def repeated(sent: list[Json]) -> list[Json]:
     """The last event twice."""
     return [*sent, sent[-1]]

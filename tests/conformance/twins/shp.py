@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.conformance.plays import Json, bodies, requests, status_code
-from tests.conformance.twins.edits import ROLLED_BACK, STREAMED, TOOLS, drop_response, of, twin
+from tests.conformance.twins.edits import ROLLED_BACK, STREAMED, TOOLS, changed, drop_response, of, sent_to, twin
 
 CRON = "cron/made-and-deleted"
 
@@ -38,6 +38,8 @@ TWINS = [
          crons]), fact="`null` in `payload`"),
     twin("SHP-05", "metadata without an id", STREAMED, metadata_without_id, fact="`null` in `run_id`"),
     twin("SHP-05", "values that are null", STREAMED, values_are_null, fact="`null` in `data`"),
+    twin("SHP-05", "an error without a text", "interrupt/failed/create/streamed", sent_to("A", changed("error",
+         message=None)), fact="`null` in `data.message`"),
     twin("SHP-06", "a read that is accepted", TOOLS, status_code("final state", "main", 202), fact="HTTP 202"),
     twin("SHP-06", "JSON as text", TOOLS, as_text, fact="`text/plain`"),
     twin("SHP-07", "no reason", ROLLED_BACK, bodies("final run", "run A", lambda _: {"error": True}),
