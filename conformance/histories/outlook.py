@@ -160,6 +160,8 @@ def _status_in(reading: Reading, label: str) -> str | None:
         return str(reading.shown) if reading.label == label else None
     if reading.subject != "runs":
         return None
+    if reading.shown == GONE:
+        return GONE
     wanted, listed = reading.shown
     return dict(listed).get(label, GONE if wanted is None else None)
 

@@ -182,6 +182,14 @@ def test_a_run_of_a_deleted_thread_is_not_found(act: Act) -> None:
     assert check(history, NO_LAG).kind == "legal"
 
 
+def test_the_list_of_runs_of_a_deleted_thread_is_not_found() -> None:
+    operations = (submit("A", 0, 1), Operation("delete thread", "", "accepted", 8, 9, "delete the thread"))
+    listed = Reading("runs", "", "gone", 10, 11, "the list of runs not found")
+    history = History({"A": plan("A")}, operations, (listed,), reports=tuple(steps("A", 2, *TURN)))
+    assert check(history, NO_LAG).kind == "legal"
+    assert check(replace(history, operations=operations[:1]), NO_LAG).kind == "illegal"
+
+
 def test_more_states_than_the_bound_give_no_verdict() -> None:
     verdict = check(simulate(1, EXACT, runs=4), EXACT, bound=10)
     assert (verdict.kind, verdict.why) == ("unknown", "more than 10 possible states")
