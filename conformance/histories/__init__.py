@@ -6,6 +6,7 @@ The modules, from the ground up:
 - `model`: a thread as a state machine.
 - `history`: the types of a history. Operations and readings are intervals, and reports of the agent are points.
 - `readings`: the comparison of one reading with one state of the model.
+- `outlook`: the demands of the rest of a history on a state.
 - `checker`: the search for an order that explains a whole history.
 - `transcribe`, with `spelling` and `streams`: the history in the transcript of a play.
 """

@@ -13,13 +13,20 @@ moment. Three kinds of moments follow each other:
 * A report of the agent takes effect, in the states that allow it.
 
 Between two moments an internal event of the server can happen, and an open operation can take effect, any number of
-them and in any order. A reading changes nothing, so it never hurts to find it true at the first possible moment, and it
-does not multiply the configurations.
+them and in any order. Five rules keep the number of configurations near that of the moments:
 
-The search is depth first, and visits each configuration once. The next moment is tried before anything else, then the
-events that concern its run. So a legal history is usually explained without a step back. When every configuration was
-visited, the history is illegal, and the moment that no configuration could take ends its shortest prefix without an
-explanation. After `bound` configurations the checker gives up: `unknown`.
+* A moment that can be taken is taken at once, and nothing else is tried. An event that could happen before it can
+  happen after it with the same effect. No event depends on an opening or on the answer to a finished operation. A
+  report prevents only that the run ends before it.
+* A reading changes nothing, so it never hurts to find it true at the first possible moment. The same holds for an
+  operation without an effect, such as a refused one.
+* A state that the rest of the history rules out is left out (`outlook`).
+* Runs that are superseded before they start are settled in one order, unless a list may show another one.
+* A run that has ended forgets what no longer matters (`Run.ending`).
+
+The search is depth first, and visits each configuration once. When every configuration was visited, the history is
+illegal. The outlook may have left out what explains a longer part of it, so the shortest prefix without an explanation
+is searched with the outlook of each prefix. After `bound` configurations the checker gives up: `unknown`.
 """
 
 from __future__ import annotations
@@ -31,10 +38,14 @@ from conformance.histories import model
 from conformance.histories.freedoms import DEFAULT, Freedoms
 from conformance.histories.history import History, Operation, Reading, Report
 from conformance.histories.model import Thread
+from conformance.histories.outlook import Item, Moment, Outlook
 from conformance.histories.readings import explains
 
 BOUND: Final = 20_000
-"""The greatest number of configurations. A history of ten runs has some hundreds."""
+"""The greatest number of configurations. A burst of ten runs needs about a thousand."""
+
+PREFIX_BOUND: Final = 2_000
+"""The same for each prefix of an illegal history. A prefix with more counts as explained, so it may be a longer one."""
 
 
 class Verdict(NamedTuple):
@@ -49,11 +60,7 @@ class Verdict(NamedTuple):
     why: str = ""
     law: str = ""
     seq: int = 0
-    broken: Operation | Reading | Report | None = None
-
-
-Moment = tuple[int, str, int, Operation | Reading | Report]
-"""The seq, `open`, `close` or `report`, the number of the item in its list, and the item."""
+    broken: Item | None = None
 
 
 class _Config(NamedTuple):
@@ -68,29 +75,63 @@ class _Config(NamedTuple):
 class _Search:
     """One search: the moments, what is open after each, and the configurations that were reached."""
 
-    def __init__(self, history: History, freedoms: Freedoms) -> None:
+    def __init__(self, history: History, freedoms: Freedoms, moments: list[Moment]) -> None:
         self.history = history
         self.plans = history.plans
         self.freedoms = freedoms
-        self.moments = _moments(history, freedoms)
-        self.operations, self.readings = _open_after(self.moments)
+        self.moments = moments
+        self.operations, self.readings = _open_after(moments)
+        self.outlook = Outlook(moments, history.plans)
+        self.accepted = _accepted_after(moments)
         self.origin: dict[_Config, tuple[_Config | None, str]] = {}
         """For each configuration the one that it was reached from, and the event between them."""
         self.likely = _likely_order(history)
 
     def reach(self, before: _Config | None, config: _Config, text: str) -> _Config | None:
-        """Return a configuration with the open readings that are true in it, or None when it was reached before."""
-        true = [
-            number
-            for number, reading in self.readings[config.taken].items()
-            if number not in config.seen and explains(config.thread, reading, self.plans)
-        ]
-        if true:
-            config = config._replace(seen=config.seen.union(true))
+        """Return a configuration with everything that is true in it, or None if it leads nowhere that is new."""
+        changed = before is None or before.thread is not config.thread
+        waiting = {n: one for n, one in self.readings[config.taken].items() if n not in config.seen}
+        # Only the thread makes a reading true, so without a change only the reading that has just opened can be true.
+        opened = self.readings[0 if before is None else before.taken]
+        fresh = waiting if changed else {number: one for number, one in waiting.items() if number not in opened}
+        seen = [number for number, reading in fresh.items() if explains(config.thread, reading, self.plans)]
+        done = [number for number, one in self.open_operations(config) if _changes_nothing(self, config.thread, one)]
+        if seen or done:
+            config = config._replace(seen=config.seen.union(seen), done=config.done.union(done))
         if config in self.origin:
             return None
         self.origin[config] = (before, text)
+        if changed:
+            still = [reading for number, reading in waiting.items() if number not in config.seen]
+            if not self.outlook.allows(config.thread, config.taken, still, self.created(config)):
+                return None
         return config
+
+    def open_operations(self, config: _Config) -> list[tuple[int, Operation]]:
+        """Return the open operations that have not taken effect, by their numbers."""
+        return [(number, one) for number, one in self.operations[config.taken].items() if number not in config.done]
+
+    def superseded(self, config: _Config) -> set[str]:
+        """Return the runs that were asked to stop before they started, and that may be settled now.
+
+        Only a list of runs shows which of them are settled. For everything else it matters whether one run is, or all
+        are, so they are settled in one order, but for the run of the next moment and those that are being deleted.
+        """
+        found = [run.label for run in config.thread.runs if run.fate and run.phase == "pending"]
+        waiting = [one for number, one in self.readings[config.taken].items() if number not in config.seen]
+        if any(one.subject == "runs" and not self.outlook.is_early(one, config.taken) for one in waiting):
+            return set(found)
+        named = {one.label for _, one in self.open_operations(config) if one.act == "delete run"}
+        return {*found[:1], self.moments[config.taken][3].label, *named}
+
+    def created(self, config: _Config) -> frozenset[str]:
+        """Return the runs whose creation was accepted and has taken effect."""
+        submits = self.operations[config.taken]
+        return self.accepted[config.taken] | {
+            submits[number].label
+            for number in config.done
+            if (submits[number].act, submits[number].answer) == ("submit", "accepted")
+        }
 
     def take(self, config: _Config) -> Iterator[tuple[str, _Config]]:
         """Yield the configurations after the next moment, if this one allows it."""
@@ -113,42 +154,72 @@ class _Search:
     def meanwhile(self, config: _Config) -> Iterator[tuple[str, _Config]]:
         """Yield the configurations to which an internal event or an open operation leads, the likeliest last."""
         item = self.moments[config.taken][3]
-        operations = [
-            (number, one) for number, one in self.operations[config.taken].items() if number not in config.done
-        ]
-        operations.sort(key=lambda one: (one[1] is item, -self.likely.get(one[1].label, -1)))
+        operations = sorted(
+            self.open_operations(config), key=lambda one: (one[1] is item, -self.likely.get(one[1].label, -1))
+        )
+        created = self.created(config)
         for number, operation in operations:
+            if operation.act == "submit" and not self.outlook.created_before.get(operation.label, set()) <= created:
+                continue
             done = config.done | {number}
             for thread in _effects(self, config.thread, operation):
                 yield operation.text, config._replace(thread=thread, done=done)
-        changes = list(model.internal(config.thread, self.plans, self.freedoms))
-        for change in changes:
+        superseded = self.superseded(config)
+        for change in model.internal(config.thread, self.plans, self.freedoms, superseded):
             yield change.text, config._replace(thread=change.thread)
+
+    def run(self, bound: int) -> _Result:
+        """Search for a configuration that has taken every moment."""
+        first = _Config(0, Thread(), frozenset(), frozenset())
+        start = None if self.outlook.is_hopeless else self.reach(None, first, "")
+        waiting = [] if start is None else [start]
+        furthest = start
+        while waiting:
+            config = waiting.pop()
+            if furthest is None or config.taken > furthest.taken:
+                furthest = config
+            if config.taken == len(self.moments):
+                return _Result("legal", self, config)
+            if len(self.origin) > bound:
+                return _Result("unknown", self, config)
+            # The last one is visited first.
+            for text, found in [*self.take(config)] or self.meanwhile(config):
+                reached = self.reach(config, found, text)
+                if reached is not None:
+                    waiting.append(reached)
+        return _Result("illegal", self, furthest)
+
+
+class _Result(NamedTuple):
+    """The end of a search, and the configuration that came furthest. It is None if the first one was a dead end."""
+
+    kind: Literal["legal", "illegal", "unknown"]
+    search: _Search
+    furthest: _Config | None
+
+    @property
+    def taken(self) -> int:
+        """The number of moments that the furthest configuration explains."""
+        return 0 if self.furthest is None else self.furthest.taken
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The events that lead to the furthest configuration."""
+        return () if self.furthest is None else _order(self.search, self.furthest)
 
 
 def check(history: History, freedoms: Freedoms = DEFAULT, *, bound: int = BOUND) -> Verdict:
     """Return whether an order of its operations explains a history."""
     if history.outside:
         return Verdict("unknown", why=f"outside of the model: {'; '.join(history.outside)}")
-    search = _Search(history, freedoms)
-    start = search.reach(None, _Config(0, Thread(), frozenset(), frozenset()), "")
-    waiting = [] if start is None else [start]
-    furthest = waiting[0] if waiting else None
-    while waiting:
-        config = waiting.pop()
-        if furthest is None or config.taken > furthest.taken:
-            furthest = config
-        if config.taken == len(search.moments):
-            return Verdict("legal", order=_order(search, config))
-        if len(search.origin) > bound:
-            return Verdict("unknown", why=f"more than {bound} possible states", seq=search.moments[config.taken][0])
-        # The last one is visited first.
-        for text, found in (*search.meanwhile(config), *search.take(config)):
-            reached = search.reach(config, found, text)
-            if reached is not None:
-                waiting.append(reached)
-    assert furthest is not None, "the first configuration is always reached"
-    return _illegal(search, furthest)
+    moments = _moments(history, freedoms)
+    search = _Search(history, freedoms, moments)
+    result = search.run(bound)
+    if result.kind == "legal":
+        return Verdict("legal", order=result.order)
+    if result.kind == "unknown":
+        return Verdict("unknown", why=f"more than {bound} possible states", seq=moments[result.taken][0])
+    return _illegal(history, freedoms, moments, result, bound)
 
 
 def _moments(history: History, freedoms: Freedoms) -> list[Moment]:
@@ -189,6 +260,15 @@ def _open_after(moments: list[Moment]) -> tuple[list[dict[int, Operation]], list
     return operations, readings
 
 
+def _accepted_after(moments: list[Moment]) -> list[frozenset[str]]:
+    """Return the runs whose creation was answered after each number of moments."""
+    accepted: list[frozenset[str]] = [frozenset()]
+    for _, kind, _, item in moments:
+        created = kind == "close" and isinstance(item, Operation) and (item.act, item.answer) == ("submit", "accepted")
+        accepted.append(accepted[-1] | {item.label} if created and isinstance(item, Operation) else accepted[-1])
+    return accepted
+
+
 def _opened(history: History, reading: Reading, lag: float) -> int:
     """Return the seq at which a reading opens: `lag` seconds before its request."""
     if not lag or reading.subject in ("stopped", "progress", "stream", "result"):
@@ -217,6 +297,19 @@ def _effects(search: _Search, thread: Thread, operation: Operation) -> Iterator[
                 yield model.stopping(thread, label, "interrupt")
 
 
+def _changes_nothing(search: _Search, thread: Thread, operation: Operation) -> bool:
+    """Return whether an operation can take effect here without a change, and would never be of more use later.
+
+    A refusal changes nothing, and neither does the cancel of a run that has ended or was asked to stop before.
+    """
+    if operation.answer == "refused":
+        return any(True for _ in _effects(search, thread, operation))
+    if operation.act == "disconnect" or (operation.act, operation.answer) == ("cancel", "accepted"):
+        run = thread.find(operation.label)
+        return run is not None and (not run.in_flight or bool(run.fate))
+    return False
+
+
 def _order(search: _Search, config: _Config) -> tuple[str, ...]:
     """Return the events that lead to a configuration."""
     events, at = [], config
@@ -228,13 +321,33 @@ def _order(search: _Search, config: _Config) -> tuple[str, ...]:
         at = before
 
 
-def _illegal(search: _Search, furthest: _Config) -> Verdict:
-    seq, _, _, item = search.moments[furthest.taken]
+def _illegal(history: History, freedoms: Freedoms, moments: list[Moment], result: _Result, bound: int) -> Verdict:
+    """Return the verdict about moments that no order explains, with the shortest prefix of them for which this is so.
+
+    The outlook leaves out what explains a prefix and nothing more. So each prefix is searched with its own outlook.
+    """
+    explained, broken = result.taken, len(moments)
+    # Most often the furthest configuration of the last search cannot be surpassed.
+    middle = explained + 1
+    while explained + 1 < broken:
+        shorter = _Search(history, freedoms, _prefix(moments, middle)).run(min(bound, PREFIX_BOUND))
+        if shorter.kind == "illegal":
+            broken = middle
+        else:
+            explained, result = middle, shorter
+        middle = (explained + broken) // 2
+    seq, _, _, item = moments[broken - 1]
+    why = f"no order of these explains {item.text} at {history.time(seq):.3f} s"
+    return Verdict("illegal", result.order, why, _law(item), seq, item)
+
+
+def _prefix(moments: list[Moment], length: int) -> list[Moment]:
+    """Return the first moments, without the readings that close later, which need not be true yet."""
+    closed = {number for _, kind, number, item in moments[:length] if kind == "close" and isinstance(item, Reading)}
+    return [one for one in moments[:length] if not isinstance(one[3], Reading) or one[2] in closed]
+
+
+def _law(item: Item) -> str:
     if isinstance(item, Operation):
-        law = f"{item.act} {item.answer}"
-    elif isinstance(item, Reading):
-        law = item.subject
-    else:
-        law = f"step {item.event}"
-    why = f"no order of these explains {item.text} at {search.history.time(seq):.3f} s"
-    return Verdict("illegal", _order(search, furthest), why, law, seq, item)
+        return f"{item.act} {item.answer}"
+    return item.subject if isinstance(item, Reading) else f"step {item.event}"

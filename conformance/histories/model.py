@@ -28,7 +28,7 @@ first part is the input, and each finished step adds one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -90,6 +90,10 @@ class Run(NamedTuple):
         """The status of the run as a client reads it."""
         return self.status if self.phase == "over" else self.phase
 
+    def ending(self, kept: int) -> Run:
+        """Return the run at its end, without what no longer matters. So states that differ in nothing else are one."""
+        return self._replace(phase="over", fate="", noticed=False, entered=0, open=False, outcome="", kept=kept)
+
 
 class Thread(NamedTuple):
     """The state of the thread. `runs` are in the order of their creation, without those that are gone."""
@@ -146,15 +150,21 @@ class Change(NamedTuple):
 Plans = dict[str, Plan]
 
 
-def internal(thread: Thread, plans: Plans, freedoms: Freedoms) -> Iterator[Change]:
-    """Yield everything that the server can do by itself."""
+def internal(
+    thread: Thread, plans: Plans, freedoms: Freedoms, superseded: Container[str] | None = None
+) -> Iterator[Change]:
+    """Yield everything that the server can do by itself.
+
+    `superseded` are the runs that may be settled although they have not started, None for all of them.
+    """
     if not any(run.phase == "running" for run in thread.runs):
         ready = next((run for run in thread.runs if run.phase == "pending" and not run.fate), None)
         if ready is not None:
             yield Change(f"run {ready.label} starts", thread.put(ready._replace(phase="running")))
     for run in thread.runs:
         if run.fate and run.phase == "pending":
-            yield from _settled(thread, run, plans, freedoms)
+            if superseded is None or run.label in superseded:
+                yield from _settled(thread, run, plans, freedoms)
         elif run.phase == "running":
             yield from _progress(thread, run, plans, freedoms)
 
@@ -178,7 +188,7 @@ def _finished(thread: Thread, run: Run, plan: Plan, first: int, freedoms: Freedo
     kept = first + run.finished if plan.stored_at_end else run.kept
     if kept < first + run.finished:
         return
-    ended = run._replace(phase="over", outcome="", kept=kept, open=False)
+    ended = run.ending(kept)
     written = thread.writing(run.label, kept)
     if run.outcome == "raised":
         yield Change(f"run {run.label} fails", written.put(ended._replace(status="error"))._replace(rest="error"))
@@ -221,7 +231,7 @@ def _settled(thread: Thread, run: Run, plans: Plans, freedoms: Freedoms) -> Iter
     # With durability `exit`, the write of a step that returned when it was being stopped is stored or dropped.
     least = first + max(run.entered - 1, 0) if plan.stored_at_end and began else kept
     for stored in range(min(least, kept), kept + 1):
-        stopped = run._replace(phase="over", status="interrupted", open=False, outcome="", kept=stored)
+        stopped = run.ending(stored)._replace(status="interrupted")
         yield Change(f"run {run.label} stops", thread.put(stopped).writing(run.label, stored))
 
 

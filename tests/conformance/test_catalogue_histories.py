@@ -14,8 +14,6 @@ def test_every_history_of_the_catalogue_on_the_mock_is_legal(plays: dict[str, Tr
     verdicts = {name: check(transcribe(Play(transcript)), freedoms) for name, transcript in plays.items()}
     assert {name: verdict for name, verdict in verdicts.items() if verdict.kind == "illegal"} == {}
     judged = sum(verdict.kind == "legal" for verdict in verdicts.values())
-    # The others have features that the model names as outside of it, and one is a burst with too many orders.
+    # The others have features that the model names as outside of it.
     assert judged / len(verdicts) > 0.8
-    assert {
-        name for name, verdict in verdicts.items() if verdict.kind == "unknown" and "outside" not in verdict.why
-    } <= {"interrupt/burst/create/unwatched"}
+    assert {v.why for v in verdicts.values() if v.kind == "unknown" and "outside" not in v.why} == set()

@@ -13,7 +13,8 @@ from conformance.histories.freedoms import DEFAULT, EXACT, Freedoms
 from conformance.histories.history import Act, History, Operation, Reading, Report
 from conformance.histories.transcribe import transcribe
 from conformance.judge.play import Play
-from tests.conformance.plays import play_named
+from tests.conformance.bursts import burst
+from tests.conformance.plays import play, play_named
 from tests.conformance.simulated import naive, plan, simulate
 
 NO_LAG = Freedoms(lag=0.0)
@@ -131,6 +132,45 @@ def test_most_edits_of_one_status_are_noticed() -> None:
     assert found["illegal"] / found.total() > 0.9, found
 
 
+def _until(history: History, seq: int) -> History:
+    """Return the part of a history up to a moment, in which the other answers have not arrived."""
+    return replace(
+        history,
+        operations=tuple(
+            replace(one, closes=one.closes if one.closes is not None and one.closes <= seq else None)
+            for one in history.operations
+            if one.opens <= seq
+        ),
+        readings=tuple(one for one in history.readings if one.closes <= seq),
+        reports=tuple(one for one in history.reports if one.at <= seq),
+    )
+
+
+def test_the_prefix_of_an_illegal_history_is_the_shortest_without_an_explanation() -> None:
+    prefixes = 0
+    for seed in range(60):
+        edited = _edited(simulate(seed, EXACT, runs=3, steps=50), Random(seed))
+        verdict = check(edited, EXACT) if edited is not None else None
+        if edited is not None and verdict is not None and verdict.kind == "illegal":
+            prefixes += 1
+            assert check(_until(edited, verdict.seq), EXACT).kind == "illegal"
+            assert check(_until(edited, verdict.seq - 1), EXACT).kind == "legal"
+    assert prefixes > 10
+
+
+@pytest.mark.parametrize("wrong", [False, True], ids=["legal", "a wrong end"])
+def test_ten_runs_with_thirty_operations_need_few_states(wrong: bool) -> None:
+    history = transcribe(Play(play([burst(10)])[burst(10).id]))
+    if wrong:
+        ended = max(
+            n for n, one in enumerate(history.readings) if (one.subject, one.shown) == ("run status", "interrupted")
+        )
+        changed = replace(history.readings[ended], shown="error")
+        history = replace(history, readings=(*history.readings[:ended], changed, *history.readings[ended + 1 :]))
+    assert len(history.operations) == 30
+    assert check(history, bound=5_000).kind == ("illegal" if wrong else "legal")
+
+
 @pytest.mark.parametrize("act", ["cancel", "delete run"])
 def test_a_run_of_a_deleted_thread_is_not_found(act: Act) -> None:
     operations = (
@@ -140,6 +180,14 @@ def test_a_run_of_a_deleted_thread_is_not_found(act: Act) -> None:
     )
     history = History({"A": plan("A")}, operations, reports=tuple(steps("A", 2, *TURN)))
     assert check(history, NO_LAG).kind == "legal"
+
+
+def test_the_list_of_runs_of_a_deleted_thread_is_not_found() -> None:
+    operations = (submit("A", 0, 1), Operation("delete thread", "", "accepted", 8, 9, "delete the thread"))
+    listed = Reading("runs", "", "gone", 10, 11, "the list of runs not found")
+    history = History({"A": plan("A")}, operations, (listed,), reports=tuple(steps("A", 2, *TURN)))
+    assert check(history, NO_LAG).kind == "legal"
+    assert check(replace(history, operations=operations[:1]), NO_LAG).kind == "illegal"
 
 
 def test_more_states_than_the_bound_give_no_verdict() -> None:
