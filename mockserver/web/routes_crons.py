@@ -15,7 +15,7 @@ from mockserver.engine.cron_request import cron_request
 from mockserver.schemas import responses
 from mockserver.schemas.common import CronCount, CronCreate, CronPatch, CronSearch
 from mockserver.views import records
-from mockserver.web.http import ENGINE, ApiError, holds, json_answer, read, read_with_json
+from mockserver.web.http import ENGINE, ApiError, holds, json_answer, page_answer, read, read_with_json
 from mockserver.web.leniency import ignore
 from mockserver.web.lookups import thread_of, uuid_in
 from mockserver.web.route import THREAD, Route
@@ -88,10 +88,7 @@ async def search(request: web.Request) -> web.StreamResponse:
     # Sorted as they are shown: `end_time` and `next_run_date` may be null, which sorts as empty text.
     shown = [records.cron(cron) for cron in found]
     shown.sort(key=lambda one: (str(one[params.sort_by] or ""), one["cron_id"]), reverse=params.sort_order == "desc")
-    page = shown[params.offset : params.offset + params.limit]
-    if params.select:
-        page = [{name: one[name] for name in params.select} for one in page]
-    return json_answer(page, headers={"X-Pagination-Total": str(len(shown))})
+    return page_answer(shown, params, lambda one: one)
 
 
 async def count(request: web.Request) -> web.StreamResponse:

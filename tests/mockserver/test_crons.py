@@ -84,6 +84,7 @@ async def test_the_official_client_makes_finds_and_deletes_crons(stage: Stage) -
     assert [one["cron_id"] for one in await crons.search(thread_id=stage.thread)] == [first["cron_id"]]
     assert [one["cron_id"] for one in await crons.search(enabled=False)] == [other["cron_id"]]
     found = await stage.http.post("/runs/crons/search", json={"limit": 1})
+    assert found.headers["x-pagination-next"] == "1"
     assert (len(found.json()), found.headers["X-Pagination-Total"]) == (1, "2")
     assert await crons.count() == 2
     await crons.delete(first["cron_id"])
