@@ -19,7 +19,10 @@ from conformance.transcript.transcript import Request
 SHOWN = 3
 """The number of faults that a failure text names."""
 
-KWARGS = ("input", "command", "webhook", "interrupt_before", "interrupt_after", "feedback_keys", "durability")
+ORDERS = ("input", "command", "interrupt_before", "interrupt_after")
+"""The fields of a request for a run that say what it does."""
+
+KWARGS = (*ORDERS, "webhook", "feedback_keys", "durability", "stream_mode")
 """The fields of a request for a run that its `kwargs` may repeat."""
 
 Fault = tuple[str, str, tuple[int, ...]]
@@ -81,13 +84,23 @@ def _of_kwargs(runs: list[Shown], sent: dict[str, Request]) -> Iterator[Fault]:
             for key, value in _inside(request.body, place).items()
         ]
         for name, due, found in pairs:
-            # `kwargs` may leave out a field, or a server may hide it. What it shows is the run's own.
-            if due is not None and found is not None and not contains(found, due):
+            # `kwargs` may leave out a field, or a server may hide it. What it shows is the run's own. A null in the
+            # place of what the run does is no hidden value, but another order.
+            if found is None and not (name in ORDERS and name in kwargs):
+                continue
+            if due is not None and not (contains(found, due) or found == [due]):
                 yield (
                     f"`{name}` in the kwargs of run {request.about} as it was sent, in {one.place}",
                     difference(found, due, name) + " (shown and sent)",
                     (request.seq, one.received),
                 )
+        channels, sent_channels = _inside(kwargs, "input").keys(), _inside(request.body, "input").keys()
+        if channels and sent_channels and channels - sent_channels:
+            yield (
+                f"no more channels in the input of run {request.about} than were sent, in {one.place}",
+                f"`{snippet(sorted(channels - sent_channels))}`",
+                (request.seq, one.received),
+            )
 
 
 def _inside(value: Any, path: str) -> dict[str, Any]:

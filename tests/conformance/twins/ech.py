@@ -33,6 +33,12 @@ TWINS = [
          input={"messages": []}))), fact="input.messages"),
     twin("ECH-01", "another's probe", TOOLS, bodies("final run", "run A", lambda run: of(run, kwargs=of(run["kwargs"],
          config={"configurable": {"probe": {"label": "B"}}}))), fact="config.configurable.probe"),
+    twin("ECH-01", "a null for the input", TOOLS, bodies("final run", "run A", lambda run: of(run, kwargs=of(
+         run["kwargs"], input=None))), fact="null"),
+    twin("ECH-01", "another channel", TOOLS, bodies("final run", "run A", lambda run: of(run, kwargs=of(run["kwargs"],
+         input=of(run["kwargs"]["input"], extra=1)))), fact="extra"),
+    twin("ECH-01", "another mode", TOOLS, bodies("final run", "run A", lambda run: of(run, kwargs=of(run["kwargs"],
+         stream_mode=["debug"]))), fact="debug"),
     twin("ECH-02", "its own are lost", TOOLS, bodies("final thread", "main", lambda thread: of(thread, metadata={})),
          fact="`null`"),
     twin("ECH-02", "those of a run", TOOLS, bodies("final thread", "main", lambda thread: of(thread, metadata=of(
