@@ -9,13 +9,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 
 from conformance.judge.judging import judge
 from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED
 from conformance.requirements import registry
-from tests.conformance import timeless, unnoticed
+from tests.conformance import explained_edits, timeless, unnoticed
 from tests.conformance.blunders import BLUNDERS, edits
 from tests.conformance.killing import SCENARIOS, processes, stage
 from tests.conformance.survivors import UNMOVED
@@ -66,8 +65,9 @@ Of the edits of one value somewhere in a body, {values:.0%} are caught.
 SURVIVORS = """
 ## Edits that are not caught
 
-{missed} edits are not caught. These are {sample} of them, drawn with a fixed seed. Each reason is computed from the
-edited fact and from the rest of its record. Ids, times and addresses are replaced by words.
+{missed} edits are not caught. These are {sample} of them, drawn by the hashes of their descriptions. Each reason was
+written for its edit, after a look at the record. {overlooked} of the edits are *overlooked*: a server that did the same
+would be wrong, and a better judge would say so. Ids, times and addresses are replaced by words.
 
 | scenario | edit | why no requirement is broken |
 |---|---|---|
@@ -171,32 +171,49 @@ def _judge(tally: Tally, kind: str, play: Play) -> str | None:
 
 def page(tally: Tally) -> str:
     """Return the page as Markdown."""
-    edits_made = tally.edits.total()
     lines = [
         HEAD.format(
-            edits=edits_made,
+            edits=tally.edits.total(),
             records=len(SCENARIOS),
-            caught=tally.caught.total() / edits_made,
-            doubted=tally.doubted.total() / edits_made,
+            caught=share(tally.caught, tally.edits),
+            doubted=share(tally.doubted, tally.edits),
             hunted=len(tally.hunted),
             hunts=HUNTS,
             more=HUNTED,
             checks=len(ORDER),
-            values=sum(tally.caught[one] for one in VALUES) / sum(tally.edits[one] for one in VALUES),
+            values=share(tally.caught, tally.edits, VALUES),
         ).rstrip()
     ]
     for blunder in BLUNDERS:
         kind, what = blunder.__name__, (blunder.__doc__ or "").strip()
         made, caught, doubted = tally.edits[kind], tally.caught[kind], tally.doubted[kind]
         lines.append(f"| {what} | {made} | {caught / made:.0%} | {doubted / made:.0%} |")
-    missed = sorted(tally.missed)
-    drawn = sorted(Random(SAMPLE).sample(missed, min(SAMPLE, len(missed))))
-    lines.append(SURVIVORS.format(missed=tally.missed.total(), sample=len(drawn)).rstrip())
-    lines += [f"| {name} | {what} | {why} |" for name, what, why in drawn]
+    lines += _survivors(tally)
     lines.append(TAIL)
     # `unexplained` never stays on the page: a test requires a reason for each.
     lines += [f"- {name}: {UNMOVED.get(name, 'unexplained')}" for name in blind(tally)] or ["None."]
     return "\n".join(lines) + "\n"
+
+
+def share(some: Counter[str], of: Counter[str], kinds: Sequence[str] = ()) -> float:
+    """Return the part that `some` edits are of others, of these kinds or of all."""
+    chosen = kinds or list(of)
+    return sum(some[kind] for kind in chosen) / sum(of[kind] for kind in chosen)
+
+
+def _survivors(tally: Tally) -> list[str]:
+    """Return the part of the page on the edits that are not caught."""
+    computed = {(name, what): why for name, what, why in sorted(tally.missed)}
+    sample, written = explained_edits.drawn(computed, SAMPLE), explained_edits.read()
+    rows = []
+    for key in sample:
+        entry = written.get(key)
+        # The computed reason helps to write the entry. A test requires an entry for each edit of the sample.
+        why = f"Unexplained. {computed[key]}" if entry is None else "Overlooked. " * entry.overlooked + entry.why
+        rows.append(f"| {' | '.join(key)} | {why} |")
+    overlooked = sum(key in written and written[key].overlooked for key in sample)
+    head = SURVIVORS.format(missed=tally.missed.total(), sample=len(sample), overlooked=overlooked)
+    return [head.rstrip(), *rows]
 
 
 def blind(tally: Tally) -> list[str]:

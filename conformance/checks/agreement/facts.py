@@ -342,7 +342,9 @@ def thread_agrees_at_rest(play: Play) -> None:
 
 def _at_rest(play: Play) -> Iterator[Contradiction]:
     yield from _thread_and_state(play)
-    yield from _still(play, [one for one in shown(play, "thread") if one.id == play.transcript.threads.get(s.MAIN)])
+    threads = [one for one in shown(play, "thread") if one.id == play.transcript.threads.get(s.MAIN)]
+    yield from _still(play, threads)
+    yield from _flickering(play, threads)
     listed = of_each([one for one in shown(play, "run") if one.purpose == "final runs"])
     for one in shown(play, "run"):
         if one.purpose == "final run" and one.id in listed:
@@ -400,6 +402,28 @@ def _still(play: Play, threads: list[Shown]) -> Iterator[Contradiction]:
     for before, after in pairwise(rest):
         if before.sent > last:
             yield from _differences(before, after, STILL, "the thread after its last run")
+
+
+def _flickering(play: Play, threads: list[Shown]) -> Iterator[Contradiction]:
+    """Yield each status that one answer shows of a thread at rest, and neither the answer before nor the one after."""
+    # The runs of a cron begin when no record shows it.
+    if any(isinstance(move, s.CreateCron) for move in play.scenario.moves):
+        return
+    created = {submit.label: play.submission(submit.label) for submit in play.scenario.submits()}
+    busy = [(exchange.sent, play.ended(label)) for label, exchange in created.items() if exchange.ok]
+    busy += [(one.sent, one.response.seq) for one in play.exchanges if not one.reads and one.response is not None]
+    for odd in threads:
+        # Two requests at a time have no order.
+        before = next((one for one in reversed(threads) if one.received < odd.sent), odd)
+        after = next((one for one in threads if one.sent > odd.received), odd)
+        # A row may lag behind once. It does not return to what it was.
+        if all(end < before.sent or begin > after.received for begin, end in busy):
+            status = before.get("status")
+            if status == after.get("status") != odd.get("status"):
+                what, see = "`status` of the thread at rest", (before.received, odd.received)
+                yield Contradiction(
+                    what, f"`{snippet(status)}` as before and after", f"`{snippet(odd.get('status'))}`", see
+                )
 
 
 def _differences(first: Shown, other: Shown, names: Iterable[str], of: str) -> Iterator[Contradiction]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.conformance.plays import Json, bodies, status_code, thread_status
+from tests.conformance.plays import Json, bodies, requests, status_code, thread_status
 from tests.conformance.twins.edits import PARKED, QUEUED, REJECTED, STREAMED, TOOLS, of, twin
 
 LATER = "2026-01-01T00:00:00+00:00"
@@ -61,6 +61,12 @@ def stale_event(raw: Json) -> None:
             moment["data"] = of(moment["data"], steps=[])
 
 
+def flickers(raw: Json) -> None:
+    """Show another status in one answer about the thread, after its failed run and before the next."""
+    failed = [answer for _, answer in requests(raw, "look", "main") if answer["body"]["status"] == "error"]
+    failed[-2]["body"]["status"] = "interrupted"
+
+
 TWINS = [
     twin("AGR-01", "another creation", TOOLS, bodies("final run", "run A", lambda run: of(run, created_at=LATER)),
          fact=LATER),
@@ -105,6 +111,8 @@ TWINS = [
          next=[])), fact="`[]`"),
     twin("AGR-10", "two tasks with one id", PARALLEL, bodies("final history", "main", lambda entries: [of(one,
          tasks=[of(task, id="same") for task in one["tasks"]]) for one in entries]), fact="same, same"),
+    twin("AGR-06", "a status that comes and goes", "rollback/failed/create/unwatched", flickers,
+         fact="as before and after"),
     twin("AGR-06", "questions under a foreign key", "none/parking/stream/unwatched", bodies("final thread", "main",
          lambda thread: of(thread, interrupts={"x": next(iter(thread["interrupts"].values()))})), fact="`x`"),
     twin("AGR-10", "one id for the tasks of all steps", TOOLS, tasks_with(id="same"), fact="checkpoint 1"),
