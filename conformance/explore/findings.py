@@ -28,6 +28,8 @@ def shape_of(verdict: Verdict) -> str:
         return re.sub(r"\b(run|runs) \w+", r"\1", broken.text)
     if isinstance(broken, Reading) and broken.subject in ("run status", "thread status"):
         return f"`{broken.shown}`"
+    if isinstance(broken, Reading) and broken.subject == "result" and isinstance(broken.shown, str):
+        return f"`{broken.shown}`"
     return ""
 
 

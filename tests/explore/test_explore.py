@@ -17,7 +17,7 @@ from conformance.explore.player import playing
 from conformance.explore.replay import as_test
 from conformance.histories.checker import Verdict
 from conformance.histories.freedoms import DEFAULT, EXACT, Freedoms, narrowed
-from conformance.histories.history import Operation
+from conformance.histories.history import Operation, Reading
 from conformance.judge.profiles import KnownFinding, Profile, load, shipped
 from conformance.schemas import schema
 from doubletext.__main__ import main
@@ -111,6 +111,20 @@ def test_a_legal_history_has_exit_code_0(tmp_path: Path, capsys: pytest.CaptureF
     path.write_bytes(msgspec.json.encode(scenario([a.Text(hold="tools:1/enter"), a.Text(strategy="interrupt")])))
     assert main(["play", str(path), "--times", "2"]) == 0
     assert capsys.readouterr().out == "0 of 2 plays have no explanation, 0 were not judged\n"
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "fixtures" / "explored").glob("*.json")), ids=str)
+def test_what_showed_a_fault_of_a_server_is_legal_on_the_mock(path: Path) -> None:
+    assert main(["play", str(path)]) == 0
+
+
+def test_the_profile_of_langgraph_dev_declares_its_finding() -> None:
+    joined = Reading("result", "A", "error", 0, 1, "error from join of run A")
+    verdict = Verdict("illegal", law="result", broken=joined)
+    assert key_of(verdict) == "result: `error`"
+    findings = Findings(None, load("langgraph-api"))
+    assert not findings.count(verdict)
+    assert findings.declared[key_of(verdict)].startswith("The join of a run that has ended")
 
 
 @pytest.mark.parametrize(
