@@ -22,7 +22,7 @@ from conformance.explore.findings import Findings
 from conformance.explore.kept import UnreadableHistory
 from conformance.explore.page import write_page
 from conformance.explore.player import NotExplorable, playing
-from conformance.histories.freedoms import DEFAULT, EXACT, Freedoms
+from conformance.histories.freedoms import DEFAULT, EXACT, Freedoms, narrowed
 from conformance.session import options as session_options
 from conformance.session.options import Options
 from conformance.session.players import embedded
@@ -43,7 +43,8 @@ def explore(given: argparse.Namespace) -> int:
     """Explore a deployment. Return 0 without new findings, 1 with some, 2 if it cannot be explored."""
     try:
         options, seconds = _options(given), _seconds(given.budget)
-        findings = Findings(given.report)
+        findings = Findings(given.report, options.profile)
+        _freedoms(given, options)
     except (pytest.UsageError, UnreadableHistory, ValueError) as error:
         return _fail("explore", str(error))
     # Without a budget an exploration would never end, which surprises in a CI job.
@@ -64,12 +65,14 @@ def play(given: argparse.Namespace) -> int:
     """Play a kept history. Return 0 if every play is legal, 1 if one is not, 2 if it cannot be played."""
     try:
         options = _options(given)
+        _freedoms(given, options)
+        _freedoms(given, options)
         scenario = replay.scenario_in(given.file)
     except OSError as error:
         return _fail("play", f"{given.file} cannot be read: {error.strerror}")
     except msgspec.MsgspecError as error:
         return _fail("play", f"{given.file} is neither a history nor a scenario: {error}")
-    except pytest.UsageError as error:
+    except (pytest.UsageError, ValueError) as error:
         return _fail("play", str(error))
     try:
         return asyncio.run(_play(given, options, scenario))
@@ -120,7 +123,7 @@ async def _play(given: argparse.Namespace, options: Options, scenario: object) -
 async def _target(given: argparse.Namespace, options: Options) -> AsyncIterator[tuple[Target, Freedoms]]:
     """Yield the deployment, or the embedded mock, and the freedoms that it may take."""
     async with contextlib.AsyncExitStack() as stack:
-        url, freedoms = (options.urls[0], DEFAULT) if options.urls else ("", EXACT)
+        url, freedoms = options.urls[0] if options.urls else "", _freedoms(given, options)
         if not url:
             # A client that disconnects is an error in the log of the mock, which would be printed between the findings.
             logging.getLogger("mockserver").addHandler(logging.NullHandler())
@@ -135,8 +138,13 @@ async def _target(given: argparse.Namespace, options: Options) -> AsyncIterator[
                 named=options.assistant_named,
                 secret=options.connection.secret,
             ),
-            EXACT if given.exact else freedoms,
+            freedoms,
         )
+
+
+def _freedoms(given: argparse.Namespace, options: Options) -> Freedoms:
+    """Return the freedoms that the deployment may take. Raise ValueError for a profile with a wrong choice."""
+    return narrowed(EXACT if given.exact or not options.urls else DEFAULT, options.profile.exploration)
 
 
 def _options(given: argparse.Namespace) -> Options:
@@ -170,6 +178,8 @@ def _summarize(findings: Findings, folder: Path | None) -> None:
     for key in findings.known:
         if findings.counts[key]:
             print(f"\nknown: {key} (seen in {findings.counts[key]} more histories)")
+    for key, reason in findings.declared.items():
+        print(f"\ndeclared in the profile: {key} (seen in {findings.counts[key]} histories): {reason}")
     if findings.new and folder is not None:
         print(f"\nsee {folder / 'explore.html'}")
 

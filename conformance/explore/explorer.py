@@ -126,7 +126,8 @@ class Explorer:
     def progress(self) -> str:
         """Return how far the exploration is, in one line."""
         seconds = time.monotonic() - self._began
-        known = sum(count for key, count in self.findings.counts.items() if key in self.findings.known)
+        old = self.findings.known.keys() | self.findings.declared.keys()
+        known = sum(count for key, count in self.findings.counts.items() if key in old)
         return (
             f"{self.played} histories in {seconds:.0f} s ({self.played / max(seconds, 0.001):.1f} per second): "
             f"{len(self.findings.new)} new findings, {known} histories with known findings, "

@@ -1,7 +1,7 @@
 """The findings of an exploration: one for each broken law and shape, with its smallest history.
 
 They are written to a folder as they are found, so an exploration that is stopped loses none. The folder is the corpus
-of the next exploration: a finding that it holds is counted and not reduced again.
+of the next exploration: a finding that it holds is counted and not reduced again. So is one that the profile declares.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from conformance.explore import kept
 from conformance.explore.kept import KeptHistory
 from conformance.histories.checker import Verdict
 from conformance.histories.history import Operation, Reading
+from conformance.judge.profiles import NOTHING_DECLARED, Profile
 from conformance.transcript.transcript import Transcript
 from conformance.transcript.transcript import encode as encode_transcript
 
@@ -27,6 +28,8 @@ def shape_of(verdict: Verdict) -> str:
         return re.sub(r"\b(run|runs) \w+", r"\1", broken.text)
     if isinstance(broken, Reading) and broken.subject in ("run status", "thread status"):
         return f"`{broken.shown}`"
+    if isinstance(broken, Reading) and broken.subject == "result" and isinstance(broken.shown, str):
+        return f"`{broken.shown}`"
     return ""
 
 
@@ -37,10 +40,16 @@ def key_of(verdict: Verdict) -> str:
 
 
 class Findings:
-    """The findings so far, by key. `folder` is None for an exploration that writes nothing."""
+    """The findings so far, by key.
 
-    def __init__(self, folder: Path | None) -> None:
+    `folder` is None for an exploration that writes nothing. `profile` declares findings.
+    """
+
+    def __init__(self, folder: Path | None, profile: Profile = NOTHING_DECLARED) -> None:
         self.folder = folder
+        self.profile = profile
+        self.declared: dict[str, str] = {}
+        """The reasons of the findings that were seen and that the profile declares."""
         self.new: dict[str, KeptHistory] = {}
         self.transcripts: dict[str, Transcript] = {}
         self.known: dict[str, KeptHistory] = {}
@@ -53,6 +62,10 @@ class Findings:
         """Count a history that no order explains. Return whether its finding is new."""
         key = key_of(verdict)
         self.counts[key] += 1
+        reason = self.profile.known_finding(key)
+        if reason is not None:
+            self.declared[key] = reason
+            return False
         return key not in self.known and key not in self.new
 
     def add(self, history: KeptHistory, transcript: Transcript) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -47,3 +48,11 @@ DEFAULT: Final = Freedoms()
 
 EXACT: Final = Freedoms(late_commit=False, stopping_is_idle=False, late_stop=True, parked_is_interrupted=False, lag=0.0)
 """The choices of the mock, whose changes are indivisible. `late_stop` remains: a stop can meet the end of a run."""
+
+
+def narrowed(freedoms: Freedoms, choices: Mapping[str, bool | float]) -> Freedoms:
+    """Return the freedoms of a server that declares some of them. Raise ValueError for a choice that does not exist."""
+    try:
+        return msgspec.convert({**msgspec.structs.asdict(freedoms), **choices}, Freedoms)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"[exploration]: {error}. The choices are {', '.join(Freedoms.__struct_fields__)}") from None

@@ -106,6 +106,14 @@ def using(strategy: str) -> frozenset[str]:
     )
 
 
+class KnownFinding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A finding of `doubletext explore` that is known. `finding` is its name in the report, or a pattern of names."""
+
+    finding: str
+    reason: str
+    evidence: str
+
+
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The declarations for one deployment.
 
@@ -122,6 +130,9 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     freedoms: dict[str, str] = {}
     absent: tuple[Absent, ...] = ()
     known: tuple[Known, ...] = ()
+    exploration: dict[str, bool | float] = {}
+    """The freedoms of the model of a thread that the deployment does not take, see `conformance.histories.freedoms`."""
+    findings: tuple[KnownFinding, ...] = ()
 
     def freedom(self, requirement_id: str) -> str | None:
         """Return the freedom declared for a PROFILE requirement."""
@@ -134,6 +145,10 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def known_failure(self, requirement_id: str, scenario_id: str) -> str | None:
         """Return the reason of the entry that declares this failure, or None when it is undeclared."""
         return next((entry.reason for entry in self.known if entry.covers(requirement_id, scenario_id)), None)
+
+    def known_finding(self, name: str) -> str | None:
+        """Return the reason of the entry that declares a finding of an exploration, or None when it is undeclared."""
+        return next((entry.reason for entry in self.findings if fnmatchcase(name, entry.finding)), None)
 
 
 NOTHING_DECLARED = Profile(name="none")
@@ -251,6 +266,8 @@ def _extended(profile: Profile, base: Profile) -> Profile:
         freedoms={**base.freedoms, **profile.freedoms},
         absent=(*profile.absent, *base.absent),
         known=(*profile.known, *base.known),
+        exploration={**base.exploration, **profile.exploration},
+        findings=(*profile.findings, *base.findings),
     )
 
 
@@ -282,6 +299,10 @@ def _problems(profile: Profile, text: str) -> Iterator[tuple[int, str]]:
     for index, known in enumerate(profile.known):
         for key, problem in _problems_of(known):
             yield line_of(text, "known", index, key), problem
+    for index, finding in enumerate(profile.findings):
+        for key in ("finding", "reason", "evidence"):
+            if not getattr(finding, key).strip():
+                yield line_of(text, "findings", index, key), f"a known finding needs a text as `{key}`"
 
 
 def _problems_of_absence(absent: Absent) -> Iterator[tuple[str, str]]:

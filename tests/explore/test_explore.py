@@ -16,8 +16,9 @@ from conformance.explore.page import write_page
 from conformance.explore.player import playing
 from conformance.explore.replay import as_test
 from conformance.histories.checker import Verdict
-from conformance.histories.freedoms import EXACT
-from conformance.histories.history import Operation
+from conformance.histories.freedoms import DEFAULT, EXACT, Freedoms, narrowed
+from conformance.histories.history import Operation, Reading
+from conformance.judge.profiles import KnownFinding, Profile, load, shipped
 from conformance.schemas import schema
 from doubletext.__main__ import main
 from mockserver import serving
@@ -62,6 +63,38 @@ async def test_a_finding_is_reduced_and_kept_and_counted_the_next_time(tmp_path:
     assert "doubletext play" in page
 
 
+async def test_a_finding_that_the_profile_declares_is_counted_and_not_reduced() -> None:
+    declared = KnownFinding(finding="submit refused: *", reason="as agreed", evidence="a contract")
+    async with (
+        serving(defects=["interrupt_as_reject"]) as url,
+        playing(target_at(url), freedoms=EXACT, connection=connection()) as player,
+    ):
+        findings = Findings(None, Profile(name="mine", findings=(declared,)))
+        explorer = Explorer(player, findings, Budget(histories=20), seed=1, jobs=8)
+        await explorer.run()
+    assert findings.new == {}
+    assert set(findings.declared.values()) == {"as agreed"}
+    assert all(findings.counts[key] for key in findings.declared)
+
+
+def test_a_profile_narrows_the_freedoms_of_the_model() -> None:
+    assert narrowed(DEFAULT, {"stopping_is_idle": False, "lag": 1.5}) == Freedoms(stopping_is_idle=False, lag=1.5)
+    with pytest.raises(ValueError, match=r"unknown field `late`.*late_commit"):
+        narrowed(DEFAULT, {"late": False})
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_the_choices_of_every_profile_exist(name: str) -> None:
+    assert narrowed(DEFAULT, load(name).exploration)
+
+
+def test_a_choice_that_does_not_exist_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('name = "mine"\n[exploration]\nlate = false\n')
+    assert main(["explore", "--deployment-profile", str(path)]) == 2
+    assert "[exploration]: Object contains unknown field `late`" in capsys.readouterr().err
+
+
 async def test_a_kept_history_fits_its_schema_and_is_a_test(tmp_path: Path) -> None:
     explorer = await explored("interrupt_as_reject", tmp_path, histories=40, findings=1, shrinks=0)
     [history] = explorer.findings.new.values()
@@ -78,6 +111,20 @@ def test_a_legal_history_has_exit_code_0(tmp_path: Path, capsys: pytest.CaptureF
     path.write_bytes(msgspec.json.encode(scenario([a.Text(hold="tools:1/enter"), a.Text(strategy="interrupt")])))
     assert main(["play", str(path), "--times", "2"]) == 0
     assert capsys.readouterr().out == "0 of 2 plays have no explanation, 0 were not judged\n"
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "fixtures" / "explored").glob("*.json")), ids=str)
+def test_what_showed_a_fault_of_a_server_is_legal_on_the_mock(path: Path) -> None:
+    assert main(["play", str(path)]) == 0
+
+
+def test_the_profile_of_langgraph_dev_declares_its_finding() -> None:
+    joined = Reading("result", "A", "error", 0, 1, "error from join of run A")
+    verdict = Verdict("illegal", law="result", broken=joined)
+    assert key_of(verdict) == "result: `error`"
+    findings = Findings(None, load("langgraph-api"))
+    assert not findings.count(verdict)
+    assert findings.declared[key_of(verdict)].startswith("The join of a run that has ended")
 
 
 @pytest.mark.parametrize(
