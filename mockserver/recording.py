@@ -220,7 +220,8 @@ def _child_step(task: State, state: State, later: State | None, names: frozenset
     lines = [list(_line(child)) for child in task.get("children") or ()]
     # The questions of a task are those of the child graph that has not ended, or of the one that a later run continued.
     asked = list(task.get("interrupts") or ())
-    parts = [_child(line, state, names, asked) for line in lines]
+    waits = [bool(asked) and later is None and line is lines[-1] for line in lines]
+    parts = [_child(line, state, names, asked, waits=one) for line, one in zip(lines, waits, strict=True)]
     if not parts or None in parts:
         return None
     first, *others = [part for part in parts if part is not None]
@@ -237,13 +238,13 @@ def _child_step(task: State, state: State, later: State | None, names: frozenset
 
 
 def _child(
-    line: Sequence[State], state: State, names: frozenset[str], asked: Sequence[dict[str, Any]]
+    line: Sequence[State], state: State, names: frozenset[str], asked: Sequence[dict[str, Any]], *, waits: bool
 ) -> dict[str, Any] | None:
     """Return one child graph of a step, None for one that a script cannot express. `line` are its checkpoints."""
     own = _names(line)
     steps = [step for one, two in itertools.pairwise((*line, None)) if one for step in _steps(one, two, own)]
     if not steps:
-        steps = list(_steps_of_unknown_nodes(line, asked))
+        steps = list(_steps_of_unknown_nodes(line, asked, waits=waits))
     if not steps or len(line) < 2:
         return None
     begins, known = (one["values"].get("messages") or [] for one in (line[1], state))
@@ -263,7 +264,9 @@ def _child(
     return {**part, "subgraph": steps}
 
 
-def _steps_of_unknown_nodes(line: Sequence[State], asked: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _steps_of_unknown_nodes(
+    line: Sequence[State], asked: Sequence[dict[str, Any]], *, waits: bool
+) -> Iterator[dict[str, Any]]:
     """Yield the steps of a child graph that the server does not know, as of a subagent that a tool keeps in a dict.
 
     Its checkpoints have no `next` then. The nodes are those of `create_agent`: `model` speaks, and `tools` has results.
@@ -272,6 +275,8 @@ def _steps_of_unknown_nodes(line: Sequence[State], asked: Sequence[dict[str, Any
         resumed = _run_of(one) != _run_of(two)
         step = {"node": "model", **(_questions(asked) if resumed else {}), **_writes(one, two), "takes": 0}
         yield _shortened({**step, "node": "tools" if "result" in step else "model"})
+    if waits:
+        yield {"node": "model", **_questions(asked)}
 
 
 def _run_of(state: State) -> Any:

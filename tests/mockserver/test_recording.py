@@ -294,19 +294,21 @@ turns:
 """
 
 
-async def test_child_graphs_whose_nodes_a_server_does_not_know() -> None:
+@pytest.mark.parametrize("answered", [True, False])
+async def test_child_graphs_whose_nodes_a_server_does_not_know(answered: bool) -> None:
     async with (
         MockDeployment(script=UNKNOWN_NODES) as mock,
         httpx.AsyncClient(base_url=mock.url, timeout=DEADLINE) as http,
     ):
         thread = (await http.post("/threads", json={})).json()["thread_id"]
-        for given in ({"input": {"messages": "x"}}, {"command": {"resume": "y"}}):
+        for given in ({"input": {"messages": "x"}}, {"command": {"resume": "y"}})[: 1 + answered]:
             await http.post(f"/threads/{thread}/runs/wait", json={"assistant_id": "agent", **given})
         history = await fetch(mock.url, thread)
     (task,) = next(task for state in history if (task := state["tasks"]) and task[0].get("children"))
     # As `langgraph dev` shows the checkpoints of a child graph that it does not find.
     for state in (state for child in task["children"] for state in child if state["metadata"]["step"] >= 0):
         state.update(next=[], tasks=[])
+    said = {"say": "It is."} if answered else {}
     step = script_of(history)["turns"][0]["steps"][1]
     assert step == {
         "node": "tools",
@@ -317,9 +319,7 @@ async def test_child_graphs_whose_nodes_a_server_does_not_know() -> None:
             {"result": "seen"},
             {"node": "model", "say": "First."},
         ],
-        "then": [
-            {"input": "Is it?", "subgraph": [{"node": "model", "interrupt": {"value": "Sure?"}, "say": "It is."}]}
-        ],
+        "then": [{"input": "Is it?", "subgraph": [{"node": "model", "interrupt": {"value": "Sure?"}, **said}]}],
     }
 
 
