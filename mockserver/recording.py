@@ -6,6 +6,7 @@
    checkpoints, or a step with `parallel` if several nodes ran.
 4. A task that ran child graphs becomes a step with `subgraph`, made in the same way from their own checkpoints. It has
    the channels that only a child graph has in `state`, and what its node said beside a child graph as words of its own.
+   Where the server does not know the nodes of a child graph, they are those of `create_agent`.
 5. Where a run was stopped, the step is a hold. The next message of the client then meets a run that is still in
    flight, as it did when the thread was recorded.
 """
@@ -217,7 +218,10 @@ def _child_step(task: State, state: State, later: State | None, names: frozenset
     `later` is the checkpoint after the superstep, if that has finished, and `names` are the channels of the graph.
     """
     lines = [list(_line(child)) for child in task.get("children") or ()]
-    parts = [_child(line, state, names) for line in lines]
+    # The questions of a task are those of the child graph that has not ended, or of the one that a later run continued.
+    asked = list(task.get("interrupts") or ())
+    waits = [bool(asked) and later is None and line is lines[-1] for line in lines]
+    parts = [_child(line, state, names, asked, waits=one) for line, one in zip(lines, waits, strict=True)]
     if not parts or None in parts:
         return None
     first, *others = [part for part in parts if part is not None]
@@ -233,10 +237,14 @@ def _child_step(task: State, state: State, later: State | None, names: frozenset
     return step
 
 
-def _child(line: Sequence[State], state: State, names: frozenset[str]) -> dict[str, Any] | None:
+def _child(
+    line: Sequence[State], state: State, names: frozenset[str], asked: Sequence[dict[str, Any]], *, waits: bool
+) -> dict[str, Any] | None:
     """Return one child graph of a step, None for one that a script cannot express. `line` are its checkpoints."""
     own = _names(line)
     steps = [step for one, two in itertools.pairwise((*line, None)) if one for step in _steps(one, two, own)]
+    if not steps:
+        steps = list(_steps_of_unknown_nodes(line, asked, waits=waits))
     if not steps or len(line) < 2:
         return None
     begins, known = (one["values"].get("messages") or [] for one in (line[1], state))
@@ -254,6 +262,25 @@ def _child(line: Sequence[State], state: State, names: frozenset[str]) -> dict[s
         given = {name: value for name, value in line[1]["values"].items() if name not in names}
         part["state"] = _declared(sorted(own), line[0]["values"] | given)
     return {**part, "subgraph": steps}
+
+
+def _steps_of_unknown_nodes(
+    line: Sequence[State], asked: Sequence[dict[str, Any]], *, waits: bool
+) -> Iterator[dict[str, Any]]:
+    """Yield the steps of a child graph that the server does not know, as of a subagent that a tool keeps in a dict.
+
+    Its checkpoints have no `next` then. The nodes are those of `create_agent`: `model` speaks, and `tools` has results.
+    """
+    for one, two in itertools.pairwise(line[1:]):
+        resumed = _run_of(one) != _run_of(two)
+        step = {"node": "model", **(_questions(asked) if resumed else {}), **_writes(one, two), "takes": 0}
+        yield _shortened({**step, "node": "tools" if "result" in step else "model"})
+    if waits:
+        yield {"node": "model", **_questions(asked)}
+
+
+def _run_of(state: State) -> Any:
+    return (state.get("metadata") or {}).get("run_id")
 
 
 def _own_words(task: State, lines: Sequence[Sequence[State]], *, shares: bool) -> dict[str, Any]:

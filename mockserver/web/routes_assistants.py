@@ -52,9 +52,11 @@ async def create(request: web.Request) -> web.StreamResponse:
     moment = threads.moment()
     assistant_id = threads.new_id(moment) if order.assistant_id is UNSET else uuid_in(order.assistant_id, "assistant")
     existing = threads.assistants.get(assistant_id)
-    if existing is not None and order.if_exists == "raise":
-        raise ApiError(409, f"Assistant {assistant_id} already exists")
     try:
+        # As on the official server before the conflict, so that an unknown graph is reported in any case.
+        threads.assistants.check_graph(order.graph_id)
+        if existing is not None and order.if_exists == "raise":
+            raise ApiError(409, f"Assistant {assistant_id} already exists")
         made = existing or threads.assistants.create(assistant_id, order, moment)
     except AssistantError as error:
         raise _api_error(error) from None

@@ -1,8 +1,8 @@
 """Bridges from a deployment to other interfaces, played on the application of three graphs.
 
 Each is npm's `latest`, with npm's `latest` of the SDK: AG-UI's agent for LangGraph, RemoteGraph of LangGraph.js, and
-the handlers with which a Next.js application passes requests on. Then come the transport of Vercel's AI SDK, the
-tools with which a deep agent works in the background, and a UI client of others.
+the handlers with which a Next.js application passes requests on. Then come the transport of Vercel's AI SDK, the tools
+with which a deep agent works in the background, and a UI client of others.
 """
 
 from __future__ import annotations

@@ -43,6 +43,9 @@ async def test_creating(stage: Stage) -> None:
     with pytest.raises(ConflictError):
         await made(stage, **again)
     assert await made(stage, **again, if_exists="do_nothing") == plain
+    for existing in ("raise", "do_nothing"):
+        with pytest.raises(NotFoundError, match='Graph "nope" not found'):
+            await stage.client.assistants.create("nope", **again, if_exists=existing)
 
 
 async def test_changing_makes_versions(stage: Stage) -> None:

@@ -282,6 +282,47 @@ async def test_child_graphs_with_channels_of_their_own_and_nodes_that_speak_besi
         assert with_children(await fetch(mock.url, await converse())) == with_children(history)
 
 
+UNKNOWN_NODES = """
+turns:
+  - steps:
+      - {node: model, call: [{tool: task, args: {a: one}, id: t1}, {tool: task, args: {a: two}, id: t2}]}
+      - node: tools
+        hidden: true
+        subgraph: [{node: plan, call: {tool: look, id: t3}}, {node: look, result: seen}, {node: end, say: First.}]
+        then: [{input: Is it?, subgraph: [{node: ask, interrupt: {value: Sure?}, say: It is.}]}]
+      - {node: model, say: Done.}
+"""
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_child_graphs_whose_nodes_a_server_does_not_know(answered: bool) -> None:
+    async with (
+        MockDeployment(script=UNKNOWN_NODES) as mock,
+        httpx.AsyncClient(base_url=mock.url, timeout=DEADLINE) as http,
+    ):
+        thread = (await http.post("/threads", json={})).json()["thread_id"]
+        for given in ({"input": {"messages": "x"}}, {"command": {"resume": "y"}})[: 1 + answered]:
+            await http.post(f"/threads/{thread}/runs/wait", json={"assistant_id": "agent", **given})
+        history = await fetch(mock.url, thread)
+    (task,) = next(task for state in history if (task := state["tasks"]) and task[0].get("children"))
+    # As `langgraph dev` shows the checkpoints of a child graph that it does not find.
+    for state in (state for child in task["children"] for state in child if state["metadata"]["step"] >= 0):
+        state.update(next=[], tasks=[])
+    said = {"say": "It is."} if answered else {}
+    step = script_of(history)["turns"][0]["steps"][1]
+    assert step == {
+        "node": "tools",
+        "hidden": True,
+        "input": "one",
+        "subgraph": [
+            {"node": "model", "call": {"tool": "look", "id": "t3"}},
+            {"result": "seen"},
+            {"node": "model", "say": "First."},
+        ],
+        "then": [{"input": "Is it?", "subgraph": [{"node": "model", "interrupt": {"value": "Sure?"}, **said}]}],
+    }
+
+
 def test_the_command_line_writes_a_script(capsys: pytest.CaptureFixture[str]) -> None:
     with MockDeployment() as mock, httpx.Client(base_url=mock.url, timeout=DEADLINE) as http:
         thread = http.post("/threads", json={}).json()["thread_id"]
