@@ -6,8 +6,8 @@ selects the suite. The hooks of a run, in order:
 1. `pytest_configure` declares the markers. `pytest_sessionstart` checks the options, and from there on SIGTERM ends the
    run with a report.
 2. `pytest_generate_tests` makes the tests, and `pytest_collection_modifyitems` deselects by level and tier.
-3. `pytest_collection_finish` starts to play the selected scenarios in the background. They are judged as their plays
-   come to an end (`session/order.py`).
+3. `pytest_collection_finish` starts to play the selected scenarios in the background. `session/order.py` orders the
+   tests by the ends of their plays.
 4. `judge` waits for the play of a test, judges it and stores a record. `pytest_runtest_makereport` attaches the record
    to the test's report, which xdist sends from the worker to the controller.
 5. `pytest_sessionfinish` stops the players, writes the reports from all records, and sets the exit code.

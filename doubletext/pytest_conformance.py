@@ -46,7 +46,7 @@ OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "--conformance-jobs": {
         "metavar": "N",
         "help": "play N scenarios at a time, or with `auto` as many as the deployment has free workers for (default: 8 "
-        "on the embedded mock, 1 on a URL)",
+        "on the embedded mock, auto on a URL)",
     },
     "--conformance-witness-host": WITNESS_HOST,
 }

@@ -10,8 +10,9 @@ whatever the deployment does. Its phases are:
 2. Make the moves in order. Most moves send a request or wait for an event, with a deadline (`deadlines.py`). A missed
    deadline is recorded and the play continues with the next move, so that one fault does not hide others. When a wait
    for a stop is missed, the held run is released, because the deployment may be waiting for it.
-3. Meanwhile a background task reads the statuses of the thread and of all runs every `poll` seconds. Changes of status
-   are judged from these readings. Streams, joins and waits are background tasks, too.
+3. Meanwhile a background task reads the statuses of the thread and of all runs, `poll` seconds after every event and
+   less often without one. Changes of status are judged from these readings. Streams, joins and waits are background
+   tasks, too.
 4. After the last move, release every hold, since a run that is held for ever would never end. Then wait for the
    background requests.
 5. Read the final state of every thread and run.

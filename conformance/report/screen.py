@@ -13,6 +13,9 @@ from conformance.transcript.text import visible
 SHOWN = 10
 """The number of causes, and of reasons for another verdict, that the terminal lists."""
 
+LONG = 400
+"""The number of characters of one text. A list of all that is wrong may have thousands."""
+
 NAMED = 8
 """The number of requirements that are named in one line."""
 
@@ -33,9 +36,9 @@ def _cause(group: Group, repeats: Mapping[str, str]) -> list[str]:
     lines = [f"{first.verdict}  {rule.id} ({rule.level}): {rule.sentence}"]
     # A reason that says more names the freedom that was taken, or the play of several that shows the failure.
     if first.reason == f"expected {first.expected}; observed {first.observed}":
-        lines += [f"  expected  {first.expected}", f"  observed  {first.observed}"]
+        lines += [f"  expected  {_short(first.expected)}", f"  observed  {_short(first.observed)}"]
     else:
-        lines += [f"  reason    {first.reason}"]
+        lines += [f"  reason    {_short(first.reason)}"]
     others = len(group.results) - 1
     lines.append(f"  scenario  {first.scenario}" + (f" and {_count(others, 'more scenario')}" if others else ""))
     if first.id in repeats:
@@ -48,6 +51,11 @@ def _cause(group: Group, repeats: Mapping[str, str]) -> list[str]:
             f"  resembles the known fault {group.cause.fault}: {registry.known_faults()[group.cause.fault].means}"
         )
     return lines
+
+
+def _short(text: str) -> str:
+    """Return a text without what would fill the screen. The report has all of it."""
+    return text if len(text) <= LONG else f"{text[:LONG]} …"
 
 
 def reasons(word: str, results: Sequence[Result]) -> list[str]:

@@ -25,8 +25,8 @@ from conformance.transcript.text import snippet
 from doubletext import packages
 from doubletext.environment import HEADER_VARIABLE
 
-# The mock executes any number of runs at once, and a play mostly waits. A deployment behind a URL may be used by
-# others, so there the default is 1.
+# The mock executes any number of runs at once, and a play mostly waits. The workers of a deployment behind a URL are
+# counted.
 EMBEDDED_JOBS = 8
 EMBEDDED_NAME = "mock"
 
@@ -226,11 +226,9 @@ def _scale(scale: float | None) -> float:
 
 
 def _jobs(given: str | None, *, embedded: bool, distributed: bool) -> int | None:
-    if embedded and given in (None, "auto"):
-        return EMBEDDED_JOBS
-    if given is None:
-        return 1
-    if given == "auto":
+    if given in (None, "auto"):
+        if embedded:
+            return EMBEDDED_JOBS
         # Each process of pytest-xdist would find all workers of the deployment free.
         return 1 if distributed else None
     number = int(given) if given.isdecimal() and len(given) < 9 else 0

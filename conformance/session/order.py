@@ -1,8 +1,9 @@
 """The order of the tests: scenario by scenario, as their plays come to an end.
 
-A play that waits for a minute must not keep back the verdicts of those that are over. pytest's loop goes through
-`session.items`, and reads the next item before it makes the present one, because fixtures that both share stay set up.
-So the items behind the next one can still be put into another order.
+A play that waits for a minute must not keep back the verdicts of those that are over. So the items of the session are
+put into another order while pytest makes them.
+
+The item behind the present one stays where it is. pytest reads it in advance, to keep the fixtures that both share.
 """
 
 from __future__ import annotations

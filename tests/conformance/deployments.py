@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import msgspec
 from aiohttp import web
 
+from conformance.session.target import CALIBRATION, CAPACITY, WIDTH
 from mockserver.app import create_app, listening
 from mockserver.core.clock import RealClock
 
@@ -19,6 +20,9 @@ Wrong = Callable[[web.Request, web.StreamResponse], web.StreamResponse]
 PLAINEST = "interrupt/during-tools/create/unwatched"
 ONE = ("-k", f"{PLAINEST}::")
 """Arguments that select the verdicts of one scenario."""
+
+
+EXAMINATION = {scenario.id for scenario in (CALIBRATION, CAPACITY, WIDTH)}
 
 
 class Deployment:
@@ -36,8 +40,8 @@ class Deployment:
 
     @property
     def scenarios(self) -> Counter[str]:
-        """The count of plays by scenario, without the calibration that begins every session."""
-        return Counter({name: count for name, count in self.played.items() if name != "calibration"})
+        """The count of plays by scenario, without those of the examination with which every session begins."""
+        return Counter({name: count for name, count in self.played.items() if name not in EXAMINATION})
 
     async def note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self.sent.append(request)

@@ -17,7 +17,9 @@ from conformance.scenarios.demand import EACH, demand, quiet_from, waits_long
 from conformance.session.players import PlayPool
 from conformance.session.room import Lease, Room, can_finish
 from conformance.session.target import MOST, Target
+from tests.conformance.deployments import ONE, deployment
 from tests.conformance.plays import SUITE
+from tests.conformance.runs import run_suite
 
 PLAINEST = "interrupt/during-tools/create/unwatched"
 BY_ID = {scenario.id: scenario for scenario in catalogue()}
@@ -148,3 +150,13 @@ def test_a_run_that_found_no_worker_is_played_again_alone(pool: PlayPool, monkey
         play = Play(pool.transcript(target, BY_ID[name]))
         assert not unstarted(play), name
         assert play.final_status("A") == "success"
+
+
+async def test_the_free_workers_are_the_default_at_a_url() -> None:
+    async with deployment() as there:
+        run = await run_suite(f"--deployment-url={there.url}", *ONE)
+        assert run.code == 0, run.output
+        assert f"{MOST} runs were executed at a time in the examination" in run.output
+        run = await run_suite(f"--deployment-url={there.url}", "--conformance-jobs=1", *ONE)
+    assert "executed at a time" not in run.output
+    assert there.played["width"] == 1
