@@ -72,6 +72,8 @@ class Outlook:
 
         `waiting` are the open readings that were not true yet. `created` are the runs whose creation was accepted.
         """
+        if not thread.exists:
+            return True  # its runs are not found, although they may still be stopping
         present = {run.label for run in thread.runs}
         parts = dict(thread.segments)
         gone: list[Fact] = [(label, parts.get(label, 0)) for label in created if label not in present]

@@ -190,6 +190,17 @@ def test_the_list_of_runs_of_a_deleted_thread_is_not_found() -> None:
     assert check(replace(history, operations=operations[:1]), NO_LAG).kind == "illegal"
 
 
+def test_a_run_that_is_stopped_is_not_found_once_its_thread_is_deleted() -> None:
+    operations = (
+        submit("A", 0, 1),
+        Operation("cancel", "A", "accepted", 3, 4, "cancel A"),
+        Operation("delete thread", "", "accepted", 5, 6, "delete the thread"),
+    )
+    readings = (status("A", "gone", 7, 8), Reading("thread status", "", "gone", 9, 10, "the thread `gone`"))
+    reports = (steps("A", 2, "agent:1")[0], Report("A", "agent:1", "cancelled", "", 11, "cancelled"))
+    assert check(History({"A": plan("A")}, operations, readings, reports), NO_LAG).kind == "legal"
+
+
 def test_more_states_than_the_bound_give_no_verdict() -> None:
     verdict = check(simulate(1, EXACT, runs=4), EXACT, bound=10)
     assert (verdict.kind, verdict.why) == ("unknown", "more than 10 possible states")
