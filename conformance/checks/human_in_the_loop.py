@@ -395,7 +395,7 @@ def _shown_questions(play: Play) -> Iterator[tuple[dict[str, Any], int]]:
 
 
 def _returned(exchange: Exchange) -> Any:
-    """Return the `__interrupt__` in the answer to a join or a wait, None if there is none."""
+    """Return the `__interrupt__` in the answer to a join or a wait, or None."""
     path = exchange.request.path.partition("?")[0]
     values = exchange.body if exchange.ok and path.endswith(("/join", "/wait")) else None
     return values.get("__interrupt__") if isinstance(values, dict) else None

@@ -158,7 +158,8 @@ def _wrong_type(exchange: Exchange) -> Iterator[tuple[str, str]]:
         return
     if response.status >= 500:
         return
-    found = response.headers.get("content-type", "")
+    # The names of media types have no case.
+    found = response.headers.get("content-type", "").lower()
     # Any JSON, such as `application/problem+json`, is decoded by both clients.
     if response.streamed:
         fits, due = found.startswith("text/event-stream"), "text/event-stream"
