@@ -140,6 +140,7 @@ ELSEWHERE: Final[Mapping[tuple[str, str], str]] = {
     ("docs/how-to/explore.md", "pip install"): "the extra is in the environment of the tests",
     ("docs/how-to/explore.md", "doubletext explore --deployment-url"): "tests/explore/test_explore.py",
     ("docs/how-to/explore.md", "doubletext play"): "tests/explore/test_explore.py",
+    ("docs/how-to/explore.md", "[exploration]"): "tests/explore/test_explore.py",
     ("docs/start/test-an-application.md", "pytest test_chat.py"): "tests/test_testing_page.py",
     ("docs/start/test-an-application.md", "E       AssertionError"): "tests/test_testing_page.py",
     ("docs/start/test-a-react-application.md", "cd doubletext"): FIRST_STEPS,
