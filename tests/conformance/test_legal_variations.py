@@ -201,6 +201,17 @@ def repeated_values(raw: Json) -> None:
     ]
 
 
+def of_its_own(raw: Json) -> None:
+    """Send an event that belongs to no stream mode behind the `metadata` of every stream."""
+    raw["moments"] = [
+        copy
+        for moment in raw["moments"]
+        for copy in (
+            [moment, {**moment, "event": "keepalive", "data": {}}] if moment.get("event") == "metadata" else [moment]
+        )
+    ]
+
+
 def no_next_run(cron: Json) -> None:
     """Leave the next run of a cron open."""
     cron["next_run_date"] = None
@@ -282,6 +293,11 @@ VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
     ("the thread's row lags behind its run", (TOOLS, QUEUED), (lagging,)),
     ("a run's row lags behind its worker", (TOOLS, QUEUED), (pending_at_first,)),
     ("values are streamed twice", (STREAMED, OWN_STREAM), (repeated_values,)),
+    (
+        "streams have events of another name",
+        (STREAMED, OWN_STREAM, "none/during-tools/stream/streamed/updates"),
+        (of_its_own,),
+    ),
     (
         "Location is an absolute URL",
         (STREAMED, OWN_STREAM),
