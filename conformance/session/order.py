@@ -23,6 +23,11 @@ class Order:
         self._items = items
         self._first_over = first_over
         self._made = 0
+        # Kept, because finding them among ten thousand tests after every scenario takes seconds.
+        self._waiting: list[list[pytest.Item]] = []
+        """The tests of each scenario that has not begun, as they are in the list of items."""
+        self._begin = 0
+        """The index of the first of them in the list of items."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
@@ -42,12 +47,20 @@ class Order:
         return made
 
     def _arrange(self, start: int) -> None:
-        # Tests of others stay where they are.
-        mine = list(takewhile(case_of, self._items[start:]))
-        groups = [list(group) for _, group in groupby(mine, play_of)]
-        if len(groups) > 1:
-            first = groups.pop(self._first_over([case for group in groups if (case := case_of(group[0]))]))
-            self._items[start : start + len(mine)] = [*first, *(item for group in groups for item in group)]
+        while self._waiting and self._begin < start:
+            # A scenario with one test begins before the next one can be chosen.
+            self._begin += len(self._waiting.pop(0))
+        if not self._waiting:
+            # Tests of others stay where they are.
+            mine = takewhile(case_of, self._items[start:])
+            self._begin, self._waiting = start, [list(group) for _, group in groupby(mine, play_of)]
+        if len(self._waiting) > 1:
+            index = self._first_over([case for group in self._waiting if (case := case_of(group[0]))])
+            place = self._begin + sum(map(len, self._waiting[:index]))
+            first = self._waiting.pop(index)
+            del self._items[place : place + len(first)]
+            self._items[self._begin : self._begin] = first
+            self._waiting.insert(0, first)
 
 
 def play_of(item: pytest.Item) -> str | None:
