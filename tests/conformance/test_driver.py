@@ -23,7 +23,9 @@ async def test_an_answer_that_never_comes_does_not_delay_a_cancelled_play(
         await asyncio.Event().wait()
 
     async def play() -> None:
-        context: Any = SimpleNamespace(deadlines=Deadlines())
+        context: Any = SimpleNamespace(
+            deadlines=Deadlines(), probe="witnessed", http=SimpleNamespace(lost=None), news=0, statuses={}, threads={}
+        )
         async with read.following(cast(Context, context)):
             await asyncio.Event().wait()
 

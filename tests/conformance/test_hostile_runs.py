@@ -132,6 +132,8 @@ async def test_a_run_against_a_deployment_that_dies_in_the_middle(tmp_path: Path
             url,
             "--conformance-report",
             str(tmp_path),
+            # Played one after the other, so that it is certain which one is lost.
+            "--conformance-jobs=1",
             "-k",
             "test_interrupt and (RUN-01 or INT-01 or INT-02)",
         )

@@ -253,6 +253,8 @@ def read_before_the_page_is_answered(raw: Json) -> None:
     request, response = next(found for found in requests(raw, "final thread", "main"))
     before = copy.deepcopy(response)
     before["body"]["values"] = {"messages": []}
+    # Other values were written at another time, and no answer has to show it.
+    before["body"].pop("state_updated_at", None)
     number = max(moment["exchange"] for moment in raw["moments"] if "exchange" in moment) + 1
     looks = [copy.deepcopy(request) | {"exchange": number, "purpose": "look"}, before | {"exchange": number}]
     for look in looks:

@@ -112,7 +112,7 @@ TWINS = [
     twin("AGR-10", "two tasks with one id", PARALLEL, bodies("final history", "main", lambda entries: [of(one,
          tasks=[of(task, id="same") for task in one["tasks"]]) for one in entries]), fact="same, same"),
     twin("AGR-06", "a status that comes and goes", "rollback/failed/create/unwatched", flickers,
-         fact="as before and after"),
+         fact="`interrupted` for `status` of the thread at rest"),
     twin("AGR-06", "questions under a foreign key", "none/parking/stream/unwatched", bodies("final thread", "main",
          lambda thread: of(thread, interrupts={"x": next(iter(thread["interrupts"].values()))})), fact="`x`"),
     twin("AGR-10", "one id for the tasks of all steps", TOOLS, tasks_with(id="same"), fact="checkpoint 1"),
