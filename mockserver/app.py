@@ -50,7 +50,7 @@ class AccessLog(AbstractAccessLogger):
 
     @property
     def enabled(self) -> bool:
-        """Whether the level of the log lets these lines through."""
+        """True when the level of the log lets these lines through."""
         return self.logger.isEnabledFor(logging.INFO)
 
 
