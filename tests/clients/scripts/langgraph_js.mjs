@@ -38,6 +38,9 @@ for (const end of ["joined", "stopped"]) {
   const [another, seen] = await chat("researcher");
   await another.resetThread("researcher", opened.currentThread.thread_id);
   const joined = another.resetStream();
+  // A client that joins after the end receives nothing of the run.
+  const path = `/threads/${opened.currentThread.thread_id}/runs/*/stream`;
+  await control("POST", "wait", { request: { method: "GET", path } });
   if (end === "stopped") opened.cancelRun();
   else await control("DELETE", "holds");
   await Promise.all([sent, joined]);
