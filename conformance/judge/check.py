@@ -46,6 +46,7 @@ MODULES = (
     "agreement.facts",
     "agreement.outputs",
     "agreement.tasks",
+    "agreement.threads",
     "echo",
     "forms",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.checks.agreement.facts import Contradiction, expect_none, stated
+from conformance.checks.agreement.contradictions import Contradiction, expect_none, stated
 from conformance.judge.check import check
 from conformance.judge.expect import Inapplicable, Unproven
 from conformance.judge.play import Play

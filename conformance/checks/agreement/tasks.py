@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from conformance.api import checkpoint_id, objects
-from conformance.checks.agreement.facts import Contradiction, expect_none
+from conformance.checks.agreement.contradictions import Contradiction, expect_none
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven
 from conformance.judge.objects import Shown, shown

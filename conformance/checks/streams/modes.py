@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.api import checkpoint_id, objects
-from conformance.checks.agreement.facts import stated
+from conformance.checks.agreement.contradictions import stated
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, all_facts, expect
 from conformance.judge.play import Play
