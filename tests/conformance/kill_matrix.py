@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -156,6 +157,7 @@ def tiers(matrix: Matrix) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m tests.conformance.kill_matrix", description=__doc__).parse_args()
     found = compute()
     PAGE.write_text(page(found))
     FAULTS.write_text(faults(found))

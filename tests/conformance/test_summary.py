@@ -63,7 +63,11 @@ def test_the_table_counts_by_area_and_level() -> None:
     assert max(map(len, lines)) <= 100
 
 
-def test_failures_are_shown_by_cause_with_the_clearest_scenario(pytestconfig: pytest.Config) -> None:
+def test_failures_are_shown_by_cause_with_the_clearest_scenario(
+    pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # With `-v` the suite prints a table, also where it is this test that runs with it.
+    monkeypatch.setattr(pytestconfig.option, "verbose", 0)
     out = shown(
         [
             result("INT-02", "MUST", "FAIL", "interrupt/a", "expected x; observed y"),
