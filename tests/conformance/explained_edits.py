@@ -1,4 +1,4 @@
-"""Reasons, written by people, why edits of records that were not caught break no requirement.
+"""Reasons why single edits of records that were not caught break no requirement.
 
 `explained_edits.toml` has one entry for each edit that the page on the mutation of the judge samples, and some more,
 because the sample moves by a few edits when a requirement is added.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -65,9 +66,10 @@ Of the edits of one value somewhere in a body, {values:.0%} are caught.
 SURVIVORS = """
 ## Edits that are not caught
 
-{missed} edits are not caught. These are {sample} of them, drawn by the hashes of their descriptions. Each reason was
-written for its edit, after a look at the record. {overlooked} of the edits are *overlooked*: a server that did the same
-would be wrong, and a better judge would say so. Ids, times and addresses are replaced by words.
+{missed} edits are not caught. These are {sample} of them, drawn by the hashes of their descriptions. Each has a
+reason of its own. Those of edits of reports and of `Vary` were worded by a script from the facts of the record, and the
+others by hand. {overlooked} of the edits are *overlooked*: a server that did the same would be wrong, and a better
+judge would say so. Ids, times and addresses are replaced by words.
 
 | scenario | edit | why no requirement is broken |
 |---|---|---|
@@ -222,4 +224,5 @@ def blind(tally: Tally) -> list[str]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m tests.conformance.judge_mutation", description=__doc__).parse_args()
     PAGE.write_text(page(compute()))
