@@ -6,7 +6,7 @@
    checkpoints, or a step with `parallel` if several nodes ran.
 4. A task that ran child graphs becomes a step with `subgraph`, made in the same way from their own checkpoints. It has
    the channels that only a child graph has in `state`, and what its node said beside a child graph as words of its own.
-   Where the server does not know the nodes of a child graph, they are those of `create_agent`.
+   Where the server does not find a child graph, unknown nodes are called like those of `create_agent`.
 5. Where a run was stopped, the step is a hold. The next message of the client then meets a run that is still in
    flight, as it did when the thread was recorded.
 """
@@ -21,7 +21,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import yaml
@@ -32,6 +32,14 @@ from mockserver.script.tasks import PUSHED
 from mockserver.script.types import AGENT, RESERVED, STEPS, Script
 from mockserver.script.yaml_12 import add_rules
 from mockserver.thread_history import RecordingError, State, fetch, written
+
+
+class Known(NamedTuple):
+    """The names of a graph's channels besides messages, and of the nodes of the thread's own graph."""
+
+    channels: frozenset[str]
+    nodes: frozenset[str]
+
 
 HEADER: Final = "# Recorded from thread {thread}.\n"
 
@@ -75,7 +83,7 @@ def script_of(history: Sequence[State]) -> dict[str, Any]:
     if not line:
         raise RecordingError("the thread has no checkpoints, so there is nothing to record; run something on it first")
     turns: list[dict[str, Any]] = []
-    names = _names(line)
+    known = Known(_names(line), frozenset(node for state in line for node in state["next"] or ()))
     for number, state in enumerate(line):
         later = line[number + 1] if number + 1 < len(line) else None
         if (state.get("metadata") or {}).get("source") == "input":
@@ -83,12 +91,12 @@ def script_of(history: Sequence[State]) -> dict[str, Any]:
             if later is not None:
                 turns.append({"when": _when(state, later, len(turns) + 1), "steps": []})
         elif turns:
-            turns[-1]["steps"] += _steps(state, later, names)
+            turns[-1]["steps"] += _steps(state, later, known)
     # A turn without steps was stopped before its first node ran. A script needs a step, and a hold only waits.
     for number, turn in enumerate(turns, start=1):
         turn["steps"] = literal(turn["steps"]) or [{"node": "agent", "hold": f"stopped-{number}"}]
     # Those that only a child graph has are in its step.
-    channels = sorted(names & {name for turn in turns for name in _channels(turn["steps"])})
+    channels = sorted(known.channels & {name for turn in turns for name in _channels(turn["steps"])})
     # The history shows whole values and not what a node wrote, so replacing is the only reducer that reproduces them.
     begins = line[0]["values"]
     reducers = {"channels": _declared(channels, begins)} if channels else {}
@@ -159,14 +167,11 @@ def _when(state: State, later: State, number: int) -> dict[str, Any]:
     return {**({"text": text} if text else {}), "turn": turn or number}
 
 
-def _steps(state: State, later: State | None, names: frozenset[str]) -> Iterator[dict[str, Any]]:
-    """Yield the step that the `next` nodes of a checkpoint took, if any. It names the tasks that were sent.
-
-    `names` are the channels of the graph.
-    """
+def _steps(state: State, later: State | None, known: Known) -> Iterator[dict[str, Any]]:
+    """Yield the step that the `next` nodes of a checkpoint took, if any. It names the tasks that were sent."""
     tasks = state.get("tasks") or []
     counts = Counter(task["name"] for task in tasks)
-    for step in _step(state, later, names):
+    for step in _step(state, later, known):
         for part, task in zip(step.get("parallel", (step,)), tasks, strict=False):
             # Several tasks of one node are sent in any script.
             pushed = (task.get("path") or [""])[0] == PUSHED
@@ -175,7 +180,7 @@ def _steps(state: State, later: State | None, names: frozenset[str]) -> Iterator
         yield step
 
 
-def _step(state: State, later: State | None, names: frozenset[str]) -> Iterator[dict[str, Any]]:
+def _step(state: State, later: State | None, known: Known) -> Iterator[dict[str, Any]]:
     if not state.get("next") or START in state["next"]:
         return
     tasks = state.get("tasks") or []
@@ -185,7 +190,7 @@ def _step(state: State, later: State | None, names: frozenset[str]) -> Iterator[
     # A checkpoint of source `input` or `update` after this one belongs to another run: this superstep did not finish.
     finished = later is not None and (later.get("metadata") or {}).get("source") == "loop"
     node = state["next"][0]
-    children = {task["id"]: _child_step(task, state, later if finished else None, names) for task in tasks}
+    children = {task["id"]: _child_step(task, state, later if finished else None, known) for task in tasks}
     # Where a human was asked there is no duration: the time between the two checkpoints is that of the human.
     if any(children.values()):
         parts = [
@@ -212,16 +217,16 @@ def _step(state: State, later: State | None, names: frozenset[str]) -> Iterator[
         yield {"node": node, "hold": f"stopped-{(state.get('metadata') or {}).get('step', 0)}"}
 
 
-def _child_step(task: State, state: State, later: State | None, names: frozenset[str]) -> dict[str, Any] | None:
+def _child_step(task: State, state: State, later: State | None, known: Known) -> dict[str, Any] | None:
     """Return the step of a task that ran child graphs, None if it ran none, or one that a script cannot express.
 
-    `later` is the checkpoint after the superstep, if that has finished, and `names` are the channels of the graph.
+    `later` is the checkpoint after the superstep, if that has finished.
     """
     lines = [list(_line(child)) for child in task.get("children") or ()]
     # The questions of a task are those of the child graph that has not ended, or of the one that a later run continued.
     asked = list(task.get("interrupts") or ())
     waits = [bool(asked) and later is None and line is lines[-1] for line in lines]
-    parts = [_child(line, state, names, asked, waits=one) for line, one in zip(lines, waits, strict=True)]
+    parts = [_child(line, state, known, asked, waits=one) for line, one in zip(lines, waits, strict=True)]
     if not parts or None in parts:
         return None
     first, *others = [part for part in parts if part is not None]
@@ -233,50 +238,62 @@ def _child_step(task: State, state: State, later: State | None, names: frozenset
     if later is not None:
         step |= _own_words(task, lines, shares="returns" in first)
     step |= {"then": others} if others else {}
-    _keep_channels(step, state, later, names)
+    _keep_channels(step, state, later, known.channels)
     return step
 
 
 def _child(
-    line: Sequence[State], state: State, names: frozenset[str], asked: Sequence[dict[str, Any]], *, waits: bool
+    line: Sequence[State], state: State, known: Known, asked: Sequence[dict[str, Any]], *, waits: bool
 ) -> dict[str, Any] | None:
     """Return one child graph of a step, None for one that a script cannot express. `line` are its checkpoints."""
-    own = _names(line)
-    steps = [step for one, two in itertools.pairwise((*line, None)) if one for step in _steps(one, two, own)]
-    if not steps:
-        steps = list(_steps_of_unknown_nodes(line, asked, waits=waits))
+    own = known._replace(channels=_names(line))
+    steps = list(_child_steps(line, own, asked, waits=waits))
     if not steps or len(line) < 2:
         return None
-    begins, known = (one["values"].get("messages") or [] for one in (line[1], state))
-    shares = bool(known) and [one.get("id") for one in begins[: len(known)]] == [one.get("id") for one in known]
+    begins, said = (one["values"].get("messages") or [] for one in (line[1], state))
+    shares = bool(said) and [one.get("id") for one in begins[: len(said)]] == [one.get("id") for one in said]
     part: dict[str, Any] = {}
     if shares:
         part["returns"] = "messages"
     elif len(begins) == 1 and (text := _content_text(begins[0])):
         part["input"] = text
-    elif begins or (known and "messages" not in line[-1]["values"]):
+    elif begins or (said and "messages" not in line[-1]["values"]):
         # It was given several messages, or has none beside a parent that has.
         return None
-    if own != names:
+    if own.channels != known.channels:
         # A script gives a child graph no other input than a message and the channels that it shares.
-        given = {name: value for name, value in line[1]["values"].items() if name not in names}
-        part["state"] = _declared(sorted(own), line[0]["values"] | given)
+        given = {name: value for name, value in line[1]["values"].items() if name not in known.channels}
+        part["state"] = _declared(sorted(own.channels), line[0]["values"] | given)
     return {**part, "subgraph": steps}
 
 
-def _steps_of_unknown_nodes(
-    line: Sequence[State], asked: Sequence[dict[str, Any]], *, waits: bool
+def _child_steps(
+    line: Sequence[State], known: Known, asked: Sequence[dict[str, Any]], *, waits: bool
 ) -> Iterator[dict[str, Any]]:
-    """Yield the steps of a child graph that the server does not know, as of a subagent that a tool keeps in a dict.
+    """Yield the steps of a child graph."""
+    for one, two in itertools.pairwise((*line, None)):
+        if one is not None and one.get("next"):
+            yield from _steps(one, two, known)
+        elif one is not None:
+            yield from _step_of_unknown_node(one, two, known.nodes, asked if two or waits else ())
 
-    Its checkpoints have no `next` then. The nodes are those of `create_agent`: `model` speaks, and `tools` has results.
+
+def _step_of_unknown_node(
+    state: State, later: State | None, taken: frozenset[str], asked: Sequence[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Yield the step after a checkpoint of a child graph that the server does not find, as where a tool has a dict.
+
+    The server reads it with the thread's own graph, and so shows only nodes that this graph has as well, `taken`. The
+    others are called like those of `create_agent`: `model` speaks, and `tools` has results.
     """
-    for one, two in itertools.pairwise(line[1:]):
-        resumed = _run_of(one) != _run_of(two)
-        step = {"node": "model", **(_questions(asked) if resumed else {}), **_writes(one, two), "takes": 0}
-        yield _shortened({**step, "node": "tools" if "result" in step else "model"})
-    if waits:
-        yield {"node": "model", **_questions(asked)}
+    model, tools = (name if name not in taken else f"inner_{name}" for name in ("model", "tools"))
+    if later is None:
+        if asked:
+            yield {"node": model, **_questions(asked)}
+    elif (later.get("metadata") or {}).get("source") == "loop":
+        resumed = _run_of(state) != _run_of(later)
+        step = {"node": model, **(_questions(asked) if resumed else {}), **_writes(state, later), "takes": 0}
+        yield _shortened({**step, "node": tools if "result" in step else model})
 
 
 def _run_of(state: State) -> Any:

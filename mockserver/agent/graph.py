@@ -107,10 +107,16 @@ def shows_child(script: Script, history: History, checkpoint: Checkpoint, task: 
     return checkpoint.namespace(task) in history.children and _path(task, namespace) not in _hidden(script)
 
 
+def hides(script: Script, namespace: str) -> bool:
+    """Return whether a node on the way to the child graph with a namespace hides it from LangGraph."""
+    path = nodes_of(namespace).split("|")
+    return any("|".join(path[:end]) in _hidden(script) for end in range(1, len(path) + 1))
+
+
 def _hidden(script: Script) -> frozenset[str]:
-    """Return the paths of the nodes that hide their child graphs."""
+    """Return the paths of the nodes that hide their child graphs in each of their steps."""
     if "_hidden_paths" not in script.__dict__:
-        script.__dict__["_hidden_paths"] = frozenset(_hiding(script.every_step(), ""))
+        script.__dict__["_hidden_paths"] = frozenset(_hiding(script.every_step(), "")) - _shown(script)
     known: frozenset[str] = script.__dict__["_hidden_paths"]
     return known
 
@@ -130,11 +136,15 @@ def _path(task: str, namespace: str) -> str:
 
 def runs_child(script: Script, task: str, namespace: str) -> bool:
     """Return whether the node of a task has a child graph. `namespace` is that of the graph with the node."""
-    path = _path(task, namespace)
+    return _path(task, namespace) in _shown(script)
+
+
+def _shown(script: Script) -> frozenset[str]:
+    """Return the paths of the nodes with a child graph that the API shows."""
     if "_child_paths" not in script.__dict__:
         script.__dict__["_child_paths"] = frozenset(_paths(shape(script).children, ""))
     known: frozenset[str] = script.__dict__["_child_paths"]
-    return path in known
+    return known
 
 
 def _paths(children: Mapping[str, Graph], outer: str) -> Iterator[str]:

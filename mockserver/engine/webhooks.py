@@ -13,7 +13,6 @@ import json
 import logging
 from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -21,7 +20,6 @@ from yarl import URL
 
 from mockserver.core.callbacks import AGENT, Callbacks
 from mockserver.core.clock import Clock
-from mockserver.core.json_text import as_json
 
 # Enough to bridge a restart of the target, and few enough that a test of a dead target ends soon.
 ATTEMPTS: Final = 3
@@ -103,13 +101,3 @@ class Webhooks:
         if self._session is not None:
             await self._session.close()
             self._session = None
-
-
-def problem_of(url: str) -> str | None:
-    """Return the problem with the URL of a webhook, None if it is valid."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and URL(url).host
-    except ValueError:
-        usable = False
-    return None if usable else f"`webhook` must be an http or https URL with a host, not {as_json(url)}."

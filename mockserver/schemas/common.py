@@ -9,9 +9,11 @@ null makes a difference, its default is `UNSET`, and null is an error.
 from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
+from yarl import URL
 
 from mockserver.vocabulary import Strategy
 
@@ -27,10 +29,25 @@ Limit = Annotated[int, Meta(ge=1, le=1000)]
 Offset = Annotated[int, Meta(ge=0, le=2**53)]
 Whole = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 """A whole number whose bounds the published description does not state. JavaScript has no larger ones."""
+WebhookUrl = Annotated[str, Meta(min_length=1, max_length=65536)]
 Json = dict[str, Any]
 
 MAX_SECONDS: Final = 1e9
 """Thirty years. The published description has no bound, and a time stamp needs one: the calendar ends in 9999."""
+
+
+def _check_webhook(url: str | UnsetType) -> None:
+    """Raise ValueError for an unusable URL. As a part of the body it is refused before the assistant is looked up."""
+    if url is UNSET:
+        return
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and URL(url).host
+    except ValueError:
+        usable = False
+    if not usable:
+        shown = msgspec.json.encode(url).decode()
+        raise ValueError(f"`webhook` must be an http or https URL with a host, not {shown}.")
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, frozen=True):
@@ -134,12 +151,15 @@ class RunRequest(Body, frozen=True):
     """With `exit`, the run stores only its newest checkpoint, at its end. `sync` has the same effect as `async`."""
     checkpoint_during: bool | UnsetType = UNSET
     """The older name: `false` is `exit`."""
-    webhook: Annotated[str, Meta(min_length=1, max_length=65536)] | UnsetType = UNSET
+    webhook: WebhookUrl | UnsetType = UNSET
     feedback_keys: list[str] | UnsetType = UNSET
     """This has no effect, because it requests links to traces, and the mock creates none."""
     langsmith_tracer: Tracer | None = None
     strict_resume: bool = False
     """Set this to make the run fail if `command.resume` answers an interrupt that is not pending."""
+
+    def __post_init__(self) -> None:
+        _check_webhook(self.webhook)
 
     @property
     def modes(self) -> tuple[StreamMode, ...]:
@@ -205,7 +225,10 @@ class CronFields(Body, frozen=True):
     interrupt_after: Literal["*"] | list[str] | UnsetType = UNSET
     durability: Literal["sync", "async", "exit"] = "async"
     checkpoint_during: bool | UnsetType = UNSET
-    webhook: Annotated[str, Meta(min_length=1, max_length=65536)] | UnsetType = UNSET
+    webhook: WebhookUrl | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        _check_webhook(self.webhook)
 
 
 class CronCreate(CronFields, frozen=True):

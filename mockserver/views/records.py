@@ -10,15 +10,15 @@ from typing import Any
 
 import msgspec
 
-from mockserver.agent.graph import apply_write, shows_child
+from mockserver.agent.graph import apply_write, hides, known_values, nodes, shows_child
 from mockserver.core.assistants import Assistant, Version
-from mockserver.core.checkpoints import Checkpoint, History, MarkKind
+from mockserver.core.checkpoints import START, Checkpoint, History, MarkKind, Values
 from mockserver.core.clock import iso
 from mockserver.core.crons import Cron
 from mockserver.core.policy import policy_of
 from mockserver.core.records import Run, Thread
 from mockserver.core.store import Item
-from mockserver.script.states import state_of
+from mockserver.script.states import State, state_of
 from mockserver.script.tasks import node_of, path_of
 
 Shown = dict[str, Any]
@@ -177,13 +177,14 @@ def newest_state(record: Thread, *, namespace: str = "", subgraphs: bool = False
     shown = state(record, history.head, namespace=namespace, subgraphs=subgraphs)
     if history.head is not None and (pending := history.pending_writes(history.head)):
         for write in pending.values():
-            shown["values"] = apply_write(shown["values"], write, state_of(record.script, namespace))
+            shown["values"] = apply_write(shown["values"], write, _state(record, namespace))
         # A finished node has its answers. In the history its task keeps the question.
-        for name, task in zip(history.head.next, shown["tasks"], strict=True):
+        planned = _planned(record, history.head, namespace)
+        for name, task in zip(planned, shown["tasks"], strict=True):
             task["interrupts"] = [] if name in pending else task["interrupts"]
         shown["interrupts"] = [interrupt for task in shown["tasks"] for interrupt in task["interrupts"]]
         # A node whose write is pending has finished and does not run again when the superstep is resumed.
-        shown["next"] = [node_of(task) for task in history.head.next if task not in pending]
+        shown["next"] = [node_of(task) for task in planned if task not in pending]
     return shown
 
 
@@ -207,11 +208,12 @@ def state(record: Thread, checkpoint: Checkpoint | None, *, namespace: str = "",
             "checkpoint_id": None,
             "parent_checkpoint_id": None,
         }
-    tasks = [_task(record, history, checkpoint, node, namespace, subgraphs=subgraphs) for node in checkpoint.next]
+    planned = _planned(record, checkpoint, namespace)
+    tasks = [_task(record, history, checkpoint, node, namespace, subgraphs=subgraphs) for node in planned]
     parent = checkpoint.parent_id
     return {
-        "values": history.values(checkpoint),
-        "next": tuple(node_of(task) for task in checkpoint.next),
+        "values": _values(record, history, checkpoint, namespace),
+        "next": tuple(node_of(task) for task in planned),
         "tasks": tasks,
         "metadata": checkpoint.metadata,
         "created_at": iso(checkpoint.created_at),
@@ -221,6 +223,26 @@ def state(record: Thread, checkpoint: Checkpoint | None, *, namespace: str = "",
         "checkpoint_id": checkpoint.checkpoint_id,
         "parent_checkpoint_id": checkpoint.parent_id,
     }
+
+
+def _state(record: Thread, namespace: str) -> State:
+    """Return the state of the graph that LangGraph reads the checkpoints of a namespace with.
+
+    Where it does not find the child graph, it takes the thread's own graph, and shows its channels and nodes only.
+    """
+    return record.script if hides(record.script, namespace) else state_of(record.script, namespace)
+
+
+def _values(record: Thread, history: History, checkpoint: Checkpoint, namespace: str) -> Values:
+    values = history.values(checkpoint)
+    return known_values(record.script, values) if hides(record.script, namespace) else values
+
+
+def _planned(record: Thread, checkpoint: Checkpoint, namespace: str) -> tuple[str, ...]:
+    if not hides(record.script, namespace):
+        return checkpoint.next
+    known = (START, *nodes(record.script))
+    return tuple(task for task in checkpoint.next if node_of(task) in known)
 
 
 def updated_state(record: Thread, checkpoint: Checkpoint, namespace: str = "") -> Shown:

@@ -238,3 +238,87 @@ def test_a_wrong_child_graph_is_refused(step: str, problem: str) -> None:
     with pytest.raises(ScriptError) as error:
         parse(f"turns: [{{steps: [{step}]}}]")
     assert problem in str(error.value)
+
+
+FOUND_BY_NAME_ONLY = """
+channels: {log: append, todos: replace}
+turns:
+  - when: {contains: in a dict}
+    steps:
+      - {node: model, say: parent model, channels: {log: l, todos: [t]}}
+      - node: tools
+        hidden: true
+        input: do it
+        state: {plan: replace, notes: append}
+        subgraph:
+          - {node: look, say: look, channels: {plan: [a], notes: n}}
+          - {node: model, say: child model, channels: {notes: m}}
+          - {node: ask, interrupt: {value: ok?}, say: "got {resume}"}
+        result: Done.
+  - steps:
+      - {node: model, say: parent model, channels: {log: l, todos: [t]}}
+      - node: worker
+        returns: messages
+        state: {plan: replace, notes: append}
+        subgraph:
+          - {node: look, say: visible look, channels: {plan: [v]}}
+          - node: into
+            hidden: true
+            input: leaf
+            subgraph:
+              - {node: leaf, say: leaf, channels: {notes: z}}
+              - {node: model, say: leaf model, channels: {plan: [z]}}
+"""
+HIDDEN_LINE: list[Any] = [
+    (["__start__"], [], {"log": []}, ["__start__"]),
+    ([], ["do it"], {"log": []}, []),
+    (["model"], ["do it", "look"], {"log": []}, ["model"]),
+    ([], ["do it", "look", "child model"], {"log": []}, []),
+    ([], ["do it", "look", "child model", "got yes"], {"log": []}, []),
+]
+WORKER_LINE: list[Any] = [
+    (["__start__"], [], {"notes": []}, ["__start__"]),
+    (["look"], ["go", "parent model"], {"notes": []}, ["look"]),
+    (["into"], ["go", "parent model", "visible look"], {"notes": [], "plan": ["v"]}, ["into"]),
+]
+LEAF_LINE: list[Any] = [
+    (["__start__"], [], {"log": []}, ["__start__"]),
+    ([], ["leaf"], {"log": []}, []),
+    (["model"], ["leaf", "leaf"], {"log": []}, ["model"]),
+    ([], ["leaf", "leaf", "leaf model"], {"log": []}, []),
+]
+
+
+async def lines(stage: Stage, text: str) -> dict[str, list[Any]]:
+    """Run a text and return the checkpoints of each child graph that the stream names, oldest first."""
+    events = await streamed(stage, text, ["updates"], inside=True)
+    found = {}
+    for namespace in dict.fromkeys(event.event.partition("|")[2] for event in events):
+        if namespace:
+            checkpoint: Any = {"checkpoint_ns": namespace}
+            known: Any = await stage.client.threads.get_history(stage.thread, checkpoint=checkpoint, limit=50)
+            found[plain(namespace)] = [described(state) for state in reversed(known)]
+            newest: Any = await stage.client.threads.get_state(stage.thread, checkpoint=checkpoint)
+            assert described(newest) == found[plain(namespace)][-1]
+    return found
+
+
+def described(state: dict[str, Any]) -> tuple[Any, ...]:
+    others = {name: value for name, value in state["values"].items() if name != "messages"}
+    said = [message["content"] for message in state["values"]["messages"]]
+    return list(state["next"]), said, others, [task["name"] for task in state["tasks"]]
+
+
+async def test_the_checkpoints_of_a_hidden_child_graph_show_what_the_graph_of_the_thread_knows() -> None:
+    """Show its nodes and channels only, as LangGraph reads them with the graph that it finds: that of the thread."""
+    async with on_stage(script=parse(FOUND_BY_NAME_ONLY)) as stage:
+        assert await lines(stage, "in a dict") == {"tools": HIDDEN_LINE[:-1]}
+        await run(stage, command={"resume": "yes"})
+        (task,) = next(state for state in await stage.history() if "tools" in state["next"])["tasks"]
+        checkpoint: Any = {"checkpoint_ns": f"tools:{task['id']}"}
+        known: Any = await stage.client.threads.get_history(stage.thread, checkpoint=checkpoint, limit=50)
+        assert [described(state) for state in reversed(known)] == HIDDEN_LINE
+    async with on_stage(script=parse(FOUND_BY_NAME_ONLY)) as stage:
+        found = await lines(stage, "go")
+        assert found["worker"][:3] == WORKER_LINE
+        assert found["worker|into"] == LEAF_LINE

@@ -121,6 +121,7 @@ async def test_a_cron_is_changed(stage: Stage) -> None:
         ({"assistant_id": "nobody"}, 404, "nobody"),
         ({"assistant_id": str(uuid4())}, 404, "not found"),
         ({"webhook": "nowhere"}, 422, "webhook"),
+        ({"webhook": "file:///tmp/hook", "assistant_id": "nobody"}, 422, "webhook"),
         ({"on_run_completed": "keep"}, 422, "on_run_completed"),
         ({"colour": "blue"}, 422, "colour"),
     ],

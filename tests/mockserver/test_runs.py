@@ -227,6 +227,7 @@ async def _only_one_thread(stage: Stage) -> bool:
         ({"webhook": "/here"}, 422, "an http or https URL"),
         ({"webhook": "ftp://x/"}, 422, "an http or https URL"),
         ({"webhook": "http://[x/"}, 422, "an http or https URL"),
+        ({"webhook": "file:///tmp/hook", "assistant_id": str(uuid4())}, 422, "an http or https URL"),
         ({"feedback_keys": "x"}, 422, "feedback_keys"),
         ({"strict_resume": 1}, 422, "strict_resume"),
         ({"langsmith_tracer": {"x": 1}}, 422, "langsmith_tracer"),

@@ -37,7 +37,7 @@ async def test_a_thread_of_a_deep_agent_is_played_again(tmp_path: Path) -> None:
     assert "say: 'In short: It costs seven.'" in text
     with MockDeployment(script=text) as mock:
         played = await fetch(mock.url, await converse(mock.url, "agent"))
-    assert plain(played, hidden=True) == plain(recorded, hidden=True)
+    assert plain(played) == plain(recorded)
 
 
 async def converse(url: str, graph: str) -> str:
@@ -49,26 +49,19 @@ async def converse(url: str, graph: str) -> str:
     return thread
 
 
-def plain(history: list[dict[str, Any]], *, hidden: bool = False, inner: bool = False) -> list[Any]:
-    """Return a history and those of its child graphs, without ids, times and what a task has written.
-
-    With `hidden`, leave out the nodes of child graphs that LangGraph does not find, because its history has none.
-    """
+def plain(history: list[dict[str, Any]]) -> list[Any]:
+    """Return a history and those of its child graphs, without ids, times and what a task has written."""
     return [
         (
             state["metadata"]["step"],
-            [] if inner else state["next"],
+            state["next"],
             [(message["type"], message["content"]) for message in state["values"].get("messages", ())],
             {name: value for name, value in state["values"].items() if name != "messages"},
             [
                 (task["name"], bool(task["checkpoint"]), [one["value"] for one in task["interrupts"]])
-                for task in (() if inner else state["tasks"])
-            ],
-            [
-                [plain(child, hidden=hidden, inner=hidden and not task["checkpoint"]) for child in children]
                 for task in state["tasks"]
-                if (children := task.get("children"))
             ],
+            [[plain(child) for child in children] for task in state["tasks"] if (children := task.get("children"))],
         )
         for state in history
     ]
