@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from conformance.api import LABEL_KEY
@@ -227,7 +228,7 @@ def _same(found: object, asked: str) -> bool:
 
 @check("ECH-04", premises=())
 def cron_shows_what_was_sent(play: Play) -> None:
-    """ECH-04: compare the schedule, payload and metadata of every cron with the request that created it."""
+    """ECH-04: compare the schedule, payload, metadata and assistant of every cron with the request that created it."""
     sent = {}
     for exchange in play.exchanges_for("create cron"):
         if exchange.ok and isinstance(exchange.body, dict) and isinstance(exchange.request.body, dict):
@@ -235,7 +236,7 @@ def cron_shows_what_was_sent(play: Play) -> None:
     crons = [one for one in shown(play, "cron") if one.id in sent]
     if not crons:
         raise Inapplicable("no answer contained a cron that the driver created")
-    _expect_none(_of_crons(crons, sent))
+    _expect_none(chain(_of_crons(crons, sent), _of_assistants(play, crons, sent)))
 
 
 def _of_crons(crons: list[Shown], sent: dict[str, Request]) -> Iterator[Fault]:
@@ -258,3 +259,25 @@ def _of_crons(crons: list[Shown], sent: dict[str, Request]) -> Iterator[Fault]:
                     f"`{snippet(found)}`",
                     (request.seq, one.received),
                 )
+
+
+def _of_assistants(play: Play, crons: list[Shown], sent: dict[str, Request]) -> Iterator[Fault]:
+    """Yield a fault for a cron of another assistant than the runs that were sent with the same `assistant_id`."""
+    requests = _requests(play)
+    of_runs = {
+        snippet(requests[one.id].body.get("assistant_id")): one for one in shown(play, "run") if one.id in requests
+    }
+    for one in crons:
+        run = of_runs.get(snippet(sent[one.id].body.get("assistant_id")))
+        due, found = run and run.get("assistant_id"), one.get("assistant_id")
+        # Only ids are compared: an answer may have the name of a graph in the place of its assistant's id.
+        if run is not None and _is_id(due) and _is_id(found) and not _same(found, str(due)):
+            yield (
+                f"the assistant of the cron `{sent[one.id].about}`, {due}, as in {run.place}, in {one.place}",
+                f"`{snippet(found)}`",
+                (run.received, one.received),
+            )
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-fA-F-]{36}", value) is not None

@@ -31,6 +31,7 @@ MODULES = (
     "cancel",
     "races",
     "streams.events",
+    "streams.tokens",
     "streams.content",
     "streams.modes",
     "streams.joins",

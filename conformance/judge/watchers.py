@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import get_args
 
 from conformance.api import Purpose
 from conformance.judge.expect import Unproven
@@ -12,11 +14,21 @@ from conformance.judge.play import Exchange, Play
 from conformance.scenarios import moves as s
 from conformance.transcript.transcript import Closed, Left, StreamEvent
 
+EVENT_OF_MODE = {"messages-tuple": "messages"}
+"""The event name of a stream mode, where it differs from the name of the mode."""
+
+EVENTS_OF_MODES = {EVENT_OF_MODE.get(mode, mode) for mode in get_args(s.StreamMode)}
+"""The events of all stream modes, without a namespace or a part of their names."""
+
+EVENTS_OF_A_RUN = EVENTS_OF_MODES | {"metadata", "error", "end"}
+"""The events that a run's stream is documented to have. Clients ignore every other event, such as a heartbeat."""
+
 
 @dataclass(frozen=True)
 class Watcher:
     """A client that watched run `label`.
 
+    `events` are those of a run's stream. A server may send others of its own at any time, with an id or without.
     `closed` is the seq at which the deployment ended the response. `disconnected` is the seq at which the client closed
     the connection. Each is None when that did not happen.
     """
@@ -96,6 +108,11 @@ def written(watcher: Watcher, play: Play) -> list[Message]:
     ]
 
 
+def mode_of(event: str) -> str:
+    """Return the name of an event without its namespace (`updates|research:ID`) or part (`messages/partial`)."""
+    return re.split("[|/]", event)[0]
+
+
 def _all(play: Play) -> Iterator[Watcher]:
     for move in play.scenario.moves:
         match move:
@@ -120,4 +137,5 @@ def _watcher(
         numbers = {e.request.exchange for e in (exchange, *play.repeats(exchange))}
         closed = next((m.seq for m in play.moments if isinstance(m, Closed) and m.exchange in numbers), None)
         disconnected = next((m.seq for m in play.moments if isinstance(m, Left) and m.exchange in numbers), None)
-        yield Watcher(name, label, streams, modes, since, exchange, play.events(exchange), closed, disconnected)
+        events = [event for event in play.events(exchange) if mode_of(event.event) in EVENTS_OF_A_RUN]
+        yield Watcher(name, label, streams, modes, since, exchange, events, closed, disconnected)

@@ -566,9 +566,13 @@ class CreateCron(Kind, frozen=True, kw_only=True, tag="create-cron", omit_defaul
     often: bool = False
     hold: tuple[str, ...] = ()
 
+    until: int | None = None
+    """The year at whose beginning it ends."""
+
     def describe(self) -> str:
         texts = (
             "due every second or minute" if self.often else "due at New Year",
+            setting("end_time", self.until),
             setting("multitask_strategy", self.strategy) or "no multitask_strategy",
             f"hold at {' and '.join(self.hold)}" if self.hold else None,
         )

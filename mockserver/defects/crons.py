@@ -96,3 +96,18 @@ class CronMetadataLost(Defect):
     def cron_order(self, thread: Thread, order: RunRequest) -> RunRequest:
         right = super().cron_order(thread, order)
         return structs.replace(right, metadata={}) if self.strikes() else right
+
+
+class CronAssistantUnknown(Defect):
+    """A cron is shown with the id of no assistant."""
+
+    id = "D240"
+    rule = "ECH-04"
+    seen = ()
+    client = "A list of crons by assistant shows this one under none."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        if matches(request, "POST", f"{RUNS}/crons") and response.status == 200 and self.strikes():
+            return rewritten(response, lambda cron: {**cron, "assistant_id": "00000000-0000-4000-8000-000000000000"})
+        return response

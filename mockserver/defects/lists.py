@@ -169,6 +169,17 @@ class CountIgnoresFilters(_Dropped):
     options = ("status", "metadata")
 
 
+class CronSortIgnored(_Dropped):
+    """A search for crons is sorted by their creation, whatever order was requested."""
+
+    id = "D239"
+    rule = "CRN-05"
+    seen = ()
+    client = "A list of crons cannot be sorted by the time at which they expire."
+    path = "/runs/crons/search"
+    options = ("sort_by",)
+
+
 class CronOffsetIgnored(_Dropped):
     """A search for crons begins with the first cron, whatever its offset."""
 

@@ -176,6 +176,114 @@ class ValuesSkipped(Defect):
         return not skipped and super().shows(event, modes)
 
 
+class UpdateIdsDiffer(Defect):
+    """The messages in an update have other ids than the same messages in the state."""
+
+    id = "D233"
+    rule = "AGR-12"
+    seen = ()
+    client = "Each message of a streamed answer is on the screen twice once the thread is read."
+
+    def __init__(self, times: int | None = None) -> None:
+        super().__init__(times)
+        self._done: dict[int, Event] = {}
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        # Each reader of a stream is asked about the same event, which is changed once.
+        if event.name == "updates" and id(event) not in self._done:
+            self._done[id(event)] = event
+            if any(_messages(write) for write in event.data.values()) and self.strikes():
+                event.data = {node: _renamed(write) for node, write in event.data.items()}
+        return super().shows(event, modes)
+
+
+def _messages(write: Any) -> list[dict[str, Any]]:
+    return write.get("messages") or [] if isinstance(write, dict) else []
+
+
+def _renamed(write: Any) -> Any:
+    # A copy: the state has the same objects.
+    return {**write, "messages": [{**one, "id": f"{one['id']}-0"} for one in _messages(write)]} if write else write
+
+
+class CallChunksRepeated(Defect):
+    """A chunk of a tool call is streamed twice."""
+
+    id = "D234"
+    rule = "STR-32"
+    seen = ()
+    client = "The arguments of a tool call are no JSON when its chunks are put together."
+
+    def __init__(self, times: int | None = None) -> None:
+        super().__init__(times)
+        self._done: dict[int, Event] = {}
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        chunks = event.data[0].get("tool_call_chunks") if event.name == "messages" else None
+        if chunks and id(event) not in self._done:
+            self._done[id(event)] = event
+            if self.strikes():
+                event.data = [{**event.data[0], "tool_call_chunks": [*chunks, *chunks]}, *event.data[1:]]
+        return super().shows(event, modes)
+
+
+class TaskInputsLost(Defect):
+    """The beginning of a task in a stream of `tasks` has no input."""
+
+    id = "D235"
+    rule = "STR-45"
+    seen = ()
+    client = "A debugger shows every step without what it was given."
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        if event.name == "tasks" and event.data.get("input") and self.strikes():
+            event.data = {**event.data, "input": None}
+        return super().shows(event, modes)
+
+
+class CallsWithoutNames(Defect):
+    """The events of a stream of `events` do not name what was called."""
+
+    id = "D236"
+    rule = "STR-46"
+    seen = ()
+    client = "A trace of the run shows calls of nothing."
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        if event.name == "events" and event.data.get("name") and self.strikes():
+            event.data = {name: value for name, value in event.data.items() if name != "name"}
+        return super().shows(event, modes)
+
+
+class ChildNamespaceUnknown(Defect):
+    """The names of a child graph's events have the id of no task."""
+
+    id = "D237"
+    rule = "STR-11"
+    seen = ()
+    client = "What a child graph does is not shown under the step that started it."
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        head, task, namespace = event.name.partition(":")
+        if "|" in head and not namespace.startswith("0000") and self.strikes():
+            event.name = f"{head}{task}00000000-0000-0000-0000-000000000000"
+        return super().shows(event, modes)
+
+
+class ErrorClassHidden(Defect):
+    """The `error` event of a failed run names a general error in the place of the one that was raised."""
+
+    id = "D238"
+    rule = "STR-49"
+    seen = ()
+    client = "An application handles a timeout of its own tool like a mistake in its graph."
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        if event.name == "error" and event.data.get("error") != "Exception" and self.strikes():
+            event.data = {**event.data, "error": "Exception"}
+        return super().shows(event, modes)
+
+
 class OutputChannelStale(Defect):
     """A join and a wait return a channel of the state as it was before the last step."""
 

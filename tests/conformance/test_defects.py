@@ -614,6 +614,19 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
         "enqueue/during-answer/create/unwatched",
         {"RUN-32": "agent:2 reported `exit` after that"},
     ),
+    ("update_ids_differ", "none/during-tools/stream/streamed/updates", {"AGR-12": "-0` for the id of A.call in the"}),
+    (
+        "call_chunks_repeated",
+        "none/during-tools/stream/streamed/messages-tuple",
+        {"STR-32": '2 chunks that add up to {"query": "weather in san francisco"}{"query"'},
+    ),
+    ("task_inputs_lost", "none/during-tools/stream/streamed/debug-modes", {"STR-45": '"input":null'}),
+    ("calls_without_names", "none/during-tools/stream/streamed/events", {"STR-46": '`{"event":"on_chain_start"'}),
+    ("child_namespace_unknown", "none/in-child/create/two-joined", {"STR-11": "`updates|research:00000000-0000"}),
+    ("error_class_hidden", "enqueue/failing/create/streamed", {"STR-49": "`Exception`"}),
+    ("cron_sort_ignored", "cron/listed", {"CRN-05": "2098-01-01T00:00:00"}),
+    ("cron_assistant_unknown", "cron/made-and-deleted", {"ECH-04": "`00000000-0000-4000-8000-000000000000`"}),
+    ("run_not_named", "stateless/wait", {"STR-30": "no such header"}),
     ("values_skipped", "interrupt/during-tools/stream/unwatched", {"STR-48": "none that ends with B.result"}),
 ]
 """A defect, a scenario, and for each requirement that must be broken then what must be observed of it."""

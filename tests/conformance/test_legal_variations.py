@@ -31,6 +31,7 @@ from tests.conformance.twins.edits import (
 )
 
 OWN_STREAM = "interrupt/during-tools/create/streamed"
+MODES = "none/during-tools/stream/streamed"
 
 EVERYWHERE = (
     *(CANCELLED, CANCELLED_PENDING, PARKED, QUEUED, REJECTED, ROLLED_BACK, STREAMED, TOOLS),
@@ -202,14 +203,66 @@ def repeated_values(raw: Json) -> None:
 
 
 def of_its_own(raw: Json) -> None:
-    """Send an event that belongs to no stream mode behind the `metadata` of every stream."""
+    """Send an event without an id that belongs to no stream mode before and behind every event of a stream."""
     raw["moments"] = [
-        copy
+        each
         for moment in raw["moments"]
-        for copy in (
-            [moment, {**moment, "event": "keepalive", "data": {}}] if moment.get("event") == "metadata" else [moment]
-        )
+        for own in [{**moment, "event": "keepalive", "data": {}, "id": None}]
+        for each in ([own, moment, own] if moment["kind"] == "stream" else [moment])
     ]
+
+
+def fewer_facts_in_debug_modes(raw: Json) -> None:
+    """Show the results of tasks as pairs of a channel and its value, and tasks in `debug` without metadata."""
+    for moment in raw["moments"]:
+        shown = moment["data"] if moment["kind"] == "stream" and moment["event"] in ("tasks", "debug") else {}
+        task = shown.get("payload", shown)
+        if isinstance(task.get("result"), dict):
+            task["result"] = [[name, value] for name, value in task["result"].items()]
+        if shown.get("type") == "task":
+            task.pop("metadata", None)
+
+
+def calls_in_many_chunks(raw: Json) -> None:
+    """Stream the arguments of each tool call letter by letter."""
+    moments = []
+    for moment in raw["moments"]:
+        piece, *beside = moment["data"] if moment.get("event") == "messages" else [{}]
+        chunks = piece.get("tool_call_chunks") or []
+        moments += [
+            {**moment, "data": [{**piece, "tool_call_chunks": [{**chunk, "args": letter}]}, *beside]}
+            for chunk in chunks
+            for letter in chunk["args"]
+        ] or [moment]
+    raw["moments"] = moments
+
+
+def calls_as_whole_messages(raw: Json) -> None:
+    """Stream each message with a tool call once, whole, as an agent that calls no model for it does. Repeat it."""
+    moments = []
+    for moment in raw["moments"]:
+        piece, *beside = moment["data"] if moment.get("event") == "messages" else [{}]
+        if piece.get("tool_call_chunks"):
+            whole = {name: value for name, value in piece.items() if name != "tool_call_chunks"} | {"type": "ai"}
+            moments += [{**moment, "data": [whole, *beside]}] * 2
+        else:
+            moments.append(moment)
+    raw["moments"] = moments
+
+
+def updates_without_ids(raw: Json) -> None:
+    """Stream the messages of updates as the node wrote them: without ids, which they get when they are stored."""
+    for moment in raw["moments"]:
+        if moment.get("event") == "updates":
+            for write in moment["data"].values():
+                write["messages"] = [{**one, "id": None} for one in write["messages"]]
+
+
+def errors_with_their_module(raw: Json) -> None:
+    """Name the class of an error with its module."""
+    for moment in raw["moments"]:
+        if moment.get("event") == "error":
+            moment["data"]["error"] = f"agent.{moment['data']['error']}"
 
 
 def no_next_run(cron: Json) -> None:
@@ -297,9 +350,27 @@ VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
     ("values are streamed twice", (STREAMED, OWN_STREAM), (repeated_values,)),
     (
         "streams have events of another name",
-        (STREAMED, OWN_STREAM, "none/during-tools/stream/streamed/updates"),
+        (
+            *(STREAMED, OWN_STREAM, "none/during-tools/stream/streamed/updates", f"{MODES}/all-modes"),
+            *(f"{MODES}/debug-modes", f"{MODES}/events", "none/during-tools/stream/reconnected"),
+            *("none/during-answer/create/two-joined", "enqueue/failing/create/streamed", "stateless/stream"),
+            *("none/in-child/create/two-joined", "interrupt/during-tools/create/join-streamed"),
+        ),
         (of_its_own,),
     ),
+    ("tasks are shown in an older form", (f"{MODES}/debug-modes",), (fewer_facts_in_debug_modes,)),
+    (
+        "calls are streamed in many chunks",
+        (f"{MODES}/messages-tuple", f"{MODES}/all-modes"),
+        (calls_in_many_chunks,),
+    ),
+    (
+        "calls are streamed as whole messages",
+        (f"{MODES}/messages-tuple", f"{MODES}/all-modes"),
+        (calls_as_whole_messages,),
+    ),
+    ("updates have no ids", (STREAMED, f"{MODES}/updates"), (updates_without_ids,)),
+    ("errors have their module", ("enqueue/failing/create/streamed",), (errors_with_their_module,)),
     (
         "Location is an absolute URL",
         (STREAMED, OWN_STREAM),

@@ -1,4 +1,4 @@
-"""AGR: the values of a run that a client receives, compared with the state of the thread."""
+"""AGR: the values and messages of a run that a client receives, compared with the state of the thread."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 from conformance.checks.agreement.contradictions import Contradiction, expect_none, stated
 from conformance.judge.check import check
 from conformance.judge.expect import Inapplicable, Unproven
+from conformance.judge.messages import Message, read_messages
 from conformance.judge.play import Play
 from conformance.judge.premises import SETTLED
 from conformance.judge.requests import labels
-from conformance.judge.watchers import streams
+from conformance.judge.watchers import Watcher, streams
 from conformance.scenarios import moves as s
 from conformance.transcript.text import difference
 
@@ -65,3 +66,34 @@ def _received(play: Play, label: str) -> Iterator[tuple[str, Any, int]]:
         events = stream.named("values")
         if stream.label == label and stream.closed is not None and stream.disconnected is None and events:
             yield f"the last `values` event of {stream.title}", events[-1].data, events[-1].seq
+
+
+@check("AGR-12", premises=(SETTLED,))
+def streamed_messages_have_their_ids(play: Play) -> None:
+    """AGR-12: compare the id of every message in an `updates` event with that of the same message in the state."""
+    read, state = play.last("final state", s.MAIN), play.messages()
+    # A message that is in the state twice has two ids. INT-05 and PST-10 judge that.
+    once = {one.word: one for one in state if one.label != "?" and [m.word for m in state].count(one.word) == 1}
+    pairs = [(once.get(word), *streamed) for stream in streams(play) for word, streamed in _streamed(stream, play)]
+    found = [
+        Contradiction(f"the id of {due.word} in {place}", f"`{due.id}`", f"`{message.id}`", (seq, read.sent))
+        # A message that a step wrote without an id gets it when it is stored.
+        for due, message, place, seq in pairs
+        if due is not None and due.id is not None and message.id is not None
+    ]
+    if not found:
+        raise Unproven("no message with an id was in an update and in the state")
+    expect_none((one for one in found if one.first != one.other), "the ids of the state in the updates")
+
+
+def _streamed(stream: Watcher, play: Play) -> Iterator[tuple[str, tuple[Message, str, int]]]:
+    """Yield the word of each message in the updates of a stream, with the message, its place and its seq."""
+    # A step that is tried again writes its message again. The last one counts.
+    last = {
+        message.word: (message, f"the updates of {stream.title}", event.seq)
+        for event in stream.named("updates")
+        if isinstance(event.data, dict)
+        for write in event.data.values()
+        for message in read_messages(write, play.scenario)
+    }
+    yield from last.items()

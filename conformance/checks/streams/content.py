@@ -19,6 +19,9 @@ NODES = {"call": ("agent",), "answer": ("agent",), "result": ("tools", "research
 PARTS = {"agent:1": "call", "tools:1": "result", "agent:2": "answer"}
 """The message that each step of a turn writes."""
 
+RAISED = "ProbeError"
+"""The class of the exception that a step of the probe agent raises on request."""
+
 
 @check("STR-40", premises=(HELD, ACCEPTED_A))
 def failure_is_streamed(play: Play) -> None:
@@ -31,6 +34,28 @@ def failure_is_streamed(play: Play) -> None:
             f"an `error` event in {stream.title}, because run A failed",
             f"only `{'`, `'.join(dict.fromkeys(event.event for event in stream.events))}`",
             stream.exchange.sent,
+        )
+
+
+@check("STR-49", premises=(HELD, ACCEPTED_A))
+@all_facts
+def failure_is_named(play: Play) -> None:
+    """STR-49: compare the `error` of every `error` event of run A with the class that its agent raised."""
+    if not any(report.outcome == "raised" for report in play.reports("A")):
+        raise Unproven("the witness received no report that a step of run A failed")
+    events = [(stream, event) for stream in streaming(play, "A") for event in stream.named("error")]
+    # STR-40 judges a stream without the event, and SHP-05 one that names nothing.
+    named = [pair for pair in events if isinstance(pair[1].data, dict) and isinstance(pair[1].data.get("error"), str)]
+    if not named:
+        raise Unproven("no stream of run A had an `error` event with a text `error`")
+    for stream, event in named:
+        found = event.data["error"]
+        # Some servers show the module, too.
+        expect(
+            found.rpartition(".")[2] == RAISED,
+            f"the class `{RAISED}`, which the agent raised, as `error` of the `error` event of {stream.title}",
+            f"`{found}`",
+            event.seq,
         )
 
 

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import re
-from typing import get_args
-
-from conformance.api import GONE, objects
+from conformance.api import GONE
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, all_facts, expect
-from conformance.judge.messages import read_messages, spell, text_of
+from conformance.judge.messages import read_messages, spell
 from conformance.judge.overlap import was_executing
 from conformance.judge.play import Play
 from conformance.judge.premises import ACCEPTED_A, ACCEPTED_B, HELD
 from conformance.judge.turns import parts_of
-from conformance.judge.watchers import own_streams, streaming, streams, watcher, written
-from conformance.scenarios.moves import StreamMode
+from conformance.judge.watchers import (
+    EVENT_OF_MODE,
+    EVENTS_OF_MODES,
+    mode_of,
+    own_streams,
+    streaming,
+    streams,
+    watcher,
+    written,
+)
 from conformance.transcript.text import snippet
 from conformance.transcript.transcript import Left, Missed, Released
-
-EVENT_OF_MODE = {"messages-tuple": "messages"}
-"""The event name of a stream mode, where it differs from the name of the mode."""
-
-EVENTS_OF_MODES = {EVENT_OF_MODE.get(mode, mode) for mode in get_args(StreamMode)}
-"""The events of all stream modes, without a namespace or a part of their names."""
 
 
 @check("STR-01")
 @all_facts
 def stream_begins_with_the_run(play: Play) -> None:
-    """STR-01: compare the first event of every stream with `metadata` and the run's id."""
+    """STR-01: compare the first event of a run's own in every stream with `metadata` and the run's id."""
     # A run that was superseded while pending never began, and its stream may end without an event.
     judged = [stream for stream in own_streams(play) if stream.events or play.began(stream.label) is not None]
     if not judged:
@@ -44,7 +43,7 @@ def stream_begins_with_the_run(play: Play) -> None:
         reported = next((report.run_id for report in play.reports(label) if report.run_id), None)
         expect(
             first.event == "metadata" and isinstance(run_id, str) and reported in (None, run_id),
-            f"`metadata` with the id of run {label} as the first event of its stream",
+            f"`metadata` with the id of run {label} before the other events of its stream",
             f"`{first.event}` with run_id {snippet(run_id)}"
             + (f", while the agent of that run reported the run_id {reported}" if reported else ""),
             sent,
@@ -193,8 +192,7 @@ def modes_are_those_requested(play: Play) -> None:
     for stream in streaming(play, "A"):
         requested = [EVENT_OF_MODE.get(mode, mode) for mode in stream.modes]
         names = {event.event for event in stream.events}
-        # Clients ignore events that they do not know, so a server may send some of its own.
-        others = sorted(name for name in names - set(requested) if re.split("[|/]", name)[0] in EVENTS_OF_MODES)
+        others = sorted(name for name in names - set(requested) if mode_of(name) in EVENTS_OF_MODES)
         missing = sorted({*requested} - optional - names)
         # A client that joined after the end was rightly sent nothing.
         if missing and not stream.own and not was_executing(play, "A", stream.exchange.sent):
@@ -249,40 +247,6 @@ def events_are_sent_when_they_happen(play: Play) -> None:
         held,
         resumed,
     )
-
-
-@check("STR-32")
-@all_facts
-def tokens_make_the_answer(play: Play) -> None:
-    """STR-32: compare the pieces of each answer in run A's streams with the answer in the state.
-
-    A message's pieces have its id. Joined together they are its text.
-    """
-    state = play.state().get("values")
-    messages = state.get("messages") if isinstance(state, dict) else None
-    answers = [m for m in objects(messages) if m.get("type") == "ai" and not m.get("tool_calls")]
-    if not answers:
-        raise Unproven("the state has no answer of the agent")
-    for stream in streaming(play, "A"):
-        for answer in answers:
-            events = [
-                event
-                for event in stream.named("messages")
-                if isinstance(event.data, list) and event.data and isinstance(event.data[0], dict)
-                if event.data[0].get("id") == answer.get("id")
-            ]
-            pieces = [text_of(event.data[0].get("content")) for event in events]
-            expect(
-                "".join(pieces) == text_of(answer.get("content")),
-                f"the `messages` events in {stream.title} to add up to the answer in the state",
-                f"{len(pieces)} pieces that add up to {snippet(''.join(pieces))}",
-                stream.exchange.sent,
-            )
-            for event in events:
-                beside = event.data[1] if len(event.data) > 1 and isinstance(event.data[1], dict) else {}
-                node = beside.get("langgraph_node")
-                named = "`langgraph_node` of the node `agent` beside each piece of the answer"
-                expect(node == "agent", f"{named} in {stream.title}", f"`{snippet(node)}`", event.seq)
 
 
 def _is_over(play: Play, label: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conformance.api import GONE, Purpose
+from conformance.api import GONE, Purpose, objects
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.messages import read_messages, spell
@@ -19,6 +19,9 @@ from conformance.judge.watchers import Watcher, watcher, watchers, written
 from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
 from conformance.transcript.transcript import AnyMoment, Left, NetworkFault, Released, Request
+
+CHILD = "research"
+"""The node of the probe agent that runs a child graph."""
 
 
 @check("STR-04")
@@ -148,10 +151,12 @@ def every_joiner_gets_everything(play: Play) -> None:
 
 
 @check("STR-11")
+@all_facts
 def joiners_see_child_graphs(play: Play) -> None:
-    """STR-11: look for updates of the child graph's steps in the events that each joined client received."""
+    """STR-11: look for updates of the child graph's steps, under its namespace, in the events of each joined client."""
     # Both clients joined during the child graph's first step, so its update was still to come.
     play.reached("A", "search:1/exit")
+    tasks = _tasks_of_children(play)
     for name in ("W", "V"):
         joined = watcher(play, name)
         # The events of a child graph carry its namespace after the mode.
@@ -162,6 +167,29 @@ def joiners_see_child_graphs(play: Play) -> None:
             f"only `{'`, `'.join(sorted({event.event for event in joined.events}))}`",
             joined.exchange.sent,
         )
+        for event in joined.events:
+            node, _, task = event.event.partition("|")[2].partition("|")[0].partition(":")
+            expect(
+                not node or node == CHILD,
+                f"the namespace of the node `{CHILD}`, which runs the child graph, in the events of client {name}",
+                f"`{event.event}`",
+                event.seq,
+            )
+            # A history need not show its tasks.
+            expect(
+                not task or not tasks or task in tasks,
+                f"the id of a task of `{CHILD}` in the history, {snippet(sorted(tasks))}, in the namespace of the "
+                f"events of client {name}",
+                f"`{event.event}`",
+                event.seq,
+            )
+
+
+def _tasks_of_children(play: Play) -> set[str]:
+    """Return the ids of the tasks that ran a child graph, as the history of the thread shows them."""
+    entries = objects(play.body("final history", s.MAIN, list))
+    tasks = [task for entry in entries for task in objects(entry.get("tasks"))]
+    return {task["id"] for task in tasks if task.get("name") == CHILD and isinstance(task.get("id"), str)}
 
 
 @check("STR-08")

@@ -46,7 +46,10 @@ def _expect_tasks(stream: Watcher, events: list[StreamEvent]) -> None:
         task, name = snippet(data.get("id")), snippet(data.get("name"))
         named = isinstance(data.get("id"), str) and isinstance(data.get("name"), str)
         expect(named, f"`id` and `name` in each `tasks` event of {stream.title}", f"`{snippet(data)}`", event.seq)
-        ends = "result" in data or "error" in data
+        ends = _ends(event)
+        # Every node of the probe agent reads the state, which has at least the human message.
+        given = ends or (stated(data.get("input")) is not None and isinstance(data.get("triggers"), list))
+        expect(given, f"`input` and `triggers` in each beginning in {stream.title}", f"`{snippet(data)}`", event.seq)
         right = task in begun and task not in ended if ends else task not in begun
         what = "result" if ends else "beginning"
         expect(right, f"one beginning and then one result of {name} in {stream.title}", f"another {what}", event.seq)
@@ -126,11 +129,22 @@ def _expect_known_tasks(stream: Watcher, play: Play) -> None:
         for name in ("name", "result"):
             if task is not None and task.get(name) is not None and name in data:
                 expect(
-                    not _contradict(data[name], task[name]),
+                    not _differ(_by_channel(data[name]), task[name]),
                     f"`{name}` as in the history in the `tasks` event of {stream.title}",
                     difference(data[name], task[name], name),
                     event.seq,
                 )
+
+
+def _by_channel(result: Any) -> Any:
+    """Return the writes of a task by channel. Older versions of the framework show them as pairs."""
+    pairs = isinstance(result, list) and all(isinstance(one, list) and len(one) == 2 for one in result)
+    return {snippet(name): value for name, value in result} if pairs else result
+
+
+def _differ(found: Any, due: Any) -> bool:
+    """Return whether a fact differs from another place of it, or has nothing where that place has something."""
+    return (stated(found) is None and stated(due) is not None) or _contradict(found, due)
 
 
 def _contradict(one: Any, other: Any) -> bool:
@@ -148,7 +162,7 @@ def _step(state: Any) -> Any:
 
 
 def _expect_debug(stream: Watcher) -> None:
-    """Raise Broken unless `debug` has an event for each event of the other two modes."""
+    """Raise Broken unless `debug` has an event for each event of the other two modes, with the same content."""
     for event in stream.named("debug"):
         data = event.data if isinstance(event.data, dict) else {}
         wrong = [
@@ -178,12 +192,38 @@ def _expect_debug(stream: Watcher) -> None:
         "task_result": results,
     }
     found = {kind: kinds[kind] for kind in due}
+    _expect_payloads(stream)
     expect(
         found == due,
         f"as many `debug` events in {stream.title} as there are of the other modes: {snippet(due)}",
         f"{snippet(found)}",
         stream.exchange.sent,
     )
+
+
+def _expect_payloads(stream: Watcher) -> None:
+    """Raise Broken unless the payload of each event of `debug` says what the event of the other mode says."""
+    for kind, events in (
+        ("checkpoint", stream.named("checkpoints")),
+        ("task", [one for one in stream.named("tasks") if not _ends(one)]),
+        ("task_result", [one for one in stream.named("tasks") if _ends(one)]),
+    ):
+        shown = [one for one in stream.named("debug") if isinstance(one.data, dict) and one.data.get("type") == kind]
+        for event, other in zip(shown, events, strict=False):
+            payload = event.data.get("payload")
+            due = other.data if isinstance(other.data, dict) else {}
+            for name in sorted(payload.keys() & due.keys()) if isinstance(payload, dict) else ():
+                expect(
+                    not _differ(payload[name], due[name]),
+                    f"`{name}` as in the event `{other.event}` in the `debug` event of {stream.title}",
+                    difference(payload[name], due[name], name),
+                    event.seq,
+                    other.seq,
+                )
+
+
+def _ends(event: StreamEvent) -> bool:
+    return isinstance(event.data, dict) and ("result" in event.data or "error" in event.data)
 
 
 @check("STR-46")
@@ -212,6 +252,8 @@ def _unpaired(stream: Watcher) -> Iterator[tuple[str, str, int]]:
         if not isinstance(name, str) or not isinstance(call, str):
             yield "`event` and `run_id` in each event", f"`{snippet(data)}`", event.seq
             continue
+        if not isinstance(data.get("name"), str) or not isinstance(data.get("data"), dict):
+            yield "the text `name` and the object `data` in each event", f"`{snippet(data)}`", event.seq
         first.setdefault(call, event.seq)
         counts[call, name.rpartition("_")[2]] += 1
     for call, seq in first.items():

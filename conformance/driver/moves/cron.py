@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
 from conformance.driver.context import Context
 from conformance.driver.moves.read import LIST_LIMIT
@@ -19,7 +20,13 @@ async def create(context: Context, move: s.CreateCron) -> None:
     # Six fields are an extension with seconds, which saves a minute per scenario where it is accepted. A cron that must
     # not fire is due on 1 January only.
     for schedule in ("* * * * * *", "* * * * *") if move.often else ("0 0 1 1 *",):
-        create = client.create_for_thread(thread, context.assistant, schedule=schedule, **order)
+        if move.until is None:
+            create = client.create_for_thread(thread, context.assistant, schedule=schedule, **order)
+        else:
+            # Older versions of the client cannot send an end.
+            ends = datetime(move.until, 1, 1, tzinfo=UTC).isoformat()
+            body = {**order, "assistant_id": context.assistant, "schedule": schedule, "end_time": ends}
+            create = client.http.post(f"/threads/{thread}/runs/crons", json=body)
         await context.http.call("create cron", move.label, create)
         answer = context.http.answer("create cron", move.label)
         if isinstance(answer, Response) and answer.status < 300:

@@ -40,7 +40,8 @@ def scenarios() -> Iterator[Scenario]:
             *_of_threads(),
         ),
     )
-    names = ("first", "second", "third")
+    # The years of their ends, so that no order by it is one of their creation.
+    names = {"first": 2098, "second": 2099, "third": 2097}
     yield Scenario(
         id="cron/listed",
         about="After plain turns on two threads a client creates three crons on one, and lists and counts them.",
@@ -49,7 +50,7 @@ def scenarios() -> Iterator[Scenario]:
             Submit(label="X", text=BOSTON, thread=OTHER),
             AwaitEnd(label="A"),
             AwaitEnd(label="X"),
-            *(CreateCron(label=name, text=LA) for name in names),
+            *(CreateCron(label=name, text=LA, until=year) for name, year in names.items()),
             *_of_crons(),
             *(DeleteCron(label=name) for name in names),
         ),
@@ -119,6 +120,8 @@ def _of_crons() -> Iterator[Move]:
         {**of_thread, "limit": 100, **OLDEST_FIRST},
         {**of_thread, "limit": 100, "sort_by": "created_at", "sort_order": "desc"},
         {**of_thread, "limit": 100, "sort_by": "cron_id", "sort_order": "asc"},
+        {**of_thread, "limit": 100, "sort_by": "end_time", "sort_order": "asc"},
+        {**of_thread, "limit": 100, "sort_by": "end_time", "sort_order": "desc"},
         {**of_thread, **OLDEST_FIRST, "limit": 1},
         {**of_thread, **OLDEST_FIRST, "limit": 1, "offset": 1},
         {**of_thread, **OLDEST_FIRST, "limit": 100, "offset": 2},

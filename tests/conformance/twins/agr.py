@@ -16,6 +16,14 @@ def first(change: Any) -> Any:
     return lambda entries: [change(entries[0]), *entries[1:]]
 
 
+def renamed_update(raw: Json) -> None:
+    """Give the messages in the updates of run B other ids."""
+    for moment in raw["moments"]:
+        if moment["kind"] == "stream" and moment["event"] == "updates":
+            for write in moment["data"].values():
+                write["messages"] = [of(one, id="another") for one in write["messages"]]
+
+
 def exit_after_the_next_entry(raw: Json) -> None:
     """Report the end of run B's first step after the entry into its second."""
     moments = raw["moments"]
@@ -130,4 +138,5 @@ TWINS = [
     twin("AGR-11", "a stale wait", "interrupt/during-tools/wait/unwatched", bodies("submit", "B", lambda values: of(
          values, steps=[])), fact="values.steps"),
     twin("AGR-11", "a stale event", STREAMED, stale_event, fact="values.steps"),
+    twin("AGR-12", "a message under two ids", STREAMED, renamed_update, fact="B.call in the updates of the stream of"),
 ]  # fmt: skip

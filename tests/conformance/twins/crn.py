@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from tests.conformance.plays import bodies, run_status, status_code
+from tests.conformance.plays import Json, bodies, requests, run_status, status_code
 from tests.conformance.twins.edits import late_report, of, twin
 
 MADE = "cron/made-and-deleted"
 BUSY = "cron/busy-thread"
 BAD = "cron/bad-input"
 CREATE = "POST /threads/{main}/runs/crons"
+
+
+def unsorted_ends(raw: Json) -> None:
+    """Answer a list that is sorted by the ends of the crons with the crons in the order of their creation."""
+    for request, response in requests(raw, "filter crons"):
+        if request["body"].get("sort_by") == "end_time":
+            response["body"] = sorted(response["body"], key=lambda cron: str(cron["created_at"]))
+
 
 TWINS = [
     twin("CRN-01", "the strategy is not kept", MADE,
@@ -33,6 +41,7 @@ TWINS = [
          fact="["),
     twin("CRN-05", "an order is ignored", "cron/listed", bodies("filter crons", "main", lambda found: found[::-1]),
          fact=", "),
+    twin("CRN-05", "an order by another field is ignored", "cron/listed", unsorted_ends, fact="2098-01-01T00:00:00"),
     twin("CRN-06", "a count of all", "cron/listed", bodies("count crons", "main", lambda _: 3), fact="3"),
     twin("CRN-10", "the next run is an hour late", "cron/made-and-deleted",
          bodies("create cron", "enqueue", lambda b: of(b, next_run_date="2030-01-01T01:00:00+00:00")), fact="T01:00"),

@@ -58,6 +58,8 @@ TWINS = [
          enabled=False) for one in crons]), fact="`false`"),
     twin("ECH-04", "another zone", CRON, bodies("list crons", "main", lambda crons: [of(one, timezone="Asia/Tokyo")
          for one in crons]), fact="Asia/Tokyo"),
+    twin("ECH-04", "another assistant", CRON, bodies("list crons", "main", lambda crons: [of(one,
+         assistant_id=UNKNOWN) for one in crons]), fact=UNKNOWN),
     twin("ECH-04", "another schedule", CRON, bodies("list crons", "main", lambda crons: [of(one, schedule="* * * * *")
          for one in crons]), fact="* * * * *"),
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.plays import bodies, run_status
+from tests.conformance.plays import Json, bodies, run_status
 from tests.conformance.twins.edits import (
     QUEUED_STREAM,
     ROLLED_BACK,
@@ -42,6 +42,27 @@ BACK = "none/during-tools/stream/reconnected"
 LATE = "none/finished/create/late"
 WAITED = "interrupt/during-answer/create/waited"
 MODES = "none/during-tools/stream/streamed"
+
+
+def with_call_twice(sent: list[Json]) -> list[Json]:
+    """Repeat the chunk of the tool call."""
+    return [each for e in sent for each in ([e, e] if _has_call(e) else [e])]
+
+
+def with_half_a_call(sent: list[Json]) -> list[Json]:
+    """Cut the arguments in the chunk of the tool call."""
+
+    def half(event: Json) -> Json:
+        piece, beside = event["data"]
+        chunks = [of(chunk, args=chunk["args"][:9]) for chunk in piece["tool_call_chunks"]]
+        return of(event, data=[of(piece, tool_call_chunks=chunks), beside])
+
+    return [half(e) if _has_call(e) else e for e in sent]
+
+
+def _has_call(event: Json) -> bool:
+    return event["event"] == "messages" and bool(event["data"][0].get("tool_call_chunks"))
+
 
 TWINS = [
     twin("STR-01", "metadata comes late", STREAMED, without_metadata, fact="`values`"),
@@ -171,6 +192,36 @@ TWINS = [
          if e["event"] != "events"]), fact="none"),
     twin("STR-46", "events without data", f"{MODES}/events", sent_to("A", lambda sent: [of(e, data=None)
          if e["event"] == "events" else e for e in sent]), fact="`{}`"),
+    twin("STR-46", "a call without a name", f"{MODES}/events", sent_to("A", changed("events", name=None)),
+         fact='"name":null'),
+    twin("STR-46", "a call without data", f"{MODES}/events", sent_to("A", changed("events", data=None)),
+         fact='"data":null'),
+    twin("STR-45", "a task without its input", f"{MODES}/debug-modes", sent_to("A", lambda sent: [of(e,
+         data=of(e["data"], input=None)) if e["event"] == "tasks" and "input" in e["data"] else e for e in sent]),
+         fact='"input":null'),
+    twin("STR-45", "a task without its triggers", f"{MODES}/debug-modes", sent_to("A", lambda sent: [of(e,
+         data=of(e["data"], triggers=None)) if e["event"] == "tasks" and "input" in e["data"] else e for e in sent]),
+         fact="`{"),
+    twin("STR-45", "a finished task without a result", f"{MODES}/debug-modes", sent_to("A", lambda sent: [of(e,
+         data=of(e["data"], result={})) if e["event"] == "tasks" and "result" in e["data"] else e for e in sent]),
+         fact="result.messages: null"),
+    twin("STR-45", "debug shows other values", f"{MODES}/debug-modes", sent_to("A", lambda sent: [of(e,
+         data=of(e["data"], payload=of(e["data"]["payload"], values={"messages": []}))) if e["event"] == "debug"
+         and e["data"]["type"] == "checkpoint" else e for e in sent]), fact="values.messages"),
+    twin("STR-32", "a chunk of the call twice", f"{MODES}/messages-tuple", sent_to("A", with_call_twice),
+         fact='2 chunks that add up to {"query": "weather in san francisco"}{"query"'),
+    twin("STR-32", "the arguments of the call are cut", f"{MODES}/messages-tuple", sent_to("A", with_half_a_call),
+         fact='1 chunks that add up to {"query"'),
+    twin("STR-11", "the namespace of another node", "none/in-child/create/two-joined",
+         sent_to("V", lambda sent: [of(e, event=e["event"].replace("research", "tools")) for e in sent]),
+         fact="`updates|tools:"),
+    twin("STR-11", "the namespace of no task", "none/in-child/create/two-joined",
+         sent_to("V", lambda sent: [of(e, event=e["event"].split(":")[0] + ":x" * ("|" in e["event"])) for e in sent]),
+         fact="`updates|research:x`"),
+    twin("STR-49", "the class is not named", "enqueue/failing/create/streamed",
+         sent_to("A", changed("error", error="InternalServerError")), fact="`InternalServerError`"),
+    twin("STR-30", "no Content-Location without a thread", "stateless/wait", drop_header("content-location"),
+         fact="no such header"),
     twin("STR-48", "no event after the tool", STREAMED, sent_to("B", lambda sent: [e for e in sent
          if not (e["event"] == "values" and e["data"]["messages"][-1]["type"] == "tool")]),
          fact="none that ends with B.result"),

@@ -1,0 +1,98 @@
+"""STR: the pieces of the model's messages in a stream of `messages-tuple`, which clients concatenate."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from conformance.api import objects
+from conformance.judge.check import check
+from conformance.judge.expect import Unproven, all_facts, expect
+from conformance.judge.messages import text_of
+from conformance.judge.play import Play
+from conformance.judge.watchers import Watcher, streaming
+from conformance.transcript.text import snippet
+from conformance.transcript.transcript import StreamEvent
+
+
+@check("STR-32")
+@all_facts
+def tokens_make_the_message(play: Play) -> None:
+    """STR-32: compare the pieces of each answer and call in run A's streams with the message in the state.
+
+    A message's pieces have its id. Joined together they are its text, or the arguments of its calls.
+    """
+    state = play.state().get("values")
+    messages = state.get("messages") if isinstance(state, dict) else None
+    written = [message for message in objects(messages) if message.get("type") == "ai"]
+    if not any(not message.get("tool_calls") for message in written):
+        raise Unproven("the state has no answer of the agent")
+    for stream in streaming(play, "A"):
+        for message in written:
+            events = _pieces(stream, message.get("id"))
+            if message.get("tool_calls"):
+                _expect_calls(stream, events, message)
+            else:
+                _expect_text(stream, events, message)
+
+
+def _pieces(stream: Watcher, message_id: Any) -> list[StreamEvent]:
+    """Return the `messages` events with a piece of this message."""
+    return [
+        event
+        for event in stream.named("messages")
+        if isinstance(event.data, list) and event.data and isinstance(event.data[0], dict)
+        if event.data[0].get("id") == message_id
+    ]
+
+
+def _expect_text(stream: Watcher, events: list[StreamEvent], answer: dict[str, Any]) -> None:
+    """Raise Broken unless the pieces of an answer are its text, and name the node that wrote it."""
+    pieces = [text_of(event.data[0].get("content")) for event in events]
+    expect(
+        "".join(pieces) == text_of(answer.get("content")),
+        f"the `messages` events in {stream.title} to add up to the answer in the state",
+        f"{len(pieces)} pieces that add up to {snippet(''.join(pieces))}",
+        stream.exchange.sent,
+    )
+    for event in events:
+        beside = event.data[1] if len(event.data) > 1 and isinstance(event.data[1], dict) else {}
+        node = beside.get("langgraph_node")
+        named = "`langgraph_node` of the node `agent` beside each piece of the answer"
+        expect(node == "agent", f"{named} in {stream.title}", f"`{snippet(node)}`", event.seq)
+
+
+def _expect_calls(stream: Watcher, events: list[StreamEvent], message: dict[str, Any]) -> None:
+    """Raise Broken unless the pieces of a message's calls add up to its calls.
+
+    An agent need not call a model for its tool calls, so a message without a piece breaks nothing. Nor does a whole
+    message without chunks of calls, which clients put in place of the one before.
+    """
+    chunks = [chunk for event in events for chunk in objects(event.data[0].get("tool_call_chunks"))]
+    if not chunks:
+        return
+    due = [call.get("args") for call in objects(message["tool_calls"])]
+    found = _joined(chunks)
+    expect(
+        [_parsed(text) for text in found] == due,
+        f"the `tool_call_chunks` in {stream.title} to add up to the arguments in the state, {snippet(due)}",
+        f"{len(chunks)} chunks that add up to {snippet(', '.join(found))}",
+        stream.exchange.sent,
+        *(event.seq for event in events),
+    )
+
+
+def _joined(chunks: list[dict[str, Any]]) -> list[str]:
+    """Return the arguments of each call, joined from the chunks with its index."""
+    texts: dict[str, str] = {}
+    for chunk in chunks:
+        args, index = chunk.get("args"), snippet(chunk.get("index"))
+        texts[index] = texts.get(index, "") + (args if isinstance(args, str) else "")
+    return list(texts.values())
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
