@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from conformance.session.options import Options
     from conformance.session.session import Case, Session
 
+EXPLORATION = "exploration"
+"""The marker of the test that explores a deployment, its area in a JUnit file, and its name there."""
+
 PROPERTIES = ("requirement", "scenario", "deployment", "area", "level", "verdict", "reason")
 """The properties of every case in a JUnit file."""
 
@@ -62,6 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
     _declare(config, "conformance", "a test that judges a deployment by one requirement in one scenario")
     for area, marker in MARKERS.items():
         _declare(config, marker, f"area {area} of the rule book, {AREAS[area]}")
+    _declare(config, EXPLORATION, "the exploration of a deployment with random histories")
     _expect_settings_found(config)
     config.stash[FOUND] = []
     config.pluginmanager.register(_Reports(config.stash[FOUND]), "doubletext-reports")
@@ -120,7 +124,7 @@ class _Reports:
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """Count the suite's own errors, and deployments that cannot be judged after the first test, separately."""
         record = _record(report)
-        if record is not None and report.failed and record["result"]["verdict"] == "ERROR":
+        if record is not None and report.failed and record.get("result", {}).get("verdict") == "ERROR":
             return "error", "E", "ERROR"
         # All of them fail with the same reason. The first is shown as a failure, and the others are only counted.
         if record is None or not record["unjudged"]:
@@ -184,7 +188,18 @@ def _session(config: pytest.Config) -> Session:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Generate a test for each scenario of the module's FAMILIES and each requirement that it shows."""
+    """Generate a test for each scenario of the module's FAMILIES and each requirement that it shows.
+
+    The test of an exploration is generated for each deployment.
+    """
+    if "conformance_exploration" in metafunc.fixturenames:
+        if metafunc.config.option.conformance_explore is None:
+            raise pytest.UsageError("conformance/suites/test_explore.py: give --conformance-explore=SECONDS")
+        names = _options(metafunc.config).names
+        marks = _marks("conformance", EXPLORATION)
+        metafunc.parametrize(
+            "conformance_exploration", [pytest.param(n, id=name, marks=marks) for n, name in enumerate(names)]
+        )
     if "conformance_case" not in metafunc.fixturenames:
         return
     cases = _session(metafunc.config).cases(metafunc.module.FAMILIES)
@@ -200,7 +215,11 @@ def _marks(*names: str) -> list[pytest.MarkDecorator]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests that `--conformance-level` and `--conformance-tier` do not include."""
+    """Deselect the tests that `--conformance-level` and `--conformance-tier` do not include.
+
+    Explorations come last, when no play of the suite needs a worker of the deployment.
+    """
+    items.sort(key=_explores)  # stable, so the others keep their order
     level, tier = config.option.conformance_level, config.option.conformance_tier
     if level is None and tier is None:
         return
@@ -222,6 +241,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = kept
 
 
+def _explores(item: pytest.Item) -> bool:
+    return item.get_closest_marker(EXPLORATION) is not None
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Start to play the selected scenarios, ahead of the tests that wait for them."""
     # xdist's controller plays nothing. A worker collects all tests and learns only later which of them it gets, so
@@ -233,7 +256,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         suite = session.config.stash[SESSION]
         suite.begin([case for item in session.items if (case := order.case_of(item)) is not None])
         session.config.pluginmanager.register(order.Order(session.items, suite.first_over), "doubletext-order")
-        progress.register(session.config, progress.scenarios_of(session.items))
+        shown = progress.scenarios_of(session.items)
+        # Named like a scenario, with the deployment in front where there are several.
+        shown |= {item.nodeid: f"{item.callspec.id}::{EXPLORATION}" for item in session.items if _explores(item)}  # type: ignore[attr-defined]
+        progress.register(session.config, shown)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -267,6 +293,28 @@ def judge(request: pytest.FixtureRequest, case: Case, scratch: Callable[[], Path
         pytest.xfail(outcome.text)
     if outcome.how == "skip":
         pytest.skip(outcome.text)
+
+
+def explore(request: pytest.FixtureRequest, position: int, scratch: Callable[[], Path]) -> None:
+    """Explore one deployment. Return where every history has an order, and otherwise fail or xfail the test."""
+    from conformance.explore import item
+    from conformance.session.players import Interrupted
+
+    config, session = request.config, _session(request.config)
+    try:
+        # pytest makes no report of a test that a signal ends.
+        outcome = item.explore(session, position, scratch, interrupted=config.stash[FOUND].append)
+    except Interrupted:
+        pytest.exit(TERMINATED)
+    request.node.stash[RECORD] = outcome.record
+    found = outcome.record["exploration"]
+    name = session.options.names[position]
+    values = {"deployment": name, "area": EXPLORATION, "verdict": found["verdict"], "reason": found["reason"]}
+    request.node.user_properties += list(values.items())
+    if outcome.how == "fail":
+        pytest.fail(outcome.text, pytrace=False)
+    if outcome.how == "xfail":
+        pytest.xfail(outcome.text)
 
 
 @pytest.hookimpl(optionalhook=True)

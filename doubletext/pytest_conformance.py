@@ -42,6 +42,12 @@ OPTIONS: Final[dict[str, dict[str, Any]]] = {
         "help": "continue a run that ended early: judge the transcripts in DIR, play what is missing, and write the "
         "report there (or to --conformance-report)",
     },
+    "--conformance-explore": {
+        "type": float,
+        "metavar": "SECONDS",
+        "help": "also explore each deployment for SECONDS with random histories, after all scenarios (needs "
+        "doubletext[explore])",
+    },
     "--conformance-deadline-scale": DEADLINE_SCALE,
     "--conformance-jobs": {
         "metavar": "N",

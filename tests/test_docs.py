@@ -139,6 +139,7 @@ ELSEWHERE: Final[Mapping[tuple[str, str], str]] = {
     ("docs/how-to/declare-known-failures.md", "pytest --pyargs conformance"): "tests/test_vendors.py",
     ("docs/how-to/explore.md", "pip install"): "the extra is in the environment of the tests",
     ("docs/how-to/explore.md", "doubletext explore --deployment-url"): "tests/explore/test_explore.py",
+    ("docs/how-to/explore.md", "pytest --pyargs conformance"): "tests/explore/test_item.py",
     ("docs/how-to/explore.md", "doubletext play"): "tests/explore/test_explore.py",
     ("docs/how-to/explore.md", "[exploration]"): "tests/explore/test_explore.py",
     ("docs/start/test-an-application.md", "pytest test_chat.py"): "tests/test_testing_page.py",

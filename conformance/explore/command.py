@@ -32,6 +32,7 @@ UNUSED: Final = {
     "conformance_strict": False,
     "conformance_report": None,
     "conformance_resume": None,
+    "conformance_explore": None,
     "collectonly": False,
 }
 """The options of the suite that an exploration does not have."""
@@ -65,7 +66,6 @@ def play(given: argparse.Namespace) -> int:
     """Play a kept history. Return 0 if every play is legal, 1 if one is not, 2 if it cannot be played."""
     try:
         options = _options(given)
-        _freedoms(given, options)
         _freedoms(given, options)
         scenario = replay.scenario_in(given.file)
     except OSError as error:

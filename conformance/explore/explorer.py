@@ -9,7 +9,8 @@ time. Nothing that was found is dropped for passing then, but for one kind: a la
 broken by the load of the machine, so it must be broken again. Then hypothesis reduces the history, within a budget of
 plays. The finding says in how many of how many plays the reduced history breaks the law.
 
-Hypothesis is not asynchronous, so it works in a thread, and its plays are made on the loop.
+Hypothesis is not asynchronous, so it works in a thread, and its plays are made on the loop. An exploration with a
+budget of time reduces its findings for at most as long again.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class Explorer:
     """The number of histories after which each finding was first seen."""
     _began: float = 0.0
     _stopped: bool = False
+    _reducing: asyncio.Task[list[a.Action]] | None = None
 
     async def run(self) -> None:
         """Explore until the budget is used. The findings are complete whenever this is cancelled."""
@@ -80,17 +82,24 @@ class Explorer:
                 number += size
         finally:
             self._stopped = True
+            # Its thread must not outlive the loop on which it plays.
+            if self._reducing is not None:
+                await asyncio.gather(self._reducing, return_exceptions=True)
             self.findings.close()
 
     @property
     def over(self) -> bool:
         """True when the budget is used."""
-        spent = time.monotonic() - self._began
         return (
-            (self.budget.seconds is not None and spent >= self.budget.seconds)
+            self._has_spent(1)
             or (self.budget.histories is not None and self.played >= self.budget.histories)
             or (self.budget.findings is not None and len(self.findings.new) >= self.budget.findings)
         )
+
+    def _has_spent(self, times: int) -> bool:
+        """Return whether so many times the budget of seconds is used."""
+        spent = time.monotonic() - self._began
+        return self.budget.seconds is not None and spent >= times * self.budget.seconds
 
     async def _play(self, numbers: range) -> None:
         """Play some histories of the series, and examine what is new in them."""
@@ -147,8 +156,8 @@ class Explorer:
         if failing and self.budget.shrinks:
             tries = 1 if len(failing) == CONFIRMATIONS else CONFIRMATIONS
             fails = self._condition(key, tries)
-            reduced = await asyncio.to_thread(shrunk, self.seed, number, fails)
-            small = scenario_of(reduced, self.seed, number)
+            self._reducing = asyncio.create_task(asyncio.to_thread(shrunk, self.seed, number, fails))
+            small = scenario_of(await asyncio.shield(self._reducing), self.seed, number)
             again = await self._replay(small, key)
             failing, best = (again, again[-1]) if again else (failing, best)
             small = small if again else scenario
@@ -196,7 +205,7 @@ class Explorer:
             if moves not in known:
                 known[moves] = False
                 for _ in range(tries):
-                    if left <= 0 or self._stopped:
+                    if left <= 0 or self._stopped or self._has_spent(2):
                         break
                     left -= 1
                     if play(scenario):

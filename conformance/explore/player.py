@@ -48,6 +48,11 @@ class Player:
         self._connection = connection
         self.suite = SuiteInfo.here(registry.load().revision)
 
+    def require_witness(self) -> None:
+        """Raise NotExplorable if the agent does not report its steps."""
+        if self.target.info.probe != "witnessed":
+            raise NotExplorable("the agent does not report to the witness, and without reports no order is proved")
+
     async def play(self, scenario: Scenario) -> Checked:
         """Play one scenario and check its history."""
         async with self._connection.transport() as transport:
@@ -74,8 +79,7 @@ async def playing(
             await target.examine(transport, witness, player.suite, jobs)
         if target.problem is not None:
             raise NotExplorable(target.problem)
-        if target.info.probe != "witnessed":
-            raise NotExplorable("the agent does not report to the witness, and without reports no order is proved")
+        player.require_witness()
         yield player
     finally:
         await witness.stop()

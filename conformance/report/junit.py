@@ -1,5 +1,7 @@
 """The JUnit file of a run: cases named `REQUIREMENT[SCENARIO]`, in a class for each deployment and area.
 
+The exploration of a deployment is one case, `exploration` in the class `DEPLOYMENT.exploration`.
+
 CI systems group cases by class and list them by name, and the names that pytest gives repeat one function many times.
 The names are unique, because GitLab shows one of several cases with the same class and name, whatever became of the
 others, and Jenkins counts the age of a failure by both.
@@ -43,8 +45,9 @@ def name_by_requirement(path: Path) -> None:
     _drop_unfinished(tree)
     for case in tree.iter("testcase"):
         values = {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")}
-        if {"requirement", "scenario", "deployment", "area", "verdict", "reason"} <= values.keys():
-            case.set("name", f"{values['requirement']}[{values['scenario']}]")
+        if {"deployment", "area", "verdict", "reason"} <= values.keys():
+            judged = "requirement" in values
+            case.set("name", f"{values['requirement']}[{values['scenario']}]" if judged else values["area"])
             case.set("classname", f"{values['deployment']}.{values['area']}")
             for failure in case.iter("failure"):
                 failure.set("message", f"{values['verdict']}: {values['reason']}")

@@ -22,6 +22,8 @@ TRANSCRIPTS = "transcripts"
 """The folder of the transcripts, beside the report."""
 CALIBRATION = "calibration.json"
 """The file with the plays by which a deployment was examined, beside the report."""
+EXPLORATION = "exploration"
+"""The folder of what an exploration found, beside the report."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -64,6 +66,39 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fault: str | None = None
 
 
+class Explored(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A law that no order of some histories keeps, with the smallest history that was found.
+
+    The number of histories that showed it is `histories`. `why` is the reading or request that no order explains,
+    `failures` of `plays` of the smallest history showed it, and the command `repeat` plays it again. A finding that the
+    profile declares has the profile's reason in `known`, and no history.
+    """
+
+    finding: str
+    histories: int
+    known: str | None = None
+    why: str = ""
+    moves: tuple[str, ...] = ()
+    failures: int = 0
+    plays: int = 0
+    repeat: str = ""
+
+
+class Exploration(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of exploring the deployment with random histories of one `seed` for some `seconds`.
+
+    Of `histories`, those with more possible orders than the checker can visit are `not_judged`.
+    """
+
+    verdict: Word
+    reason: str
+    seconds: float
+    seed: int
+    histories: int
+    not_judged: int
+    findings: tuple[Explored, ...] = ()
+
+
 class JudgedRequirement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A requirement of the rule book by which the report was judged.
 
@@ -94,7 +129,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     did not happen are `stale`. Remarks on how the deployment was judged are `notes`. The reason why it could not be
     judged, or not to the end, is `problem`. What ended the run before its time is `incomplete`. The number of runs
     that the deployment executes at a time is `workers`, if it was measured. The whole rule book is `rules`. The
-    wall-clock time in ISO 8601 is `finished_at`.
+    wall-clock time in ISO 8601 is `finished_at`. A run with `--conformance-explore` has an `exploration`.
     """
 
     format: Literal["doubletext-report"] = FORMAT
@@ -111,6 +146,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     incomplete: str | None = None
     rules: list[JudgedRequirement] = []
     finished_at: str | None = None
+    exploration: Exploration | None = None
 
     def rule(self, requirement_id: str) -> JudgedRequirement | None:
         """Return a requirement of the report's rule book, or None when the report does not contain it."""

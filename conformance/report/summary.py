@@ -15,7 +15,16 @@ from conformance.judge.judging import WORDS
 from conformance.judge.profiles import Profile
 from conformance.report import github, screen
 from conformance.report.causes import grouped
-from conformance.report.report import CALIBRATION, Report, Result, rules_of, summarise, write_report
+from conformance.report.report import (
+    CALIBRATION,
+    EXPLORATION,
+    Exploration,
+    Report,
+    Result,
+    rules_of,
+    summarise,
+    write_report,
+)
 from conformance.requirements import registry
 from conformance.requirements.areas import AREAS
 from conformance.requirements.registry import LEVELS
@@ -42,11 +51,13 @@ class Deployment(msgspec.Struct, kw_only=True):
     repeats: dict[str, str] = {}
     stale: list[str] = []
     notes: list[str] = []
+    exploration: Exploration | None = None
 
     @property
     def judged(self) -> bool:
-        """True if any requirement was judged."""
-        return any(result.verdict in JUDGED for result in self.results)
+        """True if any requirement was judged, or any history."""
+        explored = self.exploration is not None and self.exploration.verdict in JUDGED
+        return explored or any(result.verdict in JUDGED for result in self.results)
 
 
 class Findings:
@@ -85,6 +96,9 @@ class Findings:
                     },
                     stale=stale_entries(profile, results),
                     notes=[*mine[-1]["notes"], *_replays(results)],
+                    exploration=next(
+                        (msgspec.convert(one["exploration"], Exploration) for one in mine if "exploration" in one), None
+                    ),
                 )
             )
 
@@ -132,6 +146,7 @@ class Findings:
             workers=deployment.workers,
             rules=rules_of(registry.load()),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            exploration=deployment.exploration,
         )
 
     def show(self, terminal: pytest.TerminalReporter) -> None:
@@ -144,6 +159,10 @@ class Findings:
             if deployment.problem is not None:
                 how_far = f"cannot be judged ({len(deployment.unjudged)} of {len(deployment.results)} verdicts)"
                 terminal.line(visible(f"{how_far}: {deployment.problem}"), red=True)
+            if deployment.exploration is not None:
+                self._show_exploration(terminal, deployment.exploration, deployment.folder)
+            if not deployment.results and deployment.exploration is not None:
+                continue
             if not deployment.results:
                 terminal.line(visible(f"nothing was judged: {self._incomplete}"), red=True)
                 if deployment.folder:
@@ -201,6 +220,14 @@ class Findings:
             elif any(result.verdict not in ("PASS", "NOT-APPLICABLE") for result in deployment.results):
                 terminal.line("to see every exchange, write a report: --conformance-report=DIR")
         terminal.line(f"rule book {self._suite.revision}, doubletext {self._suite.version}")
+
+    def _show_exploration(self, terminal: pytest.TerminalReporter, found: Exploration, folder: str | None) -> None:
+        """Write the result of an exploration, and where its page is."""
+        line = f"exploration: {found.verdict}, {found.histories} histories, {found.not_judged} of them not judged"
+        good = found.verdict == "PASS"
+        terminal.line(visible(line if good else f"{line}: {found.reason}"), red=not good)
+        if folder and not good:
+            terminal.line(f"exploration: {Path(folder) / EXPLORATION}")
 
     def _to_continue(self, folder: str) -> str:
         """Return the line on how to resume this run, in which one deployment has its report in `folder`."""

@@ -7,6 +7,7 @@ quotes neither headers nor the parts of a URL that can carry a secret.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import re
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from conformance.driver.deadlines import Deadlines
+from conformance.histories.freedoms import DEFAULT, narrowed
 from conformance.judge import profiles
 from conformance.judge.profiles import NOTHING_DECLARED, Profile, ProfileError
 from conformance.report.report import CALIBRATION, TRANSCRIPTS, slug
@@ -59,6 +61,8 @@ class Options:
     """None for as many as the deployment has workers for."""
     witness_host: str | None
     connection: Connection
+    explore: float | None = None
+    """The seconds for which each deployment is explored. None for a run without an exploration."""
 
 
 def read(config: pytest.Config) -> Options:
@@ -73,6 +77,7 @@ def parse(option: argparse.Namespace, *, distributed: bool = False) -> Options:
     # `--collect-only` lists the tests also where the mock is not installed: it starts no deployment.
     if not urls and not option.collectonly:
         _require_mock()
+    profile = _profile(option.deployment_profile)
     return Options(
         urls=urls,
         given=tuple(name for name, _ in given),
@@ -82,7 +87,7 @@ def parse(option: argparse.Namespace, *, distributed: bool = False) -> Options:
         # The command line is closer to the user than the environment, so it wins.
         headers=_headers(os.environ.get(HEADER_VARIABLE, "").splitlines(), HEADER_VARIABLE)
         | _headers(option.deployment_header or [], "--deployment-header"),
-        profile=_profile(option.deployment_profile),
+        profile=profile,
         strict=option.conformance_strict,
         folder=_folder(option.conformance_report or option.conformance_resume),
         resume=_resume(option.conformance_resume),
@@ -90,6 +95,7 @@ def parse(option: argparse.Namespace, *, distributed: bool = False) -> Options:
         jobs=_jobs(option.conformance_jobs, embedded=not urls, distributed=distributed),
         witness_host=_witness_host(option.conformance_witness_host),
         connection=_connection(option),
+        explore=_explore(option.conformance_explore, profile),
     )
 
 
@@ -223,6 +229,21 @@ def _scale(scale: float | None) -> float:
     if not 0 < scale <= 1000:
         raise pytest.UsageError(f"--conformance-deadline-scale: {scale:g} is not above 0 and at most 1000")
     return scale
+
+
+def _explore(seconds: float | None, profile: Profile) -> float | None:
+    if seconds is None:
+        return None
+    # A day. A longer time is a slip of the keyboard.
+    if not 0 < seconds <= 86_400:
+        raise pytest.UsageError(f"--conformance-explore: {seconds:g} is not above 0 and at most 86400 seconds")
+    if importlib.util.find_spec("hypothesis") is None:
+        raise pytest.UsageError("--conformance-explore: hypothesis is missing. Install doubletext[suite,explore]")
+    try:
+        narrowed(DEFAULT, profile.exploration)
+    except ValueError as error:
+        raise pytest.UsageError(f"--deployment-profile: {error}") from None
+    return seconds
 
 
 def _jobs(given: str | None, *, embedded: bool, distributed: bool) -> int | None:

@@ -24,7 +24,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, TypeVar
@@ -132,7 +132,20 @@ class PlayPool:
 
     def transcript(self, target: Target, scenario: Scenario) -> Transcript:
         """Wait for the play of one scenario and return its transcript. Raise NotJudgeable, or Interrupted."""
-        future = self._future(target, scenario)
+        return self._wait(self._future(target, scenario))
+
+    def visit(self, target: Target, work: Callable[[Witness], Awaitable[_T]]) -> _T:
+        """Examine a deployment, and wait for work that uses it. Raise NotJudgeable, or Interrupted.
+
+        The work is cancelled when the wait ends before it does. `stop` waits for its end.
+        """
+        future = asyncio.run_coroutine_threadsafe(self._visit(target, work), self._loop)
+        try:
+            return self._wait(future)
+        finally:
+            future.cancel()
+
+    def _wait(self, future: Future[_T]) -> _T:
         # The handler of a signal runs in this thread. One that arrives just before the thread blocks must not wait for
         # the end of the play.
         while not future.done():
@@ -213,6 +226,13 @@ class PlayPool:
         # delay the other plays.
         await asyncio.to_thread(self._keep, target, transcript)
         return transcript
+
+    async def _visit(self, target: Target, work: Callable[[Witness], Awaitable[_T]]) -> _T:
+        task = asyncio.current_task()
+        if task is not None:
+            task.set_name("play by a visitor")  # `_close` cancels and awaits it, as it does with all plays
+        await self._examine(target)
+        return await work(self._witness)
 
     async def _play_until_settled(self, target: Target, scenario: Scenario) -> Transcript:
         """Play a scenario, and again where a report was lost or a race needs another branch."""

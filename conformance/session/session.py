@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from conformance.driver.witness import Witness
 from conformance.judge.judging import Verdict, is_red
 from conformance.judge.judging import judge as judge_play
 from conformance.judge.play import Play
@@ -27,6 +28,8 @@ from conformance.session.options import Options
 from conformance.session.players import NotJudgeable, PlayPool
 from conformance.session.target import Target
 from conformance.transcript.transcript import SuiteInfo, Transcript
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Session:
     """
 
     def __init__(self, options: Options) -> None:
-        self._options = options
+        self.options = options
         self.registry = registry.load()
         self.suite = SuiteInfo.here(self.registry.revision)
         self._opened = False
@@ -82,7 +85,7 @@ class Session:
         """Return every case of these families of scenarios, scenario by scenario, at every deployment."""
         # The order matters: all requirements of a scenario follow each other, so that a test waits for its play only
         # once, and the progress and xdist's distribution can group by scenario.
-        names = self._options.names
+        names = self.options.names
         return [
             Case(
                 position,
@@ -142,12 +145,10 @@ class Session:
             seen = f"\ntranscript  {where}" if where else ""
             return CaseResult("fail", f"INCONCLUSIVE  {case.id}\n{verdict.reason}{seen}", record)
         self._keep_calibration(case, None)
-        verdict = judge_play(case.requirement, play, self._options.profile)
-        red = is_red(verdict, strict=self._options.strict)
+        verdict = judge_play(case.requirement, play, self.options.profile)
+        red = is_red(verdict, strict=self.options.strict)
         where = self._keep(case, play.transcript, scratch if red else None)
-        record = self._record(
-            case, target, verdict, transcript_path(case.scenario.id) if self._options.folder else None
-        )
+        record = self._record(case, target, verdict, transcript_path(case.scenario.id) if self.options.folder else None)
         if red:
             exchange = deciding(play, verdict.see)
             record["repeat"] = None if exchange is None else curl(exchange, play.transcript.target.url)
@@ -158,11 +159,23 @@ class Session:
             return CaseResult("skip", verdict.reason, record)
         return CaseResult("pass", "", record)
 
+    def target(self, position: int) -> Target:
+        """Return a deployment. The embedded mock is started for it."""
+        return self._targets[position]
+
+    def visit(self, position: int, work: Callable[[Witness], Awaitable[_T]]) -> _T:
+        """Examine a deployment, and wait for work that uses it. Raise NotJudgeable, or Interrupted."""
+        return self._pool.visit(self._targets[position], work)
+
+    def head(self, position: int) -> dict[str, Any]:
+        """Return a record about a deployment, without a verdict."""
+        return self._head(position, self._targets[position])
+
     def heads(self) -> list[dict[str, Any]]:
         """Return a record without a verdict for each deployment, for a run that ends before the first one."""
         if "_targets" not in self.__dict__:
             return []  # the run ended before it had any
-        return [self._head(position, target) for position, target in enumerate(self._targets)]
+        return [self.head(position) for position in range(len(self._targets))]
 
     def interrupt(self) -> None:
         """End the wait for a play, if there is one. The handler of a signal may call this at any moment."""
@@ -176,17 +189,17 @@ class Session:
 
     def folder_of(self, position: int) -> Path | None:
         """Return the folder of the report on one deployment: with several, each has its own inside the given one."""
-        return None if self._options.folder is None else self._folder_in(self._options.folder, position)
+        return None if self.options.folder is None else self._folder_in(self.options.folder, position)
 
     def _folder_in(self, folder: Path, position: int) -> Path:
-        names = self._options.names
+        names = self.options.names
         return folder if len(names) < 2 else folder / f"{position + 1}-{names[position]}"
 
     # -- inside ------------------------------------------------------------------------------------------
 
     @cached_property
     def _pool(self) -> PlayPool:
-        options = self._options
+        options = self.options
         pool = PlayPool(
             suite=self.suite,
             jobs=options.jobs,
@@ -204,15 +217,15 @@ class Session:
         return [
             Target(
                 url=url,
-                assistant=self._options.assistant,
-                named=self._options.assistant_named,
-                headers=self._options.headers,
-                profile=self._options.profile.name if self._options.profile is not NOTHING_DECLARED else None,
-                deadlines=self._options.deadlines,
-                secret=self._options.connection.secret,
-                name=self._options.given[position] if self._options.given else None,
+                assistant=self.options.assistant,
+                named=self.options.assistant_named,
+                headers=self.options.headers,
+                profile=self.options.profile.name if self.options.profile is not NOTHING_DECLARED else None,
+                deadlines=self.options.deadlines,
+                secret=self.options.connection.secret,
+                name=self.options.given[position] if self.options.given else None,
             )
-            for position, url in enumerate(self._options.urls or [self._pool.embed_mock()])
+            for position, url in enumerate(self.options.urls or [self._pool.embed_mock()])
         ]
 
     def _play(self, case: Case) -> Play:
@@ -225,9 +238,9 @@ class Session:
 
     def _kept(self, case: Case) -> Transcript | None:
         """Return the transcript of the case's scenario from the run that this one resumes."""
-        if self._options.resume is None:
+        if self.options.resume is None:
             return None
-        folder = self._folder_in(self._options.resume, case.position)
+        folder = self._folder_in(self.options.resume, case.position)
         target = self._targets[case.position]
         found = resume.kept(folder, case.scenario, target.info.url, target.assistant, self.suite)
         # Where nothing is left to play, the deployment is not examined again.
@@ -308,7 +321,7 @@ class Session:
                 "suite": self.suite,
                 "target": target.info,
                 "problem": target.problem,
-                "workers": None if target.problem or self._options.jobs else target.width,
+                "workers": None if target.problem or self.options.jobs else target.width,
                 "notes": self._notes(target),
                 "folder": str(folder) if folder else None,
             }
@@ -320,7 +333,7 @@ class Session:
         if target.problem is not None:
             return []
         notes = list(target.notes)
-        profile = self._options.profile
+        profile = self.options.profile
         if profile is not NOTHING_DECLARED:
             unfit = misfit(profile, target.info)
             return notes if unfit is None else [*notes, unfit]

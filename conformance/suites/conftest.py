@@ -1,8 +1,9 @@
-"""The fixture `judge`, which only the suites have."""
+"""The fixtures `judge` and `explore`, which only the suites have."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -27,3 +28,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def judge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Case], None]:
     """Return a function that judges one case. It returns for PASS and WARN, and otherwise fails, xfails or skips."""
     return lambda case: pytest_plugin.judge(request, case, tmp_path_factory.getbasetemp)
+
+
+@pytest.fixture
+def explore(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], None]:
+    """Return a function that explores one deployment. It returns if it finds nothing, and otherwise fails or xfails."""
+    return lambda position: pytest_plugin.explore(request, position, tmp_path_factory.getbasetemp)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Ignore the test of an exploration in a run without `--conformance-explore`."""
+    return True if collection_path.name == "test_explore.py" and config.option.conformance_explore is None else None

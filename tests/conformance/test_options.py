@@ -42,6 +42,9 @@ BAD: list[tuple[str, str]] = [
     ("--conformance-deadline-scale=0", "--conformance-deadline-scale: 0 is not above 0 and at most 1000"),
     ("--conformance-deadline-scale=nan", "--conformance-deadline-scale: nan is not above 0 and at most 1000"),
     ("--conformance-deadline-scale=fast", "argument --conformance-deadline-scale: invalid float value: 'fast'"),
+    ("--conformance-explore=0", "--conformance-explore: 0 is not above 0 and at most 86400 seconds"),
+    ("--conformance-explore=nan", "--conformance-explore: nan is not above 0 and at most 86400 seconds"),
+    ("--conformance-explore=1m", "argument --conformance-explore: invalid float value: '1m'"),
     ("--conformance-jobs=0", "--conformance-jobs: 0 is neither `auto` nor between 1 and 1000"),
     ("--conformance-jobs=many", "--conformance-jobs: many is neither `auto` nor between 1 and 1000"),
     (

@@ -9,7 +9,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -112,6 +112,7 @@ def concerned() -> list[str]:
 def rows(names: list[str]) -> Iterator[dict[str, Any]]:
     """Yield the rows of these defects, or of all that concern one thread."""
     workers = int(os.environ.get("WORKERS", "1"))
-    # A new process now and then: a defect may leave tasks behind that would take time from the next one.
-    with ProcessPoolExecutor(max_workers=workers, max_tasks_per_child=8) as pool:
-        yield from pool.map(row_of, names or concerned())
+    # A new process now and then: a defect may leave tasks behind that would take time from the next one. The pool of
+    # `concurrent.futures` hangs on Python 3.11 with such a limit (https://github.com/python/cpython/issues/115634).
+    with get_context("spawn").Pool(workers, maxtasksperchild=4) as pool:
+        yield from pool.imap(row_of, names or concerned())
