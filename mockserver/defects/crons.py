@@ -101,7 +101,7 @@ class CronMetadataLost(Defect):
 class CronAssistantUnknown(Defect):
     """A cron is shown with the id of no assistant."""
 
-    id = "D240"
+    id = "D243"
     rule = "ECH-04"
     seen = ()
     client = "A list of crons by assistant shows this one under none."

@@ -212,6 +212,11 @@ def of_its_own(raw: Json) -> None:
     ]
 
 
+def only_a_heartbeat(raw: Json) -> None:
+    """Let the one event that a stalled client reads be one of the server's own."""
+    sent_to("A", lambda sent: [{**sent[0], "event": "keepalive", "data": {}, "id": None}])(raw)
+
+
 def fewer_facts_in_debug_modes(raw: Json) -> None:
     """Show the results of tasks as pairs of a channel and its value, and tasks in `debug` without metadata."""
     for moment in raw["moments"]:
@@ -358,6 +363,7 @@ VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
         ),
         (of_its_own,),
     ),
+    ("a client that stalls reads a heartbeat", ("none/during-answer/stream/stalled",), (only_a_heartbeat,)),
     ("tasks are shown in an older form", (f"{MODES}/debug-modes",), (fewer_facts_in_debug_modes,)),
     (
         "calls are streamed in many chunks",

@@ -187,7 +187,8 @@ def joiners_see_child_graphs(play: Play) -> None:
 
 def _tasks_of_children(play: Play) -> set[str]:
     """Return the ids of the tasks that ran a child graph, as the history of the thread shows them."""
-    entries = objects(play.body("final history", s.MAIN, list))
+    # A history that cannot be read names no task. It does not hide that updates are missing.
+    entries = [entry for exchange in play.exchanges_for("final history", s.MAIN) for entry in objects(exchange.body)]
     tasks = [task for entry in entries for task in objects(entry.get("tasks"))]
     return {task["id"] for task in tasks if task.get("name") == CHILD and isinstance(task.get("id"), str)}
 

@@ -30,6 +30,7 @@ from conformance.scenarios.moves import (
     AwaitStopped,
     Cancel,
     CancelMany,
+    Look,
     Move,
     Observe,
     Release,
@@ -120,7 +121,12 @@ def _once() -> Iterator[Scenario]:
         yield Scenario(
             id=f"cancel/swallowing/{action}/unwatched",
             about=f"A is cancelled with the action `{action}`, and its tool returns its result anyway.",
-            moves=(*EARLIER_TURN, *_resisting("swallow", action), Release(label="A"), AwaitEnd(label="A"), Observe()),
+            moves=(
+                *(*EARLIER_TURN, *_resisting("swallow", action)),
+                # While A is held: a status that is read later may be that of its next step's end.
+                Look(),
+                *(Release(label="A"), AwaitEnd(label="A"), Observe()),
+            ),
         )
     yield Scenario(
         id="cancel/finished/interrupt/unwatched",
