@@ -234,7 +234,7 @@ def _absurd(moments: Sequence[Moment], plan: Plan) -> int | None:
 def _causes(report: Report, plan: Plan) -> set[str]:
     """Return the ends of a run that a report makes possible."""
     if report.outcome == "returned":
-        return {"success"} if report.step == plan.steps[-1] else set()
+        return {"success"} if plan.steps[-1:] == (report.step,) else set()
     return {"raised": {"error"}, "interrupted": {"success"}}.get(report.outcome, set())
 
 
