@@ -120,16 +120,17 @@ def history_of(seed: int, number: int) -> list[a.Action]:
 def shrunk(seed: int, number: int, fails: Callable[[list[a.Action]], bool]) -> list[a.Action]:
     """Return a history as small as hypothesis finds one that still fails, starting at one of the series.
 
-    Hypothesis draws the history again and takes it for its first failure, which needs no play.
+    Hypothesis draws the history again and takes it for its first failure, which needs no play. If nothing smaller
+    fails, hypothesis draws it once more at the end, and must get the same answer.
     """
     wanted, found = history_of(seed, number), False
 
     def condition(drawn: list[a.Action]) -> bool:
         nonlocal found
-        if not found:
-            found = drawn == wanted
-            return found
-        return fails(drawn)
+        if drawn == wanted:
+            found = True
+            return True
+        return found and fails(drawn)
 
     return _find(seed, number, condition, Phase.generate, Phase.shrink) or wanted
 

@@ -31,6 +31,7 @@ is searched with the outlook of each prefix. After `bound` configurations the ch
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
@@ -171,7 +172,7 @@ class _Search:
     def run(self, bound: int) -> _Result:
         """Search for a configuration that has taken every moment."""
         first = _Config(0, Thread(), frozenset(), frozenset())
-        start = None if self.outlook.is_hopeless else self.reach(None, first, "")
+        start = self.reach(None, first, "") if self.outlook.hopeless is None else None
         waiting = [] if start is None else [start]
         furthest = start
         while waiting:
@@ -274,7 +275,7 @@ def _opened(history: History, reading: Reading, lag: float) -> int:
     if not lag or reading.subject in ("stopped", "progress", "stream", "result"):
         return reading.opens
     earliest = history.time(reading.opens) - lag
-    return next((seq for seq in range(reading.opens + 1) if history.time(seq) >= earliest), reading.opens)
+    return bisect_left(range(reading.opens), earliest, key=history.time)
 
 
 def _effects(search: _Search, thread: Thread, operation: Operation) -> Iterator[Thread]:
@@ -326,9 +327,10 @@ def _illegal(history: History, freedoms: Freedoms, moments: list[Moment], result
 
     The outlook leaves out what explains a prefix and nothing more. So each prefix is searched with its own outlook.
     """
-    explained, broken = result.taken, len(moments)
-    # Most often the furthest configuration of the last search cannot be surpassed.
-    middle = explained + 1
+    explained, broken = result.taken, result.search.outlook.hopeless or len(moments)
+    # Most often the furthest configuration of the last search cannot be surpassed. Where there was none, everything
+    # before the moment that makes the history hopeless is explained as often.
+    middle = explained + 1 if broken == len(moments) else broken - 1
     while explained + 1 < broken:
         shorter = _Search(history, freedoms, _prefix(moments, middle)).run(min(bound, PREFIX_BOUND))
         if shorter.kind == "illegal":

@@ -10,6 +10,7 @@ always a dead end. A state that is not may be one, too.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -49,17 +50,23 @@ class Outlook:
     def __init__(self, moments: Sequence[Moment], plans: Mapping[str, Plan]) -> None:
         self.created_before = _creation_order(moments)
         """For each run those that were created before it, as far as reports and lists of runs show it."""
-        self.is_hopeless = any(_is_absurd(moments, plan) for plan in plans.values())
-        """True if a single run was shown what no run does, so that no search is needed."""
+        self.hopeless = min(filter(None, (_absurd(moments, plan) for plan in plans.values())), default=None)
+        """The number of moments in which a single run was shown what no run does, so that no search is needed.
+
+        None if there is no such run.
+        """
         self._plans = plans
         self._parking = {i.label for _, _, _, i in moments if isinstance(i, Report) and i.outcome == "interrupted"}
         self._lasts = {label: _lasts(moments, label) for label in plans}
         self._erasable = {label for label in plans if _is_erasable(moments, label, plans)}
-        self._readings = [
+        opened = [
             (taken, item)
             for taken, (_, kind, _, item) in enumerate(moments)
             if kind == "open" and isinstance(item, Reading)
         ]
+        # Most readings are statuses of one run, and there are as many runs to compare with.
+        self._readings = {label: [one for one in opened if _concerns(one[1], label)] for label in plans}
+        """The readings that can say something about a run, and the moments at which they open."""
         self._sharing = _sharing(plans)
         # What the history shows after the deletion of a run is not defined.
         self._shaken = any(isinstance(item, Operation) and item.act == "delete run" for _, _, _, item in moments)
@@ -84,7 +91,8 @@ class Outlook:
                 if not self._allows_later(fact, taken):
                     return False
                 self._allowed[key] = taken
-            if any(self._contradicts(fact, reading, taken) for reading in waiting):
+            label = str(fact[0])
+            if any(_concerns(reading, label) and self._contradicts(fact, reading, taken) for reading in waiting):
                 return False
         return True
 
@@ -101,7 +109,8 @@ class Outlook:
         over = not isinstance(fact, Run) or not fact.in_flight
         if (over and lasts.report >= taken) or (isinstance(fact, Run) and fact.noticed and lasts.enter >= taken):
             return False
-        later = [reading for opens, reading in self._readings if opens >= taken]
+        readings = self._readings[str(fact[0])]
+        later = [reading for _, reading in readings[bisect_left(readings, taken, key=_opening) :]]
         if not over and len({_status_in(reading, str(fact[0])) for reading in later} - BEFORE_THE_END) > 1:
             return False  # a run has one end
         return not any(self._contradicts(fact, reading, taken) for reading in later)
@@ -156,6 +165,15 @@ class Outlook:
         return self._counts[key]
 
 
+def _opening(one: tuple[int, Reading]) -> int:
+    return one[0]
+
+
+def _concerns(reading: Reading, label: str) -> bool:
+    """Return whether a reading can contradict a fact about a run. The status of another run cannot."""
+    return reading.subject != "run status" or reading.label == label
+
+
 def _status_in(reading: Reading, label: str) -> str | None:
     """Return the status in which a reading shows a run, `gone` if it shows its absence, None if it shows nothing."""
     if reading.subject == "run status":
@@ -188,14 +206,17 @@ def _ended_otherwise(run: Run, reading: Reading) -> bool:
     return reading.shown in ("error", "refused")
 
 
-def _is_absurd(moments: Sequence[Moment], plan: Plan) -> bool:
-    """Return whether a run is shown with two ends, an end without a cause, or a status that was over before."""
+def _absurd(moments: Sequence[Moment], plan: Plan) -> int | None:
+    """Return the number of moments in which a run has two ends, an end without a cause, or an earlier status again.
+
+    Return None if it has not.
+    """
     reached, ends, opened = 0, set[str](), dict[int, int]()
     causes = {"interrupted"} if plan.answers is None else {"interrupted", "success", "error"}
-    for _, kind, number, item in moments:
+    for length, (_, kind, number, item) in enumerate(moments, start=1):
         if isinstance(item, Report) and item.label == plan.label:
             if reached > ORDER.index("running"):
-                return True
+                return length
             reached = ORDER.index("running")
             causes |= _causes(item, plan)
         elif isinstance(item, Reading) and (status := _status_in(item, plan.label)) not in (None, GONE):
@@ -205,15 +226,15 @@ def _is_absurd(moments: Sequence[Moment], plan: Plan) -> bool:
             rank = ORDER.index(str(status)) if status in ORDER else len(ORDER)
             ends |= {str(status)} - BEFORE_THE_END
             if opened[number] > rank or len(ends) > 1 or not ends <= causes:
-                return True
+                return length
             reached = max(reached, rank)
-    return False
+    return None
 
 
 def _causes(report: Report, plan: Plan) -> set[str]:
     """Return the ends of a run that a report makes possible."""
     if report.outcome == "returned":
-        return {"success"} if report.step == plan.steps[-1] else set()
+        return {"success"} if plan.steps[-1:] == (report.step,) else set()
     return {"raised": {"error"}, "interrupted": {"success"}}.get(report.outcome, set())
 
 

@@ -56,6 +56,14 @@ def test_runs_start_in_an_order_that_their_requests_allow(
     assert check(history, NO_LAG).kind == ("legal" if legal else "illegal")
 
 
+def test_a_resumed_run_that_has_nothing_to_do_reports_no_step() -> None:
+    nothing = replace(plan("B"), steps=(), parts=(), answers="A")
+    reports = (*steps("A", 2, *TURN), *steps("B", 12, "agent:3"))
+    history = History({"A": plan("A"), "B": nothing}, (submit("A", 0, 1), submit("B", 10, 11)), reports=reports)
+    verdict = check(history, NO_LAG)
+    assert (verdict.kind, verdict.law, verdict.seq) == ("illegal", "step enter", 12)
+
+
 def test_an_illegal_history_names_the_operation_that_breaks_it_and_an_order_up_to_there() -> None:
     history = History(
         {"A": plan("A"), "B": plan("B", "interrupt")},
