@@ -19,6 +19,8 @@ from conformance.transcript.transcript import SuiteInfo, TargetInfo, Transcript,
 FORMAT: Literal["doubletext-report"] = "doubletext-report"
 VERSION: Literal[1] = 1
 REPORT = "report.json"
+RACE = "race "
+"""The beginning of a note about a race that was played several times."""
 TRANSCRIPTS = "transcripts"
 """The folder of the transcripts, beside the report."""
 CALIBRATION = "calibration.json"
