@@ -51,6 +51,14 @@ SUITE_FAILED = 10
 WHOLE = 5
 """The number of failed tests up to which pytest shows each of them whole. One fault of a server breaks hundreds."""
 
+WHOLE_RUNS = (
+    pytest.ExitCode.OK,
+    pytest.ExitCode.TESTS_FAILED,
+    pytest.ExitCode.NO_TESTS_COLLECTED,
+    pytest.ExitCode.USAGE_ERROR,
+)
+"""The exit codes of runs that nothing ended before their time."""
+
 TERMINATED = "terminated by SIGTERM"
 """The reason for an end by SIGTERM, in the summary and the report."""
 
@@ -335,13 +343,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Close the session, write the reports, and fail a run that should fail although no test failed."""
     config = session.config
-    _hear_sigterm_again(config)
     if SESSION in config.stash:
         config.stash[SESSION].close()
     incomplete = _incomplete(session, exitstatus)
     records = config.stash[FOUND]
-    if not records and incomplete is not None and SESSION in config.stash:
-        records = config.stash[SESSION].heads()
+    # A run that ends while pytest collects its files may have no session yet.
+    if not records and incomplete is not None and (SESSION in config.stash or _options(config).folder):
+        records = _session(config).heads()
         config.stash[UNJUDGED] = incomplete
     if hasattr(config, "workerinput") or not records:
         return
@@ -370,10 +378,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def _incomplete(session: pytest.Session, exitstatus: int) -> str | None:
     """Return what ended the run before all selected tests were made. Return None for a whole run."""
     stopped = session.shouldstop or session.shouldfail
-    if not stopped and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+    if not stopped and exitstatus in WHOLE_RUNS:
         return None
     why = stopped if isinstance(stopped, str) else "interrupted"
     made, selected = len(session.config.stash[FOUND]), session.testscollected
+    if made == selected > 0:
+        return None  # the signal came after the last verdict
     # The controller of xdist collects no tests itself.
     return f"{why}, after {made} of {selected} verdicts" if selected else f"{why}, after {made} verdicts"
 
@@ -400,8 +410,9 @@ def _report_when_terminated(session: pytest.Session) -> None:
     session.config.stash[ENDS] = end
 
 
-def _hear_sigterm_again(config: pytest.Config) -> None:
-    """Give SIGTERM back to a program that runs pytest inside itself, and let nothing end the report."""
+# Not in `pytest_sessionfinish`: until here, a signal must not end the run in the middle of its report.
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Give SIGTERM back to a program that runs pytest inside itself."""
     end = config.stash.get(ENDS, None)
     if end is not None and signal.getsignal(signal.SIGTERM) is end:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

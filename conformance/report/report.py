@@ -18,6 +18,9 @@ from conformance.transcript.transcript import SuiteInfo, TargetInfo, Transcript,
 
 FORMAT: Literal["doubletext-report"] = "doubletext-report"
 VERSION: Literal[1] = 1
+REPORT = "report.json"
+RACE = "race "
+"""The beginning of a note about a race that was played several times."""
 TRANSCRIPTS = "transcripts"
 """The folder of the transcripts, beside the report."""
 CALIBRATION = "calibration.json"
@@ -177,32 +180,29 @@ def transcript_path(scenario_id: str) -> str:
 
 def write_transcript(folder: Path, transcript: Transcript) -> Path:
     """Write one transcript under `folder`, bounded in size, and return its path. Raise OSError."""
-    path = folder / transcript_path(transcript.scenario.id)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # A run may be killed at any moment, and what it has written is used by the run that resumes it.
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_bytes(encode(bounded(transcript)))
-    unfinished.replace(path)
-    return path
+    return write_whole(folder / transcript_path(transcript.scenario.id), encode(bounded(transcript)))
 
 
 def write_calibration(folder: Path, plays: Sequence[Transcript]) -> Path:
     """Write the plays of an examination as one transcript, and return its path. Raise OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
     # Beside the transcripts, and not among them: it is judged by no requirement.
-    path = folder / CALIBRATION
-    # Every worker of xdist examines the deployment, and writes this file.
-    unfinished = folder / f"{CALIBRATION}.{os.getpid()}"
-    unfinished.write_bytes(encode(bounded(msgspec.structs.replace(plays[-1], earlier=tuple(plays[:-1])))))
-    unfinished.replace(path)
-    return path
+    whole = msgspec.structs.replace(plays[-1], earlier=tuple(plays[:-1]))
+    return write_whole(folder / CALIBRATION, encode(bounded(whole)))
 
 
 def write_report(folder: Path, report: Report) -> Path:
     """Write `report.json` under `folder` and return its path. Raise OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "report.json"
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))
+    return write_whole(folder / REPORT, msgspec.json.format(msgspec.json.encode(report), indent=1))
+
+
+def write_whole(path: Path, content: bytes) -> Path:
+    """Write a file at once, so that a run that is killed leaves the old one or the new one. Raise OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Several processes may write it: every worker of xdist examines the deployment, and keeps what it played.
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
     return path
 
 

@@ -18,6 +18,7 @@ from conformance.report.causes import grouped
 from conformance.report.report import (
     CALIBRATION,
     EXPLORATION,
+    RACE,
     Exploration,
     Report,
     Result,
@@ -252,7 +253,9 @@ def _replays(results: list[Result]) -> list[str]:
     """Return notes about the scenarios that were played more than once: one for each race, one for lost reports."""
     races = {result.scenario: result.branches for result in results if result.plays > 1 and result.branches}
     notes = [
-        f"race {name}: " + ", ".join(f"{met} in {count}" for met, count in found.items()) + f" of {sum(found.values())}"
+        f"{RACE}{name}: "
+        + ", ".join(f"{met} in {count}" for met, count in found.items())
+        + f" of {sum(found.values())}"
         for name, found in sorted(races.items())
     ]
     # A race may have lost reports, too. Its plays without a branch are those.

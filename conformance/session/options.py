@@ -21,7 +21,7 @@ from conformance.driver.deadlines import Deadlines
 from conformance.histories.freedoms import DEFAULT, narrowed
 from conformance.judge import profiles
 from conformance.judge.profiles import NOTHING_DECLARED, Profile, ProfileError
-from conformance.report.report import CALIBRATION, TRANSCRIPTS, slug
+from conformance.report.report import CALIBRATION, REPORT, TRANSCRIPTS, slug
 from conformance.session.connection import BadConnectionError, Connection, connection
 from conformance.transcript.text import snippet
 from doubletext import packages
@@ -214,7 +214,9 @@ def _resume(name: str | None) -> Path | None:
     folder = Path(name).absolute()
     # With several deployments each has a folder of its own inside.
     # A run that was killed early has left an empty one. With xdist its examination may be the first file.
-    if not any(any(folder.glob(name)) for kept in (TRANSCRIPTS, CALIBRATION) for name in (kept, f"*/{kept}")):
+    empty = folder.is_dir() and not any(folder.iterdir())
+    left = (TRANSCRIPTS, CALIBRATION, REPORT)
+    if not empty and not any(any(folder.glob(name)) for kept in left for name in (kept, f"*/{kept}")):
         raise pytest.UsageError(
             f"--conformance-resume: {folder} has no transcripts. Give the folder of a run with --conformance-report, "
             "or start a new run with that option"

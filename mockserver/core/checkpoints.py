@@ -27,14 +27,16 @@ from mockserver.script.shapes import END as END
 from mockserver.script.shapes import START as START
 from mockserver.script.tasks import node_of, sent_first
 
+INPUT: Final = "__input__"
+"""The node in whose role an update stores an input that the graph has not taken yet."""
 COPY: Final = "__copy__"
 """The node in whose role an update copies a checkpoint, so that a run can branch from there."""
 
 Values = dict[str, Any]
 Source = Literal["input", "loop", "update", "fork"]
-MarkKind = Literal["result", "error", "interrupt", "resume", "values", "goto"]
-"""`goto` holds the tasks that a command has added, `interrupt` the questions of a task that are open, and
-`resume` the answers to those before them.
+MarkKind = Literal["result", "error", "interrupt", "resume", "values", "goto", "input"]
+"""`goto` holds the tasks that a command has added, `interrupt` the questions of a task that are open, `resume` the
+answers to those before them, and `input` what an update has stored as an input.
 """
 
 

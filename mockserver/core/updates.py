@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from doubletext import __version__
 from mockserver.core import messages
-from mockserver.core.checkpoints import START, Checkpoint, History, Source, Values
+from mockserver.core.checkpoints import START, Checkpoint, History, Mark, Source, Values
 from mockserver.core.json_text import as_json
 from mockserver.core.records import Run, Thread
 from mockserver.core.script_cursor import Cursor
@@ -152,6 +152,15 @@ def append_checkpoint(
     )
     (thread.history if child is None else child.history).append(checkpoint)
     return checkpoint
+
+
+def append_input(thread: Thread, base: Checkpoint | None, values: Values, raw: Values | None) -> Checkpoint:
+    """Append an input that the graph has not taken yet, on top of `values`. Raises `InvalidUpdateError`."""
+    if not raw:
+        raise InvalidUpdateError("Received no input writes for __start__.")
+    received = append_checkpoint(thread, base, values=values, following=(START,), source="input", node=START)
+    thread.history.mark(received.checkpoint_id, Mark("", "input", raw))
+    return received
 
 
 def last_node(checkpoint: Checkpoint | None) -> str:

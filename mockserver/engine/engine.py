@@ -42,7 +42,7 @@ from mockserver.agent.agent import ScriptedAgent
 from mockserver.agent.gates import START_POINT, Gates
 from mockserver.agent.witnesses import Witnesses
 from mockserver.core.callbacks import Callbacks
-from mockserver.core.checkpoints import COPY, END, Checkpoint
+from mockserver.core.checkpoints import COPY, END, INPUT, Checkpoint, Mark
 from mockserver.core.clock import Clock, Clocks, milliseconds
 from mockserver.core.crons import Cron, Crons
 from mockserver.core.lifecycle import after
@@ -60,6 +60,7 @@ from mockserver.core.updates import (
     EditedChild,
     InvalidUpdateError,
     append_checkpoint,
+    append_input,
     last_node,
     read_write,
 )
@@ -229,6 +230,7 @@ class Engine:
     ) -> Checkpoint:
         """Update the state manually on top of `base`, in the role of `as_node` (default: the node that wrote last).
 
+        In the role of `__input__`, store an input that the graph takes when it runs, or in the next update.
         `namespace` is that of the child graph whose checkpoint `base` is, if it is one.
         Raises `ThreadBusyError` while a run is in flight, and the errors of `read_write` and `graph.apply_write`.
         """
@@ -243,6 +245,8 @@ class Engine:
         history = thread.history.find(namespace)
         values = graph.known_values(graph_state, {} if base is None else history.values(base))
         updated = graph.apply_write(values, read_write(raw or {}, thread.ids.uuid4, graph_state), graph_state)
+        if as_node == INPUT:
+            return self._updated(thread, append_input(thread, base, values, raw))
         node = as_node or last_node(base)
         child = None if base is None or not namespace else EditedChild(history, namespace, base)
         if node == END:
@@ -261,6 +265,9 @@ class Engine:
             child=child,
             cursor=cursor,
         )
+        if base is not None and node in base.next:
+            # The task that the update stands for shows it as its result, as sent.
+            history.mark(base.checkpoint_id, Mark("", "result", raw, node))
         return self._updated(thread, checkpoint, namespace)
 
     def _updated(self, thread: Thread, checkpoint: Checkpoint, namespace: str = "") -> Checkpoint:

@@ -294,6 +294,9 @@ class Execution:
         values = graph.known_values(self._run.script, {} if base is None else history.values(base))
         if base is None:
             current = self._append(None, START, values, (), "fork")
+        elif (stored := history.last_mark(base.checkpoint_id, "input")) is not None:
+            current = self._take_input(base, stored)
+            values = current.values
         elif base is not history.head or (self._run.request.command is None and self._names_checkpoint):
             # Time travel: the run branches from a checkpoint, an older one or, named without a command, the newest.
             # The fork becomes the newest checkpoint, so the thread's state is the branch.
@@ -323,15 +326,26 @@ class Execution:
         before = {} if base is None else self._thread.history.values(base)
         values = graph.known_values(self._run.script, before)
         # Read before anything is written: an input that cannot be read leaves no trace.
+        updated = self._read_input(values, raw)
+        received = self._append(base, START, values, (START,), "input")
+        self._stream.checkpoint(received)
+        return self._enter(received, base, raw, updated)
+
+    def _take_input(self, received: Checkpoint, raw: Any) -> Checkpoint:
+        """Take the input that an update has stored, and return the checkpoint that contains it."""
+        return self._enter(received, received, raw, self._read_input(received.values, raw))
+
+    def _read_input(self, values: Values, raw: Any) -> Values:
+        """Return the state with the input. Raises ValueError."""
         write = read_write(raw, self._run.ids.uuid4, self._run.script)
         inputs = self._run.script.graph.schemas.inputs
         if inputs is not None:
             write = {name: value for name, value in write.items() if name in inputs}
         self._received = write
-        updated = self._written(values, write)
+        return self._written(values, write)
+
+    def _enter(self, received: Checkpoint, base: Checkpoint | None, raw: Any, updated: Values) -> Checkpoint:
         cursor = graph.enter(self._run, updated)
-        received = self._append(base, START, values, (START,), "input")
-        self._stream.checkpoint(received)
         self._thread.history.mark(received.checkpoint_id, Mark(self._run.run_id, "result", raw, START))
         entry = self._policy.entry(self._run, base, cursor.next[0])
         following = cursor.next if entry == cursor.next[0] else (entry,)

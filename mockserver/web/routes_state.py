@@ -11,7 +11,7 @@ from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from mockserver.agent import graph
-from mockserver.core.checkpoints import COPY, END, START, Checkpoint, History
+from mockserver.core.checkpoints import COPY, END, INPUT, START, Checkpoint, History
 from mockserver.core.messages import NoContentError
 from mockserver.core.records import Thread
 from mockserver.core.updates import InvalidUpdateError
@@ -105,7 +105,8 @@ def write_state(
     Raises `ApiError` 422 for an unknown node or invalid values, 400 for a message without content, and
     `ThreadBusyError`.
     """
-    known = (graph.child_nodes(thread.script, namespace) or ()) if namespace else (*graph.nodes(thread.script), COPY)
+    of_thread = (*graph.nodes(thread.script), COPY, INPUT)
+    known = (graph.child_nodes(thread.script, namespace) or ()) if namespace else of_thread
     if as_node is not None and as_node not in (*known, START, END):
         raise ApiError(422, f"Node {as_node} does not exist")
     try:

@@ -7,7 +7,6 @@ from typing import Any, Final
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
-from mockserver.core.checkpoints import START
 from mockserver.core.json_text import as_json
 from mockserver.core.policy import policy_of
 from mockserver.core.records import Thread
@@ -174,8 +173,7 @@ def _write_supersteps(request: web.Request, thread: Thread, supersteps: list[Sup
                     422, "A `command` in `supersteps` can only have an `update`; leave `goto` and `resume` out."
                 )
             values = {**(values or {}), **(update.command.written or {})}
-        # In `supersteps`, `__input__` marks the input of a run, which the graph attributes to its start node.
-        write_state(request, thread, thread.history.head, values, START if node == "__input__" else node)
+        write_state(request, thread, thread.history.head, values, node)
 
 
 def _matches(thread: Thread, params: ThreadSearch | ThreadCount) -> bool:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from conformance.judge.profiles import Known, Profile
 from conformance.report.html import render_page
 from conformance.report.load import read_report
-from conformance.report.report import Report, Result, rules_of, write_transcript
+from conformance.report.report import RACE, Report, Result, rules_of, write_transcript
 from conformance.requirements import registry
 from conformance.scenarios.catalogue import catalogue
 from conformance.scenarios.moves import Submit
@@ -248,9 +248,17 @@ def test_the_name_that_the_user_gave_is_the_title(folder: Path) -> None:
 
 def test_every_run_of_a_scenario_is_explained() -> None:
     page = page_of(Report(suite=SUITE, target=TargetInfo("http://x"), summary={}, results=[]), Path())
-    [text] = re.findall(r"Names of runs: (.*?)</p>", page)
+    [text] = re.findall(r"Names of runs and messages: (.*?)</p>", page)
     named = set(re.findall(r"\b[A-Z][0-9]*\b", text)) | {f"R{number}" for number in range(1, 11)}
     assert {move.label for scenario in catalogue() for move in scenario.moves if isinstance(move, Submit)} <= named
+
+
+def test_races_are_folded_and_other_notes_are_not(folder: Path) -> None:
+    races = [f"{RACE}cancel/at-once: A cancelled in 5 of 5", f"{RACE}cancel/finishing: A success in 5 of 5"]
+    page = page_of(replace(read_report(folder), notes=["The agent reports nothing.", *races]), folder)
+    assert re.findall('class="verdict note">(.*?)</p>', page) == ["The agent reports nothing."]
+    _, _, after = page.partition("<summary>2 races were played several times</summary>")
+    assert re.findall("<li>(race .*?)</li>", after.partition("</details>")[0]) == races
 
 
 def test_known_failures_are_listed_separately(tmp_path: Path, plays: dict[str, Transcript]) -> None:

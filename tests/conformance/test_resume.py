@@ -204,6 +204,7 @@ def test_a_program_that_runs_the_suite_gets_its_signal_back() -> None:
 
 
 async def test_a_folder_without_transcripts_cannot_be_resumed(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
     run = await run_suite(f"--conformance-resume={tmp_path}", "-k", "nothing")
     assert run.code == 4
     assert f"ERROR: --conformance-resume: {tmp_path} has no transcripts. Give the folder of a run with" in run.output

@@ -297,10 +297,12 @@ async def test_a_thread_may_begin_with_the_supersteps_of_another(stage: Stage) -
         return {"updates": [{"as_node": node, "values": None, **more}]}
 
     threads: Any = stage.client.threads
+    said = {"messages": [{"role": "user", "content": "hi", "id": "h"}]}
     thread = await threads.create(
         graph_id="agent",
         supersteps=[
-            wrote("__input__", values={"messages": [{"role": "user", "content": "hi", "id": "h"}]}),
+            wrote("__input__", values=said),
+            wrote("__start__", values=said),
             wrote(
                 "agent",
                 values={"messages": [{"role": "assistant", "content": "yo"}]},
@@ -311,10 +313,14 @@ async def test_a_thread_may_begin_with_the_supersteps_of_another(stage: Stage) -
     stage.thread = thread["thread_id"]
     assert (thread["status"], thread["metadata"]) == ("idle", {"graph_id": "agent"})
     assert (await stage.said(), await stage.steps()) == ("HA", ["x"])
-    assert [(one["next"], one["metadata"]["source"]) for one in await stage.history()] == [
-        (["agent"], "update"),
-        ([], "update"),
+    assert [(one["next"], one["metadata"]["source"], one["metadata"]["step"]) for one in await stage.history()] == [
+        (["__start__"], "input", -1),
+        (["agent"], "update", 0),
+        ([], "update", 1),
     ]
+    # As on `langgraph dev`, a task has what an update wrote in its place.
+    results = [task["result"] for one in await stage.history() for task in one["tasks"]]
+    assert results == [said, {"messages": [{"role": "assistant", "content": "yo"}], "steps": ["x"]}]
     before = await threads.count()
     emptied: Any = {"updates": []}
     for wrong, status in (
@@ -322,9 +328,26 @@ async def test_a_thread_may_begin_with_the_supersteps_of_another(stage: Stage) -
         (wrote("agent", values={"messages": [{"role": "user"}]}), 400),
         (emptied, 422),
         (wrote("agent", command={"goto": ["agent"]}), 422),
+        (wrote("__input__"), 422),
     ):
         answer = await stage.http.post("/threads", json={"supersteps": [wrong]})
         assert (answer.status_code, await threads.count()) == (status, before), answer.text
+
+
+@pytest.mark.parametrize("given", [None, {"messages": "new"}])
+async def test_a_run_takes_the_input_that_an_update_has_stored(stage: Stage, given: Any) -> None:
+    threads: Any = stage.client.threads
+    stored = {"values": {"messages": [{"role": "user", "content": "stored"}]}, "as_node": "__input__"}
+    thread = await threads.create(graph_id="agent", supersteps=[{"updates": [stored]}])
+    stage.thread = thread["thread_id"]
+    assert (thread["status"], thread["values"]["messages"]) == ("interrupted", [])
+    values: Any = await stage.client.runs.wait(stage.thread, "agent", input=given)
+    # A new input takes its place, as on `langgraph dev`.
+    asked = [message["content"] for message in values["messages"] if message["type"] == "human"]
+    assert asked == [given["messages"] if given else "stored"]
+    steps = [(one["metadata"]["source"], one["metadata"]["step"], one["next"]) for one in await stage.history()]
+    assert steps[0] == ("input", -1, ["__start__"])
+    assert steps[1] == (("input" if given else "loop"), 0, ["__start__"] if given else ["agent"])
 
 
 async def test_a_search_extracts_parts_of_threads(stage: Stage) -> None:

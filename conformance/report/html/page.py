@@ -17,7 +17,7 @@ from conformance.report.failure import by_hand, curl, deciding
 from conformance.report.html.moments import RecordLine, Rows
 from conformance.report.html.templating import environment, packed
 from conformance.report.load import Unreadable, inside, read_transcript
-from conformance.report.report import JudgedRequirement, Report, Result
+from conformance.report.report import RACE, JudgedRequirement, Report, Result
 from conformance.report.timeline import Timeline, draw
 from conformance.requirements.areas import AREAS
 from conformance.requirements.registry import LEVELS, Level, known_faults
@@ -140,6 +140,8 @@ class Page:
     def __init__(self, report: Report, folder: Path) -> None:
         self.report = report
         self._folder = folder
+        self.races = [note for note in report.notes if note.startswith(RACE)]
+        self.notes = [note for note in report.notes if note not in self.races]
         self.words = WORDS
         self.levels = LEVELS
         by_scenario: dict[str, list[Result]] = defaultdict(list)
