@@ -173,7 +173,7 @@ class Session:
 
     def heads(self) -> list[dict[str, Any]]:
         """Return a record without a verdict for each deployment, for a run that ends before the first one."""
-        if "_targets" not in self.__dict__ and not self._options.urls:
+        if "_targets" not in self.__dict__ and not self.options.urls:
             return []  # the run ended before it started the embedded mock
         return [self.head(position) for position in range(len(self._targets))]
 
