@@ -68,7 +68,7 @@ async def test_a_run_may_end_at_any_moment(moment: str, number: signal.Signals, 
         else:
             assert code == -signal.SIGKILL
         before = there.scenarios
-        kept = {one.parent.name if one.stem == "x" else one for one in folder.glob("transcripts/**/*.json")}
+        kept = list(folder.glob("transcripts/**/*.json"))
         run = await run_suite(f"--deployment-url={there.url}", *RUN, f"--conformance-resume={folder}")
         assert run.code == 1, run.output
         assert verdicts(folder) == expected
