@@ -328,7 +328,7 @@ def _illegal(history: History, freedoms: Freedoms, moments: list[Moment], result
     The outlook leaves out what explains a prefix and nothing more. So each prefix is searched with its own outlook.
     """
     explained, broken = result.taken, result.search.outlook.hopeless or len(moments)
-    # Most often the furthest configuration of the last search cannot be surpassed. Where there was none, everything
+    # Most often the furthest configuration of the last search cannot be surpassed. Without a search, everything
     # before the moment that makes the history hopeless is explained as often.
     middle = explained + 1 if broken == len(moments) else broken - 1
     while explained + 1 < broken:

@@ -4,15 +4,33 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
+from typing import Final
 
 from tests.explore.page import render
-from tests.explore.proof import HISTORIES, PAGE, REASONS, SEED, rows
+from tests.explore.proof import HISTORIES, PAGE, REASONS, SEED, SHRINKS, concerned, rows
+
+ROWS: Final = Path("build") / "exploration.jsonl"
+"""The rows of a computation so far, which takes an hour or two and can be continued. Delete it to begin again."""
+
+
+def main(names: list[str]) -> None:
+    """Print the rows of these defects, or compute those that are missing and write the page."""
+    if names:
+        for row in rows(names):
+            print(json.dumps(row), flush=True)
+        return
+    ROWS.parent.mkdir(exist_ok=True)
+    kept = [json.loads(line) for line in ROWS.read_text("utf-8").splitlines()] if ROWS.exists() else []
+    missing = [name for name in concerned() if name not in {row["name"] for row in kept}]
+    with ROWS.open("a", encoding="utf-8") as file:
+        for row in rows(missing) if missing else ():
+            print(json.dumps(row), file=file, flush=True)
+            kept.append(row)
+    order = {name: number for number, name in enumerate(concerned())}
+    kept.sort(key=lambda row: order[row["name"]])
+    PAGE.write_text(render(kept, seed=SEED, histories=HISTORIES, shrinks=SHRINKS, reasons=REASONS), "utf-8")
+
 
 if __name__ == "__main__":
-    names = sys.argv[1:]
-    found = []
-    for row in rows(names):
-        print(json.dumps(row), flush=True)
-        found.append(row)
-    if not names:
-        PAGE.write_text(render(found, seed=SEED, histories=HISTORIES, reasons=REASONS), "utf-8")
+    main(sys.argv[1:])
