@@ -231,7 +231,7 @@ async def test_the_report_holds_every_verdict(tmp_path: Path) -> None:
         "incomplete",
         "rules",
     ]
-    assert list(raw) == [*fields, "finished_at"]
+    assert list(raw) == [*fields, "finished_at", "exploration"]
     assert (raw["format"], raw["version"]) == ("doubletext-report", 1)
     assert raw["target"]["url"] == there.url
     assert raw["target"]["server"] == "doubletext-mockserver"
