@@ -130,6 +130,10 @@ def _stream(thread: Thread, reading: Reading, plans: Plans) -> bool:
     failed = run.status == "error"
     if (seen["error"] and not failed) or (failed and seen["whole"] and not seen["error"]) or not seen["named"]:
         return False
+    # The stream of a run that never began may end without an event. Whether a run began before its first step ended is
+    # forgotten.
+    if seen["whole"] and not seen["begins"] and (run.status != "interrupted" or run.finished):
+        return False
     if thread.shaken:
         return True
     whole = seen["whole"] and run.status == "success"

@@ -40,7 +40,8 @@ def _stream(play: Play, watcher: Watcher, speller: Speller) -> Iterator[Reading]
         "values": [speller.words(event.data) for event in watcher.named("values")]
         if "values" in watcher.modes
         else None,
-        "named": not watcher.own or _is_named(play, watcher),
+        "begins": bool(watcher.events),
+        "named": not (watcher.own and watcher.events) or _is_named(play, watcher),
     }
     events = " ".join(event.event for event in watcher.events)
     yield Reading("stream", label, shown, opens, watcher.closed, f"the end of {watcher.title}, which had {events}")
@@ -59,8 +60,8 @@ def _nodes(watcher: Watcher) -> list[str]:
 
 def _is_named(play: Play, watcher: Watcher) -> bool:
     """Return whether the first event names the run."""
-    first = watcher.events[0] if watcher.events else None
-    data = None if first is None or first.event != "metadata" else first.data
+    first = watcher.events[0]
+    data = first.data if first.event == "metadata" else None
     return isinstance(data, dict) and play.label_of(data.get("run_id")) == watcher.label
 
 

@@ -14,7 +14,7 @@ from conformance.histories.history import Act, History, Operation, Reading, Repo
 from conformance.histories.transcribe import transcribe
 from conformance.judge.play import Play
 from tests.conformance.bursts import burst
-from tests.conformance.plays import play, play_named
+from tests.conformance.plays import Edit, Json, bodies, edited, play, play_named
 from tests.conformance.simulated import naive, plan, simulate
 
 NO_LAG = Freedoms(lag=0.0)
@@ -219,3 +219,28 @@ def test_a_play_outside_of_the_model_is_not_judged() -> None:
     verdict = check(transcribe(play))
     assert verdict.kind == "unknown"
     assert verdict.why.startswith("outside of the model: the move CreateCron")
+
+
+def shorter(answer: Json) -> Json:
+    return {**answer, "messages": answer["messages"][:-1]}
+
+
+def of_no_run(raw: Json) -> None:
+    """Let `metadata` name no run."""
+    for moment in raw["moments"]:
+        if moment["kind"] == "stream" and moment["event"] == "metadata":
+            moment["data"] = {}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "edit", "law"),
+    [
+        ("none/during-tools/stream/streamed/values", of_no_run, "stream"),
+        ("enqueue/during-tools/wait/unwatched", bodies("submit", "B", shorter), "result"),
+    ],
+)
+def test_what_a_client_is_shown_of_its_own_run_is_explained_by_that_run(scenario: str, edit: Edit, law: str) -> None:
+    right = play_named(scenario)[scenario]
+    assert check(transcribe(Play(right)), EXACT).kind == "legal"
+    verdict = check(transcribe(Play(edited(right, edit))), EXACT)
+    assert (verdict.kind, verdict.law) == ("illegal", law)

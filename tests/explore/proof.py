@@ -59,7 +59,6 @@ REASONS: Final[dict[str, str]] = {
     "stateless_disconnect_ignored": "it is about stateless runs, which have no thread of their own",
     "stateless_thread_left": "it is about stateless runs, which have no thread of their own",
     "stateless_output_lost": "it is about stateless runs, which have no thread of their own",
-    "late_metadata": "the reading of a run's own stream opens before the run exists, and is explained there too easily",
     "run_not_named": "headers are not readings of the model",
     "duplicate_event_ids": "the ids of events are not readings of the model",
     "stream_mode_ignored": "events of modes that were not requested are not readings of the model",
