@@ -39,7 +39,7 @@ import hashlib
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx
@@ -66,12 +66,17 @@ KEPT_REQUEST_HEADERS = frozenset({"content-type", "accept", "last-event-id", "or
 MAX_FAULT = 300
 """The greatest number of characters of a fault, whose text may quote an answer."""
 
-# A timeout cancels the request, and so does the end of the play. Only the elapsed time distinguishes them. The timer of
-# the timeout started before the clock of the transport, so a timeout arrives a little before its full length here.
-CLOCK_SLACK = 0.95
+# A timeout cancels the request, and so does the end of the play. Only the time since the beginning of the call, with
+# what the client does before it sends the request, distinguishes them. Sums of times are not exact.
+CLOCK_SLACK = 0.999
 """The share of a deadline after which a cancelled request counts as timed out."""
 
 _M = TypeVar("_M", bound=AnyMoment)
+
+
+def now() -> float:
+    """Return the time of the event loop's clock, on which the deadlines run, in seconds."""
+    return asyncio.get_running_loop().time()
 
 
 @dataclass
@@ -87,14 +92,11 @@ class Call:
     seconds: float
     exchange: int = 0
     first: bool = True
+    began: float = field(default_factory=now)
+    """The time of the event loop's clock at which the deadline began."""
 
 
 CURRENT_CALL: ContextVar[Call] = ContextVar("CURRENT_CALL")
-
-
-def now() -> float:
-    """Return the time of the event loop's clock, on which the deadlines run, in seconds."""
-    return asyncio.get_running_loop().time()
 
 
 class Recorder:
@@ -163,7 +165,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         request.headers["accept-encoding"] = "identity"
         exchange = self._recorder.next_exchange()
         self._record_request(exchange, request)
-        began, wanted = now(), "answer"
+        wanted = "answer"
         try:
             response = await self._inner.handle_async_request(request)
             wanted = "whole answer"
@@ -173,9 +175,9 @@ class RecordingTransport(httpx.AsyncBaseTransport):
             raise
         except asyncio.CancelledError:
             # Either the deadline of this call has passed, or the play has ended and cancelled its open requests.
-            seconds = CURRENT_CALL.get().seconds
-            late = now() - began >= seconds * CLOCK_SLACK
-            self._fault(exchange, f"no {wanted} within {seconds:g} s" if late else f"abandoned without {wanted}")
+            call = CURRENT_CALL.get()
+            late = now() - call.began >= call.seconds * CLOCK_SLACK
+            self._fault(exchange, f"no {wanted} within {call.seconds:g} s" if late else f"abandoned without {wanted}")
             raise
         except Exception as error:  # httpx may raise other errors for malformed responses
             self._fault(exchange, f"unusable answer: {type(error).__name__}: {error}")
