@@ -28,17 +28,34 @@ _ORDERED = (
     "The check compares an order. A changed id has an appended character, so it sorts as before, and no edit "
     "sorts a list."
 )
+_TIMED = (
+    "The check compares times. A changed time has an appended character, so it is no time any more, which SHP-04 "
+    "judges."
+)
+_LASTING = "The check needs one contradiction in two readings, and an edit changes one reading."
+_REPORTED = "The check reads what the agent reported. The edits drop and swap reports, but change none."
+_ENTERED = (
+    "The check reads the agent's reports. The verdict about a record in which one is missing or out of order is "
+    "inconclusive."
+)
+_ADAPTED = "The check reads what the driver changed in a refused request. No edit adds such a change."
 _STREAMED = "The check reads the data of stream events, which no edit changes."
 _RARE = "The check depends on one of several hundred facts in a record, and no edit hit that fact."
 
 UNMOVED: dict[str, str] = {
     **dict.fromkeys(("RUN-08", "INT-08", "INT-11", "PST-03", "CHK-09", "REJ-03"), _INVENTED),
-    **dict.fromkeys(("RBK-03", "RBK-05", "RBK-08", "RBK-12"), _INVENTED),
-    **dict.fromkeys(("STR-03", "STR-14", "STR-18", "STR-25", "STR-33", "WHK-06"), _INVENTED),
-    **dict.fromkeys(("WHK-01", "WHK-02", "WHK-04"), _DELIVERED),
-    "SHP-05": _STREAMED,
+    **dict.fromkeys(("RBK-03", "RBK-05", "RBK-08", "RBK-10", "RBK-12"), _INVENTED),
+    **dict.fromkeys(("STR-03", "STR-14", "STR-18", "STR-25", "STR-33", "THR-31", "WHK-06"), _INVENTED),
+    **dict.fromkeys(("WHK-01", "WHK-02", "WHK-04", "WHK-11", "WHK-12"), _DELIVERED),
+    **dict.fromkeys(("SHP-05", "STR-42", "STR-49"), _STREAMED),
     **dict.fromkeys(("RUN-10", "CHK-04", "ENQ-02"), _ORDERED),
-    **dict.fromkeys(("PST-06", "PST-07", "CHK-02", "REJ-01", "RBK-07", "STR-11", "STR-22"), _RARE),
-    **dict.fromkeys(("HIL-07", "HIL-08", "THR-09", "ERR-12"), _RARE),
+    **dict.fromkeys(("CHK-29", "CRN-10"), _TIMED),
+    **dict.fromkeys(("RUN-31", "THR-02", "THR-05"), _LASTING),
+    **dict.fromkeys(("RUN-23", "HIL-14"), _REPORTED),
+    **dict.fromkeys(("PST-12", "HIL-04"), _ENTERED),
+    **dict.fromkeys((f"FRM-{number:02}" for number in range(1, 10)), _ADAPTED),
+    **dict.fromkeys(("PST-06", "PST-07", "PST-11", "CHK-02", "REJ-01", "RBK-07", "STR-11", "STR-22"), _RARE),
+    **dict.fromkeys(("CHK-20", "CHK-21", "CHK-22", "CHK-28", "ENQ-08"), _RARE),
+    **dict.fromkeys(("HIL-03", "HIL-07", "HIL-08", "HIL-12", "THR-09", "THR-21", "AGR-12", "CRN-11", "ERR-12"), _RARE),
 }
 """The requirements whose checks catch none of the random edits, with the reason. Each catches its broken twin."""
