@@ -164,10 +164,16 @@ def load(name_or_path: str) -> Profile:
     return _shipped(name_or_path)
 
 
-def shipped() -> list[str]:
-    """Return the names of the profiles that come with the suite."""
+@cache
+def shipped() -> tuple[str, ...]:
+    """Return the names of the profiles that come with the suite.
+
+    Cached, because every verdict of a run looks up the profiles that fit, and reading the folder takes longer than the
+    judging.
+    """
     folder = files("conformance").joinpath("profiles")
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    names = (entry.name for entry in folder.iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
 
 
 def parse(text: str, where: str, folder: Path = Path(), extended_by: tuple[str, ...] = ()) -> Profile:
@@ -207,7 +213,7 @@ def proposals(target: TargetInfo) -> list[Profile]:
     """Return the shipped profiles for the server and version that `/info` reported."""
     if not target.server:
         return []
-    mine = [profile for profile in map(load, shipped()) if profile.server == target.server]
+    mine = [profile for profile in map(_shipped, shipped()) if profile.server == target.server]
     return [profile for profile in mine if misfit(profile, target) is None]
 
 
@@ -225,7 +231,7 @@ def _in_range(versions: str, version: str | None) -> bool | None:
 
 @cache
 def _shipped(name: str) -> Profile:
-    """Return a shipped profile. Cached, because every verdict of a run looks up the profiles that fit."""
+    """Return a shipped profile. Cached for the same reason as their names."""
     text = files("conformance").joinpath("profiles", f"{name}.toml").read_text("utf-8")
     return parse(text, f"profile {name}")
 

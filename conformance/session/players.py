@@ -25,7 +25,7 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, TypeVar
 
@@ -33,7 +33,7 @@ import httpx
 import msgspec
 
 from conformance.driver.witness import Witness
-from conformance.judge.branches import needs_another
+from conformance.judge.branches import has_branches, needs_another
 from conformance.judge.play import Play
 from conformance.judge.premises import REPLAYS, lost_reports, unstarted
 from conformance.scenarios.demand import demand, waits_long
@@ -63,6 +63,25 @@ AWAKE = 0.5
 
 def _drop(_target: Target, _transcript: Transcript | None) -> None:
     """Keep nothing."""
+
+
+class DecodingAtOnce(ThreadPoolExecutor):
+    """Threads for what takes long. JSON is read and written at once.
+
+    The official client hands every body to a thread. Almost every body is small, so the handing over takes longer than
+    the work, and a thread that judges delays it further.
+    """
+
+    def submit(self, fn: Callable[..., _T], /, *args: Any, **options: Any) -> Future[_T]:
+        """Return the result of `orjson.loads` and `orjson.dumps`, or begin any other function in a thread."""
+        if fn.__module__ != "orjson":
+            return super().submit(fn, *args, **options)
+        done: Future[_T] = Future()
+        try:
+            done.set_result(fn(*args, **options))
+        except Exception as error:  # noqa: BLE001 - the one who waits gets it
+            done.set_exception(error)
+        return done
 
 
 def embedded(**options: Any) -> AbstractAsyncContextManager[str]:
@@ -96,6 +115,7 @@ class PlayPool:
         loopback = witness_host in (None, "127.0.0.1", "localhost", "::1")
         self._witness = Witness("127.0.0.1" if loopback else "0.0.0.0", witness_host)
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(DecodingAtOnce(thread_name_prefix="doubletext"))
         # A daemon: when pytest dies without closing the session, the thread must not keep the process alive.
         self._thread = threading.Thread(target=self._loop.run_forever, name="doubletext", daemon=True)
         self._stack = AsyncExitStack()
@@ -126,8 +146,9 @@ class PlayPool:
 
     def begin(self, target: Target, scenarios: Iterable[Scenario]) -> None:
         """Start to play these scenarios, as many at a time as there are jobs, and return at once."""
-        # Those that mostly wait take little, and would be the last ones otherwise.
-        for scenario in sorted(scenarios, key=lambda scenario: not waits_long(scenario)):
+        # Those that mostly wait take little, and would be the last ones otherwise. So would races, whose plays follow
+        # each other.
+        for scenario in sorted(scenarios, key=lambda scenario: not (waits_long(scenario) or has_branches(scenario))):
             self._future(target, scenario)
 
     def transcript(self, target: Target, scenario: Scenario) -> Transcript:

@@ -109,11 +109,15 @@ class Session:
         # A run may be killed before its first play is over, and the folder then shows that it can be resumed.
         for folder in filter(None, map(self.folder_of, {case.position for case in selected})):
             (folder / TRANSCRIPTS).mkdir(parents=True, exist_ok=True)
+        missing: dict[int, list[Scenario]] = {}
         for case in {(case.position, case.scenario.id): case for case in selected}.values():
             if self._kept(case) is not None:
                 self._resumed.add((case.position, case.scenario.id))
             else:
-                self._pool.begin(self._targets[case.position], [case.scenario])
+                missing.setdefault(case.position, []).append(case.scenario)
+        # Together, because the pool begins with the scenarios that take longest.
+        for position, scenarios in missing.items():
+            self._pool.begin(self._targets[position], scenarios)
 
     def first_over(self, cases: Sequence[Case]) -> int:
         """Wait until the play of one of these cases is over, and return the index of the case."""

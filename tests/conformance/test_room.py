@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.driver.deadlines import Deadlines
+from conformance.judge.branches import has_branches
 from conformance.judge.play import Play
 from conformance.judge.premises import unstarted
 from conformance.scenarios.catalogue import catalogue
 from conformance.scenarios.demand import EACH, demand, quiet_from, waits_long
-from conformance.session.players import PlayPool
+from conformance.session import options
+from conformance.session.players import DecodingAtOnce, PlayPool
 from conformance.session.room import Lease, Room, can_finish
+from conformance.session.session import Case, Session
 from conformance.session.target import MOST, Target
 from tests.conformance.deployments import ONE, deployment
 from tests.conformance.plays import SUITE
@@ -115,9 +120,39 @@ def test_every_scenario_needs_a_worker_while_a_run_is_in_flight_and_none_at_its_
     assert max(demand(BY_ID[PLAINEST])) == EACH
 
 
-def test_what_waits_for_a_time_of_day_begins_first() -> None:
-    assert "cron/busy-thread" in {scenario.id for scenario in catalogue() if waits_long(scenario)}
-    assert not waits_long(BY_ID[PLAINEST])
+LONGEST = ("cron/busy-thread", "rollback/at-once/create/unwatched")
+"""A scenario that waits for a time of day, and a race that is played several times."""
+
+
+def test_what_takes_longest_begins_first(
+    pool: PlayPool, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert waits_long(BY_ID[LONGEST[0]])
+    assert has_branches(BY_ID[LONGEST[1]])
+    begun: list[str] = []
+    monkeypatch.setattr(pool, "_future", lambda _, scenario: begun.append(scenario.id))
+    session = Session(options.read(pytestconfig))
+    target = Target(url="http://x", assistant="a", headers={}, profile=None, deadlines=Deadlines())
+    vars(session).update(_pool=pool, _targets=[target])
+    chosen = (PLAINEST, *LONGEST, "enqueue/during-tools/create/unwatched")
+    session.begin(
+        [case for case in session.cases(["cron", "enqueue", "interrupt", "rollback"]) if played(case, chosen)]
+    )
+    assert set(begun) == set(chosen)
+    assert set(begun[: len(LONGEST)]) == set(LONGEST)
+
+
+def played(case: Case, names: tuple[str, ...]) -> bool:
+    return case.scenario.id in names
+
+
+def test_bodies_are_decoded_at_once_and_the_rest_is_done_in_threads() -> None:
+    with DecodingAtOnce() as executor:
+        body, broken = executor.submit(orjson.loads, b"[1]"), executor.submit(orjson.loads, b"[1")
+        assert body.done()
+        assert body.result() == [1]
+        assert isinstance(broken.exception(), orjson.JSONDecodeError)
+        assert executor.submit(threading.current_thread).result() is not threading.current_thread()
 
 
 @pytest.fixture
