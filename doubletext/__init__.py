@@ -8,3 +8,11 @@ of this package is unique, so its entry points work in every environment. They i
 from __future__ import annotations
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """Raise ImportError for a name of the mock that is looked up here, and AttributeError for another one."""
+    if name in ("MockDeployment", "Script", "Turn", "Step", "Fault", "Including"):
+        # Not AttributeError, whose text `from doubletext import ...` would replace by Python's own.
+        raise ImportError(f"`{name}` is in mockserver. Write `from mockserver import {name}`")
+    raise AttributeError(f"module 'doubletext' has no attribute {name!r}")

@@ -7,6 +7,7 @@ configured with its URL once.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterator
@@ -138,8 +139,11 @@ def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
     from mockserver.settings import MEANT, ResetSettings, Settings
     from mockserver.words import unknown
 
-    marker = request.node.get_closest_marker(MARKER)
-    options = {"deadline": DEADLINE} | (dict(marker.kwargs) if marker is not None else {})
+    # Those of the class and the module as well. The closest one comes first, so each is laid over the ones behind it.
+    markers = list(request.node.iter_markers(MARKER))
+    options = {"deadline": DEADLINE}
+    for marker in reversed(markers):
+        options |= marker.kwargs
     named = signature(MockDeployment.reset).parameters.values()
     keywords = (one.name for one in named if one.kind is one.KEYWORD_ONLY)
     known = [*ResetSettings.__annotations__, *keywords, "deadline"]
@@ -148,7 +152,7 @@ def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
             problem = unknown("argument", name, known, meant={**MEANT, "timeout": "deadline"})
             where = ". It is one of MockDeployment(...)" if name in Settings.__annotations__ else ""
             pytest.fail(f"{MARKER}: {problem}{where}", pytrace=False)
-    if marker is not None and marker.args:
+    if any(marker.args for marker in markers):
         pytest.fail(f"{MARKER}: use keyword arguments only, as in {MARKER}(script=...)", pytrace=False)
     return options
 
@@ -162,8 +166,18 @@ def pytest_runtest_makereport(
     report = yield
     item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
     if report.failed and report.when != "teardown":
-        report.sections += [("mock deployment", text) for text in _logs(item)]
+        report.sections += [("mock deployment", text) for text in (*_logs(item), *_advice(str(report.longrepr)))]
     return report
+
+
+def _advice(problem: str) -> list[str]:
+    """Return what pytest does not say about a fixture of this plugin that cannot be used."""
+    wider = re.search(rf"function scoped fixture {MARKER} with a (\w+) scoped", problem)
+    if wider is not None:
+        return [f"a fixture with the scope `{wider[1]}` takes `{MARKER}_url`. The URL is the same in all tests"]
+    missing = re.search(r"fixture '(\w+)' not found", problem)
+    near = get_close_matches(missing[1], [MARKER, f"{MARKER}_url"], n=1, cutoff=0.6) if missing is not None else []
+    return [f"did you mean the fixture `{near[0]}`?"] if near else []
 
 
 def _logs(item: pytest.Item) -> list[str]:

@@ -80,6 +80,10 @@ def _problem(
     for wrong in (one for one in named if one not in every):
         if words.sure or nearest(wrong, every, words.meant) in known:
             return _unknown(f"{name}()", "argument", wrong, every, words)
+    if words.sure and not (given and hasattr(given[0], function.__name__)):
+        return (
+            f"{name}() was called on the class. Call it on a deployment: `with MockDeployment() as mock: mock.{name}()`"
+        )
     missing = [
         one.name
         for one in parameters[len(given) - 1 :]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from mockserver.control.controller import DEADLINE, Mode
+from mockserver.control.controller import DEADLINE, LONGEST, Mode
 from mockserver.control.wanted import Wanted
 from mockserver.schemas.common import Body
 from mockserver.web.faults import Fault
@@ -66,7 +66,8 @@ class Wait(Scope, frozen=True, kw_only=True):
     status: str | None = None
     run_id: str | None = None
     request: Wanted | None = None
-    deadline: Annotated[float, Meta(gt=0, le=3600)] = DEADLINE
+    # The bound is only described: the controller checks it, and names the unit.
+    deadline: Annotated[float, Meta(extra_json_schema={"exclusiveMinimum": 0, "maximum": LONGEST})] = DEADLINE
 
 
 class Conduct(Body, frozen=True, kw_only=True):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from mockserver.control.conduct_page import page
 from mockserver.control.facts import Finding
 from mockserver.web.journal import JournalEntry
+from mockserver.words import unknown
 
 
 class Conduct(list[Finding]):
@@ -24,6 +26,27 @@ class Conduct(list[Finding]):
         """The requests that were judged."""
         self.rules = rules
         """The rules that were checked, each with its description."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Raise AttributeError with the nearest right name."""
+            meant = {
+                "assertclean": "assert_clean",
+                "check": "assert_clean",
+                "html": "page",
+                "write": "page",
+                "report": "page",
+            }
+            raise AttributeError(
+                unknown(
+                    "method of the conduct",
+                    name,
+                    ("assert_clean", "page"),
+                    meant=meant,
+                    plural="methods of the conduct",
+                )
+            )
 
     def page(self, title: str = "Conduct of the client") -> str:
         """Return the findings, the requests and the rules as one HTML page, for example to keep it in CI."""

@@ -7,6 +7,7 @@ so nothing polls. A wait ends at its deadline with an error that states what was
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final, Literal, TypeVar, get_args
@@ -42,6 +43,9 @@ MAX_SCALE: Final = 1000
 MAX_ADVANCE: Final = 1e9
 """The largest step of the clock in seconds, the same as in the control API."""
 
+LONGEST: Final = 300
+"""The largest deadline in seconds. A larger number is one of milliseconds."""
+
 ROUNDS: Final = 30
 """The scripted delays after which a run is not waited for at the end of a test, each less than a millisecond."""
 
@@ -53,6 +57,25 @@ MEANT: Final = {
     **dict.fromkeys(("wall", "system", "normal", "live", "realtime", "real-time", "slow"), "real"),
 }
 """The words of other tools for the modes of time."""
+
+STATUSES_MEANT: Final = {
+    **dict.fromkeys(("completed", "complete", "done", "finished", "succeeded", "ok"), "success"),
+    **dict.fromkeys(("failed", "failure", "errored", "exception"), "error"),
+    **dict.fromkeys(
+        ("cancelled", "canceled", "stopped", "aborted", "killed", "paused", "requires_action"), "interrupted"
+    ),
+    **dict.fromkeys(("in_progress", "active", "started", "streaming", "executing"), "running"),
+    **dict.fromkeys(("queued", "waiting", "enqueued", "created", "scheduled"), "pending"),
+    **dict.fromkeys(("timed_out", "expired"), "timeout"),
+}
+"""The words of other tools for the statuses of a run."""
+
+THREAD_STATUSES_MEANT: Final = {
+    **dict.fromkeys(("completed", "complete", "done", "finished", "succeeded", "quiet", "free", "ready"), "idle"),
+    **dict.fromkeys(("in_progress", "active", "started", "streaming", "queued", "working"), "busy"),
+    **{word: status for word, status in STATUSES_MEANT.items() if status in ("error", "interrupted")},
+}
+"""The same for the statuses of a thread."""
 
 T = TypeVar("T")
 
@@ -185,8 +208,12 @@ class Controller:
         threads, thread_id = self.engine.threads.by_id, _id(thread_id, "thread")
         if thread_id not in threads:
             of_run = next((one for one in threads.values() if thread_id in one.runs), None)
-            hint = f"It is a run of thread {of_run.thread_id}; " if of_run is not None else ""
-            raise ControlError(f"there is no thread {thread_id}; {hint}{_known(list(threads), 'threads')}")
+            hint = (
+                f". It is a run of thread {of_run.thread_id}. The thread comes before the run"
+                if of_run is not None
+                else ""
+            )
+            raise ControlError(f"there is no thread {thread_id}{hint}; {_known(list(threads), 'threads')}")
         return threads[thread_id]
 
     def run(self, thread_id: str, run_id: str) -> Run:
@@ -194,8 +221,10 @@ class Controller:
         runs, run_id = self.thread(thread_id).runs, _id(run_id, "run")
         if run_id not in runs:
             superseding = self.engine.superseded.get(run_id)
-            hint = f"It was superseded by run {superseding} and erased; " if superseding is not None else ""
-            raise ControlError(f"there is no run {run_id} on thread {thread_id}; {hint}{_known(list(runs), 'runs')}")
+            of_other = next((one for one in self.engine.threads.by_id.values() if run_id in one.runs), None)
+            hint = f". It was superseded by run {superseding} and erased" if superseding is not None else ""
+            hint = f". It is a run of thread {of_other.thread_id}" if of_other is not None else hint
+            raise ControlError(f"there is no run {run_id} on thread {thread_id}{hint}; {_known(list(runs), 'runs')}")
         return runs[run_id]
 
     def threads(self) -> list[dict[str, Any]]:
@@ -269,6 +298,7 @@ class Controller:
 
     async def wait_for_request(self, pattern: RequestPattern, *, deadline: float = DEADLINE) -> JournalEntry:
         """Wait for a matching request and return the first one. Raises `DeadlineError` with the most similar ones."""
+        check_deadline(deadline)
         return (
             await self._until(
                 lambda: self.requests(pattern),
@@ -285,6 +315,7 @@ class Controller:
 
         Raises `DeadlineError`, at once if a run has ended with another status, and `ControlError`.
         """
+        check_deadline(deadline)
         if isinstance(status, str) and canonical(status) is not None and canonical(str(thread_id)) is None:
             raise UsageError(f"{quoted(status)} is an id. The status comes first, and then the thread")
         self._check_status(status, thread_id, run_id)
@@ -310,7 +341,8 @@ class Controller:
         if status in known or (type(policy) is not Policy and is_foreign):
             return
         kind = "status of a thread" if run_id is None else "status of a run"
-        text = unknown(kind, status, of_thread if run_id is None else of_run, plural=f"{kind.replace(' ', 'es ', 1)}")
+        meant = THREAD_STATUSES_MEANT if run_id is None else STATUSES_MEANT
+        text = unknown(kind, status, known, meant=meant, plural=f"{kind.replace(' ', 'es ', 1)}")
         if run_id is None and status in of_run:
             text = (
                 f"`{status}` is a status of runs, and a thread is {', '.join(of_thread)}. "
@@ -329,6 +361,7 @@ class Controller:
 
         Raises `DeadlineError`, `UsageError` for a point that no script has, and `ControlError` if no hold is set there.
         """
+        check_deadline(deadline)
         gates, thread_id = self.engine.gates, optional_id(thread_id)
         check_point(point, self._scripts(thread_id))
 
@@ -351,6 +384,7 @@ class Controller:
 
     async def wait_until_quiet(self, *, deadline: float = DEADLINE) -> None:
         """Wait until no run is in flight. Raises `DeadlineError`."""
+        check_deadline(deadline)
         await self._until(
             lambda: not self._in_flight(), deadline, lambda: f"runs still in flight: {some(self._in_flight())}"
         )
@@ -369,7 +403,6 @@ class Controller:
     async def _until(
         self, condition: Callable[[], T], deadline: float, describe: Callable[[], str], *, shows_requests: bool = True
     ) -> T:
-        check_deadline(deadline)
         try:
             # Real time, and not the deployment's clock: scripted time may be paused until the test advances it.
             async with asyncio.timeout(deadline):
@@ -393,9 +426,11 @@ def _check_can_have(run: Run, status: str) -> None:
 
 
 def check_deadline(deadline: object) -> None:
-    """Raise `UsageError` for what is not a number of seconds above 0."""
-    if isinstance(deadline, bool) or not isinstance(deadline, (int, float)) or not deadline > 0:
-        raise UsageError(f"the deadline is {quoted(deadline)}. Give a number of seconds above 0")
+    """Raise `UsageError` for what is not a number of seconds above 0, and for one that is probably of milliseconds."""
+    number = deadline if isinstance(deadline, (int, float)) and not isinstance(deadline, bool) else 0
+    if not 0 < number <= LONGEST:
+        instead = f", not milliseconds: {number / 1000:g}" if LONGEST < number < math.inf else ""
+        raise UsageError(f"the deadline is {quoted(deadline)}. Give seconds above 0 and up to {LONGEST}{instead}")
 
 
 def check_count(name: str, given: object, least: int) -> None:

@@ -37,6 +37,8 @@ MEANT: Final[Mapping[str, str]] = {
     **dict.fromkeys(("multitaskstrategy", "double_text"), "strategy"),
     **dict.fromkeys(("agent", "assistant", "graph"), "assistant_id"),
     **dict.fromkeys(("resume", "goto", "update"), "command"),
+    **dict.fromkeys(("url", "route", "endpoint", "uri"), "path"),
+    **dict.fromkeys(("verb",), "method"),
 }
 """The names that other packages and clients use, with those of this one."""
 
@@ -290,6 +292,11 @@ def _path(path: object) -> str:
         raise UsageError(f"the path {quoted(path)} is not a text. Write a pattern such as `*/runs`")
     if "://" in path:
         raise UsageError(f"{quoted(path)} is a URL. Write the path alone, such as `*/runs`")
+    if "?" in path and "=" in path.partition("?")[2]:
+        bare, _, query = path.partition("?")
+        wanted = as_json(dict(one.partition("=")[::2] for one in query.split("&")))
+        text = f"{quoted(path)} has a query, and a pattern is compared with the path alone. Write {quoted(bare)}, and"
+        raise UsageError(f"{text} query={wanted}", over_http=f'{text} "having": {{"query": {wanted}}}')
     if path.startswith("^") or any(sign in path for sign in (".*", ".+", "[^", "\\")):
         raise UsageError(f"{quoted(path)}: a path is no regular expression. Write a pattern such as `*/runs`")
     if not path.startswith(("/", "*", "?", "[")):
@@ -328,7 +335,7 @@ def _methods(path: str) -> list[str]:
 def _check_names(wanted: Mapping[str, Any]) -> None:
     for name in wanted:
         if name not in Matchers.__annotations__:
-            text = unknown("matcher", name, (*OWN, "assistant_id", "input", "command"), meant=MEANT)
+            text = unknown("matcher", name, ("path", "method", *OWN, "assistant_id", "input", "command"), meant=MEANT)
             text = f"{text}, and the fields of bodies. For any other field"
             raise UsageError(
                 f"{text} write body=Including({{...}})",
@@ -339,7 +346,19 @@ def _check_names(wanted: Mapping[str, Any]) -> None:
         check_strategy(strategy)
     if any(isinstance(wanted.get(name), (str, bytes, list, tuple, set, int)) for name in ("headers", "query")):
         raise UsageError("`headers` and `query` are objects. Write them as {NAME: VALUE}")
+    for kind in ("headers", "query"):
+        _check_texts(kind, wanted.get(kind))
     _check_values(wanted)
+
+
+def _check_texts(kind: str, given: object) -> None:
+    """Raise `UsageError` for a number or a bool among headers or the query, which have texts only."""
+    for name, value in given.items() if isinstance(given, Mapping) else ():
+        if isinstance(value, (bool, int, float)):
+            texts = "headers" if kind == "headers" else "parameters of the query"
+            raise UsageError(
+                f"`{name}` in `{kind}` is {as_json(value)}, and {texts} are texts. Write {as_json(as_json(value))}"
+            )
 
 
 VALUES: Final[Mapping[str, tuple[str, ...]]] = {

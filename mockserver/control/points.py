@@ -13,7 +13,7 @@ from typing import Final
 from mockserver.agent.gates import START_POINT
 from mockserver.agent.graph import CHILD_NODES, nodes
 from mockserver.control.errors import UsageError
-from mockserver.script.types import Script, Step, every_step
+from mockserver.script.types import TOOLS, Script, Step, every_step
 from mockserver.words import quoted, unknown
 
 EVENTS: Final = ("enter", "token", "exit")
@@ -47,6 +47,8 @@ def check_point(point: object, scripts: Iterable[Script]) -> None:
     if node == "run":
         raise UsageError(f"there is no point {quoted(point)}. Did you mean `{START_POINT}`?")
     if node not in every and node not in probes:
+        if node in {call.tool for script in known for step in _steps(script) for call in step.calls} and TOOLS in every:
+            raise UsageError(f"`{node}` is a tool, and the node of all tools is `{TOOLS}`. Write `{TOOLS}:1/{event}`")
         text = unknown("node", node, every)
         raise UsageError(f"{text}. In the point {quoted(point)}. If a script has it, load the script first")
     if event not in EVENTS:
@@ -55,7 +57,8 @@ def check_point(point: object, scripts: Iterable[Script]) -> None:
     if visit is None:
         raise UsageError(f"the point {quoted(point)} names no visit. Did you mean `{node}:1/{event}`?")
     if not re.fullmatch(r"[1-9][0-9]{0,8}", visit):
-        raise UsageError(f"the visit {quoted(visit)} in the point {quoted(point)} is not a number from 1")
+        text = f"the visit {quoted(visit)} in the point {quoted(point)} is not a number from 1"
+        raise UsageError(f"{text}. Write it, as in `{node}:1/{event}`")
     if event == "token" and not any(_speaks(script, node) for script in known):
         raise UsageError(f"the node `{node}` streams no text, so no run reaches {quoted(point)}. Use `enter` or `exit`")
 

@@ -29,7 +29,7 @@ from mockserver.control.bodies import (
     Wait,
 )
 from mockserver.control.controller import MEANT as MODES_MEANT
-from mockserver.control.controller import Controller, clock_of
+from mockserver.control.controller import Controller, clock_of, optional_id
 from mockserver.control.errors import ControlError, DeadlineError, UsageError
 from mockserver.control.matchers import OWN
 from mockserver.control.wanted import Assertion
@@ -205,7 +205,8 @@ async def advance(request: web.Request) -> web.StreamResponse:
 async def journal(request: web.Request) -> web.StreamResponse:
     """List the requests of the clients, oldest first, with `?thread_id=` those of one thread only."""
     params = _query(request, Scope)
-    entries = [entry for entry in request.app[CONTROLLER].journal if params.thread_id in (None, entry.thread_id)]
+    thread_id = optional_id(params.thread_id)
+    entries = [entry for entry in request.app[CONTROLLER].journal if thread_id in (None, entry.thread_id)]
     return _requests(entries)
 
 
@@ -443,6 +444,9 @@ MEANT: Final = {
     **dict.fromkeys(("type", "fault"), "kind"),
     **dict.fromkeys(("defect",), "name"),
     **dict.fromkeys(("yaml", "text", "turns", "graphs"), "script"),
+    **dict.fromkeys(("path", "file"), "script"),
+    **dict.fromkeys(("method",), "request"),
+    **dict.fromkeys(("order", "sequence", "requests"), "in_order"),
     **dict.fromkeys(("matching", "wanted", "with", *OWN, "input", "command", "assistant_id"), "having"),
     **dict.fromkeys(("count", "number"), "times"),
     **dict.fromkeys(("clock",), "time"),
@@ -455,13 +459,20 @@ async def _read(request: web.Request, schema: type[T], default: bytes = b"") -> 
     try:
         return msgspec.json.decode(await request.read() or default, type=schema)
     except msgspec.ValidationError as error:
-        raise ApiError(422, str(explained(str(error), schema, MEANT, MODES_MEANT, FAULTS_MEANT))) from None
+        mistake = explained(str(error), schema, MEANT, MODES_MEANT, FAULTS_MEANT)
+        # `cut@2` is how a header and the command line write a fault.
+        at = ". Write the number behind the sign as `at`" if mistake.path == ".kind" and "@" in mistake.text else ""
+        raise ApiError(422, f"{mistake}{at}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise ApiError(422, f"the body of {request.method} {request.path} is not JSON. Send an object") from None
 
 
 def _query(request: web.Request, schema: type[T]) -> T:
     """Return the query of a command. A repeated parameter is a list. Raises `ApiError` 422 likewise."""
+    if request.can_read_body:
+        name = schema.__struct_fields__[-1]  # type: ignore[attr-defined]  # every query is a struct
+        text = f"{request.method} {request.path} reads no body. Write its values into the query"
+        raise ApiError(422, f"{text}: {request.path}?{name}=...")
     given = {key: request.query.getall(key) for key in request.query}
     plain = {key: found if len(found) > 1 else found[0] for key, found in given.items()}
     try:

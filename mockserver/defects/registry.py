@@ -110,6 +110,8 @@ def named(name: str) -> type[Defect]:
     found = (known.get(name) or _renamed().get(name)) if isinstance(name, str) else None
     if not isinstance(name, str):
         raise UnknownDefectError(f"{quoted(name)} is not a defect. Give a name or a Defect. Several need a call each")
+    if found is None and "," in name:
+        raise UnknownDefectError(f"{quoted(name)} is more than one name. Write a list, or switch each on with a call")
     if found is None and (count := name.rpartition(":"))[2].isdigit():
         text = f"there is no defect {quoted(name)}. In a call, the number is an argument"
         raise UnknownDefectError(f"{text}: defect_on({json.dumps(count[0])}, times={count[2]})")

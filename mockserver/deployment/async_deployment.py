@@ -58,6 +58,9 @@ def _awaited(
                 error.add_note(self.deployment._situation(method.__name__))
             raise
 
+    # The name that Python warns with where a coroutine is not awaited.
+    act.__name__, act.__qualname__ = method.__name__, f"MockDeployment.aio.{method.__name__}"
+
     @functools.wraps(method)
     def call(self: AsyncDeployment, /, *args: P.args, **named: P.kwargs) -> Coroutine[Any, Any, T]:
         coroutine = act(self, *args, **named)

@@ -7,6 +7,7 @@ thread touches it: every command is a coroutine that is sent to its loop.
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
@@ -100,4 +101,13 @@ class ServerThread:
             if started.done():
                 raise
             self._loop = None
-            started.set_exception(error)
+            started.set_exception(self._explained(error))
+
+    def _explained(self, error: Exception) -> Exception:
+        """Return the error of a failed start with what to do, if it is one of the address."""
+        host, port = self._address
+        if not isinstance(error, OSError):
+            return error
+        if error.errno == errno.EADDRINUSE:
+            return OSError(error.errno, f"port {port} of {host} is in use. Leave `port` out, which takes a free one")
+        return OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}. Check `host` and `port`")

@@ -31,6 +31,10 @@ _NUMBER: Final = re.compile(r"[-+0-9a-fA-FxobOB_:.]+")
 """The signs of every number of YAML 1.1. A text of these signs only, such as a long id, may be refused as well."""
 
 
+_SPACE: Final = re.compile(r"^[ \t-]*([\u00a0\u2000-\u200b\u3000])[\w -]*:", re.MULTILINE)
+"""A space of a word processor or a web page, where an indentation or a dash of YAML is."""
+
+
 class RefusedError(Exception):
     """A script that exceeds a limit, or has a key that JSON has not.
 
@@ -52,6 +56,10 @@ def check_text(text: str, loader: Any) -> None:
     """Raise `RefusedError` for a text that is too long or too deep, and `yaml.YAMLError` for invalid YAML."""
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise RefusedError(f"a script has at most {MAX_BYTES // 1024**2} MB. Record a shorter thread, or split it")
+    odd = _SPACE.search(text)
+    if odd is not None:
+        at = f"{text.count(chr(10), 0, odd.start()) + 1}:{odd.start(1) - odd.start() + 1}"
+        raise RefusedError(f"a space that YAML does not know (U+{ord(odd[1]):04X}). Replace it by a plain one", at)
     depth = values = 0
     for event in yaml.parse(text, Loader=loader):
         line = place(event) if event.start_mark else None

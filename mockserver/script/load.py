@@ -16,6 +16,9 @@ from mockserver.script.suggestions import MEANT, explained
 from mockserver.script.types import BuiltIn, Script
 from mockserver.script.yaml_12 import Loader
 
+# Hides the frames of this module in the tracebacks of pytest, which then show the line of the test.
+__tracebackhide__ = True
+
 GUIDE: Final = Path(__file__).parent / "scripts" / "guide.yaml"
 """The conversation of the double-texting guides, with the guides' texts and call ids."""
 SUFFIXES: Final = (".yaml", ".yml", ".json")
@@ -59,7 +62,8 @@ def _text(path: Path) -> str:
             # One byte more than there may be, so that a script that is too large, or never ends, is refused below.
             return file.read(MAX_BYTES + 1).decode()
     except OSError as error:
-        raise ScriptError(f"cannot read the script {path}: {error.strerror}. Check the path") from error
+        where = "" if path.is_absolute() else f", which is relative to {Path.cwd()}"
+        raise ScriptError(f"cannot read the script {path}: {error.strerror}. Check the path{where}") from error
     except UnicodeDecodeError as error:
         raise ScriptError(f"{path}: the file is not UTF-8 text. Save the script as UTF-8") from error
 
@@ -111,6 +115,14 @@ def _advice(problem: str, mark: yaml.Mark | None, text: str) -> str:
         return (
             ". Indent with spaces and not with tabs" if is_tab else ". Put a text that begins with this sign in quotes"
         )
+    if "unknown escape character" in problem:
+        return ". Put a text with `\\` in single quotes"
+    if "another document" in problem:
+        return ". A file has one script: remove the line `---`"
+    if "mapping values are not allowed" in problem:
+        return ". Put a text with `: ` in quotes, and indent all keys of an object alike"
+    if "unexpected end of stream" in problem:
+        return ". Close the quote"
     if "undefined alias" in problem:
         return ". Put a text that begins with `*` in quotes"
     if "did not find expected" in problem:
@@ -157,9 +169,29 @@ def _describe(error: msgspec.ValidationError, root: yaml.Node, name: str) -> str
     """Return what is wrong with a script, where, and what may have been meant."""
     mistake = explained(str(error), Script, MEANT)
     node = _at(root, mistake.path)
+    if isinstance(root, yaml.SequenceNode):
+        return f"{name}:{place(node)}: expected an object, got a list. A script begins with `turns:`, above the list"
     if mistake.key is not None:
-        node = _key(node, mistake.key) or node
-    return f"{name}:{place(node)}: {mistake}"
+        text, node = _instead(mistake.key, node), _key(node, mistake.key) or node
+        if text is not None:
+            return f"{name}:{place(node)}: {text}"
+    # `{text}` without quotes is an object of YAML.
+    quotes = (
+        ". Put a text that begins with `{` in quotes"
+        if re.match(r"expected a text.*got an object", str(mistake))
+        else ""
+    )
+    return f"{name}:{place(node)}: {mistake}{quotes}"
+
+
+def _instead(key: str, node: yaml.Node) -> str | None:
+    """Return the text for a key that no similar word explains, None for another one."""
+    if key.startswith("//"):
+        return f"`{key[:40]}` is no comment. A comment begins with `#`"
+    value = _at(node, f".{key}")
+    if isinstance(value, yaml.MappingNode) and _key(value, "turns") is not None:
+        return f"`{key}` contains the script. Write its keys at the top, and the name of its graph as `name: {key}`"
+    return None
 
 
 def _at(node: yaml.Node, path: str) -> yaml.Node:

@@ -29,12 +29,20 @@ _RECURSION: Final = re.compile(r"\(\?(?:R|[-+]?\d+|&|P>)")
 """A call of a group or of the whole expression, which takes hundreds of megabytes before it takes half a second."""
 
 
+_IN_SLASHES: Final = re.compile(r"/(.+)/(?:[gimu]{1,2}|gi[mu])")
+"""An expression as JavaScript writes it, with flags. Without them it may be one that begins and ends with a slash."""
+
+
 class SlowPatternError(Exception):
     """A match that exceeded the time limit. The text names the expression."""
 
 
 def check(expression: str) -> None:
     """Raise ValueError if a text is not a regular expression, or is too large a one."""
+    if (slashes := _IN_SLASHES.fullmatch(expression)) is not None:
+        raise ValueError(
+            f"`matches` is an expression in slashes, as in JavaScript. Write `{slashes[1]}`: case is ignored already"
+        )
     if _RECURSION.search(expression):
         raise ValueError("`matches` refers to itself, as in (?R). Write the repetition out")
     if _size(expression) > MAX_SIZE:

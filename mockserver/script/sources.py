@@ -18,6 +18,9 @@ Source = Script | Path | str
 Sources = Source | Mapping[str, Source] | Sequence[Source | Mapping[str, Source]]
 """The value of a setting: a source, sources by the names of their graphs, or a list of both."""
 
+# Hides the frames of this module in the tracebacks of pytest, which then show the line of the test.
+__tracebackhide__ = True
+
 _Found = tuple[str, Script, str]
 """The name of a graph, its script, and a text for people that states the source."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -42,10 +43,28 @@ INSIDE: Final = {
     **dict.fromkeys(("add", "list", "extend", "concat"), "append"),
     **dict.fromkeys(("update", "dict"), "merge"),
     **dict.fromkeys(("overwrite", "last", "last_value", "set"), "replace"),
+    "equals": "text",
+    "when": "equals",
     "from": "source",
     "to": "target",
 }
 """The same where a key of another place has a meaning of its own. A word counts only where it is known."""
+
+
+PLACES: Final = {
+    "Script": "of a script, at its top",
+    "Turn": "of a turn, beside `steps`",
+    "Step": "of a step, in the list `steps` of a turn",
+    "When": "of a condition, inside `when`",
+    "Call": "of a tool call, inside `call`",
+    "Result": "of a tool result, inside `result`",
+    "Interrupt": "of a question, inside `interrupt`",
+    "Case": "of a case, in the list `cases` of an `interrupt`",
+}
+"""The places of keys, by the types of a script. The first that has a key is the one that is named."""
+
+UNITS: Final = {"takes": "seconds", "seconds": "seconds", "deadline": "seconds"}
+"""The units of numbers, by their keys."""
 
 
 class Mistake(msgspec.Struct, frozen=True):
@@ -70,11 +89,15 @@ def explained(error: str, kind: Any, *meant: Mapping[str, str]) -> Mistake:
     unknown = re.search(r"unknown field `([^`]*)`", text)
     if unknown is not None:
         key = unknown[1]
-        return Mistake(f"unknown key `{key}`{_suggestion(key, _words(kind, path), meant)}", path, key)
+        return Mistake(
+            f"unknown key `{key}`{_suggestion(key, _words(kind, path), meant, _place(kind, key))}", path, key
+        )
     wrong = re.search(r"Invalid enum value '?([^']*?)'?$", text)
     if wrong is not None:
         text = f"{quoted(wrong[1])} is not a valid value{_suggestion(wrong[1], _words(kind, path), meant)}"
-    return Mistake(_in_words(text, _words(kind, path)), path)
+    unit = UNITS.get(path.rpartition(".")[2])
+    said = _in_words(text, _words(kind, path))
+    return Mistake(f"{said}. Write {unit}, such as 2 or 0.5" if unit and "a number" in said else said, path)
 
 
 _KINDS: Final = {
@@ -115,6 +138,8 @@ def _in_words(text: str, known: Sequence[str]) -> str:
     said += f", got {_KINDS.get(found['got'], found['got'])}"
     if kinds == ["bool"] and found["got"] == "str":
         return f"{said}. Write true or false: `yes` and `on` are texts"
+    if "str" in kinds and found["got"] in ("int", "float", "bool"):
+        return f"{said}. Put it in quotes"
     if "object" in kinds and known and found["got"] != "object":
         return f"{said}. An object has the keys {some([f'`{one}`' for one in known])}"
     if kinds == ["array"]:
@@ -161,8 +186,18 @@ def _branches(part: Any, defs: Any) -> list[Any]:
     return [part]
 
 
-def _suggestion(word: str, known: list[str], meant: Sequence[Mapping[str, str]]) -> str:
+def _place(kind: Any, key: str) -> str | None:
+    """Return where a script has a key, None if no part of it has one."""
+    defs = _schema(kind)[1]
+    return next((where for name, where in PLACES.items() if key in defs.get(name, {}).get("properties", {})), None)
+
+
+def _suggestion(word: str, known: list[str], meant: Sequence[Mapping[str, str]], place: str | None = None) -> str:
     words_here = {one: other for words in (INSIDE, *meant) for one, other in words.items() if other in known}
+    slips = difflib.get_close_matches(word, known, n=1, cutoff=0.85)
+    if place is not None and word not in words_here and not slips:
+        # It is spelled right, so a word that resembles it a little is not what is meant.
+        return f". It is a key {place}"
     near = nearest(word, known, words_here)
     listed = f" It can be {some([f'`{one}`' for one in known], 30)}" if known else ""
     return f". Did you mean `{near}`?{listed}" if near is not None else f".{listed}" if known else ""

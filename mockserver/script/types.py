@@ -16,7 +16,18 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from msgspec import UNSET, Meta
 
 from mockserver.script import patterns
-from mockserver.script.shapes import GRAPH_NAME, Channel, Graph, Name, Part, Reducer, as_channels, check_graph_name
+from mockserver.script.shapes import (
+    END,
+    GRAPH_NAME,
+    START,
+    Channel,
+    Graph,
+    Name,
+    Part,
+    Reducer,
+    as_channels,
+    check_graph_name,
+)
 from mockserver.script.tasks import tasks_of
 
 AGENT: Final = "agent"
@@ -189,6 +200,8 @@ class Step(Part, frozen=True, dict=True):
             raise ValueError(f"a step with `repeat` has no other keys. Move {_listed(given)} into its `steps`")
         if "result" in given and given & {"say", "call", "tokens"}:
             raise ValueError("a step has either `say` and `call`, or `result`. Split it into two steps")
+        if self.node in (START, END):
+            raise ValueError(f"`{self.node}` is no node that a step can have. Leave `node` out, or choose another name")
         self._check_subgraph(given)
         if self.parallel:
             self._check_parallel(given)

@@ -115,6 +115,12 @@ class Fault(Body, frozen=True, kw_only=True, metaclass=Explained):
             raise BadFaultError(f"`at` of `{self.kind}` is {self.at:g}. Give a whole number of events")
         if not any(fnmatchcase(one, self.method.upper()) for one in METHODS):
             raise BadFaultError(unknown("method", self.method, METHODS))
+        if self.path.startswith("^") or any(sign in self.path for sign in (".*", ".+", "[^", "\\")):
+            raise BadFaultError(
+                f"{quoted(self.path)}: a path is no regular expression. Write a pattern such as `*/runs`"
+            )
+        if "://" in self.path:
+            raise BadFaultError(f"{quoted(self.path)} is a URL. Write the path alone, such as `*/runs`")
         if not self.path.startswith(("/", "*", "?", "[")):
             raise BadFaultError(
                 f"the path of a fault begins with `/` or `*`, and {quoted(self.path)} does not. Did you mean "
@@ -140,6 +146,8 @@ def parse_fault(given: str | Fault) -> Fault:
         return given
     if not isinstance(given, str):
         raise BadFaultError(f"{quoted(given)} is not a fault. Write a text like `cut@2`, or Fault(kind=..., ...)")
+    if "," in given:
+        raise BadFaultError(f"{quoted(given)} is more than one fault. Write a list, or set each with a call of its own")
     kind, sign, at = given.strip().partition("@")
     if kind not in KINDS:
         known = kind.partition(":")[0]

@@ -110,6 +110,18 @@ async def _without_slash(request: web.Request) -> str | None:
     return None if match.http_exception is not None else str(bare) + (f"?{query}" if query else "")
 
 
+_COMMANDS_MEANT: Final = {
+    **dict.fromkeys(("release", "resume", "unhold"), "DELETE /_mock/holds"),
+    **dict.fromkeys(("pause", "block"), "POST /_mock/holds"),
+    **dict.fromkeys(("requests", "calls", "log"), "GET /_mock/journal"),
+    **dict.fromkeys(("scripts", "load_script"), "POST /_mock/script"),
+    **dict.fromkeys(("set_time", "clock"), "POST /_mock/time"),
+    **dict.fromkeys(("wait_for_status", "wait_until_held", "wait_for_request"), "POST /_mock/wait"),
+    **dict.fromkeys(("assert_requested", "verify"), "POST /_mock/assert"),
+}
+"""The commands that are not called like what they do."""
+
+
 def _no_path(request: web.Request) -> str:
     """Return the text that refuses an unknown path, with the nearest one."""
     # `{}` and not the name of the id, which no request has in its path.
@@ -124,6 +136,9 @@ def _no_path(request: web.Request) -> str:
     elif inside and path.startswith(CONTROL_PREFIX):
         near = min((one for one in inside if one.startswith(CONTROL_PREFIX)), key=len, default=near)
     suggestion = f". Did you mean {near}?" if near is not None else ";"
+    if request.path.startswith(CONTROL_PREFIX):
+        near = _COMMANDS_MEANT.get(path.rpartition("/")[2].replace("-", "_"), near)
+        suggestion = f". Did you mean {near}?" if near is not None else ";"
     lists = "GET /_mock" if request.path.startswith(CONTROL_PREFIX) else "GET /docs"
     return f"the mock has no {request.path}{suggestion} {lists} lists its paths"
 
@@ -148,6 +163,10 @@ async def error_responses(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Turn every exception of a route into the error response `{"detail": ...}`."""
+    if request.raw_path.startswith("//") and await _without_slash(request) is None:
+        # aiohttp takes `//threads` for the root of the host `threads`, and would answer as `/` does.
+        text = f"Not Found: {request.raw_path} begins with two slashes. Remove the slash at the end of the base URL"
+        return json_answer({"detail": text}, 404)
     try:
         return await handler(request)
     except ApiError as error:

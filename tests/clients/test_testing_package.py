@@ -63,10 +63,9 @@ class TestPacked:
         assert {path.removeprefix("./") for path in exported} <= names
 
     def test_its_commands_its_reasons_and_what_stop_sends(self, project: Project) -> None:
-        output = project.tool(
-            "vitest", "run", "--testTimeout=60000", "commands.test.mjs", "start.test.mjs", "stop.test.mjs"
-        )
-        assert re.search(r"Test Files +3 passed", output)
+        files = ("commands.test.mjs", "mistakes.test.mjs", "start.test.mjs", "stop.test.mjs")
+        output = project.tool("vitest", "run", "--testTimeout=60000", *files)
+        assert re.search(r"Test Files +4 passed", output)
 
     def test_the_types(self, project: Project) -> None:
         project.tool("tsc", "--project", ".")

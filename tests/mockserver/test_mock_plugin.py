@@ -491,7 +491,7 @@ def test_workers(mock_deployment): ...
     result.assert_outcomes(errors=3)
     result.stdout.fnmatch_lines(
         [
-            "mock_deployment: the deadline is `5`. Give a number of seconds above 0",
+            "mock_deployment: the deadline is `5`. Give seconds above 0 and up to 300",
             "mock_deployment: there is no argument `timeout`. Did you mean `deadline`?*",
             "mock_deployment: there is no argument `workers`.*It is one of MockDeployment(...)",
         ]

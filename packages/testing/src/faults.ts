@@ -1,3 +1,4 @@
+import { text } from "./given.js";
 import type { Fault, FaultText } from "./types.js";
 import { onlyKnown } from "./words.js";
 
@@ -7,12 +8,16 @@ export function named(text: string): { name: string; times?: number } {
   return times === undefined ? { name } : { name, times: Number(times) };
 }
 
+const EXAMPLES = { kind: "cut", path: "*/runs", method: "POST" };
 const FAULT = ["kind", "at", "path", "method", "chance", "times"];
 
 /** A fault that may be written as `KIND` or `KIND@AT`. Throws TypeError. */
 export function faultOf(fault: Fault | FaultText): Fault {
   if (typeof fault !== "string") {
+    if (fault === undefined || fault === null) throw new TypeError(`fault() takes a fault, such as "cut@2" or { kind: "cut", at: 2 }, and got ${fault}`);
     onlyKnown(fault, FAULT, "fault()");
+    for (const name of ["kind", "path", "method"] as const) if (fault[name] !== undefined) text(fault[name], `\`${name}\``, EXAMPLES[name], "fault()");
+    if (fault.kind === undefined) throw new TypeError('fault() needs `kind`, such as { kind: "cut", at: 2 }');
     return fault;
   }
   const [kind, after] = fault.split("@") as [Fault["kind"], string | undefined];

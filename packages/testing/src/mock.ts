@@ -2,7 +2,7 @@ import { Calls } from "./calls.js";
 import { COMMANDS, type Command } from "./commands.js";
 import { ControlError, DeadlineError, MockAssertionError, MockError, at, callerOf } from "./errors.js";
 import { faultOf, named } from "./faults.js";
-import { misplaced, requested, text } from "./given.js";
+import { misplaced, requested, shown, text } from "./given.js";
 import { send } from "./http.js";
 import { refusal } from "./refusals.js";
 import { lineOf } from "./requests.js";
@@ -22,7 +22,7 @@ import type {
   Waiting,
   Wanted,
 } from "./types.js";
-import { METHODS, onlyKnown } from "./words.js";
+import { METHODS, OF_RESET, READERS, onlyKnown } from "./words.js";
 
 type Query = Record<string, string | readonly string[] | undefined>;
 type Called = (...args: never[]) => unknown;
@@ -87,6 +87,12 @@ export class Mock {
         throw new TypeError(`a mock has no \`${wrong}\`. Did you mean \`${right}\`?`);
       };
       Object.defineProperty(Mock.prototype, wrong, { get, configurable: true });
+    }
+    for (const name of READERS) {
+      const get = (): never => {
+        throw new TypeError(`a mock has no \`${name}\`. Read it with the client of your application, at mock.url`);
+      };
+      Object.defineProperty(Mock.prototype, name, { get, configurable: true });
     }
     for (const [name, { value: method }] of Object.entries(Object.getOwnPropertyDescriptors(Mock.prototype))) {
       if (typeof method !== "function" || NOT_NOTED.includes(name)) continue;
@@ -175,6 +181,8 @@ export class Mock {
     const caller = callerOf(this.reset);
     const forgotten = this.#calls.take();
     if (forgotten) throw forgotten;
+    const other = typeof options === "object" && options !== null ? Object.keys(options).find((key) => key in OF_RESET) : undefined;
+    if (other !== undefined) throw new TypeError(`reset() has no option \`${other}\`. Call ${OF_RESET[other]} after it`);
     const { seed } = onlyKnown(options, ["seed"], "reset()");
     const { time, timeScale: scale, defects = [], faults = [] } = this.#beginning;
     await this.#send(caller, "reset", { body: { seed, time, scale } });
@@ -230,6 +238,9 @@ export class Mock {
     const { deadline } = onlyKnown(options, ["deadline"], "waitForStatus()");
     text(status, "the status", "success", "waitForStatus()");
     text(threadId, "the id of a thread", "", "waitForStatus(status, threadId)");
+    if (typeof runId === "object" && runId !== null && "deadline" in runId) {
+      throw new TypeError("waitForStatus() takes the run before its options. For a thread write waitForStatus(status, threadId, undefined, { deadline })");
+    }
     if (runId !== undefined) text(runId, "the id of a run", "", "waitForStatus(status, threadId, runId)");
     const body = { status, thread_id: threadId, run_id: runId, deadline: this.#seconds(deadline) };
     await this.#told(this.waitForStatus, "wait", { body });
@@ -251,13 +262,16 @@ export class Mock {
   /** Choose how scripted time passes. `scale` multiplies delays in mode `real`. */
   async setTime(mode: TimeMode, options: Scope & { scale?: number } = {}): Promise<void> {
     const { scale, threadId } = onlyKnown(options, ["scale", "threadId"], "setTime()");
+    text(mode, "the mode", "hand", "setTime()");
     await this.#told(this.setTime, "time", { body: { mode, scale, thread_id: threadId } });
   }
 
   /** Advance the clock. Returns the new time, in seconds. */
   async advance(seconds: number, options: Scope = {}): Promise<number> {
     const { threadId } = onlyKnown(options, ["threadId"], "advance()");
-    if (typeof seconds !== "number") throw new TypeError(`advance() takes seconds as a number, and got ${JSON.stringify(seconds)}`);
+    if (typeof seconds !== "number" || !(seconds >= 0)) {
+      throw new TypeError(`advance() takes seconds as a number from 0, and got ${typeof seconds === "number" ? seconds : shown(seconds)}`);
+    }
     const body = { seconds, thread_id: threadId };
     return this.#told<{ now: number }>(this.advance, "advance", { body }).then(({ now }) => now);
   }
@@ -285,6 +299,9 @@ export class Mock {
 
   /** Break the network: `cut@2`, or an object that also limits the requests. */
   async fault(fault: Fault | FaultText, options: Scope = {}): Promise<void> {
+    if (typeof options !== "object" || options === null) {
+      throw new TypeError(`fault() takes one fault, and got ${shown(options)} beside it. Write the number into the fault: "cut@2"`);
+    }
     const limits = ["at", "path", "method", "chance", "times"].find((name) => name in options);
     if (limits !== undefined) throw new TypeError(`fault() has no option \`${limits}\`. Write it into the fault: { kind: "cut", ${limits}: ... }`);
     const { threadId } = onlyKnown(options, ["threadId"], "fault()");

@@ -56,6 +56,8 @@ const KINDS = [
   ["time", "string"],
 ] as const;
 const START_DEADLINE = 30;
+/** The largest number of seconds. A larger one is of milliseconds. */
+const LONGEST_START = 600;
 const REMEDY = "Install doubletext into a Python 3.11 or newer, and name that Python in DOUBLETEXT_PYTHON or as `python`";
 const LOG_LENGTH = 64 * 1024;
 
@@ -71,9 +73,19 @@ class Unusable extends Error {}
 /** Start a mock, or find the one at `url`. It listens when the promise is fulfilled. Throws `StartError`. */
 export function startMock(options: StartOptions = {}): Promise<Mock> {
   const caller = callerOf(startMock);
-  return attachMock(new Mock(), options).catch((error: Error) => {
+  const started = attachMock(new Mock(), options).catch((error: Error) => {
     throw error instanceof MockError ? at(caller, error) : error;
   });
+  for (const name of Object.getOwnPropertyNames(Mock.prototype)) {
+    if (name in started) continue;
+    const get = (): never => {
+      // Nobody awaits the promise any more, and its own error would hide this one.
+      started.catch(() => undefined);
+      throw new TypeError(`startMock() returns a promise, which has no \`${name}\`. Write \`await startMock()\``);
+    };
+    Object.defineProperty(started, name, { get, configurable: true });
+  }
+  return started;
 }
 
 /** The same for a `Mock` that exists already, which a fixture could hand out before. */
@@ -85,6 +97,9 @@ export async function attachMock(mock: Mock, options: StartOptions = {}): Promis
       const wanted = { boolean: "true or false", number: "a number", array: "an array of texts", string: "a text" }[kind];
       throw new TypeError(`startMock(): \`${name}\` is ${JSON.stringify(value)}. Give ${wanted}`);
     }
+  }
+  if (options.startDeadline !== undefined && !(options.startDeadline > 0 && options.startDeadline <= LONGEST_START)) {
+    throw new TypeError(`startMock(): \`startDeadline\` is ${options.startDeadline}. Give seconds above 0 and up to ${LONGEST_START}, not milliseconds`);
   }
   if (options.script !== undefined) checkScripts(options.script, "startMock()");
   if (options.graph === "") throw new TypeError("startMock(): `graph` is an empty text. Give the name of the graph, or leave it out");

@@ -1,3 +1,5 @@
+import { shown } from "./given.js";
+
 /** The number of letters to change, insert or remove to get from one word to another. */
 function distance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
@@ -15,29 +17,46 @@ function distance(one: string, other: string): number {
 export function advice(word: string, known: readonly string[]): string {
   const nearest = [...known].sort((a, b) => distance(word.toLowerCase(), a.toLowerCase()) - distance(word.toLowerCase(), b.toLowerCase()))[0];
   const near = nearest !== undefined && distance(word.toLowerCase(), nearest.toLowerCase()) <= Math.max(2, word.length / 3);
-  const meant = MEANT[word.toLowerCase()];
-  if (meant !== undefined && known.includes(meant)) return `Did you mean \`${meant}\`?`;
+  const meant = MEANT[word.toLowerCase()]?.find((one) => known.includes(one));
+  if (meant !== undefined) return `Did you mean \`${meant}\`?`;
   return near ? `Did you mean \`${nearest}\`?` : `It takes ${known.join(", ")}`;
 }
 
 /** Words of other tools for options, which are not similar to them. */
-const MEANT: Record<string, string> = {
-  timeout: "deadline",
-  count: "times",
-  min: "atLeast",
-  after: "at",
-  type: "kind",
-  probability: "chance",
-  speed: "scale",
-  rules: "without",
-  ignore: "without",
+const MEANT: Record<string, readonly string[]> = {
+  timeout: ["deadline", "startDeadline"],
+  count: ["times"],
+  min: ["atLeast"],
+  after: ["at"],
+  afterevents: ["at"],
+  events: ["at"],
+  seconds: ["at", "deadline"],
+  type: ["kind"],
+  probability: ["chance"],
+  speed: ["scale", "timeScale"],
+  scale: ["timeScale"],
+  rules: ["without"],
+  ignore: ["without"],
+  baseurl: ["url"],
+  apiurl: ["url"],
+  mode: ["time"],
+  clock: ["time"],
+};
+
+/** The methods that do what a reset of the Python API does with its options. */
+export const OF_RESET: Record<string, string> = {
+  script: "loadScript(script)",
+  time: "setTime(mode)",
+  scale: 'setTime("real", { scale })',
+  defects: "defectOn(name)",
+  faults: "fault(fault)",
 };
 
 /** Require that an object has no other keys, so that no misspelt option is ignored. Returns it. Throws TypeError. */
 export function onlyKnown<T extends object>(given: T, known: readonly string[], where: string): T {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     const text = known.length === 1 ? `{ ${known[0]} }` : `an object with ${known.join(", ")}`;
-    throw new TypeError(`${where} takes its options as ${text}, and got ${JSON.stringify(given)}`);
+    throw new TypeError(`${where} takes its options as ${text}, and got ${shown(given)}`);
   }
   for (const key of Object.keys(given)) {
     if (!known.includes(key)) throw new TypeError(`${where} has no option \`${key}\`. ${advice(key, known)}`);
@@ -48,6 +67,26 @@ export function onlyKnown<T extends object>(given: T, known: readonly string[], 
 /** Names of other packages, and of the Python API, for the methods of a mock. */
 export const METHODS: Record<string, string> = {
   pause: "hold",
+  waitUntilQuiet: "waitForStatus",
+  waitUntilIdle: "waitForStatus",
+  waitForIdle: "waitForStatus",
+  waitForRun: "waitForStatus",
+  waitUntilStatus: "waitForStatus",
+  waitUntilRequested: "waitForRequest",
+  assertNotCalled: "assertNotRequested",
+  assertCalledWith: "assertRequested",
+  assertInOrder: "assertRequestedInOrder",
+  getRequests: "journal",
+  history: "journal",
+  enableDefect: "defectOn",
+  disableDefect: "defectOff",
+  addFault: "fault",
+  clearFaults: "faultsOff",
+  faultOff: "faultsOff",
+  advanceTime: "advance",
+  advanceTimersByTime: "advance",
+  useScript: "loadScript",
+  continue: "release",
   resume: "release",
   requests: "journal",
   calls: "journal",
@@ -65,3 +104,6 @@ export const METHODS: Record<string, string> = {
   baseUrl: "url",
   baseURL: "url",
 };
+
+/** What only the Python API reads, with where it is found from Node. */
+export const READERS = ["threads", "runs", "state", "checkpoints", "getState", "messages"] as const;

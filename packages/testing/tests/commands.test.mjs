@@ -71,7 +71,7 @@ test("faults", async ({ mock }) => {
   await mock.faultsOff();
   expect(await mock.faults()).toEqual([]);
   await expect(mock.fault("cut@two")).rejects.toThrow('"cut@two" is not a fault. Write KIND or KIND@AT with a number');
-  await expect(mock.fault()).rejects.toThrow("fault() takes its options as an object with kind, at");
+  await expect(mock.fault()).rejects.toThrow("fault() takes a fault, such as");
   await expect(mock.loadScript(5)).rejects.toThrow("loadScript() takes the text, path, URL or object of a script, and got 5");
   await expect(mock.fault({ kind: "cut", tims: 1 })).rejects.toThrow("Did you mean `times`?");
 });
@@ -191,7 +191,7 @@ test("values that are no texts, and names of other packages", async ({ mock }) =
   await expect(mock.assertNotRequested("POST", "/threads", { having: { thread_id: undefined } })).rejects.toThrow("Leave it out, or give null");
   await expect(mock.fault("cut@1", { times: 1 })).rejects.toThrow('Write it into the fault: { kind: "cut", times: ... }');
   await expect(mock.defectOn(["ghost_run"])).rejects.toThrow("takes the name of a defect as a text");
-  await expect(mock.advance("5")).rejects.toThrow('takes seconds as a number, and got "5"');
+  await expect(mock.advance("5")).rejects.toThrow('takes seconds as a number from 0, and got "5"');
   await expect(mock.loadScript([{ say: "x" }])).rejects.toThrow("takes the text, path, URL or object of a script");
   await expect(mock.setTime("instant", { scale: 2 })).rejects.toThrow("the mode is `instant`");
   await expect(mock.assertRequested("POST", "*/runs", { having: { unheard: 1 } })).rejects.toThrow('write "body": {"$including": {...}}');
