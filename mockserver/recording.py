@@ -19,7 +19,7 @@ import itertools
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -29,7 +29,7 @@ import yaml
 from mockserver.core.checkpoints import START
 from mockserver.core.script_cursor import literal
 from mockserver.script.tasks import PUSHED
-from mockserver.script.types import AGENT, RESERVED, STEPS, Script
+from mockserver.script.types import AGENT, RESERVED, STEPS, Script, needs_messages, with_inner
 from mockserver.script.yaml_12 import add_rules
 from mockserver.thread_history import RecordingError, State, fetch, written
 
@@ -89,23 +89,30 @@ def script_of(history: Sequence[State]) -> dict[str, Any]:
         if (state.get("metadata") or {}).get("source") == "input":
             # An input that is the newest checkpoint has not been taken up, so its messages are not known yet.
             if later is not None:
-                turns.append({"when": _when(state, later, len(turns) + 1), "steps": []})
+                turns.append({"when": _when(state, later, known), "steps": []})
         elif turns:
             turns[-1]["steps"] += _steps(state, later, known)
     # A turn without steps was stopped before its first node ran. A script needs a step, and a hold only waits.
     for number, turn in enumerate(turns, start=1):
         turn["steps"] = literal(turn["steps"]) or [{"node": "agent", "hold": f"stopped-{number}"}]
+    given = {name for turn in turns for name in turn["when"].get("channels", ())}
+    # A graph without a conversation takes any input if there is no other turn to distinguish.
+    if len(turns) == 1 and "turn" not in turns[0]["when"]:
+        del turns[0]["when"]
     # Those that only a child graph has are in its step.
-    channels = sorted(known.channels & {name for turn in turns for name in _channels(turn["steps"])})
+    channels = sorted(known.channels & {*given, *(name for turn in turns for name in _channels(turn["steps"]))})
     # The history shows whole values and not what a node wrote, so replacing is the only reducer that reproduces them.
     begins = line[0]["values"]
     reducers = {"channels": _declared(channels, begins)} if channels else {}
     script = {"version": 1, **reducers, "turns": turns}
     try:
-        msgspec.convert(script, Script)
+        made = msgspec.convert(script, Script)
     except msgspec.ValidationError as error:
         raise RecordingError(f"the thread contains something that a script cannot express: {error}") from error
-    return script
+    converses = not known.channels or any("messages" in state["values"] for state in line)
+    if converses or any(needs_messages(step) for step in with_inner(made.every_step())):
+        return script
+    return {"version": 1, "messages": False, **script}
 
 
 def _declared(channels: Iterable[str], begins: dict[str, Any]) -> dict[str, Any]:
@@ -158,13 +165,24 @@ def _id(reference: Any) -> str:
     return str((reference or {}).get("checkpoint_id"))
 
 
-def _when(state: State, later: State, number: int) -> dict[str, Any]:
-    """Return the condition for a turn: the text of its last human message and the number of human messages."""
-    new = [message for message in _new_messages(state, later) if message.get("type") == "human"]
+def _when(state: State, later: State, known: Known) -> dict[str, Any]:
+    """Return the condition for a turn: the text of its last human message and the number of human messages.
+
+    Without such a message it is the input's channels, because a script counts turns by human messages.
+    """
     turn = sum(1 for message in later["values"].get("messages", ()) if message.get("type") == "human")
+    if not turn:
+        before, after = state["values"], later["values"]
+        given = {name: after[name] for name in sorted(known.channels) if _changed(before, after, name)}
+        return {"channels": given} if given else {}
+    new = [message for message in _new_messages(state, later) if message.get("type") == "human"]
     text = _content_text(new[-1]) if new else None
     # A turn that resumes adds no message. The number of the turn then distinguishes it.
-    return {**({"text": text} if text else {}), "turn": turn or number}
+    return {**({"text": text} if text else {}), "turn": turn}
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> bool:
+    return name in after and (name not in before or before[name] != after[name])
 
 
 def _steps(state: State, later: State | None, known: Known) -> Iterator[dict[str, Any]]:

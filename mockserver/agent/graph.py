@@ -207,15 +207,17 @@ def cursor_after_child_write(base: Checkpoint, node: str) -> Cursor:
     return known.after_node(node) or known
 
 
-def cursor_after_manual_write(thread: Thread, base: Checkpoint | None, node: str, values: Values) -> Cursor:
-    """Return the cursor after a client wrote to the state on top of `base`, in the role of `node`."""
+def cursor_after_manual_write(
+    thread: Thread, base: Checkpoint | None, node: str, before: Values, values: Values
+) -> Cursor:
+    """Return the cursor after a client wrote to the state `before` of `base`, in the role of `node`."""
     said, context = conversation(values), TurnContext(metadata=thread.metadata, values=values)
     if node == START:
         return script_cursor.enter(thread.script, said, context)
+    # Without a run there is no cursor. The messages before the write imply one, and the node its successor.
     known = base.cursor if base is not None else None
-    found = (known.after_node(node) if known is not None else None) or script_cursor.locate(
-        thread.script, said, context
-    )
+    known = known or script_cursor.locate(thread.script, conversation(before), context)
+    found = known.after_node(node) or script_cursor.locate(thread.script, said, context)
     if found.step is None and pending_calls(values) and TOOLS in thread.script.nodes:
         # A client may write a tool call that the script does not contain. Without a step for its result the
         # thread would look finished although a call is open.

@@ -58,6 +58,8 @@ class Checkpoint(Struct, frozen=True):
     """The ids of the tasks that run the next nodes, in the order of `next`."""
     cursor: Cursor | None = None
     """The position in the script from here on. None: it follows from the messages."""
+    played: tuple[str, ...] = ()
+    """The nodes of the last superstep that ran before it. Updates by a client do not run, and are not among them."""
 
     def task_id(self, node: str) -> str:
         """Return the id of the task that runs `node`, which is one of `next`."""

@@ -117,11 +117,13 @@ def append_checkpoint(
     child: ChildGraph | EditedChild | None = None,
     cursor: Cursor | None = None,
     beside: bool = False,
+    played: tuple[str, ...] = (),
 ) -> Checkpoint:
     """Append a checkpoint to a thread: `node` wrote `values`, and `following` run next.
 
     With `beside` it has the same parent as `parent`, because it is a copy of it. `run` is the run that wrote it. With
     `child` it goes to the history of the child graph. `cursor` is the position in the script from there on.
+    `played` are the nodes of the superstep. It is empty for an update by a client, an input, or tasks that were sent.
     """
     moment = thread.timeline.moment()
     step = -1 if parent is None else parent.step + 1
@@ -149,6 +151,7 @@ def append_checkpoint(
         # Drawn after the checkpoint id: the order of calls to `ids` is part of what a seed determines.
         task_ids=tuple(thread.ids.uuid4() for _ in following),
         cursor=cursor,
+        played=played or (() if parent is None else parent.played),
     )
     (thread.history if child is None else child.history).append(checkpoint)
     return checkpoint
@@ -161,11 +164,6 @@ def append_input(thread: Thread, base: Checkpoint | None, values: Values, raw: V
     received = append_checkpoint(thread, base, values=values, following=(START,), source="input", node=START)
     thread.history.mark(received.checkpoint_id, Mark("", "input", raw))
     return received
-
-
-def last_node(checkpoint: Checkpoint | None) -> str:
-    """Return the node whose write a checkpoint holds."""
-    return START if checkpoint is None else checkpoint.written_by
 
 
 def _run_metadata(run: Run) -> dict[str, Any]:

@@ -31,18 +31,17 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
 from msgspec import UNSET
 
-from mockserver.agent import graph
 from mockserver.agent.agent import ScriptedAgent
 from mockserver.agent.gates import START_POINT, Gates
 from mockserver.agent.witnesses import Witnesses
 from mockserver.core.callbacks import Callbacks
-from mockserver.core.checkpoints import COPY, END, INPUT, Checkpoint, Mark
+from mockserver.core.checkpoints import Checkpoint
 from mockserver.core.clock import Clock, Clocks, milliseconds
 from mockserver.core.crons import Cron, Crons
 from mockserver.core.lifecycle import after
@@ -50,27 +49,20 @@ from mockserver.core.notifier import Notifier
 from mockserver.core.policy import Ending, Policy, policy_of
 from mockserver.core.protocol_feed import Feeds
 from mockserver.core.records import Run, Thread
-from mockserver.core.script_cursor import Cursor
 from mockserver.core.store import Store
 from mockserver.core.strategies import Fate
 from mockserver.core.streams import EventLog
 from mockserver.core.threads import Threads
 from mockserver.core.updates import (
     SERVER_METADATA,
-    EditedChild,
-    InvalidUpdateError,
-    append_checkpoint,
-    append_input,
-    last_node,
-    read_write,
 )
 from mockserver.engine.cron_request import cron_request
 from mockserver.engine.execution import Execution
+from mockserver.engine.manual_writes import ManualWrite, write_superstep
 from mockserver.engine.stored_request import run_metadata, stored_kwargs
 from mockserver.engine.webhooks import Webhooks
 from mockserver.schemas.common import RunRequest
 from mockserver.script.graphs import Graphs
-from mockserver.script.states import state_of
 from mockserver.views.protocol_events import Ended, ProtocolEvents
 from mockserver.views.records import notice, state
 
@@ -221,54 +213,20 @@ class Engine:
                 self._settle(run, "stopped")
 
     def update_state(
-        self,
-        thread: Thread,
-        base: Checkpoint | None,
-        raw: dict[str, Any] | None,
-        as_node: str | None,
-        namespace: str = "",
+        self, thread: Thread, base: Checkpoint | None, writes: Sequence[ManualWrite], namespace: str = ""
     ) -> Checkpoint:
-        """Update the state manually on top of `base`, in the role of `as_node` (default: the node that wrote last).
+        """Update the state manually on top of `base`, with all writes in one superstep.
 
         In the role of `__input__`, store an input that the graph takes when it runs, or in the next update.
         `namespace` is that of the child graph whose checkpoint `base` is, if it is one.
-        Raises `ThreadBusyError` while a run is in flight, and the errors of `read_write` and `graph.apply_write`.
+        Raises `ThreadBusyError` while a run is in flight, and the errors of `write_superstep`.
         """
         if not policy_of(thread).may_update_state(thread):
             raise ThreadBusyError(
                 f"Thread {thread.thread_id} has runs in flight, so its state cannot be updated. "
                 "Cancel the runs or wait for them."
             )
-        if as_node == COPY:
-            return self._updated(thread, _copy(thread, base))
-        script, graph_state = thread.script, state_of(thread.script, namespace)
-        history = thread.history.find(namespace)
-        values = graph.known_values(graph_state, {} if base is None else history.values(base))
-        updated = graph.apply_write(values, read_write(raw or {}, thread.ids.uuid4, graph_state), graph_state)
-        if as_node == INPUT:
-            return self._updated(thread, append_input(thread, base, values, raw))
-        node = as_node or last_node(base)
-        child = None if base is None or not namespace else EditedChild(history, namespace, base)
-        if node == END:
-            cursor = Cursor()
-        elif child is not None:
-            cursor = graph.cursor_after_child_write(child.base, node)
-        else:
-            cursor = graph.cursor_after_manual_write(thread, base, node, updated)
-        checkpoint = append_checkpoint(
-            thread,
-            base,
-            values=updated,
-            following=graph.nodes_at(script, cursor, {}),
-            source="update",
-            node=node,
-            child=child,
-            cursor=cursor,
-        )
-        if base is not None and node in base.next:
-            # The task that the update stands for shows it as its result, as sent.
-            history.mark(base.checkpoint_id, Mark("", "result", raw, node))
-        return self._updated(thread, checkpoint, namespace)
+        return self._updated(thread, write_superstep(thread, base, writes, namespace), namespace)
 
     def _updated(self, thread: Thread, checkpoint: Checkpoint, namespace: str = "") -> Checkpoint:
         """Record and publish the checkpoint of a manual update."""
@@ -574,22 +532,6 @@ class Engine:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _copy(thread: Thread, base: Checkpoint | None) -> Checkpoint:
-    """Append a copy of a checkpoint, at which nothing has run yet. Raises `InvalidUpdateError`."""
-    if base is None:
-        raise InvalidUpdateError("The thread has no checkpoint to copy. Create a run first.")
-    return append_checkpoint(
-        thread,
-        base,
-        values=thread.history.values(base),
-        following=base.next,
-        source="fork",
-        node=base.written_by,
-        cursor=base.cursor,
-        beside=True,
-    )
 
 
 def _publish(thread: Thread, run_id: str, request: RunRequest, name: str, data: Any, at: int) -> None:

@@ -38,7 +38,7 @@ from mockserver.core.script_cursor import Cursor
 from mockserver.core.updates import ChildGraph, append_checkpoint, child_of, read_write
 from mockserver.schemas.common import Command
 from mockserver.script.states import state_of
-from mockserver.script.tasks import as_started, in_order, is_sent, node_of
+from mockserver.script.tasks import as_started, in_order, is_sent, node_of, nodes_pulled
 from mockserver.script.types import Interrupt
 from mockserver.views.protocol_events import Ended, ProtocolEvents
 from mockserver.views.run_stream import RunStream, shown_interrupts
@@ -349,7 +349,7 @@ class Execution:
         self._thread.history.mark(received.checkpoint_id, Mark(self._run.run_id, "result", raw, START))
         entry = self._policy.entry(self._run, base, cursor.next[0])
         following = cursor.next if entry == cursor.next[0] else (entry,)
-        return self._append(received, START, updated, following, "loop", cursor=cursor)
+        return self._append(received, START, updated, following, "loop", cursor=cursor, played=(START,))
 
     def _with_cursor(self, current: Checkpoint) -> Checkpoint:
         """Return the checkpoint with its cursor at a step of its node."""
@@ -416,7 +416,7 @@ class Execution:
             received = self._append(None, START, values, (START,), "input", child)
             child.history.mark(received.checkpoint_id, Mark(self._run.run_id, "result", begins.given, START))
             cursor = begins.cursor
-            entered = self._append(received, START, begins.values, cursor.next, "loop", child, cursor)
+            entered = self._append(received, START, begins.values, cursor.next, "loop", child, cursor, (START,))
             self._stream.checkpoint(received, namespace)
             self._emit_state(entered, begins.values, namespace)
             return (await self._supersteps(entered, child, continues=False)).values
@@ -438,7 +438,8 @@ class Execution:
         else:
             cursor = (current.cursor or Cursor()).answered(answers).passed()
         following = graph.nodes_at(self._run.script, cursor, self._run.configurable)
-        written = self._append(current, list(writes)[-1], values, following, "loop", child, cursor)
+        nodes = nodes_pulled(writes)
+        written = self._append(current, list(writes)[-1], values, following, "loop", child, cursor, nodes)
         emits = any(self._is_output(write, inside=child is not None) for write in writes.values())
         self._emit_state(written, values, "" if child is None else child.namespace, emits=emits)
         return written
@@ -505,6 +506,7 @@ class Execution:
         source: Source,
         child: ChildGraph | None = None,
         cursor: Cursor | None = None,
+        played: tuple[str, ...] = (),
     ) -> Checkpoint:
         return append_checkpoint(
             self._thread,
@@ -516,6 +518,7 @@ class Execution:
             run=self._run,
             child=child,
             cursor=cursor,
+            played=played,
         )
 
     def _records_cancellation(self, child: ChildGraph | None, *, alone: bool) -> bool:

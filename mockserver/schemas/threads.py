@@ -44,9 +44,9 @@ class SuperstepUpdate(Body, frozen=True):
 
 
 class Superstep(Body, frozen=True):
-    """A superstep of another thread that a new thread starts with. The mock supports one update in each."""
+    """A superstep of another thread that a new thread starts with."""
 
-    updates: Annotated[list[SuperstepUpdate], Meta(min_length=1, max_length=1)]
+    updates: Annotated[list[SuperstepUpdate], Meta(min_length=1)]
 
 
 class ThreadCreate(Body, frozen=True):

@@ -37,6 +37,11 @@ def is_sent(task: str) -> bool:
     return _SENT in task
 
 
+def nodes_pulled(tasks: Iterable[str]) -> tuple[str, ...]:
+    """Return the nodes that tasks play without having been sent."""
+    return tuple(task for task in tasks if _SENT not in task)
+
+
 def node_of(task: str) -> str:
     """Return the node that a task plays."""
     return task.partition(_SENT)[0]

@@ -386,7 +386,7 @@ class Script(Part, frozen=True, dict=True):
                 raise ValueError(f"the channel `{name}` always exists. Remove it from `channels`")
         if self.graph.nodes:
             self._check_nodes()
-        if not self.messages and any(_needs_messages(step) for step in with_inner(self.every_step())):
+        if not self.messages and any(needs_messages(step) for step in with_inner(self.every_step())):
             raise ValueError(
                 "a step writes a message, and the state has none (`messages: false`). Use `channels`, or remove one"
             )
@@ -458,7 +458,8 @@ def every_step(steps: Sequence[Step]) -> list[Step]:
     return found
 
 
-def _needs_messages(step: Step) -> bool:
+def needs_messages(step: Step) -> bool:
+    """Return whether a step can be in no graph whose state is without `messages`."""
     return step.writes_messages or step.shares_messages or any(child.input is not None for child in step.children)
 
 

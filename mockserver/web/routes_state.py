@@ -10,13 +10,13 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
-from mockserver.agent import graph
-from mockserver.core.checkpoints import COPY, END, INPUT, START, Checkpoint, History
+from mockserver.core.checkpoints import Checkpoint, History
 from mockserver.core.messages import NoContentError
 from mockserver.core.records import Thread
 from mockserver.core.updates import InvalidUpdateError
+from mockserver.engine.manual_writes import ManualWrite
 from mockserver.schemas import responses
-from mockserver.schemas.common import Body, CheckpointConfig, Json, Whole
+from mockserver.schemas.common import Body, CheckpointConfig, Whole
 from mockserver.schemas.threads import Before, HistoryRequest, StateField, StateRequest, StateUpdate
 from mockserver.views import records
 from mockserver.web.http import ENGINE, ApiError, holds, json_answer, list_answer, part, query, read
@@ -87,30 +87,21 @@ async def update_state(request: web.Request) -> web.StreamResponse:
     wanted = (body.checkpoint.checkpoint_id if body.checkpoint else None) or body.checkpoint_id
     base = _checkpoint(history, wanted) if wanted else history.head
     as_node = None if body.as_node is UNSET else body.as_node
-    written = write_state(request, thread, base, body.values, as_node, namespace)
+    written = write_state(request, thread, base, [ManualWrite(body.values, as_node)], namespace)
     return json_answer(records.updated_state(thread, written, namespace))
 
 
 def write_state(
-    request: web.Request,
-    thread: Thread,
-    base: Checkpoint | None,
-    values: Json | None,
-    as_node: str | None,
-    namespace: str = "",
+    request: web.Request, thread: Thread, base: Checkpoint | None, writes: Sequence[ManualWrite], namespace: str = ""
 ) -> Checkpoint:
-    """Update a state as if a node had written the values, and return the new checkpoint.
+    """Update a state in one superstep as if nodes had written the values, and return the new checkpoint.
 
     `namespace` is that of the child graph with the state.
     Raises `ApiError` 422 for an unknown node or invalid values, 400 for a message without content, and
     `ThreadBusyError`.
     """
-    of_thread = (*graph.nodes(thread.script), COPY, INPUT)
-    known = (graph.child_nodes(thread.script, namespace) or ()) if namespace else of_thread
-    if as_node is not None and as_node not in (*known, START, END):
-        raise ApiError(422, f"Node {as_node} does not exist")
     try:
-        return request.app[ENGINE].update_state(thread, base, values, as_node, namespace)
+        return request.app[ENGINE].update_state(thread, base, writes, namespace)
     except NoContentError as error:
         # As on the official server.
         raise ApiError(400, str(error)) from error

@@ -12,10 +12,12 @@ from mockserver.core.policy import policy_of
 from mockserver.core.records import Thread
 from mockserver.core.thread_stream import ThreadStreamMode
 from mockserver.engine.deletion import delete_thread
+from mockserver.engine.manual_writes import ManualWrite
 from mockserver.schemas import responses
-from mockserver.schemas.common import Body
+from mockserver.schemas.common import Body, Json
 from mockserver.schemas.threads import (
     Superstep,
+    SuperstepUpdate,
     ThreadCount,
     ThreadCreate,
     ThreadPatch,
@@ -165,15 +167,16 @@ def _set_ttl(request: web.Request, thread: Thread, params: TimeToLive | UnsetTyp
 def _write_supersteps(request: web.Request, thread: Thread, supersteps: list[Superstep]) -> None:
     """Write the given supersteps to a new thread, usually copied from another one. Raises `ApiError`."""
     for superstep in supersteps:
-        (update,) = superstep.updates
-        values, node = update.values, update.as_node
-        if update.command is not None:
-            if update.command.goto or update.command.resume is not None:
-                raise ApiError(
-                    422, "A `command` in `supersteps` can only have an `update`; leave `goto` and `resume` out."
-                )
-            values = {**(values or {}), **(update.command.written or {})}
-        write_state(request, thread, thread.history.head, values, node)
+        writes = [ManualWrite(_values(update), update.as_node) for update in superstep.updates]
+        write_state(request, thread, thread.history.head, writes)
+
+
+def _values(update: SuperstepUpdate) -> Json | None:
+    if update.command is None:
+        return update.values
+    if update.command.goto or update.command.resume is not None:
+        raise ApiError(422, "A `command` in `supersteps` can only have an `update`; leave `goto` and `resume` out.")
+    return {**(update.values or {}), **(update.command.written or {})}
 
 
 def _matches(thread: Thread, params: ThreadSearch | ThreadCount) -> bool:

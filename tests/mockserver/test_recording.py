@@ -405,3 +405,39 @@ async def test_several_questions_and_tasks_of_one_node_are_played_again() -> Non
     questions = [[one["value"] for one in state["interrupts"]] for state in history]
     assert [[one["value"] for one in state["interrupts"]] for state in again] == questions
     assert questions[0] == ["one", "two"]
+
+
+REPORT = """
+messages: false
+channels: {topic: replace, draft: replace}
+turns:
+  - {when: {channels: {topic: rain}}, steps: [{node: write, channels: {draft: It rains.}}]}
+  - {steps: [{node: write, channels: {draft: It snows.}}]}
+"""
+
+
+async def recorded(script: str, *topics: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Play runs of a graph without a conversation on one thread, and return the last values and the recording."""
+    with MockDeployment(script=parse(script)) as mock:
+        async with httpx.AsyncClient(base_url=mock.url, timeout=DEADLINE) as http:
+            thread = (await http.post("/threads", json={})).json()["thread_id"]
+            for topic in topics:
+                body = {"assistant_id": "agent", "input": {"topic": topic}}
+                values = (await http.post(f"/threads/{thread}/runs/wait", json=body)).json()
+        return values, script_of(await fetch(mock.url, thread))
+
+
+@pytest.mark.parametrize("topics", [("rain",), ("snow",), ("rain", "snow"), ("snow", "rain")])
+async def test_a_graph_without_messages_is_played_again(topics: tuple[str, ...]) -> None:
+    values, made = await recorded(REPORT, *topics)
+    assert values["topic"] == topics[-1]
+    again, _ = await recorded(to_yaml(made), *topics)
+    assert again == values
+    conditions = [turn.get("when") for turn in made["turns"]]
+    assert conditions == ([None] if len(topics) == 1 else [{"channels": {"topic": topic}} for topic in topics])
+
+
+async def test_the_only_turn_of_a_graph_without_messages_takes_any_input() -> None:
+    _, made = await recorded(REPORT, "rain")
+    values, _ = await recorded(to_yaml(made), "fog")
+    assert values == {"topic": "fog", "draft": "It rains."}

@@ -177,7 +177,7 @@ async def test_updating_the_state(stage: Stage) -> None:
     assert await stage.said() == "HATAHHATA"
 
     message: Any = (await stage.state())["values"]["messages"][0]
-    await threads.update_state(stage.thread, {"messages": [{**message, "content": "changed"}]}, as_node="__end__")
+    await threads.update_state(stage.thread, {"messages": [{**message, "content": "changed"}]})
     changed: Any = (await stage.state())["values"]["messages"]
     assert (changed[0]["content"], len(changed)) == ("changed", 9)
     await threads.update_state(stage.thread, {"messages": [{"type": "remove", "id": message["id"], "content": ""}]})
@@ -197,7 +197,7 @@ async def test_messages_serialized_by_langchain_are_written_and_removed(stage: S
         return {"lc": 1, "type": "constructor", "id": ["langchain_core", "messages", name], "kwargs": fields}
 
     written = [serialized("RemoveMessage", id=first["id"], content=[]), serialized("HumanMessage", content="hi")]
-    await stage.client.threads.update_state(stage.thread, {"messages": written}, as_node="__end__")
+    await stage.client.threads.update_state(stage.thread, {"messages": written})
     assert await stage.said() == "ATAH"
     asked: Any = {"messages": [serialized("HumanMessage", content="sf")]}
     await stage.client.runs.wait(stage.thread, "agent", input=asked, config=stage.config("B"))
