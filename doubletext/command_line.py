@@ -5,9 +5,17 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
-from typing import NoReturn
+from typing import Final, NoReturn
 
 _COMMAND = re.compile(r"argument COMMAND.*: invalid choice: '(?P<word>[^']*)' \(choose from (?P<known>.*)\)$")
+
+
+MEANT: Final = {
+    **dict.fromkeys(("serve", "server", "start", "run", "dev", "up", "mockserver"), "mock"),
+    **dict.fromkeys(("diff",), "compare"),
+    **dict.fromkeys(("schema",), "mock-schema"),
+}
+"""The commands of other programs, with those of this one."""
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -20,7 +28,9 @@ class CommandParser(argparse.ArgumentParser):
             known = re.findall(r"[\w-]+", wrong["known"])
             # Below the default of 0.6, because commands are short.
             near = difflib.get_close_matches(wrong["word"], known, n=1, cutoff=0.5)
-            suggestion = f" Did you mean `{near[0]}`?" if near else ""
+            meant = MEANT.get(wrong["word"].casefold())
+            found = meant if meant in known else near[0] if near else None
+            suggestion = f" Did you mean `{found}`?" if found is not None else ""
             message = f"there is no command `{wrong['word']}`.{suggestion} The commands are {', '.join(known)}"
         if message.startswith("the following arguments are required: COMMAND"):
             known = [name for action in self._actions for name in action.choices or ()]

@@ -176,7 +176,11 @@ def _advice(problem: str) -> list[str]:
     if wider is not None:
         return [f"a fixture with the scope `{wider[1]}` takes `{MARKER}_url`. The URL is the same in all tests"]
     missing = re.search(r"fixture '(\w+)' not found", problem)
-    near = get_close_matches(missing[1], [MARKER, f"{MARKER}_url"], n=1, cutoff=0.6) if missing is not None else []
+    name = missing[1] if missing is not None else ""
+    near = get_close_matches(name, [MARKER, f"{MARKER}_url"], n=1, cutoff=0.6)
+    if not near and "mock" in name and name != "mocker":
+        # `mocker` is the fixture of pytest-mock.
+        near = [f"{MARKER}_url" if "url" in name else MARKER]
     return [f"did you mean the fixture `{near[0]}`?"] if near else []
 
 

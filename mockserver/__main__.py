@@ -126,6 +126,8 @@ CHOICES_MEANT: Final = {
     **dict.fromkeys(("start", "run", "dev", "up"), "serve"),
     **dict.fromkeys(("bugs", "list"), "defects"),
     **dict.fromkeys(("warn",), "warning"),
+    **dict.fromkeys(("verbose", "trace", "all"), "debug"),
+    **dict.fromkeys(("quiet", "silent", "off", "critical"), "error"),
 }
 """Words of other tools for the values of options."""
 

@@ -123,6 +123,8 @@ def test_the_mock_starts_without_pytest_and_without_the_suite() -> None:
     [
         (("moc",), "there is no command `moc`. Did you mean `mock`? The commands are mock, mock-schema, defects"),
         (("shwo", "INT-02"), "Did you mean `show`?"),
+        (("serve",), "there is no command `serve`. Did you mean `mock`?"),
+        (("mock", "--log-level", "verbose"), "Did you mean debug?"),
         ((), "name a command: mock, mock-schema"),
     ],
 )

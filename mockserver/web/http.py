@@ -13,6 +13,7 @@ import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from difflib import get_close_matches
 from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
@@ -131,7 +132,7 @@ def _no_path(request: web.Request) -> str:
     inside = [one for one in known if one.count("/") > 1 and one.endswith(f"/{path.rpartition('/')[2]}")]
     behind = [one for one in known if len(one) > 1 and path.endswith(one)]
     near = nearest(path, [one for one in known if one.count("/") == path.count("/")])
-    if behind:
+    if behind and (near is None or not get_close_matches(path, [near], cutoff=SLIP)):
         near = max(behind, key=len)
     elif inside and path.startswith(CONTROL_PREFIX):
         near = min((one for one in inside if one.startswith(CONTROL_PREFIX)), key=len, default=near)
@@ -142,6 +143,9 @@ def _no_path(request: web.Request) -> str:
     lists = "GET /_mock" if request.path.startswith(CONTROL_PREFIX) else "GET /docs"
     return f"the mock has no {request.path}{suggestion} {lists} lists its paths"
 
+
+SLIP: Final = 0.85
+"""The similarity of a path with one wrong letter or two, which has no prefix that is too much."""
 
 CONTROL_PREFIX: Final = "/_mock"
 _UUID: Final = re.compile(r"(?<=/)[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}(?=/|$)")

@@ -43,6 +43,7 @@ MAX_REASON: Final = 300
 """The number of characters of a refusal that are kept."""
 
 FIRST_ERROR: Final = 400
+WRONG_METHOD: Final = 405
 
 FRAME: Final = "WS"
 """The `method` of an entry for a WebSocket message."""
@@ -378,7 +379,11 @@ def _reason(response: web.Response) -> str | None:
     except msgspec.MsgspecError:
         # An answer that a fault or a defect has replaced, such as the page of a proxy.
         return None
-    return None if found is None else one_line(found.detail)
+    if found is None:
+        return None
+    # The text is the official server's, and only the header has the right method.
+    allowed = response.headers.get("Allow") if response.status == WRONG_METHOD else None
+    return one_line(found.detail if allowed is None else f"{found.detail}. The path takes {allowed}")
 
 
 class _Error(msgspec.Struct):

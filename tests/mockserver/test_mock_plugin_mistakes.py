@@ -57,19 +57,24 @@ def test_name(mock_deploymnt): ...
 
 def test_url(mock_deployments_url): ...
 
+def test_short(mock_server_url): ...
+
 def test_other(database): ...
+
+def test_mocker(mocker): ...
 """
     )
     result = pytester.runpytest_subprocess(*PLUGIN)
-    result.assert_outcomes(errors=4)
+    result.assert_outcomes(errors=6)
     result.stdout.fnmatch_lines(
         [
             "a fixture with the scope `module` takes `mock_deployment_url`. The URL is the same in all tests",
             "did you mean the fixture `mock_deployment`?",
             "did you mean the fixture `mock_deployment_url`?",
+            "did you mean the fixture `mock_deployment_url`?",
         ]
     )
-    assert str(result.stdout).count("did you mean the fixture") == 2
+    assert str(result.stdout).count("did you mean the fixture") == 3
 
 
 def test_a_script_that_is_not_there_shows_the_line_of_the_test_only(pytester: pytest.Pytester) -> None:

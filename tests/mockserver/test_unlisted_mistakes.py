@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pytest
 
 from mockserver import Fault, MockDeployment
@@ -117,6 +118,12 @@ PYTHON: Final[dict[str, Mistake]] = {
 
 HTTP: Final[dict[str, Mistake]] = {
     "two slashes": Mistake(with_two_slashes, ("//threads begins with two slashes", "end of the base URL")),
+    "one letter of a path": Mistake(
+        lambda w: w.sent("POST", f"/thread/{w.thread_id}/runs", {}), ("404", "Did you mean /threads/{id}/runs?")
+    ),
+    "a prefix of a path": Mistake(
+        lambda w: w.sent("POST", f"/api/threads/{w.thread_id}/runs", {}), ("404", "Did you mean /threads/{id}/runs?")
+    ),
     "a body of a DELETE": Mistake(
         lambda w: w.sent("DELETE", "/_mock/holds", {"point": "agent:1/enter"}), ("422", "/_mock/holds?point=...")
     ),
@@ -179,6 +186,21 @@ def test_an_unlisted_mistake_is_answered_at_once_with_the_right_word(name: str, 
     # A wait that had to end by its deadline would say so.
     assert "timed out" not in text
     assert len(text.splitlines()) == 1
+
+
+def test_the_log_names_the_right_word_of_a_refused_request() -> None:
+    with MockDeployment() as mock, httpx.Client(base_url=mock.url) as http:
+        thread_id = http.post("/threads", json={}).json()["thread_id"]
+        http.post(f"/threads/{thread_id}/runs", json={"assistant_id": "agnet"})
+        http.post(f"/thread/{thread_id}/runs", json={"assistant_id": "agent"})
+        wrong = http.get(f"/threads/{thread_id}/runs/{thread_id}/cancel")
+        # The text on the wire is that of the official server.
+        assert wrong.json() == {"detail": "Method Not Allowed"}
+        _, graph, path, method = mock.log().splitlines()
+    assert "422: Invalid assistant: 'agnet'" in graph
+    assert "registered graphs: agent" in graph
+    assert "Did you mean /threads/{id}/runs?" in path
+    assert method.endswith("405: Method Not Allowed. The path takes POST")
 
 
 @pytest.mark.parametrize("text", ["\ufeffturns: [{steps: [{say: a}]}]", "turns:\r\n- steps:\r\n  - say: a\r\n"])
