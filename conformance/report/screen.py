@@ -78,8 +78,11 @@ def reasons(word: str, results: Sequence[Result]) -> list[str]:
 
 def workers(number: int) -> str:
     """Return the line on the workers that were found."""
-    shown = "1 run was executed at a time" if number == 1 else f"{number} runs were executed at a time"
-    return f"{shown} in the examination, so as many workers were used (--conformance-jobs)"
+    if number == 1:
+        return "1 run was executed at a time in the examination, so the plays shared one worker (--conformance-jobs)"
+    return (
+        f"{number} runs were executed at a time in the examination, so as many workers were used (--conformance-jobs)"
+    )
 
 
 def own_fault(errors: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from fnmatch import fnmatch
 
 import orjson
 import pytest
@@ -18,12 +19,12 @@ from conformance.judge.premises import unstarted
 from conformance.scenarios.catalogue import catalogue
 from conformance.scenarios.demand import EACH, demand, quiet_from, waits_long
 from conformance.session import options
-from conformance.session.players import DecodingAtOnce, PlayPool
+from conformance.session.players import SHARERS, DecodingAtOnce, PlayPool
 from conformance.session.room import Lease, Room, can_finish
 from conformance.session.session import Case, Session
 from conformance.session.target import MOST, Target
 from tests.conformance.deployments import ONE, deployment
-from tests.conformance.plays import SUITE
+from tests.conformance.plays import SUITE, words
 from tests.conformance.runs import run_suite
 
 PLAINEST = "interrupt/during-tools/create/unwatched"
@@ -185,6 +186,16 @@ def test_a_run_that_found_no_worker_is_played_again_alone(pool: PlayPool, monkey
         play = Play(pool.transcript(target, BY_ID[name]))
         assert not unstarted(play), name
         assert play.final_status("A") == "success"
+
+
+def test_plays_that_share_one_worker_accuse_nobody(pool: PlayPool) -> None:
+    target = deployed(pool, workers=1)
+    names = [name for name in BY_ID if fnmatch(name, "*/during-tools/create/unwatched")]
+    pool.begin(target, [BY_ID[name] for name in names])
+    plays = [Play(pool.transcript(target, BY_ID[name])) for name in names]
+    assert len(plays) > SHARERS
+    assert pool._room(target).workers == SHARERS
+    assert {word for play in plays for word in words(play).values()} <= {"PASS", "NOT-APPLICABLE"}
 
 
 async def test_the_free_workers_are_the_default_at_a_url() -> None:
