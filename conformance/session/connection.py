@@ -12,6 +12,9 @@ import httpx
 KEPT_ALIVE = 2.0
 """Seconds for which an idle connection is kept for another request."""
 
+REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""The methods of requests that change nothing."""
+
 
 class BadConnectionError(Exception):
     """An option cannot be used. The text names the option and quotes no secret."""
@@ -24,13 +27,16 @@ class Connection:
     tls: ssl.SSLContext
     proxy: httpx.Proxy | None = None
 
-    def transport(self) -> httpx.AsyncHTTPTransport:
+    def transport(self) -> httpx.AsyncBaseTransport:
         """Return the connections of one play."""
         # One pool per play: httpcore searches the whole pool for each request, and in a pool that all plays share that
         # takes longer than opening connections. No limit: an open stream must not delay another request.
-        # Many servers close a connection that is idle for five seconds, and so does httpx. The shorter time keeps a
-        # request from being sent on a connection that is just being closed.
-        limits = httpx.Limits(max_connections=None, keepalive_expiry=KEPT_ALIVE)
+        # Many servers close a connection that is idle for five seconds, and so does httpx. With the shorter time a
+        # request is seldom sent on a connection that is just being closed.
+        kept = httpx.Limits(max_connections=None, keepalive_expiry=KEPT_ALIVE)
+        return _Transport(self._transport(kept), self._transport(httpx.Limits(max_keepalive_connections=0)))
+
+    def _transport(self, limits: httpx.Limits) -> httpx.AsyncHTTPTransport:
         return httpx.AsyncHTTPTransport(verify=self.tls, proxy=self.proxy, limits=limits, trust_env=False)
 
     @property
@@ -38,6 +44,42 @@ class Connection:
         """The user and the password of the proxy, as `USER:PASSWORD`."""
         auth = None if self.proxy is None else self.proxy.raw_auth
         return None if auth is None else b":".join(auth).decode()
+
+
+class _Transport(httpx.AsyncBaseTransport):
+    """A transport whose connections break only because of the server: none that breaks was idle before.
+
+    A server may close a connection that is idle at any time, also while a request is on its way. Clients have to
+    recover from that, and they may repeat a request only if that is safe (RFC 9112, sections 9.3.1 and 9.5). So a
+    request that changes something gets a connection of its own.
+    """
+
+    def __init__(self, kept: httpx.AsyncBaseTransport, fresh: httpx.AsyncBaseTransport) -> None:
+        self._kept = kept
+        self._fresh = fresh
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, and once more if it met a connection that the server had closed."""
+        if request.method not in REPEATABLE:
+            return await self._fresh.handle_async_request(request)
+        opened: list[str] = []
+
+        async def trace(event: str, _info: object) -> None:
+            if event == "connection.connect_tcp.started":
+                opened.append(event)
+
+        request.extensions = {**request.extensions, "trace": trace}
+        try:
+            return await self._kept.handle_async_request(request)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            if opened:
+                raise
+        return await self._fresh.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._kept.aclose()
+        await self._fresh.aclose()
 
 
 def connection(

@@ -1,14 +1,15 @@
-"""Deployments behind TLS with a private CA, mutual TLS, or an HTTP proxy."""
+"""Deployments behind TLS with a private CA, mutual TLS, or an HTTP proxy, and connections that they close."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trustme
 from aiohttp import BasicAuth, ClientSession, web
@@ -177,3 +178,48 @@ def test_what_cannot_be_used_is_one_line_without_a_secret(
         connection(**options)
     assert "\n" not in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+@asynccontextmanager
+async def closing(after: int) -> AsyncIterator[tuple[httpx.AsyncBaseTransport, str, list[str]]]:
+    """A server that answers `after` requests on each connection, and closes it when the next one arrives.
+
+    Yield a transport, its URL, and the methods of the requests in the order of their connections.
+    """
+    first: list[str] = []
+    ended: list[asyncio.Event] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ended.append(over := asyncio.Event())
+        first.append((await reader.readuntil(b"\r\n\r\n")).split()[0].decode())
+        with suppress(asyncio.IncompleteReadError):  # the client has closed it
+            for _ in range(after):
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+        over.set()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, connection().transport() as transport:
+        yield transport, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/ok", first
+    for over in ended:
+        await over.wait()
+
+
+async def test_a_kept_connection_that_the_server_closes_is_no_fault() -> None:
+    async with closing(after=1) as (transport, url, first):
+        for method in ("GET", "GET", "POST", "DELETE"):
+            # The second GET goes on the connection of the first, and then on one of its own.
+            response = await transport.handle_async_request(httpx.Request(method, url))
+            assert response.status_code == 200
+            await response.aread()
+    assert first == ["GET", "GET", "POST", "DELETE"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_new_connection_that_breaks_is_a_fault(method: str) -> None:
+    async with closing(after=0) as (transport, url, first):
+        with pytest.raises(httpx.RemoteProtocolError):
+            await transport.handle_async_request(httpx.Request(method, url))
+    assert first == [method]
