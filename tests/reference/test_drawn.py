@@ -34,6 +34,13 @@ NAMED: list[tuple[str, Any, Any, str]] = [
     (r"threads\.update_state\(.*dead", "ok", 404, "A checkpoint that does not exist is updated as an empty one."),
     (r"runs\.list\(.*status='bogus'", "ok", 422, "A status that is not listed finds no run."),
     (r"store\.list_namespaces\(", "ok", "ok", "A look-up of an item that is not there creates its namespace."),
+    (
+        r"crons\.create.*configurable.*context=\{'a'",
+        "ok",
+        400,
+        "A cron with both never runs. A run with both is refused.",
+    ),
+    (r"crons\.update\(cron_id='cron_id'\)", 400, "ok", "The description allows an update of nothing."),
     (r"crons\.update\(.*dead", 400, 404, "An update of nothing is refused before the cron is looked up."),
 ]
 
