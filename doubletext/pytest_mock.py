@@ -166,7 +166,9 @@ def pytest_runtest_makereport(
     report = yield
     item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
     if report.failed and report.when != "teardown":
-        report.sections += [("mock deployment", text) for text in (*_logs(item), *_advice(str(report.longrepr)))]
+        report.sections += [("mock deployment", text) for text in _logs(item)]
+        if report.when == "setup":
+            report.sections += [("mock deployment", text) for text in _advice(str(report.longrepr))]
     return report
 
 
@@ -178,8 +180,8 @@ def _advice(problem: str) -> list[str]:
     missing = re.search(r"fixture '(\w+)' not found", problem)
     name = missing[1] if missing is not None else ""
     near = get_close_matches(name, [MARKER, f"{MARKER}_url"], n=1, cutoff=0.6)
-    if not near and "mock" in name and name != "mocker":
-        # `mocker` is the fixture of pytest-mock.
+    if not near and name.startswith("mock") and not name.startswith("mocker"):
+        # `mocker` is the fixture of pytest-mock, and those of other packages end with the word: `respx_mock`.
         near = [f"{MARKER}_url" if "url" in name else MARKER]
     return [f"did you mean the fixture `{near[0]}`?"] if near else []
 

@@ -94,6 +94,10 @@ export class Mock {
       };
       Object.defineProperty(Mock.prototype, name, { get, configurable: true });
     }
+    const itself = (): never => {
+      throw new TypeError("what you have is the mock itself. Write `const mock = useMock()` or `const mock = await startMock()`, without braces");
+    };
+    Object.defineProperty(Mock.prototype, "mock", { get: itself, configurable: true });
     for (const [name, { value: method }] of Object.entries(Object.getOwnPropertyDescriptors(Mock.prototype))) {
       if (typeof method !== "function" || NOT_NOTED.includes(name)) continue;
       const noted = function (this: Mock, ...given: unknown[]): Promise<unknown> {

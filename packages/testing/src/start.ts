@@ -248,8 +248,11 @@ async function run(candidate: Candidate, args: string[], options: StartOptions):
   child.stdin.on("error", () => undefined);
   const line = await firstLine(child, ended, options.startDeadline ?? START_DEADLINE);
   if (line instanceof Error) {
-    const missing = (line as NodeJS.ErrnoException).code === "ENOENT";
-    throw new Unusable(missing ? "there is no such program" : line.message);
+    const { code } = line as NodeJS.ErrnoException;
+    const inside = join(candidate.command, "bin", "python");
+    const instead = existsSync(inside) ? `. Did you mean ${inside}?` : "";
+    if (code === "EACCES") throw new Unusable(`it is not a program${instead}`);
+    throw new Unusable(code === "ENOENT" ? "there is no such program" : line.message);
   }
   const [word, problem, ...rest] = line?.split(" ") ?? [];
   if (word === "problem") {

@@ -33,6 +33,7 @@ const MISTAKES = {
   "a method of the Python API": [({ mock }) => mock.waitUntilQuiet(), "Did you mean `waitForStatus`?"],
   "a method of another package": [({ mock }) => mock.assertNotCalled(), "Did you mean `assertNotRequested`?"],
   "what the client reads": [({ mock, t }) => mock.state(t), "Read it with the client of your application, at mock.url"],
+  "braces around the mock": [({ mock }) => mock.mock, "`const mock = useMock()`", "without braces"],
   "no await of the start": [() => startMock({ python: "/nowhere/python" }).url, "Write `await startMock()`"],
   "a word of another tool for an option": [() => startMock({ baseUrl: "http://localhost:1" }), "Did you mean `url`?"],
   "milliseconds for the start": [() => startMock({ startDeadline: 30_000 }), "up to 600, not milliseconds"],

@@ -1,6 +1,6 @@
 // Everything that can be missing when a mock is started: each is told in one line, with what to do.
 import { spawn } from "node:child_process";
-import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -44,6 +44,13 @@ test("no Python at all", async () => {
 
 test("a Python that is named and not there", () =>
   refused({ python: "/nowhere/python" }, /^\/nowhere\/python cannot start the mock: there is no such program\. Install/));
+
+test("a virtual environment for its Python", () => {
+  const [folder] = program("", "unused");
+  mkdirSync(join(folder, "bin"));
+  writeFileSync(join(folder, "bin", "python"), "");
+  return refused({ python: folder }, /cannot start the mock: it is not a program\. Did you mean \S+\/bin\/python\?/);
+});
 
 test("a Python without doubletext", () =>
   refused({ python: program(`exec "$DOUBLETEXT_PYTHON" -I -S "$@"`)[1] }, /python3 cannot start the mock: Python without doubletext\. Install doubletext/));
