@@ -210,7 +210,7 @@ async def closing(after: int) -> AsyncIterator[tuple[httpx.AsyncBaseTransport, s
 async def test_a_kept_connection_that_the_server_closes_is_no_fault() -> None:
     async with closing(after=1) as (transport, url, first):
         for method in ("GET", "GET", "POST", "DELETE"):
-            # The second GET goes on the connection of the first, and then on one of its own.
+            # The second GET is sent on the connection of the first, and then on one of its own.
             response = await transport.handle_async_request(httpx.Request(method, url))
             assert response.status_code == 200
             await response.aread()

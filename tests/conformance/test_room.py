@@ -188,7 +188,7 @@ def test_a_run_that_found_no_worker_is_played_again_alone(pool: PlayPool, monkey
         assert play.final_status("A") == "success"
 
 
-def test_plays_that_share_one_worker_accuse_nobody(pool: PlayPool) -> None:
+def test_plays_that_share_one_worker_break_no_requirement(pool: PlayPool) -> None:
     target = deployed(pool, workers=1)
     names = [name for name in BY_ID if fnmatch(name, "*/during-tools/create/unwatched")]
     pool.begin(target, [BY_ID[name] for name in names])
