@@ -182,9 +182,9 @@ def test_what_cannot_be_used_is_one_line_without_a_secret(
 
 @asynccontextmanager
 async def closing(after: int) -> AsyncIterator[tuple[httpx.AsyncBaseTransport, str, list[str]]]:
-    """A server that answers `after` requests on each connection, and closes it when the next one arrives.
+    """Provide a server that answers `after` requests on each connection, and closes it when the next one arrives.
 
-    Yield a transport, its URL, and the methods of the requests in the order of their connections.
+    Yield a transport, the URL, and the methods of the requests in the order of their connections.
     """
     first: list[str] = []
     ended: list[asyncio.Event] = []
