@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -17,9 +16,6 @@ from conformance.scenarios import moves as s
 from conformance.transcript import ids
 from conformance.transcript.recorder import Recorder, now
 from conformance.transcript.transcript import AnyMoment, Missed, ProbeUse, Request, Response, WitnessEvent
-
-SETTLED = 3
-"""The number of readings that show that a run is over, after which the readings in the background omit it."""
 
 
 class Context:
@@ -46,8 +42,6 @@ class Context:
         self.statuses: dict[str, str] = {}
         self._changed: dict[str, float] = {}
         """The time at which each run's status was first read as it is now."""
-        self._alike: Counter[str] = Counter()
-        """The number of readings of each run since its status last changed."""
         self._missing: dict[str, float] = {}
         """The time at which each run was first not found, although it had just been created."""
         self.answered: set[str] = set()
@@ -226,13 +220,8 @@ class Context:
             and now() - self._missing.setdefault(label, now()) < (self.deadlines.observe)
         ):
             return
-        self._alike[label] = self._alike[label] + 1 if self.statuses.get(label) == status else 1
         if self.statuses.get(label) != status:
             self.statuses[label], self._changed[label] = status, now()
-
-    def settled(self, label: str) -> bool:
-        """Return whether the last readings of a run agree that it is over."""
-        return self._alike[label] >= SETTLED and self.ended(label)
 
     async def open_thread(self, name: str, why: str) -> None:
         """Create the thread that a scenario calls `name`. `why` is put into its metadata."""

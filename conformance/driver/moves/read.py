@@ -17,13 +17,13 @@ HISTORY_LIMIT = 1000
 LIST_LIMIT = 100
 
 
-async def look(context: Context, *, sparing: bool = False) -> None:
-    """Read the statuses. `sparing` omits what the readings before have shown.
+async def look(context: Context) -> None:
+    """Read the statuses. If one of them contradicts another fact, read them until `LAG` seconds are over.
 
-    If one of them contradicts another fact, they are read until `LAG` seconds are over. A contradiction that lasts
-    counts as a fault of the deployment (THR-02, RUN-31), and one that passes is its row that lags.
+    A contradiction that lasts counts as a fault of the deployment (THR-02, RUN-31), and one that passes is its row that
+    lags.
     """
-    await _look(context, sparing=sparing)
+    await _look(context)
     # Once in a play: a fault that has lasted is proved, and each further wait would only take time.
     if _contradicts(context) and not context.lagged:
         for _ in range(math.ceil(LAG / context.deadlines.poll) + 1):
@@ -49,21 +49,17 @@ def _contradicts(context: Context) -> bool:
     return flying and isinstance(thread, dict) and thread.get("status") != "busy"
 
 
-async def _look(context: Context, *, sparing: bool = False) -> None:
+async def _look(context: Context) -> None:
     """Read the status of the thread, then of every run, then of the thread again.
 
     Each reading of a run lies between two readings of the thread. The checks compare them without assuming that two
-    requests see the same moment. With `sparing`, the first reading of the thread is the last one of the look before,
-    and runs that are settled are omitted.
+    requests see the same moment.
     """
     threads, runs = context.http.client.threads, context.http.client.runs
-    if not sparing:
-        await context.http.call("look", s.MAIN, threads.get(context.threads[s.MAIN]))
+    await context.http.call("look", s.MAIN, threads.get(context.threads[s.MAIN]))
     for label in context.thread_of:
         context.learn_run_id(label)
     for label, run_id in list(context.run_ids.items()):
-        if sparing and context.settled(label):
-            continue
         if (thread := context.thread_of[label]) is not None:
             await context.http.call("look", f"run {label}", runs.get(thread, run_id))
             context.learn_status(label)
@@ -104,7 +100,7 @@ async def _follow(context: Context, over: asyncio.Event) -> None:
     pause, shown = deadlines.poll, None
     while not over.is_set() and context.http.lost is None:
         news, before = context.news, shown
-        await look(context, sparing=shown is not None)
+        await look(context)
         shown = _shown(context)
         # This pause is kept whatever happens, as a stream may bring a hundred events in a second.
         await context.until(over.is_set, deadlines.poll)
