@@ -24,6 +24,9 @@ BY_HAND: Final = frozenset(kind.traits.changes for kind in s.KINDS if kind.trait
 BODY_LENGTH = 400
 """The number of characters of a body that are shown. The transcript has the whole body."""
 
+COMMAND_LENGTH: Final = 10_000
+"""The greatest number of characters of a command that is shown. The report has every command."""
+
 
 def explain(requirement: Requirement, play: Play, verdict: Verdict, where: str) -> str:
     """Return the text of a failure. `where` is the path of the whole transcript."""
@@ -46,7 +49,11 @@ def explain(requirement: Requirement, play: Play, verdict: Verdict, where: str) 
         lines += ["seen", *shown, *missed]
     exchange = deciding(play, verdict.see)
     if exchange is not None:
-        lines += ["repeat with", "  " + curl(exchange, play.transcript.target.url)]
+        command = curl(exchange, play.transcript.target.url)
+        if len(command) <= COMMAND_LENGTH:
+            lines += ["repeat with", "  " + command]
+        else:
+            lines += [f"repeat with  exchange {exchange.request.exchange} of the transcript, whose request is long"]
     # Ids, paths and bodies are the deployment's: an escape sequence in one of them must not reach a terminal.
     return visible("\n".join([*lines, f"transcript  {where}"]))
 
@@ -159,7 +166,7 @@ def _show(play: Play, seq: int) -> list[str]:
             body = exchange.response.body if exchange.response else None
             text = f": {_short(body)}" if body is not None else ""
             return [
-                f"{at}{moment.method} {moment.path}  ({purpose_of(moment)})",
+                f"{at}{moment.method} {_cut(moment.path)}  ({purpose_of(moment)})",
                 f"              → {exchange.outcome()}{took}{text}",
             ]
         case WitnessEvent():
@@ -203,5 +210,8 @@ def reported(event: WitnessEvent) -> str:
 
 
 def _short(body: object) -> str:
-    text = msgspec.json.encode(body).decode()
+    return _cut(msgspec.json.encode(body).decode())
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= BODY_LENGTH else text[:BODY_LENGTH] + f" … ({len(text)} characters)"

@@ -11,9 +11,10 @@ import msgspec
 import pytest
 
 from conformance.driver.deadlines import Deadlines
-from conformance.judge.judging import judge
+from conformance.judge.judging import Verdict, judge
 from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED
+from conformance.report.failure import explain
 from conformance.report.report import write_transcript
 from conformance.requirements import registry
 from conformance.scenarios.scenario import Scenario
@@ -121,3 +122,19 @@ def test_a_play_is_dropped_when_all_was_judged_by_it(
     # A plugin that runs a failed test again gets another play.
     assert session.judge(cases[0], lambda: tmp_path).how == "pass"
     assert pool.played == 2
+
+
+def test_the_text_of_a_failure_is_short_for_a_large_request(transcript: Transcript) -> None:
+    def large(raw: dict[str, Any]) -> None:
+        for moment in raw["moments"]:
+            if moment["kind"] == "request" and moment.get("body") is not None:
+                moment["body"] = {**moment["body"], "note": LARGE}
+            if moment["kind"] == "request" and moment["purpose"] == "submit":
+                moment["path"] += LARGE
+
+    play = Play(edited(transcript, large))
+    [first, *_] = play.exchanges_for("submit", "A")
+    broken = Verdict(word="FAIL", reason="", expected="an answer", observed="none", see=(first.sent,))
+    text = explain(registry.load().get("RUN-01"), play, broken, "transcript.json")
+    assert "repeat with  exchange " in text
+    assert len(text) < 5_000
