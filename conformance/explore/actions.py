@@ -23,6 +23,7 @@ class Text(msgspec.Struct, frozen=True, kw_only=True):
     on_cancel: OnCancel = "stop"
     durability: Durability | None = None
     leaves: Literal["continue", "cancel"] | None = None
+    resumable: bool = False
     settled: bool = True
 
 
@@ -61,6 +62,14 @@ class Join(msgspec.Struct, frozen=True, kw_only=True):
     cancels: bool = False
 
 
+class Replay(msgspec.Struct, frozen=True, kw_only=True):
+    """Connect a further client to the newest resumable stream, from its first event."""
+
+
+class Reconnect(msgspec.Struct, frozen=True, kw_only=True):
+    """Disconnect the client that created the newest resumable stream, and connect one that continues the stream."""
+
+
 class Leave(msgspec.Struct, frozen=True, kw_only=True):
     """Disconnect the client that connected `back` clients before the newest."""
 
@@ -68,7 +77,7 @@ class Leave(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer the question of the newest parked run with a run that resumes it."""
+    """Answer the question of the newest parked run with a run that resumes it, or a question that no run asked."""
 
     strategy: Strategy | None = None
 
@@ -91,7 +100,7 @@ class Both(msgspec.Struct, frozen=True, kw_only=True):
     second: Text
 
 
-Action = Text | Stop | StopAll | Let | Read | Join | Leave | Reply | Edit | Remove | Both
+Action = Text | Stop | StopAll | Let | Read | Join | Replay | Reconnect | Leave | Reply | Edit | Remove | Both
 
 PLACES: Final = ("sf", "nyc", "la", "boston", "rome", "oslo", "lima", "cairo", "delhi", "tokyo", "paris", "quito")
 """The places about which the runs ask, one each, so that every message names its run."""

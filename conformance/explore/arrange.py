@@ -7,6 +7,7 @@ rest of the history is a race.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 from conformance.explore import actions as a
 from conformance.scenarios import moves as s
@@ -26,6 +27,8 @@ class _Arranger:
         """The runs that are certainly at their hold."""
         self.parked: s.Submit | None = None
         """The run that certainly waits for a human, with nothing in flight."""
+        self.finished: s.Submit | None = None
+        """The run that certainly ended the last pass of the graph, with nothing in flight and no question."""
         self.open: list[str] = []
         """The runs that may be in flight."""
         self.clients: list[str] = []
@@ -53,6 +56,7 @@ class _Arranger:
             on_cancel="linger" if lingers and text.on_cancel == "stop" else text.on_cancel,
             durability=text.durability,
             on_disconnect=text.leaves if text.endpoint != "create" else None,
+            resumable=text.resumable and text.endpoint == "stream",
         )
         self.runs.append(move)
         if text.endpoint != "create":
@@ -62,8 +66,8 @@ class _Arranger:
     def add(self, action: a.Action) -> None:
         """Append the moves of one action. One that makes no sense here has none."""
         full = len(self.runs) >= len(a.LABELS) - 1
-        if not isinstance(action, a.Read | a.Join | a.Reply):
-            self.parked = None
+        if not isinstance(action, a.Read | a.Join | a.Replay | a.Reply):
+            self.parked = self.finished = None
         match action:
             case a.Text() if not full:
                 self.created(self.submit(action), action)
@@ -80,6 +84,8 @@ class _Arranger:
                 self.moves.append(_reading(action))
             case a.Leave() if action.back < len(self.clients):
                 self.moves += list(self.leave(self.clients[-1 - action.back]))
+            case a.Replay() | a.Reconnect():
+                self.moves += list(self.resume(action))
             case a.Remove(thread=True) if self.runs:
                 self.moves.append(s.Delete())
             case a.StopAll() if self.runs:
@@ -111,10 +117,11 @@ class _Arranger:
         elif not before and not move.hold:
             self.moves.append(s.AwaitEnd(label=move.label))
             self.open, self.parked = [], move if move.interrupt else None
+            self.finished = None if move.interrupt or move.fail else move
 
     def reply(self, reply: a.Reply) -> Iterator[s.Move]:
-        """Yield the creation of a run that answers the newest question."""
-        asked, self.parked = self.parked, None
+        """Yield the creation of a run that answers the newest question, or a question that no run asked."""
+        asked, self.parked, self.finished = self.parked or self.finished, None, None
         if asked is None:
             return
         move = s.Submit(label=a.LABELS[len(self.runs)], text=asked.text, strategy=reply.strategy, answers=asked.label)
@@ -133,6 +140,23 @@ class _Arranger:
             yield s.AwaitStopped(label=name)
             self.held.discard(name)
 
+    def resume(self, action: a.Replay | a.Reconnect) -> Iterator[s.Move]:
+        """Yield the moves of a client that joins the newest resumable stream with a Last-Event-ID."""
+        run = next((run for run in reversed(self.runs) if run.resumable), None)
+        if run is None or (isinstance(action, a.Reconnect) and run.label not in self.clients):
+            return
+        if isinstance(action, a.Reconnect):
+            yield from self.leave(run.label)
+        yield self.watch(run.label, since="-1" if isinstance(action, a.Replay) else run.label)
+
+    def watch(self, label: str, how: Literal["join", "stream"] = "stream", **options: Any) -> s.Watch:
+        """Return the connection of a further client to a run."""
+        self.joins += 1
+        name = f"J{self.joins}"
+        self.clients.append(name)
+        modes: tuple[s.StreamMode, ...] = ("values", "updates") if how == "stream" else ()
+        return s.Watch(name=name, label=label, how=how, modes=modes, **options)
+
     def about(self, action: a.Stop | a.Let | a.Join | a.Remove, run: s.Submit) -> Iterator[s.Move]:
         """Yield the moves of an action about one run."""
         label = run.label
@@ -150,13 +174,7 @@ class _Arranger:
                     self.open.remove(label)
                     self.parked = run if run.interrupt and not self.open else None
             case a.Join():
-                self.joins += 1
-                name = f"J{self.joins}"
-                self.clients.append(name)
-                modes: tuple[s.StreamMode, ...] = ("values", "updates") if action.how == "stream" else ()
-                yield s.Watch(
-                    name=name, label=label, how=action.how, modes=modes, cancel_on_disconnect=action.cancels or None
-                )
+                yield self.watch(label, action.how, cancel_on_disconnect=action.cancels or None)
             case a.Remove():
                 yield s.Delete(label=label)
                 self.held.discard(label)

@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ import pytest
 
 from conformance.explore import replay
 from conformance.explore.explorer import Budget, Explorer
-from conformance.explore.findings import Findings
+from conformance.explore.findings import Findings, key_of
 from conformance.explore.kept import UnreadableHistory
 from conformance.explore.page import write_page
 from conformance.explore.player import NotExplorable, playing
@@ -41,7 +42,10 @@ MINUTE: Final = 60.0
 
 
 def explore(given: argparse.Namespace) -> int:
-    """Explore a deployment. Return 0 without new findings, 1 with some, 2 if it cannot be explored."""
+    """Explore a deployment. Return 1 if there are new findings, 0 if not, 2 if it cannot be explored.
+
+    New findings about a SHOULD do not count, as in the suite.
+    """
     try:
         options, seconds = _options(given), _seconds(given.budget)
         findings = Findings(given.report, options.profile)
@@ -59,11 +63,14 @@ def explore(given: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("stopped. The findings up to here are kept", file=sys.stderr)
     _summarize(findings, given.report)
-    return 1 if findings.new else 0
+    return 1 if any(one.level == "MUST" for one in findings.new.values()) else 0
 
 
 def play(given: argparse.Namespace) -> int:
-    """Play a kept history. Return 0 if every play is legal, 1 if one is not, 2 if it cannot be played."""
+    """Play a kept history. Return 0 if no play shows a finding, 1 if one does, 2 if it cannot be played.
+
+    What the profile declares is no finding.
+    """
     try:
         options = _options(given)
         _freedoms(given, options)
@@ -84,7 +91,12 @@ async def _explore(given: argparse.Namespace, options: Options, findings: Findin
     async with _target(given, options) as (target, freedoms):
         host = options.witness_host
         async with playing(
-            target, freedoms=freedoms, connection=options.connection, witness_host=host, jobs=options.jobs
+            target,
+            freedoms=freedoms,
+            connection=options.connection,
+            profile=options.profile,
+            witness_host=host,
+            jobs=options.jobs,
         ) as player:
             # A history has two runs that execute at once, as a rule.
             jobs = options.jobs or max(1, target.width // 2)
@@ -107,16 +119,19 @@ async def _play(given: argparse.Namespace, options: Options, scenario: object) -
             freedoms,
             options.connection,
             times=given.times,
+            profile=options.profile,
             witness_host=options.witness_host,
         )
-    failed = [one.verdict for one in checked if one.verdict.kind == "illegal"]
+    declared = options.profile.known_finding
+    broken = [[one for one in play.broken if declared(key_of(one)) is None] for play in checked]
     unknown = [one.verdict for one in checked if one.verdict.kind == "unknown"]
-    for verdict in {verdict.why: verdict for verdict in (*failed, *unknown)}.values():
-        print(f"{verdict.law or verdict.kind}: {verdict.why}")
+    for verdict in {verdict.why: verdict for verdict in (*chain.from_iterable(broken), *unknown)}.values():
+        print(verdict.why if verdict.law in verdict.why else f"{verdict.law or verdict.kind}: {verdict.why}")
         for event in verdict.order:
             print(f"    {event}")
-    print(f"{len(failed)} of {len(checked)} plays have no explanation, {len(unknown)} were not judged")
-    return 1 if failed else 0
+    failures = sum(1 for one in broken if one)
+    print(f"{failures} of {len(checked)} plays show a finding, the order of {len(unknown)} was not judged")
+    return 1 if failures else 0
 
 
 @asynccontextmanager

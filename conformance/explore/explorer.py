@@ -31,6 +31,7 @@ from conformance.explore.findings import Findings, key_of, shape_of
 from conformance.explore.generate import history_of, scenario_of, shrunk
 from conformance.explore.kept import KeptHistory
 from conformance.explore.player import Checked, Player, play_all
+from conformance.histories.checker import Verdict
 from conformance.scenarios.scenario import Scenario
 
 CONFIRMATIONS: Final = 3
@@ -111,11 +112,7 @@ class Explorer:
         plays = play_all(self.player, scenarios, self.jobs)
         async for number, checked in plays:
             self._count(checked)
-            if checked.verdict.kind == "illegal" and self.findings.count(checked.verdict):
-                key = key_of(checked.verdict)
-                if key not in fresh:
-                    self.first.setdefault(key, self.played)
-                    self.say(f"found: {checked.verdict.why}")
+            for key in filter(None, map(self._new, checked.broken)):
                 # The shortest history of a finding is the quickest to reduce.
                 if key not in fresh or len(scenarios[number].moves) < len(scenarios[fresh[key][0]].moves):
                     fresh[key] = number, checked
@@ -123,8 +120,18 @@ class Explorer:
                 break
         await plays.aclose()
         self.say(self.progress())
-        for number, checked in fresh.values():
-            await self._examine(numbers[number], checked)
+        for key, (number, checked) in fresh.items():
+            await self._examine(key, numbers[number], checked)
+
+    def _new(self, verdict: Verdict) -> str | None:
+        """Count what a history breaks. Return the finding if it is new."""
+        if not self.findings.count(verdict):
+            return None
+        key = key_of(verdict)
+        if key not in self.first:
+            self.first[key] = self.played
+            self.say(f"found: {verdict.why}")
+        return key
 
     def _count(self, checked: Checked) -> None:
         self.played += 1
@@ -143,13 +150,14 @@ class Explorer:
             f"{self.verdicts['unknown']} not judged"
         )
 
-    async def _examine(self, number: int, checked: Checked) -> None:
+    async def _examine(self, key: str, number: int, checked: Checked) -> None:
         """Confirm and reduce a new finding, and keep it."""
-        key = key_of(checked.verdict)
         scenario = checked.transcript.scenario
         failing = await self._replay(scenario, key)
-        if checked.verdict.law in PATIENT and not failing:
-            self.say(f"not confirmed, so no finding: {checked.verdict.why}")
+        first = _showing(checked, key)
+        assert first is not None, "this play was found to break the law"
+        if first.law in PATIENT and not failing:
+            self.say(f"not confirmed, so no finding: {first.why}")
             self.findings.counts[key] -= 1
             return
         small, best = scenario, failing[-1] if failing else checked
@@ -161,13 +169,15 @@ class Explorer:
             again = await self._replay(small, key)
             failing, best = (again, again[-1]) if again else (failing, best)
             small = small if again else scenario
+        verdict = _showing(best, key) or first
         self.findings.add(
             KeptHistory(
                 scenario=small,
-                law=best.verdict.law,
-                shape=shape_of(best.verdict),
-                why=best.verdict.why,
-                order=best.verdict.order,
+                law=verdict.law,
+                level=verdict.level,
+                shape=shape_of(verdict),
+                why=verdict.why,
+                order=verdict.order,
                 seed=self.seed,
                 hypothesis=hypothesis.__version__,
                 plays=CONFIRMATIONS,
@@ -175,12 +185,12 @@ class Explorer:
             ),
             best.transcript,
         )
-        self.say(f"reduced to {len(small.moves)} moves: {best.verdict.why}")
+        self.say(f"reduced to {len(small.moves)} moves: {verdict.why}")
 
     async def _replay(self, scenario: Scenario, key: str) -> list[Checked]:
         """Return the plays of a scenario that show a finding, of `CONFIRMATIONS`."""
         plays = [await self.player.play(scenario) for _ in range(CONFIRMATIONS)]
-        return [one for one in plays if one.verdict.kind == "illegal" and key_of(one.verdict) == key]
+        return [one for one in plays if _showing(one, key) is not None]
 
     def _condition(self, key: str, tries: int) -> Callable[[list[a.Action]], bool]:
         """Return the test whether a history shows a finding in one of `tries` plays, until the budget is used."""
@@ -190,10 +200,10 @@ class Explorer:
             future = asyncio.run_coroutine_threadsafe(self.player.play(scenario), loop)
             while not self._stopped:
                 try:
-                    verdict = future.result(timeout=0.2).verdict
+                    checked = future.result(timeout=0.2)
                 except concurrent.futures.TimeoutError:
                     continue
-                return verdict.kind == "illegal" and key_of(verdict) == key
+                return _showing(checked, key) is not None
             future.cancel()
             return False
 
@@ -214,3 +224,8 @@ class Explorer:
             return known[moves]
 
         return fails
+
+
+def _showing(checked: Checked, key: str) -> Verdict | None:
+    """Return the verdict by which a play shows a finding, or None."""
+    return next((one for one in checked.broken if key_of(one) == key), None)

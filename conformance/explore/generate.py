@@ -25,11 +25,14 @@ LONGEST: Final = 9
 OPENINGS: Final[list[list[a.Action]]] = [
     [],
     [a.Text(hold="tools:1/enter")],
-    [a.Text(hold="tools:1/enter", endpoint="stream")],
+    [a.Text(hold="tools:1/enter")],
+    [a.Text(hold="tools:1/enter", endpoint="stream", resumable=True)],
     [a.Text(), a.Text(hold="agent:2/token")],
     [a.Text(hold="agent:1/enter", endpoint="wait")],
+    [a.Text()],
+    [a.Text(ends="parked")],
 ]
-"""The first actions of a history: nothing, a held run, or a finished turn and a held run."""
+"""The first actions of a history: nothing, a held run, a finished turn and a held run, a finished turn, a question."""
 
 NAMED = st.sampled_from(["interrupt", "rollback", "reject", "enqueue"])
 STRATEGIES = st.sampled_from([None, "enqueue", "interrupt", "interrupt", "rollback", "rollback", "reject"])
@@ -46,6 +49,7 @@ def _texts(holds: bool, strategies: st.SearchStrategy[Any] = STRATEGIES) -> st.S
         on_cancel=st.sampled_from(["stop", "stop", "stop", "linger", "swallow"]),
         durability=st.sampled_from([None, None, None, "async", "sync", "exit"]),
         leaves=st.sampled_from([None, None, "continue", "cancel"]),
+        resumable=st.booleans(),
         settled=st.booleans() if not holds else st.sampled_from([True, True, True, False]),
     )
 
@@ -54,16 +58,17 @@ def _others() -> list[st.SearchStrategy[Any]]:
     back = st.integers(0, 2)
     reads = ["statuses", "state", "state", "pending", "running", "interrupted", "success", "all", "busy", "idle"]
     return [
+        st.builds(a.Join, back=back, how=st.sampled_from(["stream", "join"]), cancels=st.booleans()),
+        st.builds(a.Join, back=back),
+        st.sampled_from([a.Replay(), a.Reconnect()]),
         st.builds(a.Stop, back=back, action=st.sampled_from([None, "interrupt", "rollback"]), wait=st.booleans()),
         st.builds(a.Let, back=back, settled=st.booleans()),
         st.builds(a.Let, back=back),
         st.builds(a.Read, what=st.sampled_from(reads)),
-        st.builds(a.Join, back=back, how=st.sampled_from(["stream", "join"]), cancels=st.booleans()),
+        st.builds(a.Remove, back=back),
         st.builds(a.Leave, back=st.integers(0, 1)),
         st.builds(a.Reply, strategy=STRATEGIES),
-        st.sampled_from(
-            [a.Edit(), a.StopAll(), a.Remove(), a.Remove(back=1), a.StopAll(count=3), a.Remove(thread=True), a.Edit()]
-        ),
+        st.sampled_from([a.Edit(), a.StopAll(), a.StopAll(count=3), a.Remove(thread=True), a.Edit()]),
     ]
 
 
@@ -71,10 +76,15 @@ def histories(*, holds: bool = True) -> st.SearchStrategy[list[a.Action]]:
     """Return the strategy of histories, each a list of actions."""
     texts = _texts(holds)
     both = st.builds(a.Both, first=texts, second=texts)
-    one: st.SearchStrategy[a.Action] = st.one_of(*[texts] * 7, both, *_others())
+    # Two requests with one strategy, of which one may have to be refused, or to supersede the other.
+    alike = NAMED.flatmap(
+        lambda name: st.builds(a.Both, first=_texts(holds, st.just(name)), second=_texts(holds, st.just(name)))
+    )
+    one: st.SearchStrategy[a.Action] = st.one_of(*[texts] * 7, both, alike, *_others())
     # Most histories begin with a run that is held, so that the next action meets a run in flight.
     opening = st.sampled_from(OPENINGS) if holds else st.just([])
-    second = st.lists(_texts(holds, NAMED), min_size=0 if holds else 1, max_size=1)
+    named = st.lists(_texts(holds, NAMED), min_size=1, max_size=1)
+    second = st.one_of(named, named, st.just([])) if holds else named
     return st.builds(
         lambda first, then, rest: [*first, *then, *rest], opening, second, st.lists(one, max_size=LONGEST - 2)
     )

@@ -55,7 +55,7 @@ class _Visit:
     async def explore(self, witness: Witness) -> None:
         """Explore until the budget is used. Raise NotExplorable."""
         freedoms = narrowed(DEFAULT if self.options.urls else EXACT, self.options.profile.exploration)
-        player = Player(self.target, witness, self.options.connection, freedoms)
+        player = Player(self.target, witness, self.options.connection, freedoms, self.options.profile)
         player.require_witness()
         # A history has two runs that execute at once, as a rule.
         jobs = self.options.jobs or max(1, self.target.width // 2)
@@ -73,10 +73,12 @@ class _Visit:
         # What was not examined, or not confirmed, is no finding yet.
         keys = {*self.findings.new, *self.findings.known, *self.findings.declared}
         found = [self._explored(key) for key in sorted(keys) if self.findings.counts[key] > 0]
-        undeclared = [one.finding for one in found if one.known is None]
-        word, reason = "PASS", f"an order explains each of {judged} histories"
+        undeclared = [one for one in found if one.known is None]
+        word, reason = "PASS", f"an order explains each of {judged} histories, and they break no rule"
         if undeclared:
-            word, reason = "FAIL", f"no order explains some histories: {', '.join(undeclared)}"
+            # As in the suite, what breaks no more than a SHOULD is reported and does not fail.
+            word = "FAIL" if any(one.level == "MUST" for one in undeclared) else "WARN"
+            reason = f"some histories break a law: {', '.join(one.finding for one in undeclared)}"
         elif found:
             word, reason = "FAIL", f"known findings: {', '.join(one.finding for one in found)}"
         elif problem or not judged:
@@ -99,6 +101,7 @@ class _Visit:
         return Explored(
             finding=key,
             histories=count,
+            level=history.level,
             known=known,
             why=history.why,
             moves=tuple(move.describe() for move in history.scenario.moves),
@@ -144,7 +147,7 @@ def explore(
     record = _record(session, position, result)
     name = session.options.names[position]
     undeclared = [one for one in result.findings if one.known is None]
-    if result.verdict == "PASS":
+    if result.verdict in ("PASS", "WARN"):
         return CaseResult("pass", "", record)
     if result.verdict == "FAIL" and not undeclared:
         reasons = "; ".join(f"{one.finding}: {one.known}" for one in result.findings)

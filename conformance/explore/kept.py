@@ -21,14 +21,16 @@ class KeptHistory(msgspec.Struct, frozen=True, kw_only=True):
     """A history as moves, the law that it broke, and how often.
 
     `law` and `shape` identify the finding. `why` names what no order explains, and `order` is the one that comes
-    furthest. The history was drawn from `seed` with this version of `hypothesis`. It broke the law in `failures` of its
-    last `plays`, and `seen` other histories broke it, too.
+    furthest. If `law` is a requirement of the rule book, `why` has what it expected, and there is no order. The history
+    was drawn from `seed` with this version of `hypothesis`. It broke the law in `failures` of its last `plays`, and
+    `seen` other histories broke it, too.
     """
 
     format: Literal["doubletext-history"] = FORMAT
     version: Literal[1] = VERSION
     scenario: Scenario
     law: str
+    level: Literal["MUST", "SHOULD"] = "MUST"
     shape: str
     why: str
     order: tuple[str, ...]

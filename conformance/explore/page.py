@@ -9,8 +9,10 @@ from pathlib import Path
 from conformance.explore.findings import Findings, file_name
 from conformance.explore.kept import KeptHistory
 from conformance.explore.replay import as_test
+from conformance.explore.rules import broken_rules
 from conformance.histories.transcribe import transcribe
 from conformance.judge.play import Play
+from conformance.judge.profiles import NOTHING_DECLARED
 from conformance.report.html.templating import environment
 from conformance.report.timeline import Timeline, draw
 from conformance.transcript.transcript import TargetInfo, Transcript, decode
@@ -61,8 +63,8 @@ def _kept(history: KeptHistory, findings: Findings) -> Transcript:
 
 
 def _broken_at(play: Play, history: KeptHistory) -> int:
-    """Return the moment of the reading or operation that no order explains, 0 if the play does not show it."""
+    """Return the moment of the reading or operation that is wrong, 0 if the play does not show it."""
     for reading in transcribe(play).readings:
         if reading.text in history.why:
             return reading.closes
-    return 0
+    return next((one.seq for one in broken_rules(play, NOTHING_DECLARED) if one.law == history.law), 0)

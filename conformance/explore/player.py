@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from conformance.driver.witness import Witness
+from conformance.explore.rules import broken_rules
 from conformance.histories.checker import Verdict, check
 from conformance.histories.freedoms import Freedoms
 from conformance.histories.transcribe import transcribe
 from conformance.judge.play import Play
+from conformance.judge.profiles import NOTHING_DECLARED, Profile
 from conformance.requirements import registry
 from conformance.scenarios.scenario import Scenario
 from conformance.session.connection import Connection
@@ -32,18 +34,25 @@ class NotExplorable(Exception):  # noqa: N818 -- a finding about a deployment
 
 @dataclass(frozen=True)
 class Checked:
-    """One play of a history, with its verdict."""
+    """One play of a history, with the verdict on the order of its events and everything that it breaks.
+
+    `broken` has that verdict, too, if it is illegal.
+    """
 
     transcript: Transcript
     verdict: Verdict
+    broken: tuple[Verdict, ...]
 
 
 class Player:
     """A deployment that was examined, and the plays on it."""
 
-    def __init__(self, target: Target, witness: Witness, connection: Connection, freedoms: Freedoms) -> None:
+    def __init__(
+        self, target: Target, witness: Witness, connection: Connection, freedoms: Freedoms, profile: Profile
+    ) -> None:
         self.target = target
         self.freedoms = freedoms
+        self.profile = profile
         self._witness = witness
         self._connection = connection
         self.suite = SuiteInfo.here(registry.load().revision)
@@ -61,20 +70,29 @@ class Player:
         if play.lost is not None:
             # The next play finds out whether the deployment is back.
             self.target.problem = None
-            return Checked(transcript, Verdict("illegal", why=play.lost.error, law=LOST, seq=play.lost.seq))
-        return Checked(transcript, check(transcribe(play), self.freedoms))
+            lost = Verdict("illegal", why=play.lost.error, law=LOST, seq=play.lost.seq)
+            return Checked(transcript, lost, (lost,))
+        verdict = check(transcribe(play), self.freedoms)
+        unexplained = [verdict] if verdict.kind == "illegal" else []
+        return Checked(transcript, verdict, (*unexplained, *broken_rules(play, self.profile)))
 
 
 @asynccontextmanager
 async def playing(
-    target: Target, *, freedoms: Freedoms, connection: Connection, witness_host: str | None = None, jobs: int | None = 1
+    target: Target,
+    *,
+    freedoms: Freedoms,
+    connection: Connection,
+    profile: Profile = NOTHING_DECLARED,
+    witness_host: str | None = None,
+    jobs: int | None = 1,
 ) -> AsyncIterator[Player]:
     """Examine a deployment, and yield its player. Raise NotExplorable."""
     loopback = witness_host in (None, "127.0.0.1", "localhost", "::1")
     witness = Witness("127.0.0.1" if loopback else "0.0.0.0", witness_host)
     await witness.start()
     try:
-        player = Player(target, witness, connection, freedoms)
+        player = Player(target, witness, connection, freedoms, profile)
         async with connection.transport() as transport:
             await target.examine(transport, witness, player.suite, jobs)
         if target.problem is not None:

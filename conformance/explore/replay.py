@@ -9,10 +9,11 @@ import httpx
 import msgspec
 
 from conformance.driver.deadlines import Deadlines
+from conformance.explore.findings import key_of
 from conformance.explore.kept import KeptHistory
 from conformance.explore.player import Checked, playing
-from conformance.histories.checker import Verdict
 from conformance.histories.freedoms import DEFAULT, Freedoms
+from conformance.judge.profiles import NOTHING_DECLARED, Profile
 from conformance.scenarios.scenario import Scenario
 from conformance.session.connection import Connection
 from conformance.session.target import Target
@@ -27,8 +28,8 @@ HISTORY = r"""
 
 def test_{name}() -> None:
     """{why}"""
-    verdict = replay(HISTORY, {url!r})
-    assert verdict.kind == "legal", verdict.why
+    broken = replay(HISTORY, {url!r})
+    assert not broken, broken
 '''
 
 
@@ -44,14 +45,16 @@ def target_at(url: str, assistant: str = "agent") -> Target:
     return Target(url=url, assistant=assistant, headers={}, profile=None, deadlines=Deadlines(), named=True)
 
 
-def replay(history: str, url: str, *, freedoms: Freedoms = DEFAULT) -> Verdict:
-    """Play the scenario in a JSON text on a deployment once, and return the verdict.
+def replay(history: str, url: str, *, freedoms: Freedoms = DEFAULT, profile: Profile = NOTHING_DECLARED) -> list[str]:
+    """Play the scenario in a JSON text on a deployment once, and return what it breaks, in words.
 
-    Raise `msgspec.ValidationError` for a text that is not a scenario, and NotExplorable.
+    What the profile declares is left out. Raise `msgspec.ValidationError` for a text that is not a scenario, and
+    NotExplorable.
     """
     scenario = msgspec.json.decode(history, type=Scenario)
     connection = Connection(httpx.create_ssl_context(trust_env=False))
-    return asyncio.run(plays(scenario, target_at(url), freedoms, connection, times=1))[0].verdict
+    [checked] = asyncio.run(plays(scenario, target_at(url), freedoms, connection, times=1, profile=profile))
+    return [one.why for one in checked.broken if profile.known_finding(key_of(one)) is None]
 
 
 async def plays(
@@ -61,10 +64,13 @@ async def plays(
     connection: Connection,
     *,
     times: int,
+    profile: Profile = NOTHING_DECLARED,
     witness_host: str | None = None,
 ) -> list[Checked]:
     """Play a scenario so many times, one after another."""
-    async with playing(target, freedoms=freedoms, connection=connection, witness_host=witness_host) as player:
+    async with playing(
+        target, freedoms=freedoms, connection=connection, profile=profile, witness_host=witness_host
+    ) as player:
         return [await player.play(scenario) for _ in range(times)]
 
 

@@ -53,7 +53,8 @@ class Verdict(NamedTuple):
     """The result for one history.
 
     `order` explains a legal history, and is the one that comes furthest of an illegal one. `broken` is the item that no
-    order explains, at the seq `seq`. `law` names its kind, and `why` says it in words.
+    order explains, at the seq `seq`. `law` names its kind, and `why` says it in words. A history may also be illegal
+    for a requirement of the rule book, which is then the law. Only such a law has a `level` other than MUST.
     """
 
     kind: Literal["legal", "illegal", "unknown"]
@@ -62,6 +63,7 @@ class Verdict(NamedTuple):
     law: str = ""
     seq: int = 0
     broken: Item | None = None
+    level: Literal["MUST", "SHOULD"] = "MUST"
 
 
 class _Config(NamedTuple):

@@ -102,8 +102,14 @@ def _result(thread: Thread, reading: Reading, plans: Plans) -> bool:
         return bool(reading.shown != "error")
     # The answer of a wait is the result of the run. That of a join is the thread's state then, or at a later run's end.
     ends = [_until(thread, label, plans) for label, _ in thread.segments if label != UPDATE]
-    after = [words for words in ends if len(words) >= len(_until(thread, reading.label, plans))]
+    # The place of a run that wrote nothing, such as the answer to no question, is forgotten.
+    least = len(_until(thread, reading.label, plans)) if _wrote(thread, reading.label) else 0
+    after = [words for words in ends if len(words) >= least]
     return any(reading.shown == words for words in (*after, model.conversation(thread, plans)))
+
+
+def _wrote(thread: Thread, label: str) -> bool:
+    return any(writer == label for writer, _ in thread.segments)
 
 
 def _before(thread: Thread, label: str, plans: Plans) -> tuple[str, ...]:
@@ -140,6 +146,8 @@ def _stream(thread: Thread, reading: Reading, plans: Plans) -> bool:
     nodes = [step.partition(":")[0] for step in plans[reading.label].steps[: run.finished]]
     if seen["nodes"] is not None and not _is_part(seen["nodes"], nodes, whole=whole, begins=seen["whole"]):
         return False
+    if run.status == "success" and not _wrote(thread, reading.label):
+        return True
     versions = list(_versions(thread, reading.label, plans))
     return seen["values"] is None or _values(seen["values"], versions, whole=whole)
 

@@ -21,8 +21,11 @@ from conformance.judge.premises import lost_reports
 from conformance.judge.requests import action_of
 from conformance.scenarios import moves as s
 from conformance.scenarios.steps import STEPS
-from conformance.transcript.transcript import Left, Missed, Response, WitnessEvent
+from conformance.transcript.transcript import Left, Missed, Released, Response, WitnessEvent
 from doubletext.probe import requested_place
+
+TERMINAL: Final = "to reach a terminal status"
+"""What the driver waited for until its deadline, behind the name of the run."""
 
 KINDS: Final = ("human", "call", "result", "answer")
 """The messages of a turn with a tool call. The first is the input, and each step adds one."""
@@ -267,5 +270,15 @@ def _deadlines(play: Play) -> Iterator[Reading]:
             yield Reading("stopped", found[1], "", moment.seq, moment.seq, text)
     awaited = {move.label for move in play.scenario.moves if isinstance(move, s.AwaitEnd) and not move.if_begun}
     if labels <= awaited:
-        last = len(play.moments) - 1
+        last = _rests_by(play)
         yield Reading("progress", "", "rest", last, last, "a run in flight at the end of the play")
+
+
+def _rests_by(play: Play) -> int:
+    """Return the moment at which every run must have ended: the last deadline that passed, or the end of the play."""
+    for moment in reversed(play.moments):
+        if isinstance(moment, Released):
+            break  # until then, the run may have been held
+        if isinstance(moment, Missed) and moment.awaited.endswith(TERMINAL):
+            return moment.seq
+    return len(play.moments) - 1

@@ -147,8 +147,13 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return next((entry.reason for entry in self.known if entry.covers(requirement_id, scenario_id)), None)
 
     def known_finding(self, name: str) -> str | None:
-        """Return the reason of the entry that declares a finding of an exploration, or None when it is undeclared."""
-        return next((entry.reason for entry in self.findings if fnmatchcase(name, entry.finding)), None)
+        """Return the reason of the entry that declares a finding of an exploration, or None when it is undeclared.
+
+        A finding that has the name of a requirement is declared by each entry for this requirement, whatever its
+        scenarios are: a random history has none of them.
+        """
+        declared = next((entry.reason for entry in self.findings if fnmatchcase(name, entry.finding)), None)
+        return declared or next((entry.reason for entry in self.known if name in entry.requirements), None)
 
 
 NOTHING_DECLARED = Profile(name="none")

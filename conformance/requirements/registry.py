@@ -30,7 +30,8 @@ class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     `sources` are URLs of pages and threads. Names from `[sources]` of `book.toml` have been resolved. `shown_by` and
     `not_by` are patterns of scenario ids. `documented` is the documented choice of a PROFILE requirement,
-    and `also` are further choices with a source. `needs` is the agent that it needs.
+    and `also` are further choices with a source. `needs` is the agent that it needs. `in_histories`: its check states
+    all that it needs, so random histories are judged by it, too.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     also: tuple[str, ...] = ()
     # The strictest need is the default: a requirement that omits it is judged of fewer agents, but never wrongly.
     needs: Needs = "witness"
+    in_histories: bool = False
 
     @property
     def area(self) -> str:
@@ -59,10 +61,11 @@ class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     def applies_to(self, scenario_id: str) -> bool:
         """Return whether the requirement is judged in this scenario."""
-        return _matches(scenario_id, self.shown_by) and not _matches(scenario_id, self.not_by)
+        return matches(scenario_id, self.shown_by) and not matches(scenario_id, self.not_by)
 
 
-def _matches(scenario_id: str, patterns: tuple[str, ...]) -> bool:
+def matches(scenario_id: str, patterns: tuple[str, ...]) -> bool:
+    """Return whether one of some patterns fits the id of a scenario."""
     return bool(patterns) and _pattern(patterns).match(scenario_id) is not None
 
 

@@ -47,8 +47,8 @@ CONCERNED: Final = (
 )
 """The modules of defects that are about the order, the statuses, the state or the streams of one thread."""
 
-HISTORIES: Final = 40
-"""The budget for each defect: at most so many histories, which takes less than 60 seconds on a machine of its own."""
+HISTORIES: Final = 120
+"""The budget for each defect: at most so many histories, which takes less than 60 seconds."""
 
 SHRINKS: Final = 20
 """The plays to reduce the first finding. They make the histories of the page readable, and take most of the time."""
@@ -56,19 +56,9 @@ SHRINKS: Final = 20
 SEED: Final = 1
 
 REASONS: Final[dict[str, str]] = {
-    "stateless_disconnect_ignored": "it is about stateless runs, which have no thread of their own",
-    "stateless_thread_left": "it is about stateless runs, which have no thread of their own",
-    "stateless_output_lost": "it is about stateless runs, which have no thread of their own",
-    "run_not_named": "headers are not readings of the model",
-    "duplicate_event_ids": "the ids of events are not readings of the model",
-    "stream_mode_ignored": "events of modes that were not requested are not readings of the model",
     "join_drops_subgraphs": "the histories have no child graphs",
     "subgraph_survives": "the histories have no child graphs",
-    "replay_missing": "the histories do not resume streams by `Last-Event-ID`",
-    "resume_repeats": "the histories do not resume streams by `Last-Event-ID`",
-    "rejoin_never_ends": "the histories do not resume streams by `Last-Event-ID`",
     "checkpoint_ignored": "the histories name no checkpoint",
-    "thread_values_cleared": "the values in the thread's record are not readings of the model",
 }
 """The reasons why exploration cannot find a defect, by name."""
 
@@ -132,8 +122,12 @@ def row_of(name: str) -> dict[str, Any]:
 
 
 def concerned() -> list[str]:
-    """Return the names of the defects that concern one thread."""
-    return [name for name, kind in defects().items() if kind.__module__.rpartition(".")[2] in CONCERNED]
+    """Return the names of the defects that concern one thread. Those of stateless runs concern none."""
+    return [
+        name
+        for name, kind in defects().items()
+        if kind.__module__.rpartition(".")[2] in CONCERNED and not name.startswith("stateless")
+    ]
 
 
 def rows(names: list[str]) -> Iterator[dict[str, Any]]:

@@ -69,7 +69,7 @@ def test_a_finding_fails_in_words_and_again_in_the_next_run(monkeypatch: pytest.
     kept = tmp_path / "exploration" / "submit-refused-create-run-reject-refused-http-409.history.json"
     assert kept.exists()
     for result in (first, second):
-        assert result.text.startswith(f"FAIL  exploration of mock\nno order explains some histories: {FINDING}")
+        assert result.text.startswith(f"FAIL  exploration of mock\nsome histories break a law: {FINDING}")
         assert "no order of these explains create run" in result.text
         assert "    1. submit run A (create, multitask_strategy" in result.text
         assert f"repeat  doubletext play {kept}\n" in result.text
@@ -159,7 +159,7 @@ async def test_a_run_of_pytest_reports_the_exploration_everywhere(tmp_path: Path
     [case] = ET.fromstring((tmp_path / "junit.xml").read_text("utf-8")).iter("testcase")
     assert (case.attrib["classname"], case.attrib["name"]) == ("ours.exploration", "exploration")
     [failure] = case.iter("failure")
-    assert failure.attrib["message"].startswith("FAIL: no order explains some histories: ")
+    assert failure.attrib["message"].startswith("FAIL: some histories break a law: ")
 
 
 async def test_the_test_exists_only_with_its_option() -> None:

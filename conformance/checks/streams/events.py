@@ -13,6 +13,7 @@ from conformance.judge.turns import parts_of
 from conformance.judge.watchers import (
     EVENT_OF_MODE,
     EVENTS_OF_MODES,
+    Watcher,
     mode_of,
     own_streams,
     streaming,
@@ -29,12 +30,8 @@ from conformance.transcript.transcript import Left, Missed, Released
 def stream_begins_with_the_run(play: Play) -> None:
     """STR-01: compare the first event of a run's own in every stream with `metadata` and the run's id."""
     # A run that was superseded while pending never began, and its stream may end without an event.
-    # A client that stalls reads one event, which may be one of the server's own.
-    judged = [
-        stream
-        for stream in own_streams(play)
-        if stream.events or (play.scenario.submit(stream.label).reads and play.began(stream.label) is not None)
-    ]
+    # A client that stalls reads one event, which may be one of the server's own. One that leaves may have read none.
+    judged = [stream for stream in own_streams(play) if stream.events or _expects_events(play, stream)]
     if not judged:
         raise Unproven("no run that was streamed ever began")
     for stream in judged:
@@ -54,6 +51,12 @@ def stream_begins_with_the_run(play: Play) -> None:
             sent,
             first.seq,
         )
+
+
+def _expects_events(play: Play, stream: Watcher) -> bool:
+    """Return whether the client of a run that began has read its stream to the end."""
+    reads = play.scenario.submit(stream.label).reads and stream.disconnected is None
+    return reads and play.began(stream.label) is not None
 
 
 @check("STR-02")

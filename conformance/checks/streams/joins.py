@@ -5,7 +5,7 @@ Client A created run A. V, W and J are clients that connected later.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from conformance.api import GONE, Purpose, objects
 from conformance.judge.check import check
@@ -15,10 +15,13 @@ from conformance.judge.overlap import was_executing
 from conformance.judge.play import Exchange, Play
 from conformance.judge.shapes import Failure, misfits
 from conformance.judge.turns import parts_of
-from conformance.judge.watchers import Watcher, watcher, watchers, written
+from conformance.judge.watchers import Watcher, streams, watcher, watchers, written
 from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
 from conformance.transcript.transcript import AnyMoment, Left, NetworkFault, Released, Request
+
+FROM_THE_START = "-1"
+"""The Last-Event-ID that requests the whole stream."""
 
 CHILD = "research"
 """The node of the probe agent that runs a child graph."""
@@ -194,49 +197,57 @@ def _tasks_of_children(play: Play) -> set[str]:
 
 
 @check("STR-08")
+@all_facts
 def replay_has_everything(play: Play) -> None:
-    """STR-08: compare the beginning of the replay with the events that run A's own client received."""
-    own, replay = watcher(play, "A"), watcher(play, "W")
-    expect(
-        replay.exchange.ok,
-        "a 2xx answer to the replay of run A's stream (Last-Event-ID: -1)",
-        replay.exchange.outcome(),
-        replay.exchange.sent,
-    )
-    if not own.events:
-        raise Unproven("the client that created run A received no events", own.exchange.sent)
-    # By id: ids identify the events of a resumable stream (STR-10). The first client was disconnected, so its events
-    # are only the beginning.
-    expect(
-        replay.ids[: len(own.ids)] == own.ids,
-        f"the {len(own.ids)} events that run A's client received at the beginning of the replay",
-        f"{len(replay.ids)} events, equal up to number {_common(own.ids, replay.ids)}",
-        own.exchange.sent,
-        replay.exchange.sent,
-    )
+    """STR-08: compare the beginning of every replay with the events that the run's own client received."""
+    judged = [(own, each) for own, others in _resumed(play) for each in others if each.since == FROM_THE_START]
+    if not judged:
+        raise Unproven("no client received events that another client replayed")
+    for own, replay in judged:
+        expect(
+            replay.exchange.ok,
+            f"a 2xx answer to the replay of run {own.label}'s stream (Last-Event-ID: -1)",
+            replay.exchange.outcome(),
+            replay.exchange.sent,
+        )
+        # By id: ids identify the events of a resumable stream (STR-10). The first client may have been disconnected,
+        # so its events are only the beginning.
+        expect(
+            replay.ids[: len(own.ids)] == own.ids,
+            f"the {len(own.ids)} events that run {own.label}'s client received at the beginning of the replay",
+            f"{len(replay.ids)} events, equal up to number {_common(own.ids, replay.ids)}",
+            own.exchange.sent,
+            replay.exchange.sent,
+        )
 
 
 @check("STR-23")
+@all_facts
 def resumed_stream_is_exact(play: Play) -> None:
     """STR-23: compare the events of the first connection and of the second, together, with the replay."""
-    own, rest, replay = watcher(play, "A"), watcher(play, "V"), watcher(play, "W")
-    expect(
-        rest.exchange.ok,
-        "a 2xx answer to client V, which resumes run A's stream",
-        rest.exchange.outcome(),
-        rest.exchange.sent,
-    )
-    # The replay is the reference for both connections, and STR-08 judges the replay itself.
-    together = [*own.ids, *rest.ids]
-    expect(
-        together == replay.ids,
-        f"the remaining {len(replay.ids) - len(own.ids)} of the {len(replay.ids)} events of run A's stream, after the "
-        f"{len(own.ids)} that were received before",
-        f"{len(rest.ids)} events. The two connections together equal the stream up to number "
-        f"{_common(together, replay.ids)}",
-        rest.exchange.sent,
-        replay.exchange.sent,
-    )
+    judged = [(own, each, others) for own, others in _resumed(play) for each in others if each.since == own.name]
+    if not judged:
+        raise Unproven("no client continued a stream of which it had received events")
+    for own, rest, others in judged:
+        title = f"client {rest.name}, which resumes run {own.label}'s stream"
+        sent = rest.exchange.sent
+        expect(rest.exchange.ok, f"a 2xx answer to {title}", rest.exchange.outcome(), sent)
+        # The replay is the reference for both connections, and STR-08 judges the replay itself.
+        together = [*own.ids, *rest.ids]
+        replays = [each for each in others if each.since == FROM_THE_START]
+        for replay in replays:
+            expect(
+                together == replay.ids,
+                f"the remaining {len(replay.ids) - len(own.ids)} of the {len(replay.ids)} events of run {own.label}'s "
+                f"stream, after the {len(own.ids)} that were received before",
+                f"{len(rest.ids)} events. The two connections together equal the stream up to number "
+                f"{_common(together, replay.ids)}",
+                sent,
+                replay.exchange.sent,
+            )
+        # Without a replay, only what was sent twice is certain to be wrong. `end` may come without an id.
+        again = [one for one in rest.ids if one is not None and one in own.ids]
+        expect(bool(replays) or not again, f"no event for {title}, that it had received before", ", ".join(again), sent)
 
 
 @check("STR-09")
@@ -270,16 +281,19 @@ def late_stream_ends(play: Play) -> None:
 @check("STR-10")
 @all_facts
 def event_ids_are_unique(play: Play) -> None:
-    """STR-10: look for a missing or repeated id among the events of run A's resumable stream."""
-    for each in watchers(play, "A"):
+    """STR-10: look for a missing or repeated id among the events of every resumable stream."""
+    judged = [each for each in streams(play) if play.scenario.submit(each.label).resumable and each.events]
+    if not judged:
+        raise Unproven("no client received an event of a resumable stream")
+    for each in judged:
+        due = f"among the events of run {each.label}'s resumable stream"
         # `end` says that nothing follows, so no client resumes after it.
         nameless = [event for event in each.events if not event.id and event.event != "end"]
-        expect(not nameless, "an id on every event of run A's resumable stream",
+        expect(not nameless, f"an id on every event {due}",
                f"`{nameless[0].event}` without an id" if nameless else "", each.exchange.sent)  # fmt: skip
         # Within one connection: a replay sends the same ids again, and has to.
         twice = sorted({str(event_id) for event_id in each.ids if each.ids.count(event_id) > 1})
-        expect(not twice, "every id once among the events of run A's resumable stream", f"{' '.join(twice)} twice",
-               each.exchange.sent)  # fmt: skip
+        expect(not twice, f"every id once {due}", f"{' '.join(twice)} twice", each.exchange.sent)  # fmt: skip
 
 
 @check("STR-22")
@@ -400,6 +414,19 @@ def _followed(play: Play, join: Exchange) -> bool:
     """Return whether another run was created on the thread before a join was answered."""
     others = [play.submission(submit.label) for submit in play.scenario.submits() if submit.label != "A"]
     return any(other.sent < (join.over or len(play.moments)) for other in others)
+
+
+def _resumed(play: Play) -> Iterator[tuple[Watcher, list[Watcher]]]:
+    """Yield the client that created a run with a resumable stream, and those that continued or replayed the stream.
+
+    A client that disconnects before the end has read only a part. The stream of a run that is gone may be gone, too.
+    """
+    for submit in play.scenario.submits():
+        found = watchers(play, submit.label) if submit.resumable else []
+        own = next((each for each in found if each.own and each.events), None)
+        others = [each for each in found if each.since is not None and each.disconnected is None]
+        if own is not None and others and play.final_status(submit.label) != GONE:
+            yield own, others
 
 
 def _common(first: Sequence[object], second: Sequence[object]) -> int:

@@ -1,0 +1,86 @@
+"""The requirements of the rule book by which histories are judged."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.explore import actions as a
+from conformance.explore.arrange import scenario
+from conformance.explore.findings import Findings, key_of
+from conformance.explore.player import Checked, playing
+from conformance.explore.rules import rules
+from conformance.histories.freedoms import EXACT
+from conformance.judge.profiles import Known, Profile
+from conformance.requirements import registry
+from mockserver import serving
+from tests.conformance import timeless
+from tests.explore.proof import connection, target_at
+
+
+def played(actions: list[a.Action], *defects: str) -> Checked:
+    """Return the play of a history on a mock with defects."""
+
+    async def work() -> Checked:
+        async with (
+            serving(defects=list(defects)) as url,
+            playing(target_at(url), freedoms=EXACT, connection=connection()) as player,
+        ):
+            return await player.play(scenario(actions))
+
+    return timeless.run(work())
+
+
+def broken(actions: list[a.Action], *defects: str) -> dict[str, str]:
+    """Return the level of everything that the play of a history on a mock with defects breaks."""
+    return {key_of(one): one.level for one in played(actions, *defects).broken}
+
+
+def test_the_rules_are_those_of_every_scenario_and_those_that_say_so() -> None:
+    chosen = {one.id for one in rules()}
+    everywhere = {one.id for one in registry.load().requirements if "*" in one.shown_by}
+    assert everywhere < chosen
+    assert "STR-30" in chosen - everywhere
+    assert "PROFILE" not in {one.level for one in rules()}
+
+
+@pytest.mark.parametrize(
+    ("actions", "defect", "found"),
+    [
+        ([a.Text(endpoint="stream")], "run_not_named", {"STR-30": "MUST"}),
+        ([a.Text(endpoint="stream", hold="tools:1/enter")], "events_after_end", {"STR-18": "SHOULD"}),
+        ([a.Text(endpoint="stream", ends="parked")], "hitl_interrupts_missing", {"AGR-06": "SHOULD"}),
+    ],
+)
+def test_a_rule_shows_what_every_order_explains(actions: list[a.Action], defect: str, found: dict[str, str]) -> None:
+    checked = played(actions, defect)
+    assert checked.verdict.kind == "legal"
+    assert broken(actions) == {}
+    assert broken(actions, defect).items() >= found.items()
+    assert all(one.why.startswith(f"{one.law}: expected ") and one.seq for one in checked.broken)
+
+
+def test_an_excluded_kind_of_history_is_not_judged_by_the_rule() -> None:
+    """A run that swallows its cancellation may still execute when it is over (RUN-05), and a deleted thread is gone."""
+    swallows = a.Text(hold="tools:1/enter", on_cancel="swallow")
+    assert broken([swallows, a.Stop()]) == {}
+    assert broken([a.Text(hold="tools:1/enter"), a.Remove(thread=True)]) == {}
+
+
+def test_the_steps_that_durability_exit_leaves_out_break_no_rule() -> None:
+    assert broken([a.Text(), a.Text(durability="exit")]) == {}
+    assert "AGR-10" in broken([a.Text(), a.Text()], "passed_next_lost")
+
+
+def test_the_answer_to_no_question_executes_nothing() -> None:
+    actions: list[a.Action] = [a.Text(), a.Reply()]
+    assert broken(actions) == {}
+    assert "step enter" in broken(actions, "stale_resume_executes")
+
+
+def test_a_failure_that_the_profile_declares_for_some_scenarios_is_no_new_finding() -> None:
+    [verdict] = [one for one in played([a.Text(endpoint="stream")], "run_not_named").broken if one.law == "STR-30"]
+    entry = Known(requirements=("STR-30",), scenario="none/*", reason="as agreed", evidence="a contract")
+    findings = Findings(None, Profile(name="mine", known=(entry,)))
+    assert not findings.count(verdict)
+    assert findings.declared == {"STR-30": "as agreed"}
+    assert Findings(None).count(verdict)
