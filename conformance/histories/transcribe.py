@@ -25,7 +25,7 @@ from conformance.transcript.transcript import Left, Missed, Released, Response, 
 from doubletext.probe import requested_place
 
 TERMINAL: Final = "to reach a terminal status"
-"""What the driver waited for until its deadline, behind the name of the run."""
+"""The end of a run, as the driver names it when the deadline of a wait passed."""
 
 KINDS: Final = ("human", "call", "result", "answer")
 """The messages of a turn with a tool call. The first is the input, and each step adds one."""

@@ -72,9 +72,10 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Explored(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A law that some histories break, with the smallest history that was found.
 
-    The number of histories that showed it is `histories`. `level` is that of the requirement, or MUST.
-    `why` is the reading or request that no order explains, or what the requirement expected. `failures` of `plays` of
-    the smallest history showed it, and the command `repeat` plays it again. A finding that the profile declares has the
+    The number of histories that showed it is `histories`. The level of the requirement, or MUST, is `level`.
+
+    The reading or request that no order explains is `why`, or what the requirement expected. `failures` of `plays` of
+    the smallest history showed it. The command `repeat` plays it again. A finding that the profile declares has the
     profile's reason in `known`, and no history.
     """
 

@@ -30,8 +30,9 @@ class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     `sources` are URLs of pages and threads. Names from `[sources]` of `book.toml` have been resolved. `shown_by` and
     `not_by` are patterns of scenario ids. `documented` is the documented choice of a PROFILE requirement,
-    and `also` are further choices with a source. `needs` is the agent that it needs. `in_histories`: its check states
-    all that it needs, so random histories are judged by it, too.
+    and `also` are further choices with a source. `needs` is the agent that it needs.
+
+    Random histories are judged by a requirement with `in_histories`, because its check states all that it needs.
     """
 
     id: str

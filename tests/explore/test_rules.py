@@ -60,7 +60,7 @@ def test_a_rule_shows_what_every_order_explains(actions: list[a.Action], defect:
 
 
 def test_an_excluded_kind_of_history_is_not_judged_by_the_rule() -> None:
-    """A run that swallows its cancellation may still execute when it is over (RUN-05), and a deleted thread is gone."""
+    # A run that swallows its cancellation may still execute when it is over (RUN-05), and a deleted thread is gone.
     swallows = a.Text(hold="tools:1/enter", on_cancel="swallow")
     assert broken([swallows, a.Stop()]) == {}
     assert broken([a.Text(hold="tools:1/enter"), a.Remove(thread=True)]) == {}
