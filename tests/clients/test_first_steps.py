@@ -46,19 +46,19 @@ def test_the_stop_button_fails_and_then_passes(project: Project, tmp_path: Path)
 
 HTML = '<div id="root"></div><script type="module" src="/src/main.jsx"></script>'
 MAIN = """
-import { createRoot } from "react-dom/client";
-import App from "./App";
+import { createRoot } from "react-dom/client"
+import App from "./App"
 
-createRoot(document.getElementById("root")).render(<App />);
+createRoot(document.getElementById("root")).render(<App />)
 """
-"""What stands in for the page of `npm create vite`, beside `HTML`."""
+"""The page in place of the one of `npm create vite`, beside `HTML`."""
 
 
 @pytest.mark.browser
 def test_the_stop_button_fails_and_then_passes_in_a_browser(project: Project, chromium: str, tmp_path: Path) -> None:
     folder = project.beside(tmp_path / "chat")
     port = free_port()
-    # The Vite of Vitest, which npm puts beside it, or inside of it.
+    # The Vite of Vitest, which npm puts beside it, or inside it.
     modules = project.folder / "node_modules"
     places = (modules / "vite", modules / "vitest" / "node_modules" / "vite")
     vite = next(place for place in places if place.exists()) / "bin" / "vite.js"
