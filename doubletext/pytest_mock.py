@@ -114,10 +114,24 @@ def mock_deployment(
     if forgotten:
         # An assertion that did not run would be a test that passes for no reason.
         pytest.fail(f"{MARKER}: {forgotten[0].text(request.config.rootpath)}", pytrace=False)
-    for one in held:
-        where = f"run {one.run_id} on thread {one.thread_id} was held at {one.point}"
-        text = f"the test ended while {where}. Call {MARKER}.release() at its end"
-        request.node.warn(pytest.PytestWarning(f"{MARKER}: {text}"))
+    texts = [
+        f"{MARKER}: the test ended while run {one.run_id} on thread {one.thread_id} was held at {one.point}. "
+        f"Call {MARKER}.release() at its end"
+        for one in held
+    ]
+    if _warned(request.node, texts):
+        return
+    pytest.fail("\n".join(texts), pytrace=False)
+
+
+def _warned(item: pytest.Item, texts: list[str]) -> bool:
+    """Show texts as warnings. Return False if a filter of the user makes one an error."""
+    try:
+        for text in texts:
+            item.warn(pytest.PytestWarning(text))
+    except pytest.PytestWarning:
+        return False
+    return True
 
 
 def _refusals() -> tuple[type[Exception], ...]:

@@ -19,7 +19,7 @@ from typing import Final
 CHECKOUT: Final = Path(__file__).parents[1]
 GENERATED: Final = CHECKOUT / "docs" / "reference"
 
-JAVASCRIPT: Final = (".js", ".jsx", ".tsx", ".cjs")
+JAVASCRIPT: Final = (".js", ".jsx", ".ts", ".tsx", ".cjs")
 """The ends of the names of files that tests/clients/test_javascript_pages.py runs."""
 
 _BLOCK: Final = re.compile(r'^( *)```(\w+)(?: title="([^"]+)")?\n(.*?)^\1```$', re.DOTALL | re.MULTILINE)

@@ -148,6 +148,8 @@ ELSEWHERE: Final[Mapping[tuple[str, str], str]] = {
     ("docs/start/test-a-react-application.md", "npm create"): FIRST_STEPS,
     ("docs/start/test-a-react-application.md", "export DOUBLETEXT_PYTHON"): FIRST_STEPS,
     ("docs/start/test-a-react-application.md", "npx vitest run"): FIRST_STEPS,
+    ("docs/start/test-a-react-application.md", "npm install --save-dev @playwright/test"): FIRST_STEPS,
+    ("docs/start/test-a-react-application.md", "npx playwright test"): FIRST_STEPS,
     ("docs/start/test-a-react-application.md", "DeadlineError"): FIRST_STEPS,
     ("docs/start/compare-thread-state.md", "-  run 2"): "test_the_difference_that_maintainers_are_shown",
     ("docs/how-to/write-a-script.md", "mine.yaml:9:"): "test_the_mistake_in_a_script",

@@ -17,6 +17,7 @@ from conformance.explore.kept import KeptHistory
 from conformance.histories.checker import Verdict
 from conformance.histories.history import Operation, Reading
 from conformance.judge.profiles import NOTHING_DECLARED, Profile
+from conformance.report.report import write_whole
 from conformance.transcript.transcript import Transcript
 from conformance.transcript.transcript import encode as encode_transcript
 
@@ -74,16 +75,15 @@ class Findings:
         self.transcripts[history.key] = transcript
         if self.folder is not None:
             name = file_name(history)
-            self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / f"{name}.history.json").write_bytes(kept.encode(history))
-            (self.folder / f"{name}.transcript.json").write_bytes(encode_transcript(transcript))
+            write_whole(self.folder / f"{name}.history.json", kept.encode(history))
+            write_whole(self.folder / f"{name}.transcript.json", encode_transcript(transcript))
 
     def close(self) -> None:
         """Write how many histories showed each finding."""
         for key, history in (*self.known.items(), *self.new.items()):
             if self.folder is not None and self.counts[key]:
                 counted = msgspec.structs.replace(history, seen=history.seen + self.counts[key])
-                (self.folder / f"{file_name(history)}.history.json").write_bytes(kept.encode(counted))
+                write_whole(self.folder / f"{file_name(history)}.history.json", kept.encode(counted))
 
 
 def file_name(history: KeptHistory) -> str:

@@ -14,6 +14,7 @@ from conformance.histories.transcribe import transcribe
 from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED
 from conformance.report.html.templating import environment
+from conformance.report.report import write_whole
 from conformance.report.timeline import Timeline, draw
 from conformance.transcript.transcript import TargetInfo, Transcript, decode
 
@@ -38,10 +39,7 @@ def write_page(folder: Path, findings: Findings, target: TargetInfo, progress: s
     shown = [_shown(history, findings, target, known=False) for history in findings.new.values()]
     shown += [_shown(history, findings, target, known=True) for history in findings.known.values()]
     text = environment().get_template(PAGE).render(findings=shown, target=target, progress=progress)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / PAGE
-    path.write_text(text, "utf-8")
-    return path
+    return write_whole(folder / PAGE, text.encode())
 
 
 def _shown(history: KeptHistory, findings: Findings, target: TargetInfo, *, known: bool) -> Shown:

@@ -12,6 +12,7 @@ import msgspec
 
 from conformance.report.comparison import Column, Comparison
 from conformance.report.html.templating import environment
+from conformance.report.report import write_whole
 
 LABEL = "double texting"
 COLOURS = {"brightgreen": "#2f7d31", "yellow": "#8a6100", "red": "#b3261e", "lightgrey": "#5f6368"}
@@ -46,7 +47,6 @@ def colour(found: Comparison, column: Column) -> str:
 
 def write_badges(folder: Path, found: Comparison) -> None:
     """Write `NAME.svg` and `NAME.json` for every column. Raise OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
     names: set[str] = set()
     for column in found.columns:
         name = re.sub(r"[^A-Za-z0-9.]+", "-", column.name).strip("-.") or "deployment"
@@ -56,8 +56,8 @@ def write_badges(folder: Path, found: Comparison) -> None:
         names.add(name)
         text, shade = message(column), colour(found, column)
         endpoint = {"schemaVersion": 1, "label": LABEL, "message": text, "color": shade}
-        (folder / f"{name}.json").write_bytes(msgspec.json.encode(endpoint))
-        (folder / f"{name}.svg").write_text(_svg(text, COLOURS[shade]), "utf-8")
+        write_whole(folder / f"{name}.json", msgspec.json.encode(endpoint))
+        write_whole(folder / f"{name}.svg", _svg(text, COLOURS[shade]).encode())
 
 
 def _svg(text: str, fill: str) -> str:

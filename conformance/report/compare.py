@@ -18,7 +18,7 @@ from conformance.report.comparison import FORMAT, VERSION, Cell, Column, Compari
 from conformance.report.html.templating import environment, in_table
 from conformance.report.load import Unreadable, parse, read_report
 from conformance.report.rejudge import changes
-from conformance.report.report import JudgedRequirement, Report, Result
+from conformance.report.report import JudgedRequirement, Report, Result, write_whole
 from conformance.requirements.areas import AREAS
 from conformance.transcript.text import one_line
 from conformance.transcript.transcript import TargetInfo
@@ -227,8 +227,7 @@ def command(paths: Sequence[Path], outputs: Outputs, fail_on: str | None) -> int
     found = _compared(paths, fail_on) if not _is_comparison(paths) else read_comparison(paths[0])
     for path, text in ((outputs.html, in_html), (outputs.markdown, in_markdown), (outputs.json, in_json)):
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text(found), "utf-8")
+            write_whole(path, text(found).encode())
     if outputs.badges is not None:
         write_badges(outputs.badges, found)
     for line in in_terminal(found):

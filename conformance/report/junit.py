@@ -12,6 +12,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+from conformance.report.report import write_whole
 from conformance.transcript.text import visible
 
 
@@ -29,7 +30,7 @@ def add_error(path: Path, reason: str) -> None:
     ET.SubElement(case, "error", message=visible(reason))
     for count in ("tests", "errors"):
         suite.set(count, str(int(suite.get(count, "0")) + 1))
-    tree.write(path, encoding="utf-8", xml_declaration=True)
+    _write(path, tree)
 
 
 def name_by_requirement(path: Path) -> None:
@@ -57,7 +58,7 @@ def name_by_requirement(path: Path) -> None:
     for suite in tree.iter("testsuite") if changed else ():
         for count, tag in (("failures", "failure"), ("errors", "error")):
             suite.set(count, str(len(suite.findall(f"testcase/{tag}"))))
-    tree.write(path, encoding="utf-8", xml_declaration=True)
+    _write(path, tree)
 
 
 def _drop_unfinished(tree: ET.ElementTree[ET.Element]) -> None:
@@ -67,3 +68,7 @@ def _drop_unfinished(tree: ET.ElementTree[ET.Element]) -> None:
             if "name" not in case.attrib:
                 suite.remove(case)
         suite.set("tests", str(len(suite.findall("testcase"))))
+
+
+def _write(path: Path, tree: ET.ElementTree[ET.Element]) -> None:
+    write_whole(path, ET.tostring(tree.getroot(), encoding="utf-8", xml_declaration=True))

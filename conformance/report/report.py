@@ -202,10 +202,19 @@ def write_report(folder: Path, report: Report) -> Path:
 def write_whole(path: Path, content: bytes) -> Path:
     """Write a file at once, so that a run that is killed leaves the old one or the new one. Raise OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():
+        # A pipe or a terminal, such as /dev/stdout, cannot be replaced.
+        path.write_bytes(content)
+        return path
     # Several processes may write it: every worker of xdist examines the deployment, and keeps what it played.
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
+    try:
+        unfinished.write_bytes(content)
+        # A link stays a link.
+        unfinished.replace(path.resolve())
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
     return path
 
 

@@ -208,10 +208,36 @@ def _stopped(entry: JournalEntry) -> list[str]:
 
 
 def _is_unknown(facts: Facts, entry: JournalEntry, run_id: str) -> bool:
-    """Return whether no run with an id was ever known, not even one that was deleted meanwhile."""
-    known = run_id in facts.runs or run_id in facts.created or run_id in facts.superseded
+    """Return whether the thread never had a run with an id, not even one that was deleted meanwhile."""
+    owner = facts.runs.get(run_id) or facts.created.get(run_id)
+    elsewhere = owner is not None and entry.thread_id is not None and owner.thread_id != entry.thread_id
+    known = (owner is not None or run_id in facts.superseded) and not elsewhere
     # Only the status proves it: the journal does not have the requests of long ago.
     return entry.outcome == 404 and not known
+
+
+def stop_refused(facts: Facts) -> Iterator[Finding]:
+    """Report a stop that was refused for its form: the client shows a stopped run, and the run continues."""
+    for entry in facts.requests:
+        # A 404 is a run that is over, or one that never was, and a 409 one that cannot be stopped.
+        if entry.method == "POST" and entry.path.endswith("/cancel") and entry.outcome in (400, 422):
+            yield Finding(
+                "stop-refused",
+                f"a stop was refused with {entry.outcome}, so no run was stopped: {entry.reason or 'no reason given'}. "
+                "Correct the request",
+                (entry.number,),
+            )
+
+
+def created_again(facts: Facts) -> Iterator[Finding]:
+    """Report a thread that was created with an id that existed already, without saying what is to happen then."""
+    for entry in facts.requests:
+        if entry.method == "POST" and entry.path == "/threads" and entry.outcome == 409:
+            yield Finding(
+                "created-again",
+                "a thread was created with the id of one that existed. Send `if_exists` with `do_nothing`, or no id",
+                (entry.number,),
+            )
 
 
 def late_result(facts: Facts) -> Iterator[Finding]:
@@ -289,6 +315,8 @@ RULES: Final[Mapping[str, ClientCheck]] = {
     "sent-twice": sent_twice,
     "stopped-stale": stopped_stale,
     "stopped-unknown": stopped_unknown,
+    "stop-refused": stop_refused,
+    "created-again": created_again,
     "late-result": late_result,
     "left-running": left_running,
     "left-dangling": left_dangling,

@@ -150,7 +150,8 @@ class Controller:
             known = sorted({held.point for held in gates.held()} | set(gates.closed()))
             check_point(point, self._scripts(thread_id))
             # After the check, which refuses what is never a point. This one is, but nothing is or would be held there.
-            raise ControlError(f"no run is or would be held at {quoted(point)}; {_known(known, 'points')}")
+            holds = f"Holds are set at {some(known, 10)}" if known else "No hold is set"
+            raise ControlError(f"no run is or would be held at {quoted(point)}. {holds}")
         return gates.release(point, thread_id)
 
     def _scripts(self, thread_id: str | None) -> list[Script]:

@@ -51,6 +51,8 @@ def check_point(point: object, scripts: Iterable[Script]) -> None:
             raise UsageError(f"`{node}` is a tool, and the node of all tools is `{TOOLS}`. Write `{TOOLS}:1/{event}`")
         text = unknown("node", node, every)
         raise UsageError(f"{text}. In the point {quoted(point)}. If a script has it, load the script first")
+    if "," in event:
+        raise UsageError(f"{quoted(point)} is more than one point. Hold each with a call of its own")
     if event not in EVENTS:
         text = unknown("event", event, EVENTS, meant=MEANT)
         raise UsageError(f"{text}. In the point {quoted(point)}")

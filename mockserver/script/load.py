@@ -62,6 +62,8 @@ def _text(path: Path) -> str:
             # One byte more than there may be, so that a script that is too large, or never ends, is refused below.
             return file.read(MAX_BYTES + 1).decode()
     except OSError as error:
+        if re.match(r"https?:/", str(path)):
+            raise ScriptError(f"the script {path} is a URL. Give a path, or the text that is there") from None
         where = "" if path.is_absolute() else f", which is relative to {Path.cwd()}"
         raise ScriptError(f"cannot read the script {path}: {error.strerror}. Check the path{where}") from error
     except UnicodeDecodeError as error:
@@ -125,6 +127,10 @@ def _advice(problem: str, mark: yaml.Mark | None, text: str) -> str:
         return ". Close the quote"
     if "undefined alias" in problem:
         return ". Put a text that begins with `*` in quotes"
+    if "alphabetic or numeric character" in problem:
+        return ". Put a text that begins with `*` or `&` in quotes"
+    if "did not find expected key" in problem and line.lstrip().startswith("- "):
+        return ". Indent all items of a list alike"
     if "did not find expected" in problem:
         return ". Close every bracket and quote, and put a text with `: ` or ` #` in quotes"
     return ""

@@ -142,6 +142,8 @@ def _in_words(text: str, known: Sequence[str]) -> str:
         return f"{said}. Put it in quotes"
     if "object" in kinds and known and found["got"] != "object":
         return f"{said}. An object has the keys {some([f'`{one}`' for one in known])}"
+    if kinds == ["object"]:
+        return f"{said}. Write it as an object, in `{{}}`"
     if kinds == ["array"]:
         return f"{said}. Write it as a list, in `[]`"
     return said

@@ -302,6 +302,8 @@ def _truncated(response: web.StreamResponse, faults: list[_ActiveFault], random:
     if struck:
         # aiohttp computes Content-Length from the new body: the client sees valid HTTP around broken JSON.
         response.body = response.body[: len(response.body) // 2]
+        entry = current_entry()
+        entry.cut = entry.by_fault = True
     return response
 
 

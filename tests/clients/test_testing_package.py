@@ -89,7 +89,9 @@ class TestPacked:
     def test_jest_fails_where_an_await_is_missing(self, project: Project) -> None:
         done = project.attempt("jest", "--testMatch", "**/failing.jest.cjs")
         output = done.stdout + done.stderr
-        assert re.search(r"Tests: +1 failed, 1 passed", output), output
+        assert re.search(r"Tests: +2 failed, 1 passed", output), output
+        held = r"the test ended while run \S+ on thread \S+ was held at agent:2/token\. Call `await mock\.release\(\)`"
+        assert re.search(rf"with heldAtEnd . a run that is held at the end\s+MockError: {held}", output), output
         assert re.search(r"waitForRequest\(\) was called and not awaited[^?]*failing\.jest\.cjs:7:8", output), output
 
     def test_a_program_fails_where_an_await_is_missing(self, project: Project) -> None:
@@ -115,7 +117,10 @@ class TestPacked:
 def test_playwright(project: Project, chromium: str) -> None:
     assert "3 passed" in project.tool("playwright", "test", CHROMIUM=chromium)
     done = project.attempt("playwright", "test", CHROMIUM=chromium, PLAY="failing.play.mjs")
-    assert "2 failed" in done.stdout
+    assert "3 failed" in done.stdout
+    assert re.search(
+        r"Expected: 200\s+Received: 404[^?]*requests to the mock at \S+\s+1 GET /thread -> 404", done.stdout
+    )
     assert re.search(r"waitForRequest\(\) was called and not awaited[^?]*failing\.play\.mjs:5:8", done.stdout)
-    assert re.search(r'Expected: "a thread"[^?]*failing\.play\.mjs:10:24\s+requests to the mock at', done.stdout)
+    assert re.search(r'Expected: "a thread"[^?]*failing\.play\.mjs:15:24\s+requests to the mock at', done.stdout)
     assert re.search(r"1 POST /threads -> 422: Expected `object`", done.stdout)

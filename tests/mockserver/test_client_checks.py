@@ -435,6 +435,32 @@ def test_a_stop_of_a_run_that_never_existed(client: Client) -> None:
     assert brief(client.found(superseded={"B": "A"})) == [("stopped-unknown", (2,))]
 
 
+def test_a_stop_on_another_thread_than_that_of_its_run(client: Client) -> None:
+    client.says("one", "A", ended=None)
+    client.sends("POST", "/threads/other/runs/A/cancel", thread_id="other", run_id="A", status=404)
+    assert brief(client.found()) == [("stopped-unknown", (2,))]
+    assert brief(client.found(runs={"A": RunFacts("t", "running")})) == [("stopped-unknown", (2,))]
+    # Several runs of any thread may be stopped without a thread.
+    client.sends("POST", "/runs/cancel", {"run_ids": ["A"]}, thread_id=None, status=404)
+    assert brief(client.found()) == [("stopped-unknown", (2,))]
+
+
+def test_a_stop_that_is_refused_for_its_form(client: Client) -> None:
+    client.says("one", "A", ended=None)
+    client.sends("POST", "/runs/cancel", {"thread_id": "t", "status": "all"}, thread_id=None, status=422)
+    client.sends("POST", "/runs/cancel", {"status": "all"}, thread_id=None, status=204)
+    client.sends("POST", "/threads/t/runs/A/cancel", run_id="A", status=404)
+    assert brief(client.found()) == [("stop-refused", (2,))]
+
+
+def test_a_thread_that_is_created_again(client: Client) -> None:
+    client.sends("POST", "/threads", {"thread_id": "t"})
+    client.sends("POST", "/threads", {"thread_id": "t", "if_exists": "do_nothing"})
+    assert client.found() == []
+    client.sends("POST", "/threads", {"thread_id": "t"}, status=409)
+    assert brief(client.found()) == [("created-again", (3,))]
+
+
 def test_a_result_of_a_tool_that_comes_late() -> None:
     with MockDeployment() as mock, httpx.Client(base_url=mock.url, timeout=DEADLINE) as http:
         # The client executes the tool: the run ends with its call.

@@ -185,7 +185,7 @@ OTHERS: Final[dict[str, Mistake]] = {
         lambda w: w.mock.hold("tools:1/token"), ("`tools` streams no text", "`enter` or `exit`")
     ),
     "a point that is not held": Mistake(
-        lambda w: w.mock.release("tools:1/enter"), ("no run is or would be held", "there are no points")
+        lambda w: w.mock.release("tools:1/enter"), ("no run is or would be held", "No hold is set")
     ),
     "a fault": Mistake(lambda w: w.mock.fault("disconnect@2"), ("`disconnect`", "Did you mean `cut`?", "bad-gateway")),
     "a fault in Python": Mistake(

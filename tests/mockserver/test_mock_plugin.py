@@ -449,6 +449,21 @@ def test_a_run_that_is_held_at_the_end_of_a_test_that_passes_is_reported(pyteste
     )
 
 
+def test_a_filter_makes_a_run_that_is_held_at_the_end_a_failure(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(HELD)
+    pytester.makeini("[pytest]\nfilterwarnings = error:mock_deployment:pytest.PytestWarning\n")
+    result = pytester.runpytest_subprocess(*PLUGIN)
+    result.assert_outcomes(passed=2, failed=1, errors=1)
+    # The reason alone, without the lines of the plugin.
+    result.stdout.fnmatch_lines(
+        [
+            "*ERROR at teardown of test_held*",
+            "mock_deployment: the test ended while run * was held at agent:2/token. Call mock_deployment.release()*",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*pytest_mock.py*")
+
+
 def test_the_requests_of_a_failed_test_have_the_reasons_of_refusals(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from json import JSONDecodeError
 from typing import Any, Final, NamedTuple
 
 import httpx
@@ -138,6 +139,38 @@ def forgets_its_strategy(app: App) -> None:
     app.says("another one", multitask_strategy="enqueue")
 
 
+def stops_all_runs_of_a_thread(app: App) -> None:
+    # The stop names a status and a thread at once, which the server refuses, and the run finishes.
+    app.held("agent:2/token")
+    assert app.http.post("/runs/cancel", json={"thread_id": app.thread, "status": "all"}).status_code == 422
+    app.mock.release()
+    app.mock.wait_until_quiet()
+
+
+def stops_on_another_thread(app: App) -> None:
+    run = app.held("agent:2/token")
+    other = app.http.post("/threads", json={}).json()["thread_id"]
+    assert app.http.post(f"/threads/{other}/runs/{run}/cancel").status_code == 404
+
+
+def creates_its_thread_for_each_message(app: App) -> None:
+    assert app.http.post("/threads", json={"thread_id": app.thread}).status_code == 409
+    app.says("hello")
+
+
+def aborts_the_request_of_its_stream(app: App) -> None:
+    stops_by_closing_the_stream(app)
+    # The message of the agent appears when the chat is loaded again.
+    app.http.get(f"/threads/{app.thread}/state")
+
+
+def repeats_a_run_whose_answer_was_lost(app: App) -> None:
+    app.mock.fault(Fault(kind="truncate", at=0, path="*/runs", times=1))
+    with pytest.raises(JSONDecodeError):
+        app.says("hello").json()
+    app.says("hello")
+
+
 Report = tuple[str, Callable[[App], None], str]
 
 REPORTED: Final[tuple[Report, ...]] = (
@@ -153,6 +186,11 @@ REPORTED: Final[tuple[Report, ...]] = (
     ("retried", repeats_what_broke_off, "VladShifter/tobira-protocol/issues/5"),
     ("ignored-conflict", goes_on_after_a_conflict, "langchain-ai/open-canvas/issues/296"),
     ("other-strategy", forgets_its_strategy, "bytedance/deer-flow/issues/1465"),
+    ("stop-refused", stops_all_runs_of_a_thread, "langchain-ai/open-swe/pull/1843"),
+    ("stopped-unknown", stops_on_another_thread, "ag-ui-protocol/ag-ui/pull/2759"),
+    ("created-again", creates_its_thread_for_each_message, "CopilotKit/CopilotKit/issues/2153"),
+    ("left-running", aborts_the_request_of_its_stream, "synergyai-nl/svelte-langgraph/pull/219"),
+    ("retried", repeats_a_run_whose_answer_was_lost, "bytedance/deer-flow/pull/4725"),
 )
 """The rule, the fault, and the report on GitHub."""
 

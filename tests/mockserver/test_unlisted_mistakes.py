@@ -19,10 +19,14 @@ import httpx
 import pytest
 
 from mockserver import Fault, MockDeployment
+from mockserver.defects import defects
 from tests.mockserver.test_mistakes import Mistake, World, in_world, script, step
 
 HOLD: Final = "hold"
 """Not as an attribute, which mypy would refuse without the deployment."""
+
+
+FIRST_DEFECT: Final = next(name for name, kind in defects().items() if kind.id == "D01")
 
 
 def on_a_used_port(_: World) -> object:
@@ -76,6 +80,19 @@ PYTHON: Final[dict[str, Mistake]] = {
     ),
     "a tool for a node": Mistake(
         lambda w: w.mock.hold("look_up:1/enter"), ("`look_up` is a tool", "Write `tools:1/enter`")
+    ),
+    "two points": Mistake(
+        lambda w: w.mock.hold("agent:1/enter,tools:1/enter"), ("more than one point", "a call of its own")
+    ),
+    "a release where nothing is held": Mistake(
+        lambda w: w.mock.release("agent:1/enter"), ("held at `agent:1/enter`. No hold is set",)
+    ),
+    "a defect in other letters": Mistake(lambda w: w.mock.defect_on("GHOST-RUN"), ("the nearest is `ghost_run`",)),
+    "a defect by its id": Mistake(
+        lambda w: w.mock.defect_on("d01"), ("`d01` is the id of a defect", f"`{FIRST_DEFECT}`")
+    ),
+    "a script by its URL": Mistake(
+        lambda w: w.mock.load_script("https://example.com/a.yaml"), ("is a URL", "Give a path, or the text")
     ),
     "any visit": Mistake(lambda w: w.mock.hold("agent:*/token"), ("`*`", "Write it, as in `agent:1/token`")),
     "a method of the class": Mistake(
@@ -168,6 +185,11 @@ SCRIPTS: Final[dict[str, Mistake]] = {
     "two documents": script("turns: [{steps: [{say: a}]}]\n---\nturns: []\n", "2:1:", "remove the line `---`"),
     "a comment of JavaScript": script("{turns: [{steps: [{say: a}]}], // all\n}\n", "`// all` is no comment", "`#`"),
     "an escape": step('say: "\\d"', "unknown escape character", "in single quotes"),
+    "a text in stars": step("say: *bold*", "invalid YAML", "begins with `*` or `&` in quotes"),
+    "an item too far to the right": script(
+        "turns:\n- steps:\n  - say: a\n    - say: b\n", "4:5: invalid YAML", "Indent all items of a list alike"
+    ),
+    "arguments as a text": step("call: {tool: t, args: '{id: 1}'}", "expected an object, got a text", "in `{}`"),
     "an open quote": step("say: 'a", "unexpected end of stream", "Close the quote"),
     "a space of a web page": script("turns:\n-\u00a0steps: [{say: a}]\n", "2:2: a space", "U+00A0", "plain one"),
     "an expression in slashes": script("turns: [{when: {matches: /sf/i}, steps: [{say: a}]}]\n", "slashes", "`sf`"),

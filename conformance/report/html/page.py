@@ -17,7 +17,7 @@ from conformance.report.failure import by_hand, curl, deciding
 from conformance.report.html.moments import RecordLine, Rows
 from conformance.report.html.templating import environment, packed
 from conformance.report.load import Unreadable, inside, read_transcript
-from conformance.report.report import RACE, JudgedRequirement, Report, Result
+from conformance.report.report import RACE, JudgedRequirement, Report, Result, write_whole
 from conformance.report.timeline import Timeline, draw
 from conformance.requirements.areas import AREAS
 from conformance.requirements.registry import LEVELS, Level, known_faults
@@ -353,7 +353,4 @@ def render_page(report: Report, folder: Path) -> Iterator[str]:
 
 def write_page(folder: Path, report: Report) -> Path:
     """Write `report.html` under `folder` and return its path. Raise OSError."""
-    path = folder / "report.html"
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(render_page(report, folder))
-    return path
+    return write_whole(folder / "report.html", "".join(render_page(report, folder)).encode())

@@ -28,13 +28,17 @@ type Query = Record<string, string | readonly string[] | undefined>;
 type Called = (...args: never[]) => unknown;
 type Method = (this: Mock, ...given: unknown[]) => Promise<unknown>;
 
-/** What a reset brings back. */
+/** What a reset brings back, and what the end of a test requires. */
 export interface Beginning {
   time?: TimeMode;
   timeScale?: number;
   defects?: string | readonly string[];
   faults?: Fault | FaultText | readonly (Fault | FaultText)[];
+  /** What a fixture does when a test ends while one of its runs is held. Default: `warn`. */
+  heldAtEnd?: HeldAtEnd;
 }
+
+export type HeldAtEnd = "warn" | "fail";
 
 /** The process of a mock that this package started. */
 export interface Process {
@@ -145,7 +149,10 @@ export class Mock {
     this.#used = false;
   }
 
-  /** End a test. The fixtures do it. Throws `MockError` if a call was not awaited, unless the test has failed. */
+  /**
+   * End a test. The fixtures do it. Throws `MockError` if a call was not awaited, or with `heldAtEnd: "fail"` if a run is
+   * held, unless the test has failed.
+   */
   async endTest(failed = false): Promise<void> {
     this.#testing = false;
     const forgotten = this.#calls.take();
@@ -153,9 +160,12 @@ export class Mock {
     if (forgotten) throw forgotten;
     // A mock that the test has stopped holds nothing.
     const { held } = await this.#send<{ held: Held[] }>("", "held").catch(() => ({ held: [] as Held[] }));
-    for (const { point, run_id, thread_id } of held) {
-      console.warn(`the test ended while run ${run_id} on thread ${thread_id} was held at ${point}. Call \`await mock.release()\` at its end`);
-    }
+    const left = held.map(
+      ({ point, run_id, thread_id }) =>
+        `the test ended while run ${run_id} on thread ${thread_id} was held at ${point}. Call \`await mock.release()\` at its end`,
+    );
+    if (left.length > 0 && this.#beginning.heldAtEnd === "fail") throw at("", new MockError(left.join("\n")));
+    for (const line of left) console.warn(line);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -18,7 +18,7 @@ export interface TestOptions {
 
 const START_MILLISECONDS = 60_000;
 
-/** Playwright's `test` with the fixture `mock`, as new for each test. */
+/** Playwright's `test` with the fixture `mock`, as new for each test, also for one that does not name it. */
 export const test = base.extend<TestOptions & { mock: Mock }, WorkerOptions & { mockServer: Mock }>({
   mockOptions: [{}, { option: true, scope: "worker" }],
   mockAt: ["http://localhost:2024", { option: true }],
@@ -30,7 +30,8 @@ export const test = base.extend<TestOptions & { mock: Mock }, WorkerOptions & { 
     },
     { scope: "worker", timeout: START_MILLISECONDS },
   ],
-  mock: async ({ mockServer, mockAt, context }, use, testInfo) => {
+  // Automatic, because the page of a test that names only `page` would otherwise find no server at `mockAt`, or a real one.
+  mock: [async ({ mockServer, mockAt, context }, use, testInfo) => {
     await mockServer.beginTest();
     if (mockAt) {
       const from = mockAt.replace(/\/+$/, "");
@@ -50,5 +51,5 @@ export const test = base.extend<TestOptions & { mock: Mock }, WorkerOptions & { 
       // Behind the reason, and not on the console, where it would stand above all errors.
       if (report) testInfo.errors.push({ message: report });
     }
-  },
+  }, { auto: true }],
 });

@@ -9,7 +9,7 @@ import { BOOTSTRAP } from "./bootstrap.js";
 import { COMMANDS } from "./commands.js";
 import { MockError, StartError, at, callerOf } from "./errors.js";
 import { send } from "./http.js";
-import { Mock, type Beginning, type Process } from "./mock.js";
+import { Mock, type Beginning, type HeldAtEnd, type Process } from "./mock.js";
 import { checkScripts, isText, pathOf } from "./scripts.js";
 import type { Script, Scripts } from "./types.js";
 import { onlyKnown } from "./words.js";
@@ -41,7 +41,7 @@ export interface StartOptions extends Beginning {
 }
 
 const PROCESS = ["python", "uvx", "port", "host", "script", "graph", "seed", "workers", "strict", "args", "startDeadline"] as const;
-const OPTIONS = [...PROCESS, "url", "time", "timeScale", "defects", "faults"];
+const OPTIONS = [...PROCESS, "url", "time", "timeScale", "defects", "faults", "heldAtEnd"];
 /** The types of the options that nothing else checks before the mock starts. */
 const KINDS = [
   ["strict", "boolean"],
@@ -55,6 +55,7 @@ const KINDS = [
   ["graph", "string"],
   ["time", "string"],
 ] as const;
+const HELD_AT_END: readonly HeldAtEnd[] = ["warn", "fail"];
 const START_DEADLINE = 30;
 /** The largest number of seconds. A larger one is of milliseconds. */
 const LONGEST_START = 600;
@@ -105,8 +106,16 @@ export async function attachMock(mock: Mock, options: StartOptions = {}): Promis
   if (options.graph === "") throw new TypeError("startMock(): `graph` is an empty text. Give the name of the graph, or leave it out");
   const wrong = [options.defects ?? []].flat().find((one) => typeof one !== "string");
   if (wrong !== undefined) throw new TypeError(`startMock(): \`defects\` has ${JSON.stringify(wrong)}. Give names of defects, such as "ghost_run"`);
-  const { time, timeScale, defects, faults } = options;
-  const beginning: Beginning = { ...(timeScale && { timeScale }), ...(defects && { defects }), ...(faults && { faults }) };
+  const { time, timeScale, defects, faults, heldAtEnd } = options;
+  if (heldAtEnd !== undefined && !HELD_AT_END.includes(heldAtEnd)) {
+    throw new TypeError(`startMock(): \`heldAtEnd\` is ${JSON.stringify(heldAtEnd)}. Give "warn" or "fail"`);
+  }
+  const beginning: Beginning = {
+    ...(timeScale && { timeScale }),
+    ...(defects && { defects }),
+    ...(faults && { faults }),
+    ...(heldAtEnd && { heldAtEnd }),
+  };
   const url = options.url ?? (process.env.DOUBLETEXT_URL || undefined);
   if (url !== undefined) {
     const needed = PROCESS.find((name) => options[name] !== undefined);

@@ -36,6 +36,7 @@ const MISTAKES = {
   "braces around the mock": [({ mock }) => mock.mock, "`const mock = useMock()`", "without braces"],
   "no await of the start": [() => startMock({ python: "/nowhere/python" }).url, "Write `await startMock()`"],
   "a word of another tool for an option": [() => startMock({ baseUrl: "http://localhost:1" }), "Did you mean `url`?"],
+  "a word for the end of a test": [() => startMock({ heldAtEnd: "error" }), '`heldAtEnd` is "error". Give "warn" or "fail"'],
   "milliseconds for the start": [() => startMock({ startDeadline: 30_000 }), "up to 600, not milliseconds"],
 };
 

@@ -33,7 +33,9 @@ inBrowser("playwright", async ({ page, mock }) => {
   await mock.hold("agent:1/enter");
 });
 
-export const shared: Mock = useMock({ time: "hand" });
+export const shared: Mock = useMock({ time: "hand", heldAtEnd: "fail" });
+// @ts-expect-error -- there is no such word
+useMock({ heldAtEnd: "error" });
 
 export async function plain(): Promise<string> {
   await using mock = await startMock({ python: "python3.12" });
