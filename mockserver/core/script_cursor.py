@@ -26,10 +26,11 @@ from mockserver.core import messages
 from mockserver.core.json_text import as_json
 from mockserver.core.messages import Message
 from mockserver.script import patterns
+from mockserver.script.actions import Failure
 from mockserver.script.patterns import SlowPatternError
 from mockserver.script.placeholders import ALWAYS, CHANGES, PLACE, STATE, is_slip
 from mockserver.script.tasks import in_order, node_of, sent_first
-from mockserver.script.types import Failure, Interrupt, Script, Step, Turn, When
+from mockserver.script.types import Interrupt, Script, Step, Turn, When
 from mockserver.words import some
 
 NO_TURN: Final = "NoMatchingTurnError"
