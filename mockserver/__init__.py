@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mockserver.deployment import MockDeployment
     from mockserver.from_graph import GraphError, script_from_graph
     from mockserver.replay import NotRecordedError, TranscriptError, replaying
-    from mockserver.script.actions import Call, Failure, Output, Result
+    from mockserver.script.actions import Call, Failure, Output, Result, StoreWrite
     from mockserver.script.load import ScriptError
     from mockserver.script.shapes import Channel, Edge, Graph, Schemas
     from mockserver.script.types import Case, Interrupt, Script, Step, Turn, When
@@ -64,6 +64,7 @@ __all__ = [
     "Script",
     "ScriptError",
     "Step",
+    "StoreWrite",
     "TranscriptError",
     "Turn",
     "UndelayedClock",
@@ -114,6 +115,7 @@ if not TYPE_CHECKING:
             "Script": "mockserver.script.types",
             "ScriptError": "mockserver.script.load",
             "Step": "mockserver.script.types",
+            "StoreWrite": "mockserver.script.actions",
             "TranscriptError": "mockserver.replay",
             "Turn": "mockserver.script.types",
             "UndelayedClock": "mockserver.core.clock",

@@ -30,7 +30,8 @@ from mockserver.core.clock import Clocks, Timeline
 from mockserver.core.ids import IdSource
 from mockserver.core.messages import Message
 from mockserver.core.script_cursor import Cursor, Fills, fill
-from mockserver.script.actions import Failure, Output, Result
+from mockserver.core.store import Store, check_namespace
+from mockserver.script.actions import Failure, Output, Result, StoreWrite
 from mockserver.script.shapes import Reducer
 from mockserver.script.states import State, begun
 from mockserver.script.tasks import node_of
@@ -134,8 +135,9 @@ def calls_to_answer(task: Task) -> list[dict[str, Any]]:
 class ScriptedAgent:
     """The player of all nodes. One instance serves all runs of a server."""
 
-    def __init__(self, clock: Clocks, witnesses: Witnesses, gates: Gates) -> None:
+    def __init__(self, clock: Clocks, witnesses: Witnesses, gates: Gates, store: Store) -> None:
         self._clock = clock
+        self._store = store
         self._witnesses = witnesses
         self._gates = gates
 
@@ -249,10 +251,24 @@ class ScriptedAgent:
         for event in output.custom:
             play.task.custom(fill(event, play.task.fills))
         if output.speaks:
-            return [await self._speak(play, output)]
-        await self._take(play.task, play.seconds(output))
-        await self._hold(play.task, output)
-        return []
+            emitted = [await self._speak(play, output)]
+        else:
+            emitted = []
+            await self._take(play.task, play.seconds(output))
+            await self._hold(play.task, output)
+        for write in output.store:
+            self._write_item(play.task, write)
+        return emitted
+
+    def _write_item(self, task: Task, write: StoreWrite) -> None:
+        """Put an item into the store, or delete it. As in LangGraph, it stays if the node or the run fails."""
+        namespace, key = tuple(fill(write.namespace, task.fills)), fill(write.key, task.fills)
+        check_namespace(namespace)
+        if write.value is None:
+            self._store.delete(namespace, key)
+        else:
+            value, moment = fill(write.value, task.fills), task.timeline.moment()
+            self._store.put(namespace, key, value, minutes=write.ttl, moment=moment)
 
     async def _speak(self, play: _StepPlay, step: Output) -> Message:
         """Emit the model's message in pieces, and return it."""

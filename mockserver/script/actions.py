@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta
 
 from mockserver.script.shapes import Name, Part
 
 Seconds = Annotated[float, Meta(ge=0, le=86400)]
+RESERVED_ROOT: Final = "langgraph"
+"""The first part of the namespaces of the store that are reserved."""
+_FILLED: Final = re.compile("{[^{}]*}")
 
 
 class Call(Part, frozen=True):
@@ -36,6 +40,27 @@ class Failure(Part, frozen=True):
     )
 
 
+class StoreWrite(Part, frozen=True):
+    """An item that a node puts into the store, or deletes from it."""
+
+    namespace: Annotated[
+        list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1, description="its parts, such as [users, ada]")
+    ]
+    key: str
+    value: Annotated[dict[str, Any] | None, Meta(description="the fields of the item. `null` deletes it")]
+    ttl: Annotated[float, Meta(gt=0, le=1e9, description="minutes after which the item expires")] | None = None
+
+    def __post_init__(self) -> None:
+        # What fills the braces is known only when the step is played.
+        plain = [_FILLED.sub("", part) for part in self.namespace]
+        if any("." in part for part in plain):
+            raise ValueError("a part of a `namespace` has no dots. Make it several parts, such as [users, ada]")
+        if plain[0] == RESERVED_ROOT:
+            raise ValueError(f"a `namespace` cannot begin with `{RESERVED_ROOT}`, which is reserved. Choose another")
+        if self.value is None and self.ttl is not None:
+            raise ValueError("an item that is deleted has no `ttl`. Remove it, or give the item a `value`")
+
+
 class Output(Part, frozen=True):
     """The output of a node while it works. Clients receive it at once, and it is not in the state."""
 
@@ -45,6 +70,9 @@ class Output(Part, frozen=True):
     ) = None
     call: Annotated[Call | list[Call], Meta(description="tool calls of the model, with or without `say`")] | None = None
     custom: Annotated[list[Any], Meta(description="events for the stream mode `custom`")] = []
+    store: Annotated[
+        list[StoreWrite], Meta(description="items that it puts into the store, or deletes, after it has spoken")
+    ] = []
     takes: Annotated[Seconds, Meta(description="seconds of scripted time. `say` is spread over them")] = 0.0
     hold: Annotated[Name, Meta(description="wait here until a test releases this point")] | None = None
 
