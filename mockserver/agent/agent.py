@@ -96,6 +96,8 @@ class Task(Struct, frozen=True):
     """The answers to the first of the questions that the node asks."""
     open_question: str | None
     """The id of the question that is asked again, because a run continued without its answer."""
+    in_blocks: bool
+    """True if LangChain assembles the messages of the model from the content blocks of the newer protocol."""
     emit: Callable[[NodeOutput], None]
     wants_pieces: Callable[[], bool]
     """Returns whether a client receives the pieces of messages."""
@@ -420,7 +422,22 @@ def _message(task: Task, step: Output, text: str | list[Any]) -> Message:
         blocks = [{"type": "text", "text": text}] if text and isinstance(text, str) else text or []
         content = [*blocks, *uses]
     # The prefix that LangChain gives to the messages of streaming chat models.
-    return messages.ai(content, f"lc_run--{ids.uuid7(task.timeline.moment())}", calls)
+    message_id = f"lc_run--{ids.uuid7(task.timeline.moment())}"
+    if task.in_blocks:
+        said = messages.ai(_in_blocks(text, calls), message_id, calls)
+        return {**said, "response_metadata": {"output_version": "v1"}}
+    return messages.ai(content, message_id, calls)
+
+
+def _in_blocks(text: str | list[Any], calls: Sequence[dict[str, Any]]) -> str | list[Any]:
+    """Return the content of a message of the model in a run of the newer protocol. A message without any has no blocks.
+
+    Measured on `langgraph dev` 0.16.7 with a node that awaits `ainvoke`, as those of `create_agent` do.
+    """
+    blocks = [{"type": "text", "text": text}] * bool(text) if isinstance(text, str) else text
+    indexed = [{**block, "index": index} if isinstance(block, dict) else block for index, block in enumerate(blocks)]
+    made = [{"type": "tool_call", **{name: call[name] for name in ("id", "name", "args")}} for call in calls]
+    return [*indexed, *made] or ""
 
 
 def _with_text(content: str | list[Any], text: str, *, rest: bool) -> str | list[Any]:
@@ -428,7 +445,8 @@ def _with_text(content: str | list[Any], text: str, *, rest: bool) -> str | list
     if isinstance(content, str):
         return text
     others = [block for block in content if not (isinstance(block, dict) and block.get("type") == "text")]
-    return [{"type": "text", "text": text}, *(others if rest else ())]
+    first = next((block for block in content if isinstance(block, dict) and block.get("type") == "text"), {})
+    return [{"type": "text", **first, "text": text}, *(others if rest else ())]
 
 
 def _exception(error: str | Failure, fills: Mapping[str, str]) -> Exception:

@@ -405,6 +405,7 @@ class Execution:
             timeline=self._thread.timeline,
             answers=answers,
             open_question=open_question,
+            in_blocks=self._run.by_protocol and not self._run.script.built_in,
             emit=lambda emitted: self._emit(node, current, emitted, namespace),
             wants_pieces=self._wants_pieces,
             custom=lambda data: self._custom(data, namespace),
