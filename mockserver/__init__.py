@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from mockserver.deployment import MockDeployment
     from mockserver.from_graph import GraphError, script_from_graph
     from mockserver.replay import NotRecordedError, TranscriptError, replaying
+    from mockserver.script.actions import Call, Failure, Output, Result, StoreWrite
     from mockserver.script.load import ScriptError
     from mockserver.script.shapes import Channel, Edge, Graph, Schemas
-    from mockserver.script.types import Call, Case, Failure, Interrupt, Result, Script, Step, Turn, When
+    from mockserver.script.types import Case, Interrupt, Script, Step, Turn, When
     from mockserver.web.faults import BadFaultError, Fault
     from mockserver.web.journal import JournalEntry
 
@@ -54,6 +55,7 @@ __all__ = [
     "JournalEntry",
     "MockDeployment",
     "NotRecordedError",
+    "Output",
     "Policy",
     "RealClock",
     "RequestPattern",
@@ -62,6 +64,7 @@ __all__ = [
     "Script",
     "ScriptError",
     "Step",
+    "StoreWrite",
     "TranscriptError",
     "Turn",
     "UndelayedClock",
@@ -81,7 +84,7 @@ if not TYPE_CHECKING:
         {
             "BadFaultError": "mockserver.web.faults",
             "BlockedLoopError": "mockserver.control.errors",
-            "Call": "mockserver.script.types",
+            "Call": "mockserver.script.actions",
             "Case": "mockserver.script.types",
             "Channel": "mockserver.script.shapes",
             "Clock": "mockserver.core.clock",
@@ -90,7 +93,7 @@ if not TYPE_CHECKING:
             "DeadlineError": "mockserver.control.errors",
             "Defect": "mockserver.defects",
             "Edge": "mockserver.script.shapes",
-            "Failure": "mockserver.script.types",
+            "Failure": "mockserver.script.actions",
             "Fault": "mockserver.web.faults",
             "Finding": "mockserver.control.facts",
             "Graph": "mockserver.script.shapes",
@@ -103,14 +106,16 @@ if not TYPE_CHECKING:
             "JournalEntry": "mockserver.web.journal",
             "MockDeployment": "mockserver.deployment",
             "NotRecordedError": "mockserver.replay",
+            "Output": "mockserver.script.actions",
             "Policy": "mockserver.core.policy",
             "RealClock": "mockserver.core.clock",
             "RequestPattern": "mockserver.control.matchers",
-            "Result": "mockserver.script.types",
+            "Result": "mockserver.script.actions",
             "Schemas": "mockserver.script.shapes",
             "Script": "mockserver.script.types",
             "ScriptError": "mockserver.script.load",
             "Step": "mockserver.script.types",
+            "StoreWrite": "mockserver.script.actions",
             "TranscriptError": "mockserver.replay",
             "Turn": "mockserver.script.types",
             "UndelayedClock": "mockserver.core.clock",

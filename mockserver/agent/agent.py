@@ -30,10 +30,12 @@ from mockserver.core.clock import Clocks, Timeline
 from mockserver.core.ids import IdSource
 from mockserver.core.messages import Message
 from mockserver.core.script_cursor import Cursor, Fills, fill
+from mockserver.core.store import Store, check_namespace
+from mockserver.script.actions import Failure, Output, Result, StoreWrite
 from mockserver.script.shapes import Reducer
 from mockserver.script.states import State, begun
 from mockserver.script.tasks import node_of
-from mockserver.script.types import STEPS, TOOLS, Failure, Result, Script, Step, tokens
+from mockserver.script.types import STEPS, TOOLS, Script, Step, tokens
 
 PIECES_A_TURN: Final = 16
 """The number of pieces of an untimed answer per turn of the event loop, so that a long answer does not block it."""
@@ -94,6 +96,8 @@ class Task(Struct, frozen=True):
     """The answers to the first of the questions that the node asks."""
     open_question: str | None
     """The id of the question that is asked again, because a run continued without its answer."""
+    in_blocks: bool
+    """True if LangChain assembles the messages of the model from the content blocks of the newer protocol."""
     emit: Callable[[NodeOutput], None]
     wants_pieces: Callable[[], bool]
     """Returns whether a client receives the pieces of messages."""
@@ -133,8 +137,9 @@ def calls_to_answer(task: Task) -> list[dict[str, Any]]:
 class ScriptedAgent:
     """The player of all nodes. One instance serves all runs of a server."""
 
-    def __init__(self, clock: Clocks, witnesses: Witnesses, gates: Gates) -> None:
+    def __init__(self, clock: Clocks, witnesses: Witnesses, gates: Gates, store: Store) -> None:
         self._clock = clock
+        self._store = store
         self._witnesses = witnesses
         self._gates = gates
 
@@ -161,8 +166,8 @@ class ScriptedAgent:
         )
         # In a run with a probe no step takes time. The witness alone paces
         # it, so that the conformance suite never waits for a script.
-        play = _StepPlay(task, scripted, step, takes=scripted.takes if probe is None else 0)
-        write = await step.play(lambda _: self._work(play))
+        play = _StepPlay(task, step, timed=probe is None)
+        write = await step.play(lambda _: self._work(play, scripted))
         return {**write, STEPS: [step.entry]} if task.script.built_in else write
 
     def child_start(self, task: Task, ended: Sequence[Values]) -> ChildStart | None:
@@ -221,22 +226,18 @@ class ScriptedAgent:
             task.show(write["messages"])
         return write
 
-    async def _work(self, play: _StepPlay) -> Values:
-        """Play the scripted part of a step, in the order in which `Step` lists what a step can do."""
-        step, task = play.scripted, play.task
-        # First, as `interrupt()` at the start of a node: a resumed node is played again from its beginning, so
-        # nothing before the interrupt may have an effect.
-        if len(task.answers) < len(step.questions):
-            raise Paused(fill(step.questions[len(task.answers)].value, task.fills))
-        for event in step.custom:
-            task.custom(fill(event, task.fills))
-        emitted: list[Message] = []
-        if step.speaks:
-            emitted.append(await self._speak(play))
-        else:
-            await self._take(task, play.takes)
-            await self._hold(play)
-            emitted += self._results(task, _filled(step, task.fills))
+    async def _work(self, play: _StepPlay, step: Step) -> Values:
+        """Play the scripted part of a step."""
+        task = play.task
+        # LangGraph calls the function of a resumed node from its beginning. So what comes before a question happens
+        # again with each answer, and clients receive it again.
+        for number, question in enumerate(step.questions):
+            for earlier in question.before:
+                await self._emit_output(play, earlier)
+            if number == len(task.answers):
+                raise Paused(fill(question.value, task.fills))
+        emitted = await self._emit_output(play, step)
+        emitted += self._results(task, _filled(step, task.fills))
         # A script may leave out the content, as a node that returns a message with an empty one.
         written = [{"content": "", **one} for one in fill(step.messages, task.fills)]
         emitted += messages.coerce_all(written, task.ids.uuid4)
@@ -247,19 +248,43 @@ class ScriptedAgent:
         written_channels: Values = fill(step.channels, task.fills)
         return {"messages": emitted, **written_channels} if step.writes_messages else written_channels
 
-    async def _speak(self, play: _StepPlay) -> Message:
+    async def _emit_output(self, play: _StepPlay, output: Output) -> list[Message]:
+        """Emit custom events and the model's message, and return the message. Without one, only take the time."""
+        for event in output.custom:
+            play.task.custom(fill(event, play.task.fills))
+        if output.speaks:
+            emitted = [await self._speak(play, output)]
+        else:
+            emitted = []
+            await self._take(play.task, play.seconds(output))
+            await self._hold(play.task, output)
+        for write in output.store:
+            self._write_item(play.task, write)
+        return emitted
+
+    def _write_item(self, task: Task, write: StoreWrite) -> None:
+        """Put an item into the store, or delete it. As in LangGraph, it stays if the node or the run fails."""
+        namespace, key = tuple(fill(write.namespace, task.fills)), fill(write.key, task.fills)
+        check_namespace(namespace)
+        if write.value is None:
+            self._store.delete(namespace, key)
+        else:
+            value, moment = fill(write.value, task.fills), task.timeline.moment()
+            self._store.put(namespace, key, value, minutes=write.ttl, moment=moment)
+
+    async def _speak(self, play: _StepPlay, step: Output) -> Message:
         """Emit the model's message in pieces, and return it."""
-        step, task = play.scripted, play.task
+        task, takes = play.task, play.seconds(step)
         text = fill(step.say, task.fills) if step.say is not None else ""
-        message = _message(play, text)
+        message = _message(task, step, text)
         whole = not isinstance(text, str) or (step.say is None and bool(step.calls))
         pieces = [""] if whole else ([fill(one, task.fills) for one in step.tokens or ()] or tokens(text))
         spoken, half, wanted = 0, max(1, len(pieces) // 2), False
-        each, begin = play.takes / len(pieces), self._clock.of(task.thread_id).now
+        each, begin = takes / len(pieces), self._clock.of(task.thread_id).now
         for number, piece in enumerate(pieces, start=1):
             # Whether a client listens is asked once per turn and not per piece:
             # it can only change while other tasks run.
-            if play.takes or number % PIECES_A_TURN == 1:
+            if takes or number % PIECES_A_TURN == 1:
                 await self._take(task, each, due=begin + number * each)
                 wanted = task.wants_pieces()
             spoken += len(piece)
@@ -275,7 +300,7 @@ class ScriptedAgent:
             if number == half:
                 if not whole:
                     await play.step.reach("token")
-                await self._hold(play)
+                await self._hold(task, step)
                 # Asked again: during the hold a client may have joined, or the run may have been stopped.
                 wanted = task.wants_pieces()
         return message
@@ -295,9 +320,9 @@ class ScriptedAgent:
             for call, result in zip(calls, list(given) * len(calls) if len(given) == 1 else given, strict=False)
         ]
 
-    async def _hold(self, play: _StepPlay) -> None:
-        if play.scripted.hold is not None:
-            await self._gates.pass_point(play.scripted.hold, play.task.thread_id, play.task.run_id, closed=True)
+    async def _hold(self, task: Task, output: Output) -> None:
+        if output.hold is not None:
+            await self._gates.pass_point(output.hold, task.thread_id, task.run_id, closed=True)
 
     async def _take(self, task: Task, seconds: float, *, due: float | None = None) -> None:
         """Let scripted time pass. Without a duration, give other tasks a turn.
@@ -375,19 +400,21 @@ class _StepPlay(Struct, frozen=True):
     """A step of the script while it is played."""
 
     task: Task
-    scripted: Step
     step: StepPlayer
-    takes: float
-    """The seconds of scripted time."""
+    timed: bool
+    """Scripted time passes."""
+
+    def seconds(self, output: Output) -> float:
+        """Return the scripted time that a part of the step takes."""
+        return output.takes if self.timed else 0
 
 
-def _message(play: _StepPlay, text: str | list[Any]) -> Message:
+def _message(task: Task, step: Output, text: str | list[Any]) -> Message:
     """Return the model's text and tool calls as one message."""
-    task = play.task
     fills, ids = task.fills, task.ids
     calls = [
         {"name": call.tool, "args": fill(call.args, fills), "id": fill(call.id, fills) or f"call_{ids.hex()[:24]}"}
-        for call in play.scripted.calls
+        for call in step.calls
     ]
     content: str | list[Any] = text
     if calls and task.script.content == "blocks":
@@ -395,7 +422,22 @@ def _message(play: _StepPlay, text: str | list[Any]) -> Message:
         blocks = [{"type": "text", "text": text}] if text and isinstance(text, str) else text or []
         content = [*blocks, *uses]
     # The prefix that LangChain gives to the messages of streaming chat models.
-    return messages.ai(content, f"lc_run--{ids.uuid7(task.timeline.moment())}", calls)
+    message_id = f"lc_run--{ids.uuid7(task.timeline.moment())}"
+    if task.in_blocks:
+        said = messages.ai(_in_blocks(text, calls), message_id, calls)
+        return {**said, "response_metadata": {"output_version": "v1"}}
+    return messages.ai(content, message_id, calls)
+
+
+def _in_blocks(text: str | list[Any], calls: Sequence[dict[str, Any]]) -> str | list[Any]:
+    """Return the content of a message of the model in a run of the newer protocol. A message without any has no blocks.
+
+    Measured on `langgraph dev` 0.16.7 with a node that awaits `ainvoke`, as those of `create_agent` do.
+    """
+    blocks = [{"type": "text", "text": text}] * bool(text) if isinstance(text, str) else text
+    indexed = [{**block, "index": index} if isinstance(block, dict) else block for index, block in enumerate(blocks)]
+    made = [{"type": "tool_call", **{name: call[name] for name in ("id", "name", "args")}} for call in calls]
+    return [*indexed, *made] or ""
 
 
 def _with_text(content: str | list[Any], text: str, *, rest: bool) -> str | list[Any]:
@@ -403,7 +445,8 @@ def _with_text(content: str | list[Any], text: str, *, rest: bool) -> str | list
     if isinstance(content, str):
         return text
     others = [block for block in content if not (isinstance(block, dict) and block.get("type") == "text")]
-    return [{"type": "text", "text": text}, *(others if rest else ())]
+    first = next((block for block in content if isinstance(block, dict) and block.get("type") == "text"), {})
+    return [{"type": "text", **first, "text": text}, *(others if rest else ())]
 
 
 def _exception(error: str | Failure, fills: Mapping[str, str]) -> Exception:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
-from mockserver.core.checkpoints import END, Checkpoint, Extra, History
+from mockserver.core.checkpoints import END, Extra, History
 from mockserver.schemas.common import Command, Send
 from mockserver.script.tasks import is_sent, sent_task
 
@@ -20,12 +20,17 @@ class UnknownInterruptError(Exception):
 
 
 def added_by(
-    command: Command, base: Checkpoint | None, known: Sequence[Extra], new_id: Callable[[], str]
+    command: Command, planned: Sequence[str], nodes: Collection[str], new_id: Callable[[], str]
 ) -> list[Extra]:
-    """Return the tasks that `goto` adds to those that are next anyway, or that earlier commands have added."""
-    planned = [*(() if base is None else base.next), *(extra.key for extra in known), END]
+    """Return the tasks that `goto` adds to those that are next anyway, or that earlier commands have added.
+
+    As in LangGraph, a target that is not among the nodes of the graph adds none.
+    """
+    planned = [*planned, END]
     added: list[Extra] = []
     for target in command.targets:
+        if (target.node if isinstance(target, Send) else target) not in nodes:
+            continue
         if isinstance(target, Send):
             task = sent_task(target.node, sum(map(is_sent, planned)))
             added.append(Extra(task, new_id(), target.input))

@@ -42,6 +42,8 @@ class Run:
     log: EventLog
     temporary: bool = False
     """True for a stateless run, whose thread is deleted when the run ends."""
+    by_protocol: bool = False
+    """True for a run that a command of the newer protocol created."""
     status: RunStatus = "pending"
     started_at: datetime | None = None
     """The moment at which its execution began, None if it never did."""

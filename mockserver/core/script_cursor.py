@@ -26,10 +26,11 @@ from mockserver.core import messages
 from mockserver.core.json_text import as_json
 from mockserver.core.messages import Message
 from mockserver.script import patterns
+from mockserver.script.actions import Failure
 from mockserver.script.patterns import SlowPatternError
 from mockserver.script.placeholders import ALWAYS, CHANGES, PLACE, STATE, is_slip
 from mockserver.script.tasks import in_order, node_of, sent_first
-from mockserver.script.types import Failure, Interrupt, Script, Step, Turn, When
+from mockserver.script.types import Interrupt, Script, Step, Turn, When
 from mockserver.words import some
 
 NO_TURN: Final = "NoMatchingTurnError"
@@ -185,9 +186,8 @@ class Cursor(Struct, frozen=True, dict=True):
 def enter(script: Script, conversation: Sequence[Message], context: TurnContext) -> Cursor:
     """Return the cursor for new input, given the messages of the thread including that input. It has a next step.
 
-    Other input enters at the node that begins the turn, wherever the thread waits: at its next step if that node plays
-    it, else at the newest step of that node again. A model answers the conversation as it is by now. After a finished
-    turn the last step is repeated.
+    Other input enters at the node that begins the turn, wherever the thread waits or ended: at its next step if that
+    node plays it, else at the newest step of that node again. A model answers the conversation as it is by now.
     """
     last = conversation[-1] if conversation else None
     if last is not None and last["type"] == "human":
@@ -198,12 +198,10 @@ def enter(script: Script, conversation: Sequence[Message], context: TurnContext)
     started = _start_turn(script, last, conversation, context) if last is not None and last["type"] == "tool" else None
     if started is not None:
         return replace(started, visits=found.visits)
-    # A finished turn has no next step, but a run executes at least one.
-    # The last step is the only one that is known to fit these messages.
-    if found.step is None:
-        return replace(found, index=len(found.steps) - 1)
     entry = _human_turn(script, conversation, context)[0].next
-    played = (replace(found, index=index) for index in range(found.index, -1, -1))
+    # A finished turn has no next step, but a run executes at least one.
+    newest = min(found.index, len(found.steps) - 1)
+    played = (replace(found, index=index) for index in range(newest, -1, -1))
     return next(cursor for cursor in played if cursor.next == entry)
 
 

@@ -8,11 +8,16 @@ from datetime import datetime
 from typing import Any, Final
 
 from mockserver.core.json_text import as_json
+from mockserver.script.actions import RESERVED_ROOT
 
 Namespace = tuple[str, ...]
 
-RESERVED: Final = "langgraph"
+RESERVED: Final = RESERVED_ROOT
 """The root of the namespaces that clients must not write to."""
+
+
+class InvalidNamespaceError(ValueError):
+    """A namespace that no item can have. The texts are LangGraph's."""
 
 
 class FilterError(Exception):
@@ -92,6 +97,21 @@ class Store:
         now = self._now()
         self._items = {key: item for key, item in self._items.items() if item.expires is None or item.expires > now}
         return self._items
+
+
+def check_namespace(namespace: Namespace) -> None:
+    """Raise `InvalidNamespaceError` for a namespace that a node of LangGraph cannot write to."""
+    shown = f"({', '.join(map(as_json, namespace))})"
+    for part in namespace:
+        if "." in part:
+            raise InvalidNamespaceError(
+                f"Invalid namespace label {as_json(part)} found in {shown}. "
+                "Namespace labels cannot contain periods ('.')."
+            )
+        if not part:
+            raise InvalidNamespaceError(f"Namespace labels cannot be empty strings. Got {shown}")
+    if namespace[0] == RESERVED:
+        raise InvalidNamespaceError(f"Root label for namespace cannot be {as_json(RESERVED)}. Got: {shown}")
 
 
 def _alike(parts: Sequence[str], pattern: Sequence[str]) -> bool:

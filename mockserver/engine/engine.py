@@ -115,7 +115,7 @@ class Engine:
         """Each stopped or erased run with the new run that superseded it. The oldest are forgotten."""
         self._witnesses = Witnesses(self.clock, self._callbacks)
         self.gates = Gates(self.notifier)
-        self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
+        self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates, self.store)
         self._webhooks = Webhooks(self.clock, self._callbacks)
         self.feeds = Feeds()
         self.crons = Crons(self.clock, self._fire)
@@ -275,7 +275,7 @@ class Engine:
         self.superseded.clear()
         self._resumable.clear()
         self._witnesses = Witnesses(self.clock, self._callbacks)
-        self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
+        self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates, self.store)
 
     async def restart(self) -> None:
         """Lose every worker, as when the process dies, and continue. Return when the lost workers are gone.
@@ -285,7 +285,7 @@ class Engine:
         """
         self.starts += 1
         lost, self._witnesses = self._witnesses, Witnesses(self.clock, self._callbacks)
-        self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates)
+        self._agent = ScriptedAgent(self.clock, self._witnesses, self.gates, self.store)
         in_flight = [run for thread in self.threads.by_id.values() for run in thread.in_flight.values()]
         executed = [run for run in in_flight if run.task is not None]
         for run in executed:

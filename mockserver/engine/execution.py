@@ -93,11 +93,12 @@ class Execution:
         self._base = base = self._policy.base(self._run)
         raw = self._policy.input(self._run)
         current = self._continue_from(base) if raw is None else self._write_input(base, raw)
-        stored = raw is None and current.run_id != self._run.run_id
-        emits = raw is None or self._is_output(self._received)
+        continues = raw is None and base is not None
+        stored = continues and current.run_id != self._run.run_id
+        emits = continues or self._is_output(self._received)
         self._emit_state(self._thread.history.with_extras(current), current.values, emits=emits, stored=stored)
         try:
-            await self._supersteps(current, None, continues=raw is None)
+            await self._supersteps(current, None, continues=continues)
         except Waits as waits:
             # Each node has added its own questions. With several nodes the result shows those of all.
             if waits.questions and self._may_emit():
@@ -110,7 +111,7 @@ class Execution:
         `continues`: an earlier run, or an earlier attempt of this one, may have begun the first superstep.
         """
         # Only the first superstep can have tasks that a command added: those of its checkpoint.
-        extras = self._thread.history.extras(current) if continues and child is None else []
+        extras = self._thread.history.extras(current) if child is None else []
         while current.next or extras:
             self._count_step()
             current = self._with_cursor(current)
@@ -178,7 +179,8 @@ class Execution:
     def _seen_by(self, current: Checkpoint, extras: list[Extra]) -> dict[str, Checkpoint]:
         """Return the checkpoint as the tasks of a superstep see it. For one of `extras` only its own node is next."""
         seen_by, cursor = dict.fromkeys(current.next, current), current.cursor or Cursor()
-        visiting = Counter(map(node_of, current.next)) if extras else Counter()
+        keys = {extra.key for extra in extras}
+        visiting = Counter(node_of(task) for task in current.next if task not in keys) if extras else Counter()
         for extra in extras:
             at = graph.sent_to(self._run, cursor, extra.node, visiting[extra.node])
             at = at.with_input(extra.input) if extra.is_sent else at
@@ -282,19 +284,14 @@ class Execution:
     def _continue_from(self, base: Checkpoint | None) -> Checkpoint:
         """Return the checkpoint from which a run without input continues, with the tasks that a `goto` adds to it."""
         command, history = self._run.request.command or Command(), self._thread.history
+        check_answer(self._answer, history, strict=self._run.request.strict_resume)
+        if base is None:
+            return self._begin_with(command)
         # The tasks that an earlier command added to an older checkpoint are not continued with it.
         known = history.extras(base) if base is history.head else []
-        added = added_by(command, base, known, self._run.ids.uuid4)
-        if base is None and not added:
-            raise EmptyInputError("Received no input for __start__")
-        check_answer(self._answer, history, strict=self._run.request.strict_resume)
-        for extra in added:
-            # Read before anything is written: an input that cannot be read leaves no trace.
-            self._read_sent(_as_values(extra.input))
-        values = graph.known_values(self._run.script, {} if base is None else history.values(base))
-        if base is None:
-            current = self._append(None, START, values, (), "fork")
-        elif (stored := history.last_mark(base.checkpoint_id, "input")) is not None:
+        added = self._added_by(command, [*base.next, *(extra.key for extra in known)])
+        values = graph.known_values(self._run.script, history.values(base))
+        if (stored := history.last_mark(base.checkpoint_id, "input")) is not None:
             current = self._take_input(base, stored)
             values = current.values
         elif base is not history.head or (self._run.request.command is None and self._names_checkpoint):
@@ -303,13 +300,33 @@ class Execution:
             current = self._append(base, base.written_by, values, base.next, "fork", cursor=base.cursor)
         else:
             current = base
-        if added:
-            history.mark(current.checkpoint_id, Mark(self._run.run_id, "goto", added))
+        self._add(added, current)
         if command.written is not None:
             write = read_write(command.written, self._run.ids.uuid4, self._run.script)
             values = self._written(values, write)
             self._thread.history.mark(current.checkpoint_id, Mark(self._run.run_id, "values", values))
         return replace(current, values=values)
+
+    def _begin_with(self, command: Command) -> Checkpoint:
+        """Return the first checkpoint of a thread whose first run has no input, or a command in its place.
+
+        LangGraph takes the command for the input: the graph is entered, and `goto` adds to its first superstep.
+        """
+        if not command.targets:
+            raise EmptyInputError("Received no input for __start__")
+        added = self._added_by(command, ())
+        return self._write_input(None, {} if command.written is None else command.written, added)
+
+    def _added_by(self, command: Command, planned: Sequence[str]) -> list[Extra]:
+        """Return the tasks that a command adds to those that are planned. Raises ValueError for an unreadable input."""
+        added = added_by(command, planned, graph.nodes(self._run.script), self._run.ids.uuid4)
+        for extra in added:
+            self._read_sent(_as_values(extra.input))
+        return added
+
+    def _add(self, added: list[Extra], current: Checkpoint) -> None:
+        if added:
+            self._thread.history.mark(current.checkpoint_id, Mark(self._run.run_id, "goto", added))
 
     @property
     def _names_checkpoint(self) -> bool:
@@ -321,15 +338,18 @@ class Execution:
             return {name: value for name, value in given.items() if name != "messages"}
         return {**given, "messages": messages.coerce_all(given["messages"], self._run.ids.uuid4)}
 
-    def _write_input(self, base: Checkpoint | None, raw: Any) -> Checkpoint:
-        """Write the input: one checkpoint that has it still pending, and one that contains it."""
+    def _write_input(self, base: Checkpoint | None, raw: Any, added: Sequence[Extra] = ()) -> Checkpoint:
+        """Write the input: one checkpoint that has it still pending, and one that contains it.
+
+        `added` are the tasks that play beside those of the entry.
+        """
         before = {} if base is None else self._thread.history.values(base)
         values = graph.known_values(self._run.script, before)
         # Read before anything is written: an input that cannot be read leaves no trace.
         updated = self._read_input(values, raw)
         received = self._append(base, START, values, (START,), "input")
         self._stream.checkpoint(received)
-        return self._enter(received, base, raw, updated)
+        return self._enter(received, base, raw, updated, added)
 
     def _take_input(self, received: Checkpoint, raw: Any) -> Checkpoint:
         """Take the input that an update has stored, and return the checkpoint that contains it."""
@@ -344,12 +364,23 @@ class Execution:
         self._received = write
         return self._written(values, write)
 
-    def _enter(self, received: Checkpoint, base: Checkpoint | None, raw: Any, updated: Values) -> Checkpoint:
+    def _enter(
+        self,
+        received: Checkpoint,
+        base: Checkpoint | None,
+        raw: Any,
+        updated: Values,
+        added: Sequence[Extra] = (),
+    ) -> Checkpoint:
         cursor = graph.enter(self._run, updated)
         self._thread.history.mark(received.checkpoint_id, Mark(self._run.run_id, "result", raw, START))
         entry = self._policy.entry(self._run, base, cursor.next[0])
         following = cursor.next if entry == cursor.next[0] else (entry,)
-        return self._append(received, START, updated, following, "loop", cursor=cursor, played=(START,))
+        beside = [extra for extra in added if extra.key not in following]
+        planned = (*following, *(extra.key for extra in beside))
+        entered = self._append(received, START, updated, planned, "loop", cursor=cursor, played=(START,))
+        self._add([replace(extra, task_id=entered.task_id(extra.key)) for extra in beside], entered)
+        return entered
 
     def _with_cursor(self, current: Checkpoint) -> Checkpoint:
         """Return the checkpoint with its cursor at a step of its node."""
@@ -374,6 +405,7 @@ class Execution:
             timeline=self._thread.timeline,
             answers=answers,
             open_question=open_question,
+            in_blocks=self._run.by_protocol and not self._run.script.built_in,
             emit=lambda emitted: self._emit(node, current, emitted, namespace),
             wants_pieces=self._wants_pieces,
             custom=lambda data: self._custom(data, namespace),

@@ -43,6 +43,10 @@ def write_superstep(
     if writes[0].node == COPY:
         return _copy(thread, base)
     before = graph.known_values(state, {} if base is None else history.values(base))
+    if writes[0].node == END and base is not None:
+        # As in LangGraph, nodes that have finished beside those that are dropped have written.
+        for finished in history.pending_writes(history.with_extras(base)).values():
+            before = graph.apply_write(before, finished, state)
     values = _applied(before, writes, thread, state)
     if writes[0].node == INPUT:
         # Not `values`: the graph has not taken the input yet.

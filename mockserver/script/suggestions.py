@@ -22,6 +22,7 @@ MEANT: Final = {
     **dict.fromkeys(("tool_result", "results", "return"), "result"),
     **dict.fromkeys(("delay", "sleep", "wait", "duration", "seconds"), "takes"),
     **dict.fromkeys(("fail", "raise", "exception"), "error"),
+    **dict.fromkeys(("memory", "memories", "remember", "items"), "store"),
     **dict.fromkeys(("ask", "human", "question", "approve"), "interrupt"),
     **dict.fromkeys(("match", "if", "on", "trigger"), "when"),
     **dict.fromkeys(("regex", "pattern", "re"), "matches"),
@@ -60,6 +61,7 @@ PLACES: Final = {
     "Result": "of a tool result, inside `result`",
     "Interrupt": "of a question, inside `interrupt`",
     "Case": "of a case, in the list `cases` of an `interrupt`",
+    "StoreWrite": "of an item, in the list `store` of a step",
 }
 """The places of keys, by the types of a script. The first that has a key is the one that is named."""
 

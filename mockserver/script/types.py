@@ -16,6 +16,10 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from msgspec import UNSET, Meta
 
 from mockserver.script import patterns
+from mockserver.script.actions import Call as Call
+from mockserver.script.actions import Failure as Failure
+from mockserver.script.actions import Output
+from mockserver.script.actions import Result as Result
 from mockserver.script.shapes import (
     END,
     GRAPH_NAME,
@@ -42,8 +46,6 @@ RESERVED: Final = ("messages",)
 STEPS: Final = "steps"
 """The channel in which the built-in graph lists the steps that finished."""
 
-Seconds = Annotated[float, Meta(ge=0, le=86400)]
-
 
 class When(Part, frozen=True):
     """The condition of a turn on the last message. Every given field must match. Case is ignored in texts."""
@@ -69,31 +71,6 @@ class When(Part, frozen=True):
             patterns.check(self.matches)
 
 
-class Call(Part, frozen=True):
-    """A tool call of the model."""
-
-    tool: Annotated[str, Meta(min_length=1, description="name of the tool")]
-    args: Annotated[dict[str, Any], Meta(description="its arguments")] = {}
-    id: Annotated[str, Meta(description="id of the call. Default: a generated one")] | None = None
-
-
-class Result(Part, frozen=True):
-    """A tool's result."""
-
-    content: Annotated[str | list[Any], Meta(description="text, or content blocks")] = ""
-    status: Literal["success", "error"] = "success"
-    artifact: Any = None
-
-
-class Failure(Part, frozen=True):
-    """An exception that a node raises."""
-
-    message: str = ""
-    type: Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$(?!\n)", description="class of the exception")] = (
-        "RuntimeError"
-    )
-
-
 class Case(Part, frozen=True):
     """The steps after an interrupt, for one kind of answer. Without a condition it matches any answer."""
 
@@ -110,6 +87,9 @@ class Interrupt(Part, frozen=True):
     """A question to a human: `interrupt(value)`. The rest of the step is played after the answer."""
 
     value: Any
+    before: Annotated[
+        list[Output], Meta(description="what the node does before it asks, again with each answer. Nothing is written")
+    ] = []
     cases: Annotated[list[Case], Meta(description="the first case that matches is played after this step")] = []
     name: (
         Annotated[
@@ -126,21 +106,15 @@ class Interrupt(Part, frozen=True):
             raise ValueError(f"`{{{self.name}}}` has a meaning in every turn. Choose another `name` for the answer")
 
 
-class Step(Part, frozen=True, dict=True):
+class Step(Output, frozen=True, dict=True):
     """One superstep: a node does its work, and its write becomes a checkpoint."""
 
-    say: Annotated[str | list[Any], Meta(description="the model's text, or its content blocks")] | None = None
-    tokens: (
-        Annotated[list[str], Meta(description="the pieces in which `say` is streamed. Default: its words")] | None
-    ) = None
-    call: Annotated[Call | list[Call], Meta(description="tool calls of the model, with or without `say`")] | None = None
     result: (
         Annotated[str | Result | list[str | Result], Meta(description="results of the last tool calls, in their order")]
         | None
     ) = None
     messages: Annotated[list[dict[str, Any]], Meta(description="messages of any kind, as a client writes them")] = []
     channels: Annotated[dict[Name, Any], Meta(description="writes to other channels of the state")] = {}
-    custom: Annotated[list[Any], Meta(description="events for the stream mode `custom`")] = []
     interrupt: (
         Annotated[
             Interrupt | list[Interrupt],
@@ -152,8 +126,6 @@ class Step(Part, frozen=True, dict=True):
         bool, Meta(description="pause before this step, as a graph compiled with `interrupt_before`")
     ] = False
     error: Annotated[str | Failure, Meta(description="fail at the end of the step. Nothing is written")] | None = None
-    takes: Annotated[Seconds, Meta(description="seconds of scripted time. `say` is spread over them")] = 0.0
-    hold: Annotated[Name, Meta(description="wait here until a test releases this point")] | None = None
     subgraph: Annotated[list[Step], Meta(description="the steps of a child graph that the node runs")] = []
     returns: (
         Annotated[
@@ -191,9 +163,8 @@ class Step(Part, frozen=True, dict=True):
     steps: Annotated[list[Step], Meta(description="the steps to repeat. The recursion limit ends them")] = []
 
     def __post_init__(self) -> None:
-        given = {name for name in self.__struct_fields__ if getattr(self, name) not in (None, [], {}, 0.0, False)}
-        if not given:
-            raise ValueError("the step does nothing. Give it `say`, `call`, `result` or another action")
+        super().__post_init__()
+        given = self.given
         if ("repeat" in given) != ("steps" in given):
             raise ValueError("`repeat` and `steps` go together. Give both: how often, and which steps")
         if "repeat" in given and len(given) > 2:
@@ -205,8 +176,6 @@ class Step(Part, frozen=True, dict=True):
         self._check_subgraph(given)
         if self.parallel:
             self._check_parallel(given)
-        if self.tokens is not None and "".join(self.tokens) != self.say:
-            raise ValueError("the `tokens` must join to the text of `say`. Correct one of them")
         for name in RESERVED:
             if name in self.channels:
                 raise ValueError(f"`{name}` cannot be in `channels`, because the step itself writes it. Remove it")
@@ -303,13 +272,6 @@ class Step(Part, frozen=True, dict=True):
         return self.returns == "messages"
 
     @property
-    def calls(self) -> list[Call]:
-        """Return the tool calls that it makes."""
-        if self.call is None:
-            return []
-        return [self.call] if isinstance(self.call, Call) else self.call
-
-    @property
     def results(self) -> list[Result]:
         """Return the results that it gives to tool calls."""
         if self.result is None:
@@ -333,11 +295,6 @@ class Step(Part, frozen=True, dict=True):
     def writes_itself(self) -> bool:
         """Return whether its node writes something beside what its child graphs return."""
         return self.writes_messages or bool(self.channels)
-
-    @property
-    def speaks(self) -> bool:
-        """Return whether it writes a message of the model."""
-        return self.say is not None or self.call is not None
 
 
 class Turn(Part, frozen=True):
@@ -490,7 +447,4 @@ def _listed(names: set[str]) -> str:
     return ", ".join(f"`{name}`" for name in sorted(names - {"repeat", "steps"}))
 
 
-__all__ = [
-    *("UNSET", "Call", "Case", "Failure", "Interrupt", "Result", "Script", "Step", "Turn", "UnsetType", "When"),
-    "tokens",
-]
+__all__ = [*("UNSET", "Case", "Interrupt", "Script", "Step", "Turn", "UnsetType", "When"), "tokens"]

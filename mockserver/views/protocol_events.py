@@ -20,7 +20,9 @@ from mockserver.script.tasks import is_sent, node_of, triggers_of
 
 Ended = Literal["completed", "failed", "interrupted"]
 
-_KNOWN_BLOCKS: Final = frozenset(("text", "reasoning", "image", "video", "audio", "file", "server_tool_call"))
+_KNOWN_BLOCKS: Final = frozenset(
+    ("text", "reasoning", "image", "video", "audio", "file", "tool_call", "server_tool_call")
+)
 """The content block types of the protocol. A block of another type is wrapped as `non_standard`."""
 
 
@@ -240,8 +242,15 @@ def _blocks(message: Message) -> list[dict[str, Any]]:
         # Empty text is omitted only if tool calls remain, so that every message has a block.
         blocks = [{"type": "text", "text": content}] if content or not message["tool_calls"] else []
     else:
-        blocks = [_known(block) for block in content]
-    calls = [{name: call[name] for name in ("id", "name", "args")} for call in message["tool_calls"]]
+        # Without the index, which the event itself has.
+        known = [_known(block) for block in content]
+        blocks = [{name: value for name, value in block.items() if name != "index"} for block in known]
+    made = {block.get("id") for block in blocks if block["type"] == "tool_call"}
+    calls = [
+        {name: call[name] for name in ("id", "name", "args")}
+        for call in message["tool_calls"]
+        if call["id"] not in made
+    ]
     return [*blocks, *({"type": "tool_call", **call} for call in calls)]
 
 

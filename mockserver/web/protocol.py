@@ -348,6 +348,7 @@ def _create_run(session: ProtocolSession, order: RunRequest, config: Config) -> 
     if new:
         run.thread.metadata |= order.metadata
     session.run = run
+    run.by_protocol = True
     # The feed has to exist before the run starts, at the next turn of the event loop: events before it are lost.
     session.request.app[ENGINE].feeds.of(session.thread_id)
     return run

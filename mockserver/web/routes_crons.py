@@ -49,6 +49,9 @@ async def patch(request: web.Request) -> web.StreamResponse:
     # The typed body has defaults for everything. Only the raw one shows which fields the client sent.
     undescribed = (*UNDESCRIBED, "multitask_strategy", "assistant_id")
     order, given = await read_with_json(request, CronPatch, undescribed=undescribed)
+    # Not `given`, which is without the fields that were ignored.
+    if await request.json() == {}:
+        raise ApiError(400, "The body is empty. Send at least one field to change.")
     if "assistant_id" in given:
         ignore("`assistant_id` of a cron cannot be changed")
         del given["assistant_id"]
@@ -180,6 +183,6 @@ ROUTES: Final = (
     ),
     Route("POST", "/runs/crons/count", count, CronCount, statuses=(200, 422), response=int),
     Route("GET", CRON, get, statuses=(200, 404, 422), response=responses.Cron),
-    Route("PATCH", CRON, patch, CronPatch, statuses=(200, 404, 422), response=responses.Cron),
+    Route("PATCH", CRON, patch, CronPatch, statuses=(200, 400, 404, 422), response=responses.Cron),
     Route("DELETE", CRON, delete, statuses=(204, 404, 422)),
 )

@@ -351,10 +351,10 @@ def _unknown_node(field: str, node: str, nodes: Sequence[str]) -> str:
 
 
 def _check_targets(targets: Sequence[str | Send], nodes: Sequence[str]) -> None:
-    """Raise `ApiError` for a target of `goto` that a script cannot play."""
+    """Note the targets of `goto` that the graph does not have. Raise `ApiError` for a mixture of their two forms."""
     for target in (one.node if isinstance(one, Send) else one for one in targets):
         if target not in (*nodes, END):
-            raise ApiError(422, _unknown_node("command.goto", target, nodes))
+            ignore(_unknown_node("command.goto", target, nodes))
     if len({type(target) for target in targets}) > 1:
         raise ApiError(422, "`command.goto` has names and objects; send either names or objects.")
 

@@ -137,12 +137,16 @@ async def history_search(request: web.Request) -> web.StreamResponse:
 
 def _history(thread: Thread, params: HistoryRequest) -> Iterator[records.Shown]:
     before = params.before_id
-    namespace = (params.checkpoint and params.checkpoint.checkpoint_ns) or ""
+    named = params.checkpoint or CheckpointConfig()
+    namespace, wanted = named.checkpoint_ns or "", named.checkpoint_id
     # Checkpoint ids are sortable and grow with time, so `before` needs no look-up.
     found = (
         checkpoint
         for checkpoint in _history_of(thread, params.checkpoint).newest_first()
-        if (before is None or checkpoint.checkpoint_id < before) and holds(checkpoint.metadata, params.metadata)
+        if (before is None or checkpoint.checkpoint_id < before)
+        # As in LangGraph, the history of a checkpoint is itself alone, and not those before it.
+        and wanted in (UNSET, checkpoint.checkpoint_id)
+        and holds(checkpoint.metadata, params.metadata)
     )
     # A list, because the thread may change while a large response is encoded.
     for checkpoint in list(islice(found, params.limit)):

@@ -1,3 +1,6 @@
+from typing import Any
+from uuid import uuid4
+
 import pytest
 from msgspec.structs import replace
 
@@ -80,6 +83,16 @@ async def test_a_run_from_the_newest_checkpoint_branches_as_from_an_older_one(st
     # Without the name of a checkpoint there is nothing to branch from.
     await stage.client.runs.wait(stage.thread, "agent", input=None)
     assert (await stage.state())["checkpoint"] == forked["checkpoint"]
+
+
+async def test_the_history_of_a_checkpoint_is_itself_alone(stage: Stage) -> None:
+    """Measured on `langgraph dev` 0.16.7, for the graph of the thread and for a child graph."""
+    await stage.join(await stage.create("A", "sf"))
+    threads: Any = stage.client.threads
+    _, named, *_ = await threads.get_history(stage.thread)
+    assert await threads.get_history(stage.thread, checkpoint=named["checkpoint"]) == [named]
+    unknown = {**named["checkpoint"], "checkpoint_id": str(uuid4())}
+    assert await threads.get_history(stage.thread, checkpoint=unknown) == []
 
 
 async def test_a_batch_has_at_least_one_run(stage: Stage) -> None:

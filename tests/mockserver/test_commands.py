@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from mockserver.script.load import parse
 from tests.mockserver.stage import Stage, asking, on_stage
 
@@ -35,9 +37,51 @@ async def test_a_run_goes_on_at_a_node(stage: Stage) -> None:
     assert await commanded(stage, {"goto": ["tools"]}, config=stage.config("C")) == ["tools", "agent"]
 
 
-async def test_a_run_begins_at_a_node_of_an_empty_thread(stage: Stage) -> None:
-    assert await commanded(stage, {"goto": "agent"}, config=stage.config("A")) == ["agent"]
-    assert await stage.said() == "A"
+CHAIN = parse("""
+messages: false
+channels: {log: append}
+turns:
+  - steps: [{node: a, channels: {log: a}}, {node: b, channels: {log: b}}, {node: c, channels: {log: c}}]
+""")
+
+
+# Measured on `langgraph dev` 0.16.7. There `b` also plays `c` again, which a script does not.
+@pytest.mark.parametrize(
+    ("command", "planned", "seen"),
+    [
+        ({"goto": "nowhere"}, ["a"], ["a", "b", "c"]),
+        ({"goto": ["nowhere", "a"]}, ["a"], ["a", "b", "c"]),
+        ({"goto": "__end__"}, ["a"], ["a", "b", "c"]),
+        ({"goto": "c"}, ["a", "c"], ["a", "c", "b", "c"]),
+        ({"goto": {"node": "c", "input": {}}}, ["a", "c"], ["a", "c", "b", "c"]),
+        ({"goto": "c", "resume": "x"}, ["a", "c"], ["a", "c", "b", "c"]),
+    ],
+)
+async def test_the_graph_of_an_empty_thread_is_entered_beside_the_targets(
+    command: Any, planned: list[str], seen: list[str]
+) -> None:
+    async with on_stage(script=CHAIN) as stage:
+        assert sorted((await commanded(stage, command))[: len(planned)]) == planned
+        first, entered, *_ = await stage.history()
+        assert (first["next"], entered["next"], sorted(entered["values"])) == (["__start__"], planned, ["log"])
+        assert (await stage.state())["values"]["log"] == seen
+
+
+async def test_a_breakpoint_stops_an_empty_thread_before_a_target() -> None:
+    async with on_stage(script=CHAIN) as stage:
+        assert await commanded(stage, {"goto": "c"}, interrupt_before=["c"]) == ["__interrupt__"]
+        assert (await stage.state())["next"] == ["a", "c"]
+        await stage.client.runs.wait(stage.thread, "agent", input=None)
+        assert (await stage.state())["values"]["log"] == ["a", "c", "b", "c"]
+
+
+async def test_a_target_that_the_graph_does_not_have_adds_nothing_to_a_thread() -> None:
+    async with on_stage(script=CHAIN) as stage:
+        await stage.client.runs.wait(stage.thread, "agent", input={})
+        before = await stage.history()
+        parts: Any = stage.client.runs.stream(stage.thread, "agent", command={"goto": "nowhere"})
+        assert [part.data async for part in parts if part.event == "values"] == [{"log": ["a", "b", "c"]}]
+        assert await stage.history() == before
 
 
 async def test_going_to_the_end_does_nothing(stage: Stage) -> None:

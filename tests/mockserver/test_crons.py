@@ -101,6 +101,8 @@ async def test_a_cron_is_changed(stage: Stage) -> None:
     assert (changed["enabled"], changed["metadata"]) == (False, {"a": 1, "b": 2})
     assert changed["end_time"] == "2026-01-01T00:00:00.000000+00:00"
     assert (await stage.http.patch(path, json={"end_time": None})).json()["end_time"] is None
+    empty = await stage.http.patch(path, json={})
+    assert (empty.status_code, empty.json()["detail"]) == (400, "The body is empty. Send at least one field to change.")
     refused = await stage.http.patch(path, json={"schedule": "nonsense"})
     assert refused.status_code == 422
     assert (await stage.http.get(path)).json()["schedule"] == "0 12 * * *"

@@ -38,6 +38,8 @@ MEANINGLESS: list[tuple[str, str, Any, str]] = [
     ("POST", "/runs/wait", {**RUN, "multitask_strategy": None}, "invalid value of `multitask_strategy`"),
     ("POST", "/runs/wait", {**RUN, "checkpoint": {"checkpoint_id": "x"}}, "A stateless run has no `checkpoint`"),
     ("POST", "{thread}/runs/wait", {**RUN, "interrupt_before": ["x"]}, '`interrupt_before` names the node "x"'),
+    ("POST", "{thread}/runs/wait", {**RUN, "command": {"goto": "x"}}, '`command.goto` names the node "x"'),
+    ("POST", "{thread}/runs/wait", {**RUN, "command": {"goto": [{"node": "x", "input": {}}]}}, "`command.goto` names"),
     ("POST", "{thread}/runs/crons", {"assistant_id": "agent", "schedule": "0 0 1 1 *", "colour": 1}, "`colour`"),
     ("POST", "{thread}/state/checkpoint", {"checkpoint": {}, "select": 5}, "invalid value of `select`"),
     ("POST", "/store/namespaces", {"limit": 0}, "`limit` is 0"),

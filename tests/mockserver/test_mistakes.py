@@ -393,7 +393,9 @@ SCRIPTS: Final[dict[str, Mistake]] = {
         "turns: [{when: refund, steps: [{say: a}]}]\n", "1:16: expected an object, got a text", "`contains`"
     ),
     "a tool without a key": step("call: look_up", "3:11: expected an object or a list, got a text", "`tool`, `args`"),
-    "a question without a key": step("interrupt: Send it?", "3:16: expected an object or a list", "`value`, `cases`"),
+    "a question without a key": step(
+        "interrupt: Send it?", "3:16: expected an object or a list", "`value`, `before`, `cases`"
+    ),
     "a key of a question": step("interrupt: {question: x}", "3:17: unknown key `question`", "Did you mean `value`?"),
     "a step in place of a turn": script("turns: [{say: a}]\n", "1:10: unknown key `say`", "Did you mean `steps`?"),
     "a status of a result": step(

@@ -85,6 +85,43 @@ async def test_input_without_a_new_message_passes_from_the_entry_to_a_new_questi
     assert await log(parked) == ["called", *ANSWERED]
 
 
+ROUND = parse("""
+channels: {log: append}
+turns:
+  - steps:
+      - {node: a, say: a, channels: {log: a}}
+      - parallel: [{node: b, channels: {log: b}}, {node: c, interrupt: {value: Continue?}, channels: {log: c}}]
+      - {node: d, say: d, channels: {log: d}}
+""")
+
+
+@pytest.mark.parametrize("asked", [{}, {"messages": []}, {"log": []}])
+async def test_input_without_a_new_message_on_a_finished_thread_passes_from_the_entry(asked: Any) -> None:
+    """Measured on `langgraph dev` 0.16.7 with the same graph."""
+    async with on_stage(script=ROUND) as stage:
+        await run(stage, input=ASKING)
+        await run(stage, command={"resume": 1})
+        assert await log(stage) == ["a", "b", "c", "d"]
+        await run(stage, input=asked)
+        assert (await log(stage), (await stage.state())["next"]) == (["a", "b", "c", "d", "a", "b"], ["c"])
+
+
+async def test_an_update_in_the_role_of_the_start_passes_from_the_entry() -> None:
+    async with on_stage(script=ROUND) as stage:
+        await run(stage, input=ASKING)
+        await run(stage, command={"resume": 1})
+        await stage.client.threads.update_state(stage.thread, {"log": "x"}, as_node="__start__")
+        assert (await log(stage), (await stage.state())["next"]) == (["a", "b", "c", "d", "x"], ["a"])
+
+
+async def test_an_update_that_ends_a_thread_keeps_what_finished_beside_the_question() -> None:
+    async with on_stage(script=ROUND) as stage:
+        await run(stage, input=ASKING)
+        ended: Any = {"values": None, "as_node": "__end__"}
+        assert (await stage.http.post(f"/threads/{stage.thread}/state", json=ended)).is_success
+        assert (await log(stage), (await stage.state())["next"]) == (["a", "b"], [])
+
+
 LOOP = parse("""
 channels: {log: append}
 turns:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from mockserver.script.load import ScriptError, parse
-from tests.mockserver.stage import Stage, on_stage
-from tests.mockserver.test_protocol import Protocol, over
+from tests.mockserver.stage import Stage, asking, on_stage
+from tests.mockserver.test_protocol import Protocol, data, over
 from tests.mockserver.test_scripted import run
 
 SCRIPT = """
@@ -287,6 +287,67 @@ async def test_a_run_without_an_answer_asks_the_same_question(stage: Stage) -> N
     questions = await asked(stage)
     await stage.client.runs.wait(stage.thread, "agent", input=None)
     assert await asked(stage) == questions
+
+
+EARLY = """
+channels: {notes: append}
+transformer: true
+turns:
+  - steps:
+      - node: ask
+        interrupt:
+          - {value: Which?, name: which, before: [{custom: [{name: progress, step: 1}]}, {say: Let me see., takes: 1}]}
+          - {value: Sure?, before: [{say: "{which}, then.", custom: [{name: progress, step: 2}]}]}
+        custom: [{name: progress, step: 3}]
+        say: "Took {which}."
+        channels: {notes: ["{which} {resume}"]}
+"""
+
+
+def shown(event: Any) -> Any:
+    """Return what a node shows in one event of a stream, None for other events."""
+    if event.event == "messages":
+        return event.data[0]["content"]
+    if event.event == "custom":
+        return event.data["step"]
+    return event.data.get("__interrupt__", [{}])[0].get("value") if event.event == "updates" else None
+
+
+async def test_what_a_node_does_before_a_question_is_shown_again_with_each_answer() -> None:
+    """Measured on `langgraph dev` 0.16.7, which calls the function of the node again from its beginning."""
+    async with on_stage(script=parse(EARLY)) as stage:
+        seen = []
+        for asked in ({"input": asking("hi")}, {"command": {"resume": "red"}}, {"command": {"resume": "yes"}}):
+            stream = stage.client.runs.stream(
+                stage.thread, "agent", stream_mode=["custom", "messages-tuple", "updates"], **asked
+            )
+            seen.append([one async for event in stream if (one := shown(event)) is not None])
+            state = await stage.state()
+            seen[-1].append([message["content"] for message in state["values"]["messages"][1:]])
+        first, second = [1, "Let ", "me ", "see."], [2, "red, ", "then."]
+        assert seen == [
+            [*first, "Which?", []],
+            [*first, *second, "Sure?", []],
+            [*first, *second, 3, "Took ", "red.", ["Took red."]],
+        ]
+        assert state["values"]["notes"] == ["red yes"]
+
+
+async def test_the_newer_protocol_shows_what_a_node_does_before_a_question() -> None:
+    async with on_stage(script=parse(EARLY)) as stage:
+        async with Protocol(stage).listening("custom:progress", "messages", "input") as ear:
+            for asked in ({"input": asking("hi")}, {"command": {"resume": "red"}}):
+                await stage.client.runs.wait(stage.thread, "agent", **asked)
+            events = await ear.until(lambda event: event["params"]["data"].get("payload") == "Sure?")
+        others = [event["params"]["data"] for event in events if event["method"] != "messages"]
+        assert [one.get("step", "asks") for one in others] == [1, "asks", 1, 2, "asks"]
+        blocks = [one["content"] for one in data(events, "messages") if one["event"] == "content-block-finish"]
+        assert [block["text"] for block in blocks] == ["Let me see.", "Let me see.", "red, then."]
+
+
+def test_what_a_node_does_before_a_question_writes_nothing() -> None:
+    with pytest.raises(ScriptError, match=r"s:1:51: unknown key `result`.*\[0\]"):
+        parse("turns: [{steps: [{interrupt: {value: a, before: [{result: x}]}}]}]", "s")
 
 
 @pytest.mark.parametrize("name", ["text", "resume", "a b"])

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from mockserver.core.script_cursor import Cursor, TurnContext, enter, fill
+from mockserver.script.actions import Call, Failure, Result
 from mockserver.script.load import GUIDE, ScriptError, load, parse, schema
-from mockserver.script.types import Call, Failure, Interrupt, Result, Script, Step, Turn, When
+from mockserver.script.types import Interrupt, Script, Step, Turn, When
 
 
 def begin(script: Script, text: str) -> Cursor:

@@ -45,6 +45,12 @@ async def streamed(stage: Stage, mode: Any, **asked: Any) -> list[Any]:
     return [part.data async for part in parts if part.event == mode]
 
 
+async def finish(stage: Stage) -> None:
+    """Bring the thread to its end, so that nothing plays beside the tasks that a command adds."""
+    await stage.client.threads.update(stage.thread, metadata={"graph_id": "agent"})
+    await stage.client.threads.update_state(stage.thread, {"log": []}, as_node="child")
+
+
 async def log(stage: Stage) -> Any:
     return (await stage.state())["values"]["log"]
 
@@ -116,6 +122,7 @@ async def test_the_visits_of_added_tasks_count(stage: Stage) -> None:
 
 async def test_the_cases_of_a_sent_task_follow_where_nothing_else_is_next() -> None:
     async with on_stage(script=SCRIPT) as stage:
+        await finish(stage)
         await run(stage, command=sent(ask={"topic": "a"}))
         await run(stage, command={"resume": "yes"}, interrupt_after=["case"])
         assert (await log(stage), (await stage.state())["next"]) == (["asked a: yes", "case yes"], ["child"])
@@ -129,6 +136,7 @@ async def test_a_breakpoint_after_a_node_stops_behind_an_added_task() -> None:
 
 async def test_the_child_graph_of_a_sent_task_survives_pruning() -> None:
     async with on_stage(script=SCRIPT) as stage:
+        await finish(stage)
         await run(stage, command=sent(child={"topic": "a"}))
         pruned = await stage.http.post("/threads/prune", json={"thread_ids": [stage.thread], "strategy": "keep_latest"})
         assert pruned.is_success

@@ -9,6 +9,7 @@ import pytest
 from langgraph_sdk import get_sync_client
 
 from mockserver.core.clock import HandClock
+from mockserver.script.load import ScriptError, parse
 from tests.mockserver.stage import Stage, on_stage
 
 
@@ -128,3 +129,94 @@ async def test_a_reset_forgets_the_items(stage: Stage) -> None:
     await keep(stage, ("a", "k", {}))
     assert (await stage.http.post("/_mock/reset", json={})).status_code == 200
     assert await keys(stage) == []
+
+
+SCRIPT = """
+turns:
+  - when: {contains: ask}
+    steps:
+      - interrupt: {value: Sure?, before: [{store: [{namespace: [asked], key: "{text}", value: {asked: true}}]}]}
+        store: [{namespace: [asked], key: "{text}", value: null}]
+  - when: {contains: fail}
+    steps: [{store: [{namespace: [kept], key: k, value: {a: 1}}], error: no}]
+  - when: {matches: "expire (?P<part>.*)"}
+    steps: [{store: [{namespace: [users, "{part}"], key: k, value: {}, ttl: 5}]}]
+  - when: {matches: "I am (?P<who>[A-Z]+)"}
+    steps:
+      - say: "Hi, {who}."
+        tokens: ["Hi, ", "{who}."]
+        hold: halfway
+        store:
+          - {namespace: [users, "{who:slug}"], key: profile, value: {name: "{who}", said: ["{text}"]}}
+          - {namespace: [users], key: newest, value: {}}
+          - {namespace: [users], key: newest, value: null}
+"""
+
+
+async def items(stage: Stage, *prefix: str) -> list[Any]:
+    found = await stage.client.store.search_items(prefix)
+    return [(item["namespace"], item["key"], item["value"]) for item in found["items"]]
+
+
+async def asked(stage: Stage, text: str) -> Any:
+    return await stage.client.runs.wait(stage.thread, "agent", input={"messages": text}, raise_error=False)
+
+
+async def test_a_step_puts_items_and_deletes_them_when_it_has_spoken() -> None:
+    async with on_stage(script=parse(SCRIPT)) as stage:
+        run = await stage.client.runs.create(stage.thread, "agent", input={"messages": "I am Ada"})
+        await stage.http.post("/_mock/wait", json={"point": "halfway"})
+        assert await items(stage) == []
+        await stage.http.delete("/_mock/holds", params={"point": "halfway"})
+        await stage.client.runs.join(stage.thread, run["run_id"])
+        assert await items(stage) == [(["users", "ada"], "profile", {"name": "Ada", "said": ["I am Ada"]})]
+
+
+async def test_items_stay_though_the_run_fails_or_waits() -> None:
+    """Measured on `langgraph dev` 0.16.7, with a node that writes and then fails or asks."""
+    async with on_stage(script=parse(SCRIPT)) as stage:
+        await asked(stage, "fail")
+        await asked(stage, "ask")
+        assert sorted(await items(stage)) == [(["asked"], "ask", {"asked": True}), (["kept"], "k", {"a": 1})]
+        await stage.client.runs.wait(stage.thread, "agent", command={"resume": "yes"})
+        assert await items(stage) == [(["kept"], "k", {"a": 1})]
+
+
+async def test_an_item_of_a_step_expires_on_the_clock_of_the_deployment() -> None:
+    clock = HandClock()
+    async with on_stage(script=parse(SCRIPT), clock=clock) as stage:
+        await asked(stage, "expire soon")
+        assert await items(stage) == [(["users", "soon"], "k", {})]
+        await clock.advance(301)
+        assert await items(stage) == []
+
+
+@pytest.mark.parametrize(("part", "reason"), [("a.b", "cannot contain periods"), ("", "cannot be empty")])
+async def test_a_namespace_that_no_item_can_have_fails_the_run(part: str, reason: str) -> None:
+    async with on_stage(script=parse(SCRIPT)) as stage:
+        failure = (await asked(stage, f"expire {part}"))["__error__"]
+        assert failure["error"] == "InvalidNamespaceError"
+        assert reason in failure["message"]
+        assert await items(stage) == []
+
+
+@pytest.mark.parametrize(
+    ("item", "place", "reason"),
+    [
+        ("{key: k, value: {}}", "1:27", "the key `namespace` is missing"),
+        ("{namespace: [a], key: k}", "1:27", "the key `value` is missing"),
+        ("{namespace: a, key: k, value: {}}", "1:39", "expected a list, got a text"),
+        ("{namespace: [], key: k, value: {}}", "1:39", "a list that is not empty"),
+        ("{namespace: [a.b], key: k, value: {}}", "1:27", "has no dots"),
+        ("{namespace: [langgraph, a], key: k, value: {}}", "1:27", "which is reserved"),
+        ("{namespace: [a], key: k, value: null, ttl: 5}", "1:27", "has no `ttl`"),
+        ("{namespace: [a], key: k, value: text}", "1:59", "expected an object"),
+        ("{namespace: [a], key: k, values: {}}", "1:52", "Did you mean `value`?"),
+        ('{namespace: [a], key: "{txet}", value: {}}', "1:49", "Did you mean `{text}`?"),
+    ],
+)
+def test_a_mistake_in_an_item_is_named_with_its_place(item: str, place: str, reason: str) -> None:
+    with pytest.raises(ScriptError) as refused:
+        parse(f"turns: [{{steps: [{{store: [{item}]}}]}}]", "s")
+    assert str(refused.value).startswith(f"s:{place}: "), refused.value
+    assert reason in str(refused.value)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from mockserver.script.actions import Call
 from mockserver.script.load import parse
-from mockserver.script.types import Call, Script, Step, Turn, tokens
+from mockserver.script.types import Script, Step, Turn, tokens
 from tests.mockserver.stage import Stage, asking, on_stage
 from tests.mockserver.witness import DEADLINE
 
