@@ -11,7 +11,8 @@ from conformance.judge.check import check
 from conformance.judge.expect import Broken, Inapplicable, Unproven
 from conformance.judge.objects import Kind, shown
 from conformance.judge.play import Exchange, Play
-from conformance.judge.shapes import FRAMES, Misfit, checkpoint_is_missing, misfits
+from conformance.judge.queries import options_of
+from conformance.judge.shapes import FRAMES, Misfit, checkpoint_is_missing, misfits, untyped
 from conformance.transcript.text import snippet
 from conformance.transcript.transcript import StreamEvent
 
@@ -140,11 +141,19 @@ def _statuses(exchange: Exchange) -> set[int]:
     if method == "GET" or path.endswith(("/search", "/history")):
         # A read changes nothing and conflicts with nothing. Of a 404 the requirements on what is gone judge.
         return {200, 404}
+    if path.endswith("/cancel") and _waits(exchange):
+        # 202 says that the work is not done: https://www.rfc-editor.org/rfc/rfc9110#name-202-accepted
+        return {200, 204} | refusals
     if path.endswith("/cancel") or method == "DELETE":
         # The description lists 200 for most of them. The reference server answers 202 and 204, which mean the same.
         return {200, 202, 204} | refusals
     # RUN-02 judges the status of a background run that is created.
     return {200, *refusals, *({201} if path.endswith("/runs") else ())}
+
+
+def _waits(exchange: Exchange) -> bool:
+    """Return whether a request waits for the end of what it starts."""
+    return options_of(exchange).get("wait") in ("1", "true", True)
 
 
 def _chooses_id(exchange: Exchange) -> bool:
@@ -209,3 +218,18 @@ def connections_do_not_break(play: Play) -> None:
             ),
             *(e.sent for e in broken[:SHOWN]),
         )
+
+
+@check("SHP-09", premises=())
+def typed_fields_are_there(play: Play) -> None:
+    """SHP-09: look in threads, states and crons for the fields that the client's types have in every object."""
+    found = shown(play, "thread", "state", "cron")
+    if not found:
+        raise Unproven("no answer contained a thread, a state or a cron")
+    kinds = {"thread": schema.Thread, "state": schema.ThreadState, "cron": schema.Cron}
+    wrong: dict[tuple[str, str], tuple[str, Misfit, int]] = {}
+    for one in found:
+        # An answer that has no cron is for CRN to judge.
+        for misfit in untyped(one.value, kinds[one.kind]) if one.id or one.kind == "state" else ():
+            wrong.setdefault((one.kind, misfit.path), (f"`{misfit.path}` of {one.place}", misfit, one.sent))
+    _expect_no_misfit(list(wrong.values()), "each object")

@@ -81,6 +81,22 @@ class NextIsText(_Field):
         return {**one, "next": ", ".join(one["next"])} if self.strikes() else one
 
 
+class InterruptsLeftOut(_Field):
+    """A state does not have the field `interrupts`.
+
+    Seen in the JavaScript server.
+    """
+
+    id = "D244"
+    rule = "SHP-09"
+    seen = ()
+    client = "A client that reads the open questions of the state fails, because its type says that the field is there."
+    endpoints = (("GET", STATE),)
+
+    def shown(self, request: web.Request, one: Json) -> Json:
+        return {name: one[name] for name in one if name != "interrupts"} if self.strikes() else one
+
+
 class CronTimesAsNumbers(_Field):
     """The times of a cron are seconds since 1970."""
 
