@@ -7,6 +7,7 @@ from typing import Any
 
 from langgraph_sdk import schema
 
+from conformance.checks.common import gives_reason
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Inapplicable, Unproven
 from conformance.judge.objects import Kind, shown
@@ -187,13 +188,11 @@ def refusals_have_a_detail(play: Play) -> None:
     if not refused:
         raise Inapplicable("the deployment refused no request")
     for exchange in refused:
-        body = exchange.response.body if exchange.response else None
-        detail = body.get("detail") if isinstance(body, dict) else None
-        if not isinstance(detail, str) or not detail:
+        if not gives_reason(exchange.response):
             raise Broken(
                 f'{{"detail": text}} with the {exchange.outcome()} for {exchange.request.method} '
                 f"{exchange.request.path} ({exchange.request.purpose})",
-                f"`{snippet(body)}`",
+                f"`{snippet(exchange.response and exchange.response.body)}`",
                 exchange.sent,
             )
 

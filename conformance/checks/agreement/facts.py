@@ -56,6 +56,25 @@ def fixed_facts_stay(play: Play) -> None:
     expect_none(_changes(play, FIXED, _other), "one value in every answer")
 
 
+@check("AGR-13", premises=())
+def ids_are_spelled_alike(play: Play) -> None:
+    """AGR-13: compare the spellings of the id of every run, thread and cron in all answers."""
+    found = [one for one in shown(play, *FIXED) if one.id]
+    if not found:
+        raise Unproven("no answer contained a run, a thread or a cron with an id")
+    expect_none(_spellings(found), "one spelling of an id in every answer")
+
+
+def _spellings(found: list[Shown]) -> Iterator[Contradiction]:
+    """Yield every id that has another spelling in an earlier answer."""
+    first: dict[str, Shown] = {}
+    for one in found:
+        before = first.setdefault(one.id.lower(), one)
+        if before.id != one.id:
+            what = f"the {one.kind}_id in {one.place}"
+            yield Contradiction(what, f"`{before.id}` as before", f"`{one.id}`", (before.received, one.received))
+
+
 @check("AGR-02", premises=())
 def given_facts_stay(play: Play) -> None:
     """AGR-02: compare what was sent for every run, thread and cron, in all answers that show it."""

@@ -139,4 +139,6 @@ TWINS = [
          values, steps=[])), fact="values.steps"),
     twin("AGR-11", "a stale event", STREAMED, stale_event, fact="values.steps"),
     twin("AGR-12", "a message under two ids", STREAMED, renamed_update, fact="B.call in the updates of the stream of"),
+    twin("AGR-13", "an id in capitals", TOOLS, bodies("final run", "run B", lambda run: of(run,
+         run_id=run["run_id"].upper())), fact="for the run_id in the answer to GET"),
 ]  # fmt: skip
