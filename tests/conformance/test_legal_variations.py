@@ -277,6 +277,13 @@ def errors_with_their_module(raw: Json) -> None:
             moment["data"]["error"] = f"agent.{moment['data']['error']}"
 
 
+def untyped_cancel(raw: Json) -> None:
+    """Answer a cancel with an empty object in place of nothing, with the headers of an empty answer."""
+    for _, response in requests(raw, "cancel"):
+        response |= {"status": 200, "body": {}}
+        response["headers"].pop("content-type", None)
+
+
 def no_next_run(cron: Json) -> None:
     """Leave the next run of a cron open."""
     cron["next_run_date"] = None
@@ -357,6 +364,7 @@ VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
     ("content is a list of blocks", EVERYWHERE, (everywhere("content", as_blocks),)),
     ("messages have more fields", EVERYWHERE, (everywhere("content", lambda o: o.update(usage_metadata=None)),)),
     ("a cancel is answered with 200", (CANCELLED, CANCELLED_PENDING), (status_code("cancel", "A", 200),)),
+    ("a cancel is answered with an object without fields, and no type", (CANCELLED,), (untyped_cancel,)),
     ("the thread's row lags behind its run", (TOOLS, QUEUED), (lagging,)),
     ("a run's row lags behind its worker", (TOOLS, QUEUED), (pending_at_first,)),
     ("values are streamed twice", (STREAMED, OWN_STREAM), (repeated_values,)),
