@@ -49,7 +49,7 @@ def stream_says_where_it_continues(play: Play) -> None:
         location = "" if response is None else response.headers.get("location", "")
         due = f"/runs/{play.run_id(stream.label)}/stream"
         expect(
-            urlsplit(location).path.endswith(due),
+            urlsplit(location).path.rstrip("/").endswith(due),
             f"a Location header of {stream.title} that names it: ...{due}",
             f"`{snippet(location)}`" if location else "no such header",
             stream.exchange.sent,
@@ -67,7 +67,7 @@ def wait_says_where_it_continues(play: Play) -> None:
         location = "" if exchange.response is None else exchange.response.headers.get("location", "")
         due = f"/runs/{play.run_id(exchange.request.about)}/join"
         expect(
-            urlsplit(location).path.endswith(due),
+            urlsplit(location).path.rstrip("/").endswith(due),
             f"a Location header of the answer to {exchange.request.method} {exchange.request.path} that names where "
             f"its run can be joined: ...{due}",
             f"`{snippet(location)}`" if location else "no such header",
