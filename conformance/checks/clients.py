@@ -5,12 +5,16 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from conformance.judge.check import check
-from conformance.judge.expect import Inapplicable, Unproven, expect
+from conformance.judge.expect import Inapplicable, Unproven, all_facts, expect
 from conformance.judge.messages import read_messages, spell
 from conformance.judge.play import Exchange, Play
+from conformance.judge.premises import REST
+from conformance.judge.queries import asked, items, queries
 from conformance.judge.watchers import streaming, streams
 from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
+
+NEXT, TOTAL = "x-pagination-next", "x-pagination-total"
 
 
 @check("CLI-04")
@@ -45,11 +49,67 @@ def stream_says_where_it_continues(play: Play) -> None:
         location = "" if response is None else response.headers.get("location", "")
         due = f"/runs/{play.run_id(stream.label)}/stream"
         expect(
-            urlsplit(location).path.endswith(due),
+            urlsplit(location).path.rstrip("/").endswith(due),
             f"a Location header of {stream.title} that names it: ...{due}",
             f"`{snippet(location)}`" if location else "no such header",
             stream.exchange.sent,
         )
+
+
+@check("CLI-14")
+def wait_says_where_it_continues(play: Play) -> None:
+    """CLI-14: compare the Location of the answer to every wait that created a run with the URL of its join."""
+    # The official client requests this URL when the connection breaks before the values came.
+    waited = [e for e in play.exchanges_for("submit") if e.made_run and urlsplit(e.request.path).path.endswith("/wait")]
+    if not waited:
+        raise Unproven("no run was created through wait")
+    for exchange in waited:
+        location = "" if exchange.response is None else exchange.response.headers.get("location", "")
+        due = f"/runs/{play.run_id(exchange.request.about)}/join"
+        expect(
+            urlsplit(location).path.rstrip("/").endswith(due),
+            f"a Location header of the answer to {exchange.request.method} {exchange.request.path} that names where "
+            f"its run can be joined: ...{due}",
+            f"`{snippet(location)}`" if location else "no such header",
+            exchange.sent,
+        )
+
+
+@check("CLI-15", premises=(REST,))
+@all_facts
+def pages_lead_to_the_next(play: Play) -> None:
+    """CLI-15: compare the pagination headers of every search with the end of its page and with the next page."""
+    seen = False
+    for exchange, options in queries(play, "list threads", "filter crons"):
+        following, total = _number(exchange, NEXT), _number(exchange, TOTAL)
+        if not exchange.ok or (following is None and total is None):
+            continue
+        seen = True
+        offset, rows = options.get("offset", 0), len(items(exchange))
+        end = offset + rows
+        expect(
+            following in (None, end),
+            f"X-Pagination-Next {end} for {asked(exchange)}, which is answered with {rows} objects",
+            f"`{following}`",
+            exchange.sent,
+        )
+        # Of a page behind the last object, only its own offset is known.
+        if total is not None and (rows or not offset):
+            expect(
+                total == end if following is None else total > end,
+                f"X-Pagination-Total {'' if following is None else 'above '}{end} for {asked(exchange)}, which is "
+                f"answered with {rows} objects and {'no' if following is None else 'an'} X-Pagination-Next",
+                f"`{total}`",
+                exchange.sent,
+            )
+    if not seen:
+        raise Inapplicable("no answer to a search has a pagination header, which no description requires")
+
+
+def _number(exchange: Exchange, header: str) -> int | None:
+    """Return the number in a header of an answer. Return None without one, and -1 for another text."""
+    value = "" if exchange.response is None else exchange.response.headers.get(header, "")
+    return None if not value else int(value) if value.isdecimal() else -1
 
 
 @check("CLI-11")
@@ -103,7 +163,7 @@ def page_reads_what_clients_need(play: Play) -> None:
         )
 
 
-NEEDED = ("content-location", "x-pagination-total", "x-pagination-next")
+NEEDED = ("content-location", TOTAL, NEXT)
 """The headers that clients read, and that browsers hide from pages of another origin unless they are exposed."""
 
 

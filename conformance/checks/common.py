@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from conformance.api import GONE
@@ -17,11 +18,14 @@ from conformance.judge.turns import outcomes
 from conformance.scenarios import moves as s
 from conformance.scenarios.steps import STEPS
 from conformance.transcript.text import difference, snippet
-from conformance.transcript.transcript import WitnessEvent
+from conformance.transcript.transcript import Response, WitnessEvent
 from doubletext.probe import OnCancel
 
 SHOWN = 6
 """The number of requests that a failure names. It counts the others."""
+
+PHRASES = {status.phrase.lower(): status.value for status in HTTPStatus}
+"""The statuses of HTTP by their names."""
 
 AUDIT = "A/audit:1"
 """The entry that run A's step `audit:1`, which is parallel to its tool, writes to the channel `steps`."""
@@ -35,6 +39,15 @@ def runs_before_b(play: Play, *, finished: bool = False) -> list[str]:
     labels = [submit.label for submit in play.scenario.submits()]
     # The scenarios wait for the end of E before they create A. B cannot supersede it.
     return [label for label in labels[: labels.index("B")] if finished or label != "E"]
+
+
+def gives_reason(response: Response | None) -> bool:
+    """Return whether a refusal has the form {"detail": text}, with a text that is not the name of another status."""
+    # Not `exchange.body`, which is None for every answer that is not a 2xx.
+    detail = response.body.get("detail") if response is not None and isinstance(response.body, dict) else None
+    if response is None or not isinstance(detail, str):
+        return False
+    return bool(detail.strip()) and PHRASES.get(detail.strip().lower(), response.status) == response.status
 
 
 def status_word(status: str) -> str:

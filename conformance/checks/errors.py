@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from conformance.api import objects
-from conformance.checks.common import expect_each_answered, expect_legal_conversation, status_word
+from conformance.checks.common import expect_each_answered, expect_legal_conversation, gives_reason, status_word
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.play import Exchange, Play
@@ -176,10 +176,7 @@ def refusal_gives_a_reason(play: Play) -> None:
     """ERR-15: compare the body of every refusal with {"detail": text}."""
 
     def accepts(_: s.Ask, exchange: Exchange) -> bool:
-        # Not `exchange.body`, which is None for every answer that is not a 2xx.
-        body = exchange.response.body if exchange.response else None
-        detail = body.get("detail") if isinstance(body, dict) else None
-        return not 400 <= status_of(exchange) < 500 or (isinstance(detail, str) and bool(detail.strip()))
+        return not 400 <= status_of(exchange) < 500 or gives_reason(exchange.response)
 
     expect_each_answered(play, '{"detail": "some text"} as the body of the refusal', accepts)
 

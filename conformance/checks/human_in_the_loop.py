@@ -251,6 +251,23 @@ def question_is_the_one_asked(play: Play) -> None:
         expect(returned is None or bool(objects(returned)), what, f"`{snippet(returned)}`", exchange.sent)
 
 
+@check("HIL-16", premises=())
+def wait_returns_the_question(play: Play) -> None:
+    """HIL-16: look in the answer to the wait that created run A for the questions that its steps asked."""
+    paused = [report.step for report in play.reports("A") if report.outcome == "interrupted"]
+    if not paused:
+        raise Unproven("the witness did not receive a report that a step of run A called interrupt()")
+    wait = play.accepted("A")
+    if wait.response is None:
+        raise Unproven(f"the wait was not answered: {wait.outcome()}", wait.sent)
+    expect(
+        bool(objects(_returned(wait))),
+        f"the question of {' and '.join(paused)} in `__interrupt__` of the answer to the wait",
+        f"`{snippet(_returned(wait))}` in {snippet(wait.body)}",
+        wait.sent,
+    )
+
+
 @check("HIL-12")
 def two_questions_are_open(play: Play) -> None:
     """HIL-12: compare the open questions of the state and of the thread with the two that run A asked."""

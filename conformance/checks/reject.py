@@ -5,7 +5,7 @@ A is in flight, B is refused, and C is created with `reject` when A is over.
 
 from __future__ import annotations
 
-from conformance.checks.common import expect_end
+from conformance.checks.common import expect_end, gives_reason
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.messages import spell
@@ -129,13 +129,10 @@ def refusal_gives_a_reason(play: Play) -> None:
     """REJ-08: compare the body of the refusal with {"detail": text}."""
     _require_refusal(play)
     response = play.submission("B").response
-    # Not `submission.body`, which is None for every answer that is not a 2xx.
-    body = response.body if response is not None else None
-    detail = body.get("detail") if isinstance(body, dict) else None
     expect(
-        isinstance(detail, str) and bool(detail.strip()),
-        'a refusal of the form {"detail": "some text"}',
-        f"`{snippet(body)}`",
+        gives_reason(response),
+        'a refusal of the form {"detail": "some text"}, whose text is not the name of another status',
+        f"`{snippet(None if response is None else response.body)}`",
         play.submission("B").sent,
     )
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from langgraph_sdk import schema
 
+from conformance.checks.common import gives_reason
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Inapplicable, Unproven
 from conformance.judge.objects import Kind, shown
 from conformance.judge.play import Exchange, Play
-from conformance.judge.shapes import FRAMES, Misfit, checkpoint_is_missing, misfits
+from conformance.judge.queries import options_of
+from conformance.judge.shapes import FRAMES, Misfit, checkpoint_is_missing, misfits, untyped
 from conformance.transcript.text import snippet
 from conformance.transcript.transcript import StreamEvent
 
@@ -140,11 +142,23 @@ def _statuses(exchange: Exchange) -> set[int]:
     if method == "GET" or path.endswith(("/search", "/history")):
         # A read changes nothing and conflicts with nothing. Of a 404 the requirements on what is gone judge.
         return {200, 404}
-    if path.endswith("/cancel") or method == "DELETE":
+    if _cancels(exchange) and _waits(exchange):
+        # 202 says that the work is not done: https://www.rfc-editor.org/rfc/rfc9110#name-202-accepted
+        return {200, 204} | refusals
+    if _cancels(exchange) or method == "DELETE":
         # The description lists 200 for most of them. The reference server answers 202 and 204, which mean the same.
         return {200, 202, 204} | refusals
     # RUN-02 judges the status of a background run that is created.
     return {200, *refusals, *({201} if path.endswith("/runs") else ())}
+
+
+def _cancels(exchange: Exchange) -> bool:
+    return exchange.request.path.partition("?")[0].endswith("/cancel")
+
+
+def _waits(exchange: Exchange) -> bool:
+    """Return whether a request waits for the end of what it starts."""
+    return options_of(exchange).get("wait") in ("1", "true", True)
 
 
 def _chooses_id(exchange: Exchange) -> bool:
@@ -160,6 +174,9 @@ def _wrong_type(exchange: Exchange) -> Iterator[tuple[str, str]]:
         return
     # The names of media types have no case.
     found = response.headers.get("content-type", "").lower()
+    if not found and response.body in ({}, "null") and (exchange.request.method == "DELETE" or _cancels(exchange)):
+        # It says no more than the empty answer that the description allows, which has no type.
+        return
     # Any JSON, such as `application/problem+json`, is decoded by both clients.
     if response.streamed:
         fits, due = found.startswith("text/event-stream"), "text/event-stream"
@@ -178,13 +195,11 @@ def refusals_have_a_detail(play: Play) -> None:
     if not refused:
         raise Inapplicable("the deployment refused no request")
     for exchange in refused:
-        body = exchange.response.body if exchange.response else None
-        detail = body.get("detail") if isinstance(body, dict) else None
-        if not isinstance(detail, str) or not detail:
+        if not gives_reason(exchange.response):
             raise Broken(
                 f'{{"detail": text}} with the {exchange.outcome()} for {exchange.request.method} '
                 f"{exchange.request.path} ({exchange.request.purpose})",
-                f"`{snippet(body)}`",
+                f"`{snippet(exchange.response and exchange.response.body)}`",
                 exchange.sent,
             )
 
@@ -209,3 +224,18 @@ def connections_do_not_break(play: Play) -> None:
             ),
             *(e.sent for e in broken[:SHOWN]),
         )
+
+
+@check("SHP-09", premises=())
+def typed_fields_are_there(play: Play) -> None:
+    """SHP-09: look in threads, states and crons for the fields that the client's types have in every object."""
+    found = shown(play, "thread", "state", "cron")
+    if not found:
+        raise Unproven("no answer contained a thread, a state or a cron")
+    kinds = {"thread": schema.Thread, "state": schema.ThreadState, "cron": schema.Cron}
+    wrong: dict[tuple[str, str], tuple[str, Misfit, int]] = {}
+    for one in found:
+        # An answer that has no cron is for CRN to judge.
+        for misfit in untyped(one.value, kinds[one.kind]) if one.id or one.kind == "state" else ():
+            wrong.setdefault((one.kind, misfit.path), (f"`{misfit.path}` of {one.place}", misfit, one.sent))
+    _expect_no_misfit(list(wrong.values()), "each object")

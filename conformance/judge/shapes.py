@@ -16,6 +16,7 @@ from uuid import UUID
 
 from langgraph_sdk import schema
 
+from conformance.api import objects
 from conformance.transcript.text import snippet
 
 _REQUIRED: Final = """
@@ -28,11 +29,31 @@ Failure: error message
 Cron: cron_id thread_id end_time schedule created_at updated_at payload enabled
 """
 
-REQUIRED: Final[Mapping[str, frozenset[str]]] = {
-    name: frozenset(fields.split())
-    for name, _, fields in (line.partition(":") for line in _REQUIRED.strip().splitlines())
-}
-"""The required fields of the published description. The client's types require more, which a server may leave out."""
+_TYPED: Final = """
+Thread: interrupts
+ThreadState: tasks interrupts parent_checkpoint
+ThreadTask: error interrupts checkpoint state result
+Checkpoint: checkpoint_ns
+Cron: next_run_date
+"""
+
+
+def _table(lines: str) -> Mapping[str, frozenset[str]]:
+    return {
+        name: frozenset(fields.split())
+        for name, _, fields in (line.partition(":") for line in lines.strip().splitlines())
+    }
+
+
+REQUIRED: Final = _table(_REQUIRED)
+"""The required fields of the published description. A server that leaves out another one breaks a MUST nowhere."""
+
+TYPED: Final = _table(_TYPED)
+"""The other fields that the types of both official clients have in every object, and do not mark as optional.
+
+The types also have the values of a thread, which a server may keep in the state alone, and the id and the map of a
+checkpoint, which the documentation of the types calls optional.
+"""
 
 DESCRIBED: Final[Mapping[str, Mapping[str, Any]]] = {
     "Run": {"run_id": UUID, "thread_id": UUID, "assistant_id": UUID, "metadata": dict, "kwargs": dict},
@@ -112,6 +133,29 @@ def _hints(kind: Any) -> dict[str, Any]:
         # The state of a thread without a checkpoint has none. `checkpoint_is_missing` judges the others.
         known["checkpoint"] = known["checkpoint"] | None
     return known
+
+
+def untyped(value: Any, kind: Any) -> Iterator[Misfit]:
+    """Yield every field that a thread, a state or a cron lacks although the client's type has it in every object."""
+    if not isinstance(value, dict) or (kind is schema.Thread and not value.get("values")):
+        # A thread that shows no values shows nothing that belongs to its state.
+        return
+    yield from _lacking(value, kind, "")
+    if kind is schema.ThreadState:
+        yield from _lacking(value.get("checkpoint"), schema.Checkpoint, "checkpoint.")
+        yield from _lacking(value.get("parent_checkpoint"), schema.Checkpoint, "parent_checkpoint.")
+        for task in objects(value.get("tasks")):
+            yield from _lacking(task, schema.ThreadTask, "tasks[].")
+            yield from _lacking(task.get("checkpoint"), schema.Checkpoint, "tasks[].checkpoint.")
+
+
+def _lacking(value: Any, kind: Any, path: str) -> Iterator[Misfit]:
+    # SHP-03 judges a value that is no object. An empty object has nothing to describe.
+    for name in sorted(TYPED[kind.__name__]) if isinstance(value, dict) and value else ():
+        if name not in value:
+            yield Misfit(path + name, "no such field", "a field of the published type")
+        elif value[name] is None and NoneType not in get_args(_hints(kind)[name]):
+            yield Misfit(path + name, "`null`", "a field of the published type that is not null")
 
 
 def checkpoint_is_missing(state: Any) -> bool:

@@ -81,6 +81,35 @@ class NextIsText(_Field):
         return {**one, "next": ", ".join(one["next"])} if self.strikes() else one
 
 
+class IdsInCapitals(_Field):
+    """A run that is read shows its id in capitals, and the answer to its creation does not."""
+
+    id = "D248"
+    rule = "AGR-13"
+    seen = ()
+    client = "An application that keeps runs by the ids of their creation does not find this one."
+    endpoints = (("GET", RUN),)
+
+    def shown(self, request: web.Request, one: Json) -> Json:
+        return {**one, "run_id": one["run_id"].upper()} if self.strikes(one["run_id"]) else one
+
+
+class InterruptsLeftOut(_Field):
+    """A state does not have the field `interrupts`.
+
+    Seen in the JavaScript server.
+    """
+
+    id = "D244"
+    rule = "SHP-09"
+    seen = ()
+    client = "A client that reads the open questions of the state fails, because its type says that the field is there."
+    endpoints = (("GET", STATE),)
+
+    def shown(self, request: web.Request, one: Json) -> Json:
+        return {name: one[name] for name in one if name != "interrupts"} if self.strikes() else one
+
+
 class CronTimesAsNumbers(_Field):
     """The times of a cron are seconds since 1970."""
 

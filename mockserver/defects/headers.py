@@ -1,9 +1,13 @@
-"""Headers: clients cannot continue a stream, and pages of another origin cannot use the deployment."""
+"""Headers: clients cannot continue a stream or a search, and pages of another origin cannot use the deployment."""
 
 from __future__ import annotations
 
+from aiohttp import web
+
 from mockserver.core.records import Run
+from mockserver.defects.answers import matches
 from mockserver.defects.base import Defect
+from mockserver.web.interceptors import Handler
 
 
 class NoLocation(Defect):
@@ -42,3 +46,19 @@ class NothingExposed(Defect):
     def exposed_to_pages(self, readable: str) -> str:
         right = super().exposed_to_pages(readable)
         return "" if self.strikes() else right
+
+
+class PageNamesItself(Defect):
+    """X-Pagination-Next is the offset of the page itself and not of the next one."""
+
+    id = "D246"
+    rule = "CLI-15"
+    seen = ()
+    client = "A client that follows the pages of a search receives the first one over and over."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        searches = matches(request, "POST", "/threads/search", "/runs/crons/search")
+        if searches and "X-Pagination-Next" in response.headers and self.strikes():
+            response.headers["X-Pagination-Next"] = "0"
+        return response

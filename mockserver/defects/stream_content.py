@@ -284,6 +284,20 @@ class ErrorClassHidden(Defect):
         return super().shows(event, modes)
 
 
+class AttemptsFromZero(Defect):
+    """The `metadata` event of the first attempt of a run shows the attempt 0."""
+
+    id = "D249"
+    rule = "STR-50"
+    seen = ()
+    client = "A client that takes every attempt but the first for a retry says that the run was tried before."
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        if event.name == "metadata" and event.data.get("attempt") == 1 and self.strikes():
+            event.data = {**event.data, "attempt": 0}
+        return super().shows(event, modes)
+
+
 class OutputChannelStale(Defect):
     """A join and a wait return a channel of the state as it was before the last step."""
 

@@ -87,6 +87,38 @@ class WaitedRollbackInterrupts(_WaitedCancel):
         return json_answer({})
 
 
+class WaitedCancelAccepted(_WaitedCancel):
+    """A cancel with `wait` is answered with 202 when the run has stopped."""
+
+    id = "D245"
+    rule = "SHP-06"
+    seen = ()
+    client = "A client that follows HTTP takes the cancel for unfinished, and continues to poll the run."
+
+    def concerns(self, request: web.Request, run: Run) -> bool:
+        return run.status == "running" and request.query.get("action") != "rollback"
+
+    async def cancelled(self, request: web.Request, run: Run) -> web.StreamResponse:
+        request.app[ENGINE].stop(run, "stop")
+        await run.ended.wait()
+        return web.Response(status=202)
+
+
+class WaitWithoutQuestion(Defect):
+    """The values of a run that calls interrupt() do not have its questions."""
+
+    id = "D247"
+    rule = "HIL-16"
+    seen = ()
+    client = "An application that waits for a run shows no question, and the run seems to be finished."
+
+    def output(self, run: Run) -> Values:
+        right = super().output(run)
+        if "__interrupt__" in right and self.strikes(run):
+            return {name: value for name, value in right.items() if name != "__interrupt__"}
+        return right
+
+
 class ExitOutputEmpty(Defect):
     """A run with durability `exit` returns no values to a client that waits for it."""
 

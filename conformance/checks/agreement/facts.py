@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from conformance.api import TERMINAL, checkpoint_id, objects
@@ -54,6 +54,25 @@ COUNTERS = ("run_attempt",)
 def fixed_facts_stay(play: Play) -> None:
     """AGR-01: compare the facts of every run, thread and cron that its creation decides, in all answers."""
     expect_none(_changes(play, FIXED, _other), "one value in every answer")
+
+
+@check("AGR-13", premises=())
+def ids_are_spelled_alike(play: Play) -> None:
+    """AGR-13: compare the spellings of the id of every run, thread and cron in all answers."""
+    found = [one for one in shown(play, *FIXED) if one.id]
+    if not found:
+        raise Unproven("no answer contained a run, a thread or a cron with an id")
+    expect_none(_spellings(found), "one spelling of an id in every answer")
+
+
+def _spellings(found: list[Shown]) -> Iterator[Contradiction]:
+    """Yield every id that has another spelling in an earlier answer."""
+    first: dict[str, Shown] = {}
+    for one in found:
+        before = first.setdefault(one.id.lower(), one)
+        if before.id != one.id:
+            what = f"the {one.kind}_id in {one.place}"
+            yield Contradiction(what, f"`{before.id}` as before", f"`{one.id}`", (before.received, one.received))
 
 
 @check("AGR-02", premises=())
@@ -252,7 +271,7 @@ def checkpoints_do_not_change(play: Play) -> None:
     states = [one for one in shown(play, "state") if isinstance(one.value, dict) and checkpoint_id(one.value)]
     if not states:
         raise Unproven("no answer contained a checkpoint with an id")
-    expect_none(_of_checkpoints(states), "one checkpoint to be the same in every answer")
+    expect_none(chain(_of_checkpoints(states), _lost_parents(play)), "one checkpoint to be the same in every answer")
 
 
 def _of_checkpoints(states: list[Shown]) -> Iterator[Contradiction]:
@@ -275,13 +294,35 @@ def _of_checkpoints(states: list[Shown]) -> Iterator[Contradiction]:
         yield from _flat_ids(one.value, one.place, (one.sent, one.received))
         parent = one.get("parent_checkpoint")
         named = first.get((one.asked.get("thread_id", ""), str(checkpoint_id(one.value, "parent_"))))
-        if named is not None and _differ_where_both_state(stated(parent), stated(named.get("checkpoint"))):
+        if named is not None and (
+            _differ_where_both_state(stated(parent), stated(named.get("checkpoint")))
+            or _differ_in_namespace(parent, named.get("checkpoint"))
+        ):
             yield Contradiction(
                 f"`parent_checkpoint` in {one.place}",
                 f"`{snippet(named.get('checkpoint'))}`, as the entry that it names describes itself",
                 f"`{snippet(parent)}`",
                 (named.received, one.received),
             )
+
+
+def _lost_parents(play: Play) -> Iterator[Contradiction]:
+    """Yield every entry of a history whose parent is missing there, and is in another history of the thread."""
+    histories = [(exchange, [entry for entry in found if entry.id]) for exchange, found in play.histories()]
+    shown_in = {entry.id: exchange for exchange, found in histories for entry in found}
+    for exchange, found in histories:
+        ids = {entry.id for entry in found}
+        for entry in found:
+            other = shown_in.get(entry.parent_id)
+            if other is not None and entry.parent_id not in ids:
+                what = f"checkpoint {entry.parent_id}, the parent of an entry, in {exchange.request.path}"
+                yield Contradiction(what, "as in another answer", "no entry", (other.sent, exchange.sent))
+
+
+def _differ_in_namespace(parent: Any, checkpoint: Any) -> bool:
+    # The empty text is the namespace of the root graph. One that is left out is not stated.
+    names = [one.get("checkpoint_ns") for one in (parent, checkpoint) if isinstance(one, dict)]
+    return len({name for name in names if isinstance(name, str)}) > 1
 
 
 @check("AGR-07", premises=())

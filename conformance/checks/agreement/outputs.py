@@ -20,6 +20,7 @@ from conformance.transcript.text import difference
 @check("AGR-11", premises=(SETTLED,))
 def output_is_the_state(play: Play) -> None:
     """AGR-11: compare the join, the wait and the last `values` event of the last run with the state."""
+    expect_none(_earlier(play), "the values of a run that ended before the next one was created")
     label = _last_run(play)
     state, read = play.state().get("values"), play.last("final state", s.MAIN)
     outputs = list(_outputs(play, label))
@@ -66,6 +67,23 @@ def _received(play: Play, label: str) -> Iterator[tuple[str, Any, int]]:
         events = stream.named("values")
         if stream.label == label and stream.closed is not None and stream.disconnected is None and events:
             yield f"the last `values` event of {stream.title}", events[-1].data, events[-1].seq
+
+
+def _earlier(play: Play) -> Iterator[Contradiction]:
+    """Yield every join of an earlier run that differs from its last checkpoint, if nothing was sent in between."""
+    if not play.exchanges_for("final history", s.MAIN):
+        return
+    for submit in play.scenario.submits()[:-1]:
+        newest = next((one.raw for one in play.history() if play.label_of(one.named_run or "") == submit.label), None)
+        if newest is None or newest.get("next") or play.final_status(submit.label) != "success":
+            continue
+        for place, values, sent in _outputs(play, submit.label):
+            created = play.submission(submit.label).sent
+            changed = any(created < e.sent < sent and not e.reads for e in play.exchanges)
+            if not changed and stated(values) != stated(newest.get("values")):
+                due = f"those of the last checkpoint of run {submit.label}"
+                what = difference(values, newest.get("values"), "values")
+                yield Contradiction(place, due, what, (sent, play.last("final history", s.MAIN).sent))
 
 
 @check("AGR-12", premises=(SETTLED,))

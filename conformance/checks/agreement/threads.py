@@ -143,12 +143,38 @@ def _of_threads(play: Play, created: list[Exchange]) -> Iterator[Contradiction]:
                 what = f"the answer to {read.request.method} {read.request.path} ({read.request.purpose})"
                 yield Contradiction(what, "200", "404", (exchange.sent, read.sent))
     yield from _vanished(play)
+    yield from _without_cause(play)
     # THR-03 and THR-06 judge a thread that stays busy after a run was superseded or cancelled.
     elsewhere = play.scenario.id.startswith(("interrupt/", "rollback/", "enqueue/", "cancel/", "leave/"))
     if not elsewhere and _is_at_rest(play):
         final = play.last("final thread", s.MAIN)
         if isinstance(final.body, dict) and final.body.get("status") == "busy":
             yield Contradiction("the status of the thread", "not `busy`", "`busy`", (final.sent, final.sent))
+
+
+def _without_cause(play: Play) -> Iterator[Contradiction]:
+    """Yield every answer in which the thread is `error` or `interrupted`, although its runs so far can only succeed."""
+    thread_id = play.transcript.threads.get(s.MAIN, "")
+    for one in shown(play, "thread"):
+        if one.id != thread_id or one.get("status") not in ("error", "interrupted"):
+            continue
+        sent = [e for e in play.exchanges if e.sent < one.received and not e.reads and thread_id in e.request.path]
+        others = [e for e in sent if not e.serves("submit")]
+        causes = [e for e in sent if e.serves("submit") and not _is_refused(e) and not _only_succeeds(play, e)]
+        if sent and not others and not causes:
+            what = f"the status of the thread, all of whose runs end `success`, in {one.place}"
+            yield Contradiction(what, "`idle` or `busy`", f"`{one.get('status')}`", (sent[0].sent, one.received))
+
+
+def _is_refused(exchange: Exchange) -> bool:
+    return exchange.response is not None and 400 <= exchange.response.status < 500
+
+
+def _only_succeeds(play: Play, creation: Exchange) -> bool:
+    """Return whether a run ends `success` without a question, a stop before or after a node, or a failed attempt."""
+    submit = play.scenario.submit(creation.request.about)
+    asks = submit.interrupt or submit.answers or submit.fail or submit.stop_before or submit.stop_after
+    return not asks and play.final_status(submit.label) == "success"
 
 
 def _unused(play: Play, thread_id: str) -> list[Shown]:

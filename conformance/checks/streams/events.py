@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.api import GONE
 from conformance.judge.check import check
-from conformance.judge.expect import Broken, Unproven, all_facts, expect
+from conformance.judge.expect import Broken, Inapplicable, Unproven, all_facts, expect
 from conformance.judge.messages import read_messages, spell
 from conformance.judge.overlap import was_executing
 from conformance.judge.play import Play
@@ -234,6 +234,33 @@ def steps_are_streamed_once_and_in_order(play: Play) -> None:
             f"[{' '.join(words)}]",
             stream.exchange.sent,
         )
+
+
+@check("STR-50")
+@all_facts
+def attempts_are_counted(play: Play) -> None:
+    """STR-50: compare the `attempt` of every `metadata` event with a number from 1 that its connection had not yet."""
+    shown = [(stream, event) for stream in streams(play) for event in stream.named("metadata")]
+    counted = [(s, e, e.data["attempt"]) for s, e in shown if isinstance(e.data, dict) and "attempt" in e.data]
+    if not counted:
+        raise Inapplicable("no stream shows the attempt of its run, which no description requires")
+    announced = set()
+    for stream, event, attempt in counted:
+        expect(
+            isinstance(attempt, int) and attempt is not True and attempt > 0,
+            f"a number from 1 as `attempt` of the `metadata` event in {stream.title}",
+            f"`{snippet(attempt)}`",
+            event.seq,
+        )
+        # A client that reconnects receives the beginning of the stream again.
+        one = (event.exchange, snippet(attempt))
+        expect(
+            one not in announced,
+            f"one `metadata` event for each attempt in {stream.title}",
+            f"another one for attempt {snippet(attempt)}",
+            event.seq,
+        )
+        announced.add(one)
 
 
 @check("STR-31")

@@ -37,11 +37,16 @@ ANSWER: dict[str, Any] = {"approved": False, "amount": 12.5, "notes": ["größer
 
 
 def scenarios() -> Iterator[Scenario]:
-    """Yield every scenario in which a run resumes another, and one in which a run is parked and not resumed."""
+    """Yield every scenario in which a run resumes another, and those in which a run is parked and not resumed."""
     yield Scenario(
         id="none/parking/stream/unwatched",
         about="A, created as a stream, is parked at a human-in-the-loop interrupt() in its tool.",
         moves=(_parking(endpoint="stream"), AwaitEnd(label="A"), Look(), ReadState()),
+    )
+    yield Scenario(
+        id="none/parking/wait/unwatched",
+        about="A, whose client waits for its values, is parked at a human-in-the-loop interrupt() in its tool.",
+        moves=(_parking(endpoint="wait"), AwaitEnd(label="A"), Look(), ReadState()),
     )
     yield from _resumed()
     yield from _at_the_same_time()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.conformance.plays import Json, bodies, requests, status_code, thread_status
+from tests.conformance.plays import Edit, Json, bodies, requests, status_code, thread_status
 from tests.conformance.twins.edits import PARKED, QUEUED, REJECTED, STREAMED, TOOLS, of, twin
 
 LATER = "2026-01-01T00:00:00+00:00"
@@ -75,6 +75,23 @@ def flickers(raw: Json) -> None:
     failed[-2]["body"]["status"] = "interrupted"
 
 
+def first_history_cut(raw: Json) -> None:
+    """Drop the oldest entry of the first of several readings of one history."""
+    read = list(requests(raw, "final history", "main"))
+    assert len(read) > 1, "the history was read once"
+    read[0][1]["body"].pop()
+
+
+def thread_reads(status: str) -> Edit:
+    """Let the thread have a status in one reading, between others."""
+
+    def edit(raw: Json) -> None:
+        [*_, (_, response), _, _] = list(requests(raw, "look", "main"))
+        response["body"] = of(response["body"], status=status)
+
+    return edit
+
+
 TWINS = [
     twin("AGR-01", "another creation", TOOLS, bodies("final run", "run A", lambda run: of(run, created_at=LATER)),
          fact=LATER),
@@ -139,4 +156,17 @@ TWINS = [
          values, steps=[])), fact="values.steps"),
     twin("AGR-11", "a stale event", STREAMED, stale_event, fact="values.steps"),
     twin("AGR-12", "a message under two ids", STREAMED, renamed_update, fact="B.call in the updates of the stream of"),
+    twin("AGR-13", "an id in capitals", TOOLS, bodies("final run", "run B", lambda run: of(run,
+         run_id=run["run_id"].upper())), fact="for the run_id in the answer to GET"),
+    twin("AGR-05", "a parent in another namespace", TOOLS, bodies("final history", "main", lambda entries: [
+         of(entries[0], parent_checkpoint=of(entries[0]["parent_checkpoint"], checkpoint_ns="?")), *entries[1:]]),
+         fact='"checkpoint_ns":"?"'),
+    twin("AGR-05", "a history without its oldest entry", "cancel/half-superstep/interrupt/unwatched",
+         first_history_cut, fact="no entry for checkpoint"),
+    twin("AGR-09", "an error without a cause", "none/finished/create/unwatched/history", thread_reads("error"),
+         fact="`error` for the status of the thread, all of whose runs end `success`"),
+    twin("AGR-09", "a pause without a question", "reject/burst/create/unwatched/two", thread_reads("interrupted"),
+         fact="`interrupted` for the status"),
+    twin("AGR-11", "the join of an earlier run", "rollback/pending/create/unwatched/second-turn", bodies("join", "E",
+         lambda values: of(values, steps=["E/agent:1"])), fact="values.steps"),
 ]  # fmt: skip

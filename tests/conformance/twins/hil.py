@@ -77,4 +77,8 @@ TWINS = [
          lambda b: of(b, tasks=[of(task, interrupts=[]) for task in b["tasks"]]), last=True), fact="no step"),
     twin("HIL-15", "both steps resume", "resume/parked/create/unwatched/partial", never_paused("B"),
          fact="audit:1 tools:1"),
+    twin("HIL-16", "a wait without the question", "none/parking/wait/unwatched", bodies("submit", "A",
+         lambda values: {name: values[name] for name in values if name != "__interrupt__"}), fact="`null`"),
+    twin("HIL-16", "an empty list", "none/parking/wait/unwatched", bodies("submit", "A",
+         lambda values: of(values, __interrupt__=[])), fact="`[]`"),
 ]  # fmt: skip

@@ -24,4 +24,6 @@ TWINS = [
     twin("REJ-07", "a missing thread is a conflict", "reject/missing-thread/create/unwatched",
          status_code("submit", "X", 409), fact="HTTP 409"),
     twin("REJ-08", "a refusal without words", REJECTED, bodies("submit", "B", lambda _: {"error": True}), fact="error"),
+    twin("REJ-08", "the name of another status", REJECTED, bodies("submit", "B",
+         lambda _: {"detail": "Internal Server Error"}), fact="Internal Server Error"),
 ]  # fmt: skip

@@ -21,6 +21,10 @@ def as_text(raw: Json) -> None:
         response["headers"]["content-type"] = "text/plain"
 
 
+def lacking(one: Json, name: str) -> Json:
+    return {key: value for key, value in one.items() if key != name}
+
+
 TWINS = [
     twin("SHP-01", "an assistant with a name", TOOLS, bodies("submit", "A", lambda run: of(run, assistant_id="agent")),
          fact="`agent` in `assistant_id`"),
@@ -42,7 +46,21 @@ TWINS = [
          message=None)), fact="`null` in `data.message`"),
     twin("SHP-06", "a read that is accepted", TOOLS, status_code("final state", "main", 202), fact="HTTP 202"),
     twin("SHP-06", "JSON as text", TOOLS, as_text, fact="`text/plain`"),
+    twin("SHP-06", "a waited cancel that is only accepted", "cancel/during-tools/interrupt/unwatched/waited",
+         status_code("cancel", "A", 202), fact="HTTP 202"),
     twin("SHP-07", "no reason", ROLLED_BACK, bodies("final run", "run A", lambda _: {"error": True}),
          fact='`{"error":true}`'),
     twin("SHP-08", "a connection that breaks", TOOLS, drop_response("final state", "main"), fact="connection broken"),
+    twin("SHP-09", "a state without interrupts", TOOLS, bodies("final state", "main",
+         lambda state: lacking(state, "interrupts")), fact="no such field in `interrupts`"),
+    twin("SHP-09", "tasks that are null", TOOLS, bodies("final state", "main", lambda state: of(state, tasks=None)),
+         fact="`null` in `tasks`"),
+    twin("SHP-09", "a checkpoint and a task that lack a field", "cancel/during-tools/interrupt/unwatched",
+         bodies("final state", "main", lambda state: of(state, checkpoint=lacking(state["checkpoint"],
+         "checkpoint_ns"), tasks=[lacking(task, "result") for task in state["tasks"]])),
+         fact="`checkpoint.checkpoint_ns`, and no such field in `tasks[].result`"),
+    twin("SHP-09", "values without interrupts", TOOLS, bodies("final thread", "main",
+         lambda thread: lacking(thread, "interrupts")), fact="no such field in `interrupts`"),
+    twin("SHP-09", "a cron without its next run", CRON, bodies("list crons", "main", lambda crons: [lacking(one,
+         "next_run_date") for one in crons]), fact="`next_run_date`"),
 ]  # fmt: skip

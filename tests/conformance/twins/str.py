@@ -220,6 +220,9 @@ TWINS = [
          fact="`updates|research:x`"),
     twin("STR-49", "the class is not named", "enqueue/failing/create/streamed",
          sent_to("A", changed("error", error="InternalServerError")), fact="`InternalServerError`"),
+    twin("STR-50", "an attempt as text", STREAMED, sent_to("B", changed("metadata", attempt="first")), fact="`first`"),
+    twin("STR-50", "one attempt twice", STREAMED, sent_to("B", lambda sent: [one for event in sent for one in
+         ([event, event] if event["event"] == "metadata" else [event])]), fact="another one for attempt 1"),
     twin("STR-30", "no Content-Location without a thread", "stateless/wait", drop_header("content-location"),
          fact="no such header"),
     twin("STR-48", "no event after the tool", STREAMED, sent_to("B", lambda sent: [e for e in sent
