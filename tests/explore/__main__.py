@@ -11,7 +11,7 @@ from tests.explore.page import render
 from tests.explore.proof import HISTORIES, PAGE, REASONS, SEED, SHRINKS, concerned, rows
 
 ROWS: Final = Path("build") / "exploration.jsonl"
-"""The rows of a computation so far, which takes an hour or two and can be continued. Delete it to begin again."""
+"""The rows of a computation so far, which takes half an hour and can be continued. Delete it to begin again."""
 
 
 def main(names: list[str]) -> None:
@@ -21,13 +21,14 @@ def main(names: list[str]) -> None:
             print(json.dumps(row), flush=True)
         return
     ROWS.parent.mkdir(exist_ok=True)
+    order = {name: number for number, name in enumerate(concerned())}
     kept = [json.loads(line) for line in ROWS.read_text("utf-8").splitlines()] if ROWS.exists() else []
-    missing = [name for name in concerned() if name not in {row["name"] for row in kept}]
+    kept = [row for row in kept if row["name"] in order]
+    missing = [name for name in order if name not in {row["name"] for row in kept}]
     with ROWS.open("a", encoding="utf-8") as file:
         for row in rows(missing) if missing else ():
             print(json.dumps(row), file=file, flush=True)
             kept.append(row)
-    order = {name: number for number, name in enumerate(concerned())}
     kept.sort(key=lambda row: order[row["name"]])
     PAGE.write_text(render(kept, seed=SEED, histories=HISTORIES, shrinks=SHRINKS, reasons=REASONS), "utf-8")
 
