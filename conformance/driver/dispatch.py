@@ -63,6 +63,9 @@ async def do(context: Context, move: s.Move) -> None:
         case s.Release():
             context.channel.release(move.label, move.point)
         case s.Observe(until_begun=label):
+            if label is not None:
+                # The request of a client that waits may still be on its way. What follows needs a run that exists.
+                await wait.find(context, label)
             # Without a witness the hold would end during the window, and the start of the next run would be correct.
             if label is None or context.probe == "witnessed":
                 await context.until(lambda: label is not None and context.begun(label), context.deadlines.observe)

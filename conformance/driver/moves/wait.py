@@ -61,7 +61,7 @@ async def await_point(context: Context, move: s.AwaitPoint) -> None:
         context.channel.release(move.label, move.point)
 
 
-async def _find(context: Context, label: str) -> None:
+async def find(context: Context, label: str) -> None:
     """Store the id of a run from the thread's list of runs, if its client has no answer with the id yet."""
     thread = context.thread_of.get(label)
     with contextlib.suppress(TimeoutError):
@@ -76,7 +76,7 @@ async def _find(context: Context, label: str) -> None:
 
 async def _await_point_unseen(context: Context, label: str, step: str) -> None:
     """Wait without a witness until the run executes and the state contains the writes of the step before `step`."""
-    await _find(context, label)
+    await find(context, label)
     awaited = f"run {label} to execute"
     running = await context.until(
         lambda: context.begun(label) or context.refused(label), context.deadlines.start, awaited, of=label
