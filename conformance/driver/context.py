@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Literal
 
 from conformance.api import GONE, IN_FLIGHT, TERMINAL, made_run
 from conformance.driver.clients import Clients
@@ -16,6 +16,8 @@ from conformance.scenarios import moves as s
 from conformance.transcript import ids
 from conformance.transcript.recorder import Recorder, now
 from conformance.transcript.transcript import AnyMoment, Missed, ProbeUse, Request, Response, WitnessEvent
+
+Contradiction = Literal["begun but pending", "in flight but not busy"]
 
 
 class Context:
@@ -52,8 +54,8 @@ class Context:
         self.readers: dict[str, list[str]] = {}
         self.clients = Clients(http, recorder)
         self.child: str | None = None
-        self.lagged = False
-        """True when the thread's status has contradicted a run's once."""
+        self.proved: set[Contradiction] = set()
+        """What was contradicted for so long that it cannot be a row that lags."""
         self._background: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self.news = 0

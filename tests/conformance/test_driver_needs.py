@@ -249,6 +249,27 @@ def test_a_thread_whose_row_lags_is_read_again(right: Judged) -> None:
     assert found.ids("FAIL") == set()
 
 
+def test_a_row_that_lagged_hides_no_contradiction_that_lasts() -> None:
+    seen: Counter[str] = Counter()
+    listed: set[str] = set()
+
+    def note(request: httpx.Request) -> None:
+        if request.url.params.get("status") == "pending":
+            listed.add(request.url.path.split("/")[2])
+
+    def edit(request: httpx.Request, body: Body) -> Body:
+        parts = request.url.path.strip("/").split("/")
+        if request.method != "GET" or parts[0] != "threads" or len(parts) not in (2, 4):
+            return body
+        if len(parts) == 2:
+            return {**body, "status": "idle"} if parts[1] in listed else body
+        seen[parts[1]] += body["status"] == "running"
+        return {**body, "status": "pending"} if body["status"] == "running" and seen[parts[1]] <= 3 else body
+
+    found = judged(Wire(instead=note, edit=edit), scenarios=("enqueue/during-tools/create/unwatched",))
+    assert "THR-02" in found.ids("FAIL")
+
+
 def test_a_run_whose_row_lags_is_not_taken_for_gone() -> None:
     seen: Counter[str] = Counter()
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from conformance.api import IN_FLIGHT, LAG, READINGS, When, checkpoint_id
-from conformance.driver.context import Context
+from conformance.driver.context import Context, Contradiction
 from conformance.scenarios import moves as s
 
 # The API's default of 10 would cut the history of every scenario with two complete runs, which is judged as a whole.
@@ -24,29 +24,34 @@ async def look(context: Context) -> None:
     lags.
     """
     await _look(context)
-    # Once in a play: a fault that has lasted is proved, and each further wait would only take time.
-    if _contradicts(context) and not context.lagged:
-        for _ in range(math.ceil(LAG / context.deadlines.poll) + 1):
-            if not _contradicts(context):
-                break
-            await context.until(lambda: False, context.deadlines.poll)
-            await _look(context)
-        # Only now: the polling in the background reads at the same time, and the scenario must wait for both.
-        context.lagged = True
+    # Each kind once in a play: a fault that has lasted is proved, and each further wait would only take time.
+    if not (lasting := _contradictions(context) - context.proved):
+        return
+    for _ in range(math.ceil(LAG / context.deadlines.poll) + 1):
+        await context.until(lambda: False, context.deadlines.poll)
+        await _look(context)
+        lasting &= _contradictions(context)
+        if not lasting:
+            return
+    # Only now: the polling in the background reads at the same time, and the scenario must wait for both.
+    context.proved |= lasting
 
 
-def _contradicts(context: Context) -> bool:
-    """Return whether a run is in flight on a thread that is not `busy`, or `pending` although it reported a step."""
+def _contradictions(context: Context) -> set[Contradiction]:
+    """Return the facts of a run, in flight or begun, that the newest readings of the statuses contradict."""
     # Once the deployment is lost, nothing changes any more.
     if context.http.lost is not None:
-        return False
+        return set()
+    found: set[Contradiction] = set()
     waiting = [label for label, status in context.statuses.items() if status == "pending"]
     if context.probe == "witnessed" and any(map(context.begun, waiting)):
-        return True
+        found.add("begun but pending")
     thread = context.http.body("look", s.MAIN)
     main = [label for label, owner in context.thread_of.items() if owner == context.threads.get(s.MAIN)]
     flying = any(context.statuses.get(label) in IN_FLIGHT for label in main)
-    return flying and isinstance(thread, dict) and thread.get("status") != "busy"
+    if flying and isinstance(thread, dict) and thread.get("status") != "busy":
+        found.add("in flight but not busy")
+    return found
 
 
 async def _look(context: Context) -> None:
