@@ -55,7 +55,7 @@ class Context:
         self.clients = Clients(http, recorder)
         self.child: str | None = None
         self.proved: set[Contradiction] = set()
-        """What was contradicted for so long that it cannot be a row that lags."""
+        """The contradictions that lasted too long for a row that lags."""
         self._background: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self.news = 0

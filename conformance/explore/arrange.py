@@ -154,7 +154,9 @@ class _Arranger:
         self.joins += 1
         name = f"J{self.joins}"
         self.clients.append(name)
-        modes: tuple[s.StreamMode, ...] = ("values", "updates") if how == "stream" else ()
+        # A replay is compared with all that the run's own client received, so it names no modes.
+        named = how == "stream" and options.get("since") is None
+        modes: tuple[s.StreamMode, ...] = ("values", "updates") if named else ()
         return s.Watch(name=name, label=label, how=how, modes=modes, **options)
 
     def about(self, action: a.Stop | a.Let | a.Join | a.Remove, run: s.Submit) -> Iterator[s.Move]:

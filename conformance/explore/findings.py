@@ -31,6 +31,8 @@ def shape_of(verdict: Verdict) -> str:
         return f"`{broken.shown}`"
     if isinstance(broken, Reading) and broken.subject == "result" and isinstance(broken.shown, str):
         return f"`{broken.shown}`"
+    if isinstance(broken, Reading) and broken.subject == "result" and "`__interrupt__`" in broken.text:
+        return "`__interrupt__`"
     return ""
 
 

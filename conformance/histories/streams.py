@@ -79,7 +79,9 @@ def _result(play: Play, label: str, exchange: Exchange, speller: Speller) -> Ite
         shown = "error"
     elif isinstance(body, dict) and "messages" in body:
         shown = speller.words(body)
-    text = f"[{' '.join(shown)}]" if isinstance(shown, tuple) else str(shown or "an answer without messages")
+    asked = isinstance(body, dict) and "__interrupt__" in body
+    bare = "an answer with `__interrupt__` and without messages" if asked else "an answer without messages"
+    text = f"[{' '.join(shown)}]" if isinstance(shown, tuple) else str(shown or bare)
     yield Reading(
         "result",
         label,
