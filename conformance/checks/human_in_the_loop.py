@@ -252,20 +252,24 @@ def question_is_the_one_asked(play: Play) -> None:
 
 
 @check("HIL-16", premises=())
+@all_facts
 def wait_returns_the_question(play: Play) -> None:
-    """HIL-16: look in the answer to the wait that created run A for the questions that its steps asked."""
-    paused = [report.step for report in play.reports("A") if report.outcome == "interrupted"]
-    if not paused:
-        raise Unproven("the witness did not receive a report that a step of run A called interrupt()")
-    wait = play.accepted("A")
-    if wait.response is None:
-        raise Unproven(f"the wait was not answered: {wait.outcome()}", wait.sent)
-    expect(
-        bool(objects(_returned(wait))),
-        f"the question of {' and '.join(paused)} in `__interrupt__` of the answer to the wait",
-        f"`{snippet(_returned(wait))}` in {snippet(wait.body)}",
-        wait.sent,
-    )
+    """HIL-16: look in the answer to every wait that created a run for the questions that its steps asked."""
+    judged = 0
+    for submit in play.scenario.submits():
+        paused = [report.step for report in play.reports(submit.label) if report.outcome == "interrupted"]
+        wait = play.accepted(submit.label) if submit.endpoint == "wait" and paused else None
+        if wait is None or wait.response is None or play.outcome(submit.label) != "success":
+            continue
+        judged += 1
+        expect(
+            bool(objects(_returned(wait))),
+            f"the question of {' and '.join(paused)} in `__interrupt__` of the answer to the wait",
+            f"`{snippet(_returned(wait))}` in {snippet(wait.body)}",
+            wait.sent,
+        )
+    if not judged:
+        raise Unproven("no run that a wait created ended with a question, as far as the witness knows")
 
 
 @check("HIL-12")

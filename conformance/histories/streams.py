@@ -22,6 +22,9 @@ def read_streams(play: Play, speller: Speller) -> Iterator[Reading]:
                 yield from _result(play, submit.label, watcher.exchange, speller)
         for exchange in play.exchanges_for("join", submit.label):
             yield from _result(play, submit.label, exchange, speller)
+        for exchange in play.exchanges_for("cancel", submit.label):
+            if exchange.response is None and exchange.fault is not None and _is_late(exchange.fault):
+                yield _hangs(play, submit.label, f"the cancel of run {submit.label}")
 
 
 def _stream(play: Play, watcher: Watcher, speller: Speller) -> Iterator[Reading]:
@@ -93,7 +96,8 @@ def _result(play: Play, label: str, exchange: Exchange, speller: Speller) -> Ite
 
 
 def _is_late(fault: NetworkFault) -> bool:
-    return "within" in fault.error
+    """Return whether a request was given up because its answer did not come, by its deadline or at the end."""
+    return "within" in fault.error or fault.error.startswith("abandoned")
 
 
 def _hangs(play: Play, label: str, what: str) -> Reading:

@@ -191,28 +191,60 @@ def stalled_reader_does_not_stall_the_run(play: Play) -> None:
     )
 
 
-@check("STR-25", "STR-33")
+@check("STR-25")
 @all_facts
 def modes_are_those_requested(play: Play) -> None:
-    """STR-25, STR-33: compare the events of every stream of run A with the stream modes that were requested."""
+    """STR-25: compare the events of every stream of run A with the stream modes that were requested."""
+    for stream in streaming(play, "A"):
+        # A client that joined after the end was rightly sent nothing.
+        late = not stream.own and not was_executing(play, "A", stream.exchange.sent)
+        if _missing_modes(play, stream) and late:
+            raise Unproven(f"run A may have been over when client {stream.name} joined it", stream.exchange.sent)
+        _expect_modes(play, stream)
+
+
+@check("STR-33")
+@all_facts
+def joined_modes_are_those_requested(play: Play) -> None:
+    """STR-33: compare the events of every client that joined with several stream modes with these modes."""
+    joins = [each for each in streams(play) if not each.own and each.since is None and len(each.modes) > 1]
+    # Steps of a run that ended otherwise may have written nothing, and so sent no events.
+    judged = [
+        each
+        for each in joins
+        if play.outcome(each.label) == "success" and was_executing(play, each.label, each.exchange.sent)
+    ]
+    if not judged:
+        raise Unproven("no client joined the stream of a run with several modes while its later steps executed")
+    for stream in judged:
+        _expect_modes(play, stream)
+
+
+def _missing_modes(play: Play, stream: Watcher) -> list[str]:
+    """Return the events that were requested and of which the client received none."""
     # The probe agent emits no `custom` events. Another agent need not call a model, and then has no `messages` either.
     optional = {"custom"} if play.transcript.target.probe != "none" else {"custom", "messages"}
-    for stream in streaming(play, "A"):
-        requested = [EVENT_OF_MODE.get(mode, mode) for mode in stream.modes]
-        names = {event.event for event in stream.events}
-        others = sorted(name for name in names - set(requested) if mode_of(name) in EVENTS_OF_MODES)
-        missing = sorted({*requested} - optional - names)
-        # A client that joined after the end was rightly sent nothing.
-        if missing and not stream.own and not was_executing(play, "A", stream.exchange.sent):
-            raise Unproven(f"run A may have been over when client {stream.name} joined it", stream.exchange.sent)
-        expect(
-            not others and not missing,
-            f"`{'`, `'.join(requested)}` events and no others in {stream.title}",
-            " and ".join(
-                [f"also `{'`, `'.join(others)}`"] * bool(others) + [f"no `{'`, `'.join(missing)}`"] * bool(missing)
-            ),
-            stream.exchange.sent,
-        )
+    return sorted({*_events_of(stream)} - optional - {event.event for event in stream.events})
+
+
+def _events_of(stream: Watcher) -> list[str]:
+    """Return the names of the events that were requested, in order."""
+    return [EVENT_OF_MODE.get(mode, mode) for mode in stream.modes]
+
+
+def _expect_modes(play: Play, stream: Watcher) -> None:
+    """Raise Broken unless a stream has events of the requested modes and of no others."""
+    requested, missing = _events_of(stream), _missing_modes(play, stream)
+    names = {event.event for event in stream.events} - set(requested)
+    others = sorted(name for name in names if mode_of(name) in EVENTS_OF_MODES)
+    expect(
+        not others and not missing,
+        f"`{'`, `'.join(requested)}` events and no others in {stream.title}",
+        " and ".join(
+            [f"also `{'`, `'.join(others)}`"] * bool(others) + [f"no `{'`, `'.join(missing)}`"] * bool(missing)
+        ),
+        stream.exchange.sent,
+    )
 
 
 @check("STR-26")
