@@ -29,9 +29,9 @@ from conformance.transcript.transcript import Left, Missed, Released
 @all_facts
 def stream_begins_with_the_run(play: Play) -> None:
     """STR-01: compare the first event of a run's own in every stream with `metadata` and the run's id."""
-    # A run that was superseded while pending never began, and its stream may end without an event.
+    # A run that was superseded or deleted while pending never began, and its stream may end without an event of it.
     # A client that stalls reads one event, which may be one of the server's own. One that leaves may have read none.
-    judged = [stream for stream in own_streams(play) if stream.events or _expects_events(play, stream)]
+    judged = [stream for stream in own_streams(play) if _has_begun(stream) or _expects_events(play, stream)]
     if not judged:
         raise Unproven("no run that was streamed ever began")
     for stream in judged:
@@ -51,6 +51,11 @@ def stream_begins_with_the_run(play: Play) -> None:
             sent,
             first.seq,
         )
+
+
+def _has_begun(stream: Watcher) -> bool:
+    """Return whether a stream has events that only a run sends that has begun."""
+    return any(event.event not in ("error", "end") for event in stream.events)
 
 
 def _expects_events(play: Play, stream: Watcher) -> bool:
