@@ -21,6 +21,7 @@ from conformance.judge.watchers import (
     watcher,
     written,
 )
+from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
 from conformance.transcript.transcript import Left, Missed, Released
 
@@ -217,12 +218,19 @@ def joined_modes_are_those_requested(play: Play) -> None:
     judged = [
         each
         for each in joins
-        if play.outcome(each.label) == "success" and was_executing(play, each.label, each.exchange.sent)
+        if {*each.modes} <= {*_created_with(play.scenario.submit(each.label))}
+        and play.outcome(each.label) == "success"
+        and was_executing(play, each.label, each.exchange.sent)
     ]
     if not judged:
         raise Unproven("no client joined the stream of a run with several modes while its later steps executed")
     for stream in judged:
         _expect_modes(play, stream)
+
+
+def _created_with(run: s.Submit) -> tuple[s.StreamMode, ...]:
+    """Return the stream modes that a run was created with. A join with others need not receive them."""
+    return run.stream_mode or (("values", "updates") if run.endpoint == "stream" else ("values",))
 
 
 def _missing_modes(play: Play, stream: Watcher) -> list[str]:
