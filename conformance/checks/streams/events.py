@@ -213,12 +213,13 @@ def modes_are_those_requested(play: Play) -> None:
 @all_facts
 def joined_modes_are_those_requested(play: Play) -> None:
     """STR-33: compare the events of every client that joined with several stream modes with these modes."""
-    joins = [each for each in streams(play) if not each.own and each.since is None and len(each.modes) > 1]
+    joins = [each for each in streams(play) if not each.own and each.since is None and each.disconnected is None]
     # Steps of a run that ended otherwise may have written nothing, and so sent no events.
     judged = [
         each
         for each in joins
-        if {*each.modes} <= {*_created_with(play.scenario.submit(each.label))}
+        if len(each.modes) > 1
+        and {*each.modes} <= {*_created_with(play.scenario.submit(each.label))}
         and play.outcome(each.label) == "success"
         and was_executing(play, each.label, each.exchange.sent)
     ]

@@ -110,8 +110,11 @@ def join_of_a_run_that_is_gone_returns(play: Play) -> None:
     """STR-19: look for a join or wait of the rolled-back run A that was never answered."""
     if play.final_status("A") != GONE:
         raise Unproven(f"run A was not rolled back: its status is `{play.final_status('A')}`")
-    waits = [each.exchange for each in watchers(play, "A") if each.own and not each.streams]
-    for join in (*_joins(play), *waits):
+    waits = [each for each in watchers(play, "A") if not each.streams and each.disconnected is None]
+    joins = [*play.exchanges_for("join", "A"), *(each.exchange for each in waits)]
+    if not joins:
+        raise Unproven("no client waited for run A until it was answered")
+    for join in joins:
         # Any status counts. The record of the run is deleted, so a 404 is as right as the last values.
         expect(
             join.response is not None,
