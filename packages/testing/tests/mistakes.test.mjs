@@ -8,6 +8,8 @@ const script = (say) => ({ turns: [{ steps: [{ say }] }] });
 const MISTAKES = {
   "a word of another tool for a status": [({ mock, t, r }) => mock.waitForStatus("completed", t, r), "Did you mean `success`?"],
   "the options in the place of the run": [({ mock, t }) => mock.waitForStatus("idle", t, { deadline: 1 }), "waitForStatus(status, threadId, undefined, { deadline })"],
+  "a run that was not created": [({ mock, t }) => mock.waitForStatus("interrupted", t, {}.run_id), "got undefined for the run. Was it created?"],
+  "a matcher of the test runner": [({ mock }) => mock.assertRequested("POST", "*/runs", { having: { input: expect.objectContaining({}) } }), "`having.input` is an ObjectContaining", "including(...)"],
   "a promise for an id": [({ mock }) => mock.waitForStatus("idle", Promise.resolve("x")), "got a Promise. Write `await`"],
   "milliseconds": [({ mock, t, r }) => mock.waitForStatus("success", t, r, { deadline: 3000 }), "not milliseconds: 3"],
   "no number of seconds": [({ mock }) => mock.advance(NaN), "advance() takes seconds as a number from 0, and got NaN"],
