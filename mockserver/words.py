@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -12,6 +13,11 @@ SHOWN: Final = 20
 
 CUTOFF: Final = 0.5
 """The least similarity of a word that is suggested. Below the default of 0.6, because most words are short."""
+
+SURE: Final = 0.65
+"""The similarity from which a word is suggested though it begins with another letter. `role` is not `parallel`."""
+
+_UNIT: Final = re.compile(r"_?(ms|millis|milliseconds|secs|seconds)$")
 
 LONGEST: Final = 80
 """The number of characters of a wrong word in a message."""
@@ -24,11 +30,22 @@ def nearest(word: object, known: Iterable[str], meant: Mapping[str, str] | None 
     suggested.
     """
     text, words = str(word).strip().casefold(), list(known)
-    if meant is not None and meant.get(text) in words:
-        return meant[text]
     by_case = {one.casefold(): one for one in words}
-    near = difflib.get_close_matches(text, by_case, n=1, cutoff=CUTOFF)
-    return by_case[near[0]] if near else None
+    # `delayMs` and `delay_ms` mean what `delay` does.
+    for one in (text, _UNIT.sub("", text)):
+        if one in by_case:
+            return by_case[one]
+        if meant is not None and meant.get(one) in words:
+            return meant[one]
+    for one in difflib.get_close_matches(text, by_case, cutoff=CUTOFF):
+        if one[0] == text[0] or similarity(text, one) >= SURE:
+            return by_case[one]
+    return None
+
+
+def similarity(one: str, other: str) -> float:
+    """Return a number from 0 to 1, which is that of equal words."""
+    return difflib.SequenceMatcher(None, one, other).ratio()
 
 
 def unknown(

@@ -449,6 +449,7 @@ MEANT: Final = {
     **dict.fromkeys(("order", "sequence", "requests"), "in_order"),
     **dict.fromkeys(("matching", "wanted", "with", *OWN, "input", "command", "assistant_id"), "having"),
     **dict.fromkeys(("count", "number"), "times"),
+    **dict.fromkeys(("probability", "rate", "percent"), "chance"),
     **dict.fromkeys(("clock",), "time"),
 }
 """The names that other tools use, with those of the control API."""
@@ -462,7 +463,8 @@ async def _read(request: web.Request, schema: type[T], default: bytes = b"") -> 
         mistake = explained(str(error), schema, MEANT, MODES_MEANT, FAULTS_MEANT)
         # `cut@2` is how a header and the command line write a fault.
         at = ". Write the number behind the sign as `at`" if mistake.path == ".kind" and "@" in mistake.text else ""
-        raise ApiError(422, f"{mistake}{at}") from None
+        moves = ". To move the clock, send POST /_mock/time/advance" if mistake.key == "seconds" else ""
+        raise ApiError(422, f"{mistake}{at}{moves}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise ApiError(422, f"the body of {request.method} {request.path} is not JSON. Send an object") from None
 

@@ -17,10 +17,10 @@ _ERROR: Final = re.compile(r"^(?P<text>.*?)(?: - at `(?P<key>key in )?\$?(?P<pat
 
 
 MEANT: Final = {
-    **dict.fromkeys(("text", "message", "answer", "reply", "respond", "response", "output"), "say"),
+    **dict.fromkeys(("text", "message", "answer", "reply", "respond", "response", "output", "content", "role"), "say"),
     **dict.fromkeys(("tool_call", "tool_calls", "calls", "invoke"), "call"),
     **dict.fromkeys(("tool_result", "results", "return"), "result"),
-    **dict.fromkeys(("delay", "sleep", "wait", "duration", "seconds"), "takes"),
+    **dict.fromkeys(("delay", "sleep", "wait", "duration", "seconds", "latency"), "takes"),
     **dict.fromkeys(("fail", "raise", "exception"), "error"),
     **dict.fromkeys(("memory", "memories", "remember", "items"), "store"),
     **dict.fromkeys(("ask", "human", "question", "approve"), "interrupt"),

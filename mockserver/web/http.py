@@ -13,7 +13,6 @@ import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from difflib import get_close_matches
 from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
@@ -27,7 +26,7 @@ from mockserver.engine.engine import Engine, ThreadBusyError
 from mockserver.engine.expiry import Expiry
 from mockserver.views import records
 from mockserver.web.leniency import MeaninglessError, accepted, ignore
-from mockserver.words import nearest
+from mockserver.words import SURE, similarity
 
 _log = logging.getLogger(__name__)
 
@@ -114,7 +113,7 @@ async def _without_slash(request: web.Request) -> str | None:
 _COMMANDS_MEANT: Final = {
     **dict.fromkeys(("release", "resume", "unhold"), "DELETE /_mock/holds"),
     **dict.fromkeys(("pause", "block"), "POST /_mock/holds"),
-    **dict.fromkeys(("requests", "calls", "log"), "GET /_mock/journal"),
+    **dict.fromkeys(("requests", "calls", "log", "logs", "history"), "GET /_mock/journal"),
     **dict.fromkeys(("scripts", "load_script"), "POST /_mock/script"),
     **dict.fromkeys(("set_time", "clock"), "POST /_mock/time"),
     **dict.fromkeys(("wait_for_status", "wait_until_held", "wait_for_request"), "POST /_mock/wait"),
@@ -123,29 +122,45 @@ _COMMANDS_MEANT: Final = {
 """The commands that are not called like what they do."""
 
 
+_PATHS_MEANT: Final = {
+    **dict.fromkeys(("stop", "abort", "interrupt", "kill"), "/threads/{id}/runs/{id}/cancel"),
+    **dict.fromkeys(("messages", "message", "chat", "invoke", "resume"), "/threads/{id}/runs"),
+    **dict.fromkeys(("health", "healthz", "ping", "status"), "/ok"),
+}
+"""The paths of other APIs, by their last parts."""
+
+
 def _no_path(request: web.Request) -> str:
     """Return the text that refuses an unknown path, with the nearest one."""
     # `{}` and not the name of the id, which no request has in its path.
     known = list(dict.fromkeys(_IN_BRACES.sub("{id}", one.canonical) for one in request.app.router.resources()))
     path = _UUID.sub("{id}", request.path.rstrip("/"))
-    # Only paths of the same length have the same parts. A base URL may have a prefix, and a command a parent.
-    inside = [one for one in known if one.count("/") > 1 and one.endswith(f"/{path.rpartition('/')[2]}")]
+    control = request.path.startswith(CONTROL_PREFIX)
+    above, _, last = path.rpartition("/")
+    # A base URL may have a prefix, and a path may lack its middle.
     behind = [one for one in known if len(one) > 1 and path.endswith(one)]
-    near = nearest(path, [one for one in known if one.count("/") == path.count("/")])
-    if behind and (near is None or not get_close_matches(path, [near], cutoff=SLIP)):
-        near = max(behind, key=len)
-    elif inside and path.startswith(CONTROL_PREFIX):
-        near = min((one for one in inside if one.startswith(CONTROL_PREFIX)), key=len, default=near)
+    inside = [one for one in known if one.startswith(f"{above}/") and one.endswith(f"/{last}")]
+    near = (_COMMANDS_MEANT if control else _PATHS_MEANT).get(last.replace("-", "_")) or _similar_path(path, known)
+    near = near or min(inside, key=len, default=None) or max(behind, key=len, default=None)
     suggestion = f". Did you mean {near}?" if near is not None else ";"
-    if request.path.startswith(CONTROL_PREFIX):
-        near = _COMMANDS_MEANT.get(path.rpartition("/")[2].replace("-", "_"), near)
-        suggestion = f". Did you mean {near}?" if near is not None else ";"
-    lists = "GET /_mock" if request.path.startswith(CONTROL_PREFIX) else "GET /docs"
-    return f"the mock has no {request.path}{suggestion} {lists} lists its paths"
+    return f"the mock has no {request.path}{suggestion} {'GET /_mock' if control else 'GET /docs'} lists its paths"
 
 
-SLIP: Final = 0.85
-"""The similarity of a path with one wrong letter or two, which has no prefix that is too much."""
+def _similar_path(path: str, known: Iterable[str]) -> str | None:
+    """Return the path whose parts are similar to those of another one, None if there is none.
+
+    The parts are compared one by one: `/threads/{id}/cancel` shares most of its letters with `/threads/{id}/state`.
+    """
+    parts, found = path.split("/"), {}
+    for one in known:
+        others = one.split("/")
+        if len(others) == len(parts):
+            # Two empty texts, in front of the first slash, are equal.
+            similar = [similarity(part, other) for part, other in zip(parts, others, strict=True)]
+            if min(similar) >= SURE:
+                found[one] = sum(similar)
+    return max(found, key=lambda one: found[one], default=None)
+
 
 CONTROL_PREFIX: Final = "/_mock"
 _UUID: Final = re.compile(r"(?<=/)[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}(?=/|$)")
@@ -158,7 +173,11 @@ def _detail(request: web.Request, error: web.HTTPException) -> str:
         return f"Not Found: {_no_path(request)}"
     if error.status == 405 and request.path.startswith(CONTROL_PREFIX):
         allowed = ", ".join(one for one in error.headers["Allow"].split(",") if one not in ("HEAD", "OPTIONS"))
-        return f"{request.path} does not take {request.method}. Send {allowed}"
+        above = request.path.rpartition("/")[0]
+        routes = [one for one in request.app.router.routes() if one.resource and one.resource.canonical == above]
+        instead = request.method in {one.method for one in routes} and above != CONTROL_PREFIX
+        more = f", or {request.method} to {above}" if instead else ""
+        return f"{request.path} does not take {request.method}. Send {allowed}{more}"
     return error.reason
 
 

@@ -33,6 +33,8 @@ def test_use_stream(browser_node: Node, chromium: str, url: str, sdk: str) -> No
             "state": "HAHATA",
         },
         "rollback": {"errors": [None, None], "second": "HATA", "statuses": ["success"], "state": "HATA"},
+        # Line 1 joins a read to an equal one in flight, which was sent before the run was over.
+        "joinedReads": {"whole": sdk == "current", "state": "HAHATA"},
         "stopped": {"error": None, "statuses": ["interrupted"], "state": "HA"},
         "cancelled": {"statuses": ["interrupted"], "state": "HA"},
         "reloaded": {"error": None, "statuses": ["success"], "state": "HATA"},

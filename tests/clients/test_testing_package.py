@@ -117,10 +117,11 @@ class TestPacked:
 def test_playwright(project: Project, chromium: str) -> None:
     assert "3 passed" in project.tool("playwright", "test", CHROMIUM=chromium)
     done = project.attempt("playwright", "test", CHROMIUM=chromium, PLAY="failing.play.mjs")
-    assert "3 failed" in done.stdout
+    assert "4 failed" in done.stdout
     assert re.search(
         r"Expected: 200\s+Received: 404[^?]*requests to the mock at \S+\s+1 GET /thread -> 404", done.stdout
     )
     assert re.search(r"waitForRequest\(\) was called and not awaited[^?]*failing\.play\.mjs:5:8", done.stdout)
-    assert re.search(r'Expected: "a thread"[^?]*failing\.play\.mjs:15:24\s+requests to the mock at', done.stdout)
+    assert re.search(r'Expected: "a thread"[^?]*failing\.play\.mjs:24:24\s+requests to the mock at', done.stdout)
     assert re.search(r"1 POST /threads -> 422: Expected `object`", done.stdout)
+    assert "the page also sent requests to http://localhost:1. What is meant for the mock has to begin" in done.stdout

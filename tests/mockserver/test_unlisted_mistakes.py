@@ -163,6 +163,29 @@ HTTP: Final[dict[str, Mistake]] = {
         lambda w: w.sent("POST", "/_mock/wait", {"point": "agent:1/enter", "deadline": 5000}),
         ("422", "not milliseconds: 5"),
     ),
+    "a path without its middle": Mistake(
+        lambda w: w.sent("POST", f"/threads/{w.thread_id}/cancel"), ("404", "mean /threads/{id}/runs/{id}/cancel?")
+    ),
+    "the end of a path of another API": Mistake(
+        lambda w: w.sent("POST", f"/threads/{w.thread_id}/runs/{w.run_id}/stop"), ("mean /threads/{id}/runs/{id}/canc",)
+    ),
+    "messages of a thread": Mistake(
+        lambda w: w.sent("POST", f"/threads/{w.thread_id}/messages", {}), ("404", "Did you mean /threads/{id}/runs?")
+    ),
+    "a probe of health": Mistake(lambda w: w.sent("GET", "/healthz"), ("404", "Did you mean /ok?")),
+    "a command that is like no other": Mistake(
+        lambda w: w.sent("GET", "/_mock/status"), ("404", "has no /_mock/status; GET /_mock lists its paths")
+    ),
+    "the logs": Mistake(lambda w: w.sent("GET", "/_mock/logs"), ("404", "Did you mean GET /_mock/journal?")),
+    "a defect in the path": Mistake(
+        lambda w: w.sent("POST", "/_mock/defects/ghost_run", {}), ("405", "Send DELETE, or POST to /_mock/defects")
+    ),
+    "seconds beside a mode": Mistake(
+        lambda w: w.sent("POST", "/_mock/time", {"seconds": 5}), ("422", "`seconds`", "send POST /_mock/time/advance")
+    ),
+    "a probability": Mistake(
+        lambda w: w.sent("POST", "/_mock/faults", {"kind": "cut", "probability": 0.5}), ("Did you mean `chance`?",)
+    ),
     "a deadline in quotes": Mistake(
         lambda w: w.sent("POST", "/_mock/wait", {"point": "agent:1/enter", "deadline": "5"}),
         ("422", "got a text", "Write seconds, such as 2"),
@@ -171,6 +194,12 @@ HTTP: Final[dict[str, Mistake]] = {
 """Mistakes over HTTP."""
 
 SCRIPTS: Final[dict[str, Mistake]] = {
+    "milliseconds of a step": step("{say: a, delayMs: 3}", "`delayMs`", "Did you mean `takes`?"),
+    "a unit behind a key": step("{say: a, takes_ms: 3}", "`takes_ms`", "Did you mean `takes`?"),
+    "a capital": step("{Say: a}", "`Say`", "Did you mean `say`?"),
+    "a message as of the API": step("{content: a}", "`content`", "Did you mean `say`?"),
+    "a message with its role": step("{role: assistant, content: a}", "`role`", "Did you mean `say`?"),
+    "a key that is like no other": step("{say: a, xylophone: b}", "unknown key `xylophone`. It can be `say`"),
     "a condition in a step": step("{say: a, when: {text: b}}", "`when`", "key of a turn, beside `steps`"),
     "a repetition in a turn": script("turns: [{repeat: 2, steps: [{say: a}]}]\n", "`repeat`", "key of a step"),
     "a step at the top": script("say: hi\n", "1:1: unknown key `say`", "in the list `steps` of a turn"),

@@ -1,4 +1,4 @@
-import { text } from "./given.js";
+import { shown, text } from "./given.js";
 import type { Fault, FaultText } from "./types.js";
 import { onlyKnown } from "./words.js";
 
@@ -14,7 +14,7 @@ const FAULT = ["kind", "at", "path", "method", "chance", "times"];
 /** A fault that may be written as `KIND` or `KIND@AT`. Throws TypeError. */
 export function faultOf(fault: Fault | FaultText): Fault {
   if (typeof fault !== "string") {
-    if (fault === undefined || fault === null) throw new TypeError(`fault() takes a fault, such as "cut@2" or { kind: "cut", at: 2 }, and got ${fault}`);
+    if (typeof fault !== "object" || fault === null) throw new TypeError(`fault() takes a fault, such as "cut@2" or { kind: "cut", at: 2 }, and got ${shown(fault)}`);
     onlyKnown(fault, FAULT, "fault()");
     for (const name of ["kind", "path", "method"] as const) if (fault[name] !== undefined) text(fault[name], `\`${name}\``, EXAMPLES[name], "fault()");
     if (fault.kind === undefined) throw new TypeError('fault() needs `kind`, such as { kind: "cut", at: 2 }');

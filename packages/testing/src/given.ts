@@ -54,7 +54,7 @@ export function isPlain(given: object): boolean {
 /** What a value is, for a message. `JSON.stringify` shows a function as nothing, and a promise as `{}`. */
 export function shown(given: unknown): string {
   if (typeof given === "function") return "a function";
-  if (typeof given === "object" && given !== null && !Array.isArray(given) && !isPlain(given)) return `a ${given.constructor.name}`;
+  if (typeof given === "object" && given !== null && !Array.isArray(given) && !isPlain(given)) return `${/^[AEIOU]/.test(given.constructor.name) ? "an" : "a"} ${given.constructor.name}`;
   return JSON.stringify(given) ?? String(given);
 }
 

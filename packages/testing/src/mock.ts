@@ -255,6 +255,10 @@ export class Mock {
     if (typeof runId === "object" && runId !== null && "deadline" in runId) {
       throw new TypeError("waitForStatus() takes the run before its options. For a thread write waitForStatus(status, threadId, undefined, { deadline })");
     }
+    // As of a run that the server refused to create. Without it the status of the thread would be waited for.
+    if (arguments.length === 3 && runId === undefined) {
+      throw new TypeError("waitForStatus(status, threadId, runId) got undefined for the run. Was it created? For the thread, leave it out");
+    }
     if (runId !== undefined) text(runId, "the id of a run", "", "waitForStatus(status, threadId, runId)");
     const body = { status, thread_id: threadId, run_id: runId, deadline: this.#seconds(deadline) };
     await this.#told(this.waitForStatus, "wait", { body });

@@ -16,6 +16,9 @@ export interface TestOptions {
   mockAt: string;
 }
 
+/** The advice about requests that did not go to the mock. */
+const MEANT = "What is meant for the mock has to begin with";
+
 const START_MILLISECONDS = 60_000;
 
 /** Playwright's `test` with the fixture `mock`, as new for each test, also for one that does not name it. */
@@ -33,14 +36,20 @@ export const test = base.extend<TestOptions & { mock: Mock }, WorkerOptions & { 
   // Automatic, because the page of a test that names only `page` would otherwise find no server at `mockAt`, or a real one.
   mock: [async ({ mockServer, mockAt, context }, use, testInfo) => {
     await mockServer.beginTest();
+    const elsewhere = new Set<string>();
     if (mockAt) {
       const from = mockAt.replace(/\/+$/, "");
       if (!from.startsWith("http://")) {
         throw new MockError(`\`mockAt\` is ${mockAt}, and a page can be led to the mock from an http:// address only`);
       }
+      const isFor = (url: URL) => url.href === from || url.href.startsWith(`${from}/`) || url.href.startsWith(`${from}?`);
+      context.on("request", (request) => {
+        const url = new URL(request.url());
+        if (["fetch", "xhr", "eventsource"].includes(request.resourceType()) && !isFor(url)) elsewhere.add(url.origin);
+      });
       // The browser itself sends the request to the other address, so streams stay streams.
       await context.route(
-        (url) => url.href === from || url.href.startsWith(`${from}/`) || url.href.startsWith(`${from}?`),
+        isFor,
         (route) => route.continue({ url: mockServer.url + route.request().url().slice(from.length) }),
       );
     }
@@ -50,6 +59,7 @@ export const test = base.extend<TestOptions & { mock: Mock }, WorkerOptions & { 
       const report = await mockServer.reportOfTest();
       // Behind the reason, and not on the console, where it would stand above all errors.
       if (report) testInfo.errors.push({ message: report });
+      if (elsewhere.size > 0) testInfo.errors.push({ message: `the page also sent requests to ${[...elsewhere].join(", ")}. ${MEANT} \`mockAt\`, which is ${mockAt}` });
     }
   }, { auto: true }],
 });

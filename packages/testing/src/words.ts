@@ -17,7 +17,7 @@ function distance(one: string, other: string): number {
 export function advice(word: string, known: readonly string[]): string {
   const nearest = [...known].sort((a, b) => distance(word.toLowerCase(), a.toLowerCase()) - distance(word.toLowerCase(), b.toLowerCase()))[0];
   const near = nearest !== undefined && distance(word.toLowerCase(), nearest.toLowerCase()) <= Math.max(2, word.length / 3);
-  const meant = MEANT[word.toLowerCase()]?.find((one) => known.includes(one));
+  const meant = MEANT[word.toLowerCase().replace(/_?(ms|millis|milliseconds|seconds)$/, "") || word.toLowerCase()]?.find((one) => known.includes(one));
   if (meant !== undefined) return `Did you mean \`${meant}\`?`;
   return near ? `Did you mean \`${nearest}\`?` : `It takes ${known.join(", ")}`;
 }
@@ -33,6 +33,9 @@ const MEANT: Record<string, readonly string[]> = {
   seconds: ["at", "deadline"],
   type: ["kind"],
   probability: ["chance"],
+  rate: ["chance"],
+  url: ["path"],
+  route: ["path"],
   speed: ["scale", "timeScale"],
   scale: ["timeScale"],
   rules: ["without"],
@@ -103,6 +106,22 @@ export const METHODS: Record<string, string> = {
   close: "stop",
   baseUrl: "url",
   baseURL: "url",
+  port: "url",
+  address: "url",
+  uri: "url",
+  wait: "waitForStatus",
+  waitUntil: "waitForStatus",
+  waitFor: "waitForStatus",
+  lastRequest: "journal",
+  getLastRequest: "journal",
+  on: "waitForRequest",
+  once: "waitForRequest",
+  respondWith: "loadScript",
+  mockResponse: "loadScript",
+  reply: "loadScript",
+  use: "loadScript",
+  logs: "log",
+  toHaveBeenCalled: "assertRequested",
 };
 
 /** What only the Python API reads, with where it is found from Node. */

@@ -128,7 +128,7 @@ test("a part of a request, and anything", async ({ mock }) => {
   await expect(mock.assertRequestedInOrder("POST /threads", { having: { strategy: "rollback" } })).rejects.toThrow("request 2 of 2");
   await expect(mock.assertRequestedInOrder("POST /threads", { havin: {} })).rejects.toThrow("Did you mean `having`?");
   await expect(mock.assertNotRequested("POST", "/threads", { having: { body: { $include: {} } } })).rejects.toThrow("Did you mean `$including`?");
-  await expect(mock.assertNotRequested("POST", "/threads", { having: { body: including(/x/) } })).rejects.toThrow("`having.body.$including` is a RegExp");
+  await expect(mock.assertNotRequested("POST", "/threads", { having: { body: /x/ } })).rejects.toThrow("`having.body` is a RegExp");
 });
 
 test("the conduct of the application", async ({ mock }) => {

@@ -1,5 +1,5 @@
 // Mistakes that a new user makes, and the right word in the answer to each. None waits.
-import { startMock } from "doubletext-testing";
+import { including, startMock } from "doubletext-testing";
 import { expect, test } from "doubletext-testing/vitest";
 
 const script = (say) => ({ turns: [{ steps: [{ say }] }] });
@@ -8,6 +8,8 @@ const script = (say) => ({ turns: [{ steps: [{ say }] }] });
 const MISTAKES = {
   "a word of another tool for a status": [({ mock, t, r }) => mock.waitForStatus("completed", t, r), "Did you mean `success`?"],
   "the options in the place of the run": [({ mock, t }) => mock.waitForStatus("idle", t, { deadline: 1 }), "waitForStatus(status, threadId, undefined, { deadline })"],
+  "a run that was not created": [({ mock, t }) => mock.waitForStatus("interrupted", t, {}.run_id), "got undefined for the run. Was it created?"],
+  "a matcher of the test runner": [({ mock }) => mock.assertRequested("POST", "*/runs", { having: { input: expect.objectContaining({}) } }), "`having.input` is an ObjectContaining", "including(...)"],
   "a promise for an id": [({ mock }) => mock.waitForStatus("idle", Promise.resolve("x")), "got a Promise. Write `await`"],
   "milliseconds": [({ mock, t, r }) => mock.waitForStatus("success", t, r, { deadline: 3000 }), "not milliseconds: 3"],
   "no number of seconds": [({ mock }) => mock.advance(NaN), "advance() takes seconds as a number from 0, and got NaN"],
@@ -18,6 +20,17 @@ const MISTAKES = {
   "a fault and its number": [({ mock }) => mock.fault("cut", 2), 'Write the number into the fault: "cut@2"'],
   "a fault as in a header": [({ mock }) => mock.fault({ kind: "cut@2" }), "Did you mean `cut`?", "Write the number behind the sign as `at`"],
   "an expression for the path of a fault": [({ mock }) => mock.fault({ kind: "cut", path: /runs/ }), 'not as a regular expression: "*/runs"'],
+  "a status for a fault": [({ mock }) => mock.fault(502), 'fault() takes a fault, such as "cut@2"', "and got 502"],
+  "a word of a request in a fault": [({ mock }) => mock.fault({ kind: "cut", url: "*/runs" }), "Did you mean `path`?"],
+  "an expression for a part": [({ mock }) => mock.assertRequested("POST", "*/runs", { having: { input: including(/sf/) } }), "including() takes a part of a text, and no regular expression"],
+  "no part": [({ mock }) => mock.assertRequested("POST", "*/runs", { having: { input: including() } }), "including() takes a part", "ANY matches anything"],
+  "a function for a part": [() => including({ say: () => "x" }), "`including(part).say` is a function"],
+  "milliseconds in a script": [({ mock }) => mock.loadScript({ turns: [{ steps: [{ say: "x", delayMs: 100 }] }] }), "`delayMs`", "Did you mean `takes`?"],
+  "milliseconds by their name": [({ mock }) => mock.waitForRequest("POST", "*/runs", { timeoutMs: 100 }), "`timeoutMs`", "Did you mean `deadline`?"],
+  "a port": [({ mock }) => mock.port, "a mock has no `port`. Did you mean `url`?"],
+  "an event": [({ mock }) => mock.on("request", () => 1), "Did you mean `waitForRequest`?"],
+  "the last request": [({ mock }) => mock.lastRequest(), "Did you mean `journal`?"],
+  "a response": [({ mock }) => mock.respondWith({ say: "x" }), "Did you mean `loadScript`?"],
   "a word of another tool for a field": [({ mock }) => mock.fault({ kind: "cut", afterEvents: 2 }), "Did you mean `at`?"],
   "a list for a script": [({ mock }) => mock.loadScript([{ say: "x" }]), "{ turns: [{ steps: [...] }] }"],
   "a promise for a script": [({ mock }) => mock.loadScript(Promise.resolve("turns: []")), "Write `await`"],

@@ -1,15 +1,23 @@
 // A page with two chats on one thread, as in two tabs. The script drives them through `window.chats`.
 import { useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
+import { Client } from "sdk";
 import { useStream } from "sdk/react";
 
 const asked = new URLSearchParams(location.search);
 window.chats = {};
 
+/** A client of its own for a chat. Line 1 joins equal reads in flight, of all clients that have no `onRequest`. */
+function clientOf(deployment) {
+  const reads = asked.get("reads") === "joined" ? {} : { onRequest: (url, init) => init };
+  return new Client({ apiUrl: deployment, ...reads });
+}
+
 function Chat({ name, threadId, onThreadId }) {
   const [seen, setSeen] = useState({ finished: 0, error: null });
+  const [client] = useState(() => clientOf(asked.get("deployment")));
   const stream = useStream({
-    apiUrl: asked.get("deployment"),
+    client,
     assistantId: "agent",
     threadId,
     onThreadId,

@@ -4,7 +4,7 @@ import { Witness, asking, client, kinds, probed, report } from "./play.mjs";
 
 const witness = await new Witness().listen();
 const { open: opened, shows, close } = await site("page.jsx", { sdk: process.env.SDK });
-const open = ({ thread = "", reconnect = "no" } = {}) => opened({ thread, reconnect });
+const open = ({ thread = "", reconnect = "no", reads = "" } = {}) => opened({ thread, reconnect, reads });
 
 const submit = (page, chat, input, options) =>
   page.evaluate((chat, input, options) => void window.chats[chat].submit(input, options), chat, input, options);
@@ -55,16 +55,47 @@ for (const strategy of ["enqueue", "reject", "interrupt", "rollback"]) {
     release();
   }
   const first = await shows(page, "first", { loading: false });
-  await shows(page, "second", { loading: false });
-  // The hook of line 1 stops loading, and calls `onFinish`, before it shows the last message.
-  const shown = strategy === "reject" ? {} : { said: await state(thread) };
-  const second = await shows(page, "second", { loading: false, ...shown });
+  const second = await shows(page, "second", { loading: false });
   found[strategy] = {
     errors: [first.error, second.error?.slice(0, 8) ?? null],
     second: second.said,
     statuses: await statuses(thread),
     state: await state(thread),
   };
+  await page.close();
+}
+
+{
+  // The second chat reads the history while the first chat's read, sent before the run was over, has no answer.
+  const [page, thread] = await held("readA", { reads: "joined" });
+  await page.evaluate(() => {
+    const { fetch } = window;
+    const answered = new Promise((resolve) => (window.answer = resolve));
+    window.fetch = async (url, init) => {
+      const answer = await fetch(url, init);
+      if (String(url).endsWith("/history")) {
+        window.firstReads = true;
+        await answered;
+      }
+      return answer;
+    };
+    const { threads } = window.chats.second.client;
+    const getHistory = threads.getHistory.bind(threads);
+    threads.getHistory = (...read) => {
+      window.secondReads = true;
+      return getHistory(...read);
+    };
+  });
+  const reached = witness.hold("readB/tools:1/enter");
+  const config = probed("readB", { witness: witness.url });
+  await submit(page, "second", asking("nyc"), { config, multitaskStrategy: "interrupt" });
+  await reached;
+  await page.waitForFunction("window.firstReads", { timeout: DEADLINE });
+  witness.release("readB/tools:1/enter");
+  await page.waitForFunction("window.secondReads", { timeout: DEADLINE });
+  await page.evaluate(() => window.answer());
+  const { said } = await shows(page, "second", { loading: false });
+  found.joinedReads = { whole: said.endsWith("TA"), state: await state(thread) };
   await page.close();
 }
 
