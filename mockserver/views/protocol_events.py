@@ -16,6 +16,7 @@ from mockserver.core.clock import milliseconds
 from mockserver.core.messages import Message
 from mockserver.core.protocol_feed import Feed, FeedEvent, Feeds, GraphNamespace
 from mockserver.core.records import Run
+from mockserver.script.shapes import OPTIONAL
 from mockserver.script.tasks import is_sent, node_of, triggers_of
 
 Ended = Literal["completed", "failed", "interrupted"]
@@ -65,6 +66,8 @@ class ProtocolEvents:
         self._may_emit = may_emit
         self._started: set[str] = set()
         """The ids of the messages whose start was published."""
+        self._begun: dict[str, tuple[str, str]] = {}
+        """The graph and the task of child graphs whose start is not published yet, by namespace."""
 
     @property
     def _feed(self) -> Feed | None:
@@ -86,14 +89,19 @@ class ProtocolEvents:
         self._lifecycle(how, (), self._run.assistant.graph_id, **more)
 
     def child_starts(self, graph: str, task_id: str, namespace: str) -> None:
-        """Publish that a node starts or resumes its child graph."""
-        inside = list(_path(namespace))
-        self._lifecycle("started", _path(namespace), graph, namespace=inside, trigger_call_id=task_id)
+        """Note that a node starts or resumes its child graph.
 
-    def child_ends(self, graph: str, how: Ended, namespace: str) -> None:
-        """Publish the end of a node's child graph."""
-        # Directly to the feed: a cancelled run may no longer emit, but its started child graphs have to end.
-        self._lifecycle(how, _path(namespace), graph, feed=self._feeds.find(self._run.thread.thread_id))
+        As by the official server, it is published behind the first values of the child graph.
+        """
+        self._begun[namespace] = (graph, task_id)
+
+    def child_ends(self, graph: str, how: Ended, namespace: str, error: str | None) -> None:
+        """Publish the end of a node's child graph, if its start was published."""
+        if self._begun.pop(namespace, None) is None:
+            more: dict[str, Any] = {} if error is None else {"error": error}
+            # Directly to the feed: a cancelled run may no longer emit, but its started child graphs have to end.
+            feed = self._feeds.find(self._run.thread.thread_id)
+            self._lifecycle(how, _path(namespace), graph, feed=feed, **more)
 
     def values(self, checkpoint: Checkpoint, values: Values, namespace: str) -> None:
         """Publish the current state and its checkpoint."""
@@ -167,8 +175,8 @@ class ProtocolEvents:
         }
         self._publish("tasks", result, ns)
 
-    def message(self, node: str, emitted: NodeOutput, namespace: str) -> None:
-        """Publish a piece of the model's message, or a whole message.
+    def message(self, emitted: NodeOutput, namespace: str) -> None:
+        """Publish a piece of the model's message, or a whole message. The official server does not name the node.
 
         A message is the sequence message-start, for each block content-block-start, -delta and -finish, message-finish.
         A message that was streamed in tokens has started its first block already when the last piece arrives.
@@ -178,7 +186,7 @@ class ProtocolEvents:
         message, started = emitted.message, emitted.message["id"] in self._started
 
         def publish(event: str, **more: Any) -> None:
-            self._publish("messages", {"event": event, **more}, namespace, node=node)
+            self._publish("messages", {"event": event, **more}, namespace)
 
         if not started:
             self._started.add(message["id"])
@@ -212,9 +220,20 @@ class ProtocolEvents:
         self, method: str, data: Any, namespace: str, node: str | None = None, event_id: str | None = None
     ) -> None:
         feed, path = self._feed, _path(namespace)
-        if feed is not None:
-            run_id = self._run.run_id
-            feed.publish(method, data, run_id=run_id, at=self._at, namespace=path, node=node, event_id=event_id)
+        if feed is None or (method in OPTIONAL and method not in self._run.thread.script.protocol_channels):
+            return
+        if method != "values":
+            self._announce(namespace)
+        run_id = self._run.run_id
+        feed.publish(method, data, run_id=run_id, at=self._at, namespace=path, node=node, event_id=event_id)
+        self._announce(namespace)
+
+    def _announce(self, namespace: str) -> None:
+        """Publish the start of a child graph, if it is not published yet."""
+        if namespace in self._begun:
+            graph, task_id = self._begun.pop(namespace)
+            path = _path(namespace)
+            self._lifecycle("started", path, graph, namespace=list(path), trigger_call_id=task_id)
 
     @property
     def _at(self) -> int:
