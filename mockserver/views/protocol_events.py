@@ -7,6 +7,7 @@ interrupted, also in a run that is cancelled, so that a client can close what it
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -178,7 +179,8 @@ class ProtocolEvents:
     def message(self, emitted: NodeOutput, namespace: str) -> None:
         """Publish a piece of the model's message, or a whole message. The official server does not name the node.
 
-        A message is the sequence message-start, for each block content-block-start, -delta and -finish, message-finish.
+        A message is the sequence message-start, for each block content-block-start and -delta, for each block
+        content-block-finish, message-finish.
         A message that was streamed in tokens has started its first block already when the last piece arrives.
         """
         if self._feed is None or not emitted.by_model:
@@ -197,12 +199,15 @@ class ProtocolEvents:
             publish("content-block-delta", index=0, delta={"type": "text-delta", "text": emitted.token})
         if emitted.last:
             blocks = _blocks(message)
+            # The tokens of a streamed message are its first block, which has been sent already.
+            sent = 0 if emitted.token is None else 1
+            for index, block in enumerate(blocks[sent:], sent):
+                begun, delta = _in_pieces(block, sum(one["type"] == "tool_call" for one in blocks[:index]))
+                publish("content-block-start", index=index, content=begun)
+                if delta is not None:
+                    publish("content-block-delta", index=index, delta=delta)
+            # All blocks finish together, because only the end of the message shows which ones are whole.
             for index, block in enumerate(blocks):
-                # The tokens of a streamed message are its first block, which has been sent already.
-                if index > 0 or emitted.token is None:
-                    publish("content-block-start", index=index, content=_emptied(block))
-                    if block["type"] == "text":
-                        publish("content-block-delta", index=index, delta={"type": "text-delta", "text": block["text"]})
                 publish("content-block-finish", index=index, content=block)
             usage = message.get("usage_metadata")
             publish("message-finish", **({"usage": usage} if usage else {}))
@@ -280,7 +285,12 @@ def _known(block: Any) -> dict[str, Any]:
     return block if known else {"type": "non_standard", "value": block}
 
 
-def _emptied(block: dict[str, Any]) -> dict[str, Any]:
-    """Return a block without its content, as `content-block-start` shows it."""
-    empty: dict[str, Any] = {"text": {"text": ""}, "tool_call": {"args": {}}, "non_standard": {"value": {}}}
-    return {**block, **empty.get(block["type"], {})}
+def _in_pieces(block: dict[str, Any], calls: int) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return the start of a block and the delta that follows it, if any. `calls` tool calls precede the block."""
+    if block["type"] == "text":
+        return {**block, "text": ""}, {"type": "text-delta", "text": block["text"]}
+    if block["type"] == "tool_call":
+        # The arguments are text until they are whole.
+        begun = {"type": "tool_call_chunk", "id": block["id"], "name": block["name"], "args": "", "index": calls}
+        return begun, {"type": "tool-call-delta", "args": json.dumps(block["args"])}
+    return ({**block, "value": {}} if block["type"] == "non_standard" else block), None

@@ -219,8 +219,7 @@ async def test_a_message_in_blocks(protocol: Protocol) -> None:
     kinds = [one["event"] for one in told]
     first, second = (place for place, kind in enumerate(kinds) if kind == "message-start")
     assert [kind for place, kind in enumerate(kinds) if kind != kinds[place - 1]] == [
-        *("message-start", "content-block-start", "content-block-finish", "content-block-start"),
-        *("content-block-finish", "message-finish"),
+        *("message-start", "content-block-start", "content-block-delta", "content-block-finish", "message-finish"),
         *("message-start", "content-block-start", "content-block-delta", "content-block-finish", "message-finish"),
     ]
     call = next(one for one in told if one.get("content", {}).get("type") == "tool_call" and "finish" in one["event"])
@@ -232,6 +231,29 @@ async def test_a_message_in_blocks(protocol: Protocol) -> None:
     assert (told[first]["role"], told[second]["role"]) == ("ai", "ai")
     # The official server does not name the node.
     assert not any("node" in event["params"] for event in events if event["method"] == "messages")
+
+
+async def test_the_arguments_of_tool_calls_are_text_until_the_message_ends() -> None:
+    """Measured on `langgraph dev` 0.16.7 with a model that streams its tool calls."""
+    script = parse("turns: [{steps: [{say: Ok., call: [{tool: find, args: {q: x}}, {tool: look}]}, {result: a}]}]")
+    async with on_stage(script=script) as stage:
+        protocol = Protocol(stage)
+        async with protocol.listening("messages", "lifecycle") as ear:
+            events = await ear.until(over(await protocol.start("A")))
+    told = [one for one in data(events, "messages") if one["event"].startswith("content-block-")]
+    assert [(one["event"].rpartition("-")[2], one["index"]) for one in told] == [
+        *(("start", 0), ("delta", 0), ("start", 1), ("delta", 1), ("start", 2), ("delta", 2)),
+        *(("finish", 0), ("finish", 1), ("finish", 2)),
+    ]
+    begun = [
+        one["content"] for one in told if one["content" if "content" in one else "delta"]["type"] == "tool_call_chunk"
+    ]
+    assert [(one["name"], one["args"], one["index"]) for one in begun] == [("find", "", 0), ("look", "", 1)]
+    assert [one["delta"] for one in told if one["event"] == "content-block-delta"][1:] == [
+        {"type": "tool-call-delta", "args": '{"q": "x"}'},
+        {"type": "tool-call-delta", "args": "{}"},
+    ]
+    assert [one["content"].get("args") for one in told[-3:]] == [None, {"q": "x"}, {}]
 
 
 @pytest.mark.parametrize(
