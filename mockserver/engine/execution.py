@@ -423,6 +423,7 @@ class Execution:
         """Play a child graph, and report its start and its end."""
         node, current, namespace = child.node, child.parent, child.namespace
         ended: Ended = "failed"
+        failure: str | None = None
         self._narrator.child_starts(node_of(node), current.task_id(node), namespace)
         self._stream.child_starts(node, current, begins, child.outer)
         try:
@@ -432,10 +433,13 @@ class Execution:
         except (Waits, asyncio.CancelledError):
             ended = "interrupted"
             raise
+        except Exception as error:
+            failure = str(error)
+            raise
         finally:
             # A lost worker reports nothing: its run is executed again, and the new attempt reports.
             if self._attempt == self._run.attempt:
-                self._narrator.child_ends(node_of(node), ended, namespace)
+                self._narrator.child_ends(node_of(node), ended, namespace, failure)
         return values
 
     async def _play_child(self, child: ChildGraph, begins: ChildStart) -> Values:
@@ -604,7 +608,7 @@ class Execution:
         return self._stream.wants_messages or self._narrator.has_feed
 
     def _emit(self, node: str, current: Checkpoint, emitted: NodeOutput, namespace: str) -> None:
-        self._narrator.message(node_of(node), emitted, namespace)
+        self._narrator.message(emitted, namespace)
         self._stream.message(node, current, emitted, namespace)
 
 

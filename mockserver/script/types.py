@@ -28,6 +28,7 @@ from mockserver.script.shapes import (
     Graph,
     Name,
     Part,
+    ProtocolChannel,
     Reducer,
     as_channels,
     check_graph_name,
@@ -331,6 +332,10 @@ class Script(Part, frozen=True, dict=True):
         bool,
         Meta(description="whether the graph has a stream transformer, by which custom events reach the newer protocol"),
     ] = False
+    protocol_channels: Annotated[
+        tuple[ProtocolChannel, ...],
+        Meta(description="more channels of the newer protocol on which the graph is reported. Default: none"),
+    ] = ()
 
     built_in: ClassVar[bool] = False
     """True for the conversation that is there when no script is given."""

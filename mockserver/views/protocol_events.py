@@ -7,6 +7,7 @@ interrupted, also in a run that is cancelled, so that a client can close what it
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -16,6 +17,7 @@ from mockserver.core.clock import milliseconds
 from mockserver.core.messages import Message
 from mockserver.core.protocol_feed import Feed, FeedEvent, Feeds, GraphNamespace
 from mockserver.core.records import Run
+from mockserver.script.shapes import OPTIONAL
 from mockserver.script.tasks import is_sent, node_of, triggers_of
 
 Ended = Literal["completed", "failed", "interrupted"]
@@ -65,6 +67,8 @@ class ProtocolEvents:
         self._may_emit = may_emit
         self._started: set[str] = set()
         """The ids of the messages whose start was published."""
+        self._begun: dict[str, tuple[str, str]] = {}
+        """The graph and the task of child graphs whose start is not published yet, by namespace."""
 
     @property
     def _feed(self) -> Feed | None:
@@ -86,14 +90,19 @@ class ProtocolEvents:
         self._lifecycle(how, (), self._run.assistant.graph_id, **more)
 
     def child_starts(self, graph: str, task_id: str, namespace: str) -> None:
-        """Publish that a node starts or resumes its child graph."""
-        inside = list(_path(namespace))
-        self._lifecycle("started", _path(namespace), graph, namespace=inside, trigger_call_id=task_id)
+        """Note that a node starts or resumes its child graph.
 
-    def child_ends(self, graph: str, how: Ended, namespace: str) -> None:
-        """Publish the end of a node's child graph."""
-        # Directly to the feed: a cancelled run may no longer emit, but its started child graphs have to end.
-        self._lifecycle(how, _path(namespace), graph, feed=self._feeds.find(self._run.thread.thread_id))
+        As by the official server, it is published behind the first values of the child graph.
+        """
+        self._begun[namespace] = (graph, task_id)
+
+    def child_ends(self, graph: str, how: Ended, namespace: str, error: str | None) -> None:
+        """Publish the end of a node's child graph, if its start was published."""
+        if self._begun.pop(namespace, None) is None:
+            more: dict[str, Any] = {} if error is None else {"error": error}
+            # Directly to the feed: a cancelled run may no longer emit, but its started child graphs have to end.
+            feed = self._feeds.find(self._run.thread.thread_id)
+            self._lifecycle(how, _path(namespace), graph, feed=feed, **more)
 
     def values(self, checkpoint: Checkpoint, values: Values, namespace: str) -> None:
         """Publish the current state and its checkpoint."""
@@ -167,10 +176,11 @@ class ProtocolEvents:
         }
         self._publish("tasks", result, ns)
 
-    def message(self, node: str, emitted: NodeOutput, namespace: str) -> None:
-        """Publish a piece of the model's message, or a whole message.
+    def message(self, emitted: NodeOutput, namespace: str) -> None:
+        """Publish a piece of the model's message, or a whole message. The official server does not name the node.
 
-        A message is the sequence message-start, for each block content-block-start, -delta and -finish, message-finish.
+        A message is the sequence message-start, for each block content-block-start and -delta, for each block
+        content-block-finish, message-finish.
         A message that was streamed in tokens has started its first block already when the last piece arrives.
         """
         if self._feed is None or not emitted.by_model:
@@ -178,7 +188,7 @@ class ProtocolEvents:
         message, started = emitted.message, emitted.message["id"] in self._started
 
         def publish(event: str, **more: Any) -> None:
-            self._publish("messages", {"event": event, **more}, namespace, node=node)
+            self._publish("messages", {"event": event, **more}, namespace)
 
         if not started:
             self._started.add(message["id"])
@@ -189,12 +199,15 @@ class ProtocolEvents:
             publish("content-block-delta", index=0, delta={"type": "text-delta", "text": emitted.token})
         if emitted.last:
             blocks = _blocks(message)
+            # The tokens of a streamed message are its first block, which has been sent already.
+            sent = 0 if emitted.token is None else 1
+            for index, block in enumerate(blocks[sent:], sent):
+                begun, delta = _in_pieces(block, sum(one["type"] == "tool_call" for one in blocks[:index]))
+                publish("content-block-start", index=index, content=begun)
+                if delta is not None:
+                    publish("content-block-delta", index=index, delta=delta)
+            # All blocks finish together, because only the end of the message shows which ones are whole.
             for index, block in enumerate(blocks):
-                # The tokens of a streamed message are its first block, which has been sent already.
-                if index > 0 or emitted.token is None:
-                    publish("content-block-start", index=index, content=_emptied(block))
-                    if block["type"] == "text":
-                        publish("content-block-delta", index=index, delta={"type": "text-delta", "text": block["text"]})
                 publish("content-block-finish", index=index, content=block)
             usage = message.get("usage_metadata")
             publish("message-finish", **({"usage": usage} if usage else {}))
@@ -212,9 +225,20 @@ class ProtocolEvents:
         self, method: str, data: Any, namespace: str, node: str | None = None, event_id: str | None = None
     ) -> None:
         feed, path = self._feed, _path(namespace)
-        if feed is not None:
-            run_id = self._run.run_id
-            feed.publish(method, data, run_id=run_id, at=self._at, namespace=path, node=node, event_id=event_id)
+        if feed is None or (method in OPTIONAL and method not in self._run.thread.script.protocol_channels):
+            return
+        if method != "values":
+            self._announce(namespace)
+        run_id = self._run.run_id
+        feed.publish(method, data, run_id=run_id, at=self._at, namespace=path, node=node, event_id=event_id)
+        self._announce(namespace)
+
+    def _announce(self, namespace: str) -> None:
+        """Publish the start of a child graph, if it is not published yet."""
+        if namespace in self._begun:
+            graph, task_id = self._begun.pop(namespace)
+            path = _path(namespace)
+            self._lifecycle("started", path, graph, namespace=list(path), trigger_call_id=task_id)
 
     @property
     def _at(self) -> int:
@@ -261,7 +285,12 @@ def _known(block: Any) -> dict[str, Any]:
     return block if known else {"type": "non_standard", "value": block}
 
 
-def _emptied(block: dict[str, Any]) -> dict[str, Any]:
-    """Return a block without its content, as `content-block-start` shows it."""
-    empty: dict[str, Any] = {"text": {"text": ""}, "tool_call": {"args": {}}, "non_standard": {"value": {}}}
-    return {**block, **empty.get(block["type"], {})}
+def _in_pieces(block: dict[str, Any], calls: int) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return the start of a block and the delta that follows it, if any. `calls` tool calls precede the block."""
+    if block["type"] == "text":
+        return {**block, "text": ""}, {"type": "text-delta", "text": block["text"]}
+    if block["type"] == "tool_call":
+        # The arguments are text until they are whole.
+        begun = {"type": "tool_call_chunk", "id": block["id"], "name": block["name"], "args": "", "index": calls}
+        return begun, {"type": "tool-call-delta", "args": json.dumps(block["args"])}
+    return ({**block, "value": {}} if block["type"] == "non_standard" else block), None

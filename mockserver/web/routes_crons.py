@@ -59,12 +59,14 @@ async def patch(request: web.Request) -> web.StreamResponse:
         raise ApiError(
             422, "`on_run_completed` of this cron cannot be changed; delete the cron and create another one."
         )
+    # Read first: a time that cannot be read must leave the cron as it was.
+    end_time = _moment(given["end_time"]) if "end_time" in given else cron.end_time
     # Changed in place and restored on failure, because only the complete cron can be checked.
     before = {name: getattr(cron, name) for name in (*CHANGEABLE, "metadata", "payload", "updated_at")}
     for name in CHANGEABLE:
         if name in given:
             setattr(cron, name, getattr(order, name))
-    cron.end_time = _moment(given["end_time"]) if "end_time" in given else cron.end_time
+    cron.end_time = end_time
     cron.metadata = cron.metadata | given.get("metadata", {})
     cron.payload = cron.payload | given
     cron.updated_at = engine.threads.moment()

@@ -103,9 +103,10 @@ async def test_a_cron_is_changed(stage: Stage) -> None:
     assert (await stage.http.patch(path, json={"end_time": None})).json()["end_time"] is None
     empty = await stage.http.patch(path, json={})
     assert (empty.status_code, empty.json()["detail"]) == (400, "The body is empty. Send at least one field to change.")
-    refused = await stage.http.patch(path, json={"schedule": "nonsense"})
-    assert refused.status_code == 422
-    assert (await stage.http.get(path)).json()["schedule"] == "0 12 * * *"
+    before = (await stage.http.get(path)).json()
+    for wrong in ({"schedule": "nonsense"}, {"end_time": "tomorrow"}, {"end_time": "tomorrow", "enabled": True}):
+        assert (await stage.http.patch(path, json=wrong)).status_code == 422
+        assert (await stage.http.get(path)).json() == before
     kept = (await stage.http.patch(path, json={"assistant_id": str(uuid4())})).json()["assistant_id"]
     assert kept == cron["assistant_id"], "it has no effect"
 

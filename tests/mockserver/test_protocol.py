@@ -12,9 +12,12 @@ from typing import Any
 import aiohttp
 import httpx
 import pytest
+from msgspec import structs
 
 from mockserver.core.protocol_feed import KEPT, Feed, Filter, Listener
 from mockserver.deployment import MockDeployment
+from mockserver.script.load import built_in, parse
+from mockserver.script.shapes import OPTIONAL
 from mockserver.web.protocol import CHANNELS
 from tests.mockserver.stage import Stage, asking, on_stage
 from tests.mockserver.witness import DEADLINE
@@ -121,7 +124,55 @@ def protocol(stage: Stage) -> Protocol:
     return Protocol(stage)
 
 
-async def test_a_run_on_every_channel(protocol: Protocol) -> None:
+@pytest.fixture
+async def reported() -> AsyncIterator[Protocol]:
+    """Return the protocol on a deployment that reports on every channel."""
+    async with on_stage(script=structs.replace(built_in(), protocol_channels=tuple(OPTIONAL))) as stage:
+        yield Protocol(stage)
+
+
+async def test_no_event_is_sent_on_channels_that_langgraph_dev_does_not_have(protocol: Protocol) -> None:
+    async with protocol.listening() as ear:
+        events = await ear.until(over(await protocol.start("A", probe={"version": 2, "work": "subgraph"})))
+    assert {event["method"] for event in events} == {"lifecycle", "messages", "tools", "values"}
+
+
+@pytest.mark.parametrize("channel", ["updates", "tasks", "checkpoints"])
+async def test_a_script_names_the_channels_that_its_server_has(channel: str) -> None:
+    script = parse(f"protocol_channels: [{channel}]\nturns: [{{steps: [{{say: Done.}}]}}]")
+    async with on_stage(script=script) as stage:
+        protocol = Protocol(stage)
+        async with protocol.listening(*OPTIONAL, "lifecycle") as ear:
+            events = await ear.until(over(await protocol.start("A")))
+        assert {event["method"] for event in events} == {channel, "lifecycle"}
+
+
+async def test_a_child_graph_starts_behind_its_first_values_and_ends_with_its_error() -> None:
+    """Measured on `langgraph dev` 0.16.7."""
+    script = parse("turns: [{steps: [{node: child, subgraph: [{node: bad, error: {type: ValueError, message: no}}]}]}]")
+    async with on_stage(script=script) as stage:
+        protocol = Protocol(stage)
+        async with protocol.listening() as ear:
+            events = await ear.until(over(await protocol.start("A")))
+    seen = [(event["method"], len(event["params"]["namespace"])) for event in events]
+    assert seen == [
+        ("lifecycle", 0),
+        ("values", 0),
+        ("values", 1),
+        ("lifecycle", 1),
+        ("lifecycle", 1),
+        ("lifecycle", 0),
+    ]
+    assert [(one["event"], one.get("error")) for one in data(events, "lifecycle")] == [
+        ("running", None),
+        ("started", None),
+        ("failed", "no"),
+        ("failed", "no"),
+    ]
+
+
+async def test_a_run_on_every_channel(reported: Protocol) -> None:
+    protocol = reported
     async with protocol.listening() as ear:
         run = await protocol.start("A")
         events = await ear.until(over(run))
@@ -146,7 +197,8 @@ async def test_a_run_on_every_channel(protocol: Protocol) -> None:
     assert set(data(events, "values")[0]["messages"][0]) == {"type", "content", "id"}
 
 
-async def test_every_state_is_told_behind_its_checkpoint(protocol: Protocol) -> None:
+async def test_every_state_is_told_behind_its_checkpoint(reported: Protocol) -> None:
+    protocol = reported
     async with protocol.listening("checkpoints", "values") as ear:
         run = await protocol.start("A")
         events = await ear.until(lambda _: len(ear.heard) == 8)
@@ -167,8 +219,7 @@ async def test_a_message_in_blocks(protocol: Protocol) -> None:
     kinds = [one["event"] for one in told]
     first, second = (place for place, kind in enumerate(kinds) if kind == "message-start")
     assert [kind for place, kind in enumerate(kinds) if kind != kinds[place - 1]] == [
-        *("message-start", "content-block-start", "content-block-finish", "content-block-start"),
-        *("content-block-finish", "message-finish"),
+        *("message-start", "content-block-start", "content-block-delta", "content-block-finish", "message-finish"),
         *("message-start", "content-block-start", "content-block-delta", "content-block-finish", "message-finish"),
     ]
     call = next(one for one in told if one.get("content", {}).get("type") == "tool_call" and "finish" in one["event"])
@@ -178,7 +229,31 @@ async def test_a_message_in_blocks(protocol: Protocol) -> None:
     assert len(pieces) > 3
     assert "".join(pieces) == final["content"]["text"]
     assert (told[first]["role"], told[second]["role"]) == ("ai", "ai")
-    assert [event["params"]["node"] for event in events if event["method"] == "messages"] == ["agent"] * len(told)
+    # The official server does not name the node.
+    assert not any("node" in event["params"] for event in events if event["method"] == "messages")
+
+
+async def test_the_arguments_of_tool_calls_are_text_until_the_message_ends() -> None:
+    """Measured on `langgraph dev` 0.16.7 with a model that streams its tool calls."""
+    script = parse("turns: [{steps: [{say: Ok., call: [{tool: find, args: {q: x}}, {tool: look}]}, {result: a}]}]")
+    async with on_stage(script=script) as stage:
+        protocol = Protocol(stage)
+        async with protocol.listening("messages", "lifecycle") as ear:
+            events = await ear.until(over(await protocol.start("A")))
+    told = [one for one in data(events, "messages") if one["event"].startswith("content-block-")]
+    assert [(one["event"].rpartition("-")[2], one["index"]) for one in told] == [
+        *(("start", 0), ("delta", 0), ("start", 1), ("delta", 1), ("start", 2), ("delta", 2)),
+        *(("finish", 0), ("finish", 1), ("finish", 2)),
+    ]
+    begun = [
+        one["content"] for one in told if one["content" if "content" in one else "delta"]["type"] == "tool_call_chunk"
+    ]
+    assert [(one["name"], one["args"], one["index"]) for one in begun] == [("find", "", 0), ("look", "", 1)]
+    assert [one["delta"] for one in told if one["event"] == "content-block-delta"][1:] == [
+        {"type": "tool-call-delta", "args": '{"q": "x"}'},
+        {"type": "tool-call-delta", "args": "{}"},
+    ]
+    assert [one["content"].get("args") for one in told[-3:]] == [None, {"q": "x"}, {}]
 
 
 @pytest.mark.parametrize(
@@ -234,7 +309,8 @@ async def test_reject(protocol: Protocol) -> None:
     assert len(await stage.client.runs.list(stage.thread)) == 1
 
 
-async def test_a_run_that_fails(protocol: Protocol) -> None:
+async def test_a_run_that_fails(reported: Protocol) -> None:
+    protocol = reported
     async with protocol.listening() as ear:
         events = await ear.until(over(await protocol.start("A", probe={"fail": ["tools:1"]})))
     assert lifecycle(events) == [("", "running"), ("", "failed")]
@@ -514,7 +590,8 @@ async def test_a_script_on_every_channel(tmp_path: Any) -> None:
         ]
         starts = [event["params"] for event in events if event["method"] == "messages"]
         starts = [params for params in starts if params["data"]["event"] == "message-start"]
-        assert [(one["node"], len(one["namespace"])) for one in starts] == [("agent", 0), ("writer", 1), ("agent", 0)]
+        # The official server does not name the node.
+        assert [(one.get("node"), len(one["namespace"])) for one in starts] == [(None, 0), (None, 1), (None, 0)]
         blocks = [one["content"] for one in data(events, "messages") if one["event"] == "content-block-finish"]
         assert [block["type"] for block in blocks] == ["text", "tool_call", "text", "text"]
         assert data(events, "values")[-1]["seen"] == [1]
@@ -524,8 +601,6 @@ async def test_a_script_on_every_channel(tmp_path: Any) -> None:
 
 
 async def test_custom_events_need_a_transformer() -> None:
-    from mockserver.script.load import parse
-
     script = parse("turns: [{steps: [{say: Done., custom: [{name: progress, part: 1}]}]}]")
     async with on_stage(script=script) as stage:
         protocol = Protocol(stage)

@@ -48,6 +48,13 @@ OF_OTHER_SEEDS: list[tuple[str, Any, Any, str]] = [
     (r"POST /threads/(search|count) .*\"values\": {\"\w+\": \[", 500, 200, "A value that is a list breaks the search."),
     (r"POST \S+/history .*\"before\": {(?!.*configurable)", 500, 200, "The published form of `before` fails."),
     (r"POST /threads .*\"updates\": \[\]", 409, 422, "An existing thread is looked up before the supersteps are read."),
+    (r"POST \S+/commands .*mistake \.id", 200, 400, "A command whose id is no number is executed."),
+    (
+        r"POST \S+/commands .*mistake \.id",
+        400,
+        400,
+        "An id that is no number is repeated, which the description forbids.",
+    ),
     (r"POST /store/namespaces", 200, 200, "A look-up of an item that is not there creates its namespace."),
     (
         r"POST /store/items/search",

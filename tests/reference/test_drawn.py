@@ -21,6 +21,7 @@ NAMED: list[tuple[str, Any, Any, str]] = [
     (r"threads\.get_state\(.*select", "ok", "ok", "GET does not select fields. The SDK has the parameter."),
     (r"threads\.get_history\(.*1001", 422, "ok", "A limit of the description that the GET route does not have."),
     (r"(runs\.|threads\.copy).*malformed", 400, 422, "The description has 422 for a malformed id."),
+    (r"threads\.update_state\(.*nobody", 400, 422, "The description has 422 for an update that is refused."),
     (r"runs\.(create|stream|wait)\(.*dead", "ok", 404, "A checkpoint that does not exist fails the run later."),
     (r"runs\.wait\(.*dead", "Exception", 404, "A checkpoint that does not exist fails the run later."),
     (r"assistants\.get_versions\(", 404, "ok", "An empty page of a list is answered with 404."),
