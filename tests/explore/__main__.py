@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from mockserver.defects.registry import defects
 from tests.explore.page import render
 from tests.explore.proof import HISTORIES, PAGE, REASONS, SEED, SHRINKS, concerned, rows
 
@@ -16,6 +17,8 @@ ROWS: Final = Path("build") / "exploration.jsonl"
 
 def main(names: list[str]) -> None:
     """Print the rows of these defects, or compute those that are missing and write the page."""
+    if unknown := [name for name in names if name not in defects()]:
+        raise SystemExit(f"there is no defect `{unknown[0]}`. The names are in docs/reference/defects.md")
     if names:
         for row in rows(names):
             print(json.dumps(row), flush=True)
