@@ -48,6 +48,22 @@ def similarity(one: str, other: str) -> float:
     return difflib.SequenceMatcher(None, one, other).ratio()
 
 
+def similar_path(path: str, known: Iterable[str]) -> str | None:
+    """Return the path whose parts are most similar to those of an unknown one, None if one of them is not similar.
+
+    The parts are compared one by one: `/threads/{id}/cancel` shares most of its letters with `/threads/{id}/state`.
+    """
+    parts, found = path.split("/"), {}
+    for one in known:
+        others = one.split("/")
+        if len(others) == len(parts):
+            # The empty texts in front of the first slash are equal.
+            similar = [similarity(part, other) for part, other in zip(parts, others, strict=True)]
+            if min(similar) >= SURE:
+                found[one] = sum(similar)
+    return max(found, key=lambda one: found[one], default=None)
+
+
 def unknown(
     kind: str, word: object, known: Iterable[str], *, meant: Mapping[str, str] | None = None, plural: str | None = None
 ) -> str:

@@ -17,9 +17,10 @@ from mockserver.control.errors import UsageError
 from mockserver.core.json_text import as_json
 from mockserver.schemas.common import StreamMode
 from mockserver.vocabulary import Strategy
+from mockserver.web.http import PATHS_MEANT
 from mockserver.web.journal import FRAME, JournalEntry
 from mockserver.web.routes import ROUTES
-from mockserver.words import quoted, some, unknown
+from mockserver.words import quoted, similar_path, some, unknown
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", FRAME)
 
@@ -310,11 +311,15 @@ def _check_path(path: str) -> None:
     """Raise `UsageError` for a pattern that no path of the API matches."""
     if _possible(path):
         return
-    import difflib
-
-    known = dict.fromkeys(re.sub(r"\{[^}]*\}", "*", one.path) for one in ROUTES)
-    near = difflib.get_close_matches(path, known, n=5, cutoff=0.3)
-    suggestion = f" Did you mean {', '.join(map(quoted, near))}?" if near else ""
+    parts = path.split("/")
+    known = [re.sub(r"\{[^}]*\}", "*", one.path) for one in ROUTES]
+    if parts[0] == "*":
+        # A star in front stands for any beginning, so the ends are compared.
+        size = len(parts) - 1
+        known = ["/".join(["*", *one.split("/")[-size:]]) for one in known if one.count("/") >= size > 0]
+    meant = PATHS_MEANT.get(parts[-1])
+    near = meant.replace("{id}", "*") if meant is not None else similar_path(path, known)
+    suggestion = f" Did you mean {quoted(near)}?" if near is not None else ""
     raise UsageError(f"no path of the API matches {quoted(path)}.{suggestion} GET /docs of the mock lists all paths")
 
 

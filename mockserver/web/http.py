@@ -26,7 +26,7 @@ from mockserver.engine.engine import Engine, ThreadBusyError
 from mockserver.engine.expiry import Expiry
 from mockserver.views import records
 from mockserver.web.leniency import MeaninglessError, accepted, ignore
-from mockserver.words import SURE, similarity
+from mockserver.words import similar_path
 
 _log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ _COMMANDS_MEANT: Final = {
 """The commands that are not called like what they do."""
 
 
-_PATHS_MEANT: Final = {
+PATHS_MEANT: Final = {
     **dict.fromkeys(("stop", "abort", "interrupt", "kill"), "/threads/{id}/runs/{id}/cancel"),
     **dict.fromkeys(("messages", "message", "chat", "invoke", "resume"), "/threads/{id}/runs"),
     **dict.fromkeys(("health", "healthz", "ping", "status"), "/ok"),
@@ -140,26 +140,10 @@ def _no_path(request: web.Request) -> str:
     # A base URL may have a prefix, and a path may lack its middle.
     behind = [one for one in known if len(one) > 1 and path.endswith(one)]
     inside = [one for one in known if one.startswith(f"{above}/") and one.endswith(f"/{last}")]
-    near = (_COMMANDS_MEANT if control else _PATHS_MEANT).get(last.replace("-", "_")) or _similar_path(path, known)
+    near = (_COMMANDS_MEANT if control else PATHS_MEANT).get(last.replace("-", "_")) or similar_path(path, known)
     near = near or min(inside, key=len, default=None) or max(behind, key=len, default=None)
-    suggestion = f". Did you mean {near}?" if near is not None else ";"
+    suggestion = f". Did you mean {near}?" if near is not None else "."
     return f"the mock has no {request.path}{suggestion} {'GET /_mock' if control else 'GET /docs'} lists its paths"
-
-
-def _similar_path(path: str, known: Iterable[str]) -> str | None:
-    """Return the path whose parts are similar to those of another one, None if there is none.
-
-    The parts are compared one by one: `/threads/{id}/cancel` shares most of its letters with `/threads/{id}/state`.
-    """
-    parts, found = path.split("/"), {}
-    for one in known:
-        others = one.split("/")
-        if len(others) == len(parts):
-            # Two empty texts, in front of the first slash, are equal.
-            similar = [similarity(part, other) for part, other in zip(parts, others, strict=True)]
-            if min(similar) >= SURE:
-                found[one] = sum(similar)
-    return max(found, key=lambda one: found[one], default=None)
 
 
 CONTROL_PREFIX: Final = "/_mock"

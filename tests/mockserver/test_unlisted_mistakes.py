@@ -110,6 +110,15 @@ PYTHON: Final[dict[str, Mistake]] = {
     "a query in a path": Mistake(
         lambda w: w.mock.assert_not_requested("GET", "/threads?limit=1"), ("has a query", 'query={"limit":"1"}')
     ),
+    "a path with one letter too few": Mistake(
+        lambda w: w.mock.assert_requested("POST", "/thread"), ("matches `/thread`. Did you mean `/threads`? GET /docs",)
+    ),
+    "the end of a path of another API": Mistake(
+        lambda w: w.mock.assert_not_requested("POST", "*/stop"), ("Did you mean `/threads/*/runs/*/cancel`?",)
+    ),
+    "a path that is like no other": Mistake(
+        lambda w: w.mock.assert_not_requested("POST", "*/subscribe"), ("matches `*/subscribe`. GET /docs of",)
+    ),
     "a URL as a keyword": Mistake(lambda w: w.mock.assert_requested(url="*/runs"), ("`url`", "Did you mean `path`?")),
     "a number in a query": Mistake(
         lambda w: w.mock.assert_not_requested("GET", "/threads", query={"limit": 5}), ("`limit`", 'Write "5"')
@@ -166,7 +175,7 @@ HTTP: Final[dict[str, Mistake]] = {
     "a path without its middle": Mistake(
         lambda w: w.sent("POST", f"/threads/{w.thread_id}/cancel"), ("404", "mean /threads/{id}/runs/{id}/cancel?")
     ),
-    "the end of a path of another API": Mistake(
+    "the end of a requested path of another API": Mistake(
         lambda w: w.sent("POST", f"/threads/{w.thread_id}/runs/{w.run_id}/stop"), ("mean /threads/{id}/runs/{id}/canc",)
     ),
     "messages of a thread": Mistake(
@@ -174,7 +183,7 @@ HTTP: Final[dict[str, Mistake]] = {
     ),
     "a probe of health": Mistake(lambda w: w.sent("GET", "/healthz"), ("404", "Did you mean /ok?")),
     "a command that is like no other": Mistake(
-        lambda w: w.sent("GET", "/_mock/status"), ("404", "has no /_mock/status; GET /_mock lists its paths")
+        lambda w: w.sent("GET", "/_mock/status"), ("404", "has no /_mock/status. GET /_mock lists its paths")
     ),
     "the logs": Mistake(lambda w: w.sent("GET", "/_mock/logs"), ("404", "Did you mean GET /_mock/journal?")),
     "a defect in the path": Mistake(
