@@ -291,6 +291,8 @@ def _in_pieces(block: dict[str, Any], calls: int) -> tuple[dict[str, Any], dict[
         return {**block, "text": ""}, {"type": "text-delta", "text": block["text"]}
     if block["type"] == "tool_call":
         # The arguments are text until they are whole.
-        begun = {"type": "tool_call_chunk", "id": block["id"], "name": block["name"], "args": "", "index": calls}
-        return begun, {"type": "tool-call-delta", "args": json.dumps(block["args"])}
+        # A block that a script writes itself may lack each of them.
+        named = {"id": block.get("id"), "name": block.get("name")}
+        begun = {"type": "tool_call_chunk", **named, "args": "", "index": calls}
+        return begun, {"type": "tool-call-delta", "args": json.dumps(block.get("args", {}))}
     return ({**block, "value": {}} if block["type"] == "non_standard" else block), None

@@ -215,20 +215,20 @@ async def test_every_state_is_told_behind_its_checkpoint(reported: Protocol) -> 
 async def test_a_message_in_blocks(protocol: Protocol) -> None:
     async with protocol.listening("messages", "lifecycle") as ear:
         events = await ear.until(over(await protocol.start("A")))
-    told = data(events, "messages")
-    kinds = [one["event"] for one in told]
+    blocks = data(events, "messages")
+    kinds = [one["event"] for one in blocks]
     first, second = (place for place, kind in enumerate(kinds) if kind == "message-start")
     assert [kind for place, kind in enumerate(kinds) if kind != kinds[place - 1]] == [
         *("message-start", "content-block-start", "content-block-delta", "content-block-finish", "message-finish"),
         *("message-start", "content-block-start", "content-block-delta", "content-block-finish", "message-finish"),
     ]
-    call = next(one for one in told if one.get("content", {}).get("type") == "tool_call" and "finish" in one["event"])
+    call = next(one for one in blocks if one.get("content", {}).get("type") == "tool_call" and "finish" in one["event"])
     assert call["content"]["args"] == {"query": "weather in san francisco"}
-    pieces = [one["delta"]["text"] for one in told[second:] if one["event"] == "content-block-delta"]
-    final = next(one for one in told[second:] if one["event"] == "content-block-finish")
+    pieces = [one["delta"]["text"] for one in blocks[second:] if one["event"] == "content-block-delta"]
+    final = next(one for one in blocks[second:] if one["event"] == "content-block-finish")
     assert len(pieces) > 3
     assert "".join(pieces) == final["content"]["text"]
-    assert (told[first]["role"], told[second]["role"]) == ("ai", "ai")
+    assert (blocks[first]["role"], blocks[second]["role"]) == ("ai", "ai")
     # The official server does not name the node.
     assert not any("node" in event["params"] for event in events if event["method"] == "messages")
 
