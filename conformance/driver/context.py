@@ -168,7 +168,7 @@ class Context:
 
     def thread_lags(self) -> bool:
         """Return whether the main thread was last read as `busy`, although all of its runs have ended."""
-        thread = self.http.body("look", s.MAIN)
+        thread = self.http.reading("look", s.MAIN)
         busy = isinstance(thread, dict) and thread.get("status") == "busy"
         labels = [label for label, where in self.thread_of.items() if where == self.threads.get(s.MAIN)]
         mine = [label for label in labels if not self.refused(label)]

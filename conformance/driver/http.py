@@ -188,6 +188,15 @@ class Http:
         # A refusal for which another form is tried is not the answer yet.
         return None if exchange in self._adapting.pending else self._result_of(exchange)
 
+    def reading(self, purpose: Purpose, about: str) -> Any:
+        """Return the body of the newest 2xx response to a request with this purpose. A newer request may be open."""
+        # Two tasks read the statuses, so one may have an open request while the other decides.
+        asked = self.exchanges(purpose, about)
+        for moment in reversed(self._recorder.moments):
+            if isinstance(moment, Response) and moment.exchange in asked and moment.status < 300:
+                return moment.body
+        return None
+
     def _result_of(self, exchange: int) -> Response | NetworkFault | None:
         for moment in reversed(self._recorder.moments):
             if isinstance(moment, Response | NetworkFault) and moment.exchange == exchange:

@@ -46,7 +46,7 @@ def _contradictions(context: Context) -> set[Contradiction]:
     waiting = [label for label, status in context.statuses.items() if status == "pending"]
     if context.probe == "witnessed" and any(map(context.begun, waiting)):
         found.add("begun but pending")
-    thread = context.http.body("look", s.MAIN)
+    thread = context.http.reading("look", s.MAIN)
     main = [label for label, owner in context.thread_of.items() if owner == context.threads.get(s.MAIN)]
     flying = any(context.statuses.get(label) in IN_FLIGHT for label in main)
     if flying and isinstance(thread, dict) and thread.get("status") != "busy":
@@ -118,7 +118,7 @@ async def _follow(context: Context, over: asyncio.Event) -> None:
 
 def _shown(context: Context) -> tuple[object, ...]:
     """Return the statuses as they were last read."""
-    threads = [context.http.body("look", name) for name in context.threads]
+    threads = [context.http.reading("look", name) for name in context.threads]
     return (*context.statuses.values(), *(one.get("status") for one in threads if isinstance(one, dict)))
 
 
