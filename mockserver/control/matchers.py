@@ -17,7 +17,7 @@ from mockserver.control.errors import UsageError
 from mockserver.core.json_text import as_json
 from mockserver.schemas.common import StreamMode
 from mockserver.vocabulary import Strategy
-from mockserver.web.http import PATHS_MEANT
+from mockserver.web.http import path_meant
 from mockserver.web.journal import FRAME, JournalEntry
 from mockserver.web.routes import ROUTES
 from mockserver.words import quoted, similar_path, some, unknown
@@ -317,7 +317,7 @@ def _check_path(path: str) -> None:
         # A star in front stands for any beginning, so the ends are compared.
         size = len(parts) - 1
         known = ["/".join(["*", *one.split("/")[-size:]]) for one in known if one.count("/") >= size > 0]
-    meant = PATHS_MEANT.get(parts[-1])
+    meant = path_meant(path)
     near = meant.replace("{id}", "*") if meant is not None else similar_path(path, known)
     suggestion = f" Did you mean {quoted(near)}?" if near is not None else ""
     raise UsageError(f"no path of the API matches {quoted(path)}.{suggestion} GET /docs of the mock lists all paths")

@@ -290,8 +290,7 @@ def _in_pieces(block: dict[str, Any], calls: int) -> tuple[dict[str, Any], dict[
     if block["type"] == "text":
         return {**block, "text": ""}, {"type": "text-delta", "text": block["text"]}
     if block["type"] == "tool_call":
-        # The arguments are text until they are whole.
-        # A block that a script writes itself may lack each of them.
+        # The arguments are text until they are whole. A block that a script writes itself may lack each field.
         named = {"id": block.get("id"), "name": block.get("name")}
         begun = {"type": "tool_call_chunk", **named, "args": "", "index": calls}
         return begun, {"type": "tool-call-delta", "args": json.dumps(block.get("args", {}))}

@@ -122,12 +122,17 @@ _COMMANDS_MEANT: Final = {
 """The commands that are not called like what they do."""
 
 
-PATHS_MEANT: Final = {
+_PATHS_MEANT: Final = {
     **dict.fromkeys(("stop", "abort", "interrupt", "kill"), "/threads/{id}/runs/{id}/cancel"),
     **dict.fromkeys(("messages", "message", "chat", "invoke", "resume"), "/threads/{id}/runs"),
-    **dict.fromkeys(("health", "healthz", "ping", "status"), "/ok"),
+    **dict.fromkeys(("/health", "/healthz", "/ping", "/status"), "/ok"),
 }
-"""The paths of other APIs, by their last parts."""
+"""The paths of other APIs, by their last part or as a whole."""
+
+
+def path_meant(path: str) -> str | None:
+    """Return the path that does what an unknown one does on other APIs."""
+    return _PATHS_MEANT.get(path) or _PATHS_MEANT.get(path.rpartition("/")[2])
 
 
 def _no_path(request: web.Request) -> str:
@@ -140,7 +145,8 @@ def _no_path(request: web.Request) -> str:
     # A base URL may have a prefix, and a path may lack its middle.
     behind = [one for one in known if len(one) > 1 and path.endswith(one)]
     inside = [one for one in known if one.startswith(f"{above}/") and one.endswith(f"/{last}")]
-    near = (_COMMANDS_MEANT if control else PATHS_MEANT).get(last.replace("-", "_")) or similar_path(path, known)
+    meant = _COMMANDS_MEANT.get(last.replace("-", "_")) if control else path_meant(path)
+    near = meant or similar_path(path, known)
     near = near or min(inside, key=len, default=None) or max(behind, key=len, default=None)
     suggestion = f". Did you mean {near}?" if near is not None else "."
     return f"the mock has no {request.path}{suggestion} {'GET /_mock' if control else 'GET /docs'} lists its paths"

@@ -49,6 +49,9 @@ def test_the_rules_are_those_of_every_scenario_and_those_that_say_so() -> None:
         ([a.Text(endpoint="stream")], "run_not_named", {"STR-30": "MUST"}),
         ([a.Text(endpoint="stream", hold="tools:1/enter")], "events_after_end", {"STR-18": "SHOULD"}),
         ([a.Text(endpoint="stream", ends="parked")], "hitl_interrupts_missing", {"AGR-06": "SHOULD"}),
+        ([a.Text(endpoint="stream", hold="tools:1/enter"), a.Join()], "join_replays_everything", {"STR-22": "SHOULD"}),
+        ([a.Text(endpoint="stream", hold="tools:1/enter"), a.Join()], "one_mode_only", {"STR-33": "SHOULD"}),
+        ([a.Text(endpoint="wait", ends="parked")], "wait_without_question", {"HIL-16": "MUST"}),
     ],
 )
 def test_a_rule_shows_what_every_order_explains(actions: list[a.Action], defect: str, found: dict[str, str]) -> None:
@@ -84,3 +87,31 @@ def test_a_failure_that_the_profile_declares_for_some_scenarios_is_no_new_findin
     assert not findings.count(verdict)
     assert findings.declared == {"STR-30": "as agreed"}
     assert Findings(None).count(verdict)
+
+
+@pytest.mark.parametrize(
+    ("actions", "defect"),
+    [
+        ([a.Text(), a.Join(how="join")], "finished_join_hangs"),
+        ([a.Text(hold="tools:1/enter"), a.Text(), a.Stop(wait=True)], "pending_wait_never_answers"),
+    ],
+)
+def test_an_answer_that_never_comes_is_a_finding(actions: list[a.Action], defect: str) -> None:
+    assert broken(actions) == {}
+    assert "progress" in broken(actions, defect)
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        # The run was created with one stream mode, and the client joins with two.
+        [a.Text(hold="tools:1/enter"), a.Join()],
+        # A client that disconnected has no answer, and no events of the modes that it named.
+        [a.Text(hold="tools:1/enter"), a.Join(how="join"), a.Leave(), a.Stop(action="rollback")],
+        [a.Text(endpoint="stream", hold="tools:1/enter"), a.Join(), a.Leave()],
+        # After an update of the state no question is open.
+        [a.Text(ends="parked"), a.Edit(), a.Read(what="statuses"), a.Text()],
+    ],
+)
+def test_no_rule_accuses_what_a_client_may_do(actions: list[a.Action]) -> None:
+    assert broken(actions) == {}

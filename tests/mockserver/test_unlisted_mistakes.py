@@ -182,6 +182,9 @@ HTTP: Final[dict[str, Mistake]] = {
         lambda w: w.sent("POST", f"/threads/{w.thread_id}/messages", {}), ("404", "Did you mean /threads/{id}/runs?")
     ),
     "a probe of health": Mistake(lambda w: w.sent("GET", "/healthz"), ("404", "Did you mean /ok?")),
+    "a status of a thread": Mistake(
+        lambda w: w.sent("GET", f"/threads/{w.thread_id}/status"), ("404", "Did you mean /threads/{id}/state?")
+    ),
     "a command that is like no other": Mistake(
         lambda w: w.sent("GET", "/_mock/status"), ("404", "has no /_mock/status. GET /_mock lists its paths")
     ),
