@@ -14,7 +14,10 @@ Durability = Literal["sync", "async", "exit"]
 
 
 class Text(msgspec.Struct, frozen=True, kw_only=True):
-    """Create a run. With a `hold`, the scenario waits until the run is there, if it can get there."""
+    """Create a run. With a `hold`, the scenario waits until the run is there, if it can get there.
+
+    With `tokens`, a stream has the pieces of its messages, too.
+    """
 
     strategy: Strategy | None = None
     endpoint: Endpoint = "create"
@@ -24,6 +27,7 @@ class Text(msgspec.Struct, frozen=True, kw_only=True):
     durability: Durability | None = None
     leaves: Literal["continue", "cancel"] | None = None
     resumable: bool = False
+    tokens: bool = False
     settled: bool = True
 
 

@@ -56,6 +56,7 @@ class _Arranger:
             on_cancel="linger" if lingers and text.on_cancel == "stop" else text.on_cancel,
             durability=text.durability,
             on_disconnect=text.leaves if text.endpoint != "create" else None,
+            stream_mode=("values", "updates", "messages-tuple") if text.tokens and text.endpoint == "stream" else (),
             resumable=text.resumable and text.endpoint == "stream",
         )
         self.runs.append(move)

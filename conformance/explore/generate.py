@@ -31,6 +31,7 @@ OPENINGS: Final[list[list[a.Action]]] = [
     [a.Text(hold="agent:1/enter", endpoint="wait")],
     [a.Text()],
     [a.Text(ends="parked")],
+    [a.Text(ends="parked"), a.Reply()],
 ]
 """The first actions of a history: nothing, a held run, a finished turn and a held run, a finished turn, a question."""
 
@@ -50,6 +51,7 @@ def _texts(holds: bool, strategies: st.SearchStrategy[Any] = STRATEGIES) -> st.S
         durability=st.sampled_from([None, None, None, "async", "sync", "exit"]),
         leaves=st.sampled_from([None, None, "continue", "cancel"]),
         resumable=st.booleans(),
+        tokens=st.booleans(),
         settled=st.booleans() if not holds else st.sampled_from([True, True, True, False]),
     )
 

@@ -3,37 +3,52 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from conformance.api import objects
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
-from conformance.judge.messages import text_of
+from conformance.judge.messages import read_messages, text_of
 from conformance.judge.play import Play
-from conformance.judge.watchers import Watcher, streaming
+from conformance.judge.watchers import Watcher, own_streams
 from conformance.transcript.text import snippet
 from conformance.transcript.transcript import StreamEvent
+
+PIECEWISE: Final = frozenset({"call", "answer", "fragment"})
+"""The parts of a turn that the agent's model writes, whose pieces are streamed."""
 
 
 @check("STR-32")
 @all_facts
 def tokens_make_the_message(play: Play) -> None:
-    """STR-32: compare the pieces of each answer and call in run A's streams with the message in the state.
+    """STR-32: compare the pieces of each answer and call in the stream of its run with the message in the state.
 
     A message's pieces have its id. Joined together they are its text, or the arguments of its calls.
     """
-    state = play.state().get("values")
-    messages = state.get("messages") if isinstance(state, dict) else None
-    written = [message for message in objects(messages) if message.get("type") == "ai"]
-    if not any(not message.get("tool_calls") for message in written):
-        raise Unproven("the state has no answer of the agent")
-    for stream in streaming(play, "A"):
-        for message in written:
-            events = _pieces(stream, message.get("id"))
-            if message.get("tool_calls"):
-                _expect_calls(stream, events, message)
-            else:
-                _expect_text(stream, events, message)
+    values = play.state().get("values")
+    raw = values.get("messages") if isinstance(values, dict) else None
+    whose = read_messages(values, play.scenario)
+    by_run = [(one.label, message) for one, message in zip(whose, raw or (), strict=True) if one.part in PIECEWISE]
+    judged = [(each, message) for each in own_streams(play) if _whole(play, each) for message in _of(each, by_run)]
+    if not any(not message.get("tool_calls") for _, message in judged):
+        raise Unproven("the state has no answer of a run whose stream of tokens was read to its end")
+    for stream, message in judged:
+        events = _pieces(stream, message.get("id"))
+        if message.get("tool_calls"):
+            _expect_calls(stream, events, message)
+        else:
+            _expect_text(stream, events, message)
+
+
+def _whole(play: Play, stream: Watcher) -> bool:
+    """Return whether a client has received all pieces of what its run wrote."""
+    # The answer to a question continues a turn that another run began.
+    answers = play.scenario.submit(stream.label).answers is not None
+    return "messages-tuple" in stream.modes and stream.disconnected is None and not answers
+
+
+def _of(stream: Watcher, by_run: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    return [message for label, message in by_run if label == stream.label]
 
 
 def _pieces(stream: Watcher, message_id: Any) -> list[StreamEvent]:
