@@ -10,18 +10,24 @@ from mockserver.engine.engine import Engine
 
 
 def delete_run(engine: Engine, run: Run) -> None:
-    """Delete a run that has ended, and its checkpoints unless another run continued from them."""
+    """Delete a run that has ended, and its checkpoints unless another run continued, or continues, from them."""
     thread = run.thread
     if thread.runs.pop(run.run_id, None) is None:
         return
     # The state of a later run contains this run's messages. Without their checkpoints its history would have a gap.
-    if not thread.history.is_built_upon(run.run_id):
+    if not thread.history.is_built_upon(run.run_id) and not _is_continued(run):
         thread.history.remove_run(run.run_id)
         # While a run is in flight, the thread's record shows the values of
         # the last end. The run updates them when it settles.
         if not thread.in_flight:
             engine.threads.touch(thread, thread.timeline.moment())
             engine.record_state(thread)
+
+
+def _is_continued(run: Run) -> bool:
+    """Return whether the run that executes has not written a checkpoint yet, and will continue from this run's."""
+    head = run.thread.history.head
+    return run.thread.active is not None and head is not None and head.run_id == run.run_id
 
 
 def delete_thread(engine: Engine, thread: Thread) -> None:

@@ -84,6 +84,19 @@ def test_a_thread_that_is_not_found_is_not_excused(plays: dict[str, Transcript])
     assert word(plays[TOOLS], "AGR-09", status_code("final state", "main", 404), still_executing) == "FAIL"
 
 
+def busy_once(raw: Json) -> None:
+    """Show the thread as busy in the first reading after run A was requested, and in no later one."""
+    moments = raw["moments"]
+    asked = next(i for i, one in enumerate(moments) if (one["kind"], one.get("purpose")) == ("request", "submit"))
+    looks = [answer for look, answer in requests(raw, "look", "main") if moments.index(look) > asked]
+    for number, answer in enumerate(looks):
+        answer["body"]["status"] = "idle" if number else "busy"
+
+
+def test_a_run_is_in_flight_although_its_client_left_before_the_answer(plays: dict[str, Transcript]) -> None:
+    assert word(plays["leave/during-tools/wait/continue"], "AGR-06", busy_once) == "PASS"
+
+
 def overlapping(raw: Json) -> None:
     """Answer the first cancel of run A only after the second one was sent."""
     (_, answer), (second, _) = requests(raw, "cancel", "A")

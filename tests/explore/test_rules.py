@@ -52,6 +52,8 @@ def test_the_rules_are_those_of_every_scenario_and_those_that_say_so() -> None:
         ([a.Text(endpoint="stream", hold="tools:1/enter"), a.Join()], "join_replays_everything", {"STR-22": "SHOULD"}),
         ([a.Text(endpoint="stream", hold="tools:1/enter"), a.Join()], "one_mode_only", {"STR-33": "SHOULD"}),
         ([a.Text(endpoint="wait", ends="parked")], "wait_without_question", {"HIL-16": "MUST"}),
+        ([a.Text(endpoint="stream", hold="tools:1/enter"), a.Read(what="all")], "stream_buffered", {"STR-31": "MUST"}),
+        ([a.Text(endpoint="stream", tokens=True)], "repeated_token_lost", {"STR-32": "MUST"}),
     ],
 )
 def test_a_rule_shows_what_every_order_explains(actions: list[a.Action], defect: str, found: dict[str, str]) -> None:
@@ -72,6 +74,11 @@ def test_an_excluded_kind_of_history_is_not_judged_by_the_rule() -> None:
 def test_the_steps_that_durability_exit_leaves_out_break_no_rule() -> None:
     assert broken([a.Text(), a.Text(durability="exit")]) == {}
     assert "AGR-10" in broken([a.Text(), a.Text()], "passed_next_lost")
+
+
+def test_the_updates_of_a_client_that_left_before_the_hold_are_not_due() -> None:
+    queued = a.Text(endpoint="stream", hold="tools:1/enter", settled=False)
+    assert broken([a.Text(hold="tools:1/enter"), queued, a.Leave(), a.Let(back=1), a.Read(what="all")]) == {}
 
 
 def test_the_answer_to_no_question_executes_nothing() -> None:

@@ -47,6 +47,23 @@ async def test_new_input_enters_at_the_start_and_drops_the_question(stage: Stage
     assert (thread["status"], thread["interrupts"]) == ("idle", {})
 
 
+async def test_a_run_continues_from_a_run_that_is_deleted_meanwhile(stage: Stage) -> None:
+    first = await parked(stage)
+    stage.witness.hold("B/tools:1/enter")
+    second: Any = await stage.client.runs.create(
+        stage.thread, "agent", command={"resume": "yes"}, config=stage.config("B")
+    )
+    await stage.witness.reached("B/tools:1/enter")
+    await stage.client.runs.delete(stage.thread, first)
+    stage.witness.release("B/tools:1/enter")
+    await stage.join(second["run_id"])
+    assert await stage.status(second["run_id"]) == "success"
+    # Those checkpoints of the deleted run stay that the second one continues from.
+    assert await stage.said() == "HATA"
+    chain = await stage.history()
+    assert {one["parent_checkpoint_id"] for one in chain} - {one["checkpoint_id"] for one in chain} == {None}
+
+
 async def test_resume_continues_the_paused_node(stage: Stage) -> None:
     await parked(stage)
     before = await stage.history()

@@ -80,7 +80,7 @@ def _canonical(value: object) -> str:
 
 def _still(play: Play, threads: list[Shown]) -> Iterator[Contradiction]:
     """Yield what differs between answers about the thread after its last run was over."""
-    mine = [submit.label for submit in play.scenario.submits() if play.submission(submit.label).ok]
+    mine = [submit.label for submit in play.scenario.submits() if _may_have_begun(play.submission(submit.label))]
     over = max((play.ended(label) for label in mine), default=None)
     # THR-08 judges how soon the thread shows that its last run is over.
     rest = [one for one in threads if over is not None and one.sent > over and one.get("status") != "busy"]
@@ -98,7 +98,7 @@ def _flickering(play: Play, threads: list[Shown]) -> Iterator[Contradiction]:
     if any(isinstance(move, s.CreateCron) for move in play.scenario.moves):
         return
     created = {submit.label: play.submission(submit.label) for submit in play.scenario.submits()}
-    busy = [(exchange.sent, play.ended(label)) for label, exchange in created.items() if exchange.ok]
+    busy = [(exchange.sent, play.ended(label)) for label, exchange in created.items() if _may_have_begun(exchange)]
     busy += [(one.sent, one.response.seq) for one in play.exchanges if not one.reads and one.response is not None]
     for odd in threads:
         # Two requests at a time have no order.
@@ -112,6 +112,11 @@ def _flickering(play: Play, threads: list[Shown]) -> Iterator[Contradiction]:
                 yield Contradiction(
                     what, f"`{snippet(status)}` as before and after", f"`{snippet(odd.get('status'))}`", see
                 )
+
+
+def _may_have_begun(creation: Exchange) -> bool:
+    """Return whether a request may have created a run. That of a client that disconnected has no answer."""
+    return creation.ok or creation.response is None
 
 
 def _differences(first: Shown, other: Shown, names: Iterable[str], of: str) -> Iterator[Contradiction]:
