@@ -331,9 +331,9 @@ def events_are_sent_when_they_happen(play: Play) -> None:
 def _held_in_its_tool(play: Play, stream: Watcher) -> int | None:
     """Return the seq at which a streamed run was held in its second step, if it was held long enough to be judged.
 
-    While it is held, its first step is over and the stream has nothing else to wait for. A server that buffers sends the
-    update only after something ends the hold. An update that is just on its way is no fault, so a request must be sent
-    and answered in this time.
+    While it is held, its first step is over and the stream has nothing else to wait for. A server that buffers sends
+    the update only after something ends the hold. An update that is just on its way is no fault, so a request must be
+    sent and answered in this time.
     """
     reports = play.reports(stream.label)
     held = next((r.seq for r in reports if (r.step, r.event) == ("tools:1", "enter")), None)
