@@ -97,8 +97,11 @@ class Fault(Body, frozen=True, kw_only=True, metaclass=Explained):
         for name, (least, most) in _BOUNDS.items():
             value = getattr(self, name)
             is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if value is not None and not (is_number and least <= value <= most):
-                raise BadFaultError(f"`{name}` of a fault is {quoted(value)}. Give a number from {least:g} to {most:g}")
+            absent = name == "times" and value is None
+            if not absent and not (is_number and least <= value <= most):
+                raise BadFaultError(
+                    f"`{name}` of a fault is {quoted(value)}. Give a number from {least:g} to {most:,.0f}"
+                )
         for name in ("path", "method"):
             if not isinstance(getattr(self, name), str):
                 raise BadFaultError(f"`{name}` of a fault is {quoted(getattr(self, name))}. Give a pattern with `*`")

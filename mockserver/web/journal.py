@@ -109,6 +109,12 @@ class JournalEntry:
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     """The headers of the request, with their names in lower case."""
 
+    def __getitem__(self, name: object) -> Any:
+        """Refuse `entry["path"]`, and name the attribute."""
+        attributes = [one for one in dir(self) if not one.startswith("_")]
+        problem = f"Write `.{name}`" if name in attributes else unknown("attribute", name, attributes)
+        raise TypeError(f"an entry of the journal is an object without keys. {problem}")
+
     @cached_property
     def body(self) -> Any:
         """The decoded JSON body, or None if there is none or it is not JSON."""

@@ -191,6 +191,18 @@ OTHERS: Final[dict[str, Mistake]] = {
     "a fault in Python": Mistake(
         lambda w: w.mock.fault(Fault(kind=_any("kut"))), ("`kut`", "Did you mean `cut`?", "reorder")
     ),
+    "a chance without a number": Mistake(
+        lambda w: Fault(kind="cut", chance=None),  # type: ignore[arg-type]
+        ("`chance` of a fault is null", "from 0 to 1"),
+    ),
+    "the place of a fault without a number": Mistake(
+        lambda w: Fault(kind="cut", at=None),  # type: ignore[arg-type]
+        ("`at` of a fault is null", "from 0 to 3,600"),
+    ),
+    "a journal of dictionaries": Mistake(lambda w: w.mock.journal()[0]["path"], ("is an object", "Write `.path`")),
+    "a journal of dictionaries with another name": Mistake(
+        lambda w: w.mock.journal()[0]["pth"], ("no attribute `pth`", "Did you mean `path`?")
+    ),
     "a fault for no request": Mistake(lambda w: Fault(kind="cut", times=0), ("`times` of a fault is 0", "from 1")),
     "a fault over HTTP": Mistake(
         lambda w: w.sent("POST", "/_mock/faults", {"kind": "timeout"}),
