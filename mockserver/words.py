@@ -37,9 +37,11 @@ def nearest(word: object, known: Iterable[str], meant: Mapping[str, str] | None 
             return by_case[one]
         if meant is not None and meant.get(one) in words:
             return meant[one]
-    for one in difflib.get_close_matches(text, by_case, cutoff=CUTOFF):
-        if one[0] == text[0] or similarity(text, one) >= SURE:
-            return by_case[one]
+    # The dashes of two options make no option similar to the other.
+    bare, by_bare = text.lstrip("-"), {one.lstrip("-"): right for one, right in by_case.items()}
+    for one in difflib.get_close_matches(bare, by_bare, cutoff=CUTOFF):
+        if one[:1] == bare[:1] or similarity(bare, one) >= SURE:
+            return by_bare[one]
     return None
 
 

@@ -76,7 +76,7 @@ def test_an_error_names_the_command(
         (("mock", "--port", "x"), "doubletext mock: error: "),
         (("record",), "doubletext record: error: "),
         (("mock", "record"), "doubletext mock record: error: "),
-        (("defects", "--port", "1"), "doubletext: error: "),
+        (("defects", "--port", "1"), "doubletext defects: error: "),
     ],
 )
 def test_arguments_that_cannot_be_parsed_are_code_2(
@@ -126,6 +126,13 @@ def test_the_mock_starts_without_pytest_and_without_the_suite() -> None:
         (("serve",), "there is no command `serve`. Did you mean `mock`?"),
         (("mock", "--log-level", "verbose"), "Did you mean debug?"),
         ((), "name a command: mock, mock-schema"),
+        (
+            ("explore", "--profile", "x"),
+            "no option `--profile`. Did you mean `--deployment-profile`? See doubletext ex",
+        ),
+        (("explore", "--seeed=4"), "there is no option `--seeed`. Did you mean `--seed`?"),
+        (("judge", "x", "--bogus"), "there is no option `--bogus`. See doubletext judge --help"),
+        (("mock", "--profile", "x"), "there is no option `--profile`. The options are --help, --host"),
     ],
 )
 def test_a_wrong_command_is_one_line_with_the_right_one(
