@@ -122,6 +122,11 @@ def _add_exploration(commands: argparse._SubParsersAction[CommandParser]) -> Non
         metavar="DIR",
         help="write the findings and a page to DIR. Findings that are there already are counted, and not reduced again",
     )
+    explore.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="play the histories on the workers of this dask scheduler, such as tcp://scheduler:8786",
+    )
     play = commands.add_parser("play", help="play a history that an exploration kept, and explain it")
     play.add_argument(
         "file", type=Path, metavar="FILE", help="a .history.json of an exploration, or a scenario as JSON"

@@ -92,7 +92,14 @@ COMMANDS: Final[Mapping[str, tuple[Paste, ...]]] = {
     "docs/how-to/declare-known-failures.md": (
         Paste(reports=("report",), after="\ngrep 'known' conformance-profile.toml"),
     ),
-    "docs/how-to/explore.md": (Paste(expected="^20 histories .* 0 new findings"),),
+    "docs/how-to/explore.md": (
+        Paste(expected="^20 histories .* 0 new findings"),
+        Paste(
+            before=MOCK,
+            replaced={"--histories 200": "--histories 8", "8786": free_port()},
+            expected="^8 histories .* 0 new findings",
+        ),
+    ),
     "docs/how-to/read-a-report.md": (Paste(reports=("report",), expected="^RUN-05 FAIL$"), Paste(expected="^INT-02")),
     "docs/how-to/replay-recordings.md": (
         Paste(

@@ -7,5 +7,6 @@ The modules, from the ground up:
 - `generate`: the strategies of hypothesis that draw histories and shrink them.
 - `player`: the plays, each checked when it is over.
 - `findings`: one finding for each fault, however many histories show it.
+- `cluster`: the same plays on the workers of a dask cluster.
 - `explorer`: a whole exploration, within its budget.
 """

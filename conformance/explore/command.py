@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import importlib.util
 import logging
 import re
 import sys
@@ -22,12 +23,14 @@ from conformance.explore.explorer import Budget, Explorer
 from conformance.explore.findings import Findings, key_of
 from conformance.explore.kept import UnreadableHistory
 from conformance.explore.page import write_page
-from conformance.explore.player import NotExplorable, playing
+from conformance.explore.player import NotExplorable, Plays, playing
 from conformance.histories.freedoms import DEFAULT, EXACT, Freedoms, narrowed
 from conformance.session import options as session_options
 from conformance.session.options import Options
 from conformance.session.players import embedded
 from conformance.session.target import Target
+from conformance.transcript.text import snippet
+from conformance.transcript.transcript import TargetInfo
 
 UNUSED: Final = {
     "conformance_strict": False,
@@ -48,6 +51,7 @@ def explore(given: argparse.Namespace) -> int:
     """
     try:
         options, seconds = _options(given), _seconds(given.budget)
+        _require_cluster(given, options)
         findings = Findings(given.report, options.profile)
         _freedoms(given, options)
     except (pytest.UsageError, UnreadableHistory, ValueError) as error:
@@ -88,27 +92,58 @@ def play(given: argparse.Namespace) -> int:
 
 
 async def _explore(given: argparse.Namespace, options: Options, findings: Findings, budget: Budget) -> None:
-    async with _target(given, options) as (target, freedoms):
-        host = options.witness_host
-        async with playing(
+    async with _crew(given, options) if given.dask else _here(given, options) as (plays, info, jobs):
+        explorer = Explorer(plays, findings, budget, seed=given.seed, jobs=jobs, say=_say)
+        try:
+            await explorer.run()
+        finally:
+            print(explorer.progress(), flush=True)
+            for why, count in explorer.unknown.most_common():
+                print(f"  not judged: {count} x {why}")
+            if given.report is not None:
+                write_page(given.report, findings, info, explorer.progress())
+
+
+@asynccontextmanager
+async def _here(given: argparse.Namespace, options: Options) -> AsyncIterator[tuple[Plays, TargetInfo, int]]:
+    """Yield the plays on this machine, the deployment, and the number of histories that are played at a time."""
+    async with (
+        _target(given, options) as (target, freedoms),
+        playing(
             target,
             freedoms=freedoms,
             connection=options.connection,
             profile=options.profile,
-            witness_host=host,
+            witness_host=options.witness_host,
             jobs=options.jobs,
-        ) as player:
-            # A history has two runs that execute at once, as a rule.
-            jobs = options.jobs or max(1, target.width // 2)
-            explorer = Explorer(player, findings, budget, seed=given.seed, jobs=jobs, say=_say)
-            try:
-                await explorer.run()
-            finally:
-                print(explorer.progress(), flush=True)
-                for why, count in explorer.unknown.most_common():
-                    print(f"  not judged: {count} x {why}")
-                if given.report is not None:
-                    write_page(given.report, findings, target.info, explorer.progress())
+        ) as player,
+    ):
+        # A history has two runs that execute at once, as a rule.
+        yield player, target.info, options.jobs or max(1, target.width // 2)
+
+
+@asynccontextmanager
+async def _crew(given: argparse.Namespace, options: Options) -> AsyncIterator[tuple[Plays, TargetInfo, int]]:
+    """Yield the plays on the workers of a cluster, the deployment, and the number of histories at a time."""
+    from conformance.explore import cluster  # late: it takes a second, and most explorations need no cluster
+
+    # What concerns the user is raised. The rest would be tracebacks between the findings.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    order = cluster.Order(
+        url=options.urls[0],
+        assistant=options.assistant,
+        named=options.assistant_named,
+        headers=options.headers,
+        profile=options.profile,
+        deadlines=options.deadlines,
+        freedoms=_freedoms(given, options),
+        tls={name: getattr(given, f"deployment_{name}") for name in ("ca", "cert", "key", "proxy")},
+        witness_host=options.witness_host,
+        jobs=options.jobs,
+    )
+    async with cluster.crew(given.dask, order) as crew:
+        _say(f"{crew.jobs} histories at a time on the workers of {given.dask}")
+        yield crew, crew.info, crew.jobs
 
 
 async def _play(given: argparse.Namespace, options: Options, scenario: object) -> int:
@@ -168,6 +203,18 @@ def _options(given: argparse.Namespace) -> Options:
     if len(options.urls) > 1:
         raise pytest.UsageError("--deployment-url: only one deployment can be explored at a time")
     return options
+
+
+def _require_cluster(given: argparse.Namespace, options: Options) -> None:
+    """Raise `pytest.UsageError` if `--dask` cannot be used."""
+    if given.dask is None:
+        return
+    if importlib.util.find_spec("distributed") is None:
+        raise pytest.UsageError("--dask: distributed is missing. Install doubletext[suite,explore]")
+    if not re.fullmatch(r"\w+://\S+", given.dask):
+        raise pytest.UsageError(f"--dask: `{snippet(given.dask)}` is not of the form tcp://HOST:PORT")
+    if not options.urls:
+        raise pytest.UsageError("--dask: give the deployment that all workers play on: --deployment-url=URL")
 
 
 def _seconds(text: str | None) -> float | None:

@@ -7,6 +7,7 @@ races. The mode without holds has only these.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from random import Random
 from typing import Any, Final
 
@@ -74,6 +75,7 @@ def _others() -> list[st.SearchStrategy[Any]]:
     ]
 
 
+@cache  # hypothesis remembers what it finds out about a strategy, and would keep that for each of thousands
 def histories(*, holds: bool = True) -> st.SearchStrategy[list[a.Action]]:
     """Return the strategy of histories, each a list of actions."""
     texts = _texts(holds)

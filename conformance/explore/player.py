@@ -6,12 +6,14 @@ A play that was checked and found legal is dropped at once, so the memory does n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from threading import Lock
+from typing import Final, Protocol
 
 from conformance.driver.witness import Witness
+from conformance.explore.generate import history_of, scenario_of
 from conformance.explore.rules import broken_rules
 from conformance.histories.checker import Verdict, check
 from conformance.histories.freedoms import Freedoms
@@ -23,6 +25,9 @@ from conformance.scenarios.scenario import Scenario
 from conformance.session.connection import Connection
 from conformance.session.target import Target
 from conformance.transcript.transcript import SuiteInfo, Transcript
+
+_DRAWING: Final = Lock()
+"""Held while hypothesis draws: not every version of it can do so in two threads at once."""
 
 LOST: Final = "deployment lost"
 """The law that a deployment breaks that does not even answer `/ok`."""
@@ -44,6 +49,16 @@ class Checked:
     broken: tuple[Verdict, ...]
 
 
+class Plays(Protocol):
+    """The plays of an exploration, on this machine or on others."""
+
+    async def play(self, scenario: Scenario) -> Checked:
+        """Play one scenario and check its history."""
+
+    async def play_number(self, seed: int, number: int) -> Checked:
+        """Draw one history of the series of a seed, play it and check it."""
+
+
 class Player:
     """A deployment that was examined, and the plays on it."""
 
@@ -55,6 +70,7 @@ class Player:
         self.profile = profile
         self._witness = witness
         self._connection = connection
+        self._drawing = asyncio.Lock()
         self.suite = SuiteInfo.here(registry.load().revision)
 
     def require_witness(self) -> None:
@@ -75,6 +91,18 @@ class Player:
         verdict = check(transcribe(play), self.freedoms)
         unexplained = [verdict] if verdict.kind == "illegal" else []
         return Checked(transcript, verdict, (*unexplained, *broken_rules(play, self.profile)))
+
+    async def play_number(self, seed: int, number: int) -> Checked:
+        """Draw one history of the series of a seed, play it and check it."""
+        # One at a time: the draws that wait would keep the threads from the client, which parses JSON in them.
+        async with self._drawing:
+            scenario = await asyncio.to_thread(_drawn, seed, number)
+        return await self.play(scenario)
+
+
+def _drawn(seed: int, number: int) -> Scenario:
+    with _DRAWING:
+        return scenario_of(history_of(seed, number), seed, number)
 
 
 @asynccontextmanager
@@ -101,24 +129,3 @@ async def playing(
         yield player
     finally:
         await witness.stop()
-
-
-async def play_all(player: Player, scenarios: list[Scenario], jobs: int) -> AsyncGenerator[tuple[int, Checked], None]:
-    """Play scenarios, at most `jobs` at a time, and yield each play with the index of its scenario when it is over."""
-    waiting = iter(enumerate(scenarios))
-    running: dict[asyncio.Task[Checked], int] = {}
-    try:
-        while True:
-            for index, scenario in waiting:
-                running[asyncio.create_task(player.play(scenario))] = index
-                if len(running) >= jobs:
-                    break
-            if not running:
-                return
-            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                yield running.pop(task), task.result()
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
