@@ -216,6 +216,11 @@ class Feed:
         listener.filters[name] = wanted
         return len(missed)
 
+    @property
+    def has_listeners(self) -> bool:
+        """Return whether a client listens."""
+        return bool(self._listeners)
+
     def remove(self, listener: Listener) -> None:
         """Remove a listener, which receives nothing more."""
         self._listeners.discard(listener)

@@ -514,12 +514,21 @@ async def test_going_on_from_a_checkpoint(protocol: Protocol) -> None:
     assert (await protocol.refused("run.start", told))[0] == "no_such_checkpoint"
 
 
+async def test_clients_listen_before_the_thread_exists(stage: Stage) -> None:
+    """Measured on `langgraph dev` 0.16.7. The JavaScript SDK subscribes before it starts the first run."""
+    stage.thread = str(uuid.uuid4())
+    protocol = Protocol(stage)
+    async with protocol.listening("lifecycle") as ear:
+        async with protocol.listening("lifecycle"):
+            pass
+        # Another client that has disconnected does not end the stream.
+        run = await protocol.start("A")
+        assert lifecycle(await ear.until(over(run))) == [("", "running"), ("", "completed")]
+
+
 async def test_a_run_creates_its_thread(stage: Stage) -> None:
     stage.thread = str(uuid.uuid4())
     protocol = Protocol(stage)
-    assert (
-        await stage.http.post(f"/threads/{stage.thread}/stream/events", json={"channels": ["values"]})
-    ).status_code == 404
     answer = {"interrupt_id": "x", "namespace": [], "response": 1}
     assert (await protocol.refused("input.respond", answer))[0] == "no_such_run"
     await stage.join(await protocol.start("A", metadata={"mine": 1}))
