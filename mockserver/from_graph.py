@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from mockserver.recording import to_yaml
-from mockserver.script.shapes import END, START, check_graph_name
+from mockserver.script.shapes import END, OPTIONAL, START, check_graph_name
 from mockserver.script.types import Script
 
 if TYPE_CHECKING:
@@ -133,12 +133,26 @@ def _data(graph: Pregel[Any, Any, Any, Any], name: str | None) -> dict[str, Any]
         **({"name": named} if named else {}),
         **({} if "messages" in graph.channels else {"messages": False}),
         **({"channels": channels} if channels else {}),
+        **_reported(graph, shape),
         "turns": [{"steps": _steps(graph, shape, children)}],
         "graph": {
             **shape,
             **({"schemas": schemas} if schemas else {}),
             **_inner_shapes(children),
         },
+    }
+
+
+def _reported(graph: Pregel[Any, Any, Any, Any], shape: Mapping[str, Any]) -> dict[str, Any]:
+    """Return which channels of the newer protocol the transformers of a graph add, where that is not the default."""
+    # LangGraph before 1.2 has no transformers, and its server no such channels.
+    factories = getattr(graph, "stream_transformers", ())
+    modes = {mode for one in factories for mode in getattr(one, "required_stream_modes", ())}
+    calls = any(_tools(graph, node) is not None for node in shape["nodes"])
+    channels = sorted(modes & OPTIONAL)
+    return {
+        **({"transformer": True} if "custom" in modes else {}),
+        **({"protocol_channels": channels} if channels != ["tools"] and (channels or calls) else {}),
     }
 
 

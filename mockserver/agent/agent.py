@@ -28,13 +28,13 @@ from mockserver.core import messages
 from mockserver.core.checkpoints import Values
 from mockserver.core.clock import Clocks, Timeline
 from mockserver.core.ids import IdSource
-from mockserver.core.messages import Message
+from mockserver.core.messages import Message, agent_of
 from mockserver.core.script_cursor import Cursor, Fills, fill
 from mockserver.core.store import Store, check_namespace
 from mockserver.script.actions import Failure, Output, Result, StoreWrite
 from mockserver.script.shapes import Reducer
 from mockserver.script.states import State, begun
-from mockserver.script.tasks import node_of
+from mockserver.script.tasks import is_sent, node_of
 from mockserver.script.types import STEPS, TOOLS, Script, Step, tokens
 
 PIECES_A_TURN: Final = 16
@@ -190,6 +190,17 @@ class ScriptedAgent:
             return ChildStart(cursor, values, {name: known[name] for name in channels(state) if name in known})
         order = {"messages": [messages.human(_order(task, child, len(ended)), task.ids.uuid4())]}
         return ChildStart(cursor, {**values, **order}, order)
+
+    def child_agent(self, task: Task, number: int) -> tuple[str | None, str | None]:
+        """Return the name of the agent that child graph `number` of a node is, and the id of the call that made it.
+
+        As in LangGraph, only an agent with a name has a call, and only where the call was sent to the node.
+        """
+        step, calls = task.cursor.at_step(task.node), calls_to_answer(task) if is_sent(task.node) else []
+        called = calls[0] if calls else None
+        agent = None if step is None or number >= len(step.children) else step.children[number].agent
+        name = agent or (None if called is None else agent_of(called))
+        return name, None if called is None or name is None else called["id"]
 
     async def after_children(self, task: Task, ended: Sequence[Values]) -> Values:
         """Return the write of a node whose child graphs have ended with these values, after what it says itself."""

@@ -123,6 +123,12 @@ def text_of(message: Message) -> str:
     return "".join(part for part in parts if isinstance(part, str))
 
 
+def agent_of(call: Mapping[str, Any]) -> str | None:
+    """Return the agent that a tool call names, as the calls of deep agents do, or None."""
+    named = call["args"].get("subagent_type")
+    return named if isinstance(named, str) else None
+
+
 def human(text: str, message_id: str) -> Message:
     """Return a human message."""
     return _complete("human", text, {}, message_id)

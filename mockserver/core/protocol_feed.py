@@ -48,7 +48,7 @@ class Outgoing(Protocol):
 
 @dataclass(slots=True)
 class FeedEvent:
-    """One event of a thread. `node` is the node that caused it, where the protocol names one."""
+    """One event of a thread."""
 
     event_id: str
     seq: int
@@ -57,7 +57,6 @@ class FeedEvent:
     namespace: GraphNamespace
     timestamp: int
     data: Any
-    node: str | None = None
     _encoded: bytes = field(default=b"", repr=False)
 
     @property
@@ -71,8 +70,6 @@ class FeedEvent:
         """Return the event as JSON. It is encoded once, when the first listener receives it."""
         if not self._encoded:
             params = {"namespace": self.namespace, "timestamp": self.timestamp, "data": self.data}
-            if self.node is not None:
-                params["node"] = self.node
             shown = {"type": "event", "event_id": self.event_id, "seq": self.seq, "method": self.method}
             self._encoded = _encode({**shown, "params": params})
         return self._encoded
@@ -170,6 +167,10 @@ class Feed:
     def __init__(self) -> None:
         self.seq = 0
         """The number of the newest event."""
+        self.paused = ""
+        """The run whose clients know that it waits for a human."""
+        self._at = self._beside = 0
+        """The time of the newest event with an id of its own, and the number of such events before it at that time."""
         self._kept: deque[FeedEvent] = deque(maxlen=KEPT)
         self._listeners: set[Listener] = set()
 
@@ -181,18 +182,20 @@ class Feed:
         run_id: str,
         at: int,
         namespace: GraphNamespace = (),
-        node: str | None = None,
         event_id: str | None = None,
     ) -> None:
-        """Send an event that happened at `at` (milliseconds).
-
-        Without `event_id` the id is made of the time and the number.
-        """
+        """Send an event that happened at `at` (milliseconds). Without `event_id` the id is made of the time."""
         self.seq += 1
-        event = FeedEvent(event_id or f"{at}-{self.seq}", self.seq, method, run_id, namespace, at, data, node)
+        event = FeedEvent(event_id or self._next_id(at), self.seq, method, run_id, namespace, at, data)
         self._kept.append(event)
         for listener in self._listeners:
             listener.offer(event)
+
+    def _next_id(self, at: int) -> str:
+        """Return an id in the form of the official server: `5-0`, then `5-0.1` for the next event of the same time."""
+        self._beside = self._beside + 1 if at == self._at else 0
+        self._at = at
+        return f"{at}-0.{self._beside}" if self._beside else f"{at}-0"
 
     def listen(self, listener: Listener) -> None:
         """Add a listener without subscriptions, so that it is informed when the feed ends."""
@@ -212,6 +215,11 @@ class Feed:
         listener.last_seq = max([listener.last_seq, *(event.seq for event in missed[-1:])])
         listener.filters[name] = wanted
         return len(missed)
+
+    @property
+    def has_listeners(self) -> bool:
+        """Return whether a client listens."""
+        return bool(self._listeners)
 
     def remove(self, listener: Listener) -> None:
         """Remove a listener, which receives nothing more."""

@@ -476,11 +476,11 @@ class Engine:
     def _publish_end(self, run: Run) -> None:
         """Publish the end of a run in the feed of its thread. An erased run is then dropped from the feed."""
         thread = run.thread
-        head = thread.history.head
         how: Ended = "interrupted"
         if run.status in ("error", "timeout"):
             how = "failed"
-        elif run.status == "success" and not (head is not None and head.next):
+        elif run.status == "success" and not thread.history.waiting_interrupts():
+            # Also at a breakpoint, which asks nothing: clients of the protocol wait only where they can answer.
             how = "completed"
         error = None if run.error is None else run.error["message"]
         # `True`: `may_emit` is false for a run with a fate, but its end must be published.

@@ -211,6 +211,15 @@ class Execution:
         return task
 
     async def _node(self, task: Task, current: Checkpoint, child: ChildGraph | None, *, alone: bool) -> Values:
+        """Play one node and report its child graphs as ended behind it, as the official server does."""
+        try:
+            return await self._play_node(task, current, child, alone=alone)
+        finally:
+            # A lost worker reports nothing: its run is executed again, and the new attempt reports.
+            if self._attempt == self._run.attempt:
+                self._narrator.children_end(current.task_id(task.node))
+
+    async def _play_node(self, task: Task, current: Checkpoint, child: ChildGraph | None, *, alone: bool) -> Values:
         """Play one node and record its outcome on its task. Raises `Waits` if it waits for a human.
 
         `alone`: no other node runs in this superstep.
@@ -415,16 +424,25 @@ class Execution:
         ended: list[Values] = []
         while (begins := self._agent.child_start(task, ended)) is not None:
             inner = child_of(self._thread.history if child is None else child, task.node, current, len(ended))
-            playing = self._report_child(inner, begins.values, self._play_child(inner, begins))
+            agent, call = self._agent.child_agent(task, len(ended))
+            playing = self._report_child(inner, begins.values, self._play_child(inner, begins), agent, call)
             ended.append(await self._policy.play_child(self._run, playing))
         return await (self._agent.after_children(task, ended) if ended else self._agent.run(task))
 
-    async def _report_child(self, child: ChildGraph, begins: Values, playing: Coroutine[Any, Any, Values]) -> Values:
-        """Play a child graph, and report its start and its end."""
+    async def _report_child(
+        self,
+        child: ChildGraph,
+        begins: Values,
+        playing: Coroutine[Any, Any, Values],
+        agent: str | None,
+        call: str | None,
+    ) -> Values:
+        """Play a child graph, and report its start and its end. `agent` is its name, `call` the call that made it."""
         node, current, namespace = child.node, child.parent, child.namespace
         ended: Ended = "failed"
         failure: str | None = None
-        self._narrator.child_starts(node_of(node), current.task_id(node), namespace)
+        name = agent or node_of(node)
+        self._narrator.child_starts(name, current.task_id(node), namespace, call)
         self._stream.child_starts(node, current, begins, child.outer)
         try:
             values = await playing
@@ -437,9 +455,7 @@ class Execution:
             failure = str(error)
             raise
         finally:
-            # A lost worker reports nothing: its run is executed again, and the new attempt reports.
-            if self._attempt == self._run.attempt:
-                self._narrator.child_ends(node_of(node), ended, namespace, failure)
+            self._narrator.child_ends(name, current.task_id(node), ended, namespace, failure)
         return values
 
     async def _play_child(self, child: ChildGraph, begins: ChildStart) -> Values:

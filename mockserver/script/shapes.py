@@ -23,9 +23,9 @@ GRAPH_NAME: Final = r"^(?!UUID$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$(?!\n)".replace
 """The names that a graph can have. A UUID is always the id of an assistant, so no request would find such a graph."""
 
 Reducer = Literal["replace", "append", "merge"]
-ProtocolChannel = Literal["updates", "tasks", "checkpoints"]
+ProtocolChannel = Literal["tools", "updates", "tasks", "checkpoints"]
 OPTIONAL: Final = frozenset(get_args(ProtocolChannel))
-"""The channels of the newer protocol that a server need not have. `langgraph dev` 0.16.7 has none of them."""
+"""The channels of the newer protocol that a graph need not have. On `langgraph dev` 0.16.7 it has none of itself."""
 # `(?!\n)`: `$` alone also matches before a trailing newline.
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$(?!\n)")]
 JsonSchema = dict[str, Any]

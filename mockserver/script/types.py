@@ -38,7 +38,7 @@ from mockserver.script.tasks import tasks_of
 AGENT: Final = "agent"
 """The node of the model, and the graph whose name nothing states."""
 TOOLS: Final = "tools"
-ABOUT_CHILDREN: Final = ("returns", "input", "then", "hidden")
+ABOUT_CHILDREN: Final = ("agent", "returns", "input", "then", "hidden")
 """The keys of a step, besides `state`, that are about its child graphs."""
 OWN_WORK: Final = ("say", "tokens", "call", "result", "messages", "channels")
 """The keys of a step by which its node writes itself, after its child graphs."""
@@ -137,6 +137,12 @@ class Step(Output, frozen=True, dict=True):
     ) = None
     input: (
         Annotated[str, Meta(description="the message that `subgraph` begins with. Default: a text of the tool call")]
+        | None
+    ) = None
+    agent: (
+        Annotated[
+            str, Meta(description="the name of the agent that `subgraph` is. Default: `subagent_type` of its call")
+        ]
         | None
     ) = None
     state: (
@@ -334,8 +340,8 @@ class Script(Part, frozen=True, dict=True):
     ] = False
     protocol_channels: Annotated[
         tuple[ProtocolChannel, ...],
-        Meta(description="more channels of the newer protocol on which the graph is reported. Default: none"),
-    ] = ()
+        Meta(description="more channels of the newer protocol on which the graph is reported. Default: tools"),
+    ] = ("tools",)
 
     built_in: ClassVar[bool] = False
     """True for the conversation that is there when no script is given."""

@@ -14,13 +14,16 @@ from typing import Any, Final, Literal
 from mockserver.agent.agent import NodeOutput
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.clock import milliseconds
-from mockserver.core.messages import Message
+from mockserver.core.messages import Message, agent_of, text_of
 from mockserver.core.protocol_feed import Feed, FeedEvent, Feeds, GraphNamespace
 from mockserver.core.records import Run
 from mockserver.script.shapes import OPTIONAL
 from mockserver.script.tasks import is_sent, node_of, triggers_of
 
 Ended = Literal["completed", "failed", "interrupted"]
+
+_BETWEEN: Final = "\N{REPLACEMENT CHARACTER}"
+"""The official server puts this character between the parts of a namespace in the ids of events."""
 
 _KNOWN_BLOCKS: Final = frozenset(
     ("text", "reasoning", "image", "video", "audio", "file", "tool_call", "server_tool_call")
@@ -38,6 +41,13 @@ def compact(message: Message) -> Message:
     if isinstance(shown["content"], list):
         shown["content"] = [_known(block) for block in shown["content"]]
     return shown
+
+
+def _whole(message: Message) -> Message:
+    """Return the result of a tool as LangChain serializes it: with every field, the empty ones included."""
+    known: Message = {name: message.get(name) for name in ("content", "type", "name", "id", "tool_call_id", "artifact")}
+    known |= {name: message.get(name) or {} for name in ("additional_kwargs", "response_metadata")}
+    return {**known, "status": message.get("status", "success")}
 
 
 def tree(events: Iterable[FeedEvent]) -> dict[str, Any] | None:
@@ -67,8 +77,10 @@ class ProtocolEvents:
         self._may_emit = may_emit
         self._started: set[str] = set()
         """The ids of the messages whose start was published."""
-        self._begun: dict[str, tuple[str, str]] = {}
-        """The graph and the task of child graphs whose start is not published yet, by namespace."""
+        self._begun: dict[str, dict[str, Any]] = {}
+        """The starts of child graphs that are not published yet, by namespace."""
+        self._over: dict[str, list[tuple[Ended, GraphNamespace, dict[str, Any]]]] = {}
+        """The ends of child graphs that are not published yet, by the task that ran them."""
 
     @property
     def _feed(self) -> Feed | None:
@@ -85,24 +97,32 @@ class ProtocolEvents:
         self._lifecycle("running", (), self._run.assistant.graph_id)
 
     def ends(self, how: Ended, error: str | None) -> None:
-        """Publish the end of the run, which may be an interrupt."""
-        more: dict[str, Any] = {} if error is None else {"error": error}
-        self._lifecycle(how, (), self._run.assistant.graph_id, **more)
+        """Publish the end of the run, unless its question has published it."""
+        feed = self._feed
+        if feed is None or how != "interrupted" or feed.paused != self._run.run_id:
+            more: dict[str, Any] = {} if error is None else {"error": error}
+            self._lifecycle(how, (), self._run.assistant.graph_id, **more)
 
-    def child_starts(self, graph: str, task_id: str, namespace: str) -> None:
-        """Note that a node starts or resumes its child graph.
+    def child_starts(self, graph: str, task_id: str, namespace: str, cause: str | None) -> None:
+        """Note that a node starts or resumes its child graph. `cause` is the tool call that made an agent of it.
 
         As by the official server, it is published behind the first values of the child graph.
         """
-        self._begun[namespace] = (graph, task_id)
+        started = {"namespace": list(_path(namespace)), "trigger_call_id": task_id}
+        why = {} if cause is None else {"cause": {"type": "toolCall", "tool_call_id": cause}}
+        self._begun[namespace] = {"event": "started", "graph_name": graph, **started, **why}
 
-    def child_ends(self, graph: str, how: Ended, namespace: str, error: str | None) -> None:
-        """Publish the end of a node's child graph, if its start was published."""
+    def child_ends(self, graph: str, task_id: str, how: Ended, namespace: str, error: str | None) -> None:
+        """Note the end of a node's child graph, if its start was published. It is published behind that of the node."""
         if self._begun.pop(namespace, None) is None:
             more: dict[str, Any] = {} if error is None else {"error": error}
+            self._over.setdefault(task_id, []).append((how, _path(namespace), {"graph_name": graph, **more}))
+
+    def children_end(self, task_id: str) -> None:
+        """Publish the ends of the child graphs of a task."""
+        for how, path, data in self._over.pop(task_id, ()):
             # Directly to the feed: a cancelled run may no longer emit, but its started child graphs have to end.
-            feed = self._feeds.find(self._run.thread.thread_id)
-            self._lifecycle(how, _path(namespace), graph, feed=feed, **more)
+            self._lifecycle(how, path, feed=self._feeds.find(self._run.thread.thread_id), **data)
 
     def values(self, checkpoint: Checkpoint, values: Values, namespace: str) -> None:
         """Publish the current state and its checkpoint."""
@@ -120,11 +140,16 @@ class ProtocolEvents:
             self._publish("updates", {"node": node, "values": _shown(write)}, namespace)
 
     def interrupted(self, question: Mapping[str, Any], namespace: str) -> None:
-        """Publish an interrupt, with which a node waits for a human."""
+        """Publish an interrupt, with which a node waits for a human.
+
+        As by the official server, the run ends with the first one for its clients, who still receive what follows.
+        """
         shown = {"interrupt_id": question["id"], "payload": question["value"]}
-        # A stable id: a client that receives the event twice, live and in a replay, recognizes it.
-        name = f"synth:{self._run.run_id}:input|{namespace}|{question['id']}"
+        name = self._name("input", _path(namespace), question["id"])
         self._publish("input.requested", shown, namespace, event_id=name)
+        self.ends("interrupted", None)
+        if (feed := self._feed) is not None:
+            feed.paused = self._run.run_id
 
     def custom(self, data: Any, namespace: str) -> None:
         """Publish the data of a node's own event, if the graph has a stream transformer for such events."""
@@ -142,7 +167,7 @@ class ProtocolEvents:
         self._publish("tasks", {**started, "interrupts": []}, ns)
         for call in calls:
             begun = {"event": "tool-started", "tool_call_id": call["id"], "tool_name": call["name"]}
-            self._publish("tools", {**begun, "input": call["args"]}, ns, node=node)
+            self._publish("tools", {**begun, "input": call["args"]}, ns)
 
     def task_ends(
         self,
@@ -162,10 +187,9 @@ class ProtocolEvents:
         for call in calls:
             if error is not None:
                 ended = {"event": "tool-error", "tool_call_id": call["id"], "message": str(error)}
-                self._publish("tools", ended, ns, node=node)
-            elif (result_message := results.get(call["id"])) is not None:
-                ended = {"event": "tool-finished", "tool_call_id": call["id"], "output": compact(result_message)}
-                self._publish("tools", ended, ns, node=node)
+                self._publish("tools", ended, ns)
+            elif (message := results.get(call["id"])) is not None:
+                self._tool_ends(call, _whole(message), ns)
         result = {
             "id": task_id,
             "name": node,
@@ -175,6 +199,26 @@ class ProtocolEvents:
             "interrupts": questions,
         }
         self._publish("tasks", result, ns)
+
+    def _tool_ends(self, call: Mapping[str, Any], result: Message, ns: str) -> None:
+        """Publish the end of a tool call, and its result as a message in a namespace of its own."""
+        # A tool of deep agents, which runs another agent, returns a command.
+        runs_agent = agent_of(call) is not None
+        update = {"messages": [{**result, "id": None, "name": None}]}
+        command: Message = {"graph": None, "update": update, "resume": None, "goto": []}
+        output = command if runs_agent else result
+        self._publish("tools", {"event": "tool-finished", "tool_call_id": call["id"], "output": output}, ns)
+        if "tools" in self._run.thread.script.protocol_channels:
+            text = "" if runs_agent else text_of(result)
+            named = {"role": "tool", "id": output.get("id") or f"tool-{call['id']}", "tool_call_id": call["id"]}
+            for event, more in (
+                ("message-start", named),
+                ("content-block-start", {"index": 0, "content": {"type": "text", "text": ""}}),
+                ("content-block-delta", {"index": 0, "delta": {"type": "text-delta", "text": text}}),
+                ("content-block-finish", {"index": 0, "content": {"type": "text", "text": text}}),
+                ("message-finish", {"metadata": {}}),
+            ):
+                self._publish("messages", {"event": event, **more}, "|".join([*_path(ns), f"tools:{call['id']}"]))
 
     def message(self, emitted: NodeOutput, namespace: str) -> None:
         """Publish a piece of the model's message, or a whole message. The official server does not name the node.
@@ -213,32 +257,32 @@ class ProtocolEvents:
             publish("message-finish", **({"usage": usage} if usage else {}))
 
     def _lifecycle(
-        self, event: str, path: GraphNamespace, graph: str, *, feed: Feed | None = None, **more: Any
+        self, event: str, path: GraphNamespace, graph_name: str, *, feed: Feed | None = None, **more: Any
     ) -> None:
         feed = feed or self._feed
         if feed is not None:
-            name = f"synth:{self._run.run_id}:lc|{'|'.join(path)}|{event}"
-            data = {"event": event, "graph_name": graph, **more}
+            name = self._name("lc", path, event)
+            data = {"event": event, "graph_name": graph_name, **more}
             feed.publish("lifecycle", data, run_id=self._run.run_id, at=self._at, namespace=path, event_id=name)
 
-    def _publish(
-        self, method: str, data: Any, namespace: str, node: str | None = None, event_id: str | None = None
-    ) -> None:
+    def _name(self, kind: str, path: GraphNamespace, what: str) -> str:
+        """Return a stable id: a client that receives an event twice, live and in a replay, recognizes it."""
+        return f"synth:{self._run.run_id}:{kind}|{_BETWEEN.join(path)}|{what}"
+
+    def _publish(self, method: str, data: Any, namespace: str, event_id: str | None = None) -> None:
         feed, path = self._feed, _path(namespace)
         if feed is None or (method in OPTIONAL and method not in self._run.thread.script.protocol_channels):
             return
         if method != "values":
             self._announce(namespace)
-        run_id = self._run.run_id
-        feed.publish(method, data, run_id=run_id, at=self._at, namespace=path, node=node, event_id=event_id)
+        feed.publish(method, data, run_id=self._run.run_id, at=self._at, namespace=path, event_id=event_id)
         self._announce(namespace)
 
     def _announce(self, namespace: str) -> None:
         """Publish the start of a child graph, if it is not published yet."""
-        if namespace in self._begun:
-            graph, task_id = self._begun.pop(namespace)
-            path = _path(namespace)
-            self._lifecycle("started", path, graph, namespace=list(path), trigger_call_id=task_id)
+        if namespace in self._begun and (feed := self._feed) is not None:
+            data = self._begun.pop(namespace)
+            feed.publish("lifecycle", data, run_id=self._run.run_id, at=self._at, namespace=_path(namespace))
 
     @property
     def _at(self) -> int:

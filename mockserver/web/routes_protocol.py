@@ -14,11 +14,12 @@ from typing import Any, Final
 import msgspec
 from aiohttp import WSMsgType, web
 
-from mockserver.core.protocol_feed import CommandResponse, Listener
+from mockserver.core.protocol_feed import CommandResponse, Feed, Listener
+from mockserver.engine.engine import Engine
 from mockserver.schemas import responses
 from mockserver.web.http import ENGINE, KEEP_ALIVE, ApiError, json_answer, read
 from mockserver.web.journal import JOURNAL, JournalEntry, current_entry, one_line
-from mockserver.web.lookups import path_uuid, thread_of
+from mockserver.web.lookups import path_uuid
 from mockserver.web.protocol import Envelope, ProtocolError, ProtocolSession, Subscription, read_params
 from mockserver.web.route import THREAD, Route
 from mockserver.web.sse import frame_feed_event, listener_stream
@@ -50,8 +51,8 @@ def _is_command(command: Any) -> bool:
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """Stream the events of a thread on the given channels until the client disconnects."""
-    thread = thread_of(request)
+    """Stream the events of a thread, which may not exist yet, on the given channels until the client disconnects."""
+    thread_id = path_uuid(request, "thread")
     try:
         subscription = read_params(await read(request, Any), Subscription, "the body")
     except ProtocolError as error:
@@ -60,12 +61,12 @@ async def events(request: web.Request) -> web.StreamResponse:
         # On this path an invalid body is a 400, where all others answer 422.
         raise ApiError(400 if error.status == 422 else error.status, error.detail) from None
     engine = request.app[ENGINE]
-    feed, listener = engine.feeds.of(thread.thread_id), Listener()
+    feed, listener = engine.feeds.of(thread_id), Listener()
     feed.subscribe(listener, "", subscription.filter, subscription.since or 0)
     try:
-        return await listener_stream(request, thread, listener, frame_feed_event)
+        return await listener_stream(request, thread_id, listener, frame_feed_event)
     finally:
-        feed.remove(listener)
+        _leave(engine, feed, listener, thread_id)
 
 
 async def converse(request: web.Request) -> web.StreamResponse:
@@ -85,14 +86,19 @@ async def converse(request: web.Request) -> web.StreamResponse:
             if frame.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                 listener.put(_response(request, listener, frame.data))
     finally:
-        feed.remove(listener)
         sending.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await sending
-        # A client may connect before its first command creates the thread. Without a thread nothing deletes the feed.
-        if thread_id not in engine.threads.by_id:
-            engine.feeds.remove(thread_id)
+        _leave(engine, feed, listener, thread_id)
     return socket
+
+
+def _leave(engine: Engine, feed: Feed, listener: Listener, thread_id: str) -> None:
+    """Remove a listener, and the feed with its last listener if no thread will delete it."""
+    feed.remove(listener)
+    # A client may connect before its first command creates the thread.
+    if not feed.has_listeners and thread_id not in engine.threads.by_id:
+        engine.feeds.remove(thread_id)
 
 
 def _response(request: web.Request, listener: Listener, data: str | bytes) -> CommandResponse:
@@ -141,6 +147,6 @@ ROUTES: Final = (
         malformed=responses.CommandFailed,
         response=responses.CommandResponse,
     ),
-    Route("POST", f"{THREAD}/stream/events", events, Subscription, statuses=(200, 400, 404, 422), streams=True),
+    Route("POST", f"{THREAD}/stream/events", events, Subscription, statuses=(200, 400, 422), streams=True),
     Route("GET", f"{THREAD}/stream/events", converse, statuses=(101, 422, 426), streams=True),
 )

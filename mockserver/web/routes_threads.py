@@ -136,7 +136,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     thread, params = thread_of(request), query(request, StreamQuery)
     listener = thread.stream.listen(params.modes(), request.headers.get("Last-Event-ID"))
     try:
-        return await listener_stream(request, thread, listener, frame_event)
+        return await listener_stream(request, thread.thread_id, listener, frame_event)
     finally:
         thread.stream.remove(listener)
 

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from mockserver.core.policy import policy_of
 from mockserver.core.protocol_feed import FeedEvent, Listener
-from mockserver.core.records import Run, Thread
+from mockserver.core.records import Run
 from mockserver.core.streams import Event
 from mockserver.web.http import ENGINE, KEEP_ALIVE, clock_of, start_response
 
@@ -61,11 +61,11 @@ async def event_stream(
 
 
 async def listener_stream(
-    request: web.Request, thread: Thread, listener: Listener, framed: Callable[[Any], bytes]
+    request: web.Request, thread_id: str, listener: Listener, framed: Callable[[Any], bytes]
 ) -> web.StreamResponse:
     """Send the events that a listener of a thread receives, until the client disconnects or the thread is deleted."""
     response = await open_stream(request, {})
-    silence = request.app[ENGINE].clock.of(thread.thread_id).silence
+    silence = request.app[ENGINE].clock.of(thread_id).silence
     while (batch := await listener.batch(request.app[KEEP_ALIVE], silence)) is not None:
         await response.write(b"".join(map(framed, batch)) or HEARTBEAT)
     await response.write_eof()

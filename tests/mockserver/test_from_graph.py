@@ -16,7 +16,8 @@ import pytest
 from langchain_core.tools import tool
 from langgraph.func import entrypoint
 from langgraph.graph import END, START, MessagesState, StateGraph
-from langgraph.prebuilt import ToolNode, tools_condition
+from langgraph.prebuilt import ToolCallTransformer, ToolNode, tools_condition
+from langgraph.stream.transformers import CustomTransformer, UpdatesTransformer
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
@@ -182,6 +183,25 @@ def test_the_turn_goes_one_way_through_the_graph() -> None:
     assert [step.at for step in research.subgraph] == ["read", "sum"]
     assert [(one.tool, one.args) for one in calls.calls] == [("search", {"query": "...", "limit": "..."})]
     assert (result.result, answer.say) == ("...", "...")
+
+
+@pytest.mark.parametrize(
+    ("transformers", "custom", "channels"),
+    [
+        # With its tools in a plain graph, LangGraph reports no tool calls.
+        ([], False, ()),
+        ([ToolCallTransformer], False, ("tools",)),
+        ([CustomTransformer, UpdatesTransformer, ToolCallTransformer], True, ("tools", "updates")),
+    ],
+)
+def test_the_transformers_of_the_graph_are_channels(
+    transformers: list[Any], custom: bool, channels: tuple[str, ...]
+) -> None:
+    builder = StateGraph(State)
+    builder.add_node("tools", ToolNode([search]))
+    builder.add_edge(START, "tools")
+    script = script_from_graph(builder.compile(transformers=transformers))
+    assert (script.transformer, script.protocol_channels) == (custom, channels)
 
 
 def looping() -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -53,6 +53,13 @@ class Ear:
 def over(run_id: str) -> Callable[[Heard], bool]:
     """Return whether an event reports the end of a run."""
     return lambda event: f"{run_id}:lc||" in event["event_id"] and event["params"]["data"]["event"] in OVER
+
+
+def by_model(events: Iterable[Any]) -> list[Any]:
+    """Return the events of messages without those of the results of tools, which have namespaces of their own."""
+    found = [event for event in events if event["method"] == "messages"]
+    tools = [one["params"]["namespace"] for one in found if one["params"]["data"].get("role") == "tool"]
+    return [event for event in found if event["params"]["namespace"] not in tools]
 
 
 def data(events: list[Heard], method: str) -> list[Any]:
@@ -171,6 +178,51 @@ async def test_a_child_graph_starts_behind_its_first_values_and_ends_with_its_er
     ]
 
 
+async def test_a_graph_without_the_channel_of_tools_reports_none_of_them() -> None:
+    script = parse("protocol_channels: []\nturns: [{steps: [{call: {tool: find}}, {result: found}]}]")
+    async with on_stage(script=script) as stage:
+        protocol = Protocol(stage)
+        async with protocol.listening() as ear:
+            events = await ear.until(over(await protocol.start("A")))
+    assert {event["method"] for event in events} == {"lifecycle", "messages", "values"}
+    assert by_model(events) == [event for event in events if event["method"] == "messages"]
+
+
+CALLED = """
+turns:
+  - steps:
+      - {call: {tool: ask, args: {q: price}, id: t1}}
+      - {node: tools, sent: %s, agent: buyer, subgraph: [{node: model, say: Seven.}]}
+"""
+
+
+@pytest.mark.parametrize("sent", ["true", "false"])
+async def test_a_child_graph_with_the_name_of_an_agent_starts_with_its_cause(sent: str) -> None:
+    """Measured on `langgraph dev` 0.16.7, whose agents have the name that `create_agent` gives them."""
+    async with on_stage(script=parse(CALLED % sent)) as stage:
+        protocol = Protocol(stage)
+        async with protocol.listening() as ear:
+            events = await ear.until(over(await protocol.start("A")))
+    started, ended = (
+        event["params"]["data"] for event in events if event["params"]["data"].get("graph_name") == "buyer"
+    )
+    assert (started["event"], ended["event"]) == ("started", "completed")
+    assert started.get("cause") == ({"type": "toolCall", "tool_call_id": "t1"} if sent == "true" else None)
+    # A tool that is no `task` of a deep agent returns its text.
+    (result,) = (one["output"] for one in data(events, "tools") if one["event"] == "tool-finished")
+    assert (result["type"], result["content"], result["artifact"]) == ("tool", "Seven.", None)
+
+
+async def test_a_run_that_pauses_at_a_breakpoint_is_completed() -> None:
+    """Measured on `langgraph dev` 0.16.7. The SDK waits for an answer of its user after `interrupted`."""
+    async with on_stage(script=parse("turns: [{steps: [{say: a}, {node: b, say: b, breakpoint: true}]}]")) as stage:
+        protocol = Protocol(stage)
+        async with protocol.listening("lifecycle") as ear:
+            events = await ear.until(over(await protocol.start("A")))
+        assert lifecycle(events) == [("", "running"), ("", "completed")]
+        assert (await stage.client.threads.get(stage.thread))["status"] == "interrupted"
+
+
 async def test_a_run_on_every_channel(reported: Protocol) -> None:
     protocol = reported
     async with protocol.listening() as ear:
@@ -215,7 +267,7 @@ async def test_every_state_is_told_behind_its_checkpoint(reported: Protocol) -> 
 async def test_a_message_in_blocks(protocol: Protocol) -> None:
     async with protocol.listening("messages", "lifecycle") as ear:
         events = await ear.until(over(await protocol.start("A")))
-    blocks = data(events, "messages")
+    blocks = data(by_model(events), "messages")
     kinds = [one["event"] for one in blocks]
     first, second = (place for place, kind in enumerate(kinds) if kind == "message-start")
     assert [kind for place, kind in enumerate(kinds) if kind != kinds[place - 1]] == [
@@ -240,7 +292,7 @@ async def test_the_arguments_of_tool_calls_are_text_until_the_message_ends() -> 
         protocol = Protocol(stage)
         async with protocol.listening("messages", "lifecycle") as ear:
             events = await ear.until(over(await protocol.start("A")))
-    told = [one for one in data(events, "messages") if one["event"].startswith("content-block-")]
+    told = [one for one in data(by_model(events), "messages") if one["event"].startswith("content-block-")]
     assert [(one["event"].rpartition("-")[2], one["index"]) for one in told] == [
         *(("start", 0), ("delta", 0), ("start", 1), ("delta", 1), ("start", 2), ("delta", 2)),
         *(("finish", 0), ("finish", 1), ("finish", 2)),
@@ -462,12 +514,21 @@ async def test_going_on_from_a_checkpoint(protocol: Protocol) -> None:
     assert (await protocol.refused("run.start", told))[0] == "no_such_checkpoint"
 
 
+async def test_clients_listen_before_the_thread_exists(stage: Stage) -> None:
+    """Measured on `langgraph dev` 0.16.7. The JavaScript SDK subscribes before it starts the first run."""
+    stage.thread = str(uuid.uuid4())
+    protocol = Protocol(stage)
+    async with protocol.listening("lifecycle") as ear:
+        async with protocol.listening("lifecycle"):
+            pass
+        # Another client that has disconnected does not end the stream.
+        run = await protocol.start("A")
+        assert lifecycle(await ear.until(over(run))) == [("", "running"), ("", "completed")]
+
+
 async def test_a_run_creates_its_thread(stage: Stage) -> None:
     stage.thread = str(uuid.uuid4())
     protocol = Protocol(stage)
-    assert (
-        await stage.http.post(f"/threads/{stage.thread}/stream/events", json={"channels": ["values"]})
-    ).status_code == 404
     answer = {"interrupt_id": "x", "namespace": [], "response": 1}
     assert (await protocol.refused("input.respond", answer))[0] == "no_such_run"
     await stage.join(await protocol.start("A", metadata={"mine": 1}))
@@ -588,11 +649,13 @@ async def test_a_script_on_every_channel(tmp_path: Any) -> None:
             (False, None),
             (True, "deep"),
         ]
-        starts = [event["params"] for event in events if event["method"] == "messages"]
+        starts = [event["params"] for event in by_model(events)]
         starts = [params for params in starts if params["data"]["event"] == "message-start"]
         # The official server does not name the node.
         assert [(one.get("node"), len(one["namespace"])) for one in starts] == [(None, 0), (None, 1), (None, 0)]
-        blocks = [one["content"] for one in data(events, "messages") if one["event"] == "content-block-finish"]
+        blocks = [
+            one["content"] for one in data(by_model(events), "messages") if one["event"] == "content-block-finish"
+        ]
         assert [block["type"] for block in blocks] == ["text", "tool_call", "text", "text"]
         assert data(events, "values")[-1]["seen"] == [1]
         async with protocol.listening("custom:progress") as ear:

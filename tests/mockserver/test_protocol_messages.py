@@ -6,7 +6,7 @@ from typing import Any
 
 from mockserver.script.load import parse
 from tests.mockserver.stage import asking, on_stage
-from tests.mockserver.test_protocol import Protocol, data, over
+from tests.mockserver.test_protocol import Protocol, by_model, data, over
 
 SCRIPT = """
 turns:
@@ -46,7 +46,7 @@ async def test_the_content_of_the_model_is_a_list_of_blocks() -> None:
             assert [message["content"] for message in said] == BLOCKS
             versions = [message.get("response_metadata", {}).get("output_version") for message in said]
             assert versions == ["v1", "v1", None]
-        finished = [one for one in data(events, "messages") if one["event"] == "content-block-finish"]
+        finished = [one for one in data(by_model(events), "messages") if one["event"] == "content-block-finish"]
         # The event has the index in place of the block, and each call is there once.
         assert [(one["index"], one["content"]) for one in finished] == [
             (0, {"type": "text", "text": "Let me look."}),

@@ -1,7 +1,7 @@
 """Requests drawn from the published description, played to `langgraph dev` and to the mock.
 
 The answers of `langgraph dev` are recorded, so that the mock is compared with them without it. To renew the record:
-`python -m tests.reference.recorded > tests/reference/described.jsonl`.
+`python -m tests.reference.recorded described > tests/reference/described.jsonl`.
 """
 
 from __future__ import annotations
