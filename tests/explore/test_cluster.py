@@ -34,7 +34,13 @@ SEED = 1
 
 
 def order_at(url: str, **changed: Any) -> Order:
-    given: dict[str, Any] = {"assistant": "agent", "named": True, "headers": {}, "profile": NOTHING_DECLARED, "freedoms": EXACT}
+    given: dict[str, Any] = {
+        "assistant": "agent",
+        "named": True,
+        "headers": {},
+        "profile": NOTHING_DECLARED,
+        "freedoms": EXACT,
+    }
     given |= {"deadlines": Deadlines().scaled(0.3), "tls": {}, "witness_host": None, "jobs": 4}
     return Order(url=url, **given | changed)
 
