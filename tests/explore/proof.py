@@ -56,9 +56,15 @@ SHRINKS: Final = 20
 SEED: Final = 1
 
 REASONS: Final[dict[str, str]] = {
-    "join_drops_subgraphs": "the histories have no child graphs",
-    "subgraph_survives": "the histories have no child graphs",
+    **dict.fromkeys(
+        ("join_drops_subgraphs", "rollback_keeps_the_child", "subgraph_survives"), "the histories have no child graphs"
+    ),
+    "rollback_half_step_reappears": "the histories have no parallel steps",
     "checkpoint_ignored": "the histories name no checkpoint",
+    "created_again_remembers": "the histories create no thread again under its id",
+    **dict.fromkeys(("breakpoints_ignored", "stopped_thread_idle"), "the histories set no breakpoints"),
+    "interrupt_adds_checkpoint": "the model reads the conversations of a history, and not how often each is there",
+    "pending_wait_queues": "the model requires an answer to a cancel, and not how soon",
 }
 """The reasons why exploration cannot find a defect, by name."""
 
