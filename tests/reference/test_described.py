@@ -55,6 +55,22 @@ OF_OTHER_SEEDS: list[tuple[str, Any, Any, str]] = [
         400,
         "An id that is no number is repeated, which the description forbids.",
     ),
+    (r"POST \S+/commands .*mistake \.id", 200, 200, "An id below zero is repeated, which the description forbids."),
+    (
+        r"POST /threads .*supersteps",
+        201,
+        200,
+        "A thread whose graph is unknown is created, and only the reason is shown.",
+    ),
+    (r"POST \S+/state/checkpoint", 200, 200, "A checkpoint that is named without `checkpoint_ns` is shown without it."),
+    (r"PATCH /runs/crons/.*\.end_time = \"unlisted", 200, 422, "An end that is no date is stored."),
+    (
+        r"GET /store/items .*\"namespace\": \[",
+        200,
+        200,
+        "A namespace whose parts are repeated parameters is not found.",
+    ),
+    (r"GET /ok", 400, 422, "A parameter that is no boolean is refused with another status than elsewhere."),
     (r"POST /store/namespaces", 200, 200, "A look-up of an item that is not there creates its namespace."),
     (
         r"POST /store/items/search",
