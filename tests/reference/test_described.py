@@ -62,8 +62,10 @@ OF_OTHER_SEEDS: list[tuple[str, Any, Any, str]] = [
         200,
         "A thread whose graph is unknown is created, and only the reason is shown.",
     ),
-    (r"POST \S+/state/checkpoint", 200, 200, "A checkpoint that is named without `checkpoint_ns` is shown without it."),
-    (r"PATCH /runs/crons/.*\.end_time = \"unlisted", 200, 422, "An end that is no date is stored."),
+    (r"POST \S+/state/checkpoint", 200, 200, "A checkpoint is shown as it was named, with all or few of its fields."),
+    (r"(PATCH|POST) \S*/runs/crons.*\.end_time = \"", 200, 422, "An end that is no date is stored."),
+    (r"POST \S*/runs/crons .*\.schedule missing", 500, 422, "A cron without a schedule fails."),
+    (r"POST /threads .*\"updates\": \[\]", 201, 422, "A superstep without updates is answered with 201 and a reason."),
     (
         r"GET /store/items .*\"namespace\": \[",
         200,
