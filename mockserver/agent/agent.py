@@ -246,7 +246,7 @@ class ScriptedAgent:
             for earlier in question.before:
                 await self._emit_output(play, earlier)
             if number == len(task.answers):
-                raise Paused(fill(question.value, task.fills))
+                raise Paused(fill(question.value, task.fills, as_json=True))
         emitted = await self._emit_output(play, step)
         emitted += self._results(task, _filled(step, task.fills))
         # A script may leave out the content, as a node that returns a message with an empty one.
@@ -256,13 +256,13 @@ class ScriptedAgent:
         # After all output: a node that fails has streamed what it emitted, and only its write is lost.
         if step.error is not None:
             raise _exception(step.error, task.fills)
-        written_channels: Values = fill(step.channels, task.fills)
+        written_channels: Values = fill(step.channels, task.fills, as_json=True)
         return {"messages": emitted, **written_channels} if step.writes_messages else written_channels
 
     async def _emit_output(self, play: _StepPlay, output: Output) -> list[Message]:
         """Emit custom events and the model's message, and return the message. Without one, only take the time."""
         for event in output.custom:
-            play.task.custom(fill(event, play.task.fills))
+            play.task.custom(fill(event, play.task.fills, as_json=True))
         if output.speaks:
             emitted = [await self._speak(play, output)]
         else:
@@ -280,7 +280,7 @@ class ScriptedAgent:
         if write.value is None:
             self._store.delete(namespace, key)
         else:
-            value, moment = fill(write.value, task.fills), task.timeline.moment()
+            value, moment = fill(write.value, task.fills, as_json=True), task.timeline.moment()
             self._store.put(namespace, key, value, minutes=write.ttl, moment=moment)
 
     async def _speak(self, play: _StepPlay, step: Output) -> Message:

@@ -28,7 +28,7 @@ from mockserver.core.messages import Message
 from mockserver.script import patterns
 from mockserver.script.actions import Failure
 from mockserver.script.patterns import SlowPatternError
-from mockserver.script.placeholders import ALWAYS, CHANGES, PLACE, STATE, is_slip
+from mockserver.script.placeholders import ALONE, ALWAYS, CHANGES, PLACE, STATE, is_slip
 from mockserver.script.tasks import in_order, node_of, sent_first
 from mockserver.script.types import Interrupt, Script, Step, Turn, When
 from mockserver.words import some
@@ -221,18 +221,23 @@ def follow(script: Script, cursor: Cursor, conversation: Sequence[Message], cont
     return cursor if found is None else replace(found, visits=cursor.visits)
 
 
-def fill(content: Any, fills: Mapping[str, str]) -> Any:
+def fill(content: Any, fills: Mapping[str, str], *, as_json: bool = False) -> Any:
     """Return content with the {names} in its texts replaced, at any depth. Other braces stay unchanged.
+
+    `as_json`: a text that is nothing but a name becomes the value with that name, of whatever type it is.
 
     `{name:lower}` is converted to lower case. `{name:slug}` replaces each run of characters other than a-z and 0-9
     by one `_`. `{{name}}` stands for a literal `{name}`.
     """
     if isinstance(content, str):
+        if as_json and (alone := ALONE.fullmatch(content)) and (name := alone["name"]) in fills:
+            found = fills[name]
+            return found.value if isinstance(found, Shown) else found
         return PLACE.sub(lambda found: _filled(found, fills), content) if "{" in content else content
     if isinstance(content, list):
-        return [fill(one, fills) for one in content]
+        return [fill(one, fills, as_json=as_json) for one in content]
     if isinstance(content, dict):
-        return {key: fill(value, fills) for key, value in content.items()}
+        return {key: fill(value, fills, as_json=as_json) for key, value in content.items()}
     return content
 
 
@@ -265,9 +270,19 @@ class Fills(Mapping[str, str]):
         return len(self._named) + len(self._values)
 
 
+class Shown(str):
+    """A value that is no text, as the texts of a script show it."""
+
+    value: Any
+
+
 def as_text(value: Any) -> str:
     """Return a value as the texts of a script show it."""
-    return value if isinstance(value, str) else as_json(value)
+    if isinstance(value, str):
+        return value
+    shown = Shown(as_json(value))
+    shown.value = value
+    return shown
 
 
 def literal(content: Any) -> Any:

@@ -49,6 +49,6 @@ class NamespaceSearch(Body, frozen=True):
 
     prefix: list[Label] | UnsetType = UNSET
     suffix: list[Label] | UnsetType = UNSET
-    max_depth: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    max_depth: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
     limit: Whole = 100
     offset: Whole = 0

@@ -26,6 +26,9 @@ CHANGES: Final = ("lower", "slug")
 
 PLACE: Final = re.compile(r"(?P<before>{*){(?P<name>(?:state\.)?[A-Za-z_]\w*)(?::(?P<change>[a-z]\w*))?}(?P<behind>}*)")
 
+ALONE: Final = re.compile(r"{(?P<name>(?:state\.)?[A-Za-z_]\w*)}")
+"""A text that is nothing but a name in braces, if it matches whole."""
+
 LOOSE: Final = re.compile(
     r"(?<!{){(?P<left> *)(?P<name>(?:state\.)?[A-Za-z_]\w*)"
     r"(?: *[.|!] *(?P<change>[A-Za-z]\w*)(?:\(\))?)?(?P<right> *)}(?!})"

@@ -156,7 +156,7 @@ class Step(Output, frozen=True, dict=True):
     ) = None
     then: Annotated[
         list[Step],
-        Meta(description="further child graphs that the node runs, one after another: `subgraph`, `input` and `state`"),
+        Meta(description="more child graphs, one after another: `subgraph`, `input`, `agent` and `state`"),
     ] = []
     hidden: Annotated[
         bool, Meta(description="LangGraph does not find `subgraph` in the node, as where a tool keeps agents in a dict")
@@ -213,7 +213,7 @@ class Step(Output, frozen=True, dict=True):
                 or child.writes_itself
             ):
                 raise ValueError(
-                    "a child graph in `then` has `subgraph`, `input` and `state`. Move other keys to the step"
+                    "a child graph in `then` has `subgraph`, `input`, `agent` and `state`. Move other keys to the step"
                 )
         self._check_state()
 

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Final
 
 from aiohttp import web
+from msgspec import UNSET
 
 from mockserver.core.json_text import as_json
 from mockserver.core.store import RESERVED, FilterError, Namespace, Store
@@ -73,7 +74,8 @@ async def search(request: web.Request) -> web.StreamResponse:
 async def namespaces(request: web.Request) -> web.StreamResponse:
     """List the namespaces that hold items."""
     params = await read(request, NamespaceSearch)
-    found = _store(request).namespaces(params.prefix or (), params.suffix or (), params.max_depth or None)
+    depth = None if params.max_depth is UNSET else params.max_depth
+    found = _store(request).namespaces(params.prefix or (), params.suffix or (), depth)
     return json_answer({"namespaces": found[part(params.limit, params.offset)]})
 
 

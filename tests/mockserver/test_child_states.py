@@ -218,14 +218,17 @@ async def test_a_deleted_run_takes_the_child_graphs_that_it_began(stage: Stage) 
     [
         ("{say: a, state: {plan: replace}}", "`state` is about a child graph. Add `subgraph`, or remove it"),
         ("{say: a, then: [{subgraph: [{say: b}]}]}", "`then` is about a child graph. Add `subgraph`, or remove it"),
-        ("{subgraph: [{say: a}], then: [{say: b}]}", "a child graph in `then` has `subgraph`, `input` and `state`"),
+        (
+            "{subgraph: [{say: a}], then: [{say: b}]}",
+            "a child graph in `then` has `subgraph`, `input`, `agent` and `state`",
+        ),
         ("{subgraph: [{say: a}], then: [{subgraph: [{say: b}], node: x}]}", "Move other keys to the step"),
         ("{subgraph: [{say: a, channels: {plan: 1}}], state: {}}", "which is not in its `state`. Add it there"),
         ("{subgraph: [{say: a}], state: {messages: append}}", "the channel `messages` always exists"),
         ("{subgraph: [{say: a}], returns: messages, then: [{subgraph: [{say: b}], input: c}]}", "Remove its `input`"),
         (
             "{subgraph: [{say: a}], takes: 1}",
-            "`result`, `messages`, `channels`, `state`, `returns`, `input`, `then` and `hidden`",
+            "`result`, `messages`, `channels`, `state`, `agent`, `returns`, `input`, `then` and `hidden`",
         ),
         (
             "{subgraph: [{say: a}], state: {a: append}, then: [{subgraph: [{say: b}], state: {a: merge}}]}",

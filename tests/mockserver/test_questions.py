@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -287,6 +288,39 @@ async def test_a_run_without_an_answer_asks_the_same_question(stage: Stage) -> N
     questions = await asked(stage)
     await stage.client.runs.wait(stage.thread, "agent", input=None)
     assert await asked(stage) == questions
+
+
+TYPED = """
+channels: {decision: replace, log: replace, size: replace, kept: {reducer: replace, initial: {a: [1]}}}
+turns:
+  - steps:
+      - node: ask
+        interrupt: [{value: {sizes: "{state.kept}"}, name: size}, {value: "{size}"}]
+        custom: ["{resume}"]
+        store: [{namespace: [a], key: b, value: {got: "{resume}"}}]
+        channels: {decision: {is: "{resume}"}, size: "{size}", log: "{resume} for {size}"}
+        say: "{resume}"
+"""
+
+
+@pytest.mark.parametrize("given", [{"approved": True}, ["a", 1], 5, False, None, "text", '"text"'])
+async def test_a_name_alone_keeps_the_type_of_its_value(given: Any) -> None:
+    async with on_stage(script=parse(TYPED)) as stage:
+        asked: Any = await stage.client.runs.wait(stage.thread, "agent", input=asking("hi"))
+        assert [one["value"] for one in asked["__interrupt__"]] == [{"sizes": {"a": [1]}}]
+        asked = await stage.client.runs.wait(stage.thread, "agent", command={"resume": 7})
+        assert [one["value"] for one in asked["__interrupt__"]] == [7]
+        (question,) = asked["__interrupt__"]
+        command: Any = {"resume": {question["id"]: given}}
+        stream = stage.client.runs.stream(stage.thread, "agent", command=command, stream_mode="custom")
+        assert [event.data async for event in stream if event.event == "custom"] == [given]
+        values = (await stage.state())["values"]
+        text = given if isinstance(given, str) else json.dumps(given, separators=(",", ":"))
+        assert (values["decision"], values["size"]) == ({"is": given}, 7)
+        # In a text with more, and in what the model says, it is a text.
+        assert values["log"].replace(" ", "") == f"{text}for7".replace(" ", "")
+        assert values["messages"][-1]["content"].replace(" ", "") == text
+        assert (await stage.client.store.get_item(["a"], "b"))["value"] == {"got": given}
 
 
 EARLY = """

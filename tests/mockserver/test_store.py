@@ -68,6 +68,7 @@ async def test_namespaces(stage: Stage) -> None:
     assert await found(prefix=["a"]) == [["a", "b"], ["a", "c", "b"]]
     assert await found(prefix=["*", "c"]) == [["a", "c", "b"]]
     assert await found(suffix=["b"], max_depth=1) == [["a"], ["b"]]
+    assert await found(max_depth=0) == [[]]
     assert await found(limit=1, offset=1) == [["a", "c", "b"]]
 
 
@@ -96,7 +97,7 @@ async def test_an_item_with_a_time_to_live_is_gone_by_the_clock_of_the_deploymen
         ("PUT", "items", {"namespace": ["a"], "key": "k", "value": {}, "ttl": -1}, "ttl"),
         ("DELETE", "items", {"namespace": ["a"]}, "key"),
         ("POST", "items/search", {"limit": -1}, "limit"),
-        ("POST", "namespaces", {"max_depth": 0}, "max_depth"),
+        ("POST", "namespaces", {"max_depth": -1}, "max_depth"),
         ("GET", "items?namespace=a", None, "key"),
         ("GET", "items?key=k", None, "namespace"),
     ],
