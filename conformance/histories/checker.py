@@ -13,7 +13,7 @@ moment. Three kinds of moments follow each other:
 * A report of the agent takes effect, in the states that allow it.
 
 Between two moments an internal event of the server can happen, and an open operation can take effect, any number of
-them and in any order. Five rules keep the number of configurations near that of the moments:
+them and in any order. Six rules keep the number of configurations near that of the moments:
 
 * A moment that can be taken is taken at once, and nothing else is tried. An event that could happen before it can
   happen after it with the same effect. No event depends on an opening or on the answer to a finished operation. A
@@ -21,7 +21,8 @@ them and in any order. Five rules keep the number of configurations near that of
 * A reading changes nothing, so it never hurts to find it true at the first possible moment. The same holds for an
   operation without an effect, such as a refused one.
 * A state that the rest of the history rules out is left out (`outlook`).
-* Runs that are superseded before they start are settled in one order, unless a list may show another one.
+* A run that is superseded before it starts is settled when a reading may show that.
+* A run of which nothing shows that it began does not start, unless its end may change the status of the thread.
 * A run that has ended forgets what no longer matters (`Run.ending`).
 
 The search is depth first, and visits each configuration once. When every configuration was visited, the history is
@@ -35,11 +36,12 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
+from conformance.api import GONE
 from conformance.histories import model
 from conformance.histories.freedoms import DEFAULT, Freedoms
 from conformance.histories.history import History, Operation, Reading, Report
 from conformance.histories.model import Thread
-from conformance.histories.outlook import Item, Moment, Outlook
+from conformance.histories.outlook import ORDER, Item, Moment, Outlook, status_in
 from conformance.histories.readings import explains
 
 BOUND: Final = 20_000
@@ -124,15 +126,40 @@ class _Search:
     def superseded(self, config: _Config) -> set[str]:
         """Return the runs that were asked to stop before they started, and that may be settled now.
 
-        Only a list of runs shows which of them are settled. For everything else it matters whether one run is, or all
-        are, so they are settled in one order, but for the run of the next moment and those that are being deleted.
+        Their end changes nothing but what readings show of it, so it waits for a reading that shows it. A thread is at
+        rest when all of them are settled, and it does not matter in which order.
         """
         found = [run.label for run in config.thread.runs if run.fate and run.phase == "pending"]
+        if not found:
+            return set()
         waiting = [one for number, one in self.readings[config.taken].items() if number not in config.seen]
-        if any(one.subject == "runs" and not self.outlook.is_early(one, config.taken) for one in waiting):
-            return set(found)
-        named = {one.label for _, one in self.open_operations(config) if one.act == "delete run"}
-        return {*found[:1], self.moments[config.taken][3].label, *named}
+        operations = [one for _, one in self.open_operations(config)]
+        named = {one.label for one in operations if one.act == "delete run"}
+        # A run that has ended stays so until the thread is deleted. So nothing is in a hurry but the next moment, and a
+        # list, which shows other runs that have not ended. For a list it does not matter which run ends first.
+        item = self.moments[config.taken][3]
+        deleting = any(one.act == "delete thread" for one in operations)
+        for reading in waiting:
+            if deleting or reading is item or (reading.subject == "runs" and self.is_due(config, reading, found)):
+                shown = [label for label in found if _shows_the_end(reading, label)]
+                named.update(shown if deleting else shown[:1])
+        # Only when no other run is in flight can the thread come to rest.
+        at_rest = any(map(_shows_rest, waiting)) or any(map(self.needs_rest, operations))
+        if at_rest and len(found) == len(config.thread.in_flight):
+            named.add(found[0])
+        return named
+
+    def is_due(self, config: _Config, reading: Reading, superseded: list[str]) -> bool:
+        """Return whether the end of superseded runs is all that a list may wait for."""
+        if reading.shown == GONE or self.outlook.is_early(reading, config.taken):
+            return False
+        others = [run.label for run in config.thread.in_flight if run.label not in superseded]
+        return all(status_in(reading, label) in (None, *ORDER) for label in others)
+
+    def needs_rest(self, operation: Operation) -> bool:
+        """Return whether an operation can only take effect in a thread without a run in flight."""
+        strategy = self.plans[operation.label].strategy if operation.act == "submit" else ""
+        return operation.answer in ("accepted", "unknown") and (operation.act == "update state" or strategy == "reject")
 
     def created(self, config: _Config) -> frozenset[str]:
         """Return the runs whose creation was accepted and has taken effect."""
@@ -175,7 +202,7 @@ class _Search:
             for thread in _effects(self, config.thread, operation):
                 yield operation.text, config._replace(thread=thread, done=done)
         superseded = self.superseded(config)
-        for change in model.internal(config.thread, self.plans, self.freedoms, superseded):
+        for change in model.internal(config.thread, self.plans, self.freedoms, superseded, self.outlook.silent):
             yield change.text, config._replace(thread=change.thread)
 
     def run(self, bound: int) -> _Result:
@@ -318,6 +345,18 @@ def _changes_nothing(search: _Search, thread: Thread, operation: Operation) -> b
         run = thread.find(operation.label)
         return run is not None and (not run.in_flight or bool(run.fate))
     return False
+
+
+def _shows_the_end(reading: Reading, label: str) -> bool:
+    """Return whether a reading can be false for the only reason that a run has not ended."""
+    if reading.subject == "runs":
+        return reading.shown == GONE or status_in(reading, label) != "pending"
+    return reading.label == label and not (reading.subject == "run status" and reading.shown in ORDER)
+
+
+def _shows_rest(reading: Reading) -> bool:
+    """Return whether a reading can be false for the only reason that a run is in flight."""
+    return reading.subject == "progress" or (reading.subject == "thread status" and reading.shown != "busy")
 
 
 def _order(search: _Search, config: _Config) -> tuple[str, ...]:

@@ -151,28 +151,33 @@ Plans = dict[str, Plan]
 
 
 def internal(
-    thread: Thread, plans: Plans, freedoms: Freedoms, superseded: Container[str] | None = None
+    thread: Thread,
+    plans: Plans,
+    freedoms: Freedoms,
+    superseded: Container[str] | None = None,
+    silent: Container[str] = (),
 ) -> Iterator[Change]:
     """Yield everything that the server can do by itself.
 
-    `superseded` are the runs that may be settled although they have not started, None for all of them.
+    `superseded` are the runs that may be settled although they have not started, None for all of them. Nothing shows
+    that a `silent` run began. So it only matters that the thread may rest in any status when such a run is stopped.
     """
     if not any(run.phase == "running" for run in thread.runs):
         ready = next((run for run in thread.runs if run.phase == "pending" and not run.fate), None)
-        if ready is not None:
+        if ready is not None and (ready.label not in silent or thread.rest != "any"):
             yield Change(f"run {ready.label} starts", thread.put(ready._replace(phase="running")))
     for run in thread.runs:
         if run.fate and run.phase == "pending":
             if superseded is None or run.label in superseded:
                 yield from _settled(thread, run, plans, freedoms)
         elif run.phase == "running":
-            yield from _progress(thread, run, plans, freedoms)
+            yield from _progress(thread, run, plans, freedoms, writes=run.label not in silent)
 
 
-def _progress(thread: Thread, run: Run, plans: Plans, freedoms: Freedoms) -> Iterator[Change]:
+def _progress(thread: Thread, run: Run, plans: Plans, freedoms: Freedoms, *, writes: bool) -> Iterator[Change]:
     plan = plans[run.label]
     first = plan.first
-    if run.kept < first + run.finished and not plan.stored_at_end:
+    if writes and run.kept < first + run.finished and not plan.stored_at_end:
         kept = run._replace(kept=run.kept + 1)
         what = "its input" if run.kept == 0 and first else f"the writes of {plan.steps[run.kept - first]}"
         yield Change(f"run {run.label} persists {what}", thread.put(kept).writing(run.label, kept.kept))

@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from conformance.api import GONE
 from conformance.histories.history import Operation, Reading, Report
@@ -31,6 +31,8 @@ ORDER: Final = ("pending", "running")
 """The statuses before the end of a run, in the order in which it has them."""
 
 BEFORE_THE_END: Final = {None, GONE, *ORDER}
+
+WITH_MESSAGES: Final = ("state", "history", "stream", "result")
 
 NEVER: Final = -1
 UNANSWERED: Final = 10**9
@@ -50,10 +52,12 @@ class Outlook:
     def __init__(self, moments: Sequence[Moment], plans: Mapping[str, Plan]) -> None:
         self.created_before = _creation_order(moments)
         """For each run those that were created before it, as far as reports and lists of runs show it."""
-        self.hopeless = min(filter(None, (_absurd(moments, plan) for plan in plans.values())), default=None)
-        """The number of moments in which a single run was shown what no run does, so that no search is needed.
+        self.hopeless = min(
+            filter(None, (_failed(moments), *(_absurd(moments, plan) for plan in plans.values()))), default=None
+        )
+        """The number of moments up to an answer or a run that no order explains. None if a search has to decide.
 
-        None if there is no such run.
+        The answer is an error of the server, or the run was shown what no single run does.
         """
         self._plans = plans
         self._parking = {i.label for _, _, _, i in moments if isinstance(i, Report) and i.outcome == "interrupted"}
@@ -68,6 +72,8 @@ class Outlook:
         self._readings = {label: [one for one in opened if _concerns(one[1], label)] for label in plans}
         """The readings that can say something about a run, and the moments at which they open."""
         self._sharing = _sharing(plans)
+        self.silent = {label for label, plan in plans.items() if _is_silent(moments, plan)}
+        """The runs of which nothing shows that they began."""
         # What the history shows after the deletion of a run is not defined.
         self._shaken = any(isinstance(item, Operation) and item.act == "delete run" for _, _, _, item in moments)
         self._allowed: dict[tuple[Fact, bool], int] = {}
@@ -111,7 +117,7 @@ class Outlook:
             return False
         readings = self._readings[str(fact[0])]
         later = [reading for _, reading in readings[bisect_left(readings, taken, key=_opening) :]]
-        if not over and len({_status_in(reading, str(fact[0])) for reading in later} - BEFORE_THE_END) > 1:
+        if not over and len({status_in(reading, str(fact[0])) for reading in later} - BEFORE_THE_END) > 1:
             return False  # a run has one end
         return not any(self._contradicts(fact, reading, taken) for reading in later)
 
@@ -124,7 +130,7 @@ class Outlook:
         label, parts = gone
         if reading.shown == GONE:
             return False
-        return _status_in(reading, label) not in (None, GONE) or self._parts(label, reading) not in (None, parts)
+        return status_in(reading, label) not in (None, GONE) or self._parts(label, reading) not in (None, parts)
 
     def _contradicts_run(self, run: Run, reading: Reading, taken: int) -> bool:
         # Nothing deletes the run any more. It has ended, or will be `interrupted`.
@@ -133,14 +139,14 @@ class Outlook:
             return stays and (reading.subject != "run status" or reading.label == run.label)
         match reading.subject:
             case "run status" | "runs":
-                shown = _status_in(reading, run.label)
+                shown = status_in(reading, run.label)
                 return (stays and shown == GONE) or (shown not in (None, GONE) and self._is_past(run, str(shown)))
             case "state" | "history":
                 parts = self._parts(run.label, reading)
                 if parts is None:
                     return False
                 if run.in_flight:
-                    return run.label not in self._erasable and run.kept > parts
+                    return (stays or run.label not in self._erasable) and run.kept > parts
                 return stays and run.kept != parts
             case "stream" | "result" if reading.label == run.label and stays and not run.in_flight:
                 return _ended_otherwise(run, reading)
@@ -174,7 +180,7 @@ def _concerns(reading: Reading, label: str) -> bool:
     return reading.subject != "run status" or reading.label == label
 
 
-def _status_in(reading: Reading, label: str) -> str | None:
+def status_in(reading: Reading, label: str) -> str | None:
     """Return the status in which a reading shows a run, `gone` if it shows its absence, None if it shows nothing."""
     if reading.subject == "run status":
         return str(reading.shown) if reading.label == label else None
@@ -206,6 +212,18 @@ def _ended_otherwise(run: Run, reading: Reading) -> bool:
     return reading.shown in ("error", "refused")
 
 
+def _failed(moments: Sequence[Moment]) -> int | None:
+    """Return the number of moments up to the first answer that is an error of the server, None if there is none."""
+    return next(
+        (
+            length
+            for length, (_, kind, _, item) in enumerate(moments, start=1)
+            if kind == "close" and isinstance(item, Operation) and item.answer == "failed"
+        ),
+        None,
+    )
+
+
 def _absurd(moments: Sequence[Moment], plan: Plan) -> int | None:
     """Return the number of moments in which a run has two ends, an end without a cause, or an earlier status again.
 
@@ -219,7 +237,7 @@ def _absurd(moments: Sequence[Moment], plan: Plan) -> int | None:
                 return length
             reached = ORDER.index("running")
             causes |= _causes(item, plan)
-        elif isinstance(item, Reading) and (status := _status_in(item, plan.label)) not in (None, GONE):
+        elif isinstance(item, Reading) and (status := status_in(item, plan.label)) not in (None, GONE):
             if kind == "open":
                 opened[number] = reached
                 continue
@@ -236,6 +254,35 @@ def _causes(report: Report, plan: Plan) -> set[str]:
     if report.outcome == "returned":
         return {"success"} if plan.steps[-1:] == (report.step,) else set()
     return {"raised": {"error"}, "interrupted": {"success"}}.get(report.outcome, set())
+
+
+def _is_silent(moments: Sequence[Moment], plan: Plan) -> bool:
+    """Return whether every moment can be explained without the start of a run."""
+    if plan.answers is not None:
+        return False  # a resume without an open question ends by itself
+    for _, _, _, item in moments:
+        if isinstance(item, Report) and item.label == plan.label:
+            return False
+        if isinstance(item, Reading):
+            status = status_in(item, plan.label)
+            # A list of the pending runs may lack the run because it is running.
+            may_run = item.subject == "runs" and item.shown != GONE and item.shown[0] == "pending"
+            if status == "running" or (may_run and status is None):
+                return False
+            if item.subject in WITH_MESSAGES and any(part in _words(item.shown) for part in plan.parts):
+                return False
+    return True
+
+
+def _words(shown: Any) -> Iterator[Any]:
+    """Yield everything in a reading, at any depth."""
+    if isinstance(shown, dict):
+        shown = shown.values()
+    elif isinstance(shown, str) or not isinstance(shown, Iterable):
+        yield shown
+        return
+    for one in shown:
+        yield from _words(one)
 
 
 def _sharing(plans: Mapping[str, Plan]) -> set[str]:
