@@ -172,10 +172,8 @@ def _run_metadata(run: Run) -> dict[str, Any]:
     return {
         **(run.request.config.configurable or run.request.context),
         **({} if asked is None else {"checkpoint_id": asked}),
+        **{name: run.configurable[name] for name in ("user_id", "langgraph_auth_user_id", "langgraph_request_id")},
         **run.metadata,
         **SERVER_METADATA,
-        "user_id": "",
         "run_id": run.run_id,
-        "langgraph_auth_user_id": "",
-        "langgraph_request_id": run.configurable["langgraph_request_id"],
     }

@@ -52,7 +52,8 @@ def stored_kwargs(
         "thread_id": thread_id,
         "graph_id": metadata["graph_id"],
         "assistant_id": metadata["assistant_id"],
-        "user_id": "",
+        # The mock has no authentication and so no users of its own: it keeps the one that the client names.
+        "user_id": given.get("user_id") or "",
     }
     if request.requested_checkpoint is not None:
         configurable |= {"checkpoint_id": request.requested_checkpoint, "checkpoint_ns": ""}

@@ -118,6 +118,35 @@ async def test_what_a_run_is_told_is_in_the_metadata_of_its_checkpoints(stage: S
     assert (kept["recursion_limit"], kept["tags"]) == (9, ["t"])
 
 
+@pytest.mark.parametrize(
+    ("given", "kept", "shown"),
+    [
+        ({"config": {"configurable": {"user_id": "ada"}}}, "ada", "ada"),
+        ({"context": {"user_id": "ada"}}, "ada", "ada"),
+        ({"config": {"configurable": {"user_id": None}}}, "", ""),
+        ({}, "", ""),
+        ({"metadata": {"user_id": "bob"}}, "", "bob"),
+        ({"metadata": {"user_id": "bob"}, "context": {"user_id": "ada"}}, "ada", "bob"),
+    ],
+)
+async def test_the_user_that_a_client_names_is_kept(stage: Stage, given: dict[str, Any], kept: str, shown: str) -> None:
+    await stage.client.runs.wait(stage.thread, "agent", input=asking("sf"), **given)
+    run: Any = (await stage.client.runs.list(stage.thread))[0]
+    assert run["kwargs"]["config"]["configurable"]["user_id"] == kept
+    assert {one["metadata"]["user_id"] for one in await stage.history()} == {shown}
+
+
+async def test_a_run_cannot_name_what_the_server_knows(stage: Stage) -> None:
+    named = dict.fromkeys(("thread_id", "run_id", "langgraph_auth_user_id", "langgraph_request_id"), "mine")
+    await stage.client.runs.wait(stage.thread, "agent", input=asking("sf"), context=named)
+    run: Any = (await stage.client.runs.list(stage.thread))[0]
+    known = run["kwargs"]["config"]["configurable"]
+    assert (known["thread_id"], known["run_id"], known["langgraph_auth_user_id"]) == (stage.thread, run["run_id"], "")
+    assert known["langgraph_request_id"] != "mine"
+    metadata = (await stage.state())["metadata"]
+    assert [metadata[name] for name in named] == [known[name] for name in named]
+
+
 async def test_the_recursion_limit(stage: Stage) -> None:
     body = {**BODY, "config": {"recursion_limit": 2}}
     answer = await stage.http.post(f"/threads/{stage.thread}/runs/wait", json=body)

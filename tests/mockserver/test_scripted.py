@@ -383,6 +383,18 @@ async def test_turns_and_texts_depend_on_the_state_and_the_context() -> None:
         assert last(values).startswith("Good day.")
 
 
+async def test_a_turn_may_depend_on_the_user_that_a_client_names() -> None:
+    script = """
+        turns:
+          - {when: {context: {user_id: ada}}, steps: [{say: Hello Ada.}]}
+          - steps: [{say: Who are you?}]
+    """
+    async with on_stage(script=parse(script)) as stage:
+        assert last(await run(stage, "hello")) == "Who are you?"
+        assert last(await run(stage, "hello", config={"configurable": {"user_id": "ada"}})) == "Hello Ada."
+        assert last(await run(stage, "hello", context={"user_id": "ada"})) == "Hello Ada."
+
+
 async def test_a_breakpoint_pauses_until_the_run_is_continued() -> None:
     async with on_stage(script=parse(STATE)) as stage:
         assert last(await run(stage, "hello")) == "Hi!"
