@@ -100,12 +100,13 @@ def _result(thread: Thread, reading: Reading, plans: Plans) -> bool:
         return bool(run.status == "error" and not isinstance(reading.shown, tuple))
     if run.status != "success" or thread.shaken:
         return bool(reading.shown != "error")
-    # The answer of a wait is the result of the run. That of a join is the thread's state then, or at a later run's end.
-    ends = [_until(thread, label, plans) for label, _ in thread.segments if label != UPDATE]
+    # The answer of a wait is the result of the run. That of a join is the thread's state then, or when it was last at
+    # rest: at the end of a run, or after an update.
+    ends = [_conversation(thread, upto, plans) for upto in range(1, len(thread.segments) + 1)]
     # The place of a run that wrote nothing, such as the answer to no question, is forgotten.
     least = len(_until(thread, reading.label, plans)) if _wrote(thread, reading.label) else 0
     after = [words for words in ends if len(words) >= least]
-    return any(reading.shown == words for words in (*after, model.conversation(thread, plans)))
+    return reading.shown in (*after, model.conversation(thread, plans))
 
 
 def _wrote(thread: Thread, label: str) -> bool:
@@ -115,7 +116,12 @@ def _wrote(thread: Thread, label: str) -> bool:
 def _before(thread: Thread, label: str, plans: Plans) -> tuple[str, ...]:
     """Return the conversation that a run continued."""
     index = next((n for n, segment in enumerate(thread.segments) if segment[0] == label), len(thread.segments))
-    return model.conversation(thread._replace(segments=thread.segments[:index]), plans)
+    return _conversation(thread, index, plans)
+
+
+def _conversation(thread: Thread, upto: int, plans: Plans) -> tuple[str, ...]:
+    """Return the conversation that so many segments of the thread make."""
+    return model.conversation(thread._replace(segments=thread.segments[:upto]), plans)
 
 
 def _until(thread: Thread, label: str, plans: Plans) -> tuple[str, ...]:

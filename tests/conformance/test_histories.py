@@ -64,6 +64,19 @@ def test_a_resumed_run_that_has_nothing_to_do_reports_no_step() -> None:
     assert (verdict.kind, verdict.law, verdict.seq) == ("illegal", "step enter", 12)
 
 
+@pytest.mark.parametrize(("updates", "kind"), [(0, "legal"), (1, "legal"), (2, "illegal")])
+def test_a_join_of_an_earlier_run_shows_the_thread_as_it_was_last_at_rest(updates: int, kind: str) -> None:
+    edit = Operation("update state", "", "accepted", 10, 11, "update the state: accepted")
+    shown = (*plan("A").parts, *["update"] * updates)
+    history = History(
+        {"A": plan("A"), "B": plan("B")},
+        (submit("A", 0, 1), edit, submit("B", 12, 13)),
+        (Reading("result", "A", shown, 17, 18, "the join of run A"),),
+        (*steps("A", 2, *TURN), *steps("B", 14, "agent:1")),
+    )
+    assert check(history, NO_LAG).kind == kind
+
+
 def test_an_illegal_history_names_the_operation_that_breaks_it_and_an_order_up_to_there() -> None:
     history = History(
         {"A": plan("A"), "B": plan("B", "interrupt")},
