@@ -21,7 +21,7 @@ from benchmarks.tables import Table
 from tests.reference.process import ServerError
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "reference" / "benchmarks.md"
-PARTS: Final = ("beside", "share", "growth", "crowd", "scale", "checker")
+PARTS: Final = ("beside", "share", "growth", "crowd", "scale", "checker", "explore")
 HEAD: Final = """# Benchmarks
 
 Measured on {date} by `python -m benchmarks`, on {machine}.
