@@ -64,6 +64,9 @@ REASONS: Final[dict[str, str]] = {
     "created_again_remembers": "the histories create no thread again under its id",
     **dict.fromkeys(("breakpoints_ignored", "stopped_thread_idle"), "the histories set no breakpoints"),
     "interrupt_adds_checkpoint": "the model reads the conversations of a history, and not how often each is there",
+    "backpressure_stall": "the clients of the histories read their streams at once, so the runs seldom wait for them",
+    "queue_stands_after_deletion": "no play of the budget deleted a run while another waited behind it",
+    "wrong_run_values": "a client that waits for a run which is stopped may be shown any values",
     "pending_wait_queues": "the model requires an answer to a cancel, and not how soon",
 }
 """The reasons why exploration cannot find a defect, by name."""
