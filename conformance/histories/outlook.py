@@ -213,7 +213,7 @@ def _ended_otherwise(run: Run, reading: Reading) -> bool:
 
 
 def _failed(moments: Sequence[Moment]) -> int | None:
-    """Return the number of moments up to the first answer that is an error of the server, None if there is none."""
+    """Return the number of moments up to the first answer that is an error of the server, or None."""
     return next(
         (
             length

@@ -34,7 +34,13 @@ SEED = 1
 
 
 def order_at(url: str, **changed: Any) -> Order:
-    given: dict[str, Any] = {"assistant": "agent", "named": True, "headers": {}, "profile": NOTHING_DECLARED, "freedoms": EXACT}
+    given: dict[str, Any] = {
+        "assistant": "agent",
+        "named": True,
+        "headers": {},
+        "profile": NOTHING_DECLARED,
+        "freedoms": EXACT,
+    }
     given |= {"deadlines": Deadlines().scaled(0.3), "tls": {}, "witness_host": None, "jobs": 4}
     return Order(url=url, **given | changed)
 
@@ -176,7 +182,7 @@ async def test_a_cluster_without_workers_is_refused() -> None:
     ids=["doubletext", "hypothesis", "none", "hidden"],
 )
 async def test_a_worker_with_other_packages_is_refused(patch: str, reason: str) -> None:
-    started = "import sys, importlib.metadata as m; v = m.version\n"
+    started = "import sys, importlib.metadata as m\nv = m.version\n"
     started += "def absent(name):\n    return v('no-' * (name == 'doubletext') + name)\n"
     started += "from dask.__main__ import main\n"
     async with LocalCluster(n_workers=0, dashboard_address=None, asynchronous=True, host="127.0.0.1") as found:
