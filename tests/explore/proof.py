@@ -48,7 +48,7 @@ CONCERNED: Final = (
 """The modules of defects that are about the order, the statuses, the state or the streams of one thread."""
 
 HISTORIES: Final = 200
-"""The budget for each defect: at most so many histories, which takes less than 60 seconds."""
+"""The budget for each defect: at most so many histories."""
 
 SHRINKS: Final = 20
 """The plays to reduce the first finding. They make the histories of the page readable, and take most of the time."""
