@@ -29,7 +29,7 @@ from mockserver.core.checkpoints import Values
 from mockserver.core.clock import Clocks, Timeline
 from mockserver.core.ids import IdSource
 from mockserver.core.messages import Message, agent_of
-from mockserver.core.script_cursor import Cursor, Fills, fill
+from mockserver.core.script_cursor import Cursor, Fills, as_text, fill
 from mockserver.core.store import Store, check_namespace
 from mockserver.script.actions import Failure, Output, Result, StoreWrite
 from mockserver.script.shapes import Reducer
@@ -105,7 +105,7 @@ class Task(Struct, frozen=True):
 
     @property
     def fills(self) -> Fills:
-        """Return the replacements for {names} in its texts."""
+        """Return the values of {names} in its texts."""
         return Fills(self.cursor.fills, self.values)
 
     def show(self, emitted: Sequence[Message]) -> None:
@@ -246,7 +246,7 @@ class ScriptedAgent:
             for earlier in question.before:
                 await self._emit_output(play, earlier)
             if number == len(task.answers):
-                raise Paused(fill(question.value, task.fills, as_json=True))
+                raise Paused(fill(question.value, task.fills, typed=True))
         emitted = await self._emit_output(play, step)
         emitted += self._results(task, _filled(step, task.fills))
         # A script may leave out the content, as a node that returns a message with an empty one.
@@ -256,13 +256,13 @@ class ScriptedAgent:
         # After all output: a node that fails has streamed what it emitted, and only its write is lost.
         if step.error is not None:
             raise _exception(step.error, task.fills)
-        written_channels: Values = fill(step.channels, task.fills, as_json=True)
+        written_channels: Values = fill(step.channels, task.fills, typed=True)
         return {"messages": emitted, **written_channels} if step.writes_messages else written_channels
 
     async def _emit_output(self, play: _StepPlay, output: Output) -> list[Message]:
         """Emit custom events and the model's message, and return the message. Without one, only take the time."""
         for event in output.custom:
-            play.task.custom(fill(event, play.task.fills, as_json=True))
+            play.task.custom(fill(event, play.task.fills, typed=True))
         if output.speaks:
             emitted = [await self._speak(play, output)]
         else:
@@ -280,7 +280,7 @@ class ScriptedAgent:
         if write.value is None:
             self._store.delete(namespace, key)
         else:
-            value, moment = fill(write.value, task.fills, as_json=True), task.timeline.moment()
+            value, moment = fill(write.value, task.fills, typed=True), task.timeline.moment()
             self._store.put(namespace, key, value, minutes=write.ttl, moment=moment)
 
     async def _speak(self, play: _StepPlay, step: Output) -> Message:
@@ -355,7 +355,7 @@ TOLERATED: Final = 1e-6
 """The scripted seconds by which `HandClock` may differ from a sum of delays, because floats are rounded."""
 
 
-def _filled(step: Step, fills: Mapping[str, str]) -> list[Result]:
+def _filled(step: Step, fills: Mapping[str, Any]) -> list[Result]:
     """Return the results of a step with the {names} in their texts replaced."""
     return [replace(result, content=fill(result.content, fills)) for result in step.results]
 
@@ -404,7 +404,7 @@ def _order(task: Task, child: Step, number: int) -> str:
     calls = calls_to_answer(task) or open_calls(task.values)
     args: dict[str, Any] = calls[min(number, len(calls) - 1)]["args"] if calls else {}
     texts = [value for value in (args.get("description"), *args.values()) if isinstance(value, str)]
-    return texts[0] if texts else str(task.fills.get("text", ""))
+    return texts[0] if texts else as_text(task.fills.get("text", ""))
 
 
 class _StepPlay(Struct, frozen=True):
@@ -460,7 +460,7 @@ def _with_text(content: str | list[Any], text: str, *, rest: bool) -> str | list
     return [{"type": "text", **first, "text": text}, *(others if rest else ())]
 
 
-def _exception(error: str | Failure, fills: Mapping[str, str]) -> Exception:
+def _exception(error: str | Failure, fills: Mapping[str, Any]) -> Exception:
     failure = error if isinstance(error, Failure) else Failure(message=error)
     kind: type[Exception] = type(failure.type, (Exception,), {})
     return kind(fill(failure.message, fills))

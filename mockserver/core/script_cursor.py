@@ -57,8 +57,8 @@ class Cursor(Struct, frozen=True, dict=True):
 
     steps: tuple[Step, ...] = ()
     index: int = 0
-    fills: Mapping[str, str] = {}
-    """The replacements for {names} in texts."""
+    fills: Mapping[str, Any] = {}
+    """The values of {names} in texts."""
     visits: Mapping[str, int] = {}
     """The number of visits of each node in this turn."""
 
@@ -172,7 +172,7 @@ class Cursor(Struct, frozen=True, dict=True):
     def with_input(self, given: Any) -> Cursor:
         """Return the cursor of a node that is sent an input. Its texts may use the fields of the input."""
         fields = given if isinstance(given, dict) else {}
-        return replace(self, fills={**self.fills, **{name: as_text(value) for name, value in fields.items()}})
+        return replace(self, fills={**self.fills, **fields})
 
     def after_node(self, node: str) -> Cursor | None:
         """Return the cursor after a step of `node`, as if a client had played it, None if the turn has none."""
@@ -221,37 +221,36 @@ def follow(script: Script, cursor: Cursor, conversation: Sequence[Message], cont
     return cursor if found is None else replace(found, visits=cursor.visits)
 
 
-def fill(content: Any, fills: Mapping[str, str], *, as_json: bool = False) -> Any:
+def fill(content: Any, fills: Mapping[str, Any], *, typed: bool = False) -> Any:
     """Return content with the {names} in its texts replaced, at any depth. Other braces stay unchanged.
 
-    `as_json`: a text that is nothing but a name becomes the value with that name, of whatever type it is.
+    `typed`: a text that is nothing but a name becomes the value with that name, of whatever type it is.
 
     `{name:lower}` is converted to lower case. `{name:slug}` replaces each run of characters other than a-z and 0-9
     by one `_`. `{{name}}` stands for a literal `{name}`.
     """
     if isinstance(content, str):
-        if as_json and (alone := ALONE.fullmatch(content)) and (name := alone["name"]) in fills:
-            found = fills[name]
-            return found.value if isinstance(found, Shown) else found
+        if typed and (alone := ALONE.fullmatch(content)) and alone["name"] in fills:
+            return fills[alone["name"]]
         return PLACE.sub(lambda found: _filled(found, fills), content) if "{" in content else content
     if isinstance(content, list):
-        return [fill(one, fills, as_json=as_json) for one in content]
+        return [fill(one, fills, typed=typed) for one in content]
     if isinstance(content, dict):
-        return {key: fill(value, fills, as_json=as_json) for key, value in content.items()}
+        return {key: fill(value, fills, typed=typed) for key, value in content.items()}
     return content
 
 
-class Fills(Mapping[str, str]):
-    """The replacements for {names} in the texts of a task: those of its turn, and its state as `{state.NAME}`.
+class Fills(Mapping[str, Any]):
+    """The values of {names} in the texts of a task: those of its turn, and its state as `{state.NAME}`.
 
     `{state.messages}` is the text of the last message. A channel is read when a text names it.
     """
 
-    def __init__(self, named: Mapping[str, str], values: Mapping[str, Any]) -> None:
+    def __init__(self, named: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         self._named = named
         self._values = values
 
-    def __getitem__(self, name: str) -> str:
+    def __getitem__(self, name: str) -> Any:
         if name in self._named:
             return self._named[name]
         channel = name.removeprefix(STATE)
@@ -260,7 +259,7 @@ class Fills(Mapping[str, str]):
         value = self._values[channel]
         if channel == "messages" and isinstance(value, list) and value:
             return messages.text_of(value[-1])
-        return as_text(value)
+        return value
 
     def __iter__(self) -> Iterator[str]:
         yield from self._named
@@ -270,19 +269,9 @@ class Fills(Mapping[str, str]):
         return len(self._named) + len(self._values)
 
 
-class Shown(str):
-    """A value that is no text, as the texts of a script show it."""
-
-    value: Any
-
-
 def as_text(value: Any) -> str:
     """Return a value as the texts of a script show it."""
-    if isinstance(value, str):
-        return value
-    shown = Shown(as_json(value))
-    shown.value = value
-    return shown
+    return value if isinstance(value, str) else as_json(value)
 
 
 def literal(content: Any) -> Any:
@@ -301,14 +290,14 @@ def _is_special(name: str) -> bool:
     return name in ALWAYS or name.startswith(STATE) or is_slip(name, ALWAYS)
 
 
-def _filled(found: re.Match[str], fills: Mapping[str, str]) -> str:
+def _filled(found: re.Match[str], fills: Mapping[str, Any]) -> str:
     before, name, change, behind = found.group("before", "name", "change", "behind")
     # Checked first, so that an escaped name is never replaced.
     if before and behind and (name in fills or _is_special(name) or is_slip(name, list(fills))):
         return found.group()[1:-1]
     if name not in fills or change not in (None, *CHANGES):
         return found.group()
-    text = fills[name]
+    text = as_text(fills[name])
     if change == "lower":
         text = text.lower()
     elif change == "slug":
@@ -398,13 +387,13 @@ def _too_slow(error: SlowPatternError) -> Step:
     return Step(error=Failure(message=str(error), type=TOO_SLOW))
 
 
-def _heard(questions: Sequence[Interrupt], answers: Sequence[Any]) -> dict[str, str]:
-    """Return the replacements for {names} after the answers to the first of some questions."""
-    found: dict[str, str] = {}
+def _heard(questions: Sequence[Interrupt], answers: Sequence[Any]) -> dict[str, Any]:
+    """Return the values of {names} after the answers to the first of some questions."""
+    found: dict[str, Any] = {}
     for question, answer in zip(questions, answers, strict=False):
-        found["resume"] = as_text(answer)
+        found["resume"] = answer
         if question.name is not None:
-            found[question.name] = as_text(answer)
+            found[question.name] = answer
     return found
 
 

@@ -12,8 +12,8 @@ from mockserver.control.client_checks import Facts, judge
 from mockserver.schemas.common import RunRequest
 from mockserver.schemas.known import known_part
 from mockserver.web.journal import JournalEntry
+from tests.mockserver.protocol import Protocol
 from tests.mockserver.stage import Stage, asking, on_stage
-from tests.mockserver.test_protocol import Protocol
 
 RUN = {"assistant_id": "agent", "input": asking("sf")}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mockserver.script.load import parse
+from tests.mockserver.protocol import Protocol, by_model, data, over
 from tests.mockserver.stage import asking, on_stage
-from tests.mockserver.test_protocol import Protocol, by_model, data, over
 
 SCRIPT = """
 turns:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from mockserver.script.load import ScriptError, parse
+from tests.mockserver.protocol import Protocol, data, over
 from tests.mockserver.stage import Stage, asking, on_stage
-from tests.mockserver.test_protocol import Protocol, data, over
 from tests.mockserver.test_scripted import run
 
 SCRIPT = """

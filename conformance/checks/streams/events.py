@@ -310,6 +310,7 @@ def attempts_are_counted(play: Play) -> None:
 
 
 @check("STR-31")
+@all_facts
 def events_are_sent_when_they_happen(play: Play) -> None:
     """STR-31: compare the arrival of a first step's update with the time for which the second step was held."""
     judged = [(stream, held) for stream in own_streams(play) if (held := _held_in_its_tool(play, stream)) is not None]
