@@ -46,7 +46,7 @@ async def measure() -> list[Table]:
             )
             async with (
                 LocalCluster(
-                    n_workers=number, threads_per_worker=THREADS, dashboard_address=None, asynchronous=True
+                    n_workers=number, threads_per_worker=THREADS, dashboard_address="127.0.0.1:0", asynchronous=True
                 ) as cluster,
                 crew(cluster.scheduler_address, order) as player_of_all,
             ):

@@ -47,9 +47,9 @@ def order_at(url: str, **changed: Any) -> Order:
 
 @asynccontextmanager
 async def workers(number: int = 2, *, processes: bool = False) -> AsyncIterator[Any]:
-    """Yield a cluster on this machine."""
+    """Yield a cluster on this machine, with a port of its own where tests run in parallel."""
     async with LocalCluster(
-        n_workers=number, threads_per_worker=2, processes=processes, dashboard_address=None, asynchronous=True
+        n_workers=number, threads_per_worker=2, processes=processes, dashboard_address="127.0.0.1:0", asynchronous=True
     ) as found:
         yield found
 
@@ -185,7 +185,7 @@ async def test_a_worker_with_other_packages_is_refused(patch: str, reason: str) 
     started = "import sys, importlib.metadata as m\nv = m.version\n"
     started += "def absent(name):\n    return v('no-' * (name == 'doubletext') + name)\n"
     started += "from dask.__main__ import main\n"
-    async with LocalCluster(n_workers=0, dashboard_address=None, asynchronous=True, host="127.0.0.1") as found:
+    async with LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0", asynchronous=True, host="127.0.0.1") as found:
         address = found.scheduler_address
         arguments = ["worker", address, "--no-nanny", "--no-dashboard", "--nthreads", "1", "--death-timeout", "60"]
         code = f"{started}{patch}\nsys.argv[1:] = {arguments!r}\nmain()"

@@ -27,8 +27,9 @@ def tokens_make_the_message(play: Play) -> None:
     """
     values = play.state().get("values")
     raw = values.get("messages") if isinstance(values, dict) else None
+    messages = raw if isinstance(raw, list) else []
     whose = read_messages(values, play.scenario)
-    by_run = [(one.label, message) for one, message in zip(whose, raw or (), strict=True) if one.part in PIECEWISE]
+    by_run = [(one.label, message) for one, message in zip(whose, messages, strict=True) if one.part in PIECEWISE]
     judged = [(each, message) for each in own_streams(play) if _whole(play, each) for message in _of(each, by_run)]
     if not any(not message.get("tool_calls") for _, message in judged):
         raise Unproven("the state has no answer of a run whose stream of tokens was read to its end")
