@@ -7,7 +7,7 @@ from conformance.checks.common import expect_accepted, expect_end, expect_nothin
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, all_facts, expect
 from conformance.judge.messages import spell
-from conformance.judge.play import Play
+from conformance.judge.play import Exchange, Play
 from conformance.judge.premises import CANCELLED, HELD
 from conformance.judge.requests import accepted_cancel, action_of, first_cancel
 from conformance.judge.turns import parts_of
@@ -164,23 +164,28 @@ def unknown_run_is_not_found(play: Play) -> None:
 @check("CAN-10")
 @all_facts
 def first_cancel_decides(play: Play) -> None:
-    """CAN-10: compare run A's end with the action of its first cancel, and the second answer with a 5xx."""
+    """CAN-10: compare run A's end with the action of its first cancel, and the other answers with a 5xx."""
     cancels = play.exchanges_for("cancel", "A")
-    if len(cancels) < 2 or not cancels[0].ok:
-        raise Unproven("run A was not cancelled twice, or its first cancel was not accepted")
-    # Neither of two cancels that overlap is the first one.
-    overlap = cancels[0].over is None or cancels[1].sent < cancels[0].over
-    if overlap and action_of(cancels[0]) != action_of(cancels[1]):
-        raise Unproven("the second cancel was sent before the first was answered", cancels[1].sent)
-    # The second cancel may be accepted, refused as a conflict, or find no run. The documents do not choose.
-    second = cancels[1]
-    expect(
-        second.response is not None and second.response.status < 500,
-        "an answer other than a 5xx to a second cancel",
-        second.outcome(),
-        second.sent,
-    )
-    action = action_of(cancels[0])
+    if len(cancels) < 2:
+        raise Unproven("run A was not cancelled twice")
+    first = accepted_cancel(play)
+    others = [cancel for cancel in cancels if cancel is not first]
+    for other in others:
+        # Neither of two cancels that overlap is the first one.
+        if _overlap(other, first):
+            if action_of(other) != action_of(first):
+                raise Unproven("the second cancel was sent before the first was answered", other.sent)
+        elif other.sent < first.sent:
+            raise Unproven(f"the first cancel was not accepted: {other.outcome()}", other.sent)
+    # Another cancel may be accepted, refused as a conflict, or find no run. The documents do not choose.
+    for other in others:
+        expect(
+            other.response is not None and other.response.status < 500,
+            "an answer other than a 5xx to a second cancel",
+            other.outcome(),
+            other.sent,
+        )
+    action = action_of(first)
     due = GONE if action == "rollback" else "interrupted"
     who = f"run A (first cancel: action={action})"
     expect_end(play, "A", due, who, *(cancel.sent for cancel in cancels))
@@ -284,3 +289,9 @@ def waited_cancel_of_a_pending_run_is_answered_at_once(play: Play) -> None:
         cancel.sent,
         released[0],
     )
+
+
+def _overlap(one: Exchange, other: Exchange) -> bool:
+    """Return whether the later of two requests was sent before the earlier one was answered."""
+    earlier, later = sorted((one, other), key=lambda each: each.sent)
+    return earlier.over is None or later.sent < earlier.over

@@ -24,11 +24,13 @@ def first_cancel(play: Play) -> Exchange:
 
 
 def accepted_cancel(play: Play) -> Exchange:
-    """Return the first cancel. Raise Unproven unless it was answered with 2xx."""
-    cancel = first_cancel(play)
-    if not cancel.ok:
-        raise Unproven(f"the cancel of run {cancel.request.about} was not accepted: {cancel.outcome()}", cancel.sent)
-    return cancel
+    """Return the first cancel that was answered with 2xx. Raise Unproven when none was."""
+    # Of several that are sent at once, another than the first may arrive first and delete the run.
+    first = first_cancel(play)
+    for cancel in play.exchanges_for("cancel", first.request.about):
+        if cancel.ok:
+            return cancel
+    raise Unproven(f"the cancel of run {first.request.about} was not accepted: {first.outcome()}", first.sent)
 
 
 def action_of(cancel: Exchange) -> Action:

@@ -110,6 +110,35 @@ def test_of_two_cancels_that_overlap_either_may_decide(plays: dict[str, Transcri
     assert word(plays[CANCELLED_TWICE], "CAN-10", gone, overlapping) == "INCONCLUSIVE"
 
 
+def another_first(raw: Json) -> None:
+    """Answer the first of ten cancels that were sent at once with 404, as a server that received another one first."""
+    (_, answer), *_ = requests(raw, "cancel", "A")
+    answer |= {"status": 404, "body": {"detail": "there is no such run"}}
+
+
+def last_crashes(raw: Json) -> None:
+    """Answer the last of the ten cancels with 500."""
+    *_, (_, answer) = requests(raw, "cancel", "A")
+    answer |= {"status": 500}
+
+
+def none_accepted(raw: Json) -> None:
+    """Answer every cancel with 404."""
+    for _, answer in requests(raw, "cancel", "A"):
+        answer |= {"status": 404}
+
+
+@pytest.mark.parametrize("requirement", ["CAN-10", "CAN-12", "CAN-13"])
+def test_of_cancels_sent_at_once_any_may_be_the_first(requirement: str, plays: dict[str, Transcript]) -> None:
+    burst = plays["cancel/burst/rollback/unwatched"]
+    assert word(burst, requirement, another_first) == "PASS"
+    assert word(burst, requirement, none_accepted) == "INCONCLUSIVE"
+
+
+def test_none_of_the_cancels_sent_at_once_may_crash(plays: dict[str, Transcript]) -> None:
+    assert word(plays["cancel/burst/rollback/unwatched"], "CAN-10", last_crashes) == "FAIL"
+
+
 def failing_wait(raw: Json) -> None:
     """Answer the `wait` with an error of the run, in a response that names the run."""
     for _, response in requests(raw, "submit", "A"):
